@@ -1,0 +1,503 @@
+//! One error type that says whose fault it was and keeps the facts.
+//!
+//! [`Error`] is opaque and one word wide. [`Error::kind`] tells whom to blame, the predicates answer
+//! what callers branch on, and the accessors give status, code, request id and attempts as the
+//! server and the machine reported them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Whose fault an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The caller's: an argument, a configuration, a source that could not be read or ended early.
+    Caller,
+    /// The server understood and said no: `AccessDenied`, `NoSuchKey`, `PreconditionFailed`.
+    Refused,
+    /// The server answered something that makes no sense: broken XML, a wrong `Content-Range`.
+    Broken,
+    /// There was no answer, or not all of it: connection, TLS, proxy, timeout, cut body.
+    Wire,
+    /// Bytes arrived, and are not the bytes that were meant: a checksum, length or ETag differs.
+    Integrity,
+    /// We could not prove who we are: no credentials, a token that could not be renewed.
+    Authority,
+}
+
+/// What happened on the way to the server or back, as a transport reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    cause: Cause,
+    detail: String,
+}
+
+/// What kind of [`Failure`] it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The host name has no address.
+    Resolve,
+    /// No connection to the server could be made.
+    Connect,
+    /// TLS could not be agreed on, or the certificate is not trusted.
+    Tls,
+    /// The proxy refused or broke.
+    Proxy,
+    /// Nothing happened for longer than the limits of the exchange allow.
+    Timeout,
+    /// The connection ended before a status line arrived.
+    Closed,
+    /// The connection ended after the head and before the end of the body.
+    Cut,
+    /// The exchange was given up on purpose.
+    Cancelled,
+    /// The caller's source could not be read, or gave fewer or more bytes than announced.
+    Source,
+    /// The caller's sink did not take the bytes.
+    Sink,
+    /// The answer is no HTTP, or breaks a limit.
+    Protocol,
+}
+
+/// Something that a failed job could not remove from the server again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// A multipart upload that was neither completed nor aborted.
+    MultipartUpload {
+        /// The bucket it is in.
+        bucket: String,
+        /// The key it was for.
+        key: String,
+        /// The id under which it can be listed and aborted.
+        upload_id: String,
+    },
+    /// An object that should have been deleted.
+    Object {
+        /// The bucket or container it is in.
+        bucket: String,
+        /// Its key or name.
+        key: String,
+    },
+}
+
+/// Why a job did not succeed. See the [module](self) for how to read one.
+#[derive(Clone)]
+pub struct Error(Box<Facts>);
+
+#[derive(Clone)]
+struct Facts {
+    kind: Kind,
+    what: Cow<'static, str>,
+    operation: Option<&'static str>,
+    status: Option<StatusCode>,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    host_id: Option<String>,
+    region: Option<String>,
+    hint: Option<&'static str>,
+    retry_after: Option<Duration>,
+    failure: Option<Failure>,
+    attempts: u32,
+    leftovers: Vec<Leftover>,
+}
+
+impl Error {
+    /// An error of this kind; `what` is one sentence without a final full stop that names what was
+    /// wrong and where. It must hold no secret.
+    pub fn new(kind: Kind, what: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Facts {
+            kind,
+            what: what.into(),
+            operation: None,
+            status: None,
+            code: None,
+            message: None,
+            request_id: None,
+            host_id: None,
+            region: None,
+            hint: None,
+            retry_after: None,
+            failure: None,
+            attempts: 0,
+            leftovers: Vec::new(),
+        }))
+    }
+
+    /// [`Kind::Caller`].
+    pub fn caller(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Caller, what)
+    }
+
+    /// [`Kind::Broken`].
+    pub fn broken(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Broken, what)
+    }
+
+    /// [`Kind::Integrity`].
+    pub fn integrity(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Integrity, what)
+    }
+
+    /// [`Kind::Authority`].
+    pub fn authority(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Authority, what)
+    }
+
+    /// The server's considered refusal, with the code and message of its error document where it
+    /// sent one.
+    pub fn refused(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
+        let mut error = Self::new(Kind::Refused, "the server refused");
+        error.0.status = Some(status);
+        error.0.code = code.filter(|code| !code.is_empty());
+        error.0.message = message.filter(|message| !message.is_empty());
+        error
+    }
+
+    /// Names the operation, by the service's own name, that this happened in.
+    #[must_use]
+    pub fn in_operation(mut self, operation: &'static str) -> Self {
+        self.0.operation.get_or_insert(operation);
+        self
+    }
+
+    /// Keeps the status of the answer that this was read from.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Keeps the ids under which the server can find the request in its log.
+    #[must_use]
+    pub fn with_request_id(mut self, id: Option<String>, host_id: Option<String>) -> Self {
+        self.0.request_id = id.or(self.0.request_id);
+        self.0.host_id = host_id.or(self.0.host_id);
+        self
+    }
+
+    /// Keeps the region in which the server said the request should have been made.
+    #[must_use]
+    pub fn with_region(mut self, region: Option<String>) -> Self {
+        self.0.region = region.or(self.0.region);
+        self
+    }
+
+    /// Keeps how long the server asked to be left alone.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.0.retry_after = after.or(self.0.retry_after);
+        self
+    }
+
+    /// Adds advice: which setting helps.
+    #[must_use]
+    pub fn with_hint(mut self, hint: &'static str) -> Self {
+        self.0.hint = Some(hint);
+        self
+    }
+
+    /// Keeps how many times the request was sent.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = self.0.attempts.max(attempts);
+        self
+    }
+
+    /// Lists something that could not be removed from the server again.
+    #[must_use]
+    pub fn with_leftover(mut self, leftover: Leftover) -> Self {
+        self.0.leftovers.push(leftover);
+        self
+    }
+
+    /// Whose fault it was.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The sentence this error was made with, without the facts around it.
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// The operation it happened in, by the service's own name (`PutObject`).
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+
+    /// The HTTP status of the answer, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The code of the server's error document (`NoSuchKey`). Answers to HEAD have none.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The message of the server's error document, as the server wrote it.
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// The server's id of the request (`x-amz-request-id`, `X-Trans-Id`).
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// S3's second id of the request (`x-amz-id-2`).
+    pub fn host_id(&self) -> Option<&str> {
+        self.0.host_id.as_deref()
+    }
+
+    /// The region in which the server said the request should have been made.
+    pub fn region(&self) -> Option<&str> {
+        self.0.region.as_deref()
+    }
+
+    /// Which setting helps, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.0.hint
+    }
+
+    /// How long the server asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// What happened on the wire, for [`Kind::Wire`].
+    pub fn failure(&self) -> Option<&Failure> {
+        self.0.failure.as_ref()
+    }
+
+    /// How many times the request was sent before this error was given up to the caller.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// What a failed job could not remove from the server again.
+    pub fn leftovers(&self) -> &[Leftover] {
+        &self.0.leftovers
+    }
+
+    /// The object, bucket or upload is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.status_is(404)
+    }
+
+    /// A condition (`If-Match`, `If-None-Match`) did not hold: 412.
+    pub fn is_precondition_failed(&self) -> bool {
+        self.status_is(412)
+    }
+
+    /// The object has not changed: 304, the answer to a conditional read.
+    pub fn is_not_modified(&self) -> bool {
+        self.status_is(304)
+    }
+
+    /// Another request is changing the same thing: 409.
+    pub fn is_conflict(&self) -> bool {
+        self.status_is(409)
+    }
+
+    /// The server denied access: 401 or 403.
+    pub fn is_denied(&self) -> bool {
+        self.status_is(401) || self.status_is(403)
+    }
+
+    /// The job was given up on purpose.
+    pub fn is_cancelled(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.cause == Cause::Cancelled)
+    }
+
+    /// A limit of time was reached.
+    pub fn is_timeout(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.cause == Cause::Timeout)
+    }
+
+    fn status_is(&self, status: u16) -> bool {
+        self.0.status.is_some_and(|have| have.as_u16() == status)
+    }
+}
+
+impl fmt::Display for Error {
+    /// One line: what, the operation, status, code, message, attempts, request id, what is left
+    /// behind, and what helps.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = &*self.0;
+        if let Some(operation) = facts.operation {
+            write!(f, "{operation}: ")?;
+        }
+        f.write_str(&facts.what)?;
+        match (facts.status, &facts.code) {
+            (Some(status), Some(code)) => write!(f, ": {} {code}", status.as_u16())?,
+            (Some(status), None) => write!(f, ": {}", status.as_u16())?,
+            (None, Some(code)) => write!(f, ": {code}")?,
+            (None, None) => {}
+        }
+        if let Some(message) = &facts.message {
+            write!(f, ": {}", OneLine(message))?;
+        }
+        if facts.attempts > 1 {
+            write!(f, " (after {} attempts)", facts.attempts)?;
+        }
+        if let Some(id) = &facts.request_id {
+            write!(f, " [request {}]", OneLine(id))?;
+        }
+        for leftover in &facts.leftovers {
+            write!(f, "; left behind: {leftover}")?;
+        }
+        if let Some(hint) = facts.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}, {:?})", self.0.kind, self.to_string())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.failure.as_ref().map(|failure| failure as _)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.cause {
+            Cause::Source | Cause::Sink => Kind::Caller,
+            Cause::Protocol => Kind::Broken,
+            _ => Kind::Wire,
+        };
+        let mut error = Self::new(kind, failure.to_string());
+        error.0.failure = Some(failure);
+        error
+    }
+}
+
+impl Failure {
+    /// A failure of this cause; `detail` is what the transport knows more, without secrets.
+    pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { cause, detail: detail.into() }
+    }
+
+    /// The exchange was given up on purpose.
+    pub fn cancelled() -> Self {
+        Self::new(Cause::Cancelled, String::new())
+    }
+
+    /// What kind of failure it was.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What the transport said of it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.cause {
+            Cause::Resolve => "the host name has no address",
+            Cause::Connect => "no connection",
+            Cause::Tls => "TLS failed",
+            Cause::Proxy => "the proxy failed",
+            Cause::Timeout => "timed out",
+            Cause::Closed => "the connection closed before an answer",
+            Cause::Cut => "the answer was cut short",
+            Cause::Cancelled => "cancelled",
+            Cause::Source => "the source failed",
+            Cause::Sink => "the sink failed",
+            Cause::Protocol => "the answer is no valid HTTP",
+        })?;
+        if !self.detail.is_empty() {
+            write!(f, ": {}", OneLine(&self.detail))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MultipartUpload { bucket, key, upload_id } => {
+                let (bucket, key, id) = (OneLine(bucket), OneLine(key), OneLine(upload_id));
+                write!(f, "multipart upload {id} of {bucket}/{key}")
+            }
+            Self::Object { bucket, key } => {
+                write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
+            }
+        }
+    }
+}
+
+/// Text from outside, without what would break or forge a line of a log, and of bounded length.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, char) in self.0.chars().enumerate() {
+            if at == 1024 {
+                return f.write_str("…");
+            }
+            if char.is_control() {
+                write!(f, "{}", char.escape_default())?;
+            } else {
+                write!(f, "{char}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_one_line() {
+        let error = Error::refused(
+            StatusCode::NOT_FOUND,
+            Some("NoSuchKey".into()),
+            Some("The key\r\ndoes not exist".into()),
+        )
+        .in_operation("GetObject")
+        .with_request_id(Some("4442587FB7D0A2F9".into()), None)
+        .with_attempts(2);
+        assert_eq!(
+            error.to_string(),
+            "GetObject: the server refused: 404 NoSuchKey: The key\\r\\ndoes not exist \
+             (after 2 attempts) [request 4442587FB7D0A2F9]"
+        );
+        assert!(error.is_not_found());
+        assert_eq!(error.kind(), Kind::Refused);
+    }
+
+    #[test]
+    fn failures_blame_the_right_side() {
+        let kind = |cause| Error::from(Failure::new(cause, "")).kind();
+        assert_eq!(kind(Cause::Connect), Kind::Wire);
+        assert_eq!(kind(Cause::Source), Kind::Caller);
+        assert_eq!(kind(Cause::Protocol), Kind::Broken);
+        assert!(Error::from(Failure::cancelled()).is_cancelled());
+    }
+}

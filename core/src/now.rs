@@ -1,0 +1,301 @@
+//! Time as data: both clocks of a moment, and the three ways S3, Swift and HTTP write a date.
+//!
+//! The core never asks what time it is. Whoever drives it passes a [`Now`], so that an hour of
+//! back-off can be simulated in microseconds and a skewed host can be corrected.
+
+use std::time::Duration;
+
+use time::{Date, Month, OffsetDateTime};
+
+/// One moment, on two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic time since any fixed moment: what waiting and timeouts are measured by.
+    pub tick: Duration,
+    /// Time since 1970-01-01T00:00:00Z: what signatures and expiry dates are made of. It may jump.
+    pub unix: Duration,
+}
+
+impl Now {
+    /// A moment `tick` after the start of the monotonic clock and `unix` after 1970.
+    pub fn new(tick: Duration, unix: Duration) -> Self {
+        Self { tick, unix }
+    }
+
+    /// The moment `by` later on both clocks.
+    pub fn after(self, by: Duration) -> Self {
+        Self { tick: self.tick + by, unix: self.unix + by }
+    }
+}
+
+/// A UTC date and time of whole seconds, as found in headers and documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// `seconds` since 1970-01-01T00:00:00Z.
+    pub fn from_unix(seconds: i64) -> Self {
+        Self(seconds.clamp(OLDEST, NEWEST))
+    }
+
+    /// The whole seconds of `unix`, a duration since 1970.
+    pub fn from_duration(unix: Duration) -> Self {
+        Self::from_unix(i64::try_from(unix.as_secs()).unwrap_or(NEWEST))
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// `YYYYMMDDTHHMMSSZ`, as SigV4 writes it. The first eight bytes are the date alone.
+    pub fn amz(self) -> [u8; 16] {
+        let civil = self.civil();
+        let (year, month, day) = civil.to_calendar_date();
+        let (hour, minute, second) = civil.to_hms();
+        let mut out = *b"00000000T000000Z";
+        let year = year.unsigned_abs() as u16;
+        two(&mut out, 0, (year / 100) as u8);
+        two(&mut out, 2, (year % 100) as u8);
+        two(&mut out, 4, month.into());
+        two(&mut out, 6, day);
+        two(&mut out, 9, hour);
+        two(&mut out, 11, minute);
+        two(&mut out, 13, second);
+        out
+    }
+
+    /// `2015-08-30T12:36:00Z`, ISO 8601 as XML and JSON documents carry it.
+    pub fn iso8601(self) -> String {
+        let civil = self.civil();
+        let (year, month, day) = civil.to_calendar_date();
+        let (hour, minute, second) = civil.to_hms();
+        let month = u8::from(month);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
+    /// `Sun, 30 Aug 2015 12:36:00 GMT`, RFC 9110's IMF-fixdate.
+    pub fn http_date(self) -> String {
+        let civil = self.civil();
+        let (year, month, day) = civil.to_calendar_date();
+        let (hour, minute, second) = civil.to_hms();
+        let weekday = WEEKDAYS[usize::from(civil.weekday().number_days_from_monday())];
+        let month = MONTHS[usize::from(u8::from(month)) - 1];
+        format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+
+    /// Reads `YYYYMMDDTHHMMSSZ`.
+    pub fn parse_amz(text: &str) -> Option<Self> {
+        let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
+        if date.len() != 8 || clock.len() != 6 {
+            return None;
+        }
+        Self::from_parts(
+            number(date.get(0..4)?)?,
+            number(date.get(4..6)?)?,
+            number(date.get(6..8)?)?,
+            [number(clock.get(0..2)?)?, number(clock.get(2..4)?)?, number(clock.get(4..6)?)?],
+            0,
+        )
+    }
+
+    /// Reads ISO 8601 with `T` or a space, an optional fraction of a second (dropped), and `Z`, an
+    /// offset, or nothing (taken as UTC).
+    pub fn parse_iso8601(text: &str) -> Option<Self> {
+        let date = text.get(0..10)?;
+        let mut ymd = date.split('-');
+        let (year, month, day) = (ymd.next()?, ymd.next()?, ymd.next()?);
+        if (year.len(), month.len(), day.len()) != (4, 2, 2) || ymd.next().is_some() {
+            return None;
+        }
+        if !matches!(text.get(10..11)?, "T" | "t" | " ") {
+            return None;
+        }
+        let clock = text.get(11..19)?;
+        let mut hms = clock.split(':');
+        let (hour, minute, second) = (hms.next()?, hms.next()?, hms.next()?);
+        if (hour.len(), minute.len(), second.len()) != (2, 2, 2) || hms.next().is_some() {
+            return None;
+        }
+        let mut zone = text.get(19..)?;
+        if let Some(fraction) = zone.strip_prefix('.') {
+            zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        let clock = [number(hour)?, number(minute)?, number(second)?];
+        Self::from_parts(number(year)?, number(month)?, number(day)?, clock, offset(zone)?)
+    }
+
+    /// Reads an HTTP date: IMF-fixdate, or the two older forms RFC 9110 asks readers to accept.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let fields: Vec<&str> = text.split([' ', '-']).filter(|field| !field.is_empty()).collect();
+        match fields.as_slice() {
+            // `Sun, 06 Nov 1994 08:49:37 GMT` and `Sunday, 06-Nov-94 08:49:37 GMT`
+            [weekday, day, month, year, clock, zone] if weekday.ends_with(',') => {
+                let minus = if zone.starts_with('+') || *zone == "GMT" || *zone == "UTC" {
+                    0
+                } else {
+                    return None;
+                };
+                let year = match (year.len(), number(year)?) {
+                    (4, year) => year,
+                    (2, year) if year < 70 => 2000 + year,
+                    (2, year) => 1900 + year,
+                    _ => return None,
+                };
+                Self::from_parts(year, month_number(month)?, number(day)?, hms(clock)?, minus)
+            }
+            // `Sun Nov  6 08:49:37 1994`
+            [_, month, day, clock, year] if year.len() == 4 => {
+                Self::from_parts(number(year)?, month_number(month)?, number(day)?, hms(clock)?, 0)
+            }
+            _ => None,
+        }
+    }
+
+    fn from_parts(
+        year: u16,
+        month: u16,
+        day: u16,
+        [hour, minute, second]: [u16; 3],
+        offset: i64,
+    ) -> Option<Self> {
+        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+        let date =
+            Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
+        // A leap second is taken as the second before it.
+        let second = if second == 60 { 59 } else { second };
+        let clock = |part: u16| u8::try_from(part).ok();
+        let civil = date.with_hms(clock(hour)?, clock(minute)?, clock(second)?).ok()?;
+        Some(Self(civil.assume_utc().unix_timestamp() - offset))
+    }
+
+    fn civil(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0)
+            .expect("every constructor keeps the years 0 to 9999")
+    }
+}
+
+fn two(out: &mut [u8; 16], at: usize, value: u8) {
+    out[at] = b'0' + value / 10;
+    out[at + 1] = b'0' + value % 10;
+}
+
+fn number(digits: &str) -> Option<u16> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+fn hms(clock: &str) -> Option<[u16; 3]> {
+    let mut parts = clock.split(':');
+    let out = [number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?];
+    parts.next().is_none().then_some(out)
+}
+
+/// Seconds east of Greenwich.
+fn offset(zone: &str) -> Option<i64> {
+    let (sign, rest) = match zone.as_bytes().first() {
+        None | Some(b'Z' | b'z') if zone.len() <= 1 => return Some(0),
+        Some(b'+') => (1, zone.get(1..)?),
+        Some(b'-') => (-1, zone.get(1..)?),
+        _ => return None,
+    };
+    let (hours, minutes) = match rest.len() {
+        2 => (rest, "00"),
+        4 => (rest.get(0..2)?, rest.get(2..4)?),
+        5 if rest.get(2..3)? == ":" => (rest.get(0..2)?, rest.get(3..5)?),
+        _ => return None,
+    };
+    Some(sign * (i64::from(number(hours)?) * 3600 + i64::from(number(minutes)?) * 60))
+}
+
+fn month_number(name: &str) -> Option<u16> {
+    let at = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))?;
+    u16::try_from(at + 1).ok()
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// 0001-01-01T00:00:00Z with a day to spare for offsets.
+const OLDEST: i64 = -62_135_510_400;
+/// 9999-12-31T23:59:59Z with a day to spare for offsets.
+const NEWEST: i64 = 253_402_214_399;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 9110, section 5.6.7: three writings of the same second.
+    const RFC_9110: i64 = 784_111_777;
+
+    #[test]
+    fn the_three_http_dates_of_rfc_9110() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(Timestamp::parse_http(text).map(Timestamp::unix), Some(RFC_9110), "{text}");
+        }
+        assert_eq!(Timestamp::from_unix(RFC_9110).http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
+    fn the_date_of_the_sigv4_examples() {
+        let at = Timestamp::parse_amz("20150830T123600Z").unwrap();
+        assert_eq!(at.unix(), 1_440_938_160);
+        assert_eq!(&at.amz(), b"20150830T123600Z");
+        assert_eq!(at.iso8601(), "2015-08-30T12:36:00Z");
+    }
+
+    #[test]
+    fn iso_8601_with_fractions_and_offsets() {
+        for text in [
+            "2015-08-30T12:36:00Z",
+            "2015-08-30T12:36:00.000000Z",
+            "2015-08-30 12:36:00",
+            "2015-08-30T14:36:00+02:00",
+            "2015-08-30T07:06:00.5-0530",
+        ] {
+            let parsed = Timestamp::parse_iso8601(text).map(Timestamp::unix);
+            assert_eq!(parsed, Some(1_440_938_160), "{text}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_no_date() {
+        for text in ["", "2015-13-30T12:36:00Z", "2015-02-30T12:36:00Z", "2015-08-30", "é", "-"] {
+            assert_eq!(Timestamp::parse_iso8601(text), None, "{text}");
+            assert_eq!(Timestamp::parse_amz(text), None, "{text}");
+            assert_eq!(Timestamp::parse_http(text), None, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text: String) {
+            let dates = [
+                Timestamp::parse_iso8601(&text),
+                Timestamp::parse_http(&text),
+                Timestamp::parse_amz(&text),
+            ];
+            for date in dates.into_iter().flatten() {
+                date.http_date();
+            }
+        }
+
+        #[test]
+        fn written_dates_are_read_back(seconds in 0i64..253_402_214_399) {
+            let at = Timestamp::from_unix(seconds);
+            let amz = at.amz();
+            let amz = std::str::from_utf8(&amz).unwrap();
+            proptest::prop_assert_eq!(Timestamp::parse_amz(amz), Some(at));
+            proptest::prop_assert_eq!(Timestamp::parse_iso8601(&at.iso8601()), Some(at));
+            proptest::prop_assert_eq!(Timestamp::parse_http(&at.http_date()), Some(at));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Runs apus-core over ureq.
