@@ -1,0 +1,2 @@
+def suites(dice_of, count):
+    return []
