@@ -458,7 +458,9 @@ def value(dice, operation, name):
     }[shape.type_name]()
 
 
-ODD_ENUMS = {"MD5", "aws:fsx", "aws:backup", "FSX_OPENZFS", "SNOW", "OUTPOSTS", "EXPRESS_ONEZONE"}
+# Of places other than S3's own buckets; and MD5, which botocore does not compute.
+ODD_ENUMS = {"MD5", "aws:fsx", "aws:backup", "FSX_OPENZFS", "FSX_ONTAP", "SNOW", "OUTPOSTS",
+             "EXPRESS_ONEZONE", "AWS_BACKUP_WARM", "AWS_BACKUP_LOW_COST_WARM"}
 
 VALUES = {
     "Bucket": lambda dice: dice.bucket(),
