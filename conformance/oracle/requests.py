@@ -395,8 +395,6 @@ def groups_of(operation):
     shape = MODEL.operation_model(operation).input_shape
     skipped = EXCLUDED | set(shape.required_members) | {
         "Body", "CreateBucketConfiguration", PAYLOADS.get(operation)}
-    if operation == "CompleteMultipartUpload":
-        skipped |= {"ChecksumType"}
     if operation == "ListMultipartUploads":
         skipped |= {"EncodingType"}
     found = []

@@ -1,2 +1,586 @@
+"""s3-response: canned answers, good and bad, as botocore's client takes them.
+
+Good answers are made from botocore's model of the output: random values, written as S3 writes them
+(`answer`), read back by botocore's parser. The rest are written by hand, as servers were seen to.
+"""
+
+import base64
+import datetime
+import io
+import time
+from email.utils import format_datetime
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
+
+import botocore.retries.quota
+import botocore.utils
+from botocore.awsrequest import AWSResponse
+from botocore.compat import unquote_str
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+from botocore.parsers import ResponseParserError
+
+from client import MODEL, client, to_botocore
+from common import (
+    ACCESS_KEY, REGIONS, SECRET_KEY, VERSION, bytes_of, case, parse_time, stop_clock, time_of)
+from requests import ALGORITHMS, OPERATIONS, checksum, required, upload_body, xml_key
+
+# Retries are counted, not waited for, never run out, and never go to another region.
+time.sleep = lambda seconds: None
+botocore.retries.quota.RetryQuota.acquire = lambda self, amount: True
+botocore.utils.S3RegionRedirectorv2.redirect_from_error = lambda self, **arguments: None
+
+SOURCE = (
+    f"{VERSION}: its client, answered without a network. `retryable` is whether its standard retry "
+    "mode sends again. Empty lists and maps are left out of `output`")
+SPECIFIED = (
+    "What apus specifies where botocore has no opinion or another: `kind`; `never` skips; keys of "
+    "ListMultipartUploads and the Prefix of ListObjects are decoded too; aws-chunked is not a "
+    "content encoding of an object; white space may come before an XML document")
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+MOMENT = "20260102T030405Z"
+
+# The root elements of S3's API reference, where the model does not know them.
+ROOTS = {
+    "ListBuckets": "ListAllMyBucketsResult", "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult", "ListObjectVersions": "ListVersionsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult", "ListParts": "ListPartsResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult", "DeleteObjects": "DeleteResult",
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult", "GetBucketTagging": "Tagging",
+    "GetObjectTagging": "Tagging", "GetBucketCors": "CORSConfiguration",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetObjectAttributes": "GetObjectAttributesResponse", "GetObjectRetention": "Retention",
+    "GetObjectLegalHold": "LegalHold",
+}
+NO_CONTENT = {"DeleteBucket", "DeleteBucketLifecycle", "DeleteBucketTagging", "DeleteBucketCors",
+              "DeleteBucketPolicy", "DeleteObject", "DeleteObjectTagging", "AbortMultipartUpload",
+              "PutBucketPolicy"}
+# Members that no client of objects needs, or that S3 does not document.
+EXCLUDED = {
+    "BucketArn", "MissingMeta", "ObjectLockEventHold", "ObjectLockEventHoldDurationDays",
+    "ObjectLockEventHoldDurationYears", "EventHold", "EventHoldDuration", "BucketLocationType",
+    "BucketLocationName", "Expires", "ContentRange"}
+NO_VERSION = {"UploadPart", "UploadPartCopy", "CreateMultipartUpload", "ListParts",
+              "AbortMultipartUpload", "ListMultipartUploads"}
+LISTS = ["ListObjects", "ListObjectsV2", "ListObjectVersions"]
+ENCODED = {"Key", "Prefix", "Delimiter", "Marker", "NextMarker", "StartAfter", "KeyMarker",
+           "NextKeyMarker"}
+
+
 def suites(dice_of, count):
-    return []
+    yield "s3-response", SOURCE, recorded(dice_of("s3-response"), count)
+    yield "s3-response.specified", SPECIFIED, specified(dice_of("s3-response.specified"))
+
+
+def recorded(dice, count):
+    for operation in OPERATIONS:
+        yield good(f"{operation}/full", dice, operation, 1)
+        yield good(f"{operation}/bare", dice, operation, 0)
+        for i in range(count or 5):
+            yield good(f"{operation}/random-{i}", dice, operation, 0.5)
+    for operation in LISTS:
+        for i in range(count or 10):
+            yield good(f"{operation}/encoded-{i}", dice, operation, 0.7, encoded=True)
+    yield from checksum_cases(dice)
+    yield from odd_documents(dice)
+    yield from errors(dice)
+
+
+# -- Good answers -------------------------------------------------------------------------------
+
+
+def good(name, dice, operation, density, encoded=False):
+    status, headers, body = answer(dice, operation, density, encoded)
+    return response_case(name, dice, operation, status, headers, body)
+
+
+def answer(dice, operation, density, encoded=False):
+    """An answer as S3 writes it, with this share of the members that it may have."""
+    shape = MODEL.operation_model(operation).output_shape
+    status = 204 if operation in NO_CONTENT else 200
+    headers = [["x-amz-request-id", "4442587FB7D0A2F9"], ["x-amz-id-2", "vlR7PnpV2Ce81l0PRw6jlUpck7Jo5ZsQ"],
+               ["Date", "Fri, 02 Jan 2026 03:04:05 GMT"]]
+    body = b""
+    if shape is None:
+        return status, headers, body
+    payload = shape.serialization.get("payload")
+    fields = {}
+    for name, member in shape.members.items():
+        location = member.serialization.get("location")
+        if name in EXCLUDED or (name == "VersionId" and operation in NO_VERSION):
+            continue
+        if name == "EncodingType" or (name.startswith("Checksum") and operation == "GetObject"):
+            continue
+        if name != payload and not (dice.random() < density):
+            continue
+        if location == "header":
+            headers.append([member.serialization["name"], header_text(dice, name, member)])
+        elif location == "headers":
+            for _ in range(dice.randint(1, 3)):
+                headers.append(["x-amz-meta-" + dice.word(), dice.printable()])
+        elif name != payload:
+            fields[name] = text_value(dice, name, member, density)
+    headers = unique(headers)
+    if payload:
+        member = shape.members[payload]
+        if member.type_name == "blob":
+            body = dice.blob(0, 40)
+            headers = [h for h in headers if h[0] != "Content-Length"]
+            headers.append(["Content-Length", str(len(body))])
+        elif member.type_name == "string":
+            body = f'{{"Version":"2012-10-17","Id":"{dice.word()} é"}}'.encode()
+        else:
+            root = ROOTS.get(operation, member.serialization.get("name", payload))
+            fields = text_value(dice, payload, member, density)
+            body = document(root, to_xml(member, fields), dice)
+    elif operation == "GetBucketLocation":
+        text = dice.choice(["", "eu-west-1", "EU", "us-west-2", "default"])
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="{NAMESPACE}">{text}</LocationConstraint>'.encode()
+    elif operation in ROOTS:
+        if encoded:
+            # botocore leaves the Prefix of ListObjects as it is.
+            if operation == "ListObjects":
+                fields.pop("Prefix", None)
+            fields["EncodingType"] = "url"
+        body = document(ROOTS[operation], to_xml(shape, fields, encoded and dice), dice)
+    return status, headers, body
+
+
+def unique(headers):
+    return list({name.lower(): [name, value] for name, value in headers}.values())
+
+
+def document(root, inner, dice):
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>' + dice.choice(["", "\n"])
+    namespace = f' xmlns="{NAMESPACE}"' if dice.chance(0.8) else ""
+    return f"{declaration}<{root}{namespace}>{inner}</{root}>".encode()
+
+
+def text_value(dice, name, shape, density):
+    """A value of this shape, its scalars as S3 writes them."""
+    if name in ["Filter", "Expiration"] and shape.type_name == "structure":
+        # S3 gives exactly one of these.
+        member = dice.choice(list(shape.members))
+        return {member: text_value(dice, member, shape.members[member], density)}
+    if shape.type_name == "structure":
+        return {member: text_value(dice, member, inner, density)
+                for member, inner in shape.members.items()
+                if member not in EXCLUDED
+                and (dice.random() < density or member in ["Key", "ETag"] or name == "CommonPrefixes")
+                and not (member == "VersionId" and name == "Uploads")}
+    if shape.type_name == "list":
+        return [text_value(dice, name, shape.member, density) for _ in range(dice.randint(0, 3))]
+    if shape.type_name == "timestamp":
+        return iso(dice.moment())
+    return scalar(dice, name, shape)
+
+
+def header_text(dice, name, shape):
+    if shape.type_name == "timestamp":
+        moment = dice.moment()
+        return iso(moment) if shape.serialization.get("timestampFormat") == "iso8601" else http_date(moment)
+    if name == "ContentEncoding":
+        return "gzip"
+    if name == "Restore":
+        return 'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"'
+    return scalar(dice, name, shape)
+
+
+def scalar(dice, name, shape):
+    if name == "ETag":
+        return f'"{dice.text("0123456789abcdef", 32, 32)}{dice.choice(["", "-3"])}"'
+    if name in ENCODED:
+        return dice.choice(["a\rb", "<&>\"'", "]]>", "a+b c%20", "", xml_key(dice), xml_key(dice)])
+    if name in FIXED:
+        return dice.choice(FIXED[name])
+    if name.startswith("Checksum") and name[8:] in [*ALGORITHMS, "MD5"]:
+        composite = name[8:] in ["CRC32", "CRC32C", "SHA1", "SHA256"] and dice.chance(0.3)
+        return checksum(name[8:], dice.randbytes(5)) + ("-2" if composite else "")
+    if getattr(shape, "enum", None):
+        return dice.choice(shape.enum)
+    return {
+        "boolean": lambda: dice.choice(["true", "false"]),
+        "integer": lambda: str(dice.randint(0, 10000)),
+        "long": lambda: str(dice.choice([0, dice.randint(0, 5 << 40)])),
+        "string": lambda: dice.printable(),
+    }[shape.type_name]()
+
+
+FIXED = {
+    "BucketRegion": REGIONS, "AllowedMethods": ["GET", "PUT", "POST", "DELETE", "HEAD"],
+    "AllowedOrigins": ["*", "https://example.com"], "PartNumber": ["1", "2", "10000"],
+    "AcceptRanges": ["bytes"], "ContentType": ["text/plain", "application/octet-stream"],
+    "PartsCount": ["1", "3"], "Initiated": ["2026-01-02T03:04:05.000Z"],
+}
+
+
+def to_xml(shape, value, encoded=None, name=""):
+    """The inside of an element; with dice in `encoded`, keys are percent-encoded."""
+    if shape.type_name == "structure":
+        return "".join(element(inner, member, value[member], encoded)
+                       for member, inner in shape.members.items() if member in value)
+    if encoded and name in ENCODED:
+        value = quote_plus(value, safe="/") if encoded.chance(0.5) else quote(value, safe="/*")
+    return escape(value, {"\r": "&#13;", '"': "&quot;"})
+
+
+def element(shape, member, value, encoded):
+    tag = shape.serialization.get("name", member)
+    if shape.type_name != "list":
+        return f"<{tag}>{to_xml(shape, value, encoded, member)}</{tag}>"
+    flat = shape.serialization.get("flattened")
+    item_tag = shape.member.serialization.get("name", tag if flat else "member")
+    item_tag = tag if flat and "name" in shape.serialization else item_tag
+    items = "".join(f"<{item_tag}>{to_xml(shape.member, item, encoded, member)}</{item_tag}>"
+                    for item in value)
+    return items if flat else f"<{tag}>{items}</{tag}>"
+
+
+def iso(moment):
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def http_date(moment):
+    return format_datetime(moment.replace(tzinfo=datetime.timezone.utc), usegmt=True)
+
+
+# -- Checksums ----------------------------------------------------------------------------------
+
+
+def checksum_cases(dice):
+    """GetObject with right, wrong and composite values, asked for and not."""
+    for algorithm in ALGORITHMS:
+        for kind in ["right", "wrong", "composite"]:
+            for mode in ["when_supported", "always", "when_required"]:
+                if mode == "always" and dice.chance(0.6):
+                    continue
+                data = dice.blob(0, 50)
+                value = checksum(algorithm, data + (b"" if kind != "wrong" else b"!"))
+                headers = [[f"x-amz-checksum-{algorithm}".lower(),
+                            value + ("-3" if kind == "composite" else "")],
+                           ["x-amz-checksum-type", "COMPOSITE" if kind == "composite" else "FULL_OBJECT"],
+                           ["Content-Length", str(len(data))], ["ETag", '"0cc175b9c0f1b6a831c399e269772661"']]
+                yield response_case(f"GetObject/{algorithm}-{kind}-{mode}", dice, "GetObject", 200,
+                                    headers, data, mode)
+    data = b"hello world"
+    both = [[f"x-amz-checksum-{name}".lower(), checksum(name, data)] for name in ["CRC32", "SHA256"]]
+    yield response_case("GetObject/two-checksums", dice, "GetObject", 200, both, data, "when_supported")
+    yield response_case("GetObject/composite-beside-right", dice, "GetObject", 200,
+                        [["x-amz-checksum-crc32c", checksum("CRC32C", data) + "-2"], both[0]], data,
+                        "when_supported")
+    yield response_case("GetObject/none-though-asked", dice, "GetObject", 200, [], data,
+                        "when_supported")
+    yield response_case("GetObject/integrity-off", dice, "GetObject", 200,
+                        [["x-amz-checksum-crc32", "AAAAAA=="]], data, "when_supported", enabled=False)
+    yield response_case("GetObject/range", dice, "GetObject", 206,
+                        [["Content-Range", "bytes 0-10/2000"], ["Content-Length", "11"]], data,
+                        "when_supported")
+
+
+# -- Documents that are odd, and answers of other servers -----------------------------------------
+
+
+COMPLETE = ("<CompleteMultipartUploadResult{}><Location>{}</Location><Bucket>b</Bucket><Key>k</Key>"
+            "<ETag>{}</ETag></CompleteMultipartUploadResult>")
+LISTING = ("<ListBucketResult><Name>b</Name>{}<Contents><Key>{}</Key><Size>3</Size></Contents>"
+           "<IsTruncated>{}</IsTruncated></ListBucketResult>")
+
+
+def odd_documents(dice):
+    declared = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    for name, operation, body in [
+        ("no-declaration", "ListObjectsV2", LISTING.format("", "a", "false")),
+        ("empty-etag", "CompleteMultipartUpload", COMPLETE.format("", "localhost/b/k", "")),
+        ("self-closing-etag", "CompleteMultipartUpload",
+         COMPLETE.format("", "x", "").replace("<ETag></ETag>", "<ETag/>")),
+        ("no-etag", "CompleteMultipartUpload",
+         COMPLETE.format("", "x", "").replace("<ETag></ETag>", "")),
+        ("unquoted-etag", "CompleteMultipartUpload", COMPLETE.format("", "x", "abc-2")),
+        ("quoted-etag", "CompleteMultipartUpload", COMPLETE.format("", "x", "&quot;abc-2&quot;")),
+        ("numeric-quotes", "CompleteMultipartUpload", COMPLETE.format("", "x", "&#34;abc-2&#x22;")),
+        ("raw-quotes", "CompleteMultipartUpload", COMPLETE.format("", "x", '"abc-2"')),
+        ("namespace-2006", "CompleteMultipartUpload",
+         COMPLETE.format(f' xmlns="{NAMESPACE}"', "http://h/b/k", "e")),
+        ("namespace-other", "CompleteMultipartUpload",
+         COMPLETE.format(' xmlns="http://example.com/x"', "http://h/b/k", "e")),
+        ("prefixed", "ListObjectsV2",
+         '<s3:ListBucketResult xmlns:s3="urn:x"><s3:Name>b</s3:Name><s3:KeyCount>0</s3:KeyCount>'
+         "</s3:ListBucketResult>"),
+        ("spaces-between", "ListObjectsV2",
+         declared + LISTING.format("", "a", "true").replace("><", ">\n  <") + "\n\n"),
+        ("spaces-within-key", "ListObjectsV2", LISTING.format("", "  a  b ", "false")),
+        ("comments", "ListObjectsV2",
+         declared + "<!-- x -->" + LISTING.format("<!-- y -->", "a", "false") + "<!-- z -->"),
+        ("cdata", "ListObjectsV2", LISTING.format("", "<![CDATA[<a&b>]]>", "false")),
+        ("entities", "ListObjectsV2",
+         LISTING.format("", "&lt;&gt;&amp;&quot;&apos;&#233;&#x1F426;&#10;&#13;", "false")),
+        ("unknown-elements", "ListObjectsV2",
+         LISTING.format("<New><Deep>1</Deep></New>", "a", "false").replace(
+             "<Size>", "<Extra>x</Extra><Size>")),
+        ("attributes", "ListObjectsV2", LISTING.format("", "a", "false").replace(
+            "<Key>", '<Key encoding="none" a=\'b\'>')),
+        ("encoding-not-said", "ListObjectsV2", LISTING.format("", "a+b%20c", "false")),
+        ("encoding-said", "ListObjectsV2",
+         LISTING.format("<EncodingType>url</EncodingType>", "a+b%20c%2B", "false")),
+        ("encoding-bad-percent", "ListObjectsV2",
+         LISTING.format("<EncodingType>url</EncodingType>", "100%+%zz%4", "false")),
+        ("encoding-apos", "ListObjectsV2",
+         LISTING.format("<EncodingType>url</EncodingType>", "*()&apos;%E6%97%A5", "false")),
+        ("encoding-case", "ListObjectsV2",
+         LISTING.format("<EncodingType>url</EncodingType>", "%c3%a9", "false")),
+        ("empty-list", "ListObjectsV2", "<ListBucketResult/>"),
+        ("no-keys", "ListObjectVersions",
+         "<ListVersionsResult><Version><VersionId>null</VersionId><IsLatest>true</IsLatest></Version>"
+         "<DeleteMarker><Key>d</Key></DeleteMarker></ListVersionsResult>"),
+        ("mixed-order", "ListObjectVersions",
+         "<ListVersionsResult><Version><Key>a</Key></Version><DeleteMarker><Key>b</Key></DeleteMarker>"
+         "<Version><Key>c</Key></Version></ListVersionsResult>"),
+        ("no-buckets", "ListBuckets", "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"),
+        ("seconds-only", "ListBuckets",
+         "<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name><CreationDate>2026-01-02T03:04:05Z"
+         "</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"),
+        ("offset-time", "ListBuckets",
+         "<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name><CreationDate>"
+         "2026-01-02T03:04:05+02:00</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"),
+        ("deleted-and-failed", "DeleteObjects",
+         "<DeleteResult><Deleted><Key>a&#10;b</Key><VersionId>v</VersionId></Deleted><Error><Key>c</Key>"
+         "<Code>AccessDenied</Code><Message>Access Denied</Message></Error><Deleted><Key>d</Key>"
+         "<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>m</DeleteMarkerVersionId></Deleted>"
+         "</DeleteResult>"),
+        ("all-failed", "DeleteObjects",
+         "<DeleteResult><Error><Key>c</Key><Code>InternalError</Code><Message/></Error></DeleteResult>"),
+        ("nothing-said", "DeleteObjects", "<DeleteResult/>"),
+        ("never-versioned", "GetBucketVersioning", f'<VersioningConfiguration xmlns="{NAMESPACE}"/>'),
+        ("ceph-location", "GetBucketLocation", "<LocationConstraint>default</LocationConstraint>"),
+        ("us-east-1", "GetBucketLocation", f'<LocationConstraint xmlns="{NAMESPACE}"/>'),
+        ("copy", "CopyObject",
+         "<CopyObjectResult><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;a&quot;"
+         "</ETag></CopyObjectResult>"),
+    ]:
+        yield response_case(f"{operation}/{name}", dice, operation, 200, [], body.encode())
+    for operation in ["CopyObject", "UploadPartCopy", "PutObject", "UploadPart"]:
+        yield response_case(f"{operation}/empty-body", dice, operation, 200, [["ETag", '"a"']], b"")
+    yield response_case("GetObject/bad-expires", dice, "GetObject", 200,
+                        [["Expires", "not a date"], ["ETag", "unquoted"]], b"x")
+    yield response_case("HeadObject/bare", dice, "HeadObject", 200,
+                        [["Content-Length", "0"], ["Last-Modified", "Fri, 02 Jan 2026 03:04:05 GMT"]],
+                        b"") | {"name": "HeadObject/zero"}
+
+
+# -- Errors -------------------------------------------------------------------------------------
+
+# Status, code, message: what S3 and Ceph answer, and whether to send again (None: not compared,
+# since botocore and apus differ on purpose).
+ERRORS = [
+    (400, "InvalidArgument", "Invalid Argument", False), (400, "MalformedXML", "", False),
+    (400, "InvalidBucketName", "The specified bucket is not valid.", False),
+    (400, "EntityTooSmall", "Your proposed upload is smaller than the minimum", False),
+    (400, "EntityTooLarge", "", False), (400, "InvalidPart", "One or more parts", False),
+    (400, "InvalidPartOrder", "", False), (400, "InvalidDigest", "", False),
+    (400, "BadDigest", "The Content-MD5 you specified did not match", None),
+    (400, "RequestTimeout", "Your socket connection was not read from", True),
+    (400, "ExpiredToken", "The provided token has expired.", None),
+    (400, "InvalidToken", "", None), (400, "XAmzContentSHA256Mismatch", "", False),
+    (403, "AccessDenied", "Access Denied", False), (403, "AccessDenied", "", False),
+    (403, "SignatureDoesNotMatch", "The request signature we calculated", False),
+    (403, "InvalidAccessKeyId", "", False), (403, "RequestTimeTooSkewed", "", None),
+    (404, "NoSuchKey", "The specified key does not exist.", False),
+    (404, "NoSuchBucket", "", False), (404, "NoSuchUpload", "é <&>", False),
+    (404, "NoSuchVersion", "", False), (404, "NoSuchTagSet", "", False),
+    (404, "NoSuchLifecycleConfiguration", "", False), (404, "NoSuchBucketPolicy", "", False),
+    (405, "MethodNotAllowed", "", False), (409, "BucketAlreadyOwnedByYou", "", False),
+    (409, "BucketAlreadyExists", "", False), (409, "BucketNotEmpty", "", False),
+    (409, "OperationAborted", "", None), (409, "ConditionalRequestConflict", "", None),
+    (411, "MissingContentLength", "", False),
+    (412, "PreconditionFailed", "At least one of the pre-conditions", False),
+    (416, "InvalidRange", "The requested range is not satisfiable", False),
+    (429, "TooManyRequests", "", True), (500, "InternalError", "We encountered an error", True),
+    (501, "NotImplemented", "A header you provided", None), (503, "SlowDown", "Reduce your rate", True),
+    (503, "ServiceUnavailable", "", True), (503, "Throttling", "", True),
+]
+ERROR = ('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message>{}'
+         "<RequestId>4442587FB7D0A2F9</RequestId><HostId>host</HostId></Error>")
+WITH_BODY = ["GetObject", "PutObject", "ListObjectsV2", "DeleteObjects", "CreateMultipartUpload",
+             "UploadPart", "CompleteMultipartUpload", "CopyObject", "GetBucketPolicy", "DeleteObject"]
+
+
+def errors(dice):
+    for i, (status, code, message, again) in enumerate(ERRORS):
+        for operation in dice.sample(WITH_BODY, 3):
+            extra = dice.choice(["", "<Resource>/b/k</Resource>", "<BucketName>b</BucketName>"])
+            body = ERROR.format(code, escape(message), extra).encode()
+            yield response_case(f"{operation}/{code}-{i}", dice, operation, status, [], body,
+                                retryable=again is not None)
+    for status in [400, 403, 404, 405, 412, 416, 500, 503, 304]:
+        for operation in ["HeadObject", "HeadBucket"]:
+            yield response_case(f"{operation}/status-{status}", dice, operation, status, [], b"",
+                                retryable=status != 400, message=False)
+    for status in [400, 403, 404, 409, 412, 500, 502, 503, 504]:
+        yield response_case(f"GetObject/empty-{status}", dice, "GetObject", status, [], b"",
+                            message=False)
+    page = b"<html><body><h1>503 Service Unavailable</h1></body></html>"
+    for status in [500, 502, 503, 504]:
+        yield response_case(f"PutObject/html-{status}", dice, "PutObject", status, [], page,
+                            message=False)
+    yield response_case("PutObject/html-403", dice, "PutObject", 403, [], page, code=False,
+                        message=False)
+    for name, body in [
+        ("cut", b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Co"), ("plain-text", b"NoSuchKey"),
+        ("garbage", b"\x00\xff\xfe<>"),
+    ]:
+        yield response_case(f"GetObject/{name}-404", dice, "GetObject", 404, [], body, code=False,
+                            message=False)
+    failed = ERROR.format("InternalError", "We encountered an internal error.", "").encode()
+    slow = ERROR.format("SlowDown", "Reduce your request rate.", "").encode()
+    for operation in ["CompleteMultipartUpload", "CopyObject", "UploadPartCopy", "DeleteObjects",
+                      "ListObjectsV2", "ListParts", "GetBucketTagging"]:
+        for name, body in [("internal", failed), ("slow", slow)]:
+            yield response_case(f"{operation}/200-{name}", dice, operation, 200, [], body)
+        for name, body in [("cut", b"<?xml version=\"1.0\"?><R"), ("not-xml", b"oops")]:
+            yield response_case(f"{operation}/200-{name}", dice, operation, 200, [], body,
+                                code=False, message=False)
+    for operation, status, code, extra, headers in [
+        ("GetObject", 301, "PermanentRedirect", "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint>",
+         [["x-amz-bucket-region", "eu-west-1"]]),
+        ("PutObject", 307, "TemporaryRedirect", "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint>",
+         [["Location", "https://b.s3.eu-west-1.amazonaws.com/k"]]),
+        ("ListObjectsV2", 400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>", []),
+        ("CreateBucket", 400, "IllegalLocationConstraintException", "", []),
+    ]:
+        yield response_case(f"{operation}/{code}", dice, operation, status, headers,
+                            ERROR.format(code, "elsewhere", extra).encode(), retryable=False)
+
+
+def specified(dice):
+    """What botocore cannot say; botocore still reads the answer where it can."""
+    refused = [(404, "NoSuchKey", "GetObject"), (404, "NoSuchUpload", "UploadPart"),
+               (412, "PreconditionFailed", "PutObject"), (409, "BucketNotEmpty", "DeleteBucket"),
+               (411, "MissingContentLength", "PutObject")]
+    for status, code, operation in refused:
+        made = response_case(f"{operation}/kind-{code}", dice, operation, status, [],
+                             ERROR.format(code, "", "").encode())
+        made["expect"]["error"]["kind"] = "refused"
+        yield made
+    for operation in ["ListObjectsV2", "CompleteMultipartUpload"]:
+        made = response_case(f"{operation}/kind-broken", dice, operation, 200, [], b"<Broken", code=False,
+                             message=False)
+        made["expect"]["error"]["kind"] = "broken"
+        yield made
+    for algorithm in ["CRC32", "CRC64NVME", "SHA256"]:
+        yield response_case(f"GetObject/never-{algorithm}", dice, "GetObject", 200,
+                            [[f"x-amz-checksum-{algorithm}".lower(), checksum(algorithm, b"other")]],
+                            b"data", "never")
+    for sent, kept in [("aws-chunked", None), ("aws-chunked,gzip", "gzip"), ("gzip,aws-chunked", "gzip"),
+                       ("gzip, aws-chunked", "gzip")]:
+        made = response_case(f"GetObject/content-encoding-{sent}", dice, "GetObject", 200,
+                             [["Content-Encoding", sent]], b"data")
+        del made["expect"]["output"]["ContentEncoding"]
+        if kept:
+            made["expect"]["output"]["ContentEncoding"] = kept
+        yield made
+    body = b'\n \n<?xml version="1.0"?>' + COMPLETE.format("", "x", "&quot;e&quot;").encode()
+    made = response_case("CompleteMultipartUpload/kept-alive", dice, "CompleteMultipartUpload", 200, [],
+                         body.lstrip())
+    made["input"]["body"] = bytes_of(body)
+    yield made
+    for i in range(4):
+        _, headers, body = answer(dice, "ListMultipartUploads", 0.8, encoded=True)
+        made = response_case(f"ListMultipartUploads/encoded-{i}", dice, "ListMultipartUploads", 200,
+                             headers, body)
+        decode(made["expect"]["output"])
+        yield made
+    made = response_case("ListObjects/encoded-prefix", dice, "ListObjects", 200, [],
+                         b"<ListBucketResult><Prefix>a%2Bb+c</Prefix><EncodingType>url</EncodingType>"
+                         b"</ListBucketResult>")
+    decode(made["expect"]["output"])
+    yield made
+
+
+def decode(output):
+    """Of a list that botocore does not decode: what S3's API reference says is encoded."""
+    for name, value in output.items():
+        if name in ENCODED:
+            output[name] = unquote_str(value)
+        for item in value if isinstance(value, list) else []:
+            decode(item)
+
+
+# -- The answer through botocore ------------------------------------------------------------------
+
+
+class Raw(io.BytesIO):
+    """What botocore reads a body from."""
+
+    def stream(self):
+        yield self.read()
+
+
+def response_case(name, dice, operation, status, headers, body, mode="when_required", enabled=True,
+                  retryable=True, code=True, message=True):
+    """`retryable`, `code` and `message` say what of an error is to be compared."""
+    config = {"endpoint": "https://s3.example.com", "region": "us-east-1", "addressing": "path",
+              "enable_data_integrity_protection": enabled, "response_checksum_validation": mode,
+              "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "session_token": None}
+    given = {"operation": operation, "status": status, "headers": headers, "body": bytes_of(body),
+             "config": config}
+    outcome, sent = run(config, dice, operation, status, headers, body)
+    expect = {"outcome": "ok"}
+    if isinstance(outcome, ClientError):
+        found = outcome.response["Error"]
+        error = {}
+        if code and found.get("Code"):
+            error["code"] = found["Code"]
+        if message and found.get("Message") is not None:
+            error["message"] = found["Message"]
+        if retryable:
+            error["retryable"] = sent > 1
+        expect = {"outcome": "error", "error": error}
+    elif isinstance(outcome, FlexibleChecksumError):
+        expect = {"outcome": "error", "error": {"kind": "integrity"}, "checksum": "mismatch"}
+    elif isinstance(outcome, (BotoCoreError, ResponseParserError)):
+        expect = {"outcome": "error", "error": {}}
+    else:
+        metadata = outcome.pop("ResponseMetadata")
+        outcome.pop("ExpiresString", None)
+        expect["output"] = plain(outcome)
+        if operation == "GetObject":
+            validated = "ChecksumAlgorithm" in metadata
+            expect["checksum"] = "validated" if validated else "skipped"
+    return case(name, given, expect)
+
+
+def run(config, dice, operation, status, headers, body):
+    """What botocore made of this answer, and how often it sent the request."""
+    made = client(config, retries={"mode": "standard", "total_max_attempts": 2})
+    sent = []
+
+    def before_send(request, **_):
+        sent.append(request)
+        return AWSResponse(request.url, status, dict(headers), Raw(body))
+
+    params = required(dice, operation, config)
+    if operation in ["PutObject", "UploadPart"]:
+        params["Body"] = upload_body(dice, "bytes")[0]
+    stop_clock(parse_time(MOMENT))
+    made.meta.events.register_first("before-send.s3", before_send)
+    try:
+        output = made._make_api_call(operation, to_botocore(operation, params))
+        if "Body" in output:
+            output["Body"] = output["Body"].read()
+        return output, len(sent)
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        return error, len(sent)
+    finally:
+        made.meta.events.unregister("before-send.s3", before_send)
+
+
+def plain(value):
+    """An output as JSON: bytes and times in a vector's form, nothing that is not there."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()
+                if item is not None and item not in ([], {})}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime.datetime):
+        return time_of(value.astimezone(datetime.timezone.utc))
+    return bytes_of(value) if isinstance(value, bytes) else value
