@@ -45,12 +45,6 @@ class Captured(BaseException):
 
 def client(config, **more):
     """The client that a case's `config` describes; kept, since making one is slow."""
-    return _client(json.dumps(config, sort_keys=True), json.dumps(more, sort_keys=True))
-
-
-@functools.cache
-def _client(config, more):
-    config, more = json.loads(config), json.loads(more)
     enabled = config.get("enable_data_integrity_protection", False)
 
     def mode(name):
@@ -63,23 +57,28 @@ def _client(config, more):
         "use_accelerate_endpoint": config.get("accelerate", False),
         "us_east_1_regional_endpoint": "regional",
     } | more.pop("s3", {})
-    signed = config.get("access_key") is not None
-    made = SESSION.create_client(
-        "s3",
-        region_name=config["region"],
-        endpoint_url=config.get("endpoint"),
-        aws_access_key_id=config.get("access_key"),
-        aws_secret_access_key=config.get("secret_key"),
-        aws_session_token=config.get("session_token"),
-        config=botocore.config.Config(
-            signature_version="s3v4" if signed else UNSIGNED,
-            s3={name: value for name, value in s3.items() if value is not None},
-            use_fips_endpoint=config.get("use_fips", False),
-            use_dualstack_endpoint=config.get("use_dualstack", False),
-            request_checksum_calculation=mode("request_checksum_calculation"),
-            response_checksum_validation=mode("response_checksum_validation"),
-            **more))
-    return made
+    return _client(json.dumps({
+        "region_name": config["region"],
+        "endpoint_url": config.get("endpoint"),
+        "aws_access_key_id": config.get("access_key"),
+        "aws_secret_access_key": config.get("secret_key"),
+        "aws_session_token": config.get("session_token"),
+        "config": {
+            "s3": {name: value for name, value in s3.items() if value is not None},
+            "use_fips_endpoint": config.get("use_fips", False),
+            "use_dualstack_endpoint": config.get("use_dualstack", False),
+            "request_checksum_calculation": mode("request_checksum_calculation"),
+            "response_checksum_validation": mode("response_checksum_validation"),
+        } | more,
+    }, sort_keys=True))
+
+
+@functools.cache
+def _client(settings):
+    settings = json.loads(settings)
+    signer = "s3v4" if settings["aws_access_key_id"] else UNSIGNED
+    settings["config"] = botocore.config.Config(signature_version=signer, **settings["config"])
+    return SESSION.create_client("s3", **settings)
 
 
 def send(config, operation, params, time, tweaks=None, **more):

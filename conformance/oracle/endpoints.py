@@ -2,7 +2,7 @@
 
 import botocore.exceptions
 
-from client import client, send
+from client import send
 from common import ACCESS_KEY, ODD_KEYS, REGIONS, SECRET_KEY, VERSION, case
 
 TIME = "20260102T030405Z"

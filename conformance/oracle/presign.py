@@ -6,7 +6,7 @@ from client import client, to_botocore
 from common import (
     ACCESS_KEY, CUSTOM_ENDPOINTS, ODD_KEYS, REGIONS, SECRET_KEY, SESSION_TOKEN, VERSION, case,
     parse_time, stop_clock, time_of)
-from requests import optional, required, some
+from members import optional, required, some
 
 # Where the client's addressing is auto, botocore presigns for the global endpoint of long ago.
 botocore.signers._should_use_global_endpoint = lambda client: False
