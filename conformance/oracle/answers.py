@@ -13,37 +13,78 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 # The root elements of S3's API reference, where the model does not know them.
 ROOTS = {
-    "ListBuckets": "ListAllMyBucketsResult", "ListObjects": "ListBucketResult",
-    "ListObjectsV2": "ListBucketResult", "ListObjectVersions": "ListVersionsResult",
-    "ListMultipartUploads": "ListMultipartUploadsResult", "ListParts": "ListPartsResult",
-    "CreateMultipartUpload": "InitiateMultipartUploadResult", "DeleteObjects": "DeleteResult",
-    "CompleteMultipartUpload": "CompleteMultipartUploadResult", "GetBucketTagging": "Tagging",
-    "GetObjectTagging": "Tagging", "GetBucketCors": "CORSConfiguration",
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListParts": "ListPartsResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "DeleteObjects": "DeleteResult",
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "GetBucketTagging": "Tagging",
+    "GetObjectTagging": "Tagging",
+    "GetBucketCors": "CORSConfiguration",
     "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
     "GetBucketVersioning": "VersioningConfiguration",
-    "GetObjectAttributes": "GetObjectAttributesResponse", "GetObjectRetention": "Retention",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "GetObjectRetention": "Retention",
     "GetObjectLegalHold": "LegalHold",
 }
-NO_CONTENT = {"DeleteBucket", "DeleteBucketLifecycle", "DeleteBucketTagging", "DeleteBucketCors",
-              "DeleteBucketPolicy", "DeleteObject", "DeleteObjectTagging", "AbortMultipartUpload",
-              "PutBucketPolicy"}
+NO_CONTENT = {
+    "DeleteBucket",
+    "DeleteBucketLifecycle",
+    "DeleteBucketTagging",
+    "DeleteBucketCors",
+    "DeleteBucketPolicy",
+    "DeleteObject",
+    "DeleteObjectTagging",
+    "AbortMultipartUpload",
+    "PutBucketPolicy",
+}
 # Members that no client of objects needs, or that S3 does not document.
 EXCLUDED = {
-    "BucketArn", "MissingMeta", "ObjectLockEventHold", "ObjectLockEventHoldDurationDays",
-    "ObjectLockEventHoldDurationYears", "EventHold", "EventHoldDuration", "BucketLocationType",
-    "BucketLocationName", "Expires", "ContentRange"}
-NO_VERSION = {"UploadPart", "UploadPartCopy", "CreateMultipartUpload", "ListParts",
-              "AbortMultipartUpload", "ListMultipartUploads"}
-ENCODED = {"Key", "Prefix", "Delimiter", "Marker", "NextMarker", "StartAfter", "KeyMarker",
-           "NextKeyMarker"}
+    "BucketArn",
+    "MissingMeta",
+    "ObjectLockEventHold",
+    "ObjectLockEventHoldDurationDays",
+    "ObjectLockEventHoldDurationYears",
+    "EventHold",
+    "EventHoldDuration",
+    "BucketLocationType",
+    "BucketLocationName",
+    "Expires",
+    "ContentRange",
+}
+NO_VERSION = {
+    "UploadPart",
+    "UploadPartCopy",
+    "CreateMultipartUpload",
+    "ListParts",
+    "AbortMultipartUpload",
+    "ListMultipartUploads",
+}
+ENCODED = {
+    "Key",
+    "Prefix",
+    "Delimiter",
+    "Marker",
+    "NextMarker",
+    "StartAfter",
+    "KeyMarker",
+    "NextKeyMarker",
+}
 
 
 def answer(dice, operation, density, encoded=False):
     """An answer as S3 writes it, with this share of the members that it may have."""
     shape = MODEL.operation_model(operation).output_shape
     status = 204 if operation in NO_CONTENT else 200
-    headers = [["x-amz-request-id", "4442587FB7D0A2F9"], ["x-amz-id-2", "vlR7PnpV2Ce81l0PRw6jlUpck7Jo5ZsQ"],
-               ["Date", "Fri, 02 Jan 2026 03:04:05 GMT"]]
+    headers = [
+        ["x-amz-request-id", "4442587FB7D0A2F9"],
+        ["x-amz-id-2", "vlR7PnpV2Ce81l0PRw6jlUpck7Jo5ZsQ"],
+        ["Date", "Fri, 02 Jan 2026 03:04:05 GMT"],
+    ]
     body = b""
     if shape is None:
         return status, headers, body
@@ -79,7 +120,9 @@ def answer(dice, operation, density, encoded=False):
             body = document(root, to_xml(member, fields), dice)
     elif operation == "GetBucketLocation":
         text = dice.choice(["", "eu-west-1", "EU", "us-west-2", "default"])
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="{NAMESPACE}">{text}</LocationConstraint>'.encode()
+        declared = '<?xml version="1.0" encoding="UTF-8"?>\n'
+        element = f'<LocationConstraint xmlns="{NAMESPACE}">{text}</LocationConstraint>'
+        body = (declared + element).encode()
     elif operation in ROOTS:
         if encoded:
             # botocore leaves the Prefix of ListObjects as it is.
@@ -107,11 +150,13 @@ def text_value(dice, name, shape, density):
         member = dice.choice(list(shape.members))
         return {member: text_value(dice, member, shape.members[member], density)}
     if shape.type_name == "structure":
-        return {member: text_value(dice, member, inner, density)
-                for member, inner in shape.members.items()
-                if member not in EXCLUDED
-                and (dice.random() < density or member in ["Key", "ETag"] or name == "CommonPrefixes")
-                and not (member == "VersionId" and name == "Uploads")}
+        return {
+            member: text_value(dice, member, inner, density)
+            for member, inner in shape.members.items()
+            if member not in EXCLUDED
+            and (dice.random() < density or member in ["Key", "ETag"] or name == "CommonPrefixes")
+            and not (member == "VersionId" and name == "Uploads")
+        }
     if shape.type_name == "list":
         return [text_value(dice, name, shape.member, density) for _ in range(dice.randint(0, 3))]
     if shape.type_name == "timestamp":
@@ -122,7 +167,11 @@ def text_value(dice, name, shape, density):
 def header_text(dice, name, shape):
     if shape.type_name == "timestamp":
         moment = dice.moment()
-        return iso(moment) if shape.serialization.get("timestampFormat") == "iso8601" else http_date(moment)
+        return (
+            iso(moment)
+            if shape.serialization.get("timestampFormat") == "iso8601"
+            else http_date(moment)
+        )
     if name == "ContentEncoding":
         return "gzip"
     if name == "Restore":
@@ -151,18 +200,25 @@ def scalar(dice, name, shape):
 
 
 FIXED = {
-    "BucketRegion": REGIONS, "AllowedMethods": ["GET", "PUT", "POST", "DELETE", "HEAD"],
-    "AllowedOrigins": ["*", "https://example.com"], "PartNumber": ["1", "2", "10000"],
-    "AcceptRanges": ["bytes"], "ContentType": ["text/plain", "application/octet-stream"],
-    "PartsCount": ["1", "3"], "Initiated": ["2026-01-02T03:04:05.000Z"],
+    "BucketRegion": REGIONS,
+    "AllowedMethods": ["GET", "PUT", "POST", "DELETE", "HEAD"],
+    "AllowedOrigins": ["*", "https://example.com"],
+    "PartNumber": ["1", "2", "10000"],
+    "AcceptRanges": ["bytes"],
+    "ContentType": ["text/plain", "application/octet-stream"],
+    "PartsCount": ["1", "3"],
+    "Initiated": ["2026-01-02T03:04:05.000Z"],
 }
 
 
 def to_xml(shape, value, encoded=None, name=""):
     """The inside of an element; with dice in `encoded`, keys are percent-encoded."""
     if shape.type_name == "structure":
-        return "".join(element(inner, member, value[member], encoded)
-                       for member, inner in shape.members.items() if member in value)
+        return "".join(
+            element(inner, member, value[member], encoded)
+            for member, inner in shape.members.items()
+            if member in value
+        )
     if encoded and name in ENCODED:
         value = quote_plus(value, safe="/") if encoded.chance(0.5) else quote(value, safe="/*")
     return escape(value, {"\r": "&#13;", '"': "&quot;"})
@@ -175,8 +231,9 @@ def element(shape, member, value, encoded):
     flat = shape.serialization.get("flattened")
     item_tag = shape.member.serialization.get("name", tag if flat else "member")
     item_tag = tag if flat and "name" in shape.serialization else item_tag
-    items = "".join(f"<{item_tag}>{to_xml(shape.member, item, encoded, member)}</{item_tag}>"
-                    for item in value)
+    items = "".join(
+        f"<{item_tag}>{to_xml(shape.member, item, encoded, member)}</{item_tag}>" for item in value
+    )
     return items if flat else f"<{tag}>{items}</{tag}>"
 
 

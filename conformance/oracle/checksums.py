@@ -26,13 +26,49 @@ DIGESTS = CRC | {
     "XXHASH128": lambda data: xxhash.xxh3_128(data).digest(),
 }
 # Around the block sizes of each algorithm, and of what implementations do by eights and sixteens.
-SIZES = [0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129,
-         239, 240, 241, 255, 256, 257, 511, 1023, 1024, 1025]
+SIZES = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    9,
+    15,
+    16,
+    17,
+    31,
+    32,
+    33,
+    55,
+    56,
+    63,
+    64,
+    65,
+    111,
+    112,
+    127,
+    128,
+    129,
+    239,
+    240,
+    241,
+    255,
+    256,
+    257,
+    511,
+    1023,
+    1024,
+    1025,
+]
 LARGE = [4095, 4096, 65535, 65536, 65537, 1048575, 1048576, 1048577, 3000001, 8388608]
 TRAILERS = [None, "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]
 
-SOURCE = (f"hashlib; awscrt {awscrt.__version__} for the CRCs; xxhash {xxhash.VERSION} for the "
-          "XXHASHs, whose canonical form is big-endian")
+SOURCE = (
+    f"hashlib; awscrt {awscrt.__version__} for the CRCs; xxhash {xxhash.VERSION} for the "
+    "XXHASHs, whose canonical form is big-endian"
+)
 CHUNKED_SOURCE = f"{VERSION}, AwsChunkedWrapper"
 
 
@@ -53,7 +89,9 @@ def checksum_cases(dice, count):
             cases.append(checksum_case(f"{algorithm}-large-{size}", algorithm, recorded, data))
         for text in ["", "hello", "hello world"]:
             data = text.encode()
-            cases.append(checksum_case(f"{algorithm}-text-{len(text)}", algorithm, {"utf8": text}, data))
+            cases.append(
+                checksum_case(f"{algorithm}-text-{len(text)}", algorithm, {"utf8": text}, data)
+            )
     for i in range(count):
         algorithm, data = dice.choice(list(DIGESTS)), dice.blob(0, 300)
         cases.append(checksum_case(f"random-{i}", algorithm, bytes_of(data), data))
@@ -67,9 +105,15 @@ def checksum_case(name, algorithm, recorded, data):
 
 def parts_cases(dice, count):
     kinds = [(name, "COMPOSITE") for name in DIGESTS] + [(name, "FULL_OBJECT") for name in CRC]
-    cases = [parts_case(f"{algorithm}-{kind}-hello".lower(), algorithm, kind,
-                        [({"utf8": "hello "}, b"hello "), ({"utf8": "world"}, b"world")])
-             for algorithm, kind in kinds]
+    cases = [
+        parts_case(
+            f"{algorithm}-{kind}-hello".lower(),
+            algorithm,
+            kind,
+            [({"utf8": "hello "}, b"hello "), ({"utf8": "world"}, b"world")],
+        )
+        for algorithm, kind in kinds
+    ]
     for i in range(count):
         algorithm, kind = dice.choice(kinds)
         parts = []
@@ -103,7 +147,10 @@ def chunked_cases(dice, count):
             recorded, data = repeat("apus", size)
             cases.append(chunked_case(f"{algorithm}-{size}", recorded, data, 8192, algorithm))
     for i in range(count):
-        algorithm, chunk_size = dice.choice(TRAILERS), dice.choice([8192, 10000, 16384, 65536, 1 << 20])
+        algorithm, chunk_size = (
+            dice.choice(TRAILERS),
+            dice.choice([8192, 10000, 16384, 65536, 1 << 20]),
+        )
         if dice.chance(0.1):
             recorded, data = repeat(dice.choice(["ab", "z"]), dice.randint(8000, 26000))
         else:
@@ -118,7 +165,8 @@ def chunked_case(name, recorded, data, chunk_size, algorithm):
         io.BytesIO(data),
         checksum_cls=algorithm and _CHECKSUM_CLS[algorithm.lower()],
         checksum_name=f"x-amz-checksum-{algorithm}".lower(),
-        chunk_size=chunk_size)
+        chunk_size=chunk_size,
+    )
     body = wrapper.read()
     given = {"data": recorded, "chunk_size": chunk_size, "trailer_algorithm": algorithm}
     return case(name, given, {"body": bytes_of(body), "content_length": len(body)})

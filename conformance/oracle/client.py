@@ -1,9 +1,9 @@
 """An S3 client of botocore that never sends: set up by a case's `config`, its time stopped.
 
 `send` gives the request as it would go out. What a case asks beyond botocore's own options
-(a checksum in a header over https, Content-MD5 instead of a checksum, ...) is in `Tweaks`, applied by
-botocore's events between serialisation and checksumming; the code that computes and signs is
-botocore's in every case.
+(a checksum in a header over https, Content-MD5 instead of a checksum, ...) is in `Tweaks`,
+applied by botocore's events between serialisation and checksumming; the code that computes and
+signs is botocore's in every case.
 """
 
 import base64
@@ -22,7 +22,9 @@ from common import parse_time, stop_clock
 
 # With awscrt installed (here for its checksums) botocore would sign with it, and by its clock.
 botocore.auth.AUTH_TYPE_MAPS |= {
-    "s3v4": botocore.auth.S3SigV4Auth, "s3v4-query": botocore.auth.S3SigV4QueryAuth}
+    "s3v4": botocore.auth.S3SigV4Auth,
+    "s3v4-query": botocore.auth.S3SigV4QueryAuth,
+}
 
 SESSION = botocore.session.Session()
 MODEL = SESSION.get_service_model("s3")
@@ -32,10 +34,10 @@ MODEL = SESSION.get_service_model("s3")
 class Tweaks:
     """What botocore is made to do that it has no option for."""
 
-    placement: str | None = None        # header, trailer: where a computed checksum goes
-    content_md5: bool = False           # no checksum; Content-MD5 where there would be one
-    no_algorithm_header: bool = False   # no x-amz-sdk-checksum-algorithm
-    no_content_encoding: bool = False   # no aws-chunked in Content-Encoding
+    placement: str | None = None  # header, trailer: where a computed checksum goes
+    content_md5: bool = False  # no checksum; Content-MD5 where there would be one
+    no_algorithm_header: bool = False  # no x-amz-sdk-checksum-algorithm
+    no_content_encoding: bool = False  # no aws-chunked in Content-Encoding
     chunk_size: int = 1 << 20
 
 
@@ -57,20 +59,26 @@ def client(config, **more):
         "use_accelerate_endpoint": config.get("accelerate", False),
         "us_east_1_regional_endpoint": "regional",
     } | more.pop("s3", {})
-    return _client(json.dumps({
-        "region_name": config["region"],
-        "endpoint_url": config.get("endpoint"),
-        "aws_access_key_id": config.get("access_key"),
-        "aws_secret_access_key": config.get("secret_key"),
-        "aws_session_token": config.get("session_token"),
-        "config": {
-            "s3": {name: value for name, value in s3.items() if value is not None},
-            "use_fips_endpoint": config.get("use_fips", False),
-            "use_dualstack_endpoint": config.get("use_dualstack", False),
-            "request_checksum_calculation": mode("request_checksum_calculation"),
-            "response_checksum_validation": mode("response_checksum_validation"),
-        } | more,
-    }, sort_keys=True))
+    return _client(
+        json.dumps(
+            {
+                "region_name": config["region"],
+                "endpoint_url": config.get("endpoint"),
+                "aws_access_key_id": config.get("access_key"),
+                "aws_secret_access_key": config.get("secret_key"),
+                "aws_session_token": config.get("session_token"),
+                "config": {
+                    "s3": {name: value for name, value in s3.items() if value is not None},
+                    "use_fips_endpoint": config.get("use_fips", False),
+                    "use_dualstack_endpoint": config.get("use_dualstack", False),
+                    "request_checksum_calculation": mode("request_checksum_calculation"),
+                    "response_checksum_validation": mode("response_checksum_validation"),
+                }
+                | more,
+            },
+            sort_keys=True,
+        )
+    )
 
 
 @functools.cache
@@ -153,7 +161,12 @@ def to_botocore(operation, params):
 def _convert(shape, value):
     if isinstance(value, dict) and "stream" in value:
         return bytes_from(value["stream"])
-    if isinstance(value, dict) and set(value) in ({"utf8"}, {"base64"}, {"zeros"}, {"repeat", "len"}):
+    if isinstance(value, dict) and set(value) in (
+        {"utf8"},
+        {"base64"},
+        {"zeros"},
+        {"repeat", "len"},
+    ):
         return bytes_from(value)
     if shape.type_name == "structure":
         return {name: _convert(shape.members[name], member) for name, member in value.items()}
@@ -171,7 +184,7 @@ def bytes_from(value):
     if "zeros" in value:
         return bytes(value["zeros"])
     unit = value["repeat"].encode()
-    return (unit * (value["len"] // len(unit) + 1))[:value["len"]]
+    return (unit * (value["len"] // len(unit) + 1))[: value["len"]]
 
 
 # Headers that say nothing of S3, and the signature, which a vector tells apart.
@@ -182,7 +195,8 @@ def plain_headers(request):
     """The headers in a vector's form, sorted, and the authorization or None."""
     found = {
         name: value.decode() if isinstance(value, bytes) else value
-        for name, value in request.headers.items()}
+        for name, value in request.headers.items()
+    }
     authorization = next((v for n, v in found.items() if n.lower() == "authorization"), None)
     kept = [[n, v] for n, v in found.items() if not n.lower().startswith(LEFT_OUT)]
     return sorted(kept, key=lambda pair: pair[0].lower()), authorization

@@ -19,8 +19,18 @@ SESSION_TOKEN = "IQoJb3JpZ2luX2VjEXAMPLE//////////wEaCXVzLWVhc3QtMSJHMEUCIQD+EXA
 VERSION = f"botocore {botocore.__version__}"
 
 REGIONS = [
-    "us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2",
-    "sa-east-1", "af-south-1", "cn-north-1", "cn-northwest-1", "us-gov-west-1", "us-gov-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+    "eu-west-1",
+    "eu-central-1",
+    "ap-southeast-2",
+    "sa-east-1",
+    "af-south-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "us-gov-west-1",
+    "us-gov-east-1",
 ]
 
 CUSTOM_ENDPOINTS = [
@@ -36,11 +46,46 @@ CUSTOM_ENDPOINTS = [
 
 # Keys that clients are known to get wrong.
 ODD_KEYS = [
-    "key", "a/b/c", "with space", "plus+plus", "100%", "%41%2F", "a//b", "/lead", "trail/", "//",
-    "a/../b", "../up", ".", "..", "./x", "a/./b", "tilde~", "quote'\"", "(paren)*!", "semi;colon:",
-    "comma,dollar$", "at@amp&eq=", "hash#mark?", "back\\slash", "[brackets]{braces}|^`<>",
-    "é", "e\u0301", "日本語/キー", "\U0001f426/swift", "tab\there", "new\nline", "\x01control",
-    "\u00a0nbsp", "x" * 200, "ünï/cödé +%", "-", "_", "a=b&c=d", "?versionId=3", "k%20k",
+    "key",
+    "a/b/c",
+    "with space",
+    "plus+plus",
+    "100%",
+    "%41%2F",
+    "a//b",
+    "/lead",
+    "trail/",
+    "//",
+    "a/../b",
+    "../up",
+    ".",
+    "..",
+    "./x",
+    "a/./b",
+    "tilde~",
+    "quote'\"",
+    "(paren)*!",
+    "semi;colon:",
+    "comma,dollar$",
+    "at@amp&eq=",
+    "hash#mark?",
+    "back\\slash",
+    "[brackets]{braces}|^`<>",
+    "é",
+    "e\u0301",
+    "日本語/キー",
+    "\U0001f426/swift",
+    "tab\there",
+    "new\nline",
+    "\x01control",
+    "\u00a0nbsp",
+    "x" * 200,
+    "ünï/cödé +%",
+    "-",
+    "_",
+    "a=b&c=d",
+    "?versionId=3",
+    "k%20k",
 ]
 
 ODD_CHARACTERS = "abcXYZ019-._~/ +%&=?#:;,@!$'()*\"<>\\^`{|}[]éß日🐦\t"
@@ -62,8 +107,11 @@ class Dice(random.Random):
         return self.text("abcdefghijklmnopqrstuvwxyz0123456789", low, high)
 
     def bucket(self):
-        return self.text("abcdefghijklmnopqrstuvwxyz", 2, 4) + self.text(
-            "abcdefghijklmnopqrstuvwxyz0123456789-", 2, 14) + self.word(1, 3)
+        return (
+            self.text("abcdefghijklmnopqrstuvwxyz", 2, 4)
+            + self.text("abcdefghijklmnopqrstuvwxyz0123456789-", 2, 14)
+            + self.word(1, 3)
+        )
 
     def key(self):
         if self.chance(0.4):
@@ -73,7 +121,7 @@ class Dice(random.Random):
     def printable(self, low=1, high=24):
         """A header value without white space at its ends or in runs."""
         words = [self.text("abcdefABC0129-_.:;,/=+*'\"!()", 1, 8) for _ in range(4)]
-        return " ".join(words)[:self.randint(max(low, 1), high)].strip() or "v"
+        return " ".join(words)[: self.randint(max(low, 1), high)].strip() or "v"
 
     def moment(self):
         start = datetime.datetime(2013, 1, 1)

@@ -21,7 +21,9 @@ def main():
     here = pathlib.Path(__file__).resolve().parent
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes")
-    options.add_argument("--count", type=int, help="random cases of each suite (its own by default)")
+    options.add_argument(
+        "--count", type=int, help="random cases of each suite (its own by default)"
+    )
     options.add_argument("--out", type=pathlib.Path, default=here.parent / "vectors")
     options.add_argument("--suite", help="only this suite")
     chosen = options.parse_args()

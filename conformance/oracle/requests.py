@@ -5,8 +5,18 @@ import hashlib
 
 from client import MODEL, Tweaks, body_of, plain_headers, send
 from common import (
-    ACCESS_KEY, CUSTOM_ENDPOINTS, ODD_KEYS, REGIONS, SECRET_KEY, SESSION_TOKEN, VERSION, bytes_of,
-    case, repeat, time_of)
+    ACCESS_KEY,
+    CUSTOM_ENDPOINTS,
+    ODD_KEYS,
+    REGIONS,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    VERSION,
+    bytes_of,
+    case,
+    repeat,
+    time_of,
+)
 from members import ALGORITHMS, checksum, groups_of, optional, required, some, unsummed
 
 OPERATIONS = """
@@ -24,22 +34,33 @@ OPERATIONS = """
     ListParts ListMultipartUploads
 """.split()
 UPLOADS = ["PutObject", "UploadPart"]
-DIGESTED = [name for name in OPERATIONS
-            if MODEL.operation_model(name).http_checksum.get("requestChecksumRequired")]
-MODES = [(False, "when_required"), (False, "when_supported"), (False, "always"),
-         (True, "when_required"), (True, "when_supported"), (True, "always")]
+DIGESTED = [
+    name
+    for name in OPERATIONS
+    if MODEL.operation_model(name).http_checksum.get("requestChecksumRequired")
+]
+MODES = [
+    (False, "when_required"),
+    (False, "when_supported"),
+    (False, "always"),
+    (True, "when_required"),
+    (True, "when_supported"),
+    (True, "always"),
+]
 
 SOURCE = (
     f"{VERSION}, client calls stopped before they are sent. Where a case has bytes, https and a "
     "checksum in a header (checksum_placement auto or header), botocore is told to use its header "
     "placement, which by itself it keeps for http; likewise its trailer placement over http. A "
-    "stream's ContentLength is not told to botocore, which finds it out (told, it would sign it).")
+    "stream's ContentLength is not told to botocore, which finds it out (told, it would sign it)."
+)
 SPECIFIED = (
     f"What apus specifies and no oracle knows, with {VERSION} for all else, checksums and "
     "signature included: `never` sends no flexible checksum, and Content-MD5 where S3 insists on a "
     "digest; checksum_placement content-md5 sends Content-MD5 where a checksum would go; "
     "sdk_checksum_algorithm_header false leaves x-amz-sdk-checksum-algorithm out; "
-    "aws_chunked_content_encoding false leaves aws-chunked out of Content-Encoding")
+    "aws_chunked_content_encoding false leaves aws-chunked out of Content-Encoding"
+)
 
 
 def suites(dice_of, count):
@@ -84,29 +105,54 @@ def upload_cases(dice, operation, count):
         for mode in MODES:
             for body in ["bytes", "empty", "stream"]:
                 for algorithm in [None, dice.choice(ALGORITHMS)]:
-                    yield upload_case(f"{operation}/mode-{number}", dice, operation, scheme, mode,
-                                      body, algorithm, dice.choice(["header", "trailer"]))
+                    yield upload_case(
+                        f"{operation}/mode-{number}",
+                        dice,
+                        operation,
+                        scheme,
+                        mode,
+                        body,
+                        algorithm,
+                        dice.choice(["header", "trailer"]),
+                    )
                     number += 1
     for algorithm in ALGORITHMS:
         for placement in ["header", "trailer"]:
-            yield upload_case(f"{operation}/{algorithm}-{placement}", dice, operation, "https",
-                              (True, "when_supported"), "bytes", algorithm, placement)
+            yield upload_case(
+                f"{operation}/{algorithm}-{placement}",
+                dice,
+                operation,
+                "https",
+                (True, "when_supported"),
+                "bytes",
+                algorithm,
+                placement,
+            )
     for algorithm in [*ALGORITHMS, "MD5"]:
         for scheme in ["http", "https"]:
-            yield own_checksum_case(f"{operation}/own-{algorithm}-{scheme}", dice, operation,
-                                    scheme, algorithm)
+            yield own_checksum_case(
+                f"{operation}/own-{algorithm}-{scheme}", dice, operation, scheme, algorithm
+            )
     for i in range(count):
         yield upload_case(
-            f"{operation}/upload-{i}", dice, operation, dice.choice(["http", "https"]),
-            dice.choice(MODES), dice.choice(["bytes", "bytes", "empty", "stream"]),
-            dice.choice([None, None, *ALGORITHMS]), dice.choice(["header", "trailer"]),
-            unsummed(dice, operation))
+            f"{operation}/upload-{i}",
+            dice,
+            operation,
+            dice.choice(["http", "https"]),
+            dice.choice(MODES),
+            dice.choice(["bytes", "bytes", "empty", "stream"]),
+            dice.choice([None, None, *ALGORITHMS]),
+            dice.choice(["header", "trailer"]),
+            unsummed(dice, operation),
+        )
 
 
 def upload_case(name, dice, operation, scheme, mode, kind, algorithm, placement, groups=()):
     """The config asks us for what botocore does with this upload."""
     config = plain_config(dice, scheme) | {
-        "enable_data_integrity_protection": mode[0], "request_checksum_calculation": mode[1]}
+        "enable_data_integrity_protection": mode[0],
+        "request_checksum_calculation": mode[1],
+    }
     body, data = upload_body(dice, kind)
     params = required(dice, operation) | some(dice, operation, groups) | {"Body": body}
     if kind == "stream":
@@ -144,8 +190,11 @@ def upload_case(name, dice, operation, scheme, mode, kind, algorithm, placement,
 
 def own_checksum_case(name, dice, operation, scheme, algorithm):
     """The caller gives the value: it goes as it is, beside nothing of ours."""
-    config = plain_config(dice, scheme) | dict(zip(
-        ["enable_data_integrity_protection", "request_checksum_calculation"], dice.choice(MODES)))
+    config = plain_config(dice, scheme) | dict(
+        zip(
+            ["enable_data_integrity_protection", "request_checksum_calculation"], dice.choice(MODES)
+        )
+    )
     if scheme == "https":
         config["payload"] = dice.choice(["signed", "unsigned"])
     body, data = upload_body(dice, "bytes")
@@ -164,7 +213,8 @@ def digested_cases(dice, operation):
         for scheme in ["http", "https"]:
             config = plain_config(dice, scheme) | {
                 "enable_data_integrity_protection": mode[0],
-                "request_checksum_calculation": mode[1]}
+                "request_checksum_calculation": mode[1],
+            }
             params = {}
             if dice.chance(0.5):
                 algorithm = dice.choice(ALGORITHMS)
@@ -172,38 +222,70 @@ def digested_cases(dice, operation):
                     config["checksum_algorithm"] = algorithm
                 else:
                     params["ChecksumAlgorithm"] = algorithm
-            yield request_case(f"{operation}/mode-{i}-{scheme}", dice, operation, params, config,
-                               unsummed(dice, operation))
+            yield request_case(
+                f"{operation}/mode-{i}-{scheme}",
+                dice,
+                operation,
+                params,
+                config,
+                unsummed(dice, operation),
+            )
 
 
 def specified(dice, count):
-    for operation in [*DIGESTED, *UPLOADS, "GetObject", "HeadObject", "CreateMultipartUpload",
-                      "CopyObject", "CompleteMultipartUpload"]:
+    for operation in [
+        *DIGESTED,
+        *UPLOADS,
+        "GetObject",
+        "HeadObject",
+        "CreateMultipartUpload",
+        "CopyObject",
+        "CompleteMultipartUpload",
+    ]:
         for scheme in ["http", "https"]:
             config = plain_config(dice, scheme) | {
-                "enable_data_integrity_protection": True, "request_checksum_calculation": "never",
-                "response_checksum_validation": "never"}
-            yield specified_case(f"{operation}/never-{scheme}", dice, config, operation,
-                                 Tweaks(content_md5=True))
+                "enable_data_integrity_protection": True,
+                "request_checksum_calculation": "never",
+                "response_checksum_validation": "never",
+            }
+            yield specified_case(
+                f"{operation}/never-{scheme}", dice, config, operation, Tweaks(content_md5=True)
+            )
     for operation in [*DIGESTED, *UPLOADS]:
         for scheme in ["http", "https"]:
             on = plain_config(dice, scheme) | {
                 "enable_data_integrity_protection": True,
-                "request_checksum_calculation": "when_supported"}
-            yield specified_case(f"{operation}/content-md5-{scheme}", dice,
-                                 on | {"checksum_placement": "content-md5"}, operation,
-                                 Tweaks(content_md5=True))
-            yield specified_case(f"{operation}/no-algorithm-header-{scheme}", dice,
-                                 on | {"sdk_checksum_algorithm_header": False}, operation,
-                                 Tweaks(placement="header", no_algorithm_header=True))
+                "request_checksum_calculation": "when_supported",
+            }
+            yield specified_case(
+                f"{operation}/content-md5-{scheme}",
+                dice,
+                on | {"checksum_placement": "content-md5"},
+                operation,
+                Tweaks(content_md5=True),
+            )
+            yield specified_case(
+                f"{operation}/no-algorithm-header-{scheme}",
+                dice,
+                on | {"sdk_checksum_algorithm_header": False},
+                operation,
+                Tweaks(placement="header", no_algorithm_header=True),
+            )
     for operation in UPLOADS:
         for i in range(count or 5):
             config = plain_config(dice, "https") | {
                 "enable_data_integrity_protection": True,
                 "request_checksum_calculation": "when_supported",
-                "checksum_placement": "trailer", "aws_chunked_content_encoding": False}
-            yield specified_case(f"{operation}/no-content-encoding-{i}", dice, config, operation,
-                                 Tweaks(placement="trailer", no_content_encoding=True))
+                "checksum_placement": "trailer",
+                "aws_chunked_content_encoding": False,
+            }
+            yield specified_case(
+                f"{operation}/no-content-encoding-{i}",
+                dice,
+                config,
+                operation,
+                Tweaks(placement="trailer", no_content_encoding=True),
+            )
 
 
 def specified_case(name, dice, config, operation, tweaks):
@@ -233,8 +315,12 @@ def make(name, dice, config, operation, params, tweaks=None):
         told["ChecksumAlgorithm"] = config["checksum_algorithm"]
     request = send(client_part(config), operation, told, time, tweaks)
     headers, authorization = plain_headers(request)
-    expect = {"method": request.method, "url": request.url, "headers": headers,
-              "body": bytes_of(body_of(request))}
+    expect = {
+        "method": request.method,
+        "url": request.url,
+        "headers": headers,
+        "body": bytes_of(body_of(request)),
+    }
     if authorization:
         expect["authorization"] = authorization
     given = {"config": config, "operation": operation, "params": params, "time": time}
@@ -243,18 +329,30 @@ def make(name, dice, config, operation, params, tweaks=None):
 
 def client_part(config):
     """The settings that botocore's client has too; the rest are of the call."""
-    return {key: value for key, value in config.items() if key not in {
-        "checksum_algorithm", "checksum_placement", "aws_chunked_content_encoding",
-        "sdk_checksum_algorithm_header", "chunk_size"}}
+    return {
+        key: value
+        for key, value in config.items()
+        if key
+        not in {
+            "checksum_algorithm",
+            "checksum_placement",
+            "aws_chunked_content_encoding",
+            "sdk_checksum_algorithm_header",
+            "chunk_size",
+        }
+    }
 
 
 def plain_config(dice, scheme=None):
     scheme = scheme or dice.choice(["http", "https"])
     config = {
         "endpoint": dice.choice(CUSTOM_ENDPOINTS[1:5]).format(scheme=scheme),
-        "region": dice.choice(["us-east-1", "eu-central-1"]), "addressing": "path",
-        "access_key": ACCESS_KEY, "secret_key": SECRET_KEY,
-        "session_token": SESSION_TOKEN if dice.chance(0.15) else None}
+        "region": dice.choice(["us-east-1", "eu-central-1"]),
+        "addressing": "path",
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+        "session_token": SESSION_TOKEN if dice.chance(0.15) else None,
+    }
     if scheme == "https" and dice.chance(0.3):
         config |= {"endpoint": None, "addressing": dice.choice(["auto", "virtual", "path"])}
     return config
@@ -274,8 +372,11 @@ def any_config(dice):
         if dice.chance(0.2) and config["region"].startswith("us-"):
             config["use_fips"] = True
     config["enable_data_integrity_protection"], config["request_checksum_calculation"] = (
-        dice.choice(MODES))
-    config["response_checksum_validation"] = dice.choice(["when_required", "when_supported", "always"])
+        dice.choice(MODES)
+    )
+    config["response_checksum_validation"] = dice.choice(
+        ["when_required", "when_supported", "always"]
+    )
     return config
 
 

@@ -16,10 +16,10 @@ from botocore.compat import unquote_str
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 from botocore.parsers import ResponseParserError
 
-from answers import ENCODED, NAMESPACE, answer
+from answers import ENCODED, answer
 from client import client, to_botocore
-from common import (
-    ACCESS_KEY, SECRET_KEY, VERSION, bytes_of, case, parse_time, stop_clock, time_of)
+from common import ACCESS_KEY, SECRET_KEY, VERSION, bytes_of, case, parse_time, stop_clock, time_of
+from documents import COMPLETE, ERROR, ERRORS, ODD, WITH_BODY
 from members import ALGORITHMS, checksum, required
 from requests import OPERATIONS, upload_body
 
@@ -30,11 +30,13 @@ botocore.utils.S3RegionRedirectorv2.redirect_from_error = lambda self, **argumen
 
 SOURCE = (
     f"{VERSION}: its client, answered without a network. `retryable` is whether its standard retry "
-    "mode sends again. Empty lists and maps are left out of `output`")
+    "mode sends again. Empty lists and maps are left out of `output`"
+)
 SPECIFIED = (
     "What apus specifies where botocore has no opinion or another: `kind`; `never` skips; keys of "
     "ListMultipartUploads and the Prefix of ListObjects are decoded too; aws-chunked is not a "
-    "content encoding of an object; white space may come before an XML document")
+    "content encoding of an object; white space may come before an XML document"
+)
 MOMENT = "20260102T030405Z"
 
 LISTS = ["ListObjects", "ListObjectsV2", "ListObjectVersions"]
@@ -76,152 +78,88 @@ def checksum_cases(dice):
                     continue
                 data = dice.blob(0, 50)
                 value = checksum(algorithm, data + (b"" if kind != "wrong" else b"!"))
-                headers = [[f"x-amz-checksum-{algorithm}".lower(),
-                            value + ("-3" if kind == "composite" else "")],
-                           ["x-amz-checksum-type", "COMPOSITE" if kind == "composite" else "FULL_OBJECT"],
-                           ["Content-Length", str(len(data))], ["ETag", '"0cc175b9c0f1b6a831c399e269772661"']]
-                yield response_case(f"GetObject/{algorithm}-{kind}-{mode}", dice, "GetObject", 200,
-                                    headers, data, mode)
+                headers = [
+                    [
+                        f"x-amz-checksum-{algorithm}".lower(),
+                        value + ("-3" if kind == "composite" else ""),
+                    ],
+                    ["x-amz-checksum-type", "COMPOSITE" if kind == "composite" else "FULL_OBJECT"],
+                    ["Content-Length", str(len(data))],
+                    ["ETag", '"0cc175b9c0f1b6a831c399e269772661"'],
+                ]
+                yield response_case(
+                    f"GetObject/{algorithm}-{kind}-{mode}",
+                    dice,
+                    "GetObject",
+                    200,
+                    headers,
+                    data,
+                    mode,
+                )
     data = b"hello world"
-    both = [[f"x-amz-checksum-{name}".lower(), checksum(name, data)] for name in ["CRC32", "SHA256"]]
-    yield response_case("GetObject/two-checksums", dice, "GetObject", 200, both, data, "when_supported")
-    yield response_case("GetObject/composite-beside-right", dice, "GetObject", 200,
-                        [["x-amz-checksum-crc32c", checksum("CRC32C", data) + "-2"], both[0]], data,
-                        "when_supported")
-    yield response_case("GetObject/none-though-asked", dice, "GetObject", 200, [], data,
-                        "when_supported")
-    yield response_case("GetObject/integrity-off", dice, "GetObject", 200,
-                        [["x-amz-checksum-crc32", "AAAAAA=="]], data, "when_supported", enabled=False)
-    yield response_case("GetObject/range", dice, "GetObject", 206,
-                        [["Content-Range", "bytes 0-10/2000"], ["Content-Length", "11"]], data,
-                        "when_supported")
+    both = [
+        [f"x-amz-checksum-{name}".lower(), checksum(name, data)] for name in ["CRC32", "SHA256"]
+    ]
+    yield response_case(
+        "GetObject/two-checksums", dice, "GetObject", 200, both, data, "when_supported"
+    )
+    yield response_case(
+        "GetObject/composite-beside-right",
+        dice,
+        "GetObject",
+        200,
+        [["x-amz-checksum-crc32c", checksum("CRC32C", data) + "-2"], both[0]],
+        data,
+        "when_supported",
+    )
+    yield response_case(
+        "GetObject/none-though-asked", dice, "GetObject", 200, [], data, "when_supported"
+    )
+    yield response_case(
+        "GetObject/integrity-off",
+        dice,
+        "GetObject",
+        200,
+        [["x-amz-checksum-crc32", "AAAAAA=="]],
+        data,
+        "when_supported",
+        enabled=False,
+    )
+    yield response_case(
+        "GetObject/range",
+        dice,
+        "GetObject",
+        206,
+        [["Content-Range", "bytes 0-10/2000"], ["Content-Length", "11"]],
+        data,
+        "when_supported",
+    )
 
 
-# -- Documents that are odd, and answers of other servers -----------------------------------------
-
-
-COMPLETE = ("<CompleteMultipartUploadResult{}><Location>{}</Location><Bucket>b</Bucket><Key>k</Key>"
-            "<ETag>{}</ETag></CompleteMultipartUploadResult>")
-LISTING = ("<ListBucketResult><Name>b</Name>{}<Contents><Key>{}</Key><Size>3</Size></Contents>"
-           "<IsTruncated>{}</IsTruncated></ListBucketResult>")
+# -- By hand ---
 
 
 def odd_documents(dice):
-    declared = '<?xml version="1.0" encoding="UTF-8"?>\n'
-    for name, operation, body in [
-        ("no-declaration", "ListObjectsV2", LISTING.format("", "a", "false")),
-        ("empty-etag", "CompleteMultipartUpload", COMPLETE.format("", "localhost/b/k", "")),
-        ("self-closing-etag", "CompleteMultipartUpload",
-         COMPLETE.format("", "x", "").replace("<ETag></ETag>", "<ETag/>")),
-        ("no-etag", "CompleteMultipartUpload",
-         COMPLETE.format("", "x", "").replace("<ETag></ETag>", "")),
-        ("unquoted-etag", "CompleteMultipartUpload", COMPLETE.format("", "x", "abc-2")),
-        ("quoted-etag", "CompleteMultipartUpload", COMPLETE.format("", "x", "&quot;abc-2&quot;")),
-        ("numeric-quotes", "CompleteMultipartUpload", COMPLETE.format("", "x", "&#34;abc-2&#x22;")),
-        ("raw-quotes", "CompleteMultipartUpload", COMPLETE.format("", "x", '"abc-2"')),
-        ("namespace-2006", "CompleteMultipartUpload",
-         COMPLETE.format(f' xmlns="{NAMESPACE}"', "http://h/b/k", "e")),
-        ("namespace-other", "CompleteMultipartUpload",
-         COMPLETE.format(' xmlns="http://example.com/x"', "http://h/b/k", "e")),
-        ("prefixed", "ListObjectsV2",
-         '<s3:ListBucketResult xmlns:s3="urn:x"><s3:Name>b</s3:Name><s3:KeyCount>0</s3:KeyCount>'
-         "</s3:ListBucketResult>"),
-        ("spaces-between", "ListObjectsV2",
-         declared + LISTING.format("", "a", "true").replace("><", ">\n  <") + "\n\n"),
-        ("spaces-within-key", "ListObjectsV2", LISTING.format("", "  a  b ", "false")),
-        ("comments", "ListObjectsV2",
-         declared + "<!-- x -->" + LISTING.format("<!-- y -->", "a", "false") + "<!-- z -->"),
-        ("cdata", "ListObjectsV2", LISTING.format("", "<![CDATA[<a&b>]]>", "false")),
-        ("entities", "ListObjectsV2",
-         LISTING.format("", "&lt;&gt;&amp;&quot;&apos;&#233;&#x1F426;&#10;&#13;", "false")),
-        ("unknown-elements", "ListObjectsV2",
-         LISTING.format("<New><Deep>1</Deep></New>", "a", "false").replace(
-             "<Size>", "<Extra>x</Extra><Size>")),
-        ("attributes", "ListObjectsV2", LISTING.format("", "a", "false").replace(
-            "<Key>", '<Key encoding="none" a=\'b\'>')),
-        ("encoding-not-said", "ListObjectsV2", LISTING.format("", "a+b%20c", "false")),
-        ("encoding-said", "ListObjectsV2",
-         LISTING.format("<EncodingType>url</EncodingType>", "a+b%20c%2B", "false")),
-        ("encoding-bad-percent", "ListObjectsV2",
-         LISTING.format("<EncodingType>url</EncodingType>", "100%+%zz%4", "false")),
-        ("encoding-apos", "ListObjectsV2",
-         LISTING.format("<EncodingType>url</EncodingType>", "*()&apos;%E6%97%A5", "false")),
-        ("encoding-case", "ListObjectsV2",
-         LISTING.format("<EncodingType>url</EncodingType>", "%c3%a9", "false")),
-        ("empty-list", "ListObjectsV2", "<ListBucketResult/>"),
-        ("no-keys", "ListObjectVersions",
-         "<ListVersionsResult><Version><VersionId>null</VersionId><IsLatest>true</IsLatest></Version>"
-         "<DeleteMarker><Key>d</Key></DeleteMarker></ListVersionsResult>"),
-        ("mixed-order", "ListObjectVersions",
-         "<ListVersionsResult><Version><Key>a</Key></Version><DeleteMarker><Key>b</Key></DeleteMarker>"
-         "<Version><Key>c</Key></Version></ListVersionsResult>"),
-        ("no-buckets", "ListBuckets", "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"),
-        ("seconds-only", "ListBuckets",
-         "<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name><CreationDate>2026-01-02T03:04:05Z"
-         "</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"),
-        ("offset-time", "ListBuckets",
-         "<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name><CreationDate>"
-         "2026-01-02T03:04:05+02:00</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"),
-        ("deleted-and-failed", "DeleteObjects",
-         "<DeleteResult><Deleted><Key>a&#10;b</Key><VersionId>v</VersionId></Deleted><Error><Key>c</Key>"
-         "<Code>AccessDenied</Code><Message>Access Denied</Message></Error><Deleted><Key>d</Key>"
-         "<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>m</DeleteMarkerVersionId></Deleted>"
-         "</DeleteResult>"),
-        ("all-failed", "DeleteObjects",
-         "<DeleteResult><Error><Key>c</Key><Code>InternalError</Code><Message/></Error></DeleteResult>"),
-        ("nothing-said", "DeleteObjects", "<DeleteResult/>"),
-        ("never-versioned", "GetBucketVersioning", f'<VersioningConfiguration xmlns="{NAMESPACE}"/>'),
-        ("ceph-location", "GetBucketLocation", "<LocationConstraint>default</LocationConstraint>"),
-        ("us-east-1", "GetBucketLocation", f'<LocationConstraint xmlns="{NAMESPACE}"/>'),
-        ("copy", "CopyObject",
-         "<CopyObjectResult><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;a&quot;"
-         "</ETag></CopyObjectResult>"),
-    ]:
+    for name, operation, body in ODD:
         yield response_case(f"{operation}/{name}", dice, operation, 200, [], body.encode())
     for operation in ["CopyObject", "UploadPartCopy", "PutObject", "UploadPart"]:
         yield response_case(f"{operation}/empty-body", dice, operation, 200, [["ETag", '"a"']], b"")
-    yield response_case("GetObject/bad-expires", dice, "GetObject", 200,
-                        [["Expires", "not a date"], ["ETag", "unquoted"]], b"x")
-    yield response_case("HeadObject/bare", dice, "HeadObject", 200,
-                        [["Content-Length", "0"], ["Last-Modified", "Fri, 02 Jan 2026 03:04:05 GMT"]],
-                        b"") | {"name": "HeadObject/zero"}
-
-
-# -- Errors -------------------------------------------------------------------------------------
-
-# Status, code, message: what S3 and Ceph answer, and whether to send again (None: not compared,
-# since botocore and apus differ on purpose).
-ERRORS = [
-    (400, "InvalidArgument", "Invalid Argument", False), (400, "MalformedXML", "", False),
-    (400, "InvalidBucketName", "The specified bucket is not valid.", False),
-    (400, "EntityTooSmall", "Your proposed upload is smaller than the minimum", False),
-    (400, "EntityTooLarge", "", False), (400, "InvalidPart", "One or more parts", False),
-    (400, "InvalidPartOrder", "", False), (400, "InvalidDigest", "", False),
-    (400, "BadDigest", "The Content-MD5 you specified did not match", None),
-    (400, "RequestTimeout", "Your socket connection was not read from", True),
-    (400, "ExpiredToken", "The provided token has expired.", None),
-    (400, "InvalidToken", "", None), (400, "XAmzContentSHA256Mismatch", "", False),
-    (403, "AccessDenied", "Access Denied", False), (403, "AccessDenied", "", False),
-    (403, "SignatureDoesNotMatch", "The request signature we calculated", False),
-    (403, "InvalidAccessKeyId", "", False), (403, "RequestTimeTooSkewed", "", None),
-    (404, "NoSuchKey", "The specified key does not exist.", False),
-    (404, "NoSuchBucket", "", False), (404, "NoSuchUpload", "é <&>", False),
-    (404, "NoSuchVersion", "", False), (404, "NoSuchTagSet", "", False),
-    (404, "NoSuchLifecycleConfiguration", "", False), (404, "NoSuchBucketPolicy", "", False),
-    (405, "MethodNotAllowed", "", False), (409, "BucketAlreadyOwnedByYou", "", False),
-    (409, "BucketAlreadyExists", "", False), (409, "BucketNotEmpty", "", False),
-    (409, "OperationAborted", "", None), (409, "ConditionalRequestConflict", "", None),
-    (411, "MissingContentLength", "", False),
-    (412, "PreconditionFailed", "At least one of the pre-conditions", False),
-    (416, "InvalidRange", "The requested range is not satisfiable", False),
-    (429, "TooManyRequests", "", True), (500, "InternalError", "We encountered an error", True),
-    (501, "NotImplemented", "A header you provided", None), (503, "SlowDown", "Reduce your rate", True),
-    (503, "ServiceUnavailable", "", True), (503, "Throttling", "", True),
-]
-ERROR = ('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message>{}'
-         "<RequestId>4442587FB7D0A2F9</RequestId><HostId>host</HostId></Error>")
-WITH_BODY = ["GetObject", "PutObject", "ListObjectsV2", "DeleteObjects", "CreateMultipartUpload",
-             "UploadPart", "CompleteMultipartUpload", "CopyObject", "GetBucketPolicy", "DeleteObject"]
+    yield response_case(
+        "GetObject/bad-expires",
+        dice,
+        "GetObject",
+        200,
+        [["Expires", "not a date"], ["ETag", "unquoted"]],
+        b"x",
+    )
+    yield response_case(
+        "HeadObject/bare",
+        dice,
+        "HeadObject",
+        200,
+        [["Content-Length", "0"], ["Last-Modified", "Fri, 02 Jan 2026 03:04:05 GMT"]],
+        b"",
+    ) | {"name": "HeadObject/zero"}
 
 
 def errors(dice):
@@ -229,89 +167,181 @@ def errors(dice):
         for operation in dice.sample(WITH_BODY, 3):
             extra = dice.choice(["", "<Resource>/b/k</Resource>", "<BucketName>b</BucketName>"])
             body = ERROR.format(code, escape(message), extra).encode()
-            yield response_case(f"{operation}/{code}-{i}", dice, operation, status, [], body,
-                                retryable=again is not None)
+            yield response_case(
+                f"{operation}/{code}-{i}",
+                dice,
+                operation,
+                status,
+                [],
+                body,
+                retryable=again is not None,
+            )
     for status in [400, 403, 404, 405, 412, 416, 500, 503, 304]:
         for operation in ["HeadObject", "HeadBucket"]:
-            yield response_case(f"{operation}/status-{status}", dice, operation, status, [], b"",
-                                retryable=status != 400, message=False)
+            yield response_case(
+                f"{operation}/status-{status}",
+                dice,
+                operation,
+                status,
+                [],
+                b"",
+                retryable=status != 400,
+                message=False,
+            )
     for status in [400, 403, 404, 409, 412, 500, 502, 503, 504]:
-        yield response_case(f"GetObject/empty-{status}", dice, "GetObject", status, [], b"",
-                            message=False)
+        yield response_case(
+            f"GetObject/empty-{status}", dice, "GetObject", status, [], b"", message=False
+        )
     page = b"<html><body><h1>503 Service Unavailable</h1></body></html>"
     for status in [500, 502, 503, 504]:
-        yield response_case(f"PutObject/html-{status}", dice, "PutObject", status, [], page,
-                            message=False)
-    yield response_case("PutObject/html-403", dice, "PutObject", 403, [], page, code=False,
-                        message=False)
+        yield response_case(
+            f"PutObject/html-{status}", dice, "PutObject", status, [], page, message=False
+        )
+    yield response_case(
+        "PutObject/html-403", dice, "PutObject", 403, [], page, code=False, message=False
+    )
     for name, body in [
-        ("cut", b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Co"), ("plain-text", b"NoSuchKey"),
+        ("cut", b'<?xml version="1.0"?><Error><Code>NoSuchKey</Co'),
+        ("plain-text", b"NoSuchKey"),
         ("garbage", b"\x00\xff\xfe<>"),
     ]:
-        yield response_case(f"GetObject/{name}-404", dice, "GetObject", 404, [], body, code=False,
-                            message=False)
+        yield response_case(
+            f"GetObject/{name}-404", dice, "GetObject", 404, [], body, code=False, message=False
+        )
     failed = ERROR.format("InternalError", "We encountered an internal error.", "").encode()
     slow = ERROR.format("SlowDown", "Reduce your request rate.", "").encode()
-    for operation in ["CompleteMultipartUpload", "CopyObject", "UploadPartCopy", "DeleteObjects",
-                      "ListObjectsV2", "ListParts", "GetBucketTagging"]:
+    for operation in [
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "UploadPartCopy",
+        "DeleteObjects",
+        "ListObjectsV2",
+        "ListParts",
+        "GetBucketTagging",
+    ]:
         for name, body in [("internal", failed), ("slow", slow)]:
             yield response_case(f"{operation}/200-{name}", dice, operation, 200, [], body)
-        for name, body in [("cut", b"<?xml version=\"1.0\"?><R"), ("not-xml", b"oops")]:
-            yield response_case(f"{operation}/200-{name}", dice, operation, 200, [], body,
-                                code=False, message=False)
+        for name, body in [("cut", b'<?xml version="1.0"?><R'), ("not-xml", b"oops")]:
+            yield response_case(
+                f"{operation}/200-{name}", dice, operation, 200, [], body, code=False, message=False
+            )
     for operation, status, code, extra, headers in [
-        ("GetObject", 301, "PermanentRedirect", "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint>",
-         [["x-amz-bucket-region", "eu-west-1"]]),
-        ("PutObject", 307, "TemporaryRedirect", "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint>",
-         [["Location", "https://b.s3.eu-west-1.amazonaws.com/k"]]),
+        (
+            "GetObject",
+            301,
+            "PermanentRedirect",
+            "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint>",
+            [["x-amz-bucket-region", "eu-west-1"]],
+        ),
+        (
+            "PutObject",
+            307,
+            "TemporaryRedirect",
+            "<Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint>",
+            [["Location", "https://b.s3.eu-west-1.amazonaws.com/k"]],
+        ),
         ("ListObjectsV2", 400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>", []),
         ("CreateBucket", 400, "IllegalLocationConstraintException", "", []),
     ]:
-        yield response_case(f"{operation}/{code}", dice, operation, status, headers,
-                            ERROR.format(code, "elsewhere", extra).encode(), retryable=False)
+        yield response_case(
+            f"{operation}/{code}",
+            dice,
+            operation,
+            status,
+            headers,
+            ERROR.format(code, "elsewhere", extra).encode(),
+            retryable=False,
+        )
 
 
 def specified(dice):
     """What botocore cannot say; botocore still reads the answer where it can."""
-    refused = [(404, "NoSuchKey", "GetObject"), (404, "NoSuchUpload", "UploadPart"),
-               (412, "PreconditionFailed", "PutObject"), (409, "BucketNotEmpty", "DeleteBucket"),
-               (411, "MissingContentLength", "PutObject")]
+    refused = [
+        (404, "NoSuchKey", "GetObject"),
+        (404, "NoSuchUpload", "UploadPart"),
+        (412, "PreconditionFailed", "PutObject"),
+        (409, "BucketNotEmpty", "DeleteBucket"),
+        (411, "MissingContentLength", "PutObject"),
+    ]
     for status, code, operation in refused:
-        made = response_case(f"{operation}/kind-{code}", dice, operation, status, [],
-                             ERROR.format(code, "", "").encode())
+        made = response_case(
+            f"{operation}/kind-{code}",
+            dice,
+            operation,
+            status,
+            [],
+            ERROR.format(code, "", "").encode(),
+        )
         made["expect"]["error"]["kind"] = "refused"
         yield made
     for operation in ["ListObjectsV2", "CompleteMultipartUpload"]:
-        made = response_case(f"{operation}/kind-broken", dice, operation, 200, [], b"<Broken", code=False,
-                             message=False)
+        made = response_case(
+            f"{operation}/kind-broken",
+            dice,
+            operation,
+            200,
+            [],
+            b"<Broken",
+            code=False,
+            message=False,
+        )
         made["expect"]["error"]["kind"] = "broken"
         yield made
     for algorithm in ["CRC32", "CRC64NVME", "SHA256"]:
-        yield response_case(f"GetObject/never-{algorithm}", dice, "GetObject", 200,
-                            [[f"x-amz-checksum-{algorithm}".lower(), checksum(algorithm, b"other")]],
-                            b"data", "never")
-    for sent, kept in [("aws-chunked", None), ("aws-chunked,gzip", "gzip"), ("gzip,aws-chunked", "gzip"),
-                       ("gzip, aws-chunked", "gzip")]:
-        made = response_case(f"GetObject/content-encoding-{sent}", dice, "GetObject", 200,
-                             [["Content-Encoding", sent]], b"data")
+        yield response_case(
+            f"GetObject/never-{algorithm}",
+            dice,
+            "GetObject",
+            200,
+            [[f"x-amz-checksum-{algorithm}".lower(), checksum(algorithm, b"other")]],
+            b"data",
+            "never",
+        )
+    for sent, kept in [
+        ("aws-chunked", None),
+        ("aws-chunked,gzip", "gzip"),
+        ("gzip,aws-chunked", "gzip"),
+        ("gzip, aws-chunked", "gzip"),
+    ]:
+        made = response_case(
+            f"GetObject/content-encoding-{sent}",
+            dice,
+            "GetObject",
+            200,
+            [["Content-Encoding", sent]],
+            b"data",
+        )
         del made["expect"]["output"]["ContentEncoding"]
         if kept:
             made["expect"]["output"]["ContentEncoding"] = kept
         yield made
     body = b'\n \n<?xml version="1.0"?>' + COMPLETE.format("", "x", "&quot;e&quot;").encode()
-    made = response_case("CompleteMultipartUpload/kept-alive", dice, "CompleteMultipartUpload", 200, [],
-                         body.lstrip())
+    made = response_case(
+        "CompleteMultipartUpload/kept-alive",
+        dice,
+        "CompleteMultipartUpload",
+        200,
+        [],
+        body.lstrip(),
+    )
     made["input"]["body"] = bytes_of(body)
     yield made
     for i in range(4):
         _, headers, body = answer(dice, "ListMultipartUploads", 0.8, encoded=True)
-        made = response_case(f"ListMultipartUploads/encoded-{i}", dice, "ListMultipartUploads", 200,
-                             headers, body)
+        made = response_case(
+            f"ListMultipartUploads/encoded-{i}", dice, "ListMultipartUploads", 200, headers, body
+        )
         decode(made["expect"]["output"])
         yield made
-    made = response_case("ListObjects/encoded-prefix", dice, "ListObjects", 200, [],
-                         b"<ListBucketResult><Prefix>a%2Bb+c</Prefix><EncodingType>url</EncodingType>"
-                         b"</ListBucketResult>")
+    made = response_case(
+        "ListObjects/encoded-prefix",
+        dice,
+        "ListObjects",
+        200,
+        [],
+        b"<ListBucketResult><Prefix>a%2Bb+c</Prefix><EncodingType>url</EncodingType>"
+        b"</ListBucketResult>",
+    )
     decode(made["expect"]["output"])
     yield made
 
@@ -335,14 +365,37 @@ class Raw(io.BytesIO):
         yield self.read()
 
 
-def response_case(name, dice, operation, status, headers, body, mode="when_required", enabled=True,
-                  retryable=True, code=True, message=True):
+def response_case(
+    name,
+    dice,
+    operation,
+    status,
+    headers,
+    body,
+    mode="when_required",
+    enabled=True,
+    retryable=True,
+    code=True,
+    message=True,
+):
     """`retryable`, `code` and `message` say what of an error is to be compared."""
-    config = {"endpoint": "https://s3.example.com", "region": "us-east-1", "addressing": "path",
-              "enable_data_integrity_protection": enabled, "response_checksum_validation": mode,
-              "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "session_token": None}
-    given = {"operation": operation, "status": status, "headers": headers, "body": bytes_of(body),
-             "config": config}
+    config = {
+        "endpoint": "https://s3.example.com",
+        "region": "us-east-1",
+        "addressing": "path",
+        "enable_data_integrity_protection": enabled,
+        "response_checksum_validation": mode,
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+        "session_token": None,
+    }
+    given = {
+        "operation": operation,
+        "status": status,
+        "headers": headers,
+        "body": bytes_of(body),
+        "config": config,
+    }
     outcome, sent = run(config, dice, operation, status, headers, body)
     expect = {"outcome": "ok"}
     if isinstance(outcome, ClientError):
@@ -397,8 +450,11 @@ def run(config, dice, operation, status, headers, body):
 def plain(value):
     """An output as JSON: bytes and times in a vector's form, nothing that is not there."""
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()
-                if item is not None and item not in ([], {})}
+        return {
+            name: plain(item)
+            for name, item in value.items()
+            if item is not None and item not in ([], {})
+        }
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, datetime.datetime):

@@ -16,34 +16,68 @@ from botocore.credentials import Credentials
 from botocore.utils import normalize_url_path
 
 from common import (
-    ACCESS_KEY, ODD_CHARACTERS, ODD_KEYS, REGIONS, SECRET_KEY, SESSION_TOKEN, VERSION,
-    bytes_of, case, parse_time, repeat, stop_clock, time_of)
+    ACCESS_KEY,
+    ODD_CHARACTERS,
+    ODD_KEYS,
+    REGIONS,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    VERSION,
+    bytes_of,
+    case,
+    parse_time,
+    repeat,
+    stop_clock,
+    time_of,
+)
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 PAYLOADS = [
-    EMPTY, "UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+    EMPTY,
+    "UNSIGNED-PAYLOAD",
+    "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
 ]
 HOSTS = [
-    "s3.amazonaws.com", "examplebucket.s3.amazonaws.com", "s3.eu-west-1.amazonaws.com",
-    "S3.Example.COM", "s3.example.com:9000", "s3.example.com:443", "s3.example.com:80",
-    "127.0.0.1:9000", "[::1]:9000", "[2001:DB8::1]", "[2001:db8::1]:8443", "localhost",
-    "my.dotted.bucket.s3.example.com", "s3.cn-north-1.amazonaws.com.cn",
+    "s3.amazonaws.com",
+    "examplebucket.s3.amazonaws.com",
+    "s3.eu-west-1.amazonaws.com",
+    "S3.Example.COM",
+    "s3.example.com:9000",
+    "s3.example.com:443",
+    "s3.example.com:80",
+    "127.0.0.1:9000",
+    "[::1]:9000",
+    "[2001:DB8::1]",
+    "[2001:db8::1]:8443",
+    "localhost",
+    "my.dotted.bucket.s3.example.com",
+    "s3.cn-north-1.amazonaws.com.cn",
 ]
 # Sent, but never signed.
 UNSIGNED_HEADERS = [
-    ["User-Agent", "apus/1"], ["Connection", "keep-alive"], ["Expect", "100-continue"],
-    ["Transfer-Encoding", "chunked"], ["TE", "trailers"], ["Upgrade", "h2c"],
-    ["X-Amzn-Trace-Id", "Root=1-63441c4a"], ["traceparent", "00-0af7651916cd43dd-b7ad6b71-01"],
-    ["Keep-Alive", "timeout=5"], ["Proxy-Authorization", "Basic eDp5"], ["Trailer", "x-a"],
+    ["User-Agent", "apus/1"],
+    ["Connection", "keep-alive"],
+    ["Expect", "100-continue"],
+    ["Transfer-Encoding", "chunked"],
+    ["TE", "trailers"],
+    ["Upgrade", "h2c"],
+    ["X-Amzn-Trace-Id", "Root=1-63441c4a"],
+    ["traceparent", "00-0af7651916cd43dd-b7ad6b71-01"],
+    ["Keep-Alive", "timeout=5"],
+    ["Proxy-Authorization", "Basic eDp5"],
+    ["Trailer", "x-a"],
 ]
 HEADER_SOURCE = (
     f"{VERSION}: S3SigV4Auth; SigV4Auth where normalize_path and double_encode are both true; "
-    "where only one of them is, S3SigV4Auth with that half of SigV4Auth's rule")
+    "where only one of them is, S3SigV4Auth with that half of SigV4Auth's rule"
+)
 QUERY_SOURCE = f"{VERSION}: S3SigV4QueryAuth; SigV4QueryAuth where normalize_path and double_encode"
 CHUNKED_SOURCE = (
     "AWS's published examples (named so); the others by the oracle's own Python, written from the "
-    "same pages of AWS's documentation, with botocore's seed signature")
+    "same pages of AWS's documentation, with botocore's seed signature"
+)
 
 
 def suites(dice_of, count):
@@ -78,8 +112,12 @@ def query_cases(dice, count):
     for i in range(count):
         given = request(dice, unique_query=True)
         if dice.chance(0.25):
-            given |= {"normalize_path": True, "double_encode": True, "payload_hash": EMPTY,
-                      "service": dice.choice(["execute-api", "iam"])}
+            given |= {
+                "normalize_path": True,
+                "double_encode": True,
+                "payload_hash": EMPTY,
+                "service": dice.choice(["execute-api", "iam"]),
+            }
         cases.append(query_case(f"random-{i}", dice, given))
     return cases
 
@@ -90,8 +128,13 @@ def chunked_cases(dice, count):
         chunks = [dice.blob(1, 40) for _ in range(dice.randint(0, 4))]
         if dice.chance(0.15):
             chunks = [b"s" * 8192, b"w" * dice.randint(1, 100)]
-        trailer = dice.choice([None, [["x-amz-checksum-crc32", "NhCmhg=="]], [
-            ["x-amz-checksum-sha256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="]]])
+        trailer = dice.choice(
+            [
+                None,
+                [["x-amz-checksum-crc32", "NhCmhg=="]],
+                [["x-amz-checksum-sha256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="]],
+            ]
+        )
         headers = [["x-amz-decoded-content-length", str(sum(map(len, chunks)))]]
         if trailer:
             headers.append(["x-amz-trailer", trailer[0][0]])
@@ -124,7 +167,8 @@ def request(dice, **fixed):
 def generic(dice, given):
     """The rule of services other than S3, whole or by halves."""
     given["normalize_path"], given["double_encode"] = dice.choice(
-        [(True, True), (True, True), (True, False), (False, True)])
+        [(True, True), (True, True), (True, False), (False, True)]
+    )
     given["sign_payload_header"] = dice.chance(0.3)
     given["service"] = dice.choice(["iam", "execute-api", "sts", "sqs", "es"])
 
@@ -135,15 +179,30 @@ def url(dice, unique):
         path = "/" + quote(dice.bucket()) + path
     pairs = []
     for _ in range(dice.randint(0, 5)):
-        name = dice.choice([
-            "prefix", "a", "a-", "a.b", "A", "uploads", "partNumber", "X-Amz-Meta", "versionId",
-            dice.text(ODD_CHARACTERS, 1, 6)])
+        name = dice.choice(
+            [
+                "prefix",
+                "a",
+                "a-",
+                "a.b",
+                "A",
+                "uploads",
+                "partNumber",
+                "X-Amz-Meta",
+                "versionId",
+                dice.text(ODD_CHARACTERS, 1, 6),
+            ]
+        )
         if unique and name in dict(pairs):
             continue
-        pairs.append((name, dice.choice(["", "", "1", "10", "2", dice.text(ODD_CHARACTERS, 1, 10)])))
+        pairs.append(
+            (name, dice.choice(["", "", "1", "10", "2", dice.text(ODD_CHARACTERS, 1, 10)]))
+        )
     query = "&".join(
-        quote(name, safe="-_.~") + ("=" + quote(value, safe="-_.~") if value or dice.chance(.5) else "")
-        for name, value in pairs)
+        quote(name, safe="-_.~")
+        + ("=" + quote(value, safe="-_.~") if value or dice.chance(0.5) else "")
+        for name, value in pairs
+    )
     scheme = dice.choice(["http", "https"])
     return f"{scheme}://{dice.choice(HOSTS)}{path}" + ("?" + query if query else "")
 
@@ -151,11 +210,17 @@ def url(dice, unique):
 def headers(dice):
     result = []
     for name, value in [
-        ("Range", "bytes=0-9"), ("If-Match", '"etag"'), ("Content-Type", "text/plain; charset=utf-8"),
-        ("X-Amz-Meta-Spaces", "  two   spaces  inside "), ("x-amz-acl", "private"),
-        ("Content-MD5", dice.md5()), ("X-Amz-Storage-Class", "STANDARD_IA"),
-        ("x-amz-meta-" + dice.word(), dice.printable()), ("x-amz-meta-empty", ""),
-        ("Cache-Control", "no-cache,  max-age=0"), ("x-amz-tagging", "a=b&c=d%20e"),
+        ("Range", "bytes=0-9"),
+        ("If-Match", '"etag"'),
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("X-Amz-Meta-Spaces", "  two   spaces  inside "),
+        ("x-amz-acl", "private"),
+        ("Content-MD5", dice.md5()),
+        ("X-Amz-Storage-Class", "STANDARD_IA"),
+        ("x-amz-meta-" + dice.word(), dice.printable()),
+        ("x-amz-meta-empty", ""),
+        ("Cache-Control", "no-cache,  max-age=0"),
+        ("x-amz-tagging", "a=b&c=d%20e"),
     ]:
         if dice.chance(0.2):
             result.append([name, value])
@@ -208,13 +273,17 @@ def header_case(name, given):
     signature = signer.signature(to_sign, made)
     signed_headers = signer.signed_headers(signer.headers_to_sign(made))
     signer._inject_signature_to_request(made, signature)
-    return case(name, given, {
-        "canonical_request": canonical,
-        "string_to_sign": to_sign,
-        "signed_headers": signed_headers,
-        "signature": signature,
-        "authorization": made.headers["Authorization"],
-    })
+    return case(
+        name,
+        given,
+        {
+            "canonical_request": canonical,
+            "string_to_sign": to_sign,
+            "signed_headers": signed_headers,
+            "signature": signature,
+            "authorization": made.headers["Authorization"],
+        },
+    )
 
 
 def query_case(name, dice, given):
@@ -228,9 +297,16 @@ def query_case(name, dice, given):
     to_sign = signer.string_to_sign(made, canonical)
     signature = signer.signature(to_sign, made)
     signer._inject_signature_to_request(made, signature)
-    return case(name, given, {
-        "canonical_request": canonical, "string_to_sign": to_sign, "signature": signature,
-        "url": made.url})
+    return case(
+        name,
+        given,
+        {
+            "canonical_request": canonical,
+            "string_to_sign": to_sign,
+            "signature": signature,
+            "url": made.url,
+        },
+    )
 
 
 def chunked_case(name, given, chunks, trailer, recorded_chunks=None):
@@ -268,26 +344,51 @@ def published_chunks():
     """The two examples that AWS prints, with the signatures that it prints."""
     large, small = repeat("a", 65536), repeat("a", 1024)
     given = {
-        "method": "PUT", "url": "https://s3.amazonaws.com/examplebucket/chunkObject.txt",
-        "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "session_token": None,
-        "region": "us-east-1", "service": "s3", "time": "20130524T000000Z"}
-    plain = given | {"payload_hash": PAYLOADS[3], "headers": [
-        ["x-amz-storage-class", "REDUCED_REDUNDANCY"], ["Content-Encoding", "aws-chunked"],
-        ["x-amz-decoded-content-length", "66560"], ["Content-Length", "66824"]]}
-    trailing = given | {"payload_hash": PAYLOADS[4], "headers": [
-        ["x-amz-storage-class", "REDUCED_REDUNDANCY"], ["Content-Encoding", "aws-chunked"],
-        ["x-amz-decoded-content-length", "66560"], ["x-amz-trailer", "x-amz-checksum-crc32c"]]}
+        "method": "PUT",
+        "url": "https://s3.amazonaws.com/examplebucket/chunkObject.txt",
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+        "session_token": None,
+        "region": "us-east-1",
+        "service": "s3",
+        "time": "20130524T000000Z",
+    }
+    plain = given | {
+        "payload_hash": PAYLOADS[3],
+        "headers": [
+            ["x-amz-storage-class", "REDUCED_REDUNDANCY"],
+            ["Content-Encoding", "aws-chunked"],
+            ["x-amz-decoded-content-length", "66560"],
+            ["Content-Length", "66824"],
+        ],
+    }
+    trailing = given | {
+        "payload_hash": PAYLOADS[4],
+        "headers": [
+            ["x-amz-storage-class", "REDUCED_REDUNDANCY"],
+            ["Content-Encoding", "aws-chunked"],
+            ["x-amz-decoded-content-length", "66560"],
+            ["x-amz-trailer", "x-amz-checksum-crc32c"],
+        ],
+    }
     chunks, recorded = [large[1], small[1]], [large[0], small[0]]
     first = chunked_case("aws-published-example", plain, chunks, None, recorded)
     assert first["expect"]["chunk_signatures"] == [
         "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
         "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
-        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"]
-    second = chunked_case("aws-published-trailer-example", trailing, chunks,
-                          [["x-amz-checksum-crc32c", "sOO8/Q=="]], recorded)
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+    ]
+    second = chunked_case(
+        "aws-published-trailer-example",
+        trailing,
+        chunks,
+        [["x-amz-checksum-crc32c", "sOO8/Q=="]],
+        recorded,
+    )
     assert second["expect"]["chunk_signatures"] == [
         "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
         "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
-        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992"]
+        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+    ]
     del second["expect"]["body"]  # its 66 KB are the first example's, save for the signatures
     return [first, second]
