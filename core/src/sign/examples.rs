@@ -255,6 +255,7 @@ fn the_test_suite_of_aws() {
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 /// Name, whether the path is normalised, request, headers beyond `host`, signature.
+#[expect(clippy::type_complexity, reason = "a table, read once")]
 const SUITE: &[(&str, bool, &str, &[(&str, &str)], &str)] = &[
     (
         "get-header-key-duplicate",

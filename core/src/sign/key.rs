@@ -108,7 +108,7 @@ struct Derived {
     service: Arc<str>,
     /// `AWS4-HMAC-SHA256 Credential=KEY/20130524/us-east-1/s3/aws4_request, SignedHeaders=`
     introduction: String,
-    /// Its parts are overwritten when dropped.
+    /// Two states of SHA-256, each of which is overwritten when it is dropped.
     mac: Hmac<Sha256>,
 }
 
@@ -251,6 +251,13 @@ mod tests {
     fn cached(cache: &KeyCache) -> Vec<(i64, String)> {
         let derived = cache.derived.lock().unwrap();
         derived.iter().map(|key| (key.0.day, key.region().into())).collect()
+    }
+
+    /// An HMAC is the state of two hashes. This compiles only where those overwrite it.
+    #[test]
+    fn derived_keys_are_erased() {
+        fn erased_on_drop<T: zeroize::ZeroizeOnDrop>() {}
+        erased_on_drop::<sha2::block_api::Sha256VarCore>();
     }
 
     #[test]
