@@ -1,6 +1,8 @@
 //! S3 and OpenStack Swift as a pure protocol.
 
 pub mod checksum;
+pub mod contract;
+pub mod credentials;
 pub mod error;
 pub mod escape;
 pub mod http;
