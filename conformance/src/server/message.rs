@@ -243,7 +243,8 @@ pub enum Intake {
     Whole,
     /// It is read, but `100 Continue` is never sent.
     Unasked,
-    /// The answer comes first; then the body is read and the connection kept.
+    /// The answer comes first; then the body is read and the connection kept. The record of the
+    /// request has its body only then.
     Drain,
     /// The answer comes first; the body is never read, and the connection stays open.
     Ignore,

@@ -111,19 +111,29 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The check values over `123456789` that the catalogue of parametrised CRC algorithms and the
-    /// algorithms' own test suites publish.
+    /// The catalogue of parametrised CRC algorithms, RFC 1321, coreutils, and xxHash's own tests.
     #[test]
     fn published_check_values() {
-        let expected = [
-            (Algorithm::Crc32, "cbf43926"),
-            (Algorithm::Crc32c, "e3069283"),
-            (Algorithm::Crc64Nvme, "ae8b14860a799888"),
-            (Algorithm::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
-            (Algorithm::Md5, "25f9e794323b453885f5181f1b624d0b"),
+        let expected: [(Algorithm, &[u8], &str); 9] = [
+            (Algorithm::Crc32, b"123456789", "cbf43926"),
+            (Algorithm::Crc32c, b"123456789", "e3069283"),
+            (Algorithm::Crc64Nvme, b"123456789", "ae8b14860a799888"),
+            (Algorithm::Sha1, b"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (
+                Algorithm::Sha256,
+                b"abc",
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            ),
+            (Algorithm::Md5, b"abc", "900150983cd24fb0d6963f7d28e17f72"),
+            (Algorithm::XxHash64, b"", "ef46db3751d8e999"),
+            (Algorithm::XxHash3, b"", "2d06800538d394c2"),
+            (Algorithm::XxHash128, b"", "99aa06d3014798d86001c324468d497f"),
         ];
-        for (algorithm, value) in expected {
-            assert_eq!(hex(&algorithm.digest(b"123456789")), value, "{}", algorithm.name());
+        for (algorithm, bytes, value) in expected {
+            assert_eq!(hex(&algorithm.digest(bytes)), value, "{}", algorithm.name());
         }
+        assert!(
+            hex(&Algorithm::Sha512.digest(b"abc")).starts_with("ddaf35a193617abacc417349ae204131")
+        );
     }
 }
