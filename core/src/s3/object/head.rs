@@ -191,6 +191,20 @@ impl Stored {
         })
     }
 
+    /// Compares the checksums that the server answered with those that were sent.
+    pub(in crate::s3) fn confirm(&self, stamped: &[Value]) -> Result<(), Error> {
+        for sent in stamped {
+            let Some(stored) = self.checksum(sent.algorithm()) else { continue };
+            if stored != *sent {
+                return Err(Error::integrity(format!(
+                    "the server has {stored} as {} of what was sent as {sent}",
+                    sent.algorithm()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The server's value over the full object of this algorithm.
     pub fn checksum(&self, algorithm: Algorithm) -> Option<Value> {
         self.checksums.iter().find_map(|declared| match declared {
