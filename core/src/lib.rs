@@ -1,6 +1,7 @@
 //! S3 and OpenStack Swift as a pure protocol.
 
 pub mod checksum;
+pub mod contract;
 pub mod error;
 pub mod escape;
 pub mod http;
