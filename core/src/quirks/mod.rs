@@ -219,8 +219,8 @@ mod tests {
             let parts = if quirks.multipart { u64::from(quirks.max_parts) } else { 1 };
             assert!(quirks.max_object_size <= parts * 5 * GIB, "{provider}");
             assert!(quirks.part_checksums.iter().all(|&each| quirks.takes(each)), "{provider}");
-            // Whoever has no name is trusted with nothing that is not Amazon's.
-            assert!(*provider == Provider::Aws || !quirks.aws_chunked_content_encoding);
+            let amazon = *provider == Provider::Aws;
+            assert_eq!(quirks.aws_chunked_content_encoding, amazon, "{provider}");
         }
         assert_eq!(Provider::Aws.quirks().checksums.first(), Some(&Algorithm::Crc32));
     }

@@ -39,7 +39,7 @@ macro_rules! providers {
 
 providers! {
     /// Amazon S3, in all of its partitions. The Amazon S3 User Guide and API Reference.
-    Aws = "aws" | "s3" => AWS;
+    Aws = "aws" | "amazon" => AWS;
     /// A server that nothing is known of: what the least capable take. rclone's "Other": by path,
     /// ListObjects, no listing encoding, no meaning in multipart ETags and `BucketAlreadyExists`.
     /// A checksum in a header was taken, or harmlessly ignored, by all seven servers tried.
@@ -57,6 +57,7 @@ providers! {
         multipart_etag_is_md5: true,
         conditional_put: true,
         full_object_checksums: true,
+        signed_chunks: true,
         ..OTHER
     };
     /// OpenStack Swift's own S3 API. Seen with Keystone: the five classic checksums and trailers
@@ -68,7 +69,6 @@ providers! {
         conditional_put: true,
         part_number: true,
         verifies_trailers: true,
-        signed_chunks: false,
         ..OTHER
     };
     /// Garage. Seen on 2.5: checksums in headers and trailers verified, composite only; listing
@@ -79,6 +79,7 @@ providers! {
         multipart_etag_is_md5: true,
         part_number: true,
         verifies_trailers: true,
+        signed_chunks: true,
         ..OTHER
     };
     /// MinIO. rclone: by path. minio/minio 20849: older releases want `Content-MD5` on
@@ -91,6 +92,7 @@ providers! {
         list_objects_v2: true,
         multipart_etag_is_md5: true,
         verifies_trailers: true,
+        signed_chunks: true,
         ..OTHER
     };
 
@@ -326,7 +328,12 @@ const PATH_V1: Quirks = Quirks {
     ..PATH
 };
 
-pub(super) const OTHER: Quirks = Quirks { multipart_etag_is_md5: false, ..PATH_V1 };
+pub(super) const OTHER: Quirks = Quirks {
+    multipart_etag_is_md5: false,
+    // s3rver, seen, stores the framing as the object.
+    signed_chunks: false,
+    ..PATH_V1
+};
 
 /// Where `BucketAlreadyExists` may mean one's own bucket.
 const VAGUE_HOST: Quirks = Quirks { already_exists_is_foreign: false, ..HOST };
