@@ -156,7 +156,7 @@ impl Resolver {
     ///
     /// [`Kind::Caller`](crate::Kind::Caller) where the region is missing or is no host label, or
     /// where settings contradict each other: FIPS, dual-stack or acceleration with a custom
-    /// endpoint, acceleration with FIPS, FIPS in China.
+    /// endpoint, acceleration with FIPS, either in China.
     pub fn new(config: EndpointConfig) -> Result<Self, Error> {
         let region = effective_region(&config)?;
         let partition = Partition::of_region(&region);
