@@ -41,7 +41,7 @@ pub trait Operation {
     /// # Errors
     ///
     /// The server's refusal, or what makes no sense in its answer.
-    fn parse(&self, reply: &Reply) -> Result<Self::Output, Error>;
+    fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
 
     /// What the service remembers redirects by: the bucket.
     fn resource(&self) -> Option<&str> {

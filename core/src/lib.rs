@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod contract;
+pub mod credentials;
 pub mod error;
 pub mod escape;
 pub mod http;

@@ -180,7 +180,7 @@ pub enum Sealing {
         /// The region of the credential scope.
         region: Arc<str>,
         /// The service of the credential scope.
-        service: Arc<str>,
+        service: &'static str,
     },
     /// A token in a header.
     Token,
@@ -202,6 +202,8 @@ pub enum Incoming {
         /// Fed with every byte that is passed on; comes home in the [`Reply`](super::Reply), also
         /// when the body was cut.
         hashers: Hashers,
+        /// Whether the algorithm of the checksum that the head declares is computed too.
+        declared: bool,
         /// What the head must say before a byte is passed on.
         expect: Expect,
     },

@@ -154,7 +154,7 @@ impl<O: Operation> Machine for Call<O> {
         let can_resend = done.can_resend();
         let sent = done.sent();
         match done.into_parts().1 {
-            Ok(reply) if reply.cut.is_none() => match self.operation.parse(&reply) {
+            Ok(reply) if reply.cut.is_none() => match self.operation.parse(&self.service, &reply) {
                 Ok(output) => {
                     self.attempts.succeeded(self.service.patience());
                     self.state = State::Over(Some(Ok(output)));
