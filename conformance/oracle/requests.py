@@ -16,6 +16,7 @@ from common import (
     case,
     repeat,
     time_of,
+    whole,
 )
 from members import ALGORITHMS, checksum, groups_of, optional, required, some, unsummed
 
@@ -323,7 +324,7 @@ def make(name, dice, config, operation, params, tweaks=None):
     }
     if authorization:
         expect["authorization"] = authorization
-    given = {"config": config, "operation": operation, "params": params, "time": time}
+    given = {"config": whole(config), "operation": operation, "params": params, "time": time}
     return case(name, given, expect)
 
 

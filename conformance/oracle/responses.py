@@ -394,7 +394,7 @@ def response_case(
         "status": status,
         "headers": headers,
         "body": bytes_of(body),
-        "config": config,
+        "config": whole(config),
     }
     outcome, sent = run(config, dice, operation, status, headers, body)
     expect = {"outcome": "ok"}
