@@ -18,7 +18,17 @@ from botocore.parsers import ResponseParserError
 
 from answers import ENCODED, answer
 from client import client, to_botocore
-from common import ACCESS_KEY, SECRET_KEY, VERSION, bytes_of, case, parse_time, stop_clock, time_of
+from common import (
+    ACCESS_KEY,
+    SECRET_KEY,
+    VERSION,
+    bytes_of,
+    case,
+    parse_time,
+    stop_clock,
+    time_of,
+    whole,
+)
 from documents import COMPLETE, ERROR, ERRORS, ODD, WITH_BODY
 from members import ALGORITHMS, checksum, required
 from requests import OPERATIONS, upload_body
