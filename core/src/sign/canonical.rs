@@ -48,9 +48,8 @@ impl Hasher {
         self.sha.update(&self.buffer[..self.used]);
         self.sha.finalize().into()
     }
-}
 
-impl Hasher {
+    /// Kept apart so that the writes that fit, almost all of them, are inlined.
     #[cold]
     fn write_full(&mut self, mut bytes: &[u8]) {
         while let Some((now, later)) = bytes.split_at_checked(self.buffer.len() - self.used) {
@@ -138,7 +137,7 @@ fn query(out: &mut impl Sink, query: &str) {
     if query.is_empty() {
         return;
     }
-    let mut pairs = Short::<(&str, &str), 12>::new();
+    let mut pairs = Short::<(&str, &str), 8>::new();
     for pair in query.split('&') {
         pairs.push(pair.split_once('=').unwrap_or((pair, "")));
     }
@@ -155,7 +154,7 @@ fn query(out: &mut impl Sink, query: &str) {
 }
 
 /// The headers that a signature covers, sorted by name.
-pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 24>);
+pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 16>);
 
 impl<'a> SignedHeaders<'a> {
     /// All of these but those for which `unsigned` says so, and one more where it is given.

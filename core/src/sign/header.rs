@@ -36,17 +36,19 @@ impl Signing {
         if self.rule.sign_payload_header {
             put(headers, X_AMZ_CONTENT_SHA256, payload.header_value())?;
         }
-        match self.keys().token() {
-            Some(token) => {
-                let mut value = plain(token.expose().as_bytes())?;
-                value.set_sensitive(true);
-                put(headers, X_AMZ_SECURITY_TOKEN, value)?;
-            }
-            None => {
-                headers.remove(X_AMZ_SECURITY_TOKEN);
-            }
+        let token = self.keys().token();
+        if let Some(token) = token {
+            let mut value = plain(token.expose().as_bytes())?;
+            value.set_sensitive(true);
+            put(headers, X_AMZ_SECURITY_TOKEN, value)?;
         }
         let signed = SignedHeaders::new(headers, is_unsigned, None);
+        if token.is_none() && signed.contains("x-amz-security-token") {
+            // It belongs to other keys. This is so rare that looking for it first would cost more.
+            drop(signed);
+            headers.remove(X_AMZ_SECURITY_TOKEN);
+            return self.sign(method, target, headers, payload);
+        }
         if !signed.contains("host") {
             return Err(Error::caller("a request needs the header `host` to be signed"));
         }
