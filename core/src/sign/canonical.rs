@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
+use sha2::digest::Update;
 
 use super::v4::Rule;
 use crate::escape;
@@ -32,21 +32,22 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// SHA-256 of many short pieces: they are collected into whole blocks first.
-pub(super) struct Hasher {
-    sha: Sha256,
+/// Collects short pieces for a hash or an HMAC, which take long ones much faster.
+pub(super) struct Buffered<D> {
+    inner: D,
     buffer: [u8; 512],
     used: usize,
 }
 
-impl Hasher {
-    pub(super) fn new() -> Self {
-        Self { sha: Sha256::new(), buffer: [0; 512], used: 0 }
+impl<D: Update> Buffered<D> {
+    pub(super) fn new(inner: D) -> Self {
+        Self { inner, buffer: [0; 512], used: 0 }
     }
 
-    pub(super) fn finish(mut self) -> [u8; 32] {
-        self.sha.update(&self.buffer[..self.used]);
-        self.sha.finalize().into()
+    /// What took the pieces, all of them.
+    pub(super) fn finish(mut self) -> D {
+        self.inner.update(&self.buffer[..self.used]);
+        self.inner
     }
 
     /// Kept apart so that the writes that fit, almost all of them, are inlined.
@@ -54,7 +55,7 @@ impl Hasher {
     fn write_full(&mut self, mut bytes: &[u8]) {
         while let Some((now, later)) = bytes.split_at_checked(self.buffer.len() - self.used) {
             self.buffer[self.used..].copy_from_slice(now);
-            self.sha.update(self.buffer);
+            self.inner.update(&self.buffer);
             self.used = 0;
             bytes = later;
         }
@@ -63,7 +64,7 @@ impl Hasher {
     }
 }
 
-impl Sink for Hasher {
+impl<D: Update> Sink for Buffered<D> {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         match self.buffer[self.used..].get_mut(..bytes.len()) {

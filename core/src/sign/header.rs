@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
 
-use super::canonical::{self, Hasher, SignedHeaders, Sink};
+use super::canonical::{self, Buffered, SignedHeaders, Sink};
 use super::v4::{Payload, Signature, Signing, hex};
 use crate::error::Error;
 
@@ -126,10 +127,10 @@ impl Signing {
         signed: &SignedHeaders<'_>,
         payload: &Payload,
     ) -> [u8; 64] {
-        let mut hasher = Hasher::new();
+        let mut hasher = Buffered::new(Sha256::new());
         let word = &mut [0; 64];
         canonical::request(&mut hasher, self.rule, method, target, signed, payload.word(word));
-        hex(&hasher.finish())
+        hex(&hasher.finish().finalize().into())
     }
 }
 
@@ -163,12 +164,10 @@ pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-a
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
-    use sha2::{Digest, Sha256};
-
     use super::super::examples::{self, headers};
     use super::super::{Keys, Rule};
     use super::*;
+    use http::Method;
 
     fn sha256(text: &str) -> [u8; 32] {
         Sha256::digest(text).into()
