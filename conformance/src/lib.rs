@@ -1,3 +1,4 @@
 //! Conformance of apus.
 
 pub mod server;
+pub mod sim;

@@ -175,7 +175,12 @@ impl<O: Operation> Machine for Call<O> {
                     self.attempts.succeeded(self.service.patience());
                     self.state = State::Over(Some(Ok(output)));
                 }
-                Err(error) => self.failed(now, error, can_resend),
+                Err(error) => {
+                    // An error of the server's own tells nothing of what it did before.
+                    self.doubtful |=
+                        reply.status().is_server_error() || reply.status().is_success();
+                    self.failed(now, error, can_resend);
+                }
             },
             Ok(reply) => {
                 self.doubtful = true;

@@ -28,6 +28,8 @@ pub struct ChecksumOptions {
     pub values: Vec<Value>,
     /// The MD5 of the body in base64, for `Content-MD5`.
     pub content_md5: Option<String>,
+    /// Digests that are computed over the body and not sent: the completion tells them.
+    pub digests: Vec<Algorithm>,
     /// Settings of the client's policy that this call has its own of.
     pub overrides: Overrides,
 }
@@ -295,6 +297,7 @@ impl<'a> Request<'a> {
     /// Adds what the policy and the call want of checksums; the body must be set before.
     pub(super) fn checksum(mut self, need: Need, options: &ChecksumOptions) -> Self {
         self.policy = self.policy.with(&options.overrides);
+        self.draft.digests.clone_from(&options.digests);
         let supplied = !options.values.is_empty()
             || options.content_md5.is_some() && {
                 // Content-MD5 stands for a checksum only where it is what the policy asks for.
