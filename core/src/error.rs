@@ -209,6 +209,15 @@ impl Error {
         self
     }
 
+    /// Says that the body could not be sent again because its source can't be read again.
+    #[must_use]
+    pub fn with_sent_once(self, sent: u64) -> Self {
+        if sent == 0 {
+            return self;
+        }
+        self.with_hint("the body can't be sent again: its source can be read only once")
+    }
+
     /// Lists something that could not be removed from the server again.
     #[must_use]
     pub fn with_leftover(mut self, leftover: Leftover) -> Self {

@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The ten checksums of S3: which of them travels when, how it is computed, and what it is worth.
+//!
+//! ```text
+//! Policy ──decide──▶ Decision ──▶ Hasher ──update*──▶ Value ──▶ x-amz-checksum-crc32: NhCmhg==
+//!                                                       │
+//!                             parts, in their order ────┼─ combine ──▶ Value       FULL_OBJECT
+//!                                                       └─ Composite::of           COMPOSITE
+//! an answer's headers ──▶ Declared ──compare──▶ Verdict
+//! ```
+//!
+//! The rules are those of "Checking object integrity in Amazon S3" in the S3 User Guide and of
+//! "Data Integrity Protections for Amazon S3" in the AWS SDKs and Tools Reference Guide.
+
+#[macro_use]
+mod words;
+
+mod algorithm;
+mod composite;
+mod crc;
+mod hasher;
+mod policy;
+mod value;
+mod verdict;
+
+pub use self::algorithm::Algorithm;
+pub use self::composite::{Composite, Declared, Type};
+pub use self::hasher::{Digests, Hasher, Hashers};
+pub use self::policy::{
+    Decision, Need, Overrides, Placement, Policy, RequestChecksumCalculation,
+    ResponseChecksumValidation,
+};
+pub use self::value::{Value, combine};
+pub use self::verdict::{Verdict, Why};

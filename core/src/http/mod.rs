@@ -1,1 +1,28 @@
-//! Placeholder.
+//! One request with everything that is needed to send it and to judge its answer.
+//!
+//! ```text
+//!  Operation::draft      Authority::seal          a transport sends it        the head is there
+//!  ──────────────▶ Draft ──────────────▶ Exchange ───────────────────▶ ... ─────────────────▶ Receiving
+//!                    ▲                      │ fail                                               │ finish
+//!                    │                      ▼                                                    ▼
+//!                    └────────────────── Completion ◀────────────────────────────────────────────┘
+//!                       (its draft can be sealed and sent again)
+//! ```
+//!
+//! Everything here is an owned value that is [`Send`]: hashing and framing happen on the worker
+//! where the bytes are, and no lock is held meanwhile.
+
+mod content_range;
+mod draft;
+mod exchange;
+mod frame;
+mod receiving;
+
+pub use self::content_range::ContentRange;
+pub(crate) use self::draft::header_value;
+pub use self::draft::{
+    Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Sealing, Stamp, Ticket,
+};
+pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
+pub use self::frame::{decode as decode_aws_chunked, framed_length};
+pub use self::receiving::{Completion, Receiving, Reply};

@@ -1,0 +1,165 @@
+//! The names of the algorithms, and what is known of each without computing anything.
+
+use http::HeaderName;
+
+/// An algorithm that S3 can check an object with (`ChecksumAlgorithm` in the Amazon S3 API
+/// Reference). Its word, from [`name`](Self::name) and [`FromStr`](std::str::FromStr), is S3's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// CRC-32/ISO-HDLC, of gzip and zip. What the AWS SDKs use when nothing else is said.
+    #[default]
+    Crc32,
+    /// CRC-32C/iSCSI, Castagnoli's polynomial.
+    Crc32c,
+    /// CRC-64/NVME. What S3 itself stores for an object that came without a checksum.
+    Crc64Nvme,
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+    /// MD5, as `x-amz-checksum-md5`; `Content-MD5` and ETags hold the same digest.
+    Md5,
+    /// XXH64 with seed 0.
+    XxHash64,
+    /// XXH3, 64 bits, with seed 0.
+    XxHash3,
+    /// XXH3, 128 bits, with seed 0.
+    XxHash128,
+}
+
+words!(Algorithm, "checksum algorithm", {
+    Crc32 = "CRC32",
+    Crc32c = "CRC32C",
+    Crc64Nvme = "CRC64NVME",
+    Sha1 = "SHA1",
+    Sha256 = "SHA256",
+    Sha512 = "SHA512",
+    Md5 = "MD5",
+    XxHash64 = "XXHASH64",
+    XxHash3 = "XXHASH3",
+    XxHash128 = "XXHASH128",
+});
+
+impl Algorithm {
+    /// All ten.
+    pub const ALL: [Self; 10] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::XxHash64,
+        Self::XxHash3,
+        Self::XxHash128,
+    ];
+
+    /// All ten, in the order in which the AWS SDKs choose among several values of one answer; MD5,
+    /// which they never compute, comes last.
+    pub const BY_PREFERENCE: [Self; 10] = [
+        Self::XxHash128,
+        Self::XxHash3,
+        Self::Crc64Nvme,
+        Self::XxHash64,
+        Self::Crc32c,
+        Self::Crc32,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+    ];
+
+    /// The header, or trailer, that carries a value of this algorithm.
+    pub fn header(self) -> &'static HeaderName {
+        match self {
+            Self::Crc32 => &CRC32,
+            Self::Crc32c => &CRC32C,
+            Self::Crc64Nvme => &CRC64NVME,
+            Self::Sha1 => &SHA1,
+            Self::Sha256 => &SHA256,
+            Self::Sha512 => &SHA512,
+            Self::Md5 => &MD5,
+            Self::XxHash64 => &XXHASH64,
+            Self::XxHash3 => &XXHASH3,
+            Self::XxHash128 => &XXHASH128,
+        }
+    }
+
+    /// The algorithm whose values this header carries.
+    pub fn of_header(name: &HeaderName) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.header() == name)
+    }
+
+    /// The length of a digest, in bytes: 4 to 64.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme | Self::XxHash64 | Self::XxHash3 => 8,
+            Self::Md5 | Self::XxHash128 => 16,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// Whether the value of a whole follows from the values and lengths of its parts, so that
+    /// [`combine`](super::combine) works: the three CRCs.
+    pub const fn combines(self) -> bool {
+        matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64Nvme)
+    }
+
+    /// Whether this build can compute it: the XXHASH ones need the feature `xxhash`.
+    pub const fn is_available(self) -> bool {
+        cfg!(feature = "xxhash")
+            || !matches!(self, Self::XxHash64 | Self::XxHash3 | Self::XxHash128)
+    }
+}
+
+static CRC32: HeaderName = HeaderName::from_static("x-amz-checksum-crc32");
+static CRC32C: HeaderName = HeaderName::from_static("x-amz-checksum-crc32c");
+static CRC64NVME: HeaderName = HeaderName::from_static("x-amz-checksum-crc64nvme");
+static SHA1: HeaderName = HeaderName::from_static("x-amz-checksum-sha1");
+static SHA256: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+static SHA512: HeaderName = HeaderName::from_static("x-amz-checksum-sha512");
+static MD5: HeaderName = HeaderName::from_static("x-amz-checksum-md5");
+static XXHASH64: HeaderName = HeaderName::from_static("x-amz-checksum-xxhash64");
+static XXHASH3: HeaderName = HeaderName::from_static("x-amz-checksum-xxhash3");
+static XXHASH128: HeaderName = HeaderName::from_static("x-amz-checksum-xxhash128");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_named_after_its_algorithm() {
+        for algorithm in Algorithm::ALL {
+            let header = format!("x-amz-checksum-{}", algorithm.name().to_lowercase());
+            assert_eq!(algorithm.header().as_str(), header);
+            assert_eq!(Algorithm::of_header(algorithm.header()), Some(algorithm));
+        }
+        assert_eq!(Algorithm::of_header(&HeaderName::from_static("x-amz-checksum-type")), None);
+    }
+
+    #[test]
+    fn words_are_read_in_any_case_and_others_told_what_would_do() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse::<Algorithm>().unwrap(), algorithm);
+            assert_eq!(algorithm.name().to_lowercase().parse::<Algorithm>().unwrap(), algorithm);
+        }
+        let error = "CRC-32\n".parse::<Algorithm>().unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Caller);
+        let told = error.to_string();
+        assert!(told.starts_with(r#""CRC-32\n" is no checksum algorithm"#), "{told}");
+        assert!(Algorithm::ALL.iter().all(|algorithm| told.contains(algorithm.name())), "{told}");
+    }
+
+    #[test]
+    fn every_algorithm_has_its_preference() {
+        let mut sorted = Algorithm::BY_PREFERENCE;
+        sorted.sort();
+        assert_eq!(sorted, Algorithm::ALL);
+    }
+}

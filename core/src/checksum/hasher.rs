@@ -1,0 +1,325 @@
+//! Checksums of bytes as they come, one or several in the same pass.
+
+use std::fmt;
+
+use sha2::Digest as _;
+
+use super::algorithm::Algorithm;
+use super::crc::{Crc32c, Crc64Nvme};
+use super::value::Value;
+use crate::error::Error;
+
+/// A checksum over the bytes it has been given so far. A clone goes on by itself.
+#[derive(Clone)]
+pub struct Hasher {
+    algorithm: Algorithm,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Crc32(crc32fast::Hasher),
+    Crc32c(Crc32c),
+    Crc64Nvme(Crc64Nvme),
+    Sha1(sha1::Sha1),
+    Sha256(sha2::Sha256),
+    Sha512(sha2::Sha512),
+    Md5(md5::Md5),
+    #[cfg(feature = "xxhash")]
+    XxHash64(xxhash_rust::xxh64::Xxh64),
+    /// Of both widths: they differ in nothing but the end. Boxed, for it is half a KiB.
+    #[cfg(feature = "xxhash")]
+    XxHash3(Box<xxhash_rust::xxh3::Xxh3>),
+}
+
+impl Hasher {
+    /// A checksum over no bytes yet. It is the caller's fault to ask for an algorithm that this
+    /// build leaves out; the error names the feature.
+    pub fn new(algorithm: Algorithm) -> Result<Self, Error> {
+        let state = match algorithm {
+            Algorithm::Crc32 => State::Crc32(crc32fast::Hasher::new()),
+            Algorithm::Crc32c => State::Crc32c(Crc32c::new()),
+            Algorithm::Crc64Nvme => State::Crc64Nvme(Crc64Nvme::new()),
+            Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
+            Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
+            Algorithm::Md5 => State::Md5(md5::Md5::new()),
+            #[cfg(feature = "xxhash")]
+            Algorithm::XxHash64 => State::XxHash64(xxhash_rust::xxh64::Xxh64::new(0)),
+            #[cfg(feature = "xxhash")]
+            Algorithm::XxHash3 | Algorithm::XxHash128 => State::XxHash3(Box::default()),
+            #[cfg(not(feature = "xxhash"))]
+            Algorithm::XxHash64 | Algorithm::XxHash3 | Algorithm::XxHash128 => {
+                return Err(Error::caller(format!(
+                    "{algorithm} needs the cargo feature `xxhash` of apus-core"
+                )));
+            }
+        };
+        Ok(Self { algorithm, state })
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Goes on with these bytes. How the whole is cut into pieces makes no difference.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.state {
+            State::Crc32(state) => state.update(bytes),
+            State::Crc32c(state) => state.update(bytes),
+            State::Crc64Nvme(state) => state.update(bytes),
+            State::Sha1(state) => state.update(bytes),
+            State::Sha256(state) => state.update(bytes),
+            State::Sha512(state) => state.update(bytes),
+            State::Md5(state) => state.update(bytes),
+            #[cfg(feature = "xxhash")]
+            State::XxHash64(state) => state.update(bytes),
+            #[cfg(feature = "xxhash")]
+            State::XxHash3(state) => state.update(bytes),
+        }
+    }
+
+    /// The checksum of all that was given.
+    pub fn finish(self) -> Value {
+        let value = |digest: &[u8]| Value::from_digest(self.algorithm, digest);
+        match self.state {
+            State::Crc32(state) => value(&state.finalize().to_be_bytes()),
+            State::Crc32c(state) => value(&state.finish().to_be_bytes()),
+            State::Crc64Nvme(state) => value(&state.finish().to_be_bytes()),
+            State::Sha1(state) => value(&state.finalize()),
+            State::Sha256(state) => value(&state.finalize()),
+            State::Sha512(state) => value(&state.finalize()),
+            State::Md5(state) => value(&state.finalize()),
+            #[cfg(feature = "xxhash")]
+            State::XxHash64(state) => value(&state.digest().to_be_bytes()),
+            #[cfg(feature = "xxhash")]
+            State::XxHash3(state) if self.algorithm == Algorithm::XxHash128 => {
+                value(&state.digest128().to_be_bytes())
+            }
+            #[cfg(feature = "xxhash")]
+            State::XxHash3(state) => value(&state.digest().to_be_bytes()),
+        }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hasher({})", self.algorithm)
+    }
+}
+
+impl Algorithm {
+    /// The checksum of bytes that are all there. Fails as [`Hasher::new`] does.
+    pub fn digest(self, bytes: &[u8]) -> Result<Value, Error> {
+        let mut hasher = Hasher::new(self)?;
+        hasher.update(bytes);
+        Ok(hasher.finish())
+    }
+}
+
+/// Several checksums over the same bytes. None at all costs nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Hashers(Vec<Hasher>);
+
+impl Hashers {
+    /// One hasher for each algorithm named, however often it is. Fails as [`Hasher::new`] does.
+    pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, Error> {
+        let mut hashers = Self::default();
+        for algorithm in algorithms {
+            if hashers.0.iter().all(|hasher| hasher.algorithm != algorithm) {
+                hashers.0.push(Hasher::new(algorithm)?);
+            }
+        }
+        Ok(hashers)
+    }
+
+    /// These as they are, and one more for `algorithm` unless it is among them. Fails as
+    /// [`Hasher::new`] does.
+    pub fn with(&self, algorithm: Algorithm) -> Result<Self, Error> {
+        let mut hashers = self.clone();
+        if hashers.0.iter().all(|hasher| hasher.algorithm != algorithm) {
+            hashers.0.push(Hasher::new(algorithm)?);
+        }
+        Ok(hashers)
+    }
+
+    /// Whether nothing is computed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Goes on with these bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        if let [hasher] = self.0.as_mut_slice() {
+            return hasher.update(bytes);
+        }
+        // Several of them take turns at what still is in the processor's cache.
+        for piece in bytes.chunks(PIECE) {
+            for hasher in &mut self.0 {
+                hasher.update(piece);
+            }
+        }
+    }
+
+    /// The checksums of all that was given, in the order in which they were asked for.
+    pub fn finish(self) -> Digests {
+        Digests(self.0.into_iter().map(Hasher::finish).collect())
+    }
+}
+
+/// Bytes that several hashers read before any goes on.
+const PIECE: usize = 16 * 1024;
+
+/// What [`Hashers`] came to: at most one value of each algorithm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Digests(Vec<Value>);
+
+impl Digests {
+    /// The checksum of this algorithm, if it was asked for.
+    pub fn value(&self, algorithm: Algorithm) -> Option<&Value> {
+        self.0.iter().find(|value| value.algorithm() == algorithm)
+    }
+
+    /// All of them, in the order in which they were asked for.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+
+    use super::*;
+
+    fn base64(algorithm: Algorithm, bytes: &[u8]) -> String {
+        algorithm.digest(bytes).unwrap().base64()
+    }
+
+    // Recorded from the reference implementations, in the base64 of S3's headers.
+    #[test]
+    fn what_other_implementations_say() {
+        for (bytes, expected) in [
+            (
+                "",
+                [
+                    ("CRC32", "AAAAAA=="),
+                    ("CRC32C", "AAAAAA=="),
+                    ("CRC64NVME", "AAAAAAAAAAA="),
+                    ("SHA1", "2jmj7l5rSw0yVb/vlWAYkK/YBwk="),
+                    ("MD5", "1B2M2Y8AsgTpgAmY7PhCfg=="),
+                    ("SHA256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+                    ("XXHASH64", "70bbN1HY6Zk="),
+                    ("XXHASH3", "LQaABTjTlMI="),
+                    ("XXHASH128", "maoG0wFHmNhgAcMkRo1Jfw=="),
+                ],
+            ),
+            (
+                "hello",
+                [
+                    ("CRC32", "NhCmhg=="),
+                    ("CRC32C", "mnG7TA=="),
+                    ("CRC64NVME", "M3eFcAZSQlc="),
+                    ("SHA1", "qvTGHdzF6KLavt4PO0gs2a6pQ00="),
+                    ("MD5", "XUFAKrxLKna5cZ2REBfFkg=="),
+                    ("SHA256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="),
+                    ("XXHASH64", "JseCfYifbaM="),
+                    ("XXHASH3", "lVXoVVxi3P0="),
+                    ("XXHASH128", "tenBrQcbPn/Hec+qXlI4GA=="),
+                ],
+            ),
+            (
+                "hello world",
+                [
+                    ("CRC32", "DUoRhQ=="),
+                    ("CRC32C", "yZRlqg=="),
+                    ("CRC64NVME", "jSnVw/bqjr4="),
+                    ("SHA1", "Kq5sNclPz7QV2+lfQIuc6R7oRu0="),
+                    ("MD5", "XrY7u+Ae7tCTyyK7j1rNww=="),
+                    ("SHA256", "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek="),
+                    ("XXHASH64", "RatnNLIeaWg="),
+                    ("XXHASH3", "1Eex6kDmmIs="),
+                    ("XXHASH128", "340J6T+HSQCpm4d1zBW2xw=="),
+                ],
+            ),
+        ] {
+            for (algorithm, expected) in expected {
+                let algorithm: Algorithm = algorithm.parse().unwrap();
+                if algorithm.is_available() {
+                    assert_eq!(base64(algorithm, bytes.as_bytes()), expected, "{algorithm}");
+                }
+            }
+        }
+    }
+
+    // The check values of the catalogue of parametrised CRC algorithms, and FIPS 180's "abc".
+    #[test]
+    fn published_check_values() {
+        let hex = |algorithm: Algorithm, bytes| algorithm.digest(bytes).unwrap().hex();
+        assert_eq!(hex(Algorithm::Crc32, b"123456789"), "cbf43926");
+        assert_eq!(hex(Algorithm::Crc32c, b"123456789"), "e3069283");
+        assert_eq!(hex(Algorithm::Crc64Nvme, b"123456789"), "ae8b14860a799888");
+        assert_eq!(
+            hex(Algorithm::Sha512, b"abc"),
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+        );
+    }
+
+    #[cfg(not(feature = "xxhash"))]
+    #[test]
+    fn what_the_build_leaves_out_names_the_feature() {
+        for algorithm in [Algorithm::XxHash64, Algorithm::XxHash3, Algorithm::XxHash128] {
+            assert!(!algorithm.is_available());
+            let error = Hasher::new(algorithm).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Caller);
+            assert!(error.to_string().contains("feature `xxhash`"), "{error}");
+            assert!(Hashers::new([Algorithm::Crc32, algorithm]).is_err());
+        }
+    }
+
+    #[test]
+    fn several_are_asked_for_once_each() {
+        let asked = [Algorithm::Sha1, Algorithm::Crc32, Algorithm::Sha1];
+        let mut hashers = Hashers::new(asked).unwrap();
+        assert!(!hashers.is_empty());
+        hashers.update(b"hello ");
+        let mut other = hashers.clone();
+        hashers.update(b"world");
+        other.update(b"");
+        let digests = hashers.finish();
+        let order: Vec<_> = digests.iter().map(Value::algorithm).collect();
+        assert_eq!(order, [Algorithm::Sha1, Algorithm::Crc32]);
+        assert_eq!(digests.value(Algorithm::Crc32).unwrap().base64(), "DUoRhQ==");
+        assert_eq!(digests.value(Algorithm::Md5), None);
+        assert_ne!(other.finish(), digests);
+        assert!(Hashers::default().finish().is_empty());
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+
+        #[test]
+        fn how_the_bytes_are_cut_makes_no_difference(
+            pieces in vec(vec(0u8.., 0..2 * PIECE), 0..5),
+        ) {
+            let all = Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_available());
+            let mut hashers = Hashers::new(all.clone()).unwrap();
+            for piece in &pieces {
+                hashers.update(piece);
+            }
+            let digests = hashers.finish();
+            let whole = pieces.concat();
+            for algorithm in all {
+                let expected = algorithm.digest(&whole).unwrap();
+                proptest::prop_assert_eq!(digests.value(algorithm), Some(&expected));
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A checksum as a value: its bytes, its spellings, and the value of a whole from those of parts.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::algorithm::Algorithm;
+use super::crc::Crc;
+use crate::error::Error;
+
+/// A checksum over some bytes, and the algorithm that made it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Value {
+    algorithm: Algorithm,
+    /// Zero beyond the algorithm's size.
+    bytes: [u8; MAX_SIZE],
+}
+
+impl Value {
+    /// The value with these bytes, most significant byte first. It is the caller's fault if their
+    /// number is not the [size](Algorithm::size) of the algorithm.
+    pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() != algorithm.size() {
+            return Err(Error::caller(format!(
+                "a {algorithm} checksum has {} bytes, not {}",
+                algorithm.size(),
+                bytes.len()
+            )));
+        }
+        Ok(Self::from_digest(algorithm, bytes))
+    }
+
+    /// Reads the padded standard base64 of a header or document. Anything else, and any other
+    /// length than the algorithm's, is a broken value.
+    pub fn from_base64(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
+        // As long as the longest text that can fit, so that decoding never lacks room.
+        let mut bytes = [0; MAX_SIZE + 2];
+        match STANDARD.decode_slice(text, &mut bytes) {
+            Ok(length) if length == algorithm.size() => {
+                Ok(Self::from_digest(algorithm, &bytes[..length]))
+            }
+            Ok(length) => Err(Error::broken(format!(
+                "the {algorithm} checksum has {length} bytes, not {}",
+                algorithm.size()
+            ))),
+            Err(_) => Err(Error::broken(format!(
+                "the {algorithm} checksum is no base64 of {} bytes",
+                algorithm.size()
+            ))),
+        }
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The digest, most significant byte first.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.algorithm.size()]
+    }
+
+    /// The digest as headers and documents carry it.
+    pub fn base64(&self) -> String {
+        STANDARD.encode(self.bytes())
+    }
+
+    /// The digest in lower-case hexadecimal digits, as ETags carry MD5.
+    pub fn hex(&self) -> String {
+        hex(self.bytes())
+    }
+
+    pub(super) fn from_digest(algorithm: Algorithm, digest: &[u8]) -> Self {
+        let mut bytes = [0; MAX_SIZE];
+        bytes[..algorithm.size()].copy_from_slice(digest);
+        Self { algorithm, bytes }
+    }
+
+    fn register(&self) -> u64 {
+        self.bytes().iter().fold(0, |register, &byte| register << 8 | u64::from(byte))
+    }
+}
+
+impl fmt::Display for Value {
+    /// The base64 alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.base64())
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm, self.base64())
+    }
+}
+
+/// The checksum of a whole from those of its parts: pairs of a value and the number of bytes it was
+/// made over, in the order of the parts. Made for `FULL_OBJECT` checksums of multipart uploads and
+/// for downloads in ranges.
+///
+/// It is the caller's fault if there is no part, if the algorithms differ, or if theirs is none
+/// that [combines](Algorithm::combines).
+pub fn combine(parts: impl IntoIterator<Item = (Value, u64)>) -> Result<Value, Error> {
+    let mut parts = parts.into_iter();
+    let (first, _) = parts.next().ok_or_else(|| Error::caller("no checksums to combine"))?;
+    let algorithm = first.algorithm;
+    let crc = match algorithm {
+        Algorithm::Crc32 => Crc::CRC32,
+        Algorithm::Crc32c => Crc::CRC32C,
+        Algorithm::Crc64Nvme => Crc::CRC64NVME,
+        _ => {
+            return Err(Error::caller(format!(
+                "{algorithm} checksums of parts can't be combined into one of the whole"
+            )));
+        }
+    };
+    let mut register = first.register();
+    // Parts of an upload are equally long but for the last.
+    let mut shift = (0, crc.shift(0));
+    for (part, length) in parts {
+        same_algorithm(algorithm, part.algorithm)?;
+        if shift.0 != length {
+            shift = (length, crc.shift(length));
+        }
+        register = crc.multiply(register, shift.1) ^ part.register();
+    }
+    let bytes = register.to_be_bytes();
+    Ok(Value::from_digest(algorithm, &bytes[bytes.len() - algorithm.size()..]))
+}
+
+pub(super) fn same_algorithm(first: Algorithm, other: Algorithm) -> Result<(), Error> {
+    if first == other {
+        return Ok(());
+    }
+    Err(Error::caller(format!("checksums of parts mix {first} and {other}")))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(HEX[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The size of the longest digest, SHA-512's, in bytes.
+const MAX_SIZE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+
+    use super::*;
+
+    #[test]
+    fn base64_is_read_to_the_bit() {
+        let value = Value::from_base64(Algorithm::Crc32, "NhCmhg==").unwrap();
+        assert_eq!(value.bytes(), [0x36, 0x10, 0xA6, 0x86]);
+        assert_eq!(value.hex(), "3610a686");
+        assert_eq!(value.to_string(), "NhCmhg==");
+        // Unpadded, stray bits, another alphabet, white space, other lengths, nothing.
+        for text in ["NhCmhg", "NhCmhh==", "-hCmhg==", " NhCmhg==", "M3eFcAZSQlc=", "NhCm", ""] {
+            let error = Value::from_base64(Algorithm::Crc32, text).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Broken, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_checked() {
+        for algorithm in Algorithm::ALL {
+            let bytes = [7; MAX_SIZE + 1];
+            let size = algorithm.size();
+            let value = Value::new(algorithm, &bytes[..size]).unwrap();
+            assert_eq!(Value::from_base64(algorithm, &value.base64()).unwrap(), value);
+            assert!(Value::new(algorithm, &bytes[..size - 1]).is_err());
+            assert!(Value::new(algorithm, &bytes[..size + 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_does_not_combine_is_refused() {
+        let of = |algorithm: Algorithm| (algorithm.digest(b"hello").unwrap(), 5);
+        assert!(combine([]).is_err());
+        assert!(combine([of(Algorithm::Crc32), of(Algorithm::Crc32c)]).is_err());
+        for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_available()) {
+            assert_eq!(combine([of(algorithm)]).is_ok(), algorithm.combines(), "{algorithm}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn combined_parts_are_the_whole(parts in vec(vec(0u8.., 0..300), 1..6)) {
+            for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+                let whole = algorithm.digest(&parts.concat()).unwrap();
+                let parts = parts
+                    .iter()
+                    .map(|part| (algorithm.digest(part).unwrap(), part.len() as u64));
+                proptest::prop_assert_eq!(combine(parts).unwrap(), whole);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text: String) {
+            for algorithm in Algorithm::ALL {
+                if let Ok(value) = Value::from_base64(algorithm, &text) {
+                    proptest::prop_assert_eq!(value.base64(), text.as_str());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The contracts: what an operation, a service, a machine and an authority are.
+//!
+//! Nothing in here does anything; it is the page to read before any other.
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | [`Operation`] | one API call: drafts a request, parses its answer; no state |
+//! | [`Service`] | where operations go: an endpoint, its policies, and what was learnt of it |
+//! | [`Machine`] | a conversation of several exchanges: a call with retries, an upload, a download |
+//! | [`Authority`] | who we are: leases a grant, renews it, seals drafts with it |
+
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::checksum::Value;
+use crate::error::Error;
+use crate::http::{Completion, Draft, Exchange, Reply};
+use crate::now::Now;
+
+/// One API call as plain data.
+pub trait Operation {
+    /// Where it goes.
+    type Service: Service;
+    /// What a successful answer says.
+    type Output;
+
+    /// The service's own name for it (`PutObject`).
+    const NAME: &'static str;
+    /// How it may be repeated.
+    const CLASS: Class;
+
+    /// The request.
+    ///
+    /// # Errors
+    ///
+    /// A member that the service would refuse or that can't be sent; the error names it.
+    fn draft(&self, service: &Self::Service) -> Result<Draft, Error>;
+
+    /// What the answer says. An answer that is no success, or a success whose body is an error
+    /// document, comes out as an error of kind `Refused`.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or what makes no sense in its answer.
+    fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
+
+    /// Compares what the server says it has with what was computed over the body on the way.
+    ///
+    /// # Errors
+    ///
+    /// They differ: an error of kind `Integrity`.
+    fn confirm(&self, output: &Self::Output, stamped: &[Value]) -> Result<(), Error> {
+        let _ = (output, stamped);
+        Ok(())
+    }
+
+    /// What the service remembers redirects by: the bucket.
+    fn resource(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Where operations go, and how that place wants to be treated.
+pub trait Service {
+    /// What is to be done about an error.
+    fn judge(&self, error: &Error, class: Class) -> Verdict;
+
+    /// Learns from an error where `resource` really is. True when another attempt would go
+    /// somewhere else than the one that failed.
+    fn learn(&self, resource: &str, error: &Error) -> bool;
+
+    /// How often and how soon attempts are repeated.
+    fn patience(&self) -> &crate::machine::Patience;
+}
+
+/// How an operation may be repeated when it is not known whether the server has acted on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Changes nothing.
+    Read,
+    /// A second time leaves things as the first did.
+    Idempotent,
+    /// A second time does something else than the first; repeated only when the first surely did
+    /// nothing.
+    Once,
+}
+
+/// What is to be done about a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing helps; the error goes to the caller.
+    Final,
+    /// Another attempt may succeed.
+    Transient,
+    /// Another attempt may succeed when made more slowly.
+    Throttled,
+    /// The resource is somewhere else, as the error says.
+    Elsewhere,
+}
+
+/// A conversation of several exchanges, as a state machine without any I/O.
+///
+/// The laws that a driver and a machine keep are at the [crate's top](crate).
+pub trait Machine {
+    /// What it comes to.
+    type Output;
+
+    /// What to do next. Call again until it is not [`Step::Send`].
+    fn poll(&mut self, now: Now) -> Step<Self::Output>;
+
+    /// An exchange that was asked for has ended.
+    fn complete(&mut self, now: Now, done: Completion);
+
+    /// Stop early: go on driving until [`Step::Done`], which then says an error that
+    /// [is cancelled](Error::is_cancelled).
+    fn cancel(&mut self, now: Now, leave: Leave);
+
+    /// How many of its exchanges may be in flight at once. A driver performs those of a machine of
+    /// width 1 where it stands, and others on workers.
+    fn width(&self) -> usize {
+        1
+    }
+
+    /// Where bytes of a source of unknown length are asked for and announced, for a machine that
+    /// reads from one.
+    fn intake(&mut self) -> Option<&mut Intake> {
+        None
+    }
+}
+
+/// What a machine wants.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
+pub enum Step<T> {
+    /// Send this, and poll again.
+    Send(Draft),
+    /// Wait for a completion, or until this time.
+    Wait(Option<Wait>),
+    /// It is over. Said once, when nothing is in flight.
+    Done(Result<T, Error>),
+}
+
+/// Until when there is nothing to do but to take completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// On [`Now::tick`]'s clock.
+    pub until: Duration,
+    /// What for.
+    pub reason: Reason,
+}
+
+impl Wait {
+    /// The earlier of two.
+    #[must_use]
+    pub fn earlier(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(if b.until < a.until { b } else { a }),
+            (one, None) | (None, one) => one,
+        }
+    }
+}
+
+/// Why a machine waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// An attempt failed and is repeated later.
+    Backoff,
+    /// The server asked to be left alone.
+    RetryAfter,
+    /// A limit of requests is kept.
+    Pacing,
+    /// Somebody else renews the grant.
+    Renewal,
+}
+
+/// What a machine that is stopped early leaves on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leave {
+    /// Nothing.
+    Abort,
+    /// What a checkpoint needs to go on later.
+    Keep,
+}
+
+/// How far a source of unknown length has been read, and how far it may be.
+///
+/// ```text
+///  0 ........ low ............ supplied ............ high
+///    released    held by the      may be read, and
+///                driver           announced
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    low: u64,
+    supplied: u64,
+    high: u64,
+    ended: bool,
+}
+
+impl Intake {
+    /// Bytes before this position are never asked for again.
+    pub fn low(&self) -> u64 {
+        self.low
+    }
+
+    /// Bytes up to this position may be read now; a driver reads none beyond it.
+    pub fn high(&self) -> u64 {
+        self.high
+    }
+
+    /// Bytes up to this position were read.
+    pub fn supplied(&self) -> u64 {
+        self.supplied
+    }
+
+    /// Whether the source has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The source has been read up to this position, and `ended` there. Positions only grow, and
+    /// nothing counts after the end.
+    pub fn supply(&mut self, until: u64, ended: bool) {
+        if !self.ended {
+            self.supplied = self.supplied.max(until);
+            self.ended = ended;
+        }
+    }
+
+    /// Says what may be read, and what is no longer needed.
+    pub fn allow(&mut self, low: u64, high: u64) {
+        self.low = self.low.max(low);
+        self.high = self.high.max(high);
+    }
+}
+
+/// Who we are.
+pub trait Authority: Send {
+    /// Asks for a grant to seal with. Where somebody else is renewing it, `waker` is woken when it
+    /// is worth asking again.
+    fn lease(&mut self, now: Now, waker: &Waker) -> Lease;
+
+    /// Puts the grant's proof on a draft.
+    ///
+    /// # Errors
+    ///
+    /// The draft asks for what this authority can't give.
+    fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error>;
+
+    /// Looks at how an exchange ended that was sealed with this authority's grant. `Refused` says
+    /// that it was the proof that was refused, that the authority has learnt from it, and that the
+    /// same draft sealed anew may be accepted.
+    fn judge(&mut self, now: Now, done: &Completion) -> Standing;
+
+    /// The renewal that a [`Lease::Renew`] asked for has ended. [`Cancelled`] ones are taken up by
+    /// the next who asks.
+    ///
+    /// [`Cancelled`]: crate::error::Cause::Cancelled
+    fn renewed(&mut self, now: Now, done: Completion);
+}
+
+/// The right to seal, of one generation: what is renewed gets the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Counts renewals.
+    pub generation: u64,
+}
+
+/// The answer to a wish for a grant.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
+pub enum Lease {
+    /// Here it is.
+    Granted(Grant),
+    /// Send this first, then ask again. Said to one of those who ask; it is not sealed.
+    Renew(Draft),
+    /// Somebody else renews: ask again when woken.
+    Pending,
+    /// There is none to be had.
+    Denied(Error),
+}
+
+/// What an authority thinks of a completed exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The proof was not the problem.
+    Accepted,
+    /// The proof was refused; sealed anew, the same draft may be accepted.
+    Refused,
+}

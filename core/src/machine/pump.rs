@@ -1,0 +1,346 @@
+//! The pump: joins a machine to the authorities that its drafts go under.
+//!
+//! It is the only loop logic there is. A driver's whole loop is: [`turn`](Pump::turn); on
+//! [`Turn::Launch`] perform the exchange; on [`Turn::Park`] wait for a completion or until the time
+//! given; [`complete`](Pump::complete); until [`Turn::Done`].
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use http::StatusCode;
+
+use crate::contract::{Authority, Intake, Lease, Leave, Machine, Standing, Step, Wait};
+use crate::error::{Error, Failure};
+use crate::http::{Completion, Draft, Exchange, Ticket};
+use crate::machine::traffic::{Admit, Traffic};
+use crate::now::Now;
+
+/// An authority, shared by all machines that go under it.
+#[derive(Clone)]
+pub struct Party(Arc<Mutex<dyn Authority>>);
+
+impl Party {
+    /// Shares this authority.
+    pub fn new(authority: impl Authority + 'static) -> Self {
+        Self(Arc::new(Mutex::new(authority)))
+    }
+
+    /// Shares an authority that is kept elsewhere too.
+    pub fn from_shared(authority: Arc<Mutex<dyn Authority>>) -> Self {
+        Self(authority)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, dyn Authority + 'static> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Party(..)")
+    }
+}
+
+/// Runs a machine: seals its drafts under their authorities, renews grants, replays once what was
+/// refused for a grant's sake, and keeps the client's limits.
+pub struct Pump<M: Machine> {
+    machine: M,
+    parties: Vec<Party>,
+    waker: Waker,
+    traffic: Option<Arc<Traffic>>,
+    observer: Option<Arc<dyn Observer>>,
+    parked: VecDeque<Draft>,
+    flying: Vec<u64>,
+    renewing: Vec<(u64, usize)>,
+    serial: u64,
+    last: Option<Now>,
+}
+
+/// What a driver has to do.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an exchange is launched at once, never stored so")]
+pub enum Turn<T> {
+    /// Send this; exactly one completion must come of it.
+    Launch(Exchange),
+    /// Wait for a completion, for the waker, or until this time.
+    Park(Option<Wait>),
+    /// It is over.
+    Done(Result<T, Error>),
+}
+
+impl<M: Machine> Pump<M> {
+    /// Joins `machine` to `parties`, which its drafts name by position. `waker` is woken when a
+    /// parked pump should be turned again.
+    pub fn new(machine: M, parties: Vec<Party>, waker: Waker) -> Self {
+        Self {
+            machine,
+            parties,
+            waker,
+            traffic: None,
+            observer: None,
+            parked: VecDeque::new(),
+            flying: Vec::new(),
+            renewing: Vec::new(),
+            serial: 0,
+            last: None,
+        }
+    }
+
+    /// Keeps these limits, which other pumps share.
+    #[must_use]
+    pub fn with_traffic(mut self, traffic: Arc<Traffic>) -> Self {
+        self.traffic = Some(traffic);
+        self
+    }
+
+    /// Tells this observer what happens.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The machine, to be told something.
+    pub fn machine_mut(&mut self) -> &mut M {
+        &mut self.machine
+    }
+
+    /// The machine's view of a source of unknown length.
+    pub fn intake(&mut self) -> Option<&mut Intake> {
+        self.machine.intake()
+    }
+
+    /// How many exchanges are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.flying.len()
+    }
+
+    /// What to do next. Call again until it is not [`Turn::Launch`].
+    pub fn turn(&mut self, now: Now) -> Turn<M::Output> {
+        self.last = Some(now);
+        let mut wait = None;
+        for _ in 0..self.parked.len() {
+            let Some(draft) = self.parked.pop_front() else { break };
+            match self.admit(now, draft) {
+                Admission::Launch(exchange) => return Turn::Launch(exchange),
+                Admission::Park(draft, until) => {
+                    self.parked.push_back(draft);
+                    wait = Wait::earlier(wait, until);
+                }
+                Admission::Settled => {}
+            }
+        }
+        loop {
+            // A machine is not asked for more than the limits let through.
+            if !self.parked.is_empty() {
+                return Turn::Park(wait);
+            }
+            match self.machine.poll(now) {
+                Step::Send(draft) => match self.admit(now, draft) {
+                    Admission::Launch(exchange) => return Turn::Launch(exchange),
+                    Admission::Park(draft, until) => {
+                        self.parked.push_back(draft);
+                        wait = Wait::earlier(wait, until);
+                    }
+                    Admission::Settled => {}
+                },
+                Step::Wait(until) => return Turn::Park(Wait::earlier(wait, until)),
+                Step::Done(result) => return Turn::Done(result),
+            }
+        }
+    }
+
+    /// An exchange that was launched has ended.
+    pub fn complete(&mut self, now: Now, done: Completion) {
+        let Some(at) = self.flying.iter().position(|serial| *serial == done.serial()) else {
+            return;
+        };
+        self.flying.swap_remove(at);
+        self.tell(now, &Event::ended(now, &done));
+        if let Some(traffic) = &self.traffic {
+            let status = done.outcome().ok().map(|reply| reply.status());
+            traffic.ended(now, status.is_some_and(is_throttled));
+        }
+        let party = done.draft().party;
+        let Some(authority) = self.parties.get(party) else {
+            return self.machine.complete(now, done);
+        };
+        if done.is_renewal() {
+            self.renewing.retain(|(serial, _)| *serial != done.serial());
+            authority.lock().renewed(now, done);
+            return;
+        }
+        let standing = authority.lock().judge(now, &done);
+        if standing == Standing::Refused && done.can_resend() && !done.draft().replayed {
+            let (mut draft, _) = done.into_parts();
+            self.tell(now, &Event::Replayed { operation: draft.operation });
+            draft.replayed = true;
+            self.parked.push_back(draft);
+        } else {
+            self.machine.complete(now, done);
+        }
+    }
+
+    /// Stops early. What is in flight is waited for; go on driving until [`Turn::Done`].
+    pub fn cancel(&mut self, now: Now, leave: Leave) {
+        self.machine.cancel(now, leave);
+        for draft in std::mem::take(&mut self.parked) {
+            let cancelled = Error::from(Failure::cancelled()).in_operation(draft.operation);
+            self.machine.complete(now, Completion::denied(draft, now, cancelled));
+        }
+    }
+
+    fn admit(&mut self, now: Now, draft: Draft) -> Admission {
+        if let Some(traffic) = &self.traffic {
+            if let Admit::Later(until) = traffic.ask(now, &self.waker) {
+                return Admission::Park(draft, until);
+            }
+        }
+        let admission = self.seal(now, draft);
+        if !matches!(admission, Admission::Launch(_)) {
+            if let Some(traffic) = &self.traffic {
+                traffic.unused();
+            }
+        }
+        admission
+    }
+
+    fn seal(&mut self, now: Now, draft: Draft) -> Admission {
+        let Some(authority) = self.parties.get(draft.party) else {
+            let error = Error::caller(format!("there is no authority number {}", draft.party));
+            return self.deny(now, draft, error);
+        };
+        let mut authority = authority.lock();
+        let sealed = match authority.lease(now, &self.waker) {
+            Lease::Granted(grant) => {
+                // Sealing consumes the draft; an error of it needs the draft's ticket only.
+                let rest =
+                    Draft::new(draft.operation, draft.head.method.clone(), draft.head.uri.clone());
+                let rest = Draft { ticket: draft.ticket, party: draft.party, ..rest };
+                authority.seal(grant, draft, now).map_err(|error| (rest, error))
+            }
+            Lease::Renew(mut renewal) => {
+                renewal.party = draft.party;
+                renewal.ticket = Ticket::default();
+                self.parked.push_front(draft);
+                Ok(Exchange::open(renewal, now, 0).into_renewal())
+            }
+            Lease::Pending => return Admission::Park(draft, None),
+            Lease::Denied(error) => Err((draft, error)),
+        };
+        drop(authority);
+        match sealed {
+            Ok(exchange) => {
+                self.serial += 1;
+                self.flying.push(self.serial);
+                if exchange.is_renewal() {
+                    self.renewing.push((self.serial, exchange.draft().party));
+                }
+                let exchange = exchange.with_serial(self.serial);
+                self.tell(now, &Event::Launched { operation: exchange.operation() });
+                Admission::Launch(exchange)
+            }
+            Err((draft, error)) => self.deny(now, draft, error),
+        }
+    }
+
+    fn deny(&mut self, now: Now, draft: Draft, error: Error) -> Admission {
+        let error = error.in_operation(draft.operation);
+        self.machine.complete(now, Completion::denied(draft, now, error));
+        Admission::Settled
+    }
+
+    fn tell(&self, now: Now, event: &Event<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.event(now, event);
+        }
+    }
+}
+
+impl<M: Machine> Drop for Pump<M> {
+    /// A renewal that will never be completed is given to the next who asks.
+    fn drop(&mut self) {
+        let Some(now) = self.last else { return };
+        for (_, party) in self.renewing.drain(..) {
+            if let Some(authority) = self.parties.get(party) {
+                let uri = http::Uri::from_static("/");
+                let draft = Draft::new("renewal", http::Method::GET, uri);
+                let cancelled = Failure::cancelled().into();
+                authority.lock().renewed(now, Completion::denied(draft, now, cancelled));
+            }
+        }
+    }
+}
+
+#[expect(clippy::large_enum_variant, reason = "lives for one match")]
+enum Admission {
+    Launch(Exchange),
+    Park(Draft, Option<Wait>),
+    Settled,
+}
+
+fn is_throttled(status: StatusCode) -> bool {
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// Told what happens, as it happens: for progress bars, logs, metrics and tests. No event holds a
+/// secret.
+pub trait Observer: Send + Sync {
+    /// Something happened. Called by the thread it happened on; it should return soon.
+    fn event(&self, now: Now, event: &Event<'_>);
+}
+
+/// Something that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An exchange goes out.
+    Launched {
+        /// Its operation.
+        operation: &'static str,
+    },
+    /// An exchange ended.
+    Ended {
+        /// Its operation.
+        operation: &'static str,
+        /// The status of the answer.
+        status: Option<StatusCode>,
+        /// Why there is no answer.
+        error: Option<&'a Error>,
+        /// From when it was sealed until now.
+        elapsed: std::time::Duration,
+    },
+    /// The proof of an exchange was refused; it goes out again with a new one.
+    Replayed {
+        /// Its operation.
+        operation: &'static str,
+    },
+    /// Payload bytes were handed to the network.
+    Sent {
+        /// How many since the last such event of the exchange.
+        bytes: u64,
+    },
+    /// Payload bytes were handed to the caller's sink.
+    Received {
+        /// How many since the last such event of the exchange.
+        bytes: u64,
+    },
+}
+
+impl<'a> Event<'a> {
+    fn ended(now: Now, done: &'a Completion) -> Self {
+        let elapsed = now.tick.saturating_sub(done.sealed_at().tick);
+        let (status, error) = match done.outcome() {
+            Ok(reply) => (Some(reply.status()), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self::Ended { operation: done.draft().operation, status, error, elapsed }
+    }
+}

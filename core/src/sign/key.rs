@@ -1,0 +1,306 @@
+//! From a secret to the key that signs one day's requests to one service in one region.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::canonical::Buffered;
+use super::v4::{Rule, Signature, Signing};
+use crate::error::Error;
+use crate::now::Timestamp;
+use crate::secret::Secret;
+
+/// The credentials that sign: plain data, checked when first used.
+#[derive(Clone)]
+pub struct Keys {
+    /// The access key id. It is part of every request and no secret.
+    pub access_key: Arc<str>,
+    /// The secret access key. It never leaves this process.
+    pub secret_key: Secret,
+    /// The token of temporary credentials, sent and signed with every request.
+    pub session_token: Option<Secret>,
+}
+
+/// The signing keys derived from one set of [`Keys`], kept for as long as they are of use.
+///
+/// Deriving costs four HMACs and depends on the day, the region and the service only. When the keys
+/// rotate, a new cache is made.
+pub struct KeyCache {
+    keys: Arc<Keys>,
+    derived: Mutex<Vec<SigningKey>>,
+}
+
+impl Keys {
+    /// Long-lived credentials: no session token.
+    pub fn new(access_key: impl Into<Arc<str>>, secret_key: impl Into<Secret>) -> Self {
+        Self { access_key: access_key.into(), secret_key: secret_key.into(), session_token: None }
+    }
+
+    /// The session token where there is one; an empty one is none.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.session_token.as_ref().filter(|token| !token.is_empty())
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("access_key", &self.access_key).finish_non_exhaustive()
+    }
+}
+
+impl KeyCache {
+    /// An empty cache for these keys.
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self { keys, derived: Mutex::new(Vec::new()) }
+    }
+
+    /// The keys everything here is derived from.
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    /// What signs one request at this time, as [`Signing::new`] makes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signing::new`].
+    pub fn signing(
+        &self,
+        at: Timestamp,
+        region: &str,
+        service: &str,
+        rule: Rule,
+    ) -> Result<Signing, Error> {
+        let day = day_of(at);
+        // No code that holds the lock panics; the list is whole in any case.
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = derived.iter().find(|key| key.is_for(day, region, service)) {
+            return Ok(Signing::with_key(key.clone(), at, rule));
+        }
+        let key = SigningKey::derive(&self.keys, at, region, service)?;
+        // Around midnight, servers whose clocks differ are on different days.
+        derived.retain(|key| (key.0.day - day).abs() <= 1);
+        if derived.len() == CACHED {
+            derived.remove(0);
+        }
+        derived.push(key.clone());
+        Ok(Signing::with_key(key, at, rule))
+    }
+}
+
+impl fmt::Debug for KeyCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyCache").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+/// A derived key as the state of an HMAC that has taken it in, with the words that go with it.
+#[derive(Clone)]
+pub(super) struct SigningKey(Arc<Derived>);
+
+struct Derived {
+    keys: Arc<Keys>,
+    day: i64,
+    region: Arc<str>,
+    service: Arc<str>,
+    /// `AWS4-HMAC-SHA256 Credential=KEY/20130524/us-east-1/s3/aws4_request, SignedHeaders=`
+    introduction: String,
+    /// Two states of SHA-256, each of which is overwritten when it is dropped.
+    mac: Hmac<Sha256>,
+}
+
+impl SigningKey {
+    pub(super) fn derive(
+        keys: &Arc<Keys>,
+        at: Timestamp,
+        region: &str,
+        service: &str,
+    ) -> Result<Self, Error> {
+        check(&keys.access_key, "the access key can't go into the header `authorization`")?;
+        check(region, "the region can't go into the header `authorization`")?;
+        check(service, "the service name can't go into the header `authorization`")?;
+        if let Some(token) = keys.token() {
+            check(
+                token.expose(),
+                "the session token can't go into the header `x-amz-security-token`",
+            )?;
+        }
+        let amz = at.amz();
+        let date = str::from_utf8(&amz[..8]).unwrap_or_default();
+        let secret = Zeroizing::new(["AWS4", keys.secret_key.expose()].concat());
+        let day_key = hmac(secret.as_bytes(), date);
+        let region_key = hmac(&*day_key, region);
+        let service_key = hmac(&*region_key, service);
+        let key = hmac(&*service_key, TERMINATOR);
+        Ok(Self(Arc::new(Derived {
+            keys: Arc::clone(keys),
+            day: day_of(at),
+            region: region.into(),
+            service: service.into(),
+            introduction: [
+                CREDENTIAL,
+                &keys.access_key,
+                "/",
+                date,
+                "/",
+                region,
+                "/",
+                service,
+                "/",
+                TERMINATOR,
+                SIGNED_HEADERS,
+            ]
+            .concat(),
+            mac: keyed(&*key),
+        })))
+    }
+
+    fn is_for(&self, day: i64, region: &str, service: &str) -> bool {
+        self.0.day == day && *self.0.region == *region && *self.0.service == *service
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    pub(super) fn service(&self) -> &str {
+        &self.0.service
+    }
+
+    /// The value of `authorization` up to the list of signed headers.
+    pub(super) fn introduction(&self) -> &str {
+        &self.0.introduction
+    }
+
+    /// `KEY/20130524/us-east-1/s3/aws4_request`
+    pub(super) fn credential(&self) -> &str {
+        let all = self.introduction();
+        &all[CREDENTIAL.len()..all.len() - SIGNED_HEADERS.len()]
+    }
+
+    /// `20130524/us-east-1/s3/aws4_request`
+    pub(super) fn scope(&self) -> &str {
+        &self.credential()[self.0.keys.access_key.len() + 1..]
+    }
+
+    /// The signature of what `write` writes.
+    pub(super) fn signature(&self, write: impl FnOnce(&mut Buffered<Hmac<Sha256>>)) -> Signature {
+        let mut mac = Buffered::new(self.0.mac.clone());
+        write(&mut mac);
+        Signature::of(&mac.finish().finalize().into_bytes().into())
+    }
+}
+
+fn hmac(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {
+    let mut mac = keyed(key);
+    mac.update(text.as_bytes());
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("an HMAC takes a key of any length")
+}
+
+/// Days since 1970.
+fn day_of(at: Timestamp) -> i64 {
+    at.unix().div_euclid(86_400)
+}
+
+/// Refuses text that is empty or holds anything but visible ASCII: it could forge a header.
+fn check(text: &str, what: &'static str) -> Result<(), Error> {
+    let why = if text.is_empty() {
+        "it is empty"
+    } else if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    } else {
+        "it holds a character that is not visible ASCII"
+    };
+    Err(Error::caller(format!("{what}: {why}")))
+}
+
+/// How many keys a cache holds: regions and services used side by side.
+const CACHED: usize = 8;
+
+const CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=";
+const SIGNED_HEADERS: &str = ", SignedHeaders=";
+const TERMINATOR: &str = "aws4_request";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        let mut keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        keys.session_token = Some("TOKEN".into());
+        keys
+    }
+
+    fn cached(cache: &KeyCache) -> Vec<(i64, String)> {
+        let derived = cache.derived.lock().unwrap();
+        derived.iter().map(|key| (key.0.day, key.region().into())).collect()
+    }
+
+    /// An HMAC is the state of two hashes. This compiles only where those overwrite it.
+    #[test]
+    fn derived_keys_are_erased() {
+        fn erased_on_drop<T: zeroize::ZeroizeOnDrop>() {}
+        erased_on_drop::<sha2::block_api::Sha256VarCore>();
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let cache = KeyCache::new(Arc::new(keys()));
+        let signing = cache.signing(Timestamp::from_unix(0), "us-east-1", "s3", Rule::S3).unwrap();
+        let shown = format!("{:?} {cache:?} {signing:?}", keys());
+        assert!(shown.contains("AKIDEXAMPLE"));
+        assert!(!shown.contains("wJalr") && !shown.contains("TOKEN"), "{shown}");
+    }
+
+    #[test]
+    fn keys_of_other_days_are_dropped_and_few_are_kept() {
+        let cache = KeyCache::new(Arc::new(keys()));
+        let sign = |day: i64, region: &str| {
+            let at = Timestamp::from_unix(day * 86_400 + 5);
+            cache.signing(at, region, "s3", Rule::S3).unwrap()
+        };
+        sign(1, "a");
+        sign(1, "a");
+        sign(2, "a");
+        assert_eq!(cached(&cache), [(1, "a".into()), (2, "a".into())]);
+        sign(3, "a");
+        assert_eq!(cached(&cache), [(2, "a".into()), (3, "a".into())]);
+        for region in ["b", "c", "d", "e", "f", "g", "h", "i"] {
+            sign(3, region);
+        }
+        assert_eq!(cached(&cache).len(), CACHED);
+        assert_eq!(sign(3, "i").key.scope(), "19700104/i/s3/aws4_request");
+    }
+
+    #[test]
+    fn text_that_would_forge_a_header_is_refused_by_name() {
+        let (at, rule) = (Timestamp::from_unix(0), Rule::S3);
+        for bad in ["", "a b", "a\r\nx: y", "a\0", "é"] {
+            let mut of_key = keys();
+            of_key.access_key = bad.into();
+            let error = Signing::new(&Arc::new(of_key), at, "r", "s3", rule).unwrap_err();
+            assert!(error.what().contains("`authorization`"), "{error}");
+            for (region, service) in [(bad, "s3"), ("r", bad)] {
+                assert!(Signing::new(&Arc::new(keys()), at, region, service, rule).is_err());
+            }
+            let mut of_token = keys();
+            of_token.session_token = Some(bad.into());
+            let outcome = Signing::new(&Arc::new(of_token), at, "r", "s3", rule);
+            match outcome {
+                Ok(_) => assert_eq!(bad, "", "an empty token is none"),
+                Err(error) => assert!(error.what().contains("`x-amz-security-token`"), "{error}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The values of a signature: what signs, by which rule, and what comes out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::chunked::ChunkSigner;
+use super::key::{Keys, SigningKey};
+use crate::error::Error;
+use crate::now::Timestamp;
+
+/// All that is needed to sign one request at one time. Owned, `Send`, cheap to make and to clone.
+///
+/// Its methods sign: [`sign`](Self::sign) into headers, [`presign`](Self::presign) into a URL,
+/// [`PostPolicy::sign`](super::PostPolicy::sign) into a form, [`chunks`](Self::chunks) what follows.
+#[derive(Clone)]
+pub struct Signing {
+    pub(super) key: SigningKey,
+    pub(super) at: Timestamp,
+    pub(super) date: [u8; 16],
+    pub(super) rule: Rule,
+}
+
+/// How a service wants its requests brought into canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Whether `.`, `..` and repeated slashes are resolved in the path before it is signed.
+    pub normalize_path: bool,
+    /// Whether the path, escaped as it is on the wire, is escaped once more before it is signed.
+    pub double_encode: bool,
+    /// Whether the header `x-amz-content-sha256` is added and signed.
+    pub sign_payload_header: bool,
+}
+
+/// What of the body is covered by the signature: the value of `x-amz-content-sha256`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// There is no body: the SHA-256 of nothing.
+    Empty,
+    /// The SHA-256 of the body.
+    Hash([u8; 32]),
+    /// `UNSIGNED-PAYLOAD`: nothing of it.
+    Unsigned,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: every chunk carries a signature of its own.
+    StreamingSigned,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: every chunk and the trailer do.
+    StreamingSignedTrailer,
+    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: nothing of it, and a trailer follows the chunks.
+    StreamingUnsignedTrailer,
+}
+
+/// A signature in its written form: 64 lower-case hex digits.
+///
+/// Whoever has it can repeat the request for some minutes, so its `Debug` is redacted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signature([u8; 64]);
+
+impl Signing {
+    /// What signs a request at this time, to this service in this region, after deriving the key
+    /// for it. [`KeyCache::signing`](super::KeyCache::signing) does the same and remembers the key.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Caller`](crate::Kind::Caller) when the access key, the session token, the region or
+    /// the service has a character that can't stand in the header it goes into, or when one of
+    /// them but the token is empty.
+    pub fn new(
+        keys: &Arc<Keys>,
+        at: Timestamp,
+        region: &str,
+        service: &str,
+        rule: Rule,
+    ) -> Result<Self, Error> {
+        Ok(Self::with_key(SigningKey::derive(keys, at, region, service)?, at, rule))
+    }
+
+    /// The key must be of the day of `at`.
+    pub(super) fn with_key(key: SigningKey, at: Timestamp, rule: Rule) -> Self {
+        Self { key, at, date: at.amz(), rule }
+    }
+
+    /// The keys that sign.
+    pub fn keys(&self) -> &Keys {
+        self.key.keys()
+    }
+
+    /// The time that is signed.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The region that is signed.
+    pub fn region(&self) -> &str {
+        self.key.region()
+    }
+
+    /// The service that is signed.
+    pub fn service(&self) -> &str {
+        self.key.service()
+    }
+
+    /// The rule that is signed by.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// What signs the chunks of a body whose head was signed with
+    /// [`Payload::StreamingSigned`] or [`Payload::StreamingSignedTrailer`] and got this signature.
+    pub fn chunks(&self, seed: Signature) -> ChunkSigner {
+        ChunkSigner::new(self.clone(), seed)
+    }
+
+    /// `20130524T000000Z`
+    pub(super) fn date(&self) -> &str {
+        str::from_utf8(&self.date).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signing")
+            .field("credential", &self.key.credential())
+            .field("date", &self.date())
+            .field("rule", &self.rule)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rule {
+    /// Amazon S3 and what speaks its protocol: the path is signed as it is, and so is the payload.
+    pub const S3: Self =
+        Self { normalize_path: false, double_encode: false, sign_payload_header: true };
+
+    /// Every other service (STS, IAM).
+    pub const GENERIC: Self =
+        Self { normalize_path: true, double_encode: true, sign_payload_header: false };
+}
+
+impl Payload {
+    /// The word or the hex digits, which `digits` holds where they are not known beforehand.
+    pub(super) fn word<'a>(&self, digits: &'a mut [u8; 64]) -> &'a [u8] {
+        match self {
+            Self::Hash(hash) => {
+                *digits = hex(hash);
+                digits
+            }
+            _ => self.constant().as_bytes(),
+        }
+    }
+
+    pub(super) fn header_value(&self) -> HeaderValue {
+        // Constants, so that their bytes are not checked again each time.
+        const EMPTY: HeaderValue = HeaderValue::from_static(EMPTY_SHA256);
+        const UNSIGNED: HeaderValue = HeaderValue::from_static(UNSIGNED_PAYLOAD);
+        match self {
+            Self::Empty => EMPTY,
+            Self::Unsigned => UNSIGNED,
+            Self::Hash(hash) => {
+                HeaderValue::from_bytes(&hex(hash)).expect("hex digits are allowed in a header")
+            }
+            _ => HeaderValue::from_static(self.constant()),
+        }
+    }
+
+    /// The word for everything but a hash.
+    fn constant(&self) -> &'static str {
+        match self {
+            Self::Empty | Self::Hash(_) => EMPTY_SHA256,
+            Self::Unsigned => UNSIGNED_PAYLOAD,
+            Self::StreamingSigned => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            Self::StreamingSignedTrailer => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+            Self::StreamingUnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        }
+    }
+}
+
+impl Signature {
+    pub(super) fn of(mac: &[u8; 32]) -> Self {
+        Self(hex(mac))
+    }
+
+    /// The 64 hex digits.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The 64 hex digits, as bytes.
+    pub fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signature(..)")
+    }
+}
+
+/// Lower-case hex digits.
+pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
+    }
+    out
+}
+
+/// Both digits of every byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// The SHA-256 of nothing.
+pub(super) const EMPTY_SHA256: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
