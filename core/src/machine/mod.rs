@@ -1,11 +1,13 @@
 //! The machines, and the pump that joins one to its authorities.
 
 mod call;
+mod download;
 mod patience;
 mod pump;
 mod traffic;
 
 pub use self::call::Call;
+pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 pub use self::traffic::Traffic;

@@ -22,7 +22,7 @@ mod types;
 
 pub use self::config::{Config, PayloadSigning};
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
-pub(crate) use self::error::code as error_code;
+pub(crate) use self::error::{code as error_code, success};
 pub use self::etag::ETag;
 pub use self::object::*;
 pub use self::request::ChecksumOptions;
