@@ -43,6 +43,11 @@ pub trait Operation {
     /// The server's refusal, or what makes no sense in its answer.
     fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
 
+    /// How this call may be repeated, where calls of one operation differ in that.
+    fn class(&self) -> Class {
+        Self::CLASS
+    }
+
     /// What the service remembers redirects by: the bucket.
     fn resource(&self) -> Option<&str> {
         None

@@ -105,9 +105,10 @@ impl<O: Operation> Call<O> {
         if self.cancelled || !can_resend {
             return None;
         }
-        let verdict = match verdict(error, O::CLASS) {
+        let class = self.operation.class();
+        let verdict = match verdict(error, class) {
             Some(verdict) => verdict,
-            None => self.service.judge(error, O::CLASS),
+            None => self.service.judge(error, class),
         };
         if verdict == Verdict::Elsewhere {
             let resource = self.operation.resource()?;

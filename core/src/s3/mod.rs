@@ -12,19 +12,28 @@
 
 pub mod endpoint;
 
+mod bucket;
 mod config;
 mod error;
 mod etag;
+mod list;
+mod multipart;
 mod object;
+mod raw;
+mod read;
 mod request;
 mod service;
 mod types;
 
+pub use self::bucket::*;
 pub use self::config::{Config, PayloadSigning};
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
 pub(crate) use self::error::{code as error_code, success};
 pub use self::etag::ETag;
+pub use self::list::*;
+pub use self::multipart::*;
 pub use self::object::*;
+pub use self::raw::{Raw, RawOutput};
 pub use self::request::ChecksumOptions;
 pub use self::service::Service;
 pub use self::types::*;

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, HOST, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
-use crate::checksum::{Algorithm, Decision, Need, Overrides, Placement, Policy, Value};
+use crate::checksum::{Algorithm, Decision, Declared, Need, Overrides, Placement, Policy, Value};
 use crate::error::Error;
 use crate::escape;
 use crate::http::{
@@ -36,6 +36,21 @@ impl ChecksumOptions {
     /// Asks for a checksum of this algorithm.
     pub fn algorithm(algorithm: Algorithm) -> Self {
         Self { algorithm: Some(algorithm), ..Self::default() }
+    }
+}
+
+/// Members that several operations share, and that add to a request together.
+pub(super) trait Members {
+    /// The request with these members.
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a>;
+}
+
+impl<T: Members> Members for Option<T> {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        match self {
+            Some(members) => members.apply(request),
+            None => request,
+        }
     }
 }
 
@@ -139,10 +154,15 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Members that are shared with other operations.
+    pub(super) fn with(self, members: &impl Members) -> Self {
+        members.apply(self)
+    }
+
     /// `?name`, the mark of a sub-resource.
     pub(super) fn flag(mut self, name: &str) -> Self {
         self.separator();
-        self.target.push_str(name);
+        escape::query_into(&mut self.target, name);
         self
     }
 
@@ -175,9 +195,47 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// A header that is a number, if there is one.
+    pub(super) fn header_number(self, name: &'static str, number: Option<u64>) -> Self {
+        self.header(name, number.map(|number| number.to_string()))
+    }
+
     /// A header that is `true` or `false`, if it is either.
     pub(super) fn header_flag(self, name: &'static str, value: Option<bool>) -> Self {
         self.header(name, value.map(|value| if value { "true" } else { "false" }))
+    }
+
+    /// A header with several values, or one of unknown name.
+    pub(super) fn plain_header(mut self, name: &HeaderName, value: &HeaderValue) -> Self {
+        self.draft.head.headers.append(name.clone(), value.clone());
+        self
+    }
+
+    /// A part of a multipart upload: S3 numbers them from 1 to 10,000.
+    pub(super) fn part(mut self, number: u32, upload_id: &str) -> Self {
+        if !(1..=LAST_PART).contains(&number) {
+            self.fail(Error::caller(format!("{number} is no part number: 1 to {LAST_PART} are")));
+        }
+        self.query_number("partNumber", Some(number)).query("uploadId", Some(upload_id))
+    }
+
+    /// The checksum that the object is to have, whole or composite.
+    pub(super) fn declared(mut self, checksum: Option<&Declared>) -> Self {
+        if let Some(checksum) = checksum {
+            self.set(checksum.algorithm().header().clone(), &checksum.to_string());
+        }
+        self
+    }
+
+    /// The account id that must own the bucket.
+    pub(super) fn expected_owner(self, owner: &Option<String>) -> Self {
+        self.header("x-amz-expected-bucket-owner", owner.as_ref())
+    }
+
+    /// Asks for keys percent-encoded, unless the caller wants them `raw`: XML has no way to hold
+    /// every character that a key may have.
+    pub(super) fn encoding(self, raw: bool) -> Self {
+        self.query("encoding-type", (!raw).then_some("url"))
     }
 
     /// A header with a secret value, marked so that no `Debug` shows it.
@@ -218,16 +276,11 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// An XML document.
+    /// An XML document. It has no Content-Type: the SDKs send none, and one more header to sign is
+    /// one more that a proxy can change.
     pub(super) fn xml(mut self, document: Writer) -> Self {
         match document.finish() {
-            Ok(bytes) => {
-                self.draft.body = Body::Bytes(bytes);
-                self.draft
-                    .head
-                    .headers
-                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-            }
+            Ok(bytes) => self.draft.body = Body::Bytes(bytes),
             Err(error) => self.fail(error),
         }
         self
@@ -429,6 +482,8 @@ fn name_of(algorithm: Algorithm) -> &'static str {
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const SDK_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
+
+const LAST_PART: u32 = 10_000;
 
 /// Bytes of UTF-8.
 const LONGEST_KEY: usize = 1024;

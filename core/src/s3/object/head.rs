@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::http::Reply;
 use crate::now::Timestamp;
 use crate::s3::etag::ETag;
+use crate::s3::read::{checksums, word};
 use crate::s3::types::Metadata;
+use crate::xml::Element;
 
 /// An object as GetObject and HeadObject describe it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl ObjectHead {
             etag: head.text("etag").map(ETag::from),
             last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
             version_id: head.text("x-amz-version-id"),
-            delete_marker: head.plain("x-amz-delete-marker") == Some("true"),
+            delete_marker: head.flag("x-amz-delete-marker") == Some(true),
             content_type: head.text("content-type"),
             content_encoding: without_aws_chunked(headers),
             content_language: head.text("content-language"),
@@ -118,8 +120,9 @@ impl ObjectHead {
             website_redirect_location: head.text("x-amz-website-redirect-location"),
             server_side_encryption: head.text("x-amz-server-side-encryption"),
             kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
-            bucket_key_enabled: head.plain("x-amz-server-side-encryption-bucket-key-enabled")
-                == Some("true"),
+            bucket_key_enabled: head
+                .flag("x-amz-server-side-encryption-bucket-key-enabled")
+                .unwrap_or_default(),
             customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
             customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
             request_charged: head.text("x-amz-request-charged"),
@@ -183,12 +186,24 @@ impl Stored {
             server_side_encryption: head.text("x-amz-server-side-encryption"),
             kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
             kms_context: head.text("x-amz-server-side-encryption-context"),
-            bucket_key_enabled: head.plain("x-amz-server-side-encryption-bucket-key-enabled")
-                == Some("true"),
+            bucket_key_enabled: head
+                .flag("x-amz-server-side-encryption-bucket-key-enabled")
+                .unwrap_or_default(),
             customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
             customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
             request_charged: head.text("x-amz-request-charged"),
         })
+    }
+
+    /// As [`read`](Self::read), with what the document of a copy or of a completed upload says.
+    pub(in crate::s3) fn read_with(reply: &Reply, document: Element<'_>) -> Result<Self, Error> {
+        let mut stored = Self::read(reply)?;
+        if let Some(etag) = document.text_of("ETag") {
+            stored.etag = ETag::from(etag.trim());
+        }
+        stored.checksums.append(&mut checksums(document)?);
+        stored.checksum_type = word(document, "ChecksumType").or(stored.checksum_type);
+        Ok(stored)
     }
 
     /// The server's value over the full object of this algorithm.
@@ -224,6 +239,10 @@ impl<'a> Headers<'a> {
 
     pub(in crate::s3) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Option<T> {
         self.plain(name).and_then(|text| text.trim().parse().ok())
+    }
+
+    pub(in crate::s3) fn flag(&self, name: &'static str) -> Option<bool> {
+        self.plain(name).map(|text| text.trim().eq_ignore_ascii_case("true"))
     }
 
     pub(in crate::s3) fn checksums(&self) -> Result<Vec<Declared>, Error> {
