@@ -181,7 +181,7 @@ impl Machine for Parts {
         let range = self.again.pop_front().or_else(|| {
             let end = (self.planned + self.part).min(supplied);
             let whole = end - self.planned == self.part || (ended && end > self.planned);
-            whole.then(|| self.planned..end)
+            whole.then_some(self.planned..end)
         });
         match range {
             Some(range) => {
