@@ -1,1 +1,3 @@
 //! Conformance of apus.
+
+pub mod server;

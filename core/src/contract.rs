@@ -12,6 +12,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::checksum::Value;
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Reply};
 use crate::now::Now;
@@ -41,7 +42,17 @@ pub trait Operation {
     /// # Errors
     ///
     /// The server's refusal, or what makes no sense in its answer.
-    fn parse(&self, reply: &Reply) -> Result<Self::Output, Error>;
+    fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
+
+    /// Compares what the server says it has with what was computed over the body on the way.
+    ///
+    /// # Errors
+    ///
+    /// They differ: an error of kind `Integrity`.
+    fn confirm(&self, output: &Self::Output, stamped: &[Value]) -> Result<(), Error> {
+        let _ = (output, stamped);
+        Ok(())
+    }
 
     /// What the service remembers redirects by: the bucket.
     fn resource(&self) -> Option<&str> {

@@ -134,6 +134,16 @@ impl Hashers {
         Ok(hashers)
     }
 
+    /// These as they are, and one more for `algorithm` unless it is among them. Fails as
+    /// [`Hasher::new`] does.
+    pub fn with(&self, algorithm: Algorithm) -> Result<Self, Error> {
+        let mut hashers = self.clone();
+        if hashers.0.iter().all(|hasher| hasher.algorithm != algorithm) {
+            hashers.0.push(Hasher::new(algorithm)?);
+        }
+        Ok(hashers)
+    }
+
     /// Whether nothing is computed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

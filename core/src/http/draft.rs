@@ -27,6 +27,8 @@ pub struct Draft {
     pub body: Body,
     /// Values to be computed over the body and sent in headers, before the head is signed.
     pub stamps: Vec<Stamp>,
+    /// Digests of the body that are not sent, only told by the completion.
+    pub digests: Vec<Algorithm>,
     /// How the body is covered by the signature.
     pub payload: Payload,
     /// The body goes out as aws-chunked frames.
@@ -56,6 +58,7 @@ impl Draft {
             head,
             body: Body::Empty,
             stamps: Vec::new(),
+            digests: Vec::new(),
             payload: Payload::Hashed,
             framing: None,
             sealing: Sealing::Open,
@@ -180,7 +183,7 @@ pub enum Sealing {
         /// The region of the credential scope.
         region: Arc<str>,
         /// The service of the credential scope.
-        service: Arc<str>,
+        service: &'static str,
     },
     /// A token in a header.
     Token,
@@ -202,6 +205,8 @@ pub enum Incoming {
         /// Fed with every byte that is passed on; comes home in the [`Reply`](super::Reply), also
         /// when the body was cut.
         hashers: Hashers,
+        /// Whether the algorithm of the checksum that the head declares is computed too.
+        declared: bool,
         /// What the head must say before a byte is passed on.
         expect: Expect,
     },

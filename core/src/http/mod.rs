@@ -19,6 +19,7 @@ mod frame;
 mod receiving;
 
 pub use self::content_range::ContentRange;
+pub(crate) use self::draft::header_value;
 pub use self::draft::{
     Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Sealing, Stamp, Ticket,
 };

@@ -10,7 +10,7 @@ use http::{Method, StatusCode, response};
 use super::content_range::ContentRange;
 use super::draft::{Draft, Expect, Incoming};
 use super::exchange::{Origin, Sent};
-use crate::checksum::{Hashers, Value};
+use crate::checksum::{Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::now::Now;
 
@@ -48,10 +48,12 @@ impl Receiving {
         let taking = match &draft.incoming {
             _ if !head.status.is_success() => collect(ERROR_BODY, true),
             Incoming::Collect { limit } => collect(*limit, false),
-            Incoming::Stream { at, hashers, expect } => match expect.check(&head) {
-                Ok(()) => Taking::Streaming { at: *at, hashers: hashers.clone() },
-                Err(error) => Taking::Rejecting(error),
-            },
+            Incoming::Stream { at, hashers, declared, expect } => {
+                match expect.check(&head).and_then(|()| hashing(hashers, *declared, &head)) {
+                    Ok(hashers) => Taking::Streaming { at: *at, hashers },
+                    Err(error) => Taking::Rejecting(error),
+                }
+            }
         };
         Self { draft, head, taking, received: 0, sent, stamped, origin }
     }
@@ -336,6 +338,15 @@ impl Reply {
     /// `Content-Range`, where it can be read.
     pub fn content_range(&self) -> Option<ContentRange> {
         self.header(&CONTENT_RANGE).and_then(ContentRange::parse)
+    }
+}
+
+/// `hashers`, and the one that it takes to check what the head declares of the full object.
+fn hashing(hashers: &Hashers, declared: bool, head: &response::Parts) -> Result<Hashers, Error> {
+    match Declared::in_headers(&head.headers) {
+        Ok(Some(Declared::FullObject(value))) if declared => hashers.with(value.algorithm()),
+        Err(error) if declared => Err(error.with_status(head.status)),
+        _ => Ok(hashers.clone()),
     }
 }
 

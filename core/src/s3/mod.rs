@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Amazon S3 and what speaks its protocol: endpoints, operations, errors.
+//!
+//! ```text
+//!  Config ──▶ Service ─┐                          ┌──▶ Output
+//!                      ├── draft ─▶ … ─▶ parse ───┤
+//!  GetObject { .. } ───┘                          └──▶ Error
+//! ```
+//!
+//! An operation is plain data named as the S3 API reference names it, with the members of that
+//! page; optional ones are `Option`s or empty. It knows how to draft its request for a [`Service`]
+//! and how to read the answer, and holds no state.
+
+pub mod endpoint;
+
+mod config;
+mod error;
+mod etag;
+mod object;
+mod request;
+mod service;
+mod types;
+
+pub use self::config::{Config, PayloadSigning};
+pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
+pub(crate) use self::error::code as error_code;
+pub use self::etag::ETag;
+pub use self::object::*;
+pub use self::request::ChecksumOptions;
+pub use self::service::Service;
+pub use self::types::*;

@@ -50,21 +50,29 @@ impl Hasher {
     }
 }
 
-impl Sink for Hasher {
-    #[inline]
-    fn write(&mut self, mut bytes: &[u8]) {
-        loop {
-            let room = &mut self.buffer[self.used..];
-            if bytes.len() < room.len() {
-                room[..bytes.len()].copy_from_slice(bytes);
-                self.used += bytes.len();
-                return;
-            }
-            let (now, later) = bytes.split_at(room.len());
-            room.copy_from_slice(now);
+impl Hasher {
+    #[cold]
+    fn write_full(&mut self, mut bytes: &[u8]) {
+        while let Some((now, later)) = bytes.split_at_checked(self.buffer.len() - self.used) {
+            self.buffer[self.used..].copy_from_slice(now);
             self.sha.update(self.buffer);
             self.used = 0;
             bytes = later;
+        }
+        self.buffer[self.used..self.used + bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len();
+    }
+}
+
+impl Sink for Hasher {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) {
+        match self.buffer[self.used..].get_mut(..bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.used += bytes.len();
+            }
+            None => self.write_full(bytes),
         }
     }
 }
@@ -215,7 +223,9 @@ impl<'a> SignedHeaders<'a> {
 
 /// Writes a value without white space around it, and with one space for each run within.
 fn write_trimmed(out: &mut impl Sink, value: &[u8]) {
-    if !value.contains(&b' ') && !value.contains(&b'\t') {
+    // Most values have none. Without an early end the compiler looks at many bytes at once.
+    let blanks = value.iter().fold(0, |blanks, byte| blanks | u8::from(*byte <= b' '));
+    if blanks == 0 {
         return out.write(value);
     }
     let words = value.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());

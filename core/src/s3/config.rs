@@ -1,0 +1,66 @@
+//! How a client wants its S3 requests made.
+
+use crate::checksum::Policy;
+use crate::http::Limits;
+use crate::machine::Patience;
+use crate::s3::endpoint::EndpointConfig;
+
+/// Everything about a client of S3 but its keys. A [`Service`](crate::s3::Service) is made of it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where requests go.
+    pub endpoint: EndpointConfig,
+    /// Which requests and answers carry a checksum, of which algorithm, and where.
+    pub checksum: Policy,
+    /// How the signature covers bodies.
+    pub payload: PayloadSigning,
+    /// Payload bytes in each frame of an aws-chunked body: 8 KiB at least.
+    pub chunk_size: usize,
+    /// Whether aws-chunked bodies say so in `Content-Encoding`. `None`: towards AWS, whose
+    /// documentation demands it; several other servers store the word with the object.
+    pub aws_chunked_content_encoding: Option<bool>,
+    /// Whether the server is known to verify trailers, so that a checksum may travel in one
+    /// unasked. `None`: AWS does.
+    pub verifies_trailers: Option<bool>,
+    /// The longest body from a source that can be read only once which is held in memory where its
+    /// checksum or digest has to go before it, in bytes.
+    pub spool: u64,
+    /// How often and how soon failed attempts are repeated.
+    pub patience: Patience,
+    /// Timeouts of each request.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The defaults for this endpoint.
+    pub fn new(endpoint: EndpointConfig) -> Self {
+        Self {
+            endpoint,
+            checksum: Policy::default(),
+            payload: PayloadSigning::Auto,
+            chunk_size: 1 << 20,
+            aws_chunked_content_encoding: None,
+            verifies_trailers: None,
+            spool: 8 << 20,
+            patience: Patience::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How a SigV4 signature covers the body of a PutObject or UploadPart. Empty bodies and XML
+/// documents are always covered by their SHA-256.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum PayloadSigning {
+    /// By its SHA-256; not at all over https when a checksum or `Content-MD5` travels with it.
+    #[default]
+    Auto,
+    /// By its SHA-256, or, in frames, by a signature of each.
+    Signed,
+    /// Not at all (`UNSIGNED-PAYLOAD`).
+    Unsigned,
+    /// By a signature of each frame (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`).
+    Chunked,
+}

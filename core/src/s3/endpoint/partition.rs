@@ -1,0 +1,149 @@
+//! AWS's partitions: groups of regions under one DNS suffix (`partitions.json` of the AWS SDKs).
+
+/// A group of regions that share accounts and a DNS suffix.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Partition {
+    pub(super) name: &'static str,
+    pub(super) dns_suffix: &'static str,
+    /// What its regions begin with; an area and a number follow.
+    prefix: &'static str,
+    /// The name of the partition's own pseudo region.
+    global: &'static str,
+}
+
+impl Partition {
+    /// The partition a region is in; one that no partition knows is taken for a new one of `aws`.
+    pub(super) fn of_region(region: &str) -> &'static Self {
+        let knows = |partition: &&Self| {
+            region == partition.global
+                || region.strip_prefix(partition.prefix).is_some_and(is_area_and_number)
+        };
+        OTHERS.iter().find(knows).unwrap_or(&AWS)
+    }
+}
+
+/// Whether a host is AWS's own, in any partition.
+pub(super) fn is_aws_host(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    SUFFIXES.iter().any(|suffix| {
+        host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
+}
+
+/// Whether a host is the one of Transfer Acceleration, which knows virtual hosts only.
+pub(super) fn is_accelerate_host(host: &str) -> bool {
+    matches!(host, "s3-accelerate.amazonaws.com" | "s3-accelerate.dualstack.amazonaws.com")
+}
+
+/// `\w+-\d+`
+fn is_area_and_number(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(area, number)| {
+        !area.is_empty()
+            && !number.is_empty()
+            && area.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// The pseudo region of endpoints that have none.
+pub(super) const GLOBAL: &str = "aws-global";
+
+const AWS: Partition =
+    Partition { name: "aws", dns_suffix: "amazonaws.com", prefix: "", global: GLOBAL };
+
+const OTHERS: [Partition; 7] = [
+    Partition {
+        name: "aws-cn",
+        dns_suffix: "amazonaws.com.cn",
+        prefix: "cn-",
+        global: "aws-cn-global",
+    },
+    Partition {
+        name: "aws-eusc",
+        dns_suffix: "amazonaws.eu",
+        prefix: "eusc-de-",
+        global: "aws-eusc-global",
+    },
+    Partition {
+        name: "aws-iso",
+        dns_suffix: "c2s.ic.gov",
+        prefix: "us-iso-",
+        global: "aws-iso-global",
+    },
+    Partition {
+        name: "aws-iso-b",
+        dns_suffix: "sc2s.sgov.gov",
+        prefix: "us-isob-",
+        global: "aws-iso-b-global",
+    },
+    Partition {
+        name: "aws-iso-e",
+        dns_suffix: "cloud.adc-e.uk",
+        prefix: "eu-isoe-",
+        global: "aws-iso-e-global",
+    },
+    Partition {
+        name: "aws-iso-f",
+        dns_suffix: "csp.hci.ic.gov",
+        prefix: "us-isof-",
+        global: "aws-iso-f-global",
+    },
+    Partition {
+        name: "aws-us-gov",
+        dns_suffix: "amazonaws.com",
+        prefix: "us-gov-",
+        global: "aws-us-gov-global",
+    },
+];
+
+const SUFFIXES: [&str; 8] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // `regionRegex` and `regions` of botocore 1.44.5's partitions.json.
+    #[test]
+    fn regions_are_in_the_partitions_that_aws_lists() {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("me-west-1", "aws"),
+            ("aws-global", "aws"),
+            ("xx-new-9", "aws"),
+            ("cn-northwest-1", "aws-cn"),
+            ("aws-cn-global", "aws-cn"),
+            ("cn-north", "aws"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("eusc-fr-east-1", "aws"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-west-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("aws-us-gov-global", "aws-us-gov"),
+        ] {
+            assert_eq!(Partition::of_region(region).name, partition, "{region}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_aws_are_known_by_whole_labels() {
+        for host in
+            ["s3.eu-west-1.amazonaws.com", "b.s3.cn-north-1.amazonaws.com.cn", "amazonaws.eu"]
+        {
+            assert!(is_aws_host(host), "{host}");
+        }
+        for host in ["notamazonaws.com", "amazonaws.com.example.org", "s3.example.com", ""] {
+            assert!(!is_aws_host(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What S3's answers say when they do not say yes.
+//!
+//! "Error responses" of the S3 API reference, and what servers beside AWS do: error documents with
+//! an empty message, none at all for HEAD, and answers of 200 whose body is an `<Error>`.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{HeaderName, RETRY_AFTER};
+
+use crate::contract::{Class, Verdict};
+use crate::error::{Error, Kind};
+use crate::http::Reply;
+use crate::now::Timestamp;
+use crate::xml::{Document, Element};
+
+/// The reply, unless it is a refusal.
+pub(super) fn success(reply: &Reply) -> Result<(), Error> {
+    if let Some(error) = &reply.rejected {
+        return Err(named(error.clone(), reply));
+    }
+    if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
+}
+
+/// The document of a success, of which some operations say "200" before they know. An `<Error>`
+/// in it is the refusal that it is; a document that can't be read is what a connection that died
+/// in the meantime leaves.
+pub(super) fn document<'a>(reply: &'a Reply) -> Result<Document<'a>, Error> {
+    success(reply)?;
+    let document = Document::parse(&reply.body)
+        .map_err(|error| named(error.with_status(reply.status()), reply))?;
+    if document.root().name() == "Error" {
+        return Err(named(of_document(reply, Some(document.root())), reply));
+    }
+    Ok(document)
+}
+
+/// The error that an answer which is no success tells.
+pub(super) fn refusal(reply: &Reply) -> Error {
+    let document = Document::parse(&reply.body).ok();
+    let root = document.as_ref().map(Document::root).filter(|root| root.name() == "Error");
+    named(of_document(reply, root), reply)
+}
+
+/// The code of an answer's error document.
+pub(crate) fn code(reply: &Reply) -> Option<String> {
+    let document = Document::parse(&reply.body).ok()?;
+    document.root().text_of("Code").map(str::to_owned)
+}
+
+fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
+    let text = |name| root.and_then(|root| root.text_of(name)).map(str::to_owned);
+    let code = text("Code");
+    let header = reply.header(&BUCKET_REGION).map(str::to_owned);
+    let region = header.or_else(|| text("Region")).filter(|region| !region.is_empty());
+    let hint = hint(reply.status(), code.as_deref());
+    let error = Error::refused(reply.status(), code, text("Message"))
+        .with_region(region)
+        .with_retry_after(retry_after(reply))
+        .with_request_id(text("RequestId"), text("HostId"));
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// The error, with the ids that the head tells.
+pub(super) fn named(error: Error, reply: &Reply) -> Error {
+    let id = |name| reply.header(&name).map(str::to_owned);
+    error.with_request_id(id(REQUEST_ID), id(HOST_ID))
+}
+
+/// How long the server asks to be left alone: `x-amz-retry-after` in milliseconds, `Retry-After` in
+/// seconds or as a date, which is measured by the answer's own `Date`.
+fn retry_after(reply: &Reply) -> Option<Duration> {
+    if let Some(millis) = reply.header(&AMZ_RETRY_AFTER).and_then(|text| text.parse().ok()) {
+        return Some(Duration::from_millis(millis));
+    }
+    let text = reply.header(&RETRY_AFTER)?;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = Timestamp::parse_http(text)?;
+    let from = Timestamp::parse_http(reply.header(&http::header::DATE)?)?;
+    u64::try_from(until.unix() - from.unix()).ok().map(Duration::from_secs)
+}
+
+/// Which setting helps against a refusal that means "this server does not know what you sent".
+fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
+    Some(match (status.as_u16(), code?) {
+        (411, "MissingContentLength") => {
+            "the server wants a Content-Length: set checksum placement to `header`"
+        }
+        (400, "XAmzContentSHA256Mismatch") => {
+            "the server may not know trailers or framed bodies: set checksum placement to `header` \
+             and payload to `signed` or `unsigned`"
+        }
+        (400, "InvalidTrailer" | "MalformedTrailerError") => {
+            "the server takes no trailers: set checksum placement to `header`"
+        }
+        (400, "MissingContentMD5" | "InvalidRequest") if code == Some("MissingContentMD5") => {
+            "the server wants Content-MD5: set checksum placement to `content-md5`"
+        }
+        (501, "NotImplemented") => "the server does not have what was asked for",
+        _ => return None,
+    })
+}
+
+/// What is to be done about a refusal or a broken answer.
+pub(super) fn judge(error: &Error, class: Class) -> Verdict {
+    if error.kind() == Kind::Broken {
+        // A success that can't be read: cut off on the way, or not from S3 at all.
+        return if class == Class::Once { Verdict::Final } else { Verdict::Transient };
+    }
+    let Some(status) = error.status() else { return Verdict::Final };
+    match (status.as_u16(), error.code()) {
+        (_, Some(code)) if THROTTLED.contains(&code) => Verdict::Throttled,
+        (429, _) => Verdict::Throttled,
+        (_, Some(code)) if TRANSIENT.contains(&code) => Verdict::Transient,
+        // A conditional write that met another one; on Complete the parts have to be sent again,
+        // which is for the upload to do.
+        (409, Some("ConditionalRequestConflict" | "OperationAborted"))
+            if error.operation() != Some("CompleteMultipartUpload") =>
+        {
+            Verdict::Transient
+        }
+        (301 | 302 | 307 | 308, _) => Verdict::Elsewhere,
+        (400, Some("AuthorizationHeaderMalformed" | "400") | None) if error.region().is_some() => {
+            Verdict::Elsewhere
+        }
+        (_, Some("IllegalLocationConstraintException"))
+            if error.operation() != Some("CreateBucket") =>
+        {
+            Verdict::Elsewhere
+        }
+        (_, Some("InternalError")) => Verdict::Transient,
+        (500 | 502 | 503 | 504 | 509, _) => Verdict::Transient,
+        (408, _) => Verdict::Transient,
+        (200..=299, _) if class != Class::Once => Verdict::Transient,
+        _ => Verdict::Final,
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+const AMZ_RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
+
+/// Codes that say "slower", under whatever status.
+const THROTTLED: [&str; 14] = [
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "PriorRequestNotComplete",
+];
+
+/// Codes that pass, although their status may be a 400: the body stalled or came damaged.
+const TRANSIENT: [&str; 5] = [
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "IncompleteBody",
+    "BadDigest",
+    "ServiceUnavailable",
+];

@@ -1,0 +1,73 @@
+//! Entity tags as S3's servers really write them.
+
+use std::fmt;
+
+/// An ETag as the server wrote it: usually in quotes, sometimes without, sometimes empty (Ceph 16
+/// answers CompleteMultipartUpload so).
+///
+/// Two tags are equal when what is between the quotes is; `W/` does not count.
+#[derive(Clone, Debug, Default, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct ETag(String);
+
+impl ETag {
+    /// The tag as it was written.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As the server wrote it: what `If-Match` is given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What is between the quotes.
+    pub fn opaque(&self) -> &str {
+        let tag = self.0.strip_prefix("W/").unwrap_or(&self.0);
+        let tag = tag.strip_prefix('"').unwrap_or(tag);
+        tag.strip_suffix('"').unwrap_or(tag)
+    }
+
+    /// Whether the server told nothing.
+    pub fn is_empty(&self) -> bool {
+        self.opaque().is_empty()
+    }
+}
+
+impl PartialEq for ETag {
+    fn eq(&self, other: &Self) -> bool {
+        self.opaque() == other.opaque()
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for ETag {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for ETag {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_and_weakness_do_not_count() {
+        assert_eq!(ETag::from("\"abc\""), ETag::from("abc"));
+        assert_eq!(ETag::from("W/\"abc\""), ETag::from("\"abc\""));
+        assert_ne!(ETag::from("\"abc\""), ETag::from("\"abd\""));
+        assert!(ETag::from("\"\"").is_empty() && ETag::from("").is_empty());
+    }
+}

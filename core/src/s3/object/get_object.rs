@@ -1,0 +1,152 @@
+//! GetObject.
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::checksum::{Declared, Verdict, Why};
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::object::ObjectHead;
+use crate::s3::request::{ChecksumOptions, Request};
+use crate::s3::service::Service;
+use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
+
+/// An object's bytes. "GetObject", S3 API reference.
+///
+/// As a call, the bytes are collected in memory, up to 32 MiB, and checked there. Larger objects
+/// and streams are for [`Download`](crate::machine::Download), which resumes what was cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetObject {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// A version other than the newest.
+    pub version_id: Option<String>,
+    /// Only this part of a multipart object, counted from 1.
+    pub part_number: Option<u32>,
+    /// Only these bytes.
+    pub range: Option<ByteRange>,
+    /// On what condition.
+    pub conditions: Conditions,
+    /// Headers that the answer is to have instead of the stored ones.
+    pub response: ResponseOverrides,
+    /// The key the object was encrypted with (SSE-C).
+    pub customer_key: Option<CustomerKey>,
+    /// Whether this call asks for the object's checksum, whatever the client's policy.
+    pub checksum_mode: bool,
+    /// Settings of the client's checksum policy that this call has its own of.
+    pub checksum: ChecksumOptions,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl GetObject {
+    /// All of this object.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+    }
+}
+
+/// What GetObject answers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GetObjectOutput {
+    /// What the headers say of the object.
+    pub head: ObjectHead,
+    /// The bytes, where they were collected.
+    pub body: Bytes,
+    /// Whether they were checked.
+    pub verdict: Verdict,
+}
+
+impl Operation for GetObject {
+    type Service = Service;
+    type Output = GetObjectOutput;
+
+    const NAME: &'static str = "GetObject";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let request = Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
+            .query("versionId", self.version_id.as_ref())
+            .query_number("partNumber", self.part_number)
+            .header("range", self.range.as_ref().map(ByteRange::to_string))
+            .checksum_mode(&self.checksum, self.checksum_mode);
+        let request = self.response.apply(self.conditions.apply(request));
+        let request = CustomerKey::apply(self.customer_key.as_ref(), request);
+        self.common.apply(request).finish()
+    }
+
+    fn parse(&self, service: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
+        error::success(reply)?;
+        let head = ObjectHead::read(reply)?;
+        let policy = service.config().checksum.with(&self.checksum.overrides);
+        let verdict = verdict(&head, reply, policy.validates(self.checksum_mode))?;
+        Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}
+
+/// Checks a collected body against what the head declares.
+fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Verdict, Error> {
+    if !wanted {
+        let asked = if head.checksums.is_empty() { Why::NotAsked } else { Why::Unasked };
+        return Ok(Verdict::NotValidated(asked));
+    }
+    let Some(declared) = Declared::in_headers(&reply.head.headers)? else {
+        return Ok(Verdict::NotValidated(Why::Absent));
+    };
+    let Declared::FullObject(value) = declared else {
+        return Ok(Verdict::NotValidated(Why::Composite));
+    };
+    if head.content_range.is_some() && head.content_length != head.size {
+        return Ok(Verdict::NotValidated(Why::Partial));
+    }
+    let computed = value.algorithm().digest(&reply.body)?;
+    if computed == value {
+        return Ok(Verdict::Validated(value.algorithm()));
+    }
+    Err(Error::integrity(format!(
+        "the {} of the body is {} where the server has {}",
+        value.algorithm(),
+        computed.base64(),
+        value.base64()
+    ))
+    .with_status(reply.status()))
+}
+
+/// Headers that an answer is to have instead of the stored ones. Signed requests only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseOverrides {
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// `Content-Language`.
+    pub content_language: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Expires`.
+    pub expires: Option<Timestamp>,
+}
+
+impl ResponseOverrides {
+    pub(in crate::s3) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
+            .query("response-cache-control", self.cache_control.as_ref())
+            .query("response-content-disposition", self.content_disposition.as_ref())
+            .query("response-content-encoding", self.content_encoding.as_ref())
+            .query("response-content-language", self.content_language.as_ref())
+            .query("response-content-type", self.content_type.as_ref())
+            .query("response-expires", self.expires.map(Timestamp::http_date))
+    }
+}

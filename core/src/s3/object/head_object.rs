@@ -1,0 +1,79 @@
+//! HeadObject.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::object::{ObjectHead, ResponseOverrides};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
+
+/// What the server knows of an object. "HeadObject", S3 API reference.
+///
+/// The answer to a HEAD has no error document: an absent object is a bare 404, or a bare 403 where
+/// the caller may not list the bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadObject {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// A version other than the newest.
+    pub version_id: Option<String>,
+    /// Only this part of a multipart object, counted from 1.
+    pub part_number: Option<u32>,
+    /// Only these bytes.
+    pub range: Option<ByteRange>,
+    /// On what condition.
+    pub conditions: Conditions,
+    /// Headers that the answer is to have instead of the stored ones.
+    pub response: ResponseOverrides,
+    /// The key the object was encrypted with (SSE-C).
+    pub customer_key: Option<CustomerKey>,
+    /// Whether the object's checksum is asked for.
+    pub checksum_mode: bool,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl HeadObject {
+    /// Of this object.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+    }
+}
+
+impl Operation for HeadObject {
+    type Service = Service;
+    type Output = ObjectHead;
+
+    const NAME: &'static str = "HeadObject";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let mut request =
+            Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
+                .query("versionId", self.version_id.as_ref())
+                .query_number("partNumber", self.part_number)
+                .header("range", self.range.as_ref().map(ByteRange::to_string));
+        request = self.response.apply(self.conditions.apply(request));
+        request = CustomerKey::apply(self.customer_key.as_ref(), request);
+        if self.checksum_mode {
+            // A HEAD has no body to check, so the client's policy does not ask by itself.
+            request = request.header("x-amz-checksum-mode", Some("ENABLED"));
+        }
+        self.common.apply(request).finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {
+        error::success(reply)?;
+        ObjectHead::read(reply)
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

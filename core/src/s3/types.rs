@@ -1,0 +1,284 @@
+//! What the members of operations are made of.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::checksum::Algorithm;
+use crate::now::Timestamp;
+use crate::s3::etag::ETag;
+use crate::s3::request::Request;
+use crate::secret::Secret;
+
+/// An object's own metadata: names without `x-amz-meta-`, values in ASCII, 2 KiB in all.
+pub type Metadata = BTreeMap<String, String>;
+
+/// What is stored with an object beside its bytes: members that PutObject, CopyObject and
+/// CreateMultipartUpload share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// `Content-Language`.
+    pub content_language: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Expires`: when caches should let go of it.
+    pub expires: Option<Timestamp>,
+    /// The object's own metadata.
+    pub metadata: Metadata,
+    /// `STANDARD`, `STANDARD_IA`, `GLACIER_IR`, …; servers have their own.
+    pub storage_class: Option<String>,
+    /// Where a website's visitors are sent instead.
+    pub website_redirect_location: Option<String>,
+    /// The object's tags.
+    pub tagging: Tags,
+    /// Who may do what.
+    pub access: Access,
+    /// How it is encrypted on the server.
+    pub encryption: Encryption,
+    /// How long it can't be removed.
+    pub lock: Lock,
+}
+
+impl Properties {
+    /// Only a content type.
+    pub fn content_type(content_type: impl Into<String>) -> Self {
+        Self { content_type: Some(content_type.into()), ..Self::default() }
+    }
+
+    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        let request = request
+            .header("cache-control", self.cache_control.as_ref())
+            .header("content-disposition", self.content_disposition.as_ref())
+            .header("content-encoding", self.content_encoding.as_ref())
+            .header("content-language", self.content_language.as_ref())
+            .header("content-type", self.content_type.as_ref())
+            .header("expires", self.expires.map(Timestamp::http_date))
+            .header("x-amz-storage-class", self.storage_class.as_ref())
+            .header("x-amz-website-redirect-location", self.website_redirect_location.as_ref())
+            .header("x-amz-tagging", self.tagging.header())
+            .metadata(&self.metadata);
+        self.lock.apply(self.encryption.apply(self.access.apply(request)))
+    }
+}
+
+/// Tags of an object or bucket, in the order they are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(pub Vec<(String, String)>);
+
+impl Tags {
+    /// `key=value&…`, percent-encoded, unless there are none.
+    pub(super) fn header(&self) -> Option<String> {
+        let mut out = String::new();
+        for (key, value) in &self.0 {
+            if !out.is_empty() {
+                out.push('&');
+            }
+            crate::escape::query_into(&mut out, key);
+            out.push('=');
+            crate::escape::query_into(&mut out, value);
+        }
+        (!out.is_empty()).then_some(out)
+    }
+}
+
+/// Who may do what with an object or bucket: a canned ACL, or grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// `private`, `public-read`, `bucket-owner-full-control`, …
+    pub acl: Option<String>,
+    /// Grantees of everything: `id="…"`, `uri="…"`, `emailAddress="…"`, comma-separated.
+    pub grant_full_control: Option<String>,
+    /// Grantees who may read.
+    pub grant_read: Option<String>,
+    /// Grantees who may read the ACL.
+    pub grant_read_acp: Option<String>,
+    /// Grantees who may write: buckets only.
+    pub grant_write: Option<String>,
+    /// Grantees who may write the ACL.
+    pub grant_write_acp: Option<String>,
+}
+
+impl Access {
+    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
+            .header("x-amz-acl", self.acl.as_ref())
+            .header("x-amz-grant-full-control", self.grant_full_control.as_ref())
+            .header("x-amz-grant-read", self.grant_read.as_ref())
+            .header("x-amz-grant-read-acp", self.grant_read_acp.as_ref())
+            .header("x-amz-grant-write", self.grant_write.as_ref())
+            .header("x-amz-grant-write-acp", self.grant_write_acp.as_ref())
+    }
+}
+
+/// How an object is encrypted on the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encryption {
+    /// `AES256` (SSE-S3), `aws:kms` or `aws:kms:dsse`.
+    pub algorithm: Option<String>,
+    /// The KMS key.
+    pub kms_key_id: Option<String>,
+    /// The KMS encryption context: base64 of JSON.
+    pub kms_context: Option<String>,
+    /// Whether an S3 Bucket Key is used.
+    pub bucket_key_enabled: Option<bool>,
+    /// A key of the caller's own (SSE-C).
+    pub customer_key: Option<CustomerKey>,
+}
+
+impl Encryption {
+    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        let request = request
+            .header("x-amz-server-side-encryption", self.algorithm.as_ref())
+            .header("x-amz-server-side-encryption-aws-kms-key-id", self.kms_key_id.as_ref())
+            .header("x-amz-server-side-encryption-context", self.kms_context.as_ref())
+            .header_flag(
+                "x-amz-server-side-encryption-bucket-key-enabled",
+                self.bucket_key_enabled,
+            );
+        CustomerKey::apply(self.customer_key.as_ref(), request)
+    }
+}
+
+/// An encryption key of the caller's own (SSE-C): sent with every request on the object, and never
+/// kept by the server. It goes over https only on AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerKey {
+    key: Secret,
+    md5: String,
+}
+
+impl CustomerKey {
+    /// The 32 bytes of an AES-256 key.
+    pub fn new(key: &[u8; 32]) -> Self {
+        let md5 = Algorithm::Md5.digest(key).map(|value| value.base64()).unwrap_or_default();
+        Self { key: Secret::new(STANDARD.encode(key)), md5 }
+    }
+
+    pub(super) fn apply<'a>(key: Option<&Self>, request: Request<'a>) -> Request<'a> {
+        let Some(key) = key else { return request };
+        request
+            .header("x-amz-server-side-encryption-customer-algorithm", Some("AES256"))
+            .header_secret("x-amz-server-side-encryption-customer-key", Some(key.key.expose()))
+            .header("x-amz-server-side-encryption-customer-key-md5", Some(&key.md5))
+    }
+
+    pub(super) fn apply_source<'a>(key: Option<&Self>, request: Request<'a>) -> Request<'a> {
+        let Some(key) = key else { return request };
+        request
+            .header("x-amz-copy-source-server-side-encryption-customer-algorithm", Some("AES256"))
+            .header_secret(
+                "x-amz-copy-source-server-side-encryption-customer-key",
+                Some(key.key.expose()),
+            )
+            .header("x-amz-copy-source-server-side-encryption-customer-key-md5", Some(&key.md5))
+    }
+}
+
+/// How long an object can't be removed (Object Lock).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub mode: Option<String>,
+    /// Until when.
+    pub retain_until: Option<Timestamp>,
+    /// `ON` or `OFF`, whatever the date.
+    pub legal_hold: Option<String>,
+}
+
+impl Lock {
+    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
+            .header("x-amz-object-lock-mode", self.mode.as_ref())
+            .header(
+                "x-amz-object-lock-retain-until-date",
+                self.retain_until.map(Timestamp::iso8601),
+            )
+            .header("x-amz-object-lock-legal-hold", self.legal_hold.as_ref())
+    }
+}
+
+/// Members that nearly every operation has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Common {
+    /// The account id that must own the bucket; another owner is a 403.
+    pub expected_bucket_owner: Option<String>,
+    /// Whether the requester pays: `requester`.
+    pub request_payer: Option<String>,
+}
+
+impl Common {
+    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
+            .header("x-amz-expected-bucket-owner", self.expected_bucket_owner.as_ref())
+            .header("x-amz-request-payer", self.request_payer.as_ref())
+    }
+}
+
+/// On what condition an object is read or written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Only if the object has this tag.
+    pub if_match: Option<ETag>,
+    /// Only if it does not have this tag; `*` on a write: only if there is none yet.
+    pub if_none_match: Option<ETag>,
+    /// Only if it changed since.
+    pub if_modified_since: Option<Timestamp>,
+    /// Only if it did not change since.
+    pub if_unmodified_since: Option<Timestamp>,
+}
+
+impl Conditions {
+    /// Only if there is no such object yet.
+    pub fn absent() -> Self {
+        Self { if_none_match: Some(ETag::from("*")), ..Self::default() }
+    }
+
+    /// Only if the object has this tag.
+    pub fn matches(etag: ETag) -> Self {
+        Self { if_match: Some(etag), ..Self::default() }
+    }
+
+    /// Whether there is any.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
+            .header("if-match", self.if_match.as_ref().map(ETag::as_str))
+            .header("if-none-match", self.if_none_match.as_ref().map(ETag::as_str))
+            .header("if-modified-since", self.if_modified_since.map(Timestamp::http_date))
+            .header("if-unmodified-since", self.if_unmodified_since.map(Timestamp::http_date))
+    }
+}
+
+/// Which bytes of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ByteRange {
+    /// From this position to the end.
+    From(u64),
+    /// These positions, end exclusive and not empty.
+    Span(Range<u64>),
+    /// This many at the end.
+    Last(u64),
+}
+
+impl fmt::Display for ByteRange {
+    /// As the header `Range` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::From(start) => write!(f, "bytes={start}-"),
+            Self::Span(span) => write!(f, "bytes={}-{}", span.start, span.end.saturating_sub(1)),
+            Self::Last(length) => write!(f, "bytes=-{length}"),
+        }
+    }
+}
