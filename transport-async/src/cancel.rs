@@ -30,11 +30,11 @@ impl CancelToken {
 
     /// Stops, and leaves nothing on the server.
     pub fn cancel(&self) {
-        self.cancel_leaving(Leave::Abort);
+        self.cancel_with(Leave::Abort);
     }
 
     /// Stops, and leaves on the server what `leave` says. The first call counts.
-    pub fn cancel_leaving(&self, leave: Leave) {
+    pub fn cancel_with(&self, leave: Leave) {
         let waiting = {
             let mut request = lock(&self.0);
             request.leave.get_or_insert(leave);
@@ -141,7 +141,7 @@ mod tests {
         let token = CancelToken::new();
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(token.poll(&mut cx), Poll::Pending);
-        token.cancel_leaving(Leave::Keep);
+        token.cancel_with(Leave::Keep);
         token.cancel();
         assert_eq!(token.poll(&mut cx), Poll::Ready(Leave::Keep));
         assert!(token.clone().is_cancelled());

@@ -30,7 +30,8 @@ pub struct Transport(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) connector: Connector,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) load_limit: u64,
+    /// The longest range of a file that is kept in memory between hashing and sending.
+    pub(crate) keep: u64,
     pub(crate) expect_above: Option<u64>,
     pub(crate) user_agent: HeaderValue,
 }
@@ -45,9 +46,10 @@ impl Transport {
         Ok(Self(Arc::new(Shared {
             connector: Connector::new(&config)?,
             pool: Arc::new(Pool::new(config.idle_age, config.idle_connections)),
-            load_limit: config.load_limit,
+            keep: if config.reread { 0 } else { config.in_memory_part_limit },
             expect_above: config.expect_above,
-            user_agent: config.user_agent,
+            user_agent: HeaderValue::try_from(config.user_agent)
+                .map_err(|_| Error::caller("the user agent has a control character"))?,
         })))
     }
 
@@ -101,8 +103,8 @@ impl<S: Service> Client<S> {
 
     /// Keeps these limits, which other clients may share.
     #[must_use]
-    pub fn with_traffic(mut self, traffic: Arc<Traffic>) -> Self {
-        self.traffic = traffic;
+    pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
+        self.traffic = traffic.into();
         self
     }
 
@@ -116,6 +118,11 @@ impl<S: Service> Client<S> {
     /// The service, to make machines with.
     pub fn service(&self) -> &Arc<S> {
         &self.service
+    }
+
+    /// The transport, which other clients may share.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// Another number to start a machine's jitter from.
@@ -140,9 +147,9 @@ impl<S: Service> Client<S> {
     pub async fn call_from<O: Operation<Service = S>>(
         &self,
         operation: O,
-        source: Source,
+        source: impl Into<Source>,
     ) -> Result<O::Output, Error> {
-        self.exchange(operation, source, Sink::none()).await
+        self.exchange(operation, source.into(), Sink::none()).await
     }
 
     /// Calls an operation whose answer's body goes to `sink`.
@@ -153,9 +160,9 @@ impl<S: Service> Client<S> {
     pub async fn call_into<O: Operation<Service = S>>(
         &self,
         operation: O,
-        sink: Sink,
+        sink: impl Into<Sink>,
     ) -> Result<O::Output, Error> {
-        self.exchange(operation, Source::none(), sink).await
+        self.exchange(operation, Source::none(), sink.into()).await
     }
 
     /// Runs a machine: says what from, where to and by whom it may be stopped, and then
@@ -229,14 +236,14 @@ pub struct Run<M> {
 
 impl<M: Machine> Run<M> {
     /// Takes the bytes of uploads from `source`.
-    pub fn from(mut self, source: Source) -> Self {
-        self.ends.source = source;
+    pub fn from(mut self, source: impl Into<Source>) -> Self {
+        self.ends.source = source.into();
         self
     }
 
     /// Puts the bytes of downloads into `sink`.
-    pub fn into_sink(mut self, sink: Sink) -> Self {
-        self.ends.sink = sink;
+    pub fn into_sink(mut self, sink: impl Into<Sink>) -> Self {
+        self.ends.sink = sink.into();
         self
     }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use apus_core::{Error, Secret};
-use http::HeaderValue;
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -16,9 +15,10 @@ use crate::tls::Tls;
 pub struct TransportConfig {
     pub(crate) idle_age: Duration,
     pub(crate) idle_connections: usize,
-    pub(crate) load_limit: u64,
+    pub(crate) in_memory_part_limit: u64,
+    pub(crate) reread: bool,
     pub(crate) expect_above: Option<u64>,
-    pub(crate) user_agent: HeaderValue,
+    pub(crate) user_agent: String,
     pub(crate) proxy: Option<Proxy>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Tls,
@@ -33,9 +33,10 @@ impl TransportConfig {
         Self {
             idle_age: Duration::from_secs(15),
             idle_connections: 64,
-            load_limit: 64 << 20,
+            in_memory_part_limit: 64 << 20,
+            reread: false,
             expect_above: None,
-            user_agent: HeaderValue::from_static(USER_AGENT),
+            user_agent: USER_AGENT.into(),
             proxy: None,
             #[cfg(feature = "tls")]
             tls: Tls::default(),
@@ -45,8 +46,8 @@ impl TransportConfig {
     /// Closes connections that were idle for this long. S3 closes them after 20 s, and a request on a
     /// connection that is just being closed fails.
     #[must_use]
-    pub fn idle_age(mut self, age: Duration) -> Self {
-        self.idle_age = age;
+    pub fn idle_connection_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_age = timeout;
         self
     }
 
@@ -60,16 +61,16 @@ impl TransportConfig {
     /// A range of a file whose hash must be known before it is sent is kept in memory in between
     /// when it has at most this many bytes; a longer one is read twice.
     #[must_use]
-    pub fn load_limit(mut self, bytes: u64) -> Self {
-        self.load_limit = bytes;
+    pub fn in_memory_part_limit(mut self, bytes: u64) -> Self {
+        self.in_memory_part_limit = bytes;
         self
     }
 
-    /// Reads every such range twice and keeps none in memory, whatever its length; or, with `false`,
-    /// goes back to the default limit.
+    /// Reads every such range twice and keeps none in memory, whatever its length. Off by default.
     #[must_use]
-    pub fn reread(self, reread: bool) -> Self {
-        self.load_limit(if reread { 0 } else { 64 << 20 })
+    pub fn reread(mut self, reread: bool) -> Self {
+        self.reread = reread;
+        self
     }
 
     /// Sends `Expect: 100-continue` with bodies of more than this many bytes, and the body only after
@@ -80,15 +81,11 @@ impl TransportConfig {
         self
     }
 
-    /// The `User-Agent` of requests that bring none.
-    ///
-    /// # Errors
-    ///
-    /// Bytes that a header can't hold.
-    pub fn user_agent(mut self, agent: &str) -> Result<Self, Error> {
-        self.user_agent = HeaderValue::from_str(agent)
-            .map_err(|_| Error::caller("the user agent has a control character"))?;
-        Ok(self)
+    /// The `User-Agent` of requests that bring none: `apus/` and the version by default.
+    #[must_use]
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
     }
 
     /// Goes through this proxy, to http and https endpoints.
@@ -98,34 +95,37 @@ impl TransportConfig {
         self
     }
 
-    /// Also trusts the certificate authorities of this PEM bundle.
+    /// Trusts the certificates of this PEM bundle, and no others.
     ///
     /// # Errors
     ///
-    /// No certificate in it, or one that makes no sense; the error says which.
+    /// There is none in it, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.tls.trust_only(pem)?;
+        Ok(self)
+    }
+
+    /// Trusts the certificates of this PEM bundle besides those that were trusted before.
+    ///
+    /// # Errors
+    ///
+    /// There is none in it, or one that can't be read; the error says which.
+    #[cfg(feature = "tls")]
+    pub fn add_ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.tls.trust(pem)?;
         Ok(self)
     }
 
-    /// Trusts Mozilla's certificate authorities (the default), or only those of
-    /// [`ca_bundle`](Self::ca_bundle).
-    #[cfg(feature = "tls")]
-    #[must_use]
-    pub fn default_roots(mut self, trust: bool) -> Self {
-        self.tls.default_roots = trust;
-        self
-    }
-
-    /// Proves who we are to servers that ask, by this PEM chain (own certificate first) and its PEM
-    /// private key.
+    /// Shows this certificate to servers that ask for one: a PEM chain, one's own certificate first,
+    /// and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
     ///
     /// # Errors
     ///
-    /// No certificate, no key, or one that makes no sense; the error holds nothing of the key.
+    /// Either can't be read; the error holds nothing of the key. A key that is not the certificate's
+    /// is an error of [`Transport::new`](crate::Transport::new).
     #[cfg(feature = "tls")]
-    pub fn client_certificate(mut self, chain: &[u8], key: &Secret) -> Result<Self, Error> {
+    pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         self.tls.identify(chain, key)?;
         Ok(self)
     }
@@ -159,7 +159,8 @@ impl fmt::Debug for TransportConfig {
         f.debug_struct("TransportConfig")
             .field("idle_age", &self.idle_age)
             .field("idle_connections", &self.idle_connections)
-            .field("load_limit", &self.load_limit)
+            .field("in_memory_part_limit", &self.in_memory_part_limit)
+            .field("reread", &self.reread)
             .field("expect_above", &self.expect_above)
             .field("proxy", &self.proxy)
             .finish_non_exhaustive()

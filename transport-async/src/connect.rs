@@ -128,9 +128,8 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream, Failure> {
         [address] => TcpStream::connect(address).await.map_err(|error| (*address, error)),
         _ => race(interleave(addresses)).await,
     };
-    let stream = stream.map_err(|(address, error)| {
-        Failure::new(Cause::Connect, format!("{address}: {error}"))
-    })?;
+    let stream = stream
+        .map_err(|(address, error)| Failure::new(Cause::Connect, format!("{address}: {error}")))?;
     // A head must not wait for the acknowledgement of the last body.
     let _ = stream.set_nodelay(true);
     Ok(stream)

@@ -64,10 +64,8 @@ impl Flight {
     pub(crate) fn moves_bytes(&self) -> bool {
         match &self.stage {
             Stage::Sealed(exchange) => {
-                let streams = matches!(
-                    exchange.draft().incoming,
-                    apus_core::http::Incoming::Stream { .. }
-                );
+                let streams =
+                    matches!(exchange.draft().incoming, apus_core::http::Incoming::Stream { .. });
                 streams || matches!(exchange.outgoing(), Outgoing::Source { .. })
             }
             Stage::Answered(_) | Stage::Over => false,
@@ -104,7 +102,7 @@ impl Flight {
     async fn attempt(&mut self, shared: &Shared, ends: &Ends) -> Result<(), Fault> {
         let Stage::Sealed(exchange) = &mut self.stage else { return Ok(()) };
         let times = Times::start(exchange.limits());
-        let pieces = within(&times, prepare(exchange, &ends.source, shared.load_limit)).await?;
+        let pieces = within(&times, prepare(exchange, &ends.source, shared.keep)).await?;
         let head = exchange.request().map_err(Fault::Ours)?;
         let route = Route::of(&head.uri).map_err(Fault::Ours)?;
         let mut link = match shared.pool.take(&route) {
@@ -168,11 +166,7 @@ impl Drop for Flight {
 }
 
 /// The payload, read once before where the head says something of it.
-async fn prepare(
-    exchange: &mut Exchange,
-    source: &Source,
-    load_limit: u64,
-) -> Result<Pieces, Fault> {
+async fn prepare(exchange: &mut Exchange, source: &Source, longest: u64) -> Result<Pieces, Fault> {
     match exchange.outgoing().clone() {
         Outgoing::Empty => Ok(Pieces::none()),
         Outgoing::Bytes(bytes) => {
@@ -188,7 +182,7 @@ async fn prepare(
         Outgoing::Source { range } if !exchange.measures() => {
             source.pieces(range).map_err(Fault::Wire)
         }
-        Outgoing::Source { range } => measure(exchange, source, range, load_limit).await,
+        Outgoing::Source { range } => measure(exchange, source, range, longest).await,
     }
 }
 
@@ -196,15 +190,13 @@ async fn measure(
     exchange: &mut Exchange,
     source: &Source,
     range: Range<u64>,
-    load_limit: u64,
+    longest: u64,
 ) -> Result<Pieces, Fault> {
-    let fits = range.end.saturating_sub(range.start) <= load_limit && !source.is_in_memory();
+    let fits = range.end.saturating_sub(range.start) <= longest && !source.is_in_memory();
     let keep = fits || source.is_read_once();
     let mut pieces = source.pieces(range.clone()).map_err(Fault::Wire)?;
     let mut kept = VecDeque::new();
-    while let Some(piece) =
-        poll_fn(|cx| pieces.poll_next(cx)).await.map_err(Fault::Wire)?
-    {
+    while let Some(piece) = poll_fn(|cx| pieces.poll_next(cx)).await.map_err(Fault::Wire)? {
         exchange.measure(&piece).map_err(Fault::Ours)?;
         if keep {
             kept.push_back(piece);

@@ -73,7 +73,8 @@ impl Link {
         let pulse = Arc::new(Pulse::new());
         let wire = Wire::new(stream, Arc::clone(&pulse));
         let handshake = Builder::new().max_headers(MOST_HEADERS).handshake(TokioIo::new(wire));
-        let (sender, connection) = handshake.await.map_err(|error| failure(&error, Cause::Connect))?;
+        let (sender, connection) =
+            handshake.await.map_err(|error| failure(&error, Cause::Connect))?;
         Ok(Self { route, pulse, sender, connection: Some(connection), alarm: Alarm::default() })
     }
 

@@ -251,7 +251,9 @@ async fn fly(
     };
     match done {
         Some(done) => done,
-        None => flight.cancel().expect("a flight that was not performed to its end can be cancelled"),
+        None => {
+            flight.cancel().expect("a flight that was not performed to its end can be cancelled")
+        }
     }
 }
 

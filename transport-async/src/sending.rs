@@ -47,7 +47,8 @@ impl Sending {
         expects: bool,
     ) -> Self {
         let pause = expects.then(|| Box::pin(sleep(INVITATION)));
-        let cutter = Cutter { size: encoder.frame_size(), rest: Bytes::new(), part: BytesMut::new() };
+        let cutter =
+            Cutter { size: encoder.frame_size(), rest: Bytes::new(), part: BytesMut::new() };
         let mut sending = Self {
             pieces,
             encoder,

@@ -84,11 +84,9 @@ impl Sink {
                 length: 0,
                 behind: None,
             }),
-            Kind::Ordered(turnstile) => To::Ordered(Place {
-                turnstile: Arc::clone(turnstile),
-                at,
-                held: VecDeque::new(),
-            }),
+            Kind::Ordered(turnstile) => {
+                To::Ordered(Place { turnstile: Arc::clone(turnstile), at, held: VecDeque::new() })
+            }
         })
     }
 
@@ -126,6 +124,18 @@ impl Sink {
             lock(&turnstile.0).out = Some(Out::Writer(writer));
         }
         Ok(())
+    }
+}
+
+impl From<File> for Sink {
+    fn from(file: File) -> Self {
+        Self::file(file)
+    }
+}
+
+impl From<&Sink> for Sink {
+    fn from(sink: &Sink) -> Self {
+        sink.clone()
     }
 }
 

@@ -100,6 +100,11 @@ impl Source {
         })
     }
 
+    /// Whether a range can be read again.
+    pub fn is_rewindable(&self) -> bool {
+        !matches!(self.kind, Kind::Pipe(_))
+    }
+
     /// The bytes of a range, piece by piece.
     pub(crate) fn pieces(&self, range: Range<u64>) -> Result<Pieces, Failure> {
         let beyond = |length: u64| {
@@ -126,7 +131,9 @@ impl Source {
             Kind::Pipe(pipe) if pipe.is_spooled() => {
                 Ok(Pieces(Inner::Spool { pipe: Arc::clone(pipe), left: range }))
             }
-            Kind::Pipe(pipe) => pipe.take(range, self.tap.clone()).map(|once| Pieces(Inner::Once(once))),
+            Kind::Pipe(pipe) => {
+                pipe.take(range, self.tap.clone()).map(|once| Pieces(Inner::Once(once)))
+            }
         }
     }
 
@@ -203,6 +210,30 @@ impl Source {
     }
 }
 
+impl From<Bytes> for Source {
+    fn from(bytes: Bytes) -> Self {
+        Self::bytes(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Source {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::bytes(bytes)
+    }
+}
+
+impl From<File> for Source {
+    fn from(file: File) -> Self {
+        Self::file(file)
+    }
+}
+
+impl From<&Source> for Source {
+    fn from(source: &Source) -> Self {
+        source.clone()
+    }
+}
+
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.kind {
@@ -240,7 +271,10 @@ impl Pieces {
     }
 
     /// The next piece; none is empty.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Failure>> {
         match &mut self.0 {
             Inner::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
@@ -405,7 +439,8 @@ impl Pipe {
             return refuse("a reader can't be read by two exchanges at once".into());
         };
         let at = reading.at;
-        let once = Once { pipe: Arc::clone(self), reading: Some(reading), left: range.clone(), tap };
+        let once =
+            Once { pipe: Arc::clone(self), reading: Some(reading), left: range.clone(), tap };
         if at != range.start {
             return refuse(format!("a reader is at byte {at} and can't go to {}", range.start));
         }

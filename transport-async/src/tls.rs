@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use apus_core::{Error, Secret};
+use apus_core::Error;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
@@ -15,9 +15,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 /// The TLS half of a configuration.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    pub(crate) default_roots: bool,
     pub(crate) accept_any: bool,
     pub(crate) ready: Option<Arc<ClientConfig>>,
+    /// Mozilla's, unless told otherwise.
     roots: RootCertStore,
     identity: Option<Arc<Identity>>,
 }
@@ -30,17 +30,22 @@ struct Identity {
 impl Default for Tls {
     fn default() -> Self {
         Self {
-            default_roots: true,
             accept_any: false,
             ready: None,
-            roots: RootCertStore::empty(),
+            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
             identity: None,
         }
     }
 }
 
 impl Tls {
-    /// Trusts the authorities of a PEM bundle.
+    /// Trusts the authorities of a PEM bundle alone.
+    pub(crate) fn trust_only(&mut self, pem: &[u8]) -> Result<(), Error> {
+        self.roots = RootCertStore::empty();
+        self.trust(pem)
+    }
+
+    /// Also trusts the authorities of a PEM bundle.
     pub(crate) fn trust(&mut self, pem: &[u8]) -> Result<(), Error> {
         for (at, certificate) in certificates(pem, "the CA bundle")?.into_iter().enumerate() {
             self.roots.add(certificate).map_err(|error| {
@@ -51,10 +56,10 @@ impl Tls {
     }
 
     /// Takes our own certificate and its key.
-    pub(crate) fn identify(&mut self, chain: &[u8], key: &Secret) -> Result<(), Error> {
+    pub(crate) fn identify(&mut self, chain: &[u8], key: &[u8]) -> Result<(), Error> {
         let chain = certificates(chain, "the client certificate")?;
         // The parser's error could quote what it found, and that may be the key.
-        let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
+        let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| Error::caller("the client certificate's key: no PEM private key in it"))?;
         self.identity = Some(Arc::new(Identity { chain, key }));
         Ok(())
@@ -70,16 +75,10 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(CryptoProvider::clone(&provider).into())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::caller(format!("TLS: {error}")))?;
-        let mut roots = self.roots;
-        if self.default_roots {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
         let builder = if self.accept_any {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
         } else {
-            builder.with_root_certificates(roots)
+            builder.with_root_certificates(self.roots)
         };
         let mut config = match self.identity {
             None => builder.with_no_client_auth(),
