@@ -244,7 +244,7 @@ impl<M: Machine> Pump<M> {
                     self.renewing.push((self.serial, exchange.draft().party));
                 }
                 let exchange = exchange.with_serial(self.serial);
-                self.tell(now, &Event::Launched { operation: exchange.operation() });
+                self.tell(now, &Event::Launched { draft: exchange.draft() });
                 Admission::Launch(exchange)
             }
             Err((draft, error)) => self.deny(now, draft, error),
@@ -303,8 +303,8 @@ pub trait Observer: Send + Sync {
 pub enum Event<'a> {
     /// An exchange goes out.
     Launched {
-        /// Its operation.
-        operation: &'static str,
+        /// What it is made of: its operation, and what is computed over its body.
+        draft: &'a Draft,
     },
     /// An exchange ended.
     Ended {
