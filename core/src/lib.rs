@@ -2,11 +2,13 @@
 
 pub mod checksum;
 pub mod contract;
+pub mod credentials;
 pub mod error;
 pub mod escape;
 pub mod http;
 pub mod machine;
 pub mod now;
+pub mod quirks;
 pub mod s3;
 pub mod secret;
 pub mod sign;

@@ -42,6 +42,12 @@ pub(super) fn refusal(reply: &Reply) -> Error {
     named(of_document(reply, root), reply)
 }
 
+/// The code of an answer's error document.
+pub(crate) fn code(reply: &Reply) -> Option<String> {
+    let document = Document::parse(&reply.body).ok()?;
+    document.root().text_of("Code").map(str::to_owned)
+}
+
 fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
     let text = |name| root.and_then(|root| root.text_of(name)).map(str::to_owned);
     let code = text("Code");

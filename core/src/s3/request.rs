@@ -32,6 +32,8 @@ pub struct ChecksumOptions {
     pub values: Vec<Value>,
     /// The MD5 of the body in base64, for `Content-MD5`.
     pub content_md5: Option<String>,
+    /// Digests that are computed over the body and not sent: the completion tells them.
+    pub digests: Vec<Algorithm>,
     /// Settings of the client's policy that this call has its own of.
     pub overrides: Overrides,
 }
@@ -301,6 +303,7 @@ impl<'a> Request<'a> {
     /// Adds what the policy and the call want of checksums; the body must be set before.
     pub(super) fn checksum(mut self, need: Need, options: &ChecksumOptions) -> Self {
         self.policy = self.policy.with(&options.overrides);
+        self.draft.digests.clone_from(&options.digests);
         // `never` also means those that the caller has: it is said of servers that refuse them.
         let never = self.policy.request_mode() == RequestChecksumCalculation::Never;
         let values = if never { &[] } else { options.values.as_slice() };

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
 
-use super::canonical::{self, Hasher, SignedHeaders, Sink};
+use super::canonical::{self, Buffered, SignedHeaders, Sink};
 use super::v4::{Payload, Signature, Signing, hex};
 use crate::error::Error;
 
@@ -36,17 +37,19 @@ impl Signing {
         if self.rule.sign_payload_header {
             put(headers, X_AMZ_CONTENT_SHA256, payload.header_value())?;
         }
-        match self.keys().token() {
-            Some(token) => {
-                let mut value = plain(token.expose().as_bytes())?;
-                value.set_sensitive(true);
-                put(headers, X_AMZ_SECURITY_TOKEN, value)?;
-            }
-            None => {
-                headers.remove(X_AMZ_SECURITY_TOKEN);
-            }
+        let token = self.keys().token();
+        if let Some(token) = token {
+            let mut value = plain(token.expose().as_bytes())?;
+            value.set_sensitive(true);
+            put(headers, X_AMZ_SECURITY_TOKEN, value)?;
         }
         let signed = SignedHeaders::new(headers, is_unsigned, None);
+        if token.is_none() && signed.contains("x-amz-security-token") {
+            // It belongs to other keys. This is so rare that looking for it first would cost more.
+            drop(signed);
+            headers.remove(X_AMZ_SECURITY_TOKEN);
+            return self.sign(method, target, headers, payload);
+        }
         if !signed.contains("host") {
             return Err(Error::caller("a request needs the header `host` to be signed"));
         }
@@ -124,10 +127,10 @@ impl Signing {
         signed: &SignedHeaders<'_>,
         payload: &Payload,
     ) -> [u8; 64] {
-        let mut hasher = Hasher::new();
+        let mut hasher = Buffered::new(Sha256::new());
         let word = &mut [0; 64];
         canonical::request(&mut hasher, self.rule, method, target, signed, payload.word(word));
-        hex(&hasher.finish())
+        hex(&hasher.finish().finalize().into())
     }
 }
 
@@ -158,3 +161,108 @@ const SIGNATURE: &[u8] = b", Signature=";
 pub(super) const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::{self, headers};
+    use super::super::{Keys, Rule};
+    use super::*;
+    use http::Method;
+
+    fn sha256(text: &str) -> [u8; 32] {
+        Sha256::digest(text).into()
+    }
+
+    #[test]
+    fn what_changes_on_the_way_is_not_signed() {
+        let signing = examples::s3("20130524T000000Z");
+        let plain = [("host", "examplebucket.s3.amazonaws.com"), ("range", "bytes=0-9")];
+        let mut changed = headers(&plain);
+        for name in [
+            "accept-encoding",
+            "amz-sdk-invocation-id",
+            "amz-sdk-request",
+            "authorization",
+            "baggage",
+            "connection",
+            "content-length",
+            "expect",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "te",
+            "traceparent",
+            "tracestate",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "user-agent",
+            "x-amz-security-token",
+            "x-amzn-trace-id",
+        ] {
+            changed.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
+        }
+        let signature =
+            signing.sign(&Method::GET, "/test.txt", &mut changed, &Payload::Empty).unwrap();
+        assert_eq!(
+            signature.as_str(),
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        );
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_refused() {
+        let error = examples::s3("20130524T000000Z")
+            .sign(&Method::GET, "/", &mut HeaderMap::new(), &Payload::Empty)
+            .unwrap_err();
+        assert!(error.what().contains("`host`"));
+    }
+
+    #[test]
+    fn bytes_beyond_ascii_are_signed_as_they_are() {
+        let signing = examples::s3("20130524T000000Z");
+        let mut headers = headers(&[("host", "examplebucket.s3.amazonaws.com")]);
+        let value = HeaderValue::from_bytes(b"\xff\xfe").unwrap();
+        headers.insert("x-amz-meta-a", value);
+        signing.sign(&Method::GET, "/", &mut headers, &Payload::Empty).unwrap();
+        let signed = SignedHeaders::new(&headers, is_unsigned, None);
+        let mut text = Vec::new();
+        let word = Payload::Empty.word(&mut [0; 64]).to_vec();
+        canonical::request(&mut text, Rule::S3, &Method::GET, "/", &signed, &word);
+        assert!(text.windows(16).any(|found| found == b"x-amz-meta-a:\xff\xfe\n"));
+        let told = signing.string_to_sign(&Method::GET, "/", &headers, &Payload::Empty);
+        let hash: [u8; 32] = Sha256::digest(&text).into();
+        assert!(told.as_bytes().ends_with(&hex(&hash)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(
+            method in "[A-Za-z!]{1,9}",
+            target: String,
+            list in proptest::collection::vec(("[a-z-]{1,9}", "[ -~\t]{0,40}"), 0..60),
+            hash: [u8; 32],
+            normalize_path: bool,
+            double_encode: bool,
+        ) {
+            let rule = Rule { normalize_path, double_encode, sign_payload_header: true };
+            let keys = Keys::new("AKIDEXAMPLE", SECRET);
+            let signing = examples::signing(keys, "20150830T123600Z", "us-east-1", "s3", rule);
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let list: Vec<_> = list.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+            let mut headers = headers(&list);
+            headers.insert("host", HeaderValue::from_static("example.amazonaws.com"));
+            let payload = Payload::Hash(hash);
+            let signature = signing.sign(&method, &target, &mut headers, &payload).unwrap();
+            // Written out and hashed in one go, it is the same as piece by piece.
+            let canonical = signing.canonical_request(&method, &target, &headers, &payload);
+            let told = signing.string_to_sign(&method, &target, &headers, &payload);
+            let digest = hex(&sha256(&canonical));
+            proptest::prop_assert!(told.as_bytes().ends_with(&digest));
+            let signed_again = signing.sign(&method, &target, &mut headers, &payload).unwrap();
+            proptest::prop_assert_eq!(signature, signed_again);
+        }
+    }
+
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+}

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::canonical::Sink;
+use super::canonical::Buffered;
 use super::v4::{Rule, Signature, Signing};
 use crate::error::Error;
 use crate::now::Timestamp;
@@ -108,7 +108,7 @@ struct Derived {
     service: Arc<str>,
     /// `AWS4-HMAC-SHA256 Credential=KEY/20130524/us-east-1/s3/aws4_request, SignedHeaders=`
     introduction: String,
-    /// Its parts are overwritten when dropped.
+    /// Two states of SHA-256, each of which is overwritten when it is dropped.
     mac: Hmac<Sha256>,
 }
 
@@ -191,16 +191,10 @@ impl SigningKey {
     }
 
     /// The signature of what `write` writes.
-    pub(super) fn signature(&self, write: impl FnOnce(&mut Hmac<Sha256>)) -> Signature {
-        let mut mac = self.0.mac.clone();
+    pub(super) fn signature(&self, write: impl FnOnce(&mut Buffered<Hmac<Sha256>>)) -> Signature {
+        let mut mac = Buffered::new(self.0.mac.clone());
         write(&mut mac);
-        Signature::of(&mac.finalize().into_bytes().into())
-    }
-}
-
-impl Sink for Hmac<Sha256> {
-    fn write(&mut self, bytes: &[u8]) {
-        self.update(bytes);
+        Signature::of(&mac.finish().finalize().into_bytes().into())
     }
 }
 
@@ -237,3 +231,76 @@ const CACHED: usize = 8;
 const CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=";
 const SIGNED_HEADERS: &str = ", SignedHeaders=";
 const TERMINATOR: &str = "aws4_request";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        let mut keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        keys.session_token = Some("TOKEN".into());
+        keys
+    }
+
+    fn cached(cache: &KeyCache) -> Vec<(i64, String)> {
+        let derived = cache.derived.lock().unwrap();
+        derived.iter().map(|key| (key.0.day, key.region().into())).collect()
+    }
+
+    /// An HMAC is the state of two hashes. This compiles only where those overwrite it.
+    #[test]
+    fn derived_keys_are_erased() {
+        fn erased_on_drop<T: zeroize::ZeroizeOnDrop>() {}
+        erased_on_drop::<sha2::block_api::Sha256VarCore>();
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let cache = KeyCache::new(Arc::new(keys()));
+        let signing = cache.signing(Timestamp::from_unix(0), "us-east-1", "s3", Rule::S3).unwrap();
+        let shown = format!("{:?} {cache:?} {signing:?}", keys());
+        assert!(shown.contains("AKIDEXAMPLE"));
+        assert!(!shown.contains("wJalr") && !shown.contains("TOKEN"), "{shown}");
+    }
+
+    #[test]
+    fn keys_of_other_days_are_dropped_and_few_are_kept() {
+        let cache = KeyCache::new(Arc::new(keys()));
+        let sign = |day: i64, region: &str| {
+            let at = Timestamp::from_unix(day * 86_400 + 5);
+            cache.signing(at, region, "s3", Rule::S3).unwrap()
+        };
+        sign(1, "a");
+        sign(1, "a");
+        sign(2, "a");
+        assert_eq!(cached(&cache), [(1, "a".into()), (2, "a".into())]);
+        sign(3, "a");
+        assert_eq!(cached(&cache), [(2, "a".into()), (3, "a".into())]);
+        for region in ["b", "c", "d", "e", "f", "g", "h", "i"] {
+            sign(3, region);
+        }
+        assert_eq!(cached(&cache).len(), CACHED);
+        assert_eq!(sign(3, "i").key.scope(), "19700104/i/s3/aws4_request");
+    }
+
+    #[test]
+    fn text_that_would_forge_a_header_is_refused_by_name() {
+        let (at, rule) = (Timestamp::from_unix(0), Rule::S3);
+        for bad in ["", "a b", "a\r\nx: y", "a\0", "é"] {
+            let mut of_key = keys();
+            of_key.access_key = bad.into();
+            let error = Signing::new(&Arc::new(of_key), at, "r", "s3", rule).unwrap_err();
+            assert!(error.what().contains("`authorization`"), "{error}");
+            for (region, service) in [(bad, "s3"), ("r", bad)] {
+                assert!(Signing::new(&Arc::new(keys()), at, region, service, rule).is_err());
+            }
+            let mut of_token = keys();
+            of_token.session_token = Some(bad.into());
+            let outcome = Signing::new(&Arc::new(of_token), at, "r", "s3", rule);
+            match outcome {
+                Ok(_) => assert_eq!(bad, "", "an empty token is none"),
+                Err(error) => assert!(error.what().contains("`x-amz-security-token`"), "{error}"),
+            }
+        }
+    }
+}

@@ -18,6 +18,8 @@
 
 mod canonical;
 mod chunked;
+#[cfg(test)]
+mod examples;
 mod header;
 mod key;
 mod post_policy;
@@ -26,6 +28,6 @@ mod v4;
 
 pub use self::chunked::ChunkSigner;
 pub use self::key::{KeyCache, Keys};
-pub use self::post_policy::{Condition, PostPolicy};
+pub use self::post_policy::{Condition, PostForm, PostPolicy};
 pub use self::presign::{Presign, Presigned};
 pub use self::v4::{Payload, Rule, Signature, Signing};

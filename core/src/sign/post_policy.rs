@@ -1,5 +1,6 @@
 //! A signed HTML form: what a browser may upload, to where, until when.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -37,6 +38,14 @@ pub enum Condition {
     ContentLengthRange(u64, u64),
 }
 
+/// The fields of a form that allows an upload.
+#[derive(Clone)]
+pub struct PostForm {
+    /// Names and values, to be sent in any order before the field `file`. They are as good as a
+    /// password until they expire, so `Debug` shows the names only.
+    pub fields: Vec<(String, String)>,
+}
+
 impl PostPolicy {
     /// Allows one upload to this key of this bucket, for `expires` from the time of the signature.
     /// A key that ends in `${filename}` allows every key that starts with what is before that.
@@ -59,14 +68,13 @@ impl PostPolicy {
         self
     }
 
-    /// The names and values of the form's fields, to be sent in any order before the field `file`.
-    /// They are as good as a password until they expire.
+    /// Makes the form: the fields given, the key, the policy and its signature.
     ///
     /// # Errors
     ///
     /// [`Kind::Caller`](crate::Kind::Caller) when a range of lengths is empty, or when the name of
     /// a field has a control character or a quotation mark, which would break the form.
-    pub fn sign(&self, signing: &Signing) -> Result<Vec<(String, String)>, Error> {
+    pub fn sign(&self, signing: &Signing) -> Result<PostForm, Error> {
         let mut fields = self.fields.clone();
         for (name, _) in &fields {
             if name.chars().any(|char| char.is_control() || char == '"') {
@@ -89,7 +97,7 @@ impl PostPolicy {
         let signature = signing.key.signature(|mac| mac.write(policy.as_bytes()));
         fields.push(("policy".into(), policy));
         fields.push(("x-amz-signature".into(), signature.as_str().into()));
-        Ok(fields)
+        Ok(PostForm { fields })
     }
 
     /// The policy as JSON. The service takes any writing of it, and what is written is signed; so
@@ -115,6 +123,12 @@ impl PostPolicy {
         }
         out.push_str("]}");
         Ok(out)
+    }
+}
+
+impl fmt::Debug for PostForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -177,4 +191,105 @@ fn write_json(out: &mut String, mark: &str, text: &str) {
         }
     }
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Keys, Rule, examples};
+    use super::*;
+
+    /// Amazon S3 API reference, "Example: Browser-Based Upload using HTTP POST": its policy, which
+    /// is written otherwise than ours, and the signature of that.
+    #[test]
+    fn the_example_of_the_s3_reference() {
+        let policy = STANDARD.encode(DOCUMENT.join("\r\n"));
+        let signing = examples::s3("20151229T000000Z");
+        let signature = signing.key.signature(|mac| mac.write(policy.as_bytes()));
+        assert_eq!(
+            signature.as_str(),
+            "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e"
+        );
+    }
+
+    /// Made by botocore 1.44.5, `generate_presigned_post`.
+    #[test]
+    fn botocore_makes_the_same_form() {
+        let mut keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        keys.session_token = Some("TO/K=".into());
+        let signing = examples::signing(keys, "20260102T030405Z", "us-east-1", "s3", Rule::S3);
+        let key = "user/é\"\\\u{7f}🦆/${filename}";
+        let form = PostPolicy::new("bkt", key, Duration::from_secs(900))
+            .field("acl", "public-read")
+            .field("Content-Type", "image/\n")
+            .condition(Condition::Exact("acl".into(), "public-read".into()))
+            .condition(Condition::Eq("Content-Type".into(), "image/\n".into()))
+            .condition(Condition::StartsWith("x-amz-meta-a".into(), String::new()))
+            .condition(Condition::ContentLengthRange(1, 10))
+            .sign(&signing)
+            .unwrap();
+        let fields: Vec<_> =
+            form.fields.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        assert_eq!(
+            fields,
+            [
+                ("acl", "public-read"),
+                ("Content-Type", "image/\n"),
+                ("key", key),
+                ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+                ("x-amz-credential", "AKIDEXAMPLE/20260102/us-east-1/s3/aws4_request"),
+                ("x-amz-date", "20260102T030405Z"),
+                ("x-amz-security-token", "TO/K="),
+                ("policy", &STANDARD.encode(POLICY)),
+                (
+                    "x-amz-signature",
+                    "322dc07c02ab67958190f06e3562fd46f2213dc3f9ce5b1e9eb55ec31879101d"
+                ),
+            ]
+        );
+        assert!(!format!("{form:?}").contains("TO/K"));
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused() {
+        let signing = examples::s3("20151229T000000Z");
+        let policy = PostPolicy::new("b", "k", Duration::from_secs(60));
+        let range = policy.clone().condition(Condition::ContentLengthRange(2, 1));
+        assert!(range.sign(&signing).unwrap_err().what().contains("at least 2 and at most 1"));
+        for name in ["a\"b", "a\r\nb"] {
+            assert!(policy.clone().field(name, "").sign(&signing).is_err());
+        }
+        // As long as can be asked for: until the end of the calendar.
+        let forever = PostPolicy::new("b", "k", Duration::MAX).sign(&signing);
+        assert!(forever.is_ok());
+    }
+
+    const POLICY: &str = concat!(
+        "{\"expiration\": \"2026-01-02T03:19:05Z\", \"conditions\": [",
+        "{\"acl\": \"public-read\"}, [\"eq\", \"$Content-Type\", \"image/\\n\"], ",
+        "[\"starts-with\", \"$x-amz-meta-a\", \"\"], [\"content-length-range\", 1, 10], ",
+        "{\"bucket\": \"bkt\"}, ",
+        "[\"starts-with\", \"$key\", \"user/\\u00e9\\\"\\\\\\u007f\\ud83e\\udd86/\"], ",
+        "{\"x-amz-algorithm\": \"AWS4-HMAC-SHA256\"}, ",
+        "{\"x-amz-credential\": \"AKIDEXAMPLE/20260102/us-east-1/s3/aws4_request\"}, ",
+        "{\"x-amz-date\": \"20260102T030405Z\"}, {\"x-amz-security-token\": \"TO/K=\"}]}",
+    );
+
+    const DOCUMENT: &[&str] = &[
+        r#"{ "expiration": "2015-12-30T12:00:00.000Z","#,
+        r#"  "conditions": ["#,
+        r#"    {"bucket": "sigv4examplebucket"},"#,
+        r#"    ["starts-with", "$key", "user/user1/"],"#,
+        r#"    {"acl": "public-read"},"#,
+        r#"    {"success_action_redirect": "http://sigv4examplebucket.s3.amazonaws.com/successful_upload.html"},"#,
+        r#"    ["starts-with", "$Content-Type", "image/"],"#,
+        r#"    {"x-amz-meta-uuid": "14365123651274"},"#,
+        r#"    {"x-amz-server-side-encryption": "AES256"},"#,
+        r#"    ["starts-with", "$x-amz-meta-tag", ""],"#,
+        r#""#,
+        r#"    {"x-amz-credential": "AKIAIOSFODNN7EXAMPLE/20151229/us-east-1/s3/aws4_request"},"#,
+        r#"    {"x-amz-algorithm": "AWS4-HMAC-SHA256"},"#,
+        r#"    {"x-amz-date": "20151229T000000Z" }"#,
+        r#"  ]"#,
+        r#"}"#,
+    ];
 }

@@ -133,17 +133,168 @@ fn check_host(host: &str) -> Result<(), Error> {
 
 /// A target that did not begin with a slash would lengthen the host; a `#` would end the URL.
 fn check_target(target: &str) -> Result<(), Error> {
-    let why = if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
-        "it does not begin with a slash"
-    } else if target.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#') {
-        "it holds a character that is not escaped"
-    } else {
-        return Ok(());
-    };
-    Err(Error::caller(format!("the target {target:?} can't be part of a URL: {why}")))
+    if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
+        return Err(Error::caller("the target of a URL has to begin with a slash"));
+    }
+    match target.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'#') {
+        None => Ok(()),
+        Some(at) => Err(Error::caller(format!("the target of a URL is not escaped at byte {at}"))),
+    }
 }
 
 /// Seconds.
 const SHORTEST: u64 = 1;
 /// Seven days, in seconds: what AWS allows.
 const LONGEST: u64 = 604_800;
+
+#[cfg(test)]
+mod tests {
+    use http::uri::Scheme;
+    use http::{HeaderValue, Method};
+
+    use super::super::examples;
+    use super::super::{Keys, Rule};
+    use super::*;
+
+    fn get<'a>(
+        host: &'a str,
+        target: &'a str,
+        headers: &'a HeaderMap,
+        seconds: u64,
+    ) -> Presign<'a> {
+        Presign {
+            method: &Method::GET,
+            scheme: &Scheme::HTTPS,
+            host,
+            target,
+            headers,
+            payload: Payload::Unsigned,
+            expires: Duration::from_secs(seconds),
+        }
+    }
+
+    /// Amazon S3 API reference, "Authenticating Requests: Using Query Parameters", its example.
+    #[test]
+    fn the_example_of_the_s3_reference() {
+        let none = HeaderMap::new();
+        let what = get("examplebucket.s3.amazonaws.com", "/test.txt", &none, 86_400);
+        let presigned = examples::s3("20130524T000000Z").presign(&what).unwrap();
+        assert_eq!(
+            presigned.url,
+            "https://examplebucket.s3.amazonaws.com/test.txt\
+             ?X-Amz-Algorithm=AWS4-HMAC-SHA256\
+             &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request\
+             &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
+             &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+        );
+        assert!(presigned.headers.is_empty());
+    }
+
+    /// A URL made by botocore 1.44.5, S3SigV4QueryAuth.
+    #[test]
+    fn botocore_presigns_the_same() {
+        let mut keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        keys.session_token = Some("TO/K=".into());
+        let signing = examples::signing(keys, "20260102T030405Z", "us-east-1", "s3", Rule::S3);
+        let none = HeaderMap::new();
+        let target = "/bkt/key?response-content-type=a%2Fb";
+        let presigned = signing.presign(&get("s3.example.com", target, &none, 900)).unwrap();
+        assert_eq!(
+            presigned.url,
+            "https://s3.example.com/bkt/key?response-content-type=a%2Fb\
+             &X-Amz-Algorithm=AWS4-HMAC-SHA256\
+             &X-Amz-Credential=AKIDEXAMPLE%2F20260102%2Fus-east-1%2Fs3%2Faws4_request\
+             &X-Amz-Date=20260102T030405Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host\
+             &X-Amz-Security-Token=TO%2FK%3D\
+             &X-Amz-Signature=1b54bbc4742f09266117450c84b8c1c3f5ccedbe59ea54cd8d7119366f7b253c"
+        );
+        let shown = format!("{presigned:?}");
+        assert!(shown.contains("s3.example.com/bkt/key"));
+        assert!(!shown.contains("1b54bbc4") && !shown.contains("TO%2FK"));
+    }
+
+    /// AWS's own test suite for Signature Version 4, `get-slashes-normalized`.
+    #[test]
+    fn the_test_suite_of_aws() {
+        let keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        let signing =
+            examples::signing(keys, "20150830T123600Z", "us-east-1", "service", Rule::GENERIC);
+        let none = HeaderMap::new();
+        let what = Presign {
+            payload: Payload::Empty,
+            ..get("example.amazonaws.com", "//example//", &none, 3600)
+        };
+        let url = signing.presign(&what).unwrap().url;
+        assert!(url.ends_with("c1834e8fb0307243711f0f907f6ab7311ed300d87f13792d7ee4da89ab93e082"));
+        assert!(url.starts_with("https://example.amazonaws.com//example//?X-Amz-Algorithm"));
+    }
+
+    #[test]
+    fn headers_to_send_are_told() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "elsewhere.example"),
+            ("user-agent", "x"),
+            ("content-length", "5"),
+            ("x-amz-meta-a", "b"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let what = get("s3.example.com", "/b/k", &headers, 60);
+        let presigned = examples::s3("20130524T000000Z").presign(&what).unwrap();
+        assert!(
+            presigned.url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bx-amz-meta-a&")
+        );
+        let mut names: Vec<_> = presigned.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "x-amz-meta-a"]);
+    }
+
+    #[test]
+    fn a_url_is_good_for_a_second_to_a_week() {
+        let none = HeaderMap::new();
+        let signing = examples::s3("20130524T000000Z");
+        for (seconds, good) in [(0, false), (1, true), (604_800, true), (604_801, false)] {
+            let outcome = signing.presign(&get("h", "/", &none, seconds));
+            assert_eq!(outcome.is_ok(), good, "{seconds}");
+            if let Err(error) = outcome {
+                assert!(error.what().contains("1 to 604800 seconds"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_lead_elsewhere_is_refused() {
+        let none = HeaderMap::new();
+        let signing = examples::s3("20130524T000000Z");
+        for (host, target) in [
+            ("", "/"),
+            ("a/b", "/"),
+            ("a@b", "/"),
+            ("a\\b", "/"),
+            ("a", "evil/"),
+            ("a", ".evil/"),
+            ("a", "@evil/"),
+            ("a", "/a#b"),
+            ("a", "/a b"),
+            ("a", "/a\r\nb"),
+            ("a", "/é"),
+        ] {
+            assert!(signing.presign(&get(host, target, &none, 60)).is_err(), "{host} {target}");
+        }
+        for (target, begin) in
+            [("", "https://a/?X"), ("?acl", "https://a/?acl&X"), ("/?", "https://a/?X")]
+        {
+            let url = signing.presign(&get("a", target, &none, 60)).unwrap().url;
+            assert!(url.starts_with(begin), "{url}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(host: String, target: String, seconds: u64) {
+            let none = HeaderMap::new();
+            let _ = examples::s3("20130524T000000Z").presign(&get(&host, &target, &none, seconds));
+        }
+    }
+}

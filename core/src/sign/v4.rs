@@ -12,7 +12,7 @@ use crate::now::Timestamp;
 
 /// All that is needed to sign one request at one time. Owned, `Send`, cheap to make and to clone.
 ///
-/// Its methods sign: `sign` into headers, [`presign`](Self::presign) into a URL,
+/// Its methods sign: [`sign`](Self::sign) into headers, [`presign`](Self::presign) into a URL,
 /// [`PostPolicy::sign`](super::PostPolicy::sign) into a form, [`chunks`](Self::chunks) what follows.
 #[derive(Clone)]
 pub struct Signing {
@@ -150,7 +150,12 @@ impl Payload {
     }
 
     pub(super) fn header_value(&self) -> HeaderValue {
+        // Constants, so that their bytes are not checked again each time.
+        const EMPTY: HeaderValue = HeaderValue::from_static(EMPTY_SHA256);
+        const UNSIGNED: HeaderValue = HeaderValue::from_static(UNSIGNED_PAYLOAD);
         match self {
+            Self::Empty => EMPTY,
+            Self::Unsigned => UNSIGNED,
             Self::Hash(hash) => {
                 HeaderValue::from_bytes(&hex(hash)).expect("hex digits are allowed in a header")
             }
@@ -162,7 +167,7 @@ impl Payload {
     fn constant(&self) -> &'static str {
         match self {
             Self::Empty | Self::Hash(_) => EMPTY_SHA256,
-            Self::Unsigned => "UNSIGNED-PAYLOAD",
+            Self::Unsigned => UNSIGNED_PAYLOAD,
             Self::StreamingSigned => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
             Self::StreamingSignedTrailer => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
             Self::StreamingUnsignedTrailer => "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
@@ -216,3 +221,5 @@ const PAIRS: [[u8; 2]; 256] = {
 /// The SHA-256 of nothing.
 pub(super) const EMPTY_SHA256: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
