@@ -124,7 +124,7 @@ impl Operation for PutBucketVersioning {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -66,7 +66,7 @@ impl Operation for AbortMultipartUpload {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(Headers(&reply.head.headers).text("x-amz-request-charged"))
     }
 

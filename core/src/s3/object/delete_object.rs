@@ -82,7 +82,7 @@ impl Operation for DeleteObject {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<DeleteObjectOutput, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         let head = Headers(&reply.head.headers);
         Ok(DeleteObjectOutput {
             delete_marker: head.flag("x-amz-delete-marker"),

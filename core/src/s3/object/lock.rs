@@ -121,7 +121,7 @@ impl Operation for PutObjectRetention {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(request_charged(reply))
     }
 
@@ -221,7 +221,7 @@ impl Operation for PutObjectLegalHold {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(request_charged(reply))
     }
 

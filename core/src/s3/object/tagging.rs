@@ -110,7 +110,7 @@ impl Operation for PutObjectTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(version_id(reply))
     }
 
@@ -156,7 +156,7 @@ impl Operation for DeleteObjectTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(version_id(reply))
     }
 
