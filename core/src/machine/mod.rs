@@ -1,8 +1,8 @@
 //! The machines, and the pump that joins one to its authorities.
 
 mod call;
-mod nest;
 mod download;
+mod nest;
 mod patience;
 mod pump;
 mod traffic;
