@@ -11,7 +11,7 @@ use apus_core::checksum::{Algorithm, Composite, ResponseChecksumValidation, Verd
 use apus_core::contract::Leave;
 use apus_core::error::Cause;
 use apus_core::http::ContentRange;
-use apus_core::machine::{Download, DownloadOptions, Downloaded};
+use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{ByteRange, Conditions, Config, ETag, GetObject};
 use apus_core::{Error, Kind};
 use bytes::Bytes;
@@ -50,10 +50,9 @@ impl Stored {
         if let Some(etag) = self.etag {
             answer = answer.header("etag", etag);
         }
-        if let Some(tag) = text("if-match").filter(|_| self.conditional) {
-            if Some(tag) != self.etag {
-                return Answer::error(412, "PreconditionFailed");
-            }
+        let wanted = text("if-match").filter(|_| self.conditional);
+        if wanted.is_some() && wanted != self.etag {
+            return Answer::error(412, "PreconditionFailed");
         }
         let length = self.bytes.len();
         let range = text("range").filter(|_| self.ranges).map(|range| {
@@ -100,12 +99,12 @@ fn checked(get: &mut GetObject) {
     get.checksum_mode = true;
 }
 
-fn serve(machine: Download, stored: &Stored) -> Run<Downloaded> {
+fn serve(machine: Download, stored: &Stored) -> Run<Download> {
     Sim::new(machine).run(|head, _| stored.answer(head))
 }
 
 /// Cut after these many bytes, one request after the other, then served.
-fn cutting(machine: Download, stored: &Stored, cuts: &[usize]) -> Run<Downloaded> {
+fn cutting(machine: Download, stored: &Stored, cuts: &[usize]) -> Run<Download> {
     let mut cuts = cuts.iter();
     Sim::new(machine).run(|head, _| match cuts.next() {
         Some(after) => stored.answer(head).cut(*after),
@@ -113,7 +112,7 @@ fn cutting(machine: Download, stored: &Stored, cuts: &[usize]) -> Run<Downloaded
     })
 }
 
-fn failure(run: Run<Downloaded>) -> Error {
+fn failure(run: Run<Download>) -> Error {
     run.result.expect_err("should fail")
 }
 
@@ -330,6 +329,99 @@ fn a_checksum_that_does_not_combine_is_computed_over_one_stream() {
     assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Sha256));
 }
 
+/// A multipart object whose parts have these sizes, and what GetObjectAttributes says of it, two
+/// parts at a time.
+fn multipart(
+    algorithm: Algorithm,
+    sizes: &[usize],
+) -> (Stored, impl Fn(&request::Parts) -> Answer) {
+    let stored = Stored::new(sizes.iter().sum());
+    let mut rest = &stored.bytes[..];
+    let parts = sizes.iter().map(|size| {
+        let (part, tail) = rest.split_at(*size);
+        rest = tail;
+        algorithm.digest(part).unwrap()
+    });
+    let composite = Composite::of(parts).unwrap().to_string();
+    let sizes = sizes.to_vec();
+    let attributes = move |head: &request::Parts| {
+        assert_eq!(head.uri.query(), Some("attributes"));
+        assert_eq!(head.headers["x-amz-object-attributes"], "ETag,ObjectParts");
+        let marker = head.headers.get("x-amz-part-number-marker");
+        let from = marker.map_or(0, |marker| marker.to_str().unwrap().parse::<usize>().unwrap());
+        let until = sizes.len().min(from + 2);
+        let mut body = "<GetObjectAttributesResponse><ETag>v1</ETag><ObjectParts>".to_owned();
+        for at in from..until {
+            let (number, size) = (at + 1, sizes[at]);
+            body += &format!("<Part><PartNumber>{number}</PartNumber><Size>{size}</Size></Part>");
+        }
+        body += &format!(
+            "<IsTruncated>{}</IsTruncated><NextPartNumberMarker>{until}</NextPartNumberMarker>\
+             </ObjectParts></GetObjectAttributesResponse>",
+            until < sizes.len()
+        );
+        Answer::new(200).body(body)
+    };
+    (Stored { checksum: Some((algorithm, composite)), ..stored }, attributes)
+}
+
+#[test]
+fn a_checksum_over_parts_is_recomputed_where_their_sizes_are_told() {
+    // The size of ranges, and how many are read for five parts of these sizes.
+    for (algorithm, range_size, ranges, peak) in [
+        (Algorithm::Crc32c, 1000, 9, 3),
+        (Algorithm::Sha256, 2000, 5, 3),
+        // Parts longer than a range can't be cut, nor be held: one after the other.
+        (Algorithm::Sha256, 1000, 5, 1),
+    ] {
+        let (stored, attributes) = multipart(algorithm, &[2000, 1500, 1000, 2000, 700]);
+        for ordered in [true, false] {
+            let sim = Sim::new(get(wide(3, range_size), checked, |_| {}));
+            let sim = if ordered { sim.ordered() } else { sim };
+            let mut requests = 0;
+            let run = sim.run(|head, _| {
+                requests += 1;
+                let asks = head.uri.query() == Some("attributes");
+                let answer = if asks { attributes(head) } else { stored.answer(head) };
+                if !asks && requests % 5 == 0 { answer.cut(300) } else { answer }
+            });
+            assert_eq!(run.requests.iter().filter(|one| one.contains("?attributes")).count(), 3);
+            let starts = run.requests.iter().filter(|one| one.contains("bytes=")).count();
+            assert!(starts >= ranges && run.peak == peak, "{starts} {}", run.peak);
+            assert_eq!(run.sink, stored.bytes);
+            assert_eq!(run.result.unwrap().verdict, Verdict::Validated(algorithm));
+        }
+        let mut damaged = stored.clone();
+        damaged.bytes = object(7201).slice(1..);
+        let run = Sim::new(get(wide(3, range_size), checked, |_| {})).run(|head, _| {
+            if head.uri.query().is_some() { attributes(head) } else { damaged.answer(head) }
+        });
+        assert_eq!(failure(run).kind(), Kind::Integrity);
+    }
+}
+
+#[test]
+fn part_sizes_that_can_not_be_are_not_believed() {
+    let sizes = [2000, 1500, 1000];
+    let (stored, _) = multipart(Algorithm::Sha256, &sizes);
+    let (_, short) = multipart(Algorithm::Sha256, &[2000, 1500]);
+    let (_, many) = multipart(Algorithm::Sha256, &[500; 9]);
+    let (_, other) = multipart(Algorithm::Sha256, &[2000, 1500, 1001]);
+    let (_, none) = multipart(Algorithm::Sha256, &[4500, 0, 0]);
+    let denied = |_: &request::Parts| Answer::error(403, "AccessDenied");
+    let missing = |_: &request::Parts| Answer::error(501, "NotImplemented");
+    let object = |_: &request::Parts| Answer::new(200).body("these are the bytes of the object");
+    let answers: [&dyn Fn(&request::Parts) -> Answer; 7] =
+        [&short, &many, &other, &none, &denied, &missing, &object];
+    for attributes in answers {
+        let run = Sim::new(get(wide(3, 1000), checked, |_| {})).run(|head, _| {
+            if head.uri.query().is_some() { attributes(head) } else { stored.answer(head) }
+        });
+        assert_eq!(run.sink, stored.bytes);
+        assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Composite));
+    }
+}
+
 #[test]
 fn digests_of_the_callers_choice() {
     let stored = Stored::new(4000);
@@ -368,10 +460,21 @@ fn an_empty_object() {
 #[test]
 fn a_server_without_ranges_is_read_in_one_stream() {
     let stored = Stored { ranges: false, ..Stored::new(5000) };
-    let run = serve(download(wide(4, 1000)), &stored);
-    assert_eq!(run.requests, ["GET /bucket/key bytes=0-999", "GET /bucket/key"]);
-    assert_eq!(run.sink, stored.bytes);
-    assert_eq!(run.result.unwrap().bytes, 5000);
+    for told in [true, false] {
+        let run = Sim::new(download(wide(4, 1000))).run(|head, _| {
+            let mut answer = stored.answer(head);
+            answer.headers.retain(|(name, _)| told || name != "content-length");
+            answer
+        });
+        assert_eq!(run.requests, ["GET /bucket/key bytes=0-999", "GET /bucket/key"]);
+        assert_eq!(run.sink, stored.bytes);
+        assert_eq!(run.result.unwrap().bytes, 5000);
+    }
+    // After a HEAD ranges are asked for at once; that they are ignored is told, with what helps.
+    let run = serve(get(wide(4, 1000), checked, |_| {}), &stored);
+    assert_eq!((run.requests.len(), run.sink.len(), run.beyond), (5, 0, 0));
+    let error = failure(run);
+    assert!(error.kind() == Kind::Broken && error.hint().unwrap().contains("width of 1"));
 }
 
 #[test]
@@ -524,6 +627,7 @@ fn attempts_count_from_the_last_progress() {
     let limited = DownloadOptions { total_attempts: Some(3), ..options() };
     let run = cutting(download(limited), &stored, &[1; 30]);
     assert_eq!((run.requests.len(), run.sink.len()), (3, 3));
+    assert_eq!(run.pump.machine().delivered(), 3);
     assert_eq!(failure(run).failure().unwrap().cause(), Cause::Cut);
 }
 
@@ -646,6 +750,7 @@ proptest::proptest! {
             })
         };
         let run = once();
+        proptest::prop_assert_eq!(run.pump.machine().delivered(), run.sink.len() as u64);
         proptest::prop_assert!(run.peak <= width, "{} at once", run.peak);
         let wanted = match &range {
             None => 0..length,
