@@ -1,1 +1,4 @@
 //! Conformance of apus.
+
+pub mod server;
+pub mod sim;

@@ -12,6 +12,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::checksum::Value;
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Reply};
 use crate::now::Now;
@@ -42,6 +43,16 @@ pub trait Operation {
     ///
     /// The server's refusal, or what makes no sense in its answer.
     fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
+
+    /// Compares what the server says it has with what was computed over the body on the way.
+    ///
+    /// # Errors
+    ///
+    /// They differ: an error of kind `Integrity`.
+    fn confirm(&self, output: &Self::Output, stamped: &[Value]) -> Result<(), Error> {
+        let _ = (output, stamped);
+        Ok(())
+    }
 
     /// How this call may be repeated, where calls of one operation differ in that.
     fn class(&self) -> Class {

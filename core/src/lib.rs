@@ -8,6 +8,7 @@ pub mod escape;
 pub mod http;
 pub mod machine;
 pub mod now;
+pub mod quirks;
 pub mod s3;
 pub mod secret;
 pub mod sign;

@@ -40,6 +40,7 @@ fn the_user_guides_hosts() {
     let dual = EndpointConfig { use_dualstack: true, ..config() };
     let dual_path = EndpointConfig { addressing: Addressing::Path, ..dual.clone() };
     let fast = EndpointConfig { accelerate: true, ..config() };
+    let fast_path = EndpointConfig { addressing: Addressing::Path, ..fast.clone() };
     let fast_dual = EndpointConfig { accelerate: true, ..dual.clone() };
     let fips = EndpointConfig { use_fips: true, ..config() };
     let bucket = "amzn-s3-demo-bucket1";
@@ -49,6 +50,7 @@ fn the_user_guides_hosts() {
         (dual, "https://amzn-s3-demo-bucket1.s3.dualstack.us-west-2.amazonaws.com"),
         (dual_path, "https://s3.dualstack.us-west-2.amazonaws.com/amzn-s3-demo-bucket1"),
         (fast, "https://amzn-s3-demo-bucket1.s3-accelerate.amazonaws.com"),
+        (fast_path, "https://amzn-s3-demo-bucket1.s3-accelerate.amazonaws.com"),
         (fast_dual, "https://amzn-s3-demo-bucket1.s3-accelerate.dualstack.amazonaws.com"),
         (fips, "https://amzn-s3-demo-bucket1.s3-fips.us-west-2.amazonaws.com"),
     ] {
@@ -180,6 +182,12 @@ fn access_points() {
         "https://myendpoint-123456789012.beta.example.com:8443/x",
     );
 
+    let path = EndpointConfig { addressing: Addressing::Path, ..aws("us-west-2") };
+    assert_eq!(
+        url(path, arn),
+        "https://myendpoint-123456789012.s3-accesspoint.us-west-2.amazonaws.com",
+    );
+
     let lambda = "arn:aws:s3-object-lambda:us-east-1:123456789012:accesspoint/mybanner";
     let endpoint = resolve(aws("us-west-2"), lambda);
     assert_eq!(
@@ -201,8 +209,6 @@ fn access_points_that_are_refused() {
     assert!(url(here, arn).starts_with("https://myendpoint-123456789012."));
     let none = EndpointConfig { disable_access_points: true, ..aws("us-west-2") };
     assert!(refusal(none, arn).contains("access points"));
-    let path = EndpointConfig { addressing: Addressing::Path, ..aws("us-west-2") };
-    assert!(refusal(path, arn).contains("by path"));
     let fast = EndpointConfig { accelerate: true, ..aws("us-west-2") };
     assert!(refusal(fast, arn).contains("accelerated"));
     assert!(refusal(aws("cn-north-1"), arn).contains("partition"));

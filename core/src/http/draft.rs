@@ -27,6 +27,8 @@ pub struct Draft {
     pub body: Body,
     /// Values to be computed over the body and sent in headers, before the head is signed.
     pub stamps: Vec<Stamp>,
+    /// Digests of the body that are not sent, only told by the completion.
+    pub digests: Vec<Algorithm>,
     /// How the body is covered by the signature.
     pub payload: Payload,
     /// The body goes out as aws-chunked frames.
@@ -56,6 +58,7 @@ impl Draft {
             head,
             body: Body::Empty,
             stamps: Vec::new(),
+            digests: Vec::new(),
             payload: Payload::Hashed,
             framing: None,
             sealing: Sealing::Open,

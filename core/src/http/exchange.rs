@@ -95,9 +95,7 @@ impl Exchange {
     /// Whether the bytes of a source must be read once before the head can be signed: a checksum
     /// or digest of them stands in it.
     pub fn measures(&self) -> bool {
-        matches!(self.outgoing, Outgoing::Source { .. })
-            && !self.sealed
-            && (!self.draft.stamps.is_empty() || self.hashes_payload())
+        matches!(self.outgoing, Outgoing::Source { .. }) && !self.sealed && self.computes()
     }
 
     /// Takes the next piece of the first pass over the source.
@@ -107,7 +105,7 @@ impl Exchange {
     /// An algorithm that this build was made without, or more bytes than the range has.
     pub fn measure(&mut self, piece: &[u8]) -> Result<(), Error> {
         if self.measuring.is_none() {
-            self.measuring = Some(Measuring::new(&self.draft.stamps, self.hashes_payload())?);
+            self.measuring = Some(Measuring::new(&self.draft, self.hashes_payload())?);
         }
         let measuring = self.measuring.get_or_insert_default();
         measuring.update(piece);
@@ -235,6 +233,12 @@ impl Exchange {
             && self.draft.framing.is_none()
     }
 
+    /// Whether anything is computed over the body before it is sent.
+    fn computes(&self) -> bool {
+        let draft = &self.draft;
+        !draft.stamps.is_empty() || !draft.digests.is_empty() || self.hashes_payload()
+    }
+
     fn signs_chunks(&self) -> bool {
         self.signing.is_some() && self.draft.payload == Payload::Hashed
     }
@@ -244,9 +248,10 @@ impl Exchange {
         for stamp in &self.draft.stamps {
             if let Some(value) = measured.value(stamp.algorithm) {
                 self.draft.head.headers.insert(stamp.name.clone(), stamp.value(value));
-                self.stamped.push(*value);
             }
         }
+        let computed = measured.iter().filter(|value| self.draft.tells(value.algorithm()));
+        self.stamped.extend(computed);
         if has_body(&self.draft) {
             self.draft.head.headers.insert(CONTENT_LENGTH, self.content_length().into());
         }
@@ -279,12 +284,12 @@ impl Exchange {
     /// The values of the first pass: made now for bytes in memory.
     fn measured(&mut self) -> Result<Digests, Error> {
         let payload = self.hashes_payload() && !self.draft.body.is_empty();
-        if self.draft.stamps.is_empty() && !payload {
+        if !self.computes() || self.draft.body.is_empty() && self.draft.stamps.is_empty() {
             return Ok(Digests::default());
         }
         let mut measuring = match self.measuring.take() {
             Some(measuring) => measuring,
-            None => Measuring::new(&self.draft.stamps, payload)?,
+            None => Measuring::new(&self.draft, payload)?,
         };
         if let Outgoing::Bytes(bytes) = &self.outgoing {
             if measuring.length == 0 {
@@ -419,15 +424,24 @@ struct Measuring {
 }
 
 impl Measuring {
-    fn new(stamps: &[Stamp], payload: bool) -> Result<Self, Error> {
+    fn new(draft: &Draft, payload: bool) -> Result<Self, Error> {
         let payload = payload.then_some(Algorithm::Sha256);
-        let algorithms = stamps.iter().map(|stamp| stamp.algorithm).chain(payload);
+        let stamps = draft.stamps.iter().map(|stamp| stamp.algorithm);
+        let algorithms = stamps.chain(draft.digests.iter().copied()).chain(payload);
         Ok(Self { hashers: Hashers::new(algorithms)?, length: 0 })
     }
 
     fn update(&mut self, piece: &[u8]) {
         self.hashers.update(piece);
         self.length += piece.len() as u64;
+    }
+}
+
+impl Draft {
+    /// Whether a completion tells the value of this algorithm.
+    fn tells(&self, algorithm: Algorithm) -> bool {
+        self.stamps.iter().any(|stamp| stamp.algorithm == algorithm)
+            || self.digests.contains(&algorithm)
     }
 }
 

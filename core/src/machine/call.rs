@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::checksum::Value;
 use crate::contract::{Class, Leave, Machine, Operation, Service, Step, Verdict, Wait};
 use crate::error::{Cause, Error, Failure, Kind};
-use crate::http::{Completion, Draft, Ticket};
+use crate::http::{Completion, Draft, Reply, Ticket};
 use crate::machine::Attempts;
 use crate::now::Now;
 
@@ -29,6 +30,7 @@ pub struct Call<O: Operation> {
     redirected: bool,
     doubtful: bool,
     cancelled: bool,
+    stamped: Vec<Value>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl<O: Operation> Call<O> {
             redirected: false,
             doubtful: false,
             cancelled: false,
+            stamped: Vec::new(),
         }
     }
 
@@ -77,6 +80,11 @@ impl<O: Operation> Call<O> {
         self.doubtful
     }
 
+    /// What was computed over the body of the last attempt.
+    pub fn stamped(&self) -> &[Value] {
+        &self.stamped
+    }
+
     /// Whether an exchange is in flight.
     pub fn is_in_flight(&self) -> bool {
         matches!(self.state, State::Sent(_))
@@ -91,6 +99,12 @@ impl<O: Operation> Call<O> {
         self.attempts.sent();
         self.state = State::Sent(draft.ticket);
         Ok(draft)
+    }
+
+    fn read(&self, reply: &Reply) -> Result<O::Output, Error> {
+        let output = self.operation.parse(&self.service, reply)?;
+        self.operation.confirm(&output, &self.stamped)?;
+        Ok(output)
     }
 
     fn failed(&mut self, now: Now, error: Error, can_resend: bool) {
@@ -154,17 +168,23 @@ impl<O: Operation> Machine for Call<O> {
         }
         let can_resend = done.can_resend();
         let sent = done.sent();
+        self.stamped = done.stamped().to_vec();
         match done.into_parts().1 {
-            Ok(reply) if reply.cut.is_none() => match self.operation.parse(&self.service, &reply) {
+            Ok(reply) if reply.cut.is_none() => match self.read(&reply) {
                 Ok(output) => {
                     self.attempts.succeeded(self.service.patience());
                     self.state = State::Over(Some(Ok(output)));
                 }
-                Err(error) => self.failed(now, error, can_resend),
+                Err(error) => {
+                    // An error of the server's own tells nothing of what it did before.
+                    self.doubtful |=
+                        reply.status().is_server_error() || reply.status().is_success();
+                    self.failed(now, error, can_resend);
+                }
             },
             Ok(reply) => {
                 self.doubtful = true;
-                let cut = reply.cut.clone().map_or_else(Failure::cancelled, |cut| cut);
+                let cut = reply.cut.clone().unwrap_or_else(Failure::cancelled);
                 self.failed(now, Error::from(cut).with_status(reply.status()), can_resend);
             }
             Err(error) => {

@@ -16,13 +16,15 @@
 //! does not remove is counted as an error, and the others go on.
 
 use std::iter::Fuse;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::StatusCode;
 
 use crate::contract::{Class, Leave, Machine, Service as _, Step, Verdict, Wait};
 use crate::error::{Error, Failure, Kind};
-use crate::http::{Completion, Draft};
+use crate::http::Completion;
+use crate::machine::nest::{nest, seed};
 use crate::machine::{Attempts, Call};
 use crate::now::Now;
 use crate::s3::{
@@ -169,7 +171,7 @@ where
             return false;
         }
         self.number = self.number.wrapping_add(1);
-        let attempts = Attempts::new(self.seed.wrapping_add(self.number.into()));
+        let attempts = Attempts::new(seed(self.seed, self.number));
         let state = State::Ready;
         self.batches.push(Batch { number: self.number, many, ones, attempts, state });
         true
@@ -182,7 +184,7 @@ where
             batch.ones.append(&mut batch.many);
         }
         let options = &self.options;
-        let seed = self.seed.wrapping_add(batch.number.into());
+        let seed = seed(self.seed, batch.number).wrapping_add(1);
         if !batch.many.is_empty() {
             batch.attempts.sent();
             let operation = DeleteObjects {
@@ -318,18 +320,18 @@ where
             };
             let number = batch.number;
             match &mut batch.state {
-                State::Many(call) => match call.poll(now) {
-                    Step::Send(draft) => return Step::Send(of(number, draft)),
-                    Step::Wait(until) => wait = Wait::earlier(wait, until),
-                    Step::Done(answer) => {
+                State::Many(call) => match nest(call.poll(now), number) {
+                    ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => {
                         self.settle(now, at, answer);
                         continue;
                     }
                 },
-                State::One(call) => match call.poll(now) {
-                    Step::Send(draft) => return Step::Send(of(number, draft)),
-                    Step::Wait(until) => wait = Wait::earlier(wait, until),
-                    Step::Done(answer) => {
+                State::One(call) => match nest(call.poll(now), number) {
+                    ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => {
                         self.settle_one(now, at, answer.map(|_| ()));
                         continue;
                     }
@@ -385,12 +387,6 @@ where
 /// Whether the server does not know the operation.
 fn is_missing(error: &Error) -> bool {
     error.status() == Some(StatusCode::NOT_IMPLEMENTED) || error.code() == Some("NotImplemented")
-}
-
-/// The draft, with a ticket that says whose it is.
-fn of(number: u32, mut draft: Draft) -> Draft {
-    draft.ticket = draft.ticket.under(number);
-    draft
 }
 
 /// Objects of one request.

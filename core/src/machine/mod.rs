@@ -3,9 +3,11 @@
 mod call;
 mod delete_many;
 mod download;
+mod nest;
 mod patience;
 mod pump;
 mod traffic;
+pub mod upload;
 
 pub use self::call::Call;
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
@@ -13,3 +15,4 @@ pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 pub use self::traffic::Traffic;
+pub use self::upload::{Checkpoint, PartLimits, Upload, UploadOptions, UploadSource, Uploaded};

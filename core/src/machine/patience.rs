@@ -171,7 +171,7 @@ impl Attempts {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^= mixed >> 31;
         let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos((u128::from(mixed) * u128::from(nanos) >> 64) as u64)
+        Duration::from_nanos(((u128::from(mixed) * u128::from(nanos)) >> 64) as u64)
     }
 }
 

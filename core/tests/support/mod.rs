@@ -10,6 +10,8 @@
 //! byte twice.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
+pub(crate) mod stored;
+
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;

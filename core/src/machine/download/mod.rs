@@ -31,6 +31,7 @@ mod piece;
 mod plan;
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use self::begin::Measuring;
@@ -43,6 +44,7 @@ use crate::contract::{Leave, Machine, Operation as _, Step, Wait};
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Expect, Incoming, Ticket};
 use crate::machine::Call;
+use crate::machine::nest::nest;
 use crate::now::Now;
 use crate::s3::{ByteRange, Conditions, GetObject, HeadObject, ObjectHead, Service};
 
@@ -209,7 +211,7 @@ impl Download {
         let ticket = Ticket::new(self.sequence);
         piece.sent(ticket);
         draft.party = self.party;
-        draft.ticket = ticket;
+        draft.ticket = ticket.under(RANGE);
         Ok(Next::Send(draft))
     }
 
@@ -267,21 +269,16 @@ impl Machine for Download {
     fn poll(&mut self, now: Now) -> Step<Downloaded> {
         loop {
             let begun = match &mut self.phase {
-                Phase::Asking(call) => match call.poll(now) {
-                    Step::Send(draft) => return Step::Send(of(HEAD, draft)),
-                    Step::Wait(wait) => return Step::Wait(wait),
-                    Step::Done(head) => {
+                Phase::Asking(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
                         self.phase = Phase::Reading;
                         head.and_then(|head| self.asked(head))
                     }
                 },
-                Phase::Measuring(measuring) => match measuring.call.poll(now) {
-                    Step::Send(mut draft) => {
-                        draft.incoming = Incoming::Collect { limit: ATTRIBUTES };
-                        return Step::Send(of(PARTS, draft));
-                    }
-                    Step::Wait(wait) => return Step::Wait(wait),
-                    Step::Done(answer) => self.measured(answer),
+                Phase::Measuring(measuring) => match nest(measuring.call.poll(now), PARTS) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => self.measured(answer),
                 },
                 Phase::Begin if self.error.is_none() => self.begin(),
                 Phase::Begin | Phase::Reading | Phase::Over => Ok(()),
@@ -300,7 +297,7 @@ impl Machine for Download {
             }
             if matches!(self.phase, Phase::Reading) {
                 match self.next(now) {
-                    Ok(Next::Send(draft)) => return Step::Send(of(RANGE, draft)),
+                    Ok(Next::Send(draft)) => return Step::Send(draft),
                     Ok(Next::Wait(wait)) => return Step::Wait(wait),
                     Ok(Next::Finish) => {
                         let result = self.finish();
@@ -357,18 +354,9 @@ enum Next {
     Finish,
 }
 
-/// The draft, with a ticket that says whose it is.
-fn of(number: u32, mut draft: Draft) -> Draft {
-    draft.ticket = draft.ticket.under(number);
-    draft
-}
-
 /// The outermost numbers of tickets.
 const HEAD: u32 = 0;
 const PARTS: u32 = 1;
 const RANGE: u32 = 2;
-/// Bytes of an answer with the sizes of 1,000 parts. A server that does not know the question may
-/// answer with the object.
-const ATTRIBUTES: usize = 1 << 20;
 /// Times the width: how many ranges are remembered while the first of them is not finished.
 const AHEAD: usize = 64;

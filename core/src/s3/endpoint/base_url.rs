@@ -1,12 +1,12 @@
 //! The URL of a server, as a user configures it: `https://host:port/prefix`.
 
+use core::net::Ipv6Addr;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use http::uri::Scheme;
 
-use super::bucket;
+use super::{bucket, partition};
 use crate::error::Error;
 
 /// The URL of a server: scheme, host, an optional port and an optional path prefix.
@@ -104,6 +104,11 @@ impl BaseUrl {
     /// Whether the host is an address instead of a name.
     pub fn is_ip(&self) -> bool {
         self.host().starts_with('[') || bucket::is_ipv4(self.host())
+    }
+
+    /// Whether the host is one of Amazon's, in any partition.
+    pub fn is_aws(&self) -> bool {
+        partition::is_aws_host(self.host())
     }
 
     /// How many bytes at the end of the authority are a port that the scheme implies.

@@ -65,7 +65,8 @@ pub enum Addressing {
     /// In the path for a custom endpoint; in the host on AWS, where the name can be a host label.
     #[default]
     Auto,
-    /// In the path, always.
+    /// In the path. An access point's ARN and acceleration go by host all the same, since they
+    /// have no other form.
     Path,
     /// In the host, where the name can be a host label and the server is not an IP address; in
     /// the path otherwise.
@@ -155,7 +156,7 @@ impl Resolver {
     ///
     /// [`Kind::Caller`](crate::Kind::Caller) where the region is missing or is no host label, or
     /// where settings contradict each other: FIPS, dual-stack or acceleration with a custom
-    /// endpoint, acceleration with FIPS, FIPS in China.
+    /// endpoint, acceleration with FIPS, either in China.
     pub fn new(config: EndpointConfig) -> Result<Self, Error> {
         let region = effective_region(&config)?;
         let partition = Partition::of_region(&region);
@@ -230,10 +231,9 @@ impl Resolver {
     /// # Errors
     ///
     /// [`Kind::Caller`](crate::Kind::Caller) where the name can't be a bucket's or the ARN is
-    /// wrong or not allowed; where an ARN meets [`Addressing::Path`]; where acceleration meets a
-    /// bucket that can't be a virtual host. Refused as unsupported are directory buckets and their
-    /// access points (`--x-s3`, `--xa-s3`: S3 Express sessions), multi-region access points
-    /// (they need SigV4A) and Outposts.
+    /// wrong or not allowed; where acceleration meets a bucket that can't be a virtual host.
+    /// Refused as unsupported are directory buckets and their access points (`--x-s3`, `--xa-s3`:
+    /// S3 Express sessions), multi-region access points (they need SigV4A) and Outposts.
     pub fn resolve(&self, bucket: Option<&str>) -> Result<Endpoint, Error> {
         self.resolve_as(self.config.addressing, bucket)
     }
@@ -253,10 +253,6 @@ impl Resolver {
             return Ok(self.endpoint(self.server.clone(), String::from(&*self.prefix)));
         };
         if bucket.starts_with("arn:") {
-            if addressing == Addressing::Path {
-                return Err(Error::caller("an ARN as bucket can't be addressed by path")
-                    .with_hint("leave the addressing at `auto`"));
-            }
             return access_point::resolve(self, bucket);
         }
         bucket::check(bucket, self.config.endpoint.is_some())?;
@@ -278,7 +274,7 @@ impl Resolver {
 
     fn in_host(&self, addressing: Addressing, bucket: &str) -> bool {
         match (&self.config.endpoint, addressing) {
-            (_, Addressing::Path) => false,
+            (_, Addressing::Path) if !self.config.accelerate => false,
             (None, _) => bucket::is_host_label(bucket),
             (Some(url), Addressing::Auto) if !partition::is_accelerate_host(url.host()) => false,
             (Some(url), _) if url.is_ip() => false,

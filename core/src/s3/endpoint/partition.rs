@@ -23,7 +23,7 @@ impl Partition {
 }
 
 /// Whether a host is AWS's own, in any partition.
-pub(crate) fn is_aws_host(host: &str) -> bool {
+pub(super) fn is_aws_host(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     SUFFIXES.iter().any(|suffix| {
         host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.'))

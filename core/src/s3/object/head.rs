@@ -195,6 +195,20 @@ impl Stored {
         })
     }
 
+    /// Compares the checksums that the server answered with those that were sent.
+    pub(in crate::s3) fn confirm(&self, stamped: &[Value]) -> Result<(), Error> {
+        for sent in stamped {
+            let Some(stored) = self.checksum(sent.algorithm()) else { continue };
+            if stored != *sent {
+                return Err(Error::integrity(format!(
+                    "the server has {stored} as {} of what was sent as {sent}",
+                    sent.algorithm()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// As [`read`](Self::read), with what the document of a copy or of a completed upload says.
     pub(in crate::s3) fn read_with(reply: &Reply, document: Element<'_>) -> Result<Self, Error> {
         let mut stored = Self::read(reply)?;

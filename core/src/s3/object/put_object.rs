@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Method;
 
-use crate::checksum::Need;
+use crate::checksum::{Need, Value};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
@@ -79,6 +79,10 @@ impl Operation for PutObject {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
         error::success(reply)?;
         Stored::read(reply)
+    }
+
+    fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
+        output.confirm(stamped)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -1,0 +1,289 @@
+//! What a client sent and what it is answered, with the faults of the answer, as plain data.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// One request, as received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Request {
+    /// Method, as sent.
+    pub method: String,
+    /// Request target, as sent: path and query of an origin form.
+    pub target: String,
+    /// Header names and values in the order and case in which they came. Bytes that are no
+    /// UTF-8 are replaced; [`raw_head`](Self::raw_head) has them.
+    pub headers: Vec<(String, String)>,
+    /// Request line and headers, byte for byte, with the empty line; empty without a socket.
+    pub raw_head: Bytes,
+    /// The body, after HTTP de-chunking; `aws-chunked` frames are left in it.
+    pub body: Bytes,
+    /// The body as it was framed, if it came with `Transfer-Encoding: chunked`.
+    pub raw_body: Option<Bytes>,
+    /// Whether the whole body was read.
+    pub complete: bool,
+    /// Number of the connection, from 1.
+    pub connection: usize,
+    /// Number of the request on its connection, from 1.
+    pub sequence: usize,
+}
+
+impl Request {
+    /// A whole request that came over no socket.
+    pub fn new(method: impl Into<String>, target: impl Into<String>) -> Self {
+        Self { method: method.into(), target: target.into(), complete: true, ..Self::default() }
+    }
+
+    /// A whole request that came over no socket, from what an exchange would send.
+    pub fn from_parts(parts: &http::request::Parts, body: Bytes) -> Self {
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut request = Self::new(parts.method.as_str(), target);
+        for (name, value) in &parts.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            request.headers.push((name.as_str().to_owned(), value.into_owned()));
+        }
+        if let (Some(authority), None) = (parts.uri.authority(), request.header("host")) {
+            request.headers.push(("host".to_owned(), authority.to_string()));
+        }
+        request.body = body;
+        request
+    }
+
+    /// The same request with one more header.
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same request with this body.
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The first value of a header; the name's case does not matter.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// Whether the client waits for `100 Continue` (RFC 9110, 10.1.1).
+    pub fn expects_continue(&self) -> bool {
+        self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+    }
+
+    /// The target's path, still escaped.
+    pub fn path(&self) -> &str {
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+    }
+
+    /// The target's query, still escaped; empty where there is none.
+    pub fn query(&self) -> &str {
+        self.target.split_once('?').map_or("", |(_, query)| query)
+    }
+}
+
+/// An answer, and what goes wrong with it.
+///
+/// `Content-Length` is made from the body unless [`headers`](Self::headers) has one, which is then
+/// sent as it is, right or wrong. The body of an answer to HEAD, and of 204 and 304, is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Status code.
+    pub status: u16,
+    /// Header names and values, in the order in which they are sent.
+    pub headers: Vec<(String, String)>,
+    /// Body, before any transfer coding.
+    pub body: Bytes,
+    /// How the body's end is told.
+    pub framing: Framing,
+    /// What is done with the request's body before answering.
+    pub intake: Intake,
+    /// Time to wait before the head.
+    pub delay: Duration,
+    /// Slows the body down.
+    pub pace: Option<Pace>,
+    /// Ends the connection early.
+    pub cut: Option<Cut>,
+    /// Ends the connection after the whole answer, without saying so beforehand.
+    pub then_close: bool,
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            framing: Framing::Length,
+            intake: Intake::Whole,
+            delay: Duration::ZERO,
+            pace: None,
+            cut: None,
+            then_close: false,
+        }
+    }
+
+    /// An answer with an XML document as its body.
+    pub fn xml(status: u16, document: impl Into<Bytes>) -> Self {
+        Self::new(status).header("Content-Type", "application/xml").body(document)
+    }
+
+    /// The connection ends without any answer, after the whole request was read.
+    pub fn none(ending: Ending) -> Self {
+        Self::new(200).cut(Cut::Head(ending))
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Puts one value in the place of all that a header has.
+    pub fn replace_header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.header(name, value)
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sets how the body's end is told.
+    pub fn framing(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
+    }
+
+    /// Sets what is done with the request's body before answering.
+    pub fn intake(mut self, intake: Intake) -> Self {
+        self.intake = intake;
+        self
+    }
+
+    /// Waits before the head.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Sends the body `bytes` at a time, with a pause of `every` before each.
+    pub fn pace(mut self, bytes: usize, every: Duration) -> Self {
+        self.pace = Some(Pace { bytes, every });
+        self
+    }
+
+    /// Ends the connection early.
+    pub fn cut(mut self, cut: Cut) -> Self {
+        self.cut = Some(cut);
+        self
+    }
+
+    /// Ends the connection after the whole answer, without saying so beforehand.
+    pub fn then_close(mut self) -> Self {
+        self.then_close = true;
+        self
+    }
+
+    /// The first value of a header; the name's case does not matter.
+    pub fn find_header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// The head, as a client gets it; names and values that are no valid header are left out.
+    pub fn parts(&self) -> http::response::Parts {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = http::StatusCode::from_u16(self.status).unwrap_or_default();
+        for (name, value) in self.wire_headers() {
+            let name = http::HeaderName::from_bytes(name.as_bytes());
+            let value = http::HeaderValue::from_bytes(value.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, value) {
+                parts.headers.append(name, value);
+            }
+        }
+        parts
+    }
+
+    /// The headers with the one that tells the body's end.
+    pub(super) fn wire_headers(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers.clone();
+        let bodiless = matches!(self.status, 100..=199 | 204 | 304);
+        match self.framing {
+            Framing::Length if bodiless || self.find_header("content-length").is_some() => {}
+            Framing::Length => {
+                headers.push(("Content-Length".to_owned(), self.body.len().to_string()));
+            }
+            Framing::Chunked(_) => {
+                headers.push(("Transfer-Encoding".to_owned(), "chunked".to_owned()));
+            }
+            Framing::Close => headers.push(("Connection".to_owned(), "close".to_owned())),
+        }
+        headers
+    }
+}
+
+/// How an answer tells where its body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// By `Content-Length`.
+    Length,
+    /// By `Transfer-Encoding: chunked`, in chunks of at most this many bytes.
+    Chunked(usize),
+    /// By closing the connection.
+    Close,
+}
+
+/// What is done with a request's body before the answer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// It is read, after `100 Continue` where the client waits for that.
+    Whole,
+    /// It is read, but `100 Continue` is never sent.
+    Unasked,
+    /// The answer comes first; then the body is read and the connection kept. The record of the
+    /// request has its body only then.
+    Drain,
+    /// The answer comes first; the body is never read, and the connection stays open.
+    Ignore,
+    /// The answer comes first; the body is never read, and the connection ends.
+    Refuse(Ending),
+    /// This many bytes of it (as framed) are read, then the connection ends without an answer.
+    Part(usize, Ending),
+}
+
+/// Where an answer stops short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Before its first byte.
+    Head(Ending),
+    /// After the head and this many bytes of the body (as framed).
+    Body(usize, Ending),
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// In order (FIN; over TLS after `close_notify`). What the client still sends is read and
+    /// dropped for a while, so that it can read what it was told.
+    Close,
+    /// By a TCP reset.
+    Reset,
+    /// Not at all: it stays open and says nothing more until the server stops.
+    Hang,
+}
+
+/// How slowly a body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Bytes sent at a time; zero counts as one.
+    pub bytes: usize,
+    /// The pause before each.
+    pub every: Duration,
+}
+
+fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+}

@@ -1,0 +1,329 @@
+//! A small S3 in memory, as a pure function from request to answer.
+//!
+//! ```text
+//!   Request ─ Call::parse ─ Plan: a fault in its place? ─ region, clock ─┬─ buckets   (lists)
+//!                                                                        ├─ objects
+//!                                              Payload::read (digests) ──┴─ multipart
+//!   Reply  ─ Plan: a fault that spoils it ─ request id, date ────────────── Reply | Refusal
+//! ```
+//!
+//! Answers follow the API reference of Amazon S3; [`Manners`] are where other servers differ. It
+//! has no clock: [`S3Model::set_now`] tells it the time. It checks no signatures, and knows
+//! no versions, tags or access control (501).
+
+mod buckets;
+mod call;
+mod conditions;
+mod dates;
+mod digest;
+mod document;
+mod faults;
+mod manners;
+mod multipart;
+mod objects;
+mod payload;
+mod refusal;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use self::call::Call;
+use self::dates::http_date;
+use self::digest::Algorithm;
+pub use self::manners::{CompleteEtag, Manners};
+use self::refusal::Refusal;
+use super::message::{Reply, Request};
+use super::plan::{Fault, Operation, Plan};
+
+/// The state of the server, and the faults that it is going to meet.
+#[derive(Debug, Clone, Default)]
+pub struct S3Model {
+    plan: Plan,
+    manners: Manners,
+    buckets: BTreeMap<String, Bucket>,
+    uploads: BTreeMap<String, OpenUpload>,
+    /// Uploads that were completed, with the ETag that came of it.
+    completed: BTreeMap<String, String>,
+    counts: BTreeMap<Operation, u64>,
+    requests: u64,
+    upload_ids: u64,
+    now: u64,
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its bytes.
+    pub body: Bytes,
+    /// Without quotes.
+    pub etag: String,
+    /// Content headers and `x-amz-meta-*`, with lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// Seconds since 1970.
+    pub last_modified: u64,
+    /// What the server keeps, if anything.
+    pub checksum: Option<Checksum>,
+    /// The parts that it was made of: length in bytes and digest; empty for a single PUT.
+    pub parts: Vec<(u64, Option<Checksum>)>,
+}
+
+/// A checksum that the server keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum {
+    /// Such as `CRC64NVME`.
+    pub algorithm: &'static str,
+    /// Base64, with `-N` when composite.
+    pub value: String,
+    /// What it covers.
+    pub covers: ChecksumType,
+}
+
+/// What a checksum covers (`x-amz-checksum-type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChecksumType {
+    /// The bytes of the whole object.
+    FullObject,
+    /// The checksums of its parts.
+    Composite,
+}
+
+/// A multipart upload that was neither completed nor aborted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenUpload {
+    /// Bucket.
+    pub bucket: String,
+    /// Key.
+    pub key: String,
+    /// Its upload ID.
+    pub id: String,
+    /// Part numbers and lengths in bytes.
+    pub parts: BTreeMap<u32, u64>,
+    details: multipart::Details,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Bucket {
+    region: Option<String>,
+    created: u64,
+    objects: BTreeMap<String, Object>,
+}
+
+type Answer = Result<Reply, Refusal>;
+
+impl S3Model {
+    /// An empty server.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with these faults to come.
+    pub fn with_plan(mut self, plan: Plan) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// The same with these manners.
+    pub fn with_manners(mut self, manners: Manners) -> Self {
+        self.manners = manners;
+        self
+    }
+
+    /// The same with an empty bucket.
+    pub fn with_bucket(mut self, name: &str) -> Self {
+        self.buckets.insert(name.to_owned(), Bucket::default());
+        self
+    }
+
+    /// The same with an empty bucket in a region of its own; see [`Manners::check_region`].
+    pub fn bucket_in(mut self, name: &str, region: &str) -> Self {
+        let bucket = Bucket { region: Some(region.to_owned()), ..Bucket::default() };
+        self.buckets.insert(name.to_owned(), bucket);
+        self
+    }
+
+    /// The same with an object, as PutObject without any header would make it. Its bucket is made
+    /// where it is missing.
+    pub fn with_object(mut self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Self {
+        let object = self.single(body.into(), Vec::new(), None);
+        self.buckets.entry(bucket.to_owned()).or_default().objects.insert(key.to_owned(), object);
+        self
+    }
+
+    /// Changes the faults to come; occurrences go on counting.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.plan = plan;
+    }
+
+    /// Tells the time, in seconds since 1970.
+    pub fn set_now(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// An object.
+    pub fn object(&self, bucket: &str, key: &str) -> Option<&Object> {
+        self.buckets.get(bucket)?.objects.get(key)
+    }
+
+    /// All keys of a bucket, in order.
+    pub fn keys(&self, bucket: &str) -> Vec<&str> {
+        let objects = self.buckets.get(bucket).map(|bucket| &bucket.objects);
+        objects.into_iter().flatten().map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// The uploads that were left behind, or are under way.
+    pub fn open_uploads(&self) -> Vec<&OpenUpload> {
+        self.uploads.values().collect()
+    }
+
+    /// How many requests of an operation came, failed ones included.
+    pub fn count(&self, operation: Operation) -> u64 {
+        self.counts.get(&operation).copied().unwrap_or(0)
+    }
+
+    /// How many requests came.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Answers a request, or spoils the answer as the plan says.
+    pub fn handle(&mut self, request: &Request) -> Reply {
+        let call = Call::parse(request, &self.manners.domain);
+        let operation = call.as_ref().map_or(Operation::Other, |call| call.operation);
+        self.requests += 1;
+        let nth = self.counts.entry(operation).or_default();
+        *nth += 1;
+        let fault = self.plan.fault(operation, *nth, self.requests).cloned();
+        if let Some(reply) = fault.as_ref().and_then(|fault| self.instead(fault, request, &call)) {
+            return reply;
+        }
+        let answer = match call {
+            Ok(mut call) => {
+                if fault == Some(Fault::RangeIgnored) {
+                    call.forget_range();
+                }
+                self.admit(&call).and_then(|()| self.execute(&call))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        let reply = self.finish(answer, request);
+        match fault {
+            Some(fault) => fault.spoil(reply),
+            None => reply,
+        }
+    }
+
+    /// Answers from the head alone where the plan says so; otherwise the request is to be read, and
+    /// [`handle`](Self::handle) asked.
+    pub fn handle_head(&mut self, head: &Request) -> Option<Reply> {
+        let call = Call::parse(head, &self.manners.domain);
+        let operation = call.as_ref().map_or(Operation::Other, |call| call.operation);
+        match self.plan.fault(operation, self.count(operation) + 1, self.requests + 1) {
+            Some(Fault::RefuseEarly(..)) => Some(self.handle(head)),
+            _ => None,
+        }
+    }
+
+    /// Region and clock.
+    fn admit(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        if self.manners.check_clock
+            && let Some(date) = call.signed_at()
+            && date.abs_diff(self.now) > refusal::MAX_SKEW
+        {
+            return Err(refusal::skewed(call.request, self.now));
+        }
+        let region = self.region(&call.bucket);
+        if self.manners.check_region && call.region().is_some_and(|signed| signed != region) {
+            return Err(refusal::wrong_region(region));
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, call: &Call<'_>) -> Answer {
+        match call.operation {
+            Operation::ListBuckets => Ok(self.list_buckets()),
+            Operation::HeadBucket => self.head_bucket(call),
+            Operation::CreateBucket => self.create_bucket(call),
+            Operation::DeleteBucket => self.delete_bucket(call),
+            Operation::GetBucketLocation => self.bucket_location(call),
+            Operation::ListObjects | Operation::ListObjectsV2 => self.list_objects(call),
+            Operation::ListMultipartUploads => self.list_uploads(call),
+            Operation::DeleteObjects => self.delete_objects(call),
+            Operation::HeadObject | Operation::GetObject => self.get_object(call),
+            Operation::PutObject => self.put_object(call),
+            Operation::CopyObject => self.copy_object(call),
+            Operation::DeleteObject => self.delete_object(call),
+            Operation::CreateMultipartUpload => self.create_upload(call),
+            Operation::UploadPart => self.upload_part(call),
+            Operation::UploadPartCopy => self.upload_part_copy(call),
+            Operation::CompleteMultipartUpload => self.complete_upload(call),
+            Operation::AbortMultipartUpload => self.abort_upload(call),
+            Operation::ListParts => self.list_parts(call),
+            Operation::Other => Err(refusal::not_implemented()),
+        }
+    }
+
+    /// Puts on what every answer has.
+    fn finish(&self, answer: Answer, request: &Request) -> Reply {
+        let id = format!("{:016X}", self.requests);
+        let head = request.method == "HEAD";
+        let reply = answer.unwrap_or_else(|refusal| refusal.reply(head, request.path(), &id));
+        reply
+            .header("x-amz-request-id", id)
+            .header("Date", http_date(self.now))
+            .header("Server", "AmazonS3")
+    }
+
+    fn bucket(&self, name: &str) -> Result<&Bucket, Refusal> {
+        self.buckets.get(name).ok_or_else(|| refusal::no_such_bucket().detail("BucketName", name))
+    }
+
+    fn bucket_mut(&mut self, name: &str) -> Result<&mut Bucket, Refusal> {
+        self.buckets
+            .get_mut(name)
+            .ok_or_else(|| refusal::no_such_bucket().detail("BucketName", name))
+    }
+
+    fn region(&self, bucket: &str) -> &str {
+        let own = self.buckets.get(bucket).and_then(|bucket| bucket.region.as_deref());
+        own.unwrap_or(&self.manners.region)
+    }
+
+    /// An object of one piece.
+    fn single(
+        &self,
+        body: Bytes,
+        headers: Vec<(String, String)>,
+        checksum: Option<(Algorithm, String)>,
+    ) -> Object {
+        let default = || {
+            let keeps = self.manners.checksums && self.manners.default_checksum;
+            keeps.then(|| (Algorithm::Crc64Nvme, Algorithm::Crc64Nvme.value(&body)))
+        };
+        let checksum = checksum.or_else(default).map(|(algorithm, value)| Checksum {
+            algorithm: algorithm.name(),
+            value,
+            covers: ChecksumType::FullObject,
+        });
+        let etag = digest::md5_hex(&body);
+        Object { body, etag, headers, last_modified: self.now, checksum, parts: Vec::new() }
+    }
+}
+
+impl ChecksumType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::FullObject => "FULL_OBJECT",
+            Self::Composite => "COMPOSITE",
+        }
+    }
+}
+
+impl Checksum {
+    /// The headers that tell it.
+    fn headers(&self) -> [(String, String); 2] {
+        let name = format!("x-amz-checksum-{}", self.algorithm.to_ascii_lowercase());
+        let covers = ("x-amz-checksum-type".to_owned(), self.covers.name().to_owned());
+        [(name, self.value.clone()), covers]
+    }
+}

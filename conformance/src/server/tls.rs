@@ -1,0 +1,64 @@
+//! A certificate authority and a server certificate, made on the spot.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A server certificate for `localhost` and `127.0.0.1`, with the authority that signed it.
+#[derive(Clone)]
+pub struct Identity {
+    ca_pem: String,
+    config: Arc<ServerConfig>,
+}
+
+impl Identity {
+    /// Makes a new authority and a certificate signed by it (ECDSA P-256, HTTP/1.1 only).
+    ///
+    /// # Panics
+    /// If the machine gives no random bytes.
+    pub fn generate() -> Self {
+        Self::try_generate().expect("fixed certificate parameters are valid")
+    }
+
+    /// The authority's certificate, in PEM: what a client has to trust.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The server side's configuration.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    fn try_generate() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut authority = CertificateParams::new(Vec::new())?;
+        authority.distinguished_name.push(DnType::CommonName, "apus test authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+
+        let key = KeyPair::generate()?;
+        let names = ["localhost", "*.localhost", "127.0.0.1"].map(String::from);
+        let mut server = CertificateParams::new(names)?;
+        server.distinguished_name.push(DnType::CommonName, "localhost");
+        server.use_authority_key_identifier_extension = true;
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = server.signed_by(&key, &authority)?;
+
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
+            )?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { ca_pem: authority.pem(), config: Arc::new(config) })
+    }
+}
