@@ -7,13 +7,15 @@ mod support;
 
 use std::time::Duration;
 
-use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Verdict, Why};
-use apus_core::contract::Leave;
-use apus_core::error::Cause;
+use apus_core::contract::{Leave, Machine as _, Step};
+use apus_core::error::{Cause, Failure};
+use apus_core::http::{Draft, Exchange, Ticket};
 use apus_core::machine::DownloadOptions;
 use apus_core::s3::{ByteRange, Conditions, ETag, GetObject};
+use apus_core::{Kind, Now};
 use bytes::Bytes;
+use http::{Method, Uri};
 
 use self::support::stored::{Stored, checked, cutting, download, failure, get, serve, wide};
 use self::support::{Answer, Sim, object};
@@ -329,9 +331,9 @@ fn a_redirect_to_the_buckets_region_is_followed_once() {
 fn attempts_count_from_the_last_progress() {
     let stored = Stored::new(1000);
     let options = DownloadOptions::default;
-    // Thirty cuts, with a byte each.
-    let run = cutting(download(options()), &stored, &[1; 30]);
-    assert_eq!((run.requests.len(), run.result.unwrap().bytes), (31, 1000));
+    // Three hundred cuts with a byte each, which cost a client's budget nothing in the end.
+    let run = cutting(download(options()), &stored, &[1; 300]);
+    assert_eq!((run.requests.len(), run.result.unwrap().bytes), (301, 1000));
     // Five without.
     let run = cutting(download(options()), &stored, &[1, 0, 0, 0, 0, 0]);
     assert_eq!(run.requests.len(), 6);
@@ -375,5 +377,40 @@ fn the_range_that_is_waited_for_can_always_be_asked_for_again() {
         cut += 1;
         if cut % 3 == 0 { answer.cut(500).after(Duration::from_millis(1)) } else { answer }
     });
-    assert_eq!((run.peak, run.sink), (3, stored.bytes.to_vec()));
+    assert_eq!((run.peak, run.dismissed, run.sink), (3, 0, stored.bytes.to_vec()));
+}
+
+#[test]
+fn completions_that_nobody_waits_for_are_ignored() {
+    let now = Now::new(Duration::from_secs(1), Duration::from_secs(2));
+    let stray = |number: u32| {
+        let mut draft = Draft::new("GetObject", Method::GET, Uri::from_static("http://localhost/"));
+        draft.ticket = Ticket::new(1).under(number);
+        Exchange::open(draft, now, 0).fail(Failure::cancelled())
+    };
+    let mut machine = get(wide(2, 1000), checked, |_| {});
+    for number in 0..4 {
+        machine.complete(now, stray(number));
+    }
+    let Step::Send(head) = machine.poll(now) else { panic!("it starts with a HEAD") };
+    for number in 1..4 {
+        machine.complete(now, stray(number));
+    }
+    assert!(matches!(machine.poll(now), Step::Wait(None)));
+    machine.complete(now, Exchange::open(head, now, 0).fail(Failure::cancelled()));
+    let Step::Done(result) = machine.poll(now) else { panic!("its HEAD was given up") };
+    assert!(result.unwrap_err().is_cancelled());
+    for number in 0..4 {
+        machine.complete(now, stray(number));
+    }
+    assert!(matches!(machine.poll(now), Step::Wait(None)));
+}
+
+#[test]
+fn it_goes_under_the_authority_that_it_is_told() {
+    for set in [checked as fn(&mut GetObject), |_| {}] {
+        let run = serve(get(wide(2, 1000), set, |_| {}).under(3), &Stored::new(10));
+        assert!(run.requests.is_empty());
+        assert!(failure(run).what().contains("authority number 3"));
+    }
 }

@@ -115,7 +115,7 @@ proptest::proptest! {
             Ok(done) => {
                 proptest::prop_assert!(run.sink == old || run.sink == new);
                 proptest::prop_assert_eq!(done.bytes, run.sink.len() as u64);
-                proptest::prop_assert_eq!(run.beyond, 0);
+                proptest::prop_assert_eq!((run.beyond, run.dismissed), (0, 0));
                 let validated = validate && algorithm.is_some()
                     && matches!(range, None | Some(ByteRange::From(0)));
                 proptest::prop_assert_eq!(done.verdict.is_validated(), validated);

@@ -109,6 +109,7 @@ pub(crate) struct Sim<M: Machine> {
     flights: Vec<Flight>,
     requests: Vec<String>,
     peak: usize,
+    dismissed: usize,
     sink: Vec<Option<u8>>,
 }
 
@@ -131,6 +132,8 @@ pub(crate) struct Run<M: Machine> {
     pub(crate) requests: Vec<String>,
     /// The most exchanges that were in flight at once.
     pub(crate) peak: usize,
+    /// Exchanges that had to be broken off because the sink could never have taken their bytes.
+    pub(crate) dismissed: usize,
     /// What the sink got, up to the first gap.
     pub(crate) sink: Vec<u8>,
     /// Bytes that it got beyond the first gap.
@@ -151,6 +154,7 @@ impl<M: Machine> Sim<M> {
             flights: Vec::new(),
             requests: Vec::new(),
             peak: 0,
+            dismissed: 0,
             sink: Vec::new(),
         }
     }
@@ -269,6 +273,7 @@ impl<M: Machine> Sim<M> {
         if let Fate::Answers(_, answer) = &mut self.flights[last].fate {
             answer.cut_after = Some(0);
         }
+        self.dismissed += 1;
     }
 
     fn land(&mut self, at: usize) {
@@ -306,6 +311,7 @@ impl<M: Machine> Sim<M> {
             pump: self.pump,
             requests: self.requests,
             peak: self.peak,
+            dismissed: self.dismissed,
             sink,
             beyond,
             elapsed,

@@ -108,7 +108,7 @@ impl Default for DownloadOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Downloaded {
-    /// What the first answer said of the object.
+    /// What the first answer said of the object. Its length and range are those of that answer.
     pub head: ObjectHead,
     /// Bytes that the sink got.
     pub bytes: u64,
@@ -130,7 +130,8 @@ enum Phase {
 impl Download {
     /// Reads what `get` names from `service`; `seed` decides the jitter of the delays. Whether the
     /// bytes are checked is decided by the client's policy and `get`'s own
-    /// [`checksum_mode`](GetObject::checksum_mode).
+    /// [`checksum_mode`](GetObject::checksum_mode). A range is kept; a part number is refused, for
+    /// several servers ignore it.
     pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
         let policy = service.config().checksum.with(&get.checksum.overrides);
         let combine = options.digests.iter().all(|algorithm| algorithm.combines());
