@@ -1,13 +1,14 @@
 //! What a transport is made of: connections, memory, TLS.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use apus_core::Error;
 use apus_core::http::Limits;
-use ureq::Agent;
+use apus_core::{Error, Secret};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
+use ureq::{Agent, ProxyProtocol};
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -19,6 +20,7 @@ pub struct TransportConfig {
     idle_connection: Duration,
     idle_connections: usize,
     user_agent: String,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) expect_continue_above: Option<u64>,
     pub(crate) in_memory_part_limit: u64,
     pub(crate) reread: bool,
@@ -32,6 +34,7 @@ impl Default for TransportConfig {
             idle_connection: Duration::from_secs(15),
             idle_connections: 64,
             user_agent: concat!("apus/", env!("CARGO_PKG_VERSION")).into(),
+            proxy: None,
             expect_continue_above: Some(1 << 20),
             in_memory_part_limit: 64 << 20,
             reread: false,
@@ -68,6 +71,13 @@ impl TransportConfig {
     #[must_use]
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
+        self
+    }
+
+    /// Goes through this proxy, to http and https endpoints.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -147,14 +157,15 @@ impl TransportConfig {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
         let limits = Limits::default();
-        let named = limited!(self.builder(), &limits, true).build();
-        let numbered = limited!(self.builder(), &limits, false).build();
+        let proxy = self.proxy.as_ref().map(Proxy::build).transpose()?;
+        let named = limited!(self.builder(proxy.clone()), &limits, true).build();
+        let numbered = limited!(self.builder(proxy), &limits, false).build();
         Ok((named.new_agent(), numbered.new_agent()))
     }
 
-    fn builder(&self) -> ConfigBuilder<AgentScope> {
+    fn builder(&self, proxy: Option<ureq::Proxy>) -> ConfigBuilder<AgentScope> {
         let builder = Config::builder()
-            .proxy(None)
+            .proxy(proxy)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -177,12 +188,55 @@ impl fmt::Debug for TransportConfig {
         out.field("idle_connection", &self.idle_connection)
             .field("idle_connections", &self.idle_connections)
             .field("user_agent", &self.user_agent)
+            .field("proxy", &self.proxy)
             .field("expect_continue_above", &self.expect_continue_above)
             .field("in_memory_part_limit", &self.in_memory_part_limit)
             .field("reread", &self.reread);
         #[cfg(feature = "tls")]
         out.field("tls", &self.tls);
         out.finish()
+    }
+}
+
+/// An HTTP proxy: connections are made through it (`CONNECT`, RFC 9110, section 9.3.6), those to
+/// http endpoints as well as those to https endpoints.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    host: String,
+    port: u16,
+    credentials: Option<(String, Secret)>,
+}
+
+impl Proxy {
+    /// A proxy that asks for no credentials. An IPv6 address comes without brackets.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port, credentials: None }
+    }
+
+    /// Proves who we are by Basic authentication (RFC 7617); any characters may be in either, but
+    /// no colon in the user.
+    #[must_use]
+    pub fn with_credentials(mut self, user: impl Into<String>, password: Secret) -> Self {
+        self.credentials = Some((user.into(), password));
+        self
+    }
+
+    fn build(&self) -> Result<ureq::Proxy, Error> {
+        let host = match self.host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) => self.host.clone(),
+        };
+        let builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&host).port(self.port);
+        let builder = match &self.credentials {
+            Some((user, _)) if user.contains(':') => {
+                return Err(Error::caller("the proxy's user has a colon"));
+            }
+            Some((user, password)) => builder.username(user).password(password.expose()),
+            None => builder,
+        };
+        builder
+            .build()
+            .map_err(|_| Error::caller(format!("the proxy's host {:?} is no host", self.host)))
     }
 }
 

@@ -7,6 +7,7 @@
 //! ```
 
 use std::any::Any;
+use std::fmt;
 use std::io::Read;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,10 +33,9 @@ use crate::trace;
 
 /// Sends requests over connections that are kept and used again. Cheap to clone; clones share their
 /// connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transport(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     config: TransportConfig,
     /// For hosts that are names.
@@ -49,7 +49,7 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// The user agent can't be sent.
+    /// The user agent can't be sent, or the proxy is none.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
         let (named, numbered) = config.agents()?;
         Ok(Self(Arc::new(Inner { config, named, numbered })))
@@ -99,6 +99,12 @@ impl Transport {
         let completion = flight.land(end);
         trace::attempt(&completion, now().tick.saturating_sub(started));
         Landing { completion, panic }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Transport").field(&self.0.config).finish()
     }
 }
 
@@ -190,10 +196,11 @@ impl Errand<'_> {
         let (mut head, body) = match answer {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
+                let proxied = self.transport.config.proxy.is_some();
                 return Err(match (outflow.failure(), failure::misuse(&error)) {
                     (Some(failure), _) => failure.into(),
                     (None, Some(error)) => End::Rejected(error),
-                    (None, None) => failure::before_head(error).into(),
+                    (None, None) => failure::before_head(error, proxied).into(),
                 });
             }
         };

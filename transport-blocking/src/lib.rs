@@ -37,7 +37,7 @@ mod trace;
 pub use self::cancel::CancelToken;
 pub use self::client::Client;
 pub use self::clock::now;
-pub use self::config::TransportConfig;
+pub use self::config::{Proxy, TransportConfig};
 pub use self::exchange::Transport;
 pub use self::reader::Reader;
 pub use self::run::Run;

@@ -105,7 +105,7 @@ impl<'a, M: Machine> Run<'a, M> {
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }
-        let spool = pump.intake().is_some().then(|| source.take_reader().map(Spool::new)).flatten();
+        let spool = pump.intake().and_then(|_| source.in_order()).map(Spool::new);
         let watch = Watch {
             observer: means.observer,
             traffic: Some(means.traffic),
@@ -113,7 +113,7 @@ impl<'a, M: Machine> Run<'a, M> {
         };
         let transport = &means.transport;
         let (result, panic) = thread::scope(|scope| {
-            if source.has_own_tap() {
+            if source.has_own_tap() && spool.is_none() {
                 scope.spawn(|| source.run_tap(&watch.stop));
             }
             let shared =
