@@ -20,7 +20,7 @@ pub struct TransportConfig {
     idle_connection: Duration,
     idle_connections: usize,
     user_agent: String,
-    pub(crate) proxy: Option<Proxy>,
+    proxy: Option<Proxy>,
     pub(crate) expect_continue_above: Option<u64>,
     pub(crate) in_memory_part_limit: u64,
     pub(crate) reread: bool,
@@ -149,18 +149,18 @@ impl TransportConfig {
         self
     }
 
-    /// The agent for hosts that have to be looked up, and the one for those that are addresses.
-    ///
-    /// ureq looks a host up for each request, and makes a thread for it where that is limited in
-    /// time. An address needs neither.
-    pub(crate) fn agents(&self) -> Result<(Agent, Agent), Error> {
+    /// The proxy in ureq's terms, once everything that ureq would panic at was looked at.
+    pub(crate) fn check(&self) -> Result<Option<ureq::Proxy>, Error> {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
-        let limits = Limits::default();
-        let proxy = self.proxy.as_ref().map(Proxy::build).transpose()?;
-        let named = limited!(self.builder(proxy.clone()), &limits, true).build();
-        let numbered = limited!(self.builder(proxy), &limits, false).build();
-        Ok((named.new_agent(), numbered.new_agent()))
+        self.proxy.as_ref().map(Proxy::build).transpose()
+    }
+
+    /// Agents whose requests have these limits unless they say otherwise.
+    pub(crate) fn agents(&self, proxy: Option<&ureq::Proxy>, limits: Limits) -> Agents {
+        let named = limited!(self.builder(proxy.cloned()), &limits, true).build();
+        let numbered = limited!(self.builder(proxy.cloned()), &limits, false).build();
+        Agents { limits, named: named.new_agent(), numbered: numbered.new_agent() }
     }
 
     fn builder(&self, proxy: Option<ureq::Proxy>) -> ConfigBuilder<AgentScope> {
@@ -196,6 +196,19 @@ impl fmt::Debug for TransportConfig {
         out.field("tls", &self.tls);
         out.finish()
     }
+}
+
+/// Those who keep the connections.
+///
+/// ureq looks a host up for each request, and makes a thread for it where that is limited in time.
+/// An address needs neither, so that it has an agent of its own.
+pub(crate) struct Agents {
+    /// What a request need not be configured with.
+    pub(crate) limits: Limits,
+    /// For hosts that have to be looked up.
+    pub(crate) named: Agent,
+    /// For hosts that are addresses.
+    pub(crate) numbered: Agent,
 }
 
 /// An HTTP proxy: connections are made through it (`CONNECT`, RFC 9110, section 9.3.6), those to
