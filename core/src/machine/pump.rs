@@ -265,9 +265,13 @@ impl<M: Machine> Pump<M> {
 }
 
 impl<M: Machine> Drop for Pump<M> {
-    /// A renewal that will never be completed is given to the next who asks.
+    /// A renewal that will never be completed is given to the next who asks, and what is still in
+    /// flight makes room for others.
     fn drop(&mut self) {
         let Some(now) = self.last else { return };
+        if let Some(traffic) = &self.traffic {
+            self.flying.drain(..).for_each(|_| traffic.unused());
+        }
         for (_, party) in self.renewing.drain(..) {
             if let Some(authority) = self.parties.get(party) {
                 let uri = http::Uri::from_static("/");
