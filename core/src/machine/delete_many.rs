@@ -31,6 +31,7 @@ use crate::s3::{
     ChecksumOptions, Common, DeleteError, DeleteObject, DeleteObjects, DeleteObjectsOutput,
     ObjectIdentifier, Service,
 };
+use crate::secret::Secret;
 use crate::xml;
 
 /// Removes the objects that an iterator names: by DeleteObjects, up to 1,000 with one request, or,
@@ -63,7 +64,7 @@ pub struct DeleteManyOptions {
     /// Whether a lock of mode `GOVERNANCE` does not count.
     pub bypass_governance_retention: Option<bool>,
     /// The serial number of an authentication device, a space, and what it shows.
-    pub mfa: Option<String>,
+    pub mfa: Option<Secret>,
     /// What the requests want otherwise about their checksum.
     pub checksum: ChecksumOptions,
     /// Members that nearly every operation has.
