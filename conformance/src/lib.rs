@@ -1,3 +1,4 @@
 //! Conformance of apus.
 
+pub mod run;
 pub mod server;
