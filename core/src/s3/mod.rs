@@ -12,14 +12,17 @@
 
 pub mod endpoint;
 
+mod bucket;
 mod config;
 mod error;
 mod etag;
 mod object;
+mod read;
 mod request;
 mod service;
 mod types;
 
+pub use self::bucket::*;
 pub use self::config::{Config, PayloadSigning};
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
 pub(crate) use self::error::code as error_code;

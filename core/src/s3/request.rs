@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, HOST, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
@@ -38,6 +38,21 @@ impl ChecksumOptions {
     /// Asks for a checksum of this algorithm.
     pub fn algorithm(algorithm: Algorithm) -> Self {
         Self { algorithm: Some(algorithm), ..Self::default() }
+    }
+}
+
+/// Members that several operations share, and that add to a request together.
+pub(super) trait Members {
+    /// The request with these members.
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a>;
+}
+
+impl<T: Members> Members for Option<T> {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        match self {
+            Some(members) => members.apply(request),
+            None => request,
+        }
     }
 }
 
@@ -141,6 +156,11 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Members that are shared with other operations.
+    pub(super) fn with(self, members: &impl Members) -> Self {
+        members.apply(self)
+    }
+
     /// `?name`, the mark of a sub-resource.
     pub(super) fn flag(mut self, name: &str) -> Self {
         self.separator();
@@ -177,9 +197,25 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// A header that is a number, if there is one.
+    pub(super) fn header_number(self, name: &'static str, number: Option<u64>) -> Self {
+        self.header(name, number.map(|number| number.to_string()))
+    }
+
     /// A header that is `true` or `false`, if it is either.
     pub(super) fn header_flag(self, name: &'static str, value: Option<bool>) -> Self {
         self.header(name, value.map(|value| if value { "true" } else { "false" }))
+    }
+
+    /// The account id that must own the bucket.
+    pub(super) fn expected_owner(self, owner: &Option<String>) -> Self {
+        self.header("x-amz-expected-bucket-owner", owner.as_ref())
+    }
+
+    /// Asks for keys percent-encoded, unless the caller wants them `raw`: XML has no way to hold
+    /// every character that a key may have.
+    pub(super) fn encoding(self, raw: bool) -> Self {
+        self.query("encoding-type", (!raw).then_some("url"))
     }
 
     /// A header with a secret value, marked so that no `Debug` shows it.
@@ -220,16 +256,11 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// An XML document.
+    /// An XML document. It has no Content-Type: the SDKs send none, and one more header to sign is
+    /// one more that a proxy can change.
     pub(super) fn xml(mut self, document: Writer) -> Self {
         match document.finish() {
-            Ok(bytes) => {
-                self.draft.body = Body::Bytes(bytes);
-                self.draft
-                    .head
-                    .headers
-                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-            }
+            Ok(bytes) => self.draft.body = Body::Bytes(bytes),
             Err(error) => self.fail(error),
         }
         self

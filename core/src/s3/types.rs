@@ -8,10 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::checksum::Algorithm;
+use crate::error::Error;
 use crate::now::Timestamp;
 use crate::s3::etag::ETag;
-use crate::s3::request::Request;
+use crate::s3::read::text;
+use crate::s3::request::{Members, Request};
 use crate::secret::Secret;
+use crate::xml::{Document, Element, S3_NAMESPACE, Writer};
 
 /// An object's own metadata: names without `x-amz-meta-`, values in ASCII, 2 KiB in all.
 pub type Metadata = BTreeMap<String, String>;
@@ -53,9 +56,11 @@ impl Properties {
     pub fn content_type(content_type: impl Into<String>) -> Self {
         Self { content_type: Some(content_type.into()), ..Self::default() }
     }
+}
 
-    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
-        let request = request
+impl Members for Properties {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
             .header("cache-control", self.cache_control.as_ref())
             .header("content-disposition", self.content_disposition.as_ref())
             .header("content-encoding", self.content_encoding.as_ref())
@@ -65,8 +70,10 @@ impl Properties {
             .header("x-amz-storage-class", self.storage_class.as_ref())
             .header("x-amz-website-redirect-location", self.website_redirect_location.as_ref())
             .header("x-amz-tagging", self.tagging.header())
-            .metadata(&self.metadata);
-        self.lock.apply(self.encryption.apply(self.access.apply(request)))
+            .metadata(&self.metadata)
+            .with(&self.access)
+            .with(&self.encryption)
+            .with(&self.lock)
     }
 }
 
@@ -75,6 +82,37 @@ impl Properties {
 pub struct Tags(pub Vec<(String, String)>);
 
 impl Tags {
+    /// The answer of GetObjectTagging and GetBucketTagging.
+    pub(super) fn of_document(document: &Document<'_>) -> Result<Self, Error> {
+        let set = document.root_named("Tagging")?.child("TagSet");
+        set.map_or_else(|| Ok(Self::default()), Self::read)
+    }
+
+    /// The request of PutObjectTagging and PutBucketTagging.
+    pub(super) fn document(&self) -> Writer {
+        let mut xml = Writer::new("Tagging", Some(S3_NAMESPACE));
+        xml.element("TagSet", |xml| self.write(xml));
+        xml
+    }
+
+    /// Each `Tag` of an element.
+    pub(super) fn read(element: Element<'_>) -> Result<Self, Error> {
+        let tags = element.children("Tag").map(|tag| {
+            let value = tag.text_of("Value").unwrap_or_default();
+            Ok((tag.required("Key")?.to_owned(), value.to_owned()))
+        });
+        tags.collect::<Result<_, Error>>().map(Self)
+    }
+
+    /// Each as a `Tag`.
+    pub(super) fn write(&self, xml: &mut Writer) {
+        for (key, value) in &self.0 {
+            xml.element("Tag", |xml| {
+                xml.text("Key", key).text("Value", value);
+            });
+        }
+    }
+
     /// `key=value&…`, percent-encoded, unless there are none.
     pub(super) fn header(&self) -> Option<String> {
         let mut out = String::new();
@@ -87,6 +125,28 @@ impl Tags {
             crate::escape::query_into(&mut out, value);
         }
         (!out.is_empty()).then_some(out)
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(tags: I) -> Self {
+        Self(tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+/// Whom a bucket, object or upload belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The canonical user id, or what the server has in place of it.
+    pub id: Option<String>,
+    /// The name; AWS does not tell it any more.
+    pub display_name: Option<String>,
+}
+
+impl Owner {
+    pub(super) fn read(owner: Element<'_>) -> Self {
+        Self { id: text(owner, "ID"), display_name: text(owner, "DisplayName") }
     }
 }
 
@@ -107,8 +167,8 @@ pub struct Access {
     pub grant_write_acp: Option<String>,
 }
 
-impl Access {
-    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+impl Members for Access {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
         request
             .header("x-amz-acl", self.acl.as_ref())
             .header("x-amz-grant-full-control", self.grant_full_control.as_ref())
@@ -134,17 +194,14 @@ pub struct Encryption {
     pub customer_key: Option<CustomerKey>,
 }
 
-impl Encryption {
-    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
-        let request = request
+impl Members for Encryption {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
             .header("x-amz-server-side-encryption", self.algorithm.as_ref())
             .header("x-amz-server-side-encryption-aws-kms-key-id", self.kms_key_id.as_ref())
             .header("x-amz-server-side-encryption-context", self.kms_context.as_ref())
-            .header_flag(
-                "x-amz-server-side-encryption-bucket-key-enabled",
-                self.bucket_key_enabled,
-            );
-        CustomerKey::apply(self.customer_key.as_ref(), request)
+            .header_flag("x-amz-server-side-encryption-bucket-key-enabled", self.bucket_key_enabled)
+            .with(&self.customer_key)
     }
 }
 
@@ -163,23 +220,24 @@ impl CustomerKey {
         Self { key: Secret::new(STANDARD.encode(key)), md5 }
     }
 
-    pub(super) fn apply<'a>(key: Option<&Self>, request: Request<'a>) -> Request<'a> {
-        let Some(key) = key else { return request };
-        request
-            .header("x-amz-server-side-encryption-customer-algorithm", Some("AES256"))
-            .header_secret("x-amz-server-side-encryption-customer-key", Some(key.key.expose()))
-            .header("x-amz-server-side-encryption-customer-key-md5", Some(&key.md5))
-    }
-
-    pub(super) fn apply_source<'a>(key: Option<&Self>, request: Request<'a>) -> Request<'a> {
-        let Some(key) = key else { return request };
+    /// As the key of a copy's source.
+    pub(super) fn apply_source<'a>(&self, request: Request<'a>) -> Request<'a> {
         request
             .header("x-amz-copy-source-server-side-encryption-customer-algorithm", Some("AES256"))
             .header_secret(
                 "x-amz-copy-source-server-side-encryption-customer-key",
-                Some(key.key.expose()),
+                Some(self.key.expose()),
             )
-            .header("x-amz-copy-source-server-side-encryption-customer-key-md5", Some(&key.md5))
+            .header("x-amz-copy-source-server-side-encryption-customer-key-md5", Some(&self.md5))
+    }
+}
+
+impl Members for CustomerKey {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+        request
+            .header("x-amz-server-side-encryption-customer-algorithm", Some("AES256"))
+            .header_secret("x-amz-server-side-encryption-customer-key", Some(self.key.expose()))
+            .header("x-amz-server-side-encryption-customer-key-md5", Some(&self.md5))
     }
 }
 
@@ -194,8 +252,8 @@ pub struct Lock {
     pub legal_hold: Option<String>,
 }
 
-impl Lock {
-    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+impl Members for Lock {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
         request
             .header("x-amz-object-lock-mode", self.mode.as_ref())
             .header(
@@ -215,8 +273,8 @@ pub struct Common {
     pub request_payer: Option<String>,
 }
 
-impl Common {
-    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+impl Members for Common {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
         request
             .header("x-amz-expected-bucket-owner", self.expected_bucket_owner.as_ref())
             .header("x-amz-request-payer", self.request_payer.as_ref())
@@ -251,8 +309,10 @@ impl Conditions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
 
-    pub(super) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+impl Members for Conditions {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
         request
             .header("if-match", self.if_match.as_ref().map(ETag::as_str))
             .header("if-none-match", self.if_none_match.as_ref().map(ETag::as_str))

@@ -10,7 +10,7 @@ use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
 use crate::s3::object::ObjectHead;
-use crate::s3::request::{ChecksumOptions, Request};
+use crate::s3::request::{ChecksumOptions, Members, Request};
 use crate::s3::service::Service;
 use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
 
@@ -71,14 +71,16 @@ impl Operation for GetObject {
     const CLASS: Class = Class::Read;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        let request = Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
+        Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .query("versionId", self.version_id.as_ref())
             .query_number("partNumber", self.part_number)
             .header("range", self.range.as_ref().map(ByteRange::to_string))
-            .checksum_mode(&self.checksum, self.checksum_mode);
-        let request = self.response.apply(self.conditions.apply(request));
-        let request = CustomerKey::apply(self.customer_key.as_ref(), request);
-        self.common.apply(request).finish()
+            .with(&self.response)
+            .with(&self.conditions)
+            .with(&self.customer_key)
+            .with(&self.common)
+            .checksum_mode(&self.checksum, self.checksum_mode)
+            .finish()
     }
 
     fn parse(&self, service: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
@@ -139,8 +141,8 @@ pub struct ResponseOverrides {
     pub expires: Option<Timestamp>,
 }
 
-impl ResponseOverrides {
-    pub(in crate::s3) fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+impl Members for ResponseOverrides {
+    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
         request
             .query("response-cache-control", self.cache_control.as_ref())
             .query("response-content-disposition", self.content_disposition.as_ref())

@@ -101,7 +101,7 @@ impl ObjectHead {
             etag: head.text("etag").map(ETag::from),
             last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
             version_id: head.text("x-amz-version-id"),
-            delete_marker: head.plain("x-amz-delete-marker") == Some("true"),
+            delete_marker: head.flag("x-amz-delete-marker") == Some(true),
             content_type: head.text("content-type"),
             content_encoding: without_aws_chunked(headers),
             content_language: head.text("content-language"),
@@ -118,8 +118,9 @@ impl ObjectHead {
             website_redirect_location: head.text("x-amz-website-redirect-location"),
             server_side_encryption: head.text("x-amz-server-side-encryption"),
             kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
-            bucket_key_enabled: head.plain("x-amz-server-side-encryption-bucket-key-enabled")
-                == Some("true"),
+            bucket_key_enabled: head
+                .flag("x-amz-server-side-encryption-bucket-key-enabled")
+                .unwrap_or_default(),
             customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
             customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
             request_charged: head.text("x-amz-request-charged"),
@@ -183,8 +184,9 @@ impl Stored {
             server_side_encryption: head.text("x-amz-server-side-encryption"),
             kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
             kms_context: head.text("x-amz-server-side-encryption-context"),
-            bucket_key_enabled: head.plain("x-amz-server-side-encryption-bucket-key-enabled")
-                == Some("true"),
+            bucket_key_enabled: head
+                .flag("x-amz-server-side-encryption-bucket-key-enabled")
+                .unwrap_or_default(),
             customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
             customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
             request_charged: head.text("x-amz-request-charged"),
@@ -238,6 +240,10 @@ impl<'a> Headers<'a> {
 
     pub(in crate::s3) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Option<T> {
         self.plain(name).and_then(|text| text.trim().parse().ok())
+    }
+
+    pub(in crate::s3) fn flag(&self, name: &'static str) -> Option<bool> {
+        self.plain(name).map(|text| text.trim().eq_ignore_ascii_case("true"))
     }
 
     pub(in crate::s3) fn checksums(&self) -> Result<Vec<Declared>, Error> {

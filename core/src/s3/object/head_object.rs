@@ -54,18 +54,17 @@ impl Operation for HeadObject {
     const CLASS: Class = Class::Read;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        let mut request =
-            Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
-                .query("versionId", self.version_id.as_ref())
-                .query_number("partNumber", self.part_number)
-                .header("range", self.range.as_ref().map(ByteRange::to_string));
-        request = self.response.apply(self.conditions.apply(request));
-        request = CustomerKey::apply(self.customer_key.as_ref(), request);
-        if self.checksum_mode {
+        Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
+            .query("versionId", self.version_id.as_ref())
+            .query_number("partNumber", self.part_number)
+            .header("range", self.range.as_ref().map(ByteRange::to_string))
             // A HEAD has no body to check, so the client's policy does not ask by itself.
-            request = request.header("x-amz-checksum-mode", Some("ENABLED"));
-        }
-        self.common.apply(request).finish()
+            .header("x-amz-checksum-mode", self.checksum_mode.then_some("ENABLED"))
+            .with(&self.response)
+            .with(&self.conditions)
+            .with(&self.customer_key)
+            .with(&self.common)
+            .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {

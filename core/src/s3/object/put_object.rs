@@ -66,11 +66,11 @@ impl Operation for PutObject {
     const CLASS: Class = Class::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        let request = Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
-            .header("x-amz-write-offset-bytes", self.write_offset.map(|at| at.to_string()));
-        let request = self.conditions.apply(self.properties.apply(request));
-        self.common
-            .apply(request)
+        Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
+            .header_number("x-amz-write-offset-bytes", self.write_offset)
+            .with(&self.properties)
+            .with(&self.conditions)
+            .with(&self.common)
             .object_body(&self.body)
             .checksum(Need::Supported, &self.checksum)
             .finish()

@@ -1,0 +1,100 @@
+//! CreateBucket.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::object::Headers;
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{Access, Tags};
+use crate::xml::{S3_NAMESPACE, Writer};
+
+/// Makes a bucket. "CreateBucket", S3 API reference.
+///
+/// A bucket that the caller has already is answered by a success in us-east-1 and by Ceph, and by
+/// 409 `BucketAlreadyOwnedByYou` elsewhere; MinIO-likes say `BucketAlreadyExists`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreateBucket {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The region that is written to the request: by default the client's, and nothing for
+    /// us-east-1, which servers refuse to be told. An empty text writes nothing in any region.
+    pub location_constraint: Option<String>,
+    /// Who may do what.
+    pub access: Access,
+    /// `BucketOwnerEnforced` (AWS's default), `BucketOwnerPreferred` or `ObjectWriter`.
+    pub object_ownership: Option<String>,
+    /// Whether objects can be locked; turns versioning on too.
+    pub object_lock_enabled: Option<bool>,
+    /// The bucket's tags.
+    pub tags: Tags,
+}
+
+impl CreateBucket {
+    /// This bucket, in the client's region.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+
+    fn location<'a>(&'a self, service: &'a Service) -> Option<&'a str> {
+        let location = match &self.location_constraint {
+            Some(location) => location.as_str(),
+            None => match service.config().endpoint.region.as_ref() {
+                "us-east-1" | "aws-global" => "",
+                region => region,
+            },
+        };
+        (!location.is_empty()).then_some(location)
+    }
+}
+
+/// What CreateBucket answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateBucketOutput {
+    /// The bucket's path or URL.
+    pub location: Option<String>,
+    /// Its ARN.
+    pub arn: Option<String>,
+}
+
+impl Operation for CreateBucket {
+    type Service = Service;
+    type Output = CreateBucketOutput;
+
+    const NAME: &'static str = "CreateBucket";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let request = Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
+            .with(&self.access)
+            .header("x-amz-object-ownership", self.object_ownership.as_ref())
+            .header_flag("x-amz-bucket-object-lock-enabled", self.object_lock_enabled);
+        let location = self.location(service);
+        if location.is_none() && self.tags.0.is_empty() {
+            return request.finish();
+        }
+        let mut xml = Writer::new("CreateBucketConfiguration", Some(S3_NAMESPACE));
+        xml.text_if("LocationConstraint", location);
+        if !self.tags.0.is_empty() {
+            xml.element("Tags", |xml| self.tags.write(xml));
+        }
+        request.xml(xml).finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<CreateBucketOutput, Error> {
+        error::success(reply)?;
+        let head = Headers(&reply.head.headers);
+        Ok(CreateBucketOutput {
+            location: head.text("location"),
+            arn: head.text("x-amz-bucket-arn"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

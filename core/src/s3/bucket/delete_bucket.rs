@@ -1,0 +1,48 @@
+//! DeleteBucket.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+
+/// Removes a bucket that is empty. "DeleteBucket", S3 API reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteBucket {
+    /// The bucket.
+    pub bucket: String,
+    /// The account id that must own the bucket; another owner is a 403.
+    pub expected_bucket_owner: Option<String>,
+}
+
+impl DeleteBucket {
+    /// This bucket.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+}
+
+impl Operation for DeleteBucket {
+    type Service = Service;
+    type Output = ();
+
+    const NAME: &'static str = "DeleteBucket";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
+            .expected_owner(&self.expected_bucket_owner)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
+        error::success(reply)
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

@@ -1,0 +1,76 @@
+//! GetBucketLocation.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+
+/// Where a bucket is. "GetBucketLocation", S3 API reference.
+///
+/// The request has the bucket in its path whatever the addressing, because a virtual host of the
+/// wrong region would be redirected to the answer that is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetBucketLocation {
+    /// The bucket.
+    pub bucket: String,
+    /// The account id that must own the bucket; another owner is a 403.
+    pub expected_bucket_owner: Option<String>,
+}
+
+impl GetBucketLocation {
+    /// Of this bucket.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+}
+
+/// Where a bucket is, in the server's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BucketLocation {
+    /// As it was written: empty for us-east-1, `EU` for buckets of S3's early days, and for some
+    /// servers a word of their own, such as Ceph's `default`.
+    pub location_constraint: String,
+}
+
+impl BucketLocation {
+    /// The region by its name of today.
+    pub fn region(&self) -> &str {
+        match self.location_constraint.as_str() {
+            "" | "US" => "us-east-1",
+            "EU" => "eu-west-1",
+            region => region,
+        }
+    }
+}
+
+impl Operation for GetBucketLocation {
+    type Service = Service;
+    type Output = BucketLocation;
+
+    const NAME: &'static str = "GetBucketLocation";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::bucket_by_path(service, Self::NAME, Method::GET, &self.bucket)?
+            .flag("location")
+            .expected_owner(&self.expected_bucket_owner)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<BucketLocation, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("LocationConstraint")?;
+        // Some servers write an element of the same name into the root.
+        let text = root.text_of("LocationConstraint").unwrap_or(root.text());
+        Ok(BucketLocation { location_constraint: text.trim().to_owned() })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}
