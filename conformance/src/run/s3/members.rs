@@ -8,6 +8,7 @@ use apus_core::s3::{
     ResponseOverrides, Tags,
 };
 
+use super::output::{Members, each, members};
 use super::params::Params;
 use crate::run::value::Data;
 
@@ -93,6 +94,25 @@ pub(super) fn customer_key(p: &mut Params, prefix: &str) -> Result<Option<Custom
         }
         _ => Err(format!("{prefix}SSECustomerAlgorithm AES256 and {prefix}SSECustomerKey")),
     }
+}
+
+/// `TagSet`: each tag as a structure.
+pub(super) fn tag_list(list: Vec<Params>) -> Result<Tags, String> {
+    let tags = list.into_iter().map(|mut tag| {
+        let pair = (tag.take("Key")?, tag.take("Value")?);
+        tag.end().map(|()| pair)
+    });
+    tags.collect::<Result<_, String>>().map(Tags)
+}
+
+/// The answers whose member is a `TagSet`.
+pub(super) fn tag_set(tags: &Tags) -> Members {
+    members().with("TagSet", &tag_members(tags))
+}
+
+/// Each tag as a structure.
+pub(super) fn tag_members(tags: &Tags) -> Vec<Members> {
+    each(&tags.0, |(key, value)| members().with("Key", key).with("Value", value))
 }
 
 /// Tags as a header has them.

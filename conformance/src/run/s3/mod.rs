@@ -7,7 +7,9 @@
 //! status, headers, body └─answer──▶ output                          s3-response
 //! ```
 
+mod bucket;
 mod config;
+mod configuration;
 mod members;
 mod object;
 mod output;
@@ -22,7 +24,7 @@ use apus_core::error::Error;
 use apus_core::http::{Draft, Reply};
 use apus_core::s3::Service;
 
-use self::output::{Answer, Output};
+use self::output::Answer;
 use self::params::Params;
 pub(super) use self::presign::presign;
 pub(super) use self::request::request;
@@ -36,18 +38,25 @@ trait Call {
     fn class(&self) -> Class;
 }
 
-impl<O> Call for O
+/// An operation, and how its output is shown.
+struct Shown<O, F> {
+    operation: O,
+    show: F,
+}
+
+impl<O, F, A> Call for Shown<O, F>
 where
     O: Operation<Service = Service>,
-    O::Output: Output,
+    F: Fn(&O::Output) -> A,
+    A: Into<Answer>,
 {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        Operation::draft(self, service)
+        self.operation.draft(service)
     }
 
     fn answer(&self, service: &Service, reply: &Reply) -> Result<Answer, Error> {
-        let output = self.parse(service, reply)?;
-        Ok(Answer { verdict: output.verdict(), output: output.members() })
+        let output = self.operation.parse(service, reply)?;
+        Ok((self.show)(&output).into())
     }
 
     fn class(&self) -> Class {
@@ -55,14 +64,23 @@ where
     }
 }
 
-/// Some operation, or why its members can't be read.
-type Found = Result<Box<dyn Call>, String>;
+/// This operation, whose output is shown so.
+fn call<O, A>(operation: O, show: impl Fn(&O::Output) -> A + 'static) -> Box<dyn Call>
+where
+    O: Operation<Service = Service> + 'static,
+    A: Into<Answer> + 'static,
+{
+    Box::new(Shown { operation, show })
+}
+
+/// Some operation, none where its name is unknown, or why its members can't be read.
+type Found = Result<Option<Box<dyn Call>>, String>;
 
 /// The operation of this name with these members.
-fn read(operation: &str, params: &mut Params) -> Found {
-    for group in [object::read] {
-        if let Some(found) = group(operation, params) {
-            return found;
+fn read(operation: &str, params: &mut Params) -> Result<Box<dyn Call>, String> {
+    for group in [bucket::read, configuration::read, object::read] {
+        if let Some(found) = group(operation, params)? {
+            return Ok(found);
         }
     }
     Err(format!("operation {operation:?} is unknown"))

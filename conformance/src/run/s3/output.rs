@@ -14,25 +14,30 @@ pub(super) struct Answer {
     pub(super) verdict: Option<Verdict>,
 }
 
-/// An output that can be compared.
-pub(super) trait Output {
-    fn members(&self) -> Members;
-
-    /// Whether a body was checked.
-    fn verdict(&self) -> Option<Verdict> {
-        None
+impl From<Members> for Answer {
+    fn from(output: Members) -> Self {
+        Self { output, verdict: None }
     }
 }
 
-impl Output for () {
-    fn members(&self) -> Members {
-        Members::default()
-    }
+/// An output without members.
+pub(super) fn nothing<T>(_: &T) -> Members {
+    Members::default()
 }
 
 /// The members that are there: what is empty, or a flag that is not set, counts as absent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members(Map<String, Value>);
+
+/// No member yet.
+pub(super) fn members() -> Members {
+    Members::default()
+}
+
+/// Each item of a list, shown so.
+pub(super) fn each<T>(list: &[T], show: impl Fn(&T) -> Members) -> Vec<Members> {
+    list.iter().map(show).collect()
+}
 
 impl Members {
     #[must_use]
