@@ -28,6 +28,16 @@ pub(super) fn conditions(p: &mut Params) -> Result<Conditions, String> {
     })
 }
 
+/// The conditions on the source of a copy.
+pub(super) fn copy_conditions(p: &mut Params) -> Result<Conditions, String> {
+    Ok(Conditions {
+        if_match: p.take("CopySourceIfMatch")?,
+        if_none_match: p.take("CopySourceIfNoneMatch")?,
+        if_modified_since: p.take("CopySourceIfModifiedSince")?,
+        if_unmodified_since: p.take("CopySourceIfUnmodifiedSince")?,
+    })
+}
+
 pub(super) fn response(p: &mut Params) -> Result<ResponseOverrides, String> {
     Ok(ResponseOverrides {
         cache_control: p.take("ResponseCacheControl")?,
@@ -139,16 +149,22 @@ pub(super) fn checksum(p: &mut Params) -> Result<ChecksumOptions, String> {
     })
 }
 
-/// `ChecksumCRC32` and so on.
+/// `ChecksumCRC32` and so on, as values over what is sent.
 pub(super) fn checksum_values(p: &mut Params) -> Result<Vec<Value>, String> {
-    let mut values = Vec::new();
+    let values = checksum_texts(p)?.into_iter();
+    let values = values.map(|(algorithm, text)| Value::from_base64(algorithm, &text));
+    values.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+/// `ChecksumCRC32` and so on, as they are written.
+pub(super) fn checksum_texts(p: &mut Params) -> Result<Vec<(Algorithm, String)>, String> {
+    let mut texts = Vec::new();
     for algorithm in Algorithm::ALL {
-        if let Some(text) = p.take::<Option<String>>(&format!("Checksum{algorithm}"))? {
-            let value = Value::from_base64(algorithm, &text).map_err(|error| error.to_string())?;
-            values.push(value);
+        if let Some(text) = p.take(&format!("Checksum{algorithm}"))? {
+            texts.push((algorithm, text));
         }
     }
-    Ok(values)
+    Ok(texts)
 }
 
 /// `Body`: bytes, or a stream, of which the case itself keeps the bytes.

@@ -7,10 +7,14 @@
 //! status, headers, body └─answer──▶ output                          s3-response
 //! ```
 
+mod attached;
 mod bucket;
 mod config;
 mod configuration;
+mod copy_delete;
+mod list;
 mod members;
+mod multipart;
 mod object;
 mod output;
 mod params;
@@ -78,7 +82,16 @@ type Found = Result<Option<Box<dyn Call>>, String>;
 
 /// The operation of this name with these members.
 fn read(operation: &str, params: &mut Params) -> Result<Box<dyn Call>, String> {
-    for group in [bucket::read, configuration::read, object::read] {
+    let groups = [
+        bucket::read,
+        configuration::read,
+        object::read,
+        copy_delete::read,
+        attached::read,
+        list::read,
+        multipart::read,
+    ];
+    for group in groups {
         if let Some(found) = group(operation, params)? {
             return Ok(found);
         }

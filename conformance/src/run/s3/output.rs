@@ -60,6 +60,13 @@ impl Members {
         self
     }
 
+    /// These members without the named ones, and the named ones.
+    pub(super) fn split(self, names: &[&str]) -> (Self, Self) {
+        let (named, others) =
+            self.0.into_iter().partition(|(name, _)| names.contains(&name.as_str()));
+        (Self(others), Self(named))
+    }
+
     pub(super) fn into_value(self) -> Value {
         Value::Object(self.0)
     }

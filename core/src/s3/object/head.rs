@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::http::Reply;
 use crate::now::Timestamp;
 use crate::s3::etag::ETag;
+use crate::s3::read::{checksums, word};
 use crate::s3::types::Metadata;
+use crate::xml::Element;
 
 /// An object as GetObject and HeadObject describe it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -205,6 +207,17 @@ impl Stored {
             }
         }
         Ok(())
+    }
+
+    /// As [`read`](Self::read), with what the document of a copy or of a completed upload says.
+    pub(in crate::s3) fn read_with(reply: &Reply, document: Element<'_>) -> Result<Self, Error> {
+        let mut stored = Self::read(reply)?;
+        if let Some(etag) = document.text_of("ETag") {
+            stored.etag = ETag::from(etag.trim());
+        }
+        stored.checksums.append(&mut checksums(document)?);
+        stored.checksum_type = word(document, "ChecksumType").or(stored.checksum_type);
+        Ok(stored)
     }
 
     /// The server's value over the full object of this algorithm.

@@ -1,12 +1,34 @@
-//! Operations on one object.
+//! Operations on objects.
 
+mod attributes;
+mod copy_object;
+mod copy_source;
+mod delete_object;
+mod delete_objects;
 mod get_object;
 mod head;
 mod head_object;
+mod lock;
 mod put_object;
+mod tagging;
 
+pub use self::attributes::{
+    GetObjectAttributes, GetObjectAttributesOutput, ObjectAttribute, ObjectPart, ObjectParts,
+};
+pub use self::copy_object::{CopyObject, CopyObjectOutput, Directive};
+pub use self::copy_source::CopySource;
+pub use self::delete_object::{DeleteObject, DeleteObjectOutput};
+pub use self::delete_objects::{
+    DeleteError, DeleteObjects, DeleteObjectsOutput, DeletedObject, ObjectIdentifier,
+};
 pub use self::get_object::{GetObject, GetObjectOutput, ResponseOverrides};
 pub(super) use self::head::Headers;
 pub use self::head::{ObjectHead, Stored};
 pub use self::head_object::HeadObject;
+pub use self::lock::{
+    GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention, Retention,
+};
 pub use self::put_object::PutObject;
+pub use self::tagging::{
+    DeleteObjectTagging, GetObjectTagging, GetObjectTaggingOutput, PutObjectTagging,
+};

@@ -1,0 +1,96 @@
+//! DeleteObject.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::etag::ETag;
+use crate::s3::object::Headers;
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::Common;
+
+/// Removes an object, or one version of it. "DeleteObject", S3 API reference.
+///
+/// Without a version id, a bucket with versioning keeps all versions and puts the mark of a deletion
+/// before them. An object that is not there is a success all the same, but on a few servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteObject {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The version that is removed for good.
+    pub version_id: Option<String>,
+    /// The serial number of an authentication device, a space, and what it shows.
+    pub mfa: Option<String>,
+    /// Whether a lock of mode `GOVERNANCE` does not count.
+    pub bypass_governance_retention: Option<bool>,
+    /// Only if the object has this tag; `*`: only if it is there.
+    pub if_match: Option<ETag>,
+    /// Only if it was written then (directory buckets).
+    pub if_match_last_modified_time: Option<Timestamp>,
+    /// Only if it has so many bytes (directory buckets).
+    pub if_match_size: Option<u64>,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl DeleteObject {
+    /// This object.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+    }
+}
+
+/// What DeleteObject answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeleteObjectOutput {
+    /// Whether it was the mark of a deletion that was made, or removed; `None` where the server does
+    /// not say.
+    pub delete_marker: Option<bool>,
+    /// The version of that mark, or the one that was removed.
+    pub version_id: Option<String>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+impl Operation for DeleteObject {
+    type Service = Service;
+    type Output = DeleteObjectOutput;
+
+    const NAME: &'static str = "DeleteObject";
+    // The object is gone after one as after two, of which the second may leave another mark.
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let modified = self.if_match_last_modified_time.map(Timestamp::http_date);
+        Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
+            .query("versionId", self.version_id.as_ref())
+            .header("x-amz-mfa", self.mfa.as_ref())
+            .header_flag("x-amz-bypass-governance-retention", self.bypass_governance_retention)
+            .header("if-match", self.if_match.as_ref().map(ETag::as_str))
+            .header("x-amz-if-match-last-modified-time", modified)
+            .header_number("x-amz-if-match-size", self.if_match_size)
+            .with(&self.common)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<DeleteObjectOutput, Error> {
+        error::success(reply)?;
+        let head = Headers(&reply.head.headers);
+        Ok(DeleteObjectOutput {
+            delete_marker: head.flag("x-amz-delete-marker"),
+            version_id: head.text("x-amz-version-id"),
+            request_charged: head.text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

@@ -1,0 +1,195 @@
+//! DeleteObjects.
+
+use http::Method;
+
+use crate::checksum::Need;
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::etag::ETag;
+use crate::s3::object::Headers;
+use crate::s3::read::text;
+use crate::s3::request::{ChecksumOptions, Request};
+use crate::s3::service::Service;
+use crate::s3::types::Common;
+use crate::xml::{Element, S3_NAMESPACE, Writer};
+
+/// Removes up to 1,000 objects with one request. "DeleteObjects", S3 API reference.
+///
+/// A success says of each object whether it was removed: see
+/// [`errors`](DeleteObjectsOutput::errors). A key with a character that XML can't hold has to be
+/// removed by [`DeleteObject`](crate::s3::DeleteObject).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteObjects {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The objects: 1 to 1,000.
+    pub objects: Vec<ObjectIdentifier>,
+    /// Whether the answer names only what was not removed.
+    pub quiet: Option<bool>,
+    /// The serial number of an authentication device, a space, and what it shows.
+    pub mfa: Option<String>,
+    /// Whether a lock of mode `GOVERNANCE` does not count.
+    pub bypass_governance_retention: Option<bool>,
+    /// What this call wants otherwise about the checksum of its request.
+    pub checksum: ChecksumOptions,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl DeleteObjects {
+    /// These objects.
+    pub fn new<I>(bucket: impl Into<String>, objects: I) -> Self
+    where
+        I: IntoIterator<Item: Into<ObjectIdentifier>>,
+    {
+        let objects = objects.into_iter().map(Into::into).collect();
+        Self { bucket: bucket.into(), objects, ..Self::default() }
+    }
+}
+
+/// One of the objects that [`DeleteObjects`] removes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectIdentifier {
+    /// The key.
+    pub key: String,
+    /// The version that is removed for good.
+    pub version_id: Option<String>,
+    /// Only if the object has this tag.
+    pub etag: Option<ETag>,
+    /// Only if it was written then (directory buckets).
+    pub last_modified: Option<Timestamp>,
+    /// Only if it has so many bytes (directory buckets).
+    pub size: Option<u64>,
+}
+
+impl ObjectIdentifier {
+    /// The newest version of the object with this key.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self { key: key.into(), ..Self::default() }
+    }
+
+    fn write(&self, xml: &mut Writer) {
+        xml.text("Key", &self.key)
+            .text_if("VersionId", self.version_id.as_ref())
+            .text_if("ETag", self.etag.as_ref())
+            .text_if("LastModifiedTime", self.last_modified.map(Timestamp::http_date))
+            .text_if("Size", self.size);
+    }
+}
+
+impl From<&str> for ObjectIdentifier {
+    fn from(key: &str) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<String> for ObjectIdentifier {
+    fn from(key: String) -> Self {
+        Self::new(key)
+    }
+}
+
+/// What DeleteObjects answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeleteObjectsOutput {
+    /// What was removed; not told where the call was `quiet`.
+    pub deleted: Vec<DeletedObject>,
+    /// What was not removed, and why.
+    pub errors: Vec<DeleteError>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+/// An object that was removed, or was not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeletedObject {
+    /// The key.
+    pub key: String,
+    /// The version that was removed for good.
+    pub version_id: Option<String>,
+    /// Whether the mark of a deletion was made, or removed.
+    pub delete_marker: Option<bool>,
+    /// The version of that mark.
+    pub delete_marker_version_id: Option<String>,
+}
+
+/// An object that was not removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeleteError {
+    /// The key.
+    pub key: String,
+    /// The version.
+    pub version_id: Option<String>,
+    /// The code of the error: `AccessDenied`, `InternalError`, …
+    pub code: Option<String>,
+    /// What the server says of it.
+    pub message: Option<String>,
+}
+
+impl Operation for DeleteObjects {
+    type Service = Service;
+    type Output = DeleteObjectsOutput;
+
+    const NAME: &'static str = "DeleteObjects";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        if !(1..=MOST).contains(&self.objects.len()) {
+            return Err(Error::caller(format!(
+                "{} objects are to be removed at once, and S3 takes 1 to {MOST}",
+                self.objects.len()
+            )));
+        }
+        let mut xml = Writer::new("Delete", Some(S3_NAMESPACE));
+        for object in &self.objects {
+            xml.element("Object", |xml| object.write(xml));
+        }
+        xml.text_if("Quiet", self.quiet);
+        Request::bucket(service, Self::NAME, Method::POST, &self.bucket)?
+            .flag("delete")
+            .header("x-amz-mfa", self.mfa.as_ref())
+            .header_flag("x-amz-bypass-governance-retention", self.bypass_governance_retention)
+            .with(&self.common)
+            .xml(xml)
+            .checksum(Need::Required, &self.checksum)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<DeleteObjectsOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("DeleteResult")?;
+        let key = |element: Element<'_>| text(element, "Key").unwrap_or_default();
+        let deleted = root.children("Deleted").map(|deleted| {
+            Ok(DeletedObject {
+                key: key(deleted),
+                version_id: text(deleted, "VersionId"),
+                delete_marker: deleted.flag("DeleteMarker")?,
+                delete_marker_version_id: text(deleted, "DeleteMarkerVersionId"),
+            })
+        });
+        let errors = root.children("Error").map(|error| DeleteError {
+            key: key(error),
+            version_id: text(error, "VersionId"),
+            code: text(error, "Code"),
+            message: text(error, "Message"),
+        });
+        Ok(DeleteObjectsOutput {
+            deleted: deleted.collect::<Result<_, Error>>()?,
+            errors: errors.collect(),
+            request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}
+
+/// Objects of one request.
+const MOST: usize = 1000;
