@@ -93,9 +93,8 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
 
 /// Where a copy comes from, in `CopyObject` and `UploadPartCopy`.
 pub(super) fn copy_source(p: &mut Params) -> Result<CopySource, String> {
-    let (bucket, key, version_id) = p.inside("CopySource", |p| {
-        Ok((p.take("Bucket")?, p.take("Key")?, p.take("VersionId")?))
-    })?;
+    let (bucket, key, version_id) =
+        p.inside("CopySource", |p| Ok((p.take("Bucket")?, p.take("Key")?, p.take("VersionId")?)))?;
     Ok(CopySource {
         bucket,
         key,
