@@ -162,6 +162,16 @@ def parse_time(text):
     return datetime.datetime.strptime(text, "%Y%m%dT%H%M%SZ")
 
 
+def whole(config):
+    """A client's settings as a vector writes them, defaults included."""
+    return {
+        "endpoint": None,
+        "enable_data_integrity_protection": False,
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    } | config
+
+
 def stop_clock(moment):
     """From now on it is this time for everything in botocore that asks."""
     for module in (botocore.auth, botocore.endpoint, botocore.signers, botocore.utils):

@@ -15,6 +15,7 @@ from common import (
     parse_time,
     stop_clock,
     time_of,
+    whole,
 )
 from members import optional, required, some
 
@@ -81,7 +82,7 @@ def presign_case(name, dice, operation, fixed, more=False):
     made.meta.events.unregister("before-sign.s3", before_sign)
     headers = sorted([name, value] for name, value in seen[0].headers.items())
     given = {
-        "config": config,
+        "config": whole(config),
         "operation": operation,
         "params": params,
         "time": time,

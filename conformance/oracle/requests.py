@@ -16,6 +16,7 @@ from common import (
     case,
     repeat,
     time_of,
+    whole,
 )
 from members import ALGORITHMS, checksum, groups_of, optional, required, some, unsummed
 
@@ -82,6 +83,8 @@ def recorded(dice, count):
         operation = dice.choice(OPERATIONS)
         config = anonymous(dice)
         yield request_case(f"{operation}/anonymous-{i}", dice, operation, config=config)
+    for operation in UPLOADS:
+        yield anonymous_trailer_case(f"{operation}/anonymous-trailer", dice, operation)
 
 
 def key_cases(dice):
@@ -186,6 +189,21 @@ def upload_case(name, dice, operation, scheme, mode, kind, algorithm, placement,
     if kind == "empty" and tweaks.placement != "trailer":
         config["payload"] = "signed"
     return make(name, dice, config, operation, params, tweaks)
+
+
+def anonymous_trailer_case(name, dice, operation):
+    """Nothing is signed, yet S3 has to be told of the framing by x-amz-content-sha256."""
+    config = plain_config(dice, "https") | {
+        "enable_data_integrity_protection": True,
+        "request_checksum_calculation": "when_supported",
+        "checksum_placement": "trailer",
+        "aws_chunked_content_encoding": True,
+        "access_key": None,
+        "secret_key": None,
+        "session_token": None,
+    }
+    params = required(dice, operation) | {"Body": upload_body(dice, "bytes")[0]}
+    return make(name, dice, config, operation, params, Tweaks(placement="trailer"))
 
 
 def own_checksum_case(name, dice, operation, scheme, algorithm):
@@ -323,7 +341,7 @@ def make(name, dice, config, operation, params, tweaks=None):
     }
     if authorization:
         expect["authorization"] = authorization
-    given = {"config": config, "operation": operation, "params": params, "time": time}
+    given = {"config": whole(config), "operation": operation, "params": params, "time": time}
     return case(name, given, expect)
 
 

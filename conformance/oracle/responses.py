@@ -18,7 +18,17 @@ from botocore.parsers import ResponseParserError
 
 from answers import ENCODED, answer
 from client import client, to_botocore
-from common import ACCESS_KEY, SECRET_KEY, VERSION, bytes_of, case, parse_time, stop_clock, time_of
+from common import (
+    ACCESS_KEY,
+    SECRET_KEY,
+    VERSION,
+    bytes_of,
+    case,
+    parse_time,
+    stop_clock,
+    time_of,
+    whole,
+)
 from documents import COMPLETE, ERROR, ERRORS, ODD, WITH_BODY
 from members import ALGORITHMS, checksum, required
 from requests import OPERATIONS, upload_body
@@ -394,7 +404,7 @@ def response_case(
         "status": status,
         "headers": headers,
         "body": bytes_of(body),
-        "config": config,
+        "config": whole(config),
     }
     outcome, sent = run(config, dice, operation, status, headers, body)
     expect = {"outcome": "ok"}

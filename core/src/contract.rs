@@ -54,6 +54,11 @@ pub trait Operation {
         Ok(())
     }
 
+    /// How this call may be repeated, where calls of one operation differ in that.
+    fn class(&self) -> Class {
+        Self::CLASS
+    }
+
     /// What the service remembers redirects by: the bucket.
     fn resource(&self) -> Option<&str> {
         None

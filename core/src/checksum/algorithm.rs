@@ -88,6 +88,22 @@ impl Algorithm {
         }
     }
 
+    /// The element that carries a value of this algorithm in S3's documents.
+    pub const fn element(self) -> &'static str {
+        match self {
+            Self::Crc32 => "ChecksumCRC32",
+            Self::Crc32c => "ChecksumCRC32C",
+            Self::Crc64Nvme => "ChecksumCRC64NVME",
+            Self::Sha1 => "ChecksumSHA1",
+            Self::Sha256 => "ChecksumSHA256",
+            Self::Sha512 => "ChecksumSHA512",
+            Self::Md5 => "ChecksumMD5",
+            Self::XxHash64 => "ChecksumXXHASH64",
+            Self::XxHash3 => "ChecksumXXHASH3",
+            Self::XxHash128 => "ChecksumXXHASH128",
+        }
+    }
+
     /// The algorithm whose values this header carries.
     pub fn of_header(name: &HeaderName) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.header() == name)
@@ -134,10 +150,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_named_after_its_algorithm() {
+    fn header_and_element_are_named_after_the_algorithm() {
         for algorithm in Algorithm::ALL {
             let header = format!("x-amz-checksum-{}", algorithm.name().to_lowercase());
             assert_eq!(algorithm.header().as_str(), header);
+            assert_eq!(algorithm.element(), format!("Checksum{}", algorithm.name()));
             assert_eq!(Algorithm::of_header(algorithm.header()), Some(algorithm));
         }
         assert_eq!(Algorithm::of_header(&HeaderName::from_static("x-amz-checksum-type")), None);

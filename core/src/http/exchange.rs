@@ -95,9 +95,7 @@ impl Exchange {
     /// Whether the bytes of a source must be read once before the head can be signed: a checksum
     /// or digest of them stands in it.
     pub fn measures(&self) -> bool {
-        matches!(self.outgoing, Outgoing::Source { .. })
-            && !self.sealed
-            && self.computes()
+        matches!(self.outgoing, Outgoing::Source { .. }) && !self.sealed && self.computes()
     }
 
     /// Takes the next piece of the first pass over the source.

@@ -119,9 +119,10 @@ impl<O: Operation> Call<O> {
         if self.cancelled || !can_resend {
             return None;
         }
-        let verdict = match verdict(error, O::CLASS) {
+        let class = self.operation.class();
+        let verdict = match verdict(error, class) {
             Some(verdict) => verdict,
-            None => self.service.judge(error, O::CLASS),
+            None => self.service.judge(error, class),
         };
         if verdict == Verdict::Elsewhere {
             let resource = self.operation.resource()?;
@@ -174,7 +175,12 @@ impl<O: Operation> Machine for Call<O> {
                     self.attempts.succeeded(self.service.patience());
                     self.state = State::Over(Some(Ok(output)));
                 }
-                Err(error) => self.failed(now, error, can_resend),
+                Err(error) => {
+                    // An error of the server's own tells nothing of what it did before.
+                    self.doubtful |=
+                        reply.status().is_server_error() || reply.status().is_success();
+                    self.failed(now, error, can_resend);
+                }
             },
             Ok(reply) => {
                 self.doubtful = true;

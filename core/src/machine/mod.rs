@@ -1,11 +1,14 @@
 //! The machines, and the pump that joins one to its authorities.
 
 mod call;
+mod nest;
 mod patience;
 mod pump;
 mod traffic;
+pub mod upload;
 
 pub use self::call::Call;
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 pub use self::traffic::Traffic;
+pub use self::upload::{Checkpoint, PartLimits, Upload, UploadOptions, UploadSource, Uploaded};

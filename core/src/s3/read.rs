@@ -21,8 +21,9 @@ pub(super) fn word<T: std::str::FromStr>(element: Element<'_>, name: &str) -> Op
 pub(super) fn checksums(element: Element<'_>) -> Result<Vec<Declared>, Error> {
     let mut checksums = Vec::new();
     for child in element.elements() {
-        let Some(name) = child.name().strip_prefix("Checksum") else { continue };
-        let Some(algorithm) = Algorithm::ALL.into_iter().find(|known| known.name() == name) else {
+        let name = child.name();
+        let Some(algorithm) = Algorithm::ALL.into_iter().find(|known| known.element() == name)
+        else {
             continue;
         };
         let text = child.text().trim();

@@ -7,7 +7,7 @@ use http::header::{CONTENT_ENCODING, HOST, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
-use crate::checksum::{Algorithm, Decision, Need, Overrides, Placement, Policy, Value};
+use crate::checksum::{Algorithm, Decision, Declared, Need, Overrides, Placement, Policy, Value};
 use crate::error::Error;
 use crate::escape;
 use crate::http::{
@@ -164,7 +164,7 @@ impl<'a> Request<'a> {
     /// `?name`, the mark of a sub-resource.
     pub(super) fn flag(mut self, name: &str) -> Self {
         self.separator();
-        self.target.push_str(name);
+        escape::query_into(&mut self.target, name);
         self
     }
 
@@ -205,6 +205,28 @@ impl<'a> Request<'a> {
     /// A header that is `true` or `false`, if it is either.
     pub(super) fn header_flag(self, name: &'static str, value: Option<bool>) -> Self {
         self.header(name, value.map(|value| if value { "true" } else { "false" }))
+    }
+
+    /// A header with several values, or one of unknown name.
+    pub(super) fn plain_header(mut self, name: &HeaderName, value: &HeaderValue) -> Self {
+        self.draft.head.headers.append(name.clone(), value.clone());
+        self
+    }
+
+    /// A part of a multipart upload: S3 numbers them from 1 to 10,000.
+    pub(super) fn part(mut self, number: u32, upload_id: &str) -> Self {
+        if !(1..=LAST_PART).contains(&number) {
+            self.fail(Error::caller(format!("{number} is no part number: 1 to {LAST_PART} are")));
+        }
+        self.query_number("partNumber", Some(number)).query("uploadId", Some(upload_id))
+    }
+
+    /// The checksum that the object is to have, whole or composite.
+    pub(super) fn declared(mut self, checksum: Option<&Declared>) -> Self {
+        if let Some(checksum) = checksum {
+            self.set(checksum.algorithm().header().clone(), &checksum.to_string());
+        }
+        self
     }
 
     /// The account id that must own the bucket.
@@ -463,6 +485,8 @@ fn name_of(algorithm: Algorithm) -> &'static str {
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const SDK_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
+
+const LAST_PART: u32 = 10_000;
 
 /// Bytes of UTF-8.
 const LONGEST_KEY: usize = 1024;

@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
+use sha2::digest::Update;
 
 use super::v4::Rule;
 use crate::escape;
@@ -32,30 +32,30 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// SHA-256 of many short pieces: they are collected into whole blocks first.
-pub(super) struct Hasher {
-    sha: Sha256,
+/// Collects short pieces for a hash or an HMAC, which take long ones much faster.
+pub(super) struct Buffered<D> {
+    inner: D,
     buffer: [u8; 512],
     used: usize,
 }
 
-impl Hasher {
-    pub(super) fn new() -> Self {
-        Self { sha: Sha256::new(), buffer: [0; 512], used: 0 }
+impl<D: Update> Buffered<D> {
+    pub(super) fn new(inner: D) -> Self {
+        Self { inner, buffer: [0; 512], used: 0 }
     }
 
-    pub(super) fn finish(mut self) -> [u8; 32] {
-        self.sha.update(&self.buffer[..self.used]);
-        self.sha.finalize().into()
+    /// What took the pieces, all of them.
+    pub(super) fn finish(mut self) -> D {
+        self.inner.update(&self.buffer[..self.used]);
+        self.inner
     }
-}
 
-impl Hasher {
+    /// Kept apart so that the writes that fit, almost all of them, are inlined.
     #[cold]
     fn write_full(&mut self, mut bytes: &[u8]) {
         while let Some((now, later)) = bytes.split_at_checked(self.buffer.len() - self.used) {
             self.buffer[self.used..].copy_from_slice(now);
-            self.sha.update(self.buffer);
+            self.inner.update(&self.buffer);
             self.used = 0;
             bytes = later;
         }
@@ -64,7 +64,7 @@ impl Hasher {
     }
 }
 
-impl Sink for Hasher {
+impl<D: Update> Sink for Buffered<D> {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         match self.buffer[self.used..].get_mut(..bytes.len()) {
@@ -138,7 +138,7 @@ fn query(out: &mut impl Sink, query: &str) {
     if query.is_empty() {
         return;
     }
-    let mut pairs = Short::<(&str, &str), 12>::new();
+    let mut pairs = Short::<(&str, &str), 8>::new();
     for pair in query.split('&') {
         pairs.push(pair.split_once('=').unwrap_or((pair, "")));
     }
@@ -155,7 +155,7 @@ fn query(out: &mut impl Sink, query: &str) {
 }
 
 /// The headers that a signature covers, sorted by name.
-pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 24>);
+pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 16>);
 
 impl<'a> SignedHeaders<'a> {
     /// All of these but those for which `unsigned` says so, and one more where it is given.

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
 
-use super::canonical::{self, Hasher, SignedHeaders, Sink};
+use super::canonical::{self, Buffered, SignedHeaders, Sink};
 use super::v4::{Payload, Signature, Signing, hex};
 use crate::error::Error;
 
@@ -36,17 +37,19 @@ impl Signing {
         if self.rule.sign_payload_header {
             put(headers, X_AMZ_CONTENT_SHA256, payload.header_value())?;
         }
-        match self.keys().token() {
-            Some(token) => {
-                let mut value = plain(token.expose().as_bytes())?;
-                value.set_sensitive(true);
-                put(headers, X_AMZ_SECURITY_TOKEN, value)?;
-            }
-            None => {
-                headers.remove(X_AMZ_SECURITY_TOKEN);
-            }
+        let token = self.keys().token();
+        if let Some(token) = token {
+            let mut value = plain(token.expose().as_bytes())?;
+            value.set_sensitive(true);
+            put(headers, X_AMZ_SECURITY_TOKEN, value)?;
         }
         let signed = SignedHeaders::new(headers, is_unsigned, None);
+        if token.is_none() && signed.contains("x-amz-security-token") {
+            // It belongs to other keys. This is so rare that looking for it first would cost more.
+            drop(signed);
+            headers.remove(X_AMZ_SECURITY_TOKEN);
+            return self.sign(method, target, headers, payload);
+        }
         if !signed.contains("host") {
             return Err(Error::caller("a request needs the header `host` to be signed"));
         }
@@ -124,10 +127,10 @@ impl Signing {
         signed: &SignedHeaders<'_>,
         payload: &Payload,
     ) -> [u8; 64] {
-        let mut hasher = Hasher::new();
+        let mut hasher = Buffered::new(Sha256::new());
         let word = &mut [0; 64];
         canonical::request(&mut hasher, self.rule, method, target, signed, payload.word(word));
-        hex(&hasher.finish())
+        hex(&hasher.finish().finalize().into())
     }
 }
 
@@ -161,12 +164,10 @@ pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-a
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
-    use sha2::{Digest, Sha256};
-
     use super::super::examples::{self, headers};
     use super::super::{Keys, Rule};
     use super::*;
+    use http::Method;
 
     fn sha256(text: &str) -> [u8; 32] {
         Sha256::digest(text).into()

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::canonical::Sink;
+use super::canonical::Buffered;
 use super::v4::{Rule, Signature, Signing};
 use crate::error::Error;
 use crate::now::Timestamp;
@@ -191,16 +191,10 @@ impl SigningKey {
     }
 
     /// The signature of what `write` writes.
-    pub(super) fn signature(&self, write: impl FnOnce(&mut Hmac<Sha256>)) -> Signature {
-        let mut mac = self.0.mac.clone();
+    pub(super) fn signature(&self, write: impl FnOnce(&mut Buffered<Hmac<Sha256>>)) -> Signature {
+        let mut mac = Buffered::new(self.0.mac.clone());
         write(&mut mac);
-        Signature::of(&mac.finalize().into_bytes().into())
-    }
-}
-
-impl Sink for Hmac<Sha256> {
-    fn write(&mut self, bytes: &[u8]) {
-        self.update(bytes);
+        Signature::of(&mac.finish().finalize().into_bytes().into())
     }
 }
 

@@ -133,14 +133,13 @@ fn check_host(host: &str) -> Result<(), Error> {
 
 /// A target that did not begin with a slash would lengthen the host; a `#` would end the URL.
 fn check_target(target: &str) -> Result<(), Error> {
-    let why = if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
-        "it does not begin with a slash"
-    } else if target.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#') {
-        "it holds a character that is not escaped"
-    } else {
-        return Ok(());
-    };
-    Err(Error::caller(format!("the target {target:?} can't be part of a URL: {why}")))
+    if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
+        return Err(Error::caller("the target of a URL has to begin with a slash"));
+    }
+    match target.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'#') {
+        None => Ok(()),
+        Some(at) => Err(Error::caller(format!("the target of a URL is not escaped at byte {at}"))),
+    }
 }
 
 /// Seconds.

@@ -12,7 +12,7 @@ use crate::now::Timestamp;
 
 /// All that is needed to sign one request at one time. Owned, `Send`, cheap to make and to clone.
 ///
-/// Its methods sign: `sign` into headers, [`presign`](Self::presign) into a URL,
+/// Its methods sign: [`sign`](Self::sign) into headers, [`presign`](Self::presign) into a URL,
 /// [`PostPolicy::sign`](super::PostPolicy::sign) into a form, [`chunks`](Self::chunks) what follows.
 #[derive(Clone)]
 pub struct Signing {

@@ -1,7 +1,7 @@
 //! The URL of a server, as a user configures it: `https://host:port/prefix`.
 
+use core::net::Ipv6Addr;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use http::uri::Scheme;

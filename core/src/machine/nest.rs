@@ -1,0 +1,24 @@
+//! Machines inside machines.
+
+use std::ops::ControlFlow;
+
+use crate::contract::Step;
+use crate::error::Error;
+
+/// What an inner machine, number `slot` of an outer one, wants: its step to be passed on, or its
+/// result to be gone on with.
+pub(super) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Result<T, Error>> {
+    match step {
+        Step::Send(mut draft) => {
+            draft.ticket = draft.ticket.under(slot);
+            ControlFlow::Break(Step::Send(draft))
+        }
+        Step::Wait(wait) => ControlFlow::Break(Step::Wait(wait)),
+        Step::Done(result) => ControlFlow::Continue(result),
+    }
+}
+
+/// A seed for inner machine `slot`.
+pub(super) fn seed(outer: u64, slot: u32) -> u64 {
+    (outer ^ u64::from(slot)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+}

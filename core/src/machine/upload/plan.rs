@@ -1,0 +1,226 @@
+//! Which part holds which bytes.
+//!
+//! Parts of a source of known length are equal. Parts of a source of unknown length grow: they
+//! double every thousand, so that a small stream has small parts and ten thousand of them still
+//! reach the limits of the service. What a part may weigh is bounded by the memory allowed, and
+//! the largest object that follows is known before the first byte is read.
+
+use std::ops::Range;
+
+use crate::error::Error;
+
+/// What the service and the caller allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartLimits {
+    /// Parts of an upload at most.
+    pub parts: u32,
+    /// Bytes of a part at least, the last one excepted.
+    pub smallest: u64,
+    /// Bytes of a part at most.
+    pub largest: u64,
+    /// Bytes of an object at most.
+    pub object: u64,
+}
+
+impl Default for PartLimits {
+    /// S3's: 10,000 parts of 5 MiB to 5 GiB, and 48.8 TiB in all.
+    fn default() -> Self {
+        Self { parts: 10_000, smallest: 5 << 20, largest: 5 << 30, object: 10_000 * (5 << 30) }
+    }
+}
+
+/// Part sizes as a function of the part's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Plan {
+    /// Bytes of the first part.
+    base: u64,
+    /// Bytes of no part are more than this.
+    ceiling: u64,
+    /// Parts after which the size doubles; 0 where it stays.
+    step: u32,
+    /// Parts at most.
+    parts: u32,
+    /// Bytes of the whole, where it is known.
+    length: Option<u64>,
+    /// Bytes of the whole at most.
+    longest: u64,
+}
+
+impl Plan {
+    /// Equal parts of `part_size` or, where that makes too many, of as few whole MiB more as it
+    /// takes.
+    pub(super) fn known(length: u64, part_size: u64, limits: &PartLimits) -> Result<Self, Error> {
+        if length > limits.object {
+            return Err(Error::caller(format!(
+                "the source has {length} bytes, and an object {} at most",
+                limits.object
+            )));
+        }
+        let least = length.div_ceil(u64::from(limits.parts.max(1))).div_ceil(MIB) * MIB;
+        let base = if least > part_size { least } else { part_size };
+        if base > limits.largest {
+            return Err(Error::caller(format!(
+                "{length} bytes in {} parts make parts of {base} bytes, and the service takes {}",
+                limits.parts, limits.largest
+            )));
+        }
+        check_size(base, limits)?;
+        let parts = limits.parts;
+        let longest = limits.object;
+        Ok(Self { base, ceiling: base, step: 0, parts, length: Some(length), longest })
+    }
+
+    /// Growing parts from `part_size` up to `ceiling`.
+    pub(super) fn growing(
+        part_size: u64,
+        ceiling: u64,
+        limits: &PartLimits,
+    ) -> Result<Self, Error> {
+        check_size(part_size, limits)?;
+        let ceiling = ceiling.min(limits.largest).max(part_size);
+        let (parts, longest) = (limits.parts, limits.object);
+        // As many doublings as S3 has with its ten thousand parts, whatever the service's number.
+        let step = (parts / 10).max(1);
+        Ok(Self { base: part_size, ceiling, step, parts, length: None, longest })
+    }
+
+    /// Parts are known to end here.
+    pub(super) fn end_at(&mut self, length: u64) {
+        self.length = Some(length);
+    }
+
+    /// Bytes of the whole, where it is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Bytes of the largest object that this plan reaches.
+    pub(super) fn reach(&self) -> u64 {
+        self.start(self.parts.saturating_add(1)).min(self.longest)
+    }
+
+    /// The positions of part `number`, counted from 1, as if the source had no end.
+    pub(super) fn range(&self, number: u32) -> Range<u64> {
+        self.start(number)..self.start(number.saturating_add(1))
+    }
+
+    /// The positions of part `number`, in a source that ends at `end`; `None` after the last. An
+    /// empty source has one empty part.
+    pub(super) fn range_until(&self, number: u32, end: u64) -> Option<Range<u64>> {
+        let range = self.range(number);
+        if range.start < end || (number == 1 && end == 0) {
+            Some(range.start..range.end.min(end))
+        } else {
+            None
+        }
+    }
+
+    /// Parts at most.
+    pub(super) fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// Bytes of part `number`.
+    pub(super) fn size(&self, number: u32) -> u64 {
+        let range = self.range(number);
+        range.end - range.start
+    }
+
+    fn start(&self, number: u32) -> u64 {
+        let mut before = u64::from(number.saturating_sub(1));
+        if self.step == 0 {
+            return self.base.saturating_mul(before);
+        }
+        let (mut size, mut start) = (self.base, 0u64);
+        let step = u64::from(self.step);
+        while size < self.ceiling && before > step {
+            start = start.saturating_add(size.saturating_mul(step));
+            before -= step;
+            size = size.saturating_mul(2).min(self.ceiling);
+        }
+        start.saturating_add(size.saturating_mul(before))
+    }
+}
+
+fn check_size(size: u64, limits: &PartLimits) -> Result<(), Error> {
+    if size < limits.smallest || size > limits.largest {
+        return Err(Error::caller(format!(
+            "part_size is {size} bytes, and the service takes {} to {}",
+            limits.smallest, limits.largest
+        )));
+    }
+    Ok(())
+}
+
+const MIB: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TIB: u64 = 1 << 40;
+
+    #[test]
+    fn equal_parts_grow_just_enough_for_ten_thousand() {
+        let limits = PartLimits::default();
+        let plan = Plan::known(5 * TIB, 8 * MIB, &limits).unwrap();
+        // 5 TiB in 10,000 parts: 524.288 MiB, so 525 MiB.
+        assert_eq!(plan.size(1), 525 * MIB);
+        let last = u32::try_from((5 * TIB).div_ceil(525 * MIB)).unwrap();
+        assert!(last <= 10_000);
+        assert_eq!(plan.range_until(last, 5 * TIB).unwrap().end, 5 * TIB);
+        assert_eq!(plan.range_until(last + 1, 5 * TIB), None);
+    }
+
+    #[test]
+    fn growing_parts_reach_beyond_five_tebibytes() {
+        let plan = Plan::growing(8 * MIB, u64::MAX, &PartLimits::default()).unwrap();
+        assert_eq!(plan.size(1), 8 * MIB);
+        assert_eq!(plan.size(1000), 8 * MIB);
+        assert_eq!(plan.size(1001), 16 * MIB);
+        assert!(plan.reach() >= 5 * TIB, "{}", plan.reach());
+    }
+
+    #[test]
+    fn a_ceiling_bounds_the_parts_and_the_reach() {
+        let plan = Plan::growing(8 * MIB, 16 * MIB, &PartLimits::default()).unwrap();
+        assert_eq!(plan.size(10_000), 16 * MIB);
+        assert_eq!(plan.reach(), 1000 * 8 * MIB + 9000 * 16 * MIB);
+    }
+
+    #[test]
+    fn sizes_that_the_service_refuses_are_refused_here() {
+        let limits = PartLimits::default();
+        let error = Plan::known(1, 1024, &limits).unwrap_err().to_string();
+        assert_eq!(error, "part_size is 1024 bytes, and the service takes 5242880 to 5368709120");
+        assert!(Plan::known(limits.object + 1, 8 * MIB, &limits).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn parts_follow_one_another_without_gap(
+            base in 5 * MIB..64 * MIB,
+            ceiling in 5 * MIB..1 << 30,
+            number in 1u32..10_000,
+        ) {
+            let plan = Plan::growing(base, ceiling, &PartLimits::default()).unwrap();
+            prop_assert_eq!(plan.range(number).end, plan.range(number + 1).start);
+            prop_assert!(plan.size(number) >= base && plan.size(number) <= ceiling.max(base));
+            prop_assert!(plan.size(number) <= plan.size(number + 1));
+        }
+
+        #[test]
+        fn known_lengths_are_covered_exactly(length in 1..50 * TIB) {
+            let limits = PartLimits::default();
+            if let Ok(plan) = Plan::known(length, 8 * MIB, &limits) {
+                let last = u32::try_from(length.div_ceil(plan.size(1))).unwrap();
+                prop_assert!(last <= limits.parts);
+                prop_assert_eq!(plan.range_until(last, length).unwrap().end, length);
+                prop_assert!(plan.range_until(last + 1, length).is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! An object in a list.
+
+use crate::checksum::{Algorithm, Type};
+use crate::error::Error;
+use crate::now::Timestamp;
+use crate::s3::etag::ETag;
+use crate::s3::read::{Keys, text, word};
+use crate::s3::request::Request;
+use crate::s3::types::Owner;
+use crate::xml::Element;
+
+/// An object as ListObjectsV2 and ListObjects describe it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Object {
+    /// The key.
+    pub key: String,
+    /// When it was written.
+    pub last_modified: Option<Timestamp>,
+    /// Its tag.
+    pub etag: Option<ETag>,
+    /// Its bytes.
+    pub size: Option<u64>,
+    /// Its storage class.
+    pub storage_class: Option<String>,
+    /// The algorithms of its checksums, of those that are known here.
+    pub checksum_algorithms: Vec<Algorithm>,
+    /// What they are made over.
+    pub checksum_type: Option<Type>,
+    /// Whose it is; ListObjectsV2 tells where asked.
+    pub owner: Option<Owner>,
+    /// How far its restoration from an archive is, where asked for.
+    pub restore_status: Option<RestoreStatus>,
+}
+
+impl Object {
+    pub(super) fn read(object: Element<'_>, keys: Keys) -> Result<Self, Error> {
+        let algorithms = object.children("ChecksumAlgorithm");
+        Ok(Self {
+            key: keys.required(object, "Key")?,
+            last_modified: object.timestamp("LastModified")?,
+            etag: text(object, "ETag").map(ETag::from),
+            size: object.parsed("Size")?,
+            storage_class: text(object, "StorageClass"),
+            checksum_algorithms: algorithms.filter_map(|word| word.text().parse().ok()).collect(),
+            checksum_type: word(object, "ChecksumType"),
+            owner: object.child("Owner").map(Owner::read),
+            restore_status: object.child("RestoreStatus").map(RestoreStatus::read).transpose()?,
+        })
+    }
+}
+
+/// How far the restoration of an object from an archive is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RestoreStatus {
+    /// Whether it is under way.
+    pub is_restore_in_progress: Option<bool>,
+    /// Until when the restored copy is kept.
+    pub restore_expiry_date: Option<Timestamp>,
+}
+
+impl RestoreStatus {
+    fn read(status: Element<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            is_restore_in_progress: status.flag("IsRestoreInProgress")?,
+            restore_expiry_date: status.timestamp("RestoreExpiryDate")?,
+        })
+    }
+}
+
+/// Asks for [`RestoreStatus`], the only optional attribute there is.
+pub(super) fn restore_status(request: Request<'_>, wanted: bool) -> Request<'_> {
+    request.header("x-amz-optional-object-attributes", wanted.then_some("RestoreStatus"))
+}

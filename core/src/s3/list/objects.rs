@@ -1,0 +1,133 @@
+//! ListObjects, the former of the two.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::list::Object;
+use crate::s3::list::objects_v2::last_name;
+use crate::s3::object::Headers;
+use crate::s3::read::{Keys, onward, text};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::Common;
+
+/// A page of the objects of a bucket, in the order of their keys. "ListObjects", S3 API reference.
+///
+/// For servers without [`ListObjectsV2`](crate::s3::ListObjectsV2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjects {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// Only keys that begin so.
+    pub prefix: Option<String>,
+    /// Keys with this after the prefix are rolled up in
+    /// [`common_prefixes`](ListObjectsOutput::common_prefixes).
+    pub delimiter: Option<String>,
+    /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
+    pub max_keys: Option<u32>,
+    /// Only keys after this one.
+    pub marker: Option<String>,
+    /// Whether the state of restorations is told.
+    pub restore_status: bool,
+    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
+    /// then breaks the page.
+    pub raw_keys: bool,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl ListObjects {
+    /// All objects of this bucket.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+
+    /// The list of the next page, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The page says that there are more, and is empty or ends where it began.
+    pub fn next(&self, page: &ListObjectsOutput) -> Result<Option<Self>, Error> {
+        if page.is_truncated != Some(true) {
+            return Ok(None);
+        }
+        // The server names a marker only where there is a delimiter.
+        let marker = page.next_marker.clone().filter(|marker| !marker.is_empty());
+        let marker = marker.or_else(|| last_name(&page.contents, &page.common_prefixes));
+        let marker = onward(self.marker.as_ref(), marker)?;
+        Ok(Some(Self { marker: Some(marker), ..self.clone() }))
+    }
+}
+
+/// A page of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListObjectsOutput {
+    /// The objects.
+    pub contents: Vec<Object>,
+    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    pub common_prefixes: Vec<String>,
+    /// Whether there are more.
+    pub is_truncated: Option<bool>,
+    /// What was asked for, said again.
+    pub marker: Option<String>,
+    /// Where the next page goes on, if there was a delimiter.
+    pub next_marker: Option<String>,
+    /// The bucket.
+    pub name: Option<String>,
+    /// What was asked for, said again.
+    pub prefix: Option<String>,
+    /// What was asked for, said again.
+    pub delimiter: Option<String>,
+    /// What was asked for, or the server's own limit.
+    pub max_keys: Option<u32>,
+    /// `url` where keys were percent-encoded on the way.
+    pub encoding_type: Option<String>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+impl Operation for ListObjects {
+    type Service = Service;
+    type Output = ListObjectsOutput;
+
+    const NAME: &'static str = "ListObjects";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let request = Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+            .query("prefix", self.prefix.as_ref())
+            .query("delimiter", self.delimiter.as_ref())
+            .query_number("max-keys", self.max_keys)
+            .query("marker", self.marker.as_ref())
+            .encoding(self.raw_keys);
+        super::entry::restore_status(request, self.restore_status).with(&self.common).finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectsOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("ListBucketResult")?;
+        let keys = Keys::of(root);
+        let contents = root.children("Contents").map(|object| Object::read(object, keys));
+        Ok(ListObjectsOutput {
+            contents: contents.collect::<Result<_, _>>()?,
+            common_prefixes: keys.common_prefixes(root),
+            is_truncated: root.flag("IsTruncated")?,
+            marker: keys.text(root, "Marker"),
+            next_marker: keys.text(root, "NextMarker"),
+            name: text(root, "Name"),
+            prefix: keys.text(root, "Prefix"),
+            delimiter: keys.text(root, "Delimiter"),
+            max_keys: root.parsed("MaxKeys")?,
+            encoding_type: text(root, "EncodingType"),
+            request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

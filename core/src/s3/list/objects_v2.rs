@@ -1,0 +1,164 @@
+//! ListObjectsV2.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::list::Object;
+use crate::s3::object::Headers;
+use crate::s3::read::{Keys, onward, text};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::Common;
+
+/// A page of the objects of a bucket, in the order of their keys. "ListObjectsV2", S3 API
+/// reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjectsV2 {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// Only keys that begin so.
+    pub prefix: Option<String>,
+    /// Keys with this after the prefix are rolled up in
+    /// [`common_prefixes`](ListObjectsV2Output::common_prefixes).
+    pub delimiter: Option<String>,
+    /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
+    pub max_keys: Option<u32>,
+    /// Only keys after this one.
+    pub start_after: Option<String>,
+    /// Where to go on, as the page before said.
+    pub continuation_token: Option<String>,
+    /// Whether the owners are told.
+    pub fetch_owner: Option<bool>,
+    /// Whether the state of restorations is told.
+    pub restore_status: bool,
+    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
+    /// then breaks the page.
+    pub raw_keys: bool,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl ListObjectsV2 {
+    /// All objects of this bucket.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+
+    /// Only keys that begin so.
+    #[must_use]
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: Some(prefix.into()), ..self }
+    }
+
+    /// The list of the next page, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The page says that there are more, and not where, or where this page began.
+    pub fn next(&self, page: &ListObjectsV2Output) -> Result<Option<Self>, Error> {
+        let token = page.next_continuation_token.clone().filter(|token| !token.is_empty());
+        match (page.is_truncated, token) {
+            (Some(false), _) | (None, None) => Ok(None),
+            (_, Some(token)) => {
+                let token = onward(self.continuation_token.as_ref(), Some(token))?;
+                Ok(Some(Self { continuation_token: Some(token), ..self.clone() }))
+            }
+            // The token is only the server's way to remember the last key.
+            (Some(true), None) => {
+                let last = last_name(&page.contents, &page.common_prefixes);
+                let last = onward(self.start_after.as_ref(), last)?;
+                let continuation_token = None;
+                Ok(Some(Self { start_after: Some(last), continuation_token, ..self.clone() }))
+            }
+        }
+    }
+}
+
+/// The last key or common prefix of a page, whichever comes later.
+pub(super) fn last_name(contents: &[Object], common_prefixes: &[String]) -> Option<String> {
+    let key = contents.last().map(|object| &object.key);
+    key.max(common_prefixes.last()).cloned()
+}
+
+/// A page of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListObjectsV2Output {
+    /// The objects.
+    pub contents: Vec<Object>,
+    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    pub common_prefixes: Vec<String>,
+    /// Whether there are more.
+    pub is_truncated: Option<bool>,
+    /// Where the next page goes on.
+    pub next_continuation_token: Option<String>,
+    /// How many objects and common prefixes this page has.
+    pub key_count: Option<u32>,
+    /// The bucket.
+    pub name: Option<String>,
+    /// What was asked for, said again.
+    pub prefix: Option<String>,
+    /// What was asked for, said again.
+    pub delimiter: Option<String>,
+    /// What was asked for, or the server's own limit.
+    pub max_keys: Option<u32>,
+    /// What was asked for, said again.
+    pub start_after: Option<String>,
+    /// What was asked for, said again.
+    pub continuation_token: Option<String>,
+    /// `url` where keys were percent-encoded on the way.
+    pub encoding_type: Option<String>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+impl Operation for ListObjectsV2 {
+    type Service = Service;
+    type Output = ListObjectsV2Output;
+
+    const NAME: &'static str = "ListObjectsV2";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let fetch_owner = self.fetch_owner.map(|fetch| if fetch { "true" } else { "false" });
+        let request = Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+            .query("list-type", Some("2"))
+            .query("prefix", self.prefix.as_ref())
+            .query("delimiter", self.delimiter.as_ref())
+            .query_number("max-keys", self.max_keys)
+            .query("start-after", self.start_after.as_ref())
+            .query("continuation-token", self.continuation_token.as_ref())
+            .query("fetch-owner", fetch_owner)
+            .encoding(self.raw_keys);
+        super::entry::restore_status(request, self.restore_status).with(&self.common).finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectsV2Output, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("ListBucketResult")?;
+        let keys = Keys::of(root);
+        let contents = root.children("Contents").map(|object| Object::read(object, keys));
+        Ok(ListObjectsV2Output {
+            contents: contents.collect::<Result<_, _>>()?,
+            common_prefixes: keys.common_prefixes(root),
+            is_truncated: root.flag("IsTruncated")?,
+            next_continuation_token: text(root, "NextContinuationToken"),
+            key_count: root.parsed("KeyCount")?,
+            name: text(root, "Name"),
+            prefix: keys.text(root, "Prefix"),
+            delimiter: keys.text(root, "Delimiter"),
+            max_keys: root.parsed("MaxKeys")?,
+            start_after: keys.text(root, "StartAfter"),
+            continuation_token: text(root, "ContinuationToken"),
+            encoding_type: text(root, "EncodingType"),
+            request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

@@ -1,0 +1,197 @@
+//! ListObjectVersions.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::list::Object;
+use crate::s3::object::Headers;
+use crate::s3::read::{Keys, onward, text};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{Common, Owner};
+use crate::xml::Element;
+
+/// A page of the versions of a bucket's objects, in the order of their keys, the newest first.
+/// "ListObjectVersions", S3 API reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjectVersions {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// Only keys that begin so.
+    pub prefix: Option<String>,
+    /// Keys with this after the prefix are rolled up in
+    /// [`common_prefixes`](ListObjectVersionsOutput::common_prefixes).
+    pub delimiter: Option<String>,
+    /// The most versions and common prefixes of a page: 1,000 if not said, and at most.
+    pub max_keys: Option<u32>,
+    /// Only versions after those of this key.
+    pub key_marker: Option<String>,
+    /// With a `key_marker`, only versions of it after this one, too.
+    pub version_id_marker: Option<String>,
+    /// Whether the state of restorations is told.
+    pub restore_status: bool,
+    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
+    /// then breaks the page.
+    pub raw_keys: bool,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl ListObjectVersions {
+    /// All versions of all objects of this bucket.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+
+    /// The list of the next page, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The page says that there are more, and not where, or where this page began.
+    pub fn next(&self, page: &ListObjectVersionsOutput) -> Result<Option<Self>, Error> {
+        if page.is_truncated != Some(true) {
+            return Ok(None);
+        }
+        let version = page.next_version_id_marker.clone().filter(|version| !version.is_empty());
+        let to = page.next_key_marker.clone().map(|key| (key, version));
+        let from = self.key_marker.clone().map(|key| (key, self.version_id_marker.clone()));
+        let (key, version) = onward(from.as_ref(), to)?;
+        Ok(Some(Self { key_marker: Some(key), version_id_marker: version, ..self.clone() }))
+    }
+}
+
+/// A page of versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListObjectVersionsOutput {
+    /// The versions that have bytes.
+    pub versions: Vec<ObjectVersion>,
+    /// The marks of deletions.
+    pub delete_markers: Vec<DeleteMarker>,
+    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    pub common_prefixes: Vec<String>,
+    /// Whether there are more.
+    pub is_truncated: Option<bool>,
+    /// What was asked for, said again.
+    pub key_marker: Option<String>,
+    /// What was asked for, said again.
+    pub version_id_marker: Option<String>,
+    /// Where the next page goes on.
+    pub next_key_marker: Option<String>,
+    /// Where the next page goes on.
+    pub next_version_id_marker: Option<String>,
+    /// The bucket.
+    pub name: Option<String>,
+    /// What was asked for, said again.
+    pub prefix: Option<String>,
+    /// What was asked for, said again.
+    pub delimiter: Option<String>,
+    /// What was asked for, or the server's own limit.
+    pub max_keys: Option<u32>,
+    /// `url` where keys were percent-encoded on the way.
+    pub encoding_type: Option<String>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+/// A version of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectVersion {
+    /// What it is.
+    pub object: Object,
+    /// Its version id: `null` where it was written without versioning.
+    pub version_id: Option<String>,
+    /// Whether it is the newest.
+    pub is_latest: Option<bool>,
+}
+
+/// The mark of a deletion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeleteMarker {
+    /// The key.
+    pub key: String,
+    /// Its version id.
+    pub version_id: Option<String>,
+    /// Whether it is the newest version, so that the object counts as deleted.
+    pub is_latest: Option<bool>,
+    /// When it was made.
+    pub last_modified: Option<Timestamp>,
+    /// Whose it is.
+    pub owner: Option<Owner>,
+}
+
+impl Operation for ListObjectVersions {
+    type Service = Service;
+    type Output = ListObjectVersionsOutput;
+
+    const NAME: &'static str = "ListObjectVersions";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let request = Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+            .flag("versions")
+            .query("prefix", self.prefix.as_ref())
+            .query("delimiter", self.delimiter.as_ref())
+            .query_number("max-keys", self.max_keys)
+            .query("key-marker", self.key_marker.as_ref())
+            .query("version-id-marker", self.version_id_marker.as_ref())
+            .encoding(self.raw_keys);
+        super::entry::restore_status(request, self.restore_status).with(&self.common).finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectVersionsOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("ListVersionsResult")?;
+        let keys = Keys::of(root);
+        let versions = root.children("Version").map(|version| ObjectVersion::read(version, keys));
+        let markers = root.children("DeleteMarker").map(|marker| DeleteMarker::read(marker, keys));
+        Ok(ListObjectVersionsOutput {
+            versions: versions.collect::<Result<_, _>>()?,
+            delete_markers: markers.collect::<Result<_, _>>()?,
+            common_prefixes: keys.common_prefixes(root),
+            is_truncated: root.flag("IsTruncated")?,
+            key_marker: keys.text(root, "KeyMarker"),
+            version_id_marker: text(root, "VersionIdMarker"),
+            next_key_marker: keys.text(root, "NextKeyMarker"),
+            next_version_id_marker: text(root, "NextVersionIdMarker"),
+            name: text(root, "Name"),
+            prefix: keys.text(root, "Prefix"),
+            delimiter: keys.text(root, "Delimiter"),
+            max_keys: root.parsed("MaxKeys")?,
+            encoding_type: text(root, "EncodingType"),
+            request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}
+
+impl ObjectVersion {
+    fn read(version: Element<'_>, keys: Keys) -> Result<Self, Error> {
+        Ok(Self {
+            object: Object::read(version, keys)?,
+            version_id: text(version, "VersionId"),
+            is_latest: version.flag("IsLatest")?,
+        })
+    }
+}
+
+impl DeleteMarker {
+    fn read(marker: Element<'_>, keys: Keys) -> Result<Self, Error> {
+        Ok(Self {
+            key: keys.required(marker, "Key")?,
+            version_id: text(marker, "VersionId"),
+            is_latest: marker.flag("IsLatest")?,
+            last_modified: marker.timestamp("LastModified")?,
+            owner: marker.child("Owner").map(Owner::read),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! CompleteMultipartUpload.
+
+use http::Method;
+
+use crate::checksum::{Declared, Type, Value};
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::s3::error;
+use crate::s3::etag::ETag;
+use crate::s3::object::Stored;
+use crate::s3::read::text;
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{Common, CustomerKey};
+use crate::xml::{S3_NAMESPACE, Writer};
+
+/// Makes an object of the parts of an upload. "CompleteMultipartUpload", S3 API reference.
+///
+/// S3 says 200 before it is done, and sends white space while it works: the answer may still be an
+/// error, and is read as one. Sent a second time it is a success on some servers (AWS, Ceph), and
+/// `NoSuchUpload` on others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompleteMultipartUpload {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// What the parts belong to.
+    pub upload_id: String,
+    /// The parts, by ascending numbers.
+    pub parts: Vec<CompletedPart>,
+    /// The checksum of the object, which the server compares with its own.
+    pub checksum: Option<Declared>,
+    /// What the object's checksum is made over; as the upload was created.
+    pub checksum_type: Option<Type>,
+    /// The bytes that all parts have together, which the server compares with what it has.
+    pub object_size: Option<u64>,
+    /// Only if the object that is there has this tag.
+    pub if_match: Option<ETag>,
+    /// `*`: only if there is none yet.
+    pub if_none_match: Option<ETag>,
+    /// The key that the upload was created with (SSE-C), where it has a checksum.
+    pub customer_key: Option<CustomerKey>,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl CompleteMultipartUpload {
+    /// The object of these parts.
+    pub fn new(
+        bucket: impl Into<String>,
+        key: impl Into<String>,
+        upload_id: impl Into<String>,
+        parts: Vec<CompletedPart>,
+    ) -> Self {
+        Self {
+            bucket: bucket.into(),
+            key: key.into(),
+            upload_id: upload_id.into(),
+            parts,
+            ..Self::default()
+        }
+    }
+}
+
+/// A part that was uploaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompletedPart {
+    /// Its number, counted from 1.
+    pub part_number: u32,
+    /// The tag that the server gave it.
+    pub etag: ETag,
+    /// The checksums it was uploaded with.
+    pub checksums: Vec<Value>,
+}
+
+impl CompletedPart {
+    /// The part of this number, which the server gave this tag.
+    pub fn new(part_number: u32, etag: impl Into<ETag>) -> Self {
+        Self { part_number, etag: etag.into(), checksums: Vec::new() }
+    }
+
+    fn write(&self, xml: &mut Writer) {
+        xml.text("ETag", &self.etag).text("PartNumber", self.part_number);
+        for value in &self.checksums {
+            xml.text(value.algorithm().element(), value);
+        }
+    }
+}
+
+/// What CompleteMultipartUpload answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompleteMultipartUploadOutput {
+    /// The object. Its tag is empty on some servers.
+    pub stored: Stored,
+    /// Where the object is; behind a proxy or on Ceph no URL to use.
+    pub location: Option<String>,
+    /// The bucket.
+    pub bucket: Option<String>,
+    /// The key.
+    pub key: Option<String>,
+}
+
+impl Operation for CompleteMultipartUpload {
+    type Service = Service;
+    type Output = CompleteMultipartUploadOutput;
+
+    const NAME: &'static str = "CompleteMultipartUpload";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let mut xml = Writer::new("CompleteMultipartUpload", Some(S3_NAMESPACE));
+        for part in &self.parts {
+            xml.element("Part", |xml| part.write(xml));
+        }
+        Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?
+            .query("uploadId", Some(&self.upload_id))
+            .declared(self.checksum.as_ref())
+            .header("x-amz-checksum-type", self.checksum_type.map(Type::name))
+            .header_number("x-amz-mp-object-size", self.object_size)
+            .header("if-match", self.if_match.as_ref().map(ETag::as_str))
+            .header("if-none-match", self.if_none_match.as_ref().map(ETag::as_str))
+            .with(&self.customer_key)
+            .with(&self.common)
+            .xml(xml)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<CompleteMultipartUploadOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("CompleteMultipartUploadResult")?;
+        Ok(CompleteMultipartUploadOutput {
+            stored: Stored::read_with(reply, root)?,
+            location: text(root, "Location"),
+            bucket: text(root, "Bucket"),
+            key: text(root, "Key"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

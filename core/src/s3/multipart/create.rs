@@ -1,0 +1,99 @@
+//! CreateMultipartUpload.
+
+use http::Method;
+
+use crate::checksum::{Algorithm, Type};
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::object::{Headers, Stored};
+use crate::s3::read::text;
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{Common, Properties};
+
+/// Begins an upload in parts. "CreateMultipartUpload", S3 API reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreateMultipartUpload {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// What is stored with the object.
+    pub properties: Properties,
+    /// The algorithm of the checksums that the parts will come with.
+    pub checksum_algorithm: Option<Algorithm>,
+    /// What the object's checksum is to be made over.
+    pub checksum_type: Option<Type>,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl CreateMultipartUpload {
+    /// An upload of this object.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+    }
+}
+
+/// What CreateMultipartUpload answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateMultipartUploadOutput {
+    /// What the parts belong to.
+    pub upload_id: String,
+    /// The bucket.
+    pub bucket: Option<String>,
+    /// The key.
+    pub key: Option<String>,
+    /// The algorithm of the checksums, as the server took it.
+    pub checksum_algorithm: Option<Algorithm>,
+    /// When a lifecycle rule will abort the upload.
+    pub abort_date: Option<Timestamp>,
+    /// That rule.
+    pub abort_rule_id: Option<String>,
+    /// How the object will be encrypted, and what its checksum will be made over; it has no tag
+    /// yet.
+    pub stored: Stored,
+}
+
+impl Operation for CreateMultipartUpload {
+    type Service = Service;
+    type Output = CreateMultipartUploadOutput;
+
+    const NAME: &'static str = "CreateMultipartUpload";
+    // A second one begins another upload. As in the SDKs it is repeated all the same: the first, if
+    // there is one, has no parts and costs nothing until it is aborted or a lifecycle rule does so.
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?
+            .flag("uploads")
+            .header("x-amz-checksum-algorithm", self.checksum_algorithm.map(Algorithm::name))
+            .header("x-amz-checksum-type", self.checksum_type.map(Type::name))
+            .with(&self.properties)
+            .with(&self.common)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<CreateMultipartUploadOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("InitiateMultipartUploadResult")?;
+        let head = Headers(&reply.head.headers);
+        Ok(CreateMultipartUploadOutput {
+            upload_id: root.required("UploadId")?.to_owned(),
+            bucket: text(root, "Bucket"),
+            key: text(root, "Key"),
+            checksum_algorithm: head.number("x-amz-checksum-algorithm"),
+            abort_date: head.plain("x-amz-abort-date").and_then(Timestamp::parse_http),
+            abort_rule_id: head.text("x-amz-abort-rule-id"),
+            stored: Stored::read(reply)?,
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

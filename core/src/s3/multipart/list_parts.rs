@@ -1,0 +1,181 @@
+//! ListParts.
+
+use http::Method;
+
+use crate::checksum::{Algorithm, Declared, Type};
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::etag::ETag;
+use crate::s3::object::Headers;
+use crate::s3::read::{checksums, onward, text, word};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{Common, CustomerKey, Owner};
+use crate::xml::Element;
+
+/// A page of the parts of an upload, by ascending numbers. "ListParts", S3 API reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListParts {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The upload.
+    pub upload_id: String,
+    /// The most parts of a page: 1,000 if not said, and at most.
+    pub max_parts: Option<u32>,
+    /// Only parts after this one.
+    pub part_number_marker: Option<u32>,
+    /// The key that the upload was created with (SSE-C), where it has a checksum.
+    pub customer_key: Option<CustomerKey>,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl ListParts {
+    /// All parts of this upload.
+    pub fn new(
+        bucket: impl Into<String>,
+        key: impl Into<String>,
+        upload_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            bucket: bucket.into(),
+            key: key.into(),
+            upload_id: upload_id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The list of the next page, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The page says that there are more, and is empty or ends where it began.
+    pub fn next(&self, page: &ListPartsOutput) -> Result<Option<Self>, Error> {
+        if page.is_truncated != Some(true) {
+            return Ok(None);
+        }
+        let last = page.parts.last().map(|part| part.part_number);
+        let marker = page.next_part_number_marker.filter(|&marker| marker > 0).or(last);
+        let marker = onward(self.part_number_marker.as_ref(), marker)?;
+        Ok(Some(Self { part_number_marker: Some(marker), ..self.clone() }))
+    }
+}
+
+/// A page of parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListPartsOutput {
+    /// The parts.
+    pub parts: Vec<Part>,
+    /// Whether there are more.
+    pub is_truncated: Option<bool>,
+    /// What was asked for, said again.
+    pub part_number_marker: Option<u32>,
+    /// Where the next page goes on.
+    pub next_part_number_marker: Option<u32>,
+    /// What was asked for, or the server's own limit.
+    pub max_parts: Option<u32>,
+    /// The bucket.
+    pub bucket: Option<String>,
+    /// The key.
+    pub key: Option<String>,
+    /// The upload.
+    pub upload_id: Option<String>,
+    /// Who began it.
+    pub initiator: Option<Owner>,
+    /// Whose the object will be.
+    pub owner: Option<Owner>,
+    /// The storage class that the object will have.
+    pub storage_class: Option<String>,
+    /// The algorithm of the parts' checksums.
+    pub checksum_algorithm: Option<Algorithm>,
+    /// What the object's checksum will be made over.
+    pub checksum_type: Option<Type>,
+    /// When a lifecycle rule will abort the upload.
+    pub abort_date: Option<Timestamp>,
+    /// That rule.
+    pub abort_rule_id: Option<String>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+/// A part that is on the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part {
+    /// Its number, counted from 1.
+    pub part_number: u32,
+    /// Its tag.
+    pub etag: ETag,
+    /// Its bytes.
+    pub size: Option<u64>,
+    /// When it was uploaded.
+    pub last_modified: Option<Timestamp>,
+    /// The checksums it was uploaded with.
+    pub checksums: Vec<Declared>,
+}
+
+impl Operation for ListParts {
+    type Service = Service;
+    type Output = ListPartsOutput;
+
+    const NAME: &'static str = "ListParts";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
+            .query("uploadId", Some(&self.upload_id))
+            .query_number("max-parts", self.max_parts)
+            .query_number("part-number-marker", self.part_number_marker)
+            .with(&self.customer_key)
+            .with(&self.common)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<ListPartsOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("ListPartsResult")?;
+        let head = Headers(&reply.head.headers);
+        Ok(ListPartsOutput {
+            parts: root.children("Part").map(Part::read).collect::<Result<_, _>>()?,
+            is_truncated: root.flag("IsTruncated")?,
+            part_number_marker: root.parsed("PartNumberMarker")?,
+            next_part_number_marker: root.parsed("NextPartNumberMarker")?,
+            max_parts: root.parsed("MaxParts")?,
+            bucket: text(root, "Bucket"),
+            key: text(root, "Key"),
+            upload_id: text(root, "UploadId"),
+            initiator: root.child("Initiator").map(Owner::read),
+            owner: root.child("Owner").map(Owner::read),
+            storage_class: text(root, "StorageClass"),
+            checksum_algorithm: word(root, "ChecksumAlgorithm"),
+            checksum_type: word(root, "ChecksumType"),
+            abort_date: head.plain("x-amz-abort-date").and_then(Timestamp::parse_http),
+            abort_rule_id: head.text("x-amz-abort-rule-id"),
+            request_charged: head.text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}
+
+impl Part {
+    fn read(part: Element<'_>) -> Result<Self, Error> {
+        // Without its number a part can neither be completed nor replaced.
+        part.required("PartNumber")?;
+        Ok(Self {
+            part_number: part.parsed("PartNumber")?.unwrap_or_default(),
+            etag: ETag::from(part.text_of("ETag").unwrap_or_default()),
+            size: part.parsed("Size")?,
+            last_modified: part.timestamp("LastModified")?,
+            checksums: checksums(part)?,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! ListMultipartUploads.
+
+use http::Method;
+
+use crate::checksum::{Algorithm, Type};
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::object::Headers;
+use crate::s3::read::{Keys, onward, text, word};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{Common, Owner};
+use crate::xml::Element;
+
+/// A page of the uploads of a bucket that were neither completed nor aborted.
+/// "ListMultipartUploads", S3 API reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListMultipartUploads {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// Only keys that begin so.
+    pub prefix: Option<String>,
+    /// Keys with this after the prefix are rolled up in
+    /// [`common_prefixes`](ListMultipartUploadsOutput::common_prefixes).
+    pub delimiter: Option<String>,
+    /// The most uploads of a page: 1,000 if not said, and at most.
+    pub max_uploads: Option<u32>,
+    /// Only uploads after those of this key.
+    pub key_marker: Option<String>,
+    /// With a `key_marker`, only uploads of it after this one, too.
+    pub upload_id_marker: Option<String>,
+    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
+    /// then breaks the page.
+    pub raw_keys: bool,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl ListMultipartUploads {
+    /// All uploads of this bucket.
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+
+    /// The list of the next page, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The page says that there are more, and not where, or where this page began.
+    pub fn next(&self, page: &ListMultipartUploadsOutput) -> Result<Option<Self>, Error> {
+        if page.is_truncated != Some(true) {
+            return Ok(None);
+        }
+        let upload = page.next_upload_id_marker.clone().filter(|upload| !upload.is_empty());
+        let to = page.next_key_marker.clone().map(|key| (key, upload));
+        let from = self.key_marker.clone().map(|key| (key, self.upload_id_marker.clone()));
+        let (key, upload) = onward(from.as_ref(), to)?;
+        Ok(Some(Self { key_marker: Some(key), upload_id_marker: upload, ..self.clone() }))
+    }
+}
+
+/// A page of uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListMultipartUploadsOutput {
+    /// The uploads.
+    pub uploads: Vec<MultipartUpload>,
+    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    pub common_prefixes: Vec<String>,
+    /// Whether there are more.
+    pub is_truncated: Option<bool>,
+    /// What was asked for, said again.
+    pub key_marker: Option<String>,
+    /// What was asked for, said again.
+    pub upload_id_marker: Option<String>,
+    /// Where the next page goes on.
+    pub next_key_marker: Option<String>,
+    /// Where the next page goes on.
+    pub next_upload_id_marker: Option<String>,
+    /// The bucket.
+    pub bucket: Option<String>,
+    /// What was asked for, said again.
+    pub prefix: Option<String>,
+    /// What was asked for, said again.
+    pub delimiter: Option<String>,
+    /// What was asked for, or the server's own limit.
+    pub max_uploads: Option<u32>,
+    /// `url` where keys were percent-encoded on the way.
+    pub encoding_type: Option<String>,
+    /// Whether the requester was charged.
+    pub request_charged: Option<String>,
+}
+
+/// An upload that was neither completed nor aborted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MultipartUpload {
+    /// The key.
+    pub key: String,
+    /// What its parts belong to.
+    pub upload_id: String,
+    /// When it was begun.
+    pub initiated: Option<Timestamp>,
+    /// Who began it.
+    pub initiator: Option<Owner>,
+    /// Whose the object will be.
+    pub owner: Option<Owner>,
+    /// The storage class that the object will have.
+    pub storage_class: Option<String>,
+    /// The algorithm of the parts' checksums.
+    pub checksum_algorithm: Option<Algorithm>,
+    /// What the object's checksum will be made over.
+    pub checksum_type: Option<Type>,
+}
+
+impl Operation for ListMultipartUploads {
+    type Service = Service;
+    type Output = ListMultipartUploadsOutput;
+
+    const NAME: &'static str = "ListMultipartUploads";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+            .flag("uploads")
+            .query("prefix", self.prefix.as_ref())
+            .query("delimiter", self.delimiter.as_ref())
+            .query_number("max-uploads", self.max_uploads)
+            .query("key-marker", self.key_marker.as_ref())
+            .query("upload-id-marker", self.upload_id_marker.as_ref())
+            .encoding(self.raw_keys)
+            .with(&self.common)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<ListMultipartUploadsOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("ListMultipartUploadsResult")?;
+        let keys = Keys::of(root);
+        let uploads = root.children("Upload").map(|upload| MultipartUpload::read(upload, keys));
+        Ok(ListMultipartUploadsOutput {
+            uploads: uploads.collect::<Result<_, _>>()?,
+            common_prefixes: keys.common_prefixes(root),
+            is_truncated: root.flag("IsTruncated")?,
+            key_marker: keys.text(root, "KeyMarker"),
+            upload_id_marker: text(root, "UploadIdMarker"),
+            next_key_marker: keys.text(root, "NextKeyMarker"),
+            next_upload_id_marker: text(root, "NextUploadIdMarker"),
+            bucket: text(root, "Bucket"),
+            prefix: keys.text(root, "Prefix"),
+            delimiter: keys.text(root, "Delimiter"),
+            max_uploads: root.parsed("MaxUploads")?,
+            encoding_type: text(root, "EncodingType"),
+            request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}
+
+impl MultipartUpload {
+    fn read(upload: Element<'_>, keys: Keys) -> Result<Self, Error> {
+        Ok(Self {
+            key: keys.required(upload, "Key")?,
+            upload_id: upload.required("UploadId")?.to_owned(),
+            initiated: upload.timestamp("Initiated")?,
+            initiator: upload.child("Initiator").map(Owner::read),
+            owner: upload.child("Owner").map(Owner::read),
+            storage_class: text(upload, "StorageClass"),
+            checksum_algorithm: word(upload, "ChecksumAlgorithm"),
+            checksum_type: word(upload, "ChecksumType"),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! UploadPartCopy.
+
+use std::ops::Range;
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::s3::error;
+use crate::s3::object::{CopySource, Headers, Stored};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{ByteRange, Common, CustomerKey};
+
+/// Makes a part of what the server has already. "UploadPartCopy", S3 API reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadPartCopy {
+    /// The bucket: its name, or the ARN or alias of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// What the part belongs to.
+    pub upload_id: String,
+    /// Its place among the parts: 1 to 10,000.
+    pub part_number: u32,
+    /// What is copied.
+    pub source: CopySource,
+    /// Only these bytes of the source, end exclusive: 5 GiB at most.
+    pub source_range: Option<Range<u64>>,
+    /// The key that the upload was created with (SSE-C).
+    pub customer_key: Option<CustomerKey>,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl UploadPartCopy {
+    /// A copy of `source` as a part of this upload.
+    pub fn new(
+        bucket: impl Into<String>,
+        key: impl Into<String>,
+        upload_id: impl Into<String>,
+        part_number: u32,
+        source: CopySource,
+    ) -> Self {
+        Self {
+            bucket: bucket.into(),
+            key: key.into(),
+            upload_id: upload_id.into(),
+            part_number,
+            source,
+            ..Self::default()
+        }
+    }
+}
+
+/// What UploadPartCopy answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadPartCopyOutput {
+    /// The part.
+    pub stored: Stored,
+    /// When it was made.
+    pub last_modified: Option<Timestamp>,
+    /// Which version was copied.
+    pub source_version_id: Option<String>,
+}
+
+impl Operation for UploadPartCopy {
+    type Service = Service;
+    type Output = UploadPartCopyOutput;
+
+    const NAME: &'static str = "UploadPartCopy";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let range = match &self.source_range {
+            Some(range) if range.is_empty() => {
+                return Err(Error::caller("the range of the source to copy is empty"));
+            }
+            Some(range) => Some(ByteRange::Span(range.clone()).to_string()),
+            None => None,
+        };
+        Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
+            .part(self.part_number, &self.upload_id)
+            .header("x-amz-copy-source-range", range)
+            .with(&self.source)
+            .with(&self.customer_key)
+            .with(&self.common)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<UploadPartCopyOutput, Error> {
+        let document = error::document(reply)?;
+        let root = document.root_named("CopyPartResult")?;
+        Ok(UploadPartCopyOutput {
+            stored: Stored::read_with(reply, root)?,
+            last_modified: root.timestamp("LastModified")?,
+            source_version_id: Headers(&reply.head.headers).text("x-amz-copy-source-version-id"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.bucket)
+    }
+}

@@ -1,0 +1,163 @@
+//! The way out for what is not modelled here.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::checksum::Need;
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Body, Draft, Reply};
+use crate::s3::error;
+use crate::s3::request::{ChecksumOptions, Request};
+use crate::s3::service::Service;
+
+/// Any operation: built, signed, sent and repeated as the others are, and read by the caller.
+///
+/// ```
+/// use apus_core::s3::Raw;
+/// use http::Method;
+///
+/// let mut acl = Raw::new(Method::GET).bucket("photos").key("2026/cat.jpg");
+/// acl.query.push(("acl".to_owned(), None));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// The method.
+    pub method: Method,
+    /// The bucket: its name, or the ARN or alias of an access point; none for requests on the
+    /// service.
+    pub bucket: Option<String>,
+    /// The key; none for requests on the bucket.
+    pub key: Option<String>,
+    /// Names and values of the query, not encoded; a name without a value is the mark of a
+    /// sub-resource.
+    pub query: Vec<(String, Option<String>)>,
+    /// Headers. Those of signature, host and length are made when the request is sealed, and refused
+    /// here.
+    pub headers: HeaderMap,
+    /// What is sent.
+    pub body: Body,
+    /// Whether the operation insists on a checksum of its body, takes one, or knows none.
+    pub need: Need,
+    /// What this call wants otherwise about that checksum.
+    pub checksum: ChecksumOptions,
+    /// How it may be repeated.
+    pub class: Class,
+}
+
+impl Raw {
+    /// A request on the service, without a body. It may be repeated as its method says: GET and
+    /// HEAD always, PUT and DELETE as idempotent, others only where the first surely did nothing.
+    pub fn new(method: Method) -> Self {
+        let class = if method.is_safe() {
+            Class::Read
+        } else if method.is_idempotent() {
+            Class::Idempotent
+        } else {
+            Class::Once
+        };
+        Self {
+            method,
+            bucket: None,
+            key: None,
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            need: Need::None,
+            checksum: ChecksumOptions::default(),
+            class,
+        }
+    }
+
+    /// On this bucket.
+    #[must_use]
+    pub fn bucket(self, bucket: impl Into<String>) -> Self {
+        Self { bucket: Some(bucket.into()), ..self }
+    }
+
+    /// On the object with this key.
+    #[must_use]
+    pub fn key(self, key: impl Into<String>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RawOutput {
+    /// The status: a success.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Operation for Raw {
+    type Service = Service;
+    type Output = RawOutput;
+
+    const NAME: &'static str = "Raw";
+    const CLASS: Class = Class::Once;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let method = self.method.clone();
+        let mut request = match (&self.bucket, &self.key) {
+            (None, None) => Request::service(service, Self::NAME, method)?,
+            (Some(bucket), None) => Request::bucket(service, Self::NAME, method, bucket)?,
+            (Some(bucket), Some(key)) => Request::object(service, Self::NAME, method, bucket, key)?,
+            (None, Some(_)) => return Err(Error::caller("there is a key and no bucket")),
+        };
+        for (name, value) in &self.query {
+            request = match value {
+                Some(value) => request.query(name, Some(value)),
+                None => request.flag(name),
+            };
+        }
+        for (name, value) in &self.headers {
+            if SEALED.contains(name) {
+                return Err(Error::caller(format!("the header {name} is not the caller's to set")));
+            }
+            request = request.plain_header(name, value);
+        }
+        request = match &self.body {
+            Body::Empty => request,
+            Body::Bytes(bytes) => request.document(bytes.clone()),
+            source @ Body::Source { .. } => request.object_body(source),
+        };
+        request.checksum(self.need, &self.checksum).finish()
+    }
+
+    /// A status that is no success is an error, with the code and message of its document. A success
+    /// is given as it came: some operations say 200 with an `Error` in the body, which is for the
+    /// caller to look for.
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<RawOutput, Error> {
+        error::success(reply)?;
+        Ok(RawOutput {
+            status: reply.status(),
+            headers: reply.head.headers.clone(),
+            body: reply.body.clone(),
+        })
+    }
+
+    fn class(&self) -> Class {
+        self.class
+    }
+
+    fn resource(&self) -> Option<&str> {
+        self.bucket.as_deref()
+    }
+}
+
+/// Headers that are made when the request is sealed.
+const SEALED: [HeaderName; 7] = [
+    AUTHORIZATION,
+    CONTENT_LENGTH,
+    HOST,
+    TRANSFER_ENCODING,
+    HeaderName::from_static("x-amz-content-sha256"),
+    HeaderName::from_static("x-amz-date"),
+    HeaderName::from_static("x-amz-security-token"),
+];

@@ -1,0 +1,123 @@
+//! Stopping a run from outside.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use apus_core::contract::Leave;
+
+/// Stops the runs that it was given to. Clones stop the same runs.
+///
+/// A stopped run breaks off the bodies that are on their way, cleans up on the server what the
+/// machine says, and ends with an error that [is cancelled](apus_core::Error::is_cancelled).
+#[derive(Clone, Default)]
+pub struct CancelToken(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    cancelled: AtomicBool,
+    order: Mutex<Order>,
+}
+
+#[derive(Default)]
+struct Order {
+    leave: Option<Leave>,
+    next: u64,
+    wakers: Vec<(u64, Waker)>,
+}
+
+impl CancelToken {
+    /// A token that nobody has cancelled yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops, and leaves nothing on the server.
+    pub fn cancel(&self) {
+        self.cancel_with(Leave::Abort);
+    }
+
+    /// Stops, and leaves on the server what `leave` says. The first call counts.
+    pub fn cancel_with(&self, leave: Leave) {
+        let mut order = self.lock();
+        order.leave.get_or_insert(leave);
+        self.0.cancelled.store(true, Ordering::Release);
+        let wakers = std::mem::take(&mut order.wakers);
+        drop(order);
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Acquire)
+    }
+
+    /// What is to be left on the server, once it is cancelled.
+    pub(crate) fn leave(&self) -> Option<Leave> {
+        if self.is_cancelled() { self.lock().leave } else { None }
+    }
+
+    /// Wakes `waker` when it is cancelled, at once if it is already, until the registration is
+    /// dropped.
+    pub(crate) fn register(&self, waker: Waker) -> Registration {
+        let mut order = self.lock();
+        order.next += 1;
+        let number = order.next;
+        if self.is_cancelled() {
+            waker.wake();
+        } else {
+            order.wakers.push((number, waker));
+        }
+        drop(order);
+        Registration { token: self.clone(), number }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Order> {
+        self.0.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CancelToken {{ cancelled: {} }}", self.is_cancelled())
+    }
+}
+
+/// Keeps a waker with a token while a run lasts.
+pub(crate) struct Registration {
+    token: CancelToken,
+    number: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.token.lock().wakers.retain(|(number, _)| *number != self.number);
+    }
+}
+
+/// What tells the workers of a run to break off the bodies they are moving.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    raised: AtomicBool,
+    token: Option<CancelToken>,
+}
+
+impl Stop {
+    pub(crate) fn new(token: Option<CancelToken>) -> Self {
+        Self { raised: AtomicBool::new(false), token }
+    }
+
+    pub(crate) fn raise(&self) {
+        self.raised.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Acquire)
+            || self.token.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+
+    pub(crate) fn token(&self) -> Option<&CancelToken> {
+        self.token.as_ref()
+    }
+}

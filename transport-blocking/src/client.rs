@@ -1,0 +1,151 @@
+//! The verbs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use apus_core::Error;
+use apus_core::contract::{Machine, Operation, Service};
+use apus_core::machine::{Call, Observer, Party, Traffic};
+
+use crate::clock;
+use crate::exchange::Transport;
+use crate::reader::Reader;
+use crate::run::{Means, Run};
+use crate::sink::Sink;
+use crate::source::Source;
+
+/// A service, who we are there, and the way to it. Clones share connections, limits and what was
+/// learnt of the service.
+pub struct Client<S: Service> {
+    service: Arc<S>,
+    means: Means,
+}
+
+impl<S: Service> Client<S> {
+    /// A client of `service` under `party`.
+    pub fn new(transport: Transport, service: S, party: Party) -> Self {
+        let means =
+            Means { transport, parties: vec![party], traffic: Arc::default(), observer: None };
+        Self { service: Arc::new(service), means }
+    }
+
+    /// Adds another authority, under the next number: the first one added is party 1.
+    #[must_use]
+    pub fn with_party(mut self, party: Party) -> Self {
+        self.means.parties.push(party);
+        self
+    }
+
+    /// Keeps these limits, which other clients may share.
+    #[must_use]
+    pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
+        self.means.traffic = traffic.into();
+        self
+    }
+
+    /// Tells this observer what happens.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.means.observer = Some(observer);
+        self
+    }
+
+    /// The service.
+    pub fn service(&self) -> &Arc<S> {
+        &self.service
+    }
+
+    /// The transport.
+    pub fn transport(&self) -> &Transport {
+        &self.means.transport
+    }
+
+    /// A random seed for the jitter of a machine's delays.
+    pub fn seed(&self) -> u64 {
+        clock::seed()
+    }
+
+    /// Calls an operation, with retries.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, what went wrong on the way, or what the operation can't say.
+    pub fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
+        self.operation(operation).go()
+    }
+
+    /// Calls an operation whose body is a range of `source`.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and when the source can't be read.
+    pub fn call_from<'a, O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        source: impl Into<Source<'a>>,
+    ) -> Result<O::Output, Error> {
+        self.operation(operation).from(source).go()
+    }
+
+    /// Calls an operation whose answer goes into `sink`. An answer that was cut is an error, after
+    /// its first bytes went there.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and when the sink takes no more.
+    pub fn call_into<'a, O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        sink: impl Into<Sink<'a>>,
+    ) -> Result<O::Output, Error> {
+        self.operation(operation).into_sink(sink).go()
+    }
+
+    /// A run of any machine: say what it runs with, then [`go`](Run::go).
+    pub fn run<'a, M: Machine>(&self, machine: M) -> Run<'a, M> {
+        self.named(short_name::<M>(), machine)
+    }
+
+    /// Runs a machine in a thread of its own, and reads what it downloads.
+    pub fn reader<M>(&self, machine: M) -> Reader<M::Output>
+    where
+        M: Machine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        self.run(machine).reader()
+    }
+
+    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Call<O>> {
+        self.named(O::NAME, Call::new(operation, Arc::clone(&self.service), clock::seed()))
+    }
+
+    fn named<'a, M: Machine>(&self, name: &'static str, machine: M) -> Run<'a, M> {
+        Run {
+            machine,
+            means: self.means.clone(),
+            name,
+            source: Source::none(),
+            sink: Sink::none(),
+            token: None,
+        }
+    }
+}
+
+impl<S: Service> Clone for Client<S> {
+    fn clone(&self) -> Self {
+        Self { service: Arc::clone(&self.service), means: self.means.clone() }
+    }
+}
+
+impl<S: Service> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("parties", &self.means.parties.len()).finish_non_exhaustive()
+    }
+}
+
+/// `Upload` of `apus_core::machine::upload::Upload<..>`.
+fn short_name<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
+}

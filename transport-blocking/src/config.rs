@@ -1,0 +1,215 @@
+//! What a transport is made of: connections, memory, TLS.
+
+use std::fmt;
+use std::time::Duration;
+
+use apus_core::Error;
+use apus_core::http::Limits;
+use ureq::Agent;
+use ureq::config::{Config, ConfigBuilder};
+use ureq::typestate::AgentScope;
+
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
+/// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
+/// here: each request brings its own [`Limits`].
+#[derive(Clone)]
+pub struct TransportConfig {
+    idle_connection: Duration,
+    idle_connections: usize,
+    user_agent: String,
+    pub(crate) expect_continue_above: Option<u64>,
+    pub(crate) in_memory_part_limit: u64,
+    pub(crate) reread: bool,
+    #[cfg(feature = "tls")]
+    tls: Tls,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            idle_connection: Duration::from_secs(15),
+            idle_connections: 64,
+            user_agent: concat!("apus/", env!("CARGO_PKG_VERSION")).into(),
+            expect_continue_above: Some(1 << 20),
+            in_memory_part_limit: 64 << 20,
+            reread: false,
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
+        }
+    }
+}
+
+impl TransportConfig {
+    /// The defaults: connections are kept for 15 s, the roots of Mozilla's list are trusted, bodies
+    /// above 1 MiB wait for `100 Continue`, parts of up to 64 MiB are read into memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a connection may be idle and still be used again. Default 15 s; services close
+    /// theirs after 20 s and more, and a request must not meet that.
+    #[must_use]
+    pub fn idle_connection_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_connection = timeout;
+        self
+    }
+
+    /// How many idle connections are kept for a host. Default 64.
+    #[must_use]
+    pub fn idle_connections(mut self, most: usize) -> Self {
+        self.idle_connections = most;
+        self
+    }
+
+    /// What `User-Agent` says where a request does not say it itself. Default `apus/` and the
+    /// version.
+    #[must_use]
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// Bodies of more bytes than this are sent only after the server said `100 Continue`, or said
+    /// nothing for a second (RFC 9110, section 10.1.1), so that a refusal comes before the body.
+    /// Default 1 MiB; `None` never waits.
+    #[must_use]
+    pub fn expect_continue_above(mut self, bytes: Option<u64>) -> Self {
+        self.expect_continue_above = bytes;
+        self
+    }
+
+    /// Ranges of a file up to this many bytes are read once into memory where they must be hashed
+    /// before they are sent; longer ones are read twice. Default 64 MiB.
+    #[must_use]
+    pub fn in_memory_part_limit(mut self, bytes: u64) -> Self {
+        self.in_memory_part_limit = bytes;
+        self
+    }
+
+    /// Read every range of a file that must be hashed first twice, and keep none in memory. Default
+    /// false.
+    #[must_use]
+    pub fn reread(mut self, reread: bool) -> Self {
+        self.reread = reread;
+        self
+    }
+
+    /// Trusts the certificates of this PEM bundle, and no others.
+    ///
+    /// # Errors
+    ///
+    /// There is none in it, or one that can't be read; the error says which.
+    #[cfg(feature = "tls")]
+    pub fn ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.tls = self.tls.with_roots(pem, false)?;
+        Ok(self)
+    }
+
+    /// Trusts the certificates of this PEM bundle besides those that were trusted before.
+    ///
+    /// # Errors
+    ///
+    /// There is none in it, or one that can't be read; the error says which.
+    #[cfg(feature = "tls")]
+    pub fn add_ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.tls = self.tls.with_roots(pem, true)?;
+        Ok(self)
+    }
+
+    /// Shows this certificate to servers that ask for one: a PEM chain, one's own certificate first,
+    /// and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
+    ///
+    /// # Errors
+    ///
+    /// Either can't be read, or the key is not the certificate's.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        self.tls = self.tls.with_client(chain, key)?;
+        Ok(self)
+    }
+
+    /// Accepts every certificate. Whoever is on the way can then read and change everything,
+    /// credentials included. Default false.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
+        self.tls = self.tls.without_verification(accept);
+        self
+    }
+
+    /// The agent for hosts that have to be looked up, and the one for those that are addresses.
+    ///
+    /// ureq looks a host up for each request, and makes a thread for it where that is limited in
+    /// time. An address needs neither.
+    pub(crate) fn agents(&self) -> Result<(Agent, Agent), Error> {
+        http::HeaderValue::from_str(&self.user_agent)
+            .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
+        let limits = Limits::default();
+        let named = limited!(self.builder(), &limits, true).build();
+        let numbered = limited!(self.builder(), &limits, false).build();
+        Ok((named.new_agent(), numbered.new_agent()))
+    }
+
+    fn builder(&self) -> ConfigBuilder<AgentScope> {
+        let builder = Config::builder()
+            .proxy(None)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .allow_non_standard_methods(true)
+            .user_agent(&self.user_agent)
+            .accept("")
+            .accept_encoding("")
+            .max_idle_age(self.idle_connection)
+            .max_idle_connections_per_host(self.idle_connections)
+            .max_idle_connections(self.idle_connections.saturating_mul(4));
+        #[cfg(feature = "tls")]
+        let builder = builder.tls_config(self.tls.config());
+        builder
+    }
+}
+
+impl fmt::Debug for TransportConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("TransportConfig");
+        out.field("idle_connection", &self.idle_connection)
+            .field("idle_connections", &self.idle_connections)
+            .field("user_agent", &self.user_agent)
+            .field("expect_continue_above", &self.expect_continue_above)
+            .field("in_memory_part_limit", &self.in_memory_part_limit)
+            .field("reread", &self.reread);
+        #[cfg(feature = "tls")]
+        out.field("tls", &self.tls);
+        out.finish()
+    }
+}
+
+/// Puts the limits of a request into ureq's terms; a macro, for the two builders have no common
+/// name. `$lookup` says whether the host has to be looked up.
+///
+/// ureq has one limit for each read, whether of the head or of the body: where `first_byte` is the
+/// longer one, it is the limit of a pause in the body too.
+macro_rules! limited {
+    ($builder:expr, $limits:expr, $lookup:expr) => {{
+        let limits: &apus_core::http::Limits = $limits;
+        $builder
+            .timeout_resolve(limits.connect.filter(|_| $lookup))
+            .timeout_connect(limits.connect)
+            .timeout_recv_response(limits.first_byte)
+            .timeout_per_read(limits.first_byte.and_then(|first| Some(first.max(limits.idle?))))
+            .timeout_per_write(limits.idle)
+            .timeout_global(limits.whole)
+            .timeout_await_100(Some($crate::config::patience(limits)))
+    }};
+}
+pub(crate) use limited;
+
+/// How long to wait for `100 Continue`: less than a read may take, for that would be an error.
+pub(crate) fn patience(limits: &Limits) -> Duration {
+    let read = limits.first_byte.into_iter().chain(limits.idle).max();
+    read.map_or(CONTINUE, |read| CONTINUE.min(read / 2))
+}
+
+const CONTINUE: Duration = Duration::from_secs(1);

@@ -1,0 +1,374 @@
+//! Performs one exchange with ureq.
+//!
+//! ```text
+//!  Exchange ─▶ first pass, where the head needs it ─▶ head, body piece by piece ─▶ head of the answer
+//!                                                                                    │
+//!  Completion ◀─ finish ◀─ piece by piece into the sink ◀─ Receiving ◀───────────────┘
+//! ```
+
+use std::any::Any;
+use std::io::Read;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+
+use apus_core::Error;
+use apus_core::error::{Cause, Failure};
+use apus_core::http::{Completion, Exchange, Limits, Outgoing, Receiving};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
+use http::uri::Authority;
+use ureq::{Agent, SendBody};
+
+use crate::clock::now;
+use crate::config::{TransportConfig, limited};
+use crate::failure;
+use crate::meter::{Direction, Meter, Watch};
+use crate::outflow::Outflow;
+use crate::sink::{Outlet, Sink};
+use crate::source::{Feed, PIECE, Source};
+use crate::trace;
+
+/// Sends requests over connections that are kept and used again. Cheap to clone; clones share their
+/// connections.
+#[derive(Clone, Debug)]
+pub struct Transport(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: TransportConfig,
+    /// For hosts that are names.
+    named: Agent,
+    /// For hosts that are addresses.
+    numbered: Agent,
+}
+
+impl Transport {
+    /// A transport without connections yet.
+    ///
+    /// # Errors
+    ///
+    /// The user agent can't be sent.
+    pub fn new(config: TransportConfig) -> Result<Self, Error> {
+        let (named, numbered) = config.agents()?;
+        Ok(Self(Arc::new(Inner { config, named, numbered })))
+    }
+
+    /// Sends one exchange and takes its answer, on this thread. Nothing is repeated.
+    ///
+    /// A panic of a reader or writer passes through.
+    pub fn perform(&self, exchange: Exchange, source: &Source<'_>, sink: &Sink<'_>) -> Completion {
+        let watch = Watch::default();
+        sink.expect(&exchange.draft().incoming);
+        let feed = match exchange.outgoing() {
+            Outgoing::Empty => Ok(Feed::bytes(Bytes::new())),
+            Outgoing::Bytes(bytes) => Ok(Feed::bytes(bytes.clone())),
+            Outgoing::Source { range } => source.feed(range.clone(), true),
+        };
+        match feed {
+            Ok(feed) => {
+                let landing = self.fly(exchange, feed, sink.outlet(), None, &watch);
+                if let Some(panic) = landing.panic {
+                    std::panic::resume_unwind(panic);
+                }
+                landing.completion
+            }
+            Err(failure) => exchange.fail(failure),
+        }
+    }
+
+    /// The same for a run, whose `bell` is rung when this exchange waits for others. A panic comes
+    /// back beside the completion.
+    pub(crate) fn fly(
+        &self,
+        exchange: Exchange,
+        feed: Feed<'_>,
+        outlet: Outlet<'_, '_>,
+        bell: Option<&Waker>,
+        watch: &Watch,
+    ) -> Landing {
+        let started = now().tick;
+        let mut flight = Flight(Some(Stage::Sending(exchange)));
+        let errand = Errand { transport: &self.0, bell, watch };
+        let caught = catch_unwind(AssertUnwindSafe(|| errand.run(&mut flight, feed, outlet)));
+        let (end, panic) = match caught {
+            Ok(end) => (end, None),
+            Err(panic) => (Failure::cancelled().into(), Some(panic)),
+        };
+        let completion = flight.land(end);
+        trace::attempt(&completion, now().tick.saturating_sub(started));
+        Landing { completion, panic }
+    }
+}
+
+/// How an exchange came back.
+pub(crate) struct Landing {
+    pub(crate) completion: Completion,
+    /// What a reader, a writer or an observer panicked with.
+    pub(crate) panic: Option<Box<dyn Any + Send>>,
+}
+
+/// An exchange while it is performed: whatever happens, there is something to complete.
+struct Flight(Option<Stage>);
+
+enum Stage {
+    Sending(Exchange),
+    Receiving(Receiving),
+}
+
+/// Why nothing more happens to a flight.
+enum End {
+    /// It could not be sent.
+    Rejected(Error),
+    /// The answer is complete, or was cut, or never came.
+    Cut(Option<Failure>),
+}
+
+impl Flight {
+    fn respond(&mut self, head: http::response::Parts) {
+        self.0 = self.0.take().map(|stage| match stage {
+            Stage::Sending(exchange) => Stage::Receiving(exchange.respond(head)),
+            receiving @ Stage::Receiving(_) => receiving,
+        });
+    }
+
+    fn land(self, end: End) -> Completion {
+        let stage = self.0.expect("a stage follows the other without anything that panics between");
+        match (stage, end) {
+            (Stage::Sending(exchange), End::Rejected(error)) => exchange.reject(error),
+            (Stage::Sending(exchange), End::Cut(cut)) => {
+                exchange.fail(cut.unwrap_or_else(Failure::cancelled))
+            }
+            (Stage::Receiving(receiving), End::Cut(cut)) => receiving.finish(cut),
+            (Stage::Receiving(receiving), End::Rejected(error)) => {
+                receiving.finish(Some(Failure::new(Cause::Protocol, error.what())))
+            }
+        }
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Cut(Some(failure))
+    }
+}
+
+/// What one exchange is performed with.
+struct Errand<'r> {
+    transport: &'r Inner,
+    bell: Option<&'r Waker>,
+    watch: &'r Watch,
+}
+
+impl Errand<'_> {
+    fn run(&self, flight: &mut Flight, feed: Feed<'_>, outlet: Outlet<'_, '_>) -> End {
+        let body = match self.send(flight, feed) {
+            Ok(body) => body,
+            Err(end) => return end,
+        };
+        let Some(Stage::Receiving(receiving)) = &mut flight.0 else { return End::Cut(None) };
+        End::Cut(self.receive(receiving, body, outlet).err())
+    }
+
+    /// Sends the request; the flight is receiving when this succeeds.
+    fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<ureq::Body, End> {
+        let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
+        self.measure(exchange, &mut feed)?;
+        let mut head = exchange.request().map_err(End::Rejected)?.clone();
+        let length = exchange.content_length();
+        if self.transport.config.expect_continue_above.is_some_and(|above| length > above) {
+            head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        let limits = *exchange.limits();
+        let mut outflow = Outflow::new(exchange, feed, self.watch).map_err(End::Rejected)?;
+        let answer = match length {
+            0 => self.ask(head, SendBody::none(), &limits),
+            _ => self.ask(head, SendBody::from_reader(&mut outflow), &limits),
+        };
+        outflow.settle();
+        let (mut head, body) = match answer {
+            Ok(answer) => answer.into_parts(),
+            Err(error) => {
+                return Err(match (outflow.failure(), failure::misuse(&error)) {
+                    (Some(failure), _) => failure.into(),
+                    (None, Some(error)) => End::Rejected(error),
+                    (None, None) => failure::before_head(error).into(),
+                });
+            }
+        };
+        // ureq keeps the request's URI there, which may hold a signature.
+        head.extensions.clear();
+        flight.respond(head);
+        Ok(body)
+    }
+
+    fn ask(
+        &self,
+        head: http::request::Parts,
+        body: SendBody<'_>,
+        limits: &Limits,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let is_address = head.uri.authority().is_some_and(is_address);
+        let agent = if is_address { &self.transport.numbered } else { &self.transport.named };
+        let request = http::Request::from_parts(head, body);
+        if *limits == Limits::default() {
+            // ureq makes its TLS configuration once for an agent, and anew for each connection of
+            // requests that are configured by themselves.
+            return agent.run(request);
+        }
+        agent.run(limited!(agent.configure_request(request), limits, !is_address).build())
+    }
+
+    /// The first pass over a source whose hashes stand in the head.
+    fn measure(&self, exchange: &mut Exchange, feed: &mut Feed<'_>) -> Result<(), End> {
+        if !exchange.measures() {
+            return Ok(());
+        }
+        let config = &self.transport.config;
+        let length = exchange.draft().body.len();
+        if feed.resident().is_none() {
+            if length <= config.in_memory_part_limit && !(config.reread && feed.is_rewindable()) {
+                let size = usize::try_from(length).unwrap_or(usize::MAX);
+                let mut bytes = vec![0; size];
+                let filled = feed.fill(&mut bytes)?;
+                bytes.truncate(filled);
+                *feed = Feed::bytes(bytes.into());
+            } else if !feed.is_rewindable() {
+                return Err(End::Rejected(Error::caller(format!(
+                    "{length} bytes must be hashed before they are sent; they can be read only \
+                     once, and are more than in_memory_part_limit"
+                ))));
+            }
+        }
+        match feed.resident() {
+            Some(pieces) if pieces.len() == 1 => {
+                let bytes = pieces.front().cloned().unwrap_or_default();
+                exchange.load(bytes).map_err(|error| source_failed(&error))?;
+            }
+            Some(pieces) => {
+                for piece in pieces {
+                    exchange.measure(piece).map_err(|error| source_failed(&error))?;
+                }
+            }
+            None => {
+                let mut buffer = vec![0; PIECE];
+                loop {
+                    let read = feed.read(&mut buffer)?;
+                    if read == 0 {
+                        break;
+                    }
+                    if self.watch.stop.is_raised() {
+                        return Err(Failure::cancelled().into());
+                    }
+                    let piece = buffer.get(..read).unwrap_or_default();
+                    exchange.measure(piece).map_err(|error| source_failed(&error))?;
+                }
+                feed.rewind();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the body of the answer; an error is where and why it was cut.
+    fn receive(
+        &self,
+        receiving: &mut Receiving,
+        body: ureq::Body,
+        mut outlet: Outlet<'_, '_>,
+    ) -> Result<(), Failure> {
+        if !receiving.has_body() {
+            return Ok(());
+        }
+        let announced = content_length(receiving);
+        if receiving.is_rejected() && announced.is_none_or(|length| length > SHORT) {
+            // Without its end having been read, ureq closes the connection.
+            return Ok(());
+        }
+        let most = self.watch.piece(BUFFER);
+        let size = announced.map_or(most as u64, |length| length.clamp(1, most as u64));
+        let mut buffer = vec![0; usize::try_from(size).unwrap_or(most)];
+        let mut meter = self.watch.meter(Direction::Received);
+        let mut reader = body.into_reader();
+        let mut held = Vec::new();
+        loop {
+            let read = reader.read(&mut buffer).map_err(failure::in_body)?;
+            if read == 0 {
+                break;
+            }
+            let piece = buffer.get(..read).unwrap_or_default();
+            let Some(position) = receiving.position() else {
+                receiving.push(piece)?;
+                continue;
+            };
+            meter.before(read)?;
+            if !outlet.is_open(position) {
+                held.extend_from_slice(piece);
+                if held.len() as u64 > announced.unwrap_or(HELD) {
+                    self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
+                }
+            } else {
+                self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
+                pass(receiving, piece, &mut outlet, &mut meter)?;
+            }
+        }
+        self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
+        meter.flush();
+        outlet.finish()
+    }
+
+    /// Waits for this range's turn, and passes on what was held back until then.
+    fn deliver(
+        &self,
+        receiving: &mut Receiving,
+        held: &mut Vec<u8>,
+        outlet: &mut Outlet<'_, '_>,
+        meter: &mut Meter<'_>,
+    ) -> Result<(), Failure> {
+        let Some(position) = receiving.position().filter(|_| !held.is_empty()) else {
+            return Ok(());
+        };
+        outlet.open(position, self.bell, &self.watch.stop)?;
+        pass(receiving, held, outlet, meter)?;
+        held.clear();
+        Ok(())
+    }
+}
+
+/// Counts, hashes and writes what came.
+fn pass(
+    receiving: &mut Receiving,
+    piece: &[u8],
+    outlet: &mut Outlet<'_, '_>,
+    meter: &mut Meter<'_>,
+) -> Result<(), Failure> {
+    let Some(position) = receiving.position() else { return Ok(()) };
+    let payload = receiving.push(piece)?;
+    outlet.write(position, payload)?;
+    meter.moved(payload.len());
+    Ok(())
+}
+
+fn content_length(receiving: &Receiving) -> Option<u64> {
+    receiving.head().headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Whether the host needs no looking up.
+fn is_address(authority: &Authority) -> bool {
+    let host = authority.host();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse::<IpAddr>().is_ok()
+}
+
+/// The source did not have what its range says.
+fn source_failed(error: &Error) -> Failure {
+    Failure::new(Cause::Source, error.what())
+}
+
+/// Bytes that are received at a time.
+const BUFFER: usize = 128 << 10;
+/// An answer that nobody wants is read to its end when it is no longer than this, which is cheaper
+/// than another connection.
+const SHORT: u64 = 64 << 10;
+/// Bytes of an answer without a length that wait in memory for their turn.
+const HELD: u64 = 1 << 20;

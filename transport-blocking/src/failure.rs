@@ -1,0 +1,89 @@
+//! What ureq's errors mean.
+
+use std::io::{self, ErrorKind};
+
+use apus_core::Error;
+use apus_core::error::{Cause, Failure};
+
+/// A request that can't be sent as it is.
+pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
+    match error {
+        ureq::Error::BadUri(_) => {
+            Some(Error::caller("the URI has no host, or is no http or https"))
+        }
+        ureq::Error::Http(error) => Some(Error::caller(format!("the request: {error}"))),
+        _ => None,
+    }
+}
+
+/// No head has arrived.
+pub(crate) fn before_head(error: ureq::Error) -> Failure {
+    let cause = match &error {
+        ureq::Error::Timeout(_) => Cause::Timeout,
+        ureq::Error::HostNotFound => Cause::Resolve,
+        ureq::Error::Tls(_) | ureq::Error::TlsRequired => Cause::Tls,
+        #[cfg(feature = "tls")]
+        ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Cause::Tls,
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Cause::Proxy,
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => Cause::Protocol,
+        ureq::Error::Io(error) => return io_before_head(error),
+        _ => Cause::Connect,
+    };
+    Failure::new(cause, error.to_string())
+}
+
+/// The head has arrived, and reading the body failed.
+pub(crate) fn in_body(error: io::Error) -> Failure {
+    let error = ureq::Error::from(error);
+    let cause = match &error {
+        ureq::Error::Timeout(_) => Cause::Timeout,
+        ureq::Error::Io(error) if error.kind() == ErrorKind::TimedOut => Cause::Timeout,
+        ureq::Error::Protocol(_) => Cause::Protocol,
+        _ => Cause::Cut,
+    };
+    Failure::new(cause, detail(&error))
+}
+
+fn io_before_head(error: &io::Error) -> Failure {
+    let cause = match error.kind() {
+        _ if is_tls(error) => Cause::Tls,
+        _ if is_lookup(error) => Cause::Resolve,
+        ErrorKind::TimedOut => Cause::Timeout,
+        ErrorKind::UnexpectedEof
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected
+        | ErrorKind::WriteZero
+        | ErrorKind::Interrupted => Cause::Closed,
+        _ => Cause::Connect,
+    };
+    Failure::new(cause, error.to_string())
+}
+
+fn detail(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// rustls reports what it refuses inside an I/O error.
+#[cfg(feature = "tls")]
+fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+#[cfg(not(feature = "tls"))]
+fn is_tls(_: &io::Error) -> bool {
+    false
+}
+
+/// A failed look-up has no kind of its own in the standard library, but on Unix its text, and on
+/// Windows its numbers (WSAHOST_NOT_FOUND to WSANO_DATA).
+fn is_lookup(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(code) => cfg!(windows) && (11001..=11004).contains(&code),
+        None => error.to_string().starts_with("failed to lookup address information"),
+    }
+}

@@ -1,0 +1,90 @@
+//! Counts, tells and paces the payload bytes that move.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use apus_core::error::Failure;
+use apus_core::machine::{Event, Observer, Traffic};
+
+use crate::cancel::Stop;
+use crate::clock::now;
+
+/// What all exchanges of a run have in common.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) traffic: Option<Arc<Traffic>>,
+    pub(crate) stop: Stop,
+}
+
+/// Which way bytes move.
+#[derive(Clone, Copy)]
+pub(crate) enum Direction {
+    Sent,
+    Received,
+}
+
+impl Watch {
+    pub(crate) fn meter(&self, direction: Direction) -> Meter<'_> {
+        Meter { watch: self, direction, untold: 0 }
+    }
+
+    /// How many bytes to move at a time where `most` would be convenient.
+    pub(crate) fn piece(&self, most: usize) -> usize {
+        if self.pace().is_some() { most.min(PACED) } else { most }
+    }
+
+    fn pace(&self) -> Option<&Traffic> {
+        self.traffic.as_deref().filter(|traffic| traffic.paces())
+    }
+}
+
+/// The payload of one exchange in one direction.
+pub(crate) struct Meter<'r> {
+    watch: &'r Watch,
+    direction: Direction,
+    untold: u64,
+}
+
+impl Meter<'_> {
+    /// Waits until `bytes` may move.
+    pub(crate) fn before(&self, bytes: usize) -> Result<(), Failure> {
+        if let Some(traffic) = self.watch.pace() {
+            let mut delay = traffic.pace(now(), bytes as u64);
+            while !delay.is_zero() && !self.watch.stop.is_raised() {
+                let nap = delay.min(NAP);
+                thread::sleep(nap);
+                delay -= nap;
+            }
+        }
+        let received = matches!(self.direction, Direction::Received);
+        if received && self.watch.stop.is_raised() { Err(Failure::cancelled()) } else { Ok(()) }
+    }
+
+    /// `bytes` have moved.
+    pub(crate) fn moved(&mut self, bytes: usize) {
+        self.untold += bytes as u64;
+        if self.untold >= OFTEN {
+            self.flush();
+        }
+    }
+
+    /// Tells the observer what it was not told yet.
+    pub(crate) fn flush(&mut self) {
+        let bytes = std::mem::take(&mut self.untold);
+        let Some(observer) = self.watch.observer.as_ref().filter(|_| bytes > 0) else { return };
+        let event = match self.direction {
+            Direction::Sent => Event::Sent { bytes },
+            Direction::Received => Event::Received { bytes },
+        };
+        observer.event(now(), &event);
+    }
+}
+
+/// Bytes between two events.
+const OFTEN: u64 = 64 << 10;
+/// Bytes that move at a time where bytes a second are limited.
+const PACED: usize = 16 << 10;
+/// How long a stop may go unnoticed.
+const NAP: Duration = Duration::from_millis(50);

@@ -1,0 +1,133 @@
+//! The body of a request on its way out: read piece by piece, framed, counted, paced.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use apus_core::Error;
+use apus_core::error::{Cause, Failure};
+use apus_core::http::{Body, Encoder, Exchange};
+use bytes::{Buf, Bytes};
+
+use crate::meter::{Direction, Meter, Watch};
+use crate::source::Feed;
+
+/// What ureq reads the body from.
+pub(crate) struct Outflow<'r, 'a> {
+    feed: Feed<'a>,
+    encoder: Encoder,
+    watch: &'r Watch,
+    meter: Meter<'r>,
+    /// Frames that were begun.
+    framed: VecDeque<Bytes>,
+    /// A body of the caller's is broken off when the run is; a document of ours is not.
+    breakable: bool,
+    ended: bool,
+    failed: Option<Failure>,
+}
+
+impl<'r, 'a> Outflow<'r, 'a> {
+    pub(crate) fn new(
+        exchange: &mut Exchange,
+        feed: Feed<'a>,
+        watch: &'r Watch,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            feed,
+            encoder: exchange.encoder()?,
+            watch,
+            meter: watch.meter(Direction::Sent),
+            framed: VecDeque::new(),
+            breakable: matches!(exchange.draft().body, Body::Source { .. }),
+            ended: false,
+            failed: None,
+        })
+    }
+
+    /// Why ureq was told that the body can't be read.
+    pub(crate) fn failure(&mut self) -> Option<Failure> {
+        self.failed.take()
+    }
+
+    /// Nothing more is sent: tells the observer what it wasn't told yet.
+    pub(crate) fn settle(&mut self) {
+        self.meter.flush();
+    }
+
+    fn next(&mut self, out: &mut [u8]) -> Result<usize, Failure> {
+        if self.breakable && self.watch.stop.is_raised() {
+            return Err(Failure::cancelled());
+        }
+        match self.encoder.frame_size() {
+            None => self.plain(out),
+            Some(size) => {
+                if self.framed.is_empty() && !self.ended {
+                    self.frame(size)?;
+                }
+                Ok(drain(&mut self.framed, out))
+            }
+        }
+    }
+
+    fn plain(&mut self, out: &mut [u8]) -> Result<usize, Failure> {
+        let most = self.watch.piece(out.len());
+        let out = out.get_mut(..most).unwrap_or_default();
+        let read = self.feed.read(out)?;
+        self.meter.before(read)?;
+        let piece = out.get(..read).unwrap_or_default();
+        if piece.is_empty() {
+            self.encoder.end().map_err(wrong_length)?;
+        } else {
+            self.encoder.frame(piece).map_err(wrong_length)?;
+        }
+        self.meter.moved(read);
+        Ok(read)
+    }
+
+    fn frame(&mut self, size: usize) -> Result<(), Failure> {
+        let mut piece = vec![0; size];
+        let filled = self.feed.fill(&mut piece)?;
+        piece.truncate(filled);
+        self.meter.before(filled)?;
+        if !piece.is_empty() {
+            let frame = self.encoder.frame(&piece).map_err(wrong_length)?;
+            self.framed.extend([frame.before, piece.into(), frame.after]);
+        }
+        if filled < size {
+            self.framed.push_back(self.encoder.end().map_err(wrong_length)?);
+            self.ended = true;
+        }
+        self.meter.moved(filled);
+        Ok(())
+    }
+}
+
+impl Read for Outflow<'_, '_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.next(out).map_err(|failure| {
+            let error = io::Error::other(failure.to_string());
+            self.failed = Some(failure);
+            error
+        })
+    }
+}
+
+/// Copies what fits.
+fn drain(from: &mut VecDeque<Bytes>, out: &mut [u8]) -> usize {
+    let mut copied = 0;
+    while let Some(bytes) = from.front_mut() {
+        let room = out.get_mut(copied..).unwrap_or_default();
+        let length = bytes.len().min(room.len());
+        bytes.copy_to_slice(room.get_mut(..length).unwrap_or_default());
+        copied += length;
+        if bytes.has_remaining() {
+            break;
+        }
+        from.pop_front();
+    }
+    copied
+}
+
+/// The source gave more or less than was announced.
+fn wrong_length(error: Error) -> Failure {
+    Failure::new(Cause::Source, error.what())
+}

@@ -1,0 +1,121 @@
+//! A download that is read.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, JoinHandle};
+
+use apus_core::Error;
+use apus_core::contract::Machine;
+use bytes::{Buf, Bytes};
+
+use crate::cancel::CancelToken;
+use crate::run::Run;
+use crate::sink::Sink;
+
+/// Reads what a machine downloads, while it runs in a thread of its own. At most 4 pieces of 128
+/// KiB wait to be read, besides what the machine itself keeps.
+///
+/// A download that failed is an error of the read after its last byte, never an early end. Dropping
+/// the reader cancels the run, which cleans up in its thread.
+pub struct Reader<T> {
+    pieces: Option<Receiver<Bytes>>,
+    current: Bytes,
+    token: CancelToken,
+    thread: Option<JoinHandle<Result<T, Error>>>,
+    outcome: Option<Result<T, Error>>,
+}
+
+impl<T: Send + 'static> Reader<T> {
+    pub(crate) fn spawn<M>(mut run: Run<'static, M>) -> Self
+    where
+        M: Machine<Output = T> + Send + 'static,
+    {
+        let (sender, pieces) = mpsc::sync_channel(AHEAD);
+        let token = run.token.get_or_insert_default().clone();
+        run.sink = Sink::writer(Pipe(sender));
+        let thread = thread::spawn(move || run.go());
+        Self {
+            pieces: Some(pieces),
+            current: Bytes::new(),
+            token,
+            thread: Some(thread),
+            outcome: None,
+        }
+    }
+
+    /// Reads and drops what is left, and says what the machine came to.
+    ///
+    /// # Errors
+    ///
+    /// The machine's.
+    pub fn finish(mut self) -> Result<T, Error> {
+        while self.advance() {}
+        match self.outcome.take() {
+            Some(outcome) => outcome,
+            None => Err(Error::caller("the run was finished before")),
+        }
+    }
+
+    /// Waits for the next piece; false at the end, when the outcome is known.
+    fn advance(&mut self) -> bool {
+        if let Some(piece) = self.pieces.as_ref().and_then(|pieces| pieces.recv().ok()) {
+            self.current = piece;
+            return true;
+        }
+        self.pieces = None;
+        if let Some(thread) = self.thread.take() {
+            self.outcome = Some(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        false
+    }
+}
+
+impl<T: Send + 'static> Read for Reader<T> {
+    /// Fails with [`io::ErrorKind::Other`], around the machine's [`Error`].
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !buffer.is_empty() {
+            if !self.advance() {
+                return match &self.outcome {
+                    Some(Err(error)) => Err(io::Error::other(error.clone())),
+                    _ => Ok(0),
+                };
+            }
+        }
+        let length = self.current.len().min(buffer.len());
+        self.current.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+impl<T> Drop for Reader<T> {
+    fn drop(&mut self) {
+        self.token.cancel();
+        // The run may be waiting for room.
+        self.pieces = None;
+    }
+}
+
+impl<T> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("over", &self.thread.is_none()).finish_non_exhaustive()
+    }
+}
+
+/// The writing end.
+struct Pipe(SyncSender<Bytes>);
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.send(Bytes::copy_from_slice(bytes));
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Pieces that wait to be read.
+const AHEAD: usize = 4;

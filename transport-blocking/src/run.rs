@@ -1,0 +1,342 @@
+//! Runs a machine to its end.
+//!
+//! ```text
+//!        ┌───────────── complete ◀── a worker, or this thread where the machine's width is 1
+//!        ▼                                                     ▲
+//!      turn ──▶ Launch ──▶ the exchange and its bytes ─────────┘
+//!        │ └──▶ Park ────▶ read the source ahead, or wait: completion, waker, deadline, token
+//!        ▼
+//!      Done
+//! ```
+
+use std::any::Any;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::task::{Wake, Waker};
+use std::thread::{self, Scope};
+
+use apus_core::Error;
+use apus_core::contract::{Leave, Machine, Wait};
+use apus_core::error::Failure;
+use apus_core::http::{Exchange, Outgoing};
+use apus_core::machine::{Observer, Party, Pump, Traffic, Turn};
+use bytes::Bytes;
+
+use crate::cancel::{CancelToken, Stop};
+use crate::clock::now;
+use crate::exchange::{Landing, Transport};
+use crate::meter::Watch;
+use crate::reader::Reader;
+use crate::sink::Sink;
+use crate::source::{Feed, Source};
+use crate::spool::Spool;
+use crate::trace;
+
+/// A machine that is about to run, and what it runs with.
+#[must_use = "nothing happens before `go`"]
+pub struct Run<'a, M: Machine> {
+    pub(crate) machine: M,
+    pub(crate) means: Means,
+    pub(crate) name: &'static str,
+    pub(crate) source: Source<'a>,
+    pub(crate) sink: Sink<'a>,
+    pub(crate) token: Option<CancelToken>,
+}
+
+/// What a client lends to its runs.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) transport: Transport,
+    pub(crate) parties: Vec<Party>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+}
+
+impl<'a, M: Machine> Run<'a, M> {
+    /// Bodies that are ranges of a source come from this one.
+    pub fn from(mut self, source: impl Into<Source<'a>>) -> Self {
+        self.source = source.into();
+        self
+    }
+
+    /// Answers that are passed on go here.
+    pub fn into_sink(mut self, sink: impl Into<Sink<'a>>) -> Self {
+        self.sink = sink.into();
+        self
+    }
+
+    /// Tells this observer what happens, in place of the client's.
+    pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.means.observer = Some(observer);
+        self
+    }
+
+    /// Stops when this token is cancelled.
+    pub fn cancel_on(mut self, token: CancelToken) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Runs until it is over, on this thread and, where the machine has several exchanges in flight
+    /// at once, on a thread for each.
+    ///
+    /// A source of unknown length is read by this thread: while it blocks, nothing is launched, and
+    /// a token is not seen.
+    ///
+    /// # Errors
+    ///
+    /// The machine's, which has cleaned up before; or the source's, when it can't be read.
+    ///
+    /// # Panics
+    ///
+    /// With what a reader, a writer or an observer panicked with, after the machine was cancelled
+    /// and has cleaned up.
+    pub fn go(self) -> Result<M::Output, Error> {
+        let Self { machine, means, name, source, sink, token } = self;
+        let span = trace::run(name);
+        let _entered = span.enter();
+        let (signals, inbox) = mpsc::channel();
+        let bell = Waker::from(Arc::new(Bell(signals.clone())));
+        let _registration = token.as_ref().map(|token| token.register(bell.clone()));
+        let mut pump = Pump::new(machine, means.parties, bell.clone())
+            .with_traffic(Arc::clone(&means.traffic));
+        if let Some(observer) = &means.observer {
+            pump = pump.with_observer(Arc::clone(observer));
+        }
+        let spool = pump.intake().is_some().then(|| source.take_reader().map(Spool::new)).flatten();
+        let watch = Watch {
+            observer: means.observer,
+            traffic: Some(means.traffic),
+            stop: Stop::new(token),
+        };
+        let transport = &means.transport;
+        let (result, panic) = thread::scope(|scope| {
+            if source.has_own_tap() {
+                scope.spawn(|| source.run_tap(&watch.stop));
+            }
+            let shared =
+                Shared { transport, source: &source, sink: &sink, watch: &watch, span: &span };
+            let guard = StopOnDrop(shared);
+            let mut drive = Drive {
+                pump,
+                shared,
+                scope,
+                signals,
+                inbox,
+                bell,
+                spool,
+                told: false,
+                broken: None,
+                panic: None,
+            };
+            let result = drive.run();
+            if result.is_ok() {
+                // What is left is the tap, whose digests the caller wants.
+                std::mem::forget(guard);
+            }
+            if let Some(spool) = drive.spool {
+                source.give_back(spool.into_source());
+            }
+            (result, drive.panic)
+        });
+        match panic {
+            Some(panic) => resume_unwind(panic),
+            None => result,
+        }
+    }
+
+    /// Runs in a thread of its own, and gives what comes for the sink to whoever reads.
+    pub fn reader(self) -> Reader<M::Output>
+    where
+        M: Send + 'static,
+        M::Output: Send + 'static,
+        'a: 'static,
+    {
+        Reader::spawn(self)
+    }
+}
+
+impl<M: Machine> fmt::Debug for Run<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("name", &self.name)
+            .field("source", &self.source)
+            .field("sink", &self.sink)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the threads of a run share.
+#[derive(Clone, Copy)]
+struct Shared<'r, 'a> {
+    transport: &'r Transport,
+    source: &'r Source<'a>,
+    sink: &'r Sink<'a>,
+    watch: &'r Watch,
+    span: &'r trace::Span,
+}
+
+/// Lets no thread wait for ever when the loop panics.
+struct StopOnDrop<'r, 'a>(Shared<'r, 'a>);
+
+impl Drop for StopOnDrop<'_, '_> {
+    fn drop(&mut self) {
+        self.0.watch.stop.raise();
+        self.0.sink.stir();
+    }
+}
+
+/// What the loop wakes up for.
+enum Signal {
+    Landed(Box<Landing>),
+    Rung,
+}
+
+/// Wakes the loop.
+struct Bell(Sender<Signal>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // A run that is over needs no waking.
+        let _ = self.0.send(Signal::Rung);
+    }
+}
+
+/// The loop.
+struct Drive<'scope, 'env, 'a, M: Machine> {
+    pump: Pump<M>,
+    shared: Shared<'scope, 'a>,
+    scope: &'scope Scope<'scope, 'env>,
+    signals: Sender<Signal>,
+    inbox: Receiver<Signal>,
+    bell: Waker,
+    spool: Option<Spool<'a>>,
+    /// The machine knows that it is cancelled.
+    told: bool,
+    /// Why the source could not be read.
+    broken: Option<Failure>,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
+    fn run(&mut self) -> Result<M::Output, Error> {
+        let result = loop {
+            while let Ok(signal) = self.inbox.try_recv() {
+                self.take(signal);
+            }
+            self.heed_token();
+            match self.pump.turn(now()) {
+                Turn::Launch(exchange) => self.launch(exchange),
+                Turn::Park(_) if self.read_ahead() => {}
+                Turn::Park(wait) => self.park(wait),
+                Turn::Done(result) => break result,
+            }
+        };
+        match (self.broken.take(), result) {
+            (Some(failure), Err(error)) => {
+                let left = error.leftovers().iter().cloned();
+                Err(left.fold(Error::from(failure), Error::with_leftover))
+            }
+            (_, result) => result,
+        }
+    }
+
+    fn launch(&mut self, exchange: Exchange) {
+        let alone = self.pump.machine().width() <= 1 && self.pump.in_flight() <= 1;
+        self.shared.sink.expect(&exchange.draft().incoming);
+        let feed = match self.feed(&exchange, alone) {
+            Ok(feed) => feed,
+            Err(failure) => return self.pump.complete(now(), exchange.fail(failure)),
+        };
+        let Shared { transport, sink, watch, .. } = self.shared;
+        if alone {
+            let landing = transport.fly(exchange, feed, sink.outlet(), None, watch);
+            return self.land(landing);
+        }
+        let (signals, bell, span) = (self.signals.clone(), self.bell.clone(), self.shared.span);
+        self.scope.spawn(move || {
+            let _entered = span.enter();
+            let landing = transport.fly(exchange, feed, sink.outlet(), Some(&bell), watch);
+            // The loop goes on until all have landed.
+            let _ = signals.send(Signal::Landed(Box::new(landing)));
+        });
+    }
+
+    fn feed(&self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, Failure> {
+        match (exchange.outgoing(), &self.spool) {
+            (Outgoing::Empty, _) => Ok(Feed::bytes(Bytes::new())),
+            (Outgoing::Bytes(bytes), _) => Ok(Feed::bytes(bytes.clone())),
+            (Outgoing::Source { range }, Some(spool)) => spool.feed(range.clone()),
+            (Outgoing::Source { range }, None) => self.shared.source.feed(range.clone(), alone),
+        }
+    }
+
+    fn take(&mut self, signal: Signal) {
+        match signal {
+            Signal::Landed(landing) => self.land(*landing),
+            Signal::Rung => {}
+        }
+    }
+
+    fn land(&mut self, landing: Landing) {
+        self.pump.complete(now(), landing.completion);
+        if let Some(panic) = landing.panic {
+            self.panic.get_or_insert(panic);
+            self.cancel(Leave::Abort);
+        }
+    }
+
+    /// Reads a piece of a source that can be read only once, where the machine lets it. True when
+    /// the machine has to be asked again.
+    fn read_ahead(&mut self) -> bool {
+        let (Some(spool), Some(intake)) = (&mut self.spool, self.pump.intake()) else {
+            return false;
+        };
+        if self.told {
+            return false;
+        }
+        match spool.advance(intake) {
+            Ok(read) => read,
+            Err(failure) => {
+                self.broken = Some(failure);
+                self.cancel(Leave::Abort);
+                true
+            }
+        }
+    }
+
+    fn park(&mut self, wait: Option<Wait>) {
+        let Some(wait) = wait else {
+            self.shared.sink.unblock(self.pump.in_flight());
+            if let Ok(signal) = self.inbox.recv() {
+                self.take(signal);
+            }
+            return;
+        };
+        match self.inbox.recv_timeout(wait.until.saturating_sub(now().tick)) {
+            Ok(signal) => self.take(signal),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+
+    fn heed_token(&mut self) {
+        if let Some(leave) = self.shared.watch.stop.token().and_then(CancelToken::leave) {
+            self.cancel(leave);
+        }
+    }
+
+    fn cancel(&mut self, leave: Leave) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        self.shared.watch.stop.raise();
+        self.shared.sink.stir();
+        self.pump.cancel(now(), leave);
+    }
+}

@@ -1,0 +1,310 @@
+//! Where the bytes of an answer go.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use apus_core::error::{Cause, Failure};
+use apus_core::http::Incoming;
+
+use crate::cancel::Stop;
+
+/// Where the bytes of an answer go. Clones share the same place.
+///
+/// | made by | takes ranges |
+/// | --- | --- |
+/// | [`none`](Self::none) | drops them |
+/// | [`memory`](Self::memory) | as they come |
+/// | [`file`](Self::file) | as they come, each at its offset |
+/// | [`writer`](Self::writer) | in order |
+///
+/// Where ranges come in parallel and must go in order, a range whose turn it isn't is kept in
+/// memory until it is. The machine's width times the length of a range bounds that.
+#[derive(Clone)]
+pub struct Sink<'a>(Arc<Kind<'a>>);
+
+enum Kind<'a> {
+    None,
+    Memory(Mutex<Vec<u8>>),
+    File(File),
+    Writer(Turnstile<'a>),
+}
+
+impl<'a> Sink<'a> {
+    /// Drops the bytes.
+    pub fn none() -> Self {
+        Self(Arc::new(Kind::None))
+    }
+
+    /// Keeps the bytes; [`take`](Self::take) gives them out.
+    pub fn memory() -> Self {
+        Self(Arc::new(Kind::Memory(Mutex::default())))
+    }
+
+    /// Writes each range at its offset from the file's start. What the file already holds beyond
+    /// the last byte stays.
+    pub fn file(file: File) -> Self {
+        Self(Arc::new(Kind::File(file)))
+    }
+
+    /// Writes everything in order.
+    pub fn writer(writer: impl Write + Send + 'a) -> Self {
+        let desk = Desk {
+            writer: Some(Box::new(writer)),
+            next: None,
+            waiting: Vec::new(),
+            dismissed: Vec::new(),
+        };
+        Self(Arc::new(Kind::Writer(Turnstile { desk: Mutex::new(desk), turned: Condvar::new() })))
+    }
+
+    /// The bytes that [`memory`](Self::memory) kept. Nothing for other sinks, or the second time.
+    pub fn take(&self) -> Vec<u8> {
+        match &*self.0 {
+            Kind::Memory(bytes) => std::mem::take(&mut *lock(bytes)),
+            Kind::None | Kind::File(_) | Kind::Writer(_) => Vec::new(),
+        }
+    }
+
+    /// The first range that is launched says where a writer starts.
+    pub(crate) fn expect(&self, incoming: &Incoming) {
+        if let (Kind::Writer(turnstile), Incoming::Stream { at, .. }) = (&*self.0, incoming) {
+            lock(&turnstile.desk).next.get_or_insert(*at);
+        }
+    }
+
+    /// The way of one answer into this sink.
+    pub(crate) fn outlet(&self) -> Outlet<'_, 'a> {
+        Outlet { sink: self, writer: None, at: 0 }
+    }
+
+    /// Wakes those who wait for their turn, so that they see that the run was stopped.
+    pub(crate) fn stir(&self) {
+        if let Kind::Writer(turnstile) = &*self.0 {
+            let desk = lock(&turnstile.desk);
+            turnstile.turned.notify_all();
+            drop(desk);
+        }
+    }
+
+    /// Sends the last of those away who wait for their turn, if all of `flying` exchanges wait and
+    /// none of them is next: the range that is cannot start before another exchange has ended.
+    pub(crate) fn unblock(&self, flying: usize) {
+        let Kind::Writer(turnstile) = &*self.0 else { return };
+        let mut desk = lock(&turnstile.desk);
+        let stuck = flying > 0
+            && desk.waiting.len() == flying
+            && !desk.waiting.iter().any(|at| Some(*at) == desk.next);
+        if let Some(last) = desk.waiting.iter().copied().max().filter(|_| stuck) {
+            desk.dismissed.push(last);
+            turnstile.turned.notify_all();
+        }
+    }
+}
+
+impl Default for Sink<'_> {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+impl From<File> for Sink<'_> {
+    fn from(file: File) -> Self {
+        Self::file(file)
+    }
+}
+
+impl<'a> From<&Sink<'a>> for Sink<'a> {
+    fn from(sink: &Sink<'a>) -> Self {
+        sink.clone()
+    }
+}
+
+impl fmt::Debug for Sink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &*self.0 {
+            Kind::None => "Sink(none)",
+            Kind::Memory(_) => "Sink(memory)",
+            Kind::File(_) => "Sink(file)",
+            Kind::Writer(_) => "Sink(writer)",
+        })
+    }
+}
+
+/// Lets ranges through to a writer one after the other.
+///
+/// Whoever's turn it is takes the writer away with it, so that nothing is locked while bytes move.
+struct Turnstile<'a> {
+    desk: Mutex<Desk<'a>>,
+    turned: Condvar,
+}
+
+struct Desk<'a> {
+    /// Absent while somebody writes.
+    writer: Option<Box<dyn Write + Send + 'a>>,
+    /// The position that is written next; unknown before the first range is launched.
+    next: Option<u64>,
+    /// Positions of those who wait for their turn.
+    waiting: Vec<u64>,
+    /// Those of them who shall wait no longer.
+    dismissed: Vec<u64>,
+}
+
+/// The way of one answer into a sink.
+pub(crate) struct Outlet<'s, 'a> {
+    sink: &'s Sink<'a>,
+    writer: Option<Box<dyn Write + Send + 'a>>,
+    at: u64,
+}
+
+impl Outlet<'_, '_> {
+    /// Whether bytes for this position can be written now.
+    pub(crate) fn is_open(&mut self, position: u64) -> bool {
+        let Kind::Writer(turnstile) = &*self.sink.0 else { return true };
+        if self.writer.is_some() {
+            return true;
+        }
+        let mut desk = lock(&turnstile.desk);
+        if desk.next.is_none_or(|next| next == position) {
+            self.writer = desk.writer.take();
+            self.at = position;
+        }
+        self.writer.is_some()
+    }
+
+    /// Waits until bytes for this position can be written. `bell` is rung when the waiting starts;
+    /// without one there is nobody to wait for.
+    pub(crate) fn open(
+        &mut self,
+        position: u64,
+        bell: Option<&Waker>,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        if self.is_open(position) {
+            return Ok(());
+        }
+        let Kind::Writer(turnstile) = &*self.sink.0 else { return Ok(()) };
+        let mut desk = lock(&turnstile.desk);
+        desk.waiting.push(position);
+        if let Some(bell) = bell {
+            bell.wake_by_ref();
+        }
+        let outcome = loop {
+            if stop.is_raised() {
+                break Err(Failure::cancelled());
+            }
+            match desk.next {
+                Some(next) if next > position => {
+                    break Err(failed(format!("byte {position} was written already")));
+                }
+                Some(next) if next < position && bell.is_none() => {
+                    break Err(failed(format!("byte {position} came where {next} is next")));
+                }
+                Some(next) if next < position => {}
+                _ => {
+                    if let Some(writer) = desk.writer.take() {
+                        self.writer = Some(writer);
+                        self.at = position;
+                        break Ok(());
+                    }
+                }
+            }
+            if let Some(at) = desk.dismissed.iter().position(|at| *at == position) {
+                desk.dismissed.swap_remove(at);
+                let detail = "the range before it has to come first";
+                break Err(Failure::new(Cause::Cut, detail));
+            }
+            desk = turnstile.turned.wait(desk).unwrap_or_else(PoisonError::into_inner);
+        };
+        if let Some(at) = desk.waiting.iter().position(|at| *at == position) {
+            desk.waiting.swap_remove(at);
+        }
+        outcome
+    }
+
+    /// Writes `bytes` at `position`, once [`open`](Self::open) has let it.
+    pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) -> Result<(), Failure> {
+        match &*self.sink.0 {
+            Kind::None => Ok(()),
+            Kind::Memory(kept) => keep(&mut lock(kept), position, bytes),
+            Kind::File(file) => write_at(file, bytes, position).map_err(broken),
+            Kind::Writer(_) => {
+                let Some(writer) = &mut self.writer else {
+                    return Err(failed("it is not this range's turn"));
+                };
+                writer.write_all(bytes).map_err(broken)?;
+                self.at = position + bytes.len() as u64;
+                Ok(())
+            }
+        }
+    }
+
+    /// The answer has ended: pushes out what the writer holds back.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.flush().map_err(broken))
+    }
+}
+
+impl Drop for Outlet<'_, '_> {
+    fn drop(&mut self) {
+        if let (Kind::Writer(turnstile), Some(writer)) = (&*self.sink.0, self.writer.take()) {
+            let mut desk = lock(&turnstile.desk);
+            desk.writer = Some(writer);
+            desk.next = Some(self.at);
+            turnstile.turned.notify_all();
+        }
+    }
+}
+
+fn keep(kept: &mut Vec<u8>, position: u64, bytes: &[u8]) -> Result<(), Failure> {
+    let range = usize::try_from(position)
+        .ok()
+        .and_then(|start| Some(start..start.checked_add(bytes.len())?))
+        .ok_or_else(|| failed("more than memory can hold"))?;
+    if kept.len() == range.start {
+        kept.extend_from_slice(bytes);
+        return Ok(());
+    }
+    if kept.len() < range.end {
+        kept.resize(range.end, 0);
+    }
+    if let Some(place) = kept.get_mut(range) {
+        place.copy_from_slice(bytes);
+    }
+    Ok(())
+}
+
+fn failed(detail: impl Into<String>) -> Failure {
+    Failure::new(Cause::Sink, detail)
+}
+
+fn broken(error: io::Error) -> Failure {
+    failed(error.to_string())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, bytes, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = bytes.get(written..).unwrap_or_default();
+                at += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,461 @@
+//! Where the bytes of a body come from.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use apus_core::checksum::{Digests, Hashers};
+use apus_core::error::{Cause, Failure};
+use bytes::{Buf, Bytes};
+
+use crate::cancel::Stop;
+
+/// Where the bytes of a body come from. Clones share the same bytes.
+///
+/// | made by | length | read |
+/// | --- | --- | --- |
+/// | [`bytes`](Self::bytes) | known | from anywhere, as often as needed |
+/// | [`file`](Self::file) | known | from anywhere, as often as needed |
+/// | [`reader`](Self::reader) | told | once, in order |
+/// | [`stream`](Self::stream) | unknown | once, in order |
+///
+/// What can be read only once is kept in memory as far as a machine may ask for it again, which the
+/// machine bounds; where it doesn't (a single request), the bytes go straight to the network, and a
+/// request that failed after some of them can't be repeated.
+#[derive(Clone)]
+pub struct Source<'a> {
+    kind: Arc<Kind<'a>>,
+    tap: Option<Arc<Tap>>,
+}
+
+enum Kind<'a> {
+    None,
+    Bytes(Bytes),
+    File(File),
+    Once { length: Option<u64>, slot: Mutex<Option<Ordered<'a>>> },
+}
+
+/// Hashes what a run reads, in order.
+struct Tap {
+    hashers: Mutex<Option<Hashers>>,
+    digests: OnceLock<Digests>,
+}
+
+/// A reader and how far it has been read.
+pub(crate) struct Ordered<'a> {
+    reader: Box<dyn Read + Send + 'a>,
+    at: u64,
+    ended: bool,
+    hashers: Hashers,
+}
+
+impl<'a> Source<'a> {
+    /// No bytes at all.
+    pub fn none() -> Self {
+        Self::new(Kind::None)
+    }
+
+    /// These bytes.
+    pub fn bytes(bytes: impl Into<Bytes>) -> Self {
+        Self::new(Kind::Bytes(bytes.into()))
+    }
+
+    /// A file from its start, whatever its cursor says; the cursor stays where it is on Unix. The
+    /// file must not change while it is sent.
+    pub fn file(file: File) -> Self {
+        Self::new(Kind::File(file))
+    }
+
+    /// `length` bytes of a reader.
+    pub fn reader(reader: impl Read + Send + 'a, length: u64) -> Self {
+        Self::once(Box::new(reader.take(length)), Some(length))
+    }
+
+    /// A reader until its end.
+    pub fn stream(reader: impl Read + Send + 'a) -> Self {
+        Self::once(Box::new(reader), None)
+    }
+
+    /// Also computes digests of everything in order, beside the requests: from a reader as it is
+    /// read, from a file by a reader of its own. [`digests`](Self::digests) has them after a run
+    /// that succeeded.
+    #[must_use]
+    pub fn tap(mut self, hashers: Hashers) -> Self {
+        let hashers = Mutex::new(Some(hashers));
+        self.tap = Some(Arc::new(Tap { hashers, digests: OnceLock::new() }));
+        self
+    }
+
+    /// What [`tap`](Self::tap) came to; `None` before the source was read to its end.
+    pub fn digests(&self) -> Option<&Digests> {
+        self.tap.as_ref()?.digests.get()
+    }
+
+    /// Length in bytes; `None` where it is unknown.
+    ///
+    /// # Errors
+    ///
+    /// The file does not tell.
+    pub fn length(&self) -> io::Result<Option<u64>> {
+        Ok(match &*self.kind {
+            Kind::None => Some(0),
+            Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::File(file) => Some(file.metadata()?.len()),
+            Kind::Once { length, .. } => *length,
+        })
+    }
+
+    /// Whether a range can be read again.
+    pub fn is_rewindable(&self) -> bool {
+        !matches!(*self.kind, Kind::Once { .. })
+    }
+
+    fn new(kind: Kind<'a>) -> Self {
+        Self { kind: Arc::new(kind), tap: None }
+    }
+
+    fn once(reader: Box<dyn Read + Send + 'a>, length: Option<u64>) -> Self {
+        let ordered = Ordered { reader, at: 0, ended: false, hashers: Hashers::default() };
+        Self::new(Kind::Once { length, slot: Mutex::new(Some(ordered)) })
+    }
+
+    /// Takes the reader away, for as long as it is used elsewhere.
+    pub(crate) fn take_reader(&self) -> Option<Ordered<'a>> {
+        let Kind::Once { slot, .. } = &*self.kind else { return None };
+        let mut ordered = lock(slot).take()?;
+        if let Some(hashers) = self.tap.as_ref().and_then(|tap| lock(&tap.hashers).take()) {
+            ordered.hashers = hashers;
+        }
+        Some(ordered)
+    }
+
+    /// Gives the reader back; at its end, its digests are told.
+    pub(crate) fn give_back(&self, mut ordered: Ordered<'a>) {
+        let Kind::Once { length, slot } = &*self.kind else { return };
+        if length.map_or(ordered.ended, |length| ordered.at == length) {
+            self.tell(std::mem::take(&mut ordered.hashers));
+        }
+        *lock(slot) = Some(ordered);
+    }
+
+    /// The bytes of a range. What can be read only once is lent to one request at a time; with
+    /// others beside it (`alone` is false), it is read into memory now.
+    pub(crate) fn feed(&self, range: Range<u64>, alone: bool) -> Result<Feed<'a>, Failure> {
+        let missing = || failed(format!("it has no bytes {} to {}", range.start, range.end));
+        let mut feed = match &*self.kind {
+            Kind::None if range.is_empty() => Feed::pieces(VecDeque::new()),
+            Kind::None => return Err(missing()),
+            Kind::Bytes(bytes) => {
+                let at = |position| usize::try_from(position).unwrap_or(usize::MAX);
+                if range.start > range.end || at(range.end) > bytes.len() {
+                    return Err(missing());
+                }
+                Feed::bytes(bytes.slice(at(range.start)..at(range.end)))
+            }
+            Kind::File(_) => {
+                Feed(Inner::File { source: self.clone(), at: range.start, range: range.clone() })
+            }
+            Kind::Once { .. } => {
+                let ordered = self.take_reader().ok_or_else(|| {
+                    failed("it can be read only once, and another request is reading it")
+                })?;
+                let at = ordered.at;
+                let lent = Lent { source: self.clone(), ordered: Some(ordered) };
+                if at != range.start {
+                    return Err(failed(format!(
+                        "it can be read only once; it stands at byte {at} where byte {} is needed",
+                        range.start
+                    )));
+                }
+                Feed(Inner::Lent { lent, left: range.end.saturating_sub(range.start) })
+            }
+        };
+        if !alone {
+            feed.settle()?;
+        }
+        Ok(feed)
+    }
+
+    /// Hashes a source that can be read from anywhere, where a tap asks for it.
+    pub(crate) fn run_tap(&self, stop: &Stop) {
+        let Some(mut hashers) = self.tap.as_ref().and_then(|tap| lock(&tap.hashers).take()) else {
+            return;
+        };
+        match &*self.kind {
+            Kind::None => {}
+            Kind::Bytes(bytes) => hashers.update(bytes),
+            Kind::File(file) => {
+                let mut buffer = vec![0; PIECE];
+                let mut at = 0;
+                loop {
+                    match read_at(file, &mut buffer, at) {
+                        Ok(0) => break,
+                        Ok(read) => {
+                            hashers.update(buffer.get(..read).unwrap_or_default());
+                            at += read as u64;
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(_) => return,
+                    }
+                    if stop.is_raised() {
+                        return;
+                    }
+                }
+            }
+            Kind::Once { .. } => return,
+        }
+        self.tell(hashers);
+    }
+
+    /// Whether [`run_tap`](Self::run_tap) has something to do.
+    pub(crate) fn has_own_tap(&self) -> bool {
+        self.is_rewindable() && self.tap.is_some()
+    }
+
+    fn tell(&self, hashers: Hashers) {
+        if let Some(tap) = &self.tap {
+            // The first run counts.
+            let _ = tap.digests.set(hashers.finish());
+        }
+    }
+}
+
+impl Default for Source<'_> {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+impl From<Bytes> for Source<'_> {
+    fn from(bytes: Bytes) -> Self {
+        Self::bytes(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Source<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::bytes(bytes)
+    }
+}
+
+impl From<File> for Source<'_> {
+    fn from(file: File) -> Self {
+        Self::file(file)
+    }
+}
+
+impl<'a> From<&Source<'a>> for Source<'a> {
+    fn from(source: &Source<'a>) -> Self {
+        source.clone()
+    }
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &*self.kind {
+            Kind::None => "Source(none)",
+            Kind::Bytes(_) => "Source(bytes)",
+            Kind::File(_) => "Source(file)",
+            Kind::Once { length: Some(_), .. } => "Source(reader)",
+            Kind::Once { length: None, .. } => "Source(stream)",
+        })
+    }
+}
+
+impl Ordered<'_> {
+    /// Reads up to `most` bytes, fewer only at the end.
+    pub(crate) fn read_piece(&mut self, most: usize) -> io::Result<Bytes> {
+        let mut piece = Vec::with_capacity(most);
+        let read = self.reader.by_ref().take(most as u64).read_to_end(&mut piece)?;
+        self.passed(&piece);
+        self.ended = read < most;
+        Ok(piece.into())
+    }
+
+    /// Where it stands.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Whether its end was seen.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(read) => {
+                    self.ended |= read == 0 && !buffer.is_empty();
+                    self.passed(buffer.get(..read).unwrap_or_default());
+                    return Ok(read);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn passed(&mut self, bytes: &[u8]) {
+        self.hashers.update(bytes);
+        self.at += bytes.len() as u64;
+    }
+}
+
+/// The bytes of one request's body, before any framing.
+pub(crate) struct Feed<'a>(Inner<'a>);
+
+enum Inner<'a> {
+    Pieces(VecDeque<Bytes>),
+    File { source: Source<'a>, at: u64, range: Range<u64> },
+    Lent { lent: Lent<'a>, left: u64 },
+}
+
+/// A reader on loan: it goes back when the request is done with it.
+struct Lent<'a> {
+    source: Source<'a>,
+    ordered: Option<Ordered<'a>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(ordered) = self.ordered.take() {
+            self.source.give_back(ordered);
+        }
+    }
+}
+
+impl Feed<'_> {
+    /// Bytes in memory, in pieces.
+    pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
+        Self(Inner::Pieces(pieces))
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self::pieces(VecDeque::from([bytes]))
+    }
+
+    /// The bytes in memory, where they are.
+    pub(crate) fn resident(&self) -> Option<&VecDeque<Bytes>> {
+        match &self.0 {
+            Inner::Pieces(pieces) => Some(pieces),
+            Inner::File { .. } | Inner::Lent { .. } => None,
+        }
+    }
+
+    /// Whether it can be read twice.
+    pub(crate) fn is_rewindable(&self) -> bool {
+        !matches!(self.0, Inner::Lent { .. })
+    }
+
+    /// Goes back to where it started, after a first pass over a file.
+    pub(crate) fn rewind(&mut self) {
+        if let Inner::File { at, range, .. } = &mut self.0 {
+            *at = range.start;
+        }
+    }
+
+    /// Reads all of it into memory.
+    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
+        let pieces = match &mut self.0 {
+            Inner::Lent { lent, left } => {
+                let Some(ordered) = lent.ordered.as_mut() else { return Ok(()) };
+                let mut pieces = VecDeque::new();
+                while *left > 0 {
+                    let most = PIECE.min(usize::try_from(*left).unwrap_or(PIECE));
+                    let piece = ordered.read_piece(most).map_err(broken)?;
+                    if piece.len() < most {
+                        return Err(failed(format!("it ended {left} bytes too early")));
+                    }
+                    *left -= most as u64;
+                    pieces.push_back(piece);
+                }
+                pieces
+            }
+            Inner::Pieces(_) | Inner::File { .. } => return Ok(()),
+        };
+        self.0 = Inner::Pieces(pieces);
+        Ok(())
+    }
+
+    /// Reads on; 0 at the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        match &mut self.0 {
+            Inner::Pieces(pieces) => {
+                while pieces.front().is_some_and(Bytes::is_empty) {
+                    pieces.pop_front();
+                }
+                let Some(piece) = pieces.front_mut() else { return Ok(0) };
+                let length = piece.len().min(buffer.len());
+                piece.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+                Ok(length)
+            }
+            Inner::File { source, at, range } => {
+                let Kind::File(file) = &*source.kind else { return Ok(0) };
+                let read = loop {
+                    match read_at(file, within(buffer, range.end.saturating_sub(*at)), *at) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        other => break other.map_err(broken)?,
+                    }
+                };
+                *at += read as u64;
+                Ok(read)
+            }
+            Inner::Lent { lent, left } => {
+                let Some(ordered) = lent.ordered.as_mut() else { return Ok(0) };
+                let read = ordered.read(within(buffer, *left)).map_err(broken)?;
+                *left -= read as u64;
+                Ok(read)
+            }
+        }
+    }
+
+    /// Reads on until the buffer is full or the end is reached.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read(rest)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(filled)
+    }
+}
+
+/// The first `most` bytes of a buffer.
+fn within(buffer: &mut [u8], most: u64) -> &mut [u8] {
+    let length = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+    buffer.get_mut(..length).unwrap_or_default()
+}
+
+/// A failure of the source.
+pub(crate) fn failed(detail: impl Into<String>) -> Failure {
+    Failure::new(Cause::Source, detail)
+}
+
+/// A source that can't be read.
+pub(crate) fn broken(error: io::Error) -> Failure {
+    failed(error.to_string())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
+}
+
+/// Bytes that are read at a time.
+pub(crate) const PIECE: usize = 256 << 10;

@@ -1,0 +1,56 @@
+//! Spans and events for the `tracing` crate, or nothing. Neither a URL nor a header is in them.
+
+use std::time::Duration;
+
+use apus_core::http::Completion;
+
+#[cfg(feature = "tracing")]
+pub(crate) use tracing::Span;
+
+/// The span of a run.
+#[cfg(feature = "tracing")]
+pub(crate) fn run(name: &'static str) -> Span {
+    tracing::info_span!("apus", operation = name)
+}
+
+/// The event of an attempt.
+#[cfg(feature = "tracing")]
+pub(crate) fn attempt(done: &Completion, elapsed: Duration) {
+    let operation = done.draft().operation;
+    let (sent, elapsed) = (done.sent(), elapsed.as_millis() as u64);
+    match done.outcome() {
+        Ok(reply) => {
+            let received = reply.streamed.max(reply.body.len() as u64);
+            let cut = reply.cut.as_ref().map(|failure| tracing::field::debug(failure.cause()));
+            let status = reply.status().as_u16();
+            tracing::debug!(operation, status, sent, received, elapsed, cut, "attempt");
+        }
+        Err(error) => {
+            let cause = error.failure().map(|failure| tracing::field::debug(failure.cause()));
+            let kind = tracing::field::debug(error.kind());
+            tracing::debug!(operation, sent, elapsed, kind, cause, "attempt");
+        }
+    }
+}
+
+/// Stands for a span where there is none.
+#[cfg(not(feature = "tracing"))]
+pub(crate) struct Span;
+
+#[cfg(not(feature = "tracing"))]
+impl Span {
+    pub(crate) fn enter(&self) -> Entered {
+        Entered
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) struct Entered;
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn run(_: &'static str) -> Span {
+    Span
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn attempt(_: &Completion, _: Duration) {}

@@ -1,0 +1,174 @@
+//! A server that does what a test tells it to, and a service without a protocol.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+pub mod machines;
+pub mod server;
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use apus_blocking::{Client, Transport, TransportConfig};
+use apus_core::contract::{Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict};
+use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply, Stamp};
+use apus_core::machine::{Party, Patience};
+use apus_core::{Error, Now};
+use http::{HeaderMap, Method};
+
+/// A place to send plain requests to.
+pub struct Plain {
+    pub base: String,
+    pub patience: Patience,
+}
+
+impl Plain {
+    /// Asks once only.
+    pub fn new(base: impl Into<String>) -> Self {
+        Self { base: base.into(), patience: Patience { attempts: 1, ..Patience::default() } }
+    }
+}
+
+impl Service for Plain {
+    fn judge(&self, error: &Error, _: Class) -> Verdict {
+        match error.status() {
+            Some(status) if status.is_server_error() => Verdict::Transient,
+            _ => Verdict::Final,
+        }
+    }
+
+    fn learn(&self, _: &str, _: &Error) -> bool {
+        false
+    }
+
+    fn patience(&self) -> &Patience {
+        &self.patience
+    }
+}
+
+/// A request that proves no identity.
+pub struct Anyone;
+
+impl Authority for Anyone {
+    fn lease(&mut self, _: Now, _: &Waker) -> Lease {
+        Lease::Granted(Grant { generation: 0 })
+    }
+
+    fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
+        Ok(Exchange::open(draft, now, grant.generation))
+    }
+
+    fn judge(&mut self, _: Now, _: &Completion) -> Standing {
+        Standing::Accepted
+    }
+
+    fn renewed(&mut self, _: Now, _: Completion) {}
+}
+
+/// A request as the test wants it; its output is the whole answer.
+#[derive(Clone)]
+pub struct Ask {
+    pub method: Method,
+    pub target: String,
+    pub headers: HeaderMap,
+    pub body: Body,
+    pub stamps: Vec<Stamp>,
+    pub incoming: Incoming,
+    pub limits: Limits,
+}
+
+impl Ask {
+    pub fn new(method: Method, target: &str) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            stamps: Vec::new(),
+            incoming: Incoming::Collect { limit: 1 << 20 },
+            limits: Limits::default(),
+        }
+    }
+
+    pub fn get(target: &str) -> Self {
+        Self::new(Method::GET, target)
+    }
+
+    pub fn put(target: &str, body: impl Into<bytes::Bytes>) -> Self {
+        Self { body: Body::Bytes(body.into()), ..Self::new(Method::PUT, target) }
+    }
+
+    pub fn put_source(target: &str, length: u64) -> Self {
+        let body = Body::Source { range: 0..length, rewindable: false };
+        Self { body, ..Self::new(Method::PUT, target) }
+    }
+
+    pub fn streamed(self) -> Self {
+        let incoming = Incoming::Stream {
+            at: 0,
+            hashers: apus_core::checksum::Hashers::default(),
+            expect: Expect::default(),
+        };
+        Self { incoming, ..self }
+    }
+
+    pub fn draft(&self, service: &Plain) -> Draft {
+        let uri = format!("{}{}", service.base, self.target).parse().unwrap();
+        let mut draft = Draft::new("Ask", self.method.clone(), uri);
+        draft.head.headers = self.headers.clone();
+        draft.body = self.body.clone();
+        draft.stamps = self.stamps.clone();
+        draft.incoming = self.incoming.clone();
+        draft.limits = self.limits;
+        draft
+    }
+}
+
+impl Operation for Ask {
+    type Service = Plain;
+    type Output = Reply;
+    const NAME: &'static str = "Ask";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Plain) -> Result<Draft, Error> {
+        Ok(Ask::draft(self, service))
+    }
+
+    fn parse(&self, reply: &Reply) -> Result<Reply, Error> {
+        match &reply.rejected {
+            Some(error) => Err(error.clone()),
+            None if reply.status().is_success() || reply.status().is_redirection() => {
+                Ok(reply.clone())
+            }
+            None => Err(Error::refused(reply.status(), None, None)),
+        }
+    }
+}
+
+pub fn client(base: impl Into<String>) -> Client<Plain> {
+    client_with(TransportConfig::new(), Plain::new(base))
+}
+
+pub fn client_with(config: TransportConfig, service: Plain) -> Client<Plain> {
+    Client::new(Transport::new(config).unwrap(), service, Party::new(Anyone))
+}
+
+/// The cause of a failure on the wire.
+pub fn cause(error: &Error) -> Option<apus_core::error::Cause> {
+    error.failure().map(apus_core::error::Failure::cause)
+}
+
+/// An observer that calls a closure.
+pub struct Told<F>(pub F);
+
+impl<F: Fn(&apus_core::machine::Event<'_>) + Send + Sync> apus_core::machine::Observer for Told<F> {
+    fn event(&self, _: Now, event: &apus_core::machine::Event<'_>) {
+        (self.0)(event);
+    }
+}
+
+pub fn told<F>(tell: F) -> Arc<dyn apus_core::machine::Observer>
+where
+    F: Fn(&apus_core::machine::Event<'_>) + Send + Sync + 'static,
+{
+    Arc::new(Told(tell))
+}
