@@ -64,7 +64,7 @@ where
     }
 
     fn class(&self) -> Class {
-        O::CLASS
+        self.operation.class()
     }
 }
 
