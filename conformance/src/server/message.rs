@@ -266,7 +266,8 @@ pub enum Cut {
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// In order (FIN; over TLS after `close_notify`).
+    /// In order (FIN; over TLS after `close_notify`). What the client still sends is read and
+    /// dropped for a while, so that it can read what it was told.
     Close,
     /// By a TCP reset.
     Reset,

@@ -8,11 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::message::Reply;
 use super::super::plan::Operation;
 use super::call::Call;
+use super::dates::iso_date;
 use super::document::{Document, Element};
 use super::objects::quoted;
 use super::payload::Payload;
 use super::refusal::{self, Refusal};
-use super::{Answer, Bucket, Object, S3Model, iso_date};
+use super::{Answer, Bucket, Object, S3Model};
 
 impl S3Model {
     pub(super) fn list_buckets(&self) -> Reply {

@@ -1,10 +1,8 @@
 //! A request understood: which operation on which bucket and key.
 
-use time::PrimitiveDateTime;
-use time::macros::format_description;
-
 use super::super::message::Request;
 use super::super::plan::Operation;
+use super::dates::parse_amz_date;
 use super::digest::Algorithm;
 use super::refusal::{self, Refusal};
 
@@ -97,10 +95,7 @@ impl<'a> Call<'a> {
 
     /// When the request says that it was signed, in seconds since 1970.
     pub(super) fn signed_at(&self) -> Option<u64> {
-        let date = self.header("x-amz-date").or_else(|| self.query("X-Amz-Date"))?;
-        let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let date = PrimitiveDateTime::parse(date, format).ok()?;
-        u64::try_from(date.assume_utc().unix_timestamp()).ok()
+        parse_amz_date(self.header("x-amz-date").or_else(|| self.query("X-Amz-Date"))?)
     }
 
     fn recognise(&self) -> Operation {

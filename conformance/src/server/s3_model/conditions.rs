@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use time::PrimitiveDateTime;
-use time::macros::format_description;
-
+use super::dates::parse_http_date;
 use super::refusal::{self, Refusal};
 use super::{Manners, Object};
 
@@ -98,12 +96,4 @@ fn matches(wanted: &str, object: Option<&Object>) -> bool {
         .split(',')
         .map(|etag| etag.trim().trim_matches('"'))
         .any(|etag| etag == "*" || etag == object.etag)
-}
-
-fn parse_http_date(text: &str) -> Option<u64> {
-    let format = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let date = PrimitiveDateTime::parse(text, format).ok()?;
-    u64::try_from(date.assume_utc().unix_timestamp()).ok()
 }

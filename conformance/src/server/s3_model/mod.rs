@@ -14,8 +14,11 @@
 mod buckets;
 mod call;
 mod conditions;
+mod dates;
 mod digest;
 mod document;
+mod faults;
+mod manners;
 mod multipart;
 mod objects;
 mod payload;
@@ -24,13 +27,13 @@ mod refusal;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use self::call::Call;
+use self::dates::http_date;
 use self::digest::Algorithm;
+pub use self::manners::{CompleteEtag, Manners};
 use self::refusal::Refusal;
-use super::message::{Cut, Intake, Reply, Request};
+use super::message::{Reply, Request};
 use super::plan::{Fault, Operation, Plan};
 
 /// The state of the server, and the faults that it is going to meet.
@@ -46,97 +49,6 @@ pub struct S3Model {
     requests: u64,
     upload_ids: u64,
     now: u64,
-}
-
-/// How a server differs from others. The default is [`Manners::aws`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manners {
-    /// Whether `x-amz-checksum-*` is verified, kept and given back.
-    pub checksums: bool,
-    /// Whether an object that came without a checksum gets a CRC64NVME.
-    pub default_checksum: bool,
-    /// Whether `STREAMING-…-TRAILER` is understood.
-    pub trailers: bool,
-    /// Whether `If-None-Match` and `If-Match` of a write are looked at.
-    pub conditional_writes: bool,
-    /// Whether DeleteObjects wants `Content-MD5` or a checksum.
-    pub digest_required: bool,
-    /// How CompleteMultipartUpload spells the ETag.
-    pub complete_etag: CompleteEtag,
-    /// Whether completing an upload again gives the same answer, rather than `NoSuchUpload`.
-    pub complete_again: bool,
-    /// Whether the region that a request is signed for must be the bucket's.
-    pub check_region: bool,
-    /// Whether a request's date may differ from the server's by 15 minutes at most.
-    pub check_clock: bool,
-    /// The region of buckets, unless [`S3Model::bucket_in`] says another.
-    pub region: String,
-    /// Requests to a host below this one name the bucket in the host.
-    pub domain: String,
-    /// The smallest part but for the last, in bytes.
-    pub min_part_size: u64,
-    /// The largest object of PutObject and CopyObject and the largest part, in bytes.
-    pub max_put_size: u64,
-    /// The largest part number.
-    pub max_parts: u32,
-}
-
-/// How CompleteMultipartUpload spells the ETag in its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CompleteEtag {
-    /// In quotes.
-    Quoted,
-    /// Without quotes (Ceph 18).
-    Unquoted,
-    /// Not at all: the element is empty (Ceph 16).
-    Empty,
-}
-
-impl Manners {
-    /// Amazon S3, but that region and clock are not checked.
-    pub fn aws() -> Self {
-        Self {
-            checksums: true,
-            default_checksum: true,
-            trailers: true,
-            conditional_writes: true,
-            digest_required: true,
-            complete_etag: CompleteEtag::Quoted,
-            complete_again: false,
-            check_region: false,
-            check_clock: false,
-            region: "us-east-1".to_owned(),
-            domain: "localhost".to_owned(),
-            min_part_size: 5 << 20,
-            max_put_size: 5 << 30,
-            max_parts: 10_000,
-        }
-    }
-
-    /// Ceph 16: no checksums, no trailers, an empty ETag on Complete, which may come twice.
-    pub fn ceph16() -> Self {
-        Self {
-            checksums: false,
-            default_checksum: false,
-            trailers: false,
-            digest_required: false,
-            complete_etag: CompleteEtag::Empty,
-            complete_again: true,
-            ..Self::aws()
-        }
-    }
-
-    /// The same with another smallest part, so that a test can do with small ones.
-    pub fn with_min_part_size(mut self, bytes: u64) -> Self {
-        self.min_part_size = bytes;
-        self
-    }
-}
-
-impl Default for Manners {
-    fn default() -> Self {
-        Self::aws()
-    }
 }
 
 /// An object.
@@ -295,7 +207,10 @@ impl S3Model {
             Err(refusal) => Err(refusal),
         };
         let reply = self.finish(answer, request);
-        fault.map_or(reply.clone(), |fault| fault.spoil(reply))
+        match fault {
+            Some(fault) => fault.spoil(reply),
+            None => reply,
+        }
     }
 
     /// Answers from the head alone where the plan says so; otherwise the request is to be read, and
@@ -309,72 +224,17 @@ impl S3Model {
         }
     }
 
-    /// What a fault answers in the place of the server.
-    fn instead(
-        &self,
-        fault: &Fault,
-        request: &Request,
-        call: &Result<Call<'_>, Refusal>,
-    ) -> Option<Reply> {
-        let refuse = |refusal| Some(self.finish(Err(refusal), request));
-        match fault {
-            Fault::SlowDown(after) => {
-                let mut refusal = Refusal::new(503, "SlowDown", "Please reduce your request rate.");
-                if let Some(seconds) = after {
-                    refusal = refusal.header("Retry-After", seconds.to_string());
-                }
-                refuse(refusal)
-            }
-            Fault::InternalError => refuse(internal_error(500, "InternalError")),
-            Fault::Refuse(status, code) => refuse(Refusal::new(*status, *code, "")),
-            Fault::RefuseEarly(status, code) => {
-                refuse(Refusal::new(*status, *code, "")).map(|reply| reply.intake(Intake::Drain))
-            }
-            Fault::ErrorIn200(code) => refuse(internal_error(200, code)),
-            Fault::Conflict => refuse(Refusal::new(
-                409,
-                "ConditionalRequestConflict",
-                "The conditional request cannot succeed due to a conflicting operation against \
-                 this resource.",
-            )),
-            Fault::NoSuchUpload => refuse(refusal::no_such_upload()),
-            Fault::Redirect(region) => {
-                let bucket = call.as_ref().map_or("", |call| &call.bucket);
-                refuse(
-                    Refusal::new(
-                        301,
-                        "PermanentRedirect",
-                        "The bucket you are attempting to access must be addressed using the \
-                         specified endpoint. Please send all future requests to this endpoint.",
-                    )
-                    .detail("Endpoint", format!("{bucket}.s3.{region}.amazonaws.com"))
-                    .detail("Bucket", bucket)
-                    .header("x-amz-bucket-region", *region),
-                )
-            }
-            Fault::WrongRegion(region) => refuse(wrong_region(region)),
-            Fault::ClockSkewed(seconds) => {
-                let now = self.now.saturating_add_signed(*seconds);
-                let reply = self.finish(Err(skewed(request, now)), request);
-                Some(reply.replace_header("Date", http_date(now)))
-            }
-            Fault::Instead(reply) => Some(reply.clone()),
-            Fault::Lost(ending) => Some(Reply::new(200).cut(Cut::Head(*ending))),
-            _ => None,
-        }
-    }
-
     /// Region and clock.
     fn admit(&self, call: &Call<'_>) -> Result<(), Refusal> {
         if self.manners.check_clock
             && let Some(date) = call.signed_at()
-            && date.abs_diff(self.now) > MAX_SKEW
+            && date.abs_diff(self.now) > refusal::MAX_SKEW
         {
-            return Err(skewed(call.request, self.now));
+            return Err(refusal::skewed(call.request, self.now));
         }
         let region = self.region(&call.bucket);
         if self.manners.check_region && call.region().is_some_and(|signed| signed != region) {
-            return Err(wrong_region(region));
+            return Err(refusal::wrong_region(region));
         }
         Ok(())
     }
@@ -467,50 +327,3 @@ impl Checksum {
         [(name, self.value.clone()), covers]
     }
 }
-
-fn internal_error(status: u16, code: &str) -> Refusal {
-    Refusal::new(status, code, "We encountered an internal error. Please try again.")
-}
-
-fn wrong_region(region: &str) -> Refusal {
-    Refusal::new(
-        400,
-        "AuthorizationHeaderMalformed",
-        "The authorization header is malformed; the region is wrong",
-    )
-    .detail("Region", region)
-    .header("x-amz-bucket-region", region)
-}
-
-fn skewed(request: &Request, now: u64) -> Refusal {
-    Refusal::new(
-        403,
-        "RequestTimeTooSkewed",
-        "The difference between the request time and the current time is too large.",
-    )
-    .detail("RequestTime", request.header("x-amz-date").unwrap_or_default())
-    .detail("ServerTime", iso_date(now))
-    .detail("MaxAllowedSkewMilliseconds", (MAX_SKEW * 1000).to_string())
-}
-
-/// RFC 9110, 5.6.7.
-fn http_date(unix: u64) -> String {
-    let format = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    moment(unix).format(format).unwrap_or_default()
-}
-
-/// As in XML documents.
-fn iso_date(unix: u64) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
-    moment(unix).format(format).unwrap_or_default()
-}
-
-fn moment(unix: u64) -> OffsetDateTime {
-    let seconds = i64::try_from(unix).unwrap_or(i64::MAX);
-    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// How far a request's date may be off, in seconds.
-const MAX_SKEW: u64 = 15 * 60;

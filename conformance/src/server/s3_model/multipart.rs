@@ -9,13 +9,14 @@ use bytes::Bytes;
 
 use super::super::message::Reply;
 use super::call::Call;
+use super::dates::iso_date;
 use super::digest::{self, Algorithm};
 use super::document::{Document, Element};
 use super::objects::{copy_too_large, kept_headers, quoted, slice, too_large};
 use super::payload::Payload;
 use super::refusal::{self, Refusal};
 use super::{
-    Answer, Checksum, ChecksumType, CompleteEtag, Object, OpenUpload, S3Model, conditions, iso_date,
+    Answer, Checksum, ChecksumType, CompleteEtag, Object, OpenUpload, S3Model, conditions,
 };
 
 /// What an open upload keeps to itself.
@@ -260,7 +261,7 @@ impl S3Model {
 
     fn complete_result(&self, call: &Call<'_>, etag: &str, sum: Option<&Checksum>) -> String {
         let mut document = Document::result("CompleteMultipartUploadResult");
-        document.text("Location", format!("http://{}/{}/{}", "localhost", call.bucket, call.key));
+        document.text("Location", format!("http://localhost/{}/{}", call.bucket, call.key));
         document.text("Bucket", &call.bucket);
         document.text("Key", &call.key);
         document.text(

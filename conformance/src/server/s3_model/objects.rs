@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::super::message::Reply;
 use super::call::{self, Call};
+use super::dates::{http_date, iso_date};
 use super::document::Document;
 use super::payload::Payload;
 use super::refusal::{self, Refusal};
-use super::{Answer, Checksum, Object, S3Model, conditions, http_date, iso_date};
+use super::{Answer, Checksum, Object, S3Model, conditions};
 
 impl S3Model {
     /// GetObject and HeadObject.

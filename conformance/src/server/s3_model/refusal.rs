@@ -1,6 +1,7 @@
 //! Error answers.
 
-use super::super::message::Reply;
+use super::super::message::{Reply, Request};
+use super::dates::iso_date;
 use super::document::Document;
 
 /// A request that is not carried out.
@@ -115,3 +116,31 @@ pub(super) fn not_implemented() -> Refusal {
 pub(super) fn bad_digest() -> Refusal {
     Refusal::new(400, "BadDigest", "The checksum you specified did not match what we calculated.")
 }
+
+pub(super) fn internal_error(status: u16, code: &str) -> Refusal {
+    Refusal::new(status, code, "We encountered an internal error. Please try again.")
+}
+
+pub(super) fn wrong_region(region: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "AuthorizationHeaderMalformed",
+        "The authorization header is malformed; the region is wrong",
+    )
+    .detail("Region", region)
+    .header("x-amz-bucket-region", region)
+}
+
+pub(super) fn skewed(request: &Request, now: u64) -> Refusal {
+    Refusal::new(
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+    )
+    .detail("RequestTime", request.header("x-amz-date").unwrap_or_default())
+    .detail("ServerTime", iso_date(now))
+    .detail("MaxAllowedSkewMilliseconds", (MAX_SKEW * 1000).to_string())
+}
+
+/// How far a request's date may be off, in seconds.
+pub(super) const MAX_SKEW: u64 = 15 * 60;

@@ -1,0 +1,40 @@
+//! Dates as S3 reads and writes them, in seconds since 1970.
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+/// RFC 9110, 5.6.7.
+pub(super) fn http_date(unix: u64) -> String {
+    moment(unix).format(HTTP_DATE).unwrap_or_default()
+}
+
+/// As in XML documents.
+pub(super) fn iso_date(unix: u64) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
+    moment(unix).format(format).unwrap_or_default()
+}
+
+/// RFC 9110, 5.6.7, in its preferred form.
+pub(super) fn parse_http_date(text: &str) -> Option<u64> {
+    parsed(PrimitiveDateTime::parse(text, HTTP_DATE).ok()?)
+}
+
+/// As in `x-amz-date`.
+pub(super) fn parse_amz_date(text: &str) -> Option<u64> {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    parsed(PrimitiveDateTime::parse(text, format).ok()?)
+}
+
+fn parsed(date: PrimitiveDateTime) -> Option<u64> {
+    u64::try_from(date.assume_utc().unix_timestamp()).ok()
+}
+
+fn moment(unix: u64) -> OffsetDateTime {
+    let seconds = i64::try_from(unix).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);

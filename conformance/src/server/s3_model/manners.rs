@@ -1,0 +1,92 @@
+//! Where servers differ.
+
+/// How a server differs from others. The default is [`Manners::aws`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manners {
+    /// Whether `x-amz-checksum-*` is verified, kept and given back.
+    pub checksums: bool,
+    /// Whether an object that came without a checksum gets a CRC64NVME.
+    pub default_checksum: bool,
+    /// Whether `STREAMING-…-TRAILER` is understood.
+    pub trailers: bool,
+    /// Whether `If-None-Match` and `If-Match` of a write are looked at.
+    pub conditional_writes: bool,
+    /// Whether DeleteObjects wants `Content-MD5` or a checksum.
+    pub digest_required: bool,
+    /// How CompleteMultipartUpload spells the ETag.
+    pub complete_etag: CompleteEtag,
+    /// Whether completing an upload again gives the same answer, rather than `NoSuchUpload`.
+    pub complete_again: bool,
+    /// Whether the region that a request is signed for must be the bucket's.
+    pub check_region: bool,
+    /// Whether a request's date may differ from the server's by 15 minutes at most.
+    pub check_clock: bool,
+    /// The region of buckets, unless [`S3Model::bucket_in`](super::S3Model::bucket_in) says another.
+    pub region: String,
+    /// Requests to a host below this one name the bucket in the host.
+    pub domain: String,
+    /// The smallest part but for the last, in bytes.
+    pub min_part_size: u64,
+    /// The largest object of PutObject and CopyObject and the largest part, in bytes.
+    pub max_put_size: u64,
+    /// The largest part number.
+    pub max_parts: u32,
+}
+
+/// How CompleteMultipartUpload spells the ETag in its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompleteEtag {
+    /// In quotes.
+    Quoted,
+    /// Without quotes (Ceph 18).
+    Unquoted,
+    /// Not at all: the element is empty (Ceph 16).
+    Empty,
+}
+
+impl Manners {
+    /// Amazon S3, but that region and clock are not checked.
+    pub fn aws() -> Self {
+        Self {
+            checksums: true,
+            default_checksum: true,
+            trailers: true,
+            conditional_writes: true,
+            digest_required: true,
+            complete_etag: CompleteEtag::Quoted,
+            complete_again: false,
+            check_region: false,
+            check_clock: false,
+            region: "us-east-1".to_owned(),
+            domain: "localhost".to_owned(),
+            min_part_size: 5 << 20,
+            max_put_size: 5 << 30,
+            max_parts: 10_000,
+        }
+    }
+
+    /// Ceph 16: no checksums, no trailers, an empty ETag on Complete, which may come twice.
+    pub fn ceph16() -> Self {
+        Self {
+            checksums: false,
+            default_checksum: false,
+            trailers: false,
+            digest_required: false,
+            complete_etag: CompleteEtag::Empty,
+            complete_again: true,
+            ..Self::aws()
+        }
+    }
+
+    /// The same with another smallest part, so that a test can do with small ones.
+    pub fn with_min_part_size(mut self, bytes: u64) -> Self {
+        self.min_part_size = bytes;
+        self
+    }
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self::aws()
+    }
+}
