@@ -291,11 +291,12 @@ impl Errand<'_> {
         let mut meter = self.watch.meter(Direction::Received);
         let mut reader = body.into_reader();
         let mut held = Vec::new();
-        loop {
-            let read = reader.read(&mut buffer).map_err(failure::in_body)?;
-            if read == 0 {
-                break;
-            }
+        let end = loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(read) => read,
+                Err(error) => break Err(failure::in_body(error)),
+            };
             let piece = buffer.get(..read).unwrap_or_default();
             let Some(position) = receiving.position() else {
                 receiving.push(piece)?;
@@ -311,10 +312,12 @@ impl Errand<'_> {
                 self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
                 pass(receiving, piece, &mut outlet, &mut meter)?;
             }
-        }
+        };
+        // What came before a cut is passed on too.
         self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
         meter.flush();
-        outlet.finish()
+        outlet.finish()?;
+        end
     }
 
     /// Waits for this range's turn, and passes on what was held back until then.

@@ -95,6 +95,7 @@ impl<'a> Sink<'a> {
         let Kind::Writer(turnstile) = &*self.0 else { return };
         let mut desk = lock(&turnstile.desk);
         let stuck = flying > 0
+            && desk.dismissed.is_empty()
             && desk.waiting.len() == flying
             && !desk.waiting.iter().any(|at| Some(*at) == desk.next);
         if let Some(last) = desk.waiting.iter().copied().max().filter(|_| stuck) {

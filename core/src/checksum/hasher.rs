@@ -192,6 +192,19 @@ impl Digests {
     }
 }
 
+impl FromIterator<Value> for Digests {
+    /// The first value of each algorithm.
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
+        let mut digests = Self::default();
+        for value in values {
+            if digests.value(value.algorithm()).is_none() {
+                digests.0.push(value);
+            }
+        }
+        digests
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;

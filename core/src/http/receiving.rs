@@ -20,6 +20,8 @@ pub struct Receiving {
     draft: Draft,
     head: response::Parts,
     taking: Taking,
+    /// Bytes that the head announces.
+    announced: Option<u64>,
     received: u64,
     sent: Arc<Sent>,
     stamped: Vec<Value>,
@@ -55,7 +57,8 @@ impl Receiving {
                 }
             }
         };
-        Self { draft, head, taking, received: 0, sent, stamped, origin }
+        let announced = announced(&head);
+        Self { draft, head, taking, announced, received: 0, sent, stamped, origin }
     }
 
     /// The head that arrived.
@@ -104,9 +107,8 @@ impl Receiving {
                 Ok(&[])
             }
             Taking::Streaming { hashers, .. } => {
-                let announced = content_length(&self.head);
-                if announced.is_some_and(|announced| self.received + length > announced) {
-                    let detail = "the body is longer than its Content-Length";
+                if self.announced.is_some_and(|announced| self.received + length > announced) {
+                    let detail = "the body is longer than its head announced";
                     return Err(Failure::new(Cause::Protocol, detail));
                 }
                 hashers.update(piece);
@@ -142,9 +144,9 @@ impl Receiving {
         Completion::new(self.draft, Ok(reply), &self.sent, self.stamped, self.origin)
     }
 
-    /// A body that ended before its `Content-Length`, which not every HTTP client notices.
+    /// A body that ended before its announced length, which not every HTTP client notices.
     fn short(&self) -> Option<Failure> {
-        let announced = content_length(&self.head).filter(|_| self.has_body())?;
+        let announced = self.announced.filter(|_| self.has_body())?;
         (self.received < announced).then(|| {
             let detail = format!("{} of {announced} bytes arrived", self.received);
             Failure::new(Cause::Cut, detail)
@@ -161,6 +163,8 @@ impl Expect {
                     .with_status(head.status));
             }
         }
+        let whole = content_length(head).filter(|_| head.status != StatusCode::PARTIAL_CONTENT);
+        self.same_length(whole, head.status)?;
         let Some(asked) = &self.range else {
             return if head.status == StatusCode::PARTIAL_CONTENT {
                 broken("a part of the object came where all of it was asked for".into())
@@ -169,8 +173,8 @@ impl Expect {
             };
         };
         if head.status != StatusCode::PARTIAL_CONTENT {
-            let whole = content_length(head);
-            let all = asked.start == 0 && whole.is_none_or(|length| length <= asked.end);
+            // A length that is not told may be more than was asked for.
+            let all = asked.start == 0 && whole.is_some_and(|length| length <= asked.end);
             return if all {
                 Ok(())
             } else {
@@ -192,15 +196,18 @@ impl Expect {
                 "Content-Range {text:?} came where {start}-{last} was asked for"
             ));
         }
-        if let (Some(had), Some(has)) = (self.total, total) {
-            if had != has {
-                return Err(Error::integrity("the object changed its length while it was read")
-                    .with_status(head.status));
-            }
-        }
+        self.same_length(total, head.status)?;
         let announced = content_length(head);
         if announced.is_some_and(|length| length != range.end - range.start) {
             return broken(format!("Content-Range {text:?} disagrees with Content-Length"));
+        }
+        Ok(())
+    }
+
+    fn same_length(&self, total: Option<u64>, status: StatusCode) -> Result<(), Error> {
+        if self.total.is_some() && total.is_some() && self.total != total {
+            let what = "the object changed its length while it was read";
+            return Err(Error::integrity(what).with_status(status));
         }
         Ok(())
     }
@@ -352,6 +359,15 @@ fn hashing(hashers: &Hashers, declared: bool, head: &response::Parts) -> Result<
 
 fn content_length(head: &response::Parts) -> Option<u64> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// How many bytes of body the head announces: a range in chunks tells it by `Content-Range` alone.
+fn announced(head: &response::Parts) -> Option<u64> {
+    content_length(head).or_else(|| {
+        let text = head.headers.get(CONTENT_RANGE)?.to_str().ok()?;
+        let range = ContentRange::parse(text)?.range?;
+        (head.status == StatusCode::PARTIAL_CONTENT).then(|| range.end - range.start)
+    })
 }
 
 /// An ETag without its quotes and weakness, which some servers change between answers.

@@ -2,12 +2,14 @@
 
 mod call;
 mod nest;
+mod download;
 mod patience;
 mod pump;
 mod traffic;
 pub mod upload;
 
 pub use self::call::Call;
+pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 pub use self::traffic::Traffic;

@@ -15,7 +15,7 @@ use crate::now::Timestamp;
 use crate::xml::{Document, Element};
 
 /// The reply, unless it is a refusal.
-pub(super) fn success(reply: &Reply) -> Result<(), Error> {
+pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if let Some(error) = &reply.rejected {
         return Err(named(error.clone(), reply));
     }

@@ -28,7 +28,7 @@ mod types;
 pub use self::bucket::*;
 pub use self::config::{Config, PayloadSigning};
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
-pub(crate) use self::error::code as error_code;
+pub(crate) use self::error::{code as error_code, success};
 pub use self::etag::ETag;
 pub use self::list::*;
 pub use self::multipart::*;

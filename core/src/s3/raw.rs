@@ -1,5 +1,7 @@
 //! The way out for what is not modelled here.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode};
@@ -21,7 +23,7 @@ use crate::s3::service::Service;
 /// let mut acl = Raw::new(Method::GET).bucket("photos").key("2026/cat.jpg");
 /// acl.query.push(("acl".to_owned(), None));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Raw {
     /// The method.
     pub method: Method,
@@ -80,6 +82,21 @@ impl Raw {
     #[must_use]
     pub fn key(self, key: impl Into<String>) -> Self {
         Self { key: Some(key.into()), ..self }
+    }
+}
+
+impl fmt::Debug for Raw {
+    /// Without the values of headers and query, of which any may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query: Vec<_> = self.query.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Raw")
+            .field("method", &self.method)
+            .field("bucket", &self.bucket)
+            .field("key", &self.key)
+            .field("query", &query)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("class", &self.class)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,10 @@ use http::header::{CONTENT_ENCODING, HOST, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
-use crate::checksum::{Algorithm, Decision, Declared, Need, Overrides, Placement, Policy, Value};
+use crate::checksum::{
+    Algorithm, Decision, Declared, Need, Overrides, Placement, Policy, RequestChecksumCalculation,
+    Value,
+};
 use crate::error::Error;
 use crate::escape;
 use crate::http::{
@@ -24,7 +27,8 @@ use crate::xml::Writer;
 pub struct ChecksumOptions {
     /// A checksum of this algorithm is sent in every mode but `never`.
     pub algorithm: Option<Algorithm>,
-    /// Checksums that the caller has already; sent as they are, and nothing is computed.
+    /// Checksums that the caller has already: sent as they are in every mode but `never`, and nothing
+    /// is computed.
     pub values: Vec<Value>,
     /// The MD5 of the body in base64, for `Content-MD5`.
     pub content_md5: Option<String>,
@@ -133,7 +137,9 @@ impl<'a> Request<'a> {
     ) -> Self {
         let mut target = std::mem::take(&mut endpoint.base_path);
         target.reserve(key.len() + key.len() / 4 + 64);
-        target.push('/');
+        if !key.is_empty() || target.is_empty() {
+            target.push('/');
+        }
         escape::path_into(&mut target, key);
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
@@ -298,17 +304,19 @@ impl<'a> Request<'a> {
     pub(super) fn checksum(mut self, need: Need, options: &ChecksumOptions) -> Self {
         self.policy = self.policy.with(&options.overrides);
         self.draft.digests.clone_from(&options.digests);
-        let supplied = !options.values.is_empty()
-            || options.content_md5.is_some() && {
-                // Content-MD5 stands for a checksum only where it is what the policy asks for.
-                self.policy.decide(need, options.algorithm, false) == Decision::ContentMd5
-            };
-        for value in &options.values {
+        // `never` also means those that the caller has: it is said of servers that refuse them.
+        let never = self.policy.request_mode() == RequestChecksumCalculation::Never;
+        let values = if never { &[] } else { options.values.as_slice() };
+        for value in values {
             self.set(value.algorithm().header().clone(), &value.base64());
             if self.policy.sdk_algorithm_header {
                 self.set(SDK_ALGORITHM, value.algorithm().name());
             }
         }
+        // Content-MD5 stands for a checksum only where it is what the policy asks for.
+        let by_md5 = options.content_md5.is_some()
+            && self.policy.decide(need, options.algorithm, false) == Decision::ContentMd5;
+        let supplied = !values.is_empty() || by_md5;
         if let Some(md5) = &options.content_md5 {
             self.set(CONTENT_MD5, md5);
         }

@@ -71,10 +71,15 @@ impl Machine for Ranges {
         let (_, range) = self.flying.swap_remove(at);
         match done.into_parts().1 {
             Ok(reply) => match (&reply.cut, reply.rejected) {
-                (None, None) => {}
+                (None, None) if reply.head.status.is_success() => {}
+                (None, None) => {
+                    self.failed.get_or_insert(Error::refused(reply.head.status, None, None));
+                }
                 (Some(cut), None) if cut.cause() == Cause::Cut && self.failed.is_none() => {
                     self.cut += 1;
-                    self.todo.push_front(range.start + reply.streamed..range.end);
+                    let rest = range.start + reply.streamed..range.end;
+                    let before = self.todo.iter().filter(|todo| todo.start < rest.start).count();
+                    self.todo.insert(before, rest);
                     let until = now.tick + std::time::Duration::from_millis(20);
                     self.again = Some(Wait { until, reason: Reason::Backoff });
                 }
@@ -176,7 +181,7 @@ impl Machine for Parts {
         let range = self.again.pop_front().or_else(|| {
             let end = (self.planned + self.part).min(supplied);
             let whole = end - self.planned == self.part || (ended && end > self.planned);
-            whole.then(|| self.planned..end)
+            whole.then_some(self.planned..end)
         });
         match range {
             Some(range) => {

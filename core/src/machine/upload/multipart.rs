@@ -105,6 +105,8 @@ pub(in crate::machine) struct Multipart {
     failure: Option<Error>,
     aborts: u32,
     restarted: bool,
+    /// The conflict for which everything is sent again, once the first upload is gone.
+    restarting: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -164,6 +166,7 @@ impl Multipart {
             failure: None,
             aborts: 0,
             restarted: false,
+            restarting: None,
         }
     }
 
@@ -274,20 +277,26 @@ impl Multipart {
         Ok(range.map(|range| (number, range)))
     }
 
-    /// How many parts of this size may be in flight.
+    /// How many parts of this size may be in flight. A stream is bounded by what it may be read.
     fn width_at(&self, size: u64) -> usize {
+        if matches!(self.from, PartsFrom::Stream) {
+            return self.job.width;
+        }
         let room = usize::try_from(self.job.memory / size.max(1)).unwrap_or(usize::MAX);
-        let spare = usize::from(matches!(self.from, PartsFrom::Stream));
-        self.job.width.min(room.saturating_sub(spare)).max(1)
+        self.job.width.min(room).max(1)
     }
 
-    /// Says how far a stream may be read: one part more than may be in flight.
+    /// Says how far a stream may be read: one part more than may be in flight, and no further
+    /// than the memory goes.
     fn allow(&mut self) {
         let in_flight = self.slots.iter().map(|slot| slot.number).min();
         let first = in_flight.unwrap_or(self.next).min(self.next);
-        let width = u32::try_from(self.width_at(self.plan.size(first))).unwrap_or(u32::MAX);
         let low = self.plan.range(first).start;
-        let high = self.plan.range(first.saturating_add(width)).end;
+        let width = u32::try_from(self.job.width).unwrap_or(u32::MAX);
+        let fits = |last: &u32| self.plan.range(*last).end - low <= self.job.memory;
+        let last = (first..=first.saturating_add(width)).take_while(fits).last();
+        let high = self.plan.range(last.unwrap_or(first)).end;
+        // One byte more than the parts hold tells that the source goes on.
         self.intake.allow(low, high.min(self.plan.reach().saturating_add(1)));
     }
 
@@ -502,16 +511,15 @@ impl Multipart {
 
     /// What follows when nothing is in flight any more.
     fn cleanup(&mut self) -> Phase {
-        match &self.upload_id {
-            Some(id) if self.job.leave == Leave::Abort => {
-                self.aborts += 1;
-                let mut abort =
-                    AbortMultipartUpload::new(&self.job.bucket, &self.job.key, id.clone());
-                abort.common.clone_from(&self.job.common);
-                Phase::Abort(self.call(abort, ABORT + self.aborts))
-            }
-            _ => Phase::Over,
-        }
+        if self.job.leave == Leave::Keep { Phase::Over } else { self.abort() }
+    }
+
+    fn abort(&mut self) -> Phase {
+        let Some(id) = self.upload_id.clone() else { return Phase::Over };
+        self.aborts += 1;
+        let mut abort = AbortMultipartUpload::new(&self.job.bucket, &self.job.key, id);
+        abort.common.clone_from(&self.job.common);
+        Phase::Abort(self.call(abort, ABORT + self.aborts))
     }
 
     /// The upload could not be removed: the error says so.
@@ -521,16 +529,21 @@ impl Multipart {
             key: self.job.key.clone(),
             upload_id: self.upload_id.clone().unwrap_or_default(),
         };
-        self.failure = self.failure.take().map(|error| error.with_leftover(leftover));
+        let error = self.failure.take().or(self.restarting.take());
+        self.failure = error.map(|error| error.with_leftover(leftover));
         self.phase = Phase::Over;
     }
 
-    fn restart(&mut self) {
-        self.restarted = true;
-        self.upload_id = None;
-        self.next = 1;
-        self.stored.clear();
-        self.phase = Phase::Create(create(&self.job, &self.service));
+    /// The upload is removed.
+    fn gone(&mut self) {
+        self.phase = Phase::Over;
+        if self.restarting.take().is_some() && self.failure.is_none() {
+            self.upload_id = None;
+            self.next = 1;
+            self.aborts = 0;
+            self.stored.clear();
+            self.phase = Phase::Create(create(&self.job, &self.service));
+        }
     }
 
     fn refused_completion(&mut self, now: Now, error: Error, doubtful: bool) {
@@ -542,8 +555,9 @@ impl Multipart {
             head.customer_key = self.job.customer_key();
             head.common.clone_from(&self.job.common);
             self.phase = Phase::Check(Box::new(self.call(head, CHECK)), error);
-        } else if conflict && resendable && !self.restarted {
-            self.restart();
+        } else if conflict && resendable && !std::mem::replace(&mut self.restarted, true) {
+            self.restarting = Some(error);
+            self.phase = self.abort();
         } else {
             self.fail(now, error);
             self.phase = self.cleanup();
@@ -629,7 +643,7 @@ impl Machine for Multipart {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(_)) => self.phase = Phase::Verify(self.list(None)),
                     ControlFlow::Continue(Err(error)) if is_gone(&error) => {
-                        self.phase = Phase::Over;
+                        self.phase = Phase::Verify(self.list(None));
                     }
                     ControlFlow::Continue(Err(_)) => self.left_behind(),
                 },
@@ -637,11 +651,11 @@ impl Machine for Multipart {
                     ControlFlow::Break(step) => return step,
                     // Parts that were under way while it was aborted may have been stored after it.
                     ControlFlow::Continue(Ok(_)) if self.aborts < ABORTS => {
-                        self.phase = self.cleanup();
+                        self.phase = self.abort();
                     }
                     ControlFlow::Continue(Ok(_)) => self.left_behind(),
                     // Who may not list may have aborted all the same.
-                    ControlFlow::Continue(Err(_)) => self.phase = Phase::Over,
+                    ControlFlow::Continue(Err(_)) => self.gone(),
                 },
                 Phase::Over => {
                     return match self.failure.take() {
@@ -675,6 +689,8 @@ impl Machine for Multipart {
 
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
+            // What was to be sent again is not.
+            Phase::Abort(_) | Phase::Verify(_) if self.restarting.is_some() => {}
             // It has failed or succeeded already, and is only cleaning up.
             Phase::Abort(_) | Phase::Verify(_) | Phase::Over => return,
             Phase::Create(call) => call.cancel(now, leave),

@@ -32,7 +32,7 @@ impl Default for PartLimits {
 /// Part sizes as a function of the part's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct Plan {
+pub(in crate::machine) struct Plan {
     /// Bytes of the first part.
     base: u64,
     /// Bytes of no part are more than this.
@@ -57,8 +57,8 @@ impl Plan {
                 limits.object
             )));
         }
-        let least = length.div_ceil(u64::from(limits.parts.max(1))).div_ceil(MIB) * MIB;
-        let base = if least > part_size { least } else { part_size };
+        let least = length.div_ceil(u64::from(limits.parts.max(1)));
+        let base = if least > part_size { least.div_ceil(MIB) * MIB } else { part_size };
         if base > limits.largest {
             return Err(Error::caller(format!(
                 "{length} bytes in {} parts make parts of {base} bytes, and the service takes {}",

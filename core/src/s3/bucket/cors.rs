@@ -61,18 +61,16 @@ impl CorsRule {
     }
 
     fn write(&self, xml: &mut Writer) {
-        let lists = [
-            ("AllowedMethod", &self.allowed_methods),
-            ("AllowedOrigin", &self.allowed_origins),
-            ("AllowedHeader", &self.allowed_headers),
-            ("ExposeHeader", &self.expose_headers),
-        ];
-        xml.text_if("ID", self.id.as_ref());
-        for (name, items) in lists {
+        let list = |xml: &mut Writer, name, items: &[String]| {
             for item in items {
                 xml.text(name, item);
             }
-        }
+        };
+        list(xml, "AllowedMethod", &self.allowed_methods);
+        list(xml, "AllowedOrigin", &self.allowed_origins);
+        xml.text_if("ID", self.id.as_ref());
+        list(xml, "AllowedHeader", &self.allowed_headers);
+        list(xml, "ExposeHeader", &self.expose_headers);
         xml.text_if("MaxAgeSeconds", self.max_age_seconds);
     }
 }

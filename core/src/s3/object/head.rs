@@ -88,7 +88,7 @@ pub struct ObjectHead {
 }
 
 impl ObjectHead {
-    pub(in crate::s3) fn read(reply: &Reply) -> Result<Self, Error> {
+    pub(crate) fn read(reply: &Reply) -> Result<Self, Error> {
         let headers = &reply.head.headers;
         let head = Headers(headers);
         let content_length = reply.content_length();

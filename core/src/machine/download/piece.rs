@@ -1,0 +1,134 @@
+//! One range of an object on its way.
+
+use crate::checksum::{Digests, Hashers};
+use crate::contract::Wait;
+use crate::http::{Reply, Ticket};
+use crate::machine::{Attempts, Patience};
+use crate::s3::ByteRange;
+
+/// A range, how much of it was delivered, and what is done about the rest.
+///
+/// ```text
+///  start ........ next ........ end
+///    delivered      still to be asked for
+/// ```
+#[derive(Debug)]
+pub(super) struct Piece {
+    start: u64,
+    /// Where the range that is asked for ends; `None` asks for the rest of the object.
+    until: Option<u64>,
+    /// Where it really ends, once a head has told.
+    end: Option<u64>,
+    delivered: u64,
+    hashers: Hashers,
+    attempts: Attempts,
+    asked: u32,
+    pub(super) state: State,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Ready,
+    Sent(Ticket),
+    Backoff(Wait),
+    Done(Digests),
+}
+
+impl Piece {
+    /// The bytes from `start` to `until`, or to the end of the object, hashed by `hashers`.
+    pub(super) fn new(start: u64, until: Option<u64>, hashers: Hashers, seed: u64) -> Self {
+        Self {
+            start,
+            until,
+            end: None,
+            delivered: 0,
+            hashers,
+            attempts: Attempts::new(seed.wrapping_add(start)),
+            asked: 0,
+            state: State::Ready,
+        }
+    }
+
+    /// Where in the object the next byte is.
+    pub(super) fn next(&self) -> u64 {
+        self.start.saturating_add(self.delivered)
+    }
+
+    /// Bytes that the sink has.
+    pub(super) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Where the range that is asked for ends.
+    pub(super) fn until(&self) -> Option<u64> {
+        self.until
+    }
+
+    /// The hashes of what was delivered.
+    pub(super) fn hashers(&self) -> &Hashers {
+        &self.hashers
+    }
+
+    /// How many times it was asked for.
+    pub(super) fn asked(&self) -> u32 {
+        self.asked
+    }
+
+    pub(super) fn attempts(&mut self) -> &mut Attempts {
+        &mut self.attempts
+    }
+
+    /// What is asked for next; `None` is all of the object, which an empty one needs.
+    pub(super) fn range(&self) -> Option<ByteRange> {
+        match (self.next(), self.until) {
+            (0, None) => None,
+            (next, None) => Some(ByteRange::From(next)),
+            (next, Some(until)) => Some(ByteRange::Span(next..until)),
+        }
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::Sent(_))
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done(_))
+    }
+
+    pub(super) fn sent(&mut self, ticket: Ticket) {
+        self.asked += 1;
+        self.attempts.sent();
+        self.state = State::Sent(ticket);
+    }
+
+    /// Takes note of what an answer with a good head delivered, of an object of `size` bytes.
+    /// Progress counts as a success.
+    pub(super) fn take(&mut self, reply: &Reply, size: Option<u64>, patience: &Patience) {
+        self.delivered = self.delivered.saturating_add(reply.streamed);
+        self.hashers = reply.hashers.clone();
+        self.end = match (self.until, size) {
+            (Some(until), Some(size)) => Some(until.min(size)),
+            (until, size) => until.or(size),
+        };
+        if reply.streamed > 0 {
+            self.attempts.succeeded(patience);
+            self.attempts.forgive();
+        }
+    }
+
+    /// Whether all of it was delivered, where the answer's body ended by itself or not. `None`:
+    /// more came than there is.
+    pub(super) fn is_complete(&self, ended: bool) -> Option<bool> {
+        match self.end {
+            Some(end) if self.next() > end => None,
+            Some(end) => Some(self.next() == end),
+            None => Some(ended),
+        }
+    }
+
+    /// It is all there.
+    pub(super) fn finish(&mut self, patience: &Patience) {
+        self.attempts.succeeded(patience);
+        self.state = State::Done(std::mem::take(&mut self.hashers).finish());
+    }
+}

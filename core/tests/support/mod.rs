@@ -1,0 +1,336 @@
+//! Runs a machine against a scripted server, under a clock that jumps.
+//!
+//! ```text
+//!  Pump::turn ── Launch ──▶ the script answers ──▶ in flight until its time has come ──┐
+//!      ▲                                                                               │
+//!      └───────── complete ◀── the body goes to the sink, all of it or up to the cut ──┘
+//! ```
+//!
+//! It fails when a machine waits for nothing, ends with exchanges in flight, or gives the sink a
+//! byte twice.
+#![allow(dead_code, reason = "each test uses what it needs of it")]
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use apus_core::contract::{Leave, Machine};
+use apus_core::credentials::Credentials;
+use apus_core::error::{Cause, Failure};
+use apus_core::http::{Exchange, Outgoing, Receiving};
+use apus_core::machine::{Party, Pump, Turn};
+use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
+use apus_core::{Error, Now};
+use bytes::Bytes;
+use http::request;
+
+/// What the script says to a request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// The connection dies after this many bytes of the body.
+    pub cut_after: Option<usize>,
+    /// There is no answer at all.
+    pub lost: Option<Cause>,
+    /// How long it takes.
+    pub takes: Duration,
+}
+
+impl Answer {
+    /// This status and nothing else.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            cut_after: None,
+            lost: None,
+            takes: Duration::from_millis(10),
+        }
+    }
+
+    /// No answer.
+    pub fn lost(cause: Cause) -> Self {
+        Self { lost: Some(cause), ..Self::new(500) }
+    }
+
+    /// S3's error document.
+    pub fn error(status: u16, code: &str) -> Self {
+        let body = format!("<Error><Code>{code}</Code><Message>said so</Message></Error>");
+        Self::new(status).body(body)
+    }
+
+    /// With this header.
+    pub fn header(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// With this body, and its length.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self.headers.retain(|(name, _)| name != "content-length");
+        let length = self.body.len();
+        self.header("content-length", length)
+    }
+
+    /// Cut after this many bytes of the body.
+    pub fn cut(mut self, after: usize) -> Self {
+        self.cut_after = Some(after);
+        self
+    }
+
+    /// After this long.
+    pub fn after(mut self, takes: Duration) -> Self {
+        self.takes = takes;
+        self
+    }
+
+    fn head(&self) -> http::response::Parts {
+        let mut builder = http::Response::builder().status(self.status);
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value);
+        }
+        builder.body(()).expect("the script writes valid heads").into_parts().0
+    }
+}
+
+/// A machine, its server, its source and its sink.
+pub struct Sim<M: Machine> {
+    pump: Pump<M>,
+    source: Bytes,
+    ordered: bool,
+    cancel: Option<(Duration, Leave)>,
+    now: Now,
+    flights: Vec<Flight>,
+    requests: Vec<String>,
+    peak: usize,
+    sink: Vec<Option<u8>>,
+}
+
+struct Flight {
+    due: Duration,
+    fate: Fate,
+}
+
+enum Fate {
+    Fails(Box<Exchange>, Cause),
+    Answers(Box<Receiving>, Answer),
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Run<T> {
+    pub result: Result<T, Error>,
+    /// `METHOD target`, and the range where there was one, in the order they were sent.
+    pub requests: Vec<String>,
+    /// The most exchanges that were in flight at once.
+    pub peak: usize,
+    /// What the sink got, up to the first gap.
+    pub sink: Vec<u8>,
+    /// Bytes that it got beyond the first gap.
+    pub beyond: usize,
+    /// How long it took on the virtual clock.
+    pub elapsed: Duration,
+}
+
+impl<M: Machine> Sim<M> {
+    pub fn new(machine: M) -> Self {
+        let party = Party::new(Credentials::anonymous());
+        Self {
+            pump: Pump::new(machine, vec![party], Waker::noop().clone()),
+            source: Bytes::new(),
+            ordered: false,
+            cancel: None,
+            now: Now::new(START, Duration::from_secs(1_440_938_160)),
+            flights: Vec::new(),
+            requests: Vec::new(),
+            peak: 0,
+            sink: Vec::new(),
+        }
+    }
+
+    /// What bodies are ranges of.
+    pub fn source(mut self, source: impl Into<Bytes>) -> Self {
+        self.source = source.into();
+        self
+    }
+
+    /// The sink takes bytes in their order alone, as a pipe does: who comes early waits.
+    pub fn ordered(mut self) -> Self {
+        self.ordered = true;
+        self
+    }
+
+    /// Cancels at this time after the start.
+    pub fn cancel_at(mut self, at: Duration, leave: Leave) -> Self {
+        self.cancel = Some((START + at, leave));
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(
+        mut self,
+        mut script: impl FnMut(&request::Parts, &[u8]) -> Answer,
+    ) -> Run<M::Output> {
+        for _ in 0..MOST_EVENTS {
+            let wait = match self.pump.turn(self.now) {
+                Turn::Launch(exchange) => {
+                    self.launch(exchange, &mut script);
+                    continue;
+                }
+                Turn::Done(result) => {
+                    assert!(self.flights.is_empty(), "it ended with exchanges in flight");
+                    return self.over(result);
+                }
+                Turn::Park(wait) => wait,
+            };
+            let next = self.next();
+            let times = [
+                next.map(|at| self.flights[at].due),
+                wait.map(|wait| wait.until),
+                self.cancel.map(|(at, _)| at),
+            ];
+            let Some(time) = times.into_iter().flatten().min() else {
+                assert!(!self.flights.is_empty(), "it waits for nothing");
+                self.dismiss();
+                continue;
+            };
+            self.now = self.now.after(time.saturating_sub(self.now.tick));
+            if let Some((_, leave)) = self.cancel.take_if(|(at, _)| *at <= self.now.tick) {
+                self.pump.cancel(self.now, leave);
+            } else if let Some(at) = next.filter(|at| self.flights[*at].due <= self.now.tick) {
+                self.land(at);
+            }
+        }
+        panic!("it does not end: {:?}", self.requests.last());
+    }
+
+    fn launch(
+        &mut self,
+        mut exchange: Exchange,
+        script: &mut impl FnMut(&request::Parts, &[u8]) -> Answer,
+    ) {
+        let outgoing = exchange.outgoing().clone();
+        let body = match &outgoing {
+            Outgoing::Empty => Bytes::new(),
+            Outgoing::Bytes(bytes) => bytes.clone(),
+            Outgoing::Source { range } => {
+                self.source.slice(range.start as usize..range.end as usize)
+            }
+        };
+        if exchange.measures() {
+            exchange.load(body.clone()).unwrap();
+        }
+        let head = exchange.request().unwrap().clone();
+        let range = head.headers.get("range").map(|range| range.to_str().unwrap());
+        let words = [head.method.as_str(), head.uri.path_and_query().unwrap().as_str()];
+        self.requests.push(words.into_iter().chain(range).collect::<Vec<_>>().join(" "));
+        let answer = script(&head, &body);
+        let mut encoder = exchange.encoder().unwrap();
+        for piece in body.chunks(encoder.frame_size().unwrap_or(usize::MAX)) {
+            encoder.frame(piece).unwrap();
+        }
+        encoder.end().unwrap();
+        let due = self.now.tick + answer.takes;
+        let fate = match answer.lost {
+            Some(cause) => Fate::Fails(Box::new(exchange), cause),
+            None => Fate::Answers(Box::new(exchange.respond(answer.head())), answer),
+        };
+        self.flights.push(Flight { due, fate });
+        self.peak = self.peak.max(self.flights.len());
+    }
+
+    /// The exchange that ends next.
+    fn next(&self) -> Option<usize> {
+        let written = self.sink.iter().take_while(|byte| byte.is_some()).count() as u64;
+        let early = |flight: &Flight| match &flight.fate {
+            Fate::Fails(..) => false,
+            Fate::Answers(receiving, answer) => {
+                let some = !answer.body.is_empty() && answer.cut_after != Some(0);
+                some && receiving.position().is_some_and(|at| at > written)
+            }
+        };
+        (0..self.flights.len())
+            .filter(|at| !self.ordered || !early(&self.flights[*at]))
+            .min_by_key(|at| self.flights[*at].due)
+    }
+
+    /// Breaks off the last of those that wait for their turn, for nothing comes before them any
+    /// more: what a driver with such a sink does.
+    fn dismiss(&mut self) {
+        let due = |at: &usize| self.flights[*at].due;
+        let last = (0..self.flights.len()).max_by_key(due).expect("there is one");
+        if let Fate::Answers(_, answer) = &mut self.flights[last].fate {
+            answer.cut_after = Some(0);
+        }
+    }
+
+    fn land(&mut self, at: usize) {
+        let done = match self.flights.remove(at).fate {
+            Fate::Fails(exchange, cause) => exchange.fail(Failure::new(cause, "")),
+            Fate::Answers(mut receiving, answer) => {
+                let cut = answer.cut_after.filter(|_| receiving.has_body());
+                let cut = cut.map(|_| Failure::new(Cause::Cut, "by the script"));
+                let sent = answer.cut_after.unwrap_or(usize::MAX).min(answer.body.len());
+                let mut broken = None;
+                if receiving.has_body() {
+                    for piece in answer.body[..sent].chunks(PIECE) {
+                        let position = receiving.position();
+                        match receiving.push(piece) {
+                            Ok(bytes) => write(&mut self.sink, position, bytes),
+                            Err(failure) => broken = Some(failure),
+                        }
+                        if broken.is_some() {
+                            break;
+                        }
+                    }
+                }
+                receiving.finish(broken.or(cut))
+            }
+        };
+        self.pump.complete(self.now, done);
+    }
+
+    fn over(self, result: Result<M::Output, Error>) -> Run<M::Output> {
+        let sink: Vec<u8> = self.sink.iter().map_while(|byte| *byte).collect();
+        let beyond = self.sink.iter().skip(sink.len()).flatten().count();
+        let elapsed = self.now.tick - START;
+        Run { result, requests: self.requests, peak: self.peak, sink, beyond, elapsed }
+    }
+}
+
+fn write(sink: &mut Vec<Option<u8>>, position: Option<u64>, bytes: &[u8]) {
+    if bytes.is_empty() {
+        return;
+    }
+    let start = position.expect("bytes for the sink have a place") as usize;
+    let end = start + bytes.len();
+    if sink.len() < end {
+        sink.resize(end, None);
+    }
+    for (place, byte) in sink[start..end].iter_mut().zip(bytes) {
+        assert!(place.is_none(), "the sink gets a byte twice, after {start}");
+        *place = Some(*byte);
+    }
+}
+
+/// A service at a loopback address, with these settings.
+pub fn service(set: impl FnOnce(&mut Config)) -> Arc<Service> {
+    let url = BaseUrl::parse("http://127.0.0.1:9000").unwrap();
+    let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
+    set(&mut config);
+    Arc::new(Service::new(config).unwrap())
+}
+
+/// Bytes that are not all alike.
+pub fn object(length: usize) -> Bytes {
+    (0..length).map(|at| (at * 31 + at / 251) as u8).collect()
+}
+
+const START: Duration = Duration::from_secs(1000);
+/// Bytes of a body that arrive at once.
+const PIECE: usize = 13;
+const MOST_EVENTS: usize = 100_000;

@@ -1,0 +1,333 @@
+//! What programs call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apus_core::Error;
+use apus_core::contract::{Machine, Operation, Service};
+use apus_core::error::Failure;
+use apus_core::http::{Completion, Exchange};
+use apus_core::machine::{Call, Observer, Party, Traffic};
+use http::HeaderValue;
+
+use crate::cancel::CancelToken;
+use crate::clock;
+use crate::config::TransportConfig;
+use crate::connect::Connector;
+use crate::ends::Ends;
+use crate::exchange::Flight;
+use crate::pool::Pool;
+use crate::reader::Reader;
+use crate::run::drive;
+use crate::sink::Sink;
+use crate::source::Source;
+
+/// Connections, and how they are made. Clones share them.
+#[derive(Clone)]
+pub struct Transport(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) connector: Connector,
+    pub(crate) pool: Arc<Pool>,
+    /// The longest range of a file that is kept in memory between hashing and sending.
+    pub(crate) keep: u64,
+    pub(crate) expect_above: Option<u64>,
+    pub(crate) user_agent: HeaderValue,
+}
+
+impl Transport {
+    /// A transport without any connections yet.
+    ///
+    /// # Errors
+    ///
+    /// A TLS setting that makes no sense.
+    pub fn new(config: TransportConfig) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Shared {
+            connector: Connector::new(&config)?,
+            pool: Arc::new(Pool::new(config.idle_age, config.idle_connections)),
+            keep: if config.reread { 0 } else { config.in_memory_part_limit },
+            expect_above: config.expect_above,
+            user_agent: HeaderValue::try_from(config.user_agent)
+                .map_err(|_| Error::caller("the user agent has a control character"))?,
+        })))
+    }
+
+    /// Performs one exchange: no retries, no limits but its own. Must be called in a tokio runtime
+    /// with I/O and time enabled, as all that follows.
+    pub async fn perform(&self, exchange: Exchange, source: &Source, sink: &Sink) -> Completion {
+        let ends = Ends { source: source.clone(), sink: sink.clone(), ..Ends::default() };
+        Flight::new(exchange, None).perform(self.shared(), &ends).await
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport(..)")
+    }
+}
+
+/// A service, and who we are to it. Clones share connections, limits and what was learnt.
+pub struct Client<S> {
+    transport: Transport,
+    service: Arc<S>,
+    parties: Vec<Party>,
+    traffic: Arc<Traffic>,
+    observer: Option<Arc<dyn Observer>>,
+    seeds: Arc<AtomicU64>,
+}
+
+impl<S: Service> Client<S> {
+    /// Calls `service` as `party`.
+    pub fn new(transport: Transport, service: S, party: Party) -> Self {
+        Self {
+            transport,
+            service: Arc::new(service),
+            parties: vec![party],
+            traffic: Arc::default(),
+            observer: None,
+            seeds: Arc::new(AtomicU64::new(clock::seed())),
+        }
+    }
+
+    /// Adds an identity: the second one added is party 1 of drafts, and so on.
+    #[must_use]
+    pub fn with_party(mut self, party: Party) -> Self {
+        self.parties.push(party);
+        self
+    }
+
+    /// Keeps these limits, which other clients may share.
+    #[must_use]
+    pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
+        self.traffic = traffic.into();
+        self
+    }
+
+    /// Tells this observer what happens in all calls and runs.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The service, to make machines with.
+    pub fn service(&self) -> &Arc<S> {
+        &self.service
+    }
+
+    /// The transport, which other clients may share.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Another number to start a machine's jitter from.
+    pub fn seed(&self) -> u64 {
+        self.seeds.fetch_add(SEED_STEP, Ordering::Relaxed)
+    }
+
+    /// Calls an operation that moves no bytes but its own.
+    ///
+    /// # Errors
+    ///
+    /// The operation's, after what retries could do.
+    pub async fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
+        self.exchange(operation, Source::none(), Sink::none()).await
+    }
+
+    /// Calls an operation whose body is a range of `source`.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and the source's.
+    pub async fn call_from<O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        source: impl Into<Source>,
+    ) -> Result<O::Output, Error> {
+        self.exchange(operation, source.into(), Sink::none()).await
+    }
+
+    /// Calls an operation whose answer's body goes to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and the sink's.
+    pub async fn call_into<O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        sink: impl Into<Sink>,
+    ) -> Result<O::Output, Error> {
+        self.exchange(operation, Source::none(), sink.into()).await
+    }
+
+    /// Runs a machine: says what from, where to and by whom it may be stopped, and then
+    /// [`go`](Run::go)es.
+    pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
+        Run {
+            machine,
+            transport: self.transport.clone(),
+            parties: self.parties.clone(),
+            ends: self.ends(Source::none(), Sink::none()),
+            tokens: Vec::new(),
+        }
+    }
+
+    /// Runs a machine that downloads; the bytes are there to be read as they come.
+    pub fn reader<M>(&self, machine: M) -> Reader<M::Output>
+    where
+        M: Machine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        self.run(machine).reader()
+    }
+
+    /// In the caller's own task: a call leaves nothing behind when it is dropped.
+    async fn exchange<O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        source: Source,
+        sink: Sink,
+    ) -> Result<O::Output, Error> {
+        let call = Call::new(operation, Arc::clone(&self.service), self.seed());
+        let ends = self.ends(source, sink);
+        let driven = drive(call, &self.transport, self.parties.clone(), ends, Vec::new());
+        spanned(O::NAME, driven).await
+    }
+
+    fn ends(&self, source: Source, sink: Sink) -> Ends {
+        let traffic = Some(Arc::clone(&self.traffic));
+        Ends { source, sink, traffic, observer: self.observer.clone() }
+    }
+}
+
+impl<S> Clone for Client<S> {
+    fn clone(&self) -> Self {
+        Self {
+            transport: self.transport.clone(),
+            service: Arc::clone(&self.service),
+            parties: self.parties.clone(),
+            traffic: Arc::clone(&self.traffic),
+            observer: self.observer.clone(),
+            seeds: Arc::clone(&self.seeds),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client(..)")
+    }
+}
+
+/// A machine about to run.
+#[must_use = "nothing runs before `go`"]
+pub struct Run<M> {
+    machine: M,
+    transport: Transport,
+    parties: Vec<Party>,
+    ends: Ends,
+    tokens: Vec<CancelToken>,
+}
+
+impl<M: Machine> Run<M> {
+    /// Takes the bytes of uploads from `source`.
+    pub fn from(mut self, source: impl Into<Source>) -> Self {
+        self.ends.source = source.into();
+        self
+    }
+
+    /// Puts the bytes of downloads into `sink`.
+    pub fn into_sink(mut self, sink: impl Into<Sink>) -> Self {
+        self.ends.sink = sink.into();
+        self
+    }
+
+    /// Tells this observer what happens, in place of the client's.
+    pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.ends.observer = Some(observer);
+        self
+    }
+
+    /// Stops when `token` is used. There may be several.
+    pub fn cancel_on(mut self, token: CancelToken) -> Self {
+        self.tokens.push(token);
+        self
+    }
+}
+
+impl<M> Run<M>
+where
+    M: Machine + Send + 'static,
+    M::Output: Send + 'static,
+{
+    /// Runs the machine to its end, in a task of its own: who drops this future cancels the run, and
+    /// the task goes on until what the machine promises to clean up is cleaned up.
+    ///
+    /// # Errors
+    ///
+    /// The machine's, and the source's or sink's.
+    pub async fn go(self) -> Result<M::Output, Error> {
+        let token = CancelToken::new();
+        let task = tokio::spawn(self.cancel_on(token.clone()).drive());
+        let _guard = DropGuard(token);
+        join(task.await)
+    }
+
+    /// Runs a machine that downloads; the bytes are there to be read as they come. Replaces the
+    /// sink.
+    pub fn reader(self) -> Reader<M::Output> {
+        Reader::spawn(|sink| {
+            let token = CancelToken::new();
+            let run = self.into_sink(sink).cancel_on(token.clone());
+            (tokio::spawn(run.drive()), token)
+        })
+    }
+
+    async fn drive(self) -> Result<M::Output, Error> {
+        let Self { machine, transport, parties, ends, tokens } = self;
+        let driven = drive(machine, &transport, parties, ends, tokens);
+        spanned(std::any::type_name::<M>(), driven).await
+    }
+}
+
+/// What came of a task; its panic goes on here.
+pub(crate) fn join<T>(
+    joined: Result<Result<T, Error>, tokio::task::JoinError>,
+) -> Result<T, Error> {
+    match joined {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Failure::cancelled().into()),
+        },
+    }
+}
+
+/// Cancels what nobody waits for any more.
+pub(crate) struct DropGuard(pub(crate) CancelToken);
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+#[cfg(feature = "tracing")]
+async fn spanned<T>(operation: &'static str, driven: impl Future<Output = T>) -> T {
+    use tracing::Instrument as _;
+
+    driven.instrument(tracing::info_span!("apus", operation)).await
+}
+
+#[cfg(not(feature = "tracing"))]
+async fn spanned<T>(_: &'static str, driven: impl Future<Output = T>) -> T {
+    driven.await
+}
+
+/// Far apart: a machine may count on from its seed.
+const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;

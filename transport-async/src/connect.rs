@@ -1,0 +1,213 @@
+//! From a URI to a stream: resolve, connect, go through the proxy, agree on TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use apus_core::Error;
+use apus_core::error::{Cause, Failure};
+use http::Uri;
+use http::uri::Authority;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::config::{Proxy, TransportConfig};
+use crate::proxy;
+use crate::wire::Stream;
+
+/// Where a connection leads. Exchanges of the same route share connections.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    pub(crate) https: bool,
+    authority: Authority,
+}
+
+impl Route {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Error> {
+        let https = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(Error::caller("the URI of a request is neither http nor https")),
+        };
+        let Some(authority) = uri.authority().cloned() else {
+            return Err(Error::caller("the URI of a request has no host"));
+        };
+        Ok(Self { https, authority })
+    }
+
+    /// Without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
+    }
+
+    /// The value of `Host`: no user, no default port.
+    pub(crate) fn host_header(&self) -> String {
+        let default = if self.https { 443 } else { 80 };
+        match self.authority.port_u16() {
+            Some(port) if port != default => format!("{}:{port}", self.authority.host()),
+            _ => self.authority.host().to_owned(),
+        }
+    }
+}
+
+/// Makes connections.
+pub(crate) struct Connector {
+    pub(crate) proxy: Option<Proxy>,
+    #[cfg(feature = "tls")]
+    tls: tokio_rustls::TlsConnector,
+}
+
+impl Connector {
+    pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
+        Ok(Self {
+            proxy: config.proxy.clone(),
+            #[cfg(feature = "tls")]
+            tls: tokio_rustls::TlsConnector::from(config.tls.clone().build()?),
+        })
+    }
+
+    /// A stream to the end of `route`, ready for HTTP.
+    pub(crate) async fn connect(&self, route: &Route) -> Result<Stream, Failure> {
+        let stream = match &self.proxy {
+            None => reach(route.host(), route.port()).await?,
+            Some(proxy) => {
+                let reached = reach(&proxy.host, proxy.port).await;
+                let mut stream =
+                    reached.map_err(|why| Failure::new(Cause::Proxy, why.to_string()))?;
+                if route.https {
+                    proxy::tunnel(&mut stream, proxy, route).await?;
+                }
+                stream
+            }
+        };
+        if route.https { self.secure(stream, route).await } else { Ok(Stream::Plain(stream)) }
+    }
+
+    #[cfg(feature = "tls")]
+    async fn secure(&self, stream: TcpStream, route: &Route) -> Result<Stream, Failure> {
+        let name = rustls_pki_types::ServerName::try_from(route.host().to_owned())
+            .map_err(|_| Failure::new(Cause::Tls, "the host name can't be in a certificate"))?;
+        let stream = self.tls.connect(name, stream).await.map_err(|error| {
+            // A peer that hangs up is no matter of trust, and may be there the next time.
+            let cause = if is_tls(&error) { Cause::Tls } else { Cause::Connect };
+            Failure::new(cause, error.to_string())
+        })?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn secure(&self, _: TcpStream, _: &Route) -> Result<Stream, Failure> {
+        Err(Failure::new(Cause::Tls, "https needs the cargo feature `tls` of apus-async"))
+    }
+}
+
+/// Whether TLS itself was the trouble, and not the stream below.
+#[cfg(feature = "tls")]
+pub(crate) fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+/// Whether TLS itself was the trouble: not without TLS.
+#[cfg(not(feature = "tls"))]
+pub(crate) fn is_tls(_: &io::Error) -> bool {
+    false
+}
+
+async fn reach(host: &str, port: u16) -> Result<TcpStream, Failure> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| Failure::new(Cause::Resolve, format!("{host}: {error}")))?
+        .collect();
+    let stream = match addresses.as_slice() {
+        [] => return Err(Failure::new(Cause::Resolve, host)),
+        [address] => TcpStream::connect(address).await.map_err(|error| (*address, error)),
+        _ => race(interleave(addresses)).await,
+    };
+    let stream = stream
+        .map_err(|(address, error)| Failure::new(Cause::Connect, format!("{address}: {error}")))?;
+    // A head must not wait for the acknowledgement of the last body.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// The first address that answers wins; each next one starts when the one before failed or was
+/// silent for a while (RFC 8305, section 5).
+async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, (SocketAddr, io::Error)> {
+    let mut racing = JoinSet::new();
+    let mut waiting = addresses.into_iter();
+    let mut next = waiting.next();
+    let mut failed = None;
+    loop {
+        if let Some(address) = next.take() {
+            racing.spawn(async move {
+                TcpStream::connect(address).await.map_err(|error| (address, error))
+            });
+        }
+        if racing.is_empty() {
+            let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+            return Err(failed.unwrap_or((nowhere, io::ErrorKind::NotConnected.into())));
+        }
+        let finished = if waiting.len() > 0 {
+            timeout(STAGGER, racing.join_next()).await.ok()
+        } else {
+            Some(racing.join_next().await)
+        };
+        match finished {
+            Some(Some(Ok(Ok(stream)))) => return Ok(stream),
+            Some(Some(Ok(Err(error)))) => failed = Some(error),
+            _ => {}
+        }
+        next = waiting.next();
+    }
+}
+
+/// Takes turns between the address families, in the resolver's order otherwise.
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut ours, mut others) = (ours.into_iter(), others.into_iter());
+    std::iter::from_fn(|| {
+        let pair = [ours.next(), others.next()];
+        pair.iter().any(Option::is_some).then_some(pair)
+    })
+    .flatten()
+    .flatten()
+    .collect()
+}
+
+/// How long an address has before the next one is tried beside it.
+const STAGGER: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(uri: &'static str) -> Route {
+        Route::of(&Uri::from_static(uri)).unwrap()
+    }
+
+    #[test]
+    fn host_and_port_of_a_route() {
+        let six = route("https://[::1]:8443/b/k");
+        assert_eq!((six.host(), six.port()), ("::1", 8443));
+        assert_eq!(six.host_header(), "[::1]:8443");
+        let plain = route("http://user:secret@example.com:80/");
+        assert_eq!((plain.host(), plain.port()), ("example.com", 80));
+        assert_eq!(plain.host_header(), "example.com");
+        assert!(Route::of(&Uri::from_static("/path")).is_err());
+    }
+
+    #[test]
+    fn address_families_take_turns() {
+        let four = |n| SocketAddr::from(([10, 0, 0, n], 80));
+        let six = |n| SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, n], 80));
+        let order = interleave(vec![six(1), six(2), six(3), four(1)]);
+        assert_eq!(order, [six(1), four(1), six(2), six(3)]);
+    }
+}

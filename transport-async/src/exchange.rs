@@ -1,0 +1,362 @@
+//! Performs one exchange.
+//!
+//! ```text
+//!   measure the source, where a hash of it stands in the head
+//!   ask for the head, and sign it
+//!   take a connection from the pool, or make one
+//!   send ──────────────▶ the body, piece by piece
+//!   receive ◀─────────── the head, which may come before all of the body went
+//!           ◀─────────── the body, piece by piece, into the sink
+//!   give the connection back, if both sides want to go on
+//! ```
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::sync::Arc;
+
+use apus_core::Error;
+use apus_core::error::{Cause, Failure};
+use apus_core::http::{Completion, Exchange, Outgoing, Receiving};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, Request, Uri, request};
+use hyper::body::Incoming;
+
+use crate::cancel::Bell;
+use crate::client::Shared;
+use crate::connect::Route;
+use crate::ends::{Ends, Meter};
+use crate::link::{Link, Times};
+use crate::proxy;
+use crate::sending::Sending;
+use crate::source::{PIECE, Pieces, Source};
+
+/// An exchange on its way. Whatever happens to it, being dropped included, it comes to exactly one
+/// completion.
+pub(crate) struct Flight {
+    stage: Stage,
+    /// Where the completion goes if nobody waits for it any more.
+    home: Option<Arc<Bell>>,
+}
+
+enum Stage {
+    Sealed(Exchange),
+    Answered(Receiving),
+    Over,
+}
+
+/// Why there is no answer.
+enum Fault {
+    /// Something on the way.
+    Wire(Failure),
+    /// The request could not be made.
+    Ours(Error),
+}
+
+impl Flight {
+    /// Takes off. Where there is a `home`, a completion that nobody waits for goes there.
+    pub(crate) fn new(exchange: Exchange, home: Option<Arc<Bell>>) -> Self {
+        Self { stage: Stage::Sealed(exchange), home }
+    }
+
+    /// Whether this moves bytes of the caller's, as opposed to the machine's own.
+    pub(crate) fn moves_bytes(&self) -> bool {
+        match &self.stage {
+            Stage::Sealed(exchange) => {
+                let streams =
+                    matches!(exchange.draft().incoming, apus_core::http::Incoming::Stream { .. });
+                streams || matches!(exchange.outgoing(), Outgoing::Source { .. })
+            }
+            Stage::Answered(_) | Stage::Over => false,
+        }
+    }
+
+    /// Performs the exchange.
+    pub(crate) async fn perform(&mut self, shared: &Shared, ends: &Ends) -> Completion {
+        let result = self.attempt(shared, ends).await;
+        let completion = match (std::mem::replace(&mut self.stage, Stage::Over), result) {
+            (Stage::Sealed(exchange), Err(Fault::Wire(failure))) => exchange.fail(failure),
+            (Stage::Sealed(exchange), Err(Fault::Ours(error))) => exchange.reject(error),
+            (Stage::Sealed(exchange), Ok(())) => exchange.fail(Failure::cancelled()),
+            (Stage::Answered(receiving), Ok(())) => receiving.finish(None),
+            (Stage::Answered(receiving), Err(Fault::Wire(cut))) => receiving.finish(Some(cut)),
+            (Stage::Answered(receiving), Err(Fault::Ours(error))) => {
+                receiving.finish(Some(Failure::new(Cause::Source, error.to_string())))
+            }
+            (Stage::Over, _) => unreachable!("a flight is performed once"),
+        };
+        trace(&completion);
+        completion
+    }
+
+    /// Gives up.
+    pub(crate) fn cancel(&mut self) -> Option<Completion> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Sealed(exchange) => Some(exchange.fail(Failure::cancelled())),
+            Stage::Answered(receiving) => Some(receiving.finish(Some(Failure::cancelled()))),
+            Stage::Over => None,
+        }
+    }
+
+    async fn attempt(&mut self, shared: &Shared, ends: &Ends) -> Result<(), Fault> {
+        let Stage::Sealed(exchange) = &mut self.stage else { return Ok(()) };
+        let times = Times::start(exchange.limits());
+        let pieces = within(&times, prepare(exchange, &ends.source, shared.keep)).await?;
+        let head = exchange.request().map_err(Fault::Ours)?;
+        let route = Route::of(&head.uri).map_err(Fault::Ours)?;
+        let mut link = match shared.pool.take(&route) {
+            Some(link) => link,
+            None => connect(shared, route, &times).await?,
+        };
+        let length = exchange.content_length();
+        let expects = shared.expect_above.is_some_and(|above| length > above);
+        let head = outgoing(exchange.request().map_err(Fault::Ours)?, shared, &link.route, expects)
+            .map_err(Fault::Ours)?;
+        let encoder = exchange.encoder().map_err(Fault::Ours)?;
+        let pulse = Arc::clone(&link.pulse);
+        pulse.restart();
+        let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
+        let mut request = Request::from_parts(head, body);
+        if expects {
+            let pulse = Arc::clone(&link.pulse);
+            hyper::ext::on_informational(&mut request, move |answer| {
+                if answer.status() == http::StatusCode::CONTINUE {
+                    pulse.invite();
+                }
+            });
+        }
+        let answered = link.head(request, &times).await;
+        let answer = answered.map_err(|failure| match link.pulse.spoilt() {
+            Some(error) => Fault::Ours(error),
+            None => Fault::Wire(failure),
+        })?;
+        let (head, mut body) = answer.into_parts();
+        let Stage::Sealed(exchange) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Ok(());
+        };
+        self.stage = Stage::Answered(exchange.respond(head));
+        let Stage::Answered(receiving) = &mut self.stage else { return Ok(()) };
+        if !receiving.head().status.is_success() && !link.pulse.is_given() {
+            link.pulse.stop();
+        }
+        let whole = receive(receiving, &mut link, &mut body, ends, &times).await?;
+        if !link.pulse.is_given() && !link.pulse.is_stopped() {
+            let sent = link.send_rest(&times).await;
+            sent.map_err(|failure| match link.pulse.spoilt() {
+                Some(error) => Fault::Ours(error),
+                None => Fault::Wire(failure),
+            })?;
+        }
+        if whole && link.settle() {
+            shared.pool.put(link);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.take() {
+            if let Some(completion) = self.cancel() {
+                home.hand_in(completion);
+            }
+        }
+    }
+}
+
+/// The payload, read once before where the head says something of it.
+async fn prepare(exchange: &mut Exchange, source: &Source, longest: u64) -> Result<Pieces, Fault> {
+    match exchange.outgoing().clone() {
+        Outgoing::Empty => Ok(Pieces::none()),
+        Outgoing::Bytes(bytes) => {
+            // More than a piece is hashed piece by piece, so that other tasks get a turn.
+            if bytes.len() > PIECE {
+                for piece in bytes.chunks(PIECE) {
+                    exchange.measure(piece).map_err(Fault::Ours)?;
+                    tokio::task::yield_now().await;
+                }
+            }
+            Ok(Pieces::bytes(bytes))
+        }
+        Outgoing::Source { range } if !exchange.measures() => {
+            source.pieces(range).map_err(Fault::Wire)
+        }
+        Outgoing::Source { range } => measure(exchange, source, range, longest).await,
+    }
+}
+
+async fn measure(
+    exchange: &mut Exchange,
+    source: &Source,
+    range: Range<u64>,
+    longest: u64,
+) -> Result<Pieces, Fault> {
+    let fits = range.end.saturating_sub(range.start) <= longest && !source.is_in_memory();
+    let keep = fits || source.is_read_once();
+    let mut pieces = source.pieces(range.clone()).map_err(Fault::Wire)?;
+    let mut kept = VecDeque::new();
+    while let Some(piece) = poll_fn(|cx| pieces.poll_next(cx)).await.map_err(Fault::Wire)? {
+        exchange.measure(&piece).map_err(Fault::Ours)?;
+        if keep {
+            kept.push_back(piece);
+        } else {
+            // What is in memory comes without ever waiting for it.
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(pieces);
+    if keep { Ok(Pieces::held(kept)) } else { source.pieces(range).map_err(Fault::Wire) }
+}
+
+async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Link>, Fault> {
+    let connecting = async {
+        let stream = shared.connector.connect(&route).await?;
+        Link::open(route, stream).await
+    };
+    let start = std::time::Instant::now();
+    let limit = times.deadline(start, times.limits.connect, "no connection within its limit");
+    let link = match limit {
+        None => connecting.await,
+        Some((at, name)) => tokio::time::timeout_at(at.into(), connecting)
+            .await
+            .unwrap_or_else(|_| Err(Failure::new(Cause::Timeout, name))),
+    };
+    link.map(Box::new).map_err(Fault::Wire)
+}
+
+/// Ends `work` with the exchange as a whole.
+async fn within<T>(
+    times: &Times,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let Some(whole) = times.whole else { return work.await };
+    tokio::time::timeout_at(whole.into(), work).await.unwrap_or_else(|_| {
+        let detail = "the source took all the time there was for the exchange";
+        Err(Fault::Wire(Failure::new(Cause::Timeout, detail)))
+    })
+}
+
+/// The head as it goes on the wire: the target alone, except to a proxy, and what HTTP wants besides
+/// what was signed.
+fn outgoing(
+    head: &request::Parts,
+    shared: &Shared,
+    route: &Route,
+    expects: bool,
+) -> Result<request::Parts, Error> {
+    let (mut out, ()) = Request::new(()).into_parts();
+    out.method = head.method.clone();
+    out.headers = head.headers.clone();
+    let proxied = shared.connector.proxy.as_ref().filter(|_| !route.https);
+    out.uri = match head.uri.path_and_query() {
+        _ if proxied.is_some() => head.uri.clone(),
+        Some(target) => Uri::from(target.clone()),
+        None => Uri::from_static("/"),
+    };
+    if !out.headers.contains_key(HOST) {
+        let host = HeaderValue::try_from(route.host_header())
+            .map_err(|_| Error::caller("the host name can't be sent in a header"))?;
+        out.headers.insert(HOST, host);
+    }
+    if !out.headers.contains_key(USER_AGENT) {
+        out.headers.insert(USER_AGENT, shared.user_agent.clone());
+    }
+    if expects {
+        out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+    }
+    if let Some(value) = proxied.and_then(proxy::authorization) {
+        out.headers.insert(PROXY_AUTHORIZATION, value);
+    }
+    Ok(out)
+}
+
+/// Reads the body of the answer. True when it was read to its end.
+async fn receive(
+    receiving: &mut Receiving,
+    link: &mut Link,
+    body: &mut Incoming,
+    ends: &Ends,
+    times: &Times,
+) -> Result<bool, Fault> {
+    if receiving.is_rejected() && length(&receiving.head().headers).is_none_or(|n| n > DRAINED) {
+        return Ok(false);
+    }
+    let mut delivery = receiving.position().map(|at| ends.sink.delivery(at));
+    let mut meter = delivery.is_some().then(|| ends.meter());
+    let mut dropped = 0;
+    let result = loop {
+        let piece = match link.piece(body, times).await {
+            None => break Ok(true),
+            Some(Ok(piece)) => piece,
+            Some(Err(failure)) => break Err(failure),
+        };
+        if let Err(failure) = receiving.push(&piece) {
+            break Err(failure);
+        }
+        let (Some(delivery), Some(meter)) = (&mut delivery, &mut meter) else {
+            dropped += piece.len() as u64;
+            if !receiving.head().status.is_success() && dropped > LONGEST_ERROR {
+                break Ok(false);
+            }
+            continue;
+        };
+        if let Err(failure) = deliver(delivery, meter, piece).await {
+            break Err(failure);
+        }
+    };
+    // Also what came before a cut is the sink's.
+    if let Some(delivery) = &mut delivery {
+        delivery.finish().await.map_err(Fault::Wire)?;
+    }
+    result.map_err(Fault::Wire)
+}
+
+async fn deliver(
+    delivery: &mut crate::sink::Delivery,
+    meter: &mut Meter,
+    piece: Bytes,
+) -> Result<(), Failure> {
+    let length = piece.len() as u64;
+    delivery.push(piece).await?;
+    let delay = meter.received(length);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    Ok(())
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(feature = "tracing")]
+fn trace(completion: &Completion) {
+    let operation = completion.draft().operation;
+    let sent = completion.sent();
+    let sealed = completion.sealed_at().tick;
+    let elapsed = crate::clock::now().tick.saturating_sub(sealed);
+    match completion.outcome() {
+        Ok(reply) => tracing::debug!(
+            operation,
+            status = reply.status().as_u16(),
+            sent,
+            received = reply.streamed.max(reply.body.len() as u64),
+            ?elapsed,
+            cut = reply.cut.as_ref().map(|cut| tracing::field::debug(cut.cause())),
+            "answered",
+        ),
+        Err(error) => {
+            let cause = error.failure().map(|failure| tracing::field::debug(failure.cause()));
+            tracing::debug!(operation, sent, ?elapsed, kind = ?error.kind(), cause, "failed");
+        }
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+fn trace(_: &Completion) {}
+
+/// An unwanted body of up to this many bytes is read, to keep the connection.
+const DRAINED: u64 = 64 << 10;
+/// An answer that is no success is read this far, and then hung up on.
+const LONGEST_ERROR: u64 = 1 << 20;

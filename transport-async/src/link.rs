@@ -1,0 +1,255 @@
+//! One HTTP/1.1 connection, driven by the task that uses it.
+//!
+//! ```text
+//!   Pool::take ─▶ Link ── head ──▶ Response ── piece* ──▶ the end ── settle ──▶ Pool::put
+//!                  │ every wait polls connection, answer and alarm in the same task,
+//!                  │ so that no other task is woken, and dropping the future drops the connection
+//! ```
+
+use std::error::Error as _;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use apus_core::error::{Cause, Failure};
+use apus_core::http::Limits;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::time::Sleep;
+
+use crate::connect::{Route, is_tls};
+use crate::sending::Sending;
+use crate::wire::{Pulse, Stream, Wire};
+
+/// A connection, and what it takes to use it.
+pub(crate) struct Link {
+    pub(crate) route: Route,
+    pub(crate) pulse: Arc<Pulse>,
+    sender: SendRequest<Sending>,
+    /// Gone when it has ended.
+    connection: Option<Connection<TokioIo<Wire>, Sending>>,
+    alarm: Alarm,
+}
+
+/// The limits of one exchange, and when the whole of it must be over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) limits: Limits,
+    pub(crate) whole: Option<Instant>,
+}
+
+impl Times {
+    /// Of an exchange that begins now.
+    pub(crate) fn start(limits: &Limits) -> Self {
+        let whole = limits.whole.map(|whole| Instant::now() + whole);
+        Self { limits: *limits, whole }
+    }
+
+    /// The earlier of `after` `since` and the end of the whole, and the name of that limit.
+    pub(crate) fn deadline(
+        &self,
+        since: Instant,
+        after: Option<Duration>,
+        name: &'static str,
+    ) -> Option<(Instant, &'static str)> {
+        match (after.map(|after| since + after), self.whole) {
+            (Some(at), Some(whole)) if whole < at => Some((whole, WHOLE)),
+            (Some(at), _) => Some((at, name)),
+            (None, whole) => whole.map(|whole| (whole, WHOLE)),
+        }
+    }
+}
+
+impl Link {
+    /// Speaks HTTP/1.1 over `stream`.
+    pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, Failure> {
+        let pulse = Arc::new(Pulse::new());
+        let wire = Wire::new(stream, Arc::clone(&pulse));
+        let handshake = Builder::new().max_headers(MOST_HEADERS).handshake(TokioIo::new(wire));
+        let (sender, connection) =
+            handshake.await.map_err(|error| failure(&error, Cause::Connect))?;
+        Ok(Self { route, pulse, sender, connection: Some(connection), alarm: Alarm::default() })
+    }
+
+    /// Whether nothing was heard of the peer since the last exchange: neither an end nor bytes that
+    /// nobody asked for.
+    pub(crate) fn is_fresh(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.poll_connection(&mut cx).is_pending() && self.sender.is_ready()
+    }
+
+    /// Sends a request and waits for the head of its answer, which may come before all of the body
+    /// is sent.
+    pub(crate) async fn head(
+        &mut self,
+        request: Request<Sending>,
+        times: &Times,
+    ) -> Result<Response<Incoming>, Failure> {
+        let Self { sender, connection, alarm, pulse, .. } = self;
+        let mut answer = pin!(sender.send_request(request));
+        poll_fn(|cx| {
+            // The connection gives the answer away while it is polled, so it is asked for after.
+            let over = poll_connection(connection, cx).is_ready();
+            match answer.as_mut().poll(cx) {
+                Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Err(failure(&error, Cause::Closed)));
+                }
+                Poll::Pending if over => {
+                    return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
+                }
+                Poll::Pending => {}
+            }
+            let limits = &times.limits;
+            let (after, name) = if pulse.is_held() {
+                (None, IDLE)
+            } else if pulse.is_given() {
+                (limits.first_byte, FIRST_BYTE)
+            } else {
+                (limits.idle, IDLE)
+            };
+            alarm.poll(cx, times.deadline(pulse.last(), after, name)).map(Err)
+        })
+        .await
+    }
+
+    /// The next piece of the answer's body.
+    pub(crate) async fn piece(
+        &mut self,
+        body: &mut Incoming,
+        times: &Times,
+    ) -> Option<Result<Bytes, Failure>> {
+        let asked = Instant::now();
+        let mut driven = false;
+        poll_fn(|cx| {
+            loop {
+                match Pin::new(&mut *body).poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(piece) => return Poll::Ready(Some(Ok(piece))),
+                        // Trailers say nothing that is asked for.
+                        Err(_) => continue,
+                    },
+                    Poll::Ready(Some(Err(error))) => {
+                        return Poll::Ready(Some(Err(failure(&error, Cause::Cut))));
+                    }
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Pending if !driven => {
+                        // The body gets its pieces while the connection is polled.
+                        let _ = self.poll_connection(cx);
+                        driven = true;
+                    }
+                    Poll::Pending if self.connection.is_none() => {
+                        let cut = Failure::new(Cause::Cut, String::new());
+                        return Poll::Ready(Some(Err(cut)));
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            driven = false;
+            // The time that the sink took is not the server's.
+            let since = self.pulse.last().max(asked);
+            let deadline = times.deadline(since, times.limits.idle, IDLE);
+            self.alarm.poll(cx, deadline).map(|timeout| Some(Err(timeout)))
+        })
+        .await
+    }
+
+    /// Waits until all of the body is sent, after an answer that came before.
+    pub(crate) async fn send_rest(&mut self, times: &Times) -> Result<(), Failure> {
+        poll_fn(|cx| {
+            let over = self.poll_connection(cx).is_ready();
+            if self.pulse.is_given() {
+                return Poll::Ready(Ok(()));
+            }
+            if over {
+                return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
+            }
+            let idle = times.limits.idle.filter(|_| !self.pulse.is_held());
+            let deadline = times.deadline(self.pulse.last(), idle, IDLE);
+            self.alarm.poll(cx, deadline).map(Err)
+        })
+        .await
+    }
+
+    /// Whether another exchange may follow: both sides have said all they had to say, and want to
+    /// stay.
+    pub(crate) fn settle(&mut self) -> bool {
+        self.pulse.is_given() && self.is_fresh()
+    }
+
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_connection(&mut self.connection, cx)
+    }
+}
+
+/// Ready when the connection has ended. Its error was told to who waits for the answer or the body.
+fn poll_connection(
+    connection: &mut Option<Connection<TokioIo<Wire>, Sending>>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let Some(running) = connection else { return Poll::Ready(()) };
+    if Pin::new(running).poll(cx).is_pending() {
+        return Poll::Pending;
+    }
+    *connection = None;
+    Poll::Ready(())
+}
+
+/// A timer that is armed once and looked at again when it rings: what it waits for moves on with
+/// every byte.
+#[derive(Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Option<(Instant, &'static str)>,
+    ) -> Poll<Failure> {
+        let Some((at, name)) = deadline else { return Poll::Pending };
+        let at = tokio::time::Instant::from_std(at);
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if sleep.deadline() > at {
+            sleep.as_mut().reset(at);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if tokio::time::Instant::now() >= at {
+                return Poll::Ready(Failure::new(Cause::Timeout, name));
+            }
+            sleep.as_mut().reset(at);
+        }
+        Poll::Pending
+    }
+}
+
+/// What hyper's error is to the core; `otherwise` when the connection just ended.
+fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
+    let mut detail = error.to_string();
+    let mut source = error.source();
+    let mut cause = if error.is_parse() { Cause::Protocol } else { otherwise };
+    while let Some(inner) = source {
+        if inner.downcast_ref::<io::Error>().is_some_and(is_tls) {
+            cause = Cause::Tls;
+        }
+        let text = inner.to_string();
+        if !detail.ends_with(&text) {
+            detail = format!("{detail}: {text}");
+        }
+        source = inner.source();
+    }
+    Failure::new(cause, detail)
+}
+
+/// Swift lets an object have 90 headers of metadata, and hyper's default is 100 in all.
+const MOST_HEADERS: usize = 256;
+
+const FIRST_BYTE: &str = "no answer within the first-byte limit";
+const IDLE: &str = "nothing moved within the idle limit";
+const WHOLE: &str = "not done within the limit of the whole exchange";

@@ -1,0 +1,116 @@
+//! A download that is read as it comes.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use apus_core::Error;
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::cancel::CancelToken;
+use crate::client::{DropGuard, join};
+use crate::sink::Sink;
+
+/// The bytes of a download in order: a [`Stream`] of pieces, or an [`AsyncRead`]. It is as fast as
+/// it is read; a few pieces are kept ready.
+///
+/// An error of the run comes after the bytes that arrived before it. Nothing is known to be whole
+/// before the end was read: only then has the machine validated it. A reader that is dropped early
+/// cancels the run.
+pub struct Reader<T> {
+    pieces: mpsc::Receiver<Bytes>,
+    rest: Bytes,
+    end: End<T>,
+    _guard: DropGuard,
+}
+
+enum End<T> {
+    Running(JoinHandle<Result<T, Error>>),
+    Reached(T),
+    Told,
+}
+
+impl<T> Reader<T> {
+    pub(crate) fn spawn(
+        run: impl FnOnce(Sink) -> (JoinHandle<Result<T, Error>>, CancelToken),
+    ) -> Self {
+        let (sender, pieces) = mpsc::channel(READY);
+        let (task, token) = run(Sink::channel(sender));
+        Self { pieces, rest: Bytes::new(), end: End::Running(task), _guard: DropGuard(token) }
+    }
+
+    /// Reads what is left, and gives what the machine came to.
+    ///
+    /// # Errors
+    ///
+    /// The run's, unless it was told before: then one that says so.
+    pub async fn finish(mut self) -> Result<T, Error> {
+        while let Some(piece) = std::future::poll_fn(|cx| self.poll_piece(cx)).await {
+            piece?;
+        }
+        match std::mem::replace(&mut self.end, End::Told) {
+            End::Reached(output) => Ok(output),
+            _ => Err(Error::caller("the reader's error was told before")),
+        }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.rest))));
+        }
+        if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
+            return Poll::Ready(Some(Ok(piece)));
+        }
+        let End::Running(task) = &mut self.end else { return Poll::Ready(None) };
+        match join(ready!(Pin::new(task).poll(cx))) {
+            Ok(output) => {
+                self.end = End::Reached(output);
+                Poll::Ready(None)
+            }
+            Err(error) => {
+                self.end = End::Told;
+                Poll::Ready(Some(Err(error)))
+            }
+        }
+    }
+}
+
+impl<T> Unpin for Reader<T> {}
+
+impl<T> Stream for Reader<T> {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_piece(cx)
+    }
+}
+
+impl<T> AsyncRead for Reader<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(piece) = ready!(self.poll_piece(cx)) else { return Poll::Ready(Ok(())) };
+        let mut piece = piece.map_err(io::Error::other)?;
+        let taken = piece.len().min(buffer.remaining());
+        buffer.put_slice(piece.get(..taken).unwrap_or_default());
+        piece.advance(taken);
+        self.rest = piece;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader(..)")
+    }
+}
+
+/// Pieces that wait to be read.
+const READY: usize = 4;

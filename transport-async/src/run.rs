@@ -1,0 +1,267 @@
+//! The loop that runs a machine.
+//!
+//! ```text
+//!          ┌──────────────────────────────────────────────────────┐
+//!          ▼                                                      │
+//!        turn ── Launch ─▶ perform: here, or as a task ── complete┤
+//!          ├──── Park ───▶ wait: completion, time, source, cancel ┘
+//!          └──── Done ───▶ the result
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use apus_core::Error;
+use apus_core::contract::{Leave, Machine, Wait};
+use apus_core::error::Failure;
+use apus_core::http::{Completion, Exchange};
+use apus_core::machine::{Party, Pump, Turn};
+use tokio::time::{Sleep, sleep_until};
+
+use crate::cancel::{Bell, CancelToken};
+use crate::client::Transport;
+use crate::clock;
+use crate::ends::Ends;
+use crate::exchange::Flight;
+use crate::source::{Inflow, Spooling};
+
+/// Drives `machine` until it is done.
+pub(crate) async fn drive<M: Machine>(
+    machine: M,
+    transport: &Transport,
+    parties: Vec<Party>,
+    ends: Ends,
+    tokens: Vec<CancelToken>,
+) -> Result<M::Output, Error> {
+    let bell = Arc::new(Bell::default());
+    let mut pump = Pump::new(machine, parties, Waker::from(Arc::clone(&bell)));
+    if let Some(traffic) = &ends.traffic {
+        pump = pump.with_traffic(Arc::clone(traffic));
+    }
+    if let Some(observer) = &ends.observer {
+        pump = pump.with_observer(Arc::clone(observer));
+    }
+    let mut driver = Driver { pump, bell, tokens, stop: None, inflow: None, failed: None };
+    let tap = ends.source.run_tap();
+    let alone = driver.pump.machine().width() <= 1 && driver.pump.intake().is_none();
+    let result = if alone {
+        driver.run_here(transport, &ends).await
+    } else {
+        driver.open_source(&ends)?;
+        driver.run_crew(transport, &Arc::new(ends.clone())).await
+    };
+    let output = driver.verdict(result)?;
+    ends.sink.flush().await?;
+    match tap {
+        None => Ok(output),
+        Some(tap) => match tap.await {
+            Ok(Ok(())) => Ok(output),
+            Ok(Err(error)) => {
+                Err(Failure::new(apus_core::error::Cause::Source, error.to_string()).into())
+            }
+            Err(_) => Err(Failure::cancelled().into()),
+        },
+    }
+}
+
+struct Driver<M: Machine> {
+    pump: Pump<M>,
+    bell: Arc<Bell>,
+    /// Whoever may cancel the run; gone once one did.
+    tokens: Vec<CancelToken>,
+    /// Stops the workers that move the caller's bytes.
+    stop: Option<CancelToken>,
+    inflow: Option<Inflow>,
+    /// Why the run was given up, where that is not the machine's own reason.
+    failed: Option<Error>,
+}
+
+/// What a parked run was woken by.
+enum Event {
+    Bell,
+    Time,
+    Cancelled(Leave),
+    Supplied(u64, bool),
+    Failed(Failure),
+}
+
+impl<M: Machine> Driver<M> {
+    /// One exchange after the other, in this very task.
+    async fn run_here(&mut self, transport: &Transport, ends: &Ends) -> Result<M::Output, Error> {
+        loop {
+            match self.pump.turn(clock::now()) {
+                Turn::Launch(exchange) => {
+                    let mut flight = Flight::new(exchange, None);
+                    let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
+                    let done = fly(&mut flight, transport, ends, stop).await;
+                    let noop = &mut Context::from_waker(Waker::noop());
+                    if let Poll::Ready(leave) = poll_any(&self.tokens, noop) {
+                        self.cancel(leave);
+                    }
+                    self.pump.complete(clock::now(), done);
+                }
+                Turn::Park(wait) => self.pause(wait).await,
+                Turn::Done(result) => return result,
+            }
+        }
+    }
+
+    /// Each exchange in a task of its own.
+    async fn run_crew(
+        &mut self,
+        transport: &Transport,
+        ends: &Arc<Ends>,
+    ) -> Result<M::Output, Error> {
+        ends.sink.attach(&self.bell);
+        self.stop = Some(CancelToken::new());
+        loop {
+            match self.pump.turn(clock::now()) {
+                Turn::Launch(exchange) => self.launch(exchange, transport, ends),
+                Turn::Park(wait) => {
+                    let flying = self.pump.in_flight();
+                    if wait.is_none() && flying > 0 && ends.sink.waiting() == flying {
+                        // Nobody is under way who could be next: not before one of these is back.
+                        ends.sink.settle();
+                    }
+                    self.pause(wait).await;
+                }
+                Turn::Done(result) => return result,
+            }
+        }
+    }
+
+    fn launch(&self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
+        let (bell, transport, ends) = (Arc::clone(&self.bell), transport.clone(), Arc::clone(ends));
+        let mut flight = Flight::new(exchange, Some(Arc::clone(&bell)));
+        let stop = self.stop.clone().filter(|_| flight.moves_bytes());
+        tokio::spawn(async move {
+            let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
+            // The run may end with this: what it lent must be back before.
+            drop((flight, ends));
+            bell.hand_in(done);
+        });
+    }
+
+    /// Finds out how the machine gets at a source that it reads through its intake.
+    fn open_source(&mut self, ends: &Ends) -> Result<(), Error> {
+        let Some(intake) = self.pump.intake() else { return Ok(()) };
+        match ends.source.spool()? {
+            Spooling::Whole(length) => intake.supply(length, true),
+            Spooling::Pipe(inflow) => self.inflow = Some(inflow),
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, wait: Option<Wait>) {
+        let window = self.pump.intake().map(|intake| (intake.low(), intake.high()));
+        if let (Some((low, _)), Some(inflow)) = (window, &self.inflow) {
+            inflow.release(low);
+        }
+        let high = window.map_or(0, |(_, high)| high);
+        let mut timer = wait.map(|wait| Box::pin(sleep_until(clock::instant(wait.until).into())));
+        let event = poll_fn(|cx| self.poll_event(cx, high, timer.as_mut())).await;
+        match event {
+            Event::Time => {}
+            Event::Bell => {
+                while let Some(done) = self.bell.take() {
+                    self.pump.complete(clock::now(), done);
+                }
+            }
+            Event::Cancelled(leave) => self.cancel(leave),
+            Event::Supplied(until, ended) => {
+                if let Some(intake) = self.pump.intake() {
+                    intake.supply(until, ended);
+                }
+            }
+            Event::Failed(failure) => {
+                self.failed = Some(failure.into());
+                self.cancel(Leave::Abort);
+            }
+        }
+    }
+
+    fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        high: u64,
+        timer: Option<&mut Pin<Box<Sleep>>>,
+    ) -> Poll<Event> {
+        if self.bell.poll(cx).is_ready() {
+            return Poll::Ready(Event::Bell);
+        }
+        if let Poll::Ready(leave) = poll_any(&self.tokens, cx) {
+            return Poll::Ready(Event::Cancelled(leave));
+        }
+        if let Some(inflow) = self.inflow.as_mut().filter(|inflow| !inflow.has_ended()) {
+            match inflow.poll_fill(cx, high) {
+                Poll::Ready(Ok((until, ended))) => {
+                    return Poll::Ready(Event::Supplied(until, ended));
+                }
+                Poll::Ready(Err(failure)) => return Poll::Ready(Event::Failed(failure)),
+                Poll::Pending => {}
+            }
+        }
+        match timer.map(|timer| timer.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => Poll::Ready(Event::Time),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Gives up what moves bytes, and lets the machine clean up.
+    fn cancel(&mut self, leave: Leave) {
+        self.tokens.clear();
+        self.inflow = None;
+        if let Some(stop) = self.stop.take() {
+            stop.cancel();
+        }
+        self.pump.cancel(clock::now(), leave);
+    }
+
+    /// The reason of the run before the machine's, which then only says that it was cancelled.
+    fn verdict(&mut self, result: Result<M::Output, Error>) -> Result<M::Output, Error> {
+        let Some(mut failed) = self.failed.take() else { return result };
+        if let Err(error) = result {
+            for leftover in error.leftovers() {
+                failed = failed.with_leftover(leftover.clone());
+            }
+        }
+        Err(failed)
+    }
+}
+
+/// Performs an exchange until it is done or stopped.
+async fn fly(
+    flight: &mut Flight,
+    transport: &Transport,
+    ends: &Ends,
+    stop: &[CancelToken],
+) -> Completion {
+    if stop.is_empty() {
+        return flight.perform(transport.shared(), ends).await;
+    }
+    let done = {
+        let mut perform = pin!(flight.perform(transport.shared(), ends));
+        poll_fn(|cx| match poll_any(stop, cx) {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => perform.as_mut().poll(cx).map(Some),
+        })
+        .await
+    };
+    match done {
+        Some(done) => done,
+        None => {
+            flight.cancel().expect("a flight that was not performed to its end can be cancelled")
+        }
+    }
+}
+
+/// Ready when one of them was used.
+fn poll_any(tokens: &[CancelToken], cx: &mut Context<'_>) -> Poll<Leave> {
+    let leave = tokens.iter().find_map(|token| match token.poll(cx) {
+        Poll::Ready(leave) => Some(leave),
+        Poll::Pending => None,
+    });
+    leave.map_or(Poll::Pending, Poll::Ready)
+}

@@ -1,0 +1,237 @@
+//! The stream below a connection, and what it tells of itself while bytes move.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use apus_core::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::cancel::lock;
+
+/// A TCP or TLS stream that keeps its [`Pulse`].
+pub(crate) struct Wire {
+    stream: Stream,
+    pulse: Arc<Pulse>,
+    /// The peer takes nothing any more. What it said before is still read: an early answer is worth
+    /// more than the error of a write that came too late.
+    deaf: bool,
+}
+
+/// What is below HTTP.
+pub(crate) enum Stream {
+    /// http.
+    Plain(TcpStream),
+    /// https.
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream, pulse: Arc<Pulse>) -> Self {
+        Self { stream, pulse, deaf: false }
+    }
+
+    fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match result {
+            Poll::Ready(Ok(_)) => {
+                self.pulse.beat();
+                result
+            }
+            Poll::Ready(Err(_)) => {
+                self.deaf = true;
+                // Reading, which goes on, says how the connection ended.
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        if buffer.filled().len() > before {
+            self.pulse.beat();
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let result = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        };
+        self.written(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let result = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        };
+        self.written(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let result = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        };
+        match result {
+            Poll::Ready(Err(_)) => {
+                self.deaf = true;
+                Poll::Pending
+            }
+            result => result,
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// What the exchange, the body that it sends and the stream below tell each other. One for each
+/// connection; all of them live in the same task, so that no order of memory is needed.
+pub(crate) struct Pulse {
+    born: Instant,
+    /// Nanoseconds after `born` when a byte last moved.
+    moved: AtomicU64,
+    /// The whole body was handed over.
+    given: AtomicBool,
+    /// The body waits for something else than the network: its source, a limit of bandwidth.
+    held: AtomicBool,
+    /// The answer is there; nothing more of the body is wanted.
+    stopped: AtomicBool,
+    /// The server said 100.
+    invited: AtomicBool,
+    /// Why the body could not be made.
+    spoilt: Mutex<Option<Error>>,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            moved: AtomicU64::new(0),
+            given: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            invited: AtomicBool::new(false),
+            spoilt: Mutex::new(None),
+        }
+    }
+
+    /// Another exchange begins.
+    pub(crate) fn restart(&self) {
+        for flag in [&self.given, &self.held, &self.stopped, &self.invited] {
+            flag.store(false, Ordering::Relaxed);
+        }
+        *lock(&self.spoilt) = None;
+        self.beat();
+    }
+
+    /// Something moved.
+    pub(crate) fn beat(&self) {
+        let nanos = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.moved.store(nanos, Ordering::Relaxed);
+    }
+
+    /// When something last moved.
+    pub(crate) fn last(&self) -> Instant {
+        self.born + Duration::from_nanos(self.moved.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.given.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn give(&self) {
+        self.given.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// The body waits for something else than the network, or no longer does. Time that it waited
+    /// is nobody's silence.
+    pub(crate) fn hold(&self, held: bool) {
+        if self.held.swap(held, Ordering::Relaxed) && !held {
+            self.beat();
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_invited(&self) -> bool {
+        self.invited.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn invite(&self) {
+        self.invited.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn spoil(&self, why: Error) {
+        lock(&self.spoilt).get_or_insert(why);
+    }
+
+    pub(crate) fn spoilt(&self) -> Option<Error> {
+        lock(&self.spoilt).take()
+    }
+}

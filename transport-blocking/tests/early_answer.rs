@@ -1,0 +1,85 @@
+//! An answer that comes before the body was sent.
+
+mod support;
+
+use std::io::Cursor;
+
+use apus_blocking::{Source, TransportConfig};
+use http::StatusCode;
+use support::server::{Server, Then};
+use support::{Ask, Plain, client, client_with};
+
+const LARGE: usize = (1 << 20) + 1;
+
+#[test]
+fn a_large_body_waits_to_be_asked_for() {
+    let server = Server::start(|_, peer| {
+        peer.answer("200 OK", &[], "");
+        Then::Keep
+    });
+    let client = client(server.base());
+    client.call(Ask::put("/large", vec![1; LARGE])).unwrap();
+    client.call(Ask::put("/small", vec![1; LARGE - 1])).unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].header("expect"), Some("100-continue"));
+    assert_eq!(seen[0].body.len(), LARGE);
+    assert_eq!(seen[1].header("expect"), None);
+}
+
+#[test]
+fn a_refusal_spares_the_body() {
+    for status in ["401 Unauthorized", "403 Forbidden", "411 Length Required", "503 Slow Down"] {
+        let server = Server::at_head(move |_, peer| {
+            peer.answer(status, &[], "<Error/>");
+            Then::Close
+        });
+        let source = Source::reader(Cursor::new(vec![1; LARGE]), LARGE as u64);
+        let ask = Ask::put_source("/", LARGE as u64);
+        let error = client(server.base()).call_from(ask, &source).unwrap_err();
+        let expected = status.split(' ').next().unwrap();
+        assert_eq!(error.status().map(|status| status.as_u16().to_string()).unwrap(), expected);
+        // The reader was not touched.
+        let again = Server::start(|_, peer| {
+            peer.answer("200 OK", &[], "");
+            Then::Keep
+        });
+        client(again.base()).call_from(Ask::put_source("/", LARGE as u64), &source).unwrap();
+        assert_eq!(again.seen()[0].body.len(), LARGE);
+    }
+}
+
+#[test]
+fn a_redirect_spares_the_body_too() {
+    let server = Server::at_head(|_, peer| {
+        peer.answer("307 Temporary Redirect", &["x-region: eu-1"], "");
+        Then::Close
+    });
+    let reply = client(server.base()).call(Ask::put("/", vec![1; LARGE])).unwrap();
+    assert_eq!(reply.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(reply.head.headers["x-region"], "eu-1");
+}
+
+#[test]
+fn a_server_that_does_not_know_the_question_gets_the_body_all_the_same() {
+    let server = Server::at_head(|_, peer| {
+        let length = peer.read_body().len();
+        peer.answer("200 OK", &[], length.to_string());
+        Then::Keep
+    });
+    let reply = client(server.base()).call(Ask::put("/", vec![1; LARGE])).unwrap();
+    assert_eq!(reply.body, LARGE.to_string());
+}
+
+#[test]
+fn the_question_can_be_switched_off() {
+    let server = Server::at_head(|_, peer| {
+        peer.read_body();
+        peer.answer("403 Forbidden", &[], "");
+        Then::Keep
+    });
+    let config = TransportConfig::new().expect_continue_above(None);
+    let client = client_with(config, Plain::new(server.base()));
+    let error = client.call(Ask::put("/", vec![1; LARGE])).unwrap_err();
+    assert!(error.is_denied());
+    assert_eq!(server.seen()[0].header("expect"), None);
+}

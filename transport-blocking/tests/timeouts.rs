@@ -1,0 +1,86 @@
+//! Each of the four limits of an exchange ends it as a timeout.
+
+mod support;
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use apus_core::error::Cause;
+use apus_core::http::Limits;
+use support::server::{Server, Then};
+use support::{Ask, cause, client};
+
+/// Long enough for a loopback answer, and nobody waits for it twice.
+const SHORT: Option<Duration> = Some(Duration::from_millis(200));
+const NONE: Limits = Limits { connect: None, first_byte: None, idle: None, whole: None };
+
+#[test]
+fn a_connection_that_does_not_stand() {
+    // Whoever accepts and does not shake hands lets TLS wait.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client(format!("https://{}", listener.local_addr().unwrap()));
+    let ask = Ask { limits: Limits { connect: SHORT, ..NONE }, ..Ask::get("/") };
+    let error = client.call(ask).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+}
+
+#[test]
+fn a_head_that_does_not_come() {
+    let server = Server::start(|_, peer| {
+        peer.send("HTTP/1.1 20");
+        peer.read_body();
+        thread::sleep(Duration::from_secs(10));
+        Then::Close
+    });
+    let ask = Ask { limits: Limits { first_byte: SHORT, ..NONE }, ..Ask::get("/") };
+    let error = client(server.base()).call(ask).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+}
+
+#[test]
+fn a_body_that_stands_still() {
+    let server = Server::start(|_, peer| {
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+        thread::sleep(Duration::from_secs(10));
+        Then::Close
+    });
+    let limits = Limits { first_byte: SHORT, idle: SHORT, ..NONE };
+    let error = client(server.base()).call(Ask { limits, ..Ask::get("/") }).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
+}
+
+#[test]
+fn a_body_that_nobody_takes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 16]).unwrap();
+        stream
+    });
+    // More than the buffers of both sockets hold.
+    let ask = Ask { limits: Limits { idle: SHORT, ..NONE }, ..Ask::put("/", vec![0; 64 << 20]) };
+    let config = apus_blocking::TransportConfig::new().expect_continue_above(None);
+    let client = support::client_with(config, support::Plain::new(base));
+    let error = client.call(ask).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    drop(server.join().unwrap());
+}
+
+#[test]
+fn an_exchange_that_takes_too_long_as_a_whole() {
+    let server = Server::start(|_, peer| {
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        for _ in 0..1000 {
+            thread::sleep(Duration::from_millis(50));
+            peer.send("x");
+        }
+        Then::Close
+    });
+    let ask = Ask { limits: Limits { whole: SHORT, ..NONE }, ..Ask::get("/") };
+    let error = client(server.base()).call(ask).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+}

@@ -1,0 +1,172 @@
+//! Whom we trust, and who we are.
+#![cfg(feature = "tls")]
+
+mod support;
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+
+use apus_blocking::TransportConfig;
+use apus_core::error::Cause;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use support::server::{Server, Then, Wire};
+use support::{Ask, Plain, cause, client_with};
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn pem(&self) -> Vec<u8> {
+        self.0.pem().into_bytes()
+    }
+
+    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+
+    /// A server with a certificate for 127.0.0.1, which asks its clients for one of `clients`.
+    fn server(&self, clients: Option<&Authority>) -> Server {
+        let (certificate, key) = self.issue("127.0.0.1");
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(clients.0.der().clone()).unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        let config = Arc::new(config);
+        let wire = move |mut stream: TcpStream| -> Option<Box<dyn Wire>> {
+            let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            if tls.complete_io(&mut stream).is_err() {
+                // Closed with unread bytes, the connection would be reset and the alert lost.
+                stream.shutdown(Shutdown::Write).ok()?;
+                std::io::copy(&mut stream, &mut std::io::sink()).ok()?;
+                return None;
+            }
+            Some(Box::new(StreamOwned::new(tls, stream)))
+        };
+        Server::with_wire(true, wire, |seen, peer| {
+            peer.answer("200 OK", &[], &seen.body);
+            Then::Keep
+        })
+    }
+}
+
+fn ask(config: TransportConfig, server: &Server) -> Result<Vec<u8>, apus_core::Error> {
+    let base = format!("https://{}", server.address);
+    let client = client_with(config, Plain::new(base));
+    let body: Vec<u8> = vec![7; 300_000];
+    client.call(Ask::put("/", body.clone()))?;
+    let reply = client.call(Ask::put("/", body))?;
+    let seen = server.seen();
+    assert_eq!(seen[seen.len() - 1].connection, seen[seen.len() - 2].connection);
+    Ok(reply.body.to_vec())
+}
+
+#[test]
+fn a_server_of_our_own_authority_is_trusted() {
+    let authority = Authority::new();
+    let server = authority.server(None);
+    let config = TransportConfig::new().ca_bundle(&authority.pem()).unwrap();
+    assert_eq!(ask(config, &server).unwrap(), vec![7; 300_000]);
+}
+
+#[test]
+fn authorities_can_be_added() {
+    let (one, other) = (Authority::new(), Authority::new());
+    let config = TransportConfig::new().add_ca_bundle(&one.pem()).unwrap();
+    let config = config.add_ca_bundle(&other.pem()).unwrap();
+    ask(config.clone(), &one.server(None)).unwrap();
+    ask(config, &other.server(None)).unwrap();
+}
+
+#[test]
+fn a_server_of_an_unknown_authority_is_not() {
+    let server = Authority::new().server(None);
+    for config in
+        [TransportConfig::new(), TransportConfig::new().ca_bundle(&Authority::new().pem()).unwrap()]
+    {
+        let error = ask(config, &server).unwrap_err();
+        assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn a_certificate_of_another_name_is_not_trusted() {
+    let authority = Authority::new();
+    let server = authority.server(None);
+    let config = TransportConfig::new().ca_bundle(&authority.pem()).unwrap();
+    let base = format!("https://localhost:{}", server.address.port());
+    let error = client_with(config, Plain::new(base)).call(Ask::get("/")).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+}
+
+#[test]
+fn verification_can_be_switched_off() {
+    let server = Authority::new().server(None);
+    ask(TransportConfig::new().danger_accept_invalid_certs(true), &server).unwrap();
+}
+
+#[test]
+fn a_client_shows_its_certificate() {
+    let (servers, clients) = (Authority::new(), Authority::new());
+    let server = servers.server(Some(&clients));
+    let config = TransportConfig::new().ca_bundle(&servers.pem()).unwrap();
+    let base = format!("https://{}", server.address);
+    let error = client_with(config.clone(), Plain::new(base)).call(Ask::get("/")).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    let (certificate, key) = clients.issue("client");
+    let chain = certificate.pem();
+    let config =
+        config.client_certificate(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+    ask(config, &server).unwrap();
+}
+
+#[test]
+fn what_is_wrong_with_a_pem_is_said_when_it_is_given() {
+    let config = TransportConfig::new;
+    let said = |result: Result<TransportConfig, apus_core::Error>| result.unwrap_err().to_string();
+    assert_eq!(said(config().ca_bundle(b"")), "the CA bundle has no certificate in PEM form");
+    let cut = b"-----BEGIN CERTIFICATE-----\nAAAA\n";
+    assert_eq!(said(config().ca_bundle(cut)), "the CA bundle: a PEM section has no end");
+    let nonsense = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let error = said(config().add_ca_bundle(nonsense));
+    assert!(error.starts_with("certificate 1 of the CA bundle: "), "{error}");
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue("client");
+    let chain = certificate.pem();
+    let error = said(config().client_certificate(chain.as_bytes(), b"no key"));
+    assert_eq!(error, "the client certificate's key has no private key in PEM form");
+    let (_, other) = authority.issue("other");
+    let pem = other.serialize_pem();
+    let error = said(config().client_certificate(chain.as_bytes(), pem.as_bytes()));
+    assert!(error.starts_with("the client certificate's key: "), "{error}");
+    let secret = key.serialize_pem();
+    let config = config().client_certificate(chain.as_bytes(), secret.as_bytes()).unwrap();
+    let shown = format!("{config:?}");
+    assert!(shown.contains("client_certificate: true"), "{shown}");
+    for line in secret.lines() {
+        assert!(!shown.contains(line));
+    }
+}
