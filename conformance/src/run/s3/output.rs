@@ -143,7 +143,7 @@ impl Json for Timestamp {
 
 impl Json for Bytes {
     fn json(&self) -> Option<Value> {
-        Some(match std::str::from_utf8(self) {
+        present(match std::str::from_utf8(self) {
             Ok(text) => json!({ "utf8": text }),
             Err(_) => json!({ "base64": STANDARD.encode(self) }),
         })

@@ -152,7 +152,7 @@ fn answer(
 
 /// Compares member by member.
 fn compare(expected: Value, answer: &Answer, check: &mut Check) {
-    let expected = present(expected).unwrap_or_else(|| json!({}));
+    let expected = present(flat(expected)).unwrap_or_else(|| json!({}));
     let got = answer.output.clone().into_value();
     let none = serde_json::Map::new();
     let (expected, got) = (expected.as_object().unwrap_or(&none), got.as_object().unwrap_or(&none));
@@ -167,6 +167,25 @@ fn compare(expected: Value, answer: &Answer, check: &mut Check) {
         if !expected.contains_key(name) {
             check.differs(format!("output {name}"), "none", value);
         }
+    }
+}
+
+/// The filters of lifecycle rules without `And`, and with `Tag` in a list: see `configuration`.
+fn flat(value: Value) -> Value {
+    match value {
+        Value::Array(list) => Value::Array(list.into_iter().map(flat).collect()),
+        Value::Object(mut members) => {
+            if let Some(Value::Object(filter)) = members.get_mut("Filter") {
+                if let Some(Value::Object(and)) = filter.remove("And") {
+                    filter.extend(and);
+                }
+                if let Some(tag) = filter.remove("Tag") {
+                    filter.insert("Tags".into(), json!([tag]));
+                }
+            }
+            Value::Object(members.into_iter().map(|(name, value)| (name, flat(value))).collect())
+        }
+        other => other,
     }
 }
 
