@@ -51,6 +51,7 @@ mod clock;
 mod config;
 mod exchange;
 mod failure;
+mod feed;
 mod meter;
 mod outflow;
 mod reader;

@@ -27,10 +27,11 @@ use bytes::Bytes;
 use crate::cancel::{CancelToken, Stop};
 use crate::clock::now;
 use crate::exchange::{Landing, Transport};
+use crate::feed::Feed;
 use crate::meter::Watch;
 use crate::reader::Reader;
 use crate::sink::Sink;
-use crate::source::{Feed, Source};
+use crate::source::Source;
 use crate::spool::Spool;
 use crate::trace;
 
