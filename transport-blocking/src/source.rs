@@ -91,8 +91,8 @@ impl<'a> Source<'a> {
     }
 
     /// What [`tap`](Self::tap) came to; `None` before the source was read to its end.
-    pub fn digests(&self) -> Option<&Digests> {
-        self.tap.as_ref()?.digests.get()
+    pub fn digests(&self) -> Option<Digests> {
+        self.tap.as_ref()?.digests.get().cloned()
     }
 
     /// Length in bytes; `None` where it is unknown.
