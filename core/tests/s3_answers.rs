@@ -1,0 +1,332 @@
+//! What operations make of answers: the documents of the S3 API reference, and those of real servers.
+
+use apus_core::checksum::{Algorithm, Declared, Type, Value};
+use apus_core::contract::{Class, Operation, Service as _, Verdict};
+use apus_core::http::Reply;
+use apus_core::s3::*;
+use apus_core::{Error, Kind};
+use http::StatusCode;
+use proptest::prelude::*;
+
+fn service() -> Service {
+    let endpoint = BaseUrl::parse("http://localhost:8000").unwrap();
+    Service::new(Config::new(EndpointConfig::custom(endpoint, "us-east-1"))).unwrap()
+}
+
+fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut response = http::Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let (head, ()) = response.body(()).unwrap().into_parts();
+    Reply::new(head, body.to_owned().into())
+}
+
+fn parse<O: Operation<Service = Service>>(operation: &O, body: &str) -> Result<O::Output, Error> {
+    operation.parse(&service(), &reply(200, &[], body))
+}
+
+// Answers of Ceph 16.2, Ceph 20, s3s-fs and moto, in this order.
+#[test]
+fn complete_is_answered_with_all_kinds_of_tags() {
+    let answer = |etag: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?> <CompleteMultipartUploadResult \
+             xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Location>localhost/cap/mp\
+             </Location><Bucket>cap</Bucket><Key>mp</Key><ETag>{etag}</ETag>\
+             </CompleteMultipartUploadResult>"
+        )
+    };
+    let complete = CompleteMultipartUpload::default();
+    assert!(parse(&complete, &answer("")).unwrap().stored.etag.is_empty());
+    let tag = "9e19a2a32c6bded4f4c3829cd10195f0-2";
+    for written in [format!("&quot;{tag}&quot;"), format!("\"{tag}\""), tag.to_owned()] {
+        let output = parse(&complete, &answer(&written)).unwrap();
+        assert_eq!(output.stored.etag.opaque(), tag);
+        assert_eq!(output.location.as_deref(), Some("localhost/cap/mp"));
+    }
+}
+
+// "CompleteMultipartUpload", S3 API reference: white space while it works, an error after the 200.
+#[test]
+fn a_success_may_be_an_error() {
+    let body = "\n \n <?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\n \
+                <Code>InternalError</Code>\n \
+                <Message>We encountered an internal error. Please try again.</Message>\n \
+                <RequestId>656c76696e6727732072657175657374</RequestId>\n \
+                <HostId>Uuag1LuByRx9e6j5Onimru9pO4ZVKnJ2Qz7/C1NPcfTWAtRPfTaOFg==</HostId>\n</Error>";
+    let all = [
+        parse(&CompleteMultipartUpload::default(), body).unwrap_err(),
+        parse(&CopyObject::default(), body).unwrap_err(),
+        parse(&UploadPartCopy::default(), body).unwrap_err(),
+        parse(&DeleteObjects::new("b", ["k"]), body).unwrap_err(),
+        parse(&PutObject::new("b", "k", ""), body).unwrap_err(),
+        parse(&GetBucketPolicy::new("b"), body).unwrap_err(),
+    ];
+    for error in all {
+        assert_eq!((error.kind(), error.code()), (Kind::Refused, Some("InternalError")));
+        assert_eq!(error.request_id(), Some("656c76696e6727732072657175657374"));
+        assert_eq!(service().judge(&error, Class::Idempotent), Verdict::Transient);
+    }
+    // White space alone is what a connection leaves that died while the server worked.
+    let error = parse(&CompleteMultipartUpload::default(), "\n \n ").unwrap_err();
+    assert_eq!(error.kind(), Kind::Broken);
+    assert_eq!(service().judge(&error, Class::Idempotent), Verdict::Transient);
+}
+
+// "CopyObject", S3 API reference; the tag without quotes is Ceph's.
+#[test]
+fn a_copy_tells_what_it_made() {
+    let body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CopyObjectResult \
+                xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LastModified>\
+                2009-10-28T22:32:00</LastModified><ETag>2776a4b67727b8bf977efa24eeb98d60</ETag>\
+                <ChecksumCRC64NVME>rosUhgp5mIg=</ChecksumCRC64NVME>\
+                <ChecksumType>FULL_OBJECT</ChecksumType></CopyObjectResult>";
+    let headers = [
+        ("x-amz-copy-source-version-id", "3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY"),
+        ("x-amz-version-id", "QUpfdndhfd8438MNFDN93jdnJFkdmqnh893"),
+    ];
+    let output = CopyObject::default().parse(&service(), &reply(200, &headers, body)).unwrap();
+    assert_eq!(output.stored.etag, ETag::from("\"2776a4b67727b8bf977efa24eeb98d60\""));
+    assert_eq!(output.last_modified.unwrap().unix(), 1_256_769_120);
+    assert_eq!(
+        output.stored.checksum(Algorithm::Crc64Nvme),
+        Some(Value::from_base64(Algorithm::Crc64Nvme, "rosUhgp5mIg=").unwrap())
+    );
+    assert_eq!(output.stored.checksum_type, Some(Type::FullObject));
+    assert_eq!(output.stored.version_id.as_deref(), Some("QUpfdndhfd8438MNFDN93jdnJFkdmqnh893"));
+    assert_eq!(output.source_version_id.as_deref(), Some("3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY"));
+}
+
+// "DeleteObjects", S3 API reference: samples 1 and 3.
+#[test]
+fn deleting_many_says_what_became_of_each() {
+    let delete = DeleteObjects::new("bucket", ["sample1.txt", "sample2.txt"]);
+    let output = parse(
+        &delete,
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+        <DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+          <Deleted><Key>sample1.txt</Key></Deleted>
+          <Deleted>
+            <Key>SampleDocument.txt</Key>
+            <DeleteMarker>true</DeleteMarker>
+            <DeleteMarkerVersionId>NeQt5xeFTfgPJD8B4CGWnkSLtluMr11s</DeleteMarkerVersionId>
+          </Deleted>
+          <Error>
+            <Key>sample2.txt</Key>
+            <Code>AccessDenied</Code>
+            <Message>Access Denied</Message>
+          </Error>
+        </DeleteResult>"#,
+    )
+    .unwrap();
+    assert_eq!(output.deleted[0].key, "sample1.txt");
+    assert_eq!(output.deleted[1].delete_marker, Some(true));
+    assert_eq!(
+        output.deleted[1].delete_marker_version_id.as_deref(),
+        Some("NeQt5xeFTfgPJD8B4CGWnkSLtluMr11s")
+    );
+    assert_eq!(output.errors[0].key, "sample2.txt");
+    assert_eq!(output.errors[0].code.as_deref(), Some("AccessDenied"));
+}
+
+// "GetObjectAttributes", S3 API reference.
+#[test]
+fn attributes_and_parts() {
+    let ask = GetObjectAttributes::new("bucket", "key");
+    let output = parse(
+        &ask,
+        "<GetObjectAttributesResponse><ETag>b33e0b7a0d0c4b7b9e6a9e0d7c4c8f0e-2</ETag>\
+         <Checksum><ChecksumSHA256>uWYjwSRWOGKh4rQ5VgQqfZFeUmZPP8eZFyVHwZ5KOaQ=-2</ChecksumSHA256>\
+         <ChecksumType>COMPOSITE</ChecksumType></Checksum>\
+         <ObjectParts><PartsCount>2</PartsCount><PartNumberMarker>0</PartNumberMarker>\
+         <NextPartNumberMarker>1</NextPartNumberMarker><MaxParts>1</MaxParts>\
+         <IsTruncated>true</IsTruncated><Part><PartNumber>1</PartNumber><Size>8388608</Size>\
+         <ChecksumSHA256>uWYjwSRWOGKh4rQ5VgQqfZFeUmZPP8eZFyVHwZ5KOaQ=</ChecksumSHA256></Part>\
+         </ObjectParts><StorageClass>STANDARD</StorageClass><ObjectSize>8390808</ObjectSize>\
+         </GetObjectAttributesResponse>",
+    )
+    .unwrap();
+    assert_eq!((output.size, output.checksum_type), (Some(8_390_808), Some(Type::Composite)));
+    assert!(
+        matches!(output.checksums[0], Declared::Composite(composite) if composite.parts() == 2)
+    );
+    let parts = output.parts.as_ref().unwrap();
+    assert_eq!((parts.total_parts_count, parts.parts[0].size), (Some(2), Some(8 << 20)));
+    assert_eq!(ask.next(&output).unwrap().unwrap().part_number_marker, Some(1));
+}
+
+// "GetBucketLifecycleConfiguration" and "PutBucketLifecycleConfiguration", S3 API reference.
+#[test]
+fn lifecycle_rules() {
+    let output = parse(
+        &GetBucketLifecycleConfiguration::new("bucket"),
+        r#"<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+          <Rule>
+            <ID>Archive and then delete rule</ID>
+            <Filter><Prefix>projectdocs/</Prefix></Filter>
+            <Status>Enabled</Status>
+            <Transition><Days>30</Days><StorageClass>STANDARD_IA</StorageClass></Transition>
+            <Transition><Days>365</Days><StorageClass>GLACIER</StorageClass></Transition>
+            <Expiration><Days>3650</Days></Expiration>
+          </Rule>
+          <Rule>
+            <ID>two conditions</ID>
+            <Filter><And><Prefix>myprefix</Prefix>
+              <Tag><Key>mytagkey1</Key><Value>mytagvalue1</Value></Tag>
+              <ObjectSizeGreaterThan>500</ObjectSizeGreaterThan></And></Filter>
+            <Status>Disabled</Status>
+            <NoncurrentVersionExpiration><NoncurrentDays>100</NoncurrentDays>
+            </NoncurrentVersionExpiration>
+            <AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation>
+            </AbortIncompleteMultipartUpload>
+          </Rule>
+        </LifecycleConfiguration>"#,
+    )
+    .unwrap();
+    let [first, second] = output.rules.as_slice() else { panic!("{:?}", output.rules) };
+    assert_eq!(first.filter, Some(LifecycleFilter::prefix("projectdocs/")));
+    assert_eq!(first.expiration, Some(LifecycleExpiration::days(3650)));
+    assert_eq!(first.transitions[1].storage_class.as_deref(), Some("GLACIER"));
+    let filter = second.filter.as_ref().unwrap();
+    assert_eq!(filter.tags, Tags::from_iter([("mytagkey1", "mytagvalue1")]));
+    assert_eq!(filter.object_size_greater_than, Some(500));
+    assert_eq!(second.noncurrent_version_expiration.unwrap().noncurrent_days, Some(100));
+    assert_eq!(second.abort_incomplete_multipart_upload_days, Some(7));
+}
+
+// "GetBucketLocation", S3 API reference: empty is us-east-1, `EU` is eu-west-1; Ceph's word.
+#[test]
+fn locations() {
+    let of = |body| parse(&GetBucketLocation::new("b"), body).unwrap().region().to_owned();
+    let empty = r#"<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>"#;
+    assert_eq!(of(empty), "us-east-1");
+    assert_eq!(of("<LocationConstraint>EU</LocationConstraint>"), "eu-west-1");
+    assert_eq!(of("<LocationConstraint>default</LocationConstraint>"), "default");
+}
+
+#[test]
+fn small_documents() {
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    assert!(parse(&GetBucketVersioning::new("b"), versioning).unwrap().is_enabled());
+    let never = r#"<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>"#;
+    let none = parse(&GetBucketVersioning::new("b"), never).unwrap();
+    assert_eq!(none, BucketVersioning::default());
+
+    let tags = "<Tagging><TagSet><Tag><Key>tag1</Key><Value/></Tag></TagSet></Tagging>";
+    assert_eq!(parse(&GetBucketTagging::new("b"), tags).unwrap(), Tags::from_iter([("tag1", "")]));
+
+    let hold = "<LegalHold><Status>ON</Status></LegalHold>";
+    assert_eq!(parse(&GetObjectLegalHold::new("b", "k"), hold).unwrap().as_deref(), Some("ON"));
+
+    let begun = "<InitiateMultipartUploadResult><Bucket>cap</Bucket><Key>mp</Key><UploadId>\
+                 2~-FqjD5Q</UploadId></InitiateMultipartUploadResult>";
+    let upload = parse(&CreateMultipartUpload::new("cap", "mp"), begun).unwrap();
+    assert_eq!(upload.upload_id, "2~-FqjD5Q");
+    let nameless = "<InitiateMultipartUploadResult><UploadId/></InitiateMultipartUploadResult>";
+    let error = parse(&CreateMultipartUpload::new("cap", "mp"), nameless).unwrap_err();
+    assert!(error.to_string().contains("InitiateMultipartUploadResult/UploadId"), "{error}");
+}
+
+#[test]
+fn heads_without_a_body() {
+    let headers = [("x-amz-bucket-region", "us-west-2"), ("x-amz-access-point-alias", "false")];
+    let output = HeadBucket::new("b").parse(&service(), &reply(200, &headers, "")).unwrap();
+    assert_eq!(output.region.as_deref(), Some("us-west-2"));
+    assert_eq!(output.access_point_alias, Some(false));
+    let error = HeadBucket::new("b").parse(&service(), &reply(301, &headers, "")).unwrap_err();
+    assert_eq!(
+        (error.status(), error.region()),
+        (Some(StatusCode::MOVED_PERMANENTLY), Some("us-west-2"))
+    );
+
+    let headers = [("x-amz-version-id", "UIORUnfndfiufdisojhr398493jfdkjFJjkndnqUifhnw89493jJFJ")];
+    let delete = DeleteObject::new("b", "k");
+    let gone = delete.parse(&service(), &reply(204, &headers, "")).unwrap();
+    assert_eq!(gone.delete_marker, None);
+    assert_eq!(gone.version_id.as_deref(), Some(headers[0].1));
+}
+
+#[test]
+fn raw_answers_are_handed_over_and_refusals_are_read() {
+    let raw = Raw::new(http::Method::GET).bucket("b");
+    let body = "<AccessControlPolicy/>";
+    let output = raw.parse(&service(), &reply(200, &[("x-a", "b")], body)).unwrap();
+    assert_eq!((output.status, &output.body[..]), (StatusCode::OK, body.as_bytes()));
+    assert_eq!(output.headers["x-a"], "b");
+    let refusal = "<Error><Code>NoSuchBucket</Code><Message></Message></Error>";
+    let error = raw.parse(&service(), &reply(404, &[], refusal)).unwrap_err();
+    assert!(error.is_not_found() && error.code() == Some("NoSuchBucket"));
+}
+
+/// Documents that have between them all elements that are read.
+const DOCUMENTS: [&str; 8] = [
+    "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><Contents>\
+     <Key>a%20b</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified><ETag>\"f\"</ETag>\
+     <Size>434234</Size><ChecksumAlgorithm>CRC32</ChecksumAlgorithm><Owner><ID>1</ID></Owner>\
+     <RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress></RestoreStatus></Contents>\
+     <CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>",
+    "<ListVersionsResult><Version><Key>a</Key><Size>1</Size></Version><DeleteMarker><Key>b</Key>\
+     <IsLatest>true</IsLatest></DeleteMarker><NextKeyMarker>k</NextKeyMarker></ListVersionsResult>",
+    "<ListPartsResult><Part><PartNumber>2</PartNumber><Size>5</Size><ChecksumCRC32>S/rSWA==\
+     </ChecksumCRC32></Part><NextPartNumberMarker>3</NextPartNumberMarker></ListPartsResult>",
+    "<ListMultipartUploadsResult><Upload><Key>a</Key><UploadId>u</UploadId><Initiated>\
+     2010-11-10T20:48:33.000Z</Initiated></Upload></ListMultipartUploadsResult>",
+    "<LifecycleConfiguration><Rule><Filter><And><Tag><Key>k</Key><Value>v</Value></Tag>\
+     <ObjectSizeLessThan>1</ObjectSizeLessThan></And></Filter><Expiration><Date>\
+     2030-01-01T00:00:00Z</Date></Expiration></Rule></LifecycleConfiguration>",
+    "<DeleteResult><Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker></Deleted><Error>\
+     <Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>",
+    "<CompleteMultipartUploadResult><ETag>&quot;a-2&quot;</ETag><ChecksumCRC32>S/rSWA==-2\
+     </ChecksumCRC32></CompleteMultipartUploadResult>",
+    "<GetObjectAttributesResponse><ObjectParts><PartsCount>2</PartsCount><Part><PartNumber>1\
+     </PartNumber></Part></ObjectParts><ObjectSize>1</ObjectSize></GetObjectAttributesResponse>",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever becomes of a document on its way, reading it ends in a value or in an error.
+    #[test]
+    fn no_document_panics(
+        document in prop::sample::select(&DOCUMENTS[..]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 0..6),
+        status in prop::sample::select(&[200u16, 204, 301, 400, 503][..]),
+    ) {
+        let mut bytes = document.as_bytes().to_vec();
+        for (at, byte, how) in damage {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.truncate(at),
+                2 => bytes.insert(at, byte),
+                _ => { bytes.remove(at); }
+            }
+        }
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = StatusCode::from_u16(status).unwrap();
+        let reply = Reply::new(head, bytes.into());
+        let service = service();
+        let v2 = ListObjectsV2::new("b");
+        if let Ok(page) = v2.parse(&service, &reply) {
+            let _ = v2.next(&page);
+        }
+        let v1 = ListObjects::new("b");
+        if let Ok(page) = v1.parse(&service, &reply) {
+            let _ = v1.next(&page);
+        }
+        let parts = ListParts::new("b", "k", "u");
+        if let Ok(page) = parts.parse(&service, &reply) {
+            let _ = parts.next(&page);
+        }
+        let _ = ListObjectVersions::new("b").parse(&service, &reply);
+        let _ = ListMultipartUploads::new("b").parse(&service, &reply);
+        let _ = GetBucketLifecycleConfiguration::new("b").parse(&service, &reply);
+        let _ = DeleteObjects::new("b", ["k"]).parse(&service, &reply);
+        let _ = CompleteMultipartUpload::default().parse(&service, &reply);
+        let _ = GetObjectAttributes::new("b", "k").parse(&service, &reply);
+    }
+}
