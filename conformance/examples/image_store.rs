@@ -131,8 +131,7 @@ fn store_and_fetch(
     let began = Instant::now();
     let options = UploadOptions { part_size: 8 * MIB, width: 4, ..UploadOptions::default() };
     let source = UploadSource::Seekable(size);
-    let upload =
-        Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
+    let upload = Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
     let uploaded = client.run(upload).from(Source::file(File::open(file)?)).go()?;
     let up = rate(size, began);
     if uploaded.size != size {
@@ -151,10 +150,8 @@ fn store_and_fetch(
         return Err("what came back is not what was stored".into());
     }
 
-    let listed = client.call(ListObjectsV2 {
-        prefix: Some("images/".into()),
-        ..ListObjectsV2::new(bucket)
-    })?;
+    let listed = client
+        .call(ListObjectsV2 { prefix: Some("images/".into()), ..ListObjectsV2::new(bucket) })?;
     if !listed.contents.iter().any(|entry| entry.key == key && entry.size == Some(size)) {
         return Err("the object is not in the list".into());
     }
@@ -233,10 +230,7 @@ fn modes() -> Vec<Mode> {
         mode("off (default)", Policy::default()),
         mode("when_required", on),
         mode("when_supported", supported),
-        mode(
-            "when_supported crc64",
-            Policy { algorithm: Algorithm::Crc64Nvme, ..supported },
-        ),
+        mode("when_supported crc64", Policy { algorithm: Algorithm::Crc64Nvme, ..supported }),
         mode("when_supported sha256", Policy { algorithm: Algorithm::Sha256, ..supported }),
         mode("trailer", Policy { placement: Placement::Trailer, ..supported }),
         mode("content-md5", Policy { placement: Placement::ContentMd5, ..supported }),
@@ -387,7 +381,15 @@ struct Row {
 fn print_table(rows: &[Row]) {
     println!(
         "{:<6} {:<22} {:<10} {:<10} {:>8} {:>7} {:>9} {:>9} {:>6}  verdict",
-        "server", "mode", "algorithm", "travelled", "requests", "retries", "up MiB/s", "down MiB/s", "s"
+        "server",
+        "mode",
+        "algorithm",
+        "travelled",
+        "requests",
+        "retries",
+        "up MiB/s",
+        "down MiB/s",
+        "s"
     );
     for row in rows {
         let verdict = match &row.verdict {
@@ -463,7 +465,9 @@ impl Arguments {
                 "--bucket" => this.bucket = value()?,
                 "--region" => this.region = value()?,
                 "--ca" => this.ca = Some(value()?.into()),
-                flag if flag.starts_with('-') => return Err(format!("unknown option {flag}").into()),
+                flag if flag.starts_with('-') => {
+                    return Err(format!("unknown option {flag}").into());
+                }
                 file => this.file = Some(file.into()),
             }
         }

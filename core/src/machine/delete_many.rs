@@ -8,7 +8,7 @@
 //!          │ nothing left          ▼                                   │
 //!          ▼                     Many ──some keys may go next time──▶ Backoff
 //!        counted                   │
-//!                                  └──501, or a key that XML can't hold──▶ One, one after another
+//!                                  └──501, or a key that it can't name──▶ One, one after another
 //! ```
 //!
 //! A request that fails ends it: what was removed until then, and what was not, is told by
@@ -31,6 +31,7 @@ use crate::s3::{
     ChecksumOptions, Common, DeleteError, DeleteObject, DeleteObjects, DeleteObjectsOutput,
     ObjectIdentifier, Service,
 };
+use crate::secret::Secret;
 use crate::xml;
 
 /// Removes the objects that an iterator names: by DeleteObjects, up to 1,000 with one request, or,
@@ -63,7 +64,7 @@ pub struct DeleteManyOptions {
     /// Whether a lock of mode `GOVERNANCE` does not count.
     pub bypass_governance_retention: Option<bool>,
     /// The serial number of an authentication device, a space, and what it shows.
-    pub mfa: Option<String>,
+    pub mfa: Option<Secret>,
     /// What the requests want otherwise about their checksum.
     pub checksum: ChecksumOptions,
     /// Members that nearly every operation has.
@@ -165,8 +166,9 @@ where
     fn fill(&mut self) -> bool {
         let most = self.options.batch.clamp(1, MOST);
         let objects = self.keys.by_ref().take(most).map(Into::into);
+        // A document with a key that it can't name would fail for all of them.
         let (many, ones): (Vec<ObjectIdentifier>, Vec<_>) =
-            objects.partition(|object| xml::can_hold(&object.key));
+            objects.partition(|object| !object.key.is_empty() && xml::can_hold(&object.key));
         if many.is_empty() && ones.is_empty() {
             return false;
         }

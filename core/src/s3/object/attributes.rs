@@ -5,7 +5,7 @@ use http::Method;
 use crate::checksum::{Declared, Type};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
-use crate::http::{Draft, Incoming, Reply};
+use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
 use crate::s3::etag::ETag;
@@ -176,7 +176,6 @@ impl Operation for GetObjectAttributes {
             .header_number("x-amz-part-number-marker", marker)
             .with(&self.customer_key)
             .with(&self.common)
-            .incoming(Incoming::Collect { limit: ANSWER })
             .finish()
     }
 
@@ -230,7 +229,3 @@ impl ObjectParts {
         })
     }
 }
-
-/// Bytes of an answer with 1,000 parts and all their checksums, and more. A server that does not
-/// know the question may answer with the object.
-const ANSWER: usize = 2 << 20;
