@@ -64,6 +64,8 @@ NO_VERSION = {
     "AbortMultipartUpload",
     "ListMultipartUploads",
 }
+# Members without which nothing works.
+NEEDED = {"Key", "ETag", "Name", "UploadId", "PartNumber"}
 ENCODED = {
     "Key",
     "Prefix",
@@ -96,7 +98,7 @@ def answer(dice, operation, density, encoded=False):
             continue
         if name == "EncodingType" or (name.startswith("Checksum") and operation == "GetObject"):
             continue
-        if name != payload and not (dice.random() < density):
+        if name != payload and not (dice.random() < density or name in NEEDED):
             continue
         if location == "header":
             headers.append([member.serialization["name"], header_text(dice, name, member)])
@@ -154,7 +156,7 @@ def text_value(dice, name, shape, density):
             member: text_value(dice, member, inner, density)
             for member, inner in shape.members.items()
             if member not in EXCLUDED
-            and (dice.random() < density or member in ["Key", "ETag"] or name == "CommonPrefixes")
+            and (dice.random() < density or member in NEEDED or name == "CommonPrefixes")
             and not (member == "VersionId" and name == "Uploads")
         }
     if shape.type_name == "list":
@@ -183,7 +185,8 @@ def scalar(dice, name, shape):
     if name == "ETag":
         return f'"{dice.text("0123456789abcdef", 32, 32)}{dice.choice(["", "-3"])}"'
     if name in ENCODED:
-        return dice.choice(["a\rb", "<&>\"'", "]]>", "a+b c%20", "", xml_key(dice), xml_key(dice)])
+        odd = ["a\rb", "<&>\"'", "]]>", "a+b c%20", xml_key(dice), xml_key(dice)]
+        return dice.choice(odd if name in NEEDED else [*odd, ""])
     if name in FIXED:
         return dice.choice(FIXED[name])
     if name.startswith("Checksum") and name[8:] in [*ALGORITHMS, "MD5"]:

@@ -98,9 +98,9 @@ ODD = [
     ),
     ("empty-list", "ListObjectsV2", "<ListBucketResult/>"),
     (
-        "no-keys",
+        "no-version-ids",
         "ListObjectVersions",
-        "<ListVersionsResult><Version><VersionId>null</VersionId><IsLatest>true</IsLatest></Version>"
+        "<ListVersionsResult><Version><Key>v</Key><IsLatest>true</IsLatest></Version>"
         "<DeleteMarker><Key>d</Key></DeleteMarker></ListVersionsResult>",
     ),
     (

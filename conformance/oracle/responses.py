@@ -45,7 +45,8 @@ SOURCE = (
 SPECIFIED = (
     "What apus specifies where botocore has no opinion or another: `kind`; `never` skips; keys of "
     "ListMultipartUploads and the Prefix of ListObjects are decoded too; aws-chunked is not a "
-    "content encoding of an object; white space may come before an XML document"
+    "content encoding of an object; white space may come before an XML document; a copy without a "
+    "document and members without which nothing works are a broken answer"
 )
 MOMENT = "20260102T030405Z"
 
@@ -152,7 +153,7 @@ def checksum_cases(dice):
 def odd_documents(dice):
     for name, operation, body in ODD:
         yield response_case(f"{operation}/{name}", dice, operation, 200, [], body.encode())
-    for operation in ["CopyObject", "UploadPartCopy", "PutObject", "UploadPart"]:
+    for operation in ["PutObject", "UploadPart"]:
         yield response_case(f"{operation}/empty-body", dice, operation, 200, [["ETag", '"a"']], b"")
     yield response_case(
         "GetObject/bad-expires",
@@ -296,6 +297,19 @@ def specified(dice):
             message=False,
         )
         made["expect"]["error"]["kind"] = "broken"
+        yield made
+    for operation, name, body in [
+        ("CopyObject", "empty-body", b""),
+        ("UploadPartCopy", "empty-body", b""),
+        ("CreateMultipartUpload", "no-upload-id", b"<InitiateMultipartUploadResult/>"),
+        (
+            "ListObjectVersions",
+            "no-key",
+            b"<ListVersionsResult><Version><VersionId>v</VersionId></Version></ListVersionsResult>",
+        ),
+    ]:
+        made = response_case(f"{operation}/{name}", dice, operation, 200, [["ETag", '"a"']], body)
+        made["expect"] = {"outcome": "error", "error": {"kind": "broken"}}
         yield made
     for algorithm in ["CRC32", "CRC64NVME", "SHA256"]:
         yield response_case(

@@ -1,4 +1,5 @@
 //! Conformance of apus.
 
+pub mod run;
 pub mod server;
 pub mod sim;

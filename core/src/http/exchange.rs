@@ -252,10 +252,24 @@ impl Exchange {
         }
         let computed = measured.iter().filter(|value| self.draft.tells(value.algorithm()));
         self.stamped.extend(computed);
-        if has_body(&self.draft) {
+        // Not signed: a proxy may turn a length into chunks, or the other way round.
+        self.draft.head.headers.remove(CONTENT_LENGTH);
+        self.sign(&measured)?;
+        if may_have_body(&self.draft.head.method) || !self.draft.body.is_empty() {
             self.draft.head.headers.insert(CONTENT_LENGTH, self.content_length().into());
         }
-        let Some(signing) = &self.signing else { return Ok(()) };
+        Ok(())
+    }
+
+    fn sign(&mut self, measured: &Digests) -> Result<(), Error> {
+        let Some(signing) = &self.signing else {
+            if self.draft.framing.is_some() {
+                // Nothing is signed, but the server must know that the body is framed.
+                let framed = HeaderValue::from_static("STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+                self.draft.head.headers.insert("x-amz-content-sha256", framed);
+            }
+            return Ok(());
+        };
         let payload = match (&self.draft.framing, self.draft.payload) {
             (None, Payload::Unsigned) => sign::Payload::Unsigned,
             (None, Payload::Hashed) if self.draft.body.is_empty() => sign::Payload::Empty,
@@ -291,11 +305,10 @@ impl Exchange {
             Some(measuring) => measuring,
             None => Measuring::new(&self.draft, payload)?,
         };
-        if let Outgoing::Bytes(bytes) = &self.outgoing {
-            if measuring.length == 0 {
+        if let Outgoing::Bytes(bytes) = &self.outgoing
+            && measuring.length == 0 {
                 measuring.update(bytes);
             }
-        }
         let (have, want) = (measuring.length, self.draft.body.len());
         if have != want {
             return Err(Error::caller(format!(
@@ -350,13 +363,12 @@ impl Encoder {
                 self.sent.bytes.load(Ordering::Relaxed) + self.remaining
             )));
         };
-        if let Some(size) = self.frame_size {
-            if piece.len() != size && remaining > 0 {
+        if let Some(size) = self.frame_size
+            && piece.len() != size && remaining > 0 {
                 return Err(Error::caller(format!(
                     "a piece of {length} bytes is no frame of {size}"
                 )));
             }
-        }
         self.remaining = remaining;
         self.sent.bytes.fetch_add(length, Ordering::Relaxed);
         if self.frame_size.is_none() || piece.is_empty() {
@@ -471,10 +483,8 @@ fn trailer_length(stamp: &Stamp) -> u64 {
     (stamp.name.as_str().len() + 1 + value) as u64
 }
 
-fn has_body(draft: &Draft) -> bool {
-    !draft.body.is_empty()
-        || draft.framing.is_some()
-        || matches!(draft.head.method, Method::PUT | Method::POST | Method::PATCH)
+fn may_have_body(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Sealing is decided by the authority; this one asks for nothing.

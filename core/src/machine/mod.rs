@@ -1,6 +1,7 @@
 //! The machines, and the pump that joins one to its authorities.
 
 mod call;
+mod copy;
 mod delete_many;
 mod download;
 mod nest;
@@ -10,6 +11,7 @@ mod traffic;
 pub mod upload;
 
 pub use self::call::Call;
+pub use self::copy::{Copy, CopyOptions};
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::patience::{Attempts, Budget, Patience};

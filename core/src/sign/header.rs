@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use super::canonical::{self, Buffered, SignedHeaders, Sink};
+use super::canonical::{self, Buffered, SignedHeaders, Sink, changes_on_the_way};
 use super::v4::{Payload, Signature, Signing, hex};
 use crate::error::Error;
 
@@ -15,8 +15,9 @@ impl Signing {
     ///
     /// `target` is path and query exactly as they go on the wire, escaped. `headers` must hold
     /// `host`, in lower case and without a default port. All other headers are signed too, but
-    /// `content-length` and those that change on the way (`user-agent`, `accept-encoding`,
-    /// `expect`, hop-by-hop and tracing headers). The signature is the seed for
+    /// those that change on the way (`user-agent`, `accept-encoding`, `expect`, hop-by-hop and
+    /// tracing headers). A `content-length` that shall not be signed, since a proxy may turn a
+    /// length into chunks, is added afterwards. The signature is the seed for
     /// [`chunks`](Self::chunks).
     ///
     /// "Signature Calculations for the Authorization Header: Transferring Payload in a Single
@@ -43,7 +44,7 @@ impl Signing {
             value.set_sensitive(true);
             put(headers, X_AMZ_SECURITY_TOKEN, value)?;
         }
-        let signed = SignedHeaders::new(headers, is_unsigned, None);
+        let signed = SignedHeaders::new(headers, changes_on_the_way, None);
         if token.is_none() && signed.contains("x-amz-security-token") {
             // It belongs to other keys. This is so rare that looking for it first would cost more.
             drop(signed);
@@ -79,7 +80,7 @@ impl Signing {
         headers: &HeaderMap,
         payload: &Payload,
     ) -> String {
-        let signed = SignedHeaders::new(headers, is_unsigned, None);
+        let signed = SignedHeaders::new(headers, changes_on_the_way, None);
         let mut text = Vec::new();
         canonical::request(
             &mut text,
@@ -100,7 +101,7 @@ impl Signing {
         headers: &HeaderMap,
         payload: &Payload,
     ) -> String {
-        let signed = SignedHeaders::new(headers, is_unsigned, None);
+        let signed = SignedHeaders::new(headers, changes_on_the_way, None);
         let hash = self.hash(method, target, &signed, payload);
         let mut text = Vec::new();
         canonical::string_to_sign(&mut text, &self.date, self.key.scope(), &hash);
@@ -132,11 +133,6 @@ impl Signing {
         canonical::request(&mut hasher, self.rule, method, target, signed, payload.word(word));
         hex(&hasher.finish().finalize().into())
     }
-}
-
-/// A length that a proxy may turn into chunks, or the other way round, is not signed.
-fn is_unsigned(name: &str) -> bool {
-    name == "content-length" || canonical::changes_on_the_way(name)
 }
 
 fn plain(bytes: &[u8]) -> Result<HeaderValue, Error> {
@@ -185,7 +181,6 @@ mod tests {
             "authorization",
             "baggage",
             "connection",
-            "content-length",
             "expect",
             "keep-alive",
             "proxy-authenticate",
@@ -225,7 +220,7 @@ mod tests {
         let value = HeaderValue::from_bytes(b"\xff\xfe").unwrap();
         headers.insert("x-amz-meta-a", value);
         signing.sign(&Method::GET, "/", &mut headers, &Payload::Empty).unwrap();
-        let signed = SignedHeaders::new(&headers, is_unsigned, None);
+        let signed = SignedHeaders::new(&headers, changes_on_the_way, None);
         let mut text = Vec::new();
         let word = Payload::Empty.word(&mut [0; 64]).to_vec();
         canonical::request(&mut text, Rule::S3, &Method::GET, "/", &signed, &word);

@@ -1,0 +1,71 @@
+//! `apus-conformance run PATH... [--suite NAME]... [--json]`: see [`apus_conformance::run`].
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command does")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use apus_conformance::run::{self, Selection};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    match command.as_deref() {
+        Some("run") => match Arguments::parse(arguments) {
+            Ok(arguments) => start(&arguments),
+            Err(what) => wrong(&what),
+        },
+        Some("--help" | "-h" | "help") => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Some(other) => wrong(&format!("there is no command {other:?}")),
+        None => wrong("there is no command"),
+    }
+}
+
+struct Arguments {
+    paths: Vec<PathBuf>,
+    selection: Selection,
+    json: bool,
+}
+
+impl Arguments {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let (mut paths, mut suites, mut json) = (Vec::new(), Vec::new(), false);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--json" => json = true,
+                "--suite" => suites.push(arguments.next().ok_or("--suite needs a name")?),
+                option if option.starts_with("--suite=") => {
+                    suites.push(option["--suite=".len()..].to_owned());
+                }
+                option if option.starts_with('-') => {
+                    return Err(format!("there is no option {option:?}"));
+                }
+                path => paths.push(path.into()),
+            }
+        }
+        if paths.is_empty() {
+            return Err("there is no path to run".into());
+        }
+        Ok(Self { paths, selection: Selection::of(&suites)?, json })
+    }
+}
+
+fn start(arguments: &Arguments) -> ExitCode {
+    let report = run::run(&arguments.paths, &arguments.selection);
+    if arguments.json {
+        println!("{}", report.json());
+    } else {
+        print!("{report}");
+    }
+    if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn wrong(what: &str) -> ExitCode {
+    eprintln!("apus-conformance: {what}\n{USAGE}");
+    ExitCode::from(2)
+}
+
+const USAGE: &str = "usage: apus-conformance run PATH... [--suite NAME]... [--json]";

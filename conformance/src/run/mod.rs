@@ -1,0 +1,153 @@
+//! Runs recorded vectors against the core.
+//!
+//! ```text
+//! PATH... ──▶ *.json ──▶ Vectors { suite, cases } ──suite's function──▶ Check ──▶ Report
+//!                                                   one per case        what differs
+//! ```
+//!
+//! A file is `{"suite", "source", "cases": [{"name", "input", "expect"}]}`. Everything is strict:
+//! an unknown suite, an unknown field and a value of the wrong kind are failures and never skipped.
+//! A case is skipped only where it says so itself (`"skip": "why"`).
+
+mod checksum;
+mod compare;
+mod endpoint;
+mod post_policy;
+mod report;
+mod s3;
+mod sigv4;
+mod value;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use self::compare::Check;
+pub use self::report::{Report, Tally};
+use self::value::Fields;
+
+/// Runs every `*.json` file under these paths, in the order of their names.
+///
+/// A path that is a file is run whatever its name. What can't be read is a failure of the report.
+pub fn run(paths: &[PathBuf], selection: &Selection) -> Report {
+    let mut report = Report::default();
+    for path in paths {
+        let mut files = Vec::new();
+        match collect(path, &mut files) {
+            Err(error) => report.broken(path, error),
+            Ok(()) if files.is_empty() => report.broken(path, "there is no *.json file"),
+            Ok(()) => {
+                for file in files {
+                    run_file(&file, selection, &mut report);
+                }
+            }
+        }
+    }
+    report
+}
+
+/// Which suites are run.
+#[derive(Clone, Debug, Default)]
+pub struct Selection(Vec<&'static str>);
+
+impl Selection {
+    /// The suites of these names; all where there is none.
+    ///
+    /// # Errors
+    ///
+    /// A name that is no suite's.
+    pub fn of(names: &[String]) -> Result<Self, String> {
+        let known = |name: &String| {
+            let suite = SUITES.iter().find(|(known, _)| known == name);
+            suite.map(|(known, _)| *known).ok_or_else(|| format!("there is no suite {name:?}"))
+        };
+        names.iter().map(known).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn takes(&self, suite: &str) -> bool {
+        self.0.is_empty() || self.0.contains(&suite)
+    }
+}
+
+/// One file of vectors.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vectors {
+    suite: String,
+    #[serde(rename = "source")]
+    _source: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    input: Fields,
+    expect: Fields,
+    skip: Option<String>,
+}
+
+/// Runs one case: finds differences, or says why the case can't be read.
+type Suite = fn(Fields, Fields, &mut Check) -> Result<(), String>;
+
+const SUITES: &[(&str, Suite)] = &[
+    ("sigv4-header", sigv4::header),
+    ("sigv4-query", sigv4::query),
+    ("sigv4-chunked", sigv4::chunked),
+    ("checksum", checksum::checksum),
+    ("checksum-parts", checksum::parts),
+    ("aws-chunked", checksum::aws_chunked),
+    ("s3-request", s3::request),
+    ("s3-response", s3::response),
+    ("s3-presign", s3::presign),
+    ("s3-endpoint", endpoint::endpoint),
+    ("s3-post-policy", post_policy::post_policy),
+];
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), std::io::Error> {
+    if !fs::metadata(path)?.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let entries: Result<Vec<_>, _> = fs::read_dir(path)?.collect();
+    let mut paths: Vec<PathBuf> = entries?.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn run_file(file: &Path, selection: &Selection, report: &mut Report) {
+    let vectors: Vectors = match fs::read(file) {
+        Err(error) => return report.broken(file, error),
+        Ok(text) => match serde_json::from_slice(&text) {
+            Err(error) => return report.broken(file, error),
+            Ok(vectors) => vectors,
+        },
+    };
+    if !selection.takes(&vectors.suite) {
+        return;
+    }
+    let Some((suite, run)) = SUITES.iter().find(|(name, _)| *name == vectors.suite) else {
+        return report.broken(file, format!("there is no suite {:?}", vectors.suite));
+    };
+    let tally = report.suite(suite);
+    for case in vectors.cases {
+        if case.skip.is_some() {
+            tally.skipped += 1;
+            continue;
+        }
+        let mut check = Check::default();
+        if let Err(why) = run(case.input, case.expect, &mut check) {
+            check.differs("case", "one that can be read", why);
+        }
+        tally.count(file, case.name, check.into_differences());
+    }
+}

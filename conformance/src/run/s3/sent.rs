@@ -1,0 +1,58 @@
+//! A request as it goes out on the wire.
+
+use apus_core::error::Error;
+use apus_core::http::{Exchange, Outgoing};
+use bytes::Bytes;
+use http::Method;
+use http::header::HOST;
+
+use crate::run::compare::Header;
+
+/// What an exchange sent.
+pub(in crate::run) struct Sent {
+    pub(in crate::run) method: Method,
+    pub(in crate::run) url: String,
+    pub(in crate::run) headers: Vec<Header>,
+    pub(in crate::run) body: Vec<u8>,
+}
+
+impl Sent {
+    /// The value of a header, or nothing.
+    pub(in crate::run) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(other, _)| other == name);
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// Does what a transport does, up to the answer; `source` is what the caller's source holds.
+pub(in crate::run) fn send(mut exchange: Exchange, source: Option<&[u8]>) -> Result<Sent, Error> {
+    let source = source.unwrap_or_default();
+    if exchange.measures() {
+        exchange.load(Bytes::copy_from_slice(source))?;
+    }
+    let head = exchange.request()?;
+    let (method, url) = (head.method.clone(), head.uri.to_string());
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = head.headers.iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), text(value.as_bytes())));
+    let headers = headers.filter(|(name, _)| name != HOST.as_str()).collect();
+    let outgoing = exchange.outgoing().clone();
+    let mut encoder = exchange.encoder()?;
+    let data = match &outgoing {
+        Outgoing::Empty => &[][..],
+        Outgoing::Bytes(bytes) => bytes,
+        Outgoing::Source { .. } => source,
+    };
+    let mut body = Vec::new();
+    for piece in data.chunks(encoder.frame_size().unwrap_or(PIECE)) {
+        let frame = encoder.frame(piece)?;
+        body.extend_from_slice(&frame.before);
+        body.extend_from_slice(piece);
+        body.extend_from_slice(&frame.after);
+    }
+    body.extend_from_slice(&encoder.end()?);
+    Ok(Sent { method, url, headers, body })
+}
+
+/// Bytes that are sent at once where nothing is framed.
+const PIECE: usize = 1000;
