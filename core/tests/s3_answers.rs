@@ -60,6 +60,8 @@ fn a_success_may_be_an_error() {
         parse(&CopyObject::default(), body).unwrap_err(),
         parse(&UploadPartCopy::default(), body).unwrap_err(),
         parse(&DeleteObjects::new("b", ["k"]), body).unwrap_err(),
+        parse(&PutObject::new("b", "k", ""), body).unwrap_err(),
+        parse(&GetBucketPolicy::new("b"), body).unwrap_err(),
     ];
     for error in all {
         assert_eq!((error.kind(), error.code()), (Kind::Refused, Some("InternalError")));

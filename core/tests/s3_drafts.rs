@@ -123,6 +123,26 @@ fn parts_are_numbered_as_s3_numbers_them() {
     assert_eq!(draft.target(), "/b/k?partNumber=10000&uploadId=u");
 }
 
+// `DELETE /b/k?uploadId=` is the removal of the object to a server that takes empty for none.
+#[test]
+fn empty_ids_are_refused() {
+    assert!(refusal(&AbortMultipartUpload::new("b", "k", "")).contains("upload id is empty"));
+    assert!(refusal(&UploadPart::new("b", "k", "", 1, "")).contains("upload id is empty"));
+    let mut delete = DeleteObject::new("b", "k");
+    delete.version_id = Some(String::new());
+    assert!(refusal(&delete).contains("version id is empty"));
+    assert!(refusal(&DeleteObjects::new("b", ["k", ""])).contains("empty key"));
+}
+
+#[test]
+fn one_time_codes_are_secret() {
+    let mut delete = DeleteObject::new("b", "k");
+    delete.mfa = Some("arn:aws:iam::111122223333:mfa/user 123456".into());
+    let draft = draft(&delete);
+    assert_eq!(header(&draft, "x-amz-mfa"), Some("arn:aws:iam::111122223333:mfa/user 123456"));
+    assert!(!format!("{delete:?}{draft:?}").contains("123456"));
+}
+
 // "CreateBucket", S3 API reference: us-east-1 is never written.
 #[test]
 fn create_bucket_writes_the_region() {

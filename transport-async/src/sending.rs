@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::ends::Meter;
-use crate::source::Pieces;
+use crate::source::{PIECE, Pieces};
 use crate::wire::Pulse;
 
 /// A body on its way out.
@@ -219,7 +219,9 @@ impl Cutter {
     /// A frame, if one is there; the last of `remaining` bytes may be shorter.
     fn cut(&mut self, remaining: u64) -> Option<Bytes> {
         let Some(size) = self.size else {
-            return (!self.rest.is_empty()).then(|| std::mem::take(&mut self.rest));
+            // In pieces all the same: what is still to be handed over is known to be unsent.
+            let size = self.rest.len().min(PIECE);
+            return (size > 0).then(|| self.rest.split_to(size));
         };
         let size = usize::try_from(remaining).map_or(size, |remaining| remaining.min(size));
         if self.part.is_empty() && self.rest.len() >= size.max(1) {

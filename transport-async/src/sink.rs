@@ -349,16 +349,16 @@ impl Passing<'_> {
         Ok(())
     }
 
-    /// What was kept for this position.
-    fn kept(&self) -> Option<VecDeque<Bytes>> {
-        lock(&self.turnstile.0).kept.remove(&self.at)
-    }
-
-    fn leave(mut self) {
+    /// Lets the next one in, unless bytes for this position were kept: they go first.
+    fn leave(&mut self) -> Option<VecDeque<Bytes>> {
         let mut turn = lock(&self.turnstile.0);
-        turn.next = self.at;
-        turn.out = self.out.take();
-        turn.wake();
+        let kept = turn.kept.remove(&self.at);
+        if kept.is_none() {
+            turn.next = self.at;
+            turn.out = self.out.take();
+            turn.wake();
+        }
+        kept
     }
 
     fn fail(&mut self, why: String) {
@@ -387,13 +387,15 @@ struct Place {
 impl Place {
     /// Writes if it is this one's turn.
     async fn write(&mut self) -> Result<(), Failure> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
         let Some(mut passing) = self.turnstile.enter(self.at)? else { return Ok(()) };
         passing.write(&mut self.held).await?;
         self.at = passing.at;
-        while let Some(mut kept) = passing.kept() {
+        while let Some(mut kept) = passing.leave() {
             passing.write(&mut kept).await?;
         }
-        passing.leave();
         Ok(())
     }
 

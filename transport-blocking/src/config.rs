@@ -1,13 +1,14 @@
 //! What a transport is made of: connections, memory, TLS.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use apus_core::Error;
 use apus_core::http::Limits;
-use ureq::Agent;
+use apus_core::{Error, Secret};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
+use ureq::{Agent, ProxyProtocol};
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -19,6 +20,7 @@ pub struct TransportConfig {
     idle_connection: Duration,
     idle_connections: usize,
     user_agent: String,
+    proxy: Option<Proxy>,
     pub(crate) expect_continue_above: Option<u64>,
     pub(crate) in_memory_part_limit: u64,
     pub(crate) reread: bool,
@@ -32,6 +34,7 @@ impl Default for TransportConfig {
             idle_connection: Duration::from_secs(15),
             idle_connections: 64,
             user_agent: concat!("apus/", env!("CARGO_PKG_VERSION")).into(),
+            proxy: None,
             expect_continue_above: Some(1 << 20),
             in_memory_part_limit: 64 << 20,
             reread: false,
@@ -68,6 +71,13 @@ impl TransportConfig {
     #[must_use]
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
+        self
+    }
+
+    /// Goes through this proxy, to http and https endpoints.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -139,22 +149,23 @@ impl TransportConfig {
         self
     }
 
-    /// The agent for hosts that have to be looked up, and the one for those that are addresses.
-    ///
-    /// ureq looks a host up for each request, and makes a thread for it where that is limited in
-    /// time. An address needs neither.
-    pub(crate) fn agents(&self) -> Result<(Agent, Agent), Error> {
+    /// The proxy in ureq's terms, once everything that ureq would panic at was looked at.
+    pub(crate) fn check(&self) -> Result<Option<ureq::Proxy>, Error> {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
-        let limits = Limits::default();
-        let named = limited!(self.builder(), &limits, true).build();
-        let numbered = limited!(self.builder(), &limits, false).build();
-        Ok((named.new_agent(), numbered.new_agent()))
+        self.proxy.as_ref().map(Proxy::build).transpose()
     }
 
-    fn builder(&self) -> ConfigBuilder<AgentScope> {
+    /// Agents whose requests have these limits unless they say otherwise.
+    pub(crate) fn agents(&self, proxy: Option<&ureq::Proxy>, limits: Limits) -> Agents {
+        let named = limited!(self.builder(proxy.cloned()), &limits, true).build();
+        let numbered = limited!(self.builder(proxy.cloned()), &limits, false).build();
+        Agents { limits, named: named.new_agent(), numbered: numbered.new_agent() }
+    }
+
+    fn builder(&self, proxy: Option<ureq::Proxy>) -> ConfigBuilder<AgentScope> {
         let builder = Config::builder()
-            .proxy(None)
+            .proxy(proxy)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -177,12 +188,68 @@ impl fmt::Debug for TransportConfig {
         out.field("idle_connection", &self.idle_connection)
             .field("idle_connections", &self.idle_connections)
             .field("user_agent", &self.user_agent)
+            .field("proxy", &self.proxy)
             .field("expect_continue_above", &self.expect_continue_above)
             .field("in_memory_part_limit", &self.in_memory_part_limit)
             .field("reread", &self.reread);
         #[cfg(feature = "tls")]
         out.field("tls", &self.tls);
         out.finish()
+    }
+}
+
+/// Those who keep the connections.
+///
+/// ureq looks a host up for each request, and makes a thread for it where that is limited in time.
+/// An address needs neither, so that it has an agent of its own.
+pub(crate) struct Agents {
+    /// What a request need not be configured with.
+    pub(crate) limits: Limits,
+    /// For hosts that have to be looked up.
+    pub(crate) named: Agent,
+    /// For hosts that are addresses.
+    pub(crate) numbered: Agent,
+}
+
+/// An HTTP proxy: connections are made through it (`CONNECT`, RFC 9110, section 9.3.6), those to
+/// http endpoints as well as those to https endpoints.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    host: String,
+    port: u16,
+    credentials: Option<(String, Secret)>,
+}
+
+impl Proxy {
+    /// A proxy that asks for no credentials. An IPv6 address comes without brackets.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port, credentials: None }
+    }
+
+    /// Proves who we are by Basic authentication (RFC 7617); any characters may be in either, but
+    /// no colon in the user.
+    #[must_use]
+    pub fn with_credentials(mut self, user: impl Into<String>, password: Secret) -> Self {
+        self.credentials = Some((user.into(), password));
+        self
+    }
+
+    fn build(&self) -> Result<ureq::Proxy, Error> {
+        let host = match self.host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) => self.host.clone(),
+        };
+        let builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&host).port(self.port);
+        let builder = match &self.credentials {
+            Some((user, _)) if user.contains(':') => {
+                return Err(Error::caller("the proxy's user has a colon"));
+            }
+            Some((user, password)) => builder.username(user).password(password.expose()),
+            None => builder,
+        };
+        builder
+            .build()
+            .map_err(|_| Error::caller(format!("the proxy's host {:?} is no host", self.host)))
     }
 }
 

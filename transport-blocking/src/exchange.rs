@@ -7,10 +7,11 @@
 //! ```
 
 use std::any::Any;
+use std::fmt;
 use std::io::Read;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use apus_core::Error;
@@ -19,10 +20,10 @@ use apus_core::http::{Completion, Exchange, Limits, Outgoing, Receiving};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Authority;
-use ureq::{Agent, SendBody};
+use ureq::SendBody;
 
 use crate::clock::now;
-use crate::config::{TransportConfig, limited};
+use crate::config::{Agents, TransportConfig, limited};
 use crate::failure;
 use crate::meter::{Direction, Meter, Watch};
 use crate::outflow::Outflow;
@@ -32,16 +33,14 @@ use crate::trace;
 
 /// Sends requests over connections that are kept and used again. Cheap to clone; clones share their
 /// connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transport(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     config: TransportConfig,
-    /// For hosts that are names.
-    named: Agent,
-    /// For hosts that are addresses.
-    numbered: Agent,
+    proxy: Option<ureq::Proxy>,
+    /// Made for the limits of the first exchange, which most others have too.
+    agents: OnceLock<Agents>,
 }
 
 impl Transport {
@@ -49,15 +48,18 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// The user agent can't be sent.
+    /// The user agent can't be sent, or the proxy is none.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
-        let (named, numbered) = config.agents()?;
-        Ok(Self(Arc::new(Inner { config, named, numbered })))
+        let proxy = config.check()?;
+        Ok(Self(Arc::new(Inner { config, proxy, agents: OnceLock::new() })))
     }
 
-    /// Sends one exchange and takes its answer, on this thread. Nothing is repeated.
+    /// Sends one exchange and takes its answer, on this thread. Nothing is repeated. What comes for
+    /// a writer has to follow what came before.
     ///
-    /// A panic of a reader or writer passes through.
+    /// # Panics
+    ///
+    /// With what a reader or writer panicked with.
     pub fn perform(&self, exchange: Exchange, source: &Source<'_>, sink: &Sink<'_>) -> Completion {
         let watch = Watch::default();
         sink.expect(&exchange.draft().incoming);
@@ -70,7 +72,7 @@ impl Transport {
             Ok(feed) => {
                 let landing = self.fly(exchange, feed, sink.outlet(), None, &watch);
                 if let Some(panic) = landing.panic {
-                    std::panic::resume_unwind(panic);
+                    resume_unwind(panic);
                 }
                 landing.completion
             }
@@ -99,6 +101,12 @@ impl Transport {
         let completion = flight.land(end);
         trace::attempt(&completion, now().tick.saturating_sub(started));
         Landing { completion, panic }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Transport").field(&self.0.config).finish()
     }
 }
 
@@ -190,10 +198,11 @@ impl Errand<'_> {
         let (mut head, body) = match answer {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
+                let proxied = self.transport.proxy.is_some();
                 return Err(match (outflow.failure(), failure::misuse(&error)) {
                     (Some(failure), _) => failure.into(),
                     (None, Some(error)) => End::Rejected(error),
-                    (None, None) => failure::before_head(error).into(),
+                    (None, None) => failure::before_head(error, proxied).into(),
                 });
             }
         };
@@ -209,10 +218,12 @@ impl Errand<'_> {
         body: SendBody<'_>,
         limits: &Limits,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let Inner { config, proxy, agents } = self.transport;
+        let agents = agents.get_or_init(|| config.agents(proxy.as_ref(), *limits));
         let is_address = head.uri.authority().is_some_and(is_address);
-        let agent = if is_address { &self.transport.numbered } else { &self.transport.named };
+        let agent = if is_address { &agents.numbered } else { &agents.named };
         let request = http::Request::from_parts(head, body);
-        if *limits == Limits::default() {
+        if *limits == agents.limits {
             // ureq makes its TLS configuration once for an agent, and anew for each connection of
             // requests that are configured by themselves.
             return agent.run(request);
@@ -302,7 +313,10 @@ impl Errand<'_> {
                 receiving.push(piece)?;
                 continue;
             };
-            meter.before(read)?;
+            meter.before(read);
+            if self.watch.stop.is_raised() {
+                break Err(Failure::cancelled());
+            }
             if !outlet.is_open(position) {
                 held.extend_from_slice(piece);
                 if held.len() as u64 > announced.unwrap_or(HELD) {

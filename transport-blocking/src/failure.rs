@@ -16,8 +16,18 @@ pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
     }
 }
 
-/// No head has arrived.
-pub(crate) fn before_head(error: ureq::Error) -> Failure {
+/// No head has arrived. What can't be reached where `proxied` is the proxy.
+pub(crate) fn before_head(error: ureq::Error, proxied: bool) -> Failure {
+    let failure = cause_before_head(error);
+    match failure.cause() {
+        Cause::Resolve | Cause::Connect if proxied => {
+            Failure::new(Cause::Proxy, failure.to_string())
+        }
+        _ => failure,
+    }
+}
+
+fn cause_before_head(error: ureq::Error) -> Failure {
     let cause = match &error {
         ureq::Error::Timeout(_) => Cause::Timeout,
         ureq::Error::HostNotFound => Cause::Resolve,

@@ -4,6 +4,34 @@
 //! bodies come from, a [`Sink`] where answers go, a [`Transport`] the connections. Nothing in here
 //! knows S3 or Swift.
 //!
+//! ```no_run
+//! use std::fs::File;
+//! use std::sync::Arc;
+//!
+//! use apus_blocking::{Client, Sink, Transport, TransportConfig};
+//! use apus_core::credentials::Credentials;
+//! use apus_core::machine::{Party, Upload, UploadOptions, UploadSource};
+//! use apus_core::s3::{Config, EndpointConfig, GetObject, Service};
+//! use apus_core::sign::Keys;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = Service::new(Config::new(EndpointConfig::aws("eu-central-1")))?;
+//! let keys = Keys::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+//! let transport = Transport::new(TransportConfig::new())?;
+//! let client = Client::new(transport, service, Party::new(Credentials::new(keys)));
+//!
+//! let image = File::open("image.qcow2")?;
+//! let source = UploadSource::Seekable(image.metadata()?.len());
+//! let (options, service) = (UploadOptions::default(), Arc::clone(client.service()));
+//! let upload = Upload::new("images", "debian", source, options, service, client.seed())?;
+//! client.run(upload).from(image).go()?;
+//!
+//! let mut copy = Vec::new();
+//! client.call_into(GetObject::new("images", "debian"), Sink::writer(&mut copy))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Nothing is read from the environment, no redirect is followed, nothing is repeated or unpacked
 //! behind the machines' back.
 //!
@@ -37,7 +65,7 @@ mod trace;
 pub use self::cancel::CancelToken;
 pub use self::client::Client;
 pub use self::clock::now;
-pub use self::config::TransportConfig;
+pub use self::config::{Proxy, TransportConfig};
 pub use self::exchange::Transport;
 pub use self::reader::Reader;
 pub use self::run::Run;

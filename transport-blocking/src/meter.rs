@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use apus_core::error::Failure;
 use apus_core::machine::{Event, Observer, Traffic};
 
 use crate::cancel::Stop;
@@ -48,18 +47,15 @@ pub(crate) struct Meter<'r> {
 }
 
 impl Meter<'_> {
-    /// Waits until `bytes` may move.
-    pub(crate) fn before(&self, bytes: usize) -> Result<(), Failure> {
-        if let Some(traffic) = self.watch.pace() {
-            let mut delay = traffic.pace(now(), bytes as u64);
-            while !delay.is_zero() && !self.watch.stop.is_raised() {
-                let nap = delay.min(NAP);
-                thread::sleep(nap);
-                delay -= nap;
-            }
+    /// Waits until `bytes` may move, or the run is stopped.
+    pub(crate) fn before(&self, bytes: usize) {
+        let Some(traffic) = self.watch.pace() else { return };
+        let mut delay = traffic.pace(now(), bytes as u64);
+        while !delay.is_zero() && !self.watch.stop.is_raised() {
+            let nap = delay.min(NAP);
+            thread::sleep(nap);
+            delay -= nap;
         }
-        let received = matches!(self.direction, Direction::Received);
-        if received && self.watch.stop.is_raised() { Err(Failure::cancelled()) } else { Ok(()) }
     }
 
     /// `bytes` have moved.

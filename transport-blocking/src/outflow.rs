@@ -72,7 +72,7 @@ impl<'r, 'a> Outflow<'r, 'a> {
         let most = self.watch.piece(out.len());
         let out = out.get_mut(..most).unwrap_or_default();
         let read = self.feed.read(out)?;
-        self.meter.before(read)?;
+        self.meter.before(read);
         let piece = out.get(..read).unwrap_or_default();
         if piece.is_empty() {
             self.encoder.end().map_err(wrong_length)?;
@@ -87,7 +87,7 @@ impl<'r, 'a> Outflow<'r, 'a> {
         let mut piece = vec![0; size];
         let filled = self.feed.fill(&mut piece)?;
         piece.truncate(filled);
-        self.meter.before(filled)?;
+        self.meter.before(filled);
         if !piece.is_empty() {
             let frame = self.encoder.frame(&piece).map_err(wrong_length)?;
             self.framed.extend([frame.before, piece.into(), frame.after]);

@@ -11,7 +11,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::task::{Wake, Waker};
@@ -105,15 +105,16 @@ impl<'a, M: Machine> Run<'a, M> {
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }
-        let spool = pump.intake().is_some().then(|| source.take_reader().map(Spool::new)).flatten();
+        let spool = pump.intake().and_then(|_| source.in_order()).map(Spool::new);
         let watch = Watch {
             observer: means.observer,
             traffic: Some(means.traffic),
             stop: Stop::new(token),
         };
+        sink.begin();
         let transport = &means.transport;
         let (result, panic) = thread::scope(|scope| {
-            if source.has_own_tap() {
+            if source.has_own_tap() && spool.is_none() {
                 scope.spawn(|| source.run_tap(&watch.stop));
             }
             let shared =
@@ -252,7 +253,13 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         self.shared.sink.expect(&exchange.draft().incoming);
         let feed = match self.feed(&exchange, alone) {
             Ok(feed) => feed,
-            Err(failure) => return self.pump.complete(now(), exchange.fail(failure)),
+            Err(failure) => {
+                self.pump.complete(now(), exchange.fail(failure));
+                if self.panic.is_some() {
+                    self.cancel(Leave::Abort);
+                }
+                return;
+            }
         };
         let Shared { transport, sink, watch, .. } = self.shared;
         if alone {
@@ -268,12 +275,15 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         });
     }
 
-    fn feed(&self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, Failure> {
+    fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, Failure> {
+        let source = self.shared.source;
         match (exchange.outgoing(), &self.spool) {
             (Outgoing::Empty, _) => Ok(Feed::bytes(Bytes::new())),
             (Outgoing::Bytes(bytes), _) => Ok(Feed::bytes(bytes.clone())),
             (Outgoing::Source { range }, Some(spool)) => spool.feed(range.clone()),
-            (Outgoing::Source { range }, None) => self.shared.source.feed(range.clone(), alone),
+            (Outgoing::Source { range }, None) => {
+                caught(&mut self.panic, || source.feed(range.clone(), alone))
+            }
         }
     }
 
@@ -301,7 +311,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         if self.told {
             return false;
         }
-        match spool.advance(intake) {
+        match caught(&mut self.panic, || spool.advance(intake)) {
             Ok(read) => read,
             Err(failure) => {
                 self.broken = Some(failure);
@@ -339,4 +349,15 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         self.shared.sink.stir();
         self.pump.cancel(now(), leave);
     }
+}
+
+/// What comes of `work`, which runs the caller's code; a panic of it is kept for later.
+fn caught<T>(
+    panic: &mut Option<Box<dyn Any + Send>>,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        panic.get_or_insert(payload);
+        Err(Failure::cancelled())
+    })
 }

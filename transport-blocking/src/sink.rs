@@ -49,7 +49,7 @@ impl<'a> Sink<'a> {
         Self(Arc::new(Kind::File(file)))
     }
 
-    /// Writes everything in order.
+    /// Writes everything in order, and what a second run brings after what the first one brought.
     pub fn writer(writer: impl Write + Send + 'a) -> Self {
         let desk = Desk {
             writer: Some(Box::new(writer)),
@@ -65,6 +65,13 @@ impl<'a> Sink<'a> {
         match &*self.0 {
             Kind::Memory(bytes) => std::mem::take(&mut *lock(bytes)),
             Kind::None | Kind::File(_) | Kind::Writer(_) => Vec::new(),
+        }
+    }
+
+    /// Another run writes from another start.
+    pub(crate) fn begin(&self) {
+        if let Kind::Writer(turnstile) = &*self.0 {
+            lock(&turnstile.desk).next = None;
         }
     }
 

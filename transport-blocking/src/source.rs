@@ -126,19 +126,34 @@ impl<'a> Source<'a> {
     pub(crate) fn take_reader(&self) -> Option<Ordered<'a>> {
         let Kind::Once { slot, .. } = &*self.kind else { return None };
         let mut ordered = lock(slot).take()?;
-        if let Some(hashers) = self.tap.as_ref().and_then(|tap| lock(&tap.hashers).take()) {
+        if let Some(hashers) = self.take_hashers() {
             ordered.hashers = hashers;
         }
         Some(ordered)
     }
 
+    /// A reader of everything, for a machine that takes its bytes in order from any source.
+    pub(crate) fn in_order(&self) -> Option<Ordered<'a>> {
+        if !self.is_rewindable() {
+            return self.take_reader();
+        }
+        let reader = Box::new(InOrder { source: self.clone(), at: 0 });
+        let hashers = self.take_hashers().unwrap_or_default();
+        Some(Ordered { reader, at: 0, ended: false, hashers })
+    }
+
     /// Gives the reader back; at its end, its digests are told.
     pub(crate) fn give_back(&self, mut ordered: Ordered<'a>) {
-        let Kind::Once { length, slot } = &*self.kind else { return };
+        let length = match &*self.kind {
+            Kind::Once { length, .. } => *length,
+            Kind::None | Kind::Bytes(_) | Kind::File(_) => None,
+        };
         if length.map_or(ordered.ended, |length| ordered.at == length) {
             self.tell(std::mem::take(&mut ordered.hashers));
         }
-        *lock(slot) = Some(ordered);
+        if let Kind::Once { slot, .. } = &*self.kind {
+            *lock(slot) = Some(ordered);
+        }
     }
 
     /// The bytes of a range. What can be read only once is lent to one request at a time; with
@@ -181,31 +196,19 @@ impl<'a> Source<'a> {
 
     /// Hashes a source that can be read from anywhere, where a tap asks for it.
     pub(crate) fn run_tap(&self, stop: &Stop) {
-        let Some(mut hashers) = self.tap.as_ref().and_then(|tap| lock(&tap.hashers).take()) else {
-            return;
-        };
-        match &*self.kind {
-            Kind::None => {}
-            Kind::Bytes(bytes) => hashers.update(bytes),
-            Kind::File(file) => {
-                let mut buffer = vec![0; PIECE];
-                let mut at = 0;
-                loop {
-                    match read_at(file, &mut buffer, at) {
-                        Ok(0) => break,
-                        Ok(read) => {
-                            hashers.update(buffer.get(..read).unwrap_or_default());
-                            at += read as u64;
-                        }
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(_) => return,
-                    }
-                    if stop.is_raised() {
-                        return;
-                    }
-                }
+        let Some(mut hashers) = self.take_hashers() else { return };
+        let mut reader = InOrder { source: self.clone(), at: 0 };
+        let mut buffer = vec![0; PIECE];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => hashers.update(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
             }
-            Kind::Once { .. } => return,
+            if stop.is_raised() {
+                return;
+            }
         }
         self.tell(hashers);
     }
@@ -213,6 +216,10 @@ impl<'a> Source<'a> {
     /// Whether [`run_tap`](Self::run_tap) has something to do.
     pub(crate) fn has_own_tap(&self) -> bool {
         self.is_rewindable() && self.tap.is_some()
+    }
+
+    fn take_hashers(&self) -> Option<Hashers> {
+        lock(&self.tap.as_ref()?.hashers).take()
     }
 
     fn tell(&self, hashers: Hashers) {
@@ -302,6 +309,27 @@ impl Ordered<'_> {
     fn passed(&mut self, bytes: &[u8]) {
         self.hashers.update(bytes);
         self.at += bytes.len() as u64;
+    }
+}
+
+/// Reads a source that can be read from anywhere from its start to its end.
+struct InOrder<'a> {
+    source: Source<'a>,
+    at: u64,
+}
+
+impl Read for InOrder<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = match &*self.source.kind {
+            Kind::None | Kind::Once { .. } => 0,
+            Kind::Bytes(bytes) => {
+                let at = usize::try_from(self.at).unwrap_or(usize::MAX);
+                bytes.get(at..).unwrap_or_default().read(buffer)?
+            }
+            Kind::File(file) => read_at(file, buffer, self.at)?,
+        };
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

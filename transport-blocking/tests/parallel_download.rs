@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
 use apus_blocking::{Sink, TransportConfig};
@@ -16,8 +16,10 @@ use support::{Plain, cause, client, client_with};
 
 const LENGTH: usize = 1_000_000;
 
-fn object() -> Vec<u8> {
-    (0..LENGTH).map(|at| (at * 7 % 253) as u8).collect()
+fn object() -> &'static [u8] {
+    static OBJECT: LazyLock<Vec<u8>> =
+        LazyLock::new(|| (0..LENGTH).map(|at| (at * 7 % 253) as u8).collect());
+    &OBJECT
 }
 
 fn send_range(seen: &Seen, peer: &mut Peer<'_>, most: usize) -> Then {
@@ -130,6 +132,17 @@ fn a_limit_of_requests_does_not_lock_out_the_range_that_is_next() {
     let mut out = Vec::new();
     client.run(ranges(&server, 4)).into_sink(Sink::writer(&mut out)).go().unwrap();
     assert!(out == object());
+}
+
+#[test]
+fn a_second_run_writes_on_where_the_first_one_ended() {
+    let server = Server::start(|seen, peer| send_range(seen, peer, usize::MAX));
+    let mut out = Vec::new();
+    let sink = Sink::writer(&mut out);
+    client(server.base()).run(ranges(&server, 2)).into_sink(&sink).go().unwrap();
+    client(server.base()).run(ranges(&server, 1)).into_sink(&sink).go().unwrap();
+    drop(sink);
+    assert!(out == [object(), object()].concat());
 }
 
 /// Takes some bytes and no more.

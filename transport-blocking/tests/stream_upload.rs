@@ -66,6 +66,19 @@ fn a_stream_goes_out_in_parts_however_wide() {
 }
 
 #[test]
+fn a_machine_that_streams_takes_any_source() {
+    for source in [Source::file(file(&bytes(), "any")), Source::bytes(bytes())] {
+        let server = store();
+        let source = source.tap(Hashers::new([Algorithm::Sha1]).unwrap());
+        let machine = Parts::new(Plain::new(server.base()), 300_000, 2);
+        client(server.base()).run(machine).from(&source).go().unwrap();
+        assert!(stored(&server) == bytes());
+        let sha1 = source.digests().unwrap().value(Algorithm::Sha1).unwrap();
+        assert_eq!(*sha1, Algorithm::Sha1.digest(&bytes()).unwrap());
+    }
+}
+
+#[test]
 fn a_part_is_sent_again_from_memory() {
     let refused = AtomicUsize::new(0);
     let server = Server::start(move |_, peer| {

@@ -305,11 +305,10 @@ impl Exchange {
             Some(measuring) => measuring,
             None => Measuring::new(&self.draft, payload)?,
         };
-        if let Outgoing::Bytes(bytes) = &self.outgoing {
-            if measuring.length == 0 {
+        if let Outgoing::Bytes(bytes) = &self.outgoing
+            && measuring.length == 0 {
                 measuring.update(bytes);
             }
-        }
         let (have, want) = (measuring.length, self.draft.body.len());
         if have != want {
             return Err(Error::caller(format!(
@@ -364,13 +363,12 @@ impl Encoder {
                 self.sent.bytes.load(Ordering::Relaxed) + self.remaining
             )));
         };
-        if let Some(size) = self.frame_size {
-            if piece.len() != size && remaining > 0 {
+        if let Some(size) = self.frame_size
+            && piece.len() != size && remaining > 0 {
                 return Err(Error::caller(format!(
                     "a piece of {length} bytes is no frame of {size}"
                 )));
             }
-        }
         self.remaining = remaining;
         self.sent.bytes.fetch_add(length, Ordering::Relaxed);
         if self.frame_size.is_none() || piece.is_empty() {

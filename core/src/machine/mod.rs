@@ -1,14 +1,18 @@
 //! The machines, and the pump that joins one to its authorities.
 
 mod call;
-mod nest;
+mod copy;
+mod delete_many;
 mod download;
+mod nest;
 mod patience;
 mod pump;
 mod traffic;
 pub mod upload;
 
 pub use self::call::Call;
+pub use self::copy::{Copy, CopyOptions};
+pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};

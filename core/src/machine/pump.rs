@@ -198,17 +198,15 @@ impl<M: Machine> Pump<M> {
     }
 
     fn admit(&mut self, now: Now, draft: Draft) -> Admission {
-        if let Some(traffic) = &self.traffic {
-            if let Admit::Later(until) = traffic.ask(now, &self.waker) {
+        if let Some(traffic) = &self.traffic
+            && let Admit::Later(until) = traffic.ask(now, &self.waker) {
                 return Admission::Park(draft, until);
             }
-        }
         let admission = self.seal(now, draft);
-        if !matches!(admission, Admission::Launch(_)) {
-            if let Some(traffic) = &self.traffic {
+        if !matches!(admission, Admission::Launch(_))
+            && let Some(traffic) = &self.traffic {
                 traffic.unused();
             }
-        }
         admission
     }
 
@@ -244,7 +242,7 @@ impl<M: Machine> Pump<M> {
                     self.renewing.push((self.serial, exchange.draft().party));
                 }
                 let exchange = exchange.with_serial(self.serial);
-                self.tell(now, &Event::Launched { operation: exchange.operation() });
+                self.tell(now, &Event::Launched { draft: exchange.draft() });
                 Admission::Launch(exchange)
             }
             Err((draft, error)) => self.deny(now, draft, error),
@@ -265,9 +263,13 @@ impl<M: Machine> Pump<M> {
 }
 
 impl<M: Machine> Drop for Pump<M> {
-    /// A renewal that will never be completed is given to the next who asks.
+    /// A renewal that will never be completed is given to the next who asks, and what is still in
+    /// flight makes room for others.
     fn drop(&mut self) {
         let Some(now) = self.last else { return };
+        if let Some(traffic) = &self.traffic {
+            self.flying.drain(..).for_each(|_| traffic.unused());
+        }
         for (_, party) in self.renewing.drain(..) {
             if let Some(authority) = self.parties.get(party) {
                 let uri = http::Uri::from_static("/");
@@ -303,8 +305,8 @@ pub trait Observer: Send + Sync {
 pub enum Event<'a> {
     /// An exchange goes out.
     Launched {
-        /// Its operation.
-        operation: &'static str,
+        /// What it is made of: its operation, and what is computed over its body.
+        draft: &'a Draft,
     },
     /// An exchange ended.
     Ended {

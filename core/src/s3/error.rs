@@ -22,6 +22,19 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
+/// A success whose body says nothing, or is not XML. An `<Error>` in it is the refusal that it is,
+/// whatever the status.
+pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
+    success(reply)?;
+    if reply.body.is_empty() {
+        return Ok(());
+    }
+    match Document::parse(&reply.body) {
+        Ok(document) if document.root().name() == "Error" => Err(refusal(reply)),
+        _ => Ok(()),
+    }
+}
+
 /// The document of a success, of which some operations say "200" before they know. An `<Error>`
 /// in it is the refusal that it is; a document that can't be read is what a connection that died
 /// in the meantime leaves.

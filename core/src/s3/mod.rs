@@ -9,6 +9,14 @@
 //! An operation is plain data named as the S3 API reference names it, with the members of that
 //! page; optional ones are `Option`s or empty. It knows how to draft its request for a [`Service`]
 //! and how to read the answer, and holds no state.
+//!
+//! | file | operations |
+//! | --- | --- |
+//! | `bucket/` | buckets and their configurations: get, put and delete of one share a file |
+//! | `object/` | objects, their tags, attributes and locks |
+//! | `list/` | lists of objects and versions, which page with `next` |
+//! | `multipart/` | uploads in parts |
+//! | `raw` | [`Raw`], the way out for what is not modelled |
 
 pub mod endpoint;
 

@@ -14,6 +14,7 @@ mod writer;
 
 pub use self::reader::{Document, Element, Limits};
 pub use self::writer::Writer;
+pub(crate) use self::writer::can_hold;
 
 /// The namespace of S3's documents.
 pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";

@@ -129,6 +129,18 @@ impl fmt::Debug for Writer {
     }
 }
 
+/// Whether XML 1.0 can hold this text.
+pub(crate) fn can_hold(text: &str) -> bool {
+    !text.chars().any(is_unfit)
+}
+
+fn is_unfit(char: char) -> bool {
+    match char {
+        '\t' | '\n' | '\r' => false,
+        _ => matches!(char, '\0'..' ' | '\u{FFFE}' | '\u{FFFF}'),
+    }
+}
+
 /// Escapes what is written to it.
 struct Escape<'a> {
     out: &'a mut String,
@@ -148,7 +160,7 @@ impl fmt::Write for Escape<'_> {
                 '\r' => self.out.push_str("&#13;"),
                 '\n' => self.out.push_str("&#10;"),
                 '\t' => self.out.push('\t'),
-                '\0'..' ' | '\u{FFFE}' | '\u{FFFF}' => self.unfit = self.unfit.or(Some(char)),
+                _ if is_unfit(char) => self.unfit = self.unfit.or(Some(char)),
                 _ => self.out.push(char),
             }
         }

@@ -10,6 +10,8 @@
 //! byte twice.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
+pub(crate) mod stored;
+
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -26,21 +28,21 @@ use http::request;
 
 /// What the script says to a request.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
     /// The connection dies after this many bytes of the body.
-    pub cut_after: Option<usize>,
+    pub(crate) cut_after: Option<usize>,
     /// There is no answer at all.
-    pub lost: Option<Cause>,
+    pub(crate) lost: Option<Cause>,
     /// How long it takes.
-    pub takes: Duration,
+    pub(crate) takes: Duration,
 }
 
 impl Answer {
     /// This status and nothing else.
-    pub fn new(status: u16) -> Self {
+    pub(crate) fn new(status: u16) -> Self {
         Self {
             status,
             headers: Vec::new(),
@@ -52,24 +54,24 @@ impl Answer {
     }
 
     /// No answer.
-    pub fn lost(cause: Cause) -> Self {
+    pub(crate) fn lost(cause: Cause) -> Self {
         Self { lost: Some(cause), ..Self::new(500) }
     }
 
     /// S3's error document.
-    pub fn error(status: u16, code: &str) -> Self {
+    pub(crate) fn error(status: u16, code: &str) -> Self {
         let body = format!("<Error><Code>{code}</Code><Message>said so</Message></Error>");
         Self::new(status).body(body)
     }
 
     /// With this header.
-    pub fn header(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
 
     /// With this body, and its length.
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.headers.retain(|(name, _)| name != "content-length");
         let length = self.body.len();
@@ -77,13 +79,13 @@ impl Answer {
     }
 
     /// Cut after this many bytes of the body.
-    pub fn cut(mut self, after: usize) -> Self {
+    pub(crate) fn cut(mut self, after: usize) -> Self {
         self.cut_after = Some(after);
         self
     }
 
     /// After this long.
-    pub fn after(mut self, takes: Duration) -> Self {
+    pub(crate) fn after(mut self, takes: Duration) -> Self {
         self.takes = takes;
         self
     }
@@ -98,7 +100,7 @@ impl Answer {
 }
 
 /// A machine, its server, its source and its sink.
-pub struct Sim<M: Machine> {
+pub(crate) struct Sim<M: Machine> {
     pump: Pump<M>,
     source: Bytes,
     ordered: bool,
@@ -107,6 +109,7 @@ pub struct Sim<M: Machine> {
     flights: Vec<Flight>,
     requests: Vec<String>,
     peak: usize,
+    dismissed: usize,
     sink: Vec<Option<u8>>,
 }
 
@@ -121,23 +124,26 @@ enum Fate {
 }
 
 /// How it went.
-#[derive(Debug)]
-pub struct Run<T> {
-    pub result: Result<T, Error>,
+pub(crate) struct Run<M: Machine> {
+    pub(crate) result: Result<M::Output, Error>,
+    /// The machine, at its end.
+    pub(crate) pump: Pump<M>,
     /// `METHOD target`, and the range where there was one, in the order they were sent.
-    pub requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
     /// The most exchanges that were in flight at once.
-    pub peak: usize,
+    pub(crate) peak: usize,
+    /// Exchanges that had to be broken off because the sink could never have taken their bytes.
+    pub(crate) dismissed: usize,
     /// What the sink got, up to the first gap.
-    pub sink: Vec<u8>,
+    pub(crate) sink: Vec<u8>,
     /// Bytes that it got beyond the first gap.
-    pub beyond: usize,
+    pub(crate) beyond: usize,
     /// How long it took on the virtual clock.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 impl<M: Machine> Sim<M> {
-    pub fn new(machine: M) -> Self {
+    pub(crate) fn new(machine: M) -> Self {
         let party = Party::new(Credentials::anonymous());
         Self {
             pump: Pump::new(machine, vec![party], Waker::noop().clone()),
@@ -148,33 +154,34 @@ impl<M: Machine> Sim<M> {
             flights: Vec::new(),
             requests: Vec::new(),
             peak: 0,
+            dismissed: 0,
             sink: Vec::new(),
         }
     }
 
     /// What bodies are ranges of.
-    pub fn source(mut self, source: impl Into<Bytes>) -> Self {
+    pub(crate) fn source(mut self, source: impl Into<Bytes>) -> Self {
         self.source = source.into();
         self
     }
 
     /// The sink takes bytes in their order alone, as a pipe does: who comes early waits.
-    pub fn ordered(mut self) -> Self {
+    pub(crate) fn ordered(mut self) -> Self {
         self.ordered = true;
         self
     }
 
     /// Cancels at this time after the start.
-    pub fn cancel_at(mut self, at: Duration, leave: Leave) -> Self {
+    pub(crate) fn cancel_at(mut self, at: Duration, leave: Leave) -> Self {
         self.cancel = Some((START + at, leave));
         self
     }
 
     /// Runs it to its end.
-    pub fn run(
+    pub(crate) fn run(
         mut self,
         mut script: impl FnMut(&request::Parts, &[u8]) -> Answer,
-    ) -> Run<M::Output> {
+    ) -> Run<M> {
         for _ in 0..MOST_EVENTS {
             let wait = match self.pump.turn(self.now) {
                 Turn::Launch(exchange) => {
@@ -266,6 +273,7 @@ impl<M: Machine> Sim<M> {
         if let Fate::Answers(_, answer) = &mut self.flights[last].fate {
             answer.cut_after = Some(0);
         }
+        self.dismissed += 1;
     }
 
     fn land(&mut self, at: usize) {
@@ -294,11 +302,20 @@ impl<M: Machine> Sim<M> {
         self.pump.complete(self.now, done);
     }
 
-    fn over(self, result: Result<M::Output, Error>) -> Run<M::Output> {
+    fn over(self, result: Result<M::Output, Error>) -> Run<M> {
         let sink: Vec<u8> = self.sink.iter().map_while(|byte| *byte).collect();
         let beyond = self.sink.iter().skip(sink.len()).flatten().count();
         let elapsed = self.now.tick - START;
-        Run { result, requests: self.requests, peak: self.peak, sink, beyond, elapsed }
+        Run {
+            result,
+            pump: self.pump,
+            requests: self.requests,
+            peak: self.peak,
+            dismissed: self.dismissed,
+            sink,
+            beyond,
+            elapsed,
+        }
     }
 }
 
@@ -318,7 +335,7 @@ fn write(sink: &mut Vec<Option<u8>>, position: Option<u64>, bytes: &[u8]) {
 }
 
 /// A service at a loopback address, with these settings.
-pub fn service(set: impl FnOnce(&mut Config)) -> Arc<Service> {
+pub(crate) fn service(set: impl FnOnce(&mut Config)) -> Arc<Service> {
     let url = BaseUrl::parse("http://127.0.0.1:9000").unwrap();
     let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
     set(&mut config);
@@ -326,7 +343,7 @@ pub fn service(set: impl FnOnce(&mut Config)) -> Arc<Service> {
 }
 
 /// Bytes that are not all alike.
-pub fn object(length: usize) -> Bytes {
+pub(crate) fn object(length: usize) -> Bytes {
     (0..length).map(|at| (at * 31 + at / 251) as u8).collect()
 }
 

@@ -197,3 +197,34 @@ impl Machine for Parts {
         Some(&mut self.intake)
     }
 }
+
+/// One PUT of `length` bytes of the source, by a worker.
+pub struct Put {
+    pub url: String,
+    pub length: u64,
+    pub sent: bool,
+    pub done: Option<Result<(), Error>>,
+}
+
+impl Machine for Put {
+    type Output = ();
+
+    fn poll(&mut self, _: Now) -> Step<()> {
+        if !std::mem::replace(&mut self.sent, true) {
+            let mut draft = Draft::new("Put", Method::PUT, self.url.parse().unwrap());
+            draft.body = Body::Source { range: 0..self.length, rewindable: false };
+            return Step::Send(draft);
+        }
+        self.done.take().map_or(Step::Wait(None), Step::Done)
+    }
+
+    fn complete(&mut self, _: Now, done: Completion) {
+        self.done = Some(done.into_parts().1.map(drop));
+    }
+
+    fn cancel(&mut self, _: Now, _: Leave) {}
+
+    fn width(&self) -> usize {
+        2
+    }
+}

@@ -144,6 +144,15 @@ impl Peer {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
+    /// Passes bytes on, both ways, until one side hangs up.
+    pub fn splice(&mut self, other: TcpStream) {
+        let (mut from, mut to) = (self.socket.try_clone().unwrap(), other.try_clone().unwrap());
+        let upward = thread::spawn(move || std::io::copy(&mut from, &mut to));
+        let _ = std::io::copy(&mut &other, &mut &self.socket);
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        let _ = upward.join();
+    }
+
     /// Waits until the client hangs up.
     pub fn wait_for_end(&mut self) -> usize {
         let mut sink = [0; 65536];

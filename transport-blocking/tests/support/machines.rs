@@ -57,6 +57,7 @@ impl Machine for Ranges {
         ask.incoming = Incoming::Stream {
             at: range.start,
             hashers: apus_core::checksum::Hashers::default(),
+            declared: false,
             expect: Expect { range: Some(range.clone()), ..Expect::default() },
         };
         let mut draft = ask.draft(&self.service);

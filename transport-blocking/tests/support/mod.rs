@@ -106,6 +106,7 @@ impl Ask {
         let incoming = Incoming::Stream {
             at: 0,
             hashers: apus_core::checksum::Hashers::default(),
+            declared: false,
             expect: Expect::default(),
         };
         Self { incoming, ..self }
@@ -133,7 +134,7 @@ impl Operation for Ask {
         Ok(Ask::draft(self, service))
     }
 
-    fn parse(&self, reply: &Reply) -> Result<Reply, Error> {
+    fn parse(&self, _: &Plain, reply: &Reply) -> Result<Reply, Error> {
         match &reply.rejected {
             Some(error) => Err(error.clone()),
             None if reply.status().is_success() || reply.status().is_redirection() => {

@@ -1,5 +1,6 @@
 //! Members of an operation by the names that S3's API gives them, taken one by one.
 
+use apus_core::Secret;
 use apus_core::checksum::{Algorithm, Type};
 use apus_core::now::Timestamp;
 use apus_core::s3::{ByteRange, ETag, Metadata};
@@ -137,6 +138,12 @@ macro_rules! plain {
 }
 
 plain!(String, bool, u32, u64, Algorithm, Type, Data, ETag);
+
+impl Plain for Secret {
+    fn of(value: Value) -> Result<Self, String> {
+        json::<String>(value).map(Self::new)
+    }
+}
 
 impl Plain for Timestamp {
     fn of(value: Value) -> Result<Self, String> {

@@ -1,19 +1,18 @@
 //! An object, read from its first byte to its last.
 //!
 //! ```text
-//!            checksum of ranges, or the last bytes wanted
-//!         ┌────────────────────▶ Asking ─────────────────┐
-//!  start ─┤                                              ▼
-//!         └────────────────────▶ Reading ◀───────────────┘
-//!                                   │ ▲
-//!               one range, whose head tells size and ETag,
-//!               then up to `width` at once:
-//!                                   │ │
-//!                       ┌───────────┘ └── back-off over ──┐
-//!                       ▼                                 │
-//!                     Ready ──▶ Sent ──cut, refused──▶ Backoff
-//!                                │
-//!                                └──all of it there──▶ Done ──in order──▶ checked, Over
+//!          a checksum is combined from those of ranges, or the last bytes are wanted
+//!         ┌──▶ Asking (HEAD) ──▶ Measuring (sizes of parts) ──┐
+//!  Begin ─┤                                                   │
+//!         └───────────────────────────────────────────────────┴──▶ Reading ──▶ Over
+//!
+//!  Reading: one range, whose head tells size and ETag, then up to `width` at once, each so:
+//!
+//!              ┌────────── back-off over ──────────┐
+//!              ▼                                   │
+//!            Ready ──────▶ Sent ──cut, refused──▶ Backoff
+//!                           │
+//!                           └──all of it there──▶ Done ──in order──▶ added up
 //! ```
 //!
 //! The bytes go to the caller's sink at their distance from the first byte that was asked for, each
@@ -24,28 +23,30 @@
 //! At most `width` ranges are unfinished at a time, those in back-off included: whoever writes
 //! them in order never has to wait for one that is not allowed to start.
 
+mod answer;
+mod begin;
 mod check;
+mod object;
 mod piece;
 mod plan;
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::StatusCode;
-use http::header::HeaderValue;
-
-use crate::checksum::{Algorithm, Declared, Digests, Hashers, Verdict, Why};
-use crate::contract::{self, Class, Leave, Machine, Operation as _, Service as _, Step, Wait};
-use crate::error::{Cause, Error, Failure, Kind};
-use crate::http::{Completion, Draft, Expect, Incoming, Reply, Ticket};
-use crate::machine::Call;
-use crate::machine::call::verdict;
-use crate::now::Now;
-use crate::s3::{self, ByteRange, Conditions, GetObject, HeadObject, ObjectHead, Service};
-
+use self::begin::Measuring;
 use self::check::Tally;
+use self::object::Object;
 use self::piece::{Piece, State};
 use self::plan::Plan;
+use crate::checksum::{Algorithm, Digests, Hashers, Verdict, Why};
+use crate::contract::{Leave, Machine, Operation as _, Step, Wait};
+use crate::error::{Error, Failure};
+use crate::http::{Completion, Draft, Expect, Incoming, Ticket};
+use crate::machine::Call;
+use crate::machine::nest::nest;
+use crate::now::Now;
+use crate::s3::{ByteRange, Conditions, GetObject, HeadObject, ObjectHead, Service};
 
 /// Reads an object, or a range of it: resumes what was cut, checks what can be checked, and is
 /// never silently short. "GetObject" and "HeadObject", S3 API reference.
@@ -107,7 +108,7 @@ impl Default for DownloadOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Downloaded {
-    /// What the first answer said of the object.
+    /// What the first answer said of the object. Its length and range are those of that answer.
     pub head: ObjectHead,
     /// Bytes that the sink got.
     pub bytes: u64,
@@ -121,22 +122,16 @@ pub struct Downloaded {
 enum Phase {
     Begin,
     Asking(Box<Call<HeadObject>>),
+    Measuring(Box<Measuring>),
     Reading,
     Over,
-}
-
-/// What is known of the object since the first head, and may not change any more.
-#[derive(Debug)]
-struct Object {
-    head: ObjectHead,
-    etag: Option<HeaderValue>,
-    size: Option<u64>,
 }
 
 impl Download {
     /// Reads what `get` names from `service`; `seed` decides the jitter of the delays. Whether the
     /// bytes are checked is decided by the client's policy and `get`'s own
-    /// [`checksum_mode`](GetObject::checksum_mode).
+    /// [`checksum_mode`](GetObject::checksum_mode). A range is kept; a part number is refused, for
+    /// several servers ignore it.
     pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
         let policy = service.config().checksum.with(&get.checksum.overrides);
         let combine = options.digests.iter().all(|algorithm| algorithm.combines());
@@ -185,87 +180,6 @@ impl Download {
         delivered
     }
 
-    fn begin(&mut self) -> Result<(), Error> {
-        let wrong = |what: &'static str| Err(Error::caller(what).in_operation(GetObject::NAME));
-        match &self.get.range {
-            _ if self.get.part_number.is_some() => {
-                return wrong(
-                    "a download reads ranges, which can't be asked for with a part number",
-                );
-            }
-            Some(ByteRange::Span(span)) if span.is_empty() => return wrong("the range is empty"),
-            Some(ByteRange::Last(0)) => return wrong("the range is empty"),
-            // All of it: asked for so, an empty object would be refused.
-            Some(ByteRange::From(0)) => self.get.range = None,
-            _ => {}
-        }
-        self.hashers = Hashers::new(self.options.digests.iter().copied())?;
-        let until = match &self.get.range {
-            Some(ByteRange::Span(span)) => Some(span.end),
-            Some(ByteRange::Last(_)) => {
-                self.ask();
-                return Ok(());
-            }
-            None if self.width > 1 && self.validates => {
-                self.ask();
-                return Ok(());
-            }
-            Some(ByteRange::From(_)) | None => None,
-        };
-        self.phase = Phase::Reading;
-        if self.width > 1 {
-            let first = self.start.saturating_add(self.options.range_size.max(1));
-            self.read(self.start, Some(until.map_or(first, |until| until.min(first))));
-        } else {
-            self.read(self.start, until);
-        }
-        Ok(())
-    }
-
-    /// Asks for size, ETag and checksum before the first byte.
-    fn ask(&mut self) {
-        let get = self.get.clone();
-        let head = HeadObject {
-            version_id: get.version_id,
-            conditions: get.conditions,
-            customer_key: get.customer_key,
-            checksum_mode: self.validates,
-            common: get.common,
-            ..HeadObject::new(get.bucket, get.key)
-        };
-        let call = Call::new(head, Arc::clone(&self.service), self.seed).under(self.party);
-        self.phase = Phase::Asking(Box::new(call));
-    }
-
-    /// What was asked for has been answered.
-    fn asked(&mut self, head: ObjectHead) -> Result<(), Error> {
-        let object = Object::new(head);
-        let size = object.size;
-        if let Some(ByteRange::Last(length)) = self.get.range {
-            let size = size.ok_or_else(|| {
-                Error::broken("the answer to a HEAD does not tell the length of the object")
-            })?;
-            self.start = size.saturating_sub(length);
-        }
-        let declared = check::declared(&object.head).filter(|_| self.validates && self.is_whole());
-        if let Some(Declared::FullObject(value)) = &declared {
-            self.hashers = self.hashers.with(value.algorithm())?;
-            if !value.algorithm().combines() {
-                self.width = 1;
-            }
-        }
-        self.object = Some(object);
-        self.phase = Phase::Reading;
-        match size {
-            // An empty object has no range that could be asked for.
-            Some(size) if self.width > 1 && size > self.start => {
-                self.plan = Plan::new(self.start..size, self.options.range_size);
-            }
-            _ => self.read(self.start, None),
-        }
-        Ok(())
-    }
-
     /// Starts a range of the object.
     fn read(&mut self, start: u64, until: Option<u64>) {
         self.pieces.push_back(Piece::new(start, until, self.hashers.clone(), self.seed));
@@ -276,8 +190,8 @@ impl Download {
         self.get.range.is_none()
     }
 
-    fn send(&mut self, at: usize) -> Result<Option<Draft>, Error> {
-        let Some(piece) = self.pieces.get_mut(at) else { return Ok(None) };
+    fn send(&mut self, at: usize) -> Result<Next, Error> {
+        let Some(piece) = self.pieces.get_mut(at) else { return Ok(Next::Wait(None)) };
         let mut get = self.get.clone();
         get.range = piece.range();
         if let Some(etag) = self.object.as_ref().and_then(Object::if_match) {
@@ -299,7 +213,7 @@ impl Download {
         piece.sent(ticket);
         draft.party = self.party;
         draft.ticket = ticket.under(RANGE);
-        Ok(Some(draft))
+        Ok(Next::Send(draft))
     }
 
     /// What to do next about the ranges.
@@ -313,18 +227,16 @@ impl Download {
                 State::Backoff(until) if now.tick < until.until => {
                     wait = Wait::earlier(wait, Some(until));
                 }
-                State::Backoff(_) | State::Ready => {
-                    return Ok(self.send(at)?.map_or(Next::Wait(wait), Next::Send));
-                }
+                State::Backoff(_) | State::Ready => return self.send(at),
                 State::Sent(_) | State::Done(_) => {}
             }
         }
-        if unfinished < self.width && self.pieces.len() < self.width.saturating_mul(AHEAD) {
-            if let Some(range) = self.plan.next() {
-                self.read(range.start, Some(range.end));
-                let draft = self.send(self.pieces.len().saturating_sub(1))?;
-                return Ok(draft.map_or(Next::Wait(wait), Next::Send));
-            }
+        if unfinished < self.width
+            && self.pieces.len() < self.width.saturating_mul(AHEAD)
+            && let Some(range) = self.plan.next()
+        {
+            self.read(range.start, Some(range.end));
+            return self.send(self.pieces.len().saturating_sub(1));
         }
         if self.pieces.is_empty() { Ok(Next::Finish) } else { Ok(Next::Wait(wait)) }
     }
@@ -346,139 +258,6 @@ impl Download {
         Ok(Downloaded { head, bytes, digests: self.tally.digests(), verdict })
     }
 
-    /// An answer to the range number `at`. The error is one of this attempt.
-    fn answered(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
-        if let Err(error) = s3::success(reply) {
-            return self.refused(at, reply, error);
-        }
-        match self.take(at, reply) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let short = || Failure::new(Cause::Cut, "the body ended early");
-                let cut = reply.cut.clone().unwrap_or_else(short);
-                Err(Error::from(cut).with_status(reply.status()))
-            }
-            // The sink has bytes that can't be accounted for, so that nothing can be repeated.
-            Err(error) => {
-                self.error.get_or_insert(error.with_status(reply.status()));
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes what the sink got of an answer with a good head. True when the range is complete.
-    fn take(&mut self, at: usize, reply: &Reply) -> Result<bool, Error> {
-        let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
-        // Before the first byte the object may still change.
-        if self.object.is_none() && (reply.streamed > 0 || reply.cut.is_none()) {
-            let object = Object::new(ObjectHead::read(reply)?);
-            if let Some(until) = piece.until() {
-                let end = match (&self.get.range, object.size) {
-                    (Some(ByteRange::Span(span)), size) => size.unwrap_or(u64::MAX).min(span.end),
-                    (_, Some(size)) => size,
-                    (_, None) => {
-                        let what = "Content-Range does not tell the length of the object";
-                        return Err(Error::broken(what));
-                    }
-                };
-                self.plan = Plan::new(until..end, self.options.range_size);
-            }
-            self.object = Some(object);
-        }
-        if let Some(object) = &mut self.object {
-            // Not every first answer tells it.
-            object.size = object.size.or(reply.content_range().and_then(|range| range.total));
-        }
-        let size = self.object.as_ref().and_then(|object| object.size);
-        let patience = self.service.patience();
-        piece.take(reply, size, patience);
-        match piece.is_complete(reply.cut.is_none()) {
-            Some(true) => {
-                piece.finish(patience);
-                self.collect()?;
-                Ok(true)
-            }
-            Some(false) => Ok(false),
-            None => Err(Error::integrity("more bytes came than the object has")),
-        }
-    }
-
-    /// Adds up the finished ranges at the front.
-    fn collect(&mut self) -> Result<(), Error> {
-        while let Some(piece) = self.pieces.front() {
-            let State::Done(digests) = &piece.state else { break };
-            self.tally.add(digests, piece.delivered())?;
-            self.pieces.pop_front();
-        }
-        Ok(())
-    }
-
-    /// A refusal that means something else than it says, or the error that it is.
-    fn refused(&mut self, at: usize, reply: &Reply, error: Error) -> Result<(), Error> {
-        let Some(piece) = self.pieces.get_mut(at) else { return Err(error) };
-        let status = reply.status();
-        let unsatisfiable = status == StatusCode::RANGE_NOT_SATISFIABLE;
-        let ignores_range = reply.rejected.is_some() && status == StatusCode::OK;
-        if self.object.is_some() {
-            // The connection went away with the end of a body of untold length.
-            let total = reply.content_range().and_then(|range| range.total);
-            if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
-                piece.finish(self.service.patience());
-                return self.collect();
-            }
-            if unsatisfiable || error.is_precondition_failed() {
-                let ids = (error.request_id(), error.host_id());
-                return Err(Error::integrity("the object changed while it was read")
-                    .with_status(status)
-                    .with_request_id(ids.0.map(str::to_owned), ids.1.map(str::to_owned)));
-            }
-        } else if self.get.range.is_none() && piece.until().is_some() {
-            // An empty object has no ranges; some servers have none of any object.
-            if unsatisfiable || ignores_range {
-                *piece = Piece::new(0, None, self.hashers.clone(), self.seed);
-                return Ok(());
-            }
-        }
-        if ignores_range && error.kind() == Kind::Broken {
-            return Err(error.with_hint("the server ignores `Range`"));
-        }
-        Err(error)
-    }
-
-    /// An attempt at a range failed.
-    fn failed(&mut self, now: Now, at: usize, error: Error) {
-        let asked = self.pieces.get(at).map_or(0, Piece::asked);
-        let error = error.in_operation(GetObject::NAME).with_attempts(asked);
-        let wait = if self.error.is_none() { self.again(now, at, &error) } else { None };
-        match (wait, self.pieces.get_mut(at)) {
-            (Some(wait), Some(piece)) => piece.state = State::Backoff(wait),
-            (None, Some(piece)) => {
-                piece.state = State::Ready;
-                self.error.get_or_insert(error);
-            }
-            (_, None) => {}
-        }
-    }
-
-    fn again(&mut self, now: Now, at: usize, error: &Error) -> Option<Wait> {
-        let piece = self.pieces.get_mut(at)?;
-        // All of the object where a part was asked for: this server will do it again.
-        let ignores_range = error.kind() == Kind::Broken && error.status() == Some(StatusCode::OK);
-        let enough = self.options.total_attempts.is_some_and(|total| piece.asked() >= total);
-        if error.kind() == Kind::Integrity || ignores_range || enough {
-            return None;
-        }
-        let verdict =
-            verdict(error, Class::Read).unwrap_or_else(|| self.service.judge(error, Class::Read));
-        if verdict == contract::Verdict::Elsewhere {
-            let twice = std::mem::replace(&mut self.redirected, true);
-            if twice || !self.service.learn(&self.get.bucket, error) {
-                return None;
-            }
-        }
-        piece.attempts().next(now, self.service.patience(), verdict, error)
-    }
-
     fn over(&mut self, result: Result<Downloaded, Error>) -> Step<Downloaded> {
         self.phase = Phase::Over;
         Step::Done(result.map_err(|error| error.in_operation(GetObject::NAME)))
@@ -490,38 +269,35 @@ impl Machine for Download {
 
     fn poll(&mut self, now: Now) -> Step<Downloaded> {
         loop {
-            if let Phase::Asking(call) = &mut self.phase {
-                match call.poll(now) {
-                    Step::Send(mut draft) => {
-                        draft.ticket = draft.ticket.under(HEAD);
-                        return Step::Send(draft);
-                    }
-                    Step::Wait(wait) => return Step::Wait(wait),
-                    Step::Done(head) => {
+            let begun = match &mut self.phase {
+                Phase::Asking(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
                         self.phase = Phase::Reading;
-                        if let Err(error) = head.and_then(|head| self.asked(head)) {
-                            self.error.get_or_insert(error);
-                        }
+                        head.and_then(|head| self.asked(head))
                     }
-                }
+                },
+                Phase::Measuring(measuring) => match nest(measuring.call.poll(now), PARTS) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => self.measured(answer),
+                },
+                Phase::Begin if self.error.is_none() => self.begin(),
+                Phase::Begin | Phase::Reading | Phase::Over => Ok(()),
+            };
+            if let Err(error) = begun {
+                self.error.get_or_insert(error);
             }
-            match self.phase {
-                Phase::Over => return Step::Wait(None),
-                _ if self.error.is_some() => {
-                    if self.pieces.iter().any(Piece::is_in_flight) {
-                        return Step::Wait(None);
-                    }
-                    if let Some(error) = self.error.take() {
-                        return self.over(Err(error));
-                    }
-                }
-                Phase::Begin => {
-                    if let Err(error) = self.begin() {
-                        self.error = Some(error);
-                    }
-                }
-                Phase::Asking(_) => {}
-                Phase::Reading => match self.next(now) {
+            if matches!(self.phase, Phase::Over) {
+                return Step::Wait(None);
+            }
+            if self.error.is_some() && self.pieces.iter().any(Piece::is_in_flight) {
+                return Step::Wait(None);
+            }
+            if let Some(error) = self.error.take() {
+                return self.over(Err(error));
+            }
+            if matches!(self.phase, Phase::Reading) {
+                match self.next(now) {
                     Ok(Next::Send(draft)) => return Step::Send(draft),
                     Ok(Next::Wait(wait)) => return Step::Wait(wait),
                     Ok(Next::Finish) => {
@@ -529,7 +305,7 @@ impl Machine for Download {
                         return self.over(result);
                     }
                     Err(error) => self.error = Some(error),
-                },
+                }
             }
         }
     }
@@ -537,6 +313,9 @@ impl Machine for Download {
     fn complete(&mut self, now: Now, mut done: Completion) {
         match (done.route(), &mut self.phase) {
             (Some(HEAD), Phase::Asking(call)) => return call.complete(now, done),
+            (Some(PARTS), Phase::Measuring(measuring)) => {
+                return measuring.call.complete(now, done);
+            }
             (Some(RANGE), Phase::Reading) => {}
             _ => return,
         }
@@ -554,8 +333,10 @@ impl Machine for Download {
 
     /// What is in flight is waited for, and nothing more is asked for.
     fn cancel(&mut self, now: Now, leave: Leave) {
-        if let Phase::Asking(call) = &mut self.phase {
-            call.cancel(now, leave);
+        match &mut self.phase {
+            Phase::Asking(call) => call.cancel(now, leave),
+            Phase::Measuring(measuring) => measuring.call.cancel(now, leave),
+            Phase::Begin | Phase::Reading | Phase::Over => {}
         }
         if !matches!(self.phase, Phase::Over) {
             self.error.get_or_insert_with(|| Failure::cancelled().into());
@@ -564,21 +345,6 @@ impl Machine for Download {
 
     fn width(&self) -> usize {
         self.width
-    }
-}
-
-impl Object {
-    fn new(head: ObjectHead) -> Self {
-        let tag = head.etag.as_ref().filter(|tag| !tag.is_empty());
-        let etag = tag.and_then(|tag| HeaderValue::from_str(tag.as_str()).ok());
-        Self { etag, size: head.size, head }
-    }
-
-    /// The tag that `If-Match` is given. A weak one matches nothing there (RFC 9110, section
-    /// 13.1.1).
-    fn if_match(&self) -> Option<s3::ETag> {
-        let etag = self.etag.as_ref()?.to_str().ok()?;
-        (!etag.starts_with("W/")).then(|| s3::ETag::from(etag))
     }
 }
 
@@ -591,6 +357,7 @@ enum Next {
 
 /// The outermost numbers of tickets.
 const HEAD: u32 = 0;
-const RANGE: u32 = 1;
+const PARTS: u32 = 1;
+const RANGE: u32 = 2;
 /// Times the width: how many ranges are remembered while the first of them is not finished.
 const AHEAD: usize = 64;

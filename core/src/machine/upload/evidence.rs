@@ -91,10 +91,8 @@ mod tests {
     #[test]
     fn another_length_is_another_object() {
         let evidence = Evidence { length: 5, length_suffices: true, ..Evidence::default() };
-        let mut head = ObjectHead::default();
-        head.size = Some(5);
-        assert!(evidence.holds(&head));
-        head.size = Some(6);
-        assert!(!evidence.holds(&head));
+        let of_size = |size| ObjectHead { size: Some(size), ..ObjectHead::default() };
+        assert!(evidence.holds(&of_size(5)));
+        assert!(!evidence.holds(&of_size(6)));
     }
 }

@@ -157,13 +157,12 @@ impl Upload {
             UploadSource::Seekable(length) => Some(length),
             UploadSource::Stream(length) => length,
         };
-        if let (Some(had), Some(has)) = (checkpoint.length(), length) {
-            if had != has {
+        if let (Some(had), Some(has)) = (checkpoint.length(), length)
+            && had != has {
                 return Err(Error::caller(format!(
                     "the source has {has} bytes, and the checkpoint is of one of {had}"
                 )));
             }
-        }
         let plan = checkpoint.plan;
         let threshold = options.threshold.min(LARGEST_PUT);
         let (bucket, key) = (checkpoint.bucket.clone(), checkpoint.key.clone());

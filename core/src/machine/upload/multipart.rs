@@ -67,7 +67,7 @@ pub(in crate::machine) enum PartsFrom {
     /// A source that is read once, in order, as far as the intake says.
     Stream,
     /// An object on the server.
-    Object(CopySource),
+    Object(Box<CopySource>),
 }
 
 /// What a finished upload came to.
@@ -111,7 +111,7 @@ pub(in crate::machine) struct Multipart {
 
 #[derive(Debug)]
 enum Phase {
-    Create(Call<CreateMultipartUpload>),
+    Create(Box<Call<CreateMultipartUpload>>),
     List(Call<ListParts>),
     Parts,
     Complete(Box<Call<CompleteMultipartUpload>>),
@@ -129,7 +129,6 @@ struct Slot {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are as many as parts in flight")]
 enum PartCall {
     Send(Call<UploadPart>),
     Copy(Call<UploadPartCopy>),
@@ -156,7 +155,7 @@ impl Multipart {
             from,
             service,
             plan,
-            phase: Phase::Create(create),
+            phase: Phase::Create(Box::new(create)),
             upload_id: None,
             next: 1,
             slots: Vec::new(),
@@ -389,7 +388,7 @@ impl Multipart {
             }
             PartsFrom::Object(source) => {
                 let mut part =
-                    UploadPartCopy::new(&job.bucket, &job.key, id, number, source.clone());
+                    UploadPartCopy::new(&job.bucket, &job.key, id, number, (**source).clone());
                 part.source_range = Some(range.clone());
                 part.customer_key = job.customer_key();
                 part.common.clone_from(&job.common);
@@ -542,7 +541,7 @@ impl Multipart {
             self.next = 1;
             self.aborts = 0;
             self.stored.clear();
-            self.phase = Phase::Create(create(&self.job, &self.service));
+            self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
         }
     }
 

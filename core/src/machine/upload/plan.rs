@@ -50,7 +50,11 @@ pub(in crate::machine) struct Plan {
 impl Plan {
     /// Equal parts of `part_size` or, where that makes too many, of as few whole MiB more as it
     /// takes.
-    pub(super) fn known(length: u64, part_size: u64, limits: &PartLimits) -> Result<Self, Error> {
+    pub(in crate::machine) fn known(
+        length: u64,
+        part_size: u64,
+        limits: &PartLimits,
+    ) -> Result<Self, Error> {
         if length > limits.object {
             return Err(Error::caller(format!(
                 "the source has {length} bytes, and an object {} at most",

@@ -141,7 +141,7 @@ impl Operation for PutBucketCors {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {
@@ -180,7 +180,7 @@ impl Operation for DeleteBucketCors {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -86,7 +86,7 @@ impl Operation for CreateBucket {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<CreateBucketOutput, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         let head = Headers(&reply.head.headers);
         Ok(CreateBucketOutput {
             location: head.text("location"),

@@ -119,7 +119,7 @@ impl Operation for PutBucketLifecycleConfiguration {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(Headers(&reply.head.headers).text(MINIMUM_SIZE))
     }
 
@@ -159,7 +159,7 @@ impl Operation for DeleteBucketLifecycle {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {

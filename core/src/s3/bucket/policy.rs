@@ -44,7 +44,7 @@ impl Operation for GetBucketPolicy {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<String, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         let policy = std::str::from_utf8(&reply.body)
             .map_err(|_| Error::broken("the policy is not UTF-8").with_status(reply.status()))?;
         Ok(policy.to_owned())
@@ -98,7 +98,7 @@ impl Operation for PutBucketPolicy {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {
@@ -137,7 +137,7 @@ impl Operation for DeleteBucketPolicy {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {

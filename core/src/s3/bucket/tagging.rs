@@ -89,7 +89,7 @@ impl Operation for PutBucketTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {
@@ -128,7 +128,7 @@ impl Operation for DeleteBucketTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -10,6 +10,7 @@ use crate::s3::error;
 use crate::s3::read::text;
 use crate::s3::request::{ChecksumOptions, Request};
 use crate::s3::service::Service;
+use crate::secret::Secret;
 use crate::xml::{S3_NAMESPACE, Writer};
 
 /// The state of versioning of a bucket. "GetBucketVersioning", S3 API reference.
@@ -88,7 +89,7 @@ pub struct PutBucketVersioning {
     /// The state that it is to have.
     pub versioning: BucketVersioning,
     /// The serial number of an authentication device, a space, and what it shows.
-    pub mfa: Option<String>,
+    pub mfa: Option<Secret>,
     /// What this call wants otherwise about the checksum of its request.
     pub checksum: ChecksumOptions,
     /// The account id that must own the bucket; another owner is a 403.
@@ -115,7 +116,7 @@ impl Operation for PutBucketVersioning {
             .text_if("MfaDelete", self.versioning.mfa_delete.as_ref());
         Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
             .flag("versioning")
-            .header("x-amz-mfa", self.mfa.as_ref())
+            .header_secret("x-amz-mfa", self.mfa.as_ref().map(Secret::expose))
             .expected_owner(&self.expected_bucket_owner)
             .xml(xml)
             .checksum(Need::Required, &self.checksum)
@@ -123,7 +124,7 @@ impl Operation for PutBucketVersioning {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
+        error::accepted(reply)
     }
 
     fn resource(&self) -> Option<&str> {

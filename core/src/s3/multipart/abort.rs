@@ -59,14 +59,14 @@ impl Operation for AbortMultipartUpload {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         let initiated = self.if_match_initiated_time.map(Timestamp::http_date);
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
-            .query("uploadId", Some(&self.upload_id))
+            .upload_id(&self.upload_id)
             .header("x-amz-if-match-initiated-time", initiated)
             .with(&self.common)
             .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(Headers(&reply.head.headers).text("x-amz-request-charged"))
     }
 

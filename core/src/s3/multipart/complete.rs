@@ -116,7 +116,7 @@ impl Operation for CompleteMultipartUpload {
             xml.element("Part", |xml| part.write(xml));
         }
         Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?
-            .query("uploadId", Some(&self.upload_id))
+            .upload_id(&self.upload_id)
             .declared(self.checksum.as_ref())
             .header("x-amz-checksum-type", self.checksum_type.map(Type::name))
             .header_number("x-amz-mp-object-size", self.object_size)

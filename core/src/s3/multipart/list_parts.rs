@@ -129,7 +129,7 @@ impl Operation for ListParts {
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
-            .query("uploadId", Some(&self.upload_id))
+            .upload_id(&self.upload_id)
             .query_number("max-parts", self.max_parts)
             .query_number("part-number-marker", self.part_number_marker)
             .with(&self.customer_key)

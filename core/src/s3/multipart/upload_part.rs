@@ -85,7 +85,7 @@ impl Operation for UploadPart {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Stored::read(reply)
     }
 

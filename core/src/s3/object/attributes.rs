@@ -170,7 +170,7 @@ impl Operation for GetObjectAttributes {
         let marker = self.part_number_marker.map(u64::from);
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("attributes")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .header("x-amz-object-attributes", Some(names.join(",")))
             .header_number("x-amz-max-parts", self.max_parts.map(u64::from))
             .header_number("x-amz-part-number-marker", marker)

@@ -12,6 +12,7 @@ use crate::s3::object::Headers;
 use crate::s3::request::Request;
 use crate::s3::service::Service;
 use crate::s3::types::Common;
+use crate::secret::Secret;
 
 /// Removes an object, or one version of it. "DeleteObject", S3 API reference.
 ///
@@ -26,7 +27,7 @@ pub struct DeleteObject {
     /// The version that is removed for good.
     pub version_id: Option<String>,
     /// The serial number of an authentication device, a space, and what it shows.
-    pub mfa: Option<String>,
+    pub mfa: Option<Secret>,
     /// Whether a lock of mode `GOVERNANCE` does not count.
     pub bypass_governance_retention: Option<bool>,
     /// Only if the object has this tag; `*`: only if it is there.
@@ -70,8 +71,8 @@ impl Operation for DeleteObject {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         let modified = self.if_match_last_modified_time.map(Timestamp::http_date);
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
-            .query("versionId", self.version_id.as_ref())
-            .header("x-amz-mfa", self.mfa.as_ref())
+            .version(&self.version_id)
+            .header_secret("x-amz-mfa", self.mfa.as_ref().map(Secret::expose))
             .header_flag("x-amz-bypass-governance-retention", self.bypass_governance_retention)
             .header("if-match", self.if_match.as_ref().map(ETag::as_str))
             .header("x-amz-if-match-last-modified-time", modified)
@@ -81,7 +82,7 @@ impl Operation for DeleteObject {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<DeleteObjectOutput, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         let head = Headers(&reply.head.headers);
         Ok(DeleteObjectOutput {
             delete_marker: head.flag("x-amz-delete-marker"),

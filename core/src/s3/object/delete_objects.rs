@@ -14,6 +14,7 @@ use crate::s3::read::text;
 use crate::s3::request::{ChecksumOptions, Request};
 use crate::s3::service::Service;
 use crate::s3::types::Common;
+use crate::secret::Secret;
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
 /// Removes up to 1,000 objects with one request. "DeleteObjects", S3 API reference.
@@ -30,7 +31,7 @@ pub struct DeleteObjects {
     /// Whether the answer names only what was not removed.
     pub quiet: Option<bool>,
     /// The serial number of an authentication device, a space, and what it shows.
-    pub mfa: Option<String>,
+    pub mfa: Option<Secret>,
     /// Whether a lock of mode `GOVERNANCE` does not count.
     pub bypass_governance_retention: Option<bool>,
     /// What this call wants otherwise about the checksum of its request.
@@ -146,6 +147,9 @@ impl Operation for DeleteObjects {
                 self.objects.len()
             )));
         }
+        if self.objects.iter().any(|object| object.key.is_empty()) {
+            return Err(Error::caller("one of the objects to be removed has an empty key"));
+        }
         let mut xml = Writer::new("Delete", Some(S3_NAMESPACE));
         for object in &self.objects {
             xml.element("Object", |xml| object.write(xml));
@@ -153,7 +157,7 @@ impl Operation for DeleteObjects {
         xml.text_if("Quiet", self.quiet);
         Request::bucket(service, Self::NAME, Method::POST, &self.bucket)?
             .flag("delete")
-            .header("x-amz-mfa", self.mfa.as_ref())
+            .header_secret("x-amz-mfa", self.mfa.as_ref().map(Secret::expose))
             .header_flag("x-amz-bypass-governance-retention", self.bypass_governance_retention)
             .with(&self.common)
             .xml(xml)

@@ -72,7 +72,7 @@ impl Operation for GetObject {
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .query_number("partNumber", self.part_number)
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             .with(&self.response)

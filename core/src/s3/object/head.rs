@@ -262,8 +262,9 @@ impl<'a> Headers<'a> {
     pub(in crate::s3) fn checksums(&self) -> Result<Vec<Declared>, Error> {
         let mut checksums = Vec::new();
         for algorithm in Algorithm::ALL {
-            if let Some(text) = self.plain(algorithm.header().as_str()) {
-                checksums.push(Declared::parse(algorithm, text.trim())?);
+            let text = self.plain(algorithm.header().as_str()).map(str::trim);
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                checksums.push(Declared::parse(algorithm, text)?);
             }
         }
         Ok(checksums)

@@ -55,7 +55,7 @@ impl Operation for HeadObject {
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .query_number("partNumber", self.part_number)
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             // A HEAD has no body to check, so the client's policy does not ask by itself.

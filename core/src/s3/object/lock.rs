@@ -56,7 +56,7 @@ impl Operation for GetObjectRetention {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("retention")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .with(&self.common)
             .finish()
     }
@@ -112,7 +112,7 @@ impl Operation for PutObjectRetention {
             .text_if("RetainUntilDate", self.retention.retain_until.map(Timestamp::iso8601));
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .flag("retention")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .header_flag("x-amz-bypass-governance-retention", self.bypass_governance_retention)
             .with(&self.common)
             .xml(xml)
@@ -121,7 +121,7 @@ impl Operation for PutObjectRetention {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(request_charged(reply))
     }
 
@@ -161,7 +161,7 @@ impl Operation for GetObjectLegalHold {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("legal-hold")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .with(&self.common)
             .finish()
     }
@@ -213,7 +213,7 @@ impl Operation for PutObjectLegalHold {
         xml.text("Status", if self.hold { "ON" } else { "OFF" });
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .flag("legal-hold")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .with(&self.common)
             .xml(xml)
             .checksum(Need::Required, &self.checksum)
@@ -221,7 +221,7 @@ impl Operation for PutObjectLegalHold {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(request_charged(reply))
     }
 

@@ -77,7 +77,7 @@ impl Operation for PutObject {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Stored::read(reply)
     }
 

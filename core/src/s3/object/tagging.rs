@@ -52,7 +52,7 @@ impl Operation for GetObjectTagging {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("tagging")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .with(&self.common)
             .finish()
     }
@@ -102,7 +102,7 @@ impl Operation for PutObjectTagging {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .flag("tagging")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .with(&self.common)
             .xml(self.tags.document())
             .checksum(Need::Required, &self.checksum)
@@ -110,7 +110,7 @@ impl Operation for PutObjectTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(version_id(reply))
     }
 
@@ -150,13 +150,13 @@ impl Operation for DeleteObjectTagging {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
             .flag("tagging")
-            .query("versionId", self.version_id.as_ref())
+            .version(&self.version_id)
             .expected_owner(&self.expected_bucket_owner)
             .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        error::success(reply)?;
+        error::accepted(reply)?;
         Ok(version_id(reply))
     }
 

@@ -1,0 +1,234 @@
+//! An object copied on the server, of any size.
+//!
+//! ```text
+//!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ CopyObject ──────────────────▶ over
+//!                                   └─ above ───────▶ Multipart of UploadPartCopy ─▶ over
+//! ```
+//!
+//! The source is pinned by the tag that HEAD told, so that a copy in parts is of one object. What a
+//! single CopyObject keeps by itself (metadata, content type and the like) a copy in parts is told:
+//! it is taken from the HEAD, unless the caller replaces it. Tags of a copy in parts are those that the
+//! caller gives: a HEAD does not tell them.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::contract::{Intake, Leave, Machine, Step};
+use crate::error::{Error, Failure};
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::nest::{nest, seed};
+use crate::machine::upload::multipart::{Job, Multipart, PartsFrom};
+use crate::machine::upload::plan::Plan;
+use crate::machine::upload::{PartLimits, Uploaded};
+use crate::now::Now;
+use crate::s3::{
+    ChecksumOptions, Common, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties,
+    Service,
+};
+
+/// How large objects are copied.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyOptions {
+    /// An object of up to this many bytes is copied by one request: 5 GiB at most.
+    pub threshold: u64,
+    /// Bytes of a part of a larger one.
+    pub part_size: u64,
+    /// Parts in flight at most.
+    pub width: usize,
+    /// What the service allows.
+    pub limits: PartLimits,
+    /// What a failing copy leaves on the server.
+    pub on_failure: Leave,
+}
+
+impl Default for CopyOptions {
+    /// One request up to 5 GiB; above that parts of 512 MiB, four at once.
+    fn default() -> Self {
+        Self {
+            threshold: LARGEST_COPY,
+            part_size: 512 << 20,
+            width: 4,
+            limits: PartLimits::default(),
+            on_failure: Leave::Abort,
+        }
+    }
+}
+
+/// Copies one object. See the [module](self) for its states.
+#[derive(Debug)]
+pub struct Copy {
+    copy: CopyObject,
+    options: CopyOptions,
+    service: Arc<Service>,
+    party: usize,
+    seed: u64,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head(Box<Call<HeadObject>>),
+    Copy(Box<Call<CopyObject>>, u64),
+    Multipart(Box<Multipart>),
+    Over(Option<Error>),
+}
+
+impl Copy {
+    /// Copies as `copy` says; `seed` decides the jitter of delays.
+    pub fn new(copy: CopyObject, options: CopyOptions, service: Arc<Service>, seed: u64) -> Self {
+        let mut this = Self { copy, options, service, party: 0, seed, phase: Phase::Over(None) };
+        this.phase = this.head();
+        this
+    }
+
+    /// Goes under this one of the pump's authorities.
+    #[must_use]
+    pub fn under(mut self, party: usize) -> Self {
+        self.party = party;
+        self.phase = self.head();
+        self
+    }
+
+    fn head(&self) -> Phase {
+        let source = &self.copy.source;
+        let mut head = HeadObject::new(&source.bucket, &source.key);
+        head.version_id.clone_from(&source.version_id);
+        head.conditions.clone_from(&source.conditions);
+        head.customer_key.clone_from(&source.customer_key);
+        head.common = Common {
+            expected_bucket_owner: source.expected_bucket_owner.clone(),
+            request_payer: self.copy.common.request_payer.clone(),
+        };
+        let call = Call::new(head, Arc::clone(&self.service), seed(self.seed, HEAD));
+        Phase::Head(Box::new(call.under(self.party)))
+    }
+
+    fn begin(&self, head: ObjectHead) -> Result<Phase, Error> {
+        let Some(size) = head.size else {
+            return Err(Error::broken("the answer to HEAD does not tell how large the object is")
+                .in_operation("HeadObject"));
+        };
+        let mut copy = self.copy.clone();
+        if copy.source.conditions.if_match.is_none() {
+            copy.source.conditions.if_match = head.etag.clone().filter(|etag| !etag.is_empty());
+        }
+        if size <= self.options.threshold.min(LARGEST_COPY) {
+            let call = Call::new(copy, Arc::clone(&self.service), seed(self.seed, COPY));
+            return Ok(Phase::Copy(Box::new(call.under(self.party)), size));
+        }
+        let plan = Plan::known(size, self.options.part_size, &self.options.limits)?;
+        let replaces = copy.metadata_directive == Some(Directive::Replace);
+        let properties = if replaces { copy.properties } else { kept(copy.properties, head) };
+        let job = Job {
+            bucket: copy.bucket,
+            key: copy.key,
+            properties,
+            conditions: Conditions {
+                if_match: copy.conditions.if_match,
+                if_none_match: copy.conditions.if_none_match,
+                ..Conditions::default()
+            },
+            common: copy.common,
+            checksum: ChecksumOptions::default(),
+            algorithm: copy.checksum_algorithm,
+            checksum_type: None,
+            width: self.options.width.max(1),
+            memory: u64::MAX,
+            leave: self.options.on_failure,
+            party: self.party,
+            seed: self.seed,
+        };
+        let from = PartsFrom::Object(Box::new(copy.source));
+        let service = Arc::clone(&self.service);
+        Ok(Phase::Multipart(Box::new(Multipart::new(job, from, plan, service, Intake::default()))))
+    }
+}
+
+impl Machine for Copy {
+    type Output = Uploaded;
+
+    fn poll(&mut self, now: Now) -> Step<Uploaded> {
+        loop {
+            match &mut self.phase {
+                Phase::Head(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        let next = head.and_then(|head| self.begin(head));
+                        self.phase = next.unwrap_or_else(|error| Phase::Over(Some(error)));
+                    }
+                },
+                Phase::Copy(call, size) => match nest(call.poll(now), COPY) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(result) => {
+                        let size = *size;
+                        self.phase = Phase::Over(None);
+                        return Step::Done(result.map(|copied| Uploaded {
+                            etag: copied.stored.etag,
+                            version_id: copied.stored.version_id,
+                            checksums: copied.stored.checksums,
+                            size,
+                            ..Uploaded::default()
+                        }));
+                    }
+                },
+                Phase::Multipart(inner) => return inner.poll(now),
+                Phase::Over(error) => {
+                    return match error.take() {
+                        Some(error) => Step::Done(Err(error)),
+                        None => Step::Wait(None),
+                    };
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        if let Phase::Multipart(inner) = &mut self.phase {
+            return inner.complete(now, done);
+        }
+        match (&mut self.phase, done.route()) {
+            (Phase::Head(call), Some(HEAD)) => call.complete(now, done),
+            (Phase::Copy(call, _), Some(COPY)) => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        match &mut self.phase {
+            Phase::Head(call) if !call.is_in_flight() => {
+                self.phase = Phase::Over(Some(Failure::cancelled().into()));
+            }
+            Phase::Head(call) => call.cancel(now, leave),
+            Phase::Copy(call, _) => call.cancel(now, leave),
+            Phase::Multipart(inner) => inner.cancel(now, leave),
+            Phase::Over(_) => {}
+        }
+    }
+
+    fn width(&self) -> usize {
+        match &self.phase {
+            Phase::Multipart(inner) => inner.width(),
+            _ => self.options.width.max(1),
+        }
+    }
+}
+
+/// What CopyObject keeps by itself.
+fn kept(asked: Properties, head: ObjectHead) -> Properties {
+    Properties {
+        cache_control: head.cache_control,
+        content_disposition: head.content_disposition,
+        content_encoding: head.content_encoding,
+        content_language: head.content_language,
+        content_type: head.content_type,
+        metadata: head.metadata,
+        ..asked
+    }
+}
+
+const HEAD: u32 = 0;
+const COPY: u32 = 1;
+
+/// The most that CopyObject takes.
+const LARGEST_COPY: u64 = 5 << 30;

@@ -1,0 +1,394 @@
+//! Any number of objects, removed.
+//!
+//! ```text
+//!  keys ──1,000 at a time──▶ Batch ─┐   up to `width` of them
+//!                                   ▼
+//!          ┌──────────────────── Ready ◀──────── back-off over ────────┐
+//!          │                       │                                   │
+//!          │ nothing left          ▼                                   │
+//!          ▼                     Many ──some keys may go next time──▶ Backoff
+//!        counted                   │
+//!                                  └──501, or a key that XML can't hold──▶ One, one after another
+//! ```
+//!
+//! A request that fails ends it: what was removed until then, and what was not, is told by
+//! [`deleted`](DeleteMany::deleted) and [`errors`](DeleteMany::errors). An object that the server
+//! does not remove is counted as an error, and the others go on.
+
+use std::iter::Fuse;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::contract::{Class, Leave, Machine, Service as _, Step, Verdict, Wait};
+use crate::error::{Error, Failure, Kind};
+use crate::http::Completion;
+use crate::machine::nest::{nest, seed};
+use crate::machine::{Attempts, Call};
+use crate::now::Now;
+use crate::s3::{
+    ChecksumOptions, Common, DeleteError, DeleteObject, DeleteObjects, DeleteObjectsOutput,
+    ObjectIdentifier, Service,
+};
+use crate::secret::Secret;
+use crate::xml;
+
+/// Removes the objects that an iterator names: by DeleteObjects, up to 1,000 with one request, or,
+/// where the server does not have that, by DeleteObject.
+#[derive(Debug)]
+pub struct DeleteMany<I> {
+    bucket: String,
+    keys: Fuse<I>,
+    service: Arc<Service>,
+    options: DeleteManyOptions,
+    party: usize,
+    seed: u64,
+    batches: Vec<Batch>,
+    number: u32,
+    /// The server has no DeleteObjects.
+    one_by_one: bool,
+    deleted: u64,
+    errors: Vec<DeleteError>,
+    error: Option<Error>,
+    over: bool,
+}
+
+/// How objects are removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteManyOptions {
+    /// How many requests are in flight at once.
+    pub width: usize,
+    /// How many objects a request names: up to 1,000.
+    pub batch: usize,
+    /// Whether a lock of mode `GOVERNANCE` does not count.
+    pub bypass_governance_retention: Option<bool>,
+    /// The serial number of an authentication device, a space, and what it shows.
+    pub mfa: Option<Secret>,
+    /// What the requests want otherwise about their checksum.
+    pub checksum: ChecksumOptions,
+    /// Members that nearly every operation has.
+    pub common: Common,
+}
+
+impl Default for DeleteManyOptions {
+    /// Four requests at once, of 1,000 objects each.
+    fn default() -> Self {
+        Self {
+            width: 4,
+            batch: MOST,
+            bypass_governance_retention: None,
+            mfa: None,
+            checksum: ChecksumOptions::default(),
+            common: Common::default(),
+        }
+    }
+}
+
+/// What a [`DeleteMany`] comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeletedMany {
+    /// How many objects were removed, or were not there.
+    pub deleted: u64,
+    /// What was not removed, and why.
+    pub errors: Vec<DeleteError>,
+}
+
+/// Objects that are removed by the same requests.
+#[derive(Debug)]
+struct Batch {
+    number: u32,
+    /// To be removed by one request.
+    many: Vec<ObjectIdentifier>,
+    /// To be removed one by one.
+    ones: Vec<ObjectIdentifier>,
+    attempts: Attempts,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Ready,
+    Many(Box<Call<DeleteObjects>>),
+    One(Box<Call<DeleteObject>>),
+    Backoff(Wait),
+}
+
+impl<I> DeleteMany<I>
+where
+    I: Iterator<Item: Into<ObjectIdentifier>>,
+{
+    /// Removes `keys` from `bucket`; `seed` decides the jitter of the delays. No more keys are taken
+    /// from the iterator than are being removed.
+    pub fn new(
+        bucket: impl Into<String>,
+        keys: impl IntoIterator<IntoIter = I>,
+        service: Arc<Service>,
+        options: DeleteManyOptions,
+        seed: u64,
+    ) -> Self {
+        Self {
+            bucket: bucket.into(),
+            keys: keys.into_iter().fuse(),
+            service,
+            options,
+            party: 0,
+            seed,
+            batches: Vec::new(),
+            number: 0,
+            one_by_one: false,
+            deleted: 0,
+            errors: Vec::new(),
+            error: None,
+            over: false,
+        }
+    }
+
+    /// Goes under this one of the pump's authorities.
+    #[must_use]
+    pub fn under(mut self, party: usize) -> Self {
+        self.party = party;
+        self
+    }
+
+    /// How many objects were removed so far.
+    pub fn deleted(&self) -> u64 {
+        self.deleted
+    }
+
+    /// What could not be removed so far, and why.
+    pub fn errors(&self) -> &[DeleteError] {
+        &self.errors
+    }
+
+    /// Takes keys for one more batch. False when there are none.
+    fn fill(&mut self) -> bool {
+        let most = self.options.batch.clamp(1, MOST);
+        let objects = self.keys.by_ref().take(most).map(Into::into);
+        let (many, ones): (Vec<ObjectIdentifier>, Vec<_>) =
+            objects.partition(|object| xml::can_hold(&object.key));
+        if many.is_empty() && ones.is_empty() {
+            return false;
+        }
+        self.number = self.number.wrapping_add(1);
+        let attempts = Attempts::new(seed(self.seed, self.number));
+        let state = State::Ready;
+        self.batches.push(Batch { number: self.number, many, ones, attempts, state });
+        true
+    }
+
+    /// Starts the next request of the batch number `at`. False when nothing is left of it.
+    fn begin(&mut self, at: usize) -> bool {
+        let Some(batch) = self.batches.get_mut(at) else { return false };
+        if self.one_by_one {
+            batch.ones.append(&mut batch.many);
+        }
+        let options = &self.options;
+        let seed = seed(self.seed, batch.number).wrapping_add(1);
+        if !batch.many.is_empty() {
+            batch.attempts.sent();
+            let operation = DeleteObjects {
+                quiet: Some(true),
+                mfa: options.mfa.clone(),
+                bypass_governance_retention: options.bypass_governance_retention,
+                checksum: options.checksum.clone(),
+                common: options.common.clone(),
+                ..DeleteObjects::new(&self.bucket, batch.many.iter().cloned())
+            };
+            let call = Call::new(operation, Arc::clone(&self.service), seed).under(self.party);
+            batch.state = State::Many(Box::new(call));
+        } else if let Some(object) = batch.ones.pop() {
+            let operation = DeleteObject {
+                version_id: object.version_id,
+                mfa: options.mfa.clone(),
+                bypass_governance_retention: options.bypass_governance_retention,
+                if_match: object.etag,
+                if_match_last_modified_time: object.last_modified,
+                if_match_size: object.size,
+                common: options.common.clone(),
+                ..DeleteObject::new(&self.bucket, object.key)
+            };
+            let call = Call::new(operation, Arc::clone(&self.service), seed).under(self.party);
+            batch.state = State::One(Box::new(call));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// A request for many objects was answered.
+    fn settle(&mut self, now: Now, at: usize, answer: Result<DeleteObjectsOutput, Error>) {
+        let Some(batch) = self.batches.get_mut(at) else { return };
+        batch.state = State::Ready;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => {
+                self.one_by_one = true;
+                return;
+            }
+            Err(error) => return self.fail(now, error),
+        };
+        let mut left = std::mem::take(&mut batch.many);
+        let mut delay: Option<Wait> = None;
+        for failed in answer.errors {
+            let is_it = |object: &ObjectIdentifier| {
+                object.key == failed.key
+                    && (failed.version_id.is_none() || object.version_id == failed.version_id)
+            };
+            // One that was not asked for counts for one that was: its key came back changed.
+            let Some(found) = left.iter().position(is_it).or(left.len().checked_sub(1)) else {
+                self.errors.push(failed);
+                continue;
+            };
+            let object = left.swap_remove(found);
+            let same = object.key == failed.key;
+            // The status is that of a refusal which no status tells anything of.
+            let error = Error::refused(StatusCode::BAD_REQUEST, failed.code.clone(), None);
+            let verdict = self.service.judge(&error, Class::Idempotent);
+            let again = match verdict {
+                Verdict::Transient | Verdict::Throttled if same && self.error.is_none() => delay
+                    .or_else(|| {
+                        let patience = self.service.patience();
+                        batch.attempts.next(now, patience, verdict, &error)
+                    }),
+                _ => None,
+            };
+            match again {
+                Some(wait) => {
+                    delay = Some(wait);
+                    batch.many.push(object);
+                }
+                None => self.errors.push(failed),
+            }
+        }
+        self.deleted += left.len() as u64;
+        if let Some(wait) = delay {
+            batch.state = State::Backoff(wait);
+        } else {
+            batch.attempts.succeeded(self.service.patience());
+        }
+    }
+
+    /// A request for one object was answered.
+    fn settle_one(&mut self, now: Now, at: usize, answer: Result<(), Error>) {
+        let Some(batch) = self.batches.get_mut(at) else { return };
+        let state = std::mem::replace(&mut batch.state, State::Ready);
+        let State::One(call) = state else { return };
+        match answer {
+            Ok(()) => self.deleted += 1,
+            // A few servers say so of an object that is not there.
+            Err(error) if error.code() == Some("NoSuchKey") => self.deleted += 1,
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Caller) => {
+                let DeleteObject { key, version_id, .. } = call.operation().clone();
+                let code = error.code().map(str::to_owned);
+                let message = error.message().unwrap_or(error.what()).to_owned();
+                self.errors.push(DeleteError { key, version_id, code, message: Some(message) });
+            }
+            Err(error) => self.fail(now, error),
+        }
+    }
+
+    /// Ends it: nothing more is asked for, and what is in flight is waited for.
+    fn fail(&mut self, now: Now, error: Error) {
+        self.error.get_or_insert(error);
+        for batch in &mut self.batches {
+            match &mut batch.state {
+                State::Many(call) => call.cancel(now, Leave::Abort),
+                State::One(call) => call.cancel(now, Leave::Abort),
+                State::Ready | State::Backoff(_) => {}
+            }
+        }
+    }
+}
+
+impl<I> Machine for DeleteMany<I>
+where
+    I: Iterator<Item: Into<ObjectIdentifier>>,
+{
+    type Output = DeletedMany;
+
+    fn poll(&mut self, now: Now) -> Step<DeletedMany> {
+        let mut wait = None;
+        let mut at = 0;
+        while !self.over {
+            let full = self.batches.len() >= self.options.width.max(1);
+            let Some(batch) = self.batches.get_mut(at) else {
+                if self.error.is_none() && !full && self.fill() {
+                    continue;
+                }
+                break;
+            };
+            let number = batch.number;
+            match &mut batch.state {
+                State::Many(call) => match nest(call.poll(now), number) {
+                    ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => {
+                        self.settle(now, at, answer);
+                        continue;
+                    }
+                },
+                State::One(call) => match nest(call.poll(now), number) {
+                    ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => {
+                        self.settle_one(now, at, answer.map(|_| ()));
+                        continue;
+                    }
+                },
+                State::Backoff(until) if now.tick < until.until && self.error.is_none() => {
+                    wait = Wait::earlier(wait, Some(*until));
+                }
+                State::Ready | State::Backoff(_) => {
+                    if self.error.is_some() || !self.begin(at) {
+                        self.batches.swap_remove(at);
+                    }
+                    continue;
+                }
+            }
+            at += 1;
+        }
+        if self.over || !self.batches.is_empty() {
+            return Step::Wait(wait);
+        }
+        self.over = true;
+        Step::Done(match self.error.take() {
+            Some(error) => Err(error),
+            None => {
+                Ok(DeletedMany { deleted: self.deleted, errors: std::mem::take(&mut self.errors) })
+            }
+        })
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        let Some(number) = done.route() else { return };
+        let Some(batch) = self.batches.iter_mut().find(|batch| batch.number == number) else {
+            return;
+        };
+        match &mut batch.state {
+            State::Many(call) => call.complete(now, done),
+            State::One(call) => call.complete(now, done),
+            State::Ready | State::Backoff(_) => {}
+        }
+    }
+
+    /// What is in flight is waited for, and nothing more is asked for.
+    fn cancel(&mut self, now: Now, _: Leave) {
+        if !self.over {
+            self.fail(now, Error::from(Failure::cancelled()).in_operation("DeleteObjects"));
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.options.width.max(1)
+    }
+}
+
+/// Whether the server does not know the operation.
+fn is_missing(error: &Error) -> bool {
+    error.status() == Some(StatusCode::NOT_IMPLEMENTED) || error.code() == Some("NotImplemented")
+}
+
+/// Objects of one request.
+const MOST: usize = 1000;

@@ -1,0 +1,152 @@
+//! What becomes of the answer to a range.
+
+use http::StatusCode;
+
+use super::Download;
+use super::object::Object;
+use super::piece::{Piece, State};
+use super::plan::Plan;
+use crate::contract::{Class, Operation as _, Service as _, Verdict, Wait};
+use crate::error::{Cause, Error, Failure, Kind};
+use crate::http::Reply;
+use crate::machine::call;
+use crate::now::Now;
+use crate::s3::{self, ByteRange, GetObject, ObjectHead};
+
+impl Download {
+    /// An answer to the range number `at`. The error is one of this attempt.
+    pub(super) fn answered(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
+        if let Err(error) = s3::success(reply) {
+            return self.refused(at, reply, error);
+        }
+        match self.take(at, reply) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let short = || Failure::new(Cause::Cut, "the body ended early");
+                let cut = reply.cut.clone().unwrap_or_else(short);
+                Err(Error::from(cut).with_status(reply.status()))
+            }
+            // The sink has bytes that can't be accounted for, so that nothing can be repeated.
+            Err(error) => {
+                self.error.get_or_insert(error.with_status(reply.status()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what the sink got of an answer with a good head. True when the range is complete.
+    fn take(&mut self, at: usize, reply: &Reply) -> Result<bool, Error> {
+        let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
+        // Before the first byte the object may still change.
+        if self.object.is_none() && (reply.streamed > 0 || reply.cut.is_none()) {
+            let object = Object::new(ObjectHead::read(reply)?);
+            if let Some(until) = piece.until() {
+                let end = match (&self.get.range, object.size) {
+                    (Some(ByteRange::Span(span)), size) => size.unwrap_or(u64::MAX).min(span.end),
+                    (_, Some(size)) => size,
+                    (_, None) => {
+                        let what = "Content-Range does not tell the length of the object";
+                        return Err(Error::broken(what));
+                    }
+                };
+                self.plan = Plan::new(until..end, self.options.range_size);
+            }
+            self.object = Some(object);
+        }
+        if let Some(object) = &mut self.object {
+            // Not every first answer tells it.
+            object.size = object.size.or(reply.content_range().and_then(|range| range.total));
+        }
+        let size = self.object.as_ref().and_then(|object| object.size);
+        let patience = self.service.patience();
+        piece.take(reply, size, patience);
+        match piece.is_complete(reply.cut.is_none()) {
+            Some(true) => {
+                piece.finish(patience);
+                self.collect()?;
+                Ok(true)
+            }
+            Some(false) => Ok(false),
+            None => Err(Error::integrity("more bytes came than the object has")),
+        }
+    }
+
+    /// Adds up the finished ranges at the front.
+    fn collect(&mut self) -> Result<(), Error> {
+        while let Some(piece) = self.pieces.front() {
+            let State::Done(digests) = &piece.state else { break };
+            self.tally.add(digests, piece.delivered())?;
+            self.pieces.pop_front();
+        }
+        Ok(())
+    }
+
+    /// A refusal that means something else than it says, or the error that it is.
+    fn refused(&mut self, at: usize, reply: &Reply, error: Error) -> Result<(), Error> {
+        let Some(piece) = self.pieces.get_mut(at) else { return Err(error) };
+        let status = reply.status();
+        let unsatisfiable = status == StatusCode::RANGE_NOT_SATISFIABLE;
+        let ignores_range = reply.rejected.is_some() && status == StatusCode::OK;
+        if self.object.is_some() {
+            // The connection went away with the end of a body of untold length.
+            let total = reply.content_range().and_then(|range| range.total);
+            if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
+                piece.finish(self.service.patience());
+                return self.collect();
+            }
+            if unsatisfiable || error.is_precondition_failed() {
+                let ids = (error.request_id(), error.host_id());
+                return Err(Error::integrity("the object changed while it was read")
+                    .with_status(status)
+                    .with_request_id(ids.0.map(str::to_owned), ids.1.map(str::to_owned)));
+            }
+        } else if self.get.range.is_none() && piece.until().is_some() {
+            // An empty object has no ranges; some servers have none of any object.
+            if unsatisfiable || ignores_range {
+                *piece = Piece::new(0, None, self.hashers.clone(), self.seed);
+                return Ok(());
+            }
+        }
+        if ignores_range && error.kind() == Kind::Broken {
+            return Err(error.with_hint(IGNORES_RANGE));
+        }
+        Err(error)
+    }
+
+    /// An attempt at a range failed.
+    pub(super) fn failed(&mut self, now: Now, at: usize, error: Error) {
+        let asked = self.pieces.get(at).map_or(0, Piece::asked);
+        let error = error.in_operation(GetObject::NAME).with_attempts(asked);
+        let wait = if self.error.is_none() { self.again(now, at, &error) } else { None };
+        match (wait, self.pieces.get_mut(at)) {
+            (Some(wait), Some(piece)) => piece.state = State::Backoff(wait),
+            (None, Some(piece)) => {
+                piece.state = State::Ready;
+                self.error.get_or_insert(error);
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn again(&mut self, now: Now, at: usize, error: &Error) -> Option<Wait> {
+        let piece = self.pieces.get_mut(at)?;
+        // All of the object where a part was asked for: this server will do it again.
+        let ignores_range = error.kind() == Kind::Broken && error.status() == Some(StatusCode::OK);
+        let enough = self.options.total_attempts.is_some_and(|total| piece.asked() >= total);
+        if error.kind() == Kind::Integrity || ignores_range || enough {
+            return None;
+        }
+        let verdict = call::verdict(error, Class::Read)
+            .unwrap_or_else(|| self.service.judge(error, Class::Read));
+        if verdict == Verdict::Elsewhere {
+            let twice = std::mem::replace(&mut self.redirected, true);
+            if twice || !self.service.learn(&self.get.bucket, error) {
+                return None;
+            }
+        }
+        piece.attempts().next(now, self.service.patience(), verdict, error)
+    }
+}
+
+const IGNORES_RANGE: &str =
+    "the server ignores `Range`: use a width of 1; what was cut can't be resumed";

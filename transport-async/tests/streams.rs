@@ -1,0 +1,227 @@
+//! A source of unknown length is read as far as the machine allows, and sent in parts.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use apus_async::{CancelToken, Source};
+use apus_core::checksum::{Algorithm, Hashers};
+use apus_core::error::Cause;
+use common::machines::Parts;
+use common::{Ask, Server, client, noise, ok};
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Keeps what is PUT, by the position that the query names.
+fn store() -> (Server, Arc<Mutex<BTreeMap<u64, Vec<u8>>>>) {
+    let parts: Arc<Mutex<BTreeMap<u64, Vec<u8>>>> = Arc::default();
+    let kept = Arc::clone(&parts);
+    let server = Server::start(move |peer| {
+        while let Some((head, body)) = peer.request() {
+            let query = head.split_whitespace().nth(1).unwrap().split('?').nth(1).unwrap();
+            if let Ok(start) = query.parse() {
+                kept.lock().unwrap().insert(start, body);
+            }
+            peer.say(ok(""));
+        }
+    });
+    (server, parts)
+}
+
+fn methods(server: &Server) -> Vec<String> {
+    let heads = server.heads();
+    heads.iter().map(|head| head.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_whole_whatever_pieces_the_stream_comes_in() {
+    let bytes = noise(2_345_678);
+    let (server, parts) = store();
+    let client = client(server.url());
+    let (writer, reader) = tokio::io::duplex(7919);
+    let feed = bytes.clone();
+    tokio::spawn(async move {
+        let mut writer = writer;
+        tokio::io::AsyncWriteExt::write_all(&mut writer, &feed).await.unwrap();
+    });
+    let machine = Parts::new(server.url(), 300_000, 3);
+    let source = Source::stream(reader).tap(Hashers::new([Algorithm::Crc32]).unwrap());
+    assert_eq!(source.digests(), None);
+    let length = client.run(machine).from(&source).go().await.unwrap();
+    assert_eq!(length, bytes.len() as u64);
+    let parts: Vec<Vec<u8>> = parts.lock().unwrap().values().cloned().collect();
+    assert!(parts.iter().rev().skip(1).all(|part| part.len() == 300_000));
+    assert!(parts.concat() == bytes);
+    let digests = source.digests().unwrap();
+    assert_eq!(digests.value(Algorithm::Crc32), Some(&Algorithm::Crc32.digest(&bytes).unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_of_any_kind_feed_a_machine_that_reads_from_a_stream() {
+    let bytes = noise(50_000);
+    for source in [
+        Source::bytes(bytes.clone()),
+        Source::reader(std::io::Cursor::new(bytes.clone()), 50_000),
+        Source::stream(std::io::Cursor::new(bytes.clone())),
+    ] {
+        let (server, parts) = store();
+        let machine = Parts::new(server.url(), 20_000, 1);
+        client(server.url()).run(machine).from(&source).go().await.unwrap();
+        let parts: Vec<Vec<u8>> = parts.lock().unwrap().values().cloned().collect();
+        assert!(parts.concat() == bytes, "{source:?}");
+    }
+}
+
+/// Endless zeros, and how many were read.
+struct Endless(Arc<AtomicU64>);
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.0.fetch_add(buffer.remaining() as u64, Ordering::SeqCst);
+        buffer.initialize_unfilled();
+        buffer.set_filled(buffer.capacity());
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_read_than_the_machine_allows() {
+    // The server takes one part and then nothing.
+    let server = Server::start(|peer| {
+        while let Some(head) = peer.head() {
+            if head.starts_with("PUT") {
+                peer.wait_for_end();
+            } else {
+                peer.say(ok(""));
+            }
+        }
+    });
+    let read = Arc::new(AtomicU64::new(0));
+    let token = CancelToken::new();
+    let machine = Parts::new(server.url(), 100_000, 2);
+    let source = Source::stream(Endless(Arc::clone(&read)));
+    let client = client(server.url());
+    let run = tokio::spawn(client.run(machine).from(source).cancel_on(token.clone()).go());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(read.load(Ordering::SeqCst), 300_000, "a window of width + 1 parts");
+    token.cancel();
+    assert!(run.await.unwrap().unwrap_err().is_cancelled());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_fails_is_the_error_and_what_was_begun_is_cleaned_up() {
+    struct Broken;
+    impl AsyncRead for Broken {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Err(std::io::Error::other("the tape is torn")))
+        }
+    }
+    let (server, _) = store();
+    let machine = Parts::new(server.url(), 100_000, 2);
+    let error =
+        client(server.url()).run(machine).from(Source::stream(Broken)).go().await.unwrap_err();
+    assert_eq!(error.failure().unwrap().cause(), Cause::Source);
+    assert!(error.to_string().contains("the tape is torn"), "{error}");
+    assert!(
+        matches!(methods(&server).as_slice(), [begin, end] if begin == "POST" && end == "DELETE")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_upload_is_aborted() {
+    let server = Server::start(|peer| {
+        while let Some(head) = peer.head() {
+            if head.starts_with("PUT") {
+                peer.wait_for_end();
+            } else {
+                peer.say(ok(""));
+            }
+        }
+    });
+    let token = CancelToken::new();
+    let client = client(server.url());
+    let machine = Parts::new(server.url(), 10_000, 2);
+    let source = Source::bytes(noise(100_000));
+    let run = tokio::spawn(client.run(machine).from(source).cancel_on(token.clone()).go());
+    while server.heads().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    token.cancel();
+    assert!(run.await.unwrap().unwrap_err().is_cancelled());
+    assert_eq!(methods(&server), ["POST", "PUT", "PUT", "DELETE"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_dropped_is_aborted_all_the_same() {
+    let server = Server::start(|peer| {
+        while let Some(head) = peer.head() {
+            if head.starts_with("PUT") {
+                peer.wait_for_end();
+            } else {
+                peer.say(ok(""));
+            }
+        }
+    });
+    let client = client(server.url());
+    let machine = Parts::new(server.url(), 10_000, 1);
+    let run = client.run(machine).from(Source::bytes(noise(100_000))).go();
+    assert!(tokio::time::timeout(Duration::from_millis(200), run).await.is_err());
+    let mut seen = Vec::new();
+    for _ in 0..1000 {
+        seen = methods(&server);
+        if seen.len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(seen, ["POST", "PUT", "DELETE"]);
+}
+
+#[tokio::test]
+async fn a_dropped_call_leaves_room_for_the_next() {
+    let server = Server::start(|peer| {
+        if peer.request().is_some_and(|(head, _)| head.starts_with("GET /fast")) {
+            peer.say(ok("here"));
+        }
+        peer.wait_for_end();
+    });
+    let traffic = apus_core::machine::Traffic::new(1);
+    let client = client(server.url()).with_traffic(traffic);
+    let slow = client.call(Ask::get("/slow"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
+    let fast = tokio::time::timeout(Duration::from_secs(20), client.call(Ask::get("/fast")));
+    assert_eq!(fast.await.unwrap().unwrap().body, "here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_panics_completes_as_cancelled() {
+    struct Panics;
+    impl AsyncRead for Panics {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            panic!("a reader of the caller's")
+        }
+    }
+    // Read by the worker, for the machine knows the length and has no intake.
+    let server = Server::always(ok(""));
+    let machine = common::machines::Put { url: server.url(), length: 10, done: None, sent: false };
+    let client = client(server.url());
+    let run = client.run(machine).from(Source::reader(Panics, 10)).go();
+    let error = tokio::time::timeout(Duration::from_secs(20), run).await.unwrap().unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+}

@@ -1,0 +1,191 @@
+//! Whom we trust, and who we are to servers that ask.
+#![cfg(feature = "tls")]
+
+mod common;
+
+use std::sync::Arc;
+
+use apus_async::{Client, Proxy, TransportConfig};
+use apus_core::error::Cause;
+use apus_core::{Error, Secret};
+use common::{Ask, Place, Server, client_with, header, noise, ok};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for `name`, and its key.
+    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+}
+
+/// Answers every request with its own body, over TLS.
+fn server(authority: &Authority, clients: Option<&Authority>) -> Server {
+    let (certificate, key) = authority.issue("localhost");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = RootCertStore::empty();
+            let der: CertificateDer<'static> = clients.0.der().clone();
+            roots.add(der).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap());
+    Server::start_over(
+        move |socket| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            Some(Box::new(StreamOwned::new(connection, socket)))
+        },
+        |peer| {
+            while let Some((_, body)) = peer.request() {
+                peer.say(ok(body));
+            }
+        },
+    )
+}
+
+fn client(config: TransportConfig, server: &Server) -> Client<Place> {
+    let url = format!("https://localhost:{}", server.address.port());
+    client_with(config, Place::at(url).with_attempts(1))
+}
+
+async fn cause(client: Client<Place>) -> Cause {
+    let error: Error = client.call(Ask::get("/a")).await.unwrap_err();
+    error.failure().unwrap_or_else(|| panic!("{error}")).cause()
+}
+
+#[tokio::test]
+async fn our_own_authority_is_trusted_where_it_is_named() {
+    let authority = Authority::new();
+    let server = server(&authority, None);
+    let config = TransportConfig::new().ca_bundle(authority.pem().as_bytes()).unwrap();
+    let client = client(config, &server);
+    let bytes = noise(1_000_000);
+    for _ in 0..2 {
+        assert!(client.call(Ask::put("/a", bytes.clone())).await.unwrap().body == bytes);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_is_refused() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let server = server(&theirs, None);
+    assert_eq!(cause(client(TransportConfig::new(), &server)).await, Cause::Tls);
+    let config = TransportConfig::new().add_ca_bundle(ours.pem().as_bytes()).unwrap();
+    assert_eq!(cause(client(config, &server)).await, Cause::Tls);
+    assert!(server.heads().is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new();
+    let server = server(&authority, None);
+    let config = TransportConfig::new().ca_bundle(authority.pem().as_bytes()).unwrap();
+    let url = format!("https://127.0.0.1:{}", server.address.port());
+    let client = client_with(config, Place::at(url).with_attempts(1));
+    assert_eq!(cause(client).await, Cause::Tls);
+}
+
+#[tokio::test]
+async fn anyone_is_accepted_where_that_was_asked_for() {
+    let server = server(&Authority::new(), None);
+    let config = TransportConfig::new().danger_accept_invalid_certs(true);
+    client(config, &server).call(Ask::get("/a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_who_asks() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let server = server(&authority, Some(&clients));
+    let trusting = || TransportConfig::new().ca_bundle(authority.pem().as_bytes()).unwrap();
+    let (certificate, key) = clients.issue("somebody");
+    let (chain, key) = (certificate.pem(), key.serialize_pem());
+    let config = trusting().client_certificate(chain.as_bytes(), key.as_bytes()).unwrap();
+    client(config, &server).call(Ask::get("/a")).await.unwrap();
+    // In TLS 1.3 the refusal comes after the client's side of the handshake is done.
+    assert_eq!(cause(client(trusting(), &server)).await, Cause::Tls);
+}
+
+#[test]
+fn what_is_wrong_with_pem_is_said_when_it_is_given() {
+    let said = |result: Result<TransportConfig, Error>| result.unwrap_err().to_string();
+    let new = TransportConfig::new;
+    assert!(said(new().ca_bundle(b"nothing")).contains("CA bundle: no PEM certificate"));
+    let torn = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
+    assert!(said(new().add_ca_bundle(torn.as_bytes())).contains("certificate 1 is broken"));
+    let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    assert!(said(new().ca_bundle(hollow.as_bytes())).contains("certificate 1 of the CA bundle"));
+    let (certificate, _) = Authority::new().issue("somebody");
+    let no_key = new().client_certificate(certificate.pem().as_bytes(), b"hunter2");
+    let said = said(no_key);
+    assert!(said.contains("no PEM private key") && !said.contains("hunter2"), "{said}");
+}
+
+/// Does what a proxy does: tunnels where it is asked to, and passes on what is meant for http.
+fn proxy(to: std::net::SocketAddr, asks: bool) -> Server {
+    Server::start(move |peer| {
+        let Some(head) = peer.head() else { return };
+        if asks && header(&head, "proxy-authorization") != Some("Basic dXNlcjpwOiBhc3M=") {
+            return peer.say("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+        }
+        if head.starts_with("CONNECT") {
+            peer.say("HTTP/1.1 200 Connection established\r\n\r\n");
+            peer.splice(std::net::TcpStream::connect(to).unwrap());
+        } else {
+            peer.say(ok(head.lines().next().unwrap()));
+        }
+    })
+}
+
+#[tokio::test]
+async fn https_goes_through_the_proxys_tunnel() {
+    let authority = Authority::new();
+    let server = server(&authority, None);
+    let proxy = proxy(server.address, true);
+    let through = Proxy::new("127.0.0.1", proxy.address.port());
+    let trusting = || TransportConfig::new().ca_bundle(authority.pem().as_bytes()).unwrap();
+    let known = through.clone().with_credentials("user", Secret::new("p: ass"));
+    let client_of = |proxy| client(trusting().proxy(proxy), &server);
+    let reply = client_of(known).call(Ask::put("/a", "through")).await.unwrap();
+    assert_eq!(reply.body, "through");
+    let connect = format!("CONNECT localhost:{} HTTP/1.1", server.address.port());
+    assert!(proxy.heads()[0].starts_with(&connect));
+    let error = client_of(through).call(Ask::get("/a")).await.unwrap_err();
+    assert_eq!(error.failure().unwrap().cause(), Cause::Proxy);
+    assert!(error.to_string().contains("407"), "{error}");
+}
+
+#[tokio::test]
+async fn http_is_asked_of_the_proxy() {
+    let proxy = proxy("127.0.0.1:1".parse().unwrap(), false);
+    let through = Proxy::new("127.0.0.1", proxy.address.port());
+    let config = TransportConfig::new().proxy(through);
+    let place = Place::at("http://no.such.host.invalid:8080");
+    let reply = client_with(config, place).call(Ask::get("/a/../b?c")).await.unwrap();
+    assert_eq!(reply.body, "GET http://no.such.host.invalid:8080/a/../b?c HTTP/1.1");
+    assert_eq!(header(&proxy.heads()[0], "host"), Some("no.such.host.invalid:8080"));
+}
