@@ -85,6 +85,7 @@ fn an_object_that_changes_while_it_is_read_is_an_error_and_never_a_mixture() {
                 if requests == 1 { first.answer(head).cut(700) } else { second.answer(head) }
             });
             assert_eq!(run.sink, first.bytes[..700]);
+            assert!(run.requests.len() <= 1 + options.width, "it is not tried again");
             let error = failure(run);
             assert_eq!(error.kind(), Kind::Integrity, "{error}");
             assert!(error.what().contains("changed"), "{error}");
@@ -101,6 +102,31 @@ fn an_object_that_shrinks_below_what_was_read_has_changed() {
         if requests == 1 { first.answer(head).cut(700) } else { second.answer(head) }
     });
     assert_eq!(failure(run).kind(), Kind::Integrity);
+}
+
+#[test]
+fn an_object_that_is_longer_than_its_head_said_is_not_begun() {
+    // SHA-256 is computed over one stream; no ETag tells that it is another object.
+    let first = Stored { etag: None, ..Stored::new(5000).with(Algorithm::Sha256) };
+    let second = Stored { bytes: object(5001), ..first.clone() };
+    let run = Sim::new(get(wide(2, 1000), checked, |_| {})).run(|head, _| {
+        if head.method == Method::HEAD { first.answer(head) } else { second.answer(head) }
+    });
+    assert_eq!((run.requests.len(), run.sink.len()), (2, 0));
+    assert_eq!(failure(run).kind(), Kind::Integrity);
+}
+
+#[test]
+fn more_bytes_than_the_range_has_never_reach_the_sink() {
+    let stored = Stored::new(5000);
+    let run = Sim::new(download(wide(2, 1000))).run(|head, _| {
+        let mut answer = stored.answer(head);
+        answer.headers.retain(|(name, _)| name != "content-length");
+        answer.body = object(1300);
+        answer
+    });
+    assert!(run.sink.len() <= 1000 && run.beyond == 0);
+    assert_eq!(failure(run).kind(), Kind::Broken);
 }
 
 #[test]

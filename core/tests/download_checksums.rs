@@ -135,11 +135,17 @@ fn part_sizes_that_can_not_be_are_not_believed() {
     let (_, many) = multipart(Algorithm::Sha256, &[500; 9]);
     let (_, other) = multipart(Algorithm::Sha256, &[2000, 1500, 1001]);
     let (_, none) = multipart(Algorithm::Sha256, &[4500, 0, 0]);
+    // Of another object, which was written since.
+    let (_, since) = multipart(Algorithm::Sha256, &[1500, 2000, 1000]);
+    let since = |head: &request::Parts| {
+        let body = String::from_utf8(since(head).body.to_vec()).unwrap();
+        Answer::new(200).body(body.replace("v1", "v2"))
+    };
     let denied = |_: &request::Parts| Answer::error(403, "AccessDenied");
     let missing = |_: &request::Parts| Answer::error(501, "NotImplemented");
     let object = |_: &request::Parts| Answer::new(200).body("these are the bytes of the object");
-    let answers: [&dyn Fn(&request::Parts) -> Answer; 7] =
-        [&short, &many, &other, &none, &denied, &missing, &object];
+    let answers: [&dyn Fn(&request::Parts) -> Answer; 8] =
+        [&since, &short, &many, &other, &none, &denied, &missing, &object];
     for attributes in answers {
         let run = Sim::new(get(wide(3, 1000), checked, |_| {})).run(|head, _| {
             if head.uri.query().is_some() { attributes(head) } else { stored.answer(head) }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use apus_core::{Error, Secret};
+#[cfg(feature = "tls")]
+use apus_core::Error;
+use apus_core::Secret;
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;

@@ -157,10 +157,10 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(home) = self.home.take() {
-            if let Some(completion) = self.cancel() {
-                home.hand_in(completion);
-            }
+        if let Some(home) = self.home.take()
+            && let Some(completion) = self.cancel()
+        {
+            home.hand_in(completion);
         }
     }
 }

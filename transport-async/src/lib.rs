@@ -23,7 +23,9 @@ mod config;
 mod connect;
 mod ends;
 mod exchange;
+mod file;
 mod link;
+mod pipe;
 mod pool;
 mod proxy;
 mod reader;
@@ -34,6 +36,7 @@ mod source;
 mod spool;
 #[cfg(feature = "tls")]
 mod tls;
+mod turnstile;
 mod wire;
 
 pub use self::cancel::CancelToken;

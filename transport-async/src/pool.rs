@@ -19,9 +19,16 @@ pub(crate) struct Pool {
     idle: Mutex<Idle>,
 }
 
+/// Whose, and where to.
+#[derive(PartialEq, Eq, Hash)]
+struct Place {
+    runtime: runtime::Id,
+    route: Route,
+}
+
 #[derive(Default)]
 struct Idle {
-    links: HashMap<(runtime::Id, Route), Vec<(Instant, Box<Link>)>>,
+    links: HashMap<Place, Vec<(Instant, Box<Link>)>>,
     sweepers: HashMap<runtime::Id, JoinHandle<()>>,
 }
 
@@ -33,7 +40,8 @@ impl Pool {
 
     /// The connection that was used last, if there is one that still stands.
     pub(crate) fn take(&self, route: &Route) -> Option<Box<Link>> {
-        let place = (runtime::Handle::current().id(), route.clone());
+        let runtime = runtime::Handle::current().id();
+        let place = Place { runtime, route: route.clone() };
         loop {
             let (since, mut link) = lock(&self.idle).links.get_mut(&place)?.pop()?;
             if since.elapsed() < self.age && link.is_fresh() {
@@ -49,7 +57,7 @@ impl Pool {
         if self.most == 0 || self.age.is_zero() {
             return;
         }
-        let place = (runtime, link.route.clone());
+        let place = Place { runtime, route: link.route.clone() };
         let links = idle.links.entry(place).or_default();
         if links.len() < self.most {
             links.push((Instant::now(), link));
@@ -69,7 +77,7 @@ impl Pool {
             links.retain(|(since, _)| since.elapsed() < self.age);
             !links.is_empty()
         });
-        let needed = idle.links.keys().any(|(owner, _)| *owner == runtime);
+        let needed = idle.links.keys().any(|place| place.runtime == runtime);
         if !needed {
             idle.sweepers.remove(&runtime);
         }

@@ -25,7 +25,8 @@ use crate::client::Transport;
 use crate::clock;
 use crate::ends::Ends;
 use crate::exchange::Flight;
-use crate::source::{Inflow, Spooling};
+use crate::pipe::Inflow;
+use crate::source::Spooling;
 
 /// Drives `machine` until it is done.
 pub(crate) async fn drive<M: Machine>(

@@ -8,22 +8,19 @@
 //!
 //! An exchange ends only when its bytes are delivered, so that a machine's width bounds what is kept.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs::File;
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 
 use apus_core::error::{Cause, Failure};
 use bytes::Bytes;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::{Bell, lock};
+use crate::turnstile::{Out, Place, Turnstile};
 
 /// Where the bytes of a run's downloads go. A clone is the same sink.
 #[derive(Clone, Default)]
@@ -84,23 +81,21 @@ impl Sink {
                 length: 0,
                 behind: None,
             }),
-            Kind::Ordered(turnstile) => {
-                To::Ordered(Place { turnstile: Arc::clone(turnstile), at, held: VecDeque::new() })
-            }
+            Kind::Ordered(turnstile) => To::Ordered(turnstile.place(at)),
         })
     }
 
     /// Rings this bell when an exchange has to wait for its turn.
     pub(crate) fn attach(&self, bell: &Arc<Bell>) {
         if let Kind::Ordered(turnstile) = &self.0 {
-            lock(&turnstile.0).bell = Some(Arc::clone(bell));
+            turnstile.attach(bell);
         }
     }
 
     /// How many exchanges have all their bytes and wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         match &self.0 {
-            Kind::Ordered(turnstile) => lock(&turnstile.0).waiting,
+            Kind::Ordered(turnstile) => turnstile.waiting(),
             _ => 0,
         }
     }
@@ -109,21 +104,16 @@ impl Sink {
     /// before one of them has ended.
     pub(crate) fn settle(&self) {
         if let Kind::Ordered(turnstile) = &self.0 {
-            let mut turn = lock(&turnstile.0);
-            turn.settling = true;
-            turn.wake();
+            turnstile.settle();
         }
     }
 
     /// The run succeeded: nothing more will come.
     pub(crate) async fn flush(&self) -> Result<(), Failure> {
-        let Kind::Ordered(turnstile) = &self.0 else { return Ok(()) };
-        let out = lock(&turnstile.0).out.take();
-        if let Some(Out::Writer(mut writer)) = out {
-            writer.flush().await.map_err(|error| failure(&error))?;
-            lock(&turnstile.0).out = Some(Out::Writer(writer));
+        match &self.0 {
+            Kind::Ordered(turnstile) => turnstile.flush().await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -178,10 +168,7 @@ impl Delivery {
                 Ok(())
             }
             To::File(pages) => pages.push(piece).await,
-            To::Ordered(place) => {
-                place.held.push_back(piece);
-                place.write().await
-            }
+            To::Ordered(place) => place.push(piece).await,
         }
     }
 
@@ -262,199 +249,8 @@ fn write_all_at(file: &File, mut piece: &[u8], mut at: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets exchanges write in the order of their positions.
-struct Turnstile(Mutex<Turn>);
-
-struct Turn {
-    next: u64,
-    /// Taken by who writes.
-    out: Option<Out>,
-    failed: Option<String>,
-    /// Bytes of exchanges that were let go before their turn.
-    kept: BTreeMap<u64, VecDeque<Bytes>>,
-    waiting: usize,
-    settling: bool,
-    wakers: Vec<Waker>,
-    bell: Option<Arc<Bell>>,
-}
-
-enum Out {
-    Writer(Pin<Box<dyn AsyncWrite + Send>>),
-    Channel(mpsc::Sender<Bytes>),
-}
-
-impl Turnstile {
-    fn new(out: Out) -> Self {
-        Self(Mutex::new(Turn {
-            next: 0,
-            out: Some(out),
-            failed: None,
-            kept: BTreeMap::new(),
-            waiting: 0,
-            settling: false,
-            wakers: Vec::new(),
-            bell: None,
-        }))
-    }
-
-    /// The way out, if the byte at `at` is next and nobody else is writing.
-    fn enter(&self, at: u64) -> Result<Option<Passing<'_>>, Failure> {
-        let mut turn = lock(&self.0);
-        if let Some(why) = &turn.failed {
-            return Err(Failure::new(Cause::Sink, why.clone()));
-        }
-        if at < turn.next {
-            let detail = format!("byte {at} was written before");
-            return Err(Failure::new(Cause::Sink, detail));
-        }
-        if at > turn.next {
-            return Ok(None);
-        }
-        Ok(turn.out.take().map(|out| Passing { turnstile: self, out: Some(out), at }))
-    }
-}
-
-impl Turn {
-    fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
-    }
-}
-
-/// Somebody who writes. One who is dropped in the middle of it leaves a writer of which nobody knows
-/// what it has written.
-struct Passing<'a> {
-    turnstile: &'a Turnstile,
-    out: Option<Out>,
-    at: u64,
-}
-
-impl Passing<'_> {
-    async fn write(&mut self, held: &mut VecDeque<Bytes>) -> Result<(), Failure> {
-        while let Some(piece) = held.pop_front() {
-            let length = piece.len() as u64;
-            let written = match &mut self.out {
-                Some(Out::Writer(writer)) => writer.write_all(&piece).await,
-                Some(Out::Channel(sender)) => sender
-                    .send(piece)
-                    .await
-                    .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads")),
-                None => Ok(()),
-            };
-            if let Err(error) = written {
-                self.fail(error.to_string());
-                return Err(failure(&error));
-            }
-            self.at += length;
-        }
-        Ok(())
-    }
-
-    /// Lets the next one in, unless bytes for this position were kept: they go first.
-    fn leave(&mut self) -> Option<VecDeque<Bytes>> {
-        let mut turn = lock(&self.turnstile.0);
-        let kept = turn.kept.remove(&self.at);
-        if kept.is_none() {
-            turn.next = self.at;
-            turn.out = self.out.take();
-            turn.wake();
-        }
-        kept
-    }
-
-    fn fail(&mut self, why: String) {
-        self.out = None;
-        let mut turn = lock(&self.turnstile.0);
-        turn.failed.get_or_insert(why);
-        turn.wake();
-    }
-}
-
-impl Drop for Passing<'_> {
-    fn drop(&mut self) {
-        if self.out.is_some() {
-            self.fail("a write was given up in the middle".into());
-        }
-    }
-}
-
-/// An exchange's place in the order.
-struct Place {
-    turnstile: Arc<Turnstile>,
-    at: u64,
-    held: VecDeque<Bytes>,
-}
-
-impl Place {
-    /// Writes if it is this one's turn.
-    async fn write(&mut self) -> Result<(), Failure> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
-        let Some(mut passing) = self.turnstile.enter(self.at)? else { return Ok(()) };
-        passing.write(&mut self.held).await?;
-        self.at = passing.at;
-        while let Some(mut kept) = passing.leave() {
-            passing.write(&mut kept).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish(&mut self) -> Result<(), Failure> {
-        self.write().await?;
-        while !self.held.is_empty() {
-            self.turn().await;
-            self.write().await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for a change, or leaves everything with the turnstile.
-    async fn turn(&mut self) {
-        let turnstile = Arc::clone(&self.turnstile);
-        let waiting = Waiting::at(&turnstile);
-        poll_fn(|cx| self.poll_turn(cx)).await;
-        drop(waiting);
-    }
-
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut turn = lock(&self.turnstile.0);
-        if turn.failed.is_some() || (turn.next >= self.at && turn.out.is_some()) {
-            return Poll::Ready(());
-        }
-        if turn.settling {
-            turn.kept.insert(self.at, std::mem::take(&mut self.held));
-            return Poll::Ready(());
-        }
-        turn.wakers.retain(|waker| !waker.will_wake(cx.waker()));
-        turn.wakers.push(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
-/// Counts one who waits for its turn.
-struct Waiting<'a>(&'a Turnstile);
-
-impl<'a> Waiting<'a> {
-    fn at(turnstile: &'a Turnstile) -> Self {
-        let mut turn = lock(&turnstile.0);
-        turn.waiting += 1;
-        if let Some(bell) = &turn.bell {
-            bell.ring();
-        }
-        drop(turn);
-        Self(turnstile)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let mut turn = lock(&self.0.0);
-        turn.waiting -= 1;
-        turn.settling &= turn.waiting > 0;
-    }
-}
-
-fn failure(error: &io::Error) -> Failure {
+/// What an error of the sink is to the core.
+pub(crate) fn failure(error: &io::Error) -> Failure {
     Failure::new(Cause::Sink, error.to_string())
 }
 

@@ -9,22 +9,20 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::future::Future;
 use std::io;
 use std::ops::Range;
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use apus_core::checksum::{Digests, Hashers};
 use apus_core::error::{Cause, Failure};
-use bytes::{BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use bytes::Bytes;
+use tokio::io::AsyncRead;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::lock;
-use crate::spool::Spool;
+use crate::file::{Disk, Pages};
+use crate::pipe::{Inflow, Once, Pipe};
 
 /// Where the bytes of a run's uploads come from. A clone is the same source.
 #[derive(Clone, Default)]
@@ -56,7 +54,7 @@ impl Source {
     /// A file, read at offsets: its own position is neither used nor moved. Nobody should change it
     /// meanwhile.
     pub fn file(file: File) -> Self {
-        Self::of(Kind::File(Arc::new(Disk { file, buffers: Buffers::default() })))
+        Self::of(Kind::File(Arc::new(Disk::new(file))))
     }
 
     /// The next `length` bytes of a reader. Each is read once and in order, so nothing that was sent
@@ -123,11 +121,7 @@ impl Source {
                     _ => Err(beyond(bytes.len() as u64)),
                 }
             }
-            Kind::File(disk) => {
-                let mut pages = Pages { disk: Arc::clone(disk), left: range, ahead: None };
-                pages.read_ahead();
-                Ok(Pieces(Inner::File(pages)))
-            }
+            Kind::File(disk) => Ok(Pieces(Inner::File(Pages::new(Arc::clone(disk), range)))),
             Kind::Pipe(pipe) if pipe.is_spooled() => {
                 Ok(Pieces(Inner::Spool { pipe: Arc::clone(pipe), left: range }))
             }
@@ -156,14 +150,7 @@ impl Source {
     /// all of which can be had at any time.
     pub(crate) fn spool(&self) -> Result<Spooling, Failure> {
         match &self.kind {
-            Kind::Pipe(pipe) => {
-                let Some(reading) = lock(&pipe.reading).take() else {
-                    return Err(Failure::new(Cause::Source, "it was used before"));
-                };
-                pipe.spooled.store(true, Ordering::Relaxed);
-                let pipe = Arc::clone(pipe);
-                Ok(Spooling::Pipe(Inflow { reading, pipe, tap: self.tap.clone(), ended: false }))
-            }
+            Kind::Pipe(pipe) => pipe.open(self.tap.clone()).map(Spooling::Pipe),
             _ => {
                 let length = self
                     .length()
@@ -299,224 +286,6 @@ impl Pieces {
     }
 }
 
-/// A file, and the buffers that its exchanges use again and again.
-struct Disk {
-    file: File,
-    buffers: Buffers,
-}
-
-impl Disk {
-    fn read(&self, at: u64, length: usize) -> io::Result<Bytes> {
-        let mut buffer = self.buffers.take(length);
-        let mut have = 0;
-        while have < length {
-            match self.read_at(&mut buffer[have..], at + have as u64) {
-                Ok(0) => {
-                    let detail = format!("the file ended at byte {}", at + have as u64);
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, detail));
-                }
-                Ok(read) => have += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(self.buffers.lend(buffer))
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.file, buffer, at)
-    }
-
-    #[cfg(windows)]
-    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&self.file, buffer, at)
-    }
-}
-
-/// A range of a file, read one piece ahead so that disk and network work at the same time.
-struct Pages {
-    disk: Arc<Disk>,
-    left: Range<u64>,
-    ahead: Option<JoinHandle<io::Result<Bytes>>>,
-}
-
-impl Pages {
-    fn read_ahead(&mut self) {
-        let length = self.left.end.saturating_sub(self.left.start).min(PIECE as u64);
-        if length == 0 {
-            return;
-        }
-        let (disk, at) = (Arc::clone(&self.disk), self.left.start);
-        self.left.start += length;
-        self.ahead = Some(spawn_blocking(move || disk.read(at, length as usize)));
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
-        let Some(ahead) = &mut self.ahead else { return Poll::Ready(Ok(None)) };
-        let read = ready!(Pin::new(ahead).poll(cx));
-        self.ahead = None;
-        Poll::Ready(match read {
-            Ok(Ok(piece)) => {
-                self.read_ahead();
-                Ok(Some(piece))
-            }
-            Ok(Err(error)) => Err(Failure::new(Cause::Source, error.to_string())),
-            Err(_) => Err(Failure::new(Cause::Source, "the runtime shut down")),
-        })
-    }
-}
-
-/// Buffers that were lent out and are used again once nobody holds them: fresh memory of this size
-/// costs more than what is done with it.
-#[derive(Default)]
-struct Buffers(Mutex<VecDeque<Bytes>>);
-
-impl Buffers {
-    fn take(&self, length: usize) -> BytesMut {
-        let free = {
-            let mut lent = lock(&self.0);
-            let at = lent.iter().position(Bytes::is_unique);
-            at.and_then(|at| lent.remove(at))
-        };
-        let mut buffer = free.and_then(|free| free.try_into_mut().ok()).unwrap_or_default();
-        buffer.resize(length, 0);
-        buffer
-    }
-
-    fn lend(&self, buffer: BytesMut) -> Bytes {
-        let bytes = buffer.freeze();
-        let mut lent = lock(&self.0);
-        if lent.len() == MOST_BUFFERS {
-            lent.pop_front();
-        }
-        lent.push_back(bytes.clone());
-        bytes
-    }
-}
-
-/// A reader whose bytes come once.
-pub(crate) struct Pipe {
-    length: Option<u64>,
-    /// Taken by who reads.
-    reading: Mutex<Option<Reading>>,
-    spooled: AtomicBool,
-    pub(crate) spool: Spool,
-}
-
-struct Reading {
-    reader: Pin<Box<dyn AsyncRead + Send>>,
-    buffer: BytesMut,
-    at: u64,
-    ended: bool,
-}
-
-impl Pipe {
-    fn new(reader: Pin<Box<dyn AsyncRead + Send>>, length: Option<u64>) -> Self {
-        let reading = Reading { reader, buffer: BytesMut::new(), at: 0, ended: false };
-        Self {
-            length,
-            reading: Mutex::new(Some(reading)),
-            spooled: AtomicBool::new(false),
-            spool: Spool::default(),
-        }
-    }
-
-    fn is_spooled(&self) -> bool {
-        self.spooled.load(Ordering::Relaxed)
-    }
-
-    fn take(
-        self: &Arc<Self>,
-        range: Range<u64>,
-        tap: Option<Arc<Mutex<Tap>>>,
-    ) -> Result<Once, Failure> {
-        let refuse = |detail: String| Err(Failure::new(Cause::Source, detail));
-        if self.length.is_none() {
-            return refuse("a stream of unknown length needs a machine that reads from one".into());
-        }
-        let Some(reading) = lock(&self.reading).take() else {
-            return refuse("a reader can't be read by two exchanges at once".into());
-        };
-        let at = reading.at;
-        let once =
-            Once { pipe: Arc::clone(self), reading: Some(reading), left: range.clone(), tap };
-        if at != range.start {
-            return refuse(format!("a reader is at byte {at} and can't go to {}", range.start));
-        }
-        Ok(once)
-    }
-}
-
-impl Reading {
-    /// A piece of `most` bytes; a shorter one when the reader ended, an empty one after that.
-    fn poll_piece(
-        &mut self,
-        cx: &mut Context<'_>,
-        most: u64,
-        tap: Option<&Mutex<Tap>>,
-    ) -> Poll<io::Result<Bytes>> {
-        let want = usize::try_from(most).map_or(PIECE, |most| most.min(PIECE));
-        while self.buffer.len() < want && !self.ended {
-            let room = want - self.buffer.len();
-            self.buffer.reserve(room);
-            let mut limited = (&mut self.buffer).limit(room);
-            // Reading into a buffer loses nothing when its future is dropped.
-            let read = pin!(self.reader.read_buf(&mut limited)).poll(cx);
-            self.ended = ready!(read)? == 0;
-        }
-        let piece = self.buffer.split().freeze();
-        self.at += piece.len() as u64;
-        if let Some(tap) = tap {
-            let mut tap = lock(tap);
-            tap.hashers.update(&piece);
-            tap.ended |= self.ended;
-        }
-        Poll::Ready(Ok(piece))
-    }
-}
-
-/// A range of a reader; the reader goes back when it is dropped.
-struct Once {
-    pipe: Arc<Pipe>,
-    reading: Option<Reading>,
-    left: Range<u64>,
-    tap: Option<Arc<Mutex<Tap>>>,
-}
-
-impl Once {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
-        let Some(reading) = self.reading.as_mut().filter(|_| !self.left.is_empty()) else {
-            return Poll::Ready(Ok(None));
-        };
-        let most = self.left.end - self.left.start;
-        let piece = ready!(reading.poll_piece(cx, most, self.tap.as_deref()));
-        let ended_at = reading.at;
-        Poll::Ready(match piece {
-            Ok(piece) if piece.is_empty() => {
-                let detail = format!("the reader ended at byte {ended_at} of {}", self.left.end);
-                Err(Failure::new(Cause::Source, detail))
-            }
-            Ok(piece) => {
-                self.left.start += piece.len() as u64;
-                if self.pipe.length == Some(self.left.start) {
-                    if let Some(tap) = &self.tap {
-                        lock(tap).ended = true;
-                    }
-                }
-                Ok(Some(piece))
-            }
-            Err(error) => Err(Failure::new(Cause::Source, error.to_string())),
-        })
-    }
-}
-
-impl Drop for Once {
-    fn drop(&mut self) {
-        *lock(&self.pipe.reading) = self.reading.take();
-    }
-}
-
 /// What a run with an intake reads from.
 pub(crate) enum Spooling {
     /// This many bytes, which can be had at any time.
@@ -525,66 +294,15 @@ pub(crate) enum Spooling {
     Pipe(Inflow),
 }
 
-/// A reader on its way into the spool.
-pub(crate) struct Inflow {
-    reading: Reading,
-    pipe: Arc<Pipe>,
-    tap: Option<Arc<Mutex<Tap>>>,
-    /// The end was told.
-    ended: bool,
-}
-
-impl Inflow {
-    /// Reads on, not beyond `high`. Ready with how far it came and whether the source ended there.
-    pub(crate) fn poll_fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        high: u64,
-    ) -> Poll<Result<(u64, bool), Failure>> {
-        let end = self.pipe.length.map_or(high, |length| length.min(high));
-        let most = end.saturating_sub(self.reading.at);
-        if most == 0 && self.pipe.length.is_none_or(|length| self.reading.at < length) {
-            return Poll::Pending;
-        }
-        let piece = ready!(self.reading.poll_piece(cx, most, self.tap.as_deref()))
-            .map_err(|error| Failure::new(Cause::Source, error.to_string()))?;
-        self.pipe.spool.push(piece);
-        let (at, mut ended) = (self.reading.at, self.reading.ended);
-        if let Some(length) = self.pipe.length {
-            if ended && at < length {
-                let detail = format!("the reader ended at byte {at} of {length}");
-                return Poll::Ready(Err(Failure::new(Cause::Source, detail)));
-            }
-            ended = at == length;
-            if let (true, Some(tap)) = (ended, &self.tap) {
-                lock(tap).ended = true;
-            }
-        }
-        self.ended = ended;
-        Poll::Ready(Ok((at, ended)))
-    }
-
-    /// Whether there is nothing more to come.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Forgets what is before `low`.
-    pub(crate) fn release(&self, low: u64) {
-        self.pipe.spool.release(low);
-    }
-}
-
 /// Hashers that see a source go by.
-struct Tap {
-    hashers: Hashers,
+pub(crate) struct Tap {
+    pub(crate) hashers: Hashers,
+    /// A task was given the job.
     fed: bool,
-    ended: bool,
+    /// All bytes went by.
+    pub(crate) ended: bool,
 }
 
 /// Bytes of a piece: large enough that handing one to a thread and back costs little beside reading
 /// it, small enough that it is still in the processor's cache when it is hashed and sent.
 pub(crate) const PIECE: usize = 512 << 10;
-
-/// Buffers that are remembered of one file; more than its exchanges have in use at once.
-const MOST_BUFFERS: usize = 4096;

@@ -16,15 +16,25 @@ use common::machines::Parts;
 use common::{Ask, Server, client, noise, ok};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Keeps what is PUT, by the position that the query names.
-fn store() -> (Server, Arc<Mutex<BTreeMap<u64, Vec<u8>>>>) {
-    let parts: Arc<Mutex<BTreeMap<u64, Vec<u8>>>> = Arc::default();
-    let kept = Arc::clone(&parts);
+/// Bodies by the position that the query names.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<BTreeMap<u64, Vec<u8>>>>);
+
+impl Kept {
+    fn parts(&self) -> Vec<Vec<u8>> {
+        self.0.lock().unwrap().values().cloned().collect()
+    }
+}
+
+/// Keeps what is PUT.
+fn store() -> (Server, Kept) {
+    let parts = Kept::default();
+    let kept = parts.clone();
     let server = Server::start(move |peer| {
         while let Some((head, body)) = peer.request() {
             let query = head.split_whitespace().nth(1).unwrap().split('?').nth(1).unwrap();
             if let Ok(start) = query.parse() {
-                kept.lock().unwrap().insert(start, body);
+                kept.0.lock().unwrap().insert(start, body);
             }
             peer.say(ok(""));
         }
@@ -53,7 +63,7 @@ async fn parts_are_whole_whatever_pieces_the_stream_comes_in() {
     assert_eq!(source.digests(), None);
     let length = client.run(machine).from(&source).go().await.unwrap();
     assert_eq!(length, bytes.len() as u64);
-    let parts: Vec<Vec<u8>> = parts.lock().unwrap().values().cloned().collect();
+    let parts = parts.parts();
     assert!(parts.iter().rev().skip(1).all(|part| part.len() == 300_000));
     assert!(parts.concat() == bytes);
     let digests = source.digests().unwrap();
@@ -71,7 +81,7 @@ async fn sources_of_any_kind_feed_a_machine_that_reads_from_a_stream() {
         let (server, parts) = store();
         let machine = Parts::new(server.url(), 20_000, 1);
         client(server.url()).run(machine).from(&source).go().await.unwrap();
-        let parts: Vec<Vec<u8>> = parts.lock().unwrap().values().cloned().collect();
+        let parts = parts.parts();
         assert!(parts.concat() == bytes, "{source:?}");
     }
 }

@@ -25,10 +25,11 @@ use ureq::SendBody;
 use crate::clock::now;
 use crate::config::{Agents, TransportConfig, limited};
 use crate::failure;
+use crate::feed::Feed;
 use crate::meter::{Direction, Meter, Watch};
 use crate::outflow::Outflow;
 use crate::sink::{Outlet, Sink};
-use crate::source::{Feed, PIECE, Source};
+use crate::source::{PIECE, Source};
 use crate::trace;
 
 /// Sends requests over connections that are kept and used again. Cheap to clone; clones share their

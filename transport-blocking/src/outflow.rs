@@ -8,8 +8,8 @@ use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Encoder, Exchange};
 use bytes::{Buf, Bytes};
 
+use crate::feed::Feed;
 use crate::meter::{Direction, Meter, Watch};
-use crate::source::Feed;
 
 /// What ureq reads the body from.
 pub(crate) struct Outflow<'r, 'a> {

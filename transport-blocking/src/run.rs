@@ -27,10 +27,11 @@ use bytes::Bytes;
 use crate::cancel::{CancelToken, Stop};
 use crate::clock::now;
 use crate::exchange::{Landing, Transport};
+use crate::feed::Feed;
 use crate::meter::Watch;
 use crate::reader::Reader;
 use crate::sink::Sink;
-use crate::source::{Feed, Source};
+use crate::source::Source;
 use crate::spool::Spool;
 use crate::trace;
 
@@ -119,7 +120,7 @@ impl<'a, M: Machine> Run<'a, M> {
             }
             let shared =
                 Shared { transport, source: &source, sink: &sink, watch: &watch, span: &span };
-            let guard = StopOnDrop(shared);
+            let mut guard = StopOnDrop { shared, armed: true };
             let mut drive = Drive {
                 pump,
                 shared,
@@ -133,10 +134,8 @@ impl<'a, M: Machine> Run<'a, M> {
                 panic: None,
             };
             let result = drive.run();
-            if result.is_ok() {
-                // What is left is the tap, whose digests the caller wants.
-                std::mem::forget(guard);
-            }
+            // After a success, only the tap still runs, and the caller wants its digests.
+            guard.armed = result.is_err();
             if let Some(spool) = drive.spool {
                 source.give_back(spool.into_source());
             }
@@ -179,13 +178,18 @@ struct Shared<'r, 'a> {
     span: &'r trace::Span,
 }
 
-/// Lets no thread wait for ever when the loop panics.
-struct StopOnDrop<'r, 'a>(Shared<'r, 'a>);
+/// Lets no thread wait for ever when the loop fails or panics.
+struct StopOnDrop<'r, 'a> {
+    shared: Shared<'r, 'a>,
+    armed: bool,
+}
 
 impl Drop for StopOnDrop<'_, '_> {
     fn drop(&mut self) {
-        self.0.watch.stop.raise();
-        self.0.sink.stir();
+        if self.armed {
+            self.shared.watch.stop.raise();
+            self.shared.sink.stir();
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Sink<'a>(Arc<Kind<'a>>);
 
 enum Kind<'a> {
     None,
+    /// Locked for no longer than it takes to copy a piece.
     Memory(Mutex<Vec<u8>>),
     File(File),
     Writer(Turnstile<'a>),

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use apus_core::checksum::{Digests, Hashers};
 use apus_core::error::{Cause, Failure};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use crate::cancel::Stop;
+use crate::feed::Feed;
 
 /// Where the bytes of a body come from. Clones share the same bytes.
 ///
@@ -90,8 +91,8 @@ impl<'a> Source<'a> {
     }
 
     /// What [`tap`](Self::tap) came to; `None` before the source was read to its end.
-    pub fn digests(&self) -> Option<&Digests> {
-        self.tap.as_ref()?.digests.get()
+    pub fn digests(&self) -> Option<Digests> {
+        self.tap.as_ref()?.digests.get().cloned()
     }
 
     /// Length in bytes; `None` where it is unknown.
@@ -170,28 +171,38 @@ impl<'a> Source<'a> {
                 }
                 Feed::bytes(bytes.slice(at(range.start)..at(range.end)))
             }
-            Kind::File(_) => {
-                Feed(Inner::File { source: self.clone(), at: range.start, range: range.clone() })
-            }
+            Kind::File(_) => Feed::seekable(self.clone(), range),
             Kind::Once { .. } => {
                 let ordered = self.take_reader().ok_or_else(|| {
                     failed("it can be read only once, and another request is reading it")
                 })?;
                 let at = ordered.at;
-                let lent = Lent { source: self.clone(), ordered: Some(ordered) };
+                let feed = Feed::lent(self.clone(), ordered, &range);
                 if at != range.start {
                     return Err(failed(format!(
                         "it can be read only once; it stands at byte {at} where byte {} is needed",
                         range.start
                     )));
                 }
-                Feed(Inner::Lent { lent, left: range.end.saturating_sub(range.start) })
+                feed
             }
         };
         if !alone {
             feed.settle()?;
         }
         Ok(feed)
+    }
+
+    /// Reads of a source that can be read from anywhere; 0 at its end.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        match &*self.kind {
+            Kind::None | Kind::Once { .. } => Ok(0),
+            Kind::Bytes(bytes) => {
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                bytes.get(at..).unwrap_or_default().read(buffer)
+            }
+            Kind::File(file) => read_at(file, buffer, at),
+        }
     }
 
     /// Hashes a source that can be read from anywhere, where a tap asks for it.
@@ -292,7 +303,8 @@ impl Ordered<'_> {
         self.ended
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads what comes.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.reader.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -320,145 +332,10 @@ struct InOrder<'a> {
 
 impl Read for InOrder<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = match &*self.source.kind {
-            Kind::None | Kind::Once { .. } => 0,
-            Kind::Bytes(bytes) => {
-                let at = usize::try_from(self.at).unwrap_or(usize::MAX);
-                bytes.get(at..).unwrap_or_default().read(buffer)?
-            }
-            Kind::File(file) => read_at(file, buffer, self.at)?,
-        };
+        let read = self.source.read_at(buffer, self.at)?;
         self.at += read as u64;
         Ok(read)
     }
-}
-
-/// The bytes of one request's body, before any framing.
-pub(crate) struct Feed<'a>(Inner<'a>);
-
-enum Inner<'a> {
-    Pieces(VecDeque<Bytes>),
-    File { source: Source<'a>, at: u64, range: Range<u64> },
-    Lent { lent: Lent<'a>, left: u64 },
-}
-
-/// A reader on loan: it goes back when the request is done with it.
-struct Lent<'a> {
-    source: Source<'a>,
-    ordered: Option<Ordered<'a>>,
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        if let Some(ordered) = self.ordered.take() {
-            self.source.give_back(ordered);
-        }
-    }
-}
-
-impl Feed<'_> {
-    /// Bytes in memory, in pieces.
-    pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
-        Self(Inner::Pieces(pieces))
-    }
-
-    /// Bytes in memory.
-    pub(crate) fn bytes(bytes: Bytes) -> Self {
-        Self::pieces(VecDeque::from([bytes]))
-    }
-
-    /// The bytes in memory, where they are.
-    pub(crate) fn resident(&self) -> Option<&VecDeque<Bytes>> {
-        match &self.0 {
-            Inner::Pieces(pieces) => Some(pieces),
-            Inner::File { .. } | Inner::Lent { .. } => None,
-        }
-    }
-
-    /// Whether it can be read twice.
-    pub(crate) fn is_rewindable(&self) -> bool {
-        !matches!(self.0, Inner::Lent { .. })
-    }
-
-    /// Goes back to where it started, after a first pass over a file.
-    pub(crate) fn rewind(&mut self) {
-        if let Inner::File { at, range, .. } = &mut self.0 {
-            *at = range.start;
-        }
-    }
-
-    /// Reads all of it into memory.
-    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
-        let pieces = match &mut self.0 {
-            Inner::Lent { lent, left } => {
-                let Some(ordered) = lent.ordered.as_mut() else { return Ok(()) };
-                let mut pieces = VecDeque::new();
-                while *left > 0 {
-                    let most = PIECE.min(usize::try_from(*left).unwrap_or(PIECE));
-                    let piece = ordered.read_piece(most).map_err(broken)?;
-                    if piece.len() < most {
-                        return Err(failed(format!("it ended {left} bytes too early")));
-                    }
-                    *left -= most as u64;
-                    pieces.push_back(piece);
-                }
-                pieces
-            }
-            Inner::Pieces(_) | Inner::File { .. } => return Ok(()),
-        };
-        self.0 = Inner::Pieces(pieces);
-        Ok(())
-    }
-
-    /// Reads on; 0 at the end.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        match &mut self.0 {
-            Inner::Pieces(pieces) => {
-                while pieces.front().is_some_and(Bytes::is_empty) {
-                    pieces.pop_front();
-                }
-                let Some(piece) = pieces.front_mut() else { return Ok(0) };
-                let length = piece.len().min(buffer.len());
-                piece.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
-                Ok(length)
-            }
-            Inner::File { source, at, range } => {
-                let Kind::File(file) = &*source.kind else { return Ok(0) };
-                let read = loop {
-                    match read_at(file, within(buffer, range.end.saturating_sub(*at)), *at) {
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        other => break other.map_err(broken)?,
-                    }
-                };
-                *at += read as u64;
-                Ok(read)
-            }
-            Inner::Lent { lent, left } => {
-                let Some(ordered) = lent.ordered.as_mut() else { return Ok(0) };
-                let read = ordered.read(within(buffer, *left)).map_err(broken)?;
-                *left -= read as u64;
-                Ok(read)
-            }
-        }
-    }
-
-    /// Reads on until the buffer is full or the end is reached.
-    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.read(rest)? {
-                0 => break,
-                read => filled += read,
-            }
-        }
-        Ok(filled)
-    }
-}
-
-/// The first `most` bytes of a buffer.
-fn within(buffer: &mut [u8], most: u64) -> &mut [u8] {
-    let length = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
-    buffer.get_mut(..length).unwrap_or_default()
 }
 
 /// A failure of the source.

@@ -14,7 +14,8 @@ use apus_core::contract::Intake;
 use apus_core::error::Failure;
 use bytes::Bytes;
 
-use crate::source::{self, Feed, Ordered};
+use crate::feed::Feed;
+use crate::source::{self, Ordered};
 
 /// The window of a source that is in memory.
 pub(crate) struct Spool<'a> {

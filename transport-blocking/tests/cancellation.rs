@@ -2,18 +2,14 @@
 
 mod support;
 
-use std::io::{Cursor, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use apus_blocking::{CancelToken, Sink, Source, TransportConfig};
-use apus_core::machine::{Event, Patience};
+use apus_blocking::{CancelToken, Sink, Source};
+use apus_core::machine::Patience;
 use support::machines::{Parts, Ranges};
 use support::server::{Server, Then};
-use support::{Ask, Plain, client, client_with, told};
+use support::{Ask, Plain, client};
 
 #[test]
 fn a_cancelled_upload_cleans_up() {
@@ -87,86 +83,4 @@ fn a_token_that_is_cancelled_before_lets_nothing_start() {
     let error = client(server.base()).run(machine).cancel_on(token).go().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     assert!(server.seen().is_empty());
-}
-
-/// Panics after some bytes.
-struct Panics;
-
-impl Read for Panics {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        panic!("the reader is out of order");
-    }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().unwrap()
-}
-
-#[test]
-fn a_panic_on_a_worker_comes_back_after_cleaning_up() {
-    let server = Server::start(|_, peer| {
-        peer.answer("200 OK", &[], "");
-        Then::Keep
-    });
-    let once = AtomicBool::new(false);
-    let observer = told(move |event| {
-        if matches!(event, Event::Sent { .. }) && !once.swap(true, Ordering::SeqCst) {
-            panic!("the observer is out of order");
-        }
-    });
-    for width in [1, 3] {
-        let machine = Parts::new(Plain::new(server.base()), 100_000, width);
-        let source = Source::stream(Cursor::new(vec![1; 1_000_000]));
-        let run = client(server.base()).run(machine).from(source).observed(Arc::clone(&observer));
-        let result = catch_unwind(AssertUnwindSafe(|| run.go()));
-        if width == 1 {
-            assert_eq!(message(&*result.unwrap_err()), "the observer is out of order");
-            assert_eq!(server.seen().last().unwrap().line, "DELETE /upload HTTP/1.1");
-        } else {
-            result.unwrap().unwrap();
-        }
-    }
-}
-
-#[test]
-fn a_panic_of_a_reader_passes_through() {
-    let server = Server::start(|_, peer| {
-        peer.answer("200 OK", &[], "");
-        Then::Keep
-    });
-    let client = client(server.base());
-    let source = Source::reader(Panics, 10);
-    let call = || client.call_from(Ask::put_source("/", 10), source);
-    let panic = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
-    assert_eq!(message(&*panic), "the reader is out of order");
-    let machine = Parts::new(Plain::new(server.base()), 100_000, 3);
-    let source = Source::stream(Cursor::new(vec![1; 300_000]).chain(Panics));
-    let run = client.run(machine).from(source);
-    let panic = catch_unwind(AssertUnwindSafe(|| run.go())).unwrap_err();
-    assert_eq!(message(&*panic), "the reader is out of order");
-    assert_eq!(server.seen().last().unwrap().line, "DELETE /upload HTTP/1.1");
-}
-
-#[test]
-fn progress_adds_up() {
-    let server = Server::start(|seen, peer| {
-        peer.answer("200 OK", &[], &seen.body);
-        Then::Keep
-    });
-    let (sender, told_bytes) = mpsc::channel();
-    let observer = told(move |event| match event {
-        Event::Sent { bytes } => sender.send((*bytes, 0)).unwrap(),
-        Event::Received { bytes } => sender.send((0, *bytes)).unwrap(),
-        _ => {}
-    });
-    let service = Plain::new(server.base());
-    let client = client_with(TransportConfig::new(), service).with_observer(observer);
-    let ask = Ask::put("/", vec![1; 1_000_000]).streamed();
-    client.call_into(ask, Sink::none()).unwrap();
-    drop(client);
-    let told: Vec<_> = told_bytes.iter().collect();
-    let (sent, received) = told.iter().fold((0, 0), |sum, new| (sum.0 + new.0, sum.1 + new.1));
-    assert_eq!((sent, received), (1_000_000, 1_000_000));
-    // Of each direction, only the last may be short.
-    assert!(told.iter().filter(|(sent, received)| sent + received < 64 << 10).count() <= 2);
 }

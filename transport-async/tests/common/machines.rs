@@ -13,17 +13,17 @@ use super::stream_at;
 
 /// GETs ranges of `target`, each at `target?start-end`, `width` at a time, and delivers them where
 /// they belong.
-pub struct Ranges {
-    pub url: String,
-    pub left: Vec<Range<u64>>,
-    pub width: usize,
+pub(crate) struct Ranges {
+    pub(crate) url: String,
+    pub(crate) left: Vec<Range<u64>>,
+    pub(crate) width: usize,
     flying: usize,
     failed: Option<Error>,
-    pub ended: Vec<String>,
+    pub(crate) ended: Vec<String>,
 }
 
 impl Ranges {
-    pub fn new(url: String, length: u64, step: u64, width: usize) -> Self {
+    pub(crate) fn new(url: String, length: u64, step: u64, width: usize) -> Self {
         let mut left: Vec<_> = (0..length)
             .step_by(step as usize)
             .map(|start| start..(start + step).min(length))
@@ -37,15 +37,16 @@ impl Machine for Ranges {
     type Output = Vec<String>;
 
     fn poll(&mut self, _: Now) -> Step<Vec<String>> {
-        if self.failed.is_none() && self.flying < self.width {
-            if let Some(range) = self.left.pop() {
-                self.flying += 1;
-                let uri = format!("{}?{}-{}", self.url, range.start, range.end);
-                let mut draft = Draft::new("Range", Method::GET, uri.parse().unwrap());
-                draft.incoming = stream_at(range.start);
-                draft.ticket = Ticket::new(u32::try_from(range.start).unwrap());
-                return Step::Send(draft);
-            }
+        if self.failed.is_none()
+            && self.flying < self.width
+            && let Some(range) = self.left.pop()
+        {
+            self.flying += 1;
+            let uri = format!("{}?{}-{}", self.url, range.start, range.end);
+            let mut draft = Draft::new("Range", Method::GET, uri.parse().unwrap());
+            draft.incoming = stream_at(range.start);
+            draft.ticket = Ticket::new(u32::try_from(range.start).unwrap());
+            return Step::Send(draft);
         }
         if self.flying > 0 {
             return Step::Wait(None);
@@ -83,10 +84,10 @@ impl Machine for Ranges {
 
 /// Uploads a stream in parts: POST to begin, a PUT for each part, POST to complete; DELETE when it
 /// fails after it began.
-pub struct Parts {
-    pub url: String,
-    pub part: u64,
-    pub width: usize,
+pub(crate) struct Parts {
+    pub(crate) url: String,
+    pub(crate) part: u64,
+    pub(crate) width: usize,
     intake: Intake,
     phase: Phase,
     next: u64,
@@ -105,7 +106,7 @@ enum Phase {
 }
 
 impl Parts {
-    pub fn new(url: String, part: u64, width: usize) -> Self {
+    pub(crate) fn new(url: String, part: u64, width: usize) -> Self {
         Self {
             url,
             part,
@@ -199,11 +200,11 @@ impl Machine for Parts {
 }
 
 /// One PUT of `length` bytes of the source, by a worker.
-pub struct Put {
-    pub url: String,
-    pub length: u64,
-    pub sent: bool,
-    pub done: Option<Result<(), Error>>,
+pub(crate) struct Put {
+    pub(crate) url: String,
+    pub(crate) length: u64,
+    pub(crate) sent: bool,
+    pub(crate) done: Option<Result<(), Error>>,
 }
 
 impl Machine for Put {

@@ -1,7 +1,7 @@
 //! A server that says byte for byte what a test wants, and operations and machines to try it with.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-pub mod machines;
+pub(crate) mod machines;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,30 +19,30 @@ use apus_core::machine::{Party, Patience};
 use http::Method;
 
 /// A listener whose connections are each played by a script in a thread of their own.
-pub struct Server {
-    pub address: SocketAddr,
-    pub connections: Arc<AtomicUsize>,
-    pub heads: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) heads: Arc<Mutex<Vec<String>>>,
 }
 
 /// Both directions of a connection.
-pub trait Stream: Read + Write + Send {}
+pub(crate) trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
 /// The server's side of one connection.
-pub struct Peer {
-    pub number: usize,
+pub(crate) struct Peer {
+    pub(crate) number: usize,
     stream: BufReader<Box<dyn Stream>>,
     socket: TcpStream,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    pub fn start(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         Self::start_over(|socket| Some(Box::new(socket)), script)
     }
 
-    pub fn start_over(
+    pub(crate) fn start_over(
         wrap: impl Fn(TcpStream) -> Option<Box<dyn Stream>> + Send + Sync + 'static,
         script: impl Fn(&mut Peer) + Send + Sync + 'static,
     ) -> Self {
@@ -71,7 +71,7 @@ impl Server {
     }
 
     /// Answers every request alike, on connections that are kept.
-    pub fn always(answer: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn always(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |peer| {
             while peer.request().is_some() {
@@ -80,22 +80,22 @@ impl Server {
         })
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
 
 impl Peer {
     /// The head of the next request.
-    pub fn head(&mut self) -> Option<String> {
+    pub(crate) fn head(&mut self) -> Option<String> {
         let mut head = String::new();
         loop {
             let mut line = String::new();
@@ -110,7 +110,7 @@ impl Peer {
         }
     }
 
-    pub fn read(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
         let mut body = vec![0; length];
         let mut have = 0;
         while have < length {
@@ -124,28 +124,28 @@ impl Peer {
     }
 
     /// The next request with all of its body.
-    pub fn request(&mut self) -> Option<(String, Vec<u8>)> {
+    pub(crate) fn request(&mut self) -> Option<(String, Vec<u8>)> {
         let head = self.head()?;
         let length = header(&head, "content-length").map_or(0, |text| text.parse().unwrap());
         let body = self.read(length);
         (body.len() == length).then_some((head, body))
     }
 
-    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
         // A client that has gone is what some tests are about.
         let _ = self.stream.get_mut().write_all(bytes.as_ref());
         let _ = self.stream.get_mut().flush();
     }
 
     /// Ends the connection with a reset.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         // Bytes that were not read make the kernel send a reset.
         let _ = self.socket.set_read_timeout(Some(Duration::from_millis(1)));
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
     /// Passes bytes on, both ways, until one side hangs up.
-    pub fn splice(&mut self, other: TcpStream) {
+    pub(crate) fn splice(&mut self, other: TcpStream) {
         let (mut from, mut to) = (self.socket.try_clone().unwrap(), other.try_clone().unwrap());
         let upward = thread::spawn(move || std::io::copy(&mut from, &mut to));
         let _ = std::io::copy(&mut &other, &mut &self.socket);
@@ -154,7 +154,7 @@ impl Peer {
     }
 
     /// Waits until the client hangs up.
-    pub fn wait_for_end(&mut self) -> usize {
+    pub(crate) fn wait_for_end(&mut self) -> usize {
         let mut sink = [0; 65536];
         let mut total = 0;
         while let Ok(read @ 1..) = self.stream.read(&mut sink) {
@@ -165,7 +165,7 @@ impl Peer {
 }
 
 /// The value of a header.
-pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().skip(1).find_map(|line| {
         let (found, value) = line.split_once(':')?;
         found.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -173,11 +173,11 @@ pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// `HTTP/1.1 200 OK` with a body.
-pub fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     answer("200 OK", body)
 }
 
-pub fn answer(status: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn answer(status: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut out =
         format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes();
@@ -186,19 +186,19 @@ pub fn answer(status: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A place that retries what may be retried, quickly.
-pub struct Place {
-    pub url: String,
+pub(crate) struct Place {
+    pub(crate) url: String,
     patience: Patience,
 }
 
 impl Place {
-    pub fn at(url: impl Into<String>) -> Self {
+    pub(crate) fn at(url: impl Into<String>) -> Self {
         let quick = Duration::from_millis(1);
         let patience = Patience { base: quick, throttled: quick, ..Patience::default() };
         Self { url: url.into(), patience }
     }
 
-    pub fn with_attempts(mut self, attempts: u32) -> Self {
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.patience.attempts = attempts;
         self
     }
@@ -224,17 +224,17 @@ impl Service for Place {
 
 /// Any request.
 #[derive(Clone)]
-pub struct Ask {
-    pub method: Method,
-    pub target: String,
-    pub body: Body,
-    pub streams: bool,
-    pub limits: Limits,
-    pub change: fn(&mut Draft),
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) body: Body,
+    pub(crate) streams: bool,
+    pub(crate) limits: Limits,
+    pub(crate) change: fn(&mut Draft),
 }
 
 impl Ask {
-    pub fn new(method: Method, target: &str) -> Self {
+    pub(crate) fn new(method: Method, target: &str) -> Self {
         Self {
             method,
             target: target.into(),
@@ -245,21 +245,21 @@ impl Ask {
         }
     }
 
-    pub fn get(target: &str) -> Self {
+    pub(crate) fn get(target: &str) -> Self {
         Self::new(Method::GET, target)
     }
 
-    pub fn put(target: &str, body: impl Into<bytes::Bytes>) -> Self {
+    pub(crate) fn put(target: &str, body: impl Into<bytes::Bytes>) -> Self {
         Self { body: Body::Bytes(body.into()), ..Self::new(Method::PUT, target) }
     }
 
     /// A PUT of the first `length` bytes of the source.
-    pub fn put_source(target: &str, length: u64, rewindable: bool) -> Self {
+    pub(crate) fn put_source(target: &str, length: u64, rewindable: bool) -> Self {
         let body = Body::Source { range: 0..length, rewindable };
         Self { body, ..Self::new(Method::PUT, target) }
     }
 
-    pub fn draft_at(&self, url: &str) -> Draft {
+    pub(crate) fn draft_at(&self, url: &str) -> Draft {
         let uri = format!("{url}{}", self.target).parse().unwrap();
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.body = self.body.clone();
@@ -272,7 +272,7 @@ impl Ask {
     }
 }
 
-pub fn stream_at(at: u64) -> Incoming {
+pub(crate) fn stream_at(at: u64) -> Incoming {
     Incoming::Stream { at, hashers: Default::default(), declared: false, expect: Expect::default() }
 }
 
@@ -298,7 +298,7 @@ impl Operation for Ask {
 }
 
 /// Nobody in particular.
-pub struct Anyone;
+pub(crate) struct Anyone;
 
 impl Authority for Anyone {
     fn lease(&mut self, _: Now, _: &std::task::Waker) -> Lease {
@@ -316,25 +316,25 @@ impl Authority for Anyone {
     fn renewed(&mut self, _: Now, _: Completion) {}
 }
 
-pub fn transport() -> Transport {
+pub(crate) fn transport() -> Transport {
     Transport::new(TransportConfig::new()).unwrap()
 }
 
-pub fn client(url: impl Into<String>) -> Client<Place> {
+pub(crate) fn client(url: impl Into<String>) -> Client<Place> {
     client_with(TransportConfig::new(), Place::at(url))
 }
 
 /// A client that tries once.
-pub fn once(url: impl Into<String>) -> Client<Place> {
+pub(crate) fn once(url: impl Into<String>) -> Client<Place> {
     client_with(TransportConfig::new(), Place::at(url).with_attempts(1))
 }
 
-pub fn client_with(config: TransportConfig, place: Place) -> Client<Place> {
+pub(crate) fn client_with(config: TransportConfig, place: Place) -> Client<Place> {
     Client::new(Transport::new(config).unwrap(), place, Party::new(Anyone))
 }
 
 /// Bytes that repeat nowhere soon.
-pub fn noise(length: usize) -> Vec<u8> {
+pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     (0..length)
         .map(|_| {

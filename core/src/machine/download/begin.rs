@@ -148,9 +148,7 @@ impl Download {
     /// Whether these can be the parts of the object.
     fn fits(&self, sizes: &[u64]) -> bool {
         let size = sizes.iter().try_fold(0u64, |sum, size| sum.checked_add(*size));
-        size.is_some()
-            && size == self.object.as_ref().and_then(|object| object.size)
-            && !sizes.contains(&0)
+        size.is_some() && size == self.object.as_ref().and_then(|object| object.size)
     }
 
     /// Reads ranges that don't cross the ends of parts. Where their checksums don't combine either,

@@ -1,0 +1,151 @@
+//! The bytes of one request's body, from wherever they come.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+
+use apus_core::error::Failure;
+use bytes::{Buf, Bytes};
+
+use crate::source::{self, Ordered, PIECE, Source};
+
+/// The bytes of one request's body, before any framing.
+pub(crate) struct Feed<'a>(Inner<'a>);
+
+enum Inner<'a> {
+    /// In memory.
+    Pieces(VecDeque<Bytes>),
+    /// Of a source that can be read from anywhere.
+    Seekable { source: Source<'a>, at: u64, range: Range<u64> },
+    /// Of a source that can be read only once.
+    Lent { lent: Lent<'a>, left: u64 },
+}
+
+impl<'a> Feed<'a> {
+    /// Bytes in memory, in pieces.
+    pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
+        Self(Inner::Pieces(pieces))
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self::pieces(VecDeque::from([bytes]))
+    }
+
+    /// A range of a source that can be read from anywhere.
+    pub(crate) fn seekable(source: Source<'a>, range: Range<u64>) -> Self {
+        Self(Inner::Seekable { source, at: range.start, range })
+    }
+
+    /// A range of a source that can be read only once, which gets its reader back.
+    pub(crate) fn lent(source: Source<'a>, ordered: Ordered<'a>, range: &Range<u64>) -> Self {
+        let left = range.end.saturating_sub(range.start);
+        Self(Inner::Lent { lent: Lent { source, ordered: Some(ordered) }, left })
+    }
+
+    /// The bytes in memory, where they are.
+    pub(crate) fn resident(&self) -> Option<&VecDeque<Bytes>> {
+        match &self.0 {
+            Inner::Pieces(pieces) => Some(pieces),
+            Inner::Seekable { .. } | Inner::Lent { .. } => None,
+        }
+    }
+
+    /// Whether it can be read twice.
+    pub(crate) fn is_rewindable(&self) -> bool {
+        !matches!(self.0, Inner::Lent { .. })
+    }
+
+    /// Goes back to where it started, after a first pass over a file.
+    pub(crate) fn rewind(&mut self) {
+        if let Inner::Seekable { at, range, .. } = &mut self.0 {
+            *at = range.start;
+        }
+    }
+
+    /// Reads all of it into memory.
+    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
+        let pieces = match &mut self.0 {
+            Inner::Lent { lent, left } => {
+                let Some(ordered) = lent.ordered.as_mut() else { return Ok(()) };
+                let mut pieces = VecDeque::new();
+                while *left > 0 {
+                    let most = PIECE.min(usize::try_from(*left).unwrap_or(PIECE));
+                    let piece = ordered.read_piece(most).map_err(source::broken)?;
+                    if piece.len() < most {
+                        return Err(source::failed(format!("it ended {left} bytes too early")));
+                    }
+                    *left -= most as u64;
+                    pieces.push_back(piece);
+                }
+                pieces
+            }
+            Inner::Pieces(_) | Inner::Seekable { .. } => return Ok(()),
+        };
+        self.0 = Inner::Pieces(pieces);
+        Ok(())
+    }
+
+    /// Reads on; 0 at the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        match &mut self.0 {
+            Inner::Pieces(pieces) => {
+                while pieces.front().is_some_and(Bytes::is_empty) {
+                    pieces.pop_front();
+                }
+                let Some(piece) = pieces.front_mut() else { return Ok(0) };
+                let length = piece.len().min(buffer.len());
+                piece.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+                Ok(length)
+            }
+            Inner::Seekable { source, at, range } => {
+                let read = loop {
+                    match source.read_at(within(buffer, range.end.saturating_sub(*at)), *at) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        other => break other.map_err(source::broken)?,
+                    }
+                };
+                *at += read as u64;
+                Ok(read)
+            }
+            Inner::Lent { lent, left } => {
+                let Some(ordered) = lent.ordered.as_mut() else { return Ok(0) };
+                let read = ordered.read(within(buffer, *left)).map_err(source::broken)?;
+                *left -= read as u64;
+                Ok(read)
+            }
+        }
+    }
+
+    /// Reads on until the buffer is full or the end is reached.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read(rest)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(filled)
+    }
+}
+
+/// A reader on loan: it goes back when the request is done with it.
+struct Lent<'a> {
+    source: Source<'a>,
+    ordered: Option<Ordered<'a>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(ordered) = self.ordered.take() {
+            self.source.give_back(ordered);
+        }
+    }
+}
+
+/// The first `most` bytes of a buffer.
+fn within(buffer: &mut [u8], most: u64) -> &mut [u8] {
+    let length = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+    buffer.get_mut(..length).unwrap_or_default()
+}
