@@ -157,7 +157,8 @@ impl Skew {
         let code = s3::error_code(reply);
         let told = code.as_deref().is_some_and(|code| CODES.contains(&code));
         // The answer to a HEAD has no document, only a date.
-        if !told && !(code.is_none() && reply.status() == StatusCode::FORBIDDEN) {
+        let silent = code.is_none() && reply.status() == StatusCode::FORBIDDEN;
+        if !(told || silent) {
             return false;
         }
         // A cache answers with the date of long ago.

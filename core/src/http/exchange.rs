@@ -306,9 +306,10 @@ impl Exchange {
             None => Measuring::new(&self.draft, payload)?,
         };
         if let Outgoing::Bytes(bytes) = &self.outgoing
-            && measuring.length == 0 {
-                measuring.update(bytes);
-            }
+            && measuring.length == 0
+        {
+            measuring.update(bytes);
+        }
         let (have, want) = (measuring.length, self.draft.body.len());
         if have != want {
             return Err(Error::caller(format!(
@@ -364,11 +365,11 @@ impl Encoder {
             )));
         };
         if let Some(size) = self.frame_size
-            && piece.len() != size && remaining > 0 {
-                return Err(Error::caller(format!(
-                    "a piece of {length} bytes is no frame of {size}"
-                )));
-            }
+            && piece.len() != size
+            && remaining > 0
+        {
+            return Err(Error::caller(format!("a piece of {length} bytes is no frame of {size}")));
+        }
         self.remaining = remaining;
         self.sent.bytes.fetch_add(length, Ordering::Relaxed);
         if self.frame_size.is_none() || piece.is_empty() {

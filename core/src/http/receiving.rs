@@ -158,10 +158,12 @@ impl Expect {
     fn check(&self, head: &response::Parts) -> Result<(), Error> {
         let broken = |what: String| Err(Error::broken(what).with_status(head.status));
         if let (Some(had), Some(has)) = (&self.etag, head.headers.get(ETAG))
-            && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes()) {
-                return Err(Error::integrity("the object changed while it was read")
-                    .with_status(head.status));
-            }
+            && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes())
+        {
+            return Err(
+                Error::integrity("the object changed while it was read").with_status(head.status)
+            );
+        }
         let whole = content_length(head).filter(|_| head.status != StatusCode::PARTIAL_CONTENT);
         self.same_length(whole, head.status)?;
         let Some(asked) = &self.range else {

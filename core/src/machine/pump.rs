@@ -199,14 +199,16 @@ impl<M: Machine> Pump<M> {
 
     fn admit(&mut self, now: Now, draft: Draft) -> Admission {
         if let Some(traffic) = &self.traffic
-            && let Admit::Later(until) = traffic.ask(now, &self.waker) {
-                return Admission::Park(draft, until);
-            }
+            && let Admit::Later(until) = traffic.ask(now, &self.waker)
+        {
+            return Admission::Park(draft, until);
+        }
         let admission = self.seal(now, draft);
         if !matches!(admission, Admission::Launch(_))
-            && let Some(traffic) = &self.traffic {
-                traffic.unused();
-            }
+            && let Some(traffic) = &self.traffic
+        {
+            traffic.unused();
+        }
         admission
     }
 
