@@ -43,7 +43,8 @@ impl Multipart {
             None if self.intake.supplied() >= whole.end => Some(whole.clone()),
             None => None,
         };
-        if number > self.plan.parts() && (range.is_some() || known.is_none()) {
+        let parts_end = number > self.plan.parts() && (range.is_some() || known.is_none());
+        if parts_end || self.intake.supplied() > self.plan.reach() {
             return Err(Error::caller(format!(
                 "the source is longer than {} bytes, the most that parts of these sizes hold",
                 self.plan.reach()
