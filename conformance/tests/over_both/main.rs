@@ -29,3 +29,4 @@ macro_rules! both {
 
 mod client;
 mod embedded;
+mod replayed;
