@@ -331,6 +331,10 @@ pub(crate) enum Target {
     Writer,
 }
 
+impl Target {
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::File, Self::Writer];
+}
+
 /// Stops runs over either transport.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Token {

@@ -28,5 +28,8 @@ macro_rules! both {
 }
 
 mod client;
+mod downloads;
 mod embedded;
+mod jobs;
 mod replayed;
+mod uploads;
