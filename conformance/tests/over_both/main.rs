@@ -27,9 +27,11 @@ macro_rules! both {
     )+};
 }
 
+mod broken_reads;
 mod client;
 mod downloads;
 mod embedded;
+mod faults;
 mod jobs;
 mod replayed;
 mod uploads;
