@@ -34,4 +34,6 @@ mod embedded;
 mod faults;
 mod jobs;
 mod replayed;
+mod secrets;
+mod stopping;
 mod uploads;
