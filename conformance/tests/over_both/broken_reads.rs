@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use apus_conformance::server::{Ending, Fault, Operation, Plan};
+use apus_core::checksum::Algorithm;
 use apus_core::machine::Downloaded;
-use apus_core::s3::GetObject;
+use apus_core::s3::{ChecksumOptions, GetObject, PutObject};
 use apus_core::{Error, Kind};
 
-use crate::client::{Setup, Target, Via};
+use crate::client::{Kind as Source, Origin, Setup, Target, Via};
 use crate::downloads::{download, server, whole};
+use crate::uploads;
 
 both! {
     what_was_cut_goes_on_after_its_last_byte,
     what_is_wrong_is_never_passed_on_as_right,
     an_object_that_changes_is_an_error,
     a_server_that_ignores_ranges_is_read_at_once,
+    a_server_that_stored_something_else_is_found_out,
 }
 
 const LENGTH: usize = 200_000;
@@ -129,4 +132,22 @@ fn a_server_that_ignores_ranges_is_read_at_once(via: Via) {
     );
     let (result, whole, _) = read(via, plan, GetObject::new("bucket", "key"), 1);
     assert!(whole || result.is_err(), "{result:?}");
+}
+
+fn a_server_that_stored_something_else_is_found_out(via: Via) {
+    let plan = Plan::new().on(Operation::PutObject, 2, Fault::WrongChecksum);
+    let (server, bytes) = server(via, LENGTH, plan);
+    let client = Setup::of(&server).client(via);
+    let mut put = PutObject::new("bucket", "other", bytes.clone());
+    put.checksum = ChecksumOptions::algorithm(Algorithm::Sha256);
+    let error = client.call(put).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity, "{error}");
+
+    server.model().set_plan(Plan::new().on(Operation::UploadPart, 3, Fault::WrongChecksum));
+    let mut options = uploads::options();
+    options.checksum = ChecksumOptions::algorithm(Algorithm::Crc64Nvme);
+    let origin = Origin::new(Source::Stream, bytes);
+    let error = uploads::upload(&client, origin, options).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity, "{error}");
+    assert!(server.model().open_uploads().is_empty());
 }

@@ -7,6 +7,7 @@ use apus_conformance::server::{EmbeddedS3, FaultyS3, Options, S3Model};
 use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
 use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
+use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Draft, Exchange};
 use apus_core::s3::*;
 use apus_core::sign::{Keys, Presigned};
@@ -26,6 +27,7 @@ both! {
     checksums_of_every_kind_are_verified,
     bodies_are_signed_in_every_way,
     wrong_keys_are_refused,
+    strange_certificates_are_refused,
 }
 
 const BUCKET: &str = "bucket";
@@ -360,4 +362,17 @@ fn wrong_keys_are_refused(via: Via) {
             assert_eq!(refused.attempts(), 1);
         }
     });
+}
+
+fn strange_certificates_are_refused(via: Via) {
+    let options = || Options::new().tls(true).bucket(BUCKET);
+    let server = EmbeddedS3::start(options()).unwrap();
+    let another = EmbeddedS3::start(options()).unwrap();
+    // Those of Mozilla's list, and one that signed another certificate.
+    for ca in [None, another.ca_pem().map(str::to_owned)] {
+        let setup = Setup { ca, ..Setup::of(&server) };
+        let error = setup.client(via).call(HeadBucket::new(BUCKET)).unwrap_err();
+        assert_eq!(error.failure().map(Failure::cause), Some(Cause::Tls), "{error}");
+        assert_eq!(error.attempts(), 1, "{error}");
+    }
 }
