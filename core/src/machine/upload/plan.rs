@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::quirks::Quirks;
 
 /// What the service and the caller allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,21 @@ impl Default for PartLimits {
     /// S3's: 10,000 parts of 5 MiB to 5 GiB, and 48.8 TiB in all.
     fn default() -> Self {
         Self { parts: 10_000, smallest: 5 << 20, largest: 5 << 30, object: 10_000 * (5 << 30) }
+    }
+}
+
+impl PartLimits {
+    /// What both these limits and the provider allow.
+    #[must_use]
+    pub fn within(self, quirks: &Quirks) -> Self {
+        // S3's own smallest part is the caller's to undercut, where a server is known to allow it.
+        let smallest = Some(quirks.min_part_size).filter(|size| *size > Self::default().smallest);
+        Self {
+            parts: self.parts.min(quirks.max_parts),
+            smallest: self.smallest.max(smallest.unwrap_or(0)),
+            largest: self.largest,
+            object: self.object.min(quirks.max_object_size),
+        }
     }
 }
 
