@@ -78,7 +78,8 @@ impl Plan {
             )));
         }
         let least = length.div_ceil(u64::from(limits.parts.max(1)));
-        let base = if least > part_size { least.div_ceil(MIB) * MIB } else { part_size };
+        let base =
+            if least > part_size { least.div_ceil(MIB).saturating_mul(MIB) } else { part_size };
         if base > limits.largest {
             return Err(Error::caller(format!(
                 "{length} bytes in {} parts make parts of {base} bytes, and the service takes {}",
@@ -217,6 +218,14 @@ mod tests {
         let error = Plan::known(1, 1024, &limits).unwrap_err().to_string();
         assert_eq!(error, "part_size is 1024 bytes, and the service takes 5242880 to 5368709120");
         assert!(Plan::known(limits.object + 1, 8 * MIB, &limits).is_err());
+    }
+
+    #[test]
+    fn no_length_is_too_much_to_plan() {
+        let limits = PartLimits { parts: 1, smallest: 1, largest: u64::MAX, object: u64::MAX };
+        let plan = Plan::known(u64::MAX, 1, &limits).unwrap();
+        assert_eq!(plan.range_until(1, u64::MAX), Some(0..u64::MAX));
+        assert_eq!(plan.range_until(2, u64::MAX), None);
     }
 
     proptest! {
