@@ -152,7 +152,8 @@ impl<S: Service> Client<S> {
         self.exchange(operation, source.into(), Sink::none()).await
     }
 
-    /// Calls an operation whose answer's body goes to `sink`.
+    /// Calls an operation whose draft passes its answer's body on, which goes to `sink`; what other
+    /// operations are answered is in their output alone.
     ///
     /// # Errors
     ///

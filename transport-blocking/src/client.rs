@@ -87,7 +87,8 @@ impl<S: Service> Client<S> {
         self.operation(operation).from(source).go()
     }
 
-    /// Calls an operation whose answer goes into `sink`. An answer that was cut is an error, after
+    /// Calls an operation whose draft passes its answer on, which goes into `sink`; what other
+    /// operations are answered is in their output alone. An answer that was cut is an error, after
     /// its first bytes went there.
     ///
     /// # Errors

@@ -10,7 +10,9 @@
 //!
 //! use apus_blocking::{Client, Sink, Transport, TransportConfig};
 //! use apus_core::credentials::Credentials;
-//! use apus_core::machine::{Party, Upload, UploadOptions, UploadSource};
+//! use apus_core::machine::{
+//!     Download, DownloadOptions, Party, Upload, UploadOptions, UploadSource,
+//! };
 //! use apus_core::s3::{Config, EndpointConfig, GetObject, Service};
 //! use apus_core::sign::Keys;
 //!
@@ -27,7 +29,9 @@
 //! client.run(upload).from(image).go()?;
 //!
 //! let mut copy = Vec::new();
-//! client.call_into(GetObject::new("images", "debian"), Sink::writer(&mut copy))?;
+//! let (get, service) = (GetObject::new("images", "debian"), Arc::clone(client.service()));
+//! let download = Download::new(get, service, DownloadOptions::default(), client.seed());
+//! client.run(download).into_sink(Sink::writer(&mut copy)).go()?;
 //! # Ok(())
 //! # }
 //! ```
