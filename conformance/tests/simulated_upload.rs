@@ -234,6 +234,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
             continue;
         }
         let checkpoint = pump.machine().checkpoint().expect("the upload had begun");
+        assert_eq!(pump.machine().checkpoints().latest().as_ref(), Some(&checkpoint));
         assert!(checkpoint.acknowledged() > 0);
         assert_eq!(sim.model.open_uploads().len(), 1);
         let before = sim.model.count(Operation::UploadPart);
@@ -245,7 +246,10 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
             service(Policy::default()),
             8,
         );
-        let done = sim.run(resumed.unwrap(), parties()).unwrap();
+        let resumed = resumed.unwrap();
+        let checkpoints = resumed.checkpoints();
+        let done = sim.run(resumed, parties()).unwrap();
+        assert_eq!(checkpoints.latest(), None, "there is nothing to go on with");
         assert_eq!(u64::from(done.parts), 128);
         stored(&sim);
         let sent = sim.model.count(Operation::UploadPart) - before;

@@ -20,7 +20,7 @@ use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::machine::upload::multipart::{Job, Multipart, PartsFrom};
 use crate::machine::upload::plan::Plan;
-use crate::machine::upload::{PartLimits, Uploaded};
+use crate::machine::upload::{Checkpoints, PartLimits, Uploaded};
 use crate::now::Now;
 use crate::s3::{
     ChecksumOptions, Common, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties,
@@ -140,6 +140,7 @@ impl Copy {
             leave: self.options.on_failure,
             party: self.party,
             seed: self.seed,
+            checkpoints: Checkpoints::default(),
         };
         let from = PartsFrom::Object(Box::new(copy.source));
         let service = Arc::clone(&self.service);

@@ -17,4 +17,6 @@ pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 pub use self::traffic::Traffic;
-pub use self::upload::{Checkpoint, PartLimits, Upload, UploadOptions, UploadSource, Uploaded};
+pub use self::upload::{
+    Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
+};

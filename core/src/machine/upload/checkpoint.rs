@@ -1,6 +1,7 @@
 //! What it takes to go on with an upload in another process.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::plan::Plan;
 use crate::checksum::{Algorithm, Type};
@@ -41,6 +42,38 @@ pub struct CheckpointPart {
     /// Its checksum in base64.
     #[cfg_attr(feature = "serde", serde(default))]
     pub checksum: Option<String>,
+}
+
+/// The newest checkpoint of an upload that somebody else drives: asked for beforehand by
+/// [`Upload::checkpoints`](super::Upload::checkpoints), and looked at whenever it is wanted, after the
+/// upload has failed too.
+#[derive(Clone, Debug, Default)]
+pub struct Checkpoints(Arc<Mutex<Option<Checkpoint>>>);
+
+impl Checkpoints {
+    /// What it takes to go on; `None` before the server has given the upload an id, and after it is
+    /// complete or removed.
+    pub fn latest(&self) -> Option<Checkpoint> {
+        self.lock().clone()
+    }
+
+    pub(super) fn begin(&self, checkpoint: Option<Checkpoint>) {
+        *self.lock() = checkpoint;
+    }
+
+    pub(super) fn add(&self, number: u32, part: CheckpointPart) {
+        if let Some(checkpoint) = &mut *self.lock() {
+            checkpoint.parts.insert(number, part);
+        }
+    }
+
+    pub(super) fn end(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Checkpoint>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Checkpoint {

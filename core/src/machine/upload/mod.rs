@@ -18,7 +18,7 @@ pub(super) mod plan;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use self::checkpoint::{Checkpoint, CheckpointPart};
+pub use self::checkpoint::{Checkpoint, CheckpointPart, Checkpoints};
 use self::evidence::Evidence;
 pub use self::multipart::Uploaded;
 use self::multipart::{Job, Multipart, PartsFrom};
@@ -195,10 +195,12 @@ impl Upload {
     /// What it takes to go on in another process; `None` before the server has given the upload
     /// an id, and for an object that goes in one request.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
-        match &self.phase {
-            Phase::Multipart(inner) => inner.checkpoint(),
-            _ => None,
-        }
+        self.job.checkpoints.latest()
+    }
+
+    /// The same, to be kept while a transport has the upload.
+    pub fn checkpoints(&self) -> Checkpoints {
+        self.job.checkpoints.clone()
     }
 
     /// Decides how the object goes, as soon as that is known.
@@ -425,6 +427,7 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         leave: options.on_failure,
         party: 0,
         seed,
+        checkpoints: Checkpoints::default(),
     }
 }
 

@@ -67,6 +67,7 @@ impl Multipart {
         version_id: Option<String>,
         told: Vec<Declared>,
     ) -> Uploaded {
+        self.job.checkpoints.end();
         let ours = self.checksums().unwrap_or_default();
         let checksums = if told.is_empty() { ours } else { told };
         let parts = u32::try_from(self.stored.len()).unwrap_or(u32::MAX);
@@ -137,6 +138,7 @@ impl Multipart {
 
     /// The upload is removed.
     pub(super) fn gone(&mut self) {
+        self.job.checkpoints.end();
         self.phase = Phase::Over;
         if self.restarting.take().is_some() && self.failure.is_none() {
             self.upload_id = None;

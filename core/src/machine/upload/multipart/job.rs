@@ -2,6 +2,7 @@
 
 use crate::checksum::{Algorithm, Type};
 use crate::contract::Leave;
+use crate::machine::upload::checkpoint::Checkpoints;
 use crate::s3::{ChecksumOptions, Common, Conditions, CustomerKey, Properties};
 
 /// What all requests of the upload share.
@@ -22,6 +23,7 @@ pub(in crate::machine) struct Job {
     pub(in crate::machine) leave: Leave,
     pub(in crate::machine) party: usize,
     pub(in crate::machine) seed: u64,
+    pub(in crate::machine) checkpoints: Checkpoints,
 }
 
 impl Job {

@@ -106,6 +106,13 @@ struct StoredPart {
     checksum: Option<Value>,
 }
 
+impl From<&StoredPart> for CheckpointPart {
+    fn from(part: &StoredPart) -> Self {
+        let checksum = part.checksum.as_ref().map(Value::base64);
+        Self { etag: part.etag.clone(), size: part.size, checksum }
+    }
+}
+
 impl Multipart {
     pub(in crate::machine) fn new(
         job: Job,
@@ -158,13 +165,8 @@ impl Multipart {
     }
 
     /// What it takes to go on later, once the server has given the upload an id.
-    pub(in crate::machine) fn checkpoint(&self) -> Option<Checkpoint> {
+    fn checkpoint(&self) -> Option<Checkpoint> {
         let upload_id = self.upload_id.clone()?;
-        let part = |part: &StoredPart| CheckpointPart {
-            etag: part.etag.clone(),
-            size: part.size,
-            checksum: part.checksum.as_ref().map(Value::base64),
-        };
         Some(Checkpoint {
             bucket: self.job.bucket.clone(),
             key: self.job.key.clone(),
@@ -172,7 +174,7 @@ impl Multipart {
             algorithm: self.job.algorithm,
             checksum_type: self.job.checksum_type,
             plan: self.plan,
-            parts: self.stored.iter().map(|(number, one)| (*number, part(one))).collect(),
+            parts: self.stored.iter().map(|(number, part)| (*number, part.into())).collect(),
         })
     }
 
@@ -241,6 +243,7 @@ impl Machine for Multipart {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(created)) => {
                         self.upload_id = Some(created.upload_id);
+                        self.job.checkpoints.begin(self.checkpoint());
                         self.phase = Phase::Parts;
                     }
                     ControlFlow::Continue(Err(error)) => {

@@ -108,7 +108,9 @@ impl Multipart {
                             let checksum = checksum
                                 .into_iter()
                                 .find(|value| Some(value.algorithm()) == self.job.algorithm);
-                            self.stored.insert(number, StoredPart { etag, size, checksum });
+                            let part = StoredPart { etag, size, checksum };
+                            self.job.checkpoints.add(number, (&part).into());
+                            self.stored.insert(number, part);
                         }
                         Err(error) => self.fail(now, error),
                     }
