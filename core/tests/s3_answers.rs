@@ -158,6 +158,17 @@ fn attributes_and_parts() {
 
 // "GetBucketLifecycleConfiguration" and "PutBucketLifecycleConfiguration", S3 API reference.
 #[test]
+fn a_server_without_attributes_answers_with_the_object() {
+    // Ceph 16.2, which takes the request for GetObject.
+    let reply = reply(200, &[("etag", "\"0cc1\""), ("accept-ranges", "bytes")], "<html/>");
+    let operation = GetObjectAttributes::new("bucket", "key");
+    let error = operation.parse(&service(), &reply).unwrap_err();
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.hint().unwrap().contains("HeadObject"), "{error}");
+    assert_eq!(service().judge(&error, Class::Read), Verdict::Final);
+}
+
+#[test]
 fn lifecycle_rules() {
     let output = parse(
         &GetBucketLifecycleConfiguration::new("bucket"),

@@ -91,6 +91,63 @@ fn keys_are_decoded_where_the_answer_says_so() {
     assert_eq!(parse(&list, said).unwrap().contents[0].key, "50% of é%FF");
 }
 
+// Ceph 16.2: keys percent-encoded, what was asked for and where it goes on as they are.
+#[test]
+fn markers_that_are_not_encoded_stay_as_they_are() {
+    let v1 = ListObjects { prefix: Some("c+".into()), ..ListObjects::new("rawlist") };
+    let page = parse(
+        &v1,
+        "<ListBucketResult><EncodingType>url</EncodingType><Prefix>c+</Prefix>\
+         <IsTruncated>true</IsTruncated><Contents><Key>c%2Bd%20e</Key></Contents>\
+         <Marker></Marker><NextMarker>c+d e</NextMarker></ListBucketResult>",
+    )
+    .unwrap();
+    assert_eq!(page.prefix.as_deref(), Some("c+"));
+    let next = v1.next(&page).unwrap().unwrap();
+    assert_eq!(next.marker.as_deref(), Some("c+d e"));
+    // As AWS does it.
+    let encoded = "<ListBucketResult><EncodingType>url</EncodingType><Prefix>c%2B</Prefix>\
+                   <IsTruncated>true</IsTruncated><Contents><Key>c%2Bd+e</Key></Contents>\
+                   <NextMarker>c%2Bd+e</NextMarker></ListBucketResult>";
+    let page = parse(&v1, encoded).unwrap();
+    assert_eq!((page.prefix.as_deref(), page.next_marker.as_deref()), (Some("c+"), Some("c+d e")));
+
+    let versions = ListObjectVersions::new("rawlist");
+    let page = parse(
+        &versions,
+        "<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+         <KeyMarker></KeyMarker><NextKeyMarker>ü +</NextKeyMarker>\
+         <NextVersionIdMarker>v2</NextVersionIdMarker><Version><Key>%C3%BC%20%2B</Key>\
+         <VersionId>v2</VersionId></Version></ListVersionsResult>",
+    )
+    .unwrap();
+    let next = versions.next(&page).unwrap().unwrap();
+    assert_eq!(next.key_marker.as_deref(), Some("ü +"));
+}
+
+// Ceph 16.2 again: this list's keys are encoded when asked for so, and it does not say so.
+#[test]
+fn keys_of_uploads_are_decoded_where_the_marker_shows_that_they_are_encoded() {
+    let list = ListMultipartUploads::new("rawlist");
+    let page = |key: &str, marker: &str| {
+        format!(
+            "<ListMultipartUploadsResult><Bucket>rawlist</Bucket><NextKeyMarker>{marker}\
+             </NextKeyMarker><NextUploadIdMarker>2~14</NextUploadIdMarker><IsTruncated>false\
+             </IsTruncated><Upload><Key>{key}</Key><UploadId>2~14</UploadId></Upload>\
+             </ListMultipartUploadsResult>"
+        )
+    };
+    let parsed = parse(&list, &page("parts/%C3%BC%20%2B", "parts/ü +")).unwrap();
+    assert_eq!(parsed.uploads[0].key, "parts/ü +");
+    assert_eq!(parsed.next_key_marker.as_deref(), Some("parts/ü +"));
+    // A server that does not know encoding-type.
+    for key in ["100%25", "a+b", "parts/ü +"] {
+        assert_eq!(parse(&list, &page(key, key)).unwrap().uploads[0].key, key);
+    }
+    let raw = ListMultipartUploads { raw_keys: true, ..list };
+    assert_eq!(parse(&raw, &page("%41", "A")).unwrap().uploads[0].key, "%41");
+}
+
 #[test]
 fn a_truncated_list_goes_on_or_says_why_not() {
     let cut = "<ListBucketResult><IsTruncated>true</IsTruncated>\

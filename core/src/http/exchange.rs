@@ -129,8 +129,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// The head to send, complete: `content-length` is there for every method with a body, zero
-    /// included. The first call computes what stands in it and signs.
+    /// The head to send, complete: `content-length` is there for every method but GET and HEAD,
+    /// zero included. The first call computes what stands in it and signs.
     ///
     /// # Errors
     ///

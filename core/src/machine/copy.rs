@@ -55,7 +55,7 @@ impl Default for CopyOptions {
     }
 }
 
-/// Copies one object. See the [module](self) for its states.
+/// Copies one object on the server, whatever its size.
 #[derive(Debug)]
 pub struct Copy {
     copy: CopyObject,

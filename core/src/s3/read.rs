@@ -50,6 +50,11 @@ impl Keys {
         Self { encoded: encoding.is_some_and(|encoding| encoding.trim() == "url") }
     }
 
+    /// Keys that are percent-encoded although the document does not say so.
+    pub(super) fn encoded() -> Self {
+        Self { encoded: true }
+    }
+
     /// The key in the child of this name, if there is such a child.
     pub(super) fn text(self, element: Element<'_>, name: &str) -> Option<String> {
         element.text_of(name).map(|text| self.decode(text))
@@ -60,6 +65,19 @@ impl Keys {
         self.text(element, name).ok_or_else(|| {
             Error::broken(format!("the XML document has a {} without {name}", element.path()))
         })
+    }
+
+    /// The key in the child of this name, as it is where it is the one that is `known`: what was
+    /// asked for, or the last of the page. Ceph says these as they are, though it encodes the keys
+    /// of the list: its `a+b` is no `a b`.
+    pub(super) fn known(
+        self,
+        element: Element<'_>,
+        name: &str,
+        known: Option<&str>,
+    ) -> Option<String> {
+        let text = element.text_of(name)?;
+        if known == Some(text) { Some(text.to_owned()) } else { Some(self.decode(text)) }
     }
 
     /// The prefixes in which keys were rolled up.

@@ -112,15 +112,18 @@ impl Operation for ListObjects {
         let root = document.root_named("ListBucketResult")?;
         let keys = Keys::of(root);
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
+        let contents = contents.collect::<Result<Vec<_>, _>>()?;
+        let common_prefixes = keys.common_prefixes(root);
+        let last = last_name(&contents, &common_prefixes);
         Ok(ListObjectsOutput {
-            contents: contents.collect::<Result<_, _>>()?,
-            common_prefixes: keys.common_prefixes(root),
+            contents,
+            common_prefixes,
             is_truncated: root.flag("IsTruncated")?,
-            marker: keys.text(root, "Marker"),
-            next_marker: keys.text(root, "NextMarker"),
+            marker: keys.known(root, "Marker", self.marker.as_deref()),
+            next_marker: keys.known(root, "NextMarker", last.as_deref()),
             name: text(root, "Name"),
-            prefix: keys.text(root, "Prefix"),
-            delimiter: keys.text(root, "Delimiter"),
+            prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
+            delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
             max_keys: root.parsed("MaxKeys")?,
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),

@@ -151,18 +151,24 @@ impl Operation for ListObjectVersions {
         let keys = Keys::of(root);
         let versions = root.children("Version").map(|version| ObjectVersion::read(version, keys));
         let markers = root.children("DeleteMarker").map(|marker| DeleteMarker::read(marker, keys));
+        let versions = versions.collect::<Result<Vec<_>, _>>()?;
+        let delete_markers = markers.collect::<Result<Vec<_>, _>>()?;
+        let common_prefixes = keys.common_prefixes(root);
+        let names = versions.iter().map(|version| &version.object.key);
+        let names = names.chain(delete_markers.iter().map(|marker| &marker.key));
+        let last = names.chain(&common_prefixes).max().cloned();
         Ok(ListObjectVersionsOutput {
-            versions: versions.collect::<Result<_, _>>()?,
-            delete_markers: markers.collect::<Result<_, _>>()?,
-            common_prefixes: keys.common_prefixes(root),
+            versions,
+            delete_markers,
+            common_prefixes,
             is_truncated: root.flag("IsTruncated")?,
-            key_marker: keys.text(root, "KeyMarker"),
+            key_marker: keys.known(root, "KeyMarker", self.key_marker.as_deref()),
             version_id_marker: text(root, "VersionIdMarker"),
-            next_key_marker: keys.text(root, "NextKeyMarker"),
+            next_key_marker: keys.known(root, "NextKeyMarker", last.as_deref()),
             next_version_id_marker: text(root, "NextVersionIdMarker"),
             name: text(root, "Name"),
-            prefix: keys.text(root, "Prefix"),
-            delimiter: keys.text(root, "Delimiter"),
+            prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
+            delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
             max_keys: root.parsed("MaxKeys")?,
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),

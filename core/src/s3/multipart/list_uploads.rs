@@ -5,6 +5,7 @@ use http::Method;
 use crate::checksum::{Algorithm, Type};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
+use crate::escape;
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
@@ -60,6 +61,26 @@ impl ListMultipartUploads {
         let (key, upload) = onward(from.as_ref(), to)?;
         Ok(Some(Self { key_marker: Some(key), upload_id_marker: upload, ..self.clone() }))
     }
+
+    /// Whether the keys are percent-encoded as they were asked for, and the answer does not say so.
+    /// Ceph 16 answers this list so, and only this one. Its NextKeyMarker, which it does not
+    /// encode and tells on every page, shows it.
+    fn is_silently_encoded(&self, root: Element<'_>) -> bool {
+        if self.raw_keys || root.child("EncodingType").is_some() {
+            return false;
+        }
+        let keys = || root.children("Upload").filter_map(|upload| upload.text_of("Key"));
+        let (Some(last), Some(marker)) = (keys().last(), root.text_of("NextKeyMarker")) else {
+            return false;
+        };
+        keys().all(|key| !key.bytes().any(is_encoded_by_ceph))
+            && escape::decode_form(last).is_some_and(|decoded| decoded == marker)
+    }
+}
+
+/// Whether Ceph writes this byte of a key as a reference to it.
+fn is_encoded_by_ceph(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && !b"%-_.~/!*'()".contains(&byte)
 }
 
 /// A page of uploads.
@@ -139,19 +160,23 @@ impl Operation for ListMultipartUploads {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListMultipartUploadsOutput, Error> {
         let document = error::document(reply)?;
         let root = document.root_named("ListMultipartUploadsResult")?;
-        let keys = Keys::of(root);
+        let keys = if self.is_silently_encoded(root) { Keys::encoded() } else { Keys::of(root) };
         let uploads = root.children("Upload").map(|upload| MultipartUpload::read(upload, keys));
+        let uploads = uploads.collect::<Result<Vec<_>, _>>()?;
+        let common_prefixes = keys.common_prefixes(root);
+        let names = uploads.iter().map(|upload| &upload.key);
+        let last = names.chain(&common_prefixes).max().cloned();
         Ok(ListMultipartUploadsOutput {
-            uploads: uploads.collect::<Result<_, _>>()?,
-            common_prefixes: keys.common_prefixes(root),
+            uploads,
+            common_prefixes,
             is_truncated: root.flag("IsTruncated")?,
-            key_marker: keys.text(root, "KeyMarker"),
+            key_marker: keys.known(root, "KeyMarker", self.key_marker.as_deref()),
             upload_id_marker: text(root, "UploadIdMarker"),
-            next_key_marker: keys.text(root, "NextKeyMarker"),
+            next_key_marker: keys.known(root, "NextKeyMarker", last.as_deref()),
             next_upload_id_marker: text(root, "NextUploadIdMarker"),
             bucket: text(root, "Bucket"),
-            prefix: keys.text(root, "Prefix"),
-            delimiter: keys.text(root, "Delimiter"),
+            prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
+            delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
             max_uploads: root.parsed("MaxUploads")?,
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),

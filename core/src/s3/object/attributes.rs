@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::checksum::{Declared, Type};
 use crate::contract::{Class, Operation};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
@@ -180,11 +180,17 @@ impl Operation for GetObjectAttributes {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<GetObjectAttributesOutput, Error> {
+        error::success(reply)?;
+        let head = Headers(&reply.head.headers);
+        // The answer to GetObjectAttributes has no tag among its headers, that to GetObject has.
+        if head.plain("etag").is_some() {
+            return Err(Error::new(Kind::Refused, "the server answered with the object itself")
+                .with_hint("the server does not have GetObjectAttributes: use HeadObject"));
+        }
         let document = error::document(reply)?;
         // Its name is GetObjectAttributesOutput on the page, and GetObjectAttributesResponse on
         // the wire.
         let root = document.root();
-        let head = Headers(&reply.head.headers);
         let checksum = root.child("Checksum");
         Ok(GetObjectAttributesOutput {
             etag: text(root, "ETag").map(ETag::from),

@@ -176,7 +176,8 @@ impl Request<'_> {
             }
             PayloadSigning::Auto | PayloadSigning::Signed => Payload::Hashed,
             PayloadSigning::Chunked => {
-                if !framed {
+                // Ceph refuses frames of nothing.
+                if !framed && !self.draft.body.is_empty() {
                     self.frame(None);
                 }
                 Payload::Hashed
