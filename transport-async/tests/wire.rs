@@ -63,13 +63,12 @@ async fn an_empty_body_has_a_length_where_the_method_has_a_body() {
     client.call(Ask::new(Method::POST, "/a?uploads")).await.unwrap();
     client.call(Ask::put("/a", "")).await.unwrap();
     client.call(Ask::get("/a")).await.unwrap();
-    client.call(Ask::new(Method::DELETE, "/a")).await.unwrap();
     let lengths: Vec<_> = server
         .heads()
         .iter()
         .map(|head| header(head, "content-length").map(str::to_owned))
         .collect();
-    assert_eq!(lengths, [Some("0".into()), Some("0".into()), None, None]);
+    assert_eq!(lengths, [Some("0".into()), Some("0".into()), None]);
     assert!(server.heads().iter().all(|head| header(head, "transfer-encoding").is_none()));
 }
 

@@ -8,8 +8,11 @@ use apus_core::http::Limits;
 use apus_core::{Error, Secret};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, ProxyProtocol};
 
+use crate::prompt::Prompt;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -160,7 +163,7 @@ impl TransportConfig {
     pub(crate) fn agents(&self, proxy: Option<&ureq::Proxy>, limits: Limits) -> Agents {
         let named = limited!(self.builder(proxy.cloned()), &limits, true).build();
         let numbered = limited!(self.builder(proxy.cloned()), &limits, false).build();
-        Agents { limits, named: named.new_agent(), numbered: numbered.new_agent() }
+        Agents { limits, named: agent(named), numbered: agent(numbered) }
     }
 
     fn builder(&self, proxy: Option<ureq::Proxy>) -> ConfigBuilder<AgentScope> {
@@ -196,6 +199,11 @@ impl fmt::Debug for TransportConfig {
         out.field("tls", &self.tls);
         out.finish()
     }
+}
+
+fn agent(config: Config) -> Agent {
+    let connector = DefaultConnector::default().chain(Prompt);
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
 /// Those who keep the connections.

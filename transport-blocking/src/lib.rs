@@ -59,6 +59,7 @@ mod failure;
 mod feed;
 mod meter;
 mod outflow;
+mod prompt;
 mod reader;
 mod run;
 mod sink;

@@ -56,7 +56,7 @@ impl<'a> Sink<'a> {
             writer: Some(Box::new(writer)),
             next: None,
             waiting: Vec::new(),
-            dismissed: Vec::new(),
+            dismissed: None,
         };
         Self(Arc::new(Kind::Writer(Turnstile { desk: Mutex::new(desk), turned: Condvar::new() })))
     }
@@ -103,11 +103,11 @@ impl<'a> Sink<'a> {
         let Kind::Writer(turnstile) = &*self.0 else { return };
         let mut desk = lock(&turnstile.desk);
         let stuck = flying > 0
-            && desk.dismissed.is_empty()
+            && desk.dismissed.is_none()
             && desk.waiting.len() == flying
             && !desk.waiting.iter().any(|at| Some(*at) == desk.next);
         if let Some(last) = desk.waiting.iter().copied().max().filter(|_| stuck) {
-            desk.dismissed.push(last);
+            desk.dismissed = Some(last);
             turnstile.turned.notify_all();
         }
     }
@@ -157,8 +157,8 @@ struct Desk<'a> {
     next: Option<u64>,
     /// Positions of those who wait for their turn.
     waiting: Vec<u64>,
-    /// Those of them who shall wait no longer.
-    dismissed: Vec<u64>,
+    /// The one of them who shall wait no longer.
+    dismissed: Option<u64>,
 }
 
 /// The way of one answer into a sink.
@@ -220,8 +220,7 @@ impl Outlet<'_, '_> {
                     }
                 }
             }
-            if let Some(at) = desk.dismissed.iter().position(|at| *at == position) {
-                desk.dismissed.swap_remove(at);
+            if desk.dismissed == Some(position) {
                 let detail = "the range before it has to come first";
                 break Err(Failure::new(Cause::Cut, detail));
             }
@@ -230,6 +229,7 @@ impl Outlet<'_, '_> {
         if let Some(at) = desk.waiting.iter().position(|at| *at == position) {
             desk.waiting.swap_remove(at);
         }
+        desk.dismissed = desk.dismissed.filter(|at| *at != position);
         outcome
     }
 

@@ -111,6 +111,15 @@ fn a_lost_connection_is_tried_again_by_the_machine() {
 }
 
 #[test]
+#[cfg(not(feature = "tls"))]
+fn https_without_tls_is_said_to_be_impossible() {
+    let server = Server::start(|_, _| Then::Close);
+    let error = client(format!("https://{}", server.address)).call(Ask::get("/")).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    assert!(server.seen().is_empty());
+}
+
+#[test]
 fn a_uri_without_a_host_is_the_callers_fault() {
     let error = client("gopher://localhost").call(Ask::get("/")).unwrap_err();
     assert_eq!(error.kind(), Kind::Caller, "{error}");

@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex};
+use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
 use apus_blocking::{Sink, TransportConfig};
@@ -86,14 +86,16 @@ fn cut_ranges_go_on_where_they_were_cut() {
 }
 
 #[test]
-fn no_more_than_the_width_at_once() {
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counters = (Arc::clone(&now), Arc::clone(&most));
+fn as_many_as_the_width_at_once_and_no_more() {
+    let (flying, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let (seen_most, together) = (Arc::clone(&most), Barrier::new(3));
     let server = Server::start(move |seen, peer| {
-        let flying = counters.0.fetch_add(1, Ordering::SeqCst) + 1;
-        counters.1.fetch_max(flying, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(10));
-        counters.0.fetch_sub(1, Ordering::SeqCst);
+        seen_most.fetch_max(flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        // The first three are answered only when all of them are there.
+        if seen.range().start < 3 * 70_001 {
+            together.wait();
+        }
+        flying.fetch_sub(1, Ordering::SeqCst);
         send_range(seen, peer, usize::MAX)
     });
     client(server.base()).run(ranges(&server, 3)).go().unwrap();

@@ -17,6 +17,7 @@ const SHORT: Option<Duration> = Some(Duration::from_millis(200));
 const NONE: Limits = Limits { connect: None, first_byte: None, idle: None, whole: None };
 
 #[test]
+#[cfg(feature = "tls")]
 fn a_connection_that_does_not_stand() {
     // Whoever accepts and does not shake hands lets TLS wait.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -54,13 +54,12 @@ impl Subscriber for Notes {
 #[test]
 fn attempts_are_told_without_addresses_and_headers() {
     let server = Server::start(|seen, peer| {
-        match seen.target().contains("cut") {
-            true => {
-                peer.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\nx-secret: sesame\r\n\r\nhello")
-            }
-            false => peer.answer("200 OK", &["x-secret: sesame"], "hello"),
+        if seen.target() == "/cut" {
+            peer.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\nx-secret: sesame\r\n\r\nhello");
+            return Then::Close;
         }
-        Then::Close
+        peer.answer("200 OK", &["x-secret: sesame"], "hello");
+        Then::Keep
     });
     let notes = Notes::default();
     tracing::subscriber::with_default(notes.clone(), || {

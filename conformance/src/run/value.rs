@@ -44,16 +44,6 @@ impl Fields {
             Some(name) => Err(format!("field {name:?} is unknown")),
         }
     }
-
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
-    }
-}
-
-impl From<Map<String, Value>> for Fields {
-    fn from(fields: Map<String, Value>) -> Self {
-        Self(fields)
-    }
 }
 
 fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, String> {

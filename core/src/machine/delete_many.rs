@@ -8,7 +8,7 @@
 //!          │ nothing left          ▼                                   │
 //!          ▼                     Many ──some keys may go next time──▶ Backoff
 //!        counted                   │
-//!                                  └──501, or a key that XML can't hold──▶ One, one after another
+//!                                  └──501, or a key that it can't name──▶ One, one after another
 //! ```
 //!
 //! A request that fails ends it: what was removed until then, and what was not, is told by
@@ -166,8 +166,9 @@ where
     fn fill(&mut self) -> bool {
         let most = self.options.batch.clamp(1, MOST);
         let objects = self.keys.by_ref().take(most).map(Into::into);
+        // A document with a key that it can't name would fail for all of them.
         let (many, ones): (Vec<ObjectIdentifier>, Vec<_>) =
-            objects.partition(|object| xml::can_hold(&object.key));
+            objects.partition(|object| !object.key.is_empty() && xml::can_hold(&object.key));
         if many.is_empty() && ones.is_empty() {
             return false;
         }

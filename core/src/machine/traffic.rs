@@ -97,10 +97,11 @@ impl Traffic {
             return Admit::Later(None);
         }
         if let Some(bucket) = &mut state.requests
-            && let Some(delay) = bucket.try_take(now) {
-                let wait = Wait { until: now.tick + delay, reason: Reason::Pacing };
-                return Admit::Later(Some(wait));
-            }
+            && let Some(delay) = bucket.try_take(now)
+        {
+            let wait = Wait { until: now.tick + delay, reason: Reason::Pacing };
+            return Admit::Later(Some(wait));
+        }
         state.in_flight += 1;
         Admit::Go
     }

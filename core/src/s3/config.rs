@@ -3,6 +3,7 @@
 use crate::checksum::Policy;
 use crate::http::Limits;
 use crate::machine::Patience;
+use crate::quirks::{Provider, Quirks};
 use crate::s3::endpoint::EndpointConfig;
 
 /// Everything about a client of S3 but its keys. A [`Service`](crate::s3::Service) is made of it.
@@ -12,15 +13,18 @@ pub struct Config {
     pub endpoint: EndpointConfig,
     /// Which requests and answers carry a checksum, of which algorithm, and where.
     pub checksum: Policy,
+    /// What is known of the server: it decides what the settings below leave open.
+    pub quirks: Quirks,
     /// How the signature covers bodies.
     pub payload: PayloadSigning,
     /// Payload bytes in each frame of an aws-chunked body: 8 KiB at least.
     pub chunk_size: usize,
-    /// Whether aws-chunked bodies say so in `Content-Encoding`. `None`: towards AWS, whose
-    /// documentation demands it; several other servers store the word with the object.
+    /// Whether aws-chunked bodies say so in `Content-Encoding`. `None`: as the quirks say, which is
+    /// towards AWS, whose documentation demands it; several other servers store the word with the
+    /// object.
     pub aws_chunked_content_encoding: Option<bool>,
     /// Whether the server is known to verify trailers, so that a checksum may travel in one
-    /// unasked. `None`: AWS does.
+    /// unasked. `None`: as the quirks say.
     pub verifies_trailers: Option<bool>,
     /// The longest body from a source that can be read only once which is held in memory where its
     /// checksum or digest has to go before it, in bytes.
@@ -32,9 +36,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults for this endpoint.
+    /// The defaults for this endpoint: at Amazon's hosts those for AWS, elsewhere those for a server
+    /// that nothing is known of.
     pub fn new(endpoint: EndpointConfig) -> Self {
         Self {
+            quirks: Quirks::of_endpoint(&endpoint),
             endpoint,
             checksum: Policy::default(),
             payload: PayloadSigning::Auto,
@@ -45,6 +51,11 @@ impl Config {
             patience: Patience::default(),
             limits: Limits::default(),
         }
+    }
+    /// The same for a server of this provider's.
+    #[must_use]
+    pub fn of_provider(self, provider: Provider) -> Self {
+        Self { quirks: provider.quirks(), ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::contract::{self, Class, Verdict};
 use crate::error::Error;
 use crate::machine::Patience;
 use crate::s3::config::Config;
-use crate::s3::endpoint::{Endpoint, Resolver};
+use crate::s3::endpoint::{Addressing, Endpoint, Resolver};
 use crate::s3::error;
 
 /// Where S3 requests go and how they are made. Cheap to clone; clones share what is learnt: in
@@ -19,7 +19,6 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     config: Config,
     resolver: Resolver,
-    is_aws: bool,
     regions: Mutex<BTreeMap<String, Arc<Resolver>>>,
 }
 
@@ -36,19 +35,17 @@ impl Service {
                 config.chunk_size
             )));
         }
-        let resolver = Resolver::new(config.endpoint.clone())?;
-        let is_aws = resolver.is_aws();
-        Ok(Self(Arc::new(Inner { config, resolver, is_aws, regions: Mutex::default() })))
+        let mut endpoint = config.endpoint.clone();
+        if endpoint.endpoint.is_some() && endpoint.addressing == Addressing::Auto {
+            endpoint.addressing = config.quirks.addressing;
+        }
+        let resolver = Resolver::new(endpoint)?;
+        Ok(Self(Arc::new(Inner { config, resolver, regions: Mutex::default() })))
     }
 
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
-    }
-
-    /// Whether requests go to AWS itself.
-    pub fn is_aws(&self) -> bool {
-        self.0.is_aws
     }
 
     /// Where a request on `bucket` goes, by what is known of its region.
@@ -68,7 +65,7 @@ impl Service {
 
     /// As [`endpoint`](Self::endpoint), with the bucket in the path: GetBucketLocation.
     pub(super) fn endpoint_by_path(&self, bucket: &str) -> Result<Endpoint, Error> {
-        self.0.resolver.resolve_as(crate::s3::Addressing::Path, Some(bucket))
+        self.0.resolver.resolve_as(Addressing::Path, Some(bucket))
     }
 
     /// The region a bucket was last seen in, or the configured one.

@@ -71,13 +71,7 @@ impl Client {
             ..EndpointConfig::default()
         });
         if let Some(provider) = &self.provider {
-            let quirks = Quirks::of(provider)?;
-            if self.addressing == Addressing::Auto {
-                config.endpoint.addressing = quirks.addressing;
-            }
-            config.aws_chunked_content_encoding = Some(quirks.aws_chunked_content_encoding);
-            config.verifies_trailers = Some(quirks.verifies_trailers);
-            config.checksum.sdk_algorithm_header = quirks.sdk_algorithm_header;
+            config.quirks = Quirks::of(provider)?;
         }
         let checksum = &mut config.checksum;
         checksum.enable_data_integrity_protection = self.enable_data_integrity_protection;

@@ -278,6 +278,10 @@ impl Machine for Download {
                     }
                 },
                 Phase::Measuring(measuring) => match nest(measuring.call.poll(now), PARTS) {
+                    ControlFlow::Break(Step::Send(mut draft)) => {
+                        draft.incoming = Incoming::Collect { limit: SIZES };
+                        return Step::Send(draft);
+                    }
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(answer) => self.measured(answer),
                 },
@@ -359,5 +363,8 @@ enum Next {
 const HEAD: u32 = 0;
 const PARTS: u32 = 1;
 const RANGE: u32 = 2;
+/// Bytes of an answer with 1,000 parts and all their checksums, and more. A server that does not
+/// know the question may answer with the object.
+const SIZES: usize = 2 << 20;
 /// Times the width: how many ranges are remembered while the first of them is not finished.
 const AHEAD: usize = 64;

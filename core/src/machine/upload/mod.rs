@@ -131,6 +131,8 @@ impl Upload {
         service: Arc<Service>,
         seed: u64,
     ) -> Result<Self, Error> {
+        let mut options = options;
+        options.limits = options.limits.within(&service.config().quirks);
         let plan = plan(source, &options)?;
         let threshold = options.threshold.min(LARGEST_PUT);
         let job = job(bucket.into(), key.into(), options, &service, seed);
@@ -158,11 +160,12 @@ impl Upload {
             UploadSource::Stream(length) => length,
         };
         if let (Some(had), Some(has)) = (checkpoint.length(), length)
-            && had != has {
-                return Err(Error::caller(format!(
-                    "the source has {has} bytes, and the checkpoint is of one of {had}"
-                )));
-            }
+            && had != has
+        {
+            return Err(Error::caller(format!(
+                "the source has {has} bytes, and the checkpoint is of one of {had}"
+            )));
+        }
         let plan = checkpoint.plan;
         let threshold = options.threshold.min(LARGEST_PUT);
         let (bucket, key) = (checkpoint.bucket.clone(), checkpoint.key.clone());

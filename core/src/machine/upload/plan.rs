@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::quirks::Quirks;
 
 /// What the service and the caller allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,21 @@ impl Default for PartLimits {
     /// S3's: 10,000 parts of 5 MiB to 5 GiB, and 48.8 TiB in all.
     fn default() -> Self {
         Self { parts: 10_000, smallest: 5 << 20, largest: 5 << 30, object: 10_000 * (5 << 30) }
+    }
+}
+
+impl PartLimits {
+    /// What both these limits and the provider allow.
+    #[must_use]
+    pub fn within(self, quirks: &Quirks) -> Self {
+        // S3's own smallest part is the caller's to undercut, where a server is known to allow it.
+        let smallest = Some(quirks.min_part_size).filter(|size| *size > Self::default().smallest);
+        Self {
+            parts: self.parts.min(quirks.max_parts),
+            smallest: self.smallest.max(smallest.unwrap_or(0)),
+            largest: self.largest,
+            object: self.object.min(quirks.max_object_size),
+        }
     }
 }
 
@@ -62,7 +78,8 @@ impl Plan {
             )));
         }
         let least = length.div_ceil(u64::from(limits.parts.max(1)));
-        let base = if least > part_size { least.div_ceil(MIB) * MIB } else { part_size };
+        let base =
+            if least > part_size { least.div_ceil(MIB).saturating_mul(MIB) } else { part_size };
         if base > limits.largest {
             return Err(Error::caller(format!(
                 "{length} bytes in {} parts make parts of {base} bytes, and the service takes {}",
@@ -201,6 +218,14 @@ mod tests {
         let error = Plan::known(1, 1024, &limits).unwrap_err().to_string();
         assert_eq!(error, "part_size is 1024 bytes, and the service takes 5242880 to 5368709120");
         assert!(Plan::known(limits.object + 1, 8 * MIB, &limits).is_err());
+    }
+
+    #[test]
+    fn no_length_is_too_much_to_plan() {
+        let limits = PartLimits { parts: 1, smallest: 1, largest: u64::MAX, object: u64::MAX };
+        let plan = Plan::known(u64::MAX, 1, &limits).unwrap();
+        assert_eq!(plan.range_until(1, u64::MAX), Some(0..u64::MAX));
+        assert_eq!(plan.range_until(2, u64::MAX), None);
     }
 
     proptest! {

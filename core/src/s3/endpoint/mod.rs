@@ -195,11 +195,6 @@ impl Resolver {
         &self.config
     }
 
-    /// Whether requests go to AWS itself, named as an endpoint or derived from the region.
-    pub fn is_aws(&self) -> bool {
-        self.config.endpoint.as_ref().is_none_or(|url| partition::is_aws_host(url.host()))
-    }
-
     /// The region in the scope of signatures, unless the ARN of an access point names another.
     pub fn signing_region(&self) -> &Arc<str> {
         &self.signing_region

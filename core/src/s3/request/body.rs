@@ -68,9 +68,7 @@ impl Request<'_> {
         let values = if never { &[] } else { options.values.as_slice() };
         for value in values {
             self.set(value.algorithm().header().clone(), &value.base64());
-            if self.policy.sdk_algorithm_header {
-                self.set(SDK_ALGORITHM, value.algorithm().name());
-            }
+            self.name_algorithm(value.algorithm());
         }
         // Content-MD5 stands for a checksum only where it is what the policy asks for.
         let by_md5 = options.content_md5.is_some()
@@ -79,13 +77,17 @@ impl Request<'_> {
         if let Some(md5) = &options.content_md5 {
             self.set(CONTENT_MD5, md5);
         }
+        let quirks = &self.service.config().quirks;
+        let knows_md5_only = self.policy.placement == Placement::Auto
+            && options.algorithm.is_none()
+            && (quirks.checksums.is_empty()
+                || need == Need::Required && quirks.content_md5_required);
         match self.policy.decide(need, options.algorithm, supplied) {
             Decision::None => {}
+            Decision::Flexible(_) if knows_md5_only => self.stamp(Algorithm::Md5, CONTENT_MD5),
             Decision::ContentMd5 => self.stamp(Algorithm::Md5, CONTENT_MD5),
             Decision::Flexible(algorithm) => {
-                if self.policy.sdk_algorithm_header {
-                    self.set(SDK_ALGORITHM, algorithm.name());
-                }
+                self.name_algorithm(algorithm);
                 if self.in_trailer() {
                     self.trailer(algorithm);
                 } else {
@@ -102,6 +104,13 @@ impl Request<'_> {
             self.set(HeaderName::from_static("x-amz-checksum-mode"), "ENABLED");
         }
         self
+    }
+
+    /// `x-amz-sdk-checksum-algorithm`: some servers need it beside a checksum, some refuse it.
+    fn name_algorithm(&mut self, algorithm: Algorithm) {
+        if self.policy.sdk_algorithm_header && self.service.config().quirks.sdk_algorithm_header {
+            self.set(SDK_ALGORITHM, algorithm.name());
+        }
     }
 
     fn in_trailer(&self) -> bool {
@@ -134,7 +143,8 @@ impl Request<'_> {
             .headers
             .insert(HeaderName::from_static("x-amz-decoded-content-length"), length.into());
         let config = self.service.config();
-        if config.aws_chunked_content_encoding.unwrap_or(self.service.is_aws()) {
+        let says_so = config.quirks.aws_chunked_content_encoding;
+        if config.aws_chunked_content_encoding.unwrap_or(says_so) {
             let given = self.draft.head.headers.get(CONTENT_ENCODING);
             let coding = match given.and_then(|value| value.to_str().ok()) {
                 Some(given) => format!("{given},aws-chunked"),
@@ -202,7 +212,8 @@ impl Request<'_> {
     }
 
     fn trusts_trailers(&self) -> bool {
-        self.service.config().verifies_trailers.unwrap_or(self.service.is_aws())
+        let config = self.service.config();
+        config.verifies_trailers.unwrap_or(config.quirks.verifies_trailers)
     }
 }
 

@@ -1,0 +1,192 @@
+//! CPU time to move a large object in parts of 8 MiB, four at a time, with CRC64NVME, beside the bare
+//! HTTP clients moving the same bytes with as many requests: `large [MIB] [ROUNDS]`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use apus_benches::bare::{self, Hyper};
+use apus_benches::race::{Racer, argument, load, print, race, verdict};
+use apus_benches::server::{Server, serve_if_told};
+use apus_core::checksum::{Algorithm, Verdict};
+use apus_core::http::Limits;
+use apus_core::machine::{
+    Download, DownloadOptions, Downloaded, Party, Upload, UploadOptions, UploadSource,
+};
+use apus_core::s3::{ByteRange, ChecksumOptions, GetObject, Service, UploadPart};
+use bytes::Bytes;
+use http::header::{EXPECT, HeaderValue};
+use http::request;
+use tokio::runtime::Builder;
+
+fn main() {
+    serve_if_told();
+    let (mebibytes, rounds) = (argument(1, 1024), argument(2, 5));
+    let bytes = Bytes::from(vec![7; mebibytes << 20]);
+    for scheme in ["http", "https"] {
+        let server = Server::start(scheme, bytes.len() as u64);
+        let budget = if scheme == "http" { 1.35 } else { 1.10 };
+        println!("\nlarge: {rounds} rounds of {mebibytes} MiB over {scheme}, load {}", load());
+        over_hyper(&server, &bytes, rounds, budget);
+        over_ureq(&server, &bytes, rounds, budget);
+    }
+}
+
+fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let mut config = apus_async::TransportConfig::new();
+    if !server.certificate.is_empty() {
+        config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
+    }
+    let transport = apus_async::Transport::new(config).unwrap();
+    let party = Party::new(bare::credentials());
+    let client = apus_async::Client::new(transport, bare::service(server), party);
+    let work = Arc::new(Work::new(client.service(), bytes, false));
+    let bare = |up| {
+        let (work, runtime) = (&work, &runtime);
+        move |_| {
+            let next = Arc::new(AtomicU64::new(0));
+            runtime.block_on(async {
+                let mut tasks = tokio::task::JoinSet::new();
+                for _ in 0..WIDTH {
+                    let (work, next) = (Arc::clone(work), Arc::clone(&next));
+                    let mut connection = Hyper::connect(server).await;
+                    tasks.spawn(async move {
+                        while let Some((head, body)) = work.next(&next, up) {
+                            connection.ask(head, body).await;
+                        }
+                    });
+                }
+                tasks.join_all().await;
+            });
+        }
+    };
+    let mut up = [
+        Racer::ours("apus-async", |_| {
+            let upload = upload(bytes, client.service());
+            let run = client.run(upload).from(bytes.clone());
+            runtime.block_on(run.go()).unwrap();
+        }),
+        Racer::peer("hyper", bare(true)),
+    ];
+    race(&mut up, rounds, 1);
+    report("upload over hyper", &up, budget, bytes);
+    let mut down = [
+        Racer::ours("apus-async", |_| {
+            let download = download(client.service());
+            check(runtime.block_on(client.run(download).go()).unwrap(), bytes);
+        }),
+        Racer::peer("hyper", bare(false)),
+    ];
+    race(&mut down, rounds, 1);
+    report("download over hyper", &down, budget, bytes);
+}
+
+fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
+    let mut config = apus_blocking::TransportConfig::new();
+    if !server.certificate.is_empty() {
+        config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
+    }
+    let transport = apus_blocking::Transport::new(config).unwrap();
+    let party = Party::new(bare::credentials());
+    let client = apus_blocking::Client::new(transport, bare::service(server), party);
+    let agent = bare::ureq_agent(server, Some(Limits::default()));
+    let work = Work::new(client.service(), bytes, true);
+    let bare = |up| {
+        let (work, agent) = (&work, &agent);
+        move |_| {
+            let next = AtomicU64::new(0);
+            thread::scope(|scope| {
+                for _ in 0..WIDTH {
+                    scope.spawn(|| {
+                        let mut into = vec![0; BUFFER];
+                        while let Some((head, body)) = work.next(&next, up) {
+                            bare::ureq_ask(agent, head, &body, &mut into);
+                        }
+                    });
+                }
+            });
+        }
+    };
+    let mut up = [
+        Racer::ours("apus-blocking", |_| {
+            client.run(upload(bytes, client.service())).from(bytes.clone()).go().unwrap();
+        }),
+        Racer::peer("ureq", bare(true)),
+    ];
+    race(&mut up, rounds, 1);
+    report("upload over ureq", &up, budget, bytes);
+    let mut down = [
+        Racer::ours("apus-blocking", |_| {
+            check(client.run(download(client.service())).go().unwrap(), bytes);
+        }),
+        Racer::peer("ureq", bare(false)),
+    ];
+    race(&mut down, rounds, 1);
+    report("download over ureq", &down, budget, bytes);
+}
+
+fn upload(bytes: &Bytes, service: &Arc<Service>) -> Upload {
+    let options = UploadOptions {
+        part_size: PART,
+        width: WIDTH,
+        checksum: ChecksumOptions::algorithm(Algorithm::Crc64Nvme),
+        ..UploadOptions::default()
+    };
+    let source = UploadSource::Seekable(bytes.len() as u64);
+    Upload::new("bucket", "large", source, options, Arc::clone(service), 1).unwrap()
+}
+
+fn download(service: &Arc<Service>) -> Download {
+    let get = GetObject { checksum_mode: true, ..GetObject::new("bucket", "large") };
+    let options = DownloadOptions { range_size: PART, width: WIDTH, ..DownloadOptions::default() };
+    Download::new(get, Arc::clone(service), options, 1)
+}
+
+fn check(downloaded: Downloaded, bytes: &Bytes) {
+    assert_eq!(downloaded.bytes, bytes.len() as u64);
+    assert_eq!(downloaded.verdict, Verdict::Validated(Algorithm::Crc64Nvme));
+}
+
+fn report(title: &str, racers: &[Racer<'_>], budget: f64, bytes: &Bytes) {
+    // Seconds a GiB.
+    let unit = 1e9 * bytes.len() as f64 / (1 << 30) as f64;
+    print(title, racers, unit, "s/GiB");
+    verdict("beside bare", racers[0].median() / racers[1].median(), budget, "×");
+}
+
+/// Every part with the head that it is sent or asked for with.
+struct Work {
+    parts: Vec<(request::Parts, request::Parts, Bytes)>,
+}
+
+impl Work {
+    fn new(service: &Service, bytes: &Bytes, expects: bool) -> Self {
+        let length = bytes.len() as u64;
+        let parts = (0..length.div_ceil(PART)).map(|number| {
+            let (start, end) = (number * PART, length.min((number + 1) * PART));
+            let body = bytes.slice(start as usize..end as usize);
+            let mut part =
+                UploadPart::new("bucket", "large", "one", number as u32 + 1, body.clone());
+            part.checksum = ChecksumOptions::algorithm(Algorithm::Crc64Nvme);
+            let mut put = bare::head(&part, service);
+            if expects {
+                put.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+            }
+            let mut get = GetObject::new("bucket", "large");
+            get.range = Some(ByteRange::Span(start..end));
+            (put, bare::head(&get, service), body)
+        });
+        Self { parts: parts.collect() }
+    }
+
+    fn next(&self, next: &AtomicU64, up: bool) -> Option<(&request::Parts, Bytes)> {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let (put, get, body) = self.parts.get(usize::try_from(at).ok()?)?;
+        Some(if up { (put, body.clone()) } else { (get, Bytes::new()) })
+    }
+}
+
+const PART: u64 = 8 << 20;
+const WIDTH: usize = 4;
+const BUFFER: usize = 128 << 10;

@@ -1,0 +1,150 @@
+//! Races: several ways to do the same, in turns, so that a busy machine slows all of them alike.
+//!
+//! What counts is the CPU time of this process; servers run as processes of their own.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// One way to do it.
+pub struct Racer<'a> {
+    name: String,
+    /// Whether it is ours or does what ours is measured by.
+    role: Role,
+    run: Box<dyn FnMut(usize) + 'a>,
+    laps: Vec<Lap>,
+}
+
+/// What a racer is in the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Ours.
+    Ours,
+    /// What ours is compared with.
+    Peer,
+}
+
+/// What one round took, for one operation.
+#[derive(Clone, Copy)]
+pub struct Lap {
+    /// CPU time of the process.
+    pub cpu: Duration,
+    /// Time that passed.
+    pub wall: Duration,
+}
+
+impl<'a> Racer<'a> {
+    /// Ours: `run` does it as many times as it is told.
+    pub fn ours(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
+        Self { name: name.into(), role: Role::Ours, run: Box::new(run), laps: Vec::new() }
+    }
+
+    /// What ours is compared with.
+    pub fn peer(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
+        Self { role: Role::Peer, ..Self::ours(name, run) }
+    }
+
+    /// What it is called in the table.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is ours.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The least CPU time of a round, in nanoseconds an operation.
+    pub fn best(&self) -> f64 {
+        self.sorted().first().map_or(0.0, nanos)
+    }
+
+    /// The CPU time of the round in the middle, in nanoseconds an operation.
+    pub fn median(&self) -> f64 {
+        let sorted = self.sorted();
+        sorted.get(sorted.len() / 2).map_or(0.0, nanos)
+    }
+
+    /// The wall time of the round in the middle, in nanoseconds an operation.
+    pub fn wall(&self) -> f64 {
+        let mut walls: Vec<_> = self.laps.iter().map(|lap| lap.wall).collect();
+        walls.sort();
+        walls.get(walls.len() / 2).map_or(0.0, nanos)
+    }
+
+    fn sorted(&self) -> Vec<Duration> {
+        let mut cpus: Vec<_> = self.laps.iter().map(|lap| lap.cpu).collect();
+        cpus.sort();
+        cpus
+    }
+}
+
+/// Lets everyone run `count` times a round, in turns, after a round that does not count.
+pub fn race(racers: &mut [Racer<'_>], rounds: usize, count: usize) {
+    for round in 0..=rounds {
+        for racer in racers.iter_mut() {
+            let (cpu, wall) = (cpu_time(), Instant::now());
+            (racer.run)(count);
+            let cpu = (cpu_time() - cpu) / u32::try_from(count).unwrap_or(u32::MAX);
+            let wall = wall.elapsed() / u32::try_from(count).unwrap_or(u32::MAX);
+            if round > 0 {
+                racer.laps.push(Lap { cpu, wall });
+            }
+        }
+    }
+}
+
+/// Prints the race: times in units of `unit` nanoseconds, called `name`, and the ratios of the best
+/// and of the median to those of the fastest peer.
+pub fn print(title: &str, racers: &[Racer<'_>], unit: f64, name: &str) {
+    let fastest = |time: fn(&Racer<'_>) -> f64| {
+        let peers = racers.iter().filter(|racer| racer.role == Role::Peer);
+        peers.map(time).fold(f64::INFINITY, f64::min)
+    };
+    let (best, median) = (fastest(Racer::best), fastest(Racer::median));
+    println!("\n{title}, {name} of CPU (and of wall)");
+    println!(
+        "  {:<34} {:>9} {:>7} {:>9} {:>7} {:>9}",
+        "", "best", "ratio", "median", "ratio", "wall"
+    );
+    for racer in racers {
+        println!(
+            "  {:<34} {:>9.3} {:>7.3} {:>9.3} {:>7.3} {:>9.3}",
+            racer.name,
+            racer.best() / unit,
+            racer.best() / best,
+            racer.median() / unit,
+            racer.median() / median,
+            racer.wall() / unit,
+        );
+    }
+}
+
+/// Prints whether a budget is kept.
+pub fn verdict(what: &str, have: f64, budget: f64, unit: &str) {
+    let word = if have <= budget { "kept" } else { "MISSED" };
+    println!("  budget {what}: {have:.3} {unit} of {budget:.3} {unit}: {word}");
+}
+
+/// CPU time of this process, all its threads.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The machine's load: other work that the figures share it with.
+pub fn load() -> String {
+    std::fs::read_to_string("/proc/loadavg")
+        .ok()
+        .and_then(|text| text.split(' ').next().map(str::to_owned))
+        .unwrap_or_else(|| "?".into())
+}
+
+/// An argument of the command line by position, or what it is without one.
+pub fn argument<T: std::str::FromStr>(position: usize, otherwise: T) -> T {
+    std::env::args().nth(position).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn nanos(duration: &Duration) -> f64 {
+    duration.as_secs_f64() * 1e9
+}

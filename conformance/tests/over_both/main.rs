@@ -1,0 +1,39 @@
+//! Every operation and every machine over both transports.
+//!
+//! ```text
+//!              ┌─ apus-blocking ─┐        ┌─ EmbeddedS3: signatures and checksums are verified
+//!  one test ──▶│                 │──────▶ ├─ FaultyS3: what is left behind, and every fault
+//!              └─ apus-async ────┘        └─ Scripted: recorded answers, and what was sent
+//! ```
+//!
+//! A test is a function of [`client::Via`], and `both!` makes two of it.
+
+/// Runs each of these functions over either transport.
+macro_rules! both {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            use crate::client::Via;
+
+            #[test]
+            fn blocking() {
+                super::$test(Via::Blocking);
+            }
+
+            #[test]
+            fn hyper() {
+                super::$test(Via::Async);
+            }
+        }
+    )+};
+}
+
+mod broken_reads;
+mod client;
+mod downloads;
+mod embedded;
+mod faults;
+mod jobs;
+mod replayed;
+mod secrets;
+mod stopping;
+mod uploads;
