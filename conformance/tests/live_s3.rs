@@ -11,6 +11,7 @@
 //! refused as written down beside it. What is refused is what this version of Ceph refuses.
 
 #![expect(clippy::print_stderr, reason = "what was not run and the table are for people")]
+#![expect(unreachable_pub, reason = "the modules are this test's alone")]
 
 mod live;
 

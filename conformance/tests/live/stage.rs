@@ -1,7 +1,5 @@
 //! A bucket to check something in, which is gone afterwards.
 
-use std::time::Duration;
-
 use apus_core::Error;
 use apus_core::checksum::Policy;
 use apus_core::contract::Operation;
@@ -12,7 +10,7 @@ use apus_core::s3::{
 };
 
 use super::site::Site;
-use super::store::{Feed, Store, Transport};
+use super::store::{Store, Transport};
 
 /// The place of a check: one transport, scheme, mode and setting.
 #[derive(Clone, Copy)]

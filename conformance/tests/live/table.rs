@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
-use apus_core::Error;
+use apus_core::{Error, Kind};
 
 use super::stage::{Mode, Place};
 use super::store::Transport;
@@ -15,6 +15,9 @@ pub struct Row {
     pub setting: &'static str,
     cells: BTreeMap<(bool, Mode, Transport), String>,
 }
+
+/// What was done, under which settings, and what came of it in each column.
+type Line<'a> = (Vec<&'a str>, Vec<&'a str>, Vec<String>);
 
 /// The rows of one test, and what its refusals said.
 #[derive(Default)]
@@ -59,18 +62,22 @@ impl Section {
     }
 
     fn render(&self, title: &str) -> String {
-        let mut lines: Vec<(Vec<&str>, &str, Vec<String>)> = Vec::new();
+        let mut lines: Vec<Line<'_>> = Vec::new();
         for row in &self.rows {
-            let verdicts = row.verdicts();
-            let alike = lines
-                .iter_mut()
-                .find(|(_, setting, known)| *setting == row.setting && *known == verdicts);
-            match alike {
+            let (setting, verdicts) = (vec![row.setting], row.verdicts());
+            match lines.iter_mut().find(|line| line.1 == setting && line.2 == verdicts) {
                 Some((cases, ..)) => cases.push(row.case),
-                None => lines.push((vec![row.case], row.setting, verdicts)),
+                None => lines.push((vec![row.case], setting, verdicts)),
             }
         }
-        let with_setting = lines.iter().any(|(_, setting, _)| *setting != "default");
+        let mut joined: Vec<Line<'_>> = Vec::new();
+        for (cases, setting, verdicts) in lines {
+            match joined.iter_mut().find(|line| line.0 == cases && line.2 == verdicts) {
+                Some((_, settings, _)) => settings.extend(setting),
+                None => joined.push((cases, setting, verdicts)),
+            }
+        }
+        let with_setting = joined.iter().any(|line| line.1 != ["default"]);
         let mut out = format!("### {title}\n\n|");
         if with_setting {
             out.push_str(" setting |");
@@ -83,8 +90,9 @@ impl Section {
         }
         let columns = 7 + usize::from(with_setting);
         let _ = writeln!(out, "\n|{}", " --- |".repeat(columns));
-        for (cases, setting, verdicts) in lines {
-            let setting = if with_setting { format!(" {setting} |") } else { String::new() };
+        for (cases, settings, verdicts) in joined {
+            let setting =
+                if with_setting { format!(" {} |", settings.join(", ")) } else { String::new() };
             let _ = writeln!(out, "|{setting} {} | {} |", cases.join(", "), verdicts.join(" | "));
         }
         for (verdict, wording) in &self.refusals {
@@ -113,9 +121,10 @@ impl Row {
     }
 }
 
-/// Status and code, or that it was not even sent.
+/// Status and code, that the core saw a refusal in a success, or that it was not even sent.
 pub fn verdict(error: &Error) -> String {
     match (error.status(), error.code()) {
+        (None, _) if error.kind() == Kind::Refused => "refused".to_owned(),
         (Some(status), Some(code)) => format!("{} {code}", status.as_u16()),
         (Some(status), None) => format!("{}, {:?}", status.as_u16(), error.kind()),
         (None, _) => "not sent".to_owned(),

@@ -115,7 +115,7 @@ fn tagging(stage: &Stage<'_>) -> Result<(), Error> {
     asked.sort();
     assert_eq!(told, asked);
     stage.call(DeleteBucketTagging::new(&stage.bucket))?;
-    refused(stage.call(get()), 404, "NoSuchTagSetError");
+    refused(stage.call(get()), 404, "NoSuchTagSet");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use apus_core::sign::{Condition, Keys, PostPolicy, Presigned};
 use apus_core::{Error, Now};
 use http::Method;
 
-use super::{payload, refused};
+use super::payload;
 use crate::live::stage::Stage;
 use crate::live::{Case, Refusal};
 

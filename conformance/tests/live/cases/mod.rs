@@ -1,5 +1,7 @@
 //! The checks, a file for each subject.
 
+use std::sync::LazyLock;
+
 use apus_core::Error;
 
 pub mod bodies;
@@ -11,18 +13,19 @@ pub mod parts;
 pub mod transfers;
 pub mod versions;
 
-/// Bytes that are the same each time, and of which no two parts are alike.
+/// Up to 16 MiB that are the same each time, and of which no two parts are alike.
 pub fn payload(length: usize) -> Vec<u8> {
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
+    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let words = (0..2 << 20).flat_map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        });
+        words.collect()
+    });
+    BYTES[..length].to_vec()
 }
 
 /// Asserts a refusal of this status and code.
