@@ -26,7 +26,7 @@ use apus_blocking::{Client, Sink, Source, Transport, TransportConfig};
 use apus_conformance::server::{EmbeddedS3, Options};
 use apus_core::Now;
 use apus_core::checksum::{
-    Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation,
+    Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation, Verdict,
 };
 use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
@@ -100,7 +100,7 @@ fn work(
     let began = Instant::now();
     let verdict = store_and_fetch(&client, mode, bucket, file, size, &meter, place);
     meter.clear();
-    let (up, down) = verdict.as_ref().map_or((0.0, 0.0), |rates| *rates);
+    let (up, down) = verdict.as_ref().map_or((0.0, 0.0), |(up, down, _)| (*up, *down));
     Ok(Row {
         server: place.endpoint.split(':').next().unwrap_or_default().to_owned(),
         mode: mode.name,
@@ -111,7 +111,7 @@ fn work(
         up,
         down,
         seconds: began.elapsed().as_secs_f64(),
-        verdict: verdict.map(|_| ()).map_err(|error| error.to_string()),
+        verdict: verdict.map(|(.., checked)| checked).map_err(|error| error.to_string()),
     })
 }
 
@@ -123,8 +123,8 @@ fn store_and_fetch(
     size: u64,
     meter: &Arc<Meter>,
     place: &Place,
-) -> Result<(f64, f64), Box<dyn Error>> {
-    let key = format!("images/{} ü+.img", mode.name.replace(' ', "-"));
+) -> Result<(f64, f64, Verdict), Box<dyn Error>> {
+    let key = format!("images/{} ü@#.img", mode.name.replace(' ', "-"));
     let service = client.service();
 
     meter.begin("up");
@@ -160,7 +160,7 @@ fn store_and_fetch(
 
     client.call(DeleteObject::new(bucket, &*key))?;
     match client.call(apus_core::s3::HeadObject::new(bucket, &*key)) {
-        Err(error) if error.is_not_found() => Ok((up, down)),
+        Err(error) if error.is_not_found() => Ok((up, down, downloaded.verdict)),
         Err(error) => Err(error.into()),
         Ok(_) => Err("the object is still there after its deletion".into()),
     }
@@ -375,7 +375,7 @@ struct Row {
     up: f64,
     down: f64,
     seconds: f64,
-    verdict: Result<(), String>,
+    verdict: Result<Verdict, String>,
 }
 
 fn print_table(rows: &[Row]) {
@@ -393,7 +393,7 @@ fn print_table(rows: &[Row]) {
     );
     for row in rows {
         let verdict = match &row.verdict {
-            Ok(()) => "same bytes, listed, presigned, deleted".to_owned(),
+            Ok(checked) => format!("same bytes, listed, presigned, deleted; {checked}"),
             Err(error) => format!("FAILED: {error}"),
         };
         println!(

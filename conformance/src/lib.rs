@@ -1,5 +1,11 @@
-//! Conformance of apus.
+//! What shows that apus is right: vectors recorded from other implementations and their
+//! [runner](run), [servers](server) to test against, and a [simulator](sim) under a virtual clock.
 
 pub mod run;
 pub mod server;
 pub mod sim;
+
+/// The README's examples, compiled and, where they need no server, run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

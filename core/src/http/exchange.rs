@@ -47,8 +47,6 @@ pub(crate) struct Origin {
     pub(crate) generation: u64,
     /// It renews the grant instead of using it.
     pub(crate) renewal: bool,
-    /// Its number among the exchanges of its pump.
-    pub(crate) serial: u64,
 }
 
 /// What is to be sent as the body.
@@ -73,7 +71,7 @@ impl Exchange {
             Body::Bytes(bytes) => Outgoing::Bytes(bytes.clone()),
             Body::Source { range, .. } => Outgoing::Source { range: range.clone() },
         };
-        let origin = Origin { at: now, generation, renewal: false, serial: 0 };
+        let origin = Origin { at: now, generation, renewal: false };
         Self {
             draft,
             outgoing,
@@ -131,8 +129,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// The head to send, complete: `content-length` is there for every method with a body, zero
-    /// included. The first call computes what stands in it and signs.
+    /// The head to send, complete: `content-length` is there for every method but GET and HEAD,
+    /// zero included. The first call computes what stands in it and signs.
     ///
     /// # Errors
     ///
@@ -205,12 +203,12 @@ impl Exchange {
 
     /// No head will arrive.
     pub fn fail(self, why: Failure) -> Completion {
-        Completion::new(self.draft, Err(why.into()), &self.sent, self.stamped, self.origin)
+        Completion::new(self.draft, Err(why.into()), self.sent, self.stamped, self.origin)
     }
 
     /// The head or the body could not be made: the exchange ends without having been sent.
     pub fn reject(self, why: Error) -> Completion {
-        Completion::new(self.draft, Err(why), &self.sent, self.stamped, self.origin)
+        Completion::new(self.draft, Err(why), self.sent, self.stamped, self.origin)
     }
 
     pub(crate) fn into_renewal(mut self) -> Self {
@@ -222,9 +220,9 @@ impl Exchange {
         self.origin.renewal
     }
 
-    pub(crate) fn with_serial(mut self, serial: u64) -> Self {
-        self.origin.serial = serial;
-        self
+    /// What its completion is known by, and that of no other exchange.
+    pub(crate) fn identity(&self) -> Arc<Sent> {
+        Arc::clone(&self.sent)
     }
 
     fn hashes_payload(&self) -> bool {

@@ -23,6 +23,7 @@ pub(crate) use self::draft::header_value;
 pub use self::draft::{
     Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Sealing, Stamp, Ticket,
 };
+pub(crate) use self::exchange::Sent;
 pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub use self::receiving::{Completion, Receiving, Reply};

@@ -141,7 +141,7 @@ impl Receiving {
                 reply.cut = None;
             }
         }
-        Completion::new(self.draft, Ok(reply), &self.sent, self.stamped, self.origin)
+        Completion::new(self.draft, Ok(reply), self.sent, self.stamped, self.origin)
     }
 
     /// A body that ended before its announced length, which not every HTTP client notices.
@@ -222,25 +222,26 @@ pub struct Completion {
     sent: u64,
     stamped: Vec<Value>,
     origin: Origin,
+    identity: Arc<Sent>,
 }
 
 impl Completion {
     /// The exchange never came about: no grant could be had for it, or it could not be sealed.
     pub fn denied(draft: Draft, now: Now, why: Error) -> Self {
-        let origin = Origin { at: now, generation: 0, renewal: false, serial: 0 };
-        Self { draft, outcome: Err(why), sent: 0, stamped: Vec::new(), origin }
+        let origin = Origin { at: now, generation: 0, renewal: false };
+        Self::new(draft, Err(why), Arc::default(), Vec::new(), origin)
     }
 
     pub(super) fn new(
         draft: Draft,
         outcome: Result<Reply, Error>,
-        sent: &Sent,
+        identity: Arc<Sent>,
         mut stamped: Vec<Value>,
         origin: Origin,
     ) -> Self {
-        stamped.extend(sent.trailer.get().copied());
-        let sent = sent.bytes.load(Ordering::Relaxed);
-        Self { draft, outcome, sent, stamped, origin }
+        stamped.extend(identity.trailer.get().copied());
+        let sent = identity.bytes.load(Ordering::Relaxed);
+        Self { draft, outcome, sent, stamped, origin, identity }
     }
 
     /// The draft that the exchange was made of.
@@ -292,8 +293,9 @@ impl Completion {
         self.origin.renewal
     }
 
-    pub(crate) fn serial(&self) -> u64 {
-        self.origin.serial
+    /// Whether it is the completion of this exchange.
+    pub(crate) fn is_of(&self, identity: &Arc<Sent>) -> bool {
+        Arc::ptr_eq(&self.identity, identity)
     }
 
     /// Takes a level off the ticket: the number of the machine that the completion is for.

@@ -55,7 +55,7 @@ impl Default for CopyOptions {
     }
 }
 
-/// Copies one object. See the [module](self) for its states.
+/// Copies one object on the server, whatever its size.
 #[derive(Debug)]
 pub struct Copy {
     copy: CopyObject,
@@ -64,6 +64,7 @@ pub struct Copy {
     party: usize,
     seed: u64,
     phase: Phase,
+    cancelled: bool,
 }
 
 #[derive(Debug)]
@@ -77,7 +78,8 @@ enum Phase {
 impl Copy {
     /// Copies as `copy` says; `seed` decides the jitter of delays.
     pub fn new(copy: CopyObject, options: CopyOptions, service: Arc<Service>, seed: u64) -> Self {
-        let mut this = Self { copy, options, service, party: 0, seed, phase: Phase::Over(None) };
+        let phase = Phase::Over(None);
+        let mut this = Self { copy, options, service, party: 0, seed, phase, cancelled: false };
         this.phase = this.head();
         this
     }
@@ -154,6 +156,8 @@ impl Machine for Copy {
                 Phase::Head(call) => match nest(call.poll(now), HEAD) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(head) => {
+                        let cancelled = || Error::from(Failure::cancelled());
+                        let head = if self.cancelled { Err(cancelled()) } else { head };
                         let next = head.and_then(|head| self.begin(head));
                         self.phase = next.unwrap_or_else(|error| Phase::Over(Some(error)));
                     }
@@ -195,6 +199,7 @@ impl Machine for Copy {
     }
 
     fn cancel(&mut self, now: Now, leave: Leave) {
+        self.cancelled = true;
         match &mut self.phase {
             Phase::Head(call) if !call.is_in_flight() => {
                 self.phase = Phase::Over(Some(Failure::cancelled().into()));

@@ -13,7 +13,7 @@ use http::StatusCode;
 
 use crate::contract::{Authority, Intake, Lease, Leave, Machine, Standing, Step, Wait};
 use crate::error::{Error, Failure};
-use crate::http::{Completion, Draft, Exchange, Ticket};
+use crate::http::{Completion, Draft, Exchange, Sent, Ticket};
 use crate::machine::traffic::{Admit, Traffic};
 use crate::now::Now;
 
@@ -52,9 +52,7 @@ pub struct Pump<M: Machine> {
     traffic: Option<Arc<Traffic>>,
     observer: Option<Arc<dyn Observer>>,
     parked: VecDeque<Draft>,
-    flying: Vec<u64>,
-    renewing: Vec<(u64, usize)>,
-    serial: u64,
+    flying: Vec<Flight>,
     last: Option<Now>,
 }
 
@@ -82,8 +80,6 @@ impl<M: Machine> Pump<M> {
             observer: None,
             parked: VecDeque::new(),
             flying: Vec::new(),
-            renewing: Vec::new(),
-            serial: 0,
             last: None,
         }
     }
@@ -159,10 +155,10 @@ impl<M: Machine> Pump<M> {
 
     /// An exchange that was launched has ended.
     pub fn complete(&mut self, now: Now, done: Completion) {
-        let Some(at) = self.flying.iter().position(|serial| *serial == done.serial()) else {
+        let Some(at) = self.flying.iter().position(|flight| done.is_of(&flight.identity)) else {
             return;
         };
-        self.flying.swap_remove(at);
+        let flight = self.flying.swap_remove(at);
         self.tell(now, &Event::ended(now, &done));
         if let Some(traffic) = &self.traffic {
             let status = done.outcome().ok().map(|reply| reply.status());
@@ -173,12 +169,12 @@ impl<M: Machine> Pump<M> {
             return self.machine.complete(now, done);
         };
         if done.is_renewal() {
-            self.renewing.retain(|(serial, _)| *serial != done.serial());
             authority.lock().renewed(now, done);
             return;
         }
         let standing = authority.lock().judge(now, &done);
-        if standing == Standing::Refused && done.can_resend() && !done.draft().replayed {
+        let replays = flight.replays && done.can_resend() && !done.draft().replayed;
+        if standing == Standing::Refused && replays {
             let (mut draft, _) = done.into_parts();
             self.tell(now, &Event::Replayed { operation: draft.operation });
             draft.replayed = true;
@@ -191,6 +187,7 @@ impl<M: Machine> Pump<M> {
     /// Stops early. What is in flight is waited for; go on driving until [`Turn::Done`].
     pub fn cancel(&mut self, now: Now, leave: Leave) {
         self.machine.cancel(now, leave);
+        self.flying.iter_mut().for_each(|flight| flight.replays = false);
         for draft in std::mem::take(&mut self.parked) {
             let cancelled = Error::from(Failure::cancelled()).in_operation(draft.operation);
             self.machine.complete(now, Completion::denied(draft, now, cancelled));
@@ -238,12 +235,9 @@ impl<M: Machine> Pump<M> {
         drop(authority);
         match sealed {
             Ok(exchange) => {
-                self.serial += 1;
-                self.flying.push(self.serial);
-                if exchange.is_renewal() {
-                    self.renewing.push((self.serial, exchange.draft().party));
-                }
-                let exchange = exchange.with_serial(self.serial);
+                let renews = exchange.is_renewal().then(|| exchange.draft().party);
+                let identity = exchange.identity();
+                self.flying.push(Flight { identity, renews, replays: true });
                 self.tell(now, &Event::Launched { draft: exchange.draft() });
                 Admission::Launch(exchange)
             }
@@ -269,11 +263,11 @@ impl<M: Machine> Drop for Pump<M> {
     /// flight makes room for others.
     fn drop(&mut self) {
         let Some(now) = self.last else { return };
-        if let Some(traffic) = &self.traffic {
-            self.flying.drain(..).for_each(|_| traffic.unused());
-        }
-        for (_, party) in self.renewing.drain(..) {
-            if let Some(authority) = self.parties.get(party) {
+        for flight in self.flying.drain(..) {
+            if let Some(traffic) = &self.traffic {
+                traffic.unused();
+            }
+            if let Some(authority) = flight.renews.and_then(|party| self.parties.get(party)) {
                 let uri = http::Uri::from_static("/");
                 let draft = Draft::new("renewal", http::Method::GET, uri);
                 let cancelled = Failure::cancelled().into();
@@ -281,6 +275,15 @@ impl<M: Machine> Drop for Pump<M> {
             }
         }
     }
+}
+
+/// An exchange in flight.
+struct Flight {
+    identity: Arc<Sent>,
+    /// The party whose grant it renews.
+    renews: Option<usize>,
+    /// It is sent again should its proof be refused; no longer after a cancellation.
+    replays: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "lives for one match")]

@@ -13,51 +13,29 @@
 //!                                         └──────────────────────────────────▶ Over(Err, the first)
 //! ```
 
+mod ending;
+mod job;
+mod parts;
+
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub(in crate::machine) use self::job::Job;
+use self::parts::{PartCall, Slot, full_object};
 use super::checkpoint::{Checkpoint, CheckpointPart};
-use super::evidence::{Evidence, multipart_etag};
 use super::plan::Plan;
-use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{Intake, Leave, Machine, Step, Wait};
-use crate::error::{Error, Failure, Leftover};
-use crate::http::{Body, Completion};
+use crate::checksum::{Declared, Value};
+use crate::contract::{Intake, Leave, Machine, Step};
+use crate::error::{Error, Failure};
+use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::now::Now;
 use crate::s3::{
-    AbortMultipartUpload, ChecksumOptions, Common, CompleteMultipartUpload, CompletedPart,
-    Conditions, CopySource, CreateMultipartUpload, CustomerKey, ETag, HeadObject, ListParts,
-    ListPartsOutput, Properties, Service, Stored, UploadPart, UploadPartCopy, UploadPartCopyOutput,
+    AbortMultipartUpload, CompleteMultipartUpload, CopySource, CreateMultipartUpload, ETag,
+    HeadObject, ListParts, ListPartsOutput, Service, Stored,
 };
-
-/// What all requests of the upload share.
-#[derive(Clone, Debug)]
-pub(in crate::machine) struct Job {
-    pub(in crate::machine) bucket: String,
-    pub(in crate::machine) key: String,
-    pub(in crate::machine) properties: Properties,
-    pub(in crate::machine) conditions: Conditions,
-    pub(in crate::machine) common: Common,
-    pub(in crate::machine) checksum: ChecksumOptions,
-    /// The checksum that parts carry, as the policy decided.
-    pub(in crate::machine) algorithm: Option<Algorithm>,
-    pub(in crate::machine) checksum_type: Option<Type>,
-    pub(in crate::machine) width: usize,
-    /// Bytes of parts that may be in flight at once, narrowing the width.
-    pub(in crate::machine) memory: u64,
-    pub(in crate::machine) leave: Leave,
-    pub(in crate::machine) party: usize,
-    pub(in crate::machine) seed: u64,
-}
-
-impl Job {
-    fn customer_key(&self) -> Option<CustomerKey> {
-        self.properties.encryption.customer_key.clone()
-    }
-}
 
 /// Where the bytes of parts come from.
 #[derive(Clone, Debug)]
@@ -101,7 +79,7 @@ pub(in crate::machine) struct Multipart {
     stored: BTreeMap<u32, StoredPart>,
     /// What a checkpoint knows of parts that the server has not listed yet.
     known: BTreeMap<u32, StoredPart>,
-    pub(super) intake: Intake,
+    pub(in crate::machine::upload) intake: Intake,
     failure: Option<Error>,
     aborts: u32,
     restarted: bool,
@@ -119,19 +97,6 @@ enum Phase {
     Abort(Call<AbortMultipartUpload>),
     Verify(Call<ListParts>),
     Over,
-}
-
-#[derive(Debug)]
-struct Slot {
-    number: u32,
-    range: Range<u64>,
-    call: PartCall,
-}
-
-#[derive(Debug)]
-enum PartCall {
-    Send(Call<UploadPart>),
-    Copy(Call<UploadPartCopy>),
 }
 
 #[derive(Clone, Debug)]
@@ -250,316 +215,18 @@ impl Multipart {
         }
     }
 
-    /// The positions of the next part to be sent, if its bytes are there.
-    fn next_range(&mut self) -> Result<Option<(u32, Range<u64>)>, Error> {
-        while self.stored.contains_key(&self.next) {
-            self.next += 1;
-        }
-        let number = self.next;
-        let known = match self.from {
-            PartsFrom::Stream => self.intake.has_ended().then(|| self.intake.supplied()),
-            PartsFrom::Seekable | PartsFrom::Object(_) => self.plan.length(),
-        };
-        let whole = self.plan.range(number);
-        let range = match known {
-            Some(end) => self.plan.range_until(number, end),
-            None if self.intake.supplied() >= whole.end => Some(whole.clone()),
-            None => None,
-        };
-        if number > self.plan.parts() && (range.is_some() || known.is_none()) {
-            return Err(Error::caller(format!(
-                "the source is longer than {} bytes, the most that parts of these sizes hold",
-                self.plan.reach()
-            ))
-            .with_hint("allow more memory or larger parts"));
-        }
-        Ok(range.map(|range| (number, range)))
-    }
-
-    /// How many parts of this size may be in flight. A stream is bounded by what it may be read.
-    fn width_at(&self, size: u64) -> usize {
-        if matches!(self.from, PartsFrom::Stream) {
-            return self.job.width;
-        }
-        let room = usize::try_from(self.job.memory / size.max(1)).unwrap_or(usize::MAX);
-        self.job.width.min(room).max(1)
-    }
-
-    /// Says how far a stream may be read: one part more than may be in flight, and no further
-    /// than the memory goes.
-    fn allow(&mut self) {
-        let in_flight = self.slots.iter().map(|slot| slot.number).min();
-        let first = in_flight.unwrap_or(self.next).min(self.next);
-        let low = self.plan.range(first).start;
-        let width = u32::try_from(self.job.width).unwrap_or(u32::MAX);
-        let fits = |last: &u32| self.plan.range(*last).end - low <= self.job.memory;
-        let last = (first..=first.saturating_add(width)).take_while(fits).last();
-        let high = self.plan.range(last.unwrap_or(first)).end;
-        // One byte more than the parts hold tells that the source goes on.
-        self.intake.allow(low, high.min(self.plan.reach().saturating_add(1)));
-    }
-
-    fn poll_parts(&mut self, now: Now) -> ControlFlow<Step<Uploaded>> {
-        let mut wait = None;
-        let mut at = 0;
-        while let Some(slot) = self.slots.get_mut(at) {
-            let number = slot.number;
-            let polled = match &mut slot.call {
-                PartCall::Send(call) => match nest(call.poll(now), FIRST + number) {
-                    ControlFlow::Break(step) => ControlFlow::Break(step),
-                    ControlFlow::Continue(result) => {
-                        ControlFlow::Continue(result.map(|stored| sent_part(stored, call)))
-                    }
-                },
-                PartCall::Copy(call) => match nest(call.poll(now), FIRST + number) {
-                    ControlFlow::Break(step) => ControlFlow::Break(step),
-                    ControlFlow::Continue(result) => ControlFlow::Continue(result.map(copied_part)),
-                },
-            };
-            match polled {
-                ControlFlow::Break(Step::Wait(until)) => {
-                    wait = Wait::earlier(wait, until);
-                    at += 1;
-                }
-                ControlFlow::Break(step) => return ControlFlow::Break(step),
-                ControlFlow::Continue(result) => {
-                    let slot = self.slots.swap_remove(at);
-                    match result {
-                        Ok((etag, checksum)) => {
-                            let size = slot.range.end - slot.range.start;
-                            let checksum = checksum
-                                .into_iter()
-                                .find(|value| Some(value.algorithm()) == self.job.algorithm);
-                            self.stored.insert(number, StoredPart { etag, size, checksum });
-                        }
-                        Err(error) => self.fail(now, error),
-                    }
-                    // A failure cancels the others: look at all of them again.
-                    (wait, at) = (None, 0);
-                }
-            }
-        }
-        if self.failure.is_some() {
-            if self.slots.is_empty() {
-                self.phase = self.cleanup();
-                return ControlFlow::Continue(());
-            }
-            return ControlFlow::Break(Step::Wait(wait));
-        }
-        let next = match self.next_range() {
-            Ok(next) => next,
-            Err(error) => {
-                self.fail(now, error);
-                return ControlFlow::Continue(());
-            }
-        };
-        let stream = matches!(self.from, PartsFrom::Stream);
-        if let Some((number, range)) = next {
-            if self.slots.len() < self.width_at(range.end - range.start) {
-                self.slots.push(self.part(number, range));
-                self.next = number + 1;
-                return ControlFlow::Continue(());
-            }
-        } else if self.slots.is_empty() && (!stream || self.intake.has_ended()) {
-            if stream {
-                self.plan.end_at(self.intake.supplied());
-            }
-            self.complete_upload(now);
-            return ControlFlow::Continue(());
-        }
-        if stream {
-            self.allow();
-        }
-        ControlFlow::Break(Step::Wait(wait))
-    }
-
-    fn part(&self, number: u32, range: Range<u64>) -> Slot {
-        let (job, id) = (&self.job, self.upload_id.clone().unwrap_or_default());
-        let call = match &self.from {
-            PartsFrom::Seekable | PartsFrom::Stream => {
-                let body = Body::Source { range: range.clone(), rewindable: true };
-                let mut part = UploadPart::from_body(&job.bucket, &job.key, id, number, body);
-                part.checksum.overrides = job.checksum.overrides;
-                part.checksum.algorithm = job.algorithm;
-                part.checksum.digests.clone_from(&job.checksum.digests);
-                part.customer_key = job.customer_key();
-                part.common.clone_from(&job.common);
-                PartCall::Send(self.call(part, FIRST + number))
-            }
-            PartsFrom::Object(source) => {
-                let mut part =
-                    UploadPartCopy::new(&job.bucket, &job.key, id, number, (**source).clone());
-                part.source_range = Some(range.clone());
-                part.customer_key = job.customer_key();
-                part.common.clone_from(&job.common);
-                PartCall::Copy(self.call(part, FIRST + number))
-            }
-        };
-        Slot { number, range, call }
-    }
-
-    fn size(&self) -> u64 {
-        self.stored.values().map(|part| part.size).sum()
-    }
-
-    /// The checksums of the whole that the parts' come to.
-    fn checksums(&self) -> Result<Vec<Declared>, Error> {
-        let parts: Option<Vec<(Value, u64)>> =
-            self.stored.values().map(|part| part.checksum.map(|sum| (sum, part.size))).collect();
-        let (Some(parts), Some(algorithm)) = (parts, self.job.algorithm) else {
-            return Ok(Vec::new());
-        };
-        let mut sums = Vec::new();
-        if algorithm.combines() {
-            sums.push(Declared::FullObject(combine(parts.iter().copied())?));
-        }
-        if algorithm != Algorithm::Crc64Nvme {
-            let composite = Composite::of(parts.iter().map(|(value, _)| *value))?;
-            sums.push(Declared::Composite(composite));
-        }
-        Ok(sums)
-    }
-
-    fn complete_upload(&mut self, now: Now) {
-        let sums = match self.checksums() {
-            Ok(sums) => sums,
-            Err(error) => return self.fail(now, error),
-        };
-        let (job, id) = (&self.job, self.upload_id.clone().unwrap_or_default());
-        let part = |(number, part): (&u32, &StoredPart)| CompletedPart {
-            part_number: *number,
-            etag: part.etag.clone(),
-            checksums: part.checksum.into_iter().collect(),
-        };
-        let parts = self.stored.iter().map(part).collect();
-        let mut complete = CompleteMultipartUpload::new(&job.bucket, &job.key, id, parts);
-        complete.if_match.clone_from(&job.conditions.if_match);
-        complete.if_none_match.clone_from(&job.conditions.if_none_match);
-        complete.customer_key = job.customer_key();
-        complete.common.clone_from(&job.common);
-        if job.checksum_type == Some(Type::FullObject) {
-            let full = sums.iter().find(|sum| sum.checksum_type() == Type::FullObject);
-            complete.checksum = full.copied();
-            complete.checksum_type = full.map(Declared::checksum_type);
-        }
-        if job.algorithm.is_some() {
-            complete.object_size = Some(self.size());
-        }
-        self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE)));
-    }
-
-    /// The server says that the object is there.
-    fn completed(&self, etag: ETag, version_id: Option<String>, told: Vec<Declared>) -> Uploaded {
-        let ours = self.checksums().unwrap_or_default();
-        let checksums = if told.is_empty() { ours } else { told };
-        let parts = u32::try_from(self.stored.len()).unwrap_or(u32::MAX);
-        Uploaded { etag, version_id, size: self.size(), parts, checksums, recovered: false }
-    }
-
-    /// What the server has of the whole against what the parts came to.
-    fn confirm(&self, told: &[Declared]) -> Result<(), Error> {
-        for ours in self.checksums()? {
-            let theirs = told.iter().find(|theirs| {
-                theirs.algorithm() == ours.algorithm()
-                    && theirs.checksum_type() == ours.checksum_type()
-            });
-            if let Some(theirs) = theirs.filter(|theirs| **theirs != ours) {
-                return Err(Error::integrity(format!(
-                    "the server has {theirs} as {} of the object that was sent as {ours}",
-                    ours.algorithm()
-                ))
-                .in_operation("CompleteMultipartUpload"));
-            }
-        }
-        Ok(())
-    }
-
-    fn evidence(&self) -> Evidence {
-        Evidence {
-            length: self.size(),
-            etag: multipart_etag(self.stored.values().map(|part| &part.etag)),
-            checksums: self.checksums().unwrap_or_default(),
-            length_suffices: self.job.conditions.is_empty(),
-        }
-    }
-
     /// Gives up for a reason of the caller's.
-    pub(super) fn give_up(&mut self, now: Now, error: Error) {
+    pub(in crate::machine::upload) fn give_up(&mut self, now: Now, error: Error) {
         if !matches!(self.phase, Phase::Over | Phase::Abort(_) | Phase::Verify(_)) {
             self.fail(now, error);
         }
     }
 
     /// Goes under another authority, before anything was sent.
-    pub(super) fn move_under(&mut self, party: usize) {
+    pub(in crate::machine::upload) fn move_under(&mut self, party: usize) {
         self.job.party = party;
         if let Phase::List(_) = self.phase {
             self.phase = Phase::List(self.list(None));
-        }
-    }
-
-    fn fail(&mut self, now: Now, error: Error) {
-        self.failure.get_or_insert(error);
-        for slot in &mut self.slots {
-            match &mut slot.call {
-                PartCall::Send(call) => call.cancel(now, Leave::Abort),
-                PartCall::Copy(call) => call.cancel(now, Leave::Abort),
-            }
-        }
-    }
-
-    /// What follows when nothing is in flight any more.
-    fn cleanup(&mut self) -> Phase {
-        if self.job.leave == Leave::Keep { Phase::Over } else { self.abort() }
-    }
-
-    fn abort(&mut self) -> Phase {
-        let Some(id) = self.upload_id.clone() else { return Phase::Over };
-        self.aborts += 1;
-        let mut abort = AbortMultipartUpload::new(&self.job.bucket, &self.job.key, id);
-        abort.common.clone_from(&self.job.common);
-        Phase::Abort(self.call(abort, ABORT + self.aborts))
-    }
-
-    /// The upload could not be removed: the error says so.
-    fn left_behind(&mut self) {
-        let leftover = Leftover::MultipartUpload {
-            bucket: self.job.bucket.clone(),
-            key: self.job.key.clone(),
-            upload_id: self.upload_id.clone().unwrap_or_default(),
-        };
-        let error = self.failure.take().or(self.restarting.take());
-        self.failure = error.map(|error| error.with_leftover(leftover));
-        self.phase = Phase::Over;
-    }
-
-    /// The upload is removed.
-    fn gone(&mut self) {
-        self.phase = Phase::Over;
-        if self.restarting.take().is_some() && self.failure.is_none() {
-            self.upload_id = None;
-            self.next = 1;
-            self.aborts = 0;
-            self.stored.clear();
-            self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
-        }
-    }
-
-    fn refused_completion(&mut self, now: Now, error: Error, doubtful: bool) {
-        let conflict = error.code() == Some("ConditionalRequestConflict");
-        let resendable = !matches!(self.from, PartsFrom::Stream);
-        if doubtful {
-            let mut head = HeadObject::new(&self.job.bucket, &self.job.key);
-            head.checksum_mode = self.job.algorithm.is_some();
-            head.customer_key = self.job.customer_key();
-            head.common.clone_from(&self.job.common);
-            self.phase = Phase::Check(Box::new(self.call(head, CHECK)), error);
-        } else if conflict && resendable && !std::mem::replace(&mut self.restarted, true) {
-            self.restarting = Some(error);
-            self.phase = self.abort();
-        } else {
-            self.fail(now, error);
-            self.phase = self.cleanup();
         }
     }
 }
@@ -718,23 +385,6 @@ fn create(job: &Job, service: &Arc<Service>) -> Call<CreateMultipartUpload> {
     create.checksum_algorithm = job.algorithm;
     create.checksum_type = job.checksum_type;
     Call::new(create, Arc::clone(service), seed(job.seed, CREATE)).under(job.party)
-}
-
-fn sent_part(stored: Stored, call: &Call<UploadPart>) -> (ETag, Vec<Value>) {
-    let told = full_object(&stored.checksums);
-    (stored.etag, call.stamped().iter().copied().chain(told).collect())
-}
-
-fn copied_part(copied: UploadPartCopyOutput) -> (ETag, Vec<Value>) {
-    let told = full_object(&copied.stored.checksums).collect();
-    (copied.stored.etag, told)
-}
-
-fn full_object(declared: &[Declared]) -> impl Iterator<Item = Value> {
-    declared.iter().filter_map(|declared| match declared {
-        Declared::FullObject(value) => Some(*value),
-        Declared::Composite(_) => None,
-    })
 }
 
 /// Whether there is no such upload any more. Some servers say 403 of an upload they do not know.

@@ -1,0 +1,125 @@
+//! Bodies under every setting of checksum and signature.
+
+use apus_core::Error;
+use apus_core::checksum::{Algorithm, Placement, Policy};
+use apus_core::http::Body;
+use apus_core::machine::UploadOptions;
+use apus_core::s3::{ChecksumOptions, DeleteObjects, GetObject, PayloadSigning, PutObject};
+
+use super::payload;
+use super::transfers::upload;
+use crate::live::Case;
+use crate::live::stage::{Setting, Stage};
+use crate::live::store::Feed;
+
+pub const SETTINGS: &[Setting] = &[
+    Setting::DEFAULT,
+    setting("CRC32C", |policy| Policy { algorithm: Algorithm::Crc32c, ..policy }),
+    setting("CRC64NVME", |policy| Policy { algorithm: Algorithm::Crc64Nvme, ..policy }),
+    setting("SHA256", |policy| Policy { algorithm: Algorithm::Sha256, ..policy }),
+    setting("placement header", |policy| placed(policy, Placement::Header)),
+    setting("placement trailer", |policy| placed(policy, Placement::Trailer)),
+    setting("placement content-md5", |policy| placed(policy, Placement::ContentMd5)),
+    Setting { payload: PayloadSigning::Signed, ..setting("payload signed", |policy| policy) },
+    Setting { payload: PayloadSigning::Unsigned, ..setting("payload unsigned", |policy| policy) },
+    Setting { payload: PayloadSigning::Chunked, ..setting("payload chunked", |policy| policy) },
+    Setting {
+        payload: PayloadSigning::Chunked,
+        ..setting("payload chunked, placement trailer", |policy| placed(policy, Placement::Trailer))
+    },
+];
+
+pub const CASES: &[Case] = &[
+    Case::ok("PutObject of bytes", bytes),
+    Case::ok("PutObject of no bytes", empty),
+    Case::ok("PutObject of bytes whose call names SHA256", named),
+    Case::ok("PutObject of a source", source),
+    Case::ok("PutObject of a stream", stream),
+    Case::ok("PutObject of a long stream", long_stream),
+    Case::ok("Upload in parts", in_parts),
+    Case::ok("Upload in parts of a stream of unknown length", in_parts_unknown),
+    Case::ok("DeleteObjects", delete),
+];
+
+const fn setting(name: &'static str, policy: fn(Policy) -> Policy) -> Setting {
+    Setting { name, policy, payload: PayloadSigning::Auto }
+}
+
+const fn placed(policy: Policy, placement: Placement) -> Policy {
+    Policy { placement, ..policy }
+}
+
+/// What is stored is what was sent, and nothing of its framing stays.
+fn same(stage: &Stage<'_>, key: &str, bytes: &[u8]) -> Result<(), Error> {
+    let answer = stage.call(GetObject::new(&stage.bucket, key))?;
+    assert!(answer.body == bytes);
+    assert_eq!(answer.head.content_encoding, None);
+    Ok(())
+}
+
+fn bytes(stage: &Stage<'_>) -> Result<(), Error> {
+    let bytes = payload(100_000);
+    stage.call(PutObject::new(&stage.bucket, "bytes", bytes.clone()))?;
+    same(stage, "bytes", &bytes)
+}
+
+fn empty(stage: &Stage<'_>) -> Result<(), Error> {
+    stage.call(PutObject::new(&stage.bucket, "empty", ""))?;
+    same(stage, "empty", &[])
+}
+
+fn named(stage: &Stage<'_>) -> Result<(), Error> {
+    let bytes = payload(100_000);
+    let mut put = PutObject::new(&stage.bucket, "named", bytes.clone());
+    put.checksum = ChecksumOptions::algorithm(Algorithm::Sha256);
+    stage.call(put)?;
+    same(stage, "named", &bytes)
+}
+
+fn put_source(stage: &Stage<'_>, key: &str, feed: Feed, length: usize) -> Result<(), Error> {
+    let bytes = payload(length);
+    let body = Body::Source { range: 0..length as u64, rewindable: feed == Feed::Memory };
+    stage.store.call_from(PutObject::from_body(&stage.bucket, key, body), feed, &bytes)?;
+    same(stage, key, &bytes)
+}
+
+fn source(stage: &Stage<'_>) -> Result<(), Error> {
+    put_source(stage, "source", Feed::Memory, 2_500_000)
+}
+
+fn stream(stage: &Stage<'_>) -> Result<(), Error> {
+    put_source(stage, "stream", Feed::Known, 2_500_000)
+}
+
+/// Longer than what is held in memory to read it before it is sent.
+fn long_stream(stage: &Stage<'_>) -> Result<(), Error> {
+    put_source(stage, "long stream", Feed::Known, (8 << 20) + 1)
+}
+
+fn parts(stage: &Stage<'_>, key: &str, feed: Feed) -> Result<(), Error> {
+    let bytes = payload((5 << 20) + 1000);
+    let options = UploadOptions {
+        threshold: 1 << 20,
+        part_size: 5 << 20,
+        width: 2,
+        ..UploadOptions::default()
+    };
+    let uploaded = upload(&stage.store, &stage.bucket, key, feed, &bytes, options)?;
+    assert_eq!(uploaded.parts, 2);
+    same(stage, key, &bytes)
+}
+
+fn in_parts(stage: &Stage<'_>) -> Result<(), Error> {
+    parts(stage, "parts", Feed::Memory)
+}
+
+fn in_parts_unknown(stage: &Stage<'_>) -> Result<(), Error> {
+    parts(stage, "parts unknown", Feed::Unknown)
+}
+
+fn delete(stage: &Stage<'_>) -> Result<(), Error> {
+    stage.call(PutObject::from_body(&stage.bucket, "gone", Body::Empty))?;
+    let answer = stage.call(DeleteObjects::new(&stage.bucket, ["gone"]))?;
+    assert_eq!((answer.deleted.len(), answer.errors.len()), (1, 0));
+    Ok(())
+}

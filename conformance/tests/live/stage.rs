@@ -1,0 +1,183 @@
+//! A bucket to check something in, which is gone afterwards.
+
+use std::time::Duration;
+
+use apus_core::Error;
+use apus_core::checksum::Policy;
+use apus_core::contract::Operation;
+use apus_core::machine::{DeleteMany, DeleteManyOptions, Party};
+use apus_core::s3::{
+    AbortMultipartUpload, BaseUrl, Config, CreateBucket, DeleteBucket, EndpointConfig, HeadBucket,
+    ListMultipartUploads, ListObjectVersions, ObjectIdentifier, PayloadSigning, Service,
+};
+
+use super::site::Site;
+use super::store::{Feed, Store, Transport};
+
+/// The place of a check: one transport, scheme, mode and setting.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub transport: Transport,
+    pub https: bool,
+    pub mode: Mode,
+    pub setting: &'static Setting,
+}
+
+/// The modes of the checksum policy, the same for requests and answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    WhenRequired,
+    WhenSupported,
+    Never,
+}
+
+/// What is set beside the mode.
+pub struct Setting {
+    pub name: &'static str,
+    pub policy: fn(Policy) -> Policy,
+    pub payload: PayloadSigning,
+}
+
+impl Setting {
+    /// Nothing but the mode.
+    pub const DEFAULT: Self =
+        Self { name: "default", policy: |policy| policy, payload: PayloadSigning::Auto };
+}
+
+impl Mode {
+    pub const ALL: [Self; 3] = [Self::WhenRequired, Self::WhenSupported, Self::Never];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WhenRequired => "when_required",
+            Self::WhenSupported => "when_supported",
+            Self::Never => "never",
+        }
+    }
+
+    fn policy(self) -> Policy {
+        Policy {
+            enable_data_integrity_protection: true,
+            request: self.name().parse().unwrap(),
+            response: self.name().parse().unwrap(),
+            ..Policy::default()
+        }
+    }
+}
+
+impl Place {
+    pub fn config(&self, site: &Site) -> Config {
+        self.config_at(if self.https { &site.https } else { &site.http })
+    }
+
+    pub fn config_at(&self, endpoint: &str) -> Config {
+        let endpoint = BaseUrl::parse(endpoint).unwrap();
+        let mut config = Config::new(EndpointConfig::custom(endpoint, "us-east-1"));
+        config.checksum = (self.setting.policy)(self.mode.policy());
+        config.payload = self.setting.payload;
+        config
+    }
+
+    pub fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+}
+
+/// A client and a bucket of its own.
+pub struct Stage<'a> {
+    pub site: &'a Site,
+    pub place: Place,
+    pub store: Store,
+    pub bucket: String,
+    closed: bool,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes the bucket; `name` tells what for.
+    pub fn open(site: &'a Site, place: Place, name: &str) -> Self {
+        Self::create(site, place, name, site.first.party(), |_| {})
+    }
+
+    /// Makes the bucket as another `party`, or otherwise.
+    pub fn create(
+        site: &'a Site,
+        place: Place,
+        name: &str,
+        party: Party,
+        adjust: impl FnOnce(&mut CreateBucket),
+    ) -> Self {
+        let store = Store::new(place.transport, place.config(site), &site.ca, vec![party]);
+        let bucket = format!(
+            "apus-{name}-{}-{}-{}-{}",
+            format!("{:?}", place.transport).to_lowercase(),
+            place.scheme(),
+            place.mode as u8,
+            std::process::id()
+        );
+        let mut create = CreateBucket::new(&bucket);
+        adjust(&mut create);
+        store.call(create).unwrap();
+        Self { site, place, store, bucket, closed: false }
+    }
+
+    /// Another client of the same place.
+    pub fn client(&self, parties: Vec<Party>) -> Store {
+        Store::new(self.place.transport, self.place.config(self.site), &self.site.ca, parties)
+    }
+
+    pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {
+        self.store.call(operation)
+    }
+
+    /// Asserts that no multipart upload is open, empties the bucket and removes it.
+    pub fn close(mut self) {
+        self.closed = true;
+        let open = self.call(ListMultipartUploads::new(&self.bucket)).unwrap().uploads;
+        self.sweep().unwrap();
+        let gone = self.call(HeadBucket::new(&self.bucket)).unwrap_err();
+        assert!(gone.is_not_found(), "{gone}");
+        assert!(open.is_empty(), "left open: {open:?}");
+    }
+
+    fn sweep(&self) -> Result<(), Error> {
+        let bucket = &self.bucket;
+        for open in self.call(ListMultipartUploads::new(bucket))?.uploads {
+            self.call(AbortMultipartUpload::new(bucket, open.key, open.upload_id))?;
+        }
+        let mut list = Some(ListObjectVersions::new(bucket));
+        while let Some(page) = list {
+            let answer = self.call(page.clone())?;
+            let versions = answer
+                .versions
+                .iter()
+                .map(|version| (version.object.key.clone(), version.version_id.clone()));
+            let markers = answer.delete_markers.iter();
+            let markers = markers.map(|marker| (marker.key.clone(), marker.version_id.clone()));
+            let all: Vec<_> = versions
+                .chain(markers)
+                .map(|(key, version_id)| ObjectIdentifier {
+                    version_id,
+                    ..ObjectIdentifier::new(key)
+                })
+                .collect();
+            let options = DeleteManyOptions {
+                bypass_governance_retention: Some(true),
+                ..DeleteManyOptions::default()
+            };
+            let service = self.store.service().clone();
+            let many = self.store.run(DeleteMany::new(bucket, all, service, options, 1))?;
+            assert_eq!(many.errors, [], "could not be deleted");
+            list = page.next(&answer)?;
+        }
+        self.call(DeleteBucket::new(bucket))
+    }
+}
+
+impl Drop for Stage<'_> {
+    /// A check that panicked leaves nothing either, as far as that can be done.
+    fn drop(&mut self) {
+        if !self.closed {
+            let _ = self.sweep();
+        }
+    }
+}

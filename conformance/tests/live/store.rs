@@ -1,0 +1,179 @@
+//! A client over either transport, so that each check is written once.
+
+use std::io::Cursor;
+use std::sync::{Arc, LazyLock};
+
+use apus_core::Error;
+use apus_core::contract::{Machine, Operation};
+use apus_core::http::{Draft, Exchange, Reply};
+use apus_core::machine::{Observer, Party};
+use apus_core::s3::{Config, Service};
+use tokio::runtime::Runtime;
+
+/// Which of the two crates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    Blocking,
+    Async,
+}
+
+/// The client.
+#[derive(Clone)]
+pub enum Store {
+    Blocking(apus_blocking::Client<Service>),
+    Async(apus_async::Client<Service>),
+}
+
+/// Where the bytes of a body come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Memory, to be read anywhere and again.
+    Memory,
+    /// A reader of known length: once, in order.
+    Known,
+    /// A reader of unknown length.
+    Unknown,
+}
+
+impl Store {
+    pub fn new(transport: Transport, config: Config, ca: &[u8], parties: Vec<Party>) -> Self {
+        let service = Service::new(config).unwrap();
+        let mut parties = parties.into_iter();
+        let first = parties.next().expect("a client has one party at least");
+        match transport {
+            Transport::Blocking => {
+                let config = apus_blocking::TransportConfig::new().ca_bundle(ca).unwrap();
+                let transport = apus_blocking::Transport::new(config).unwrap();
+                let client = apus_blocking::Client::new(transport, service, first);
+                Self::Blocking(parties.fold(client, apus_blocking::Client::with_party))
+            }
+            Transport::Async => {
+                let config = apus_async::TransportConfig::new().ca_bundle(ca).unwrap();
+                let transport = apus_async::Transport::new(config).unwrap();
+                let client = apus_async::Client::new(transport, service, first);
+                Self::Async(parties.fold(client, apus_async::Client::with_party))
+            }
+        }
+    }
+
+    pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
+        match self {
+            Self::Blocking(client) => Self::Blocking(client.with_observer(observer)),
+            Self::Async(client) => Self::Async(client.with_observer(observer)),
+        }
+    }
+
+    pub fn service(&self) -> &Arc<Service> {
+        match self {
+            Self::Blocking(client) => client.service(),
+            Self::Async(client) => client.service(),
+        }
+    }
+
+    pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {
+        match self {
+            Self::Blocking(client) => client.call(operation),
+            Self::Async(client) => RUNTIME.block_on(client.call(operation)),
+        }
+    }
+
+    /// The operation's body is these bytes.
+    pub fn call_from<O: Operation<Service = Service>>(
+        &self,
+        operation: O,
+        feed: Feed,
+        bytes: &[u8],
+    ) -> Result<O::Output, Error> {
+        match self {
+            Self::Blocking(client) => client.call_from(operation, blocking_source(feed, bytes)),
+            Self::Async(client) => {
+                RUNTIME.block_on(client.call_from(operation, async_source(feed, bytes)))
+            }
+        }
+    }
+
+    pub fn run<M>(&self, machine: M) -> Result<M::Output, Error>
+    where
+        M: Machine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        match self {
+            Self::Blocking(client) => client.run(machine).go(),
+            Self::Async(client) => RUNTIME.block_on(client.run(machine).go()),
+        }
+    }
+
+    /// What the machine sends is these bytes.
+    pub fn run_from<M>(&self, machine: M, feed: Feed, bytes: &[u8]) -> Result<M::Output, Error>
+    where
+        M: Machine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        match self {
+            Self::Blocking(client) => client.run(machine).from(blocking_source(feed, bytes)).go(),
+            Self::Async(client) => {
+                RUNTIME.block_on(client.run(machine).from(async_source(feed, bytes)).go())
+            }
+        }
+    }
+
+    /// What the machine receives is kept in memory.
+    pub fn run_into<M>(&self, machine: M) -> Result<(M::Output, Vec<u8>), Error>
+    where
+        M: Machine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        match self {
+            Self::Blocking(client) => {
+                let sink = apus_blocking::Sink::memory();
+                let output = client.run(machine).into_sink(&sink).go()?;
+                Ok((output, sink.take()))
+            }
+            Self::Async(client) => {
+                let sink = apus_async::Sink::memory();
+                let output = RUNTIME.block_on(client.run(machine).into_sink(&sink).go())?;
+                Ok((output, sink.take()))
+            }
+        }
+    }
+
+    /// One request as it is, unsigned: what the holder of a URL or of a form sends.
+    pub fn send(&self, draft: Draft) -> Reply {
+        let exchange = Exchange::open(draft, apus_blocking::now(), 0);
+        let done = match self {
+            Self::Blocking(client) => {
+                let (source, sink) = (apus_blocking::Source::none(), apus_blocking::Sink::none());
+                client.transport().perform(exchange, &source, &sink)
+            }
+            Self::Async(client) => {
+                let (source, sink) = (apus_async::Source::none(), apus_async::Sink::none());
+                RUNTIME.block_on(client.transport().perform(exchange, &source, &sink))
+            }
+        };
+        done.into_parts().1.unwrap()
+    }
+}
+
+fn blocking_source(feed: Feed, bytes: &[u8]) -> apus_blocking::Source<'static> {
+    let length = bytes.len() as u64;
+    let bytes = bytes.to_vec();
+    match feed {
+        Feed::Memory => apus_blocking::Source::bytes(bytes),
+        Feed::Known => apus_blocking::Source::reader(Cursor::new(bytes), length),
+        Feed::Unknown => apus_blocking::Source::stream(Cursor::new(bytes)),
+    }
+}
+
+fn async_source(feed: Feed, bytes: &[u8]) -> apus_async::Source {
+    let length = bytes.len() as u64;
+    let bytes = bytes.to_vec();
+    match feed {
+        Feed::Memory => apus_async::Source::bytes(bytes),
+        Feed::Known => apus_async::Source::reader(Cursor::new(bytes), length),
+        Feed::Unknown => apus_async::Source::stream(Cursor::new(bytes)),
+    }
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+});

@@ -1,0 +1,284 @@
+//! Whatever happens to a machine, and in whatever order: it keeps the laws and comes to an end.
+//!
+//! An input is a machine, its settings, and a list of events: answers of all kinds, losses, bytes of
+//! the source, time that passes, a cancellation, a completion of somebody else's. After the last
+//! event everything is answered in one way until the machine is done. What is asserted stands in
+//! `world.rs`, what a server can say in `answer.rs`.
+#![no_main]
+
+mod answer;
+mod world;
+
+use std::sync::Arc;
+
+use apus_core::Error;
+use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation as Calculation};
+use apus_core::checksum::{ResponseChecksumValidation as Validation, Type};
+use apus_core::contract::{Leave, Machine};
+use apus_core::http::Body;
+use apus_core::machine::*;
+use apus_core::s3::*;
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+
+use self::answer::Answer;
+use self::world::{End, World};
+
+fuzz_target!(|script: Script| {
+    let run = || script.run();
+    let end = run();
+    if script.setup.twice {
+        assert_eq!(end, run(), "law 4: equal input, another run");
+    }
+});
+
+#[derive(Arbitrary, Debug)]
+struct Script {
+    subject: Subject,
+    setup: Setup,
+    events: Vec<Event>,
+}
+
+/// The machine.
+#[derive(Arbitrary, Debug)]
+enum Subject {
+    Put { length: u8, once: bool },
+    List,
+    Create,
+    Delete,
+    Upload { stream: bool, announced: Option<Length>, length: Length, resumes: bool },
+    Download { range: Option<Span>, attempts: Option<u8>, digest: Option<u8>, asks: bool },
+    DeleteMany { keys: Vec<Key>, batch: u8 },
+    Copy { replaces: bool },
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Span {
+    From(Length),
+    Between(Length, Length),
+    Last(Length),
+}
+
+/// A number of bytes, seldom one that no memory holds.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(crate) enum Length {
+    Few(u8),
+    Some(u8),
+    Any(u64),
+}
+
+impl Length {
+    pub(crate) fn get(self) -> u64 {
+        match self {
+            Self::Few(length) | Self::Some(length) => length.into(),
+            Self::Any(length) => length,
+        }
+    }
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Key {
+    Plain(u8),
+    Unnameable,
+    Empty,
+}
+
+/// What all machines have in common, and the server's object.
+#[derive(Arbitrary, Debug)]
+pub(crate) struct Setup {
+    width: u8,
+    threshold: Length,
+    pub(crate) part_size: Length,
+    memory: Option<Length>,
+    parts: u8,
+    checksum: Option<u8>,
+    supported: bool,
+    full_object: Option<bool>,
+    unless_exists: bool,
+    keeps: bool,
+    anonymous: bool,
+    pub(crate) at_once: Option<u8>,
+    twice: bool,
+    pub(crate) object: Length,
+    ending: Answer,
+}
+
+/// Something that happens.
+#[derive(Arbitrary, Debug)]
+pub(crate) enum Event {
+    /// One of the exchanges in flight ends so.
+    Ends { which: u8, sent: bool, answer: Answer },
+    /// One of the exchanges in flight is dropped by its driver.
+    Dropped { which: u8 },
+    /// The source gives some bytes.
+    Supplied { bytes: u8, ends: bool },
+    /// Time passes, in milliseconds.
+    Passes(u16),
+    /// What was waited for comes.
+    Waited,
+    /// The clock on the wall is set, in seconds.
+    Set(i16),
+    Cancelled { keeps: bool },
+    /// The exchange of another pump ends here.
+    Foreign(Answer),
+}
+
+impl Script {
+    fn run(&self) -> End {
+        let setup = &self.setup;
+        let service = setup.service();
+        match &self.subject {
+            Subject::Put { length, once } => {
+                let range = 0..u64::from(*length);
+                let body = Body::Source { range, rewindable: !once };
+                let put = PutObject::from_body("bucket", "key", body);
+                let put = PutObject { checksum: setup.checksum(), ..put };
+                self.drive((*length).into(), || Call::new(put.clone(), Arc::clone(&service), 7))
+            }
+            Subject::List => {
+                let list = ListObjectsV2::new("bucket");
+                self.drive(0, || Call::new(list.clone(), Arc::clone(&service), 7))
+            }
+            Subject::Create => {
+                let create = CreateMultipartUpload::new("bucket", "key");
+                self.drive(0, || Call::new(create.clone(), Arc::clone(&service), 7))
+            }
+            Subject::Delete => {
+                let delete = DeleteObject::new("bucket", "key");
+                self.drive(0, || Call::new(delete.clone(), Arc::clone(&service), 7))
+            }
+            Subject::Upload { stream, announced, length, resumes } => {
+                let source = match stream {
+                    true => UploadSource::Stream(announced.map(Length::get)),
+                    false => UploadSource::Seekable(length.get()),
+                };
+                let new = || setup.upload(source, *resumes, &service);
+                if new().is_err() {
+                    return End::default();
+                }
+                self.drive(length.get(), || new().expect("as before"))
+            }
+            Subject::Download { range, attempts, digest, asks } => {
+                let range = range.map(|range| match range {
+                    Span::From(start) => ByteRange::From(start.get()),
+                    Span::Between(start, end) => ByteRange::Span(start.get()..end.get()),
+                    Span::Last(length) => ByteRange::Last(length.get()),
+                });
+                let get = GetObject { range, checksum_mode: *asks, ..GetObject::new("bucket", "key") };
+                let options = DownloadOptions {
+                    range_size: setup.part_size.get(),
+                    width: setup.width.into(),
+                    digests: digest.map(algorithm).into_iter().collect(),
+                    total_attempts: attempts.map(u32::from),
+                };
+                self.drive(0, || {
+                    Download::new(get.clone(), Arc::clone(&service), options.clone(), 7)
+                })
+            }
+            Subject::DeleteMany { keys, batch } => {
+                let keys = keys.iter().map(|key| match key {
+                    Key::Plain(n) => format!("key{}", n % 16),
+                    Key::Unnameable => "\u{1}".to_owned(),
+                    Key::Empty => String::new(),
+                });
+                let keys: Vec<_> = keys.map(ObjectIdentifier::new).collect();
+                let options = DeleteManyOptions {
+                    width: setup.width.into(),
+                    batch: (*batch).into(),
+                    ..DeleteManyOptions::default()
+                };
+                self.drive(0, || {
+                    let service = Arc::clone(&service);
+                    DeleteMany::new("bucket", keys.clone(), service, options.clone(), 7)
+                })
+            }
+            Subject::Copy { replaces } => {
+                let mut copy = CopyObject::new("bucket", "key", CopySource::new("from", "there"));
+                copy.metadata_directive = replaces.then_some(Directive::Replace);
+                copy.checksum_algorithm = setup.checksum.map(algorithm);
+                let options = CopyOptions {
+                    threshold: setup.threshold.get(),
+                    part_size: setup.part_size.get(),
+                    width: setup.width.into(),
+                    limits: setup.limits(),
+                    on_failure: setup.on_failure(),
+                };
+                self.drive(0, || Copy::new(copy.clone(), options, Arc::clone(&service), 7))
+            }
+        }
+    }
+
+    fn drive<M: Machine>(&self, source: u64, machine: impl Fn() -> M) -> End
+    where
+        M::Output: std::fmt::Debug,
+    {
+        World::new(&self.setup, source, machine).run(&self.events, &self.setup.ending)
+    }
+}
+
+impl Setup {
+    fn service(&self) -> Arc<Service> {
+        let url = BaseUrl::parse("http://127.0.0.1:9000").expect("a URL");
+        let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
+        if self.supported {
+            config.checksum = Policy {
+                enable_data_integrity_protection: true,
+                request: Calculation::WhenSupported,
+                response: Validation::WhenSupported,
+                ..config.checksum
+            };
+        }
+        Arc::new(Service::new(config).expect("a service"))
+    }
+
+    fn checksum(&self) -> ChecksumOptions {
+        self.checksum.map_or(ChecksumOptions::default(), |n| ChecksumOptions::algorithm(algorithm(n)))
+    }
+
+    /// Parts of a byte are fine here, and few of them are many.
+    fn limits(&self) -> PartLimits {
+        PartLimits { parts: self.parts.into(), smallest: 1, largest: u64::MAX, object: u64::MAX }
+    }
+
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.anonymous
+    }
+
+    pub(crate) fn on_failure(&self) -> Leave {
+        if self.keeps { Leave::Keep } else { Leave::Abort }
+    }
+
+    fn upload(
+        &self,
+        source: UploadSource,
+        resumes: bool,
+        service: &Arc<Service>,
+    ) -> Result<Upload, Error> {
+        let mut options = UploadOptions {
+            threshold: self.threshold.get(),
+            part_size: self.part_size.get(),
+            width: self.width.into(),
+            memory: self.memory.map_or(1 << 10, Length::get),
+            limits: self.limits(),
+            checksum: self.checksum(),
+            checksum_type: self
+                .full_object
+                .map(|full| if full { Type::FullObject } else { Type::Composite }),
+            on_failure: self.on_failure(),
+            ..UploadOptions::default()
+        };
+        if self.unless_exists {
+            options.conditions.if_none_match = Some("*".into());
+        }
+        let service = Arc::clone(service);
+        if resumes {
+            let checkpoint = world::checkpoint(source, &options, &service)?;
+            return Upload::resume(checkpoint, source, options, service, 7);
+        }
+        Upload::new("bucket", "key", source, options, service, 7)
+    }
+}
+
+pub(crate) fn algorithm(n: u8) -> Algorithm {
+    Algorithm::ALL[usize::from(n) % Algorithm::ALL.len()]
+}
