@@ -167,7 +167,7 @@ impl Request<'_> {
             || self.draft.framing.is_some()
             || self.draft.head.headers.contains_key(CONTENT_MD5)
             || self.has_checksum_header();
-        let https = self.endpoint.scheme == http::uri::Scheme::HTTPS;
+        let https = self.scheme == http::uri::Scheme::HTTPS;
         let framed = self.draft.framing.is_some();
         self.draft.payload = match self.service.config().payload {
             PayloadSigning::Unsigned => Payload::Unsigned,
