@@ -109,7 +109,8 @@ impl Request<'_> {
     /// `x-amz-sdk-checksum-algorithm`: some servers need it beside a checksum, some refuse it.
     fn name_algorithm(&mut self, algorithm: Algorithm) {
         if self.policy.sdk_algorithm_header && self.service.config().quirks.sdk_algorithm_header {
-            self.set(SDK_ALGORITHM, algorithm.name());
+            let name = HeaderValue::from_static(algorithm.name());
+            self.draft.head.headers.insert(SDK_ALGORITHM, name);
         }
     }
 

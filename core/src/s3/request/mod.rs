@@ -117,7 +117,8 @@ impl<'a> Request<'a> {
         escape::path_into(&mut target, key);
         let mut draft = Box::new(Draft::new(operation, method, Uri::default()));
         draft.limits = service.config().limits;
-        draft.head.headers.reserve(10);
+        // What most requests have once they are signed.
+        draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
         draft.head.headers.insert(HOST, endpoint.host);
         draft.sealing = Sealing::SigV4 {
             region: endpoint.signing_region,
