@@ -101,7 +101,7 @@ pub fn print(title: &str, racers: &[Racer<'_>], unit: f64, name: &str) {
         let peers = racers.iter().filter(|racer| racer.role == Role::Peer);
         peers.map(time).fold(f64::INFINITY, f64::min)
     };
-    let (best, median) = (fastest(Racer::best), fastest(Racer::median));
+    let (best, median) = (fastest(|racer| racer.best()), fastest(|racer| racer.median()));
     println!("\n{title}, {name} of CPU (and of wall)");
     println!(
         "  {:<34} {:>9} {:>7} {:>9} {:>7} {:>9}",

@@ -29,7 +29,7 @@ use crate::sign::{self, ChunkSigner, Signature, Signing};
 pub struct Exchange {
     draft: Draft,
     outgoing: Outgoing,
-    signing: Option<Box<Signing>>,
+    signing: Option<Signing>,
     measuring: Option<Measuring>,
     chunks: Option<ChunkSigner>,
     sealed: bool,
@@ -87,7 +87,7 @@ impl Exchange {
 
     /// Seals with a signature, which is made when the head is asked for.
     pub fn signed(draft: Draft, now: Now, generation: u64, signing: Signing) -> Self {
-        Self { signing: Some(Box::new(signing)), ..Self::open(draft, now, generation) }
+        Self { signing: Some(signing), ..Self::open(draft, now, generation) }
     }
 
     /// Whether the bytes of a source must be read once before the head can be signed: a checksum

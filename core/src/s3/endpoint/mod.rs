@@ -245,7 +245,7 @@ impl Resolver {
         bucket: Option<&str>,
     ) -> Result<Endpoint, Error> {
         let Some(bucket) = bucket else {
-            return Ok(self.endpoint(self.server.clone(), String::from(&*self.prefix)));
+            return Ok(self.endpoint(self.server.clone(), self.base_path()));
         };
         if bucket.starts_with("arn:") {
             return access_point::resolve(self, bucket);
@@ -253,18 +253,24 @@ impl Resolver {
         bucket::check(bucket, self.config.endpoint.is_some())?;
         if self.in_host(addressing, bucket) {
             let server = self.virtual_suffix.server(bucket)?;
-            return Ok(self.endpoint(server, String::from(&*self.prefix)));
+            return Ok(self.endpoint(server, self.base_path()));
         }
         if self.config.accelerate {
             return Err(Error::caller(format!(
                 "acceleration needs the bucket in the host, where `{bucket}` can't be"
             )));
         }
-        let mut path = String::with_capacity(self.prefix.len() + 1 + bucket.len());
-        path.push_str(&self.prefix);
+        let mut path = self.base_path();
         path.push('/');
         escape::query_into(&mut path, bucket);
         Ok(self.endpoint(self.server.clone(), path))
+    }
+
+    /// The prefix, with room for what follows it in most requests.
+    fn base_path(&self) -> String {
+        let mut path = String::with_capacity(self.prefix.len() + ROOM);
+        path.push_str(&self.prefix);
+        path
     }
 
     fn in_host(&self, addressing: Addressing, bucket: &str) -> bool {
@@ -388,3 +394,6 @@ fn accelerated(config: &EndpointConfig, region: &str, partition: &Partition) -> 
 }
 
 const DEFAULT_REGION: &str = "us-east-1";
+
+/// Bytes of room for bucket, key and query, so that most are added without moving what is there.
+const ROOM: usize = 192;

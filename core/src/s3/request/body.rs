@@ -109,7 +109,8 @@ impl Request<'_> {
     /// `x-amz-sdk-checksum-algorithm`: some servers need it beside a checksum, some refuse it.
     fn name_algorithm(&mut self, algorithm: Algorithm) {
         if self.policy.sdk_algorithm_header && self.service.config().quirks.sdk_algorithm_header {
-            self.set(SDK_ALGORITHM, algorithm.name());
+            let name = HeaderValue::from_static(algorithm.name());
+            self.draft.head.headers.insert(SDK_ALGORITHM, name);
         }
     }
 
@@ -167,7 +168,7 @@ impl Request<'_> {
             || self.draft.framing.is_some()
             || self.draft.head.headers.contains_key(CONTENT_MD5)
             || self.has_checksum_header();
-        let https = self.endpoint.scheme == http::uri::Scheme::HTTPS;
+        let https = self.scheme == http::uri::Scheme::HTTPS;
         let framed = self.draft.framing.is_some();
         self.draft.payload = match self.service.config().payload {
             PayloadSigning::Unsigned => Payload::Unsigned,

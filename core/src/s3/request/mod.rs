@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Uri};
 
 pub use self::body::ChecksumOptions;
@@ -38,8 +38,10 @@ impl<T: Members> Members for Option<T> {
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     service: &'a Service,
-    draft: Draft,
-    endpoint: Endpoint,
+    /// Boxed, because a request is moved with every member that is added.
+    draft: Box<Draft>,
+    scheme: Scheme,
+    authority: Authority,
     target: String,
     has_query: bool,
     policy: Policy,
@@ -105,28 +107,29 @@ impl<'a> Request<'a> {
         service: &'a Service,
         operation: &'static str,
         method: Method,
-        mut endpoint: Endpoint,
+        endpoint: Endpoint,
         key: &str,
     ) -> Self {
-        let mut target = std::mem::take(&mut endpoint.base_path);
-        target.reserve(key.len() + key.len() / 4 + 64);
+        let mut target = endpoint.base_path;
         if !key.is_empty() || target.is_empty() {
             target.push('/');
         }
         escape::path_into(&mut target, key);
-        let mut draft = Draft::new(operation, method, Uri::default());
+        let mut draft = Box::new(Draft::new(operation, method, Uri::default()));
         draft.limits = service.config().limits;
-        draft.head.headers.reserve(10);
-        draft.head.headers.insert(HOST, endpoint.host.clone());
+        // What most requests have once they are signed.
+        draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
+        draft.head.headers.insert(HOST, endpoint.host);
         draft.sealing = Sealing::SigV4 {
-            region: std::sync::Arc::clone(&endpoint.signing_region),
+            region: endpoint.signing_region,
             service: endpoint.signing_name,
         };
         let policy = service.config().checksum;
         Self {
             service,
             draft,
-            endpoint,
+            scheme: endpoint.scheme,
+            authority: endpoint.authority,
             target,
             has_query: false,
             policy,
@@ -285,12 +288,12 @@ impl<'a> Request<'a> {
         let target = PathAndQuery::from_maybe_shared(Bytes::from(self.target))
             .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
         let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.endpoint.scheme);
-        parts.authority = Some(self.endpoint.authority);
+        parts.scheme = Some(self.scheme);
+        parts.authority = Some(self.authority);
         parts.path_and_query = Some(target);
         self.draft.head.uri = Uri::from_parts(parts)
             .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
-        Ok(self.draft)
+        Ok(*self.draft)
     }
 
     fn set(&mut self, name: HeaderName, value: &str) {
