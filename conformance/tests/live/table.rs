@@ -92,11 +92,11 @@ impl Section {
         let _ = writeln!(out, "\n|{}", " --- |".repeat(columns));
         for (cases, settings, verdicts) in joined {
             let setting =
-                if with_setting { format!(" {} |", settings.join(", ")) } else { String::new() };
-            let _ = writeln!(out, "|{setting} {} | {} |", cases.join(", "), verdicts.join(" | "));
+                if with_setting { format!(" {} |", settings.join("; ")) } else { String::new() };
+            let _ = writeln!(out, "|{setting} {} | {} |", cases.join("; "), verdicts.join(" | "));
         }
         for (verdict, wording) in &self.refusals {
-            let _ = writeln!(out, "\n- **{verdict}**: `{wording}`");
+            let _ = writeln!(out, "\n- **{verdict}**: {wording}");
         }
         out
     }

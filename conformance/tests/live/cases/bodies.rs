@@ -25,7 +25,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting { payload: PayloadSigning::Chunked, ..setting("payload chunked", |policy| policy) },
     Setting {
         payload: PayloadSigning::Chunked,
-        ..setting("payload chunked, placement trailer", |policy| placed(policy, Placement::Trailer))
+        ..setting("payload chunked and placement trailer", |policy| {
+            placed(policy, Placement::Trailer)
+        })
     },
 ];
 

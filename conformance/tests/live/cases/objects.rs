@@ -25,6 +25,7 @@ pub const CASES: &[Case] = &[
     Case::ok("PutObject with If-None-Match: *", put_if_absent),
     Case::ok("PutObject with If-Match", put_if_match)
         .or(|_| Refusal::plain("412 PreconditionFailed")),
+    Case::ok("PutObject with If-Match, the tag without its quotes", put_if_match_unquoted),
     Case::ok("CopyObject", copy),
     Case::ok("DeleteObject", delete),
     Case::ok("DeleteObjects", delete_objects),
@@ -144,8 +145,17 @@ fn put_if_absent(stage: &Stage<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ceph compares the tag with the quotes in it.
 fn put_if_match(stage: &Stage<'_>) -> Result<(), Error> {
-    let etag = stage.call(PutObject::new(&stage.bucket, "match", "first"))?.etag;
+    put_matching(stage, |etag| etag)
+}
+
+fn put_if_match_unquoted(stage: &Stage<'_>) -> Result<(), Error> {
+    put_matching(stage, |etag| ETag::new(etag.opaque()))
+}
+
+fn put_matching(stage: &Stage<'_>, written: fn(ETag) -> ETag) -> Result<(), Error> {
+    let etag = written(stage.call(PutObject::new(&stage.bucket, "match", "first"))?.etag);
     let put = PutObject {
         conditions: Conditions::matches(etag),
         ..PutObject::new(&stage.bucket, "match", "second")
