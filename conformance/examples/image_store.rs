@@ -10,7 +10,7 @@
 //!
 //! For each mode: upload in parallel parts, download in parallel ranges, compare byte for byte,
 //! list, fetch through a presigned URL, delete. It ends with a table, and with an error when any
-//! of it went wrong.
+//! of it went wrong. A mode that a server refuses is shown with the setting that helps.
 
 #![expect(clippy::print_stdout, reason = "this is a program for people")]
 
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     print_table(&rows);
-    match rows.iter().filter(|row| row.verdict.is_err()).count() {
+    match rows.iter().filter(|row| row.verdict.is_err() && !row.refused).count() {
         0 => Ok(()),
         failed => Err(format!("{failed} of {} rows failed", rows.len()).into()),
     }
@@ -100,6 +100,10 @@ fn work(
     let began = Instant::now();
     let verdict = store_and_fetch(&client, mode, bucket, file, size, &meter, place);
     meter.clear();
+    // A server that does not know a mode and says so is no failure of ours: the hint tells what helps.
+    let refused = verdict.as_ref().err().is_some_and(|error| {
+        error.downcast_ref::<apus_core::Error>().is_some_and(|error| error.hint().is_some())
+    });
     let (up, down) = verdict.as_ref().map_or((0.0, 0.0), |(up, down, _)| (*up, *down));
     Ok(Row {
         server: place.endpoint.split(':').next().unwrap_or_default().to_owned(),
@@ -111,6 +115,7 @@ fn work(
         up,
         down,
         seconds: began.elapsed().as_secs_f64(),
+        refused,
         verdict: verdict.map(|(.., checked)| checked).map_err(|error| error.to_string()),
     })
 }
@@ -375,6 +380,7 @@ struct Row {
     up: f64,
     down: f64,
     seconds: f64,
+    refused: bool,
     verdict: Result<Verdict, String>,
 }
 
@@ -394,6 +400,7 @@ fn print_table(rows: &[Row]) {
     for row in rows {
         let verdict = match &row.verdict {
             Ok(checked) => format!("same bytes, listed, presigned, deleted; {checked}"),
+            Err(error) if row.refused => format!("refused: {error}"),
             Err(error) => format!("FAILED: {error}"),
         };
         println!(
