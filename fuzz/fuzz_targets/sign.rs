@@ -29,8 +29,7 @@ fuzz_target!(|input: Input<'_>| {
     let Ok(signing) = Signing::new(&Arc::new(keys), at, input.region, "s3", rule) else { return };
     let mut headers = HeaderMap::new();
     for (name, value) in &input.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::try_from(*name), HeaderValue::from_bytes(value))
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_bytes(value))
         {
             headers.append(name, value);
         }

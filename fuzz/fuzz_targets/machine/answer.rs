@@ -135,12 +135,12 @@ fn good(draft: &Draft, setup: &Setup, twist: u8) -> Reply {
         "CreateMultipartUpload" => reply.body(
             "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
         ),
-        "UploadPartCopy" => reply.body(format!(
-            "<CopyPartResult><ETag>{tag}</ETag></CopyPartResult>"
-        )),
-        "CopyObject" => reply.body(format!(
-            "<CopyObjectResult><ETag>{tag}</ETag></CopyObjectResult>"
-        )),
+        "UploadPartCopy" => {
+            reply.body(format!("<CopyPartResult><ETag>{tag}</ETag></CopyPartResult>"))
+        }
+        "CopyObject" => {
+            reply.body(format!("<CopyObjectResult><ETag>{tag}</ETag></CopyObjectResult>"))
+        }
         "CompleteMultipartUpload" if bit(0) => {
             reply.body("<Error><Code>InternalError</Code></Error>");
         }
@@ -158,7 +158,8 @@ fn good(draft: &Draft, setup: &Setup, twist: u8) -> Reply {
                 let size = setup.part_size.get();
                 let _ = write!(
                     body,
-                    "<Part><PartNumber>{number}</PartNumber><Size>{size}</Size><ETag>p</ETag></Part>"
+                    "<Part><PartNumber>{number}</PartNumber><Size>{size}</Size>\
+                     <ETag>p</ETag></Part>"
                 );
             }
             if bit(2) {

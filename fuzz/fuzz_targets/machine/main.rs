@@ -107,18 +107,29 @@ pub(crate) struct Setup {
 #[derive(Arbitrary, Debug)]
 pub(crate) enum Event {
     /// One of the exchanges in flight ends so.
-    Ends { which: u8, sent: bool, answer: Answer },
+    Ends {
+        which: u8,
+        sent: bool,
+        answer: Answer,
+    },
     /// One of the exchanges in flight is dropped by its driver.
-    Dropped { which: u8 },
+    Dropped {
+        which: u8,
+    },
     /// The source gives some bytes.
-    Supplied { bytes: u8, ends: bool },
+    Supplied {
+        bytes: u8,
+        ends: bool,
+    },
     /// Time passes, in milliseconds.
     Passes(u16),
     /// What was waited for comes.
     Waited,
     /// The clock on the wall is set, in seconds.
     Set(i16),
-    Cancelled { keeps: bool },
+    Cancelled {
+        keeps: bool,
+    },
     /// The exchange of another pump ends here.
     Foreign(Answer),
 }
@@ -164,7 +175,8 @@ impl Script {
                     Span::Between(start, end) => ByteRange::Span(start.get()..end.get()),
                     Span::Last(length) => ByteRange::Last(length.get()),
                 });
-                let get = GetObject { range, checksum_mode: *asks, ..GetObject::new("bucket", "key") };
+                let get =
+                    GetObject { range, checksum_mode: *asks, ..GetObject::new("bucket", "key") };
                 let options = DownloadOptions {
                     range_size: setup.part_size.get(),
                     width: setup.width.into(),
@@ -232,7 +244,8 @@ impl Setup {
     }
 
     fn checksum(&self) -> ChecksumOptions {
-        self.checksum.map_or(ChecksumOptions::default(), |n| ChecksumOptions::algorithm(algorithm(n)))
+        self.checksum
+            .map_or(ChecksumOptions::default(), |n| ChecksumOptions::algorithm(algorithm(n)))
     }
 
     /// Parts of a byte are fine here, and few of them are many.

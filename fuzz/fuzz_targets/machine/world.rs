@@ -368,7 +368,8 @@ pub(crate) fn checkpoint(
     let Turn::Launch(exchange) = pump.turn(now) else { return Err(none()) };
     let head = http::Response::new(()).into_parts().0;
     let mut receiving = exchange.respond(head);
-    let body = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+    let body =
+        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
     receiving.push(body).map_err(Error::from)?;
     pump.complete(now, receiving.finish(None));
     let _ = pump.turn(now);
@@ -394,8 +395,7 @@ const BEGINNINGS: [&str; 8] = [
     "DeleteObject",
 ];
 
-const NOT_FOUND: Answer =
-    Answer::Refused { which: 0, after: None, dated: None, document: true };
+const NOT_FOUND: Answer = Answer::Refused { which: 0, after: None, dated: None, document: true };
 
 /// Bytes of a body that arrive at once.
 const PIECE: usize = 13;

@@ -282,6 +282,8 @@ impl Machine for Multipart {
                 Phase::Complete(call) => match nest(call.poll(now), COMPLETE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(done)) => {
+                        // A cancellation that came too late counts for nothing.
+                        self.failure = None;
                         self.phase = Phase::Over;
                         let Stored { etag, version_id, checksums, .. } = done.stored;
                         return Step::Done(
@@ -299,6 +301,7 @@ impl Machine for Multipart {
                     ControlFlow::Continue(head) => {
                         let refusal = refusal.clone();
                         if let Some(head) = head.ok().filter(|head| self.evidence().holds(head)) {
+                            self.failure = None;
                             self.phase = Phase::Over;
                             let etag = head.etag.unwrap_or_default();
                             let done = self.completed(etag, head.version_id, head.checksums);

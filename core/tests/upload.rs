@@ -1,4 +1,4 @@
-//! Uploads from a stream, whose bytes come as far as the machine allows.
+//! Uploads: how far a stream is read, and what a cancellation means that comes too late.
 
 mod support;
 
@@ -13,16 +13,18 @@ use apus_core::{Error, Now};
 
 use crate::support::service;
 
-/// Uploads a stream without end to a server that takes everything.
-fn endless(options: UploadOptions) -> Error {
-    let source = UploadSource::Stream(None);
+fn pump(source: UploadSource, options: UploadOptions) -> Pump<Upload> {
     let upload = Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
     let party = Party::new(Credentials::anonymous());
-    let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
-    let now = Now::new(Duration::ZERO, Duration::ZERO);
+    Pump::new(upload, vec![party], Waker::noop().clone())
+}
+
+/// Uploads a stream without end to a server that takes everything.
+fn endless(options: UploadOptions) -> Error {
+    let mut pump = pump(UploadSource::Stream(None), options);
     loop {
-        match pump.turn(now) {
-            Turn::Launch(exchange) => pump.complete(now, answer(exchange)),
+        match pump.turn(NOW) {
+            Turn::Launch(exchange) => pump.complete(NOW, answer(exchange)),
             Turn::Done(result) => return result.unwrap_err(),
             Turn::Park(_) => {
                 let intake = pump.intake().unwrap();
@@ -37,6 +39,9 @@ fn answer(exchange: Exchange) -> Completion {
     let body = match exchange.operation() {
         "CreateMultipartUpload" => {
             "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+        }
+        "CompleteMultipartUpload" => {
+            "<CompleteMultipartUploadResult><ETag>tag</ETag></CompleteMultipartUploadResult>"
         }
         _ => "",
     };
@@ -67,3 +72,24 @@ fn a_part_that_no_object_holds_is_not_waited_for() {
     let error = endless(options(1 << 30, 20));
     assert!(error.to_string().contains("longer than 20 bytes"), "{error}");
 }
+
+#[test]
+fn an_upload_that_is_cancelled_too_late_is_done_once() {
+    let mut pump = pump(UploadSource::Seekable(16), options(8, 20));
+    let result = loop {
+        match pump.turn(NOW) {
+            Turn::Launch(exchange) => {
+                if exchange.operation() == "CompleteMultipartUpload" {
+                    pump.cancel(NOW, Leave::Abort);
+                }
+                pump.complete(NOW, answer(exchange));
+            }
+            Turn::Done(result) => break result,
+            Turn::Park(wait) => panic!("it waits for {wait:?}"),
+        }
+    };
+    assert_eq!(result.unwrap().size, 16);
+    assert!(matches!(pump.turn(NOW), Turn::Park(None)), "it is done again");
+}
+
+const NOW: Now = Now { tick: Duration::ZERO, unix: Duration::ZERO };
