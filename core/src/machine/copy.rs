@@ -119,7 +119,8 @@ impl Copy {
             let call = Call::new(copy, Arc::clone(&self.service), seed(self.seed, COPY));
             return Ok(Phase::Copy(Box::new(call.under(self.party)), size));
         }
-        let plan = Plan::known(size, self.options.part_size, &self.options.limits)?;
+        let limits = self.options.limits.within(&self.service.config().quirks);
+        let plan = Plan::known(size, self.options.part_size, &limits)?;
         let replaces = copy.metadata_directive == Some(Directive::Replace);
         let properties = if replaces { copy.properties } else { kept(copy.properties, head) };
         let job = Job {
