@@ -136,7 +136,7 @@ impl<S: Service> Client<S> {
     ///
     /// The operation's, after what retries could do.
     pub async fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
-        self.exchange(operation, Source::none(), Sink::none()).await
+        self.exchange(operation, Source::none()).await
     }
 
     /// Calls an operation whose body is a range of `source`.
@@ -149,21 +149,7 @@ impl<S: Service> Client<S> {
         operation: O,
         source: impl Into<Source>,
     ) -> Result<O::Output, Error> {
-        self.exchange(operation, source.into(), Sink::none()).await
-    }
-
-    /// Calls an operation whose draft passes its answer's body on, which goes to `sink`; what other
-    /// operations are answered is in their output alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`call`](Self::call), and the sink's.
-    pub async fn call_into<O: Operation<Service = S>>(
-        &self,
-        operation: O,
-        sink: impl Into<Sink>,
-    ) -> Result<O::Output, Error> {
-        self.exchange(operation, Source::none(), sink.into()).await
+        self.exchange(operation, source.into()).await
     }
 
     /// Runs a machine: says what from, where to and by whom it may be stopped, and then
@@ -192,10 +178,9 @@ impl<S: Service> Client<S> {
         &self,
         operation: O,
         source: Source,
-        sink: Sink,
     ) -> Result<O::Output, Error> {
         let call = Call::new(operation, Arc::clone(&self.service), self.seed());
-        let ends = self.ends(source, sink);
+        let ends = self.ends(source, Sink::none());
         let driven = drive(call, &self.transport, self.parties.clone(), ends, Vec::new());
         spanned(O::NAME, driven).await
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use apus_async::{Sink, Source, TransportConfig};
 use apus_core::Kind;
 use apus_core::error::Cause;
+use apus_core::machine::Call;
 use common::{Ask, Place, Server, answer, client, client_with, header, noise, ok, once};
 
 fn cause(error: &apus_core::Error) -> Cause {
@@ -53,7 +54,9 @@ async fn a_cut_body_is_cut_and_what_came_is_delivered() {
     });
     let sink = Sink::memory();
     let ask = Ask { streams: true, ..Ask::get("/a") };
-    let error = once(server.url()).call_into(ask, &sink).await.unwrap_err();
+    let client = once(server.url());
+    let call = Call::new(ask, client.service().clone(), 1);
+    let error = client.run(call).into_sink(&sink).go().await.unwrap_err();
     assert_eq!(cause(&error), Cause::Cut);
     assert_eq!(sink.take(), b"12345");
 }
@@ -244,7 +247,9 @@ async fn a_sink_that_fails_is_the_callers_matter() {
     let (sink, reader) = tokio::io::duplex(100);
     drop(reader);
     let ask = Ask { streams: true, ..Ask::get("/a") };
-    let error = client(server.url()).call_into(ask, Sink::writer(sink)).await.unwrap_err();
+    let client = client(server.url());
+    let call = Call::new(ask, client.service().clone(), 1);
+    let error = client.run(call).into_sink(Sink::writer(sink)).go().await.unwrap_err();
     assert_eq!((error.kind(), cause(&error)), (Kind::Caller, Cause::Sink));
     assert_eq!(server.heads().len(), 1, "what a sink refused is not fetched again");
 }

@@ -8,6 +8,7 @@ use apus_async::{Sink, Source};
 use apus_core::Error;
 use apus_core::error::Cause;
 use apus_core::http::Limits;
+use apus_core::machine::Call;
 use common::{Ask, Server, noise, ok, once};
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(60));
@@ -64,7 +65,9 @@ async fn idle_while_receiving_tells_what_came() {
     let sink = Sink::memory();
     let limits = Limits { idle: SHORT, ..NONE };
     let ask = Ask { streams: true, ..ask(limits) };
-    let error = once(server.url()).call_into(ask, &sink).await.unwrap_err();
+    let client = once(server.url());
+    let call = Call::new(ask, client.service().clone(), 1);
+    let error = client.run(call).into_sink(&sink).go().await.unwrap_err();
     timed_out(&error, "idle");
     assert_eq!(error.status().unwrap(), 200);
     assert_eq!(sink.take(), b"12345");

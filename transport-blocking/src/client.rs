@@ -87,21 +87,6 @@ impl<S: Service> Client<S> {
         self.operation(operation).from(source).go()
     }
 
-    /// Calls an operation whose draft passes its answer on, which goes into `sink`; what other
-    /// operations are answered is in their output alone. An answer that was cut is an error, after
-    /// its first bytes went there.
-    ///
-    /// # Errors
-    ///
-    /// As [`call`](Self::call), and when the sink takes no more.
-    pub fn call_into<'a, O: Operation<Service = S>>(
-        &self,
-        operation: O,
-        sink: impl Into<Sink<'a>>,
-    ) -> Result<O::Output, Error> {
-        self.operation(operation).into_sink(sink).go()
-    }
-
     /// A run of any machine: say what it runs with, then [`go`](Run::go).
     pub fn run<'a, M: Machine>(&self, machine: M) -> Run<'a, M> {
         self.named(short_name::<M>(), machine)

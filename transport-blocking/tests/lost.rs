@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use apus_blocking::Sink;
 use apus_core::error::{Cause, Kind};
-use apus_core::machine::Patience;
+use apus_core::machine::{Call, Patience};
 use support::server::{Server, Then};
 use support::{Ask, Plain, cause, client, client_with};
 
@@ -82,7 +82,9 @@ fn a_cut_body_has_given_what_came_to_the_sink() {
         Then::Close
     });
     let sink = Sink::memory();
-    let error = client(server.base()).call_into(Ask::get("/").streamed(), &sink).unwrap_err();
+    let client = client(server.base());
+    let call = Call::new(Ask::get("/").streamed(), client.service().clone(), 1);
+    let error = client.run(call).into_sink(&sink).go().unwrap_err();
     assert_eq!(cause(&error), Some(Cause::Cut), "{error}");
     assert_eq!(sink.take(), b"hello");
 }

@@ -5,7 +5,7 @@ mod support;
 use std::sync::mpsc;
 
 use apus_blocking::{Sink, TransportConfig};
-use apus_core::machine::Event;
+use apus_core::machine::{Call, Event};
 use support::server::{Server, Then};
 use support::{Ask, Plain, client_with, told};
 
@@ -24,7 +24,8 @@ fn progress_adds_up() {
     let service = Plain::new(server.base());
     let client = client_with(TransportConfig::new(), service).with_observer(observer);
     let ask = Ask::put("/", vec![1; 1_000_000]).streamed();
-    client.call_into(ask, Sink::none()).unwrap();
+    let call = Call::new(ask, client.service().clone(), 1);
+    client.run(call).into_sink(Sink::none()).go().unwrap();
     drop(client);
     let told: Vec<_> = told_bytes.iter().collect();
     let (sent, received) = told.iter().fold((0, 0), |sum, new| (sum.0 + new.0, sum.1 + new.1));

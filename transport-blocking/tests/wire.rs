@@ -121,7 +121,8 @@ fn a_large_body_comes_and_goes_whole() {
     let sink = apus_blocking::Sink::memory();
     let client = client(server.base());
     let ask = Ask { body: Body::Bytes(body.clone().into()), ..Ask::put("/", "").streamed() };
-    let reply = client.call_into(ask, &sink).unwrap();
+    let call = apus_core::machine::Call::new(ask, client.service().clone(), 1);
+    let reply = client.run(call).into_sink(&sink).go().unwrap();
     assert_eq!(reply.streamed, body.len() as u64);
     assert!(sink.take() == body);
 }
