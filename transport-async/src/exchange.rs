@@ -117,6 +117,7 @@ impl Flight {
         let pulse = Arc::clone(&link.pulse);
         pulse.restart();
         let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
+        let body = Box::new(body);
         let mut request = Request::from_parts(head, body);
         if expects {
             let pulse = Arc::clone(&link.pulse);

@@ -32,9 +32,10 @@ use crate::wire::{Pulse, Stream, Wire};
 pub(crate) struct Link {
     pub(crate) route: Route,
     pub(crate) pulse: Arc<Pulse>,
-    sender: SendRequest<Sending>,
+    /// Bodies are boxed, because hyper moves a request several times before it is sent.
+    sender: SendRequest<Box<Sending>>,
     /// Gone when it has ended.
-    connection: Option<Connection<TokioIo<Wire>, Sending>>,
+    connection: Option<Connection<TokioIo<Wire>, Box<Sending>>>,
     alarm: Alarm,
 }
 
@@ -89,7 +90,7 @@ impl Link {
     /// is sent.
     pub(crate) async fn head(
         &mut self,
-        request: Request<Sending>,
+        request: Request<Box<Sending>>,
         times: &Times,
     ) -> Result<Response<Incoming>, Failure> {
         let Self { sender, connection, alarm, pulse, .. } = self;
@@ -191,7 +192,7 @@ impl Link {
 
 /// Ready when the connection has ended. Its error was told to who waits for the answer or the body.
 fn poll_connection(
-    connection: &mut Option<Connection<TokioIo<Wire>, Sending>>,
+    connection: &mut Option<Connection<TokioIo<Wire>, Box<Sending>>>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     let Some(running) = connection else { return Poll::Ready(()) };
@@ -247,8 +248,9 @@ fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
     Failure::new(cause, detail)
 }
 
-/// Swift lets an object have 90 headers of metadata, and hyper's default is 100 in all.
-const MOST_HEADERS: usize = 256;
+/// Swift lets an object have 90 headers of metadata, and hyper's default is 100 in all. More cost
+/// more, for room is made for all of them at every answer.
+const MOST_HEADERS: usize = 128;
 
 const FIRST_BYTE: &str = "no answer within the first-byte limit";
 const IDLE: &str = "nothing moved within the idle limit";

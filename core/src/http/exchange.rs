@@ -27,7 +27,8 @@ use crate::sign::{self, ChunkSigner, Signature, Signing};
 /// 4. [`respond`](Self::respond) when a head has arrived, or [`fail`](Self::fail).
 #[derive(Debug)]
 pub struct Exchange {
-    draft: Draft,
+    /// Boxed, for it goes on into the [`Receiving`] and the [`Completion`].
+    draft: Box<Draft>,
     outgoing: Outgoing,
     signing: Option<Signing>,
     measuring: Option<Measuring>,
@@ -73,7 +74,7 @@ impl Exchange {
         };
         let origin = Origin { at: now, generation, renewal: false };
         Self {
-            draft,
+            draft: Box::new(draft),
             outgoing,
             signing: None,
             measuring: None,

@@ -17,7 +17,7 @@ use crate::now::Now;
 /// An exchange whose head has arrived: takes the body piece by piece.
 #[derive(Debug)]
 pub struct Receiving {
-    draft: Draft,
+    draft: Box<Draft>,
     head: response::Parts,
     taking: Taking,
     /// Bytes that the head announces.
@@ -40,7 +40,7 @@ enum Taking {
 
 impl Receiving {
     pub(super) fn new(
-        draft: Draft,
+        draft: Box<Draft>,
         head: response::Parts,
         sent: Arc<Sent>,
         stamped: Vec<Value>,
@@ -217,7 +217,7 @@ impl Expect {
 /// How an exchange ended.
 #[derive(Debug)]
 pub struct Completion {
-    draft: Draft,
+    draft: Box<Draft>,
     outcome: Result<Reply, Error>,
     sent: u64,
     stamped: Vec<Value>,
@@ -229,11 +229,11 @@ impl Completion {
     /// The exchange never came about: no grant could be had for it, or it could not be sealed.
     pub fn denied(draft: Draft, now: Now, why: Error) -> Self {
         let origin = Origin { at: now, generation: 0, renewal: false };
-        Self::new(draft, Err(why), Arc::default(), Vec::new(), origin)
+        Self::new(Box::new(draft), Err(why), Arc::default(), Vec::new(), origin)
     }
 
     pub(super) fn new(
-        draft: Draft,
+        draft: Box<Draft>,
         outcome: Result<Reply, Error>,
         identity: Arc<Sent>,
         mut stamped: Vec<Value>,
@@ -256,7 +256,7 @@ impl Completion {
 
     /// Gives the draft back, to be sealed and sent again, and how this attempt ended.
     pub fn into_parts(self) -> (Draft, Result<Reply, Error>) {
-        (self.draft, self.outcome)
+        (*self.draft, self.outcome)
     }
 
     /// Payload bytes that left the process.

@@ -218,10 +218,11 @@ impl<M: Machine> Pump<M> {
         let sealed = match authority.lease(now, &self.waker) {
             Lease::Granted(grant) => {
                 // Sealing consumes the draft; an error of it needs the draft's ticket only.
-                let rest =
-                    Draft::new(draft.operation, draft.head.method.clone(), draft.head.uri.clone());
-                let rest = Draft { ticket: draft.ticket, party: draft.party, ..rest };
-                authority.seal(grant, draft, now).map_err(|error| (rest, error))
+                let (operation, ticket, party) = (draft.operation, draft.ticket, draft.party);
+                authority.seal(grant, draft, now).map_err(|error| {
+                    let rest = Draft::new(operation, http::Method::GET, http::Uri::default());
+                    (Draft { ticket, party, ..rest }, error)
+                })
             }
             Lease::Renew(mut renewal) => {
                 renewal.party = draft.party;

@@ -1,6 +1,6 @@
 //! What the headers of an answer say of an object.
 
-use http::header::{HeaderMap, HeaderName};
+use http::header::{HeaderMap, HeaderValue};
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::error::Error;
@@ -242,12 +242,12 @@ pub(in crate::s3) struct Headers<'a>(pub(in crate::s3) &'a HeaderMap);
 
 impl<'a> Headers<'a> {
     pub(in crate::s3) fn plain(&self, name: &'static str) -> Option<&'a str> {
-        self.0.get(HeaderName::from_static(name)).and_then(|value| value.to_str().ok())
+        self.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Also of bytes outside ASCII, which some servers send.
     pub(in crate::s3) fn text(&self, name: &'static str) -> Option<String> {
-        let value = self.0.get(HeaderName::from_static(name))?;
+        let value = self.get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
@@ -268,6 +268,12 @@ impl<'a> Headers<'a> {
             }
         }
         Ok(checksums)
+    }
+
+    /// Compares with all of them, which are few: that is faster than to hash a name, and most of the
+    /// names that are asked for are not there.
+    fn get(&self, name: &str) -> Option<&'a HeaderValue> {
+        self.0.iter().find_map(|(have, value)| (have.as_str() == name).then_some(value))
     }
 }
 

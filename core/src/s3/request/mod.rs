@@ -120,10 +120,8 @@ impl<'a> Request<'a> {
         // What most requests have once they are signed.
         draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
         draft.head.headers.insert(HOST, endpoint.host);
-        draft.sealing = Sealing::SigV4 {
-            region: endpoint.signing_region,
-            service: endpoint.signing_name,
-        };
+        draft.sealing =
+            Sealing::SigV4 { region: endpoint.signing_region, service: endpoint.signing_name };
         let policy = service.config().checksum;
         Self {
             service,
