@@ -243,7 +243,14 @@ impl Errand<'_> {
             if length <= config.in_memory_part_limit && !(config.reread && feed.is_rewindable()) {
                 let size = usize::try_from(length).unwrap_or(usize::MAX);
                 let mut bytes = vec![0; size];
-                let filled = feed.fill(&mut bytes)?;
+                let mut filled = 0;
+                // Each piece is hashed while it is still in the processor's cache.
+                for piece in bytes.chunks_mut(PIECE) {
+                    let read = feed.fill(piece)?;
+                    let piece = piece.get(..read).unwrap_or_default();
+                    exchange.measure(piece).map_err(|error| source_failed(&error))?;
+                    filled += read;
+                }
                 bytes.truncate(filled);
                 *feed = Feed::bytes(bytes.into());
             } else if !feed.is_rewindable() {
