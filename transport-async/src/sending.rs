@@ -30,6 +30,8 @@ pub(crate) struct Sending {
     /// Made and not yet taken.
     ready: VecDeque<Bytes>,
     over: bool,
+    /// Bytes that were taken since the connection last had a chance to read.
+    unseen: usize,
     /// Waits for the server's 100, but not for ever; then for what a limit of bandwidth asks.
     pause: Option<Pin<Box<Sleep>>>,
     invited: bool,
@@ -58,6 +60,7 @@ impl Sending {
             cutter,
             ready: VecDeque::new(),
             over: false,
+            unseen: 0,
             pause,
             invited: !expects,
         };
@@ -161,7 +164,14 @@ impl Body for Sending {
                 return Poll::Pending;
             }
             this.pulse.hold(false);
+            if this.unseen >= LOOK {
+                // A connection that can always write would never read, and not see a refusal.
+                this.unseen = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Some(bytes) = this.ready.pop_front() {
+                this.unseen += bytes.len();
                 this.given();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
@@ -239,6 +249,9 @@ impl Cutter {
 /// How long a server that was asked whether it wants the body is waited for (RFC 9110, section
 /// 10.1.1, gives no figure; curl's is the same).
 const INVITATION: Duration = Duration::from_secs(1);
+
+/// Bytes of a body that go out before the connection looks for an answer again.
+const LOOK: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
