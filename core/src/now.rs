@@ -167,7 +167,8 @@ impl Timestamp {
         let second = if second == 60 { 59 } else { second };
         let clock = |part: u16| u8::try_from(part).ok();
         let civil = date.with_hms(clock(hour)?, clock(minute)?, clock(second)?).ok()?;
-        Some(Self(civil.assume_utc().unix_timestamp() - offset))
+        // An offset may lead out of the years that can be written.
+        Some(Self::from_unix(civil.assume_utc().unix_timestamp() - offset))
     }
 
     fn civil(self) -> OffsetDateTime {
@@ -220,10 +221,10 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/// 0001-01-01T00:00:00Z with a day to spare for offsets.
-const OLDEST: i64 = -62_135_510_400;
-/// 9999-12-31T23:59:59Z with a day to spare for offsets.
-const NEWEST: i64 = 253_402_214_399;
+/// 0000-01-01T00:00:00Z
+const OLDEST: i64 = -62_167_219_200;
+/// 9999-12-31T23:59:59Z
+const NEWEST: i64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
@@ -273,6 +274,14 @@ mod tests {
             assert_eq!(Timestamp::parse_amz(text), None, "{text}");
             assert_eq!(Timestamp::parse_http(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_offset_does_not_lead_out_of_the_years_that_can_be_written() {
+        let date = Timestamp::parse_iso8601("9999-12-31T23:59:59-99:59").unwrap();
+        assert_eq!(date.iso8601(), "9999-12-31T23:59:59Z");
+        let date = Timestamp::parse_iso8601("0000-01-01T00:00:00+99:59").unwrap();
+        assert_eq!(date.iso8601(), "0000-01-01T00:00:00Z");
     }
 
     proptest::proptest! {
