@@ -131,6 +131,52 @@ pub trait Machine {
     fn intake(&mut self) -> Option<&mut Intake> {
         None
     }
+
+    /// Something that an observer should hear of, each said once. Asked for after every step.
+    fn notice(&mut self) -> Option<Notice> {
+        None
+    }
+}
+
+/// Something that is no failure and that who watches should hear of.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A grant was renewed.
+    Renewed {
+        /// The generation of the new one.
+        generation: u64,
+        /// How long it lives, by the server's clock.
+        life: Option<Duration>,
+    },
+    /// A new grant lives no longer than the interval in which it is taken for expired, so that it is
+    /// renewed before every use.
+    ShortLived {
+        /// How long it lives, by the server's clock.
+        life: Duration,
+        /// The interval.
+        interval: Duration,
+    },
+    /// A renewal failed; the old grant is used while it lives, and renewing is tried again.
+    RenewalFailed {
+        /// Why.
+        error: Error,
+    },
+    /// A trust was made for a transfer.
+    TrustCreated {
+        /// Its id.
+        id: String,
+    },
+    /// No trust could be made: the user's own token is used, and not renewed.
+    TrustRefused {
+        /// Why.
+        error: Error,
+    },
+    /// The trust of a transfer was revoked.
+    TrustRevoked {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// What a machine wants.
@@ -242,9 +288,9 @@ impl Intake {
 
 /// Who we are.
 pub trait Authority: Send {
-    /// Asks for a grant to seal with. Where somebody else is renewing it, `waker` is woken when it
+    /// Asks for a grant to seal with. Where somebody else is renewing it, `wish` is woken when it
     /// is worth asking again.
-    fn lease(&mut self, now: Now, waker: &Waker) -> Lease;
+    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease;
 
     /// Puts the grant's proof on a draft.
     ///
@@ -263,6 +309,22 @@ pub trait Authority: Send {
     ///
     /// [`Cancelled`]: crate::error::Cause::Cancelled
     fn renewed(&mut self, now: Now, done: Completion);
+
+    /// Something that an observer should hear of, each said once. Asked for after every lease and
+    /// renewal.
+    fn notice(&mut self) -> Option<Notice> {
+        None
+    }
+}
+
+/// What one who asks for a grant brings along, each time anew until it is granted.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// Woken when it is worth asking again.
+    pub waker: &'a Waker,
+    /// The generation that was found too old when it was asked for first; set by the authority. Who
+    /// waited for a later one is given it, however short its life.
+    pub stale: &'a mut Option<u64>,
 }
 
 /// The right to seal, of one generation: what is renewed gets the next one.
@@ -280,8 +342,9 @@ pub enum Lease {
     Granted(Grant),
     /// Send this first, then ask again. Said to one of those who ask; it is not sealed.
     Renew(Draft),
-    /// Somebody else renews: ask again when woken.
-    Pending,
+    /// Somebody else renews, or renewing failed and is tried again later: ask again when woken, or
+    /// at that time.
+    Wait(Option<Wait>),
     /// There is none to be had.
     Denied(Error),
 }

@@ -81,12 +81,16 @@ pub mod credentials;
 pub mod error;
 pub mod escape;
 pub mod http;
+#[cfg(feature = "swift")]
+pub mod keystone;
 pub mod machine;
 pub mod now;
 pub mod quirks;
 pub mod s3;
 pub mod secret;
 pub mod sign;
+#[cfg(feature = "swift")]
+pub mod swift;
 pub mod xml;
 
 pub use self::error::{Error, Kind};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Authority, Grant, Lease, Operation, Standing};
+use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Receiving};
@@ -173,7 +173,7 @@ fn what_the_server_says_it_stored_must_be_what_was_sent() {
 struct Nobody;
 
 impl Authority for Nobody {
-    fn lease(&mut self, _: Now, _: &Waker) -> Lease {
+    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Denied(Error::authority("there are no credentials"))
     }
 

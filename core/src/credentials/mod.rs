@@ -5,13 +5,12 @@
 //! under it share.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{AGE, DATE};
 
-use crate::contract::{Authority, Grant, Lease, Standing};
+use crate::contract::{Authority, Grant, Lease, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Reply, Sealing};
 use crate::now::{Now, Timestamp};
@@ -104,7 +103,7 @@ impl Credentials {
                 cache.signing(self.skew.correct(now), region, service, Rule::S3).map(Some)
             }
             (None, _) | (_, Sealing::Open) => Ok(None),
-            (Some(_), Sealing::Token) => {
+            (Some(_), Sealing::Token(_)) => {
                 Err(Error::caller("S3 keys can't give the token that this request needs"))
             }
         }
@@ -112,7 +111,7 @@ impl Credentials {
 }
 
 impl Authority for Credentials {
-    fn lease(&mut self, _: Now, _: &Waker) -> Lease {
+    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: self.generation })
     }
 

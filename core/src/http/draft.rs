@@ -45,6 +45,8 @@ pub struct Draft {
     pub ticket: Ticket,
     /// It was sealed anew once, after its first proof was refused.
     pub(crate) replayed: bool,
+    /// The generation of the grant that it waits to be renewed.
+    pub(crate) stale: Option<u64>,
 }
 
 impl Draft {
@@ -67,6 +69,7 @@ impl Draft {
             party: 0,
             ticket: Ticket::default(),
             replayed: false,
+            stale: None,
         }
     }
 
@@ -185,8 +188,20 @@ pub enum Sealing {
         /// The service of the credential scope.
         service: &'static str,
     },
-    /// A token in a header.
-    Token,
+    /// A token in `X-Auth-Token`. A URI that is only a path and a query is put after the URL of
+    /// this place; an absolute one is left as it is.
+    Token(Place),
+}
+
+/// What a path is relative to, for an authority that knows the URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The storage URL of the account (`https://host/v1/AUTH_project`).
+    Storage,
+    /// The scheme and host of the storage URL alone: `/info` is there.
+    StorageHost,
+    /// Keystone's API, with its version (`https://host/identity/v3`).
+    Identity,
 }
 
 /// What to do with the body of a successful answer. The body of any other answer is collected, up to

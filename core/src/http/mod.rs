@@ -21,7 +21,8 @@ mod receiving;
 pub use self::content_range::ContentRange;
 pub(crate) use self::draft::header_value;
 pub use self::draft::{
-    Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Sealing, Stamp, Ticket,
+    Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Place, Sealing, Stamp,
+    Ticket,
 };
 pub(crate) use self::exchange::Sent;
 pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};

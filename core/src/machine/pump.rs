@@ -11,7 +11,9 @@ use std::task::Waker;
 
 use http::StatusCode;
 
-use crate::contract::{Authority, Intake, Lease, Leave, Machine, Standing, Step, Wait};
+use crate::contract::{
+    Authority, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wait, Wish,
+};
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sent, Ticket};
 use crate::machine::traffic::{Admit, Traffic};
@@ -138,7 +140,10 @@ impl<M: Machine> Pump<M> {
             if !self.parked.is_empty() {
                 return Turn::Park(wait);
             }
-            match self.machine.poll(now) {
+            let step = self.machine.poll(now);
+            let observer = self.observer.as_deref();
+            tell_notices(observer, now, || self.machine.notice());
+            match step {
                 Step::Send(draft) => match self.admit(now, draft) {
                     Admission::Launch(exchange) => return Turn::Launch(exchange),
                     Admission::Park(draft, until) => {
@@ -169,7 +174,9 @@ impl<M: Machine> Pump<M> {
             return self.machine.complete(now, done);
         };
         if done.is_renewal() {
-            authority.lock().renewed(now, done);
+            let mut authority = authority.lock();
+            authority.renewed(now, done);
+            tell_notices(self.observer.as_deref(), now, || authority.notice());
             return;
         }
         let standing = authority.lock().judge(now, &done);
@@ -209,14 +216,16 @@ impl<M: Machine> Pump<M> {
         admission
     }
 
-    fn seal(&mut self, now: Now, draft: Draft) -> Admission {
+    fn seal(&mut self, now: Now, mut draft: Draft) -> Admission {
         let Some(authority) = self.parties.get(draft.party) else {
             let error = Error::caller(format!("there is no authority number {}", draft.party));
             return self.deny(now, draft, error);
         };
         let mut authority = authority.lock();
-        let sealed = match authority.lease(now, &self.waker) {
+        let mut wish = Wish { waker: &self.waker, stale: &mut draft.stale };
+        let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) => {
+                draft.stale = None;
                 // Sealing consumes the draft; an error of it needs the draft's ticket only.
                 let (operation, ticket, party) = (draft.operation, draft.ticket, draft.party);
                 authority.seal(grant, draft, now).map_err(|error| {
@@ -230,9 +239,10 @@ impl<M: Machine> Pump<M> {
                 self.parked.push_front(draft);
                 Ok(Exchange::open(renewal, now, 0).into_renewal())
             }
-            Lease::Pending => return Admission::Park(draft, None),
+            Lease::Wait(until) => return Admission::Park(draft, until),
             Lease::Denied(error) => Err((draft, error)),
         };
+        tell_notices(self.observer.as_deref(), now, || authority.notice());
         drop(authority);
         match sealed {
             Ok(exchange) => {
@@ -294,6 +304,19 @@ enum Admission {
     Settled,
 }
 
+/// Passes on everything there is to tell. Nothing is kept where nobody listens.
+fn tell_notices(
+    observer: Option<&dyn Observer>,
+    now: Now,
+    mut notice: impl FnMut() -> Option<Notice>,
+) {
+    while let Some(notice) = notice() {
+        if let Some(observer) = observer {
+            observer.event(now, &Event::Noticed(&notice));
+        }
+    }
+}
+
 fn is_throttled(status: StatusCode) -> bool {
     matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
 }
@@ -330,6 +353,8 @@ pub enum Event<'a> {
         /// Its operation.
         operation: &'static str,
     },
+    /// A machine or an authority has something to tell.
+    Noticed(&'a Notice),
     /// Payload bytes were handed to the network.
     Sent {
         /// How many since the last such event of the exchange.

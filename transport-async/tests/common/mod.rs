@@ -13,7 +13,9 @@ use std::time::Duration;
 use apus_async::{Client, Transport, TransportConfig};
 use apus_core::Error;
 use apus_core::Now;
-use apus_core::contract::{Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict};
+use apus_core::contract::{
+    Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict, Wish,
+};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply};
 use apus_core::machine::{Party, Patience};
 use http::Method;
@@ -301,7 +303,7 @@ impl Operation for Ask {
 pub(crate) struct Anyone;
 
 impl Authority for Anyone {
-    fn lease(&mut self, _: Now, _: &std::task::Waker) -> Lease {
+    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: 1 })
     }
 

@@ -6,10 +6,11 @@ pub mod machines;
 pub mod server;
 
 use std::sync::Arc;
-use std::task::Waker;
 
 use apus_blocking::{Client, Transport, TransportConfig};
-use apus_core::contract::{Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict};
+use apus_core::contract::{
+    Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict, Wish,
+};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply, Stamp};
 use apus_core::machine::{Party, Patience};
 use apus_core::{Error, Now};
@@ -49,7 +50,7 @@ impl Service for Plain {
 pub struct Anyone;
 
 impl Authority for Anyone {
-    fn lease(&mut self, _: Now, _: &Waker) -> Lease {
+    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: 0 })
     }
 

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Authority, Grant, Lease, Operation, Standing};
+use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Body, Completion, Draft, Exchange, Reply};
 use apus_core::machine::{Event, Observer, Party};
@@ -195,8 +194,8 @@ impl Shifted {
 }
 
 impl Authority for Shifted {
-    fn lease(&mut self, now: Now, waker: &Waker) -> Lease {
-        self.inner.lease(self.shifted(now), waker)
+    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+        self.inner.lease(self.shifted(now), wish)
     }
 
     fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
