@@ -1,0 +1,1 @@
+//! Keystone: who we are to Swift, and the token that proves it.

@@ -1,0 +1,1 @@
+//! OpenStack Swift's operations as plain data.
