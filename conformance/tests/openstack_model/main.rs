@@ -1,0 +1,25 @@
+//! What Keystone and Swift answer, asked by plain sockets.
+//!
+//! Everything in here was seen on Keystone 30.0.0 and Swift 2.38.3. The tests ask the embedded
+//! servers; with `APUS_LIVE_OPENSTACK` set they ask those that the environment tells of, by the
+//! same names as [`EmbeddedOpenStack::environment`] has:
+//!
+//! ```text
+//! eval "$(conformance/live/openstack env)"
+//! APUS_LIVE_OPENSTACK=1 cargo test -p apus-conformance --test openstack_model
+//! ```
+//!
+//! [`EmbeddedOpenStack::environment`]: apus_conformance::server::EmbeddedOpenStack::environment
+
+mod containers;
+mod early;
+mod large;
+mod legacy;
+mod many;
+mod objects;
+mod raw;
+mod reads;
+mod stage;
+mod temp_url;
+mod tokens;
+mod trusts;
