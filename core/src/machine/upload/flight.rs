@@ -145,10 +145,7 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
                 }
             }
             Ok(None) if self.slots.is_empty() && self.is_all_there() => {
-                if self.bounds.stream {
-                    self.plan.end_at(self.intake.supplied());
-                }
-                return ControlFlow::Continue(Event::Complete);
+                return ControlFlow::Continue(self.ended());
             }
             Ok(None) => {}
         }
@@ -156,6 +153,20 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
             self.allow();
         }
         ControlFlow::Break(Step::Wait(wait))
+    }
+
+    fn ended(&mut self) -> Event {
+        if self.bounds.stream {
+            self.plan.end_at(self.intake.supplied());
+        }
+        match self.plan.length() {
+            // Whoever goes on with another source than the one that was begun with.
+            Some(length) if length != self.size() => Event::Failed(Error::caller(format!(
+                "the source has {length} bytes, and the server has parts of {}",
+                self.size()
+            ))),
+            _ => Event::Complete,
+        }
     }
 
     fn is_all_there(&self) -> bool {

@@ -204,7 +204,10 @@ impl Multipart {
     /// Keeps a part that is stored for those who go on later.
     fn note(&self, number: u32) {
         if let Some(part) = self.flight.stored.get(&number) {
-            self.job.checkpoints.add(number, part.into());
+            let part = part.into();
+            self.job.checkpoints.note(|checkpoint| {
+                checkpoint.parts.insert(number, part);
+            });
         }
     }
 
