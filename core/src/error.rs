@@ -159,6 +159,12 @@ impl Error {
         error
     }
 
+    /// The same, of another kind: a refusal that says that bytes differ.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Names the operation, by the service's own name, that this happened in.
     #[must_use]
     pub fn in_operation(mut self, operation: &'static str) -> Self {
