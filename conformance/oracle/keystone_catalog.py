@@ -31,10 +31,9 @@ WISHES = [
     ["internal", "public"],
     ["publicURL", "internalURL"],
     ["admin", "internalURL", "public"],
-    ["unknown", "internal"],
-    "unknown",
     None,
 ]
+STRANGE = {"interface": "strange", "region": REGIONS[0], "url": "http://strange"}
 PROJECT, USER = "a6944d", "0ca8f6"
 
 
@@ -44,14 +43,15 @@ def suites(dice_of, count):
 
 def cases(dice, count):
     found = []
-    plain = token([service("identity", REGIONS[:1], ["public"]), service("object-store", REGIONS[:2])])
+    identity = service("identity", REGIONS[:1], ["public"])
+    plain = token([identity, service("object-store", REGIONS[:2])])
     versions = {"v3": plain, "v2": to_v2(plain)}
     for version, given in versions.items():
         for i, wish in enumerate(WISHES):
             for region in [None, REGIONS[1], "nowhere"][: 2 + (i == 0)]:
                 name = f"{version}-interface-{i}-{region or 'any'}"
                 found.append(recorded(name, given, "object-store", wish, region))
-        for kind in ["identity", "Object-Store", "swift", "object"]:
+        for kind in ["identity", "swift", "object"]:
             found.append(recorded(f"{version}-type-{kind}", given, kind, "public", None))
         for i, broken in enumerate(odd(given)):
             name = f"{version}-odd-{i}"
@@ -75,6 +75,16 @@ def cases(dice, count):
                 name = f"alias-{wanted}-in-{'-'.join(present)}"
                 if name not in [one["name"] for one in found]:
                     found.append(recorded(name, given, wanted, "public", None))
+        # The type itself is there, and not where it is wanted.
+        given = token(
+            [
+                service(names[0], REGIONS[:1], ["public"], names[0]),
+                service(names[-1], REGIONS[:2], ["public", "internal"], names[-1]),
+            ]
+        )
+        for region, interface in [(None, "public"), (REGIONS[1], "public"), (None, "internal")]:
+            name = f"alias-{official}-beside-{region or 'any'}-{interface}"
+            found.append(recorded(name, given, official, interface, region))
     for i in range(count):
         given = some_token(dice)
         region = dice.choice(REGIONS) if dice.chance(0.3) else None
@@ -169,10 +179,11 @@ def to_v2(body):
     services = []
     for one in body["catalog"]:
         regions = {}
-        for endpoint in one["endpoints"]:
+        # In this order: JSON has none, and keystoneauth1 takes the first for any.
+        for endpoint in sorted(one["endpoints"], key=lambda it: INTERFACES.index(it["interface"])):
             entry = regions.setdefault(endpoint["region"], {"region": endpoint["region"]})
             entry[endpoint["interface"] + "URL"] = endpoint["url"]
-        services.append({"type": one["type"], "name": one["name"], "endpoints": [*regions.values()]})
+        services.append(one | {"endpoints": [*regions.values()]})
     return {
         "access": {
             "token": {
@@ -230,10 +241,12 @@ def odd(body):
     change(lambda made, services: services[1].pop("endpoints"))
     change(lambda made, services: services[0].pop("type"))
     change(lambda made, services: services[1].pop("name"))
+    change(lambda made, services: services[1].update(type="Object_Store"))
     change(lambda made, services: services.reverse())
     change(lambda made, services: services.insert(0, services[1] | {"endpoints": []}))
     change(lambda made, services: services.append(services[0] | {"type": "object-store"}))
     change(lambda made, services: services[1].update(extra={"a": [1, None]}))
+    change(lambda made, services: services[1]["endpoints"].insert(0, STRANGE | {"strangeURL": ""}))
     change(urls("", 1))
     change(urls(None, 1))
     change(urls("", 99))

@@ -27,8 +27,7 @@ URLS = [
     "http://[2001:db8::7]:8080/v1/KEY_%C3%A9",
 ]
 TOKEN = "gAAAAABo-EXAMPLE_token=="
-CONTAINERS = ["images", "with space", "plus+plus", "50%", "é", "a.b_c-d~", "q?&=#", "日本語", "..."]
-NAMES = ["o", "a/b", "Grüße 1+1%", "a//b", "../up", "x?y#z"]
+CONTAINERS = ["images", "with space", "plus+plus", "50%", "é", "a.b_c-d~", "q?&=#", "日本", "..."]
 DATA = "The quick brown fox"
 MOMENT = "20260102T030405Z"
 
@@ -66,8 +65,8 @@ def cases(dice, count):
         for operation in ["GetObject", "HeadObject"][: 1 + (i == 0)]:
             given = OPERATIONS[operation][0] | {"range": range_}
             found.append(recorded(f"range-{i}-{operation}", operation, given))
-    big, _ = repeat("swift", 70_000)
-    for i, body in enumerate([{"utf8": ""}, bytes_of(bytes(100)), bytes_of(bytes(range(256))), big]):
+    bodies = [{"utf8": ""}, bytes_of(bytes(100)), bytes_of(BINARY), repeat("swift", 70_000)[0]]
+    for i, body in enumerate(bodies):
         given = OPERATIONS["PutObject"][0] | {"body": body}
         found.append(recorded(f"body-{i}", "PutObject", given))
     for i in range(count):
