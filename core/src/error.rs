@@ -218,6 +218,15 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
+    /// The same as an error of kind [`Kind::Authority`]: it happened while a token was asked for.
+    #[cfg(feature = "swift")]
+    #[must_use]
+    pub(crate) fn without_authority(mut self) -> Self {
+        self.0.kind = Kind::Authority;
+        self.0.what = format!("no token could be had: {}", self.0.what).into();
+        self
+    }
+
     /// Lists something that could not be removed from the server again.
     #[must_use]
     pub fn with_leftover(mut self, leftover: Leftover) -> Self {
