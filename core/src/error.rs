@@ -159,6 +159,12 @@ impl Error {
         error
     }
 
+    /// The same, of another kind: a refusal that says that bytes differ.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Names the operation, by the service's own name, that this happened in.
     #[must_use]
     pub fn in_operation(mut self, operation: &'static str) -> Self {
@@ -216,6 +222,15 @@ impl Error {
             return self;
         }
         self.with_hint("the body can't be sent again: its source can be read only once")
+    }
+
+    /// The same as an error of kind [`Kind::Authority`]: it happened while a token was asked for.
+    #[cfg(feature = "swift")]
+    #[must_use]
+    pub(crate) fn without_authority(mut self) -> Self {
+        self.0.kind = Kind::Authority;
+        self.0.what = format!("no token could be had: {}", self.0.what).into();
+        self
     }
 
     /// Lists something that could not be removed from the server again.

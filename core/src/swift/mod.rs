@@ -1,1 +1,39 @@
-//! OpenStack Swift's operations as plain data.
+//! OpenStack Swift: operations, manifests, errors.
+//!
+//! ```text
+//!  Config ──▶ Service ─┐                          ┌──▶ Output
+//!                      ├── draft ─▶ … ─▶ parse ───┤
+//!  GetObject { .. } ───┘                          └──▶ Error
+//! ```
+//!
+//! An operation is plain data with the members that the Object Storage API and Swift's own pages
+//! tell of; optional ones are `Option`s or empty. It knows how to draft its request for a
+//! [`Service`] and how to read the answer, and holds no state. Where the account is, only the session
+//! knows: a draft has a path that is put after the storage URL when it is sealed.
+//!
+//! | file | operations |
+//! | --- | --- |
+//! | `object/` | objects |
+//! | `slo/` | static large objects: manifests that list their segments |
+//! | `info` | what a cluster can do |
+//! | `error` | what each status means |
+
+mod config;
+mod error;
+mod info;
+mod object;
+mod report;
+mod request;
+mod service;
+mod slo;
+#[cfg(test)]
+mod testing;
+mod types;
+
+pub use self::config::Config;
+pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
+pub use self::object::*;
+pub use self::report::Failed;
+pub use self::service::Service;
+pub use self::slo::*;
+pub use self::types::*;
