@@ -87,6 +87,7 @@ pub mod location;
 pub mod machine;
 pub mod now;
 pub mod quirks;
+mod request;
 pub mod s3;
 pub mod secret;
 pub mod sign;
