@@ -86,6 +86,7 @@ pub mod keystone;
 pub mod machine;
 pub mod now;
 pub mod quirks;
+mod request;
 pub mod s3;
 pub mod secret;
 pub mod sign;
