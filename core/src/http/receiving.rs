@@ -1,5 +1,6 @@
 //! The answer as it comes, and how an exchange ended.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -59,6 +60,7 @@ impl Receiving {
             }
         };
         let announced = announced(&head);
+        let head = hidden(head);
         Self { draft, head, taking, announced, received: 0, sent, stamped, origin }
     }
 
@@ -308,7 +310,7 @@ impl Completion {
 }
 
 /// An answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply {
     /// Status and headers.
     pub head: response::Parts,
@@ -364,6 +366,29 @@ impl Reply {
     }
 }
 
+impl fmt::Debug for Reply {
+    /// Of the body only its length: it may be a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("head", &self.head)
+            .field("body", &self.body.len())
+            .field("streamed", &self.streamed)
+            .field("cut", &self.cut)
+            .field("rejected", &self.rejected)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The head, with its tokens marked so that no `Debug` shows them.
+fn hidden(mut head: response::Parts) -> response::Parts {
+    for name in TOKENS {
+        if let Some(value) = head.headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
+    head
+}
+
 /// `hashers`, and the one that it takes to check what the head declares of the full object.
 fn hashing(hashers: &Hashers, declared: bool, head: &response::Parts) -> Result<Hashers, Error> {
     match Declared::in_headers(&head.headers) {
@@ -393,5 +418,7 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
     tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
+/// Headers of an answer that hold a token.
+const TOKENS: [&str; 3] = ["x-subject-token", "x-auth-token", "x-storage-token"];
 /// Bytes of an error document that are kept; the rest is read and dropped.
 const ERROR_BODY: usize = 64 << 10;
