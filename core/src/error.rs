@@ -165,6 +165,7 @@ impl Error {
     }
 
     /// The same, of another kind: a refusal that says that bytes differ.
+    #[cfg(feature = "swift")]
     pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
         self.0.kind = kind;
         self
