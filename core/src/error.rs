@@ -83,6 +83,11 @@ pub enum Leftover {
         /// Its key or name.
         key: String,
     },
+    /// A trust of a user's that was not revoked.
+    Trust {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Why a job did not succeed. See the [module](self) for how to read one.
@@ -465,6 +470,7 @@ impl fmt::Display for Leftover {
             Self::Object { bucket, key } => {
                 write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
             }
+            Self::Trust { id } => write!(f, "trust {}", OneLine(id)),
         }
     }
 }
