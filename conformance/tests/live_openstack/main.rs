@@ -28,12 +28,17 @@ mod suite;
 mod table;
 mod watch;
 
-use self::cases::{identity, large, objects};
+use self::cases::{identity, keystone, large, objects};
 use self::suite::run;
 
 #[test]
 fn identities_scopes_endpoints_and_tokens() {
     run("identity", "1. Identities, scopes, endpoints, tokens", identity::CASES);
+}
+
+#[test]
+fn tokens_and_trusts() {
+    run("keystone", "2. Tokens and trusts", keystone::CASES);
 }
 
 #[test]

@@ -310,14 +310,14 @@ fn service_token(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 /// A session that can be looked at while it is used.
-struct Shared(Arc<Mutex<Session>>);
+pub struct Shared(Arc<Mutex<Session>>);
 
 impl Shared {
-    fn new(session: Session) -> Self {
+    pub fn new(session: Session) -> Self {
         Self(Arc::new(Mutex::new(session)))
     }
 
-    fn party(&self) -> Party {
+    pub fn party(&self) -> Party {
         Party::from_shared(Arc::clone(&self.0) as _)
     }
 
@@ -325,7 +325,7 @@ impl Shared {
         self.0.lock().unwrap()
     }
 
-    fn export(&self) -> CachedToken {
+    pub fn export(&self) -> CachedToken {
         self.lock().export(apus_blocking::now()).expect("the session has a token")
     }
 }

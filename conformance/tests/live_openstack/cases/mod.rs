@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use apus_core::Error;
 
+pub mod containers;
 pub mod identity;
+pub mod keystone;
 pub mod large;
 pub mod objects;
 
