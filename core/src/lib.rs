@@ -83,6 +83,7 @@ pub mod escape;
 pub mod http;
 #[cfg(feature = "swift")]
 pub mod keystone;
+pub mod location;
 pub mod machine;
 pub mod now;
 pub mod quirks;
