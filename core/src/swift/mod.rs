@@ -13,14 +13,23 @@
 //!
 //! | file | operations |
 //! | --- | --- |
+//! | `account/` | the account and the listing of its containers |
+//! | `container/` | containers and the listings of their objects |
 //! | `object/` | objects |
 //! | `slo/` | static large objects: manifests that list their segments |
+//! | `dlo` | dynamic large objects: a prefix that names their segments |
+//! | `bulk` | many deletes in one request |
 //! | `info` | what a cluster can do |
 //! | `error` | what each status means |
 
+mod account;
+mod bulk;
 mod config;
+mod container;
+mod dlo;
 mod error;
 mod info;
+mod listing;
 mod object;
 mod report;
 mod request;
@@ -30,10 +39,15 @@ mod slo;
 mod testing;
 mod types;
 
+pub use self::account::*;
+pub use self::bulk::{BulkDelete, BulkPath, Deleted};
 pub use self::config::Config;
+pub use self::container::*;
+pub use self::dlo::PutDlo;
 pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
 pub use self::object::*;
-pub use self::report::Failed;
+pub use self::report::{Failed, refuses_token};
+
 pub use self::service::Service;
 pub use self::slo::*;
 pub use self::types::*;

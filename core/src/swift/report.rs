@@ -123,9 +123,19 @@ impl Report {
         true
     }
 
+    /// Whether the token was refused. A server that finds that out on the way says so of each
+    /// object, and sums it up otherwise.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status == Some(StatusCode::UNAUTHORIZED)
+            || self.errors.iter().any(|failed| failed.status() == Some(StatusCode::UNAUTHORIZED))
+    }
+
     /// The refusal that it tells, if it tells one.
     pub(super) fn success(&self, reply: &Reply) -> Result<(), Error> {
         match self.status {
+            _ if self.is_unauthorized() => {
+                Err(error::told(reply, StatusCode::UNAUTHORIZED, self.message()))
+            }
             Some(status) if !status.is_success() => Err(error::told(reply, status, self.message())),
             _ => Ok(()),
         }
@@ -153,6 +163,22 @@ fn status(text: &str) -> Option<StatusCode> {
     let number = text.trim().split(' ').next()?;
     number.parse::<u16>().ok().and_then(|number| StatusCode::from_u16(number).ok())
 }
+
+/// Whether this answer to an operation says that the token was refused: by its status, or, where an
+/// answer is given before it is known how it comes out, in its body. For an
+/// [authority](crate::contract::Authority), which renews the token then.
+///
+/// BulkDelete and DeleteSlo are taken apart by a part of Swift that stands before the one which looks
+/// at tokens, and a heartbeat is sent before the first segment is looked at: all three say 200 or
+/// 202 to a token that has run out.
+pub fn refuses_token(operation: &str, reply: &Reply) -> bool {
+    reply.status() == StatusCode::UNAUTHORIZED
+        || LATE.contains(&operation)
+            && Report::read(&reply.body).is_some_and(|report| report.is_unauthorized())
+}
+
+/// Operations whose answer says in its body how it came out.
+const LATE: [&str; 3] = ["PutSlo", "DeleteSlo", "BulkDelete"];
 
 /// Objects that are named in a message.
 const MOST_TOLD: usize = 5;

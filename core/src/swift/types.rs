@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::now::Timestamp;
+use crate::secret::Secret;
 use crate::swift::request::{Members, Request};
 use crate::swift::service::Service;
 
@@ -75,4 +76,9 @@ impl Members<Service> for Expiry {
             Self::After(seconds) => request.header_number("x-delete-after", Some(*seconds)),
         }
     }
+}
+
+/// Takes the keys of temporary URLs out of metadata.
+pub(super) fn temp_url_keys(metadata: &mut Metadata) -> [Option<Secret>; 2] {
+    ["temp-url-key", "temp-url-key-2"].map(|name| metadata.remove(name).map(Secret::new))
 }

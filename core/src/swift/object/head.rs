@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::http::{Headers, Reply};
 use crate::now::Timestamp;
+use crate::swift::request::check_container;
 use crate::swift::types::{ETag, Metadata};
 
 /// An object as GetObject and HeadObject describe it.
@@ -161,10 +162,88 @@ impl Prefix {
 
     /// As `X-Object-Manifest` has it.
     pub fn header(&self) -> String {
-        format!("{}/{}", escape::query(&self.container), escape::path(&self.prefix))
+        let prefix = escape::path(&self.prefix);
+        // Swift refuses a slash where the prefix begins, but not one that is escaped.
+        let (slash, rest) = match prefix.strip_prefix('/') {
+            Some(rest) => ("%2F", rest),
+            None => ("", prefix.as_str()),
+        };
+        format!("{}/{slash}{rest}", escape::query(&self.container))
+    }
+
+    /// Refuses what Swift refuses.
+    pub(in crate::swift) fn check(&self) -> Result<(), Error> {
+        check_container(&self.container)?;
+        if self.prefix.is_empty() {
+            return Err(Error::caller("the prefix of the segments is empty"));
+        }
+        Ok(())
     }
 }
 
 pub(in crate::swift) fn is_md5(tag: &str) -> bool {
     tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::answer;
+
+    #[test]
+    fn where_segments_are_is_escaped_and_read_back() {
+        for (prefix, header) in [
+            (Prefix::new("c", "o/123/"), "c/o/123/"),
+            (Prefix::new("c d", "ö?&%/x"), "c%20d/%C3%B6%3F%26%25/x"),
+            (Prefix::new("c", "/x"), "c/%2Fx"),
+        ] {
+            assert_eq!(prefix.header(), header);
+            assert_eq!(Prefix::parse(header), Some(prefix));
+        }
+        assert_eq!(Prefix::parse("/c/x"), Some(Prefix::new("c", "x")));
+        assert_eq!(Prefix::parse("c"), None);
+        assert_eq!(Prefix::parse("/"), None);
+    }
+
+    // A segmented object of Swift 2.38, asked for its second part.
+    #[test]
+    fn a_part_of_a_static_large_object() {
+        let head = ObjectHead::read(&answer(
+            206,
+            "content-length: 5\ncontent-range: bytes 6-10/11\nx-parts-count: 2\n\
+             etag: \"a9241ba5acd28b215123d94a556f0dcc\"\nx-static-large-object: True\n\
+             x-timestamp: 1700000000.12345\nx-delete-at: 1800000000\n\
+             last-modified: Tue, 14 Nov 2023 22:13:21 GMT\nx-object-meta-mtime: 1.5\n\
+             x-object-meta-n: gr\u{fc}n\nx-trans-id: tx1",
+            "world",
+        ));
+        assert_eq!(
+            (head.size, head.content_length, head.parts_count),
+            (Some(11), Some(5), Some(2))
+        );
+        assert_eq!(head.etag.as_ref().unwrap().opaque(), "a9241ba5acd28b215123d94a556f0dcc");
+        assert_eq!(head.delete_at.unwrap().unix(), 1_800_000_000);
+        assert_eq!(head.metadata["mtime"], "1.5");
+        assert_eq!(head.metadata["n"], "grün");
+        assert_eq!(head.timestamp.as_deref(), Some("1700000000.12345"));
+        assert!(head.is_large());
+        assert_eq!(head.md5(), Err(Why::Composite));
+    }
+
+    #[test]
+    fn a_tag_is_an_md5_of_whole_plain_objects_only() {
+        let md5 = |headers: &str, body: &str| {
+            let head = ObjectHead::read(&answer(200, headers, body));
+            head.md5().map(str::to_owned)
+        };
+        let plain = "content-length: 5\netag: 5d41402abc4b2a76b9719d911017c592";
+        assert_eq!(md5(plain, "hello").unwrap(), "5d41402abc4b2a76b9719d911017c592");
+        let range =
+            "content-length: 2\ncontent-range: bytes 0-1/5\netag: 5d41402abc4b2a76b9719d911017c592";
+        assert_eq!(md5(range, "he"), Err(Why::Partial));
+        let dlo = format!("{plain}\nx-object-manifest: c%20/p");
+        assert_eq!(md5(&dlo, "hello"), Err(Why::Composite));
+        assert_eq!(md5("etag: \"abc-2\"", ""), Err(Why::Absent));
+        assert_eq!(md5("", ""), Err(Why::Absent));
+    }
 }

@@ -1,6 +1,6 @@
 //! PUT of the manifest of a static large object.
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::checksum;
@@ -100,12 +100,16 @@ impl Operation for PutSlo {
         let stored = Stored::read(reply);
         if let Err(error) = error::success(reply) {
             return Err(match Report::read(&reply.body) {
+                Some(report) if report.is_unauthorized() => {
+                    error::told(reply, StatusCode::UNAUTHORIZED, report.message())
+                }
                 Some(report) => error::told(reply, reply.status(), report.message()),
                 None => error,
             });
         }
         // A server that does not know heartbeats answers 201 with nothing in it.
-        if reply.body.iter().all(u8::is_ascii_whitespace) && reply.status() != ACCEPTED {
+        if reply.body.iter().all(u8::is_ascii_whitespace) && reply.status() != StatusCode::ACCEPTED
+        {
             return Ok(SloStored {
                 etag: stored.etag,
                 last_modified: stored.last_modified,
@@ -132,11 +136,10 @@ impl Operation for PutSlo {
     }
 }
 
-const ACCEPTED: http::StatusCode = http::StatusCode::ACCEPTED;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::swift::report::refuses_token;
     use crate::swift::slo::ObjectSegment;
     use crate::swift::testing::{parsed, sent};
 
@@ -206,6 +209,21 @@ mod tests {
             let error = parsed(&put(), status, "", body).unwrap_err();
             assert_eq!(error.status().unwrap(), 400);
             assert_eq!(error.message(), Some("/seg/o 1: 404 Not Found; /seg/o: Etag Mismatch"));
+        }
+    }
+
+    // What Swift 2.38 with Keystone answers when the token has run out: the segments are looked at
+    // in its name, long after a heartbeat was sent.
+    #[test]
+    fn a_token_that_is_refused_is_told_of_the_segments() {
+        let errors = r#""Errors": [["/seg/o/1", "401 Unauthorized"]]"#;
+        let late = format!("  {{\"Response Status\": \"400 Bad Request\", {errors}}}");
+        for (status, body) in [(202, late), (400, format!("{{{errors}}}"))] {
+            let error = parsed(&put(), status, "", &body).unwrap_err();
+            assert_eq!(error.status().unwrap(), 401);
+            let reply = crate::swift::testing::answer(status, "", &body);
+            assert!(refuses_token(PutSlo::NAME, &reply));
+            assert!(!refuses_token("GetObject", &reply));
         }
     }
 
