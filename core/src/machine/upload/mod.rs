@@ -27,9 +27,16 @@ pub(super) mod multipart;
 pub(super) mod plan;
 mod s3;
 mod source;
+#[cfg(feature = "swift")]
+mod swift;
 
 pub use self::checkpoint::{Checkpoint, CheckpointPart, Checkpoints};
 pub use self::multipart::Uploaded;
 pub use self::plan::PartLimits;
 pub use self::s3::{Upload, UploadOptions};
 pub use self::source::UploadSource;
+#[cfg(feature = "swift")]
+pub use self::swift::{
+    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointSegment, SwiftUpload,
+    SwiftUploadOptions, SwiftUploaded,
+};
