@@ -9,7 +9,7 @@
 //! It answers as Swift 2.38 was seen to answer: MD5s without quotes, tags of large objects in
 //! quotes, 422 for a wrong ETag, 412 for an object that is there, segments looked at when a manifest
 //! is put, 200 and nothing else for an empty listing.
-#![allow(dead_code, reason = "each test uses what it needs of it")]
+#![allow(dead_code, unused_imports, reason = "each test uses what it needs of it")]
 
 mod store;
 mod tokens;
@@ -232,7 +232,9 @@ impl World {
             Some(Fault::Lost) => return Outcome::Lost,
             _ => {}
         }
-        if let Some(end) = self.forget.as_deref().filter(|_| line.contains("multipart-manifest=put")) {
+        if let Some(end) =
+            self.forget.as_deref().filter(|_| line.contains("multipart-manifest=put"))
+        {
             let objects = self.store.containers.values_mut();
             objects.for_each(|objects| objects.retain(|name, _| !name.ends_with(end)));
         }

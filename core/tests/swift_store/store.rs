@@ -122,7 +122,7 @@ impl Store {
         let policy = header(head, "x-storage-policy");
         let has = self.policies.get(container).cloned().unwrap_or_else(|| "gold".to_owned());
         match (head.method.as_str(), self.containers.get(container)) {
-            ("PUT", Some(_)) if policy.is_some_and(|policy| policy != has) => plain(409),
+            ("PUT", Some(_)) if policy.as_ref().is_some_and(|policy| *policy != has) => plain(409),
             ("PUT", Some(_)) => plain(202),
             ("PUT", None) => {
                 self.containers.insert(container.to_owned(), BTreeMap::new());
@@ -130,9 +130,11 @@ impl Store {
                 plain(201)
             }
             (_, None) => plain(404),
-            ("HEAD", Some(_)) => {
-                Response::builder().status(204).header("x-storage-policy", has).body(Bytes::new()).unwrap()
-            }
+            ("HEAD", Some(_)) => Response::builder()
+                .status(204)
+                .header("x-storage-policy", has)
+                .body(Bytes::new())
+                .unwrap(),
             ("GET", Some(objects)) => {
                 let (prefix, marker) = (query(head, "prefix"), query(head, "marker"));
                 let (prefix, marker) = (prefix.unwrap_or_default(), marker.unwrap_or_default());
@@ -163,7 +165,8 @@ impl Store {
         match head.method.as_str() {
             "PUT" if !self.containers.contains_key(container) => plain(404),
             "PUT" => {
-                if header(head, "if-none-match").is_some() && self.object(container, name).is_some() {
+                if header(head, "if-none-match").is_some() && self.object(container, name).is_some()
+                {
                     return plain(412);
                 }
                 let expired = header(head, "x-delete-at").and_then(|at| at.parse::<u64>().ok());
@@ -196,7 +199,9 @@ impl Store {
             },
             "HEAD" | "GET" => {
                 let Some(object) = self.object(container, name) else { return plain(404) };
-                if manifest.is_some() && let Some(slo) = &object.slo {
+                if manifest.is_some()
+                    && let Some(slo) = &object.slo
+                {
                     let entries = slo.iter().map(|(container, name, tag, size)| {
                         json!({"name": format!("/{container}/{name}"), "hash": tag, "bytes": size})
                     });
@@ -241,7 +246,8 @@ impl Store {
         name: &str,
     ) -> Response<Bytes> {
         let entries: Vec<Value> = serde_json::from_slice(body).unwrap();
-        let most = self.info.as_ref().and_then(|info| info["slo"]["max_manifest_segments"].as_u64());
+        let most =
+            self.info.as_ref().and_then(|info| info["slo"]["max_manifest_segments"].as_u64());
         if entries.len() as u64 > most.unwrap_or(1000) {
             return plain(413);
         }
@@ -270,8 +276,7 @@ impl Store {
             return if heartbeat { beating(&report) } else { document(400, &report) };
         }
         let manifest = Bytes::from(serde_json::to_vec(&entries).unwrap());
-        let object =
-            Object { bytes: manifest, headers: kept(head), slo: Some(slo), dlo: None };
+        let object = Object { bytes: manifest, headers: kept(head), slo: Some(slo), dlo: None };
         self.insert(container, name, object);
         if heartbeat {
             return beating(&json!({

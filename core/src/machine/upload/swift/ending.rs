@@ -149,7 +149,8 @@ impl Segmented {
 
     /// The manifest, where it is there and wrong, and all segments.
     fn sent(&self) -> Vec<DeleteObject> {
-        let manifest = self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
+        let manifest =
+            self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
         let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
         manifest.into_iter().chain((1..=self.highest()).map(segment)).collect()
     }
@@ -164,8 +165,7 @@ impl Segmented {
 
     fn leave(&mut self, left: Vec<Leftover>) {
         let failure = self.failure.take();
-        self.failure =
-            failure.map(|failure| left.into_iter().fold(failure, Error::with_leftover));
+        self.failure = failure.map(|failure| left.into_iter().fold(failure, Error::with_leftover));
     }
 
     /// What was to be removed is, but for `left`.

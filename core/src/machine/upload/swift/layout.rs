@@ -23,9 +23,7 @@ impl Layout {
         let size = plan.length().map_or_else(|| "stream".to_owned(), |size| size.to_string());
         let segment_size = plan.range(1).end;
         let digits = plan.parts().to_string().len().max(DIGITS);
-        let rest = format!("/{id}/{size}/{segment_size}/");
-        let room = LONGEST_NAME.saturating_sub(rest.len() + digits);
-        let prefix = format!("{}{rest}", stem(object, room));
+        let prefix = format!("{}/{id}/{size}/{segment_size}/", stem(object));
         Self { container, prefix, digits }
     }
 
@@ -50,17 +48,16 @@ impl Layout {
 /// Whether an object of this name was made to be a segment of `object`: by this library and by
 /// swiftclient under `object/`, by Glance as `object-00001`.
 pub(super) fn belongs(object: &str, name: &str) -> bool {
-    [object, &stem(object, LONGEST_NAME)].iter().any(|stem| {
-        !stem.is_empty()
-            && name.strip_prefix(*stem).is_some_and(|rest| rest.starts_with(['/', '-']))
-    })
+    [object, &stem(object)]
+        .iter()
+        .any(|stem| name.strip_prefix(*stem).is_some_and(|rest| rest.starts_with(['/', '-'])))
 }
 
 /// The name of the object as far as it can begin the name of a segment: `X-Object-Manifest` takes
 /// no slash at its beginning, and no `?` anywhere.
-fn stem(object: &str, room: usize) -> String {
+fn stem(object: &str) -> String {
     let kept = object.trim_start_matches('/').replace(['?', '&'], "_");
-    let mut end = kept.len().min(room);
+    let mut end = kept.len().min(LONGEST_STEM);
     while !kept.is_char_boundary(end) {
         end -= 1;
     }
@@ -71,8 +68,9 @@ fn stem(object: &str, room: usize) -> String {
 /// Digits of a segment's number at least.
 const DIGITS: usize = 8;
 
-/// Bytes of an object's name at most: `max_object_name_length` of Swift and of Ceph.
-const LONGEST_NAME: usize = 1024;
+/// Bytes of the beginning of a segment's name, so that with an id of 64 bytes and three numbers it
+/// is within 1,024: `max_object_name_length` of Swift and of Ceph.
+const LONGEST_STEM: usize = 896;
 
 #[cfg(test)]
 mod tests {
@@ -81,10 +79,14 @@ mod tests {
     use super::*;
     use crate::machine::upload::{PartLimits, UploadSource};
 
-    fn layout(object: &str, parts: u32) -> Layout {
+    fn layout_of(object: &str, id: &str, parts: u32) -> Layout {
         let limits = PartLimits { parts, smallest: 1, largest: 1 << 40, object: u64::MAX };
         let plan = Plan::of(UploadSource::Seekable(50_000), 1000, 1 << 20, &limits).unwrap();
-        Layout::new("c_segments".into(), object, "7", &plan)
+        Layout::new("c_segments".into(), object, id, &plan)
+    }
+
+    fn layout(object: &str, parts: u32) -> Layout {
+        layout_of(object, "7", parts)
     }
 
     #[test]
@@ -123,10 +125,11 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_is_short_enough_and_found_again(object in ".{1,1024}", number in 1u32..1000) {
-            let layout = layout(&object, 1000);
+            let layout = layout_of(&object, &"i".repeat(64), u32::MAX);
             let name = layout.name(number);
-            prop_assert!(name.len() <= LONGEST_NAME && !name.starts_with('/'));
+            prop_assert!(name.len() <= 1024 && !name.starts_with('/'));
             prop_assert_eq!(layout.number(&name), Some(number));
+            prop_assert!(belongs(&object, &name));
         }
     }
 }

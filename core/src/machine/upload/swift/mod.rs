@@ -179,9 +179,7 @@ impl SwiftUpload {
     fn begin(&mut self) -> Option<Phase> {
         Some(match self.gather.way()? {
             Way::Whole(length) if self.job.options.if_absent => self.put(length, Vec::new()),
-            Way::Whole(length) if !self.job.options.remove_replaced => {
-                self.put(length, Vec::new())
-            }
+            Way::Whole(length) if !self.job.options.remove_replaced => self.put(length, Vec::new()),
             Way::Whole(length) => {
                 let Job { container, object, .. } = &self.job;
                 let replaced = Replaced::new(container, object, self.job.with());
@@ -284,7 +282,10 @@ impl Machine for SwiftUpload {
                                 let sweep = Sweep::new(replaced, self.job.with());
                                 Phase::Remove(sweep, Box::new(done))
                             }
-                            None => Phase::Over(Some(self.refused(unsure.refusal.clone()))),
+                            None => {
+                                let refusal = unsure.refusal.clone();
+                                Phase::Over(Some(self.refused(refusal)))
+                            }
                         };
                     }
                 },

@@ -96,7 +96,9 @@ impl Machine for Replaced {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(manifest) => {
                         self.phase = Phase::Over;
-                        for segment in manifest.map(|manifest| manifest.segments).unwrap_or_default() {
+                        for segment in
+                            manifest.map(|manifest| manifest.segments).unwrap_or_default()
+                        {
                             // What is large itself has segments of its own.
                             if let Segment::Object(one) = segment
                                 && !one.is_slo

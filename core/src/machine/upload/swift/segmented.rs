@@ -40,8 +40,8 @@ use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp};
 use crate::swift::{
-    GetContainerOutput, DeleteObject, Expiry, GetContainer, GetInfo, HeadContainer, HeadObject, Info,
-    PutContainer,
+    DeleteObject, Expiry, GetContainer, GetContainerOutput, GetInfo, HeadContainer, HeadObject,
+    Info, PutContainer,
 };
 
 #[derive(Debug)]
@@ -228,7 +228,9 @@ impl Segmented {
             let Some(number) = self.layout.number(&object.name) else { continue };
             let known = self.known.get(&number).map(|known| known.etag.clone());
             let etag = object.hash.clone().or(known).unwrap_or_default();
-            if let Some(size) = self.flight.plan.size(number).filter(|size| object.bytes == Some(*size)) {
+            if let Some(size) =
+                self.flight.plan.size(number).filter(|size| object.bytes == Some(*size))
+            {
                 self.flight.stored.insert(number, StoredPart { etag, size, checksum: None });
             }
         }
