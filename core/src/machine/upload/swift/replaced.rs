@@ -3,7 +3,7 @@
 //! ```text
 //!  Head ──┬─ no large object, or none at all ────────────────────────────────▶ nothing
 //!         ├─ static ──▶ GetManifest ──────────────┐
-//!         └─ dynamic ─▶ GetContainer, all pages ──┴─▶ those made for this object
+//!         └─ dynamic ─▶ its listing ──────────────┴─▶ those made for this object
 //! ```
 //!
 //! What can't be found out is left alone: the upload does not fail for it. And so is what a manifest
@@ -19,10 +19,9 @@ use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
+use crate::machine::segments::Listed;
 use crate::now::Now;
-use crate::swift::{
-    DeleteObject, GetContainer, GetManifest, HeadObject, ObjectHead, Prefix, Segment, Service,
-};
+use crate::swift::{DeleteObject, GetManifest, HeadObject, ObjectHead, Segment, Service};
 
 /// Finds the segments of an object.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ pub(super) struct Replaced {
 enum Phase {
     Head(Box<Call<HeadObject>>),
     Manifest(Box<Call<GetManifest>>),
-    List(Box<Call<GetContainer>>),
+    List(String, Listed),
     Over,
 }
 
@@ -63,12 +62,11 @@ impl Replaced {
                 let manifest = GetManifest::new(&self.container, &self.object);
                 Phase::Manifest(Box::new(call(&self.with, manifest)))
             }
-            Ok(ObjectHead { dlo: Some(Prefix { container, prefix }), .. })
-                if belongs(&self.object, &prefix) =>
-            {
-                let mut list = GetContainer::new(container);
-                list.prefix = Some(prefix);
-                Phase::List(Box::new(call(&self.with, list)))
+            Ok(ObjectHead { dlo: Some(prefix), .. }) if belongs(&self.object, &prefix.prefix) => {
+                let With { service, party, seed: outer, .. } = &self.with;
+                let container = prefix.container.clone();
+                let listed = Listed::new(prefix, Arc::clone(service), seed(*outer, LIST));
+                Phase::List(container, listed.under(*party))
             }
             _ => Phase::Over,
         }
@@ -76,7 +74,7 @@ impl Replaced {
 
     fn add(&mut self, container: &str, object: &str) {
         let itself = container == self.container && object == self.object;
-        if !itself && belongs(&self.object, object) && self.found.len() < MOST {
+        if !itself && belongs(&self.object, object) {
             self.found.push(DeleteObject::new(container, object));
         }
     }
@@ -108,19 +106,14 @@ impl Machine for Replaced {
                         }
                     }
                 },
-                Phase::List(listing) => match nest(listing.poll(now), LIST) {
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(Err(_)) => self.phase = Phase::Over,
-                    ControlFlow::Continue(Ok(page)) => {
-                        let list = listing.operation();
-                        let container = list.container.clone();
-                        self.phase = match list.next(&page) {
-                            Ok(Some(next)) if !self.cancelled => {
-                                Phase::List(Box::new(call(&self.with, next)))
-                            }
-                            _ => Phase::Over,
-                        };
-                        for object in page.objects() {
+                Phase::List(container, listed) => match listed.poll(now) {
+                    Step::Send(_) if self.cancelled => self.phase = Phase::Over,
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(objects) => {
+                        let container = std::mem::take(container);
+                        self.phase = Phase::Over;
+                        for object in objects.unwrap_or_default() {
                             self.add(&container, &object.name);
                         }
                     }
@@ -131,10 +124,12 @@ impl Machine for Replaced {
     }
 
     fn complete(&mut self, now: Now, mut done: Completion) {
+        if let Phase::List(_, listed) = &mut self.phase {
+            return listed.complete(now, done);
+        }
         match (&mut self.phase, done.route()) {
             (Phase::Head(call), Some(HEAD)) => call.complete(now, done),
             (Phase::Manifest(call), Some(MANIFEST)) => call.complete(now, done),
-            (Phase::List(call), Some(LIST)) => call.complete(now, done),
             _ => {}
         }
     }
@@ -144,7 +139,7 @@ impl Machine for Replaced {
         match &mut self.phase {
             Phase::Head(call) => call.cancel(now, leave),
             Phase::Manifest(call) => call.cancel(now, leave),
-            Phase::List(call) => call.cancel(now, leave),
+            Phase::List(_, listed) => listed.cancel(now, leave),
             Phase::Over => {}
         }
     }
@@ -157,6 +152,3 @@ fn call<O: Operation<Service = Service>>(with: &With, operation: O) -> Call<O> {
 const HEAD: u32 = 0;
 const MANIFEST: u32 = 1;
 const LIST: u32 = 2;
-
-/// Segments that are removed at most: far more than a listing's page or a manifest has.
-const MOST: usize = 100_000;

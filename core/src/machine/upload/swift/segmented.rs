@@ -19,6 +19,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use http::header::DATE;
 
@@ -34,14 +35,14 @@ use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::nest::{nest, seed};
+use crate::machine::segments::Listed;
 use crate::machine::upload::UploadSource;
 use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp};
 use crate::swift::{
-    DeleteObject, Expiry, GetContainer, GetContainerOutput, GetInfo, HeadContainer, HeadObject,
-    Info, PutContainer,
+    DeleteObject, Expiry, GetInfo, HeadContainer, HeadObject, Info, ListedObject, PutContainer,
 };
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub(super) enum Phase {
     Info(Box<Call<GetInfo>>),
     Container(Box<Call<HeadContainer>>),
     Create(Box<Call<PutContainer>>),
-    List(Box<Call<GetContainer>>),
+    List(Listed),
     Segments,
     Replaced(Box<Replaced>),
     Manifest(Box<Manifest>, Mark),
@@ -196,44 +197,31 @@ impl Segmented {
         if !self.resumes {
             return Phase::Segments;
         }
-        let mut list = GetContainer::new(&self.layout.container);
-        list.prefix = Some(self.layout.prefix.clone());
-        Phase::List(Box::new(self.job.call(list, LIST)))
-    }
-
-    /// A page of the segments, and the request for the next one.
-    fn turned(
-        &mut self,
-        now: Now,
-        page: Result<(GetContainerOutput, Option<GetContainer>), Error>,
-    ) {
-        match page {
-            Ok((page, next)) => {
-                self.listed(&page);
-                let next = next.map(|next| Phase::List(Box::new(self.job.call(next, LIST))));
-                self.go(next.unwrap_or(Phase::Segments));
-            }
-            Err(_) if self.failure.is_some() => self.phase = self.cleanup(),
-            Err(error) => {
-                // They are worth another attempt.
-                self.fail(now, error);
-                self.name_all();
-            }
-        }
+        let (service, seed) = (Arc::clone(&self.job.service), seed(self.job.seed, LIST));
+        Phase::List(Listed::new(self.layout.all(), service, seed).under(self.job.party))
     }
 
     /// Takes over what the server has of the segments that fit the plan; others are sent again.
-    fn listed(&mut self, page: &GetContainerOutput) {
-        for object in page.objects() {
+    fn listed(&mut self, now: Now, objects: Result<Vec<ListedObject>, Error>) {
+        let objects = match objects {
+            Ok(objects) => objects,
+            Err(_) if self.failure.is_some() => return self.phase = self.cleanup(),
+            Err(error) => {
+                // They are worth another attempt.
+                self.fail(now, error);
+                return self.name_all();
+            }
+        };
+        for object in objects {
             let Some(number) = self.layout.number(&object.name) else { continue };
             let known = self.known.get(&number).map(|known| known.etag.clone());
-            let etag = object.hash.clone().or(known).unwrap_or_default();
-            if let Some(size) =
-                self.flight.plan.size(number).filter(|size| object.bytes == Some(*size))
-            {
+            let etag = object.hash.or(known).unwrap_or_default();
+            let size = self.flight.plan.size(number);
+            if let Some(size) = size.filter(|size| object.bytes == Some(*size)) {
                 self.flight.stored.insert(number, StoredPart { etag, size, checksum: None });
             }
         }
+        self.go(Phase::Segments);
     }
 
     /// Sends segments from now on.
@@ -325,15 +313,11 @@ impl Machine for Segmented {
                     }
                     ControlFlow::Continue(_) => self.go(self.list_or_begin()),
                 },
-                Phase::List(call) => match nest(call.poll(now), LIST) {
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(page) => {
-                        let next = page.and_then(|page| {
-                            let next = call.operation().next(&page)?;
-                            Ok((page, next))
-                        });
-                        self.turned(now, next);
-                    }
+                Phase::List(listed) => match listed.poll(now) {
+                    Step::Send(_) if self.failure.is_some() => self.phase = self.cleanup(),
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(objects) => self.listed(now, objects),
                 },
                 Phase::Segments if !self.begun => self.begin(now),
                 Phase::Segments => match self.flight.poll(now) {
@@ -385,6 +369,7 @@ impl Machine for Segmented {
     fn complete(&mut self, now: Now, mut done: Completion) {
         self.tell_the_time(now, &done);
         match &mut self.phase {
+            Phase::List(listed) => return listed.complete(now, done),
             Phase::Replaced(inner) => return inner.complete(now, done),
             Phase::Remove(sweep, _) => return sweep.complete(now, done),
             _ => {}
@@ -394,7 +379,6 @@ impl Machine for Segmented {
             Phase::Info(call) if slot == INFO => call.complete(now, done),
             Phase::Container(call) if slot == CONTAINER => call.complete(now, done),
             Phase::Create(call) if slot == CREATE => call.complete(now, done),
-            Phase::List(call) if slot == LIST => call.complete(now, done),
             Phase::Segments => self.flight.complete(now, slot, done),
             Phase::Manifest(call, _) if slot == MANIFEST => call.complete(now, done),
             Phase::Check(call, ..) if slot == CHECK => call.complete(now, done),
@@ -411,7 +395,7 @@ impl Machine for Segmented {
             Phase::Info(call) => call.cancel(now, leave),
             Phase::Container(call) => call.cancel(now, leave),
             Phase::Create(call) => call.cancel(now, leave),
-            Phase::List(call) => call.cancel(now, leave),
+            Phase::List(listed) => listed.cancel(now, leave),
             Phase::Replaced(inner) => inner.cancel(now, leave),
             Phase::Manifest(call, _) => call.cancel(now, leave),
             Phase::Check(call, ..) => call.cancel(now, leave),
