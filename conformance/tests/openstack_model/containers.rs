@@ -91,15 +91,15 @@ fn who_may_what() {
         assert_eq!(stage.call_as(&other, method, "/x", &[], "").is(403).text(), FORBIDDEN);
     }
     // An account that is not there is as little one's own.
-    let (base, _) = stage.var("LAB_STORAGE_URL").rsplit_once('/').unwrap();
+    let (base, _) = stage.var("_STORAGE_URL").rsplit_once('/').unwrap();
     let url = format!("{base}/AUTH_nonesuch");
     exchange("HEAD", &url, &[("X-Auth-Token", stage.token())], None).is(403);
 
     let nobody = |method: &str, path: &str| exchange(method, &stage.url(path), &[], None);
     let refused = nobody("GET", "/x").is(401);
-    let (_, account) = stage.var("LAB_STORAGE_URL").rsplit_once('/').unwrap();
+    let (_, account) = stage.var("_STORAGE_URL").rsplit_once('/').unwrap();
     let challenges: Vec<_> = refused.all("www-authenticate").collect();
-    let keystone = stage.var("OS_AUTH_URL").trim_end_matches("/v3");
+    let keystone = stage.var("").trim_end_matches("/v3");
     let realm = format!("Swift realm=\"{account}\"");
     assert_eq!(challenges, [realm, format!("Keystone uri=\"{keystone}\"")]);
     assert_eq!(nobody("HEAD", "/x").is(401).header("content-length"), Some("0"));
@@ -115,7 +115,8 @@ fn who_may_what() {
     assert_eq!(seen.header("x-container-read"), None, "access lists are the owner's to see");
     nobody("DELETE", "/x").is(401);
 
-    let project = stage.var("LAB_ALT_PROJECT_ID");
+    let token = stage.authenticate(&stage.password_for("alt", Value::Null)).is(201).json();
+    let project = token["token"]["project"]["id"].as_str().unwrap();
     stage.call("POST", "", &[("X-Container-Write", &format!("{project}:*"))], "").is(204);
     stage.call_as(&other, "PUT", "/y", &[], "").is(201);
     stage.call_as(&other, "POST", "", &[], "").is(403);
@@ -207,7 +208,7 @@ fn names_are_stored_as_they_are_sent() {
 #[test]
 fn info_needs_no_token() {
     let stage = Stage::set("info");
-    let (base, _) = stage.var("LAB_STORAGE_URL").split_once("/v1").unwrap();
+    let (base, _) = stage.var("_STORAGE_URL").split_once("/v1").unwrap();
     let info = exchange("GET", &format!("{base}/info"), &[], None).is(200).json();
     for (at, expected) in [
         ("/swift/max_file_size", json!(5_368_709_122_u64)),

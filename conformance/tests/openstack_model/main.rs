@@ -1,12 +1,13 @@
 //! What Keystone and Swift answer, asked by plain sockets.
 //!
 //! Everything in here was seen on Keystone 30.0.0 and Swift 2.38.3. The tests ask the embedded
-//! servers; with `APUS_LIVE_OPENSTACK` set they ask those that the environment tells of, by the
-//! same names as [`EmbeddedOpenStack::environment`] has:
+//! servers, or those that the environment tells of, by the same names as
+//! [`EmbeddedOpenStack::environment`] has; their tokens should live a minute or more:
 //!
 //! ```text
+//! conformance/live/openstack up
 //! eval "$(conformance/live/openstack env)"
-//! APUS_LIVE_OPENSTACK=1 cargo test -p apus-conformance --test openstack_model
+//! cargo test -p apus-conformance --test openstack_model
 //! ```
 //!
 //! [`EmbeddedOpenStack::environment`]: apus_conformance::server::EmbeddedOpenStack::environment

@@ -25,10 +25,7 @@ impl Stage {
         let embedded = (!live).then(|| EmbeddedOpenStack::start(OpenStackModel::new()).unwrap());
         let variables = match &embedded {
             None => env::vars().collect(),
-            Some(server) => {
-                let named = server.environment().into_iter();
-                named.map(|(name, value)| (name.to_owned(), value)).collect()
-            }
+            Some(server) => server.environment(),
         };
         let container = format!("facts-{test}-{}", std::process::id());
         let token = String::new();
@@ -39,10 +36,11 @@ impl Stage {
         stage
     }
 
-    /// A variable of the environment, by the name that `environment` has for it.
+    /// A variable of the environment, by the end of its name.
     #[track_caller]
     pub(crate) fn var(&self, name: &str) -> &str {
-        self.variables.get(name).unwrap_or_else(|| panic!("{name} is not set"))
+        let name = format!("APUS_LIVE_OPENSTACK{name}");
+        self.variables.get(&name).unwrap_or_else(|| panic!("{name} is not set"))
     }
 
     /// A token of `demo`.
@@ -52,12 +50,12 @@ impl Stage {
 
     /// Where a request to Keystone goes.
     pub(crate) fn keystone(&self, path: &str) -> String {
-        format!("{}{path}", self.var("OS_AUTH_URL"))
+        format!("{}{path}", self.var(""))
     }
 
     /// Where a request to `demo`'s account goes.
     pub(crate) fn account(&self, path: &str) -> String {
-        format!("{}{path}", self.var("LAB_STORAGE_URL"))
+        format!("{}{path}", self.var("_STORAGE_URL"))
     }
 
     /// Where a request to the test's container goes.
@@ -67,15 +65,14 @@ impl Stage {
 
     /// The name and password of one of the people.
     pub(crate) fn credentials(&self, who: &str) -> (&str, &str) {
-        let prefix = match who {
-            "demo" => return (self.var("OS_USERNAME"), self.var("OS_PASSWORD")),
-            "glance" => "TRUSTEE",
-            "alt" => "ALT",
-            "reader" => "READER",
-            _ => "ADMIN",
+        let (user, password) = match who {
+            "demo" => ("_USER", "_PASSWORD"),
+            "glance" => ("_SERVICE_USER", "_SERVICE_PASSWORD"),
+            "alt" => ("_OTHER_USER", "_OTHER_PASSWORD"),
+            "reader" => ("_READER_USER", "_READER_PASSWORD"),
+            _ => ("_ADMIN_USER", "_ADMIN_PASSWORD"),
         };
-        let name = self.var(&format!("LAB_{prefix}_USERNAME"));
-        (name, self.var(&format!("LAB_{prefix}_PASSWORD")))
+        (self.var(user), self.var(password))
     }
 
     /// A login by password, into a project.
@@ -179,11 +176,11 @@ impl Stage {
 
     pub(crate) fn create_trust(&self, token: &str, members: Value) -> Answer {
         let mut trust = json!({
-            "trustor_user_id": self.var("LAB_DEMO_USER_ID"),
-            "trustee_user_id": self.var("LAB_TRUSTEE_USER_ID"),
-            "project_id": self.var("LAB_DEMO_PROJECT_ID"),
+            "trustor_user_id": self.var("_USER_ID"),
+            "trustee_user_id": self.var("_SERVICE_USER_ID"),
+            "project_id": self.var("_PROJECT_ID"),
             "impersonation": true,
-            "roles": [{"name": self.var("LAB_OBJECT_ROLE")}],
+            "roles": [{"name": self.var("_ROLE")}],
         });
         for (name, value) in members.as_object().unwrap() {
             trust[name] = value.clone();

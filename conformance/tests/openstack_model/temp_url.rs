@@ -16,9 +16,9 @@ fn a_signature_stands_for_a_token() {
     stage.put("/s1", "hello").is(201);
     stage.put("/s2", "world").is(201);
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
-    let (_, path) = stage.var("LAB_STORAGE_URL").split_once("/v1/").unwrap();
+    let (_, path) = stage.var("_STORAGE_URL").split_once("/v1/").unwrap();
     let path = format!("/v1/{path}/{}", stage.container);
-    let key = stage.var("LAB_TEMPURL_KEY");
+    let key = stage.var("_TEMPURL_KEY");
     let text = |method: &str, at: u64, name: &str| format!("{method}\n{at}\n{path}{name}");
     let sha256 = |text: String| hex(&hmac::<Sha256>(key, &text, 64));
     let url = |name: &str, signature: &str, at: u64, more: &str| {

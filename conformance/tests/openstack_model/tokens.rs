@@ -7,7 +7,7 @@ use super::stage::Stage;
 #[test]
 fn versions_are_300_at_the_root_and_200_at_the_version() {
     let stage = Stage::set("versions");
-    let url = stage.var("OS_AUTH_URL").to_owned();
+    let url = stage.var("").to_owned();
     let root = super::raw::exchange("GET", url.trim_end_matches("v3"), &[], None).is(300);
     let version = &root.json()["versions"]["values"][0];
     let link = format!("{url}/");
@@ -30,11 +30,11 @@ fn a_password_gives_a_token_with_roles_and_a_catalogue() {
     assert_eq!(answer.header("x-subject-token").unwrap().len(), 183);
     let token = &answer.json()["token"];
     assert_eq!(token["methods"], json!(["password"]));
-    assert_eq!(token["user"]["id"], *stage.var("LAB_DEMO_USER_ID"));
+    assert_eq!(token["user"]["id"], *stage.var("_USER_ID"));
     assert_eq!(token["user"]["domain"], json!({"id": "default", "name": "Default"}));
-    assert_eq!(token["project"]["id"], *stage.var("LAB_DEMO_PROJECT_ID"));
+    assert_eq!(token["project"]["id"], *stage.var("_PROJECT_ID"));
     assert_eq!(token["is_domain"], false);
-    let role = stage.var("LAB_OBJECT_ROLE");
+    let role = stage.var("_ROLE");
     let roles = token["roles"].as_array().unwrap();
     assert!(roles.iter().any(|known| known["name"] == *role && known["id"].is_string()));
     for instant in ["issued_at", "expires_at"] {
@@ -44,12 +44,12 @@ fn a_password_gives_a_token_with_roles_and_a_catalogue() {
     let services = token["catalog"].as_array().unwrap();
     let storage = services.iter().find(|service| service["type"] == "object-store").unwrap();
     let endpoints = storage["endpoints"].as_array().unwrap();
-    let account = stage.var("LAB_STORAGE_URL");
+    let account = stage.var("_STORAGE_URL");
     let (base, _) = account.rsplit_once('/').unwrap();
     for (interface, url) in [("public", account), ("internal", account), ("admin", base)] {
         let endpoint = endpoints.iter().find(|known| known["interface"] == interface).unwrap();
         assert_eq!(endpoint["url"], *url);
-        assert_eq!(endpoint["region"], *stage.var("OS_REGION_NAME"));
+        assert_eq!(endpoint["region"], *stage.var("_REGION"));
         assert_eq!(endpoint["region_id"], endpoint["region"]);
     }
     let identity = services.iter().find(|service| service["type"] == "identity").unwrap();
@@ -65,10 +65,10 @@ fn a_password_gives_a_token_with_roles_and_a_catalogue() {
 fn no_scope_is_the_default_project_and_unscoped_is_none() {
     let stage = Stage::set("scopes");
     let token = stage.authenticate(&stage.password_for("demo", Value::Null)).is(201).json();
-    assert_eq!(token["token"]["project"]["id"], *stage.var("LAB_DEMO_PROJECT_ID"));
+    assert_eq!(token["token"]["project"]["id"], *stage.var("_PROJECT_ID"));
     assert!(token["token"]["catalog"].is_array());
 
-    let by_id = json!({"project": {"id": stage.var("LAB_DEMO_PROJECT_ID")}});
+    let by_id = json!({"project": {"id": stage.var("_PROJECT_ID")}});
     stage.authenticate(&stage.password_for("demo", by_id)).is(201);
 
     let unscoped = stage.authenticate(&stage.password_for("demo", json!("unscoped"))).is(201);
@@ -98,7 +98,7 @@ fn all_that_is_wrong_about_who_one_is_has_the_same_answer() {
     ];
     for document in refused {
         let answer = stage.authenticate(&document).is(401);
-        let challenge = format!("Keystone uri=\"{}\"", stage.var("OS_AUTH_URL"));
+        let challenge = format!("Keystone uri=\"{}\"", stage.var(""));
         assert_eq!(answer.header("www-authenticate"), Some(&*challenge));
         let message = "The request you have made requires authentication.";
         let error = json!({"code": 401, "message": message, "title": "Unauthorized"});
@@ -143,16 +143,17 @@ fn an_application_credential_brings_its_scope_and_takes_none() {
         }
         stage.authenticate(&json!({"auth": auth}))
     };
-    let secret = stage.var("LAB_APPCRED_SECRET");
-    let good = json!({"id": stage.var("LAB_APPCRED_ID"), "secret": secret});
+    let secret = stage.var("_APPLICATION_CREDENTIAL_SECRET");
+    let good = json!({"id": stage.var("_APPLICATION_CREDENTIAL_ID"), "secret": secret});
     let (name, _) = stage.credentials("demo");
     let user = json!({"name": name, "domain": {"name": "Default"}});
-    let named = json!({"name": "lab", "user": user, "secret": secret});
+    let named =
+        json!({"name": stage.var("_APPLICATION_CREDENTIAL"), "user": user, "secret": secret});
     for credential in [good.clone(), named] {
         let answer = login(credential, Value::Null).is(201);
         let token = &answer.json()["token"];
         assert_eq!(token["methods"], json!(["application_credential"]));
-        assert_eq!(token["project"]["id"], *stage.var("LAB_DEMO_PROJECT_ID"));
+        assert_eq!(token["project"]["id"], *stage.var("_PROJECT_ID"));
         assert_eq!(token["application_credential"]["restricted"], true);
         let token = answer.header("x-subject-token").unwrap();
         stage.call_as(token, "GET", "", &[], "").is(204);
@@ -161,7 +162,7 @@ fn an_application_credential_brings_its_scope_and_takes_none() {
         assert!(message.ends_with("Delegated tokens cannot manage trusts.."), "{message}");
     }
     for scope in [
-        json!({"project": {"id": stage.var("LAB_DEMO_PROJECT_ID")}}),
+        json!({"project": {"id": stage.var("_PROJECT_ID")}}),
         json!({"OS-TRUST:trust": {"id": "0123456789abcdef0123456789abcdef"}}),
     ] {
         let error = login(good.clone(), scope).is(401).json();
@@ -169,7 +170,7 @@ fn an_application_credential_brings_its_scope_and_takes_none() {
                        cannot request a scope.";
         assert_eq!(error["error"]["message"], message);
     }
-    let wrong = json!({"id": stage.var("LAB_APPCRED_ID"), "secret": "wrong"});
+    let wrong = json!({"id": stage.var("_APPLICATION_CREDENTIAL_ID"), "secret": "wrong"});
     login(wrong, Value::Null).is(401);
 }
 
@@ -179,7 +180,7 @@ fn a_token_made_from_a_token_lives_no_longer() {
     let first = stage.authenticate(&stage.password_for("demo", json!("unscoped"))).is(201);
     let id = first.header("x-subject-token").unwrap();
     let again = |id: &str| {
-        let scope = json!({"project": {"id": stage.var("LAB_DEMO_PROJECT_ID")}});
+        let scope = json!({"project": {"id": stage.var("_PROJECT_ID")}});
         let identity = json!({"methods": ["token"], "token": {"id": id}});
         stage.authenticate(&json!({"auth": {"identity": identity, "scope": scope}}))
     };
@@ -202,14 +203,14 @@ fn a_token_made_from_a_token_lives_no_longer() {
 fn tokens_are_shown_to_whose_they_are_and_can_be_revoked() {
     let stage = Stage::set("validate");
     let own = stage.login(&stage.password("demo", "demo"));
-    let other = stage.login(&stage.password("glance", stage.var("LAB_TRUSTEE_PROJECT_NAME")));
+    let other = stage.login(&stage.password("glance", stage.var("_SERVICE_PROJECT")));
     let ask = |method: &str, token: &str, subject: &str| {
         let headers = [("X-Auth-Token", token), ("X-Subject-Token", subject)];
         stage.ask_bare(method, "/auth/tokens", &headers)
     };
     let shown = ask("GET", &own, &own).is(200);
     assert_eq!(shown.header("x-subject-token"), Some(&*own));
-    assert_eq!(shown.json()["token"]["user"]["id"], *stage.var("LAB_DEMO_USER_ID"));
+    assert_eq!(shown.json()["token"]["user"]["id"], *stage.var("_USER_ID"));
     ask("HEAD", &own, &own).is(200);
     ask("GET", "nonesuch", &own).is(401);
     ask("GET", &own, "nonesuch").is(404);

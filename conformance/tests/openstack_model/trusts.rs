@@ -17,18 +17,18 @@ fn a_trust_lends_a_role_until_it_is_deleted() {
     for member in ["expires_at", "remaining_uses", "deleted_at"] {
         assert_eq!(trust[member], Value::Null);
     }
-    let role = stage.var("LAB_OBJECT_ROLE");
+    let role = stage.var("_ROLE");
     assert_eq!(trust["roles"].as_array().unwrap().len(), 1);
     assert_eq!(trust["roles"][0]["name"], *role);
     let id = trust["id"].as_str().unwrap();
 
     let answer = stage.authenticate(&stage.by_trust("glance", id)).is(201);
     let token = &answer.json()["token"];
-    assert_eq!(token["user"]["id"], *stage.var("LAB_DEMO_USER_ID"));
-    assert_eq!(token["project"]["id"], *stage.var("LAB_DEMO_PROJECT_ID"));
+    assert_eq!(token["user"]["id"], *stage.var("_USER_ID"));
+    assert_eq!(token["project"]["id"], *stage.var("_PROJECT_ID"));
     assert_eq!(token["roles"].as_array().unwrap().len(), 1);
     assert_eq!(token["OS-TRUST:trust"]["id"], *id);
-    assert_eq!(token["OS-TRUST:trust"]["trustee_user"]["id"], *stage.var("LAB_TRUSTEE_USER_ID"));
+    assert_eq!(token["OS-TRUST:trust"]["trustee_user"]["id"], *stage.var("_SERVICE_USER_ID"));
     let lent = answer.header("x-subject-token").unwrap();
     stage.call_as(lent, "PUT", "/by-trust", &[], "x").is(201);
     let own = stage.login(&stage.password_for("glance", Value::Null));
@@ -39,7 +39,7 @@ fn a_trust_lends_a_role_until_it_is_deleted() {
     let what = "You are not authorized to perform the requested action";
     assert_eq!(refused["error"]["message"], format!("{what}."));
     let identity = json!({"methods": ["token"], "token": {"id": lent}});
-    let scope = json!({"project": {"id": stage.var("LAB_DEMO_PROJECT_ID")}});
+    let scope = json!({"project": {"id": stage.var("_PROJECT_ID")}});
     stage.authenticate(&json!({"auth": {"identity": identity, "scope": scope}})).is(403);
     // And the trustee may use their own token instead of the password.
     let identity = json!({"methods": ["token"], "token": {"id": own}});
@@ -74,8 +74,8 @@ fn who_sees_a_trust_and_who_deletes_it() {
         stage.ask_bare("GET", &format!("/OS-TRUST/trusts{query}"), &headers)
     };
     list(stage.token(), "").is(403);
-    let given = format!("?trustor_user_id={}", stage.var("LAB_DEMO_USER_ID"));
-    let taken = format!("?trustee_user_id={}", stage.var("LAB_TRUSTEE_USER_ID"));
+    let given = format!("?trustor_user_id={}", stage.var("_USER_ID"));
+    let taken = format!("?trustee_user_id={}", stage.var("_SERVICE_USER_ID"));
     list(stage.token(), &taken).is(403);
     for (token, query) in [(stage.token(), given), (&trustee, taken)] {
         let trusts = list(token, &query).is(200).json();
