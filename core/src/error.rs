@@ -164,6 +164,13 @@ impl Error {
         error
     }
 
+    /// The same, of another kind: a refusal that says that bytes differ.
+    #[cfg(feature = "swift")]
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Names the operation, by the service's own name, that this happened in.
     #[must_use]
     pub fn in_operation(mut self, operation: &'static str) -> Self {
@@ -373,8 +380,12 @@ impl fmt::Display for Error {
         if let Some(id) = &facts.request_id {
             write!(f, " [request {}]", OneLine(id))?;
         }
-        for leftover in &facts.leftovers {
+        for leftover in facts.leftovers.iter().take(TOLD) {
             write!(f, "; left behind: {leftover}")?;
+        }
+        match facts.leftovers.len() {
+            0..=TOLD => {}
+            many => write!(f, "; and {} more", many - TOLD)?,
         }
         if let Some(hint) = facts.hint {
             write!(f, "; {hint}")?;
@@ -488,6 +499,9 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// Leftovers that one line tells of; [`Error::leftovers`] has all of them.
+const TOLD: usize = 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -514,6 +528,16 @@ mod tests {
         );
         assert!(error.is_not_found());
         assert_eq!(error.kind(), Kind::Refused);
+    }
+
+    #[test]
+    fn a_line_tells_of_no_more_than_twenty_leftovers() {
+        let object = |at| Leftover::Object { bucket: "c".into(), key: format!("s{at}") };
+        let error = (0..25).map(object).fold(Error::caller("no"), Error::with_leftover);
+        let line = error.to_string();
+        assert!(line.contains("object c/s19") && !line.contains("object c/s20"), "{line}");
+        assert!(line.ends_with("; and 5 more"), "{line}");
+        assert_eq!(error.leftovers().len(), 25);
     }
 
     #[test]

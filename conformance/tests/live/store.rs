@@ -4,10 +4,10 @@ use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
 use apus_core::Error;
-use apus_core::contract::{Machine, Operation};
+use apus_core::contract::{Machine, Operation, Service};
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::machine::{Observer, Party};
-use apus_core::s3::{Config, Service};
+use apus_core::s3;
 use tokio::runtime::Runtime;
 
 /// Which of the two crates.
@@ -17,11 +17,10 @@ pub enum Transport {
     Async,
 }
 
-/// The client.
-#[derive(Clone)]
-pub enum Store {
-    Blocking(apus_blocking::Client<Service>),
-    Async(apus_async::Client<Service>),
+/// The client of a service.
+pub enum Store<S: Service = s3::Service> {
+    Blocking(apus_blocking::Client<S>),
+    Async(apus_async::Client<S>),
 }
 
 /// Where the bytes of a body come from.
@@ -35,20 +34,29 @@ pub enum Feed {
     Unknown,
 }
 
-impl Store {
-    pub fn new(transport: Transport, config: Config, ca: &[u8], parties: Vec<Party>) -> Self {
-        let service = Service::new(config).unwrap();
+impl<S> Store<S>
+where
+    S: Service + Send + Sync + 'static,
+{
+    /// A client that trusts `ca` alone, or, where that is empty, as the transport does by itself.
+    pub fn new(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
         let mut parties = parties.into_iter();
         let first = parties.next().expect("a client has one party at least");
         match transport {
             Transport::Blocking => {
-                let config = apus_blocking::TransportConfig::new().ca_bundle(ca).unwrap();
+                let mut config = apus_blocking::TransportConfig::new();
+                if !ca.is_empty() {
+                    config = config.ca_bundle(ca).unwrap();
+                }
                 let transport = apus_blocking::Transport::new(config).unwrap();
                 let client = apus_blocking::Client::new(transport, service, first);
                 Self::Blocking(parties.fold(client, apus_blocking::Client::with_party))
             }
             Transport::Async => {
-                let config = apus_async::TransportConfig::new().ca_bundle(ca).unwrap();
+                let mut config = apus_async::TransportConfig::new();
+                if !ca.is_empty() {
+                    config = config.ca_bundle(ca).unwrap();
+                }
                 let transport = apus_async::Transport::new(config).unwrap();
                 let client = apus_async::Client::new(transport, service, first);
                 Self::Async(parties.fold(client, apus_async::Client::with_party))
@@ -63,14 +71,14 @@ impl Store {
         }
     }
 
-    pub fn service(&self) -> &Arc<Service> {
+    pub fn service(&self) -> &Arc<S> {
         match self {
             Self::Blocking(client) => client.service(),
             Self::Async(client) => client.service(),
         }
     }
 
-    pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {
+    pub fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
         match self {
             Self::Blocking(client) => client.call(operation),
             Self::Async(client) => RUNTIME.block_on(client.call(operation)),
@@ -78,7 +86,7 @@ impl Store {
     }
 
     /// The operation's body is these bytes.
-    pub fn call_from<O: Operation<Service = Service>>(
+    pub fn call_from<O: Operation<Service = S>>(
         &self,
         operation: O,
         feed: Feed,

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderName, RETRY_AFTER};
 use http::{Method, StatusCode, response};
 
 use super::content_range::ContentRange;
@@ -13,7 +14,7 @@ use super::draft::{Draft, Expect, Incoming};
 use super::exchange::{Origin, Sent};
 use crate::checksum::{Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
-use crate::now::Now;
+use crate::now::{Now, Timestamp};
 
 /// An exchange whose head has arrived: takes the body piece by piece.
 #[derive(Debug)]
@@ -345,6 +346,18 @@ impl Reply {
     /// `Content-Length`, in bytes.
     pub fn content_length(&self) -> Option<u64> {
         content_length(&self.head)
+    }
+
+    /// How long the server asks to be left alone: `Retry-After` in seconds or as a date, which is
+    /// measured by the answer's own `Date`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header(&RETRY_AFTER)?;
+        if let Ok(seconds) = text.trim().parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = Timestamp::parse_http(text)?;
+        let from = Timestamp::parse_http(self.header(&DATE)?)?;
+        u64::try_from(until.unix() - from.unix()).ok().map(Duration::from_secs)
     }
 
     /// `Content-Range`, where it can be read.

@@ -1,12 +1,11 @@
 //! What the headers of an answer say of an object.
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::HeaderMap;
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::error::Error;
-use crate::http::Reply;
+use crate::http::{ETag, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::etag::ETag;
 use crate::s3::read::{checksums, word};
 use crate::s3::types::Metadata;
 use crate::xml::Element;
@@ -111,7 +110,7 @@ impl ObjectHead {
             cache_control: head.text("cache-control"),
             expires: head.text("expires"),
             content_range: head.text("content-range"),
-            metadata: metadata(headers),
+            metadata: head.items("x-amz-meta-"),
             missing_meta: head.number("x-amz-missing-meta"),
             storage_class: head.text("x-amz-storage-class"),
             restore: head.text("x-amz-restore"),
@@ -237,28 +236,7 @@ impl Stored {
     }
 }
 
-/// Typed looks at headers.
-pub(in crate::s3) struct Headers<'a>(pub(in crate::s3) &'a HeaderMap);
-
-impl<'a> Headers<'a> {
-    pub(in crate::s3) fn plain(&self, name: &'static str) -> Option<&'a str> {
-        self.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// Also of bytes outside ASCII, which some servers send.
-    pub(in crate::s3) fn text(&self, name: &'static str) -> Option<String> {
-        let value = self.get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-    }
-
-    pub(in crate::s3) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Option<T> {
-        self.plain(name).and_then(|text| text.trim().parse().ok())
-    }
-
-    pub(in crate::s3) fn flag(&self, name: &'static str) -> Option<bool> {
-        self.plain(name).map(|text| text.trim().eq_ignore_ascii_case("true"))
-    }
-
+impl Headers<'_> {
     pub(in crate::s3) fn checksums(&self) -> Result<Vec<Declared>, Error> {
         let mut checksums = Vec::new();
         for algorithm in Algorithm::ALL {
@@ -269,29 +247,6 @@ impl<'a> Headers<'a> {
         }
         Ok(checksums)
     }
-
-    /// Compares with all of them, which are few: that is faster than to hash a name, and most of the
-    /// names that are asked for are not there.
-    fn get(&self, name: &str) -> Option<&'a HeaderValue> {
-        self.0.iter().find_map(|(have, value)| (have.as_str() == name).then_some(value))
-    }
-}
-
-fn metadata(headers: &HeaderMap) -> Metadata {
-    let mut metadata = Metadata::new();
-    for (name, value) in headers {
-        if let Some(name) = name.as_str().strip_prefix("x-amz-meta-") {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            metadata
-                .entry(name.to_owned())
-                .and_modify(|all: &mut String| {
-                    all.push(',');
-                    all.push_str(&value);
-                })
-                .or_insert_with(|| value.into_owned());
-        }
-    }
-    metadata
 }
 
 fn without_aws_chunked(headers: &HeaderMap) -> Option<String> {
