@@ -10,8 +10,9 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::contract::Notice;
 use apus_core::error::{Cause, Leftover};
-use apus_core::keystone::{Identity, Login, Scope, Service, Session, TrustSlot};
+use apus_core::keystone::{Domain, Identity, Login, Scope, Service, Session, TrustSlot, User};
 use apus_core::machine::{Delegated, Delegation, Entrusted, Party, Trusted};
+use apus_core::now::Timestamp;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, session};
 
@@ -109,7 +110,7 @@ fn the_trust_is_for_the_users_roles_and_project_and_ends() {
     assert_eq!(trust["roles"], serde_json::json!([{"id": "r1"}, {"id": "r2"}]));
     // Two hours after the cloud's noon and a quarter, and up to an hour more.
     let end = trust["expires_at"].as_str().unwrap();
-    let end = apus_core::now::Timestamp::parse_iso8601(end).unwrap().unix();
+    let end = Timestamp::parse_iso8601(end).unwrap().unix();
     let now = 1_767_322_800 + 1000;
     assert!((now + 7200..=now + 7200 + 3601).contains(&end), "{end}");
 }
@@ -156,8 +157,7 @@ fn where_no_trust_can_be_made_the_users_own_token_is_used_and_that_is_said() {
 fn a_trust_that_gives_no_token_is_revoked_and_the_users_own_is_used() {
     let mut cloud = living(300);
     let (mut parties, delegation) = parties(&mut cloud, secs(300));
-    let user =
-        apus_core::keystone::User::named("glance", apus_core::keystone::Domain::default_id());
+    let user = User::named("glance", Domain::default_id());
     let scope = Scope::Trust(delegation.slot.clone());
     let wrong =
         Login::new("http://keystone:5000/v3", Identity::password(user, "wrong"), scope).unwrap();

@@ -10,7 +10,8 @@ use std::time::Duration;
 use apus_core::contract::Notice;
 use apus_core::error::{Cause, Kind};
 use apus_core::keystone::{
-    CachedToken, EndpointFilter, Scope, ServiceToken, Session, SessionOptions, TrustSlot,
+    CachedToken, Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session,
+    SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::Party;
 
@@ -368,16 +369,26 @@ fn a_service_token_goes_along_and_is_renewed_too() {
 }
 
 #[test]
+fn a_token_that_can_not_be_made_to_live_longer_is_not_renewed_over_and_over() {
+    let mut cloud = living(300);
+    let token = cloud.give("demo", cloud::START, secs(100));
+    let identity = Identity::Token(token.into());
+    let login = Login::new("http://keystone:5000/v3", identity, Scope::project("p")).unwrap();
+    let party = Party::new(Session::new(login, interval(60)));
+    let mut world = World::new(cloud, vec![Puts::new(98, 1)], &[party]);
+    assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &98);
+    assert_eq!(world.cloud.logins, 2);
+}
+
+#[test]
 fn versions_are_discovered_once() {
     let root = r#"{"versions": {"values": [{"id": "v3.14", "status": "stable",
         "links": [{"rel": "self", "href": "http://internal:5000/v3/"}]}]}}"#;
     let mut cloud = living(30);
     let answer = Answer { body: root.to_owned(), ..Answer::new(300) };
     cloud.scripted.insert("GET /".into(), vec![answer]);
-    let user = apus_core::keystone::User::named("demo", apus_core::keystone::Domain::default_id());
-    let identity = apus_core::keystone::Identity::password(user, "hunter2");
-    let login =
-        apus_core::keystone::Login::new("http://keystone:5000", identity, Scope::Unstated).unwrap();
+    let identity = Identity::password(User::named("demo", Domain::default_id()), "hunter2");
+    let login = Login::new("http://keystone:5000", identity, Scope::Unstated).unwrap();
     let party = Party::new(Session::new(login, interval(10)));
     let machines = (0..4).map(|_| Puts::new(60, 1)).collect();
     let mut world = World::new(cloud, machines, &[party]);

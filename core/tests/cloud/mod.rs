@@ -225,6 +225,9 @@ impl Cloud {
     fn login(&mut self, tick: Duration, body: &[u8]) -> Answer {
         let body: Value = serde_json::from_slice(body).unwrap();
         let auth = &body["auth"];
+        if let Some(token) = auth["identity"]["token"]["id"].as_str() {
+            return self.rescope(tick, token);
+        }
         let user = &auth["identity"]["password"]["user"];
         let wrong = || Answer::error(401, "Unauthorized", "requires authentication.");
         let denied = self.denial.is_some_and(|(from, until)| (from..until).contains(&tick));
@@ -241,6 +244,18 @@ impl Cloud {
         let issued = Duration::from_secs((self.epoch + tick).as_secs());
         self.logins += 1;
         let token = self.store(Given { user, trust, expires: issued + self.ttl });
+        let document = self.document(tick, &self.tokens[&token]);
+        Answer::json(201, &document).header("x-subject-token", token)
+    }
+
+    /// A token for a token lives no longer.
+    fn rescope(&mut self, tick: Duration, token: &str) -> Answer {
+        let given = self.tokens.get(token).filter(|given| given.expires > self.epoch + tick);
+        let Some((user, expires)) = given.map(|given| (given.user, given.expires)) else {
+            return Answer::error(401, "Unauthorized", "requires authentication.");
+        };
+        self.logins += 1;
+        let token = self.store(Given { user, trust: None, expires });
         let document = self.document(tick, &self.tokens[&token]);
         Answer::json(201, &document).header("x-subject-token", token)
     }
