@@ -116,6 +116,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),
     ("swift-request", swift::request),
+    ("swift-response", swift::response),
     ("swift-tempurl", swift::temp_url),
     ("swift-manifest", swift::manifest),
 ];

@@ -1,5 +1,5 @@
-//! `swift-request`, `swift-tempurl` and `swift-manifest`: operations of Swift, signed URLs, and what
-//! large objects are made of.
+//! `swift-request` and `swift-response`, `swift-tempurl`, `swift-manifest`: operations of Swift and
+//! what is read from their answers, signed URLs, and what large objects are made of.
 //!
 //! What is compared loosely, and why: the values of a query are compared decoded, since servers
 //! decode them; JSON bodies as JSON, and then not their lengths. What we send beyond the recorded
@@ -10,8 +10,10 @@ mod manifest;
 mod operation;
 mod query;
 mod request;
+mod response;
 mod temp_url;
 
 pub(super) use self::manifest::manifest;
 pub(super) use self::request::request;
+pub(super) use self::response::response;
 pub(super) use self::temp_url::temp_url;
