@@ -76,7 +76,7 @@ impl SwiftDownload {
     pub(super) fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
         let layout = match answer {
             Ok(manifest) => Layout::of_manifest(&manifest.segments, self.head())?,
-            Err(error) if error.kind() == Kind::Authority => return Err(error),
+            Err(error) if is_unheard(&error) => return Err(error),
             Err(_) => None,
         };
         match layout {
@@ -97,7 +97,7 @@ impl SwiftDownload {
                 let container = object.head.dlo.as_ref().map(|prefix| prefix.container.as_str());
                 Layout::of_listing(container.unwrap_or_default(), &entries)?
             }
-            Err(error) if endless || error.kind() == Kind::Authority => return Err(error),
+            Err(error) if endless || is_unheard(&error) => return Err(error),
             Err(_) => {
                 self.ranges.pin(object)?;
                 self.starts_within()?;
@@ -167,4 +167,9 @@ impl SwiftDownload {
         }
         Ok(())
     }
+}
+
+/// Whether it was not the server that said no.
+fn is_unheard(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Authority | Kind::Wire)
 }
