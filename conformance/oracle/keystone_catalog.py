@@ -241,7 +241,6 @@ def odd(body):
     change(lambda made, services: services[1].pop("endpoints"))
     change(lambda made, services: services[0].pop("type"))
     change(lambda made, services: services[1].pop("name"))
-    change(lambda made, services: services[1].update(type="Object_Store"))
     change(lambda made, services: services.reverse())
     change(lambda made, services: services.insert(0, services[1] | {"endpoints": []}))
     change(lambda made, services: services.append(services[0] | {"type": "object-store"}))

@@ -83,6 +83,11 @@ pub enum Leftover {
         /// Its key or name.
         key: String,
     },
+    /// A trust of a user's that was not revoked.
+    Trust {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Why a job did not succeed. See the [module](self) for how to read one.
@@ -160,6 +165,7 @@ impl Error {
     }
 
     /// The same, of another kind: a refusal that says that bytes differ.
+    #[cfg(feature = "swift")]
     pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
         self.0.kind = kind;
         self
@@ -469,6 +475,7 @@ impl fmt::Display for Leftover {
             Self::Object { bucket, key } => {
                 write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
             }
+            Self::Trust { id } => write!(f, "trust {}", OneLine(id)),
         }
     }
 }

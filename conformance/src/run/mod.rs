@@ -17,6 +17,7 @@
 mod checksum;
 mod compare;
 mod endpoint;
+mod keystone;
 mod post_policy;
 mod report;
 mod s3;
@@ -110,6 +111,9 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-presign", s3::presign),
     ("s3-endpoint", endpoint::endpoint),
     ("s3-post-policy", post_policy::post_policy),
+    ("keystone-auth", keystone::auth),
+    ("keystone-catalog", keystone::catalog),
+    ("token-renewal", keystone::renewal),
 ];
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), std::io::Error> {

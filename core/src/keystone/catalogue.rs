@@ -83,7 +83,7 @@ impl Interface {
 pub struct EndpointFilter {
     /// The service's type.
     pub service_type: String,
-    /// Types that are taken for it where it is not in the catalogue, the best first.
+    /// Types that are taken for it where the catalogue has no such endpoint of it, the best first.
     pub aliases: Vec<String>,
     /// The interfaces that will do, the best first; any where there are none.
     pub interfaces: Vec<Interface>,
@@ -159,13 +159,14 @@ impl EndpointFilter {
 }
 
 impl Catalogue {
-    /// The endpoint that is meant. A type that is in the catalogue goes before its aliases, also
-    /// where none of its endpoints will do. Endpoints without a URL are passed over.
+    /// The endpoint that is meant: of the type itself, and where none of those will do, of the first
+    /// alias that has one. Endpoints without a URL are passed over.
     pub fn find(&self, filter: &EndpointFilter) -> Option<&Endpoint> {
-        let types = std::iter::once(&filter.service_type).chain(&filter.aliases);
-        let service_type = types
-            .map(|wanted| canonical(wanted))
-            .find(|wanted| self.services.iter().any(|it| canonical(&it.service_type) == *wanted))?;
+        let mut types = std::iter::once(&filter.service_type).chain(&filter.aliases);
+        types.find_map(|wanted| self.find_of(&canonical(wanted), filter))
+    }
+
+    fn find_of(&self, service_type: &str, filter: &EndpointFilter) -> Option<&Endpoint> {
         let endpoints: Vec<&Endpoint> = self
             .services
             .iter()

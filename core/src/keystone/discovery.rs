@@ -27,13 +27,12 @@ pub(super) fn draft(base: &Address) -> Result<Draft, Error> {
 ///
 /// The answer lists versions, and v3 is not among them.
 pub(super) fn v3(base: &Address, reply: &Reply) -> Result<Address, Error> {
-    let usual = || base.with_path(&format!("{}/v3", base.path()));
     let told = matches!(reply.status().as_u16(), 200 | 300) && reply.cut.is_none();
     let document = Some(&reply.body).filter(|_| told);
     let document: Option<Value> = document.and_then(|body| serde_json::from_slice(body).ok());
     let versions = document.as_ref().map(versions).unwrap_or_default();
     if versions.is_empty() {
-        return Ok(usual());
+        return Ok(usual(base));
     }
     let Some(version) = versions.iter().find(|version| is_v3(version)) else {
         let ids: Vec<&str> = versions.iter().filter_map(|version| id(version)).take(8).collect();
@@ -44,7 +43,12 @@ pub(super) fn v3(base: &Address, reply: &Reply) -> Result<Address, Error> {
     let links = version.get("links").and_then(Value::as_array).into_iter().flatten();
     let own = |link: &&Value| link.get("rel").and_then(Value::as_str) == Some("self");
     let href = links.into_iter().find(own).and_then(|link| link.get("href")?.as_str());
-    Ok(href.and_then(|href| on_the_same_host(base, href)).unwrap_or_else(usual))
+    Ok(href.and_then(|href| on_the_same_host(base, href)).unwrap_or_else(|| usual(base)))
+}
+
+/// Where v3 is where nothing says so.
+pub(super) fn usual(base: &Address) -> Address {
+    base.with_path(&format!("{}/v3", base.path()))
 }
 
 /// The versions of either document.

@@ -26,6 +26,14 @@ impl<'a> Node<'a> {
         Ok(Self { value, path: name.to_owned() })
     }
 
+    /// The objects of the list that is member `name` of the document.
+    pub(super) fn list(document: &'a Value, name: &str) -> Result<Vec<Self>, Error> {
+        let value = document.get(name).filter(|value| value.is_array());
+        let value =
+            value.ok_or_else(|| Error::broken(format!("the answer has no list `{name}`")))?;
+        Self { value, path: name.to_owned() }.elements()
+    }
+
     /// The member of this name; none where it is missing or null.
     pub(super) fn member(&self, name: &str) -> Option<Self> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
@@ -49,12 +57,21 @@ impl<'a> Node<'a> {
         self.value.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
+    /// A number that may be missing.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(member) = self.member(name) else { return Ok(None) };
+        member.value.as_u64().map(Some).ok_or_else(|| member.broken("is no number"))
+    }
+
     /// The objects of the list in a member; none of them where it is missing.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Error> {
-        let Some(member) = self.member(name) else { return Ok(Vec::new()) };
-        let list = member.value.as_array().ok_or_else(|| member.broken("is no list"))?;
+        self.member(name).map_or(Ok(Vec::new()), |member| member.elements())
+    }
+
+    fn elements(&self) -> Result<Vec<Self>, Error> {
+        let list = self.value.as_array().ok_or_else(|| self.broken("is no list"))?;
         let nodes = list.iter().enumerate().map(|(at, value)| {
-            let node = Self { value, path: format!("{}[{at}]", member.path) };
+            let node = Self { value, path: format!("{}[{at}]", self.path) };
             if value.is_object() { Ok(node) } else { Err(node.broken("is no object")) }
         });
         nodes.collect()

@@ -19,6 +19,8 @@ pub struct Login {
     auth: Address,
     /// With its version, once it is known.
     versioned: Option<Address>,
+    /// With the version that it most probably is.
+    usual: Address,
     identity: Identity,
     scope: Scope,
     nocatalog: bool,
@@ -36,8 +38,9 @@ impl Login {
         let auth = Address::parse(auth_url, "auth_url")?;
         check(&identity, &scope)?;
         let versioned = versioned(&auth, &identity)?;
-        let (nocatalog, limits) = (false, Limits::default());
-        Ok(Self { auth, versioned, identity, scope, nocatalog, limits, discovering: false })
+        let usual = versioned.clone().unwrap_or_else(|| discovery::usual(&auth));
+        let (nocatalog, limits, discovering) = (false, Limits::default(), false);
+        Ok(Self { auth, versioned, usual, identity, scope, nocatalog, limits, discovering })
     }
 
     /// Does not ask for the catalogue, which a token for an endpoint override can do without.
@@ -113,7 +116,7 @@ impl TokenSource for Login {
     }
 
     fn identity_address(&self) -> Option<&Address> {
-        self.versioned.as_ref()
+        self.versioned.as_ref().or(Some(&self.usual))
     }
 }
 

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! [`Identity`] and [`Scope`] are plain data; [`Login`] makes requests of them and reads
-//! [`Token`]s; a [`Session`] decides when.
+//! [`Token`]s; a [`Session`] decides when. [`ValidateToken`], [`CreateTrust`] and the others are
+//! ordinary [operations](crate::contract::Operation) of the [`Service`] here.
 //!
 //! What is said of a server's behaviour was seen on Keystone 30, unless a document is named. The
 //! protocol is that of the "Identity API v3" and "OS-TRUST" chapters of the OpenStack API reference.
@@ -27,6 +28,7 @@ mod identity;
 mod json;
 mod keeper;
 mod login;
+mod operations;
 mod scope;
 mod service;
 mod session;
@@ -37,11 +39,16 @@ mod v2;
 mod v3;
 
 pub use self::address::Address;
+pub(crate) use self::address::before_version;
 pub use self::cached::CachedToken;
 pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, EndpointFilter, Interface};
 pub use self::identity::{Domain, Identity, Project, SecondFactor, User};
 pub use self::keeper::SessionOptions;
 pub use self::login::Login;
+pub use self::operations::{
+    CreateTrust, DeleteTrust, ListTrusts, RevokeToken, ShowTrust, Subject, Trust, ValidateToken,
+    ValidatedToken,
+};
 pub use self::scope::{Scope, TrustSlot};
 pub use self::service::Service;
 pub use self::session::{ServiceToken, Session};

@@ -12,6 +12,7 @@ use crate::http::{Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::address::Address;
 use crate::keystone::cached::CachedToken;
 use crate::keystone::catalogue::EndpointFilter;
+use crate::keystone::discovery;
 use crate::keystone::keeper::{Keeper, SessionOptions};
 use crate::keystone::source::TokenSource;
 use crate::keystone::token::{Token, TokenFacts};
@@ -42,6 +43,8 @@ pub struct Session {
     user: Keeper,
     service: Option<Keeper>,
     endpoint: EndpointFilter,
+    /// Where Keystone is, for a session whose tokens do not come from there.
+    identity: Option<Address>,
     /// Where the token of this generation leads to.
     storage: Option<(u64, Result<Address, Error>)>,
 }
@@ -90,13 +93,27 @@ impl Session {
     }
 
     fn of(user: Keeper) -> Self {
-        Self { user, service: None, endpoint: EndpointFilter::default(), storage: None }
+        let endpoint = EndpointFilter::default();
+        Self { user, service: None, endpoint, identity: None, storage: None }
     }
 
     /// With this endpoint of the catalogue, or instead of it.
     #[must_use]
     pub fn with_endpoint(self, endpoint: EndpointFilter) -> Self {
         Self { endpoint, storage: None, ..self }
+    }
+
+    /// Takes Keystone to be here, `/v3` added where it is missing: for a session whose token came
+    /// from somewhere, and that Keystone is to be asked with.
+    ///
+    /// # Errors
+    ///
+    /// It is no http or https URL.
+    pub fn with_auth_url(self, auth_url: &str) -> Result<Self, Error> {
+        let address = Address::parse(auth_url, "auth_url")?;
+        let versioned = address.path().ends_with("/v3");
+        let address = if versioned { address } else { discovery::usual(&address) };
+        Ok(Self { identity: Some(address), ..self })
     }
 
     /// Sends a service's token with the user's.
@@ -167,10 +184,10 @@ impl Session {
     fn address(&mut self, place: Place) -> Result<Address, Error> {
         match place {
             Place::Storage => self.storage().cloned(),
-            Place::StorageHost => self.storage().map(Address::host),
+            Place::StorageHost => self.storage().map(Address::unversioned),
             Place::Identity => {
-                let address = self.user.source().and_then(TokenSource::identity_address).cloned();
-                address.ok_or_else(|| {
+                let source = self.user.source().and_then(TokenSource::identity_address);
+                self.identity.as_ref().or(source).cloned().ok_or_else(|| {
                     Error::authority("the session's tokens do not come from a Keystone it knows")
                 })
             }

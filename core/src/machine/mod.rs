@@ -2,6 +2,8 @@
 
 mod call;
 mod copy;
+#[cfg(feature = "swift")]
+mod delegated;
 mod delete_many;
 mod download;
 mod nest;
@@ -16,6 +18,8 @@ pub mod upload;
 
 pub use self::call::Call;
 pub use self::copy::{Copy, CopyOptions};
+#[cfg(feature = "swift")]
+pub use self::delegated::{Delegated, Delegation, Entrusted, Trusted};
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
 #[cfg(feature = "swift")]

@@ -206,3 +206,45 @@ impl Section<'_> {
         names.map(str::to_owned).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::parsed;
+
+    // Of Swift 2.38, shortened.
+    #[test]
+    fn a_cluster() {
+        let body = r#"{"swift": {"version": "2.38.3", "max_file_size": 5368709122,
+                "max_object_name_length": 1024, "max_container_name_length": 256,
+                "container_listing_limit": 10000, "max_meta_count": 90,
+                "policies": [{"name": "silver", "aliases": "silver"},
+                    {"name": "gold", "default": true, "aliases": "gold"}]},
+            "slo": {"max_manifest_segments": 1000, "max_manifest_size": 8388608,
+                "min_segment_size": 1, "yield_frequency": 10},
+            "bulk_delete": {"max_deletes_per_request": 10000, "max_failed_deletes": 1000},
+            "tempurl": {"methods": ["GET", "HEAD"], "allowed_digests": ["sha1", "sha256"]},
+            "s3api": {}}"#;
+        let info = parsed(&GetInfo::new(), 200, "", body).unwrap();
+        assert_eq!(info.swift.max_file_size, Some(5_368_709_122));
+        assert_eq!(info.swift.policies, ["gold", "silver"]);
+        let slo = info.slo.unwrap();
+        assert_eq!((slo.max_manifest_segments, slo.min_segment_size), (Some(1000), Some(1)));
+        assert_eq!(info.bulk_delete.unwrap().max_deletes_per_request, Some(10_000));
+        assert_eq!(info.temp_url.unwrap().allowed_digests, ["sha1", "sha256"]);
+        assert_eq!(info.capabilities, ["bulk_delete", "s3api", "slo", "swift", "tempurl"]);
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_none() {
+        let info = Info::read(br#"{"swift": 3, "slo": {"max_manifest_segments": []}}"#).unwrap();
+        assert_eq!(info.swift, SwiftLimits::default());
+        assert_eq!(info.slo, Some(SloLimits::default()));
+        assert!(info.bulk_delete.is_none() && !info.dlo);
+        for body in ["", "[]", "<html>", "{"] {
+            let error = parsed(&GetInfo::new(), 200, "", body).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Broken, "{body}");
+        }
+        assert!(parsed(&GetInfo::new(), 403, "", "").unwrap_err().is_denied());
+    }
+}

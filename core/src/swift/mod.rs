@@ -20,9 +20,13 @@
 //! | `dlo` | dynamic large objects: a prefix that names their segments |
 //! | `bulk` | many deletes in one request |
 //! | `info` | what a cluster can do |
+//! | `temp_url` | URLs that give access without a token |
+//! | `acl` | who may do what |
 //! | `error` | what each status means |
+//! | `report` | outcomes that stand in a body |
 
 mod account;
+mod acl;
 mod bulk;
 mod config;
 mod container;
@@ -35,11 +39,13 @@ mod report;
 mod request;
 mod service;
 mod slo;
+mod temp_url;
 #[cfg(test)]
 mod testing;
 mod types;
 
 pub use self::account::*;
+pub use self::acl::{AccountAcl, Acl, AclEntry};
 pub use self::bulk::{BulkDelete, BulkPath, Deleted};
 pub use self::config::Config;
 pub use self::container::*;
@@ -48,7 +54,7 @@ pub(crate) use self::error::success;
 pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
 pub use self::object::*;
 pub use self::report::{Failed, refuses_token};
-
 pub use self::service::Service;
 pub use self::slo::*;
+pub use self::temp_url::{Digest, TempUrl};
 pub use self::types::*;

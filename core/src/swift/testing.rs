@@ -19,12 +19,11 @@ pub(super) fn sent<O: Operation<Service = Service>>(operation: &O) -> Result<Str
     let draft = operation.draft(&service())?;
     let mut out = format!("{} {}", draft.head.method, draft.head.uri);
     let headers = draft.head.headers.iter();
-    let headers: BTreeSet<String> = headers
-        .map(|(name, value)| {
-            format!("\n{name}: {}", std::str::from_utf8(value.as_bytes()).unwrap())
-        })
-        .collect();
-    out.extend(headers);
+    let headers: BTreeSet<_> =
+        headers.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    for (name, value) in headers {
+        out.push_str(&format!("\n{name}: {}", std::str::from_utf8(value).unwrap()));
+    }
     if let Body::Bytes(bytes) = &draft.body {
         out.push_str("\n\n");
         out.push_str(std::str::from_utf8(bytes).unwrap());

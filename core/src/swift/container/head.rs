@@ -16,9 +16,10 @@ pub struct ContainerHead {
     pub bytes_used: Option<u64>,
     /// Where its objects are stored.
     pub storage_policy: Option<String>,
-    /// Who may read: `X-Container-Read`. See [`Acl`](crate::swift::Acl).
+    /// Who may read: `X-Container-Read`, shown only to who may write; an [`Acl`](crate::swift::Acl)
+    /// as text.
     pub read_acl: Option<String>,
-    /// Who may write: `X-Container-Write`.
+    /// Who may write: `X-Container-Write`, shown as the other.
     pub write_acl: Option<String>,
     /// The most bytes that it takes.
     pub quota_bytes: Option<u64>,

@@ -103,3 +103,37 @@ fn check(head: &ObjectHead, reply: &Reply) -> Result<Verdict, Error> {
     Err(Error::integrity(format!("the MD5 of the body is {computed} where the server has {md5}"))
         .with_status(reply.status()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{parsed, sent};
+
+    #[test]
+    fn everything_that_can_be_asked_for() {
+        let mut get = GetObject::new("c", "o");
+        get.range = Some(ByteRange::From(100));
+        get.part_number = Some(2);
+        get.conditions = Conditions::matches("\"a\"".into());
+        get.newest = true;
+        assert_eq!(
+            sent(&get).unwrap(),
+            "GET /c/o?part-number=2\nif-match: \"a\"\nrange: bytes=100-\nx-newest: true"
+        );
+    }
+
+    #[test]
+    fn bytes_are_checked_where_the_tag_is_their_md5() {
+        let get = GetObject::new("c", "o");
+        let plain = "etag: 5D41402ABC4B2A76B9719D911017C592\ncontent-length: 5";
+        let output = parsed(&get, 200, plain, "hello").unwrap();
+        assert_eq!(output.verdict, Verdict::Validated(Algorithm::Md5));
+        let error = parsed(&get, 200, plain, "hellO").unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Integrity);
+        let unchecked = GetObject { unchecked: true, ..get.clone() };
+        assert!(parsed(&unchecked, 200, plain, "hellO").is_ok());
+        let slo = format!("{plain}\nx-static-large-object: True");
+        let output = parsed(&get, 200, &slo, "other").unwrap();
+        assert_eq!(output.verdict, Verdict::NotValidated(Why::Composite));
+    }
+}

@@ -58,3 +58,35 @@ impl Operation for DeleteSlo {
         Some(&self.container)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{parsed, sent};
+
+    // Swift 2.38: always a 200, with the outcome in the body; `async` is a 204.
+    #[test]
+    fn what_became_of_it() {
+        let mut delete = DeleteSlo::new("c", "o");
+        assert_eq!(
+            sent(&delete).unwrap(),
+            "DELETE /c/o?multipart-manifest=delete\naccept: application/json"
+        );
+        let body = r#"{"Response Status": "200 OK", "Response Body": "", "Number Deleted": 3,
+            "Number Not Found": 0, "Errors": []}"#;
+        let output = parsed(&delete, 200, "", body).unwrap();
+        assert!(output.is_complete() && output.deleted == 3);
+        let body = r#"{"Response Status": "400 Bad Request", "Response Body": "", "Number Deleted": 0,
+            "Number Not Found": 0, "Errors": [["/c/o%20x", "Not an SLO manifest"]]}"#;
+        let output = parsed(&delete, 200, "", body).unwrap();
+        assert_eq!(output.failed[0].path, "/c/o x");
+        assert_eq!(output.failed[0].why, "Not an SLO manifest");
+        assert_eq!(output.failed[0].status(), None);
+
+        delete.later = true;
+        let line = sent(&delete).unwrap();
+        assert!(line.starts_with("DELETE /c/o?multipart-manifest=delete&async=on\n"), "{line}");
+        assert_eq!(parsed(&delete, 204, "", "").unwrap(), Deleted::default());
+        assert!(parsed(&delete, 404, "", "").unwrap_err().is_not_found());
+    }
+}
