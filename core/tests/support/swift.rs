@@ -2,8 +2,8 @@
 //!
 //! It answers as Swift 2.38 does: MD5s without quotes, tags of large objects in quotes; 409 where
 //! the first segment of a range is gone, an end in the middle where a later one is; a dynamic large
-//! object of more segments than a page has no length, ignores ranges beyond the page, and ends in
-//! good order where a segment is missing.
+//! object of more segments than a page says to HEAD that it is empty, ignores ranges beyond the page,
+//! has no length, and ends in good order where a segment is missing.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -212,7 +212,7 @@ impl Store {
         });
         let range = range.filter(|range| !paged || range.end <= first_page);
         if head.method == "HEAD" {
-            return if paged { answer } else { answer.header("content-length", length) };
+            return answer.header("content-length", if paged { 0 } else { length });
         }
         let Some(range) = range else {
             let (body, cut) = match self.bytes(&parts, 0..length) {
