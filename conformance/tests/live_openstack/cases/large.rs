@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{payload, refused};
 use crate::site::Server;
-use crate::stage::{Stage, sweep};
+use crate::stage::{Stage, names, sweep};
 use crate::suite::Case;
 
 pub const CASES: &[Case] = &[
@@ -243,7 +243,7 @@ fn dlo(stage: &Stage<'_>) -> Result<(), Error> {
     let head = stage.call(HeadObject::new(&stage.container, "dlo"))?;
     assert_eq!((head.size, head.dlo), (Some(bytes.len() as u64), Some(prefix)));
     stage.call(DeleteObject::new(&stage.container, "dlo"))?;
-    assert_eq!(crate::stage::names(&stage.store, &beside)?.len(), 3);
+    assert_eq!(names(&stage.store, &beside)?.len(), 3);
     end(stage)
 }
 
