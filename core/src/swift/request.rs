@@ -8,6 +8,7 @@ use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Body, Draft, ETag, Encoding, Place, Sealing, Stamp};
+use crate::keystone::before_version;
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
@@ -85,7 +86,8 @@ impl<'a> Request<'a> {
         let origin = Some((base.scheme.clone(), base.authority.clone()));
         let path = match place {
             Place::Storage => format!("{}{path}", base.path),
-            Place::StorageHost | Place::Identity => path,
+            Place::StorageHost => format!("{}{path}", before_version(&base.path)),
+            Place::Identity => path,
         };
         let path = if path.is_empty() { "/".to_owned() } else { path };
         Self::to(service, draft, (), origin, path)
@@ -276,5 +278,8 @@ mod tests {
         assert_eq!(draft.head.headers["host"], "127.0.0.1:8080");
         let draft = GetInfo::new().draft(&known).unwrap();
         assert_eq!(draft.head.uri, "http://127.0.0.1:8080/info");
+        let ceph = Service::new(Config::at("http://127.0.0.1:7480/swift/v1")).unwrap();
+        let draft = GetInfo::new().draft(&ceph).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:7480/swift/info");
     }
 }
