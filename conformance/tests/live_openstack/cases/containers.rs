@@ -138,9 +138,8 @@ fn put_policy(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn post(stage: &Stage<'_>) -> Result<(), Error> {
-    let post = |settings| {
-        stage.call(PostContainer { settings, ..PostContainer::new(&stage.container) })
-    };
+    let post =
+        |settings| stage.call(PostContainer { settings, ..PostContainer::new(&stage.container) });
     let items = [("one".to_owned(), "1".to_owned()), ("two".to_owned(), "2".to_owned())];
     post(ContainerSettings { metadata: items.into(), ..ContainerSettings::default() })?;
     post(ContainerSettings {
