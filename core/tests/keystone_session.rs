@@ -11,9 +11,9 @@ use apus_core::contract::Notice;
 use apus_core::error::{Cause, Kind};
 use apus_core::keystone::{
     CachedToken, Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session,
-    SessionOptions, TrustSlot, User,
+    SessionOptions, TrustSlot, User, ValidateToken,
 };
-use apus_core::machine::Party;
+use apus_core::machine::{Call, Party};
 use proptest::prelude::*;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, login, session};
@@ -143,6 +143,18 @@ fn what_is_refused_with_the_new_token_too_is_told_and_does_not_burn_the_token() 
         assert_eq!(result.unwrap().unwrap_err().status().map(|it| it.as_u16()), Some(401));
     }
     // The first token, and the one that the refusal led to.
+    assert_eq!(world.cloud.logins, 2);
+}
+
+#[test]
+fn a_token_that_is_not_found_when_it_asks_about_itself_is_renewed() {
+    let mut cloud = living(300);
+    let gone = Answer::error(404, "Not Found", "Failed to validate token");
+    cloud.scripted.insert("GET /v3/auth/tokens".into(), vec![gone]);
+    let call = Call::new(ValidateToken::default(), Arc::default(), 1);
+    let mut world = World::new(cloud, vec![call], &[demo(interval(60))]);
+    let told = world.run().remove(0).unwrap().unwrap();
+    assert_eq!(told.facts.user.unwrap().id, "demo-id");
     assert_eq!(world.cloud.logins, 2);
 }
 

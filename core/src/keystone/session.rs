@@ -18,6 +18,7 @@ use crate::keystone::source::TokenSource;
 use crate::keystone::token::{Token, TokenFacts};
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
+use crate::swift::refuses_token;
 
 /// Gives requests their token, and gets a new one in time.
 ///
@@ -245,9 +246,10 @@ impl Authority for Session {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    /// A 401 is about the token that the exchange was sealed with. When a newer one is there, it
-    /// is tried; else the token is renewed. A request that was sent again with a new token and met
-    /// 401 once more tells nothing of the token, which others may go on using.
+    /// A 401, which may stand in the body of a success, is about the token that the exchange was
+    /// sealed with. When a newer one is there, it is tried; else the token is renewed. A request
+    /// that was sent again with a new token and met 401 once more tells nothing of the token, which
+    /// others may go on using.
     fn judge(&mut self, _: Now, done: &Completion) -> Standing {
         let Ok(reply) = done.outcome() else { return Standing::Accepted };
         if !matches!(done.draft().sealing, Sealing::Token(_) | Sealing::TokenAsSubject) {
@@ -257,7 +259,8 @@ impl Authority for Session {
         if present {
             self.user.learn(done, reply);
         }
-        if !refuses_token(done.draft(), reply.status()) {
+        let draft = done.draft();
+        if !refuses_token(draft.operation, reply) && !loses_token(draft, reply.status()) {
             return Standing::Accepted;
         }
         if !present {
@@ -302,11 +305,12 @@ impl fmt::Debug for ServiceToken {
     }
 }
 
-/// Whether an answer is about the token. A token that is asked about itself may be so new a loss that
-/// Keystone lets it ask, and does not find it: 404 (seen on Keystone 30).
-fn refuses_token(draft: &Draft, status: StatusCode) -> bool {
-    let asks_itself = draft.sealing == Sealing::TokenAsSubject && draft.head.method == Method::GET;
-    status == StatusCode::UNAUTHORIZED || asks_itself && status == StatusCode::NOT_FOUND
+/// Whether a token that asks about itself is not found: one that was revoked a moment ago may be let
+/// ask, and then be told 404 (seen on Keystone 30).
+fn loses_token(draft: &Draft, status: StatusCode) -> bool {
+    draft.sealing == Sealing::TokenAsSubject
+        && draft.head.method == Method::GET
+        && status == StatusCode::NOT_FOUND
 }
 
 /// One number for the generations of two tokens, which grows with either.
