@@ -336,11 +336,18 @@ pub(crate) struct Puts {
     stored: u32,
     error: Option<Error>,
     over: bool,
+    long_from: u32,
 }
 
 impl Puts {
     pub(crate) fn new(todo: u32, width: usize) -> Self {
-        Self { todo, next: 0, width, flying: Vec::new(), stored: 0, error: None, over: false }
+        let (flying, error) = (Vec::new(), None);
+        Self { todo, next: 0, width, flying, stored: 0, error, over: false, long_from: 0 }
+    }
+
+    /// With short requests alone before this one.
+    pub(crate) fn long_from(self, long_from: u32) -> Self {
+        Self { long_from, ..self }
     }
 }
 
@@ -386,6 +393,10 @@ impl Machine for Puts {
 
     fn width(&self) -> usize {
         self.width
+    }
+
+    fn is_long(&self) -> bool {
+        self.next >= self.long_from
     }
 }
 
