@@ -91,6 +91,8 @@ mod request;
 pub mod s3;
 pub mod secret;
 pub mod sign;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
 pub mod xml;

@@ -9,8 +9,8 @@ use apus_core::swift::{
     Config, DeleteContainer, DeleteObject, GetContainer, HeadContainer, PutContainer, Service,
 };
 
-use super::site::{Server, Site};
-use super::store::{Store, Transport};
+use crate::site::{Server, Site};
+use crate::store::{Store, Transport};
 
 /// The place of a check: one server, scheme and transport.
 #[derive(Clone, Copy)]
@@ -93,7 +93,7 @@ pub fn names(store: &Store<Service>, container: &str) -> Result<Vec<String>, Err
     let mut list = Some(GetContainer::new(container));
     while let Some(page) = list {
         let answer = store.call(page.clone())?;
-        names.extend(answer.objects.iter().map(|object| object.name.clone()));
+        names.extend(answer.objects().map(|object| object.name.clone()));
         list = page.next(&answer)?;
     }
     Ok(names)

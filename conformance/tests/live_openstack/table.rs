@@ -6,9 +6,9 @@ use std::sync::Mutex;
 
 use apus_core::{Error, Kind};
 
-use super::site::Server;
-use super::stage::Place;
-use super::store::Transport;
+use crate::site::Server;
+use crate::stage::Place;
+use crate::store::Transport;
 
 /// The rows of one test, and what its refusals said.
 #[derive(Default)]
@@ -70,15 +70,17 @@ impl Section {
 impl Row {
     /// What each server and scheme gave; where the transports differ, each by its name.
     fn verdicts(&self) -> [String; 3] {
-        [(Server::Swift, false), (Server::Ceph, false), (Server::Ceph, true)].map(|(server, https)| {
-            let of = |transport| self.cells.get(&(server, https, transport));
-            match (of(Transport::Blocking), of(Transport::Async)) {
-                (Some(one), Some(other)) if one == other => one.clone(),
-                (Some(one), Some(other)) => format!("blocking: {one}, async: {other}"),
-                (Some(one), None) | (None, Some(one)) => one.clone(),
-                (None, None) => String::new(),
-            }
-        })
+        [(Server::Swift, false), (Server::Ceph, false), (Server::Ceph, true)].map(
+            |(server, https)| {
+                let of = |transport| self.cells.get(&(server, https, transport));
+                match (of(Transport::Blocking), of(Transport::Async)) {
+                    (Some(one), Some(other)) if one == other => one.clone(),
+                    (Some(one), Some(other)) => format!("blocking: {one}, async: {other}"),
+                    (Some(one), None) | (None, Some(one)) => one.clone(),
+                    (None, None) => String::new(),
+                }
+            },
+        )
     }
 }
 

@@ -216,7 +216,8 @@ pub enum Sealing {
 pub enum Place {
     /// The storage URL of the account (`https://host/v1/AUTH_project`).
     Storage,
-    /// The scheme and host of the storage URL alone: `/info` is there.
+    /// The storage URL up to its version (`https://host`, and `https://host/swift` of Ceph's gateway
+    /// whose storage URL is `https://host/swift/v1`): `/info` is there.
     StorageHost,
     /// Keystone's API, with its version (`https://host/identity/v3`).
     Identity,

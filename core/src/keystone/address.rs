@@ -69,6 +69,12 @@ impl Address {
         Self { path: String::new(), ..self.clone() }
     }
 
+    /// What stands before the version of the API, `/v1`; all of it where there is none.
+    #[must_use]
+    pub fn unversioned(&self) -> Self {
+        self.with_path(before_version(&self.path))
+    }
+
     /// The same host with another path.
     #[must_use]
     pub fn with_path(&self, path: &str) -> Self {
@@ -102,6 +108,23 @@ impl Address {
     }
 }
 
+/// The path up to its first segment like `v1` or `v1.0`.
+fn before_version(path: &str) -> &str {
+    let is_version = |segment: &str| {
+        let number = segment.strip_prefix('v').unwrap_or_default();
+        number.starts_with(|first: char| first.is_ascii_digit())
+            && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    let mut segments = path.split_inclusive('/').scan(0, |at, segment| {
+        let start = *at;
+        *at += segment.len();
+        Some((start, segment))
+    });
+    let version = segments.find(|(_, segment)| is_version(segment.trim_end_matches('/')));
+    let before = version.and_then(|(at, _)| path.get(..at));
+    before.unwrap_or(path).trim_end_matches('/')
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
@@ -132,6 +155,20 @@ mod tests {
         assert_eq!(join("http://h/v1/A", "/?format=json"), "http://h/v1/A?format=json");
         assert_eq!(join("http://h", "/"), "http://h/");
         assert_eq!(join("http://h", "/info"), "http://h/info");
+    }
+
+    #[test]
+    fn what_stands_before_the_version() {
+        for (path, before) in [
+            ("/v1/AUTH_a", ""),
+            ("/swift/v1", "/swift"),
+            ("/swift/v1.0/AUTH_v2", "/swift"),
+            ("/object/video/v", "/object/video/v"),
+            ("/v1beta/x", "/v1beta/x"),
+            ("", ""),
+        ] {
+            assert_eq!(before_version(path), before, "{path}");
+        }
     }
 
     #[test]

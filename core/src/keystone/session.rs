@@ -184,7 +184,7 @@ impl Session {
     fn address(&mut self, place: Place) -> Result<Address, Error> {
         match place {
             Place::Storage => self.storage().cloned(),
-            Place::StorageHost => self.storage().map(Address::host),
+            Place::StorageHost => self.storage().map(Address::unversioned),
             Place::Identity => {
                 let source = self.user.source().and_then(TokenSource::identity_address);
                 self.identity.as_ref().or(source).cloned().ok_or_else(|| {

@@ -9,6 +9,10 @@ mod download;
 mod nest;
 mod patience;
 mod pump;
+#[cfg(feature = "swift")]
+mod segments;
+#[cfg(feature = "swift")]
+mod swift_delete;
 mod traffic;
 pub mod upload;
 
@@ -18,8 +22,12 @@ pub use self::copy::{Copy, CopyOptions};
 pub use self::delegated::{Delegated, Delegation, Entrusted, Trusted};
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
+#[cfg(feature = "swift")]
+pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
+#[cfg(feature = "swift")]
+pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
 pub use self::traffic::Traffic;
 pub use self::upload::{
     Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,

@@ -50,6 +50,7 @@ pub use self::bulk::{BulkDelete, BulkPath, Deleted};
 pub use self::config::Config;
 pub use self::container::*;
 pub use self::dlo::PutDlo;
+pub(crate) use self::error::success;
 pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
 pub use self::object::*;
 pub use self::report::{Failed, refuses_token};

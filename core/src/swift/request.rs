@@ -163,7 +163,7 @@ impl<'a> Request<'a> {
         let mut draft = self.into_draft()?;
         if let Some(storage) = storage {
             draft.head.uri = match draft.sealing {
-                Sealing::Token(Place::StorageHost) => storage.host().join(draft.target())?,
+                Sealing::Token(Place::StorageHost) => storage.unversioned().join(draft.target())?,
                 _ => storage.join(draft.target())?,
             };
         }
@@ -275,5 +275,8 @@ mod tests {
         assert_eq!(draft.head.uri, "http://127.0.0.1:8080/v1/AUTH_a");
         let draft = GetInfo::new().draft(&known).unwrap();
         assert_eq!(draft.head.uri, "http://127.0.0.1:8080/info");
+        let ceph = Service::new(Config::at("http://127.0.0.1:7480/swift/v1")).unwrap();
+        let draft = GetInfo::new().draft(&ceph).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:7480/swift/info");
     }
 }

@@ -7,16 +7,18 @@ use super::plan::Plan;
 use super::ranges::{Dialect, Ranges};
 use crate::contract::{Class, Service as _, Verdict, Wait};
 use crate::error::{Cause, Error, Failure, Kind};
-use crate::http::Reply;
+use crate::http::{ByteRange, Reply};
 use crate::machine::call;
 use crate::now::Now;
-use crate::s3::ByteRange;
 
 impl<D: Dialect> Ranges<D> {
     /// An answer to the range number `at`. The error is one of this attempt.
     pub(super) fn answered(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
         if let Err(error) = self.dialect.success(reply) {
-            return self.refused(at, reply, error);
+            return self.refused(at, reply, error).map_err(|error| match self.pieces.get(at) {
+                Some(piece) => self.dialect.explain(piece, reply, error),
+                None => error,
+            });
         }
         match self.take(at, reply) {
             Ok(true) => Ok(()),
@@ -76,6 +78,9 @@ impl<D: Dialect> Ranges<D> {
         piece.take(reply, size, patience);
         match piece.is_complete(reply.cut.is_none()) {
             Some(true) => {
+                if self.tally.is_running() {
+                    self.hashers = piece.hashers().clone();
+                }
                 piece.finish(patience);
                 self.collect()?;
                 Ok(true)

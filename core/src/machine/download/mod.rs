@@ -28,15 +28,20 @@
 //! | `ranges.rs` | the ranges of one object, in whatever protocol; `answer.rs`, what becomes of an answer |
 //! | `piece.rs`, `plan.rs`, `tally.rs` | one range on its way · which come next · what they add up to |
 //! | `s3/` | [`Download`]: what S3 is asked, and what its bytes are checked against |
+//! | `swift/` | [`SwiftDownload`]: the same of Swift, with its manifests |
 
 mod answer;
 mod piece;
 mod plan;
 mod ranges;
 mod s3;
+#[cfg(feature = "swift")]
+mod swift;
 mod tally;
 
 pub use self::s3::{Download, Downloaded};
+#[cfg(feature = "swift")]
+pub use self::swift::{SwiftDownload, SwiftDownloaded};
 use crate::checksum::Algorithm;
 
 /// How an object is read.
@@ -53,6 +58,15 @@ pub struct DownloadOptions {
     /// How many times a range is asked for at most. `None`: as often as there is progress, and
     /// [`Patience::attempts`](crate::machine::Patience::attempts) times without.
     pub total_attempts: Option<u32>,
+}
+
+impl DownloadOptions {
+    /// At most `retries` more requests for a range that was asked for once, whatever progress they
+    /// make. With none, nothing that was cut is resumed.
+    #[must_use]
+    pub fn with_retries(self, retries: u32) -> Self {
+        Self { total_attempts: Some(retries.saturating_add(1)), ..self }
+    }
 }
 
 impl Default for DownloadOptions {

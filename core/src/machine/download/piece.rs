@@ -2,9 +2,8 @@
 
 use crate::checksum::{Digests, Hashers};
 use crate::contract::Wait;
-use crate::http::{Reply, Ticket};
+use crate::http::{ByteRange, Reply, Ticket};
 use crate::machine::{Attempts, Patience};
-use crate::s3::ByteRange;
 
 /// A range, how much of it was delivered, and what is done about the rest.
 ///
@@ -78,12 +77,14 @@ impl Piece {
         &mut self.attempts
     }
 
-    /// What is asked for next; `None` is all of the object, which an empty one needs.
-    pub(super) fn range(&self) -> Option<ByteRange> {
-        match (self.next(), self.until) {
-            (0, None) => None,
-            (next, None) => Some(ByteRange::From(next)),
-            (next, Some(until)) => Some(ByteRange::Span(next..until)),
+    /// What is asked for next, of what begins with the byte `base`; `None` is all of it, which an
+    /// empty object needs.
+    pub(super) fn range(&self, base: u64) -> Option<ByteRange> {
+        let next = self.next().saturating_sub(base);
+        match self.until {
+            None if next == 0 => None,
+            None => Some(ByteRange::From(next)),
+            Some(until) => Some(ByteRange::Span(next..until.saturating_sub(base))),
         }
     }
 

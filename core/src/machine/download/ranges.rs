@@ -12,9 +12,8 @@ use super::tally::Tally;
 use crate::checksum::Hashers;
 use crate::contract::{self, Wait};
 use crate::error::{Error, Failure};
-use crate::http::{Completion, Draft, Expect, Incoming, Reply, Ticket};
+use crate::http::{ByteRange, Completion, Draft, Expect, Incoming, Reply, Ticket};
 use crate::now::Now;
-use crate::s3::ByteRange;
 
 /// How a protocol asks for bytes of an object, and what its answers say.
 pub(super) trait Dialect: fmt::Debug {
@@ -28,8 +27,9 @@ pub(super) trait Dialect: fmt::Debug {
 
     fn service(&self) -> &Self::Service;
 
-    /// A request for this range of the object, or all of it, if its tag is still this one.
-    fn draft(&self, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error>;
+    /// A request for this range of what holds the byte `at`, or all of it, if its tag is still this
+    /// one.
+    fn draft(&self, at: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error>;
 
     /// The refusal that an answer is.
     fn success(&self, reply: &Reply) -> Result<(), Error>;
@@ -44,6 +44,30 @@ pub(super) trait Dialect: fmt::Debug {
     fn resource(&self) -> Option<&str> {
         None
     }
+
+    /// The object of its own which the byte `at` is read from, where that is not the object that is
+    /// meant.
+    fn segment(&self, at: u64) -> Option<Held<'_>> {
+        let _ = at;
+        None
+    }
+
+    /// The refusal of what is left of a range, in the words that it deserves.
+    fn explain(&self, piece: &Piece, reply: &Reply, error: Error) -> Error {
+        let _ = (piece, reply);
+        error
+    }
+}
+
+/// Where some of the bytes are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held<'a> {
+    /// The first of them, in the object that is meant.
+    pub(super) start: u64,
+    /// How many.
+    pub(super) length: u64,
+    /// The tag of what holds them.
+    pub(super) tag: Option<&'a str>,
 }
 
 /// What is known of the object since the first head, and may not change any more.
@@ -168,10 +192,7 @@ impl<D: Dialect> Ranges<D> {
 
     /// Reads an object of which nothing is known yet: its first answer tells where it ends.
     pub(super) fn begin(&mut self) {
-        let until = match &self.wanted {
-            Some(ByteRange::Span(span)) => Some(span.end),
-            _ => None,
-        };
+        let until = self.until();
         if self.width > 1 {
             let first = self.start.saturating_add(self.options.range_size.max(1));
             self.read(self.start, Some(until.map_or(first, |until| until.min(first))));
@@ -194,13 +215,14 @@ impl<D: Dialect> Ranges<D> {
 
     /// Reads ranges of at most `step` bytes which cross no end of these parts, of a pinned object.
     pub(super) fn begin_along(&mut self, step: u64, parts: &[u64]) {
+        let until = self.until();
         let size = self.object.as_ref().and_then(|object| object.size);
-        match size {
+        match size.map(|size| until.map_or(size, |until| until.min(size))) {
             // An empty object has no range that could be asked for.
-            Some(size) if size > self.start && (self.width > 1 || !parts.is_empty()) => {
-                self.plan = Plan::new(self.start..size, step).along(parts);
+            Some(end) if end > self.start && (self.width > 1 || !parts.is_empty()) => {
+                self.plan = Plan::new(self.start..end, step).along(parts);
             }
-            _ => self.read(self.start, None),
+            _ => self.read(self.start, until),
         }
     }
 
@@ -240,6 +262,14 @@ impl<D: Dialect> Ranges<D> {
         self.error.get_or_insert_with(|| Failure::cancelled().into());
     }
 
+    /// Where the bytes end that are wanted, if not with the object.
+    fn until(&self) -> Option<u64> {
+        match &self.wanted {
+            Some(ByteRange::Span(span)) => Some(span.end),
+            _ => None,
+        }
+    }
+
     /// Starts a range of the object.
     fn read(&mut self, start: u64, until: Option<u64>) {
         self.pieces.push_back(Piece::new(start, until, self.hashers.clone(), self.seed));
@@ -271,18 +301,26 @@ impl<D: Dialect> Ranges<D> {
 
     fn send(&mut self, at: usize) -> Result<Next, Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(Next::Wait(None)) };
-        let range = piece.range();
+        let at = piece.next();
         let tag = self.object.as_ref().and_then(Object::if_match);
-        let mut draft = self.dialect.draft(range.clone(), tag)?;
+        let size = self.object.as_ref().and_then(|object| object.size);
+        let etag = self.object.as_ref().and_then(|object| object.etag.clone());
+        let (base, tag, etag, total) = match self.dialect.segment(at) {
+            Some(held) => {
+                let etag = held.tag.and_then(|tag| HeaderValue::from_str(tag).ok());
+                (held.start, held.tag, etag, Some(held.length))
+            }
+            None => (0, tag, etag, size),
+        };
+        let range = piece.range(base);
+        let mut draft = self.dialect.draft(at, range.clone(), tag)?;
+        let declared = self.dialect.hashes_declared() && self.object.is_none() && range.is_none();
+        let until = piece.until().map_or(u64::MAX, |until| until.saturating_sub(base));
         draft.incoming = Incoming::Stream {
-            at: piece.next().saturating_sub(self.start),
+            at: at.saturating_sub(self.start),
             hashers: piece.hashers().clone(),
-            declared: self.dialect.hashes_declared() && self.object.is_none() && range.is_none(),
-            expect: Expect {
-                range: range.map(|_| piece.next()..piece.until().unwrap_or(u64::MAX)),
-                etag: self.object.as_ref().and_then(|object| object.etag.clone()),
-                total: self.object.as_ref().and_then(|object| object.size),
-            },
+            declared,
+            expect: Expect { range: range.map(|_| at.saturating_sub(base)..until), etag, total },
         };
         self.sequence = self.sequence.wrapping_add(1);
         let ticket = Ticket::new(self.sequence);

@@ -8,14 +8,26 @@ use crate::error::Error;
 pub(super) struct Tally {
     length: u64,
     values: Vec<Value>,
+    running: bool,
+    sections: Vec<Value>,
     parts: Option<Parts>,
 }
 
 impl Tally {
+    /// Of ranges one after the other, whose hashers go on with where those of the one before ended.
+    pub(super) fn running() -> Self {
+        Self { running: true, ..Self::default() }
+    }
+
     /// Also tells the digests of parts of these lengths. No range may cross the end of a part.
     pub(super) fn with_parts(algorithm: Algorithm, sizes: Vec<u64>) -> Self {
         let parts = Parts { algorithm, sizes, open: None, values: Vec::new() };
         Self { parts: Some(parts), ..Self::default() }
+    }
+
+    /// Whether the hashers of a range go on with those of the range before it.
+    pub(super) fn is_running(&self) -> bool {
+        self.running
     }
 
     /// Bytes so far.
@@ -30,6 +42,9 @@ impl Tally {
 
     /// The digests of the parts, once all of them were read.
     pub(super) fn parts(&self) -> Option<&[Value]> {
+        if self.running {
+            return Some(&self.sections);
+        }
         let parts = self.parts.as_ref()?;
         let all = parts.open.is_none() && parts.values.len() == parts.sizes.len();
         all.then_some(parts.values.as_slice())
@@ -40,7 +55,8 @@ impl Tally {
         if let Some(parts) = &mut self.parts {
             parts.add(digests, length)?;
         }
-        if self.length == 0 {
+        if self.running || self.length == 0 {
+            self.sections = digests.sections().to_vec();
             self.values = digests.iter().copied().collect();
         } else {
             let mut joined = Vec::with_capacity(self.values.len());

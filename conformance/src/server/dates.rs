@@ -1,4 +1,6 @@
-//! Dates as S3 reads and writes them, in seconds since 1970.
+//! Dates as servers read and write them, in seconds since 1970.
+
+use std::time::Duration;
 
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -13,6 +15,19 @@ pub(super) fn http_date(unix: u64) -> String {
 pub(super) fn iso_date(unix: u64) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000Z");
     moment(unix).format(format).unwrap_or_default()
+}
+
+/// With microseconds and without a zone, as Swift's listings have it.
+pub(super) fn iso_micros(unix: Duration) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    let second = moment(unix.as_secs()).format(format).unwrap_or_default();
+    format!("{second}.{:06}", unix.subsec_micros())
+}
+
+/// With or without a fraction, which is cut off, and with or without a `Z`.
+pub(super) fn parse_iso_date(text: &str) -> Option<u64> {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    parsed(PrimitiveDateTime::parse(text.trim_end_matches('Z').split('.').next()?, format).ok()?)
 }
 
 /// RFC 9110, 5.6.7, in its preferred form.

@@ -1,6 +1,4 @@
-//! The live suite of Swift: `site` is a server and who may do what there, `stage` a container to work
-//! in, `cases` the checks of one moment, `outlive` transfers that last longer than their tokens,
-//! `table` what came of it all.
+//! How checks are run: each at every place, and what came of it written down.
 //!
 //! ```text
 //!  run(title, cases)
@@ -8,23 +6,14 @@
 //!       for each case:  check(stage) ─▶ Ok, or the refusal the case expects there ─▶ the table
 //! ```
 
-pub mod cases;
-#[path = "../live/proxy.rs"]
-pub mod proxy;
-pub mod site;
-pub mod stage;
-#[path = "../live/store.rs"]
-pub mod store;
-pub mod table;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use apus_core::Error;
 
-use self::site::{Server, Site};
-use self::stage::{Place, Stage};
-use self::store::Transport;
-use self::table::{Section, verdict};
+use crate::site::{Server, Site};
+use crate::stage::{Place, Stage};
+use crate::store::Transport;
+use crate::table::{Section, verdict};
 
 /// Something that is done in a container.
 pub struct Case {

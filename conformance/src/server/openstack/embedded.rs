@@ -1,0 +1,156 @@
+//! The model behind two sockets: Keystone's and Swift's.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::super::message::{Reply, Request};
+use super::super::scripted::{Script, Scripted};
+use super::super::tls::Identity;
+use super::{Admission, Gate, OpenStackModel};
+
+/// A running Keystone and a running Swift; dropping it stops both. They go by the wall clock.
+pub struct EmbeddedOpenStack {
+    identity: Scripted,
+    storage: Scripted,
+    model: Arc<Mutex<OpenStackModel>>,
+}
+
+impl EmbeddedOpenStack {
+    /// Starts both over http.
+    ///
+    /// # Errors
+    /// When a port or a thread can't be had.
+    pub fn start(model: OpenStackModel) -> io::Result<Self> {
+        Self::launch(model, Scripted::start)
+    }
+
+    /// Starts both over TLS, with one certificate made on the spot.
+    ///
+    /// # Errors
+    /// When a port or a thread can't be had.
+    pub fn start_tls(model: OpenStackModel) -> io::Result<Self> {
+        let certificate = Identity::generate();
+        Self::launch(model, |script| Scripted::start_with(script, certificate.clone()))
+    }
+
+    /// Where v3 of Keystone is, such as `http://127.0.0.1:40123/v3`.
+    pub fn auth_url(&self) -> String {
+        format!("{}/v3", self.identity.endpoint())
+    }
+
+    /// The account of a user's project, as a URL.
+    pub fn storage_url_of(&self, user: &str) -> String {
+        self.model().storage_url_of(user)
+    }
+
+    /// The certificate authority to trust, in PEM; none over http.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.identity.ca_pem()
+    }
+
+    /// The model, to look at it or to change it. The servers wait while this is held.
+    pub fn model(&self) -> MutexGuard<'_, OpenStackModel> {
+        lock(&self.model)
+    }
+
+    /// Keystone's side, for what it recorded.
+    pub fn identity(&self) -> &Scripted {
+        &self.identity
+    }
+
+    /// Swift's side, for what it recorded.
+    pub fn storage(&self) -> &Scripted {
+        &self.storage
+    }
+
+    /// Who is there and where, by the names that the live servers' script gives its variables.
+    pub fn environment(&self) -> BTreeMap<&'static str, String> {
+        let model = self.model();
+        let credential = model.application_credential();
+        let mut variables = BTreeMap::from([
+            ("OS_AUTH_URL", self.auth_url()),
+            ("OS_REGION_NAME", "RegionOne".to_owned()),
+            ("LAB_STORAGE_URL", model.storage_url_of("demo")),
+            ("LAB_OBJECT_ROLE", "swiftoperator".to_owned()),
+            ("LAB_TEMPURL_KEY", super::TEMP_URL_KEY.to_owned()),
+            ("LAB_DEMO_USER_ID", model.user("demo").id.clone()),
+            ("LAB_DEMO_PROJECT_ID", model.project_id("demo").to_owned()),
+            ("LAB_TRUSTEE_USER_ID", model.user("glance").id.clone()),
+            ("LAB_TRUSTEE_PROJECT_ID", model.project_id("service").to_owned()),
+            ("LAB_ALT_PROJECT_ID", model.project_id("alt").to_owned()),
+            ("LAB_APPCRED_ID", credential.id.clone()),
+            ("LAB_APPCRED_SECRET", credential.secret.clone()),
+        ]);
+        let people = [
+            ("demo", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"),
+            ("glance", "LAB_TRUSTEE_USERNAME", "LAB_TRUSTEE_PASSWORD", "LAB_TRUSTEE_PROJECT_NAME"),
+            ("alt", "LAB_ALT_USERNAME", "LAB_ALT_PASSWORD", "LAB_ALT_PROJECT_NAME"),
+            ("admin", "LAB_ADMIN_USERNAME", "LAB_ADMIN_PASSWORD", "LAB_ADMIN_PROJECT_NAME"),
+            ("reader", "LAB_READER_USERNAME", "LAB_READER_PASSWORD", "LAB_READER_PROJECT_NAME"),
+        ];
+        for (name, user, password, project) in people {
+            let known = model.user(name);
+            variables.insert(user, known.name.clone());
+            variables.insert(password, known.password.clone());
+            variables.insert(project, known.project.clone());
+        }
+        variables
+    }
+
+    fn launch(
+        model: OpenStackModel,
+        start: impl Fn(Adapter) -> io::Result<Scripted>,
+    ) -> io::Result<Self> {
+        let model = Arc::new(Mutex::new(model));
+        let adapter = || Adapter { model: Arc::clone(&model), admitted: HashMap::new() };
+        let (identity, storage) = (start(adapter())?, start(adapter())?);
+        lock(&model).set_endpoints(identity.endpoint(), storage.endpoint());
+        Ok(Self { identity, storage, model })
+    }
+}
+
+/// One of the two servers.
+struct Adapter {
+    model: Arc<Mutex<OpenStackModel>>,
+    /// Requests whose body is being read, by connection and number.
+    admitted: HashMap<(usize, usize), Admission>,
+}
+
+impl Adapter {
+    fn model(&self) -> MutexGuard<'_, OpenStackModel> {
+        let mut model = lock(&self.model);
+        model.set_now(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        model
+    }
+}
+
+impl Script for Adapter {
+    fn head(&mut self, head: &Request) -> Option<Reply> {
+        let gate = self.model().head(head);
+        match gate {
+            Gate::Answered(reply) => Some(reply),
+            Gate::Open(admission) => {
+                self.admitted.insert((head.connection, head.sequence), admission);
+                None
+            }
+        }
+    }
+
+    fn reply(&mut self, request: &Request) -> Reply {
+        match self.admitted.remove(&(request.connection, request.sequence)) {
+            Some(admission) => self.model().body(admission, request),
+            None => self.model().handle(request),
+        }
+    }
+
+    fn broken(&mut self, request: &Request) -> Option<Reply> {
+        Some(self.reply(request))
+    }
+}
+
+// A test that panics with the model in its hands fails by itself; the servers go on.
+fn lock(model: &Mutex<OpenStackModel>) -> MutexGuard<'_, OpenStackModel> {
+    model.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,3 @@
+//! What an image service calls: its backends, as its configuration names them.
+
+pub mod config;
