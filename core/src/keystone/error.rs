@@ -1,15 +1,12 @@
 //! What Keystone says when it does not say yes.
 
-use std::time::Duration;
-
 use http::StatusCode;
-use http::header::{DATE, HeaderName, RETRY_AFTER};
+use http::header::HeaderName;
 use serde_json::Value;
 
 use crate::contract::{Class, Verdict};
 use crate::error::{Error, Kind};
 use crate::http::Reply;
-use crate::now::Timestamp;
 
 /// The reply, unless it is a refusal or was cut.
 pub(super) fn success(reply: &Reply) -> Result<(), Error> {
@@ -28,24 +25,12 @@ pub(super) fn refusal(reply: &Reply) -> Error {
     let document: Option<Value> = serde_json::from_slice(&reply.body).ok();
     let text = |name| Some(document.as_ref()?.get("error")?.get(name)?.as_str()?.to_owned());
     let error = Error::refused(reply.status(), text("title"), text("message"));
-    named(error, reply).with_retry_after(retry_after(reply))
+    named(error, reply).with_retry_after(reply.retry_after())
 }
 
 /// The error, with the id under which Keystone can find the request in its log.
 pub(super) fn named(error: Error, reply: &Reply) -> Error {
     error.with_request_id(reply.header(&REQUEST_ID).map(str::to_owned), None)
-}
-
-/// How long the server asks to be left alone: seconds, or a date, which is measured by the answer's
-/// own `Date`. RFC 9110, section 10.2.3.
-fn retry_after(reply: &Reply) -> Option<Duration> {
-    let text = reply.header(&RETRY_AFTER)?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = Timestamp::parse_http(text)?;
-    let from = Timestamp::parse_http(reply.header(&DATE)?)?;
-    u64::try_from(until.unix() - from.unix()).ok().map(Duration::from_secs)
 }
 
 /// What is to be done about a refusal or a broken answer.

@@ -134,7 +134,7 @@ impl Project {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecondFactor {
-    /// One passcode of a TOTP device (RFC 6238). It holds for half a minute or so: a session with
-    /// it gets its token once, and can renew it hardly.
+    /// One passcode of a TOTP device (RFC 6238). It holds for half a minute or so: a session gets
+    /// its first token by it, and the next one is denied.
     Passcode(Secret),
 }

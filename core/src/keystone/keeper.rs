@@ -340,8 +340,14 @@ impl Keeper {
             (None, Some(expires)) => Some(length(expires, facts.issued_at, date, sealed)),
             (None, None) => None,
         };
-        let before = self.held.as_ref().and_then(|held| held.token.facts().expires_at);
-        let last = before.is_some() && facts.expires_at <= before;
+        let last = self.held.as_ref().is_some_and(|held| {
+            let before = held.token.facts();
+            // Two logins within one second have the same end without being the same.
+            let later = before.issued_at.is_some() && facts.issued_at > before.issued_at;
+            let longer = facts.expires_at > before.expires_at;
+            let alike = self.source.as_ref().is_some_and(|source| source.fits(&held.token));
+            alike && later && before.expires_at.is_some() && !longer
+        });
         let life =
             length.map_or(Life::Unknown, |length| Life::Tick(sealed.tick.saturating_add(length)));
         self.hold(token, life)?;

@@ -63,6 +63,8 @@ pub struct SwiftDelete {
     unread: Vec<Name>,
     /// To be removed after the segments, the last one first.
     manifests: Vec<Name>,
+    /// Why the server does not remove a static large object by itself.
+    refusal: Option<Error>,
     deleted: u64,
     missing: u64,
     cancelled: bool,
@@ -133,6 +135,7 @@ impl SwiftDelete {
             segments: BTreeSet::new(),
             unread: Vec::new(),
             manifests: Vec::new(),
+            refusal: None,
             deleted: 0,
             missing: 0,
             cancelled: false,
@@ -187,7 +190,8 @@ impl SwiftDelete {
     fn whole(&mut self, answer: Result<Deleted, Error>) -> Result<(), Error> {
         let report = match answer {
             Ok(report) => report,
-            Err(error) if error.kind() == Kind::Refused => {
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
+                self.refusal = Some(error);
                 self.unread.push(self.object.clone());
                 self.read_manifest();
                 return Ok(());
@@ -225,7 +229,13 @@ impl SwiftDelete {
             Ok(manifest) => manifest.segments,
             // One inside another that is gone, or no manifest any more.
             Err(error) if self.manifests.len() > 1 && error.failure().is_none() => Vec::new(),
-            Err(error) => return Err(error),
+            Err(error) => {
+                if error.is_not_found() {
+                    // The server has removed it all the same, and did not say what else.
+                    self.manifests.clear();
+                }
+                return Err(self.refusal.take().unwrap_or(error));
+            }
         };
         for segment in &segments {
             let Segment::Object(segment) = segment else { continue };

@@ -9,10 +9,10 @@
 //!                                            └─ longer than a page ───────────▶ GET of each segment
 //! ```
 //!
-//! A dynamic large object of more segments than a page of a listing has comes without a length, and
-//! Swift ends it in good order where a segment is missing: nobody could tell that it is short. It
-//! can't be resumed either, for beyond the first page a range is ignored. So its segments are listed
-//! and read one by one, each pinned by its own tag.
+//! A dynamic large object of more segments than a page of a listing has says to HEAD that it is
+//! empty, comes without a length, and is ended by Swift in good order where a segment is missing:
+//! nobody could tell that it is short. It can't be resumed either, for beyond the first page a range
+//! is ignored. So its segments are listed and read one by one, each pinned by its own tag.
 
 mod begin;
 mod layout;
