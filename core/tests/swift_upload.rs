@@ -386,6 +386,12 @@ fn what_ceph_does_not_tell_of_a_manifest_is_found_out() {
     let names = world.store.names("c_segments");
     assert_eq!((world.count("DELETE"), names.len()), (5, 5), "{names:?}");
     stored(&world);
+    // The same bytes again: its own segments come to the object too.
+    let mut world = replacing(LargeObject::Static, 5000);
+    world.store.is_ceph = true;
+    upload(&mut world, options());
+    assert_eq!((world.count("DELETE"), world.store.names("c_segments").len()), (5, 6));
+    stored(&world);
     // Two uploads of the same bytes can't be told apart.
     let mut world = replacing(LargeObject::Static, 3000);
     world.store.is_ceph = true;

@@ -18,14 +18,14 @@ impl Segmented {
     /// All segments are there: what else is?
     pub(super) fn look(&self) -> Phase {
         if self.job.looks_first() {
-            Phase::Replaced(Box::new(Replaced::new(&self.job)))
+            Phase::Replaced(Box::new(Replaced::new(&self.job, Some(self.layout.all()))))
         } else {
             self.manifest()
         }
     }
 
     pub(super) fn seen(&mut self, now: Now, found: Found) {
-        let Found { head, mut segments } = found;
+        let Found { head, segments } = found;
         let next = self.manifest();
         if self.job.options.if_absent
             && self.failure.is_none()
@@ -37,10 +37,6 @@ impl Segmented {
             }
             self.fail(now, Job::exists());
         }
-        // A prefix that was chosen before may hold this upload's too.
-        segments.retain(|one| {
-            one.container != self.layout.container || self.layout.number(&one.object).is_none()
-        });
         self.replaced = segments;
         self.go(next);
     }

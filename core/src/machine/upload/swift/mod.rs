@@ -183,7 +183,7 @@ impl SwiftUpload {
         if late || !self.job.looks_first() {
             return self.go(way, Vec::new());
         }
-        Some(Phase::Replaced(Box::new(Replaced::new(&self.job)), way))
+        Some(Phase::Replaced(Box::new(Replaced::new(&self.job, None)), way))
     }
 
     /// Goes this way, over what is made of these segments.

@@ -41,6 +41,8 @@ pub(super) struct Replaced {
     object: String,
     /// Where its segments are, should they not be named.
     own: Prefix,
+    /// Where those of the upload that replaces it are.
+    ours: Option<Prefix>,
     /// Whether its segments are looked for.
     with_segments: bool,
     with: With,
@@ -68,14 +70,15 @@ enum Phase {
 }
 
 impl Replaced {
-    /// What this upload replaces.
-    pub(super) fn new(job: &Job) -> Self {
+    /// What this upload replaces, whose own segments are `ours`.
+    pub(super) fn new(job: &Job, ours: Option<Prefix>) -> Self {
         let with = job.with();
         let phase = Phase::Head(Box::new(call(&with, job.head())));
         Self {
             container: job.container.clone(),
             object: job.object.clone(),
             own: Prefix::new(job.segments_in(), all_of(&job.object)),
+            ours,
             with_segments: job.options.remove_replaced && !job.options.if_absent,
             with,
             phase,
@@ -130,6 +133,9 @@ impl Replaced {
     fn searched(&mut self, objects: Vec<ListedObject>) {
         let mut uploads: BTreeMap<String, Vec<Segment>> = BTreeMap::new();
         for object in objects {
+            if self.is_ours(&self.own.container, &object.name) {
+                continue;
+            }
             let upload = object.name.rsplit_once('/').map(|(upload, _)| upload.to_owned());
             let facts = upload.zip(object.hash).zip(object.bytes);
             let Some(((upload, hash), bytes)) = facts else { continue };
@@ -146,9 +152,15 @@ impl Replaced {
         }
     }
 
+    /// Whether it is what the object is about to be made of: a prefix may hold that too.
+    fn is_ours(&self, container: &str, object: &str) -> bool {
+        let ours = self.ours.as_ref();
+        ours.is_some_and(|ours| container == ours.container && object.starts_with(&ours.prefix))
+    }
+
     fn add(&mut self, container: &str, object: &str) {
         let itself = container == self.container && object == self.object;
-        if !itself && belongs(&self.object, object) {
+        if !itself && !self.is_ours(container, object) && belongs(&self.object, object) {
             self.found.segments.push(DeleteObject::new(container, object));
         }
     }
