@@ -1,23 +1,20 @@
 //! An object of Swift, removed with its segments.
 //!
 //! ```text
-//!                plain ──────────────────────────────────────────────┐
-//!  HEAD ─┬───────────────────────────────────────────────────────────┤
-//!        ├─ static ──▶ the server removes all of it ── not all ──┐   │
-//!        │                  │ can't                              │   │
-//!        │                  ▼                                    ▼   ▼
-//!        │             its manifests ──▶ segments ─────▶ Removing ──▶ manifests ──▶ Over
-//!        └─ dynamic ──▶ its listing ───▶ segments ─────▶    │
-//!                                                           └─ by bulk delete where /info has it,
-//!                                                              else up to `width` at once
+//!         plain ──────────────────────────────────────────────────────────────┐
+//!  HEAD ─┼─ static ──▶ manifests ──▶ the server removes all of it ── all ─────┼──▶ Over
+//!        │                              │ can't, or not all                   │
+//!        └─ dynamic ──▶ listing ──┐     │                                     │
+//!                                 ▼     ▼                                     ▼
+//!                               segments, one by one or in bulk ──────────▶ manifests
 //! ```
 //!
 //! Segments go first, and the manifest last, once all of them are gone: it is what leads to them.
 //! Whoever reads the object meanwhile gets an error; whoever repeats a deletion that failed half
 //! way finds what is left. The other way round the object would be gone at once, and what a failure
 //! leaves would have to be paid for by somebody who can't find it. Where the server removes a static
-//! large object it takes the manifest in any case; what it could not remove is then tried once more,
-//! one by one, and else told by name.
+//! large object it takes the manifest in any case, which is why it is read before: what the server
+//! could not remove is tried once more by itself, and else told by name.
 
 mod removal;
 
@@ -25,8 +22,10 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use self::removal::{Name, Removal, Removed};
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Leave, Machine, Operation, Step};
 use crate::error::{Error, Failure, Kind};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -63,8 +62,13 @@ pub struct SwiftDelete {
     unread: Vec<Name>,
     /// To be removed after the segments, the last one first.
     manifests: Vec<Name>,
-    /// Why the server does not remove a static large object by itself.
-    refusal: Option<Error>,
+    /// Why the manifest could not be read.
+    unreadable: Option<Error>,
+    /// The server may have removed some of it by itself.
+    asked_server: bool,
+    /// What the server says that it could not remove, and that no manifest leads to; and why.
+    left: Vec<Name>,
+    told: Option<Error>,
     deleted: u64,
     missing: u64,
     cancelled: bool,
@@ -96,7 +100,8 @@ pub struct SwiftDeleted {
     pub head: ObjectHead,
     /// How many objects were removed: segments, and the object itself.
     pub deleted: u64,
-    /// How many of them were not there any more.
+    /// How many of them were not there any more: others had removed them, or an attempt whose answer
+    /// was lost.
     pub missing: u64,
 }
 
@@ -135,7 +140,10 @@ impl SwiftDelete {
             segments: BTreeSet::new(),
             unread: Vec::new(),
             manifests: Vec::new(),
-            refusal: None,
+            unreadable: None,
+            asked_server: false,
+            left: Vec::new(),
+            told: None,
             deleted: 0,
             missing: 0,
             cancelled: false,
@@ -156,7 +164,7 @@ impl SwiftDelete {
 
     fn call<O>(&mut self, operation: O) -> Box<Call<O>>
     where
-        O: crate::contract::Operation<Service = Service>,
+        O: Operation<Service = Service>,
     {
         let seed = self.seed();
         Box::new(Call::new(operation, Arc::clone(&self.service), seed).under(self.party))
@@ -175,8 +183,8 @@ impl SwiftDelete {
         if !self.options.segments {
             self.remove_manifests();
         } else if self.head.is_slo {
-            let Name { container, object } = self.object.clone();
-            self.phase = Phase::Whole(self.call(DeleteSlo::new(container, object)));
+            self.unread.push(self.object.clone());
+            self.read_manifest();
         } else if let Some(prefix) = self.head.dlo.clone() {
             let seed = self.seed();
             let listed = Listed::new(prefix, Arc::clone(&self.service), seed).under(self.party);
@@ -186,55 +194,32 @@ impl SwiftDelete {
         }
     }
 
-    /// The server has removed a static large object, or not all of it.
-    fn whole(&mut self, answer: Result<Deleted, Error>) -> Result<(), Error> {
-        let report = match answer {
-            Ok(report) => report,
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
-                self.refusal = Some(error);
-                self.unread.push(self.object.clone());
-                self.read_manifest();
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        self.deleted += report.deleted;
-        self.missing += report.not_found;
-        self.manifests.clear();
-        for failed in &report.failed {
-            let (container, object) = failed.names();
-            let name = Name::new(container, object.unwrap_or_default());
-            if name == self.object {
-                self.manifests.push(name);
-            } else {
-                self.segments.insert(name);
-            }
-        }
-        self.remove_segments(None);
-        Ok(())
-    }
-
-    /// Reads the next manifest, or goes on to the segments.
+    /// Reads the next manifest, or goes on.
     fn read_manifest(&mut self) {
         match self.unread.pop() {
             Some(Name { container, object }) => {
                 self.phase = Phase::Manifest(self.call(GetManifest::new(container, object)));
             }
-            None => self.ask_info(),
+            None => self.ask_server(),
         }
     }
 
     fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
         let segments = match answer {
             Ok(manifest) => manifest.segments,
+            Err(error) if matches!(error.kind(), Kind::Wire | Kind::Authority) => {
+                return Err(error);
+            }
             // One inside another that is gone, or no manifest any more.
-            Err(error) if self.manifests.len() > 1 && error.failure().is_none() => Vec::new(),
+            Err(_) if self.manifests.len() > 1 => Vec::new(),
+            Err(error) if error.is_not_found() => {
+                self.manifests.clear();
+                return Err(error);
+            }
+            // Not everybody who may delete may read.
             Err(error) => {
-                if error.is_not_found() {
-                    // The server has removed it all the same, and did not say what else.
-                    self.manifests.clear();
-                }
-                return Err(self.refusal.take().unwrap_or(error));
+                self.unreadable = Some(error);
+                Vec::new()
             }
         };
         for segment in &segments {
@@ -252,6 +237,55 @@ impl SwiftDelete {
             }
         }
         self.read_manifest();
+        Ok(())
+    }
+
+    /// Has the server remove all of it.
+    fn ask_server(&mut self) {
+        let Name { container, object } = self.object.clone();
+        self.asked_server = true;
+        self.phase = Phase::Whole(self.call(DeleteSlo::new(container, object)));
+    }
+
+    /// It has, or not all of it.
+    fn whole(&mut self, answer: Result<Deleted, Error>) -> Result<(), Error> {
+        let report = match answer {
+            Ok(report) => report,
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
+                if self.unreadable.is_some() {
+                    return Err(error);
+                }
+                self.ask_info();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut failed = BTreeSet::new();
+        for one in report.failed {
+            let (container, object) = one.names();
+            let name = Name::new(container, object.unwrap_or_default());
+            if self.manifests.contains(&name) || self.segments.contains(&name) {
+                failed.insert(name);
+            } else {
+                // Not to be touched on the word of a report alone.
+                let status = one.status().unwrap_or(StatusCode::BAD_REQUEST);
+                let error = Error::refused(status, None, Some(one.why));
+                self.told.get_or_insert(error.in_operation(DeleteSlo::NAME));
+                self.left.push(name);
+            }
+        }
+        let told = report.deleted.saturating_add(report.not_found);
+        let told = told.saturating_add((failed.len() + self.left.len()) as u64);
+        if told < (self.segments.len() + self.manifests.len()) as u64 {
+            // An earlier attempt, whose answer was lost, may have left any of them.
+            self.ask_info();
+            return Ok(());
+        }
+        self.deleted += report.deleted;
+        self.missing += report.not_found;
+        self.segments.retain(|name| failed.contains(name));
+        self.manifests.retain(|name| failed.contains(name));
+        self.remove_segments(None);
         Ok(())
     }
 
@@ -306,28 +340,35 @@ impl SwiftDelete {
         self.deleted += removed.deleted;
         self.missing += removed.missing;
         let Some(error) = removed.error else { return Ok(()) };
-        let left = self.manifests.iter().filter(|name| !removed.left.contains(name));
-        let left = left.chain(&removed.left).map(Name::leftover);
-        Err(left.fold(error, Error::with_leftover))
+        self.manifests.retain(|name| !removed.left.contains(name));
+        self.segments = removed.left.into_iter().collect();
+        self.asked_server = true;
+        Err(error)
     }
 
-    /// What is left if it stops here: the object, wherever it led to.
-    fn left(&self, error: Error) -> Error {
-        if self.manifests.is_empty() || !error.leftovers().is_empty() {
-            return error;
+    /// With what is left if it stops here: the manifests, and what they may not lead to any more.
+    fn leaving(&mut self, error: Error) -> Error {
+        let mut left = std::mem::take(&mut self.manifests);
+        if self.asked_server {
+            left.extend(std::mem::take(&mut self.segments));
         }
-        error.with_leftover(self.object.leftover())
+        left.append(&mut self.left);
+        left.iter().map(Name::leftover).fold(error, Error::with_leftover)
     }
 
     fn over(&mut self, result: Result<(), Error>) -> Step<SwiftDeleted> {
         self.phase = Phase::Over;
+        let result = match self.told.take() {
+            Some(told) => result.and(Err(told)),
+            None => result,
+        };
         Step::Done(match result {
             Ok(()) => Ok(SwiftDeleted {
                 head: std::mem::take(&mut self.head),
                 deleted: self.deleted,
                 missing: self.missing,
             }),
-            Err(error) => Err(self.left(error)),
+            Err(error) => Err(self.leaving(error)),
         })
     }
 }
