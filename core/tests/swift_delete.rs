@@ -133,6 +133,18 @@ fn static_large_objects_inside_each_other() {
 }
 
 #[test]
+fn manifests_that_are_gone_are_not_told_as_left() {
+    let mut store = Store::new();
+    store.deletes_slo = false;
+    store.put_slo("c/inner", &object(20), &[10, 10]);
+    store.put_manifest("c/o", vec![store.segment("c/inner", 20)]);
+    store.stuck.insert("c/o".into(), 409);
+    let error = serve(one_by_one(2), &mut store).result.unwrap_err();
+    assert_eq!(error.leftovers(), [leftover("c/o")]);
+    assert_eq!(store.names(), ["c/o"]);
+}
+
+#[test]
 fn a_manifest_that_lists_itself_ends() {
     let mut store = Store::new();
     store.deletes_slo = false;
