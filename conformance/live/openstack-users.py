@@ -88,6 +88,7 @@ def main(keystone, swift, secret):
         "_OTHER_USER": "alt",
         "_OTHER_PASSWORD": secret + "alt",
         "_OTHER_PROJECT": "alt",
+        "_OTHER_PROJECT_ID": projects["alt"],
         "_ADMIN_USER": "admin",
         "_ADMIN_PASSWORD": secret + "admin",
         "_ADMIN_PROJECT": "admin",

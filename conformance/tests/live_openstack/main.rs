@@ -28,7 +28,7 @@ mod suite;
 mod table;
 mod watch;
 
-use self::cases::{identity, keystone, large, objects};
+use self::cases::{access, containers, identity, keystone, large, objects};
 use self::suite::run;
 
 #[test]
@@ -42,11 +42,21 @@ fn tokens_and_trusts() {
 }
 
 #[test]
+fn accounts_and_containers() {
+    run("containers", "3. Accounts and containers", containers::CASES);
+}
+
+#[test]
 fn objects() {
-    run("objects", "3. Objects", objects::CASES);
+    run("objects", "4. Objects", objects::CASES);
 }
 
 #[test]
 fn large_objects_operation_by_operation() {
-    run("large", "4. Large objects, operation by operation", large::CASES);
+    run("large", "5. Large objects, operation by operation", large::CASES);
+}
+
+#[test]
+fn temporary_urls_and_access_lists() {
+    run("access", "6. Temporary URLs and access lists", access::CASES);
 }

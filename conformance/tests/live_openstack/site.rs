@@ -53,6 +53,7 @@ pub struct People {
     pub other: String,
     pub other_password: String,
     pub other_project: String,
+    pub other_project_id: String,
 }
 
 impl Site {
@@ -156,6 +157,7 @@ impl People {
             other: of("_OTHER_USER")?,
             other_password: of("_OTHER_PASSWORD")?,
             other_project: of("_OTHER_PROJECT")?,
+            other_project_id: of("_OTHER_PROJECT_ID")?,
         })
     }
 

@@ -1,10 +1,12 @@
 //! A container to check something in, which is gone afterwards.
 
 use std::fmt;
+use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::Operation;
-use apus_core::machine::Party;
+use apus_core::http::Limits;
+use apus_core::machine::{Party, Patience};
 use apus_core::swift::{
     Config, DeleteContainer, DeleteObject, GetContainer, HeadContainer, PutContainer, Service,
 };
@@ -111,6 +113,18 @@ pub fn sweep(store: &Store<Service>, container: &str) -> Result<(), Error> {
 }
 
 fn client(site: &Site, place: Place, parties: Vec<Party>) -> Store<Service> {
-    let service = Service::new(Config::default()).unwrap();
-    Store::new(place.transport, service, &site.ca, parties)
+    Store::new(place.transport, Service::new(config()).unwrap(), &site.ca, parties)
+}
+
+/// A configuration that shows soon what does not work.
+pub fn config() -> Config {
+    Config {
+        patience: Patience { attempts: 3, ..Patience::default() },
+        limits: Limits {
+            first_byte: Some(Duration::from_secs(30)),
+            idle: Some(Duration::from_secs(5)),
+            ..Limits::default()
+        },
+        ..Config::default()
+    }
 }

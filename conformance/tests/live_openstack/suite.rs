@@ -74,8 +74,8 @@ pub fn run(test: &str, title: &'static str, cases: &[Case]) {
 }
 
 /// Every scheme of a site, over both transports.
-pub fn places(site: &Site) -> impl Iterator<Item = Place> {
-    [Transport::Blocking, Transport::Async].into_iter().flat_map(|transport| {
+pub fn places(site: &Site) -> impl Iterator<Item = Place> + '_ {
+    [Transport::Blocking, Transport::Async].into_iter().flat_map(move |transport| {
         site.addresses.iter().map(move |address| Place {
             server: site.server,
             https: address.starts_with("https:"),

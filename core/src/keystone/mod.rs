@@ -39,7 +39,6 @@ mod v2;
 mod v3;
 
 pub use self::address::Address;
-pub(crate) use self::address::before_version;
 pub use self::cached::CachedToken;
 pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, EndpointFilter, Interface};
 pub use self::identity::{Domain, Identity, Project, SecondFactor, User};

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
 use http::header::HeaderName;
 
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
@@ -18,6 +17,7 @@ use crate::keystone::source::TokenSource;
 use crate::keystone::token::{Token, TokenFacts};
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
+use crate::swift::refuses_token;
 
 /// Gives requests their token, and gets a new one in time.
 ///
@@ -245,7 +245,7 @@ impl Authority for Session {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    /// A 401 is about the token that the exchange was sealed with. When a newer one is there, it
+    /// A 401, which may stand in the body of a success, is about the token that the exchange was sealed with. When a newer one is there, it
     /// is tried; else the token is renewed. A request that was sent again with a new token and met
     /// 401 once more tells nothing of the token, which others may go on using.
     fn judge(&mut self, _: Now, done: &Completion) -> Standing {
@@ -257,7 +257,7 @@ impl Authority for Session {
         if present {
             self.user.learn(done, reply);
         }
-        if reply.status() != StatusCode::UNAUTHORIZED {
+        if !refuses_token(done.draft().operation, reply) {
             return Standing::Accepted;
         }
         if !present {

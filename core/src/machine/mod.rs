@@ -32,3 +32,8 @@ pub use self::traffic::Traffic;
 pub use self::upload::{
     Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
 };
+#[cfg(feature = "swift")]
+pub use self::upload::{
+    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointSegment, SwiftUpload,
+    SwiftUploadOptions, SwiftUploaded,
+};

@@ -1,5 +1,7 @@
 //! The account and its containers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use apus_core::Error;
 use apus_core::swift::{
     ContainerSettings, DeleteContainer, GetAccount, GetContainer, HeadAccount, HeadContainer,
@@ -15,14 +17,17 @@ pub const CASES: &[Case] = &[
     Case::ok("HeadAccount", head_account),
     Case::ok("PostAccount", post_account),
     Case::ok("GetAccount", get_account),
-    Case::ok("GetAccount with end_marker, reverse, delimiter", get_account_more),
+    // Ceph has neither; and of a page it takes out what has another prefix.
+    Case::keystone("GetAccount with prefix, end_marker, reverse, delimiter", get_account_more),
     Case::ok("PutContainer, HeadContainer", put),
     Case::keystone("PutContainer with a storage policy", put_policy),
     Case::ok("PostContainer", post),
-    Case::ok("a quota of objects", quota),
+    // Ceph lists quotas in /info, and sets none.
+    Case::keystone("a container's quota", quota),
     Case::ok("GetContainer", list),
     Case::ok("GetContainer with end_marker", list_end),
-    Case::ok("GetContainer with reverse", list_reverse),
+    // Ceph lists forward all the same.
+    Case::keystone("GetContainer with reverse", list_reverse),
     Case::ok("GetContainer with a delimiter", list_delimiter),
     Case::ok("DeleteContainer", delete),
     Case::ok("names of containers", odd_names),
@@ -54,14 +59,14 @@ fn post_account(stage: &Stage<'_>) -> Result<(), Error> {
 fn get_account(stage: &Stage<'_>) -> Result<(), Error> {
     with_containers(stage, |prefix, names| {
         let mut found = Vec::new();
-        let first = GetAccount { prefix: Some(prefix), limit: Some(2), ..GetAccount::new() };
-        let mut list = Some(first);
+        let mut list = Some(GetAccount { limit: Some(2), ..GetAccount::new() });
         while let Some(page) = list {
             let answer = stage.call(page.clone())?;
             assert!(answer.containers.len() <= 2);
             found.extend(answer.containers.iter().map(|listed| listed.name.clone()));
             list = page.next(&answer)?;
         }
+        found.retain(|name: &String| name.starts_with(&prefix));
         assert_eq!(found, names);
         Ok(())
     })
@@ -74,6 +79,7 @@ fn get_account_more(stage: &Stage<'_>) -> Result<(), Error> {
             let answer = stage.call(get)?;
             Ok(answer.containers.iter().map(|listed| listed.name.clone()).collect())
         };
+        assert_eq!(list(all())?, names);
         let end_marker = Some(names[2].clone());
         assert_eq!(list(GetAccount { end_marker, ..all() })?, names[..2]);
         let reversed: Vec<String> = names.iter().rev().cloned().collect();
@@ -93,11 +99,11 @@ fn with_containers(
     for name in &names {
         stage.call(PutContainer::new(name))?;
     }
-    let result = check(prefix, &names);
-    for name in names {
+    let result = catch_unwind(AssertUnwindSafe(|| check(prefix, &names)));
+    for name in &names {
         stage.call(DeleteContainer::new(name))?;
     }
-    result
+    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn put(stage: &Stage<'_>) -> Result<(), Error> {
@@ -138,9 +144,8 @@ fn put_policy(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn post(stage: &Stage<'_>) -> Result<(), Error> {
-    let post = |settings| {
-        stage.call(PostContainer { settings, ..PostContainer::new(&stage.container) })
-    };
+    let post =
+        |settings| stage.call(PostContainer { settings, ..PostContainer::new(&stage.container) });
     let items = [("one".to_owned(), "1".to_owned()), ("two".to_owned(), "2".to_owned())];
     post(ContainerSettings { metadata: items.into(), ..ContainerSettings::default() })?;
     post(ContainerSettings {
@@ -186,7 +191,9 @@ fn list(stage: &Stage<'_>) -> Result<(), Error> {
     let answer = stage.call(all.clone())?;
     let nine = answer.objects().last().expect("ten of them");
     assert_eq!((&*nine.name, nine.bytes), ("list/9", Some(9)));
-    assert!(nine.hash.is_some() && nine.content_type.is_some() && nine.last_modified.is_some());
+    assert!(nine.hash.is_some() && nine.last_modified.is_some());
+    // Ceph knows one only where one was given.
+    assert!(nine.content_type.is_some() || stage.site.server == Server::Ceph);
     let mut found = String::new();
     let mut list = Some(GetContainer { limit: Some(3), ..all.clone() });
     let mut pages = 0;

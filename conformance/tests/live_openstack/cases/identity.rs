@@ -140,8 +140,7 @@ fn token(stage: &Stage<'_>) -> Result<(), Error> {
 
 fn credential_by_id(stage: &Stage<'_>) -> Result<(), Error> {
     let people = people();
-    let identity =
-        Identity::application_credential(people.credential_id, people.credential_secret);
+    let identity = Identity::application_credential(people.credential_id, people.credential_secret);
     enter_as(stage, identity, Scope::Unstated)
 }
 
@@ -290,11 +289,8 @@ fn service_token(stage: &Stage<'_>) -> Result<(), Error> {
     }
     let login = || people.login(&people.user, &people.password, &people.project);
     let once = || SessionOptions { renews: false, ..stage.site.options() };
-    let service = people.login(
-        &people.service_user,
-        &people.service_password,
-        &people.service_project,
-    );
+    let service =
+        people.login(&people.service_user, &people.service_password, &people.service_project);
     let service = ServiceToken::new(service, stage.site.options());
     let with = Party::new(Session::new(login(), once()).with_service_token(service));
     let without = Party::new(Session::new(login(), once()));

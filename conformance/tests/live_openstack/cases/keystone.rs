@@ -99,7 +99,8 @@ fn trust(stage: &Stage<'_>) -> Result<(), Error> {
     assert!(trust.impersonation && trust.remaining_uses.is_none());
     let shown = call(stage, ShowTrust { id: trust.id.clone() })?;
     assert_eq!((&shown.id, shown.roles.len()), (&trust.id, 1));
-    let listed = || Ok::<_, Error>(trusts(stage.site, stage.place)?.iter().any(|t| t.id == trust.id));
+    let listed =
+        || Ok::<_, Error>(trusts(stage.site, stage.place)?.iter().any(|t| t.id == trust.id));
     assert!(listed()?);
     call(stage, DeleteTrust { id: trust.id.clone() })?;
     assert!(!listed()?);
@@ -111,10 +112,8 @@ fn trust(stage: &Stage<'_>) -> Result<(), Error> {
 fn by_trust(stage: &Stage<'_>) -> Result<(), Error> {
     let people = people();
     let trust = call(stage, new_trust(&people))?;
-    let identity = Identity::password(
-        crate::site::named(&people.service_user),
-        &*people.service_password,
-    );
+    let identity =
+        Identity::password(crate::site::named(&people.service_user), &*people.service_password);
     let login = Login::new(&people.keystone, identity.clone(), Scope::trust(&trust.id))?;
     let session = || Session::new(login.clone(), stage.site.options());
     let entrusted = stage.client(vec![Party::new(session())]);

@@ -11,21 +11,25 @@ use bytes::Bytes;
 
 use super::{payload, refused};
 use crate::site::Server;
-use crate::stage::{Stage, sweep};
+use crate::stage::{Stage, names, sweep};
 use crate::suite::Case;
 
 pub const CASES: &[Case] = &[
     Case::ok("GetInfo", info),
-    Case::ok("PutSlo, GetManifest, DeleteSlo", slo),
+    Case::ok("PutSlo, DeleteSlo", slo),
+    Case::ok("GetManifest", manifest).not_on_ceph("200"),
     Case::ok("PutSlo without heartbeat", slo_plain),
     Case::ok("PutSlo with a wrong ETag", slo_wrong_etag),
     Case::ok("PutSlo of a segment that is not there", slo_missing),
-    Case::ok("PutSlo with If-None-Match: *", slo_absent),
-    Case::ok("an SLO with inline data", slo_data),
-    Case::ok("an SLO of ranges", slo_ranges),
-    Case::ok("an SLO of SLOs", slo_nested),
-    Case::ok("GetObject and HeadObject with part-number", slo_part),
-    Case::ok("an SLO whose segment is gone", slo_broken),
+    // Ceph replaces the object all the same.
+    Case::keystone("PutSlo with If-None-Match: *", slo_absent),
+    Case::ok("an SLO with inline data", slo_data).not_on_ceph("400"),
+    Case::ok("an SLO of ranges", slo_ranges).not_on_ceph("Integrity"),
+    // Ceph's answer is a large object of other bytes, or all of it.
+    Case::keystone("an SLO of SLOs", slo_nested),
+    Case::keystone("GetObject and HeadObject with part-number", slo_part),
+    // Ceph announces the whole length, sends what there is, and nothing more, not even an end.
+    Case::keystone("an SLO whose segment is gone", slo_broken),
     Case::ok("PutDlo", dlo),
     Case::ok("BulkDelete", bulk_delete),
 ];
@@ -85,9 +89,23 @@ fn slo(stage: &Stage<'_>) -> Result<(), Error> {
     let part = stage.call(GetObject { range, ..GetObject::new(&stage.container, "slo") })?;
     assert!(part.body == bytes[99_990..200_010]);
 
-    let manifest = stage.call(GetManifest::new(&stage.container, "slo"))?;
+    let deleted = stage.call(DeleteSlo::new(&stage.container, "slo"))?;
+    assert!(deleted.is_complete(), "{deleted:?}");
+    assert_eq!(deleted.deleted, 4);
+    assert!(stage.call(HeadObject::new(&stage.container, "slo")).unwrap_err().is_not_found());
+    // Nothing is left but the container.
+    end(stage)
+}
+
+fn manifest(stage: &Stage<'_>) -> Result<(), Error> {
+    let (segments, bytes) = segments(stage, "manifest")?;
+    let stored = stage.call(PutSlo::new(&stage.container, "manifest", segments.clone()))?;
+    let manifest = stage.call(GetManifest::new(&stage.container, "manifest"));
+    stage.call(DeleteObject::new(&stage.container, "manifest"))?;
+    end(stage)?;
+    let manifest = manifest?;
     assert_eq!(manifest.size(), Some(bytes.len() as u64));
-    assert_eq!(manifest.etag().as_deref(), Some(&*etag));
+    assert_eq!(manifest.etag().as_deref(), Some(stored.etag.opaque()));
     let names = |segments: &[Segment]| -> Vec<String> {
         let name = |segment: &Segment| match segment {
             Segment::Object(object) => format!("{}/{}", object.container, object.object),
@@ -96,13 +114,7 @@ fn slo(stage: &Stage<'_>) -> Result<(), Error> {
         segments.iter().map(name).collect()
     };
     assert_eq!(names(&manifest.segments), names(&segments));
-
-    let deleted = stage.call(DeleteSlo::new(&stage.container, "slo"))?;
-    assert!(deleted.is_complete(), "{deleted:?}");
-    assert_eq!(deleted.deleted, 4);
-    assert!(stage.call(HeadObject::new(&stage.container, "slo")).unwrap_err().is_not_found());
-    // Nothing is left but the container.
-    end(stage)
+    Ok(())
 }
 
 fn slo_plain(stage: &Stage<'_>) -> Result<(), Error> {
@@ -191,7 +203,7 @@ fn slo_nested(stage: &Stage<'_>) -> Result<(), Error> {
         Ok((got, manifest))
     });
     if read.is_err() {
-        stage.call(DeleteSlo::new(&stage.container, "inner"))?;
+        stage.call(DeleteObject::new(&stage.container, "inner"))?;
     }
     end(stage)?;
     let (got, manifest) = read?;
@@ -206,7 +218,7 @@ fn slo_part(stage: &Stage<'_>) -> Result<(), Error> {
     let part_number = Some(2);
     let got = stage.call(GetObject { part_number, ..GetObject::new(&stage.container, "part") });
     let head = stage.call(HeadObject { part_number, ..HeadObject::new(&stage.container, "part") });
-    stage.call(DeleteSlo::new(&stage.container, "part"))?;
+    stage.call(DeleteObject::new(&stage.container, "part"))?;
     end(stage)?;
     let (got, head) = (got?, head?);
     assert!(got.body == bytes[100_000..200_000]);
@@ -243,7 +255,7 @@ fn dlo(stage: &Stage<'_>) -> Result<(), Error> {
     let head = stage.call(HeadObject::new(&stage.container, "dlo"))?;
     assert_eq!((head.size, head.dlo), (Some(bytes.len() as u64), Some(prefix)));
     stage.call(DeleteObject::new(&stage.container, "dlo"))?;
-    assert_eq!(crate::stage::names(&stage.store, &beside)?.len(), 3);
+    assert_eq!(names(&stage.store, &beside)?.len(), 3);
     end(stage)
 }
 

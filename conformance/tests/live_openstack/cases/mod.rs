@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use apus_core::Error;
 
+pub mod access;
 pub mod containers;
 pub mod identity;
 pub mod keystone;

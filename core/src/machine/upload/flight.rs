@@ -86,6 +86,13 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
         self.stored.values().map(|part| part.size).sum()
     }
 
+    /// The last part that may be on the server.
+    #[cfg(feature = "swift")]
+    pub(super) fn highest(&self) -> u32 {
+        let stored = self.stored.last_key_value().map_or(0, |(number, _)| *number);
+        stored.max(self.next - 1)
+    }
+
     /// Nothing more is sent, and what waits to be repeated is not.
     pub(super) fn stop(&mut self, now: Now) {
         self.stopped = true;

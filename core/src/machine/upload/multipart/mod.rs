@@ -260,6 +260,7 @@ impl Machine for Multipart {
                         }
                         Ok(None) => {
                             self.listed(&page);
+                            self.job.checkpoints.begin(self.checkpoint());
                             self.phase = Phase::Parts;
                         }
                         Err(error) => {
