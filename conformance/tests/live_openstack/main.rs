@@ -29,7 +29,7 @@ mod suite;
 mod table;
 mod watch;
 
-use self::cases::{access, containers, identity, keystone, large, objects};
+use self::cases::{access, containers, identity, keystone, large, objects, transfers};
 use self::suite::run;
 
 #[test]
@@ -60,6 +60,11 @@ fn large_objects_operation_by_operation() {
 #[test]
 fn temporary_urls_and_access_lists() {
     run("access", "6. Temporary URLs and access lists", access::CASES);
+}
+
+#[test]
+fn transfers_by_machines() {
+    run("transfers", "7. Machines", transfers::CASES);
 }
 
 #[test]
