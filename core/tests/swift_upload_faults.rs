@@ -399,6 +399,100 @@ fn a_failing_upload_may_be_told_to_keep_what_it_has() {
     stored(&world);
 }
 
+#[test]
+fn limits_that_make_no_sense_are_an_error_or_are_kept() {
+    for (info, fails) in [
+        (r#"{"slo": {"max_manifest_segments": 0}}"#, false),
+        (r#"{"slo": {"max_manifest_segments": -1, "max_manifest_size": 0}}"#, false),
+        (r#"{"slo": {"min_segment_size": 18446744073709551615}}"#, true),
+        (r#"{"swift": {"max_file_size": 0}, "slo": {}}"#, true),
+        (r#"{"swift": {"container_listing_limit": 0}}"#, false),
+        (r#"{"slo": []}"#, false),
+        ("[]", false),
+    ] {
+        let mut world = World::new(object(10_000)).fault("GET info", 1, Fault::Says(info));
+        let options = SwiftUploadOptions { memory: 8 << 20, ..options() };
+        match upload(&mut world, options) {
+            Ok(_) => stored(&world),
+            Err(error) => {
+                assert!(fails, "{info}: {error}");
+                nothing_left(&world, &error);
+            }
+        }
+    }
+}
+
+#[test]
+fn listings_that_make_no_sense_do_no_harm() {
+    for listing in [
+        r#"[{"name": "o/id/stream/1000/4294967295", "bytes": 1000, "hash": "x"}]"#,
+        r#"[{"name": "o/id/stream/1000/00000900", "bytes": 1000, "hash": "x"}]"#,
+        r#"[{"name": "o/id/stream/1000/00000030", "bytes": 18446744073709551615}]"#,
+        r#"[{"name": "other"}]"#,
+        "{}",
+        "no listing",
+    ] {
+        let source = UploadSource::Stream(None);
+        let (world, checkpoint) = interrupted(options(), source);
+        let mut world = world.fault("GET c_segments", 1, Fault::Says(listing));
+        match resume(&mut world, checkpoint, source) {
+            Ok(_) => stored(&world),
+            Err(error) => {
+                let named: Vec<&str> = error.leftovers().iter().map(key).collect();
+                for name in world.store.names("c_segments") {
+                    // What was never acknowledged can't be known where the listing is a lie.
+                    let number: u32 = name.rsplit('/').next().unwrap().parse().unwrap();
+                    assert!(named.contains(&&*name) || number > 8, "{name}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn manifests_that_make_no_sense_do_no_harm() {
+    for manifest in [
+        "{}",
+        "[1]",
+        r#"[{"name": "/c/o", "bytes": -1}]"#,
+        r#"[{"name": "/c/o", "hash": "x", "bytes": 5}]"#,
+        r#"[{"name": "/c/other", "hash": "x", "bytes": 5}]"#,
+    ] {
+        let mut world = World::new(object(3000));
+        world.store.put("c", "other", "not to be touched");
+        upload(&mut world, options()).unwrap();
+        world = world.fault("GET c/o?multipart-manifest=get", 1, Fault::Says(manifest));
+        upload(&mut world, SwiftUploadOptions { id: Some("new".into()), ..options() }).unwrap();
+        stored(&world);
+        assert!(world.store.object("c", "other").is_some());
+    }
+}
+
+#[test]
+fn checkpoints_that_make_no_sense_are_refused_or_do_no_harm() {
+    let source = UploadSource::Seekable(20_000);
+    let (_, checkpoint) = interrupted(options(), source);
+    let written = serde_json::to_value(&checkpoint).unwrap();
+    for (path, value) in [
+        ("/plan/base", 0),
+        ("/plan/parts", 0),
+        ("/plan/ceiling", 1),
+        ("/layout/digits", 255),
+        ("/layout/digits", 0),
+        ("/delete_at", i64::MAX),
+        ("/delete_at", i64::MIN),
+    ] {
+        let mut other = written.clone();
+        *other.pointer_mut(path).unwrap() = value.into();
+        let other: SwiftCheckpoint = serde_json::from_value(other).unwrap();
+        let mut world = World::new(object(20_000));
+        match resume(&mut world, other, source) {
+            Ok(_) => stored(&world),
+            Err(error) => assert!(matches!(error.kind(), Kind::Caller | Kind::Refused), "{error}"),
+        }
+    }
+}
+
 fn key(left: &Leftover) -> &str {
     match left {
         Leftover::Object { key, .. } => key,

@@ -148,8 +148,7 @@ impl Segmented {
         self.flight.stop(now);
     }
 
-    /// What follows when nothing is in flight any more: every segment is removed that was sent, for
-    /// one whose answer never came may be there too.
+    /// What follows when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
         if self.job.options.on_failure == Leave::Keep && !self.spoilt {
             return Phase::Over;
@@ -162,7 +161,7 @@ impl Segmented {
         let manifest =
             self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
         let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
-        manifest.into_iter().chain((1..=self.highest()).map(segment)).collect()
+        manifest.into_iter().chain(self.numbers().into_iter().map(segment)).collect()
     }
 
     /// Nothing is removed, and all of it named.

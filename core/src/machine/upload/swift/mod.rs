@@ -115,7 +115,7 @@ impl SwiftUpload {
     ///
     /// # Errors
     ///
-    /// The source is not as long as the checkpoint says.
+    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
     pub fn resume(
         checkpoint: SwiftCheckpoint,
         source: UploadSource,
@@ -123,6 +123,7 @@ impl SwiftUpload {
         service: Arc<Service>,
         seed: u64,
     ) -> Result<Self, Error> {
+        checkpoint.plan.check()?;
         if let (Some(had), Some(has)) = (checkpoint.length(), source.length())
             && had != has
         {

@@ -17,7 +17,7 @@
 //! | Create: the container of the segments | the same |
 //! | Replaced: what is there, and what of it is to be removed afterwards | where the caller wants neither |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -213,7 +213,9 @@ impl Segmented {
             }
         };
         for object in objects {
-            let Some(number) = self.layout.number(&object.name) else { continue };
+            let number = self.layout.number(&object.name);
+            let number = number.filter(|number| *number <= self.flight.plan.parts());
+            let Some(number) = number else { continue };
             let known = self.known.get(&number).map(|known| known.etag.clone());
             let etag = object.hash.or(known).unwrap_or_default();
             let size = self.flight.plan.size(number);
@@ -272,10 +274,11 @@ impl Segmented {
         }
     }
 
-    /// The last segment that may be on the server.
-    pub(super) fn highest(&self) -> u32 {
-        let known = self.known.last_key_value().map_or(0, |(number, _)| *number);
-        self.flight.highest().max(known)
+    /// The segments that may be on the server: all that were sent, for one whose answer never came
+    /// may be there too, and those that were there before.
+    pub(super) fn numbers(&self) -> BTreeSet<u32> {
+        let there = self.flight.stored.keys().chain(self.known.keys());
+        (1..self.flight.next()).chain(there.copied()).collect()
     }
 }
 
