@@ -355,6 +355,10 @@ impl Machine for SwiftUpload {
         self.job.options.width
     }
 
+    fn is_long(&self) -> bool {
+        self.is_segmented() == Some(true)
+    }
+
     fn intake(&mut self) -> Option<&mut Intake> {
         match &mut self.phase {
             Phase::Segmented(inner) => inner.intake(),
