@@ -248,6 +248,35 @@ fn an_object_that_comes_meanwhile_is_not_replaced_even_where_conditions_do_not_c
 }
 
 #[test]
+fn equal_bytes_that_somebody_else_has_sent_are_not_ones_own() {
+    for large_object in BOTH {
+        let mut world = World::new(object(10_000));
+        let id = Some("another".into());
+        upload(&mut world, SwiftUploadOptions { id, ..of(large_object) }).unwrap();
+        let theirs = world.store.names("c_segments");
+        // Nobody sees it before the manifest, whose first answer is lost.
+        let mut world = world
+            .fault("HEAD c/o", 1, Fault::Refuse(404))
+            .fault("HEAD c/o", 2, Fault::Refuse(404))
+            .fault("PUT c/o", 1, Fault::Lost);
+        let options = SwiftUploadOptions { if_absent: true, ..of(large_object) };
+        let error = upload(&mut world, options).unwrap_err();
+        assert!(error.is_precondition_failed(), "{error}");
+        assert_eq!(world.store.names("c_segments"), theirs);
+        stored(&world);
+    }
+}
+
+#[test]
+fn a_server_in_trouble_is_not_taken_for_one_without_static_large_objects() {
+    let mut world = World::new(object(10_000)).fault_from("GET info", 1, Fault::Refuse(503));
+    let error = upload(&mut world, options()).unwrap_err();
+    assert_eq!(error.operation(), Some("GetInfo"));
+    assert_eq!(world.log.len(), world.count("GET info"));
+    nothing_left(&world, &error);
+}
+
+#[test]
 fn an_object_that_was_made_before_the_process_ended_is_ones_own() {
     for large_object in BOTH {
         let source = UploadSource::Seekable(20_000);
