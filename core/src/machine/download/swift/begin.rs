@@ -41,6 +41,7 @@ impl SwiftDownload {
         let ranges = &mut self.ranges;
         let object = object(head);
         let is_slo = object.head.is_slo;
+        ranges.dialect.is_large = object.head.is_large();
         let prefix = object.head.dlo.clone();
         let is_md5 = object.head.md5().is_ok();
         let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
