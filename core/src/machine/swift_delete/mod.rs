@@ -259,6 +259,10 @@ impl Machine for SwiftDelete {
     fn width(&self) -> usize {
         self.options.width.max(1)
     }
+
+    fn is_long(&self) -> bool {
+        false
+    }
 }
 
 /// The outermost numbers of tickets.

@@ -347,6 +347,10 @@ impl Machine for SwiftDownload {
     fn width(&self) -> usize {
         self.ranges.width
     }
+
+    fn is_long(&self) -> bool {
+        self.ranges.options.total_attempts != Some(1)
+    }
 }
 
 /// The outermost numbers of tickets.
