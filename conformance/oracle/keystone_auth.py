@@ -5,7 +5,7 @@ import json
 import keystoneauth1
 import swiftclient.client
 from keystoneauth1 import session as keystone_session
-from keystoneauth1.identity import v2, v3
+from keystoneauth1.identity import generic, v2, v3
 from pbr.version import VersionInfo
 
 from captured import Captured, attach, headers_of, session
@@ -116,6 +116,7 @@ def cases(dice, count):
         for j, (name, key) in enumerate([("test:tester", "testing"), ("acct:Grüße", "a b+c/=")]):
             given = {"username": name, "password": key}
             found.append(recorded(f"v1-{i}-{j}", url, "v1", given))
+    found += discovered()
     for i in range(count):
         method = dice.choice(METHODS)
         given = credentials(method, dice.choice(TEXTS), some_user(dice))
@@ -125,6 +126,64 @@ def cases(dice, count):
             given["catalog"] = False
         found.append(recorded(f"random-{i}", dice.choice(AUTH_URLS), method, given))
     return found
+
+
+def discovered():
+    """Where v3 is, by what a server says of its versions; keystoneauth1's generic plugin asks."""
+
+    def version(name, href, status="stable"):
+        links = [{"rel": "self", "href": href}]
+        return {"id": name, "status": status, "updated": "2020-04-07T00:00:00Z", "links": links}
+
+    found, host = [], "https://cloud.example.com:5000"
+    for i, (url, status, document) in enumerate(
+        [
+            (host, 300, {"versions": {"values": [version("v3.14", f"{host}/v3/")]}}),
+            (f"{host}/", 300, {"versions": {"values": [version("v3.14", f"{host}/v3")]}}),
+            (host, 200, {"versions": [version("v3.0", f"{host}/v3/", "CURRENT")]}),
+            (host, 200, {"version": version("v3.14", f"{host}/v3/")}),
+            (f"{host}/identity", 300, {"versions": [version("v3.8", f"{host}/identity/v3/")]}),
+            (f"{host}/identity/", 300, {"versions": [version("v3.8", f"{host}/keystone/v3/")]}),
+            (host, 300, {"versions": [version("v3.8", "/v3/")]}),
+            (
+                host,
+                300,
+                {
+                    "versions": {
+                        "values": [
+                            version("v2.0", f"{host}/v2.0/", "deprecated"),
+                            version("v3.4", f"{host}/v3/"),
+                        ]
+                    }
+                },
+            ),
+        ]
+    ):
+        given = {"auth_url": url, "method": "password", "username": "demo", "password": "s3cr3t"}
+        given |= {"user_domain_id": "default", "scope": None}
+        adapter = Discovering(status, document)
+        plugin = generic.Password(
+            auth_url=url, username="demo", password="s3cr3t", user_domain_id="default"
+        )
+        plugin.get_auth_ref(keystone_session.Session(session=session(adapter)))
+        request = adapter.request
+        given["discovery"] = {"status": status, "json": document}
+        expect = {"method": request.method, "url": request.url, "json": json.loads(request.body)}
+        found.append(case(f"discovered-{i}", given, expect))
+    return found
+
+
+class Discovering(Captured):
+    """A server that tells its versions to a GET, and gives a token to a POST."""
+
+    def __init__(self, status, document):
+        super().__init__()
+        self.versions = Captured(status, {"Content-Type": "application/json"}, document)
+        self.token = Captured(201, {"X-Subject-Token": "t"}, {"token": {}})
+
+    def send(self, request, **options):
+        self.request = request
+        return (self.versions if request.method == "GET" else self.token).send(request, **options)
 
 
 def credentials(method, secret, user):

@@ -25,6 +25,7 @@ FAMILIES = [
     "keystone_catalog",
     "token_renewal",
     "swift_request",
+    "swift_response",
     "swift_tempurl",
     "swift_manifest",
 ]

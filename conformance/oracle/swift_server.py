@@ -7,7 +7,7 @@ import logging
 import urllib.parse
 
 from pbr.version import VersionInfo
-from swift.common.middleware import dlo, slo, tempurl
+from swift.common.middleware import bulk, dlo, slo, tempurl
 from swift.common.swob import HTTPNotFound, Request, Response, wsgi_to_str
 
 VERSION = "swift " + VersionInfo("swift").release_string()
@@ -20,16 +20,26 @@ logging.disable(logging.CRITICAL)
 class Store:
     """Objects by path, and listings of containers: what the middlewares ask of a proxy server."""
 
-    def __init__(self):
+    def __init__(self, refused=None):
         self.objects = {}
+        # Paths, and the status that is all they answer.
+        self.refused = refused or {}
 
     def __call__(self, env, start_response):
         request = Request(env)
         path = wsgi_to_str(request.path_info)
         _, _, container, name = (*path.split("/", 4)[1:], None)[:4]
-        if name is None:
-            return self.listing(request, f"{path}/")(env, start_response)
-        if request.method == "PUT":
+        if path in self.refused:
+            made = Response(request=request, status=self.refused[path], body=b"")
+        elif name is None and request.method == "DELETE":
+            full = any(other.startswith(f"{path}/") for other in self.objects)
+            made = Response(request=request, status=409 if full else 204)
+        elif name is None:
+            made = self.listing(request, f"{path}/")
+        elif request.method == "DELETE" and path in self.objects:
+            del self.objects[path]
+            made = Response(request=request, status=204)
+        elif request.method == "PUT":
             body = request.body
             # What the middlewares want to see again.
             kept = {"X-Static-Large-Object", "X-Object-Manifest", "Content-Type"}
@@ -44,7 +54,10 @@ class Store:
         elif path in self.objects:
             headers, body = self.objects[path]
             made = Response(
-                request=request, body=body, headers=headers | {"Last-Modified": MODIFIED}
+                request=request,
+                body=body,
+                headers=headers | {"Last-Modified": MODIFIED},
+                conditional_response=True,
             )
             made.etag = hashlib.md5(body).hexdigest()
         else:
@@ -72,7 +85,7 @@ class Store:
         return Response(request=request, body=json.dumps(entries), content_type="application/json")
 
 
-def server(store, keys=()):
+def server(store, keys=(), limits=None):
     """The middlewares in the order of a proxy server's pipeline; `keys` are the account's."""
     account = {"meta": {"temp-url-key": key for key in keys}, "status": 200}
     container = {"meta": {}, "status": 200}
@@ -84,8 +97,11 @@ def server(store, keys=()):
         cache["/".join(["container", *parts[2:4]])] = container
         return front(env, start_response)
 
-    large = slo.filter_factory({})(dlo.filter_factory({})(store))
-    front = tempurl.filter_factory({"allowed_digests": "sha1 sha256 sha512"})(large)
+    # One after the other, so that what goes wrong is told in its order.
+    settings = {"concurrency": "1", "delete_concurrency": "1"} | (limits or {})
+    large = slo.filter_factory(settings)(dlo.filter_factory({})(store))
+    bulky = bulk.filter_factory(settings)(large)
+    front = tempurl.filter_factory({"allowed_digests": "sha1 sha256 sha512"})(bulky)
     return knowing
 
 
@@ -111,7 +127,9 @@ def ask(app, method, url, headers=None, body=b"", address="192.0.2.7"):
         "CONTENT_LENGTH": str(len(body)),
     }
     for name, value in (headers or {}).items():
-        env["HTTP_" + name.upper().replace("-", "_")] = value.encode().decode("latin-1")
+        variable = name.upper().replace("-", "_")
+        variable = variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"
+        env[variable] = value.encode().decode("latin-1")
     answered = {}
 
     def start_response(status, found, exc_info=None):

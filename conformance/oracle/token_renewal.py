@@ -21,6 +21,12 @@ SOURCE = (
     "server's clock, which is `ask_at` plus `server_date` less `local_clock`"
 )
 
+SPECIFIED = (
+    "What apus specifies: the server's clock is the answer's Date, or, where that can't be of the "
+    "clock that made the token or is missing (null), the token's issued_at; a token that ends at "
+    "this very moment is renewed. keystoneauth1 compares the end with the local clock"
+)
+
 TTLS = [1, 5, 8, 30, 59, 60, 61, 120, 121, 300, 3600, 86400]
 INTERVALS = [0, 1, 5, 30, 60, 120, 300, 3600]
 SKEWS = [0, 0, 0, 1, -1, 7, -45, 300, -300, 86400, -86400, 400 * 86400]
@@ -28,6 +34,7 @@ SKEWS = [0, 0, 0, 1, -1, 7, -45, 300, -300, 86400, -86400, 400 * 86400]
 
 def suites(dice_of, count):
     yield "token-renewal", SOURCE, cases(dice_of("token-renewal"), count or 150)
+    yield "token-renewal.specified", SPECIFIED, specified()
 
 
 def cases(dice, count):
@@ -74,6 +81,39 @@ def cases(dice, count):
     return found
 
 
+def specified():
+    """By hand: whose clock it is that a token's life is counted by."""
+    found, start = [], datetime.datetime(2026, 6, 30, 12, 0, 0)
+
+    def one(name, date, skew, interval, asked, renew, ttl=3600):
+        local = start + datetime.timedelta(seconds=skew)
+        given = {
+            "version": "v3",
+            "server_date": date if date is None else later(start, date),
+            "local_clock": time_of(local),
+            "interval": interval,
+            "ask_at": later(local, asked),
+            "issued_at": start.strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
+            "expires_at": (start + datetime.timedelta(seconds=ttl)).isoformat() + "Z",
+        }
+        found.append(case(f"{name}-{'late' if renew else 'early'}", given, {"renew": renew}))
+
+    for late, renew in [(-1, False), (1, True)]:
+        for skew in [0, 86400, -86400]:
+            one(f"no-date-{skew:+}", None, skew, 60, 3540 + late, renew)
+            one(f"date-before-issue-{skew:+}", -600, skew, 60, 3540 + late, renew)
+            one(f"date-after-end-{skew:+}", 7200, skew, 60, 3540 + late, renew)
+        # An hour's token of which half was over when it was had.
+        one("date-after-issue", 1800, 0, 60, 1740 + late, renew)
+    one("ends-now", 0, 0, 0, 3600, True)
+    one("ends-soon", 0, 0, 0, 3599, False)
+    return found
+
+
+def later(moment, seconds):
+    return time_of(moment + datetime.timedelta(seconds=seconds))
+
+
 def recorded(name, issued, ttl, skew, interval, asked, version="v3", written=None):
     """A token that is had when it is issued and lives `ttl` seconds, asked for `asked` later."""
     local = issued + datetime.timedelta(seconds=skew)
@@ -82,7 +122,7 @@ def recorded(name, issued, ttl, skew, interval, asked, version="v3", written=Non
         "server_date": time_of(issued),
         "local_clock": time_of(local),
         "interval": interval,
-        "ask_at": time_of(local + datetime.timedelta(seconds=asked)),
+        "ask_at": later(local, asked),
     }
     if version == "v1":
         given["expires_in"] = ttl

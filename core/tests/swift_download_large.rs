@@ -60,9 +60,9 @@ fn gets(requests: &[String]) -> Vec<&str> {
 #[test]
 fn a_static_large_object_is_checked_by_the_md5_of_each_segment() {
     let bytes = object(1000);
-    let mut digests = DownloadOptions::default();
-    digests.digests = vec![Algorithm::Sha512, Algorithm::Md5];
-    let run = serve(get(digests, |_| {}), &mut slo(&bytes));
+    let digests = vec![Algorithm::Sha512, Algorithm::Md5];
+    let options = DownloadOptions { digests, ..DownloadOptions::default() };
+    let run = serve(get(options, |_| {}), &mut slo(&bytes));
     assert_eq!(
         run.requests,
         ["HEAD /v1/AUTH_a/c/o", "GET /v1/AUTH_a/c/o?multipart-manifest=get", "GET /v1/AUTH_a/c/o"]

@@ -115,15 +115,14 @@ impl AclEntry {
         if !matches!(first, ".r" | ".ref" | ".referer" | ".referrer") {
             return Err(Error::caller(format!("the ACL has an unknown designator {first:?}")));
         }
-        let (host, allowed) = match second.strip_prefix('-') {
+        let (mut host, allowed) = match second.strip_prefix('-') {
             Some(host) => (host.trim(), false),
             None => (second, true),
         };
-        let host = match host.strip_prefix('*') {
-            Some(domain) if !domain.is_empty() => domain.trim(),
-            _ => host,
-        };
-        if matches!(host, "" | ".") {
+        while let Some(domain) = host.strip_prefix('*').filter(|domain| !domain.is_empty()) {
+            host = domain.trim();
+        }
+        if matches!(host, "" | ".") || host.starts_with('-') {
             return Err(Error::caller(format!("the ACL's referrer {entry:?} has no host")));
         }
         Ok(Self::Referrer { host: host.to_owned(), allowed })

@@ -1,14 +1,13 @@
 //! What all operations share beyond [`crate::request`]: where they go, and what names they take.
 
 use bytes::Bytes;
-use http::header::{ETAG, HOST, HeaderName};
+use http::header::{ETAG, HeaderName};
 use http::{Method, Uri};
 
 use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Body, Draft, ETag, Encoding, Place, Sealing, Stamp};
-use crate::keystone::before_version;
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
@@ -78,19 +77,8 @@ impl<'a> Request<'a> {
         let mut draft = Box::new(Draft::new(operation, method, Uri::default()));
         draft.limits = service.config().limits;
         draft.sealing = Sealing::Token(place);
-        let Some(base) = service.base() else {
-            let path = if path.is_empty() { "/".to_owned() } else { path };
-            return Self::to(service, draft, (), None, path);
-        };
-        draft.head.headers.insert(HOST, base.host.clone());
-        let origin = Some((base.scheme.clone(), base.authority.clone()));
-        let path = match place {
-            Place::Storage => format!("{}{path}", base.path),
-            Place::StorageHost => format!("{}{path}", before_version(&base.path)),
-            Place::Identity => path,
-        };
         let path = if path.is_empty() { "/".to_owned() } else { path };
-        Self::to(service, draft, (), origin, path)
+        Self::to(service, draft, (), None, path)
     }
 
     /// Asks for JSON, by both of the ways that servers know.
@@ -171,7 +159,15 @@ impl<'a> Request<'a> {
     ///
     /// The first member that was wrong.
     pub(super) fn finish(self) -> Result<Draft, Error> {
-        self.into_draft()
+        let storage = self.service.storage();
+        let mut draft = self.into_draft()?;
+        if let Some(storage) = storage {
+            draft.head.uri = match draft.sealing {
+                Sealing::Token(Place::StorageHost) => storage.unversioned().join(draft.target())?,
+                _ => storage.join(draft.target())?,
+            };
+        }
+        Ok(draft)
     }
 }
 
@@ -275,7 +271,8 @@ mod tests {
         let known = Service::new(Config::at("http://127.0.0.1:8080/v1/AUTH_a/")).unwrap();
         let draft = object.draft(&known).unwrap();
         assert_eq!(draft.head.uri, "http://127.0.0.1:8080/v1/AUTH_a/c/o");
-        assert_eq!(draft.head.headers["host"], "127.0.0.1:8080");
+        let draft = crate::swift::HeadAccount::new().draft(&known).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:8080/v1/AUTH_a");
         let draft = GetInfo::new().draft(&known).unwrap();
         assert_eq!(draft.head.uri, "http://127.0.0.1:8080/info");
         let ceph = Service::new(Config::at("http://127.0.0.1:7480/swift/v1")).unwrap();

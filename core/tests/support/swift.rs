@@ -2,8 +2,8 @@
 //!
 //! It answers as Swift 2.38 does: MD5s without quotes, tags of large objects in quotes; 409 where
 //! the first segment of a range is gone, an end in the middle where a later one is; a dynamic large
-//! object of more segments than a page has no length, ignores ranges beyond the page, and ends in
-//! good order where a segment is missing.
+//! object of more segments than a page says to HEAD that it is empty, ignores ranges beyond the page,
+//! has no length, and ends in good order where a segment is missing.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -194,7 +194,7 @@ impl Store {
         if text("if-match").is_some_and(|wanted| wanted.trim_matches('"') != tag) {
             return Answer::new(412);
         }
-        let parts = self.parts(stored);
+        let parts = self.parts(stored, DEPTH);
         let paged = matches!(stored, Stored::Dynamic(_)) && parts.len() >= self.page;
         let length: u64 = parts.iter().map(|part| part.1).sum();
         let first_page: u64 = parts.iter().take(self.page).map(|part| part.1).sum();
@@ -212,7 +212,7 @@ impl Store {
         });
         let range = range.filter(|range| !paged || range.end <= first_page);
         if head.method == "HEAD" {
-            return if paged { answer } else { answer.header("content-length", length) };
+            return answer.header("content-length", if paged { 0 } else { length });
         }
         let Some(range) = range else {
             let (body, cut) = match self.bytes(&parts, 0..length) {
@@ -282,7 +282,7 @@ impl Store {
 
     /// What an object is made of: the bytes of each part, or none where it is gone or another, and
     /// how many there should be.
-    fn parts(&self, stored: &Stored) -> Vec<(Option<Bytes>, u64)> {
+    fn parts(&self, stored: &Stored, depth: usize) -> Vec<(Option<Bytes>, u64)> {
         match stored {
             Stored::Plain(bytes) => vec![(Some(bytes.clone()), bytes.len() as u64)],
             Stored::Static(segments) => segments
@@ -293,8 +293,9 @@ impl Store {
                         Some(Stored::Plain(bytes)) => {
                             Some(bytes.clone()).filter(|bytes| md5(bytes) == segment.hash)
                         }
+                        Some(_) if depth == 0 => None,
                         Some(inner) => {
-                            let inner = self.parts(inner);
+                            let inner = self.parts(inner, depth - 1);
                             inner
                                 .into_iter()
                                 .map(|part| part.0)
@@ -466,6 +467,8 @@ pub(crate) fn md5(bytes: &[u8]) -> String {
     Algorithm::Md5.digest(bytes).unwrap().hex()
 }
 
+/// How deep large objects may be in each other.
+const DEPTH: usize = 10;
 /// In [`Store::stuck`]: listed, and not there.
 pub(crate) const LOST: u16 = 404;
 

@@ -20,7 +20,7 @@ struct Input {
     issued_at: Option<String>,
     expires_at: Option<String>,
     expires_in: Option<u64>,
-    server_date: Time,
+    server_date: Option<Time>,
     local_clock: Time,
     interval: u64,
     ask_at: Time,
@@ -101,7 +101,8 @@ impl Input {
 
     fn answer(&self) -> (Vec<Header>, String) {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut headers = vec![header("date", &self.server_date.0.http_date())];
+        let date = self.server_date.map(|date| header("date", &date.0.http_date()));
+        let mut headers: Vec<Header> = date.into_iter().collect();
         let (expires, issued) = (&self.expires_at, &self.issued_at);
         let body = match self.version {
             Version::V1 => {

@@ -4,7 +4,7 @@ use super::operation::{Call, OpenStackOperation, Target};
 use super::people::OPERATOR;
 use super::reply::{self, Refusal};
 use super::tokens::Token;
-use super::{Answer, OpenStackModel};
+use super::{Answer, OpenStackModel, Reply};
 
 /// Who sends a request to Swift.
 #[derive(Debug, Clone)]
@@ -46,21 +46,16 @@ impl OpenStackModel {
             Caller::Nobody => None,
         };
         let reads = operation.reads();
-        if let Some(token) = token {
-            let own = token.project_id.as_ref();
-            let own = own.is_some_and(|project| target.account == format!("AUTH_{project}"));
-            if token.roles.contains(&"ResellerAdmin")
-                || own && token.roles.iter().any(|role| [OPERATOR, "admin"].contains(role))
-                || own && reads && token.roles.contains(&"reader")
-            {
-                return Ok(());
-            }
+        let reader =
+            |token: &Token| reads && token.is_of(target) && token.roles.contains(&"reader");
+        if caller.owns(target) || token.is_some_and(reader) {
+            return Ok(());
         }
         let list = if reads { "X-Container-Read" } else { "X-Container-Write" };
         let list = self.container(target).and_then(|container| container.header(list));
-        if !target.container.is_empty()
-            && list.is_some_and(|list| admits(list, token, operation, target))
-        {
+        // A list for writing is one for objects.
+        let listed = reads || !target.object.is_empty();
+        if listed && list.is_some_and(|list| admits(list, token, operation, target)) {
             return Ok(());
         }
         match token {
@@ -80,7 +75,7 @@ impl OpenStackModel {
     /// What can be said when the head has arrived, before any of the body is read.
     pub(super) fn admit(&self, call: &Call<'_>, caller: &Caller) -> Answer {
         use OpenStackOperation as Is;
-        let read_on = || Ok(super::Reply::new(100));
+        let read_on = || Ok(Reply::new(100));
         let Some(target) = call.target() else { return read_on() };
         match call.operation {
             // These ask for each of their objects, with the body at hand.
@@ -92,6 +87,23 @@ impl OpenStackModel {
             self.admit_put(call, target)?;
         }
         read_on()
+    }
+}
+
+impl Caller {
+    /// Whether all of an account is theirs.
+    pub(super) fn owns(&self, target: &Target) -> bool {
+        let Self::Known(token) = self else { return false };
+        let operates = token.roles.iter().any(|role| [OPERATOR, "admin"].contains(role));
+        token.roles.contains(&"ResellerAdmin") || operates && token.is_of(target)
+    }
+}
+
+impl Token {
+    /// Whether it is scoped to the project whose account this is.
+    fn is_of(&self, target: &Target) -> bool {
+        let project = self.project_id.as_ref();
+        project.is_some_and(|project| target.account == format!("AUTH_{project}"))
     }
 }
 
@@ -109,6 +121,16 @@ impl OpenStackOperation {
                 | Self::GetManifest
         )
     }
+}
+
+/// Takes off what only an owner sees: access control lists, and keys of temporary URLs.
+pub(super) fn conceal(mut reply: Reply) -> Reply {
+    reply.headers.retain(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        !["x-container-read", "x-container-write"].contains(&&*name)
+            && !name.contains("-meta-temp-url-key")
+    });
+    reply
 }
 
 /// Whether an access control list lets somebody in.

@@ -6,8 +6,9 @@ use super::super::dates::http_date;
 use super::super::digest::md5_hex;
 use super::super::message::{Request, decode};
 use super::access::Caller;
-use super::objects::{Readable, SwiftObject, is_kept, kept_headers};
+use super::objects::{SwiftObject, is_kept, kept_headers};
 use super::operation::{Call, OpenStackOperation, Target};
+use super::reads::Readable;
 use super::reply::{self, Refusal};
 use super::{Answer, OpenStackModel};
 

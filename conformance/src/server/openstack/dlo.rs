@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::super::digest::md5_hex;
 use super::super::message::decode;
 use super::OpenStackModel;
-use super::objects::{Piece, Readable, SwiftObject, slice};
+use super::objects::SwiftObject;
 use super::operation::{Call, Target};
+use super::reads::{Piece, Readable, slice};
 use super::reply::{self, Refusal};
 
 /// `X-Object-Manifest` is container and prefix, escaped, without a slash before and without `?`.

@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::super::message::{Reply, Request};
 use super::super::scripted::{Script, Scripted};
 use super::super::tls::Identity;
+use super::people::OPERATOR;
+use super::tokens::REGION;
 use super::{Admission, Gate, OpenStackModel};
 
 /// A running Keystone and a running Swift; dropping it stops both. They go by the wall clock.
@@ -65,38 +67,38 @@ impl EmbeddedOpenStack {
         &self.storage
     }
 
-    /// Who is there and where, by the names that the live servers' script gives its variables.
-    pub fn environment(&self) -> BTreeMap<&'static str, String> {
+    /// Who is there and where, by the names that `conformance/live/openstack env` gives them.
+    pub fn environment(&self) -> BTreeMap<String, String> {
         let model = self.model();
         let credential = model.application_credential();
-        let mut variables = BTreeMap::from([
-            ("OS_AUTH_URL", self.auth_url()),
-            ("OS_REGION_NAME", "RegionOne".to_owned()),
-            ("LAB_STORAGE_URL", model.storage_url_of("demo")),
-            ("LAB_OBJECT_ROLE", "swiftoperator".to_owned()),
-            ("LAB_TEMPURL_KEY", super::TEMP_URL_KEY.to_owned()),
-            ("LAB_DEMO_USER_ID", model.user("demo").id.clone()),
-            ("LAB_DEMO_PROJECT_ID", model.project_id("demo").to_owned()),
-            ("LAB_TRUSTEE_USER_ID", model.user("glance").id.clone()),
-            ("LAB_TRUSTEE_PROJECT_ID", model.project_id("service").to_owned()),
-            ("LAB_ALT_PROJECT_ID", model.project_id("alt").to_owned()),
-            ("LAB_APPCRED_ID", credential.id.clone()),
-            ("LAB_APPCRED_SECRET", credential.secret.clone()),
-        ]);
+        let mut variables = vec![
+            ("", self.auth_url()),
+            ("_STORAGE_URL", model.storage_url_of("demo")),
+            ("_REGION", REGION.to_owned()),
+            ("_ROLE", OPERATOR.to_owned()),
+            ("_USER_ID", model.user("demo").id.clone()),
+            ("_PROJECT_ID", model.project_id("demo").to_owned()),
+            ("_TEMPURL_KEY", super::TEMP_URL_KEY.to_owned()),
+            ("_APPLICATION_CREDENTIAL_ID", credential.id.clone()),
+            ("_APPLICATION_CREDENTIAL", credential.name.clone()),
+            ("_APPLICATION_CREDENTIAL_SECRET", credential.secret.clone()),
+            ("_SERVICE_USER_ID", model.user("glance").id.clone()),
+        ];
         let people = [
-            ("demo", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"),
-            ("glance", "LAB_TRUSTEE_USERNAME", "LAB_TRUSTEE_PASSWORD", "LAB_TRUSTEE_PROJECT_NAME"),
-            ("alt", "LAB_ALT_USERNAME", "LAB_ALT_PASSWORD", "LAB_ALT_PROJECT_NAME"),
-            ("admin", "LAB_ADMIN_USERNAME", "LAB_ADMIN_PASSWORD", "LAB_ADMIN_PROJECT_NAME"),
-            ("reader", "LAB_READER_USERNAME", "LAB_READER_PASSWORD", "LAB_READER_PROJECT_NAME"),
+            ("demo", "_USER", "_PASSWORD", "_PROJECT"),
+            ("glance", "_SERVICE_USER", "_SERVICE_PASSWORD", "_SERVICE_PROJECT"),
+            ("alt", "_OTHER_USER", "_OTHER_PASSWORD", "_OTHER_PROJECT"),
+            ("admin", "_ADMIN_USER", "_ADMIN_PASSWORD", "_ADMIN_PROJECT"),
+            ("reader", "_READER_USER", "_READER_PASSWORD", "_READER_PROJECT"),
         ];
         for (name, user, password, project) in people {
             let known = model.user(name);
-            variables.insert(user, known.name.clone());
-            variables.insert(password, known.password.clone());
-            variables.insert(project, known.project.clone());
+            variables.push((user, known.name.clone()));
+            variables.push((password, known.password.clone()));
+            variables.push((project, known.project.clone()));
         }
-        variables
+        let named = variables.into_iter();
+        named.map(|(name, value)| (format!("APUS_LIVE_OPENSTACK{name}"), value)).collect()
     }
 
     fn launch(

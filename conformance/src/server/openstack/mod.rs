@@ -28,9 +28,12 @@ mod keystone;
 mod legacy;
 mod listing;
 mod login;
+mod look;
+mod manifest;
 mod objects;
 mod operation;
 mod people;
+mod reads;
 mod reply;
 mod slo;
 mod slo_read;
@@ -215,117 +218,6 @@ impl OpenStackModel {
         self.now = now;
     }
 
-    /// A user, by name: `demo`, `reader`, `glance`, `alt`, `admin`.
-    ///
-    /// # Panics
-    ///
-    /// There is no such user.
-    pub fn user(&self, name: &str) -> &User {
-        self.people.user_named(name).unwrap_or_else(|| panic!("there is no user {name}"))
-    }
-
-    /// The id of a project, by name.
-    ///
-    /// # Panics
-    ///
-    /// There is no such project.
-    pub fn project_id(&self, name: &str) -> &str {
-        let project = self.people.project_named(name);
-        &project.unwrap_or_else(|| panic!("there is no project {name}")).id
-    }
-
-    /// The application credential of `demo`.
-    ///
-    /// # Panics
-    ///
-    /// Never: it is always there.
-    pub fn application_credential(&self) -> &ApplicationCredential {
-        self.people.credentials().first().expect("it was made with the people")
-    }
-
-    /// Takes all roles from a user in the user's own project; tokens that were issued keep theirs.
-    pub fn strip(&mut self, user: &str) {
-        let user = self.user(user).clone();
-        let project = self.project_id(&user.project).to_owned();
-        self.people.revoke(&user.id, &project);
-    }
-
-    /// What the account of a user's project is called.
-    pub fn account_of(&self, user: &str) -> String {
-        format!("AUTH_{}", self.project_id(&self.user(user).project))
-    }
-
-    /// The account of a user's project, as a URL.
-    pub fn storage_url_of(&self, user: &str) -> String {
-        format!("{}/v1/{}", self.storage_url, self.account_of(user))
-    }
-
-    /// A container of the account of a user's project.
-    pub fn container_of(&self, user: &str, container: &str) -> Option<&Container> {
-        self.accounts.get(&self.account_of(user))?.containers.get(container)
-    }
-
-    /// An object of the account of a user's project.
-    pub fn object_of(&self, user: &str, container: &str, object: &str) -> Option<&SwiftObject> {
-        self.container_of(user, container)?.objects.get(object)
-    }
-
-    /// The bytes of an object as a GET of it all would give them: of a large object, those of its
-    /// segments.
-    pub fn content_of(&self, user: &str, container: &str, object: &str) -> Option<Vec<u8>> {
-        let account = self.account_of(user);
-        let target = Target { account, container: container.to_owned(), object: object.to_owned() };
-        self.content(&target)
-    }
-
-    /// All names of a container, in order.
-    pub fn names_of(&self, user: &str, container: &str) -> Vec<&str> {
-        let objects = self.container_of(user, container).map(|container| &container.objects);
-        objects.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
-    }
-
-    /// Every authentication that was tried, in order.
-    pub fn logins(&self) -> &[Login] {
-        &self.logins
-    }
-
-    /// Every token that was issued and is still good.
-    pub fn live_tokens(&self) -> Vec<&Token> {
-        self.tokens.values().filter(|token| self.valid(&token.id).is_some()).collect()
-    }
-
-    /// Every token that was ever issued.
-    pub fn tokens(&self) -> Vec<&Token> {
-        self.tokens.values().collect()
-    }
-
-    /// The trusts that Keystone still knows: neither deleted, nor spent, nor expired.
-    pub fn live_trusts(&self) -> Vec<&Trust> {
-        self.trusts.values().filter(|trust| self.trust(&trust.id).is_some()).collect()
-    }
-
-    /// Every trust that was ever made.
-    pub fn trusts(&self) -> Vec<&Trust> {
-        self.trusts.values().collect()
-    }
-
-    /// Revokes every token that was issued so far.
-    pub fn revoke_all(&mut self) {
-        for token in self.tokens.values_mut() {
-            token.revoked = true;
-        }
-    }
-
-    /// How many requests of an operation came, failed ones included.
-    pub fn count(&self, operation: OpenStackOperation) -> u64 {
-        self.counts.get(&operation).copied().unwrap_or(0)
-    }
-
-    /// How many requests came.
-    pub fn requests(&self) -> u64 {
-        self.requests
-    }
-
     /// Answers a request whose body is at hand.
     pub fn handle(&mut self, request: &Request) -> Reply {
         match self.head(request) {
@@ -336,7 +228,7 @@ impl OpenStackModel {
 
     /// Looks at a request whose body has not been read.
     pub fn head(&mut self, head: &Request) -> Gate {
-        let call = Call::parse(head);
+        let call = self.parse(head);
         self.requests += 1;
         let nth = self.counts.entry(call.operation).or_default();
         *nth += 1;
@@ -364,7 +256,7 @@ impl OpenStackModel {
     /// Answers a request that was let in, or spoils the answer as the plan says.
     pub fn body(&mut self, admission: Admission, request: &Request) -> Reply {
         let Admission { caller, fault } = admission;
-        let mut call = Call::parse(request);
+        let mut call = self.parse(request);
         if !request.complete {
             return self.finish(reply::page(499), request).then_close();
         }
@@ -390,9 +282,20 @@ impl OpenStackModel {
         }
     }
 
+    /// Understands a request. Keystone and Swift have nothing in common but the root.
+    fn parse<'a>(&self, request: &'a Request) -> Call<'a> {
+        let mut call = Call::parse(request);
+        let host = self.storage_url.split_once("://").map(|(_, host)| host);
+        if request.path() == "/" && host.is_some() && request.header("host") == host {
+            call.place = Place::Nowhere(404, "");
+            call.operation = OpenStackOperation::Other;
+        }
+        call
+    }
+
     fn storage(&mut self, call: &Call<'_>, target: &Target, caller: &Caller) -> Answer {
         use OpenStackOperation as Is;
-        match call.operation {
+        let answer = match call.operation {
             Is::HeadAccount | Is::GetAccount => self.get_account(call, target),
             Is::PutAccount => Ok(reply::page(202)),
             Is::PostAccount => Ok(self.post_account(call, target)),
@@ -411,6 +314,10 @@ impl OpenStackModel {
             _ => Err(reply::page(405)
                 .header("Allow", "DELETE, HEAD, PUT, OPTIONS, POST, GET")
                 .into()),
+        };
+        match caller.owns(target) {
+            true => answer,
+            false => answer.map(access::conceal),
         }
     }
 
@@ -438,15 +345,13 @@ impl OpenStackModel {
             }
             reply.body = bytes::Bytes::new();
         }
+        let reply = reply.header("Date", super::dates::http_date(self.now.as_secs()));
         let id = format!("tx{:021x}-{:010x}", self.requests, self.now.as_secs());
-        if request.path().starts_with("/v3") || request.path() == "/" {
+        if matches!(self.parse(request).place, Place::Identity(_)) {
             let id = format!("req-{:08x}-0000-4000-8000-{:012x}", self.requests, self.requests);
             return reply.header("Vary", "X-Auth-Token").header("x-openstack-request-id", id);
         }
-        reply
-            .header("X-Trans-Id", &id)
-            .header("X-Openstack-Request-Id", id)
-            .header("Date", super::dates::http_date(self.now.as_secs()))
+        reply.header("X-Trans-Id", &id).header("X-Openstack-Request-Id", id)
     }
 
     /// An instant for a change: now, with Swift's resolution, and later than any before.

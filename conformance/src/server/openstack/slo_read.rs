@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::super::digest::md5_hex;
 use super::super::message::Reply;
-use super::objects::{Piece, Readable, SwiftObject, slice};
+use super::objects::SwiftObject;
 use super::operation::{Call, Target};
+use super::reads::{Piece, Readable, slice};
 use super::reply::{self, Refusal};
 use super::slo::{Segment, Slo};
 use super::{Answer, OpenStackModel};

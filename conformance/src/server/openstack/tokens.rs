@@ -10,7 +10,7 @@ use super::super::message::Reply;
 use super::operation::Call;
 use super::people::role_id;
 use super::reply::{self, Refusal};
-use super::{Answer, OpenStackModel};
+use super::{Answer, OpenStackModel, Trust};
 
 /// A token that was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,9 +103,8 @@ impl OpenStackModel {
         let id = call.header("x-subject-token").ok_or_else(|| Refusal::from(none()))?;
         let unknown = || reply::error(404, "Could not recognize Fernet token");
         let token = self.tokens.get(id).ok_or_else(unknown)?;
-        if let Some(trust) =
-            token.trust.as_deref().filter(|trust| !self.trusts.contains_key(*trust))
-        {
+        let gone = |trust: &&str| self.trusts.get(*trust).is_none_or(Trust::is_deleted);
+        if let Some(trust) = token.trust.as_deref().filter(gone) {
             return Err(reply::error(404, format!("Could not find trust: {trust}.")).into());
         }
         if self.valid(id).is_none() {

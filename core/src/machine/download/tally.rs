@@ -14,6 +14,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    #[cfg(feature = "swift")]
     /// Of ranges one after the other, whose hashers go on with where those of the one before ended.
     pub(super) fn running() -> Self {
         Self { running: true, ..Self::default() }

@@ -81,10 +81,19 @@ impl OsloConfig {
         let mut config = Self::default();
         let mut errors = Vec::new();
         for (file, text) in files {
-            let mut reader = Reader { config: &mut config, errors: &mut errors, file, group: None };
-            reader.read(text);
+            let (config, errors) = (&mut config, &mut errors);
+            Reader { config, errors, file, group: None, exactly: false }.read(text);
         }
         if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    /// Reads a file in which the case of section names counts, and that of option names does not.
+    pub(super) fn parse_exactly(file: &str, text: &str) -> Result<Self, Vec<OsloError>> {
+        let mut found = Self::default();
+        let mut errors = Vec::new();
+        let (config, told) = (&mut found, &mut errors);
+        Reader { config, errors: told, file, group: None, exactly: true }.read(text);
+        if errors.is_empty() { Ok(found) } else { Err(errors) }
     }
 
     /// The names of all groups, but `DEFAULT` in lower case.
@@ -113,7 +122,7 @@ impl OsloConfig {
 
     /// All values of an option that may have several.
     pub fn all(&self, group: &str, name: &str) -> &[OsloValue] {
-        let options = self.groups.get(&normal(group));
+        let options = self.groups.get(group).or_else(|| self.groups.get(&normal(group)));
         options.and_then(|options| options.get(name)).map_or(&[], Vec::as_slice)
     }
 
@@ -159,6 +168,7 @@ struct Reader<'a> {
     errors: &'a mut Vec<OsloError>,
     file: &'a str,
     group: Option<String>,
+    exactly: bool,
 }
 
 impl Reader<'_> {
@@ -197,7 +207,7 @@ impl Reader<'_> {
             None => self.wrong(OsloProblem::NoBracket, line),
             Some("") => self.wrong(OsloProblem::NoSection, line),
             Some(name) => {
-                let name = normal(name);
+                let name = if self.exactly { name.to_owned() } else { normal(name) };
                 self.config.groups.entry(name.clone()).or_default();
                 self.group = Some(name);
             }
@@ -215,7 +225,8 @@ impl Reader<'_> {
             return None;
         }
         let (text, file) = (unquoted(value.trim()).to_owned(), self.file.to_owned());
-        Some((name.to_owned(), OsloValue { text, file, line: number }))
+        let name = if self.exactly { name.to_lowercase() } else { name.to_owned() };
+        Some((name, OsloValue { text, file, line: number }))
     }
 
     fn close(&mut self, open: &mut Option<(String, OsloValue)>) {

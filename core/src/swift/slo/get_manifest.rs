@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::contract::{Class, Operation};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::{Draft, Reply};
 use crate::swift::error;
 use crate::swift::object::ObjectHead;
@@ -88,7 +88,7 @@ impl Operation for GetManifest {
         let head = ObjectHead::read(reply);
         if !head.is_slo {
             let what = "the object is no static large object";
-            return Err(error::named(Error::caller(what), reply));
+            return Err(error::named(Error::new(Kind::Refused, what), reply));
         }
         let segments = Manifest::segments(&reply.body)
             .map_err(|error| error::named(error.with_status(reply.status()), reply))?;

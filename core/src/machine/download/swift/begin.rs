@@ -11,7 +11,7 @@ use crate::contract::Operation as _;
 use crate::error::{Error, Kind};
 use crate::http::ByteRange;
 use crate::machine::Call;
-use crate::machine::download::ranges::Ranges;
+use crate::machine::download::ranges::{Object, Ranges};
 use crate::machine::download::tally::Tally;
 use crate::machine::segments::Listed;
 use crate::swift::{GetManifest, GetObject, HeadObject, ListedObject, Manifest, ObjectHead};
@@ -44,8 +44,7 @@ impl SwiftDownload {
         let prefix = object.head.dlo.clone();
         let is_md5 = object.head.md5().is_ok();
         let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
-        // The size of a dynamic large object with more segments than a page is told by no head.
-        let endless = object.size.is_none();
+        let endless = prefix.is_some() && is_endless(&object);
         if let Some(prefix) = prefix.filter(|_| endless || checks) {
             ranges.object = Some(object);
             let Ranges { dialect, party, seed, .. } = &self.ranges;
@@ -76,7 +75,7 @@ impl SwiftDownload {
     pub(super) fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
         let layout = match answer {
             Ok(manifest) => Layout::of_manifest(&manifest.segments, self.head())?,
-            Err(error) if error.kind() == Kind::Authority => return Err(error),
+            Err(error) if is_unheard(&error) => return Err(error),
             Err(_) => None,
         };
         match layout {
@@ -91,13 +90,13 @@ impl SwiftDownload {
     /// The segments of a dynamic large object.
     pub(super) fn listed(&mut self, answer: Result<Vec<ListedObject>, Error>) -> Result<(), Error> {
         let Some(mut object) = self.ranges.object.take() else { return Ok(()) };
-        let endless = object.size.is_none();
+        let endless = is_endless(&object);
         let layout = match answer {
             Ok(entries) => {
                 let container = object.head.dlo.as_ref().map(|prefix| prefix.container.as_str());
                 Layout::of_listing(container.unwrap_or_default(), &entries)?
             }
-            Err(error) if endless || error.kind() == Kind::Authority => return Err(error),
+            Err(error) if endless || is_unheard(&error) => return Err(error),
             Err(_) => {
                 self.ranges.pin(object)?;
                 self.starts_within()?;
@@ -167,4 +166,15 @@ impl SwiftDownload {
         }
         Ok(())
     }
+}
+
+/// Whether the head does not tell the size: that of a dynamic large object of more segments than a
+/// page says 0, as that of an empty one does.
+fn is_endless(object: &Object<ObjectHead>) -> bool {
+    object.size.is_none_or(|size| size == 0)
+}
+
+/// Whether it was not the server that said no.
+fn is_unheard(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Authority | Kind::Wire)
 }

@@ -9,10 +9,10 @@
 //!                                            └─ longer than a page ───────────▶ GET of each segment
 //! ```
 //!
-//! A dynamic large object of more segments than a page of a listing has comes without a length, and
-//! Swift ends it in good order where a segment is missing: nobody could tell that it is short. It
-//! can't be resumed either, for beyond the first page a range is ignored. So its segments are listed
-//! and read one by one, each pinned by its own tag.
+//! A dynamic large object of more segments than a page of a listing has says to HEAD that it is
+//! empty, comes without a length, and is ended by Swift in good order where a segment is missing:
+//! nobody could tell that it is short. It can't be resumed either, for beyond the first page a range
+//! is ignored. So its segments are listed and read one by one, each pinned by its own tag.
 
 mod begin;
 mod layout;
@@ -55,6 +55,9 @@ use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service
 /// `range_size` long. With [`unchecked`](GetObject::unchecked), ranges of any object are read in
 /// parallel. Gateways that encrypt what they store may give tags that look like an MD5 and are none:
 /// that is another use of it.
+///
+/// The names of a large object's segments are held in memory, as many as a manifest of 32 MiB has or
+/// a million of a listing.
 ///
 /// glance's `swift_store_retry_get_count` is
 /// [`with_retries`](DownloadOptions::with_retries): none means that nothing is resumed. A token is then
@@ -168,7 +171,9 @@ impl Dialect for Swift {
         };
         let what =
             format!("{segment} is gone or was changed: nothing from byte {at} on can be read");
-        ids(Error::integrity(what).with_status(StatusCode::CONFLICT))
+        let told = Error::integrity(what);
+        // That a segment is not there does not mean that the object is not.
+        ids(if status == StatusCode::NOT_FOUND { told } else { told.with_status(status) })
     }
 }
 
@@ -320,6 +325,10 @@ impl Machine for SwiftDownload {
 
     fn width(&self) -> usize {
         self.ranges.width
+    }
+
+    fn is_long(&self) -> bool {
+        self.ranges.options.total_attempts != Some(1)
     }
 }
 

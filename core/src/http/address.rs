@@ -109,7 +109,7 @@ impl Address {
 }
 
 /// The path up to its first segment like `v1` or `v1.0`.
-pub(crate) fn before_version(path: &str) -> &str {
+fn before_version(path: &str) -> &str {
     let is_version = |segment: &str| {
         let number = segment.strip_prefix('v').unwrap_or_default();
         number.starts_with(|first: char| first.is_ascii_digit())
