@@ -1,5 +1,7 @@
 //! What the headers of an answer say of an object.
 
+use std::str::FromStr;
+
 use http::header::{HeaderMap, HeaderValue};
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
@@ -7,7 +9,7 @@ use crate::error::Error;
 use crate::http::Reply;
 use crate::now::Timestamp;
 use crate::s3::etag::ETag;
-use crate::s3::read::{checksums, word};
+use crate::s3::read::{self, word};
 use crate::s3::types::Metadata;
 use crate::xml::Element;
 
@@ -90,54 +92,57 @@ pub struct ObjectHead {
 impl ObjectHead {
     pub(crate) fn read(reply: &Reply) -> Result<Self, Error> {
         let headers = &reply.head.headers;
-        let head = Headers(headers);
         let content_length = reply.content_length();
-        let range = reply.content_range();
-        let size = match &range {
+        let size = match reply.content_range() {
             Some(range) => range.total,
             None => content_length,
         };
-        Ok(Self {
-            size,
-            content_length,
-            etag: head.text("etag").map(ETag::from),
-            last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
-            version_id: head.text("x-amz-version-id"),
-            delete_marker: head.flag("x-amz-delete-marker") == Some(true),
-            content_type: head.text("content-type"),
-            content_encoding: without_aws_chunked(headers),
-            content_language: head.text("content-language"),
-            content_disposition: head.text("content-disposition"),
-            cache_control: head.text("cache-control"),
-            expires: head.text("expires"),
-            content_range: head.text("content-range"),
-            metadata: metadata(headers),
-            missing_meta: head.number("x-amz-missing-meta"),
-            storage_class: head.text("x-amz-storage-class"),
-            restore: head.text("x-amz-restore"),
-            archive_status: head.text("x-amz-archive-status"),
-            expiration: head.text("x-amz-expiration"),
-            website_redirect_location: head.text("x-amz-website-redirect-location"),
-            server_side_encryption: head.text("x-amz-server-side-encryption"),
-            kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
-            bucket_key_enabled: head
-                .flag("x-amz-server-side-encryption-bucket-key-enabled")
-                .unwrap_or_default(),
-            customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
-            customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
-            request_charged: head.text("x-amz-request-charged"),
-            replication_status: head.text("x-amz-replication-status"),
-            parts_count: head.number("x-amz-mp-parts-count"),
-            tag_count: head.number("x-amz-tagging-count"),
-            lock_mode: head.text("x-amz-object-lock-mode"),
-            lock_retain_until: head
-                .plain("x-amz-object-lock-retain-until-date")
-                .and_then(Timestamp::parse_iso8601),
-            legal_hold: head.text("x-amz-object-lock-legal-hold"),
-            accept_ranges: head.text("accept-ranges"),
-            checksums: head.checksums()?,
-            checksum_type: head.plain("x-amz-checksum-type").and_then(|text| text.parse().ok()),
-        })
+        let mut head = Self { size, content_length, ..Self::default() };
+        for (name, field) in fields(headers) {
+            match name {
+                "accept-ranges" => head.accept_ranges = field.text(),
+                "cache-control" => head.cache_control = field.text(),
+                "content-disposition" => head.content_disposition = field.text(),
+                "content-encoding" => head.content_encoding = field.without_aws_chunked(),
+                "content-language" => head.content_language = field.text(),
+                "content-range" => head.content_range = field.text(),
+                "content-type" => head.content_type = field.text(),
+                "etag" => head.etag = field.text().map(ETag::from),
+                "expires" => head.expires = field.text(),
+                "last-modified" => {
+                    head.last_modified = field.plain().and_then(Timestamp::parse_http);
+                }
+                "x-amz-archive-status" => head.archive_status = field.text(),
+                "x-amz-checksum-type" => head.checksum_type = field.parsed(),
+                "x-amz-delete-marker" => head.delete_marker = field.flag(),
+                "x-amz-expiration" => head.expiration = field.text(),
+                "x-amz-missing-meta" => head.missing_meta = field.parsed(),
+                "x-amz-mp-parts-count" => head.parts_count = field.parsed(),
+                "x-amz-object-lock-legal-hold" => head.legal_hold = field.text(),
+                "x-amz-object-lock-mode" => head.lock_mode = field.text(),
+                "x-amz-object-lock-retain-until-date" => {
+                    head.lock_retain_until = field.plain().and_then(Timestamp::parse_iso8601);
+                }
+                "x-amz-replication-status" => head.replication_status = field.text(),
+                "x-amz-request-charged" => head.request_charged = field.text(),
+                "x-amz-restore" => head.restore = field.text(),
+                SSE => head.server_side_encryption = field.text(),
+                SSE_KMS_KEY_ID => head.kms_key_id = field.text(),
+                SSE_BUCKET_KEY => head.bucket_key_enabled = field.flag(),
+                SSE_CUSTOMER_ALGORITHM => head.customer_algorithm = field.text(),
+                SSE_CUSTOMER_KEY_MD5 => head.customer_key_md5 = field.text(),
+                "x-amz-storage-class" => head.storage_class = field.text(),
+                "x-amz-tagging-count" => head.tag_count = field.parsed(),
+                "x-amz-version-id" => head.version_id = field.text(),
+                "x-amz-website-redirect-location" => {
+                    head.website_redirect_location = field.text();
+                }
+                _ => {}
+            }
+        }
+        head.metadata = metadata(headers);
+        head.checksums = checksums(headers)?;
+        Ok(head)
     }
 }
 
@@ -175,24 +180,26 @@ pub struct Stored {
 
 impl Stored {
     pub(in crate::s3) fn read(reply: &Reply) -> Result<Self, Error> {
-        let head = Headers(&reply.head.headers);
-        Ok(Self {
-            etag: head.text("etag").map(ETag::from).unwrap_or_default(),
-            version_id: head.text("x-amz-version-id"),
-            checksums: head.checksums()?,
-            checksum_type: head.plain("x-amz-checksum-type").and_then(|text| text.parse().ok()),
-            size: head.number("x-amz-object-size"),
-            expiration: head.text("x-amz-expiration"),
-            server_side_encryption: head.text("x-amz-server-side-encryption"),
-            kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
-            kms_context: head.text("x-amz-server-side-encryption-context"),
-            bucket_key_enabled: head
-                .flag("x-amz-server-side-encryption-bucket-key-enabled")
-                .unwrap_or_default(),
-            customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
-            customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
-            request_charged: head.text("x-amz-request-charged"),
-        })
+        let headers = &reply.head.headers;
+        let mut stored = Self { checksums: checksums(headers)?, ..Self::default() };
+        for (name, field) in fields(headers) {
+            match name {
+                "etag" => stored.etag = field.text().map(ETag::from).unwrap_or_default(),
+                "x-amz-checksum-type" => stored.checksum_type = field.parsed(),
+                "x-amz-expiration" => stored.expiration = field.text(),
+                "x-amz-object-size" => stored.size = field.parsed(),
+                "x-amz-request-charged" => stored.request_charged = field.text(),
+                SSE => stored.server_side_encryption = field.text(),
+                SSE_KMS_KEY_ID => stored.kms_key_id = field.text(),
+                SSE_KMS_CONTEXT => stored.kms_context = field.text(),
+                SSE_BUCKET_KEY => stored.bucket_key_enabled = field.flag(),
+                SSE_CUSTOMER_ALGORITHM => stored.customer_algorithm = field.text(),
+                SSE_CUSTOMER_KEY_MD5 => stored.customer_key_md5 = field.text(),
+                "x-amz-version-id" => stored.version_id = field.text(),
+                _ => {}
+            }
+        }
+        Ok(stored)
     }
 
     /// Compares the checksums that the server answered with those that were sent.
@@ -215,7 +222,7 @@ impl Stored {
         if let Some(etag) = document.text_of("ETag") {
             stored.etag = ETag::from(etag.trim());
         }
-        stored.checksums.append(&mut checksums(document)?);
+        stored.checksums.append(&mut read::checksums(document)?);
         stored.checksum_type = word(document, "ChecksumType").or(stored.checksum_type);
         Ok(stored)
     }
@@ -237,44 +244,79 @@ impl Stored {
     }
 }
 
-/// Typed looks at headers.
+/// Typed looks at a header by its name.
 pub(in crate::s3) struct Headers<'a>(pub(in crate::s3) &'a HeaderMap);
 
 impl<'a> Headers<'a> {
-    pub(in crate::s3) fn plain(&self, name: &'static str) -> Option<&'a str> {
-        self.get(name).and_then(|value| value.to_str().ok())
-    }
-
     /// Also of bytes outside ASCII, which some servers send.
     pub(in crate::s3) fn text(&self, name: &'static str) -> Option<String> {
-        let value = self.get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        self.get(name)?.text()
     }
 
-    pub(in crate::s3) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Option<T> {
-        self.plain(name).and_then(|text| text.trim().parse().ok())
+    pub(in crate::s3) fn plain(&self, name: &'static str) -> Option<&'a str> {
+        self.get(name)?.plain()
+    }
+
+    pub(in crate::s3) fn parsed<T: FromStr>(&self, name: &'static str) -> Option<T> {
+        self.get(name)?.parsed()
     }
 
     pub(in crate::s3) fn flag(&self, name: &'static str) -> Option<bool> {
-        self.plain(name).map(|text| text.trim().eq_ignore_ascii_case("true"))
+        self.get(name).map(|field| field.flag())
     }
 
-    pub(in crate::s3) fn checksums(&self) -> Result<Vec<Declared>, Error> {
-        let mut checksums = Vec::new();
-        for algorithm in Algorithm::ALL {
-            let text = self.plain(algorithm.header().as_str()).map(str::trim);
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
-                checksums.push(Declared::parse(algorithm, text)?);
-            }
+    fn get(&self, name: &'static str) -> Option<Field<'a>> {
+        self.0.get(name).map(Field)
+    }
+}
+
+/// The value of one header.
+struct Field<'a>(&'a HeaderValue);
+
+impl<'a> Field<'a> {
+    fn plain(&self) -> Option<&'a str> {
+        self.0.to_str().ok()
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(String::from_utf8_lossy(self.0.as_bytes()).into_owned())
+    }
+
+    fn parsed<T: FromStr>(&self) -> Option<T> {
+        self.plain().and_then(|text| text.trim().parse().ok())
+    }
+
+    fn flag(&self) -> bool {
+        self.plain().is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
+    }
+
+    fn without_aws_chunked(&self) -> Option<String> {
+        let codings = self.plain()?.split(',').map(str::trim);
+        let kept: Vec<&str> =
+            codings.filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
+        (!kept.is_empty()).then(|| kept.join(","))
+    }
+}
+
+/// All headers; of those that are repeated, the first. An answer has few of the many that it may
+/// have, so that to go through them once is faster than to look for each.
+fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, Field<'_>)> {
+    let mut last = None;
+    let firsts = headers.iter().filter(move |(name, _)| last.replace(*name) != Some(*name));
+    firsts.map(|(name, value)| (name.as_str(), Field(value)))
+}
+
+fn checksums(headers: &HeaderMap) -> Result<Vec<Declared>, Error> {
+    let mut checksums = Vec::new();
+    for (name, field) in fields(headers).filter(|(name, _)| name.starts_with(CHECKSUM)) {
+        let algorithm = Algorithm::ALL.into_iter().find(|known| known.header().as_str() == name);
+        let text = field.plain().map(str::trim).filter(|text| !text.is_empty());
+        if let (Some(algorithm), Some(text)) = (algorithm, text) {
+            checksums.push(Declared::parse(algorithm, text)?);
         }
-        Ok(checksums)
     }
-
-    /// Compares with all of them, which are few: that is faster than to hash a name, and most of the
-    /// names that are asked for are not there.
-    fn get(&self, name: &str) -> Option<&'a HeaderValue> {
-        self.0.iter().find_map(|(have, value)| (have.as_str() == name).then_some(value))
-    }
+    checksums.sort_by_key(Declared::algorithm);
+    Ok(checksums)
 }
 
 fn metadata(headers: &HeaderMap) -> Metadata {
@@ -294,13 +336,13 @@ fn metadata(headers: &HeaderMap) -> Metadata {
     metadata
 }
 
-fn without_aws_chunked(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(http::header::CONTENT_ENCODING)?.to_str().ok()?;
-    let codings = text.split(',').map(str::trim);
-    let kept: Vec<&str> =
-        codings.filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
-    (!kept.is_empty()).then(|| kept.join(","))
-}
+const CHECKSUM: &str = "x-amz-checksum-";
+const SSE: &str = "x-amz-server-side-encryption";
+const SSE_BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+const SSE_CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
+const SSE_CUSTOMER_KEY_MD5: &str = "x-amz-server-side-encryption-customer-key-md5";
+const SSE_KMS_CONTEXT: &str = "x-amz-server-side-encryption-context";
+const SSE_KMS_KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 #[cfg(test)]
 mod tests {
@@ -308,11 +350,7 @@ mod tests {
 
     #[test]
     fn aws_chunked_is_no_coding_of_the_object() {
-        let of = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("content-encoding", text.parse().unwrap());
-            without_aws_chunked(&headers)
-        };
+        let of = |text: &'static str| Field(&HeaderValue::from_static(text)).without_aws_chunked();
         assert_eq!(of("aws-chunked"), None);
         assert_eq!(of("aws-chunked,gzip").as_deref(), Some("gzip"));
         assert_eq!(of("gzip, aws-chunked").as_deref(), Some("gzip"));

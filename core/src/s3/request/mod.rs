@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{self, PathAndQuery};
 use http::{Method, Uri};
 
 pub use self::body::ChecksumOptions;
@@ -20,15 +20,14 @@ use crate::s3::types::Metadata;
 
 /// Members that several operations share, and that add to a request together.
 pub(super) trait Members {
-    /// The request with these members.
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a>;
+    /// Adds these members to a request.
+    fn apply(&self, request: &mut Request<'_>);
 }
 
 impl<T: Members> Members for Option<T> {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
-        match self {
-            Some(members) => members.apply(request),
-            None => request,
+    fn apply(&self, request: &mut Request<'_>) {
+        if let Some(members) = self {
+            members.apply(request);
         }
     }
 }
@@ -38,10 +37,9 @@ impl<T: Members> Members for Option<T> {
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     service: &'a Service,
-    /// Boxed, because a request is moved with every member that is added.
-    draft: Box<Draft>,
-    scheme: Scheme,
-    authority: Authority,
+    draft: Draft,
+    /// Scheme and authority.
+    uri: uri::Parts,
     target: String,
     has_query: bool,
     policy: Policy,
@@ -115,7 +113,7 @@ impl<'a> Request<'a> {
             target.push('/');
         }
         escape::path_into(&mut target, key);
-        let mut draft = Box::new(Draft::new(operation, method, Uri::default()));
+        let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
         // What most requests have once they are signed.
         draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
@@ -123,11 +121,13 @@ impl<'a> Request<'a> {
         draft.sealing =
             Sealing::SigV4 { region: endpoint.signing_region, service: endpoint.signing_name };
         let policy = service.config().checksum;
+        let mut uri = uri::Parts::default();
+        uri.scheme = Some(endpoint.scheme);
+        uri.authority = Some(endpoint.authority);
         Self {
             service,
             draft,
-            scheme: endpoint.scheme,
-            authority: endpoint.authority,
+            uri,
             target,
             has_query: false,
             policy,
@@ -137,19 +137,20 @@ impl<'a> Request<'a> {
     }
 
     /// Members that are shared with other operations.
-    pub(super) fn with(self, members: &impl Members) -> Self {
-        members.apply(self)
+    pub(super) fn with(&mut self, members: &impl Members) -> &mut Self {
+        members.apply(self);
+        self
     }
 
     /// `?name`, the mark of a sub-resource.
-    pub(super) fn flag(mut self, name: &str) -> Self {
+    pub(super) fn flag(&mut self, name: &str) -> &mut Self {
         self.separator();
         escape::query_into(&mut self.target, name);
         self
     }
 
     /// `name=value`, if there is a value.
-    pub(super) fn query(mut self, name: &str, value: Option<impl AsRef<str>>) -> Self {
+    pub(super) fn query(&mut self, name: &str, value: Option<impl AsRef<str>>) -> &mut Self {
         if let Some(value) = value {
             self.separator();
             escape::query_into(&mut self.target, name);
@@ -160,7 +161,7 @@ impl<'a> Request<'a> {
     }
 
     /// `name=number`, if there is one.
-    pub(super) fn query_number(mut self, name: &str, number: Option<impl Into<u64>>) -> Self {
+    pub(super) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
         if let Some(number) = number {
             self.separator();
             // Writing to a string does not fail.
@@ -170,7 +171,7 @@ impl<'a> Request<'a> {
     }
 
     /// A header, if it has a value.
-    pub(super) fn header(mut self, name: &'static str, value: Option<impl AsRef<str>>) -> Self {
+    pub(super) fn header(&mut self, name: &'static str, value: Option<impl AsRef<str>>) -> &mut Self {
         if let Some(value) = value {
             self.set(HeaderName::from_static(name), value.as_ref());
         }
@@ -178,17 +179,17 @@ impl<'a> Request<'a> {
     }
 
     /// A header that is a number, if there is one.
-    pub(super) fn header_number(self, name: &'static str, number: Option<u64>) -> Self {
+    pub(super) fn header_number(&mut self, name: &'static str, number: Option<u64>) -> &mut Self {
         self.header(name, number.map(|number| number.to_string()))
     }
 
     /// A header that is `true` or `false`, if it is either.
-    pub(super) fn header_flag(self, name: &'static str, value: Option<bool>) -> Self {
+    pub(super) fn header_flag(&mut self, name: &'static str, value: Option<bool>) -> &mut Self {
         self.header(name, value.map(|value| if value { "true" } else { "false" }))
     }
 
     /// A header with several values, or one of unknown name.
-    pub(super) fn plain_header(mut self, name: &HeaderName, value: &HeaderValue) -> Self {
+    pub(super) fn plain_header(&mut self, name: &HeaderName, value: &HeaderValue) -> &mut Self {
         let mut value = value.clone();
         if name.as_str().ends_with("-customer-key") {
             value.set_sensitive(true);
@@ -199,7 +200,7 @@ impl<'a> Request<'a> {
 
     /// The version of an object, if one is named. An empty one is refused: a server that takes it
     /// for none would remove or change the newest.
-    pub(super) fn version(mut self, version: &Option<String>) -> Self {
+    pub(super) fn version(&mut self, version: &Option<String>) -> &mut Self {
         if version.as_ref().is_some_and(String::is_empty) {
             self.fail(Error::caller("the version id is empty"));
         }
@@ -208,7 +209,7 @@ impl<'a> Request<'a> {
 
     /// The id of a multipart upload. An empty one is refused: a server that takes it for none would
     /// remove or replace the object instead.
-    pub(super) fn upload_id(mut self, upload_id: &str) -> Self {
+    pub(super) fn upload_id(&mut self, upload_id: &str) -> &mut Self {
         if upload_id.is_empty() {
             self.fail(Error::caller("the upload id is empty"));
         }
@@ -216,7 +217,7 @@ impl<'a> Request<'a> {
     }
 
     /// A part of a multipart upload: S3 numbers them from 1 to 10,000.
-    pub(super) fn part(mut self, number: u32, upload_id: &str) -> Self {
+    pub(super) fn part(&mut self, number: u32, upload_id: &str) -> &mut Self {
         if !(1..=LAST_PART).contains(&number) {
             self.fail(Error::caller(format!("{number} is no part number: 1 to {LAST_PART} are")));
         }
@@ -224,7 +225,7 @@ impl<'a> Request<'a> {
     }
 
     /// The checksum that the object is to have, whole or composite.
-    pub(super) fn declared(mut self, checksum: Option<&Declared>) -> Self {
+    pub(super) fn declared(&mut self, checksum: Option<&Declared>) -> &mut Self {
         if let Some(checksum) = checksum {
             self.set(checksum.algorithm().header().clone(), &checksum.to_string());
         }
@@ -232,18 +233,23 @@ impl<'a> Request<'a> {
     }
 
     /// The account id that must own the bucket.
-    pub(super) fn expected_owner(self, owner: &Option<String>) -> Self {
+    pub(super) fn expected_owner(&mut self, owner: &Option<String>) -> &mut Self {
         self.header("x-amz-expected-bucket-owner", owner.as_ref())
     }
 
     /// Asks for keys percent-encoded, unless the caller wants them `raw`: XML has no way to hold
     /// every character that a key may have.
-    pub(super) fn encoding(self, raw: bool) -> Self {
+    pub(super) fn encoding(&mut self, raw: bool) -> &mut Self {
         self.query("encoding-type", (!raw).then_some("url"))
     }
 
+    /// Asks for the state of restorations, the only optional attribute of a list there is.
+    pub(super) fn restore_status(&mut self, wanted: bool) -> &mut Self {
+        self.header("x-amz-optional-object-attributes", wanted.then_some("RestoreStatus"))
+    }
+
     /// A header with a secret value, marked so that no `Debug` shows it.
-    pub(super) fn header_secret(mut self, name: &'static str, value: Option<&str>) -> Self {
+    pub(super) fn header_secret(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         let Some(value) = value else { return self };
         let name = HeaderName::from_static(name);
         match header_value(&name, value) {
@@ -257,7 +263,7 @@ impl<'a> Request<'a> {
     }
 
     /// `x-amz-meta-*`.
-    pub(super) fn metadata(mut self, metadata: &Metadata) -> Self {
+    pub(super) fn metadata(&mut self, metadata: &Metadata) -> &mut Self {
         for (name, value) in metadata {
             match HeaderName::try_from(format!("x-amz-meta-{name}")) {
                 Ok(header) if value.is_ascii() => self.set(header, value),
@@ -273,25 +279,23 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The draft.
+    /// Gives the draft away; an empty one is left.
     ///
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(super) fn finish(mut self) -> Result<Draft, Error> {
+    pub(super) fn finish(&mut self) -> Result<Draft, Error> {
         self.plan_payload();
-        if let Some(error) = self.error {
+        if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let target = PathAndQuery::from_maybe_shared(Bytes::from(self.target))
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(std::mem::take(&mut self.target)))
             .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.scheme);
-        parts.authority = Some(self.authority);
-        parts.path_and_query = Some(target);
-        self.draft.head.uri = Uri::from_parts(parts)
+        self.uri.path_and_query = Some(target);
+        self.draft.head.uri = Uri::from_parts(std::mem::take(&mut self.uri))
             .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
-        Ok(*self.draft)
+        let empty = Draft::new(self.draft.operation, Method::GET, Uri::default());
+        Ok(std::mem::replace(&mut self.draft, empty))
     }
 
     fn set(&mut self, name: HeaderName, value: &str) {
