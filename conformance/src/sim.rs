@@ -1,16 +1,20 @@
-//! Machines against a simulated S3 under a virtual clock.
+//! Machines against simulated servers under a virtual clock.
 //!
 //! ```text
-//!  Pump ──Launch──▶ in flight, by the time at which it arrives ──▶ S3Model ──▶ answer or fault
-//!    ▲                                                                            │
-//!    └──────────────── complete, by the time at which the answer is read ◀────────┘
+//!  Pump ──Launch──▶ in flight, until its head arrives ──▶ the model ──▶ refused at once, or
+//!    ▲                                                        │         read on: its body takes time
+//!    │                                                        ▼
+//!    └────── complete, by the time at which it is read ◀── answer or fault
 //! ```
 //!
 //! Nothing sleeps: the clock jumps to the next thing that happens. Latencies come from a seed, so
-//! that equal seeds give equal runs. The laws that a driver can see are asserted on the way.
+//! that equal seeds give equal runs. The laws that a driver can see are asserted on the way. Several
+//! pumps that share their authorities are turned when they are woken, and not before.
 
 use std::collections::BTreeMap;
-use std::task::Waker;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Error;
@@ -21,19 +25,77 @@ use apus_core::machine::{Party, Pump, Traffic, Turn};
 use apus_core::now::Now;
 use bytes::Bytes;
 
-use crate::server::{Cut, Reply, Request, S3Model};
+use crate::server::{Admission, Cut, Gate, OpenStackModel, Reply, Request, S3Model};
+
+/// A server that a [`Sim`] can ask: a model without sockets and without a clock.
+pub trait Simulated {
+    /// A request whose head was let in.
+    type Admitted;
+
+    /// Tells it the time since 1970.
+    fn set_now(&mut self, unix: Duration);
+
+    /// Looks at a request whose body is not yet there: the answer, where it does not want it.
+    ///
+    /// # Errors
+    ///
+    /// The answer.
+    fn head(&mut self, head: &Request) -> Result<Self::Admitted, Box<Reply>>;
+
+    /// Answers a request with its body.
+    fn body(&mut self, admitted: Self::Admitted, request: &Request) -> Reply;
+}
+
+impl Simulated for S3Model {
+    type Admitted = ();
+
+    fn set_now(&mut self, unix: Duration) {
+        Self::set_now(self, unix.as_secs());
+    }
+
+    fn head(&mut self, _: &Request) -> Result<(), Box<Reply>> {
+        Ok(())
+    }
+
+    fn body(&mut self, (): (), request: &Request) -> Reply {
+        self.handle(request)
+    }
+}
+
+impl Simulated for OpenStackModel {
+    type Admitted = Admission;
+
+    fn set_now(&mut self, unix: Duration) {
+        Self::set_now(self, unix);
+    }
+
+    fn head(&mut self, head: &Request) -> Result<Admission, Box<Reply>> {
+        match Self::head(self, head) {
+            Gate::Answered(reply) => Err(Box::new(reply)),
+            Gate::Open(admission) => Ok(admission),
+        }
+    }
+
+    fn body(&mut self, admitted: Admission, request: &Request) -> Reply {
+        Self::body(self, admitted, request)
+    }
+}
 
 /// A simulated server, a source, a sink and a clock.
 #[derive(Debug)]
-pub struct Sim {
+pub struct Sim<S = S3Model> {
     /// The server.
-    pub model: S3Model,
+    pub model: S,
     /// What machines read ranges of.
     pub source: Bytes,
     /// What machines wrote, by position.
     pub sink: Vec<u8>,
     /// The time.
     pub now: Now,
+    /// How many seconds the server's clock is ahead of ours.
+    pub skew: i64,
+    /// How many bytes of a request's body arrive in a second; none where they take no time.
+    pub rate: Option<u64>,
     /// Exchanges that were in flight at once, at most.
     pub peak: usize,
     /// Exchanges that were launched.
@@ -46,24 +108,47 @@ pub struct Sim {
     pub cancel_at: Option<(Duration, Leave)>,
     /// The source breaks at this position.
     pub source_breaks_at: Option<u64>,
-    traffic: Option<std::sync::Arc<Traffic>>,
+    traffic: Option<Arc<Traffic>>,
     random: u64,
 }
 
+/// What happens, by its time and the number of the exchange; and whose it is.
+struct Agenda<A>(BTreeMap<(Duration, u64), (usize, Event<A>)>);
+
 /// Something that happens at a time.
-enum Event {
+enum Event<A> {
     Arrives(Exchange, Bytes),
+    Read(Exchange, A, Request),
     Answered(Completion),
 }
 
-impl Sim {
+/// Where a pump stands.
+struct Place<T> {
+    ready: bool,
+    wait: Option<Duration>,
+    result: Option<Result<T, Error>>,
+}
+
+/// Set when a pump is woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<S: Simulated> Sim<S> {
     /// At noon of a day in 2015, with this source.
-    pub fn new(model: S3Model, source: impl Into<Bytes>, seed: u64) -> Self {
+    pub fn new(model: S, source: impl Into<Bytes>, seed: u64) -> Self {
         Self {
             model,
             source: source.into(),
             sink: Vec::new(),
             now: Now::new(Duration::from_secs(1000), Duration::from_secs(1_440_936_000)),
+            skew: 0,
+            rate: None,
             peak: 0,
             launched: 0,
             held: 0,
@@ -78,7 +163,7 @@ impl Sim {
     /// With limits that the machines keep.
     #[must_use]
     pub fn with_traffic(mut self, traffic: Traffic) -> Self {
-        self.traffic = Some(std::sync::Arc::new(traffic));
+        self.traffic = Some(Arc::new(traffic));
         self
     }
 
@@ -92,7 +177,25 @@ impl Sim {
     ///
     /// A law was broken.
     pub fn run<M: Machine>(&mut self, machine: M, parties: Vec<Party>) -> Result<M::Output, Error> {
-        self.drive(&mut Pump::new(machine, parties, Waker::noop().clone()))
+        self.race(vec![machine], parties).pop().expect("one machine has one result")
+    }
+
+    /// Drives machines that share these authorities until all are done.
+    ///
+    /// # Panics
+    ///
+    /// A law was broken.
+    pub fn race<M: Machine>(
+        &mut self,
+        machines: Vec<M>,
+        parties: Vec<Party>,
+    ) -> Vec<Result<M::Output, Error>> {
+        let flags: Vec<Arc<Flag>> = machines.iter().map(|_| Arc::default()).collect();
+        let pump = |(machine, flag): (M, &Arc<Flag>)| {
+            Pump::new(machine, parties.clone(), Waker::from(Arc::clone(flag)))
+        };
+        let mut pumps: Vec<Pump<M>> = machines.into_iter().zip(&flags).map(pump).collect();
+        self.drive_all(&mut pumps, &flags)
     }
 
     /// As [`run`](Self::run), for a pump that is looked at afterwards.
@@ -105,8 +208,63 @@ impl Sim {
     ///
     /// A law was broken.
     pub fn drive<M: Machine>(&mut self, pump: &mut Pump<M>) -> Result<M::Output, Error> {
-        let mut agenda: BTreeMap<(Duration, u64), Event> = BTreeMap::new();
+        let pumps = std::slice::from_mut(pump);
+        self.drive_all(pumps, &[]).pop().expect("one pump has one result")
+    }
+
+    fn drive_all<M: Machine>(
+        &mut self,
+        pumps: &mut [Pump<M>],
+        flags: &[Arc<Flag>],
+    ) -> Vec<Result<M::Output, Error>> {
+        let mut agenda = Agenda(BTreeMap::new());
+        let mut places: Vec<Place<M::Output>> =
+            pumps.iter().map(|_| Place { ready: true, wait: None, result: None }).collect();
         let mut cancelled = false;
+        loop {
+            for (index, (pump, place)) in pumps.iter_mut().zip(&mut places).enumerate() {
+                let woken =
+                    flags.get(index).is_some_and(|flag| flag.0.swap(false, Ordering::Relaxed));
+                let due = place.wait.is_some_and(|until| until <= self.now.tick);
+                if place.result.is_none() && (place.ready || woken || due) {
+                    self.turn(index, pump, place, &mut agenda);
+                }
+            }
+            if places.iter().all(|place| place.result.is_some()) {
+                return places.into_iter().filter_map(|place| place.result).collect();
+            }
+            let waits = places.iter().filter(|place| place.result.is_none());
+            let until = waits.filter_map(|place| place.wait).min();
+            if flags.iter().any(|flag| flag.0.load(Ordering::Relaxed)) {
+                continue;
+            }
+            let next = agenda.0.keys().next().map(|(at, _)| *at);
+            let stop = self.cancel_at.filter(|_| !cancelled).map(|(at, _)| at);
+            let at = [next, until, stop].into_iter().flatten().min();
+            let at = at.expect("law 10: parked for ever with nothing in flight");
+            self.now = self.now.after(at.saturating_sub(self.now.tick));
+            if stop.is_some_and(|stop| stop <= self.now.tick) {
+                let leave = self.cancel_at.map_or(Leave::Abort, |(_, leave)| leave);
+                for (pump, place) in pumps.iter_mut().zip(&mut places) {
+                    pump.cancel(self.now, leave);
+                    place.ready = true;
+                }
+                cancelled = true;
+            } else if next == Some(at) {
+                self.happen(pumps, &mut places, &mut agenda);
+            }
+        }
+    }
+
+    /// Turns one pump until it parks or is done.
+    fn turn<M: Machine>(
+        &mut self,
+        index: usize,
+        pump: &mut Pump<M>,
+        place: &mut Place<M::Output>,
+        agenda: &mut Agenda<S::Admitted>,
+    ) {
+        (place.ready, place.wait) = (false, None);
         for turns in 0u64.. {
             assert!(turns < 2_000_000, "the machine goes round in circles");
             match pump.turn(self.now) {
@@ -114,64 +272,58 @@ impl Sim {
                     self.launched += 1;
                     let at = (self.now.tick + self.latency(), self.launched);
                     let event = self.depart(exchange);
-                    agenda.insert(at, event);
-                    self.peak = self.peak.max(agenda.len());
-                    assert_eq!(agenda.len(), pump.in_flight(), "law 2: one completion each");
+                    agenda.0.insert(at, (index, event));
+                    let own = agenda.of(index);
+                    self.peak = self.peak.max(own);
+                    assert_eq!(own, pump.in_flight(), "law 2: one completion each");
                     let width = pump.machine().width();
-                    assert!(agenda.len() <= width.max(1), "more in flight than the width {width}");
+                    assert!(own <= width.max(1), "more in flight than the width {width}");
                 }
                 Turn::Done(result) => {
-                    assert!(agenda.is_empty(), "law 3: done while something is in flight");
-                    return result;
+                    // A renewal is not the machine's; others may be waiting for it.
+                    let left: Vec<_> = agenda.operations_of(index).collect();
+                    let renewals = left.iter().all(|name| RENEWALS.contains(name));
+                    assert!(renewals, "law 3: done while {left:?} are in flight");
+                    place.result = Some(result);
+                    return;
                 }
                 Turn::Park(wait) => {
                     if self.supply(pump) {
                         continue;
                     }
-                    let next = agenda.keys().next().map(|(at, _)| *at);
-                    let until = wait.map(|wait| wait.until);
-                    let stop = self.cancel_at.filter(|_| !cancelled).map(|(at, _)| at);
-                    let at = [next, until, stop].into_iter().flatten().min();
-                    let at = at.expect("law 10: parked for ever with nothing in flight");
-                    self.now = self.now.after(at.saturating_sub(self.now.tick));
-                    if stop.is_some_and(|stop| stop <= self.now.tick) {
-                        let leave = self.cancel_at.map_or(Leave::Abort, |(_, leave)| leave);
-                        pump.cancel(self.now, leave);
-                        cancelled = true;
-                    } else if next == Some(at) {
-                        self.happen(pump, &mut agenda);
-                    }
+                    place.wait = wait.map(|wait| wait.until);
+                    return;
                 }
             }
         }
-        unreachable!("the loop ends by its assertion")
     }
 
     fn happen<M: Machine>(
         &mut self,
-        pump: &mut Pump<M>,
-        agenda: &mut BTreeMap<(Duration, u64), Event>,
+        pumps: &mut [Pump<M>],
+        places: &mut [Place<M::Output>],
+        agenda: &mut Agenda<S::Admitted>,
     ) {
-        let Some(((_, number), event)) = agenda.pop_first() else { return };
-        match event {
-            Event::Arrives(exchange, body) => {
-                let (done, after) = self.answer(exchange, body);
-                let at = self.now.tick + after + self.latency();
-                agenda.insert((at, number), Event::Answered(done));
-            }
+        let Some(((_, number), (index, event))) = agenda.0.pop_first() else { return };
+        let (at, event) = match event {
+            Event::Arrives(exchange, body) => self.arrive(exchange, body),
+            Event::Read(exchange, admitted, request) => self.read(exchange, admitted, &request),
             Event::Answered(done) => {
                 let how = match done.outcome() {
                     Ok(reply) => reply.status().as_u16().to_string(),
                     Err(error) => error.to_string(),
                 };
                 self.trace.push((done.draft().operation, self.now.tick, how));
-                pump.complete(self.now, done);
+                pumps[index].complete(self.now, done);
+                places[index].ready = true;
+                return;
             }
-        }
+        };
+        agenda.0.insert((at, number), (index, event));
     }
 
     /// Makes head and body as a transport would.
-    fn depart(&mut self, mut exchange: Exchange) -> Event {
+    fn depart(&mut self, mut exchange: Exchange) -> Event<S::Admitted> {
         let body = match exchange.outgoing().clone() {
             Outgoing::Empty => Bytes::new(),
             Outgoing::Bytes(bytes) => bytes,
@@ -205,21 +357,59 @@ impl Sim {
         Event::Arrives(exchange, wire.into())
     }
 
-    /// What the model does with a request that arrives, and how long the answer takes.
-    fn answer(&mut self, mut exchange: Exchange, body: Bytes) -> (Completion, Duration) {
-        self.model.set_now(self.now.unix.as_secs());
+    /// A head arrives: it is answered at once, or its body is read.
+    fn arrive(&mut self, mut exchange: Exchange, body: Bytes) -> (Duration, Event<S::Admitted>) {
+        self.tell_time();
         let parts = exchange.request().expect("it was sealed before").clone();
-        let reply = self.model.handle(&Request::from_parts(&parts, body));
+        let request = Request::from_parts(&parts, body);
+        match self.model.head(&request) {
+            Err(reply) => self.respond(exchange, &reply),
+            Ok(admitted) => {
+                let micros = |rate| request.body.len() as u64 * 1_000_000 / rate;
+                match self.rate.map(micros).filter(|micros| *micros > 0) {
+                    None => self.read(exchange, admitted, &request),
+                    Some(micros) => {
+                        let at = self.now.tick + Duration::from_micros(micros);
+                        (at, Event::Read(exchange, admitted, request))
+                    }
+                }
+            }
+        }
+    }
+
+    /// A body is there.
+    fn read(
+        &mut self,
+        exchange: Exchange,
+        admitted: S::Admitted,
+        request: &Request,
+    ) -> (Duration, Event<S::Admitted>) {
+        self.tell_time();
+        let reply = self.model.body(admitted, request);
+        self.respond(exchange, &reply)
+    }
+
+    /// An answer goes back, or is lost.
+    fn respond(&mut self, exchange: Exchange, reply: &Reply) -> (Duration, Event<S::Admitted>) {
         let limit = exchange.limits().first_byte.unwrap_or(Duration::MAX);
-        if reply.delay > limit {
-            let detail = "no answer in time";
-            return (exchange.fail(Failure::new(Cause::Timeout, detail)), limit);
-        }
-        if let Some(Cut::Head(_)) = reply.cut {
+        let (done, after) = if reply.delay > limit {
+            (exchange.fail(Failure::new(Cause::Timeout, "no answer in time")), limit)
+        } else if let Some(Cut::Head(_)) = reply.cut {
             let detail = "the simulated connection broke";
-            return (exchange.fail(Failure::new(Cause::Closed, detail)), reply.delay);
-        }
-        (self.receive(exchange, &reply), reply.delay)
+            (exchange.fail(Failure::new(Cause::Closed, detail)), reply.delay)
+        } else {
+            (self.receive(exchange, reply), reply.delay)
+        };
+        (self.now.tick + after + self.latency(), Event::Answered(done))
+    }
+
+    fn tell_time(&mut self) {
+        let skew = Duration::from_secs(self.skew.unsigned_abs());
+        let unix = match self.skew < 0 {
+            true => self.now.unix.saturating_sub(skew),
+            false => self.now.unix + skew,
+        };
+        self.model.set_now(unix);
     }
 
     fn receive(&mut self, exchange: Exchange, reply: &Reply) -> Completion {
@@ -273,3 +463,20 @@ impl Sim {
         Duration::from_micros(500 + (mixed >> 33) % 40_000)
     }
 }
+
+impl<A> Agenda<A> {
+    /// How many exchanges of one pump are in flight.
+    fn of(&self, index: usize) -> usize {
+        self.operations_of(index).count()
+    }
+
+    fn operations_of(&self, index: usize) -> impl Iterator<Item = &'static str> {
+        self.0.values().filter(move |(of, _)| *of == index).map(|(_, event)| match event {
+            Event::Arrives(exchange, _) | Event::Read(exchange, ..) => exchange.operation(),
+            Event::Answered(done) => done.draft().operation,
+        })
+    }
+}
+
+/// The operations by which sessions get their tokens.
+const RENEWALS: [&str; 2] = ["Authenticate", "AuthenticateService"];

@@ -200,6 +200,22 @@ fn where_no_trust_is_needed_keystone_is_asked_nothing() {
 }
 
 #[test]
+fn no_trust_is_made_before_something_may_outlast_a_token() {
+    let mut short = world(living(300), secs(300), Puts::new(2, 1).long_from(3), |_| {});
+    assert!(matches!(run(&mut short).unwrap().trust, Trusted::NotNeeded));
+    assert_eq!(short.cloud.log, ["PUT /v1/AUTH_p/c/o-1 demo", "PUT /v1/AUTH_p/c/o-2 demo"]);
+
+    let mut long = world(living(300), secs(300), Puts::new(6, 2).long_from(3), |_| {});
+    let done = run(&mut long).unwrap();
+    assert_eq!(done.output, 6);
+    assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }));
+    let at = |line: &str| long.cloud.log.iter().position(|it| it.starts_with(line)).unwrap();
+    assert!(at("PUT /v1/AUTH_p/c/o-2") < at("POST /v3/OS-TRUST/trusts"));
+    assert!(at("POST /v3/OS-TRUST/trusts") < at("PUT /v1/AUTH_p/c/o-3"));
+    assert_eq!(long.cloud.count("PUT"), 6);
+}
+
+#[test]
 fn a_failed_transfer_revokes_its_trust() {
     let mut cloud = living(300);
     cloud.scripted.insert("PUT /v1/AUTH_p/c/o-3".into(), vec![Answer::new(507)]);
@@ -213,9 +229,10 @@ fn a_failed_transfer_revokes_its_trust() {
 
 #[test]
 fn a_cancelled_transfer_revokes_its_trust_wherever_it_was() {
-    for millis in (0..=3000).step_by(50) {
-        let mut world = world(living(300), secs(300), Puts::new(9, 1), |_| {});
-        world.cancel = Some((Duration::from_millis(millis), 0));
+    for at in 0..160 {
+        let (millis, puts) = (at / 2 * 50, Puts::new(9, 2).long_from(at % 2 * 3));
+        let mut world = world(living(300), secs(300), puts, |_| {});
+        world.cancel = Some((Duration::from_millis(millis.into()), 0));
         let error = run(&mut world).unwrap_err();
         assert!(error.is_cancelled(), "{millis} ms: {error}");
         assert!(world.cloud.trusts.is_empty(), "{millis} ms");

@@ -11,9 +11,10 @@ use apus_core::contract::Notice;
 use apus_core::error::{Cause, Kind};
 use apus_core::keystone::{
     CachedToken, Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session,
-    SessionOptions, TrustSlot, User,
+    SessionOptions, TrustSlot, User, ValidateToken,
 };
-use apus_core::machine::Party;
+use apus_core::machine::{Call, Party};
+use proptest::prelude::*;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, login, session};
 
@@ -146,11 +147,23 @@ fn what_is_refused_with_the_new_token_too_is_told_and_does_not_burn_the_token() 
 }
 
 #[test]
+fn a_token_that_is_not_found_when_it_asks_about_itself_is_renewed() {
+    let mut cloud = living(300);
+    let gone = Answer::error(404, "Not Found", "Failed to validate token");
+    cloud.scripted.insert("GET /v3/auth/tokens".into(), vec![gone]);
+    let call = Call::new(ValidateToken::default(), Arc::default(), 1);
+    let mut world = World::new(cloud, vec![call], &[demo(interval(60))]);
+    let told = world.run().remove(0).unwrap().unwrap();
+    assert_eq!(told.facts.user.unwrap().id, "demo-id");
+    assert_eq!(world.cloud.logins, 2);
+}
+
+#[test]
 fn in_the_soft_margin_one_renews_and_the_others_go_on() {
     let options = SessionOptions { soft_margin: secs(20), ..interval(10) };
     let machines = (0..8).map(|_| Puts::new(100, 1)).collect();
     let mut world = World::new(living(60), machines, &[demo(options)]);
-    world.login_takes = secs(5);
+    world.cloud.login_takes = secs(5);
     world.run();
     // Everybody waited for the first token, and nobody for another one.
     assert!(world.elapsed() <= secs(106), "{:?}", world.elapsed());
@@ -286,7 +299,7 @@ fn attempts_at_a_first_token_come_to_an_end() {
 fn a_dropped_caller_leaves_the_renewal_to_the_next() {
     let machines = vec![Puts::new(3, 1), Puts::new(3, 1)];
     let mut world = World::new(living(300), machines, &[demo(interval(60))]);
-    world.login_takes = secs(10);
+    world.cloud.login_takes = secs(10);
     world.drop = Some((secs(2), 0));
     let results = world.run();
     assert!(results[0].is_none());
@@ -472,4 +485,79 @@ fn a_cut_or_a_lost_answer_is_asked_for_again() {
     let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(60))]);
     assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &1);
     assert_eq!(world.cloud.attempts, 3);
+}
+
+#[derive(Clone, Debug)]
+struct Weather {
+    ttl: u64,
+    interval: u64,
+    soft: u64,
+    skew: i64,
+    jump: (u64, i64),
+    dates: bool,
+    machines: usize,
+    width: usize,
+    takes: u64,
+    login_takes: u64,
+    outage: (u64, u64),
+    revocation: u64,
+}
+
+fn weather() -> impl Strategy<Value = Weather> {
+    let clocks = (-86_400i64..86_400, (0u64..60, -86_400i64..86_400), any::<bool>());
+    let tokens = (5u64..90, 0u64..100, 0u64..20);
+    let work = (1usize..6, 1usize..4, 50u64..3000, 10u64..1500);
+    let trouble = ((0u64..60_000, 0u64..6000), 0u64..60_000);
+    (clocks, tokens, work, trouble).prop_map(|(clocks, tokens, work, trouble)| Weather {
+        ttl: tokens.0,
+        interval: tokens.1,
+        soft: tokens.2,
+        skew: clocks.0,
+        jump: clocks.1,
+        dates: clocks.2,
+        machines: work.0,
+        width: work.1,
+        takes: work.2,
+        login_takes: work.3,
+        outage: trouble.0,
+        revocation: trouble.1,
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// No transfer fails that could have succeeded, and nobody logs in more often than it takes.
+    #[test]
+    fn whatever_the_weather(weather in weather()) {
+        let mut cloud = living(weather.ttl);
+        let after = |millis| cloud::START + Duration::from_millis(millis);
+        cloud.dates = weather.dates;
+        cloud.outage = Some((after(weather.outage.0), after(weather.outage.0 + weather.outage.1)));
+        cloud.revocations = vec![after(weather.revocation)];
+        let options = SessionOptions { soft_margin: secs(weather.soft), ..interval(weather.interval) };
+        let machines = (0..weather.machines).map(|_| Puts::new(40, weather.width)).collect();
+        let mut world = World::new(cloud, machines, &[demo(options)]);
+        world.skew = weather.skew;
+        world.jump = Some((secs(weather.jump.0), weather.jump.1));
+        world.takes = Duration::from_millis(weather.takes);
+        world.cloud.login_takes = Duration::from_millis(weather.login_takes);
+        for result in world.run() {
+            prop_assert_eq!(result.unwrap().unwrap(), 40);
+        }
+        let elapsed = world.elapsed().as_secs();
+        let early = weather.interval + weather.soft;
+        if weather.ttl > early + 4 {
+            let most = 3 + elapsed / (weather.ttl - early - 3);
+            prop_assert!(u64::from(world.cloud.logins) <= most, "{} of {most}", world.cloud.logins);
+        } else if weather.ttl + 1 < weather.interval {
+            let short = |notice: &Notice| matches!(notice, Notice::ShortLived { .. });
+            prop_assert_eq!(count(&world.notices(), short), 1);
+        }
+        // What the interval is for: only a token that was revoked is refused.
+        if weather.interval > 1 && weather.ttl > weather.interval + 2 && weather.outage.1 == 0 {
+            let at_once = weather.machines * weather.width;
+            prop_assert!(world.cloud.count("PUT") <= weather.machines * 40 + at_once);
+        }
+    }
 }

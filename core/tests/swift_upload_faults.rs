@@ -217,14 +217,48 @@ fn a_lost_answer_to_the_last_request_is_no_failure() {
 fn an_object_of_somebody_else_is_a_failure_of_the_condition() {
     for length in [1000, 10_000] {
         for large_object in BOTH {
-            // The first answer is lost before anything is done, and somebody else has written.
-            let mut world = World::new(object(length)).fault("PUT c/o", 1, Fault::Lost);
+            // It comes while the upload goes on: nobody sees it, and the PUT is refused.
+            let mut world = World::new(object(length))
+                .fault_from("HEAD c/o", 1, Fault::Refuse(403))
+                .fault("PUT c/o", 1, Fault::Lost);
             world.store.put("c", "o", object(length - 1));
             let options = SwiftUploadOptions { if_absent: true, ..of(large_object) };
             let error = upload(&mut world, options).unwrap_err();
             assert!(error.is_precondition_failed(), "{error}");
             assert_eq!(world.store.read("c", "o").unwrap(), object(length - 1));
-            assert_eq!(world.store.names("c_segments"), [""; 0]);
+            // Whether the manifest is there, nobody can tell who may not look.
+            let left = error.leftovers().len();
+            assert_eq!(world.store.names("c_segments").len(), left);
+        }
+    }
+}
+
+#[test]
+fn an_object_that_comes_meanwhile_is_not_replaced_even_where_conditions_do_not_count() {
+    for large_object in BOTH {
+        let mut world = World::new(object(10_000)).fault("HEAD c/o", 1, Fault::Refuse(404));
+        world.store.is_ceph = true;
+        world.store.put("c", "o", "somebody else's");
+        let options = SwiftUploadOptions { if_absent: true, ..of(large_object) };
+        let error = upload(&mut world, options).unwrap_err();
+        assert!(error.is_precondition_failed(), "{error}");
+        assert_eq!(world.store.read("c", "o").unwrap(), "somebody else's");
+        assert_eq!(world.store.names("c_segments"), [""; 0]);
+    }
+}
+
+#[test]
+fn an_object_that_was_made_before_the_process_ended_is_ones_own() {
+    for large_object in BOTH {
+        let source = UploadSource::Seekable(20_000);
+        let (mut world, checkpoint) = interrupted(of(large_object), source);
+        for if_absent in [false, true] {
+            let options = SwiftUploadOptions { if_absent, ..options() };
+            let resumed =
+                SwiftUpload::resume(checkpoint.clone(), source, options, service(), 8).unwrap();
+            let done = world.run(resumed).unwrap();
+            assert_eq!(done.recovered, if_absent);
+            stored(&world);
         }
     }
 }

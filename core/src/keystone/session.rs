@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::HeaderName;
+use http::{Method, StatusCode};
 
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
-use crate::http::{Completion, Draft, Exchange, Place, Sealing};
-use crate::keystone::address::Address;
+use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::cached::CachedToken;
 use crate::keystone::catalogue::EndpointFilter;
 use crate::keystone::discovery;
@@ -245,9 +245,10 @@ impl Authority for Session {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    /// A 401, which may stand in the body of a success, is about the token that the exchange was sealed with. When a newer one is there, it
-    /// is tried; else the token is renewed. A request that was sent again with a new token and met
-    /// 401 once more tells nothing of the token, which others may go on using.
+    /// A 401, which may stand in the body of a success, is about the token that the exchange was
+    /// sealed with. When a newer one is there, it is tried; else the token is renewed. A request
+    /// that was sent again with a new token and met 401 once more tells nothing of the token, which
+    /// others may go on using.
     fn judge(&mut self, _: Now, done: &Completion) -> Standing {
         let Ok(reply) = done.outcome() else { return Standing::Accepted };
         if !matches!(done.draft().sealing, Sealing::Token(_) | Sealing::TokenAsSubject) {
@@ -257,7 +258,8 @@ impl Authority for Session {
         if present {
             self.user.learn(done, reply);
         }
-        if !refuses_token(done.draft().operation, reply) {
+        let draft = done.draft();
+        if !refuses_token(draft.operation, reply) && !loses_token(draft, reply.status()) {
             return Standing::Accepted;
         }
         if !present {
@@ -300,6 +302,14 @@ impl fmt::Debug for ServiceToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServiceToken(..)")
     }
+}
+
+/// Whether a token that asks about itself is not found: one that was revoked a moment ago may be let
+/// ask, and then be told 404 (seen on Keystone 30).
+fn loses_token(draft: &Draft, status: StatusCode) -> bool {
+    draft.sealing == Sealing::TokenAsSubject
+        && draft.head.method == Method::GET
+        && status == StatusCode::NOT_FOUND
 }
 
 /// One number for the generations of two tokens, which grows with either.

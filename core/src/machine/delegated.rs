@@ -3,6 +3,9 @@
 //! ```text
 //!  party 0: the user's token     party 1: the service user     party 2: the service user, by trust
 //!
+//!  the machine inside, until it has something to send that may outlast a token: that is held
+//!      │                                                    │ there is nothing of the kind
+//!      ▼                                                    └──▶ over, and no trust was needed
 //!  ValidateToken ─ roles, project ─▶ ValidateToken ─ user id ─┐
 //!                                                             │
 //!  CreateTrust ◀──────────────────────────────────────────────┘
@@ -31,8 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::{Intake, Leave, Machine, Notice, Step};
-use crate::error::{Error, Leftover};
-use crate::http::Completion;
+use crate::error::{Error, Failure, Leftover};
+use crate::http::{Completion, Draft};
 use crate::keystone::{
     CreateTrust, DeleteTrust, ListTrusts, Service, ShowTrust, TokenFacts, Trust, TrustSlot,
     ValidateToken, ValidatedToken,
@@ -104,7 +107,7 @@ pub enum Trusted {
         /// Why.
         why: Error,
     },
-    /// By the user's own token, as was asked for.
+    /// By the user's own token, as was asked for, or because nothing of it was long.
     NotNeeded,
 }
 
@@ -118,6 +121,8 @@ pub struct Delegated<M: Machine> {
     phase: Phase,
     /// The party that the inner machine goes under.
     party: usize,
+    /// What the inner machine wants to send as soon as its party is known.
+    held: Option<Draft>,
     /// The trust that was made, until it is revoked.
     trust: Option<String>,
     /// Why it could not be revoked.
@@ -130,6 +135,8 @@ pub struct Delegated<M: Machine> {
 
 #[derive(Debug)]
 enum Phase {
+    /// Nothing was long yet.
+    Short,
     /// Whose token is it, and with which roles?
     User(Call<ValidateToken>),
     /// Who is the service user?
@@ -152,14 +159,14 @@ enum Revoking {
 }
 
 impl<M: Machine> Delegated<M> {
-    /// Runs `machine` under a trust; `seed` decides the jitter of delays.
+    /// Runs `machine` under a trust, which is made when the machine first has something to send
+    /// that [is long](Machine::is_long); what it sends before goes under the user's own token.
+    /// `seed` decides the jitter of delays.
     pub fn new(machine: M, delegation: Delegation, service: Arc<Service>, seed: u64) -> Self {
-        let user = delegation.user;
         let mut this = Self::under_own_token(machine, delegation, Trusted::NotNeeded);
         this.service = service;
         this.seed = seed;
-        let who = ValidateToken { nocatalog: true, ..ValidateToken::default() };
-        this.phase = Phase::User(this.call(who, USER).under(user));
+        this.phase = Phase::Short;
         this
     }
 
@@ -194,6 +201,7 @@ impl<M: Machine> Delegated<M> {
         Self {
             machine,
             party: delegation.user,
+            held: None,
             delegation,
             service: Arc::default(),
             seed: 0,
@@ -213,6 +221,16 @@ impl<M: Machine> Delegated<M> {
         slot: u32,
     ) -> Call<O> {
         Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot))
+    }
+
+    /// Whether what the inner machine has just asked for is the first that is long.
+    fn wants_trust(&self) -> bool {
+        matches!(self.phase, Phase::Short) && self.machine.is_long() && !self.cancelled
+    }
+
+    fn begin(&self) -> Phase {
+        let who = ValidateToken { nocatalog: true, ..ValidateToken::default() };
+        Phase::User(self.call(who, USER).under(self.delegation.user))
     }
 
     fn user_known(&self, now: Now, user: ValidatedToken) -> Result<Phase, Error> {
@@ -375,6 +393,22 @@ impl<M: Machine> Machine for Delegated<M> {
     fn poll(&mut self, now: Now) -> Step<Self::Output> {
         loop {
             self.phase = match &mut self.phase {
+                Phase::Short | Phase::Run => {
+                    let held = self.held.take();
+                    match held.map_or_else(|| self.machine.poll(now), Step::Send) {
+                        Step::Send(draft) if self.wants_trust() => {
+                            self.held = Some(draft);
+                            self.begin()
+                        }
+                        Step::Send(mut draft) => {
+                            draft.ticket = draft.ticket.under(INNER);
+                            draft.party = self.party;
+                            return Step::Send(draft);
+                        }
+                        Step::Wait(wait) => return Step::Wait(wait),
+                        Step::Done(outcome) => self.ran(outcome),
+                    }
+                }
                 Phase::User(call) => match nest(call.poll(now), USER) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(user) => {
@@ -432,14 +466,6 @@ impl<M: Machine> Machine for Delegated<M> {
                         Phase::Run
                     }
                 },
-                Phase::Run => match nest(self.machine.poll(now), INNER) {
-                    ControlFlow::Break(Step::Send(mut draft)) => {
-                        draft.party = self.party;
-                        return Step::Send(draft);
-                    }
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(outcome) => self.ran(outcome),
-                },
                 Phase::Revoke(call, how) => match nest(call.poll(now), REVOKE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(result) => {
@@ -461,12 +487,12 @@ impl<M: Machine> Machine for Delegated<M> {
 
     fn complete(&mut self, now: Now, mut done: Completion) {
         match (&mut self.phase, done.route()) {
+            (_, Some(INNER)) => self.machine.complete(now, done),
             (Phase::User(call), Some(USER)) => call.complete(now, done),
             (Phase::Trustee(call, ..), Some(TRUSTEE)) => call.complete(now, done),
             (Phase::Create(call, _), Some(CREATE)) => call.complete(now, done),
             (Phase::Find(call, ..), Some(FIND)) => call.complete(now, done),
             (Phase::Probe(call), Some(PROBE)) => call.complete(now, done),
-            (Phase::Run, Some(INNER)) => self.machine.complete(now, done),
             (Phase::Revoke(call, _), Some(REVOKE)) => call.complete(now, done),
             _ => {}
         }
@@ -478,18 +504,26 @@ impl<M: Machine> Machine for Delegated<M> {
         // After its end a machine is told nothing any more.
         if self.outcome.is_none() && !matches!(self.phase, Phase::Over) {
             self.machine.cancel(now, leave);
+            if let Some(draft) = self.held.take() {
+                let cancelled = Failure::cancelled().into();
+                self.machine.complete(now, Completion::denied(draft, now, cancelled));
+            }
         }
         match &mut self.phase {
             Phase::User(call) => call.cancel(now, leave),
             Phase::Trustee(call, ..) => call.cancel(now, leave),
             Phase::Create(call, _) => call.cancel(now, leave),
             Phase::Probe(call) => call.cancel(now, leave),
-            Phase::Find(..) | Phase::Run | Phase::Revoke(..) | Phase::Over => {}
+            _ => {}
         }
     }
 
     fn width(&self) -> usize {
         self.machine.width()
+    }
+
+    fn is_long(&self) -> bool {
+        self.machine.is_long()
     }
 
     fn intake(&mut self) -> Option<&mut Intake> {

@@ -57,6 +57,7 @@ pub(crate) struct Given {
     user: &'static str,
     trust: Option<String>,
     /// On the cloud's clock, in fractions of seconds too.
+    issued: Duration,
     expires: Duration,
 }
 
@@ -72,6 +73,10 @@ pub(crate) struct Cloud {
     pub(crate) logins: u32,
     /// Attempts at logins, the successful ones included.
     pub(crate) attempts: u32,
+    /// When all tokens are revoked, the next time last.
+    pub(crate) revocations: Vec<Duration>,
+    /// How long a login takes.
+    pub(crate) login_takes: Duration,
     /// What the next logins are answered instead.
     pub(crate) trouble: Vec<Answer>,
     /// From when until when Keystone can't be reached.
@@ -102,6 +107,8 @@ impl Default for Cloud {
             dates: true,
             logins: 0,
             attempts: 0,
+            revocations: Vec::new(),
+            login_takes: Duration::from_millis(100),
             trouble: Vec::new(),
             outage: None,
             denial: None,
@@ -120,13 +127,8 @@ impl Default for Cloud {
 impl Cloud {
     /// A token out of the air, for a user.
     pub(crate) fn give(&mut self, user: &'static str, tick: Duration, life: Duration) -> String {
-        let expires = self.epoch + tick + life;
-        self.store(Given { user, trust: None, expires })
-    }
-
-    /// All tokens are over.
-    pub(crate) fn revoke_all(&mut self) {
-        self.tokens.clear();
+        let issued = self.epoch + tick;
+        self.store(Given { user, trust: None, issued, expires: issued + life })
     }
 
     /// How many requests had a log line that begins so.
@@ -149,6 +151,11 @@ impl Cloud {
     }
 
     pub(crate) fn answer(&mut self, tick: Duration, head: &request::Parts, body: &[u8]) -> Answer {
+        if let Some(at) = self.revocations.pop_if(|at| *at <= tick) {
+            // A token that is on its way yet is spared.
+            let spared = self.epoch + at.saturating_sub(self.login_takes);
+            self.tokens.retain(|_, given| given.issued > spared);
+        }
         let path = head.uri.path().to_owned();
         let user = self.user(tick, head, "x-auth-token").map_or("-", |given| given.user);
         let key = format!("{} {path}", head.method);
@@ -241,9 +248,10 @@ impl Cloud {
         // A token had by a trust that impersonates is the trustor's.
         let user = if trust.is_some() || user["name"] == "demo" { "demo" } else { "glance" };
         // Cut to the whole second, as Keystone does.
-        let issued = Duration::from_secs((self.epoch + tick).as_secs());
+        let issued = self.epoch + tick;
+        let expires = Duration::from_secs(issued.as_secs()) + self.ttl;
         self.logins += 1;
-        let token = self.store(Given { user, trust, expires: issued + self.ttl });
+        let token = self.store(Given { user, trust, issued, expires });
         let document = self.document(tick, &self.tokens[&token]);
         Answer::json(201, &document).header("x-subject-token", token)
     }
@@ -255,7 +263,8 @@ impl Cloud {
             return Answer::error(401, "Unauthorized", "requires authentication.");
         };
         self.logins += 1;
-        let token = self.store(Given { user, trust: None, expires });
+        let issued = self.epoch + tick;
+        let token = self.store(Given { user, trust: None, issued, expires });
         let document = self.document(tick, &self.tokens[&token]);
         Answer::json(201, &document).header("x-subject-token", token)
     }
@@ -327,11 +336,18 @@ pub(crate) struct Puts {
     stored: u32,
     error: Option<Error>,
     over: bool,
+    long_from: u32,
 }
 
 impl Puts {
     pub(crate) fn new(todo: u32, width: usize) -> Self {
-        Self { todo, next: 0, width, flying: Vec::new(), stored: 0, error: None, over: false }
+        let (flying, error) = (Vec::new(), None);
+        Self { todo, next: 0, width, flying, stored: 0, error, over: false, long_from: 0 }
+    }
+
+    /// With short requests alone before this one.
+    pub(crate) fn long_from(self, long_from: u32) -> Self {
+        Self { long_from, ..self }
     }
 }
 
@@ -378,6 +394,10 @@ impl Machine for Puts {
     fn width(&self) -> usize {
         self.width
     }
+
+    fn is_long(&self) -> bool {
+        self.next >= self.long_from
+    }
 }
 
 /// Runs machines against a cloud until all have ended.
@@ -390,9 +410,8 @@ pub(crate) struct World<M: Machine> {
     /// How far our clock is from the cloud's, in seconds; and when it jumps to another distance.
     pub(crate) skew: i64,
     pub(crate) jump: Option<(Duration, i64)>,
-    /// How long requests to the store take, and to Keystone.
+    /// How long requests to the store take.
     pub(crate) takes: Duration,
-    pub(crate) login_takes: Duration,
     /// When this pump is cancelled.
     pub(crate) cancel: Option<(Duration, usize)>,
     /// When this pump is dropped.
@@ -447,7 +466,6 @@ impl<M: Machine> World<M> {
             skew: 0,
             jump: None,
             takes: Duration::from_secs(1),
-            login_takes: Duration::from_millis(100),
             cancel: None,
             drop: None,
         }
@@ -521,7 +539,7 @@ impl<M: Machine> World<M> {
                     );
                     let answer = self.cloud.answer(self.tick, &head, &body);
                     let keystone = head.uri.path().starts_with("/v3");
-                    let takes = if keystone { self.login_takes } else { self.takes };
+                    let takes = if keystone { self.cloud.login_takes } else { self.takes };
                     self.flights.push((self.tick + takes, at, exchange, answer));
                 }
                 Turn::Park(wait) => {

@@ -17,10 +17,9 @@ use super::plan::Plan;
 use crate::checksum::Value;
 use crate::contract::{Intake, Leave, Machine, Step, Wait};
 use crate::error::Error;
-use crate::http::Completion;
+use crate::http::{Completion, ETag};
 use crate::machine::nest::nest;
 use crate::now::Now;
-use crate::s3::ETag;
 
 /// The parts of one source.
 #[derive(Debug)]

@@ -56,6 +56,9 @@ use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service
 /// parallel. Gateways that encrypt what they store may give tags that look like an MD5 and are none:
 /// that is another use of it.
 ///
+/// The names of a large object's segments are held in memory, as many as a manifest of 32 MiB has or
+/// a million of a listing.
+///
 /// glance's `swift_store_retry_get_count` is
 /// [`with_retries`](DownloadOptions::with_retries): none means that nothing is resumed. A token is then
 /// never renewed for a second attempt; a session that does not renew at all is a matter of the
@@ -168,7 +171,9 @@ impl Dialect for Swift {
         };
         let what =
             format!("{segment} is gone or was changed: nothing from byte {at} on can be read");
-        ids(Error::integrity(what).with_status(StatusCode::CONFLICT))
+        let told = Error::integrity(what);
+        // That a segment is not there does not mean that the object is not.
+        ids(if status == StatusCode::NOT_FOUND { told } else { told.with_status(status) })
     }
 }
 
@@ -320,6 +325,10 @@ impl Machine for SwiftDownload {
 
     fn width(&self) -> usize {
         self.ranges.width
+    }
+
+    fn is_long(&self) -> bool {
+        self.ranges.options.total_attempts != Some(1)
     }
 }
 

@@ -1,8 +1,9 @@
 //! How a large object ends: made, or removed, or with what is left behind in the error.
 
+use super::job::Job;
 use super::manifest::{Manifest, Mark};
 use super::options::{LargeObject, SwiftUploaded};
-use super::replaced::Replaced;
+use super::replaced::{Found, Replaced};
 use super::segmented::{CHECK, MANIFEST, Phase, Segmented};
 use super::sweep::Sweep;
 use crate::contract::Leave;
@@ -14,23 +15,38 @@ use crate::swift::{
 };
 
 impl Segmented {
-    /// All segments are there: what is about to be replaced?
+    /// All segments are there: what else is?
     pub(super) fn look(&self) -> Phase {
-        let options = &self.job.options;
-        if options.if_absent || !options.remove_replaced {
-            return self.manifest();
+        if self.job.looks_first() {
+            Phase::Replaced(Box::new(Replaced::new(&self.job, Some(self.layout.all()))))
+        } else {
+            self.manifest()
         }
-        let replaced = Replaced::new(&self.job.container, &self.job.object, self.job.with());
-        Phase::Replaced(Box::new(replaced))
     }
 
-    pub(super) fn seen(&mut self, mut found: Vec<DeleteObject>) {
-        // A prefix that was chosen before may hold this upload's too.
-        found.retain(|one| {
-            one.container != self.layout.container || self.layout.number(&one.object).is_none()
-        });
-        self.replaced = found;
-        self.go(self.manifest());
+    pub(super) fn seen(&mut self, now: Now, found: Found) {
+        let Found { head, segments } = found;
+        let next = self.manifest();
+        if self.job.options.if_absent
+            && self.failure.is_none()
+            && let (Some(head), Phase::Manifest(_, mark)) = (head, &next)
+        {
+            if mark.is_on(&head) {
+                // Made by whoever was interrupted before the answer came.
+                return self.made(self.tag(head), true);
+            }
+            self.fail(now, Job::exists());
+        }
+        self.replaced = segments;
+        self.go(next);
+    }
+
+    /// The tag of the whole.
+    fn tag(&self, head: ObjectHead) -> ETag {
+        match self.large_object {
+            LargeObject::Static => head.etag.unwrap_or_default(),
+            LargeObject::Dynamic => ETag::default(),
+        }
     }
 
     fn manifest(&self) -> Phase {
@@ -114,13 +130,7 @@ impl Segmented {
             return;
         };
         match head {
-            Ok(head) if is_ours => {
-                let etag = match self.large_object {
-                    LargeObject::Static => head.etag.unwrap_or_default(),
-                    LargeObject::Dynamic => ETag::default(),
-                };
-                self.made(etag, true);
-            }
+            Ok(head) if is_ours => self.made(self.tag(head), true),
             Err(error) if !error.is_not_found() => {
                 // The manifest may be there, and then it must not lose its segments.
                 self.fail(now, refusal);

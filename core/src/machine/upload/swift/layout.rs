@@ -23,7 +23,7 @@ impl Layout {
         let size = plan.length().map_or_else(|| "stream".to_owned(), |size| size.to_string());
         let segment_size = plan.range(1).end;
         let digits = plan.parts().to_string().len().max(DIGITS);
-        let prefix = format!("{}/{id}/{size}/{segment_size}/", stem(object));
+        let prefix = format!("{}{id}/{size}/{segment_size}/", all_of(object));
         Self { container, prefix, digits }
     }
 
@@ -51,6 +51,11 @@ pub(super) fn belongs(object: &str, name: &str) -> bool {
     [object, &stem(object)]
         .iter()
         .any(|stem| name.strip_prefix(*stem).is_some_and(|rest| rest.starts_with(['/', '-'])))
+}
+
+/// How the names of all segments of an object begin that were laid out here.
+pub(super) fn all_of(object: &str) -> String {
+    format!("{}/", stem(object))
 }
 
 /// The name of the object as far as it can begin the name of a segment: `X-Object-Manifest` takes

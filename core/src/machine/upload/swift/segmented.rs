@@ -15,7 +15,7 @@
 //! | Info: is there SLO, what are its limits | where the caller knows, or wants a DLO |
 //! | Container: is it there, what is its policy | where segments go into it: the first one tells |
 //! | Create: the container of the segments | the same |
-//! | Replaced: what is to be removed afterwards | where there must be no object yet |
+//! | Replaced: what is there, and what of it is to be removed afterwards | where the caller wants neither |
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -333,7 +333,7 @@ impl Machine for Segmented {
                 Phase::Replaced(inner) => match inner.poll(now) {
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
-                    Step::Done(found) => self.seen(found.unwrap_or_default()),
+                    Step::Done(found) => self.seen(now, found.unwrap_or_default()),
                 },
                 Phase::Manifest(call, _) => match nest(call.poll(now), MANIFEST) {
                     ControlFlow::Break(step) => return step,
