@@ -76,3 +76,8 @@ fn uploads_that_outlive_their_tokens() {
 fn downloads_that_are_cut_and_outlive_their_tokens() {
     outlive::run("down", "9. Downloads that outlive their tokens", &outlive::downloads());
 }
+
+#[test]
+fn an_expired_token_is_taken_with_a_services_token() {
+    outlive::service_token();
+}

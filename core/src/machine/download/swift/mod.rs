@@ -42,7 +42,8 @@ use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service
 ///
 /// It asks for the head first, and then for the bytes; after a cut for the rest of them, by `Range`
 /// and `If-Match`, for Swift ignores `If-Range`. Each attempt asks the session for a token of its
-/// own, so that a download outlives any number of them.
+/// own, so that a download outlives any number of them. Where a gateway knows a large object by
+/// another tag than it tells, the tags of answers alone are compared.
 ///
 /// | object | what its bytes are checked against |
 /// | --- | --- |
@@ -102,6 +103,10 @@ struct Swift {
     layout: Option<Layout>,
     /// They are read one by one, as objects of their own.
     apart: bool,
+    /// It is a large object.
+    is_large: bool,
+    /// Requests have no conditions.
+    unconditional: bool,
 }
 
 impl Dialect for Swift {
@@ -121,7 +126,9 @@ impl Dialect for Swift {
             get.conditions = Conditions::default();
         }
         get.range = range;
-        if let Some(tag) = tag {
+        if self.unconditional {
+            get.conditions = Conditions::default();
+        } else if let Some(tag) = tag {
             get.conditions = Conditions::matches(ETag::from(tag));
         }
         get.draft(&self.service)
@@ -142,6 +149,13 @@ impl Dialect for Swift {
     fn segment(&self, at: u64) -> Option<Held<'_>> {
         let part = self.layout.as_ref().filter(|_| self.apart)?.at(at)?;
         Some(Held { start: part.start, length: part.length, tag: part.tag.as_deref() })
+    }
+
+    /// Ceph's gateway compares conditions with the tag of the manifest, which it never tells.
+    fn relax(&mut self) -> bool {
+        let relaxes = self.is_large && !self.apart;
+        self.unconditional |= relaxes;
+        relaxes
     }
 
     fn explain(&self, piece: &Piece, reply: &Reply, error: Error) -> Error {
@@ -187,7 +201,14 @@ impl SwiftDownload {
     /// kept; a part number is refused.
     pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
         let wanted = get.range.clone();
-        let dialect = Swift { get, service, layout: None, apart: false };
+        let dialect = Swift {
+            get,
+            service,
+            layout: None,
+            apart: false,
+            is_large: false,
+            unconditional: false,
+        };
         Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
     }
 
