@@ -5,10 +5,15 @@ use std::time::Duration;
 use apus_conformance::server::{Ending, Fault, OpenStackOperation as Operation, Plan};
 use apus_conformance::sim::Sim;
 use apus_core::contract::Leave;
-use apus_core::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
+use apus_core::machine::{
+    DownloadOptions, LargeObject, SegmentsIn, SwiftDownload, SwiftUploadOptions,
+};
+use apus_core::swift::GetObject;
 use proptest::prelude::*;
 
-use crate::cloud::{DAY, Revoking, SEGMENT, demo, model, named, object, options, present, upload};
+use crate::cloud::{
+    DAY, Revoking, SEGMENT, demo, model, named, object, options, present, service, upload,
+};
 
 /// Something that goes wrong with any request, and that a client gets over.
 fn faults() -> impl Strategy<Value = Fault> {
@@ -59,6 +64,41 @@ proptest! {
         let content = model.content_of("demo", "images", "object");
         prop_assert!(content.as_deref() == Some(&source), "{:?}", sim.trace);
         prop_assert!(present(model).len() <= segments + 1, "{:?}", present(model));
+    }
+
+    /// Up to four faults anywhere, and ranges that take as long as a token lives.
+    #[test]
+    fn no_download_fails_that_could_have_succeeded(
+        seed: u64,
+        segments in 1usize..12,
+        large_object in prop_oneof![Just(LargeObject::Static), Just(LargeObject::Dynamic)],
+        width in 1usize..4,
+        faults in proptest::collection::vec((1u64..20, faults()), 0..4),
+        revoked in proptest::option::of(2u64..20),
+        life in 15u64..60,
+        skew in -DAY..DAY,
+    ) {
+        let source = object(segments);
+        let mut sim = Sim::new(model(life), source.clone(), seed);
+        let options = SwiftUploadOptions { large_object: Some(large_object), ..options() };
+        let machine = upload(source.len(), options, "object", seed);
+        sim.run(machine, demo(Duration::from_secs(2))).unwrap();
+        let before = sim.model.requests();
+        let plan = faults.iter().fold(Plan::new(), |plan, (nth, fault)| {
+            plan.on_any(before + nth, fault.clone())
+        });
+        let slow = Fault::Delay(Duration::from_secs(life - 1));
+        let plan = plan.always(Operation::GetObject, slow);
+        let revoked = revoked.map(|at| before + at);
+        let model = Revoking { model: sim.model.with_plan(plan), before: revoked.into_iter().collect() };
+        let mut sim = Sim::new(model, source.clone(), seed);
+        sim.skew = skew;
+        let options = DownloadOptions { width, ..DownloadOptions::default() };
+        let get = GetObject::new("images", "object");
+        let machine = SwiftDownload::new(get, service(), options, seed);
+        let done = sim.run(machine, demo(Duration::from_secs(2)));
+        prop_assert!(done.is_ok(), "{:?}: {:?}", done, sim.trace);
+        prop_assert!(sim.sink == source, "{:?}", sim.trace);
     }
 
     /// A fault that stays: whatever is left, the error names.
