@@ -27,6 +27,7 @@ URLS = [
     "http://[2001:db8::7]:8080/v1/KEY_%C3%A9",
 ]
 TOKEN = "gAAAAABo-EXAMPLE_token=="
+SERVICE_TOKEN = "gAAAAABo-EXAMPLE_service=="
 CONTAINERS = ["images", "with space", "plus+plus", "50%", "é", "a.b_c-d~", "q?&=#", "日本", "..."]
 DATA = "The quick brown fox"
 MOMENT = "20260102T030405Z"
@@ -49,6 +50,10 @@ def cases(dice, count):
         for operation in ["HeadAccount", "PutContainer", "GetObject", "BulkDelete", "GetInfo"]:
             needed = OPERATIONS[operation][0]
             found.append(recorded(f"url-{i}-{operation}", operation, dict(needed), url))
+    for operation, (needed, _) in OPERATIONS.items():
+        if operation != "GetInfo":
+            name = f"service-token-{operation}"
+            found.append(recorded(name, operation, dict(needed), service_token=SERVICE_TOKEN))
     for i, name in enumerate(CONTAINERS):
         for operation in ["PutContainer", "GetContainer", "PutObject", "PutDlo"]:
             given = OPERATIONS[operation][0] | {"container": name}
@@ -176,9 +181,11 @@ OPERATIONS = {
 EXCLUDED = ["delete_after", "if_unmodified_since", "multipart_manifest", "part_number"]
 
 
-def recorded(name, operation, params, url=URLS[0]):
+def recorded(name, operation, params, url=URLS[0], service_token=None):
     given = {"operation": operation, "params": params, "storage_url": url, "token": TOKEN}
-    request, asked = send(operation, dict(params), url)
+    if service_token:
+        given["service_token"] = service_token
+    request, asked = send(operation, dict(params), url, service_token)
     expect = {"method": request.method, "url": asked, "headers": headers_of(request)}
     body = body_of(request)
     if body:
@@ -187,7 +194,7 @@ def recorded(name, operation, params, url=URLS[0]):
     return case(name, given, expect)
 
 
-def send(operation, params, url):
+def send(operation, params, url, service_token):
     """The request of this call, and the URL that it asked for."""
     adapter, asked = Captured(200, {"Content-Type": "application/json"}, []), []
     connection = swift.http_connection(url)
@@ -200,7 +207,7 @@ def send(operation, params, url):
 
     connection[1]._request = noted
     function = "".join("_" * c.isupper() + c.lower() for c in operation).lstrip("_")
-    globals()[function](Call(url, connection), params)
+    globals()[function](Call(url, connection, service_token), params)
     assert not params, f"{operation}: {params} were not taken"
     return adapter.request, asked[-1]
 
@@ -208,11 +215,12 @@ def send(operation, params, url):
 class Call:
     """A function of swiftclient's, with what all of them take."""
 
-    def __init__(self, url, connection):
+    def __init__(self, url, connection, service_token):
         self.url, self.connection = url, connection
+        self.more = {"http_conn": connection, "service_token": service_token}
 
     def __call__(self, function, *arguments, **options):
-        function(self.url, TOKEN, *arguments, http_conn=self.connection, **options)
+        function(self.url, TOKEN, *arguments, **self.more, **options)
 
 
 def take(params, *names):

@@ -281,7 +281,7 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// S3's second id of the request (`x-amz-id-2`).
+    /// The second id of the request (`x-amz-id-2`, `X-Openstack-Request-Id`).
     pub fn host_id(&self) -> Option<&str> {
         self.0.host_id.as_deref()
     }

@@ -390,3 +390,46 @@ fn large_objects_without_a_segment_are_empty() {
         }
     }
 }
+
+#[test]
+fn a_gateway_that_knows_large_objects_by_another_tag_is_read_by_the_tags_it_tells() {
+    let bytes = object(1000);
+    for (is_static, mut store) in [(true, slo(&bytes)), (false, dlo(&bytes))] {
+        store.gateway = true;
+        for (width, unchecked) in [(1, false), (3, false), (3, true)] {
+            let mut cuts = [100, 3].into_iter();
+            let run = run(get(wide(width, 300), |get| get.unchecked = unchecked), |head, body| {
+                let answer = store.answer(head, body);
+                match (answer.status < 300 && head.method == "GET" && head.uri.query().is_none())
+                    .then(|| cuts.next())
+                    .flatten()
+                {
+                    Some(after) => answer.cut(after),
+                    None => answer,
+                }
+            });
+            assert!(run.sink == bytes);
+            let validated = run.result.unwrap().verdict.is_validated();
+            assert_eq!(validated, !is_static && !unchecked);
+        }
+        // Another object is seen all the same.
+        let mut other = store.clone();
+        other.put("s/c-o/00000004", vec![9; 99]);
+        if is_static {
+            other.put_slo("c/o", &object(999), &[900, 99]);
+        }
+        let mut cut = false;
+        let run = run(get(DownloadOptions::default(), |_| {}), |head, body| {
+            if cut {
+                return other.answer(head, body);
+            }
+            let answer = store.answer(head, body);
+            cut = head.method == "GET" && answer.status < 300 && head.uri.query().is_none();
+            if cut { answer.cut(400) } else { answer }
+        });
+        let error = run.result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity, "{error}");
+        assert!(error.to_string().contains("changed"), "{error}");
+        assert!(run.sink == bytes[..400], "{:?}", run.requests);
+    }
+}

@@ -377,13 +377,61 @@ fn the_same_upload_again_keeps_its_own_segments() {
 }
 
 #[test]
+fn what_ceph_does_not_tell_of_a_manifest_is_found_out() {
+    let mut world = replacing(LargeObject::Static, 3000);
+    world.store.is_ceph = true;
+    // Of another upload to the same object, which may still be going on.
+    world.store.put("c_segments", "o/other/5000/1000/00000001", object(1000));
+    upload(&mut world, options());
+    let names = world.store.names("c_segments");
+    assert_eq!((world.count("DELETE"), names.len()), (5, 5), "{names:?}");
+    stored(&world);
+    // The same bytes again: its own segments come to the object too.
+    let mut world = replacing(LargeObject::Static, 5000);
+    world.store.is_ceph = true;
+    upload(&mut world, options());
+    assert_eq!((world.count("DELETE"), world.store.names("c_segments").len()), (5, 6));
+    stored(&world);
+    // Two uploads of the same bytes can't be told apart.
+    let mut world = replacing(LargeObject::Static, 3000);
+    world.store.is_ceph = true;
+    for name in world.store.names("c_segments").iter().filter(|name| name.starts_with("o/")) {
+        let bytes = world.store.object("c_segments", name).unwrap().bytes.clone();
+        world.store.put("c_segments", &name.replace("before", "twin"), bytes);
+    }
+    upload(&mut world, options());
+    assert_eq!(world.count("DELETE"), 0);
+}
+
+#[test]
+fn what_must_not_be_there_is_looked_for_before_a_byte_is_sent() {
+    for (length, log) in [(100, vec!["HEAD c/o"]), (5000, vec!["HEAD c/o"])] {
+        for is_ceph in [false, true] {
+            let mut world = World::new(object(length));
+            world.store.is_ceph = is_ceph;
+            world.store.put("c", "o", "somebody else's");
+            let options = SwiftUploadOptions { if_absent: true, ..options() };
+            let source = UploadSource::Seekable(length as u64);
+            let error = upload_from(&mut world, source, options).unwrap_err();
+            assert!(error.is_precondition_failed(), "{error}");
+            assert_eq!(world.log, log);
+            assert_eq!(world.store.read("c", "o").unwrap(), "somebody else's");
+        }
+    }
+}
+
+#[test]
 fn what_can_not_be_looked_at_or_removed_is_no_failure() {
-    for (fault, deleted) in [("HEAD c/o", 0), ("GET c/o?multipart-manifest=get", 0), ("DELETE", 5)]
-    {
+    for (fault, deleted, left) in [
+        ("HEAD c/o", 0, 0),
+        ("GET c/o?multipart-manifest=get", 5, 0),
+        ("GET c", 0, 0),
+        ("DELETE", 5, 5),
+    ] {
         let mut world =
             replacing(LargeObject::Static, 3000).fault_from(fault, 1, Fault::Refuse(403));
         let done = upload(&mut world, options());
-        assert_eq!((world.count("DELETE"), done.leftovers.len()), (deleted, deleted));
+        assert_eq!((world.count("DELETE"), done.leftovers.len()), (deleted, left), "{fault}");
         stored(&world);
     }
 }

@@ -1,5 +1,7 @@
 //! A client over either transport, so that each check is written once.
 
+#![allow(dead_code, reason = "a suite takes of it what it needs")]
+
 use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
@@ -40,11 +42,31 @@ where
 {
     /// A client that trusts `ca` alone, or, where that is empty, as the transport does by itself.
     pub fn new(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
+        Self::made(transport, service, ca, parties, |config| config, |config| config)
+    }
+
+    /// One that sends a body of more than 64 KiB only once the server wants it.
+    pub fn expecting(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
+        let above = Some(1 << 16);
+        let blocking = |config: apus_blocking::TransportConfig| config.expect_continue_above(above);
+        let asynchronous =
+            |config: apus_async::TransportConfig| config.expect_continue_above(above);
+        Self::made(transport, service, ca, parties, blocking, asynchronous)
+    }
+
+    fn made(
+        transport: Transport,
+        service: S,
+        ca: &[u8],
+        parties: Vec<Party>,
+        blocking: impl FnOnce(apus_blocking::TransportConfig) -> apus_blocking::TransportConfig,
+        asynchronous: impl FnOnce(apus_async::TransportConfig) -> apus_async::TransportConfig,
+    ) -> Self {
         let mut parties = parties.into_iter();
         let first = parties.next().expect("a client has one party at least");
         match transport {
             Transport::Blocking => {
-                let mut config = apus_blocking::TransportConfig::new();
+                let mut config = blocking(apus_blocking::TransportConfig::new());
                 if !ca.is_empty() {
                     config = config.ca_bundle(ca).unwrap();
                 }
@@ -53,7 +75,7 @@ where
                 Self::Blocking(parties.fold(client, apus_blocking::Client::with_party))
             }
             Transport::Async => {
-                let mut config = apus_async::TransportConfig::new();
+                let mut config = asynchronous(apus_async::TransportConfig::new());
                 if !ca.is_empty() {
                     config = config.ca_bundle(ca).unwrap();
                 }

@@ -18,6 +18,7 @@
 #![expect(unreachable_pub, reason = "the modules are this test's alone")]
 
 mod cases;
+mod outlive;
 #[path = "../live/proxy.rs"]
 mod proxy;
 mod site;
@@ -28,7 +29,7 @@ mod suite;
 mod table;
 mod watch;
 
-use self::cases::{access, containers, identity, keystone, large, objects};
+use self::cases::{access, containers, identity, keystone, large, objects, transfers};
 use self::suite::run;
 
 #[test]
@@ -59,4 +60,24 @@ fn large_objects_operation_by_operation() {
 #[test]
 fn temporary_urls_and_access_lists() {
     run("access", "6. Temporary URLs and access lists", access::CASES);
+}
+
+#[test]
+fn transfers_by_machines() {
+    run("transfers", "7. Machines", transfers::CASES);
+}
+
+#[test]
+fn uploads_that_outlive_their_tokens() {
+    outlive::run("up", "8. Uploads that outlive their tokens", &outlive::uploads());
+}
+
+#[test]
+fn downloads_that_are_cut_and_outlive_their_tokens() {
+    outlive::run("down", "9. Downloads that outlive their tokens", &outlive::downloads());
+}
+
+#[test]
+fn an_expired_token_is_taken_with_a_services_token() {
+    outlive::service_token();
 }

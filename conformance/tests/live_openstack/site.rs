@@ -109,9 +109,13 @@ impl Site {
     }
 
     /// The user of all checks.
+    pub fn login(&self, https: bool) -> Login {
+        Login::new(self.address(https), self.user.clone(), self.scope.clone()).unwrap()
+    }
+
+    /// The session of that user.
     pub fn session(&self, https: bool) -> Session {
-        let login = Login::new(self.address(https), self.user.clone(), self.scope.clone()).unwrap();
-        Session::new(login, self.options())
+        Session::new(self.login(https), self.options())
     }
 
     /// As a party.

@@ -12,6 +12,8 @@
 //! Everything here is an owned value that is [`Send`]: hashing and framing happen on the worker
 //! where the bytes are, and no lock is held meanwhile.
 
+#[cfg(feature = "swift")]
+mod address;
 mod conditional;
 mod content_range;
 mod draft;
@@ -21,6 +23,8 @@ mod frame;
 mod headers;
 mod receiving;
 
+#[cfg(feature = "swift")]
+pub use self::address::Address;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
 pub(crate) use self::draft::header_value;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
-use crate::keystone::address::Address;
+use crate::http::Address;
 use crate::keystone::json::Node;
 use crate::keystone::token::TokenFacts;
 

@@ -8,8 +8,7 @@ use http::{HeaderValue, Method};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::http::{Draft, Incoming, Reply};
-use crate::keystone::address::Address;
+use crate::http::{Address, Draft, Incoming, Reply};
 
 /// The request for the versions.
 pub(super) fn draft(base: &Address) -> Result<Draft, Error> {

@@ -1,8 +1,7 @@
 //! The source of tokens that Keystone and v1 authentication are.
 
 use crate::error::Error;
-use crate::http::{Limits, Reply};
-use crate::keystone::address::Address;
+use crate::http::{Address, Limits, Reply};
 use crate::keystone::identity::Identity;
 use crate::keystone::scope::Scope;
 use crate::keystone::source::{Sourced, TokenSource};

@@ -19,7 +19,6 @@
 //! What is said of a server's behaviour was seen on Keystone 30, unless a document is named. The
 //! protocol is that of the "Identity API v3" and "OS-TRUST" chapters of the OpenStack API reference.
 
-mod address;
 mod cached;
 mod catalogue;
 mod discovery;
@@ -38,7 +37,6 @@ mod v1;
 mod v2;
 mod v3;
 
-pub use self::address::Address;
 pub use self::cached::CachedToken;
 pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, EndpointFilter, Interface};
 pub use self::identity::{Domain, Identity, Project, SecondFactor, User};
@@ -53,3 +51,4 @@ pub use self::service::Service;
 pub use self::session::{ServiceToken, Session};
 pub use self::source::{Sourced, TokenSource};
 pub use self::token::{Holder, Role, Token, TokenFacts, TrustFacts};
+pub use crate::http::Address;

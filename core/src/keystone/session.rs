@@ -8,8 +8,7 @@ use http::{Method, StatusCode};
 
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
-use crate::http::{Completion, Draft, Exchange, Place, Sealing};
-use crate::keystone::address::Address;
+use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::cached::CachedToken;
 use crate::keystone::catalogue::EndpointFilter;
 use crate::keystone::discovery;

@@ -1,8 +1,7 @@
 //! Where tokens come from.
 
 use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::keystone::address::Address;
+use crate::http::{Address, Draft, Reply};
 use crate::keystone::token::Token;
 use crate::now::Now;
 

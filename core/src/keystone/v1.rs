@@ -7,8 +7,7 @@ use http::Method;
 use http::header::HeaderName;
 
 use crate::error::Error;
-use crate::http::{Draft, Incoming, Reply, header_value};
-use crate::keystone::address::Address;
+use crate::http::{Address, Draft, Incoming, Reply, header_value};
 use crate::keystone::error;
 use crate::keystone::token::{Token, TokenFacts};
 use crate::secret::Secret;

@@ -7,8 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::http::{Body, Draft, Incoming, Reply};
-use crate::keystone::address::Address;
+use crate::http::{Address, Body, Draft, Incoming, Reply};
 use crate::keystone::catalogue::Catalogue;
 use crate::keystone::error;
 use crate::keystone::identity::{Domain, Identity, Project, SecondFactor, User};

@@ -51,6 +51,8 @@ impl Listed {
         }
         let mut get = GetContainer::new(&self.prefix.container);
         get.prefix = Some(self.prefix.prefix.clone());
+        // What one replica has not heard of yet would be left out.
+        get.newest = true;
         Ok(get)
     }
 

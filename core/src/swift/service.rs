@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::contract::{self, Class, Verdict};
 use crate::error::Error;
-use crate::keystone::Address;
+use crate::http::Address;
 use crate::machine::Patience;
 use crate::swift::config::Config;
 use crate::swift::error;

@@ -16,6 +16,8 @@ pub(crate) struct Store {
     pub(crate) policies: BTreeMap<String, String>,
     /// `/info`, where it is told.
     pub(crate) info: Option<Value>,
+    /// Whether it does as Ceph 16 does: conditions of a PUT do not count, and manifests are not shown.
+    pub(crate) is_ceph: bool,
     /// Entries of a page of a listing.
     pub(crate) page: usize,
 }
@@ -44,6 +46,7 @@ impl Store {
             containers: containers.into(),
             policies: BTreeMap::new(),
             info: Some(json!({"swift": swift, "slo": slo})),
+            is_ceph: false,
             page: 10_000,
         }
     }
@@ -165,8 +168,8 @@ impl Store {
         match head.method.as_str() {
             "PUT" if !self.containers.contains_key(container) => plain(404),
             "PUT" => {
-                if header(head, "if-none-match").is_some() && self.object(container, name).is_some()
-                {
+                let absent = header(head, "if-none-match").is_some() && !self.is_ceph;
+                if absent && self.object(container, name).is_some() {
                     return plain(412);
                 }
                 let expired = header(head, "x-delete-at").and_then(|at| at.parse::<u64>().ok());
@@ -205,6 +208,9 @@ impl Store {
                     let entries = slo.iter().map(|(container, name, tag, size)| {
                         json!({"name": format!("/{container}/{name}"), "hash": tag, "bytes": size})
                     });
+                    if self.is_ceph {
+                        return plain(200);
+                    }
                     let mut answer = document(200, &entries.collect());
                     answer.headers_mut().insert("x-static-large-object", "True".parse().unwrap());
                     return answer;

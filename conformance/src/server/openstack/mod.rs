@@ -79,6 +79,8 @@ pub struct OpenStackModel {
     issued: u64,
     /// Segments that go when the daemons run.
     unsettled: Vec<Target>,
+    /// The shortest that a token had yet to live when Swift took it.
+    least_left: Duration,
     now: Duration,
     /// Of the last change; changes are never at the same instant.
     stamped: Duration,
@@ -155,6 +157,7 @@ impl OpenStackModel {
             requests: 0,
             issued: 0,
             unsettled: Vec::new(),
+            least_left: Duration::MAX,
             now: Duration::ZERO,
             stamped: Duration::ZERO,
         };
@@ -345,15 +348,13 @@ impl OpenStackModel {
             }
             reply.body = bytes::Bytes::new();
         }
+        let reply = reply.header("Date", super::dates::http_date(self.now.as_secs()));
         let id = format!("tx{:021x}-{:010x}", self.requests, self.now.as_secs());
         if matches!(self.parse(request).place, Place::Identity(_)) {
             let id = format!("req-{:08x}-0000-4000-8000-{:012x}", self.requests, self.requests);
             return reply.header("Vary", "X-Auth-Token").header("x-openstack-request-id", id);
         }
-        reply
-            .header("X-Trans-Id", &id)
-            .header("X-Openstack-Request-Id", id)
-            .header("Date", super::dates::http_date(self.now.as_secs()))
+        reply.header("X-Trans-Id", &id).header("X-Openstack-Request-Id", id)
     }
 
     /// An instant for a change: now, with Swift's resolution, and later than any before.

@@ -1,11 +1,11 @@
 //! Who may do what: identities, scopes, endpoints, tokens that are handed on.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use apus_core::keystone::{
-    CachedToken, Domain, EndpointFilter, Identity, Interface, Login, Scope, SecondFactor,
-    ServiceToken, Session, SessionOptions, User,
+    CachedToken, Domain, EndpointFilter, Identity, Interface, Login, Scope, SecondFactor, Session,
+    User,
 };
 use apus_core::machine::Party;
 use apus_core::swift::{GetContainer, HeadContainer, PutObject};
@@ -37,7 +37,6 @@ pub const CASES: &[Case] = &[
     Case::keystone("somebody else's container", other),
     Case::ok("a token handed to another process", handed_on),
     Case::ok("a token that the server refuses is renewed once", refused_token),
-    Case::keystone("an expired token with a service's token", service_token),
 ];
 
 /// The container is the user's: whoever sees it is let in.
@@ -280,31 +279,6 @@ fn refused_token(stage: &Stage<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The user's token is used for long after its end, with nothing to renew it.
-fn service_token(stage: &Stage<'_>) -> Result<(), Error> {
-    let people = people();
-    if stage.site.life > Duration::from_secs(10) {
-        eprintln!("an expired token with a service's token: not run, tokens live too long");
-        return Ok(());
-    }
-    let login = || people.login(&people.user, &people.password, &people.project);
-    let once = || SessionOptions { renews: false, ..stage.site.options() };
-    let service =
-        people.login(&people.service_user, &people.service_password, &people.service_project);
-    let service = ServiceToken::new(service, stage.site.options());
-    let with = Party::new(Session::new(login(), once()).with_service_token(service));
-    let without = Party::new(Session::new(login(), once()));
-    let (with, without) = (stage.client(vec![with]), stage.client(vec![without]));
-    let head = || HeadContainer::new(&stage.container);
-    with.call(head())?;
-    without.call(head())?;
-    std::thread::sleep(stage.site.life + Duration::from_secs(1));
-    with.call(head())?;
-    let error = without.call(head()).unwrap_err();
-    assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
-    Ok(())
-}
-
 /// A session that can be looked at while it is used.
 pub struct Shared(Arc<Mutex<Session>>);
 
@@ -319,6 +293,10 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, Session> {
         self.0.lock().unwrap()
+    }
+
+    pub fn storage_url(&self) -> Option<String> {
+        self.lock().facts()?.storage_url.clone()
     }
 
     pub fn export(&self) -> CachedToken {

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod keystone;
 pub mod large;
 pub mod objects;
+pub mod transfers;
 
 /// Up to 16 MiB that are the same each time, and of which no two segments are alike.
 pub fn payload(length: usize) -> Vec<u8> {

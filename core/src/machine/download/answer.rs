@@ -113,6 +113,9 @@ impl<D: Dialect> Ranges<D> {
                 piece.finish(self.dialect.service().patience());
                 return self.collect();
             }
+            if error.is_precondition_failed() && piece.is_conditional() && self.dialect.relax() {
+                return Ok(());
+            }
             if unsatisfiable || error.is_precondition_failed() {
                 let ids = (error.request_id(), error.host_id());
                 return Err(Error::integrity("the object changed while it was read")

@@ -22,6 +22,8 @@ pub(super) struct Piece {
     hashers: Hashers,
     attempts: Attempts,
     asked: u32,
+    /// The last attempt said `If-Match`.
+    conditional: bool,
     pub(super) state: State,
 }
 
@@ -44,6 +46,7 @@ impl Piece {
             hashers,
             attempts: Attempts::new(seed.wrapping_add(start)),
             asked: 0,
+            conditional: false,
             state: State::Ready,
         }
     }
@@ -96,7 +99,13 @@ impl Piece {
         matches!(self.state, State::Done(_))
     }
 
-    pub(super) fn sent(&mut self, ticket: Ticket) {
+    /// Whether the last attempt said `If-Match`.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.conditional
+    }
+
+    pub(super) fn sent(&mut self, ticket: Ticket, conditional: bool) {
+        self.conditional = conditional;
         self.asked += 1;
         self.attempts.sent();
         self.state = State::Sent(ticket);

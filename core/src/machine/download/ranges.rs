@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use http::header::HeaderValue;
+use http::header::{HeaderValue, IF_MATCH};
 
 use super::DownloadOptions;
 use super::piece::{Piece, State};
@@ -50,6 +50,12 @@ pub(super) trait Dialect: fmt::Debug {
     fn segment(&self, at: u64) -> Option<Held<'_>> {
         let _ = at;
         None
+    }
+
+    /// A tag that an answer gave was refused as a condition. Whether the server may compare conditions
+    /// with another one, so that from now on only the tags of answers are compared.
+    fn relax(&mut self) -> bool {
+        false
     }
 
     /// The refusal of what is left of a range, in the words that it deserves.
@@ -324,7 +330,7 @@ impl<D: Dialect> Ranges<D> {
         };
         self.sequence = self.sequence.wrapping_add(1);
         let ticket = Ticket::new(self.sequence);
-        piece.sent(ticket);
+        piece.sent(ticket, draft.head.headers.contains_key(IF_MATCH));
         draft.party = self.party;
         draft.ticket = ticket;
         Ok(Next::Send(draft))

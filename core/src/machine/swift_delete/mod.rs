@@ -1,42 +1,37 @@
 //! An object of Swift, removed with its segments.
 //!
 //! ```text
-//!                plain ──────────────────────────────────────────────┐
-//!  HEAD ─┬───────────────────────────────────────────────────────────┤
-//!        ├─ static ──▶ the server removes all of it ── not all ──┐   │
-//!        │                  │ can't                              │   │
-//!        │                  ▼                                    ▼   ▼
-//!        │             its manifests ──▶ segments ─────▶ Removing ──▶ manifests ──▶ Over
-//!        └─ dynamic ──▶ its listing ───▶ segments ─────▶    │
-//!                                                           └─ by bulk delete where /info has it,
-//!                                                              else up to `width` at once
+//!         plain ──────────────────────────────────────────────────────────────┐
+//!  HEAD ─┼─ static ──▶ manifests ──▶ the server removes all of it ── all ─────┼──▶ Over
+//!        │                              │ can't, or not all                   │
+//!        └─ dynamic ──▶ listing ──┐     │                                     │
+//!                                 ▼     ▼                                     ▼
+//!                               segments, one by one or in bulk ──────────▶ manifests
 //! ```
 //!
 //! Segments go first, and the manifest last, once all of them are gone: it is what leads to them.
 //! Whoever reads the object meanwhile gets an error; whoever repeats a deletion that failed half
 //! way finds what is left. The other way round the object would be gone at once, and what a failure
 //! leaves would have to be paid for by somebody who can't find it. Where the server removes a static
-//! large object it takes the manifest in any case; what it could not remove is then tried once more,
-//! one by one, and else told by name.
+//! large object it takes the manifest in any case, which is why it is read before: what the server
+//! could not remove is tried once more by itself, and else told by name.
 
 mod removal;
+mod steps;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use self::removal::{Name, Removal, Removed};
+use self::removal::{Name, Removal};
 use crate::contract::{Leave, Machine, Step};
-use crate::error::{Error, Failure, Kind};
+use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::nest::nest;
 use crate::machine::segments::Listed;
 use crate::now::Now;
-use crate::swift::{
-    DeleteSlo, Deleted, GetInfo, GetManifest, HeadObject, Info, ListedObject, Manifest, ObjectHead,
-    Segment, Service,
-};
+use crate::swift::{DeleteSlo, GetInfo, GetManifest, HeadObject, ObjectHead, Service};
 
 /// Removes an object and, where it is a large one, its segments. "Delete object", Object Storage
 /// API; "Large objects", Swift.
@@ -63,8 +58,13 @@ pub struct SwiftDelete {
     unread: Vec<Name>,
     /// To be removed after the segments, the last one first.
     manifests: Vec<Name>,
-    /// Why the server does not remove a static large object by itself.
-    refusal: Option<Error>,
+    /// The manifest may not be read, so that its segments are not known.
+    unreadable: bool,
+    /// The server may have removed some of it by itself.
+    asked_server: bool,
+    /// What the server says that it could not remove, and that no manifest leads to; and why.
+    left: Vec<Name>,
+    told: Option<Error>,
     deleted: u64,
     missing: u64,
     cancelled: bool,
@@ -96,7 +96,8 @@ pub struct SwiftDeleted {
     pub head: ObjectHead,
     /// How many objects were removed: segments, and the object itself.
     pub deleted: u64,
-    /// How many of them were not there any more.
+    /// How many of them were not there any more: others had removed them, or an attempt whose answer
+    /// was lost.
     pub missing: u64,
 }
 
@@ -135,7 +136,10 @@ impl SwiftDelete {
             segments: BTreeSet::new(),
             unread: Vec::new(),
             manifests: Vec::new(),
-            refusal: None,
+            unreadable: false,
+            asked_server: false,
+            left: Vec::new(),
+            told: None,
             deleted: 0,
             missing: 0,
             cancelled: false,
@@ -149,185 +153,19 @@ impl SwiftDelete {
         self
     }
 
-    fn seed(&mut self) -> u64 {
-        self.steps = self.steps.wrapping_add(1);
-        seed(self.seed, self.steps)
-    }
-
-    fn call<O>(&mut self, operation: O) -> Box<Call<O>>
-    where
-        O: crate::contract::Operation<Service = Service>,
-    {
-        let seed = self.seed();
-        Box::new(Call::new(operation, Arc::clone(&self.service), seed).under(self.party))
-    }
-
-    fn begin(&mut self) {
-        let Name { container, object } = self.object.clone();
-        // An older manifest would lead to segments that belong to somebody else by now.
-        let head = HeadObject { newest: true, ..HeadObject::new(container, object) };
-        self.phase = Phase::Asking(self.call(head));
-    }
-
-    fn asked(&mut self, head: ObjectHead) {
-        self.head = head;
-        self.manifests.push(self.object.clone());
-        if !self.options.segments {
-            self.remove_manifests();
-        } else if self.head.is_slo {
-            let Name { container, object } = self.object.clone();
-            self.phase = Phase::Whole(self.call(DeleteSlo::new(container, object)));
-        } else if let Some(prefix) = self.head.dlo.clone() {
-            let seed = self.seed();
-            let listed = Listed::new(prefix, Arc::clone(&self.service), seed).under(self.party);
-            self.phase = Phase::Listing(Box::new(listed));
-        } else {
-            self.remove_manifests();
-        }
-    }
-
-    /// The server has removed a static large object, or not all of it.
-    fn whole(&mut self, answer: Result<Deleted, Error>) -> Result<(), Error> {
-        let report = match answer {
-            Ok(report) => report,
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
-                self.refusal = Some(error);
-                self.unread.push(self.object.clone());
-                self.read_manifest();
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        self.deleted += report.deleted;
-        self.missing += report.not_found;
-        self.manifests.clear();
-        for failed in &report.failed {
-            let (container, object) = failed.names();
-            let name = Name::new(container, object.unwrap_or_default());
-            if name == self.object {
-                self.manifests.push(name);
-            } else {
-                self.segments.insert(name);
-            }
-        }
-        self.remove_segments(None);
-        Ok(())
-    }
-
-    /// Reads the next manifest, or goes on to the segments.
-    fn read_manifest(&mut self) {
-        match self.unread.pop() {
-            Some(Name { container, object }) => {
-                self.phase = Phase::Manifest(self.call(GetManifest::new(container, object)));
-            }
-            None => self.ask_info(),
-        }
-    }
-
-    fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
-        let segments = match answer {
-            Ok(manifest) => manifest.segments,
-            // One inside another that is gone, or no manifest any more.
-            Err(error) if self.manifests.len() > 1 && error.failure().is_none() => Vec::new(),
-            Err(error) => {
-                if error.is_not_found() {
-                    // The server has removed it all the same, and did not say what else.
-                    self.manifests.clear();
-                }
-                return Err(self.refusal.take().unwrap_or(error));
-            }
-        };
-        for segment in &segments {
-            let Segment::Object(segment) = segment else { continue };
-            let name = Name::new(&segment.container, &segment.object);
-            if self.manifests.contains(&name) || !segment.is_slo {
-                self.segments.insert(name);
-            } else if self.manifests.len() < MOST_MANIFESTS {
-                self.manifests.push(name.clone());
-                self.unread.push(name);
-            } else {
-                return Err(Error::broken(format!(
-                    "the object has more than {MOST_MANIFESTS} manifests inside each other"
-                )));
-            }
-        }
-        self.read_manifest();
-        Ok(())
-    }
-
-    fn listed(&mut self, objects: Vec<ListedObject>) {
-        let container = self.head.dlo.as_ref().map_or("", |prefix| prefix.container.as_str());
-        self.segments = objects.iter().map(|object| Name::new(container, &object.name)).collect();
-        self.ask_info();
-    }
-
-    /// Asks what the cluster can do, where that could save requests.
-    fn ask_info(&mut self) {
-        for manifest in &self.manifests {
-            self.segments.remove(manifest);
-        }
-        if self.options.bulk && self.segments.len() > self.options.width.max(1) {
-            self.phase = Phase::Info(self.call(GetInfo::default()));
-        } else {
-            self.remove_segments(None);
-        }
-    }
-
-    fn remove_segments(&mut self, info: Option<&Info>) {
-        let limits = info.and_then(|info| info.bulk_delete.as_ref());
-        let bulk = limits.map(|limits| {
-            let most = limits.max_deletes_per_request.unwrap_or(BATCH).min(BATCH);
-            usize::try_from(most).unwrap_or(1)
-        });
-        let names = std::mem::take(&mut self.segments);
-        let width = self.options.width;
-        self.phase = Phase::Segments(self.removal(names, width, bulk));
-    }
-
-    /// Inner ones before those that lead to them.
-    fn remove_manifests(&mut self) {
-        let names: Vec<Name> = self.manifests.iter().rev().cloned().collect();
-        self.phase = Phase::Manifests(self.removal(names, 1, None));
-    }
-
-    fn removal(
-        &mut self,
-        names: impl IntoIterator<Item = Name>,
-        width: usize,
-        bulk: Option<usize>,
-    ) -> Box<Removal> {
-        let seed = self.seed();
-        let service = Arc::clone(&self.service);
-        Box::new(Removal::new(names, service, width, bulk, seed).under(self.party))
-    }
-
-    /// Segments or manifests were removed.
-    fn removed(&mut self, removed: Removed) -> Result<(), Error> {
-        self.deleted += removed.deleted;
-        self.missing += removed.missing;
-        let Some(error) = removed.error else { return Ok(()) };
-        let left = self.manifests.iter().filter(|name| !removed.left.contains(name));
-        let left = left.chain(&removed.left).map(Name::leftover);
-        Err(left.fold(error, Error::with_leftover))
-    }
-
-    /// What is left if it stops here: the object, wherever it led to.
-    fn left(&self, error: Error) -> Error {
-        if self.manifests.is_empty() || !error.leftovers().is_empty() {
-            return error;
-        }
-        error.with_leftover(self.object.leftover())
-    }
-
     fn over(&mut self, result: Result<(), Error>) -> Step<SwiftDeleted> {
         self.phase = Phase::Over;
+        let result = match self.told.take() {
+            Some(told) => result.and(Err(told)),
+            None => result,
+        };
         Step::Done(match result {
             Ok(()) => Ok(SwiftDeleted {
                 head: std::mem::take(&mut self.head),
                 deleted: self.deleted,
                 missing: self.missing,
             }),
-            Err(error) => Err(self.left(error)),
+            Err(error) => Err(self.leaving(error)),
         })
     }
 }
@@ -435,7 +273,3 @@ const LISTING: u32 = 3;
 const INFO: u32 = 4;
 const SEGMENTS: u32 = 5;
 const MANIFESTS: u32 = 6;
-/// Objects of one bulk delete, which Swift removes two at a time.
-const BATCH: u64 = 1000;
-/// Manifests of one object, in each other.
-const MOST_MANIFESTS: usize = 1000;

@@ -17,10 +17,9 @@ use super::plan::Plan;
 use crate::checksum::Value;
 use crate::contract::{Intake, Leave, Machine, Step, Wait};
 use crate::error::Error;
-use crate::http::Completion;
+use crate::http::{Completion, ETag};
 use crate::machine::nest::nest;
 use crate::now::Now;
-use crate::s3::ETag;
 
 /// The parts of one source.
 #[derive(Debug)]
@@ -86,11 +85,10 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
         self.stored.values().map(|part| part.size).sum()
     }
 
-    /// The last part that may be on the server.
+    /// The next part: those before were sent, or were there.
     #[cfg(feature = "swift")]
-    pub(super) fn highest(&self) -> u32 {
-        let stored = self.stored.last_key_value().map_or(0, |(number, _)| *number);
-        stored.max(self.next - 1)
+    pub(super) fn next(&self) -> u32 {
+        self.next
     }
 
     /// Nothing more is sent, and what waits to be repeated is not.

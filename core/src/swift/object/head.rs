@@ -12,8 +12,9 @@ use crate::swift::types::{ETag, Metadata};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectHead {
-    /// Bytes of the whole object; `None` where the server does not say, as for a dynamic large object
-    /// of more segments than a listing has.
+    /// Bytes of the whole object; `None` where the server does not say. A dynamic large object of more
+    /// segments than a page of a listing says 0, or how long a page of them is: taken for not said,
+    /// as that of an empty one is.
     pub size: Option<u64>,
     /// Bytes of this answer's body: less than `size` for a range.
     pub content_length: Option<u64>,
@@ -59,10 +60,15 @@ impl ObjectHead {
             Some(range) => range.total,
             None => content_length,
         };
+        let etag = head.text("etag").map(ETag::from).filter(|etag| !etag.is_empty());
+        let dlo = head.text("x-object-manifest").and_then(|text| Prefix::parse(&text));
+        // The tag is that of the manifest itself where not all segments were looked at.
+        let of_manifest = etag.as_ref().is_some_and(|etag| etag.opaque() == MD5_OF_NOTHING);
+        let size = size.filter(|size| dlo.is_none() || *size > 0 && !of_manifest);
         Self {
             size,
             content_length,
-            etag: head.text("etag").map(ETag::from).filter(|etag| !etag.is_empty()),
+            etag,
             last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
             timestamp: head.text("x-timestamp"),
             content_type: head.text("content-type"),
@@ -74,7 +80,7 @@ impl ObjectHead {
             content_range: head.text("content-range"),
             metadata: head.items("x-object-meta-"),
             is_slo: head.flag("x-static-large-object") == Some(true),
-            dlo: head.text("x-object-manifest").and_then(|text| Prefix::parse(&text)),
+            dlo,
             delete_at: head.number("x-delete-at").map(Timestamp::from_unix),
             parts_count: head.number("x-parts-count"),
             trans_id: head.text("x-trans-id"),
@@ -181,6 +187,8 @@ impl Prefix {
     }
 }
 
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 pub(in crate::swift) fn is_md5(tag: &str) -> bool {
     tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -245,5 +253,22 @@ mod tests {
         assert_eq!(md5(&dlo, "hello"), Err(Why::Composite));
         assert_eq!(md5("etag: \"abc-2\"", ""), Err(Why::Absent));
         assert_eq!(md5("", ""), Err(Why::Absent));
+    }
+
+    // Swift 2.38, five segments of 100,000 bytes where a page has three: HEAD, and a range.
+    #[test]
+    fn the_size_of_more_segments_than_a_page_is_not_told() {
+        let size = |headers: &str, tag: &str| {
+            let headers = format!("{headers}\netag: {tag}\nx-object-manifest: s/dlo/");
+            ObjectHead::read(&answer(200, &headers, "")).size
+        };
+        let (own, whole) = (MD5_OF_NOTHING, "\"ffaec7dbc1237bcd97b32355293cb83b\"");
+        let range = "content-length: 100\ncontent-range: bytes 100-199/";
+        assert_eq!(size("content-length: 0", own), None);
+        assert_eq!(size("content-length: 0", whole), None);
+        assert_eq!(size(&format!("{range}300000"), own), None);
+        assert_eq!(size(&format!("{range}500000"), whole), Some(500_000));
+        assert_eq!(size("content-length: 500000", whole), Some(500_000));
+        assert_eq!(ObjectHead::read(&answer(200, "content-length: 0", "")).size, Some(0));
     }
 }

@@ -11,7 +11,7 @@ use crate::contract::Operation as _;
 use crate::error::{Error, Kind};
 use crate::http::ByteRange;
 use crate::machine::Call;
-use crate::machine::download::ranges::{Object, Ranges};
+use crate::machine::download::ranges::Ranges;
 use crate::machine::download::tally::Tally;
 use crate::machine::segments::Listed;
 use crate::swift::{GetManifest, GetObject, HeadObject, ListedObject, Manifest, ObjectHead};
@@ -41,10 +41,11 @@ impl SwiftDownload {
         let ranges = &mut self.ranges;
         let object = object(head);
         let is_slo = object.head.is_slo;
+        ranges.dialect.is_large = object.head.is_large();
         let prefix = object.head.dlo.clone();
         let is_md5 = object.head.md5().is_ok();
         let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
-        let endless = prefix.is_some() && is_endless(&object);
+        let endless = prefix.is_some() && object.size.is_none();
         if let Some(prefix) = prefix.filter(|_| endless || checks) {
             ranges.object = Some(object);
             let Ranges { dialect, party, seed, .. } = &self.ranges;
@@ -90,7 +91,7 @@ impl SwiftDownload {
     /// The segments of a dynamic large object.
     pub(super) fn listed(&mut self, answer: Result<Vec<ListedObject>, Error>) -> Result<(), Error> {
         let Some(mut object) = self.ranges.object.take() else { return Ok(()) };
-        let endless = is_endless(&object);
+        let endless = object.size.is_none();
         let layout = match answer {
             Ok(entries) => {
                 let container = object.head.dlo.as_ref().map(|prefix| prefix.container.as_str());
@@ -166,12 +167,6 @@ impl SwiftDownload {
         }
         Ok(())
     }
-}
-
-/// Whether the head does not tell the size: that of a dynamic large object of more segments than a
-/// page says 0, as that of an empty one does.
-fn is_endless(object: &Object<ObjectHead>) -> bool {
-    object.size.is_none_or(|size| size == 0)
 }
 
 /// Whether it was not the server that said no.

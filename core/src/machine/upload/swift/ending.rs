@@ -1,36 +1,78 @@
 //! How a large object ends: made, or removed, or with what is left behind in the error.
 
+use super::job::Job;
 use super::manifest::{Manifest, Mark};
 use super::options::{LargeObject, SwiftUploaded};
-use super::replaced::Replaced;
-use super::segmented::{CHECK, MANIFEST, Phase, Segmented};
+use super::replaced::{Found, Replaced};
+use super::segmented::{CHECK, CONFIRM, MANIFEST, Phase, Segmented};
 use super::sweep::Sweep;
 use crate::contract::Leave;
 use crate::error::{Error, Kind, Leftover};
 use crate::http::ETag;
 use crate::now::Now;
 use crate::swift::{
-    DeleteObject, Expiry, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo, Segment,
+    self, DeleteObject, Expiry, GetManifest, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo,
+    Segment,
 };
 
 impl Segmented {
-    /// All segments are there: what is about to be replaced?
+    /// All segments are there: what else is?
     pub(super) fn look(&self) -> Phase {
-        let options = &self.job.options;
-        if options.if_absent || !options.remove_replaced {
-            return self.manifest();
+        if self.job.looks_first() {
+            Phase::Replaced(Box::new(Replaced::new(&self.job, Some(self.layout.all()))))
+        } else {
+            self.manifest()
         }
-        let replaced = Replaced::new(&self.job.container, &self.job.object, self.job.with());
-        Phase::Replaced(Box::new(replaced))
     }
 
-    pub(super) fn seen(&mut self, mut found: Vec<DeleteObject>) {
-        // A prefix that was chosen before may hold this upload's too.
-        found.retain(|one| {
-            one.container != self.layout.container || self.layout.number(&one.object).is_none()
-        });
-        self.replaced = found;
-        self.go(self.manifest());
+    pub(super) fn seen(&mut self, now: Now, found: Found) {
+        let Found { head, segments } = found;
+        let next = self.manifest();
+        if self.job.options.if_absent
+            && self.failure.is_none()
+            && let (Some(head), Phase::Manifest(_, mark)) = (head, &next)
+        {
+            // Whoever was interrupted may have made it, and not lived to see the answer.
+            if self.resumes && mark.is_on(&head) {
+                return self.ours(head, Job::exists());
+            }
+            self.fail(now, Job::exists());
+        }
+        self.replaced = segments;
+        self.go(next);
+    }
+
+    /// The object looks like ours. The tag of a static one says the same of equal bytes that
+    /// somebody else has sent: its manifest tells, where it is shown.
+    fn ours(&mut self, head: ObjectHead, refusal: Error) {
+        match self.large_object {
+            LargeObject::Dynamic => self.made(ETag::default(), true),
+            LargeObject::Static => {
+                let manifest = GetManifest::new(&self.job.container, &self.job.object);
+                let call = Box::new(self.job.call(manifest, CONFIRM));
+                self.phase = Phase::Confirm(call, head.etag.unwrap_or_default(), refusal);
+            }
+        }
+    }
+
+    pub(super) fn confirmed(&mut self, now: Now, shown: Option<swift::Manifest>) {
+        let Phase::Confirm(_, etag, refusal) = std::mem::replace(&mut self.phase, Phase::Over)
+        else {
+            return;
+        };
+        let segments = shown.map(|manifest| manifest.segments).unwrap_or_default();
+        let is_another = |segment: &Segment| match segment {
+            Segment::Object(one) => {
+                one.container != self.layout.container || self.layout.number(&one.object).is_none()
+            }
+            Segment::Data(_) => true,
+        };
+        if segments.iter().any(is_another) {
+            self.fail(now, refusal);
+            self.phase = self.cleanup();
+        } else {
+            self.made(etag, true);
+        }
     }
 
     fn manifest(&self) -> Phase {
@@ -114,13 +156,7 @@ impl Segmented {
             return;
         };
         match head {
-            Ok(head) if is_ours => {
-                let etag = match self.large_object {
-                    LargeObject::Static => head.etag.unwrap_or_default(),
-                    LargeObject::Dynamic => ETag::default(),
-                };
-                self.made(etag, true);
-            }
+            Ok(head) if is_ours => self.ours(head, refusal),
             Err(error) if !error.is_not_found() => {
                 // The manifest may be there, and then it must not lose its segments.
                 self.fail(now, refusal);
@@ -138,8 +174,7 @@ impl Segmented {
         self.flight.stop(now);
     }
 
-    /// What follows when nothing is in flight any more: every segment is removed that was sent, for
-    /// one whose answer never came may be there too.
+    /// What follows when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
         if self.job.options.on_failure == Leave::Keep && !self.spoilt {
             return Phase::Over;
@@ -152,7 +187,7 @@ impl Segmented {
         let manifest =
             self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
         let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
-        manifest.into_iter().chain((1..=self.highest()).map(segment)).collect()
+        manifest.into_iter().chain(self.numbers().into_iter().map(segment)).collect()
     }
 
     /// Nothing is removed, and all of it named.

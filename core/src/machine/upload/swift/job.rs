@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use super::checkpoint::SwiftCheckpoint;
 use super::options::{SegmentsIn, SwiftUploadOptions};
 use super::sweep::With;
@@ -67,6 +69,19 @@ impl Job {
         let mut head = HeadObject::new(&self.container, &self.object);
         head.newest = true;
         head
+    }
+
+    /// Whether it must be known what is there before anything is written.
+    pub(super) fn looks_first(&self) -> bool {
+        self.options.if_absent || self.options.remove_replaced
+    }
+
+    /// There is an object where none may be: what Swift says to `If-None-Match: *`, and Ceph does
+    /// not.
+    pub(super) fn exists() -> Error {
+        let message = "there is an object of this name already".to_owned();
+        Error::refused(StatusCode::PRECONDITION_FAILED, None, Some(message))
+            .in_operation("HeadObject")
     }
 
     /// The container of the segments.

@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use self::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
 use self::job::Job;
 pub use self::options::{LargeObject, SegmentsIn, SwiftUploadOptions, SwiftUploaded};
-use self::replaced::Replaced;
+use self::replaced::{Found, Replaced};
 use self::segmented::Segmented;
 use self::sweep::Sweep;
 use super::checkpoint::Checkpoints;
@@ -66,8 +66,8 @@ pub struct SwiftUpload {
 #[derive(Debug)]
 enum Phase {
     Gather,
-    /// What there is to remove after the PUT of so many bytes.
-    Replaced(Box<Replaced>, u64),
+    /// What is there already?
+    Replaced(Box<Replaced>, Way),
     Put(Box<Call<PutObject>>, Vec<DeleteObject>),
     Check(Box<Call<HeadObject>>, Box<Unsure>),
     Remove(Sweep, Box<SwiftUploaded>),
@@ -115,7 +115,7 @@ impl SwiftUpload {
     ///
     /// # Errors
     ///
-    /// The source is not as long as the checkpoint says.
+    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
     pub fn resume(
         checkpoint: SwiftCheckpoint,
         source: UploadSource,
@@ -123,6 +123,7 @@ impl SwiftUpload {
         service: Arc<Service>,
         seed: u64,
     ) -> Result<Self, Error> {
+        checkpoint.plan.check()?;
         if let (Some(had), Some(has)) = (checkpoint.length(), source.length())
             && had != has
         {
@@ -151,7 +152,8 @@ impl SwiftUpload {
     /// Bytes of the largest object that these options reach, as far as is known before the server
     /// has told its limits.
     pub fn reach(&self) -> u64 {
-        self.plan.map_or(u64::MAX, |plan| plan.reach())
+        let threshold = threshold(self.gather.source, &self.job.options);
+        self.plan.map_or(threshold, |plan| plan.reach())
     }
 
     /// Whether it goes in segments; `None` where the source does not tell before it is read.
@@ -177,14 +179,19 @@ impl SwiftUpload {
 
     /// Decides how the object goes, as soon as that is known.
     fn begin(&mut self) -> Option<Phase> {
-        Some(match self.gather.way()? {
-            Way::Whole(length) if self.job.options.if_absent => self.put(length, Vec::new()),
-            Way::Whole(length) if !self.job.options.remove_replaced => self.put(length, Vec::new()),
-            Way::Whole(length) => {
-                let Job { container, object, .. } = &self.job;
-                let replaced = Replaced::new(container, object, self.job.with());
-                Phase::Replaced(Box::new(replaced), length)
-            }
+        let way = self.gather.way()?;
+        // What goes in segments looks at what it replaces when they are there.
+        let late = way == Way::Parts && !self.job.options.if_absent;
+        if late || !self.job.looks_first() {
+            return self.go(way, Vec::new());
+        }
+        Some(Phase::Replaced(Box::new(Replaced::new(&self.job, None)), way))
+    }
+
+    /// Goes this way, over what is made of these segments.
+    fn go(&mut self, way: Way, replaced: Vec<DeleteObject>) -> Option<Phase> {
+        Some(match way {
+            Way::Whole(length) => self.put(length, replaced),
             Way::Parts => {
                 // There is one: without, the source is known to be short.
                 let plan = self.plan?;
@@ -193,6 +200,17 @@ impl SwiftUpload {
                 Phase::Segmented(Box::new(inner))
             }
         })
+    }
+
+    /// Goes on, unless what was found is what must not be there.
+    fn found(&mut self, way: Way, found: Found, cancelled: bool) -> Option<Phase> {
+        if cancelled {
+            return Some(Phase::Over(Some(Failure::cancelled().into())));
+        }
+        if self.job.options.if_absent && found.head.is_some() {
+            return Some(Phase::Over(Some(Job::exists())));
+        }
+        self.go(way, found.segments)
     }
 
     fn put(&self, length: u64, replaced: Vec<DeleteObject>) -> Phase {
@@ -238,13 +256,11 @@ impl Machine for SwiftUpload {
                     Some(phase) => self.phase = phase,
                     None => return Step::Wait(None),
                 },
-                Phase::Replaced(inner, length) => match inner.poll(now) {
+                Phase::Replaced(inner, way) => match inner.poll(now) {
                     Step::Done(found) => {
-                        let (length, found) = (*length, found.unwrap_or_default());
-                        self.phase = match inner.is_cancelled() {
-                            true => Phase::Over(Some(Failure::cancelled().into())),
-                            false => self.put(length, found),
-                        };
+                        let (way, cancelled) = (*way, inner.is_cancelled());
+                        let found = found.unwrap_or_default();
+                        self.phase = self.found(way, found, cancelled).unwrap_or(Phase::Over(None));
                     }
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),

@@ -1,25 +1,9 @@
-//! What an image store does all day, on a real file, under every checksum mode.
-//!
-//! ```text
-//! cargo run --release --example image_store [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]
-//! ```
-//!
-//! Without `--endpoint` it starts a server of its own on the loopback interface, over http and over
-//! https, and works on both. With it, the keys come from `AWS_ACCESS_KEY_ID` and
-//! `AWS_SECRET_ACCESS_KEY`. FILE is by default this very program.
-//!
-//! For each mode: upload in parallel parts, download in parallel ranges, compare byte for byte,
-//! list, fetch through a presigned URL, delete. It ends with a table, and with an error when any
-//! of it went wrong. A mode that a server refuses is shown with the setting that helps.
-
-#![expect(clippy::print_stdout, reason = "this is a program for people")]
+//! S3: one real file under every checksum mode.
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use apus_blocking::{Client, Sink, Source, Transport, TransportConfig};
@@ -35,21 +19,18 @@ use apus_core::machine::{
     Download, DownloadOptions, Event, Observer, Party, Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{
-    BaseUrl, Config, CreateBucket, DeleteObject, EndpointConfig, GetObject, ListObjectsV2, Service,
+    BaseUrl, Config, CreateBucket, DeleteObject, EndpointConfig, GetObject, HeadObject,
+    ListObjectsV2, Service,
 };
 use apus_core::sign::Keys;
 
-const MIB: u64 = 1 << 20;
+use crate::Arguments;
+use crate::bar::Bar;
+use crate::image::{self, Image, MIB};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::read()?;
-    let file = match &arguments.file {
-        Some(file) => file.clone(),
-        None => std::env::current_exe()?,
-    };
-    let size = fs::metadata(&file)?.len();
-    println!("{} ({:.1} MiB)\n", file.display(), size as f64 / MIB as f64);
-
+/// Works on the server of the arguments, or on two of our own, over http and over https. How many
+/// rows failed, and of how many.
+pub(super) fn run(arguments: &Arguments, image: &Image) -> Result<(usize, usize), Box<dyn Error>> {
     // The embedded servers live until the end of this function.
     let mut servers = Vec::new();
     let places = match &arguments.endpoint {
@@ -71,25 +52,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
     for place in &places {
         for mode in modes() {
-            rows.push(work(place, &mode, &arguments.bucket, &file, size)?);
+            rows.push(work(place, &mode, &arguments.bucket, image)?);
         }
     }
     print_table(&rows);
-    match rows.iter().filter(|row| row.verdict.is_err() && !row.refused).count() {
-        0 => Ok(()),
-        failed => Err(format!("{failed} of {} rows failed", rows.len()).into()),
-    }
+    let failed = rows.iter().filter(|row| row.verdict.is_err() && !row.refused).count();
+    Ok((failed, rows.len()))
 }
 
 /// One mode against one server, from the upload to the deletion.
-fn work(
-    place: &Place,
-    mode: &Mode,
-    bucket: &str,
-    file: &PathBuf,
-    size: u64,
-) -> Result<Row, Box<dyn Error>> {
-    let meter = Arc::new(Meter::new(mode.name, size));
+fn work(place: &Place, mode: &Mode, bucket: &str, image: &Image) -> Result<Row, Box<dyn Error>> {
+    let meter = Arc::new(Meter::new(mode.name, image.size));
     let client = client(place, mode)?.with_observer(meter.clone());
     match client.call(CreateBucket::new(bucket)) {
         Ok(_) => {}
@@ -98,8 +71,8 @@ fn work(
         Err(error) => return Err(error.into()),
     }
     let began = Instant::now();
-    let verdict = store_and_fetch(&client, mode, bucket, file, size, &meter, place);
-    meter.clear();
+    let verdict = store_and_fetch(&client, mode, bucket, image, &meter, place);
+    meter.bar.clear();
     // A server that does not know a mode and says so is no failure of ours: the hint tells what helps.
     let refused = verdict.as_ref().err().is_some_and(|error| {
         error.downcast_ref::<apus_core::Error>().is_some_and(|error| error.hint().is_some())
@@ -124,34 +97,34 @@ fn store_and_fetch(
     client: &Client<Service>,
     mode: &Mode,
     bucket: &str,
-    file: &PathBuf,
-    size: u64,
+    image: &Image,
     meter: &Arc<Meter>,
     place: &Place,
 ) -> Result<(f64, f64, Verdict), Box<dyn Error>> {
     let key = format!("images/{} ü@#.img", mode.name.replace(' ', "-"));
     let service = client.service();
+    let size = image.size;
 
-    meter.begin("up");
+    meter.bar.begin("up");
     let began = Instant::now();
     let options = UploadOptions { part_size: 8 * MIB, width: 4, ..UploadOptions::default() };
     let source = UploadSource::Seekable(size);
     let upload = Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
-    let uploaded = client.run(upload).from(Source::file(File::open(file)?)).go()?;
-    let up = rate(size, began);
+    let uploaded = client.run(upload).from(Source::file(File::open(&image.path)?)).go()?;
+    let up = image.rate(began);
     if uploaded.size != size {
         return Err(format!("{} of {size} bytes were stored", uploaded.size).into());
     }
 
-    meter.begin("down");
+    meter.bar.begin("down");
     let began = Instant::now();
     let options = DownloadOptions { range_size: 8 * MIB, width: 4, ..DownloadOptions::default() };
     let get = GetObject::new(bucket, &*key);
     let download = Download::new(get, Arc::clone(service), options, client.seed());
-    let copy = tempfile()?;
+    let copy = image::copy()?;
     let downloaded = client.run(download).into_sink(Sink::file(copy.try_clone()?)).go()?;
-    let down = rate(size, began);
-    if downloaded.bytes != size || !same(file, copy)? {
+    let down = image.rate(began);
+    if downloaded.bytes != size || !image.is_same(copy)? {
         return Err("what came back is not what was stored".into());
     }
 
@@ -164,7 +137,7 @@ fn store_and_fetch(
     fetch_presigned(client, bucket, &key, size, place)?;
 
     client.call(DeleteObject::new(bucket, &*key))?;
-    match client.call(apus_core::s3::HeadObject::new(bucket, &*key)) {
+    match client.call(HeadObject::new(bucket, &*key)) {
         Err(error) if error.is_not_found() => Ok((up, down, downloaded.verdict)),
         Err(error) => Err(error.into()),
         Ok(_) => Err("the object is still there after its deletion".into()),
@@ -272,41 +245,27 @@ impl Place {
 
 /// Counts what happens, and draws a bar of it on a terminal.
 struct Meter {
-    mode: &'static str,
-    total: u64,
-    moved: AtomicU64,
+    bar: Bar,
     requests: AtomicU64,
     retries: AtomicU64,
-    seen: std::sync::Mutex<Seen>,
-    terminal: bool,
+    seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
 struct Seen {
-    verb: &'static str,
     algorithm: Option<Algorithm>,
     header: bool,
     trailer: bool,
-    percent: u64,
 }
 
 impl Meter {
     fn new(mode: &'static str, total: u64) -> Self {
         Self {
-            mode,
-            total: total.max(1),
-            moved: AtomicU64::new(0),
+            bar: Bar::new(mode, total),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
-            seen: std::sync::Mutex::default(),
-            terminal: io::stdout().is_terminal(),
+            seen: Mutex::default(),
         }
-    }
-
-    fn begin(&self, verb: &'static str) {
-        self.moved.store(0, Ordering::Relaxed);
-        let mut seen = self.seen.lock().unwrap();
-        (seen.verb, seen.percent) = (verb, 0);
     }
 
     fn algorithm(&self) -> String {
@@ -320,25 +279,6 @@ impl Meter {
             (true, false) => "header",
             (false, true) => "trailer",
             (true, true) => "both",
-        }
-    }
-
-    fn draw(&self, moved: u64) {
-        let percent = (moved * 100 / self.total).min(100);
-        let mut seen = self.seen.lock().unwrap();
-        if percent <= seen.percent || !self.terminal || seen.verb.is_empty() {
-            return;
-        }
-        seen.percent = percent;
-        let done = usize::try_from(percent / 4).unwrap_or(25);
-        let bar = format!("{}{}", "█".repeat(done), "░".repeat(25 - done));
-        print!("\r{:<22} {:<4} {bar} {percent:>3} %", self.mode, seen.verb);
-        let _ = io::stdout().flush();
-    }
-
-    fn clear(&self) {
-        if self.terminal {
-            print!("\r{:70}\r", "");
         }
     }
 }
@@ -363,7 +303,7 @@ impl Observer for Meter {
                 }
             }
             Event::Sent { bytes } | Event::Received { bytes } => {
-                self.draw(self.moved.fetch_add(*bytes, Ordering::Relaxed) + bytes);
+                self.bar.moved(*bytes);
             }
             _ => {}
         }
@@ -415,69 +355,5 @@ fn print_table(rows: &[Row]) {
             row.down,
             row.seconds
         );
-    }
-}
-
-fn rate(bytes: u64, began: Instant) -> f64 {
-    bytes as f64 / MIB as f64 / began.elapsed().as_secs_f64().max(1e-6)
-}
-
-fn tempfile() -> io::Result<File> {
-    let path = std::env::temp_dir().join(format!("apus-image-store-{}", std::process::id()));
-    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
-    // It stays readable through its handle, and is gone with it.
-    fs::remove_file(path)?;
-    Ok(file)
-}
-
-fn same(file: &PathBuf, mut copy: File) -> io::Result<bool> {
-    use std::io::{BufReader, Read, Seek};
-    copy.rewind()?;
-    let mut ours = BufReader::with_capacity(1 << 20, File::open(file)?);
-    let mut theirs = BufReader::with_capacity(1 << 20, copy);
-    let (mut a, mut b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        let read = ours.read(&mut a)?;
-        if read == 0 {
-            return Ok(theirs.read(&mut b)? == 0);
-        }
-        if theirs.read_exact(&mut b[..read]).is_err() || a[..read] != b[..read] {
-            return Ok(false);
-        }
-    }
-}
-
-struct Arguments {
-    file: Option<PathBuf>,
-    endpoint: Option<String>,
-    bucket: String,
-    region: String,
-    ca: Option<PathBuf>,
-}
-
-impl Arguments {
-    fn read() -> Result<Self, Box<dyn Error>> {
-        let mut this = Self {
-            file: None,
-            endpoint: None,
-            bucket: "apus-images".into(),
-            region: "us-east-1".into(),
-            ca: None,
-        };
-        let mut words = std::env::args().skip(1);
-        while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or(format!("{word} wants a value"));
-            match word.as_str() {
-                "--endpoint" => this.endpoint = Some(value()?),
-                "--bucket" => this.bucket = value()?,
-                "--region" => this.region = value()?,
-                "--ca" => this.ca = Some(value()?.into()),
-                flag if flag.starts_with('-') => {
-                    return Err(format!("unknown option {flag}").into());
-                }
-                file => this.file = Some(file.into()),
-            }
-        }
-        Ok(this)
     }
 }
