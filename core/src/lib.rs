@@ -80,6 +80,7 @@ pub mod contract;
 pub mod credentials;
 pub mod error;
 pub mod escape;
+mod few;
 pub mod http;
 #[cfg(feature = "swift")]
 pub mod keystone;
@@ -98,5 +99,6 @@ pub mod swift;
 pub mod xml;
 
 pub use self::error::{Error, Kind};
+pub use self::few::Few;
 pub use self::now::Now;
 pub use self::secret::Secret;

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::mem;
 
 use bytes::Bytes;
-use http::Uri;
 use http::header::{HeaderName, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
+use http::{Method, Uri};
 
 use crate::error::Error;
 use crate::escape;
@@ -24,44 +25,43 @@ pub(crate) trait Room: fmt::Debug {
 
 /// Members that several operations share, and that add to a request together.
 pub(crate) trait Members<S: Room> {
-    /// The request with these members.
-    fn apply<'a>(&self, request: Request<'a, S>) -> Request<'a, S>;
+    /// Adds these members to a request.
+    fn apply(&self, request: &mut Request<'_, S>);
 }
 
 impl<S: Room, T: Members<S>> Members<S> for Option<T> {
-    fn apply<'a>(&self, request: Request<'a, S>) -> Request<'a, S> {
-        match self {
-            Some(members) => members.apply(request),
-            None => request,
+    fn apply(&self, request: &mut Request<'_, S>) {
+        if let Some(members) = self {
+            members.apply(request);
         }
     }
 }
 
 impl<S: Room> Members<S> for Conditions {
-    fn apply<'a>(&self, request: Request<'a, S>) -> Request<'a, S> {
+    fn apply(&self, request: &mut Request<'_, S>) {
         request
             .header("if-match", self.if_match.as_ref().map(ETag::as_str))
             .header("if-none-match", self.if_none_match.as_ref().map(ETag::as_str))
             .header("if-modified-since", self.if_modified_since.map(Timestamp::http_date))
-            .header("if-unmodified-since", self.if_unmodified_since.map(Timestamp::http_date))
+            .header("if-unmodified-since", self.if_unmodified_since.map(Timestamp::http_date));
     }
 }
 
 impl<S: Room> Members<S> for ByteRange {
-    fn apply<'a>(&self, request: Request<'a, S>) -> Request<'a, S> {
-        request.header("range", Some(self.to_string()))
+    fn apply(&self, request: &mut Request<'_, S>) {
+        request.header("range", Some(self.to_string()));
     }
 }
 
 /// Builds the draft of one operation. The first thing that is wrong is the error of
-/// [`into_draft`](Self::into_draft).
+/// [`take_draft`](Self::take_draft).
 #[derive(Debug)]
 pub(crate) struct Request<'a, S: Room> {
     pub(crate) service: &'a S,
-    /// Boxed, because a request is moved with every member that is added.
-    pub(crate) draft: Box<Draft>,
+    pub(crate) draft: Draft,
     pub(crate) plan: S::Plan,
-    origin: Option<(Scheme, Authority)>,
+    /// Scheme and authority, where they are known.
+    uri: uri::Parts,
     target: String,
     has_query: bool,
     error: Option<Error>,
@@ -71,33 +71,39 @@ impl<'a, S: Room> Request<'a, S> {
     /// A request on this escaped path, at this origin or at one that is found out later.
     pub(crate) fn to(
         service: &'a S,
-        draft: Box<Draft>,
+        draft: Draft,
         plan: S::Plan,
         origin: Option<(Scheme, Authority)>,
         path: String,
     ) -> Self {
-        Self { service, draft, plan, origin, target: path, has_query: false, error: None }
+        let mut uri = uri::Parts::default();
+        if let Some((scheme, authority)) = origin {
+            uri.scheme = Some(scheme);
+            uri.authority = Some(authority);
+        }
+        Self { service, draft, plan, uri, target: path, has_query: false, error: None }
     }
 
     /// The scheme it goes by, where that is known.
     pub(crate) fn scheme(&self) -> Option<&Scheme> {
-        self.origin.as_ref().map(|(scheme, _)| scheme)
+        self.uri.scheme.as_ref()
     }
 
     /// Members that are shared with other operations.
-    pub(crate) fn with(self, members: &impl Members<S>) -> Self {
-        members.apply(self)
+    pub(crate) fn with(&mut self, members: &impl Members<S>) -> &mut Self {
+        members.apply(self);
+        self
     }
 
     /// `?name`, the mark of a sub-resource.
-    pub(crate) fn flag(mut self, name: &str) -> Self {
+    pub(crate) fn flag(&mut self, name: &str) -> &mut Self {
         self.separator();
         escape::query_into(&mut self.target, name);
         self
     }
 
     /// `name=value`, if there is a value.
-    pub(crate) fn query(mut self, name: &str, value: Option<impl AsRef<str>>) -> Self {
+    pub(crate) fn query(&mut self, name: &str, value: Option<impl AsRef<str>>) -> &mut Self {
         if let Some(value) = value {
             self.separator();
             escape::query_into(&mut self.target, name);
@@ -108,7 +114,7 @@ impl<'a, S: Room> Request<'a, S> {
     }
 
     /// `name=number`, if there is one.
-    pub(crate) fn query_number(mut self, name: &str, number: Option<impl Into<u64>>) -> Self {
+    pub(crate) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
         if let Some(number) = number {
             self.separator();
             // Writing to a string does not fail.
@@ -118,7 +124,11 @@ impl<'a, S: Room> Request<'a, S> {
     }
 
     /// A header, if it has a value.
-    pub(crate) fn header(mut self, name: &'static str, value: Option<impl AsRef<str>>) -> Self {
+    pub(crate) fn header(
+        &mut self,
+        name: &'static str,
+        value: Option<impl AsRef<str>>,
+    ) -> &mut Self {
         if let Some(value) = value {
             self.set(HeaderName::from_static(name), value.as_ref());
         }
@@ -126,17 +136,17 @@ impl<'a, S: Room> Request<'a, S> {
     }
 
     /// A header that is a number, if there is one.
-    pub(crate) fn header_number(self, name: &'static str, number: Option<u64>) -> Self {
+    pub(crate) fn header_number(&mut self, name: &'static str, number: Option<u64>) -> &mut Self {
         self.header(name, number.map(|number| number.to_string()))
     }
 
     /// A header that is `true` or `false`, if it is either.
-    pub(crate) fn header_flag(self, name: &'static str, value: Option<bool>) -> Self {
+    pub(crate) fn header_flag(&mut self, name: &'static str, value: Option<bool>) -> &mut Self {
         self.header(name, value.map(|value| if value { "true" } else { "false" }))
     }
 
     /// A header with a secret value, marked so that no `Debug` shows it.
-    pub(crate) fn header_secret(mut self, name: &'static str, value: Option<&str>) -> Self {
+    pub(crate) fn header_secret(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         let Some(value) = value else { return self };
         let name = HeaderName::from_static(name);
         match header_value(&name, value) {
@@ -150,7 +160,7 @@ impl<'a, S: Room> Request<'a, S> {
     }
 
     /// A header for each item of metadata, named with this prefix.
-    pub(crate) fn items(mut self, prefix: &str, items: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn items(&mut self, prefix: &str, items: &BTreeMap<String, String>) -> &mut Self {
         for (name, value) in items {
             match HeaderName::try_from(format!("{prefix}{name}")) {
                 Ok(header) if !name.is_empty() => self.set(header, value),
@@ -163,26 +173,22 @@ impl<'a, S: Room> Request<'a, S> {
         self
     }
 
-    /// The draft.
+    /// Gives the draft away; an empty one is left.
     ///
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(crate) fn into_draft(mut self) -> Result<Draft, Error> {
-        if let Some(error) = self.error {
+    pub(crate) fn take_draft(&mut self) -> Result<Draft, Error> {
+        if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let target = PathAndQuery::from_maybe_shared(Bytes::from(self.target))
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(mem::take(&mut self.target)))
             .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
-        let mut parts = http::uri::Parts::default();
-        if let Some((scheme, authority)) = self.origin {
-            parts.scheme = Some(scheme);
-            parts.authority = Some(authority);
-        }
-        parts.path_and_query = Some(target);
-        self.draft.head.uri = Uri::from_parts(parts)
+        self.uri.path_and_query = Some(target);
+        self.draft.head.uri = Uri::from_parts(mem::take(&mut self.uri))
             .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
-        Ok(*self.draft)
+        let empty = Draft::new(self.draft.operation, Method::GET, Uri::default());
+        Ok(mem::replace(&mut self.draft, empty))
     }
 
     /// Sets a header, or keeps why it can't be.
@@ -203,6 +209,6 @@ impl<'a, S: Room> Request<'a, S> {
     }
 
     fn separator(&mut self) {
-        self.target.push(if std::mem::replace(&mut self.has_query, true) { '&' } else { '?' });
+        self.target.push(if mem::replace(&mut self.has_query, true) { '&' } else { '?' });
     }
 }

@@ -248,6 +248,35 @@ fn an_object_that_comes_meanwhile_is_not_replaced_even_where_conditions_do_not_c
 }
 
 #[test]
+fn equal_bytes_that_somebody_else_has_sent_are_not_ones_own() {
+    for large_object in BOTH {
+        let mut world = World::new(object(10_000));
+        let id = Some("another".into());
+        upload(&mut world, SwiftUploadOptions { id, ..of(large_object) }).unwrap();
+        let theirs = world.store.names("c_segments");
+        // Nobody sees it before the manifest, whose first answer is lost.
+        let mut world = world
+            .fault("HEAD c/o", 1, Fault::Refuse(404))
+            .fault("HEAD c/o", 2, Fault::Refuse(404))
+            .fault("PUT c/o", 1, Fault::Lost);
+        let options = SwiftUploadOptions { if_absent: true, ..of(large_object) };
+        let error = upload(&mut world, options).unwrap_err();
+        assert!(error.is_precondition_failed(), "{error}");
+        assert_eq!(world.store.names("c_segments"), theirs);
+        stored(&world);
+    }
+}
+
+#[test]
+fn a_server_in_trouble_is_not_taken_for_one_without_static_large_objects() {
+    let mut world = World::new(object(10_000)).fault_from("GET info", 1, Fault::Refuse(503));
+    let error = upload(&mut world, options()).unwrap_err();
+    assert_eq!(error.operation(), Some("GetInfo"));
+    assert_eq!(world.log.len(), world.count("GET info"));
+    nothing_left(&world, &error);
+}
+
+#[test]
 fn an_object_that_was_made_before_the_process_ended_is_ones_own() {
     for large_object in BOTH {
         let source = UploadSource::Seekable(20_000);
@@ -397,6 +426,100 @@ fn a_failing_upload_may_be_told_to_keep_what_it_has() {
     world.run(resumed).unwrap();
     assert_eq!(checkpoints.latest(), None, "there is nothing to go on with");
     stored(&world);
+}
+
+#[test]
+fn limits_that_make_no_sense_are_an_error_or_are_kept() {
+    for (info, fails) in [
+        (r#"{"slo": {"max_manifest_segments": 0}}"#, false),
+        (r#"{"slo": {"max_manifest_segments": -1, "max_manifest_size": 0}}"#, false),
+        (r#"{"slo": {"min_segment_size": 18446744073709551615}}"#, true),
+        (r#"{"swift": {"max_file_size": 0}, "slo": {}}"#, true),
+        (r#"{"swift": {"container_listing_limit": 0}}"#, false),
+        (r#"{"slo": []}"#, false),
+        ("[]", false),
+    ] {
+        let mut world = World::new(object(10_000)).fault("GET info", 1, Fault::Says(info));
+        let options = SwiftUploadOptions { memory: 8 << 20, ..options() };
+        match upload(&mut world, options) {
+            Ok(_) => stored(&world),
+            Err(error) => {
+                assert!(fails, "{info}: {error}");
+                nothing_left(&world, &error);
+            }
+        }
+    }
+}
+
+#[test]
+fn listings_that_make_no_sense_do_no_harm() {
+    for listing in [
+        r#"[{"name": "o/id/stream/1000/4294967295", "bytes": 1000, "hash": "x"}]"#,
+        r#"[{"name": "o/id/stream/1000/00000900", "bytes": 1000, "hash": "x"}]"#,
+        r#"[{"name": "o/id/stream/1000/00000030", "bytes": 18446744073709551615}]"#,
+        r#"[{"name": "other"}]"#,
+        "{}",
+        "no listing",
+    ] {
+        let source = UploadSource::Stream(None);
+        let (world, checkpoint) = interrupted(options(), source);
+        let mut world = world.fault("GET c_segments", 1, Fault::Says(listing));
+        match resume(&mut world, checkpoint, source) {
+            Ok(_) => stored(&world),
+            Err(error) => {
+                let named: Vec<&str> = error.leftovers().iter().map(key).collect();
+                for name in world.store.names("c_segments") {
+                    // What was never acknowledged can't be known where the listing is a lie.
+                    let number: u32 = name.rsplit('/').next().unwrap().parse().unwrap();
+                    assert!(named.contains(&&*name) || number > 8, "{name}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn manifests_that_make_no_sense_do_no_harm() {
+    for manifest in [
+        "{}",
+        "[1]",
+        r#"[{"name": "/c/o", "bytes": -1}]"#,
+        r#"[{"name": "/c/o", "hash": "x", "bytes": 5}]"#,
+        r#"[{"name": "/c/other", "hash": "x", "bytes": 5}]"#,
+    ] {
+        let mut world = World::new(object(3000));
+        world.store.put("c", "other", "not to be touched");
+        upload(&mut world, options()).unwrap();
+        world = world.fault("GET c/o?multipart-manifest=get", 1, Fault::Says(manifest));
+        upload(&mut world, SwiftUploadOptions { id: Some("new".into()), ..options() }).unwrap();
+        stored(&world);
+        assert!(world.store.object("c", "other").is_some());
+    }
+}
+
+#[test]
+fn checkpoints_that_make_no_sense_are_refused_or_do_no_harm() {
+    let source = UploadSource::Seekable(20_000);
+    let (_, checkpoint) = interrupted(options(), source);
+    let written = serde_json::to_value(&checkpoint).unwrap();
+    for (path, value) in [
+        ("/plan/base", 0),
+        ("/plan/parts", 0),
+        ("/plan/ceiling", 1),
+        ("/layout/digits", 255),
+        ("/layout/digits", 0),
+        ("/delete_at", i64::MAX),
+        ("/delete_at", i64::MIN),
+    ] {
+        let mut other = written.clone();
+        *other.pointer_mut(path).unwrap() = value.into();
+        let other: SwiftCheckpoint = serde_json::from_value(other).unwrap();
+        let mut world = World::new(object(20_000));
+        match resume(&mut world, other, source) {
+            Ok(_) => stored(&world),
+            Err(error) => assert!(matches!(error.kind(), Kind::Caller | Kind::Refused), "{error}"),
+        }
+    }
 }
 
 fn key(left: &Leftover) -> &str {

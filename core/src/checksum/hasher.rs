@@ -10,6 +10,7 @@ use super::crc::{Crc32c, Crc64Nvme};
 use super::sections::Sections;
 use super::value::Value;
 use crate::error::Error;
+use crate::few::Few;
 
 /// A checksum over the bytes it has been given so far. A clone goes on by itself.
 #[derive(Clone)]
@@ -182,6 +183,22 @@ impl Hashers {
         }
     }
 
+    /// The checksums of bytes that are all there, one for each algorithm named. Fails as
+    /// [`Hasher::new`] does.
+    pub(crate) fn digest(
+        algorithms: impl Iterator<Item = Algorithm> + Clone,
+        bytes: &[u8],
+    ) -> Result<Digests, Error> {
+        let mut others = algorithms.clone();
+        // One needs no list of hashers.
+        if let (Some(only), None) = (others.next(), others.next()) {
+            return Ok(Digests::from_iter([only.digest(bytes)?]));
+        }
+        let mut hashers = Self::new(algorithms)?;
+        hashers.update(bytes);
+        Ok(hashers.finish())
+    }
+
     /// The checksums of all that was given, in the order in which they were asked for.
     pub fn finish(self) -> Digests {
         Digests {
@@ -197,7 +214,7 @@ const PIECE: usize = 16 * 1024;
 /// What [`Hashers`] came to: at most one value of each algorithm, and one for each section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
-    whole: Vec<Value>,
+    whole: Few<Value>,
     sections: Vec<Value>,
 }
 

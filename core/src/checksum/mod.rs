@@ -30,5 +30,6 @@ pub use self::policy::{
     Decision, Need, Overrides, Placement, Policy, RequestChecksumCalculation,
     ResponseChecksumValidation,
 };
+pub(crate) use self::value::LONGEST_BASE64;
 pub use self::value::{Value, combine};
 pub use self::verdict::{Verdict, Why};

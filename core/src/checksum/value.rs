@@ -66,6 +66,12 @@ impl Value {
         STANDARD.encode(self.bytes())
     }
 
+    /// Writes [`base64`](Self::base64) to the start of `out`, and gives what was written.
+    pub(crate) fn base64_into<'a>(&self, out: &'a mut [u8; LONGEST_BASE64]) -> &'a [u8] {
+        let length = STANDARD.encode_slice(self.bytes(), out).unwrap_or_default();
+        &out[..length]
+    }
+
     /// The digest in lower-case hexadecimal digits, as ETags carry MD5.
     pub fn hex(&self) -> String {
         hex(self.bytes())
@@ -145,6 +151,8 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The size of the longest digest, SHA-512's, in bytes.
 const MAX_SIZE: usize = 64;
+/// Digits of base64 that the longest digest takes.
+pub(crate) const LONGEST_BASE64: usize = MAX_SIZE.div_ceil(3) * 4;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use http::{Method, Uri, request};
 
 use crate::checksum::{Algorithm, Hashers};
 use crate::error::Error;
+use crate::few::Few;
 
 /// An unsigned request: what to send, what must be computed over its body first, how it is to be
 /// signed, and what to do with the answer.
@@ -27,7 +28,7 @@ pub struct Draft {
     /// What is sent.
     pub body: Body,
     /// Values to be computed over the body and sent in headers, before the head is signed.
-    pub stamps: Vec<Stamp>,
+    pub stamps: Few<Stamp>,
     /// Digests of the body that are not sent, only told by the completion.
     pub digests: Vec<Algorithm>,
     /// How the body is covered by the signature.
@@ -60,7 +61,7 @@ impl Draft {
             operation,
             head,
             body: Body::Empty,
-            stamps: Vec::new(),
+            stamps: Few::new(),
             digests: Vec::new(),
             payload: Payload::Hashed,
             framing: None,

@@ -1,6 +1,7 @@
 //! A sealed request, from the moment an authority let it go until its head has arrived.
 
 use std::fmt;
+use std::io::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -14,8 +15,9 @@ use sha2::{Digest, Sha256};
 use super::draft::{Body, Draft, Encoding, Framing, Limits, Payload, Sealing, Stamp};
 use super::frame;
 use super::receiving::{Completion, Receiving};
-use crate::checksum::{Algorithm, Digests, Hasher, Hashers, Value};
+use crate::checksum::{Algorithm, Digests, Hasher, Hashers, LONGEST_BASE64, Value};
 use crate::error::{Error, Failure};
+use crate::few::Few;
 use crate::now::Now;
 use crate::sign::{self, ChunkSigner, Signature, Signing};
 
@@ -35,8 +37,9 @@ pub struct Exchange {
     measuring: Option<Measuring>,
     chunks: Option<ChunkSigner>,
     sealed: bool,
-    sent: Arc<Sent>,
-    stamped: Vec<Value>,
+    /// Made for the first who asks: who only signs needs none.
+    sent: Option<Arc<Sent>>,
+    stamped: Few<Value>,
     origin: Origin,
 }
 
@@ -79,6 +82,15 @@ impl fmt::Debug for Outgoing {
 impl Exchange {
     /// Seals without a signature: what the draft holds is what is sent.
     pub fn open(draft: Draft, now: Now, generation: u64) -> Self {
+        Self::new(draft, now, generation, None)
+    }
+
+    /// Seals with a signature, which is made when the head is asked for.
+    pub fn signed(draft: Draft, now: Now, generation: u64, signing: Signing) -> Self {
+        Self::new(draft, now, generation, Some(signing))
+    }
+
+    fn new(draft: Draft, now: Now, generation: u64, signing: Option<Signing>) -> Self {
         let outgoing = match &draft.body {
             Body::Empty => Outgoing::Empty,
             Body::Bytes(bytes) => Outgoing::Bytes(bytes.clone()),
@@ -88,19 +100,14 @@ impl Exchange {
         Self {
             draft: Box::new(draft),
             outgoing,
-            signing: None,
+            signing,
             measuring: None,
             chunks: None,
             sealed: false,
-            sent: Arc::default(),
-            stamped: Vec::new(),
+            sent: None,
+            stamped: Few::new(),
             origin,
         }
-    }
-
-    /// Seals with a signature, which is made when the head is asked for.
-    pub fn signed(draft: Draft, now: Now, generation: u64, signing: Signing) -> Self {
-        Self { signing: Some(signing), ..Self::open(draft, now, generation) }
     }
 
     /// Whether the bytes of a source must be read once before the head can be signed: a checksum
@@ -190,7 +197,7 @@ impl Exchange {
             trailer,
             chunks: self.chunks.take(),
             ended: false,
-            sent: Arc::clone(&self.sent),
+            sent: self.identity(),
         })
     }
 
@@ -234,8 +241,8 @@ impl Exchange {
     }
 
     /// What its completion is known by, and that of no other exchange.
-    pub(crate) fn identity(&self) -> Arc<Sent> {
-        Arc::clone(&self.sent)
+    pub(crate) fn identity(&mut self) -> Arc<Sent> {
+        Arc::clone(self.sent.get_or_insert_default())
     }
 
     fn hashes_payload(&self) -> bool {
@@ -262,12 +269,12 @@ impl Exchange {
             }
         }
         let computed = measured.iter().filter(|value| self.draft.tells(value.algorithm()));
-        self.stamped.extend(computed);
+        self.stamped.extend(computed.copied());
         // Not signed: a proxy may turn a length into chunks, or the other way round.
         self.draft.head.headers.remove(CONTENT_LENGTH);
         self.sign(&measured)?;
         if may_have_body(&self.draft.head.method) || !self.draft.body.is_empty() {
-            self.draft.head.headers.insert(CONTENT_LENGTH, self.content_length().into());
+            self.draft.head.headers.insert(CONTENT_LENGTH, decimal(self.content_length()));
         }
         Ok(())
     }
@@ -308,26 +315,24 @@ impl Exchange {
 
     /// The values of the first pass: made now for bytes in memory.
     fn measured(&mut self) -> Result<Digests, Error> {
-        let payload = self.hashes_payload() && !self.draft.body.is_empty();
         if !self.computes() || self.draft.body.is_empty() && self.draft.stamps.is_empty() {
             return Ok(Digests::default());
         }
-        let mut measuring = match self.measuring.take() {
-            Some(measuring) => measuring,
-            None => Measuring::new(&self.draft, payload)?,
+        let payload = self.hashes_payload() && !self.draft.body.is_empty();
+        let (digests, have) = match (self.measuring.take(), &self.outgoing) {
+            (None | Some(Measuring { length: 0, .. }), Outgoing::Bytes(bytes)) => {
+                (Hashers::digest(self.draft.measured(payload), bytes)?, bytes.len() as u64)
+            }
+            (None, _) => (Hashers::digest(self.draft.measured(payload), &[])?, 0),
+            (Some(measuring), _) => (measuring.hashers.finish(), measuring.length),
         };
-        if let Outgoing::Bytes(bytes) = &self.outgoing
-            && measuring.length == 0
-        {
-            measuring.update(bytes);
-        }
-        let (have, want) = (measuring.length, self.draft.body.len());
+        let want = self.draft.body.len();
         if have != want {
             return Err(Error::caller(format!(
                 "{have} bytes of the source were measured where its range has {want}"
             )));
         }
-        Ok(measuring.hashers.finish())
+        Ok(digests)
     }
 }
 
@@ -449,10 +454,7 @@ struct Measuring {
 
 impl Measuring {
     fn new(draft: &Draft, payload: bool) -> Result<Self, Error> {
-        let payload = payload.then_some(Algorithm::Sha256);
-        let stamps = draft.stamps.iter().map(|stamp| stamp.algorithm);
-        let algorithms = stamps.chain(draft.digests.iter().copied()).chain(payload);
-        Ok(Self { hashers: Hashers::new(algorithms)?, length: 0 })
+        Ok(Self { hashers: Hashers::new(draft.measured(payload))?, length: 0 })
     }
 
     fn update(&mut self, piece: &[u8]) {
@@ -462,6 +464,13 @@ impl Measuring {
 }
 
 impl Draft {
+    /// What is computed over the body before it is sent; the SHA-256 of the `payload` too, where it
+    /// is signed.
+    fn measured(&self, payload: bool) -> impl Iterator<Item = Algorithm> + Clone {
+        let stamps = self.stamps.iter().map(|stamp| stamp.algorithm);
+        stamps.chain(self.digests.iter().copied()).chain(payload.then_some(Algorithm::Sha256))
+    }
+
     /// Whether a completion tells the value of this algorithm.
     fn tells(&self, algorithm: Algorithm) -> bool {
         self.stamps.iter().any(|stamp| stamp.algorithm == algorithm)
@@ -471,8 +480,13 @@ impl Draft {
 
 impl Stamp {
     fn value(&self, value: &Value) -> HeaderValue {
-        HeaderValue::try_from(self.encoding.write(value))
-            .expect("base64 and hex are made of visible characters")
+        let header = match self.encoding {
+            Encoding::Base64 => {
+                HeaderValue::from_bytes(value.base64_into(&mut [0; LONGEST_BASE64]))
+            }
+            Encoding::Hex => HeaderValue::try_from(value.hex()),
+        };
+        header.expect("base64 and hex are made of visible characters")
     }
 }
 
@@ -493,6 +507,15 @@ fn trailer_length(stamp: &Stamp) -> u64 {
         Encoding::Hex => size * 2,
     };
     (stamp.name.as_str().len() + 1 + value) as u64
+}
+
+/// A number as the value of a header, in no more memory than it takes.
+fn decimal(number: u64) -> HeaderValue {
+    let mut digits = [0; 20];
+    let mut rest = digits.as_mut_slice();
+    write!(rest, "{number}").expect("no number of 64 bits has more than 20 digits");
+    let unused = rest.len();
+    HeaderValue::from_bytes(&digits[..20 - unused]).expect("digits are allowed in a header")
 }
 
 fn may_have_body(method: &Method) -> bool {

@@ -36,5 +36,5 @@ pub use self::etag::ETag;
 pub(crate) use self::exchange::Sent;
 pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
-pub(crate) use self::headers::Headers;
+pub(crate) use self::headers::{Field, Headers};
 pub use self::receiving::{Completion, Receiving, Reply};

@@ -14,6 +14,7 @@ use super::draft::{Draft, Expect, Incoming};
 use super::exchange::{Origin, Sent};
 use crate::checksum::{Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
+use crate::few::Few;
 use crate::now::{Now, Timestamp};
 
 /// An exchange whose head has arrived: takes the body piece by piece.
@@ -25,8 +26,8 @@ pub struct Receiving {
     /// Bytes that the head announces.
     announced: Option<u64>,
     received: u64,
-    sent: Arc<Sent>,
-    stamped: Vec<Value>,
+    sent: Option<Arc<Sent>>,
+    stamped: Few<Value>,
     origin: Origin,
 }
 
@@ -44,8 +45,8 @@ impl Receiving {
     pub(super) fn new(
         draft: Box<Draft>,
         head: response::Parts,
-        sent: Arc<Sent>,
-        stamped: Vec<Value>,
+        sent: Option<Arc<Sent>>,
+        stamped: Few<Value>,
         origin: Origin,
     ) -> Self {
         let collect = |limit, lenient| Taking::Collecting { body: BytesMut::new(), limit, lenient };
@@ -223,27 +224,28 @@ pub struct Completion {
     draft: Box<Draft>,
     outcome: Result<Reply, Error>,
     sent: u64,
-    stamped: Vec<Value>,
+    stamped: Few<Value>,
     origin: Origin,
-    identity: Arc<Sent>,
+    identity: Option<Arc<Sent>>,
 }
 
 impl Completion {
     /// The exchange never came about: no grant could be had for it, or it could not be sealed.
     pub fn denied(draft: Draft, now: Now, why: Error) -> Self {
         let origin = Origin { at: now, generation: 0, renewal: false };
-        Self::new(Box::new(draft), Err(why), Arc::default(), Vec::new(), origin)
+        Self::new(Box::new(draft), Err(why), None, Few::new(), origin)
     }
 
     pub(super) fn new(
         draft: Box<Draft>,
         outcome: Result<Reply, Error>,
-        identity: Arc<Sent>,
-        mut stamped: Vec<Value>,
+        identity: Option<Arc<Sent>>,
+        mut stamped: Few<Value>,
         origin: Origin,
     ) -> Self {
-        stamped.extend(identity.trailer.get().copied());
-        let sent = identity.bytes.load(Ordering::Relaxed);
+        let told = identity.as_deref();
+        stamped.extend(told.and_then(|told| told.trailer.get().copied()));
+        let sent = told.map_or(0, |told| told.bytes.load(Ordering::Relaxed));
         Self { draft, outcome, sent, stamped, origin, identity }
     }
 
@@ -298,7 +300,7 @@ impl Completion {
 
     /// Whether it is the completion of this exchange.
     pub(crate) fn is_of(&self, identity: &Arc<Sent>) -> bool {
-        Arc::ptr_eq(&self.identity, identity)
+        self.identity.as_ref().is_some_and(|own| Arc::ptr_eq(own, identity))
     }
 
     /// Takes a level off the ticket: the number of the machine that the completion is for.

@@ -133,6 +133,15 @@ impl S3Location {
     ///
     /// What is wrong, and where; nothing of the text is repeated.
     pub fn parse(text: &str, known: &[S3Place]) -> Result<(Self, Option<Keys>), LocationError> {
+        let (location, found) = Self::read(text, known)?;
+        Ok((location, found.and_then(keys)))
+    }
+
+    /// The same, with the text of the credentials, which may be empty.
+    pub(crate) fn read<'a>(
+        text: &'a str,
+        known: &[S3Place],
+    ) -> Result<(Self, Option<&'a str>), LocationError> {
         let (scheme, rest, at) = split_scheme(text)?;
         let Some(scheme) = S3Scheme::read(&scheme) else {
             return Err(LocationError::new(Problem::UnknownScheme, 0));
@@ -156,7 +165,7 @@ impl S3Location {
             key: name::read(key),
             tail: reading.tail.to_owned(),
         };
-        Ok((location, reading.credentials.and_then(keys)))
+        Ok((location, reading.credentials))
     }
 
     /// How it begins.
@@ -218,7 +227,7 @@ fn is_pair(text: &str) -> bool {
 }
 
 /// The keys; none where both are empty, as `:@` writes it.
-fn keys(text: &str) -> Option<Keys> {
+pub(crate) fn keys(text: &str) -> Option<Keys> {
     let (access, secret) = text.split_once(':')?;
     let present = !access.is_empty() || !secret.is_empty();
     present.then(|| Keys::new(access, Secret::new(secret)))

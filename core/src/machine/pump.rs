@@ -261,7 +261,7 @@ impl<M: Machine> Pump<M> {
         tell_notices(self.observer.as_deref(), now, || authority.notice());
         drop(authority);
         match sealed {
-            Ok(exchange) => {
+            Ok(mut exchange) => {
                 let renews = exchange.is_renewal().then(|| exchange.draft().party);
                 let identity = exchange.identity();
                 self.flying.push(Flight { identity, renews, replays: true });

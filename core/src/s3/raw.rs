@@ -128,7 +128,7 @@ impl Operation for Raw {
             (None, Some(_)) => return Err(Error::caller("there is a key and no bucket")),
         };
         for (name, value) in &self.query {
-            request = match value {
+            match value {
                 Some(value) => request.query(name, Some(value)),
                 None => request.flag(name),
             };
@@ -137,14 +137,15 @@ impl Operation for Raw {
             if SEALED.contains(name) {
                 return Err(Error::caller(format!("the header {name} is not the caller's to set")));
             }
-            request = request.plain_header(name, value);
+            request.plain_header(name, value);
         }
-        request = match &self.body {
-            Body::Empty => request,
+        match &self.body {
+            Body::Empty => &mut request,
             Body::Bytes(bytes) => request.document(bytes.clone()),
             source @ Body::Source { .. } => request.object_body(source),
-        };
-        request.checksum(self.need, &self.checksum).finish()
+        }
+        .checksum(self.need, &self.checksum)
+        .finish()
     }
 
     /// A status that is no success is an error, with the code and message of its document. A success

@@ -58,7 +58,7 @@ impl Properties {
 }
 
 impl Members<Service> for Properties {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("cache-control", self.cache_control.as_ref())
             .header("content-disposition", self.content_disposition.as_ref())
@@ -72,7 +72,7 @@ impl Members<Service> for Properties {
             .metadata(&self.metadata)
             .with(&self.access)
             .with(&self.encryption)
-            .with(&self.lock)
+            .with(&self.lock);
     }
 }
 
@@ -167,14 +167,14 @@ pub struct Access {
 }
 
 impl Members<Service> for Access {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-acl", self.acl.as_ref())
             .header("x-amz-grant-full-control", self.grant_full_control.as_ref())
             .header("x-amz-grant-read", self.grant_read.as_ref())
             .header("x-amz-grant-read-acp", self.grant_read_acp.as_ref())
             .header("x-amz-grant-write", self.grant_write.as_ref())
-            .header("x-amz-grant-write-acp", self.grant_write_acp.as_ref())
+            .header("x-amz-grant-write-acp", self.grant_write_acp.as_ref());
     }
 }
 
@@ -194,13 +194,13 @@ pub struct Encryption {
 }
 
 impl Members<Service> for Encryption {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-server-side-encryption", self.algorithm.as_ref())
             .header("x-amz-server-side-encryption-aws-kms-key-id", self.kms_key_id.as_ref())
             .header("x-amz-server-side-encryption-context", self.kms_context.as_ref())
             .header_flag("x-amz-server-side-encryption-bucket-key-enabled", self.bucket_key_enabled)
-            .with(&self.customer_key)
+            .with(&self.customer_key);
     }
 }
 
@@ -220,23 +220,23 @@ impl CustomerKey {
     }
 
     /// As the key of a copy's source.
-    pub(super) fn apply_source<'a>(&self, request: Request<'a>) -> Request<'a> {
+    pub(super) fn apply_source(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-copy-source-server-side-encryption-customer-algorithm", Some("AES256"))
             .header_secret(
                 "x-amz-copy-source-server-side-encryption-customer-key",
                 Some(self.key.expose()),
             )
-            .header("x-amz-copy-source-server-side-encryption-customer-key-md5", Some(&self.md5))
+            .header("x-amz-copy-source-server-side-encryption-customer-key-md5", Some(&self.md5));
     }
 }
 
 impl Members<Service> for CustomerKey {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-server-side-encryption-customer-algorithm", Some("AES256"))
             .header_secret("x-amz-server-side-encryption-customer-key", Some(self.key.expose()))
-            .header("x-amz-server-side-encryption-customer-key-md5", Some(&self.md5))
+            .header("x-amz-server-side-encryption-customer-key-md5", Some(&self.md5));
     }
 }
 
@@ -252,14 +252,14 @@ pub struct Lock {
 }
 
 impl Members<Service> for Lock {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-object-lock-mode", self.mode.as_ref())
             .header(
                 "x-amz-object-lock-retain-until-date",
                 self.retain_until.map(Timestamp::iso8601),
             )
-            .header("x-amz-object-lock-legal-hold", self.legal_hold.as_ref())
+            .header("x-amz-object-lock-legal-hold", self.legal_hold.as_ref());
     }
 }
 
@@ -273,9 +273,9 @@ pub struct Common {
 }
 
 impl Members<Service> for Common {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-expected-bucket-owner", self.expected_bucket_owner.as_ref())
-            .header("x-amz-request-payer", self.request_payer.as_ref())
+            .header("x-amz-request-payer", self.request_payer.as_ref());
     }
 }

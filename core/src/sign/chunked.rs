@@ -48,7 +48,7 @@ impl ChunkSigner {
         let signing = &self.signing;
         self.previous = signing.key.signature(|mac| {
             mac.write(algorithm);
-            mac.write(&signing.date);
+            mac.write(signing.date.as_bytes());
             mac.write(b"\n");
             mac.write(signing.key.scope().as_bytes());
             mac.write(b"\n");

@@ -34,7 +34,7 @@ impl Signing {
         headers: &mut HeaderMap,
         payload: &Payload,
     ) -> Result<Signature, Error> {
-        put(headers, X_AMZ_DATE, plain(&self.date)?)?;
+        put(headers, X_AMZ_DATE, self.date.text.clone())?;
         if self.rule.sign_payload_header {
             put(headers, X_AMZ_CONTENT_SHA256, payload.header_value())?;
         }
@@ -104,7 +104,7 @@ impl Signing {
         let signed = SignedHeaders::new(headers, changes_on_the_way, None);
         let hash = self.hash(method, target, &signed, payload);
         let mut text = Vec::new();
-        canonical::string_to_sign(&mut text, &self.date, self.key.scope(), &hash);
+        canonical::string_to_sign(&mut text, self.date.as_bytes(), self.key.scope(), &hash);
         String::from_utf8_lossy(&text).into_owned()
     }
 
@@ -117,7 +117,7 @@ impl Signing {
     ) -> Signature {
         let hash = self.hash(method, target, signed, payload);
         self.key.signature(|mac| {
-            canonical::string_to_sign(mac, &self.date, self.key.scope(), &hash);
+            canonical::string_to_sign(mac, self.date.as_bytes(), self.key.scope(), &hash);
         })
     }
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::canonical::Buffered;
-use super::v4::{Rule, Signature, Signing};
+use super::v4::{Date, Rule, Signature, Signing};
 use crate::error::Error;
 use crate::now::Timestamp;
 use crate::secret::Secret;
@@ -30,7 +30,14 @@ pub struct Keys {
 /// rotate, a new cache is made.
 pub struct KeyCache {
     keys: Arc<Keys>,
-    derived: Mutex<Vec<SigningKey>>,
+    state: Mutex<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    derived: Vec<SigningKey>,
+    /// The last second that was signed: many requests are of the same.
+    date: Option<Date>,
 }
 
 impl Keys {
@@ -54,7 +61,7 @@ impl fmt::Debug for Keys {
 impl KeyCache {
     /// An empty cache for these keys.
     pub fn new(keys: Arc<Keys>) -> Self {
-        Self { keys, derived: Mutex::new(Vec::new()) }
+        Self { keys, state: Mutex::default() }
     }
 
     /// The keys everything here is derived from.
@@ -76,9 +83,14 @@ impl KeyCache {
     ) -> Result<Signing, Error> {
         let day = day_of(at);
         // No code that holds the lock panics; the list is whole in any case.
-        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Cached { derived, date } = &mut *state;
+        let date = match date {
+            Some(last) if last.at == at => last.clone(),
+            last => last.insert(Date::of(at)).clone(),
+        };
         if let Some(key) = derived.iter().find(|key| key.is_for(day, region, service)) {
-            return Ok(Signing::with_key(key.clone(), at, rule));
+            return Ok(Signing { key: key.clone(), date, rule });
         }
         let key = SigningKey::derive(&self.keys, at, region, service)?;
         // Around midnight, servers whose clocks differ are on different days.
@@ -87,7 +99,7 @@ impl KeyCache {
             derived.remove(0);
         }
         derived.push(key.clone());
-        Ok(Signing::with_key(key, at, rule))
+        Ok(Signing { key, date, rule })
     }
 }
 
@@ -243,8 +255,8 @@ mod tests {
     }
 
     fn cached(cache: &KeyCache) -> Vec<(i64, String)> {
-        let derived = cache.derived.lock().unwrap();
-        derived.iter().map(|key| (key.0.day, key.region().into())).collect()
+        let state = cache.state.lock().unwrap();
+        state.derived.iter().map(|key| (key.0.day, key.region().into())).collect()
     }
 
     /// An HMAC is the state of two hashes. This compiles only where those overwrite it.

@@ -16,10 +16,17 @@ use crate::now::Timestamp;
 /// [`PostPolicy::sign`](super::PostPolicy::sign) into a form, [`chunks`](Self::chunks) what follows.
 #[derive(Clone)]
 pub struct Signing {
+    /// Of the day of the date.
     pub(super) key: SigningKey,
-    pub(super) at: Timestamp,
-    pub(super) date: [u8; 16],
+    pub(super) date: Date,
     pub(super) rule: Rule,
+}
+
+/// The time of a signature, and how `x-amz-date` says it. Clones share the text.
+#[derive(Clone)]
+pub(super) struct Date {
+    pub(super) at: Timestamp,
+    pub(super) text: HeaderValue,
 }
 
 /// How a service wants its requests brought into canonical form.
@@ -72,12 +79,8 @@ impl Signing {
         service: &str,
         rule: Rule,
     ) -> Result<Self, Error> {
-        Ok(Self::with_key(SigningKey::derive(keys, at, region, service)?, at, rule))
-    }
-
-    /// The key must be of the day of `at`.
-    pub(super) fn with_key(key: SigningKey, at: Timestamp, rule: Rule) -> Self {
-        Self { key, at, date: at.amz(), rule }
+        let key = SigningKey::derive(keys, at, region, service)?;
+        Ok(Self { key, date: Date::of(at), rule })
     }
 
     /// The keys that sign.
@@ -87,7 +90,7 @@ impl Signing {
 
     /// The time that is signed.
     pub fn at(&self) -> Timestamp {
-        self.at
+        self.date.at
     }
 
     /// The region that is signed.
@@ -113,7 +116,18 @@ impl Signing {
 
     /// `20130524T000000Z`
     pub(super) fn date(&self) -> &str {
-        str::from_utf8(&self.date).unwrap_or_default()
+        self.date.text.to_str().unwrap_or_default()
+    }
+}
+
+impl Date {
+    pub(super) fn of(at: Timestamp) -> Self {
+        let text = HeaderValue::from_bytes(&at.amz()).expect("digits are allowed in a header");
+        Self { at, text }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 }
 

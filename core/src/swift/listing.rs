@@ -26,14 +26,14 @@ pub(super) struct Window<'a> {
 }
 
 impl Members<Service> for Window<'_> {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .query("prefix", self.prefix)
             .query("delimiter", self.delimiter)
             .query("marker", self.marker)
             .query("end_marker", self.end_marker)
             .query_number("limit", self.limit)
-            .query("reverse", self.reverse.then_some("true"))
+            .query("reverse", self.reverse.then_some("true"));
     }
 }
 

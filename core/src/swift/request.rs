@@ -74,7 +74,7 @@ impl<'a> Request<'a> {
         place: Place,
         path: String,
     ) -> Self {
-        let mut draft = Box::new(Draft::new(operation, method, Uri::default()));
+        let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
         draft.sealing = Sealing::Token(place);
         let path = if path.is_empty() { "/".to_owned() } else { path };
@@ -82,17 +82,17 @@ impl<'a> Request<'a> {
     }
 
     /// Asks for JSON, by both of the ways that servers know.
-    pub(super) fn json(self) -> Self {
+    pub(super) fn json(&mut self) -> &mut Self {
         self.query("format", Some("json")).accept_json()
     }
 
     /// Asks for a report in JSON.
-    pub(super) fn accept_json(self) -> Self {
+    pub(super) fn accept_json(&mut self) -> &mut Self {
         self.header("accept", Some("application/json"))
     }
 
     /// The bytes of an object, and what is known or computed of their MD5.
-    pub(super) fn object_body(mut self, body: &Body, check: &BodyCheck) -> Self {
+    pub(super) fn object_body(&mut self, body: &Body, check: &BodyCheck) -> &mut Self {
         self.draft.body = body.clone();
         match check {
             BodyCheck::Never => {}
@@ -114,13 +114,13 @@ impl<'a> Request<'a> {
     }
 
     /// A document in memory.
-    pub(super) fn document(mut self, bytes: impl Into<Bytes>) -> Self {
+    pub(super) fn document(&mut self, bytes: impl Into<Bytes>) -> &mut Self {
         self.draft.body = Body::Bytes(bytes.into());
         self
     }
 
     /// An ETag without its quotes, which not every release of Swift takes off.
-    pub(super) fn etag(mut self, etag: Option<&ETag>) -> Self {
+    pub(super) fn etag(&mut self, etag: Option<&ETag>) -> &mut Self {
         if let Some(etag) = etag {
             self.set(ETAG, etag.opaque());
         }
@@ -129,18 +129,18 @@ impl<'a> Request<'a> {
 
     /// The keys of temporary URLs, which are metadata to the server and secrets to everybody else.
     pub(super) fn temp_url_keys(
-        mut self,
+        &mut self,
         names: [&'static str; 2],
         keys: &[Option<Secret>; 2],
-    ) -> Self {
+    ) -> &mut Self {
         for (name, key) in names.into_iter().zip(keys) {
-            self = self.header_secret(name, key.as_ref().map(Secret::expose));
+            self.header_secret(name, key.as_ref().map(Secret::expose));
         }
         self
     }
 
     /// Items of metadata to remove: a header each, whose value does not count.
-    pub(super) fn remove(mut self, prefix: &str, names: &[String]) -> Self {
+    pub(super) fn remove(&mut self, prefix: &str, names: &[String]) -> &mut Self {
         for name in names {
             match HeaderName::try_from(format!("{prefix}{name}")) {
                 Ok(header) if !name.is_empty() => self.set(header, "x"),
@@ -153,14 +153,14 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The draft.
+    /// Gives the draft away; an empty one is left.
     ///
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(super) fn finish(self) -> Result<Draft, Error> {
+    pub(super) fn finish(&mut self) -> Result<Draft, Error> {
         let storage = self.service.storage();
-        let mut draft = self.into_draft()?;
+        let mut draft = self.take_draft()?;
         if let Some(storage) = storage {
             draft.head.uri = match draft.sealing {
                 Sealing::Token(Place::StorageHost) => storage.unversioned().join(draft.target())?,

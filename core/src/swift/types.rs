@@ -47,7 +47,7 @@ impl Properties {
 }
 
 impl Members<Service> for Properties {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .header("content-type", self.content_type.as_ref())
             .header("content-encoding", self.content_encoding.as_ref())
@@ -56,7 +56,7 @@ impl Members<Service> for Properties {
             .header("cache-control", self.cache_control.as_ref())
             .header("expires", self.expires.map(Timestamp::http_date))
             .with(&self.expiry)
-            .items("x-object-meta-", &self.metadata)
+            .items("x-object-meta-", &self.metadata);
     }
 }
 
@@ -70,11 +70,11 @@ pub enum Expiry {
 }
 
 impl Members<Service> for Expiry {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         match self {
             Self::At(at) => request.header("x-delete-at", Some(at.unix().to_string())),
             Self::After(seconds) => request.header_number("x-delete-after", Some(*seconds)),
-        }
+        };
     }
 }
 

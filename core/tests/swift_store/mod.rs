@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     Answer(u16),
     /// It is done, and the answer has another tag.
     OtherTag,
+    /// Nothing is done, and the answer is a success with this in it.
+    Says(&'static str),
 }
 
 /// A request that something goes wrong with: `PUT c/o`, its nth to its last of so many.
@@ -230,6 +232,12 @@ impl World {
         match met {
             Some(Fault::Refuse(status)) => return Outcome::Answered(store::plain(status)),
             Some(Fault::Lost) => return Outcome::Lost,
+            Some(Fault::Says(what)) => {
+                let slo = ("x-static-large-object", "True".parse().unwrap());
+                let mut answer = store::plain(200).map(|_| Bytes::from_static(what.as_bytes()));
+                answer.headers_mut().insert(slo.0, slo.1);
+                return Outcome::Answered(answer);
+            }
             _ => {}
         }
         if let Some(end) =

@@ -2,6 +2,7 @@
 
 use apus_core::contract::Operation;
 use apus_core::http::{Body, Draft};
+use apus_core::now::Timestamp;
 use apus_core::swift::{Config, Manifest, Prefix, PutDlo, PutSlo, Segment, Service, slo_etag};
 use serde::Deserialize;
 use serde_json::Value;
@@ -88,9 +89,25 @@ fn slo(service: &Service, segments: Vec<Segment>, expected: Expected, check: &mu
             if names(&segments) != names(&read) {
                 check.differs("stored", names(&segments).join(" "), names(&read).join(" "));
             }
+            for (sent, read) in segments.iter().zip(&read) {
+                told(check, sent, read);
+            }
         }
         Err(error) => check.differs("stored", "segments", error),
     }
+}
+
+/// What the server tells of a segment beside what was sent: the recorder's are all of one type and
+/// of one time.
+fn told(check: &mut Check, sent: &Segment, read: &Segment) {
+    let (Segment::Object(sent), Segment::Object(read)) = (sent, read) else { return };
+    if let Some(size) = sent.size {
+        same_size(check, "bytes of stored", size, read.size);
+    }
+    let content_type = read.content_type.as_deref().unwrap_or_default();
+    check.same("content_type of stored", "application/octet-stream", content_type);
+    let written = read.last_modified.map(Timestamp::iso8601).unwrap_or_default();
+    check.same("last_modified of stored", "2026-01-02T03:04:05Z", &written);
 }
 
 /// The pointer that is sent, and what an object of these segments is when they are sorted.

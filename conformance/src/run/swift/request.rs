@@ -85,15 +85,24 @@ fn sealed(mut session: Session, draft: Draft) -> Result<Exchange, Error> {
     }
 }
 
+/// A document may be written at another length: what counts is that the head tells its body's.
+fn own_length(headers: &mut [Header], body: &[u8]) {
+    let own = body.len().to_string();
+    for (name, value) in headers {
+        if name.eq_ignore_ascii_case("content-length") && *value == own {
+            "the body's".clone_into(value);
+        }
+    }
+}
+
 fn compare(mut expected: Expected, mut sent: Sent, check: &mut Check) {
     check.same("method", &expected.method, sent.method.as_str());
     query::compare(check, &expected.url, &sent.url);
     let json = |body: &[u8]| serde_json::from_slice::<Value>(body).ok();
     match (json(&expected.body.0), json(&sent.body)) {
         (Some(document), Some(ours)) if document == ours => {
-            let length = |(name, _): &Header| name.eq_ignore_ascii_case("content-length");
-            expected.headers.retain(|header| !length(header));
-            sent.headers.retain(|header| !length(header));
+            own_length(&mut expected.headers, &expected.body.0);
+            own_length(&mut sent.headers, &sent.body);
         }
         _ => check.bytes("body", &expected.body.0, &sent.body),
     }

@@ -1,5 +1,7 @@
 //! Who may do what in Swift. Decided when the head has arrived, and never asked again.
 
+use std::time::Duration;
+
 use super::operation::{Call, OpenStackOperation, Target};
 use super::people::OPERATOR;
 use super::reply::{self, Refusal};
@@ -19,7 +21,7 @@ pub(super) enum Caller {
 
 impl OpenStackModel {
     /// Who sends this request.
-    pub(super) fn identify(&self, call: &Call<'_>) -> Result<Caller, Refusal> {
+    pub(super) fn identify(&mut self, call: &Call<'_>) -> Result<Caller, Refusal> {
         if call.query("temp_url_sig").is_some() || call.query("temp_url_expires").is_some() {
             self.verify_temp_url(call)?;
             return Ok(Caller::TempUrl);
@@ -30,7 +32,10 @@ impl OpenStackModel {
         let service = call.header("x-service-token").and_then(|id| self.valid(id));
         let vouched = service.is_some_and(|service| service.roles.contains(&"service"));
         let token = if vouched { self.valid_lately(id) } else { self.valid(id) };
-        Ok(token.cloned().map_or(Caller::Nobody, Caller::Known))
+        let Some(token) = token.cloned() else { return Ok(Caller::Nobody) };
+        let left = Duration::from_secs(token.expires_at).saturating_sub(self.now);
+        self.least_left = self.least_left.min(left);
+        Ok(Caller::Known(token))
     }
 
     /// Whether this caller may do that, as Swift's Keystone middleware decides it.

@@ -1,5 +1,7 @@
 //! What tests ask of the model: who is there, what happened, and what is left.
 
+use std::time::Duration;
+
 use super::operation::{OpenStackOperation, Target};
 use super::{
     ApplicationCredential, Container, Login, OpenStackModel, SwiftObject, Token, Trust, User,
@@ -98,6 +100,11 @@ impl OpenStackModel {
     /// Every trust that was ever made.
     pub fn trusts(&self) -> Vec<&Trust> {
         self.trusts.values().collect()
+    }
+
+    /// The shortest that any good token had yet to live when it came to Swift.
+    pub fn least_left(&self) -> Duration {
+        self.least_left
     }
 
     /// Revokes every token that was issued so far.

@@ -79,6 +79,8 @@ pub struct OpenStackModel {
     issued: u64,
     /// Segments that go when the daemons run.
     unsettled: Vec<Target>,
+    /// The shortest that a token had yet to live when Swift took it.
+    least_left: Duration,
     now: Duration,
     /// Of the last change; changes are never at the same instant.
     stamped: Duration,
@@ -155,6 +157,7 @@ impl OpenStackModel {
             requests: 0,
             issued: 0,
             unsettled: Vec::new(),
+            least_left: Duration::MAX,
             now: Duration::ZERO,
             stamped: Duration::ZERO,
         };

@@ -85,11 +85,10 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
         self.stored.values().map(|part| part.size).sum()
     }
 
-    /// The last part that may be on the server.
+    /// The next part: those before were sent, or were there.
     #[cfg(feature = "swift")]
-    pub(super) fn highest(&self) -> u32 {
-        let stored = self.stored.last_key_value().map_or(0, |(number, _)| *number);
-        stored.max(self.next - 1)
+    pub(super) fn next(&self) -> u32 {
+        self.next
     }
 
     /// Nothing more is sent, and what waits to be repeated is not.

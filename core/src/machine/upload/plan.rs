@@ -128,6 +128,15 @@ impl Plan {
         Ok(Self { base: part_size, ceiling, step, parts, length: None, longest })
     }
 
+    /// Whether it is one that could have been made here: it may come from a checkpoint, which
+    /// anybody may have written.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.base == 0 || self.ceiling < self.base || self.parts == 0 {
+            return Err(Error::caller("the checkpoint has a plan of no parts"));
+        }
+        Ok(())
+    }
+
     /// Parts are known to end here.
     pub(super) fn end_at(&mut self, length: u64) {
         self.length = Some(length);

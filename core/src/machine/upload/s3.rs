@@ -126,7 +126,7 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// The source is not as long as the checkpoint says.
+    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
     pub fn resume(
         checkpoint: Checkpoint,
         source: UploadSource,
@@ -134,6 +134,7 @@ impl Upload {
         service: Arc<Service>,
         seed: u64,
     ) -> Result<Self, Error> {
+        checkpoint.plan.check()?;
         if let (Some(had), Some(has)) = (checkpoint.length(), source.length())
             && had != has
         {

@@ -68,7 +68,8 @@ impl Operation for CreateBucket {
     const CLASS: Class = Class::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        let request = Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
+        let mut request = Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?;
+        request
             .with(&self.access)
             .header("x-amz-object-ownership", self.object_ownership.as_ref())
             .header_flag("x-amz-bucket-object-lock-enabled", self.object_lock_enabled);

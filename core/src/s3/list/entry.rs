@@ -5,7 +5,6 @@ use crate::error::Error;
 use crate::http::ETag;
 use crate::now::Timestamp;
 use crate::s3::read::{Keys, text, word};
-use crate::s3::request::Request;
 use crate::s3::types::Owner;
 use crate::xml::Element;
 
@@ -67,9 +66,4 @@ impl RestoreStatus {
             restore_expiry_date: status.timestamp("RestoreExpiryDate")?,
         })
     }
-}
-
-/// Asks for [`RestoreStatus`], the only optional attribute there is.
-pub(super) fn restore_status(request: Request<'_>, wanted: bool) -> Request<'_> {
-    request.header("x-amz-optional-object-attributes", wanted.then_some("RestoreStatus"))
 }

@@ -97,13 +97,15 @@ impl Operation for ListObjects {
     const CLASS: Class = Class::Read;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        let request = Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+        Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .query("prefix", self.prefix.as_ref())
             .query("delimiter", self.delimiter.as_ref())
             .query_number("max-keys", self.max_keys)
             .query("marker", self.marker.as_ref())
-            .encoding(self.raw_keys);
-        super::entry::restore_status(request, self.restore_status).with(&self.common).finish()
+            .encoding(self.raw_keys)
+            .restore_status(self.restore_status)
+            .with(&self.common)
+            .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectsOutput, Error> {

@@ -123,7 +123,7 @@ impl Operation for ListObjectsV2 {
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         let fetch_owner = self.fetch_owner.map(|fetch| if fetch { "true" } else { "false" });
-        let request = Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+        Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .query("list-type", Some("2"))
             .query("prefix", self.prefix.as_ref())
             .query("delimiter", self.delimiter.as_ref())
@@ -131,8 +131,10 @@ impl Operation for ListObjectsV2 {
             .query("start-after", self.start_after.as_ref())
             .query("continuation-token", self.continuation_token.as_ref())
             .query("fetch-owner", fetch_owner)
-            .encoding(self.raw_keys);
-        super::entry::restore_status(request, self.restore_status).with(&self.common).finish()
+            .encoding(self.raw_keys)
+            .restore_status(self.restore_status)
+            .with(&self.common)
+            .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectsV2Output, Error> {

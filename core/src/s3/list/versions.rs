@@ -133,15 +133,17 @@ impl Operation for ListObjectVersions {
     const CLASS: Class = Class::Read;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
-        let request = Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
+        Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("versions")
             .query("prefix", self.prefix.as_ref())
             .query("delimiter", self.delimiter.as_ref())
             .query_number("max-keys", self.max_keys)
             .query("key-marker", self.key_marker.as_ref())
             .query("version-id-marker", self.version_id_marker.as_ref())
-            .encoding(self.raw_keys);
-        super::entry::restore_status(request, self.restore_status).with(&self.common).finish()
+            .encoding(self.raw_keys)
+            .restore_status(self.restore_status)
+            .with(&self.common)
+            .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectVersionsOutput, Error> {

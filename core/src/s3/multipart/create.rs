@@ -86,7 +86,7 @@ impl Operation for CreateMultipartUpload {
             upload_id: root.required("UploadId")?.to_owned(),
             bucket: text(root, "Bucket"),
             key: text(root, "Key"),
-            checksum_algorithm: head.number("x-amz-checksum-algorithm"),
+            checksum_algorithm: head.parsed("x-amz-checksum-algorithm"),
             abort_date: head.plain("x-amz-abort-date").and_then(Timestamp::parse_http),
             abort_rule_id: head.text("x-amz-abort-rule-id"),
             stored: Stored::read(reply)?,

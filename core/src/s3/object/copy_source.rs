@@ -47,9 +47,9 @@ impl CopySource {
 }
 
 impl Members<Service> for CopySource {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         let conditions = &self.conditions;
-        let request = request
+        request
             .header("x-amz-copy-source", Some(self.header()))
             .header("x-amz-copy-source-if-match", conditions.if_match.as_ref().map(ETag::as_str))
             .header(
@@ -65,9 +65,8 @@ impl Members<Service> for CopySource {
                 conditions.if_unmodified_since.map(Timestamp::http_date),
             )
             .header("x-amz-source-expected-bucket-owner", self.expected_bucket_owner.as_ref());
-        match &self.customer_key {
-            Some(key) => key.apply_source(request),
-            None => request,
+        if let Some(key) = &self.customer_key {
+            key.apply_source(request);
         }
     }
 }

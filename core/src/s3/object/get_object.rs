@@ -142,13 +142,13 @@ pub struct ResponseOverrides {
 }
 
 impl Members<Service> for ResponseOverrides {
-    fn apply<'a>(&self, request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         request
             .query("response-cache-control", self.cache_control.as_ref())
             .query("response-content-disposition", self.content_disposition.as_ref())
             .query("response-content-encoding", self.content_encoding.as_ref())
             .query("response-content-language", self.content_language.as_ref())
             .query("response-content-type", self.content_type.as_ref())
-            .query("response-expires", self.expires.map(Timestamp::http_date))
+            .query("response-expires", self.expires.map(Timestamp::http_date));
     }
 }

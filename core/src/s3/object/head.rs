@@ -1,12 +1,10 @@
 //! What the headers of an answer say of an object.
 
-use http::header::HeaderMap;
-
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::error::Error;
-use crate::http::{ETag, Headers, Reply};
+use crate::http::{ETag, Field, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::read::{checksums, word};
+use crate::s3::read::{self, word};
 use crate::s3::types::Metadata;
 use crate::xml::Element;
 
@@ -88,55 +86,58 @@ pub struct ObjectHead {
 
 impl ObjectHead {
     pub(crate) fn read(reply: &Reply) -> Result<Self, Error> {
-        let headers = &reply.head.headers;
-        let head = Headers(headers);
+        let headers = Headers(&reply.head.headers);
         let content_length = reply.content_length();
-        let range = reply.content_range();
-        let size = match &range {
+        let size = match reply.content_range() {
             Some(range) => range.total,
             None => content_length,
         };
-        Ok(Self {
-            size,
-            content_length,
-            etag: head.text("etag").map(ETag::from),
-            last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
-            version_id: head.text("x-amz-version-id"),
-            delete_marker: head.flag("x-amz-delete-marker") == Some(true),
-            content_type: head.text("content-type"),
-            content_encoding: without_aws_chunked(headers),
-            content_language: head.text("content-language"),
-            content_disposition: head.text("content-disposition"),
-            cache_control: head.text("cache-control"),
-            expires: head.text("expires"),
-            content_range: head.text("content-range"),
-            metadata: head.items("x-amz-meta-"),
-            missing_meta: head.number("x-amz-missing-meta"),
-            storage_class: head.text("x-amz-storage-class"),
-            restore: head.text("x-amz-restore"),
-            archive_status: head.text("x-amz-archive-status"),
-            expiration: head.text("x-amz-expiration"),
-            website_redirect_location: head.text("x-amz-website-redirect-location"),
-            server_side_encryption: head.text("x-amz-server-side-encryption"),
-            kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
-            bucket_key_enabled: head
-                .flag("x-amz-server-side-encryption-bucket-key-enabled")
-                .unwrap_or_default(),
-            customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
-            customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
-            request_charged: head.text("x-amz-request-charged"),
-            replication_status: head.text("x-amz-replication-status"),
-            parts_count: head.number("x-amz-mp-parts-count"),
-            tag_count: head.number("x-amz-tagging-count"),
-            lock_mode: head.text("x-amz-object-lock-mode"),
-            lock_retain_until: head
-                .plain("x-amz-object-lock-retain-until-date")
-                .and_then(Timestamp::parse_iso8601),
-            legal_hold: head.text("x-amz-object-lock-legal-hold"),
-            accept_ranges: head.text("accept-ranges"),
-            checksums: head.checksums()?,
-            checksum_type: head.plain("x-amz-checksum-type").and_then(|text| text.parse().ok()),
-        })
+        let mut head = Self { size, content_length, ..Self::default() };
+        for (name, field) in headers.fields() {
+            match name {
+                "accept-ranges" => head.accept_ranges = Some(field.text()),
+                "cache-control" => head.cache_control = Some(field.text()),
+                "content-disposition" => head.content_disposition = Some(field.text()),
+                "content-encoding" => head.content_encoding = without_aws_chunked(&field),
+                "content-language" => head.content_language = Some(field.text()),
+                "content-range" => head.content_range = Some(field.text()),
+                "content-type" => head.content_type = Some(field.text()),
+                "etag" => head.etag = Some(ETag::from(field.text())),
+                "expires" => head.expires = Some(field.text()),
+                "last-modified" => {
+                    head.last_modified = field.plain().and_then(Timestamp::parse_http);
+                }
+                "x-amz-archive-status" => head.archive_status = Some(field.text()),
+                "x-amz-checksum-type" => head.checksum_type = field.parsed(),
+                "x-amz-delete-marker" => head.delete_marker = field.flag() == Some(true),
+                "x-amz-expiration" => head.expiration = Some(field.text()),
+                "x-amz-missing-meta" => head.missing_meta = field.parsed(),
+                "x-amz-mp-parts-count" => head.parts_count = field.parsed(),
+                "x-amz-object-lock-legal-hold" => head.legal_hold = Some(field.text()),
+                "x-amz-object-lock-mode" => head.lock_mode = Some(field.text()),
+                "x-amz-object-lock-retain-until-date" => {
+                    head.lock_retain_until = field.plain().and_then(Timestamp::parse_iso8601);
+                }
+                "x-amz-replication-status" => head.replication_status = Some(field.text()),
+                "x-amz-request-charged" => head.request_charged = Some(field.text()),
+                "x-amz-restore" => head.restore = Some(field.text()),
+                SSE => head.server_side_encryption = Some(field.text()),
+                SSE_KMS_KEY_ID => head.kms_key_id = Some(field.text()),
+                SSE_BUCKET_KEY => head.bucket_key_enabled = field.flag() == Some(true),
+                SSE_CUSTOMER_ALGORITHM => head.customer_algorithm = Some(field.text()),
+                SSE_CUSTOMER_KEY_MD5 => head.customer_key_md5 = Some(field.text()),
+                "x-amz-storage-class" => head.storage_class = Some(field.text()),
+                "x-amz-tagging-count" => head.tag_count = field.parsed(),
+                "x-amz-version-id" => head.version_id = Some(field.text()),
+                "x-amz-website-redirect-location" => {
+                    head.website_redirect_location = Some(field.text());
+                }
+                _ => {}
+            }
+        }
+        head.metadata = headers.items("x-amz-meta-");
+        head.checksums = checksums(&headers)?;
+        Ok(head)
     }
 }
 
@@ -174,24 +175,26 @@ pub struct Stored {
 
 impl Stored {
     pub(in crate::s3) fn read(reply: &Reply) -> Result<Self, Error> {
-        let head = Headers(&reply.head.headers);
-        Ok(Self {
-            etag: head.text("etag").map(ETag::from).unwrap_or_default(),
-            version_id: head.text("x-amz-version-id"),
-            checksums: head.checksums()?,
-            checksum_type: head.plain("x-amz-checksum-type").and_then(|text| text.parse().ok()),
-            size: head.number("x-amz-object-size"),
-            expiration: head.text("x-amz-expiration"),
-            server_side_encryption: head.text("x-amz-server-side-encryption"),
-            kms_key_id: head.text("x-amz-server-side-encryption-aws-kms-key-id"),
-            kms_context: head.text("x-amz-server-side-encryption-context"),
-            bucket_key_enabled: head
-                .flag("x-amz-server-side-encryption-bucket-key-enabled")
-                .unwrap_or_default(),
-            customer_algorithm: head.text("x-amz-server-side-encryption-customer-algorithm"),
-            customer_key_md5: head.text("x-amz-server-side-encryption-customer-key-md5"),
-            request_charged: head.text("x-amz-request-charged"),
-        })
+        let headers = Headers(&reply.head.headers);
+        let mut stored = Self { checksums: checksums(&headers)?, ..Self::default() };
+        for (name, field) in headers.fields() {
+            match name {
+                "etag" => stored.etag = ETag::from(field.text()),
+                "x-amz-checksum-type" => stored.checksum_type = field.parsed(),
+                "x-amz-expiration" => stored.expiration = Some(field.text()),
+                "x-amz-object-size" => stored.size = field.parsed(),
+                "x-amz-request-charged" => stored.request_charged = Some(field.text()),
+                SSE => stored.server_side_encryption = Some(field.text()),
+                SSE_KMS_KEY_ID => stored.kms_key_id = Some(field.text()),
+                SSE_KMS_CONTEXT => stored.kms_context = Some(field.text()),
+                SSE_BUCKET_KEY => stored.bucket_key_enabled = field.flag() == Some(true),
+                SSE_CUSTOMER_ALGORITHM => stored.customer_algorithm = Some(field.text()),
+                SSE_CUSTOMER_KEY_MD5 => stored.customer_key_md5 = Some(field.text()),
+                "x-amz-version-id" => stored.version_id = Some(field.text()),
+                _ => {}
+            }
+        }
+        Ok(stored)
     }
 
     /// Compares the checksums that the server answered with those that were sent.
@@ -214,7 +217,7 @@ impl Stored {
         if let Some(etag) = document.text_of("ETag") {
             stored.etag = ETag::from(etag.trim());
         }
-        stored.checksums.append(&mut checksums(document)?);
+        stored.checksums.append(&mut read::checksums(document)?);
         stored.checksum_type = word(document, "ChecksumType").or(stored.checksum_type);
         Ok(stored)
     }
@@ -236,38 +239,43 @@ impl Stored {
     }
 }
 
-impl Headers<'_> {
-    pub(in crate::s3) fn checksums(&self) -> Result<Vec<Declared>, Error> {
-        let mut checksums = Vec::new();
-        for algorithm in Algorithm::ALL {
-            let text = self.plain(algorithm.header().as_str()).map(str::trim);
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
-                checksums.push(Declared::parse(algorithm, text)?);
-            }
-        }
-        Ok(checksums)
-    }
-}
-
-fn without_aws_chunked(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(http::header::CONTENT_ENCODING)?.to_str().ok()?;
-    let codings = text.split(',').map(str::trim);
+fn without_aws_chunked(field: &Field<'_>) -> Option<String> {
+    let codings = field.plain()?.split(',').map(str::trim);
     let kept: Vec<&str> =
         codings.filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
+fn checksums(headers: &Headers<'_>) -> Result<Vec<Declared>, Error> {
+    let mut checksums = Vec::new();
+    for (name, field) in headers.fields().filter(|(name, _)| name.starts_with(CHECKSUM)) {
+        let algorithm = Algorithm::ALL.into_iter().find(|known| known.header().as_str() == name);
+        let text = field.plain().map(str::trim).filter(|text| !text.is_empty());
+        if let (Some(algorithm), Some(text)) = (algorithm, text) {
+            checksums.push(Declared::parse(algorithm, text)?);
+        }
+    }
+    checksums.sort_by_key(Declared::algorithm);
+    Ok(checksums)
+}
+
+const CHECKSUM: &str = "x-amz-checksum-";
+const SSE: &str = "x-amz-server-side-encryption";
+const SSE_BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+const SSE_CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
+const SSE_CUSTOMER_KEY_MD5: &str = "x-amz-server-side-encryption-customer-key-md5";
+const SSE_KMS_CONTEXT: &str = "x-amz-server-side-encryption-context";
+const SSE_KMS_KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn aws_chunked_is_no_coding_of_the_object() {
-        let of = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("content-encoding", text.parse().unwrap());
-            without_aws_chunked(&headers)
-        };
+        let of = |text: &'static str| without_aws_chunked(&Field(&HeaderValue::from_static(text)));
         assert_eq!(of("aws-chunked"), None);
         assert_eq!(of("aws-chunked,gzip").as_deref(), Some("gzip"));
         assert_eq!(of("gzip, aws-chunked").as_deref(), Some("gzip"));

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
+use http::uri::Scheme;
 
 use crate::checksum::{
     Algorithm, Decision, Need, Overrides, Placement, RequestChecksumCalculation, Value,
@@ -37,7 +38,7 @@ impl ChecksumOptions {
 
 impl Request<'_> {
     /// The bytes of an object: what PutObject and UploadPart send.
-    pub(in crate::s3) fn object_body(mut self, body: &Body) -> Self {
+    pub(in crate::s3) fn object_body(&mut self, body: &Body) -> &mut Self {
         self.draft.body = body.clone();
         self.plan.streaming = true;
         self
@@ -45,7 +46,7 @@ impl Request<'_> {
 
     /// An XML document. It has no Content-Type: the SDKs send none, and one more header to sign is
     /// one more that a proxy can change.
-    pub(in crate::s3) fn xml(mut self, document: Writer) -> Self {
+    pub(in crate::s3) fn xml(&mut self, document: Writer) -> &mut Self {
         match document.finish() {
             Ok(bytes) => self.draft.body = Body::Bytes(bytes),
             Err(error) => self.fail(error),
@@ -54,13 +55,13 @@ impl Request<'_> {
     }
 
     /// A document of another kind, such as a bucket's policy.
-    pub(in crate::s3) fn document(mut self, bytes: Bytes) -> Self {
+    pub(in crate::s3) fn document(&mut self, bytes: Bytes) -> &mut Self {
         self.draft.body = Body::Bytes(bytes);
         self
     }
 
     /// Adds what the policy and the call want of checksums; the body must be set before.
-    pub(in crate::s3) fn checksum(mut self, need: Need, options: &ChecksumOptions) -> Self {
+    pub(in crate::s3) fn checksum(&mut self, need: Need, options: &ChecksumOptions) -> &mut Self {
         self.plan.policy = self.plan.policy.with(&options.overrides);
         self.draft.digests.clone_from(&options.digests);
         // `never` also means those that the caller has: it is said of servers that refuse them.
@@ -99,7 +100,11 @@ impl Request<'_> {
     }
 
     /// Asks for the object's checksum where the policy or the call wants it checked.
-    pub(in crate::s3) fn checksum_mode(mut self, options: &ChecksumOptions, asked: bool) -> Self {
+    pub(in crate::s3) fn checksum_mode(
+        &mut self,
+        options: &ChecksumOptions,
+        asked: bool,
+    ) -> &mut Self {
         if self.plan.policy.with(&options.overrides).validates(asked) {
             self.set(HeaderName::from_static("x-amz-checksum-mode"), "ENABLED");
         }
@@ -166,15 +171,13 @@ impl Request<'_> {
         if !self.plan.streaming {
             return;
         }
-        let covered = !self.draft.stamps.is_empty()
-            || self.draft.framing.is_some()
-            || self.draft.head.headers.contains_key(CONTENT_MD5)
-            || self.has_checksum_header();
-        let https = self.scheme() == Some(&http::uri::Scheme::HTTPS);
+        let https = self.scheme() == Some(&Scheme::HTTPS);
         let framed = self.draft.framing.is_some();
         self.draft.payload = match self.service.config().payload {
             PayloadSigning::Unsigned => Payload::Unsigned,
-            PayloadSigning::Auto if https && covered && (framed || !self.draft.body.is_empty()) => {
+            PayloadSigning::Auto
+                if https && (framed || !self.draft.body.is_empty()) && self.is_covered() =>
+            {
                 Payload::Unsigned
             }
             PayloadSigning::Auto | PayloadSigning::Signed => Payload::Hashed,
@@ -200,9 +203,13 @@ impl Request<'_> {
         }
     }
 
-    fn has_checksum_header(&self) -> bool {
-        let headers = &self.draft.head.headers;
-        Algorithm::ALL.iter().any(|algorithm| headers.contains_key(algorithm.header()))
+    /// Whether a checksum or Content-MD5 travels with the body.
+    fn is_covered(&self) -> bool {
+        let is_checksum =
+            |name: &HeaderName| *name == CONTENT_MD5 || Algorithm::of_header(name).is_some();
+        !self.draft.stamps.is_empty()
+            || self.draft.framing.is_some()
+            || self.draft.head.headers.keys().any(is_checksum)
     }
 
     fn reads_once(&self) -> bool {

@@ -97,7 +97,7 @@ impl<'a> Request<'a> {
             target.push('/');
         }
         escape::path_into(&mut target, key);
-        let mut draft = Box::new(Draft::new(operation, method, Uri::default()));
+        let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
         // What most requests have once they are signed.
         draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
@@ -110,7 +110,7 @@ impl<'a> Request<'a> {
     }
 
     /// A header with several values, or one of unknown name.
-    pub(super) fn plain_header(mut self, name: &HeaderName, value: &HeaderValue) -> Self {
+    pub(super) fn plain_header(&mut self, name: &HeaderName, value: &HeaderValue) -> &mut Self {
         let mut value = value.clone();
         if name.as_str().ends_with("-customer-key") {
             value.set_sensitive(true);
@@ -121,7 +121,7 @@ impl<'a> Request<'a> {
 
     /// The version of an object, if one is named. An empty one is refused: a server that takes it
     /// for none would remove or change the newest.
-    pub(super) fn version(mut self, version: &Option<String>) -> Self {
+    pub(super) fn version(&mut self, version: &Option<String>) -> &mut Self {
         if version.as_ref().is_some_and(String::is_empty) {
             self.fail(Error::caller("the version id is empty"));
         }
@@ -130,7 +130,7 @@ impl<'a> Request<'a> {
 
     /// The id of a multipart upload. An empty one is refused: a server that takes it for none would
     /// remove or replace the object instead.
-    pub(super) fn upload_id(mut self, upload_id: &str) -> Self {
+    pub(super) fn upload_id(&mut self, upload_id: &str) -> &mut Self {
         if upload_id.is_empty() {
             self.fail(Error::caller("the upload id is empty"));
         }
@@ -138,7 +138,7 @@ impl<'a> Request<'a> {
     }
 
     /// A part of a multipart upload: S3 numbers them from 1 to 10,000.
-    pub(super) fn part(mut self, number: u32, upload_id: &str) -> Self {
+    pub(super) fn part(&mut self, number: u32, upload_id: &str) -> &mut Self {
         if !(1..=LAST_PART).contains(&number) {
             self.fail(Error::caller(format!("{number} is no part number: 1 to {LAST_PART} are")));
         }
@@ -146,7 +146,7 @@ impl<'a> Request<'a> {
     }
 
     /// The checksum that the object is to have, whole or composite.
-    pub(super) fn declared(mut self, checksum: Option<&Declared>) -> Self {
+    pub(super) fn declared(&mut self, checksum: Option<&Declared>) -> &mut Self {
         if let Some(checksum) = checksum {
             self.set(checksum.algorithm().header().clone(), &checksum.to_string());
         }
@@ -154,18 +154,23 @@ impl<'a> Request<'a> {
     }
 
     /// The account id that must own the bucket.
-    pub(super) fn expected_owner(self, owner: &Option<String>) -> Self {
+    pub(super) fn expected_owner(&mut self, owner: &Option<String>) -> &mut Self {
         self.header("x-amz-expected-bucket-owner", owner.as_ref())
     }
 
     /// Asks for keys percent-encoded, unless the caller wants them `raw`: XML has no way to hold
     /// every character that a key may have.
-    pub(super) fn encoding(self, raw: bool) -> Self {
+    pub(super) fn encoding(&mut self, raw: bool) -> &mut Self {
         self.query("encoding-type", (!raw).then_some("url"))
     }
 
+    /// Asks for the state of restorations, the only optional attribute of a list there is.
+    pub(super) fn restore_status(&mut self, wanted: bool) -> &mut Self {
+        self.header("x-amz-optional-object-attributes", wanted.then_some("RestoreStatus"))
+    }
+
     /// `x-amz-meta-*`.
-    pub(super) fn metadata(mut self, metadata: &Metadata) -> Self {
+    pub(super) fn metadata(&mut self, metadata: &Metadata) -> &mut Self {
         if let Some((name, _)) = metadata.iter().find(|(_, value)| !value.is_ascii()) {
             self.fail(Error::caller(format!(
                 "the value of metadata `{name}` is not ASCII, which S3 does not keep"
@@ -174,14 +179,14 @@ impl<'a> Request<'a> {
         self.items("x-amz-meta-", metadata)
     }
 
-    /// The draft.
+    /// Gives the draft away; an empty one is left.
     ///
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(super) fn finish(mut self) -> Result<Draft, Error> {
+    pub(super) fn finish(&mut self) -> Result<Draft, Error> {
         self.plan_payload();
-        self.into_draft()
+        self.take_draft()
     }
 }
 

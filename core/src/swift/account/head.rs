@@ -51,13 +51,13 @@ impl AccountHead {
         let head = Headers(&reply.head.headers);
         let mut metadata = head.items("x-account-meta-");
         Self {
-            container_count: head.number("x-account-container-count"),
-            object_count: head.number("x-account-object-count"),
-            bytes_used: head.number("x-account-bytes-used"),
+            container_count: head.parsed("x-account-container-count"),
+            object_count: head.parsed("x-account-object-count"),
+            bytes_used: head.parsed("x-account-bytes-used"),
             policies: policies(&head),
             quota_bytes: head
-                .number("x-account-quota-bytes")
-                .or_else(|| head.number("x-account-meta-quota-bytes")),
+                .parsed("x-account-quota-bytes")
+                .or_else(|| head.parsed("x-account-meta-quota-bytes")),
             access_control: head.text("x-account-access-control"),
             temp_url_keys: temp_url_keys(&mut metadata),
             metadata,

@@ -44,13 +44,13 @@ impl ContainerHead {
         let head = Headers(&reply.head.headers);
         let mut metadata = head.items("x-container-meta-");
         Self {
-            object_count: head.number("x-container-object-count"),
-            bytes_used: head.number("x-container-bytes-used"),
+            object_count: head.parsed("x-container-object-count"),
+            bytes_used: head.parsed("x-container-bytes-used"),
             storage_policy: head.text("x-storage-policy"),
             read_acl: head.text("x-container-read"),
             write_acl: head.text("x-container-write"),
-            quota_bytes: head.number("x-container-meta-quota-bytes"),
-            quota_count: head.number("x-container-meta-quota-count"),
+            quota_bytes: head.parsed("x-container-meta-quota-bytes"),
+            quota_count: head.parsed("x-container-meta-quota-count"),
             versions_location: head
                 .text("x-versions-location")
                 .or_else(|| head.text("x-history-location")),

@@ -29,7 +29,7 @@ pub struct ContainerSettings {
 }
 
 impl Members<Service> for ContainerSettings {
-    fn apply<'a>(&self, mut request: Request<'a>) -> Request<'a> {
+    fn apply(&self, request: &mut Request<'_>) {
         if self.write_acl.as_ref().is_some_and(Acl::has_referrers) {
             request.fail(Error::caller("who may write can't be told by referrers"));
         }
@@ -45,6 +45,6 @@ impl Members<Service> for ContainerSettings {
             .temp_url_keys(
                 ["x-container-meta-temp-url-key", "x-container-meta-temp-url-key-2"],
                 &self.temp_url_keys,
-            )
+            );
     }
 }

@@ -54,37 +54,44 @@ pub struct ObjectHead {
 
 impl ObjectHead {
     pub(crate) fn read(reply: &Reply) -> Self {
-        let head = Headers(&reply.head.headers);
+        let headers = Headers(&reply.head.headers);
         let content_length = reply.content_length();
         let size = match reply.content_range() {
             Some(range) => range.total,
             None => content_length,
         };
-        let etag = head.text("etag").map(ETag::from).filter(|etag| !etag.is_empty());
-        let dlo = head.text("x-object-manifest").and_then(|text| Prefix::parse(&text));
-        // The tag is that of the manifest itself where not all segments were looked at.
-        let of_manifest = etag.as_ref().is_some_and(|etag| etag.opaque() == MD5_OF_NOTHING);
-        let size = size.filter(|size| dlo.is_none() || *size > 0 && !of_manifest);
-        Self {
-            size,
-            content_length,
-            etag,
-            last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
-            timestamp: head.text("x-timestamp"),
-            content_type: head.text("content-type"),
-            content_encoding: head.text("content-encoding"),
-            content_disposition: head.text("content-disposition"),
-            content_language: head.text("content-language"),
-            cache_control: head.text("cache-control"),
-            expires: head.text("expires"),
-            content_range: head.text("content-range"),
-            metadata: head.items("x-object-meta-"),
-            is_slo: head.flag("x-static-large-object") == Some(true),
-            dlo,
-            delete_at: head.number("x-delete-at").map(Timestamp::from_unix),
-            parts_count: head.number("x-parts-count"),
-            trans_id: head.text("x-trans-id"),
+        let mut head = Self { size, content_length, ..Self::default() };
+        for (name, field) in headers.fields() {
+            match name {
+                "cache-control" => head.cache_control = Some(field.text()),
+                "content-disposition" => head.content_disposition = Some(field.text()),
+                "content-encoding" => head.content_encoding = Some(field.text()),
+                "content-language" => head.content_language = Some(field.text()),
+                "content-range" => head.content_range = Some(field.text()),
+                "content-type" => head.content_type = Some(field.text()),
+                "etag" => {
+                    head.etag = Some(ETag::from(field.text())).filter(|etag| !etag.is_empty());
+                }
+                "expires" => head.expires = Some(field.text()),
+                "last-modified" => {
+                    head.last_modified = field.plain().and_then(Timestamp::parse_http);
+                }
+                "x-delete-at" => head.delete_at = field.parsed().map(Timestamp::from_unix),
+                "x-object-manifest" => head.dlo = Prefix::parse(&field.text()),
+                "x-parts-count" => head.parts_count = field.parsed(),
+                "x-static-large-object" => head.is_slo = field.flag() == Some(true),
+                "x-timestamp" => head.timestamp = Some(field.text()),
+                "x-trans-id" => head.trans_id = Some(field.text()),
+                _ => {}
+            }
         }
+        head.metadata = headers.items("x-object-meta-");
+        // The tag is that of the manifest itself where not all segments were looked at.
+        let of_manifest = head.etag.as_ref().is_some_and(|etag| etag.opaque() == MD5_OF_NOTHING);
+        if head.dlo.is_some() && (head.size == Some(0) || of_manifest) {
+            head.size = None;
+        }
+        head
     }
 
     /// Whether its bytes are those of other objects.

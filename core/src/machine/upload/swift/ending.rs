@@ -4,14 +4,15 @@ use super::job::Job;
 use super::manifest::{Manifest, Mark};
 use super::options::{LargeObject, SwiftUploaded};
 use super::replaced::{Found, Replaced};
-use super::segmented::{CHECK, MANIFEST, Phase, Segmented};
+use super::segmented::{CHECK, CONFIRM, MANIFEST, Phase, Segmented};
 use super::sweep::Sweep;
 use crate::contract::Leave;
 use crate::error::{Error, Kind, Leftover};
 use crate::http::ETag;
 use crate::now::Now;
 use crate::swift::{
-    DeleteObject, Expiry, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo, Segment,
+    self, DeleteObject, Expiry, GetManifest, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo,
+    Segment,
 };
 
 impl Segmented {
@@ -31,9 +32,9 @@ impl Segmented {
             && self.failure.is_none()
             && let (Some(head), Phase::Manifest(_, mark)) = (head, &next)
         {
-            if mark.is_on(&head) {
-                // Made by whoever was interrupted before the answer came.
-                return self.made(self.tag(head), true);
+            // Whoever was interrupted may have made it, and not lived to see the answer.
+            if self.resumes && mark.is_on(&head) {
+                return self.ours(head, Job::exists());
             }
             self.fail(now, Job::exists());
         }
@@ -41,11 +42,36 @@ impl Segmented {
         self.go(next);
     }
 
-    /// The tag of the whole.
-    fn tag(&self, head: ObjectHead) -> ETag {
+    /// The object looks like ours. The tag of a static one says the same of equal bytes that
+    /// somebody else has sent: its manifest tells, where it is shown.
+    fn ours(&mut self, head: ObjectHead, refusal: Error) {
         match self.large_object {
-            LargeObject::Static => head.etag.unwrap_or_default(),
-            LargeObject::Dynamic => ETag::default(),
+            LargeObject::Dynamic => self.made(ETag::default(), true),
+            LargeObject::Static => {
+                let manifest = GetManifest::new(&self.job.container, &self.job.object);
+                let call = Box::new(self.job.call(manifest, CONFIRM));
+                self.phase = Phase::Confirm(call, head.etag.unwrap_or_default(), refusal);
+            }
+        }
+    }
+
+    pub(super) fn confirmed(&mut self, now: Now, shown: Option<swift::Manifest>) {
+        let Phase::Confirm(_, etag, refusal) = std::mem::replace(&mut self.phase, Phase::Over)
+        else {
+            return;
+        };
+        let segments = shown.map(|manifest| manifest.segments).unwrap_or_default();
+        let is_another = |segment: &Segment| match segment {
+            Segment::Object(one) => {
+                one.container != self.layout.container || self.layout.number(&one.object).is_none()
+            }
+            Segment::Data(_) => true,
+        };
+        if segments.iter().any(is_another) {
+            self.fail(now, refusal);
+            self.phase = self.cleanup();
+        } else {
+            self.made(etag, true);
         }
     }
 
@@ -130,7 +156,7 @@ impl Segmented {
             return;
         };
         match head {
-            Ok(head) if is_ours => self.made(self.tag(head), true),
+            Ok(head) if is_ours => self.ours(head, refusal),
             Err(error) if !error.is_not_found() => {
                 // The manifest may be there, and then it must not lose its segments.
                 self.fail(now, refusal);
@@ -148,8 +174,7 @@ impl Segmented {
         self.flight.stop(now);
     }
 
-    /// What follows when nothing is in flight any more: every segment is removed that was sent, for
-    /// one whose answer never came may be there too.
+    /// What follows when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
         if self.job.options.on_failure == Leave::Keep && !self.spoilt {
             return Phase::Over;
@@ -162,7 +187,7 @@ impl Segmented {
         let manifest =
             self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
         let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
-        manifest.into_iter().chain((1..=self.highest()).map(segment)).collect()
+        manifest.into_iter().chain(self.numbers().into_iter().map(segment)).collect()
     }
 
     /// Nothing is removed, and all of it named.

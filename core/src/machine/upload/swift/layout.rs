@@ -14,7 +14,7 @@ use crate::swift::Prefix;
 pub(super) struct Layout {
     pub(super) container: String,
     pub(super) prefix: String,
-    digits: usize,
+    digits: u8,
 }
 
 impl Layout {
@@ -22,14 +22,16 @@ impl Layout {
     pub(super) fn new(container: String, object: &str, id: &str, plan: &Plan) -> Self {
         let size = plan.length().map_or_else(|| "stream".to_owned(), |size| size.to_string());
         let segment_size = plan.range(1).end;
-        let digits = plan.parts().to_string().len().max(DIGITS);
+        let digits = if plan.parts() < 100_000_000 { DIGITS } else { MOST_DIGITS };
         let prefix = format!("{}{id}/{size}/{segment_size}/", all_of(object));
         Self { container, prefix, digits }
     }
 
     /// The name of segment `number`.
     pub(super) fn name(&self, number: u32) -> String {
-        format!("{}{number:0digits$}", self.prefix, digits = self.digits)
+        // Who wrote a checkpoint may have written anything.
+        let digits = usize::from(self.digits.min(MOST_DIGITS));
+        format!("{}{number:0digits$}", self.prefix)
     }
 
     /// Which segment has this name.
@@ -71,7 +73,10 @@ fn stem(object: &str) -> String {
 }
 
 /// Digits of a segment's number at least.
-const DIGITS: usize = 8;
+const DIGITS: u8 = 8;
+
+/// Digits of the highest number.
+const MOST_DIGITS: u8 = 10;
 
 /// Bytes of the beginning of a segment's name, so that with an id of 64 bytes and three numbers it
 /// is within 1,024: `max_object_name_length` of Swift and of Ceph.

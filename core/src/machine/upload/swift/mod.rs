@@ -115,7 +115,7 @@ impl SwiftUpload {
     ///
     /// # Errors
     ///
-    /// The source is not as long as the checkpoint says.
+    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
     pub fn resume(
         checkpoint: SwiftCheckpoint,
         source: UploadSource,
@@ -123,6 +123,7 @@ impl SwiftUpload {
         service: Arc<Service>,
         seed: u64,
     ) -> Result<Self, Error> {
+        checkpoint.plan.check()?;
         if let (Some(had), Some(has)) = (checkpoint.length(), source.length())
             && had != has
         {
@@ -151,7 +152,8 @@ impl SwiftUpload {
     /// Bytes of the largest object that these options reach, as far as is known before the server
     /// has told its limits.
     pub fn reach(&self) -> u64 {
-        self.plan.map_or(u64::MAX, |plan| plan.reach())
+        let threshold = threshold(self.gather.source, &self.job.options);
+        self.plan.map_or(threshold, |plan| plan.reach())
     }
 
     /// Whether it goes in segments; `None` where the source does not tell before it is read.

@@ -143,8 +143,10 @@ impl Replaced {
             uploads.entry(upload).or_default().push(Segment::Object(one));
         }
         let Some(head) = &self.found.head else { return };
-        let size = |one: &Vec<Segment>| one.iter().filter_map(Segment::length).sum();
-        uploads.retain(|_, one| Mark::of_slo(one, size(one)).is_on(head));
+        uploads.retain(|_, one| {
+            let size = one.iter().try_fold(0u64, |sum, one| sum.checked_add(one.length()?));
+            size.is_some_and(|size| Mark::of_slo(one, size).is_on(head))
+        });
         // Two of the same content can't be told apart.
         if uploads.len() == 1 {
             let segments = uploads.into_values().flatten().collect();

@@ -4,7 +4,7 @@
 //!  new ──▶ Info ──▶ Container ──▶ Create ──┬──────────▶ Segments ──all stored──▶ Replaced ──▶ Manifest
 //!  resume ────────────▲                    └─▶ List ───────▲                                   │  │
 //!                                                                 answer lost, then refused ◀──┘  │
-//!    any failure: nothing more is sent,                                  Check ── it is ours ──┐  │
+//!    any failure: nothing more is sent,                         Check, Confirm ── it is ours ──┐  │
 //!    what is in flight is waited for                                       │ it is not         ▼  ▼
 //!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Remove what was replaced
 //!                                                                                          └──▶ Over(Ok)
@@ -17,7 +17,7 @@
 //! | Create: the container of the segments | the same |
 //! | Replaced: what is there, and what of it is to be removed afterwards | where the caller wants neither |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use super::replaced::Replaced;
 use super::sweep::Sweep;
 use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure};
-use crate::http::Completion;
+use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::machine::segments::Listed;
@@ -42,7 +42,8 @@ use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp};
 use crate::swift::{
-    DeleteObject, Expiry, GetInfo, HeadContainer, HeadObject, Info, ListedObject, PutContainer,
+    DeleteObject, Expiry, GetInfo, GetManifest, HeadContainer, HeadObject, Info, ListedObject,
+    PutContainer,
 };
 
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub(super) struct Segmented {
     /// What a checkpoint knows of segments that the server has not listed yet.
     known: BTreeMap<u32, SwiftCheckpointSegment>,
     /// Segments that are there are to be listed first.
-    resumes: bool,
+    pub(super) resumes: bool,
     /// The checkpoint is told.
     begun: bool,
     /// What there is to remove once the manifest is there.
@@ -81,6 +82,7 @@ pub(super) enum Phase {
     Replaced(Box<Replaced>),
     Manifest(Box<Manifest>, Mark),
     Check(Box<Call<HeadObject>>, Mark, Error),
+    Confirm(Box<Call<GetManifest>>, ETag, Error),
     Remove(Sweep, Option<Box<SwiftUploaded>>),
     Over,
 }
@@ -213,7 +215,9 @@ impl Segmented {
             }
         };
         for object in objects {
-            let Some(number) = self.layout.number(&object.name) else { continue };
+            let number = self.layout.number(&object.name);
+            let number = number.filter(|number| *number <= self.flight.plan.parts());
+            let Some(number) = number else { continue };
             let known = self.known.get(&number).map(|known| known.etag.clone());
             let etag = object.hash.or(known).unwrap_or_default();
             let size = self.flight.plan.size(number);
@@ -272,10 +276,11 @@ impl Segmented {
         }
     }
 
-    /// The last segment that may be on the server.
-    pub(super) fn highest(&self) -> u32 {
-        let known = self.known.last_key_value().map_or(0, |(number, _)| *number);
-        self.flight.highest().max(known)
+    /// The segments that may be on the server: all that were sent, for one whose answer never came
+    /// may be there too, and those that were there before.
+    pub(super) fn numbers(&self) -> BTreeSet<u32> {
+        let there = self.flight.stored.keys().chain(self.known.keys());
+        (1..self.flight.next()).chain(there.copied()).collect()
     }
 }
 
@@ -287,8 +292,15 @@ impl Machine for Segmented {
             match &mut self.phase {
                 Phase::Info(call) => match nest(call.poll(now), INFO) {
                     ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(info)) => self.informed(Some(&info)),
                     // A server that does not tell has no more than what all of them have.
-                    ControlFlow::Continue(info) => self.informed(info.ok().as_ref()),
+                    ControlFlow::Continue(Err(error)) if does_not_tell(&error) => {
+                        self.informed(None);
+                    }
+                    ControlFlow::Continue(Err(error)) => {
+                        self.fail(now, error);
+                        self.phase = self.cleanup();
+                    }
                 },
                 Phase::Container(call) => match nest(call.poll(now), CONTAINER) {
                     ControlFlow::Break(step) => return step,
@@ -347,6 +359,10 @@ impl Machine for Segmented {
                         self.checked(now, head, is_ours);
                     }
                 },
+                Phase::Confirm(call, ..) => match nest(call.poll(now), CONFIRM) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(manifest) => self.confirmed(now, manifest.ok()),
+                },
                 Phase::Remove(sweep, _) => match sweep.poll(now) {
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
@@ -382,6 +398,7 @@ impl Machine for Segmented {
             Phase::Segments => self.flight.complete(now, slot, done),
             Phase::Manifest(call, _) if slot == MANIFEST => call.complete(now, done),
             Phase::Check(call, ..) if slot == CHECK => call.complete(now, done),
+            Phase::Confirm(call, ..) if slot == CONFIRM => call.complete(now, done),
             _ => {}
         }
     }
@@ -399,6 +416,7 @@ impl Machine for Segmented {
             Phase::Replaced(inner) => inner.cancel(now, leave),
             Phase::Manifest(call, _) => call.cancel(now, leave),
             Phase::Check(call, ..) => call.cancel(now, leave),
+            Phase::Confirm(call, ..) => call.cancel(now, leave),
             Phase::Segments => {}
         }
         self.job.options.on_failure = leave;
@@ -450,6 +468,11 @@ fn divide(
     Plan::of(source, segment_size, options.memory, &limits)
 }
 
+/// Whether a server answered, and has no `/info`.
+fn does_not_tell(error: &Error) -> bool {
+    error.status().is_some_and(|status| !status.is_server_error())
+}
+
 fn chosen(job: &Job, info: Option<&Info>) -> LargeObject {
     job.options.large_object.unwrap_or_else(|| LargeObject::offered(info))
 }
@@ -465,6 +488,7 @@ const CREATE: u32 = 2;
 const LIST: u32 = 3;
 pub(super) const MANIFEST: u32 = 4;
 pub(super) const CHECK: u32 = 5;
+pub(super) const CONFIRM: u32 = 6;
 
 /// The seed of segment n is made of this and n.
 const SEED: u32 = 16;

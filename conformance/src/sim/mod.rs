@@ -11,6 +11,9 @@
 //! that equal seeds give equal runs. The laws that a driver can see are asserted on the way. Several
 //! pumps that share their authorities are turned when they are woken, and not before.
 
+mod agenda;
+mod server;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,61 +28,9 @@ use apus_core::machine::{Party, Pump, Traffic, Turn};
 use apus_core::now::Now;
 use bytes::Bytes;
 
-use crate::server::{Admission, Cut, Gate, OpenStackModel, Reply, Request, S3Model};
-
-/// A server that a [`Sim`] can ask: a model without sockets and without a clock.
-pub trait Simulated {
-    /// A request whose head was let in.
-    type Admitted;
-
-    /// Tells it the time since 1970.
-    fn set_now(&mut self, unix: Duration);
-
-    /// Looks at a request whose body is not yet there: the answer, where it does not want it.
-    ///
-    /// # Errors
-    ///
-    /// The answer.
-    fn head(&mut self, head: &Request) -> Result<Self::Admitted, Box<Reply>>;
-
-    /// Answers a request with its body.
-    fn body(&mut self, admitted: Self::Admitted, request: &Request) -> Reply;
-}
-
-impl Simulated for S3Model {
-    type Admitted = ();
-
-    fn set_now(&mut self, unix: Duration) {
-        Self::set_now(self, unix.as_secs());
-    }
-
-    fn head(&mut self, _: &Request) -> Result<(), Box<Reply>> {
-        Ok(())
-    }
-
-    fn body(&mut self, (): (), request: &Request) -> Reply {
-        self.handle(request)
-    }
-}
-
-impl Simulated for OpenStackModel {
-    type Admitted = Admission;
-
-    fn set_now(&mut self, unix: Duration) {
-        Self::set_now(self, unix);
-    }
-
-    fn head(&mut self, head: &Request) -> Result<Admission, Box<Reply>> {
-        match Self::head(self, head) {
-            Gate::Answered(reply) => Err(Box::new(reply)),
-            Gate::Open(admission) => Ok(admission),
-        }
-    }
-
-    fn body(&mut self, admitted: Admission, request: &Request) -> Reply {
-        Self::body(self, admitted, request)
-    }
-}
+use self::agenda::{Agenda, Event};
+pub use self::server::Simulated;
+use crate::server::{Cut, Reply, Request, S3Model};
 
 /// A simulated server, a source, a sink and a clock.
 #[derive(Debug)]
@@ -110,16 +61,6 @@ pub struct Sim<S = S3Model> {
     pub source_breaks_at: Option<u64>,
     traffic: Option<Arc<Traffic>>,
     random: u64,
-}
-
-/// What happens, by its time and the number of the exchange; and whose it is.
-struct Agenda<A>(BTreeMap<(Duration, u64), (usize, Event<A>)>);
-
-/// Something that happens at a time.
-enum Event<A> {
-    Arrives(Exchange, Bytes),
-    Read(Exchange, A, Request),
-    Answered(Completion),
 }
 
 /// Where a pump stands.
@@ -461,20 +402,6 @@ impl<S: Simulated> Sim<S> {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         Duration::from_micros(500 + (mixed >> 33) % 40_000)
-    }
-}
-
-impl<A> Agenda<A> {
-    /// How many exchanges of one pump are in flight.
-    fn of(&self, index: usize) -> usize {
-        self.operations_of(index).count()
-    }
-
-    fn operations_of(&self, index: usize) -> impl Iterator<Item = &'static str> {
-        self.0.values().filter(move |(of, _)| *of == index).map(|(_, event)| match event {
-            Event::Arrives(exchange, _) | Event::Read(exchange, ..) => exchange.operation(),
-            Event::Answered(done) => done.draft().operation,
-        })
     }
 }
 

@@ -1,0 +1,124 @@
+//! A list that mostly has one item, or none: those need no memory of their own.
+
+use std::ops::{Deref, DerefMut};
+
+/// A list of a few items, read and changed as a slice. The first is kept in place; from the second
+/// on they are in a [`Vec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Few<T>(Items<T>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Items<T> {
+    None,
+    One(T),
+    More(Vec<T>),
+}
+
+impl<T> Few<T> {
+    /// No items.
+    pub const fn new() -> Self {
+        Self(Items::None)
+    }
+
+    /// Adds an item behind the others.
+    pub fn push(&mut self, item: T) {
+        self.0 = match std::mem::replace(&mut self.0, Items::None) {
+            Items::None => Items::One(item),
+            Items::One(first) => Items::More(vec![first, item]),
+            Items::More(mut items) => {
+                items.push(item);
+                Items::More(items)
+            }
+        };
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            Items::None => &[],
+            Items::One(item) => std::slice::from_ref(item),
+            Items::More(items) => items,
+        }
+    }
+}
+
+impl<T> DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            Items::None => &mut [],
+            Items::One(item) => std::slice::from_mut(item),
+            Items::More(items) => items,
+        }
+    }
+}
+
+impl<T> Extend<T> for Few<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        items.into_iter().for_each(|item| self.push(item));
+    }
+}
+
+impl<T> FromIterator<T> for Few<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut few = Self::new();
+        few.extend(items);
+        few
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Few<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T> From<Vec<T>> for Few<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self(Items::More(items))
+    }
+}
+
+impl<T, const N: usize> TryFrom<Few<T>> for [T; N] {
+    type Error = Few<T>;
+
+    /// All items, where they are as many; otherwise the list comes back.
+    fn try_from(few: Few<T>) -> Result<Self, Few<T>> {
+        let items = match few.0 {
+            Items::None => Vec::new(),
+            Items::One(item) => vec![item],
+            Items::More(items) => items,
+        };
+        items.try_into().map_err(Few::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_read_in_the_order_in_which_they_came() {
+        let mut few = Few::new();
+        assert!(few.is_empty());
+        for (length, item) in ["a", "b", "c"].into_iter().enumerate() {
+            assert_eq!(few.len(), length);
+            few.push(item);
+        }
+        assert_eq!(*few, ["a", "b", "c"]);
+        few[0] = "z";
+        assert_eq!(<[&str; 3]>::try_from(few), Ok(["z", "b", "c"]));
+        assert_eq!(<[u8; 2]>::try_from(Few::from_iter([7])).map_err(|few| few.len()), Err(1));
+    }
+}
