@@ -4,7 +4,6 @@
 #![expect(unreachable_pub, reason = "the modules are this test's alone")]
 
 #[path = "live/store.rs"]
-#[expect(dead_code, reason = "others use the rest of it")]
 mod store;
 
 use std::sync::Arc;
