@@ -1,4 +1,5 @@
 //! Uploads to Swift: what is sent, how it is divided, and what becomes of what was there before.
+#![cfg(feature = "swift")]
 
 mod swift_store;
 

@@ -1,4 +1,5 @@
 //! Uploads to Swift that fail: what is left on the server, what the error names, and how to go on.
+#![cfg(feature = "swift")]
 
 mod swift_store;
 

@@ -1,7 +1,6 @@
 //! A sealed request, from the moment an authority let it go until its head has arrived.
 
 use std::fmt;
-use std::io::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -510,12 +509,18 @@ fn trailer_length(stamp: &Stamp) -> u64 {
 }
 
 /// A number as the value of a header, in no more memory than it takes.
-fn decimal(number: u64) -> HeaderValue {
+fn decimal(mut number: u64) -> HeaderValue {
     let mut digits = [0; 20];
-    let mut rest = digits.as_mut_slice();
-    write!(rest, "{number}").expect("no number of 64 bits has more than 20 digits");
-    let unused = rest.len();
-    HeaderValue::from_bytes(&digits[..20 - unused]).expect("digits are allowed in a header")
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    HeaderValue::from_bytes(&digits[at..]).expect("digits are allowed in a header")
 }
 
 fn may_have_body(method: &Method) -> bool {
