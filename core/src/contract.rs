@@ -138,6 +138,35 @@ pub trait Machine {
     }
 }
 
+/// A machine that is moved without its state, or of which only the output is known.
+impl<M: Machine + ?Sized> Machine for Box<M> {
+    type Output = M::Output;
+
+    fn poll(&mut self, now: Now) -> Step<M::Output> {
+        (**self).poll(now)
+    }
+
+    fn complete(&mut self, now: Now, done: Completion) {
+        (**self).complete(now, done);
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        (**self).cancel(now, leave);
+    }
+
+    fn width(&self) -> usize {
+        (**self).width()
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        (**self).intake()
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        (**self).notice()
+    }
+}
+
 /// Something that is no failure and that who watches should hear of.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -469,7 +469,9 @@ impl Draft {
 impl Stamp {
     fn value(&self, value: &Value) -> HeaderValue {
         let header = match self.encoding {
-            Encoding::Base64 => HeaderValue::from_bytes(value.base64_into(&mut [0; LONGEST_BASE64])),
+            Encoding::Base64 => {
+                HeaderValue::from_bytes(value.base64_into(&mut [0; LONGEST_BASE64]))
+            }
             Encoding::Hex => HeaderValue::try_from(value.hex()),
         };
         header.expect("base64 and hex are made of visible characters")

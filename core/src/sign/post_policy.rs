@@ -93,7 +93,8 @@ impl PostPolicy {
                 fields.push((name.into(), value.into()));
             }
         }
-        let policy = STANDARD.encode(self.document(signing.at(), &fields[self.fields.len() + 1..])?);
+        let policy =
+            STANDARD.encode(self.document(signing.at(), &fields[self.fields.len() + 1..])?);
         let signature = signing.key.signature(|mac| mac.write(policy.as_bytes()));
         fields.push(("policy".into(), policy));
         fields.push(("x-amz-signature".into(), signature.as_str().into()));

@@ -118,7 +118,7 @@ impl Ask {
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.head.headers = self.headers.clone();
         draft.body = self.body.clone();
-        draft.stamps = self.stamps.clone();
+        draft.stamps = self.stamps.clone().into();
         draft.incoming = self.incoming.clone();
         draft.limits = self.limits;
         draft

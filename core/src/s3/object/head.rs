@@ -279,7 +279,10 @@ impl<'a> Field<'a> {
     }
 
     fn text(&self) -> Option<String> {
-        Some(String::from_utf8_lossy(self.0.as_bytes()).into_owned())
+        let bytes = self.0.as_bytes();
+        // To look whether it is text is faster than to repair what is none.
+        let text = str::from_utf8(bytes).map(str::to_owned);
+        Some(text.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned()))
     }
 
     fn parsed<T: FromStr>(&self) -> Option<T> {

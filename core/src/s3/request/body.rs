@@ -100,7 +100,11 @@ impl Request<'_> {
     }
 
     /// Asks for the object's checksum where the policy or the call wants it checked.
-    pub(in crate::s3) fn checksum_mode(&mut self, options: &ChecksumOptions, asked: bool) -> &mut Self {
+    pub(in crate::s3) fn checksum_mode(
+        &mut self,
+        options: &ChecksumOptions,
+        asked: bool,
+    ) -> &mut Self {
         if self.policy.with(&options.overrides).validates(asked) {
             self.set(HeaderName::from_static("x-amz-checksum-mode"), "ENABLED");
         }

@@ -2,8 +2,6 @@
 
 mod body;
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::uri::{self, PathAndQuery};
@@ -164,14 +162,19 @@ impl<'a> Request<'a> {
     pub(super) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
         if let Some(number) = number {
             self.separator();
-            // Writing to a string does not fail.
-            let _ = write!(self.target, "{name}={}", number.into());
+            self.target.push_str(name);
+            self.target.push('=');
+            escape::decimal_into(&mut self.target, number.into());
         }
         self
     }
 
     /// A header, if it has a value.
-    pub(super) fn header(&mut self, name: &'static str, value: Option<impl AsRef<str>>) -> &mut Self {
+    pub(super) fn header(
+        &mut self,
+        name: &'static str,
+        value: Option<impl AsRef<str>>,
+    ) -> &mut Self {
         if let Some(value) = value {
             self.set(HeaderName::from_static(name), value.as_ref());
         }
