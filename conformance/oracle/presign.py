@@ -18,7 +18,7 @@ from common import (
     whole,
 )
 from members import ALGORITHMS, optional, required, some
-from requests import client_part
+from operations import client_part
 
 # Where the client's addressing is auto, botocore presigns for the global endpoint of long ago.
 botocore.signers._should_use_global_endpoint = lambda client: False

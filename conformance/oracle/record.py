@@ -14,7 +14,21 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 import common  # noqa: E402 (after the environment is clean)
 
-FAMILIES = ["sigv4", "checksums", "requests", "responses", "endpoints", "presign"]
+FAMILIES = [
+    "sigv4",
+    "checksums",
+    "operations",
+    "responses",
+    "endpoints",
+    "presign",
+    "keystone_auth",
+    "keystone_catalog",
+    "token_renewal",
+    "swift_request",
+    "swift_response",
+    "swift_tempurl",
+    "swift_manifest",
+]
 
 
 def main():

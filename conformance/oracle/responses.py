@@ -31,7 +31,7 @@ from common import (
 )
 from documents import COMPLETE, ERROR, ERRORS, ODD, WITH_BODY
 from members import ALGORITHMS, checksum, required
-from requests import OPERATIONS, upload_body
+from operations import OPERATIONS, upload_body
 
 # Retries are counted, not waited for, never run out, and never go to another region.
 time.sleep = lambda seconds: None

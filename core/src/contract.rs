@@ -126,6 +126,12 @@ pub trait Machine {
         1
     }
 
+    /// Whether what it does may outlast a token: an upload in segments, a download that is resumed. It
+    /// may become so, as an upload does that turns out to be large, and is asked with each draft.
+    fn is_long(&self) -> bool {
+        true
+    }
+
     /// Where bytes of a source of unknown length are asked for and announced, for a machine that
     /// reads from one.
     fn intake(&mut self) -> Option<&mut Intake> {

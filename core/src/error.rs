@@ -83,6 +83,11 @@ pub enum Leftover {
         /// Its key or name.
         key: String,
     },
+    /// A trust of a user's that was not revoked.
+    Trust {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Why a job did not succeed. See the [module](self) for how to read one.
@@ -159,6 +164,13 @@ impl Error {
         error
     }
 
+    /// The same, of another kind: a refusal that says that bytes differ.
+    #[cfg(feature = "swift")]
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Names the operation, by the service's own name, that this happened in.
     #[must_use]
     pub fn in_operation(mut self, operation: &'static str) -> Self {
@@ -218,6 +230,15 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
+    /// The same as an error of kind [`Kind::Authority`]: it happened while a token was asked for.
+    #[cfg(feature = "swift")]
+    #[must_use]
+    pub(crate) fn without_authority(mut self) -> Self {
+        self.0.kind = Kind::Authority;
+        self.0.what = format!("no token could be had: {}", self.0.what).into();
+        self
+    }
+
     /// Lists something that could not be removed from the server again.
     #[must_use]
     pub fn with_leftover(mut self, leftover: Leftover) -> Self {
@@ -260,7 +281,7 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// S3's second id of the request (`x-amz-id-2`).
+    /// The second id of the request (`x-amz-id-2`, `X-Openstack-Request-Id`).
     pub fn host_id(&self) -> Option<&str> {
         self.0.host_id.as_deref()
     }
@@ -359,8 +380,12 @@ impl fmt::Display for Error {
         if let Some(id) = &facts.request_id {
             write!(f, " [request {}]", OneLine(id))?;
         }
-        for leftover in &facts.leftovers {
+        for leftover in facts.leftovers.iter().take(TOLD) {
             write!(f, "; left behind: {leftover}")?;
+        }
+        match facts.leftovers.len() {
+            0..=TOLD => {}
+            many => write!(f, "; and {} more", many - TOLD)?,
         }
         if let Some(hint) = facts.hint {
             write!(f, "; {hint}")?;
@@ -450,6 +475,7 @@ impl fmt::Display for Leftover {
             Self::Object { bucket, key } => {
                 write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
             }
+            Self::Trust { id } => write!(f, "trust {}", OneLine(id)),
         }
     }
 }
@@ -472,6 +498,9 @@ impl fmt::Display for OneLine<'_> {
         Ok(())
     }
 }
+
+/// Leftovers that one line tells of; [`Error::leftovers`] has all of them.
+const TOLD: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -499,6 +528,16 @@ mod tests {
         );
         assert!(error.is_not_found());
         assert_eq!(error.kind(), Kind::Refused);
+    }
+
+    #[test]
+    fn a_line_tells_of_no_more_than_twenty_leftovers() {
+        let object = |at| Leftover::Object { bucket: "c".into(), key: format!("s{at}") };
+        let error = (0..25).map(object).fold(Error::caller("no"), Error::with_leftover);
+        let line = error.to_string();
+        assert!(line.contains("object c/s19") && !line.contains("object c/s20"), "{line}");
+        assert!(line.ends_with("; and 5 more"), "{line}");
+        assert_eq!(error.leftovers().len(), 25);
     }
 
     #[test]

@@ -84,12 +84,16 @@ mod few;
 pub mod http;
 #[cfg(feature = "swift")]
 pub mod keystone;
+pub mod location;
 pub mod machine;
 pub mod now;
 pub mod quirks;
+mod request;
 pub mod s3;
 pub mod secret;
 pub mod sign;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
 pub mod xml;

@@ -43,6 +43,7 @@ fn answer(exchange: Exchange) -> Completion {
         "CompleteMultipartUpload" => {
             "<CompleteMultipartUploadResult><ETag>tag</ETag></CompleteMultipartUploadResult>"
         }
+        "ListParts" => "<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>",
         _ => "",
     };
     let head = http::Response::builder().header("etag", "\"tag\"").body(()).unwrap();
@@ -90,6 +91,33 @@ fn an_upload_that_is_cancelled_too_late_is_done_once() {
     };
     assert_eq!(result.unwrap().size, 16);
     assert!(matches!(pump.turn(NOW), Turn::Park(None)), "it is done again");
+}
+
+#[test]
+fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
+    let source = UploadSource::Seekable(16);
+    let mut pump = pump(source, options(8, 20));
+    for _ in 0..2 {
+        let result = loop {
+            match pump.turn(NOW) {
+                Turn::Launch(exchange) => {
+                    if exchange.operation() == "UploadPart" {
+                        pump.cancel(NOW, Leave::Keep);
+                    }
+                    pump.complete(NOW, answer(exchange));
+                }
+                Turn::Done(result) => break result,
+                Turn::Park(wait) => panic!("it waits for {wait:?}"),
+            }
+        };
+        assert!(result.unwrap_err().is_cancelled());
+        let checkpoint = pump.machine().checkpoint().expect("it was kept");
+        assert_eq!(checkpoint.acknowledged(), 8);
+        let service = service(|_| {});
+        let resumed = Upload::resume(checkpoint, source, options(8, 20), service, 2).unwrap();
+        let party = Party::new(Credentials::anonymous());
+        pump = Pump::new(resumed, vec![party], Waker::noop().clone());
+    }
 }
 
 const NOW: Now = Now { tick: Duration::ZERO, unix: Duration::ZERO };

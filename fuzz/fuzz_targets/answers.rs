@@ -11,14 +11,18 @@
 //! ```
 #![no_main]
 
+mod message;
+
 use apus_core::checksum::{Algorithm, Declared};
 use apus_core::contract::{Operation, Service as _};
 use apus_core::error::Kind;
 use apus_core::http::Reply;
 use apus_core::s3::*;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::Method;
 use libfuzzer_sys::fuzz_target;
+
+use self::message::reply;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((pick, message)) = bytes.split_first() else { return };
@@ -139,24 +143,4 @@ impl Asked {
 fn service() -> Service {
     let url = BaseUrl::parse("https://s3.example.com").expect("a URL");
     Service::new(Config::new(EndpointConfig::custom(url, "us-east-1"))).expect("a service")
-}
-
-fn reply(message: &[u8]) -> Option<Reply> {
-    let end = message.windows(2).position(|two| two == b"\n\n");
-    let (head, body) = match end {
-        Some(end) => (&message[..end], &message[end + 2..]),
-        None => (message, &[][..]),
-    };
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let status = lines.next()?.split(|byte| *byte == b' ').next()?;
-    let status = StatusCode::from_bytes(status).ok()?;
-    let (mut parts, ()) = http::Response::new(()).into_parts();
-    parts.status = status;
-    for line in lines {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        let name = HeaderName::from_bytes(name).ok()?;
-        parts.headers.append(name, HeaderValue::from_bytes(value.trim_ascii()).ok()?);
-    }
-    Some(Reply::new(parts, Bytes::copy_from_slice(body)))
 }

@@ -12,15 +12,17 @@
 //! What is compared loosely, and why: the order of headers and of query pairs; XML documents whose
 //! bytes differ from the recorded ones, with the digests that follow from the bytes (they must be
 //! right for ours); members of an output that are false or empty, which count as absent; and of a
-//! refused endpoint the text.
+//! refused endpoint the text. The suites of Swift tell of more, each at its place.
 
 mod checksum;
 mod compare;
 mod endpoint;
+mod keystone;
 mod post_policy;
 mod report;
 mod s3;
 mod sigv4;
+mod swift;
 mod value;
 
 use std::fs;
@@ -110,6 +112,13 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-presign", s3::presign),
     ("s3-endpoint", endpoint::endpoint),
     ("s3-post-policy", post_policy::post_policy),
+    ("keystone-auth", keystone::auth),
+    ("keystone-catalog", keystone::catalog),
+    ("token-renewal", keystone::renewal),
+    ("swift-request", swift::request),
+    ("swift-response", swift::response),
+    ("swift-tempurl", swift::temp_url),
+    ("swift-manifest", swift::manifest),
 ];
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), std::io::Error> {

@@ -5,6 +5,7 @@
 //! | [`EmbeddedS3`] | s3s-fs: checks every signature and checksum | does a real server take it |
 //! | [`Scripted`] | says exactly what it is told, records exactly what it got | faults of the wire |
 //! | [`FaultyS3`] | [`S3Model`] behind a [`Scripted`] | machines, and what they leave behind |
+//! | [`EmbeddedOpenStack`] | [`OpenStackModel`] behind two [`Scripted`] | sessions, and all of Swift |
 //!
 //! ```text
 //!   EmbeddedS3 ── hyper ── s3s-fs ── a temporary folder
@@ -13,12 +14,15 @@
 //!                        └── S3Model + Plan of faults        = FaultyS3
 //! ```
 //!
-//! [`S3Model`] is pure: a simulator calls its `handle` without any socket, and meets the very
-//! same answers and faults. All servers stop when dropped.
+//! [`S3Model`] and [`OpenStackModel`] are pure: a simulator calls them without any socket, and meets
+//! the very same answers and faults. All servers stop when dropped.
 
+mod dates;
+mod digest;
 mod embedded;
 mod faulty;
 mod message;
+mod openstack;
 mod plan;
 mod s3_model;
 mod scripted;
@@ -28,6 +32,10 @@ mod wire;
 pub use self::embedded::{EmbeddedS3, Options};
 pub use self::faulty::FaultyS3;
 pub use self::message::{Cut, Ending, Framing, Intake, Pace, Reply, Request};
+pub use self::openstack::{
+    Account, Admission, ApplicationCredential, Container, EmbeddedOpenStack, Gate, Limits, Login,
+    OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,
+};
 pub use self::plan::{Fault, Operation, Plan};
 pub use self::s3_model::{
     Checksum, ChecksumType, CompleteEtag, Manners, Object, OpenUpload, S3Model,

@@ -78,38 +78,44 @@ pub enum Fault {
     Delay(Duration),
 }
 
-/// Faults by operation and occurrence.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
-    entries: Vec<Entry>,
+/// Faults by operation and occurrence: of S3, or of another service's operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan<O = Operation> {
+    entries: Vec<Entry<O>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    operation: Option<Operation>,
+struct Entry<O> {
+    operation: Option<O>,
     first: u64,
     last: u64,
     fault: Fault,
 }
 
-impl Plan {
+impl<O> Default for Plan<O> {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+    }
+}
+
+impl<O: Copy + PartialEq> Plan<O> {
     /// Nothing goes wrong.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The `nth` request of this operation, from 1, meets this fault.
-    pub fn on(self, operation: Operation, nth: u64, fault: Fault) -> Self {
+    pub fn on(self, operation: O, nth: u64, fault: Fault) -> Self {
         self.entry(Some(operation), nth, nth, fault)
     }
 
     /// The `nth` request of this operation, from 1, and all after it meet this fault.
-    pub fn from(self, operation: Operation, nth: u64, fault: Fault) -> Self {
+    pub fn from(self, operation: O, nth: u64, fault: Fault) -> Self {
         self.entry(Some(operation), nth, u64::MAX, fault)
     }
 
     /// Every request of this operation meets this fault.
-    pub fn always(self, operation: Operation, fault: Fault) -> Self {
+    pub fn always(self, operation: O, fault: Fault) -> Self {
         self.from(operation, 1, fault)
     }
 
@@ -120,8 +126,8 @@ impl Plan {
 
     /// The fault of a request that is the `nth` of its operation and the `overall`-th of all; the
     /// entry made first wins.
-    pub fn fault(&self, operation: Operation, nth: u64, overall: u64) -> Option<&Fault> {
-        let hit = |entry: &&Entry| {
+    pub fn fault(&self, operation: O, nth: u64, overall: u64) -> Option<&Fault> {
+        let hit = |entry: &&Entry<O>| {
             let number = if entry.operation.is_some() { nth } else { overall };
             entry.operation.is_none_or(|wanted| wanted == operation)
                 && (entry.first..=entry.last).contains(&number)
@@ -129,7 +135,7 @@ impl Plan {
         self.entries.iter().find(hit).map(|entry| &entry.fault)
     }
 
-    fn entry(mut self, operation: Option<Operation>, first: u64, last: u64, fault: Fault) -> Self {
+    fn entry(mut self, operation: Option<O>, first: u64, last: u64, fault: Fault) -> Self {
         self.entries.push(Entry { operation, first, last, fault });
         self
     }

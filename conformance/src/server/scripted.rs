@@ -32,6 +32,13 @@ pub trait Script: Send + 'static {
 
     /// The answer to a whole request.
     fn reply(&mut self, request: &Request) -> Reply;
+
+    /// The answer to a request whose body ended too soon, before the connection ends; none: it ends
+    /// without a word.
+    fn broken(&mut self, request: &Request) -> Option<Reply> {
+        _ = request;
+        None
+    }
 }
 
 impl<F: FnMut(&Request) -> Reply + Send + 'static> Script for F {
@@ -76,6 +83,14 @@ impl Scripted {
     /// When the port or the thread can't be had.
     pub fn start_tls(script: impl Script) -> io::Result<Self> {
         Self::launch(Box::new(script), Some(Identity::generate()))
+    }
+
+    /// Starts a server over TLS, with this certificate.
+    ///
+    /// # Errors
+    /// When the port or the thread can't be had.
+    pub fn start_with(script: impl Script, identity: Identity) -> io::Result<Self> {
+        Self::launch(Box::new(script), Some(identity))
     }
 
     /// Starts a server over http that gives these answers, each once and in this order.
@@ -327,6 +342,10 @@ fn serve(
         return Ok(Some(ending));
     }
     if before.is_none() && !request.complete {
+        let broken = shared.script().broken(&request);
+        if let Some(reply) = broken {
+            answer(input.get_mut(), &reply, &request, under_way)?;
+        }
         return Ok(Some(Ending::Close));
     }
     let reply = match early {

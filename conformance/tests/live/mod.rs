@@ -1,5 +1,5 @@
 //! The live suite: `site` is the server, `store` a client over either transport, `stage` a bucket to
-//! work in, `cases` the checks, `table` what came of them.
+//! work in, `proxy` a bad way there, `cases` the checks, `table` what came of them.
 //!
 //! ```text
 //!  run(title, settings, cases)
@@ -8,6 +8,7 @@
 //! ```
 
 pub mod cases;
+pub mod proxy;
 pub mod site;
 pub mod stage;
 pub mod store;

@@ -76,6 +76,10 @@ impl Place {
         config
     }
 
+    pub fn service(&self, site: &Site) -> Service {
+        Service::new(self.config(site)).unwrap()
+    }
+
     pub fn scheme(&self) -> &'static str {
         if self.https { "https" } else { "http" }
     }
@@ -104,7 +108,7 @@ impl<'a> Stage<'a> {
         party: Party,
         adjust: impl FnOnce(&mut CreateBucket),
     ) -> Self {
-        let store = Store::new(place.transport, place.config(site), &site.ca, vec![party]);
+        let store = Store::new(place.transport, place.service(site), &site.ca, vec![party]);
         let bucket = format!(
             "apus-{name}-{}-{}-{}-{}",
             format!("{:?}", place.transport).to_lowercase(),
@@ -120,7 +124,7 @@ impl<'a> Stage<'a> {
 
     /// Another client of the same place.
     pub fn client(&self, parties: Vec<Party>) -> Store {
-        Store::new(self.place.transport, self.place.config(self.site), &self.site.ca, parties)
+        Store::new(self.place.transport, self.place.service(self.site), &self.site.ca, parties)
     }
 
     pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {

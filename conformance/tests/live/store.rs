@@ -1,13 +1,15 @@
 //! A client over either transport, so that each check is written once.
 
+#![allow(dead_code, reason = "a suite takes of it what it needs")]
+
 use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
 use apus_core::Error;
-use apus_core::contract::{Machine, Operation};
+use apus_core::contract::{Machine, Operation, Service};
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::machine::{Observer, Party};
-use apus_core::s3::{Config, Service};
+use apus_core::s3;
 use tokio::runtime::Runtime;
 
 /// Which of the two crates.
@@ -17,11 +19,10 @@ pub enum Transport {
     Async,
 }
 
-/// The client.
-#[derive(Clone)]
-pub enum Store {
-    Blocking(apus_blocking::Client<Service>),
-    Async(apus_async::Client<Service>),
+/// The client of a service.
+pub enum Store<S: Service = s3::Service> {
+    Blocking(apus_blocking::Client<S>),
+    Async(apus_async::Client<S>),
 }
 
 /// Where the bytes of a body come from.
@@ -35,20 +36,49 @@ pub enum Feed {
     Unknown,
 }
 
-impl Store {
-    pub fn new(transport: Transport, config: Config, ca: &[u8], parties: Vec<Party>) -> Self {
-        let service = Service::new(config).unwrap();
+impl<S> Store<S>
+where
+    S: Service + Send + Sync + 'static,
+{
+    /// A client that trusts `ca` alone, or, where that is empty, as the transport does by itself.
+    pub fn new(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
+        Self::made(transport, service, ca, parties, |config| config, |config| config)
+    }
+
+    /// One that sends a body of more than 64 KiB only once the server wants it.
+    pub fn expecting(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
+        let above = Some(1 << 16);
+        let blocking = |config: apus_blocking::TransportConfig| config.expect_continue_above(above);
+        let asynchronous =
+            |config: apus_async::TransportConfig| config.expect_continue_above(above);
+        Self::made(transport, service, ca, parties, blocking, asynchronous)
+    }
+
+    fn made(
+        transport: Transport,
+        service: S,
+        ca: &[u8],
+        parties: Vec<Party>,
+        blocking: impl FnOnce(apus_blocking::TransportConfig) -> apus_blocking::TransportConfig,
+        asynchronous: impl FnOnce(apus_async::TransportConfig) -> apus_async::TransportConfig,
+    ) -> Self {
         let mut parties = parties.into_iter();
         let first = parties.next().expect("a client has one party at least");
         match transport {
             Transport::Blocking => {
-                let config = apus_blocking::TransportConfig::new().ca_bundle(ca).unwrap();
+                let mut config = blocking(apus_blocking::TransportConfig::new());
+                if !ca.is_empty() {
+                    config = config.ca_bundle(ca).unwrap();
+                }
                 let transport = apus_blocking::Transport::new(config).unwrap();
                 let client = apus_blocking::Client::new(transport, service, first);
                 Self::Blocking(parties.fold(client, apus_blocking::Client::with_party))
             }
             Transport::Async => {
-                let config = apus_async::TransportConfig::new().ca_bundle(ca).unwrap();
+                let mut config = asynchronous(apus_async::TransportConfig::new());
+                if !ca.is_empty() {
+                    config = config.ca_bundle(ca).unwrap();
+                }
                 let transport = apus_async::Transport::new(config).unwrap();
                 let client = apus_async::Client::new(transport, service, first);
                 Self::Async(parties.fold(client, apus_async::Client::with_party))
@@ -63,14 +93,14 @@ impl Store {
         }
     }
 
-    pub fn service(&self) -> &Arc<Service> {
+    pub fn service(&self) -> &Arc<S> {
         match self {
             Self::Blocking(client) => client.service(),
             Self::Async(client) => client.service(),
         }
     }
 
-    pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {
+    pub fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
         match self {
             Self::Blocking(client) => client.call(operation),
             Self::Async(client) => RUNTIME.block_on(client.call(operation)),
@@ -78,7 +108,7 @@ impl Store {
     }
 
     /// The operation's body is these bytes.
-    pub fn call_from<O: Operation<Service = Service>>(
+    pub fn call_from<O: Operation<Service = S>>(
         &self,
         operation: O,
         feed: Feed,

@@ -1,11 +1,13 @@
 //! Checksums of bytes as they come, one or several in the same pass.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::Digest as _;
 
 use super::algorithm::Algorithm;
 use super::crc::{Crc32c, Crc64Nvme};
+use super::sections::Sections;
 use super::value::{Value, combine};
 use crate::error::Error;
 use crate::few::Few;
@@ -146,15 +148,18 @@ const PAGE: usize = 4 << 10;
 
 /// Several checksums over the same bytes. None at all costs nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Hashers(Vec<Hasher>);
+pub struct Hashers {
+    whole: Vec<Hasher>,
+    sections: Option<Box<Sections>>,
+}
 
 impl Hashers {
     /// One hasher for each algorithm named, however often it is. Fails as [`Hasher::new`] does.
     pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, Error> {
         let mut hashers = Self::default();
         for algorithm in algorithms {
-            if hashers.0.iter().all(|hasher| hasher.algorithm != algorithm) {
-                hashers.0.push(Hasher::new(algorithm)?);
+            if hashers.whole.iter().all(|hasher| hasher.algorithm != algorithm) {
+                hashers.whole.push(Hasher::new(algorithm)?);
             }
         }
         Ok(hashers)
@@ -164,26 +169,41 @@ impl Hashers {
     /// [`Hasher::new`] does.
     pub fn with(&self, algorithm: Algorithm) -> Result<Self, Error> {
         let mut hashers = self.clone();
-        if hashers.0.iter().all(|hasher| hasher.algorithm != algorithm) {
-            hashers.0.push(Hasher::new(algorithm)?);
+        if hashers.whole.iter().all(|hasher| hasher.algorithm != algorithm) {
+            hashers.whole.push(Hasher::new(algorithm)?);
         }
         Ok(hashers)
     }
 
+    /// These as they are, and beside them one value for each section of the stream: the first
+    /// `lengths[0]` bytes of it, the `lengths[1]` bytes after them, and so on. Fails as
+    /// [`Hasher::new`] does.
+    pub fn in_sections(
+        &self,
+        algorithm: Algorithm,
+        lengths: impl Into<Arc<[u64]>>,
+    ) -> Result<Self, Error> {
+        let sections = Sections::new(algorithm, lengths.into())?;
+        Ok(Self { whole: self.whole.clone(), sections: Some(Box::new(sections)) })
+    }
+
     /// Whether nothing is computed.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.whole.is_empty() && self.sections.is_none()
     }
 
     /// Goes on with these bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        if let [hasher] = self.0.as_mut_slice() {
+        if let ([hasher], None) = (self.whole.as_mut_slice(), &self.sections) {
             return hasher.update(bytes);
         }
         // Several of them take turns at what still is in the processor's cache.
         for piece in bytes.chunks(PIECE) {
-            for hasher in &mut self.0 {
+            for hasher in &mut self.whole {
                 hasher.update(piece);
+            }
+            if let Some(sections) = &mut self.sections {
+                sections.update(piece);
             }
         }
     }
@@ -206,31 +226,42 @@ impl Hashers {
 
     /// The checksums of all that was given, in the order in which they were asked for.
     pub fn finish(self) -> Digests {
-        Digests(self.0.into_iter().map(Hasher::finish).collect())
+        Digests {
+            whole: self.whole.into_iter().map(Hasher::finish).collect(),
+            sections: self.sections.map_or_else(Vec::new, |sections| sections.finish()),
+        }
     }
 }
 
 /// Bytes that several hashers read before any goes on.
 const PIECE: usize = 16 * 1024;
 
-/// What [`Hashers`] came to: at most one value of each algorithm.
+/// What [`Hashers`] came to: at most one value of each algorithm, and one for each section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Digests(Few<Value>);
+pub struct Digests {
+    whole: Few<Value>,
+    sections: Vec<Value>,
+}
 
 impl Digests {
     /// The checksum of this algorithm, if it was asked for.
     pub fn value(&self, algorithm: Algorithm) -> Option<&Value> {
-        self.0.iter().find(|value| value.algorithm() == algorithm)
+        self.whole.iter().find(|value| value.algorithm() == algorithm)
     }
 
     /// All of them, in the order in which they were asked for.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Value> {
-        self.0.iter()
+        self.whole.iter()
+    }
+
+    /// The checksums of the [sections](Hashers::in_sections) that came to their end.
+    pub fn sections(&self) -> &[Value] {
+        &self.sections
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.whole.is_empty() && self.sections.is_empty()
     }
 }
 
@@ -240,7 +271,7 @@ impl FromIterator<Value> for Digests {
         let mut digests = Self::default();
         for value in values {
             if digests.value(value.algorithm()).is_none() {
-                digests.0.push(value);
+                digests.whole.push(value);
             }
         }
         digests

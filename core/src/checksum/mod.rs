@@ -19,6 +19,7 @@ mod composite;
 mod crc;
 mod hasher;
 mod policy;
+mod sections;
 mod value;
 mod verdict;
 

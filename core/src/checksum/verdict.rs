@@ -26,6 +26,12 @@ pub enum Why {
     Absent,
     /// The checksum is one over the digests of parts whose sizes are not known.
     Composite,
+    /// The object is a large one, and its manifest or listing could not be read, or is not that of
+    /// the object's tag.
+    Manifest,
+    /// The object is a large one, and not every segment has a checksum of its own: it is a range, or
+    /// a large object itself. Those that have one were checked.
+    Segments,
     /// The checksum is one of the whole object, and the bytes are a range of it.
     Partial,
     /// The bytes are not those that were stored: the transport or the caller decoded them.
@@ -59,6 +65,8 @@ impl fmt::Display for Why {
             Self::Composite => {
                 f.write_str("the checksum is over the digests of parts of unknown sizes")
             }
+            Self::Manifest => f.write_str("the segments of the large object are not known"),
+            Self::Segments => f.write_str("not every segment has a checksum of its own"),
             Self::Partial => {
                 f.write_str("the checksum is of the whole object, of which this is a range")
             }

@@ -103,7 +103,7 @@ impl Credentials {
                 cache.signing(self.skew.correct(now), region, service, Rule::S3).map(Some)
             }
             (None, _) | (_, Sealing::Open) => Ok(None),
-            (Some(_), Sealing::Token(_)) => {
+            (Some(_), Sealing::Token(_) | Sealing::TokenAsSubject) => {
                 Err(Error::caller("S3 keys can't give the token that this request needs"))
             }
         }

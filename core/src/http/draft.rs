@@ -1,5 +1,6 @@
 //! An unsigned request as plain data.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +108,7 @@ pub(crate) fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue
 }
 
 /// What a request carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// Nothing; `Content-Length: 0` is sent all the same.
     Empty,
@@ -136,6 +137,20 @@ impl Body {
     /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl fmt::Debug for Body {
+    /// Of bytes in memory only their number: a login's are a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Source { range, rewindable } => {
+                let mut out = f.debug_struct("Source");
+                out.field("range", range).field("rewindable", rewindable).finish()
+            }
+        }
     }
 }
 
@@ -192,6 +207,9 @@ pub enum Sealing {
     /// A token in `X-Auth-Token`. A URI that is only a path and a query is put after the URL of
     /// this place; an absolute one is left as it is.
     Token(Place),
+    /// As [`Token`](Self::Token) at [`Place::Identity`], and the same token in `X-Subject-Token`:
+    /// what Keystone is asked of the token itself.
+    TokenAsSubject,
 }
 
 /// What a path is relative to, for an authority that knows the URLs.
@@ -199,7 +217,8 @@ pub enum Sealing {
 pub enum Place {
     /// The storage URL of the account (`https://host/v1/AUTH_project`).
     Storage,
-    /// The scheme and host of the storage URL alone: `/info` is there.
+    /// The storage URL up to its version (`https://host`, and `https://host/swift` of Ceph's gateway
+    /// whose storage URL is `https://host/swift/v1`): `/info` is there.
     StorageHost,
     /// Keystone's API, with its version (`https://host/identity/v3`).
     Identity,

@@ -1,5 +1,6 @@
 //! A sealed request, from the moment an authority let it go until its head has arrived.
 
+use std::fmt;
 use std::io::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ pub(crate) struct Origin {
 }
 
 /// What is to be sent as the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Outgoing {
     /// Nothing.
     Empty,
@@ -65,6 +66,17 @@ pub enum Outgoing {
         /// Positions in the source.
         range: Range<u64>,
     },
+}
+
+impl fmt::Debug for Outgoing {
+    /// Of bytes in memory only their number, as in [`Body`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Source { range } => write!(f, "Source({range:?})"),
+        }
+    }
 }
 
 impl Exchange {

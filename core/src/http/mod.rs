@@ -12,19 +12,29 @@
 //! Everything here is an owned value that is [`Send`]: hashing and framing happen on the worker
 //! where the bytes are, and no lock is held meanwhile.
 
+#[cfg(feature = "swift")]
+mod address;
+mod conditional;
 mod content_range;
 mod draft;
+mod etag;
 mod exchange;
 mod frame;
+mod headers;
 mod receiving;
 
+#[cfg(feature = "swift")]
+pub use self::address::Address;
+pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
 pub(crate) use self::draft::header_value;
 pub use self::draft::{
     Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Place, Sealing, Stamp,
     Ticket,
 };
+pub use self::etag::ETag;
 pub(crate) use self::exchange::Sent;
 pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
+pub(crate) use self::headers::{Field, Headers};
 pub use self::receiving::{Completion, Receiving, Reply};

@@ -1,10 +1,12 @@
 //! The answer as it comes, and how an exchange ended.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderName, RETRY_AFTER};
 use http::{Method, StatusCode, response};
 
 use super::content_range::ContentRange;
@@ -13,7 +15,7 @@ use super::exchange::{Origin, Sent};
 use crate::checksum::{Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
-use crate::now::Now;
+use crate::now::{Now, Timestamp};
 
 /// An exchange whose head has arrived: takes the body piece by piece.
 #[derive(Debug)]
@@ -59,6 +61,7 @@ impl Receiving {
             }
         };
         let announced = announced(&head);
+        let head = hidden(head);
         Self { draft, head, taking, announced, received: 0, sent, stamped, origin }
     }
 
@@ -309,7 +312,7 @@ impl Completion {
 }
 
 /// An answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply {
     /// Status and headers.
     pub head: response::Parts,
@@ -347,10 +350,45 @@ impl Reply {
         content_length(&self.head)
     }
 
+    /// How long the server asks to be left alone: `Retry-After` in seconds or as a date, which is
+    /// measured by the answer's own `Date`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header(&RETRY_AFTER)?;
+        if let Ok(seconds) = text.trim().parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = Timestamp::parse_http(text)?;
+        let from = Timestamp::parse_http(self.header(&DATE)?)?;
+        u64::try_from(until.unix() - from.unix()).ok().map(Duration::from_secs)
+    }
+
     /// `Content-Range`, where it can be read.
     pub fn content_range(&self) -> Option<ContentRange> {
         self.header(&CONTENT_RANGE).and_then(ContentRange::parse)
     }
+}
+
+impl fmt::Debug for Reply {
+    /// Of the body only its length: it may be a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("head", &self.head)
+            .field("body", &self.body.len())
+            .field("streamed", &self.streamed)
+            .field("cut", &self.cut)
+            .field("rejected", &self.rejected)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The head, with its tokens marked so that no `Debug` shows them.
+fn hidden(mut head: response::Parts) -> response::Parts {
+    for name in TOKENS {
+        if let Some(value) = head.headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
+    head
 }
 
 /// `hashers`, and the one that it takes to check what the head declares of the full object.
@@ -382,5 +420,7 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
     tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
+/// Headers of an answer that hold a token.
+const TOKENS: [&str; 3] = ["x-subject-token", "x-auth-token", "x-storage-token"];
 /// Bytes of an error document that are kept; the rest is read and dropped.
 const ERROR_BODY: usize = 64 << 10;

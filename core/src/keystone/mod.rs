@@ -1,1 +1,54 @@
 //! Keystone: who we are to Swift, and the token that proves it.
+//!
+//! ```text
+//!  Identity ─┐
+//!  Scope ────┼─▶ Login ──┐  a TokenSource: says what to ask, reads the answer
+//!  auth URL ─┘           │
+//!                        ▼
+//!            Session (an Authority) ── lease: is the token good for another exchange? ─▶ Granted
+//!                │    ▲                     no: one caller renews, the others wait
+//!                │    └── judge: a 401 renews once for that generation
+//!                ▼
+//!            seal: X-Auth-Token, and the storage URL from the catalogue before the path
+//! ```
+//!
+//! [`Identity`] and [`Scope`] are plain data; [`Login`] makes requests of them and reads
+//! [`Token`]s; a [`Session`] decides when. [`ValidateToken`], [`CreateTrust`] and the others are
+//! ordinary [operations](crate::contract::Operation) of the [`Service`] here.
+//!
+//! What is said of a server's behaviour was seen on Keystone 30, unless a document is named. The
+//! protocol is that of the "Identity API v3" and "OS-TRUST" chapters of the OpenStack API reference.
+
+mod cached;
+mod catalogue;
+mod discovery;
+mod error;
+mod identity;
+mod json;
+mod keeper;
+mod login;
+mod operations;
+mod scope;
+mod service;
+mod session;
+mod source;
+mod token;
+mod v1;
+mod v2;
+mod v3;
+
+pub use self::cached::CachedToken;
+pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, EndpointFilter, Interface};
+pub use self::identity::{Domain, Identity, Project, SecondFactor, User};
+pub use self::keeper::SessionOptions;
+pub use self::login::Login;
+pub use self::operations::{
+    CreateTrust, DeleteTrust, ListTrusts, RevokeToken, ShowTrust, Subject, Trust, ValidateToken,
+    ValidatedToken,
+};
+pub use self::scope::{Scope, TrustSlot};
+pub use self::service::Service;
+pub use self::session::{ServiceToken, Session};
+pub use self::source::{Sourced, TokenSource};
+pub use self::token::{Holder, Role, Token, TokenFacts, TrustFacts};
+pub use crate::http::Address;

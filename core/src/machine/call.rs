@@ -203,6 +203,10 @@ impl<O: Operation> Machine for Call<O> {
             self.state = State::Over(Some(Err(error.with_attempts(self.attempts.made()))));
         }
     }
+
+    fn is_long(&self) -> bool {
+        false
+    }
 }
 
 /// What is to be done about a failure on the wire; `None` when the server answered.

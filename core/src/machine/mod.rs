@@ -2,21 +2,38 @@
 
 mod call;
 mod copy;
+#[cfg(feature = "swift")]
+mod delegated;
 mod delete_many;
 mod download;
 mod nest;
 mod patience;
 mod pump;
+#[cfg(feature = "swift")]
+mod segments;
+#[cfg(feature = "swift")]
+mod swift_delete;
 mod traffic;
 pub mod upload;
 
 pub use self::call::Call;
 pub use self::copy::{Copy, CopyOptions};
+#[cfg(feature = "swift")]
+pub use self::delegated::{Delegated, Delegation, Entrusted, Trusted};
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
+#[cfg(feature = "swift")]
+pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
+#[cfg(feature = "swift")]
+pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
 pub use self::traffic::Traffic;
 pub use self::upload::{
     Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
+};
+#[cfg(feature = "swift")]
+pub use self::upload::{
+    LargeObject, SegmentsIn, SwiftCheckpoint, SwiftCheckpointSegment, SwiftUpload,
+    SwiftUploadOptions, SwiftUploaded,
 };

@@ -18,6 +18,15 @@ pub(super) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Resul
     }
 }
 
+/// `step`, with what a machine is done with turned into something else.
+pub(super) fn done<T, U>(step: Step<T>, turn: impl FnOnce(T) -> U) -> Step<U> {
+    match step {
+        Step::Send(draft) => Step::Send(draft),
+        Step::Wait(wait) => Step::Wait(wait),
+        Step::Done(result) => Step::Done(result.map(turn)),
+    }
+}
+
 /// A seed for inner machine `slot`.
 pub(super) fn seed(outer: u64, slot: u32) -> u64 {
     (outer ^ u64::from(slot)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)

@@ -56,6 +56,8 @@ pub struct Pump<M: Machine> {
     parked: VecDeque<Draft>,
     flying: Vec<Flight>,
     last: Option<Now>,
+    /// What the machine came to, while a renewal is in flight yet that others may wait for.
+    result: Option<Result<M::Output, Error>>,
 }
 
 /// What a driver has to do.
@@ -83,6 +85,7 @@ impl<M: Machine> Pump<M> {
             parked: VecDeque::new(),
             flying: Vec::new(),
             last: None,
+            result: None,
         }
     }
 
@@ -135,6 +138,9 @@ impl<M: Machine> Pump<M> {
                 Admission::Settled => {}
             }
         }
+        if let Some(result) = self.result.take() {
+            return self.done(result);
+        }
         loop {
             // A machine is not asked for more than the limits let through.
             if !self.parked.is_empty() {
@@ -153,9 +159,17 @@ impl<M: Machine> Pump<M> {
                     Admission::Settled => {}
                 },
                 Step::Wait(until) => return Turn::Park(Wait::earlier(wait, until)),
-                Step::Done(result) => return Turn::Done(result),
+                Step::Done(result) => return self.done(result),
             }
         }
+    }
+
+    fn done(&mut self, result: Result<M::Output, Error>) -> Turn<M::Output> {
+        if self.flying.is_empty() {
+            return Turn::Done(result);
+        }
+        self.result = Some(result);
+        Turn::Park(None)
     }
 
     /// An exchange that was launched has ended.
@@ -193,7 +207,9 @@ impl<M: Machine> Pump<M> {
 
     /// Stops early. What is in flight is waited for; go on driving until [`Turn::Done`].
     pub fn cancel(&mut self, now: Now, leave: Leave) {
-        self.machine.cancel(now, leave);
+        if self.result.is_none() {
+            self.machine.cancel(now, leave);
+        }
         self.flying.iter_mut().for_each(|flight| flight.replays = false);
         for draft in std::mem::take(&mut self.parked) {
             let cancelled = Error::from(Failure::cancelled()).in_operation(draft.operation);

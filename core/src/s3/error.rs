@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{HeaderName, RETRY_AFTER};
+use http::header::HeaderName;
 
 use crate::contract::{Class, Verdict};
 use crate::error::{Error, Kind};
 use crate::http::Reply;
-use crate::now::Timestamp;
 use crate::xml::{Document, Element};
 
 /// The reply, unless it is a refusal.
@@ -84,18 +83,12 @@ pub(super) fn named(error: Error, reply: &Reply) -> Error {
 }
 
 /// How long the server asks to be left alone: `x-amz-retry-after` in milliseconds, `Retry-After` in
-/// seconds or as a date, which is measured by the answer's own `Date`.
+/// seconds or as a date.
 fn retry_after(reply: &Reply) -> Option<Duration> {
     if let Some(millis) = reply.header(&AMZ_RETRY_AFTER).and_then(|text| text.parse().ok()) {
         return Some(Duration::from_millis(millis));
     }
-    let text = reply.header(&RETRY_AFTER)?;
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = Timestamp::parse_http(text)?;
-    let from = Timestamp::parse_http(reply.header(&http::header::DATE)?)?;
-    u64::try_from(until.unix() - from.unix()).ok().map(Duration::from_secs)
+    reply.retry_after()
 }
 
 /// Which setting helps against a refusal that means "this server does not know what you sent".

@@ -1,18 +1,17 @@
 //! What the members of operations are made of.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::checksum::Algorithm;
 use crate::error::Error;
+pub use crate::http::{ByteRange, Conditions};
 use crate::now::Timestamp;
-use crate::s3::etag::ETag;
 use crate::s3::read::text;
 use crate::s3::request::{Members, Request};
+use crate::s3::service::Service;
 use crate::secret::Secret;
 use crate::xml::{Document, Element, S3_NAMESPACE, Writer};
 
@@ -58,7 +57,7 @@ impl Properties {
     }
 }
 
-impl Members for Properties {
+impl Members<Service> for Properties {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("cache-control", self.cache_control.as_ref())
@@ -167,7 +166,7 @@ pub struct Access {
     pub grant_write_acp: Option<String>,
 }
 
-impl Members for Access {
+impl Members<Service> for Access {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-acl", self.acl.as_ref())
@@ -194,7 +193,7 @@ pub struct Encryption {
     pub customer_key: Option<CustomerKey>,
 }
 
-impl Members for Encryption {
+impl Members<Service> for Encryption {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-server-side-encryption", self.algorithm.as_ref())
@@ -232,7 +231,7 @@ impl CustomerKey {
     }
 }
 
-impl Members for CustomerKey {
+impl Members<Service> for CustomerKey {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-server-side-encryption-customer-algorithm", Some("AES256"))
@@ -252,7 +251,7 @@ pub struct Lock {
     pub legal_hold: Option<String>,
 }
 
-impl Members for Lock {
+impl Members<Service> for Lock {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-object-lock-mode", self.mode.as_ref())
@@ -273,72 +272,10 @@ pub struct Common {
     pub request_payer: Option<String>,
 }
 
-impl Members for Common {
+impl Members<Service> for Common {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-expected-bucket-owner", self.expected_bucket_owner.as_ref())
             .header("x-amz-request-payer", self.request_payer.as_ref());
-    }
-}
-
-/// On what condition an object is read or written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conditions {
-    /// Only if the object has this tag.
-    pub if_match: Option<ETag>,
-    /// Only if it does not have this tag; `*` on a write: only if there is none yet.
-    pub if_none_match: Option<ETag>,
-    /// Only if it changed since.
-    pub if_modified_since: Option<Timestamp>,
-    /// Only if it did not change since.
-    pub if_unmodified_since: Option<Timestamp>,
-}
-
-impl Conditions {
-    /// Only if there is no such object yet.
-    pub fn absent() -> Self {
-        Self { if_none_match: Some(ETag::from("*")), ..Self::default() }
-    }
-
-    /// Only if the object has this tag.
-    pub fn matches(etag: ETag) -> Self {
-        Self { if_match: Some(etag), ..Self::default() }
-    }
-
-    /// Whether there is any.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Members for Conditions {
-    fn apply(&self, request: &mut Request<'_>) {
-        request
-            .header("if-match", self.if_match.as_ref().map(ETag::as_str))
-            .header("if-none-match", self.if_none_match.as_ref().map(ETag::as_str))
-            .header("if-modified-since", self.if_modified_since.map(Timestamp::http_date))
-            .header("if-unmodified-since", self.if_unmodified_since.map(Timestamp::http_date));
-    }
-}
-
-/// Which bytes of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ByteRange {
-    /// From this position to the end.
-    From(u64),
-    /// These positions, end exclusive and not empty.
-    Span(Range<u64>),
-    /// This many at the end.
-    Last(u64),
-}
-
-impl fmt::Display for ByteRange {
-    /// As the header `Range` has it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::From(start) => write!(f, "bytes={start}-"),
-            Self::Span(span) => write!(f, "bytes={}-{}", span.start, span.end.saturating_sub(1)),
-            Self::Last(length) => write!(f, "bytes=-{length}"),
-        }
     }
 }

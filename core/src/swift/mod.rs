@@ -1,1 +1,60 @@
-//! OpenStack Swift's operations as plain data.
+//! OpenStack Swift: operations, manifests, errors.
+//!
+//! ```text
+//!  Config ──▶ Service ─┐                          ┌──▶ Output
+//!                      ├── draft ─▶ … ─▶ parse ───┤
+//!  GetObject { .. } ───┘                          └──▶ Error
+//! ```
+//!
+//! An operation is plain data with the members that the Object Storage API and Swift's own pages
+//! tell of; optional ones are `Option`s or empty. It knows how to draft its request for a
+//! [`Service`] and how to read the answer, and holds no state. Where the account is, only the session
+//! knows: a draft has a path that is put after the storage URL when it is sealed.
+//!
+//! | file | operations |
+//! | --- | --- |
+//! | `account/` | the account and the listing of its containers |
+//! | `container/` | containers and the listings of their objects |
+//! | `object/` | objects |
+//! | `slo/` | static large objects: manifests that list their segments |
+//! | `dlo` | dynamic large objects: a prefix that names their segments |
+//! | `bulk` | many deletes in one request |
+//! | `info` | what a cluster can do |
+//! | `temp_url` | URLs that give access without a token |
+//! | `acl` | who may do what |
+//! | `error` | what each status means |
+//! | `report` | outcomes that stand in a body |
+
+mod account;
+mod acl;
+mod bulk;
+mod config;
+mod container;
+mod dlo;
+mod error;
+mod info;
+mod listing;
+mod object;
+mod report;
+mod request;
+mod service;
+mod slo;
+mod temp_url;
+#[cfg(test)]
+mod testing;
+mod types;
+
+pub use self::account::*;
+pub use self::acl::{AccountAcl, Acl, AclEntry};
+pub use self::bulk::{BulkDelete, BulkPath, Deleted};
+pub use self::config::Config;
+pub use self::container::*;
+pub use self::dlo::PutDlo;
+pub(crate) use self::error::success;
+pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
+pub use self::object::*;
+pub use self::report::{Failed, refuses_token};
+pub use self::service::Service;
+pub use self::slo::*;
+pub use self::temp_url::{Digest, TempUrl};
+pub use self::types::*;

@@ -11,6 +11,8 @@
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
 pub(crate) mod stored;
+#[cfg(feature = "swift")]
+pub(crate) mod swift;
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -144,7 +146,11 @@ pub(crate) struct Run<M: Machine> {
 
 impl<M: Machine> Sim<M> {
     pub(crate) fn new(machine: M) -> Self {
-        let party = Party::new(Credentials::anonymous());
+        Self::under(machine, Party::new(Credentials::anonymous()))
+    }
+
+    /// Under this authority.
+    pub(crate) fn under(machine: M, party: Party) -> Self {
         Self {
             pump: Pump::new(machine, vec![party], Waker::noop().clone()),
             source: Bytes::new(),

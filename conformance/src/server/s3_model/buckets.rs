@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::dates::iso_date;
 use super::super::message::Reply;
 use super::super::plan::Operation;
 use super::call::Call;
-use super::dates::iso_date;
 use super::document::{Document, Element};
 use super::objects::quoted;
 use super::payload::Payload;

@@ -1,9 +1,9 @@
 //! A request understood: which operation on which bucket and key.
 
-use super::super::message::Request;
+use super::super::dates::parse_amz_date;
+use super::super::digest::Algorithm;
+use super::super::message::{Request, decode};
 use super::super::plan::Operation;
-use super::dates::parse_amz_date;
-use super::digest::Algorithm;
 use super::refusal::{self, Refusal};
 
 /// What a request asks for.
@@ -136,24 +136,6 @@ impl<'a> Call<'a> {
             _ => Operation::Other,
         }
     }
-}
-
-/// Percent-decoding; in a query a plus sign is a space. None for what is no UTF-8.
-pub(super) fn decode(text: &str, query: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'%' => {
-                let high = char::from(rest.next()?).to_digit(16)?;
-                let low = char::from(rest.next()?).to_digit(16)?;
-                bytes.push((high * 16 + low) as u8);
-            }
-            b'+' if query => bytes.push(b' '),
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn virtual_bucket(request: &Request, domain: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::dates::parse_http_date;
+use super::super::dates::parse_http_date;
 use super::refusal::{self, Refusal};
 use super::{Manners, Object};
 

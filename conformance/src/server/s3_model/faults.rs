@@ -1,10 +1,10 @@
 //! What a fault of the plan answers in the place of the server.
 
+use super::super::dates::http_date;
 use super::super::message::{Cut, Intake, Reply, Request};
 use super::super::plan::Fault;
 use super::S3Model;
 use super::call::Call;
-use super::dates::http_date;
 use super::refusal::{self, Refusal};
 
 impl S3Model {

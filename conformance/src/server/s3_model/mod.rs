@@ -14,8 +14,6 @@
 mod buckets;
 mod call;
 mod conditions;
-mod dates;
-mod digest;
 mod document;
 mod faults;
 mod manners;
@@ -29,10 +27,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use self::call::Call;
-use self::dates::http_date;
-use self::digest::Algorithm;
 pub use self::manners::{CompleteEtag, Manners};
 use self::refusal::Refusal;
+use super::dates::http_date;
+use super::digest::{self, Algorithm};
 use super::message::{Reply, Request};
 use super::plan::{Fault, Operation, Plan};
 

@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use super::super::dates::iso_date;
+use super::super::digest::{self, Algorithm};
 use super::super::message::Reply;
 use super::call::Call;
-use super::dates::iso_date;
-use super::digest::{self, Algorithm};
 use super::document::{Document, Element};
 use super::objects::{copy_too_large, kept_headers, quoted, slice, too_large};
 use super::payload::Payload;

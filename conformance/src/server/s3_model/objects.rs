@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::super::message::Reply;
-use super::call::{self, Call};
-use super::dates::{http_date, iso_date};
+use super::super::dates::{http_date, iso_date};
+use super::super::message::{Reply, decode};
+use super::call::Call;
 use super::document::Document;
 use super::payload::Payload;
 use super::refusal::{self, Refusal};
@@ -131,7 +131,7 @@ impl S3Model {
     /// The object that `x-amz-copy-source` names, its conditions being met.
     pub(super) fn copy_source(&self, call: &Call<'_>) -> Result<&Object, Refusal> {
         let source = call.header("x-amz-copy-source").unwrap_or_default();
-        let source = call::decode(source.strip_prefix('/').unwrap_or(source), false);
+        let source = decode(source.strip_prefix('/').unwrap_or(source), false);
         let (bucket, key) =
             source.as_deref().and_then(|source| source.split_once('/')).ok_or_else(|| {
                 refusal::invalid_argument("Copy Source must mention the source bucket and key")

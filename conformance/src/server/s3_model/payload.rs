@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use super::super::digest::{self, Algorithm};
 use super::super::message::Request;
 use super::Manners;
-use super::digest::{self, Algorithm};
 use super::refusal::{self, Refusal};
 
 /// A request's payload.

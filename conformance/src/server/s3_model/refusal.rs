@@ -1,7 +1,7 @@
 //! Error answers.
 
+use super::super::dates::iso_date;
 use super::super::message::{Reply, Request};
-use super::dates::iso_date;
 use super::document::Document;
 
 /// A request that is not carried out.

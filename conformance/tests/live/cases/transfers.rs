@@ -1,7 +1,5 @@
 //! The machines: uploads, downloads, copies, deletion of many.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +17,7 @@ use apus_core::{Error, Now};
 
 use super::buckets::read_policy;
 use super::{payload, refused};
+use crate::live::proxy::{Plan, Proxy};
 use crate::live::stage::Stage;
 use crate::live::store::{Feed, Store};
 use crate::live::{Case, Refusal};
@@ -230,13 +229,13 @@ fn download_range(stage: &Stage<'_>) -> Result<(), Error> {
 
 fn download_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let bytes = large(stage, "download/resumed")?;
-    let endpoint =
-        cutting_once(if stage.place.https { &stage.site.https } else { &stage.site.http }, 3 << 20);
-    let config = stage.place.config_at(&endpoint);
+    let endpoint = if stage.place.https { &stage.site.https } else { &stage.site.http };
+    let proxy = Proxy::before(endpoint, Plan { cuts: 1, after: 3 << 20, pace: None });
+    let service = Service::new(stage.place.config_at(&proxy.endpoint)).unwrap();
     let party = vec![stage.site.first.party()];
     let ended = Arc::new(Sent::default());
     let store =
-        Store::new(stage.place.transport, config, &stage.site.ca, party).observed(ended.clone());
+        Store::new(stage.place.transport, service, &stage.site.ca, party).observed(ended.clone());
     let get = GetObject::new(&stage.bucket, "download/resumed");
     assert!(download(&store, get, DownloadOptions::default())? == bytes);
     assert_eq!(ended.gets.load(Ordering::Relaxed), 2);
@@ -469,38 +468,4 @@ impl Machine for Ferry {
             Leg::Put(call) => call.cancel(now, leave),
         }
     }
-}
-
-/// The endpoint of a forwarder on the loopback interface that cuts its first connection once so
-/// many bytes came back, and leaves the second alone.
-fn cutting_once(endpoint: &str, after: usize) -> String {
-    let (scheme, server) = endpoint.split_once("://").expect("an endpoint is a URL");
-    let (scheme, server) = (scheme.to_owned(), server.to_owned());
-    let host = server.split(':').next().unwrap_or_default().to_owned();
-    let listener = TcpListener::bind((host.as_str(), 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for limit in [after, usize::MAX] {
-            let Ok((client, _)) = listener.accept() else { return };
-            let upstream = TcpStream::connect(&server).unwrap();
-            let (from, to) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
-            std::thread::spawn(move || forward(from, to, usize::MAX));
-            std::thread::spawn(move || forward(upstream, client, limit));
-        }
-    });
-    format!("{scheme}://{host}:{port}")
-}
-
-fn forward(mut from: TcpStream, mut to: TcpStream, mut limit: usize) {
-    let mut buffer = [0; 1 << 14];
-    while limit > 0 {
-        let Ok(read @ 1..) = from.read(&mut buffer) else { break };
-        let read = read.min(limit);
-        if to.write_all(&buffer[..read]).is_err() {
-            break;
-        }
-        limit -= read;
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
 }

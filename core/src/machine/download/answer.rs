@@ -2,22 +2,23 @@
 
 use http::StatusCode;
 
-use super::Download;
-use super::object::Object;
 use super::piece::{Piece, State};
 use super::plan::Plan;
-use crate::contract::{Class, Operation as _, Service as _, Verdict, Wait};
+use super::ranges::{Dialect, Ranges};
+use crate::contract::{Class, Service as _, Verdict, Wait};
 use crate::error::{Cause, Error, Failure, Kind};
-use crate::http::Reply;
+use crate::http::{ByteRange, Reply};
 use crate::machine::call;
 use crate::now::Now;
-use crate::s3::{self, ByteRange, GetObject, ObjectHead};
 
-impl Download {
+impl<D: Dialect> Ranges<D> {
     /// An answer to the range number `at`. The error is one of this attempt.
     pub(super) fn answered(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
-        if let Err(error) = s3::success(reply) {
-            return self.refused(at, reply, error);
+        if let Err(error) = self.dialect.success(reply) {
+            return self.refused(at, reply, error).map_err(|error| match self.pieces.get(at) {
+                Some(piece) => self.dialect.explain(piece, reply, error),
+                None => error,
+            });
         }
         match self.take(at, reply) {
             Ok(true) => Ok(()),
@@ -34,14 +35,29 @@ impl Download {
         }
     }
 
+    /// An attempt at a range failed.
+    pub(super) fn failed(&mut self, now: Now, at: usize, error: Error) {
+        let asked = self.pieces.get(at).map_or(0, Piece::asked);
+        let error = error.in_operation(D::NAME).with_attempts(asked);
+        let wait = if self.error.is_none() { self.again(now, at, &error) } else { None };
+        match (wait, self.pieces.get_mut(at)) {
+            (Some(wait), Some(piece)) => piece.state = State::Backoff(wait),
+            (None, Some(piece)) => {
+                piece.state = State::Ready;
+                self.error.get_or_insert(error);
+            }
+            (_, None) => {}
+        }
+    }
+
     /// Takes what the sink got of an answer with a good head. True when the range is complete.
     fn take(&mut self, at: usize, reply: &Reply) -> Result<bool, Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
         // Before the first byte the object may still change.
         if self.object.is_none() && (reply.streamed > 0 || reply.cut.is_none()) {
-            let object = Object::new(ObjectHead::read(reply)?);
+            let object = self.dialect.object(reply)?;
             if let Some(until) = piece.until() {
-                let end = match (&self.get.range, object.size) {
+                let end = match (&self.wanted, object.size) {
                     (Some(ByteRange::Span(span)), size) => size.unwrap_or(u64::MAX).min(span.end),
                     (_, Some(size)) => size,
                     (_, None) => {
@@ -58,10 +74,13 @@ impl Download {
             object.size = object.size.or(reply.content_range().and_then(|range| range.total));
         }
         let size = self.object.as_ref().and_then(|object| object.size);
-        let patience = self.service.patience();
+        let patience = self.dialect.service().patience();
         piece.take(reply, size, patience);
         match piece.is_complete(reply.cut.is_none()) {
             Some(true) => {
+                if self.tally.is_running() {
+                    self.hashers = piece.hashers().clone();
+                }
                 piece.finish(patience);
                 self.collect()?;
                 Ok(true)
@@ -91,8 +110,11 @@ impl Download {
             // The connection went away with the end of a body of untold length.
             let total = reply.content_range().and_then(|range| range.total);
             if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
-                piece.finish(self.service.patience());
+                piece.finish(self.dialect.service().patience());
                 return self.collect();
+            }
+            if error.is_precondition_failed() && piece.is_conditional() && self.dialect.relax() {
+                return Ok(());
             }
             if unsatisfiable || error.is_precondition_failed() {
                 let ids = (error.request_id(), error.host_id());
@@ -100,7 +122,7 @@ impl Download {
                     .with_status(status)
                     .with_request_id(ids.0.map(str::to_owned), ids.1.map(str::to_owned)));
             }
-        } else if self.get.range.is_none() && piece.until().is_some() {
+        } else if self.wanted.is_none() && piece.until().is_some() {
             // An empty object has no ranges; some servers have none of any object.
             if unsatisfiable || ignores_range {
                 *piece = Piece::new(0, None, self.hashers.clone(), self.seed);
@@ -113,21 +135,6 @@ impl Download {
         Err(error)
     }
 
-    /// An attempt at a range failed.
-    pub(super) fn failed(&mut self, now: Now, at: usize, error: Error) {
-        let asked = self.pieces.get(at).map_or(0, Piece::asked);
-        let error = error.in_operation(GetObject::NAME).with_attempts(asked);
-        let wait = if self.error.is_none() { self.again(now, at, &error) } else { None };
-        match (wait, self.pieces.get_mut(at)) {
-            (Some(wait), Some(piece)) => piece.state = State::Backoff(wait),
-            (None, Some(piece)) => {
-                piece.state = State::Ready;
-                self.error.get_or_insert(error);
-            }
-            (_, None) => {}
-        }
-    }
-
     fn again(&mut self, now: Now, at: usize, error: &Error) -> Option<Wait> {
         let piece = self.pieces.get_mut(at)?;
         // All of the object where a part was asked for: this server will do it again.
@@ -136,15 +143,16 @@ impl Download {
         if error.kind() == Kind::Integrity || ignores_range || enough {
             return None;
         }
-        let verdict = call::verdict(error, Class::Read)
-            .unwrap_or_else(|| self.service.judge(error, Class::Read));
+        let service = self.dialect.service();
+        let verdict =
+            call::verdict(error, Class::Read).unwrap_or_else(|| service.judge(error, Class::Read));
         if verdict == Verdict::Elsewhere {
             let twice = std::mem::replace(&mut self.redirected, true);
-            if twice || !self.service.learn(&self.get.bucket, error) {
+            if twice || !service.learn(self.dialect.resource()?, error) {
                 return None;
             }
         }
-        piece.attempts().next(now, self.service.patience(), verdict, error)
+        piece.attempts().next(now, service.patience(), verdict, error)
     }
 }
 

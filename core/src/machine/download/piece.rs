@@ -2,9 +2,8 @@
 
 use crate::checksum::{Digests, Hashers};
 use crate::contract::Wait;
-use crate::http::{Reply, Ticket};
+use crate::http::{ByteRange, Reply, Ticket};
 use crate::machine::{Attempts, Patience};
-use crate::s3::ByteRange;
 
 /// A range, how much of it was delivered, and what is done about the rest.
 ///
@@ -23,6 +22,8 @@ pub(super) struct Piece {
     hashers: Hashers,
     attempts: Attempts,
     asked: u32,
+    /// The last attempt said `If-Match`.
+    conditional: bool,
     pub(super) state: State,
 }
 
@@ -45,6 +46,7 @@ impl Piece {
             hashers,
             attempts: Attempts::new(seed.wrapping_add(start)),
             asked: 0,
+            conditional: false,
             state: State::Ready,
         }
     }
@@ -78,12 +80,14 @@ impl Piece {
         &mut self.attempts
     }
 
-    /// What is asked for next; `None` is all of the object, which an empty one needs.
-    pub(super) fn range(&self) -> Option<ByteRange> {
-        match (self.next(), self.until) {
-            (0, None) => None,
-            (next, None) => Some(ByteRange::From(next)),
-            (next, Some(until)) => Some(ByteRange::Span(next..until)),
+    /// What is asked for next, of what begins with the byte `base`; `None` is all of it, which an
+    /// empty object needs.
+    pub(super) fn range(&self, base: u64) -> Option<ByteRange> {
+        let next = self.next().saturating_sub(base);
+        match self.until {
+            None if next == 0 => None,
+            None => Some(ByteRange::From(next)),
+            Some(until) => Some(ByteRange::Span(next..until.saturating_sub(base))),
         }
     }
 
@@ -95,7 +99,13 @@ impl Piece {
         matches!(self.state, State::Done(_))
     }
 
-    pub(super) fn sent(&mut self, ticket: Ticket) {
+    /// Whether the last attempt said `If-Match`.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.conditional
+    }
+
+    pub(super) fn sent(&mut self, ticket: Ticket, conditional: bool) {
+        self.conditional = conditional;
         self.asked += 1;
         self.attempts.sent();
         self.state = State::Sent(ticket);

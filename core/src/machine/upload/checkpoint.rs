@@ -47,23 +47,24 @@ pub struct CheckpointPart {
 /// The newest checkpoint of an upload that somebody else drives: asked for beforehand by
 /// [`Upload::checkpoints`](super::Upload::checkpoints), and looked at whenever it is wanted, after the
 /// upload has failed too.
-#[derive(Clone, Debug, Default)]
-pub struct Checkpoints(Arc<Mutex<Option<Checkpoint>>>);
+#[derive(Debug)]
+pub struct Checkpoints<C = Checkpoint>(Arc<Mutex<Option<C>>>);
 
-impl Checkpoints {
-    /// What it takes to go on; `None` before the server has given the upload an id, and after it is
-    /// complete or removed.
-    pub fn latest(&self) -> Option<Checkpoint> {
+impl<C: Clone> Checkpoints<C> {
+    /// What it takes to go on; `None` before parts are sent, and after the upload is complete or
+    /// removed.
+    pub fn latest(&self) -> Option<C> {
         self.lock().clone()
     }
 
-    pub(super) fn begin(&self, checkpoint: Option<Checkpoint>) {
+    pub(super) fn begin(&self, checkpoint: Option<C>) {
         *self.lock() = checkpoint;
     }
 
-    pub(super) fn add(&self, number: u32, part: CheckpointPart) {
+    /// Changes the checkpoint, where there is one.
+    pub(super) fn note(&self, change: impl FnOnce(&mut C)) {
         if let Some(checkpoint) = &mut *self.lock() {
-            checkpoint.parts.insert(number, part);
+            change(checkpoint);
         }
     }
 
@@ -71,8 +72,21 @@ impl Checkpoints {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Checkpoint>> {
+    fn lock(&self) -> MutexGuard<'_, Option<C>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Clone for Checkpoints<C> {
+    /// Another look at the same.
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> Default for Checkpoints<C> {
+    fn default() -> Self {
+        Self(Arc::default())
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::source::UploadSource;
 use crate::error::Error;
 use crate::quirks::Quirks;
 
@@ -64,6 +65,31 @@ pub(in crate::machine) struct Plan {
 }
 
 impl Plan {
+    /// Parts of `part_size` and up, of which two fit into `memory` where the source is a stream:
+    /// one part is sent while the next is read.
+    pub(super) fn of(
+        source: UploadSource,
+        part_size: u64,
+        memory: u64,
+        limits: &PartLimits,
+    ) -> Result<Self, Error> {
+        match source {
+            UploadSource::Seekable(length) => Self::known(length, part_size, limits),
+            UploadSource::Stream(Some(length)) => {
+                let plan = Self::known(length, part_size, limits)?;
+                if plan.base.saturating_mul(2) > memory {
+                    return Err(Error::caller(format!(
+                        "parts of {} bytes do not fit twice into the {memory} bytes of memory \
+                         allowed",
+                        plan.base
+                    )));
+                }
+                Ok(plan)
+            }
+            UploadSource::Stream(None) => Self::growing(part_size, memory / 2, limits),
+        }
+    }
+
     /// Equal parts of `part_size` or, where that makes too many, of as few whole MiB more as it
     /// takes.
     pub(in crate::machine) fn known(
@@ -93,17 +119,22 @@ impl Plan {
     }
 
     /// Growing parts from `part_size` up to `ceiling`.
-    pub(super) fn growing(
-        part_size: u64,
-        ceiling: u64,
-        limits: &PartLimits,
-    ) -> Result<Self, Error> {
+    fn growing(part_size: u64, ceiling: u64, limits: &PartLimits) -> Result<Self, Error> {
         check_size(part_size, limits)?;
         let ceiling = ceiling.min(limits.largest).max(part_size);
         let (parts, longest) = (limits.parts, limits.object);
         // As many doublings as S3 has with its ten thousand parts, whatever the service's number.
         let step = (parts / 10).max(1);
         Ok(Self { base: part_size, ceiling, step, parts, length: None, longest })
+    }
+
+    /// Whether it is one that could have been made here: it may come from a checkpoint, which
+    /// anybody may have written.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.base == 0 || self.ceiling < self.base || self.parts == 0 {
+            return Err(Error::caller("the checkpoint has a plan of no parts"));
+        }
+        Ok(())
     }
 
     /// Parts are known to end here.
@@ -142,10 +173,13 @@ impl Plan {
         self.parts
     }
 
-    /// Bytes of part `number`.
-    pub(super) fn size(&self, number: u32) -> u64 {
-        let range = self.range(number);
-        range.end - range.start
+    /// Bytes of part `number`, as far as is known; `None` after the last.
+    pub(super) fn size(&self, number: u32) -> Option<u64> {
+        let range = match self.length {
+            Some(length) => self.range_until(number, length)?,
+            None => self.range(number),
+        };
+        Some(range.end - range.start)
     }
 
     fn start(&self, number: u32) -> u64 {
@@ -184,12 +218,17 @@ mod tests {
 
     const TIB: u64 = 1 << 40;
 
+    fn whole(plan: &Plan, number: u32) -> u64 {
+        let range = plan.range(number);
+        range.end - range.start
+    }
+
     #[test]
     fn equal_parts_grow_just_enough_for_ten_thousand() {
         let limits = PartLimits::default();
         let plan = Plan::known(5 * TIB, 8 * MIB, &limits).unwrap();
         // 5 TiB in 10,000 parts: 524.288 MiB, so 525 MiB.
-        assert_eq!(plan.size(1), 525 * MIB);
+        assert_eq!(whole(&plan, 1), 525 * MIB);
         let last = u32::try_from((5 * TIB).div_ceil(525 * MIB)).unwrap();
         assert!(last <= 10_000);
         assert_eq!(plan.range_until(last, 5 * TIB).unwrap().end, 5 * TIB);
@@ -199,16 +238,16 @@ mod tests {
     #[test]
     fn growing_parts_reach_beyond_five_tebibytes() {
         let plan = Plan::growing(8 * MIB, u64::MAX, &PartLimits::default()).unwrap();
-        assert_eq!(plan.size(1), 8 * MIB);
-        assert_eq!(plan.size(1000), 8 * MIB);
-        assert_eq!(plan.size(1001), 16 * MIB);
+        assert_eq!(whole(&plan, 1), 8 * MIB);
+        assert_eq!(whole(&plan, 1000), 8 * MIB);
+        assert_eq!(whole(&plan, 1001), 16 * MIB);
         assert!(plan.reach() >= 5 * TIB, "{}", plan.reach());
     }
 
     #[test]
     fn a_ceiling_bounds_the_parts_and_the_reach() {
         let plan = Plan::growing(8 * MIB, 16 * MIB, &PartLimits::default()).unwrap();
-        assert_eq!(plan.size(10_000), 16 * MIB);
+        assert_eq!(whole(&plan, 10_000), 16 * MIB);
         assert_eq!(plan.reach(), 1000 * 8 * MIB + 9000 * 16 * MIB);
     }
 
@@ -237,15 +276,15 @@ mod tests {
         ) {
             let plan = Plan::growing(base, ceiling, &PartLimits::default()).unwrap();
             prop_assert_eq!(plan.range(number).end, plan.range(number + 1).start);
-            prop_assert!(plan.size(number) >= base && plan.size(number) <= ceiling.max(base));
-            prop_assert!(plan.size(number) <= plan.size(number + 1));
+            prop_assert!(whole(&plan, number) >= base && whole(&plan, number) <= ceiling.max(base));
+            prop_assert!(whole(&plan, number) <= whole(&plan, number + 1));
         }
 
         #[test]
         fn known_lengths_are_covered_exactly(length in 1..50 * TIB) {
             let limits = PartLimits::default();
             if let Ok(plan) = Plan::known(length, 8 * MIB, &limits) {
-                let last = u32::try_from(length.div_ceil(plan.size(1))).unwrap();
+                let last = u32::try_from(length.div_ceil(whole(&plan, 1))).unwrap();
                 prop_assert!(last <= limits.parts);
                 prop_assert_eq!(plan.range_until(last, length).unwrap().end, length);
                 prop_assert!(plan.range_until(last + 1, length).is_none());

@@ -4,9 +4,8 @@ use http::Method;
 
 use crate::contract::{Class, Operation};
 use crate::error::Error;
-use crate::http::{Draft, Reply};
+use crate::http::{Draft, Headers, Reply};
 use crate::s3::error;
-use crate::s3::object::Headers;
 use crate::s3::request::Request;
 use crate::s3::service::Service;
 

@@ -111,6 +111,18 @@ impl BaseUrl {
         partition::is_aws_host(self.host())
     }
 
+    /// The region that one of Amazon's hosts is of: `s3.eu-west-1.amazonaws.com`, and the old form
+    /// `s3-eu-west-1.amazonaws.com`. None for the host that is of no region, and for others.
+    pub fn aws_region(&self) -> Option<String> {
+        if !self.is_aws() {
+            return None;
+        }
+        let name = self.host().strip_prefix("s3.").or_else(|| self.host().strip_prefix("s3-"))?;
+        let name = name.strip_prefix("dualstack.").unwrap_or(name);
+        let (region, rest) = name.split_once('.')?;
+        rest.starts_with("amazonaws.").then(|| region.to_owned())
+    }
+
     /// How many bytes at the end of the authority are a port that the scheme implies.
     pub(super) fn implied_port(&self) -> usize {
         match self.port {

@@ -2,8 +2,8 @@
 
 use crate::checksum::{Algorithm, Type};
 use crate::error::Error;
+use crate::http::ETag;
 use crate::now::Timestamp;
-use crate::s3::etag::ETag;
 use crate::s3::read::{Keys, text, word};
 use crate::s3::types::Owner;
 use crate::xml::Element;

@@ -6,10 +6,10 @@ use http::Method;
 
 use crate::contract::{Class, Operation};
 use crate::error::Error;
-use crate::http::{Draft, Reply};
+use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
-use crate::s3::object::{CopySource, Headers, Stored};
+use crate::s3::object::{CopySource, Stored};
 use crate::s3::request::Request;
 use crate::s3::service::Service;
 use crate::s3::types::{ByteRange, Common, CustomerKey};

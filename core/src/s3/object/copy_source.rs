@@ -1,9 +1,10 @@
 //! What a copy is made of: members that CopyObject and UploadPartCopy share.
 
 use crate::escape;
+use crate::http::ETag;
 use crate::now::Timestamp;
-use crate::s3::etag::ETag;
 use crate::s3::request::{Members, Request};
+use crate::s3::service::Service;
 use crate::s3::types::{Conditions, CustomerKey};
 
 /// An object that is copied by the server.
@@ -45,7 +46,7 @@ impl CopySource {
     }
 }
 
-impl Members for CopySource {
+impl Members<Service> for CopySource {
     fn apply(&self, request: &mut Request<'_>) {
         let conditions = &self.conditions;
         request

@@ -141,7 +141,7 @@ pub struct ResponseOverrides {
     pub expires: Option<Timestamp>,
 }
 
-impl Members for ResponseOverrides {
+impl Members<Service> for ResponseOverrides {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .query("response-cache-control", self.cache_control.as_ref())

@@ -1,14 +1,9 @@
 //! What the headers of an answer say of an object.
 
-use std::str::FromStr;
-
-use http::header::{HeaderMap, HeaderValue};
-
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::error::Error;
-use crate::http::Reply;
+use crate::http::{ETag, Field, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::etag::ETag;
 use crate::s3::read::{self, word};
 use crate::s3::types::Metadata;
 use crate::xml::Element;
@@ -91,57 +86,57 @@ pub struct ObjectHead {
 
 impl ObjectHead {
     pub(crate) fn read(reply: &Reply) -> Result<Self, Error> {
-        let headers = &reply.head.headers;
+        let headers = Headers(&reply.head.headers);
         let content_length = reply.content_length();
         let size = match reply.content_range() {
             Some(range) => range.total,
             None => content_length,
         };
         let mut head = Self { size, content_length, ..Self::default() };
-        for (name, field) in fields(headers) {
+        for (name, field) in headers.fields() {
             match name {
-                "accept-ranges" => head.accept_ranges = field.text(),
-                "cache-control" => head.cache_control = field.text(),
-                "content-disposition" => head.content_disposition = field.text(),
-                "content-encoding" => head.content_encoding = field.without_aws_chunked(),
-                "content-language" => head.content_language = field.text(),
-                "content-range" => head.content_range = field.text(),
-                "content-type" => head.content_type = field.text(),
-                "etag" => head.etag = field.text().map(ETag::from),
-                "expires" => head.expires = field.text(),
+                "accept-ranges" => head.accept_ranges = Some(field.text()),
+                "cache-control" => head.cache_control = Some(field.text()),
+                "content-disposition" => head.content_disposition = Some(field.text()),
+                "content-encoding" => head.content_encoding = without_aws_chunked(&field),
+                "content-language" => head.content_language = Some(field.text()),
+                "content-range" => head.content_range = Some(field.text()),
+                "content-type" => head.content_type = Some(field.text()),
+                "etag" => head.etag = Some(ETag::from(field.text())),
+                "expires" => head.expires = Some(field.text()),
                 "last-modified" => {
                     head.last_modified = field.plain().and_then(Timestamp::parse_http);
                 }
-                "x-amz-archive-status" => head.archive_status = field.text(),
+                "x-amz-archive-status" => head.archive_status = Some(field.text()),
                 "x-amz-checksum-type" => head.checksum_type = field.parsed(),
-                "x-amz-delete-marker" => head.delete_marker = field.flag(),
-                "x-amz-expiration" => head.expiration = field.text(),
+                "x-amz-delete-marker" => head.delete_marker = field.flag() == Some(true),
+                "x-amz-expiration" => head.expiration = Some(field.text()),
                 "x-amz-missing-meta" => head.missing_meta = field.parsed(),
                 "x-amz-mp-parts-count" => head.parts_count = field.parsed(),
-                "x-amz-object-lock-legal-hold" => head.legal_hold = field.text(),
-                "x-amz-object-lock-mode" => head.lock_mode = field.text(),
+                "x-amz-object-lock-legal-hold" => head.legal_hold = Some(field.text()),
+                "x-amz-object-lock-mode" => head.lock_mode = Some(field.text()),
                 "x-amz-object-lock-retain-until-date" => {
                     head.lock_retain_until = field.plain().and_then(Timestamp::parse_iso8601);
                 }
-                "x-amz-replication-status" => head.replication_status = field.text(),
-                "x-amz-request-charged" => head.request_charged = field.text(),
-                "x-amz-restore" => head.restore = field.text(),
-                SSE => head.server_side_encryption = field.text(),
-                SSE_KMS_KEY_ID => head.kms_key_id = field.text(),
-                SSE_BUCKET_KEY => head.bucket_key_enabled = field.flag(),
-                SSE_CUSTOMER_ALGORITHM => head.customer_algorithm = field.text(),
-                SSE_CUSTOMER_KEY_MD5 => head.customer_key_md5 = field.text(),
-                "x-amz-storage-class" => head.storage_class = field.text(),
+                "x-amz-replication-status" => head.replication_status = Some(field.text()),
+                "x-amz-request-charged" => head.request_charged = Some(field.text()),
+                "x-amz-restore" => head.restore = Some(field.text()),
+                SSE => head.server_side_encryption = Some(field.text()),
+                SSE_KMS_KEY_ID => head.kms_key_id = Some(field.text()),
+                SSE_BUCKET_KEY => head.bucket_key_enabled = field.flag() == Some(true),
+                SSE_CUSTOMER_ALGORITHM => head.customer_algorithm = Some(field.text()),
+                SSE_CUSTOMER_KEY_MD5 => head.customer_key_md5 = Some(field.text()),
+                "x-amz-storage-class" => head.storage_class = Some(field.text()),
                 "x-amz-tagging-count" => head.tag_count = field.parsed(),
-                "x-amz-version-id" => head.version_id = field.text(),
+                "x-amz-version-id" => head.version_id = Some(field.text()),
                 "x-amz-website-redirect-location" => {
-                    head.website_redirect_location = field.text();
+                    head.website_redirect_location = Some(field.text());
                 }
                 _ => {}
             }
         }
-        head.metadata = metadata(headers);
-        head.checksums = checksums(headers)?;
+        head.metadata = headers.items("x-amz-meta-");
+        head.checksums = checksums(&headers)?;
         Ok(head)
     }
 }
@@ -180,22 +175,22 @@ pub struct Stored {
 
 impl Stored {
     pub(in crate::s3) fn read(reply: &Reply) -> Result<Self, Error> {
-        let headers = &reply.head.headers;
-        let mut stored = Self { checksums: checksums(headers)?, ..Self::default() };
-        for (name, field) in fields(headers) {
+        let headers = Headers(&reply.head.headers);
+        let mut stored = Self { checksums: checksums(&headers)?, ..Self::default() };
+        for (name, field) in headers.fields() {
             match name {
-                "etag" => stored.etag = field.text().map(ETag::from).unwrap_or_default(),
+                "etag" => stored.etag = ETag::from(field.text()),
                 "x-amz-checksum-type" => stored.checksum_type = field.parsed(),
-                "x-amz-expiration" => stored.expiration = field.text(),
+                "x-amz-expiration" => stored.expiration = Some(field.text()),
                 "x-amz-object-size" => stored.size = field.parsed(),
-                "x-amz-request-charged" => stored.request_charged = field.text(),
-                SSE => stored.server_side_encryption = field.text(),
-                SSE_KMS_KEY_ID => stored.kms_key_id = field.text(),
-                SSE_KMS_CONTEXT => stored.kms_context = field.text(),
-                SSE_BUCKET_KEY => stored.bucket_key_enabled = field.flag(),
-                SSE_CUSTOMER_ALGORITHM => stored.customer_algorithm = field.text(),
-                SSE_CUSTOMER_KEY_MD5 => stored.customer_key_md5 = field.text(),
-                "x-amz-version-id" => stored.version_id = field.text(),
+                "x-amz-request-charged" => stored.request_charged = Some(field.text()),
+                SSE => stored.server_side_encryption = Some(field.text()),
+                SSE_KMS_KEY_ID => stored.kms_key_id = Some(field.text()),
+                SSE_KMS_CONTEXT => stored.kms_context = Some(field.text()),
+                SSE_BUCKET_KEY => stored.bucket_key_enabled = field.flag() == Some(true),
+                SSE_CUSTOMER_ALGORITHM => stored.customer_algorithm = Some(field.text()),
+                SSE_CUSTOMER_KEY_MD5 => stored.customer_key_md5 = Some(field.text()),
+                "x-amz-version-id" => stored.version_id = Some(field.text()),
                 _ => {}
             }
         }
@@ -244,74 +239,16 @@ impl Stored {
     }
 }
 
-/// Typed looks at a header by its name.
-pub(in crate::s3) struct Headers<'a>(pub(in crate::s3) &'a HeaderMap);
-
-impl<'a> Headers<'a> {
-    /// Also of bytes outside ASCII, which some servers send.
-    pub(in crate::s3) fn text(&self, name: &'static str) -> Option<String> {
-        self.get(name)?.text()
-    }
-
-    pub(in crate::s3) fn plain(&self, name: &'static str) -> Option<&'a str> {
-        self.get(name)?.plain()
-    }
-
-    pub(in crate::s3) fn parsed<T: FromStr>(&self, name: &'static str) -> Option<T> {
-        self.get(name)?.parsed()
-    }
-
-    pub(in crate::s3) fn flag(&self, name: &'static str) -> Option<bool> {
-        self.get(name).map(|field| field.flag())
-    }
-
-    fn get(&self, name: &'static str) -> Option<Field<'a>> {
-        self.0.get(name).map(Field)
-    }
+fn without_aws_chunked(field: &Field<'_>) -> Option<String> {
+    let codings = field.plain()?.split(',').map(str::trim);
+    let kept: Vec<&str> =
+        codings.filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
+    (!kept.is_empty()).then(|| kept.join(","))
 }
 
-/// The value of one header.
-struct Field<'a>(&'a HeaderValue);
-
-impl<'a> Field<'a> {
-    fn plain(&self) -> Option<&'a str> {
-        self.0.to_str().ok()
-    }
-
-    fn text(&self) -> Option<String> {
-        let bytes = self.0.as_bytes();
-        // To look whether it is text is faster than to repair what is none.
-        let text = str::from_utf8(bytes).map(str::to_owned);
-        Some(text.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned()))
-    }
-
-    fn parsed<T: FromStr>(&self) -> Option<T> {
-        self.plain().and_then(|text| text.trim().parse().ok())
-    }
-
-    fn flag(&self) -> bool {
-        self.plain().is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
-    }
-
-    fn without_aws_chunked(&self) -> Option<String> {
-        let codings = self.plain()?.split(',').map(str::trim);
-        let kept: Vec<&str> =
-            codings.filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
-        (!kept.is_empty()).then(|| kept.join(","))
-    }
-}
-
-/// All headers; of those that are repeated, the first. An answer has few of the many that it may
-/// have, so that to go through them once is faster than to look for each.
-fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, Field<'_>)> {
-    let mut last = None;
-    let firsts = headers.iter().filter(move |(name, _)| last.replace(*name) != Some(*name));
-    firsts.map(|(name, value)| (name.as_str(), Field(value)))
-}
-
-fn checksums(headers: &HeaderMap) -> Result<Vec<Declared>, Error> {
+fn checksums(headers: &Headers<'_>) -> Result<Vec<Declared>, Error> {
     let mut checksums = Vec::new();
-    for (name, field) in fields(headers).filter(|(name, _)| name.starts_with(CHECKSUM)) {
+    for (name, field) in headers.fields().filter(|(name, _)| name.starts_with(CHECKSUM)) {
         let algorithm = Algorithm::ALL.into_iter().find(|known| known.header().as_str() == name);
         let text = field.plain().map(str::trim).filter(|text| !text.is_empty());
         if let (Some(algorithm), Some(text)) = (algorithm, text) {
@@ -320,23 +257,6 @@ fn checksums(headers: &HeaderMap) -> Result<Vec<Declared>, Error> {
     }
     checksums.sort_by_key(Declared::algorithm);
     Ok(checksums)
-}
-
-fn metadata(headers: &HeaderMap) -> Metadata {
-    let mut metadata = Metadata::new();
-    for (name, value) in headers {
-        if let Some(name) = name.as_str().strip_prefix("x-amz-meta-") {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            metadata
-                .entry(name.to_owned())
-                .and_modify(|all: &mut String| {
-                    all.push(',');
-                    all.push_str(&value);
-                })
-                .or_insert_with(|| value.into_owned());
-        }
-    }
-    metadata
 }
 
 const CHECKSUM: &str = "x-amz-checksum-";
@@ -349,11 +269,13 @@ const SSE_KMS_KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn aws_chunked_is_no_coding_of_the_object() {
-        let of = |text: &'static str| Field(&HeaderValue::from_static(text)).without_aws_chunked();
+        let of = |text: &'static str| without_aws_chunked(&Field(&HeaderValue::from_static(text)));
         assert_eq!(of("aws-chunked"), None);
         assert_eq!(of("aws-chunked,gzip").as_deref(), Some("gzip"));
         assert_eq!(of("gzip, aws-chunked").as_deref(), Some("gzip"));

@@ -22,7 +22,6 @@ pub use self::delete_objects::{
     DeleteError, DeleteObjects, DeleteObjectsOutput, DeletedObject, ObjectIdentifier,
 };
 pub use self::get_object::{GetObject, GetObjectOutput, ResponseOverrides};
-pub(super) use self::head::Headers;
 pub use self::head::{ObjectHead, Stored};
 pub use self::head_object::HeadObject;
 pub use self::lock::{

@@ -40,7 +40,7 @@ impl Request<'_> {
     /// The bytes of an object: what PutObject and UploadPart send.
     pub(in crate::s3) fn object_body(&mut self, body: &Body) -> &mut Self {
         self.draft.body = body.clone();
-        self.streaming = true;
+        self.plan.streaming = true;
         self
     }
 
@@ -62,10 +62,10 @@ impl Request<'_> {
 
     /// Adds what the policy and the call want of checksums; the body must be set before.
     pub(in crate::s3) fn checksum(&mut self, need: Need, options: &ChecksumOptions) -> &mut Self {
-        self.policy = self.policy.with(&options.overrides);
+        self.plan.policy = self.plan.policy.with(&options.overrides);
         self.draft.digests.clone_from(&options.digests);
         // `never` also means those that the caller has: it is said of servers that refuse them.
-        let never = self.policy.request_mode() == RequestChecksumCalculation::Never;
+        let never = self.plan.policy.request_mode() == RequestChecksumCalculation::Never;
         let values = if never { &[] } else { options.values.as_slice() };
         for value in values {
             self.set(value.algorithm().header().clone(), &value.base64());
@@ -73,17 +73,17 @@ impl Request<'_> {
         }
         // Content-MD5 stands for a checksum only where it is what the policy asks for.
         let by_md5 = options.content_md5.is_some()
-            && self.policy.decide(need, options.algorithm, false) == Decision::ContentMd5;
+            && self.plan.policy.decide(need, options.algorithm, false) == Decision::ContentMd5;
         let supplied = !values.is_empty() || by_md5;
         if let Some(md5) = &options.content_md5 {
             self.set(CONTENT_MD5, md5);
         }
         let quirks = &self.service.config().quirks;
-        let knows_md5_only = self.policy.placement == Placement::Auto
+        let knows_md5_only = self.plan.policy.placement == Placement::Auto
             && options.algorithm.is_none()
             && (quirks.checksums.is_empty()
                 || need == Need::Required && quirks.content_md5_required);
-        match self.policy.decide(need, options.algorithm, supplied) {
+        match self.plan.policy.decide(need, options.algorithm, supplied) {
             Decision::None => {}
             Decision::Flexible(_) if knows_md5_only => self.stamp(Algorithm::Md5, CONTENT_MD5),
             Decision::ContentMd5 => self.stamp(Algorithm::Md5, CONTENT_MD5),
@@ -105,7 +105,7 @@ impl Request<'_> {
         options: &ChecksumOptions,
         asked: bool,
     ) -> &mut Self {
-        if self.policy.with(&options.overrides).validates(asked) {
+        if self.plan.policy.with(&options.overrides).validates(asked) {
             self.set(HeaderName::from_static("x-amz-checksum-mode"), "ENABLED");
         }
         self
@@ -113,17 +113,19 @@ impl Request<'_> {
 
     /// `x-amz-sdk-checksum-algorithm`: some servers need it beside a checksum, some refuse it.
     fn name_algorithm(&mut self, algorithm: Algorithm) {
-        if self.policy.sdk_algorithm_header && self.service.config().quirks.sdk_algorithm_header {
+        if self.plan.policy.sdk_algorithm_header
+            && self.service.config().quirks.sdk_algorithm_header
+        {
             let name = HeaderValue::from_static(algorithm.name());
             self.draft.head.headers.insert(SDK_ALGORITHM, name);
         }
     }
 
     fn in_trailer(&self) -> bool {
-        if !self.streaming {
+        if !self.plan.streaming {
             return false;
         }
-        match self.policy.placement {
+        match self.plan.policy.placement {
             Placement::Trailer => true,
             Placement::Header | Placement::ContentMd5 => false,
             Placement::Auto => self.reads_once() && !self.spools() && self.trusts_trailers(),
@@ -166,10 +168,10 @@ impl Request<'_> {
 
     /// Decides how the signature covers the body.
     pub(super) fn plan_payload(&mut self) {
-        if !self.streaming {
+        if !self.plan.streaming {
             return;
         }
-        let https = self.uri.scheme == Some(Scheme::HTTPS);
+        let https = self.scheme() == Some(&Scheme::HTTPS);
         let framed = self.draft.framing.is_some();
         self.draft.payload = match self.service.config().payload {
             PayloadSigning::Unsigned => Payload::Unsigned,

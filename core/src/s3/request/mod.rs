@@ -1,48 +1,34 @@
-//! What all operations share: path, query and headers here, the body in [`body`].
+//! What all operations share beyond [`crate::request`]: where they go and what names they take here, the
+//! body in [`body`].
 
 mod body;
 
-use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::uri::{self, PathAndQuery};
 use http::{Method, Uri};
 
 pub use self::body::ChecksumOptions;
 use crate::checksum::{Declared, Policy};
 use crate::error::Error;
 use crate::escape;
-use crate::http::{Draft, Sealing, header_value};
+use crate::http::{Draft, Sealing};
+pub(super) use crate::request::Members;
+use crate::request::Room;
 use crate::s3::endpoint::Endpoint;
 use crate::s3::service::Service;
 use crate::s3::types::Metadata;
 
-/// Members that several operations share, and that add to a request together.
-pub(super) trait Members {
-    /// Adds these members to a request.
-    fn apply(&self, request: &mut Request<'_>);
-}
+/// A request to S3.
+pub(super) type Request<'a> = crate::request::Request<'a, Service>;
 
-impl<T: Members> Members for Option<T> {
-    fn apply(&self, request: &mut Request<'_>) {
-        if let Some(members) = self {
-            members.apply(request);
-        }
-    }
-}
-
-/// Builds the draft of one operation. The first thing that is wrong is the error of
-/// [`finish`](Self::finish).
+/// What a request to S3 has to decide of its body when it is finished.
 #[derive(Debug)]
-pub(super) struct Request<'a> {
-    service: &'a Service,
-    draft: Draft,
-    /// Scheme and authority.
-    uri: uri::Parts,
-    target: String,
-    has_query: bool,
+pub(crate) struct Plan {
     policy: Policy,
     streaming: bool,
-    error: Option<Error>,
+}
+
+impl Room for Service {
+    type Plan = Plan;
 }
 
 impl<'a> Request<'a> {
@@ -118,77 +104,9 @@ impl<'a> Request<'a> {
         draft.head.headers.insert(HOST, endpoint.host);
         draft.sealing =
             Sealing::SigV4 { region: endpoint.signing_region, service: endpoint.signing_name };
-        let policy = service.config().checksum;
-        let mut uri = uri::Parts::default();
-        uri.scheme = Some(endpoint.scheme);
-        uri.authority = Some(endpoint.authority);
-        Self {
-            service,
-            draft,
-            uri,
-            target,
-            has_query: false,
-            policy,
-            streaming: false,
-            error: None,
-        }
-    }
-
-    /// Members that are shared with other operations.
-    pub(super) fn with(&mut self, members: &impl Members) -> &mut Self {
-        members.apply(self);
-        self
-    }
-
-    /// `?name`, the mark of a sub-resource.
-    pub(super) fn flag(&mut self, name: &str) -> &mut Self {
-        self.separator();
-        escape::query_into(&mut self.target, name);
-        self
-    }
-
-    /// `name=value`, if there is a value.
-    pub(super) fn query(&mut self, name: &str, value: Option<impl AsRef<str>>) -> &mut Self {
-        if let Some(value) = value {
-            self.separator();
-            escape::query_into(&mut self.target, name);
-            self.target.push('=');
-            escape::query_into(&mut self.target, value.as_ref());
-        }
-        self
-    }
-
-    /// `name=number`, if there is one.
-    pub(super) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
-        if let Some(number) = number {
-            self.separator();
-            self.target.push_str(name);
-            self.target.push('=');
-            escape::decimal_into(&mut self.target, number.into());
-        }
-        self
-    }
-
-    /// A header, if it has a value.
-    pub(super) fn header(
-        &mut self,
-        name: &'static str,
-        value: Option<impl AsRef<str>>,
-    ) -> &mut Self {
-        if let Some(value) = value {
-            self.set(HeaderName::from_static(name), value.as_ref());
-        }
-        self
-    }
-
-    /// A header that is a number, if there is one.
-    pub(super) fn header_number(&mut self, name: &'static str, number: Option<u64>) -> &mut Self {
-        self.header(name, number.map(|number| number.to_string()))
-    }
-
-    /// A header that is `true` or `false`, if it is either.
-    pub(super) fn header_flag(&mut self, name: &'static str, value: Option<bool>) -> &mut Self {
-        self.header(name, value.map(|value| if value { "true" } else { "false" }))
+        let plan = Plan { policy: service.config().checksum, streaming: false };
+        let origin = Some((endpoint.scheme, endpoint.authority));
+        Self::to(service, draft, plan, origin, target)
     }
 
     /// A header with several values, or one of unknown name.
@@ -197,7 +115,7 @@ impl<'a> Request<'a> {
         if name.as_str().ends_with("-customer-key") {
             value.set_sensitive(true);
         }
-        self.draft.head.headers.append(name.clone(), value);
+        self.append(name.clone(), value);
         self
     }
 
@@ -251,35 +169,14 @@ impl<'a> Request<'a> {
         self.header("x-amz-optional-object-attributes", wanted.then_some("RestoreStatus"))
     }
 
-    /// A header with a secret value, marked so that no `Debug` shows it.
-    pub(super) fn header_secret(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
-        let Some(value) = value else { return self };
-        let name = HeaderName::from_static(name);
-        match header_value(&name, value) {
-            Ok(mut value) => {
-                value.set_sensitive(true);
-                self.draft.head.headers.insert(name, value);
-            }
-            Err(error) => self.fail(error),
-        }
-        self
-    }
-
     /// `x-amz-meta-*`.
     pub(super) fn metadata(&mut self, metadata: &Metadata) -> &mut Self {
-        for (name, value) in metadata {
-            match HeaderName::try_from(format!("x-amz-meta-{name}")) {
-                Ok(header) if value.is_ascii() => self.set(header, value),
-                Ok(_) => self.fail(Error::caller(format!(
-                    "the value of metadata `{name}` is not ASCII, which S3 does not keep"
-                ))),
-                Err(_) => self.fail(Error::caller(format!(
-                    "`{}` can't be the name of metadata",
-                    name.escape_debug()
-                ))),
-            }
+        if let Some((name, _)) = metadata.iter().find(|(_, value)| !value.is_ascii()) {
+            self.fail(Error::caller(format!(
+                "the value of metadata `{name}` is not ASCII, which S3 does not keep"
+            )));
         }
-        self
+        self.items("x-amz-meta-", metadata)
     }
 
     /// Gives the draft away; an empty one is left.
@@ -289,30 +186,7 @@ impl<'a> Request<'a> {
     /// The first member that was wrong.
     pub(super) fn finish(&mut self) -> Result<Draft, Error> {
         self.plan_payload();
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        let target = PathAndQuery::from_maybe_shared(Bytes::from(std::mem::take(&mut self.target)))
-            .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
-        self.uri.path_and_query = Some(target);
-        self.draft.head.uri = Uri::from_parts(std::mem::take(&mut self.uri))
-            .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
-        let empty = Draft::new(self.draft.operation, Method::GET, Uri::default());
-        Ok(std::mem::replace(&mut self.draft, empty))
-    }
-
-    fn set(&mut self, name: HeaderName, value: &str) {
-        if let Err(error) = self.draft.header(name, value) {
-            self.fail(error);
-        }
-    }
-
-    fn fail(&mut self, error: Error) {
-        self.error.get_or_insert(error);
-    }
-
-    fn separator(&mut self) {
-        self.target.push(if std::mem::replace(&mut self.has_query, true) { '&' } else { '?' });
+        self.take_draft()
     }
 }
 

@@ -1,8 +1,8 @@
 //! How an upload ends: completed, or removed, or with what is left behind in the error.
 
-use super::{ABORT, CHECK, COMPLETE, Multipart, PartCall, PartsFrom, Phase, StoredPart, create};
+use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{Leave, Machine};
+use crate::contract::Leave;
 use crate::error::{Error, Leftover};
 use crate::machine::upload::evidence::{Evidence, multipart_etag};
 use crate::machine::upload::multipart::Uploaded;
@@ -10,14 +10,14 @@ use crate::now::Now;
 use crate::s3::{AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, HeadObject};
 
 impl Multipart {
-    pub(super) fn size(&self) -> u64 {
-        self.stored.values().map(|part| part.size).sum()
-    }
-
     /// The checksums of the whole that the parts' come to.
     pub(super) fn checksums(&self) -> Result<Vec<Declared>, Error> {
-        let parts: Option<Vec<(Value, u64)>> =
-            self.stored.values().map(|part| part.checksum.map(|sum| (sum, part.size))).collect();
+        let parts: Option<Vec<(Value, u64)>> = self
+            .flight
+            .stored
+            .values()
+            .map(|part| part.checksum.map(|sum| (sum, part.size)))
+            .collect();
         let (Some(parts), Some(algorithm)) = (parts, self.job.algorithm) else {
             return Ok(Vec::new());
         };
@@ -43,7 +43,7 @@ impl Multipart {
             etag: part.etag.clone(),
             checksums: part.checksum.into_iter().collect(),
         };
-        let parts = self.stored.iter().map(part).collect();
+        let parts = self.flight.stored.iter().map(part).collect();
         let mut complete = CompleteMultipartUpload::new(&job.bucket, &job.key, id, parts);
         complete.if_match.clone_from(&job.conditions.if_match);
         complete.if_none_match.clone_from(&job.conditions.if_none_match);
@@ -55,7 +55,7 @@ impl Multipart {
             complete.checksum_type = full.map(Declared::checksum_type);
         }
         if job.algorithm.is_some() {
-            complete.object_size = Some(self.size());
+            complete.object_size = Some(self.flight.size());
         }
         self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE)));
     }
@@ -70,8 +70,8 @@ impl Multipart {
         self.job.checkpoints.end();
         let ours = self.checksums().unwrap_or_default();
         let checksums = if told.is_empty() { ours } else { told };
-        let parts = u32::try_from(self.stored.len()).unwrap_or(u32::MAX);
-        Uploaded { etag, version_id, size: self.size(), parts, checksums, recovered: false }
+        let parts = u32::try_from(self.flight.stored.len()).unwrap_or(u32::MAX);
+        Uploaded { etag, version_id, size: self.flight.size(), parts, checksums, recovered: false }
     }
 
     /// What the server has of the whole against what the parts came to.
@@ -94,8 +94,8 @@ impl Multipart {
 
     pub(super) fn evidence(&self) -> Evidence {
         Evidence {
-            length: self.size(),
-            etag: multipart_etag(self.stored.values().map(|part| &part.etag)),
+            length: self.flight.size(),
+            etag: multipart_etag(self.flight.stored.values().map(|part| &part.etag)),
             checksums: self.checksums().unwrap_or_default(),
             length_suffices: self.job.conditions.is_empty(),
         }
@@ -103,12 +103,7 @@ impl Multipart {
 
     pub(super) fn fail(&mut self, now: Now, error: Error) {
         self.failure.get_or_insert(error);
-        for slot in &mut self.slots {
-            match &mut slot.call {
-                PartCall::Send(call) => call.cancel(now, Leave::Abort),
-                PartCall::Copy(call) => call.cancel(now, Leave::Abort),
-            }
-        }
+        self.flight.stop(now);
     }
 
     /// What follows when nothing is in flight any more.
@@ -142,9 +137,8 @@ impl Multipart {
         self.phase = Phase::Over;
         if self.restarting.take().is_some() && self.failure.is_none() {
             self.upload_id = None;
-            self.next = 1;
             self.aborts = 0;
-            self.stored.clear();
+            self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
         }
     }

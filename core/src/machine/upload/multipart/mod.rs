@@ -15,15 +15,16 @@
 
 mod ending;
 mod job;
-mod parts;
+mod part;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(in crate::machine) use self::job::Job;
-use self::parts::{PartCall, Slot, full_object};
+use self::part::{Part, full_object};
 use super::checkpoint::{Checkpoint, CheckpointPart};
+use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
 use crate::contract::{Intake, Leave, Machine, Step};
@@ -71,15 +72,11 @@ pub(in crate::machine) struct Multipart {
     job: Job,
     from: PartsFrom,
     service: Arc<Service>,
-    plan: Plan,
+    flight: Flight<Part>,
     phase: Phase,
     upload_id: Option<String>,
-    next: u32,
-    slots: Vec<Slot>,
-    stored: BTreeMap<u32, StoredPart>,
     /// What a checkpoint knows of parts that the server has not listed yet.
     known: BTreeMap<u32, StoredPart>,
-    pub(in crate::machine::upload) intake: Intake,
     failure: Option<Error>,
     aborts: u32,
     restarted: bool,
@@ -99,13 +96,6 @@ enum Phase {
     Over,
 }
 
-#[derive(Clone, Debug)]
-struct StoredPart {
-    etag: ETag,
-    size: u64,
-    checksum: Option<Value>,
-}
-
 impl From<&StoredPart> for CheckpointPart {
     fn from(part: &StoredPart) -> Self {
         let checksum = part.checksum.as_ref().map(Value::base64);
@@ -122,18 +112,16 @@ impl Multipart {
         intake: Intake,
     ) -> Self {
         let create = create(&job, &service);
+        let stream = matches!(from, PartsFrom::Stream);
+        let bounds = Bounds { width: job.width, memory: job.memory, stream };
         Self {
             job,
             from,
             service,
-            plan,
+            flight: Flight::new(plan, bounds, intake),
             phase: Phase::Create(Box::new(create)),
             upload_id: None,
-            next: 1,
-            slots: Vec::new(),
-            stored: BTreeMap::new(),
             known: BTreeMap::new(),
-            intake,
             failure: None,
             aborts: 0,
             restarted: false,
@@ -173,8 +161,8 @@ impl Multipart {
             upload_id,
             algorithm: self.job.algorithm,
             checksum_type: self.job.checksum_type,
-            plan: self.plan,
-            parts: self.stored.iter().map(|(number, part)| (*number, part.into())).collect(),
+            plan: self.flight.plan,
+            parts: self.flight.stored.iter().map(|(number, part)| (*number, part.into())).collect(),
         })
     }
 
@@ -203,18 +191,29 @@ impl Multipart {
             let told = full_object(&part.checksums)
                 .find(|value| Some(value.algorithm()) == self.job.algorithm);
             let checksum = told.or(known.and_then(|known| known.checksum));
-            let expected = match self.plan.length() {
-                Some(length) => self.plan.range_until(part.part_number, length),
-                None => Some(self.plan.range(part.part_number)),
-            };
-            let size = expected.map(|range| range.end - range.start);
+            let size = self.flight.plan.size(part.part_number);
             if let Some(size) = size.filter(|size| part.size == Some(*size))
                 && checksum.is_some() == self.job.algorithm.is_some()
             {
                 let one = StoredPart { etag: part.etag.clone(), size, checksum };
-                self.stored.insert(part.part_number, one);
+                self.flight.stored.insert(part.part_number, one);
             }
         }
+    }
+
+    /// Keeps a part that is stored for those who go on later.
+    fn note(&self, number: u32) {
+        if let Some(part) = self.flight.stored.get(&number) {
+            let part = part.into();
+            self.job.checkpoints.note(|checkpoint| {
+                checkpoint.parts.insert(number, part);
+            });
+        }
+    }
+
+    /// How far the source has been read.
+    pub(in crate::machine::upload) fn read(&self) -> &Intake {
+        &self.flight.intake
     }
 
     /// Gives up for a reason of the caller's.
@@ -261,6 +260,7 @@ impl Machine for Multipart {
                         }
                         Ok(None) => {
                             self.listed(&page);
+                            self.job.checkpoints.begin(self.checkpoint());
                             self.phase = Phase::Parts;
                         }
                         Err(error) => {
@@ -274,11 +274,16 @@ impl Machine for Multipart {
                         self.phase = Phase::Over;
                     }
                 },
-                Phase::Parts => {
-                    if let ControlFlow::Break(step) = self.poll_parts(now) {
-                        return step;
+                Phase::Parts => match self.flight.poll(now) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Event::Room(number, range)) => {
+                        self.flight.launch(number, self.part(number, range));
                     }
-                }
+                    ControlFlow::Continue(Event::Stored(number)) => self.note(number),
+                    ControlFlow::Continue(Event::Failed(error)) => self.fail(now, error),
+                    ControlFlow::Continue(Event::Complete) => self.complete_upload(now),
+                    ControlFlow::Continue(Event::Drained) => self.phase = self.cleanup(),
+                },
                 Phase::Complete(call) => match nest(call.poll(now), COMPLETE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(done)) => {
@@ -347,14 +352,7 @@ impl Machine for Multipart {
             Phase::Complete(call) if slot == COMPLETE => call.complete(now, done),
             Phase::Check(call, _) if slot == CHECK => call.complete(now, done),
             Phase::Abort(call) if slot == ABORT => call.complete(now, done),
-            Phase::Parts => {
-                let slot = self.slots.iter_mut().find(|one| FIRST + one.number == slot);
-                match slot.map(|slot| &mut slot.call) {
-                    Some(PartCall::Send(call)) => call.complete(now, done),
-                    Some(PartCall::Copy(call)) => call.complete(now, done),
-                    None => {}
-                }
-            }
+            Phase::Parts => self.flight.complete(now, slot, done),
             _ => {}
         }
     }
@@ -380,7 +378,7 @@ impl Machine for Multipart {
     }
 
     fn intake(&mut self) -> Option<&mut Intake> {
-        matches!(self.from, PartsFrom::Stream).then_some(&mut self.intake)
+        matches!(self.from, PartsFrom::Stream).then_some(&mut self.flight.intake)
     }
 }
 
@@ -403,8 +401,6 @@ const LIST: u32 = 1;
 const COMPLETE: u32 = 2;
 const CHECK: u32 = 3;
 const ABORT: u32 = 4;
-/// The slot of part n is this and n.
-const FIRST: u32 = 16;
 
 /// Aborts are repeated this often while parts are still listed.
 const ABORTS: u32 = 3;

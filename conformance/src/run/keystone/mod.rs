@@ -1,0 +1,25 @@
+//! `keystone-auth`, `keystone-catalog` and `token-renewal`: what is asked for a token, what is read
+//! from it, and when another is asked for.
+
+mod auth;
+mod catalog;
+mod renewal;
+
+use apus_core::http::Reply;
+use bytes::Bytes;
+
+pub(super) use self::auth::auth;
+pub(super) use self::catalog::catalog;
+pub(super) use self::renewal::renewal;
+
+use super::compare::Header;
+
+/// An answer that has come in.
+fn reply(status: u16, headers: &[Header], body: impl Into<Bytes>) -> Result<Reply, String> {
+    let mut head = http::Response::builder().status(status);
+    for (name, value) in headers {
+        head = head.header(name, value.as_str());
+    }
+    let (head, ()) = head.body(()).map_err(|error| error.to_string())?.into_parts();
+    Ok(Reply::new(head, body.into()))
+}

@@ -1,0 +1,369 @@
+//! A small Keystone and a small Swift in memory, as a pure function from request to answer.
+//!
+//! ```text
+//!   head ─ Call::parse ─ Plan: a fault? ─┬─ Keystone ───────────────────────────── read on
+//!                                        └─ Swift: identify, authorize, admit ──┬─ read on
+//!                                                                               └─ answered now
+//!   body ─ Plan: a fault in its place? ─┬─ keystone: login, tokens, trusts
+//!                                       └─ accounts, containers, objects, slo, dlo, bulk
+//!   Reply ─ Plan: a fault that spoils it ─ transaction id ─ HEAD, 204: no body
+//! ```
+//!
+//! Whatever it answers is what Keystone 30.0.0 and Swift 2.38.3 were seen to answer, but for v2 and
+//! v1 authentication, which those do not have. It has no clock: [`OpenStackModel::set_now`] tells
+//! it the time. A token is looked at when the head arrives, and never again.
+
+mod access;
+mod accounts;
+mod bulk;
+mod conditions;
+mod containers;
+mod copy;
+mod dlo;
+mod embedded;
+mod faults;
+mod headers;
+mod info;
+mod keystone;
+mod legacy;
+mod listing;
+mod login;
+mod look;
+mod manifest;
+mod objects;
+mod operation;
+mod people;
+mod reads;
+mod reply;
+mod slo;
+mod slo_read;
+mod temp_url;
+mod tokens;
+mod trusts;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::access::Caller;
+pub use self::accounts::{Account, Container};
+pub use self::embedded::EmbeddedOpenStack;
+pub use self::login::Login;
+pub use self::objects::SwiftObject;
+pub use self::operation::OpenStackOperation;
+use self::operation::{Call, Place, Target};
+use self::people::People;
+pub use self::people::{ApplicationCredential, User};
+use self::reply::Refusal;
+pub use self::slo::Segment;
+pub use self::tokens::Token;
+pub use self::trusts::Trust;
+use super::message::{Ending, Intake, Reply, Request};
+use super::plan::{Fault, Plan};
+
+/// The state of the two servers, and the faults that they are going to meet.
+#[derive(Debug, Clone)]
+pub struct OpenStackModel {
+    plan: Plan<OpenStackOperation>,
+    identity_url: String,
+    storage_url: String,
+    token_life: Duration,
+    legacy: bool,
+    limits: Limits,
+    people: People,
+    tokens: BTreeMap<String, Token>,
+    trusts: BTreeMap<String, Trust>,
+    logins: Vec<Login>,
+    accounts: BTreeMap<String, Account>,
+    counts: BTreeMap<OpenStackOperation, u64>,
+    requests: u64,
+    issued: u64,
+    /// Segments that go when the daemons run.
+    unsettled: Vec<Target>,
+    /// The shortest that a token had yet to live when Swift took it.
+    least_left: Duration,
+    now: Duration,
+    /// Of the last change; changes are never at the same instant.
+    stamped: Duration,
+}
+
+/// What `/info` tells, as far as tests want it otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest object of one piece, in bytes.
+    pub max_file_size: u64,
+    /// Entries of one page of a listing.
+    pub container_listing_limit: usize,
+    /// Segments of one manifest; none where static large objects are not to be had.
+    pub max_manifest_segments: Option<usize>,
+    /// Objects of one bulk deletion; none where it is not to be had.
+    pub max_deletes_per_request: Option<usize>,
+    /// Storage policies, the default first.
+    pub policies: Vec<String>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_file_size: 5_368_709_122,
+            container_listing_limit: 10_000,
+            max_manifest_segments: Some(1000),
+            max_deletes_per_request: Some(10_000),
+            policies: vec!["Policy-0".to_owned()],
+        }
+    }
+}
+
+/// What became of a request whose head has arrived.
+#[derive(Debug)]
+pub enum Gate {
+    /// It is answered now; the answer's [`Intake`] says what is done with the body.
+    Answered(Reply),
+    /// Its body is wanted.
+    Open(Admission),
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub struct Admission {
+    caller: Caller,
+    fault: Option<Fault>,
+}
+
+type Answer = Result<Reply, Refusal>;
+
+impl Default for OpenStackModel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OpenStackModel {
+    /// With its people, and no container; tokens live an hour.
+    pub fn new() -> Self {
+        let people = People::new();
+        let mut model = Self {
+            plan: Plan::new(),
+            identity_url: "http://keystone.test:5000".to_owned(),
+            storage_url: "http://swift.test:8080".to_owned(),
+            token_life: Duration::from_secs(3600),
+            legacy: false,
+            limits: Limits::default(),
+            people,
+            tokens: BTreeMap::new(),
+            trusts: BTreeMap::new(),
+            logins: Vec::new(),
+            accounts: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            requests: 0,
+            issued: 0,
+            unsettled: Vec::new(),
+            least_left: Duration::MAX,
+            now: Duration::ZERO,
+            stamped: Duration::ZERO,
+        };
+        let account = model.account_of("demo");
+        model.account_mut(&account).set_header("X-Account-Meta-Temp-Url-Key", TEMP_URL_KEY);
+        model
+    }
+
+    /// The same with these faults to come.
+    pub fn with_plan(mut self, plan: Plan<OpenStackOperation>) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// The same with tokens that live so long, in whole seconds from the beginning of the second in
+    /// which they are issued.
+    pub fn with_token_life(mut self, life: Duration) -> Self {
+        self.token_life = life;
+        self
+    }
+
+    /// The same with these limits.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with v2 and v1 authentication.
+    pub fn with_legacy_authentication(mut self) -> Self {
+        self.legacy = true;
+        self
+    }
+
+    /// The same with an empty container in the account of a user's project.
+    pub fn with_container(mut self, user: &str, name: &str) -> Self {
+        let account = self.account_of(user);
+        let (now, policy) = (self.stamp(), self.limits.policies.first().cloned());
+        let container = Container::new(now, policy.unwrap_or_default());
+        self.account_mut(&account).containers.insert(name.to_owned(), container);
+        self
+    }
+
+    /// Where the two are: schemes, hosts and ports.
+    pub fn set_endpoints(&mut self, identity: impl Into<String>, storage: impl Into<String>) {
+        self.identity_url = identity.into();
+        self.storage_url = storage.into();
+    }
+
+    /// Changes the faults to come; occurrences go on counting.
+    pub fn set_plan(&mut self, plan: Plan<OpenStackOperation>) {
+        self.plan = plan;
+    }
+
+    /// Changes how long tokens live that are issued from now on.
+    pub fn set_token_life(&mut self, life: Duration) {
+        self.token_life = life;
+    }
+
+    /// Tells the time since 1970.
+    pub fn set_now(&mut self, now: Duration) {
+        self.now = now;
+    }
+
+    /// Answers a request whose body is at hand.
+    pub fn handle(&mut self, request: &Request) -> Reply {
+        match self.head(request) {
+            Gate::Answered(reply) => reply,
+            Gate::Open(admission) => self.body(admission, request),
+        }
+    }
+
+    /// Looks at a request whose body has not been read.
+    pub fn head(&mut self, head: &Request) -> Gate {
+        let call = self.parse(head);
+        self.requests += 1;
+        let nth = self.counts.entry(call.operation).or_default();
+        *nth += 1;
+        let fault = self.plan.fault(call.operation, *nth, self.requests).cloned();
+        if let Some(Fault::RefuseEarly(status, _)) = fault {
+            return Gate::Answered(self.early(self.refusal(status, &call), head));
+        }
+        let caller = match &call.place {
+            Place::Storage(_) => self.identify(&call),
+            _ => Ok(Caller::Nobody),
+        };
+        let admitted = caller.and_then(|caller| self.admit(&call, &caller).map(|_| caller));
+        match admitted {
+            Ok(caller) => Gate::Open(Admission { caller, fault }),
+            Err(refusal) => match &fault {
+                // A fault of the wire does not depend on what would have been said.
+                Some(Fault::Lost(_) | Fault::Instead(_) | Fault::AnswerLost(_)) => {
+                    Gate::Open(Admission { caller: Caller::Nobody, fault })
+                }
+                _ => Gate::Answered(self.early(refusal.into_reply(), head)),
+            },
+        }
+    }
+
+    /// Answers a request that was let in, or spoils the answer as the plan says.
+    pub fn body(&mut self, admission: Admission, request: &Request) -> Reply {
+        let Admission { caller, fault } = admission;
+        let mut call = self.parse(request);
+        if !request.complete {
+            return self.finish(reply::page(499), request).then_close();
+        }
+        if let Some(reply) = fault.as_ref().and_then(|fault| self.instead(fault, &call)) {
+            return self.finish(reply, request);
+        }
+        call.rangeless = fault == Some(Fault::RangeIgnored);
+        let answer = match &call.place {
+            Place::Identity(_) => self.keystone(&call),
+            Place::Front(path) => Ok(self.front(path)),
+            Place::Nowhere(404, _) => Err(reply::page(404).into()),
+            Place::Nowhere(status, text) => Err(reply::said(*status, *text).into()),
+            Place::Storage(target) => self.storage(&call, target, &caller),
+        };
+        let mut reply = answer.unwrap_or_else(Refusal::into_reply);
+        if matches!(caller, Caller::TempUrl) {
+            reply = temp_url::dress(&call, reply);
+        }
+        let reply = self.finish(reply, request);
+        match fault {
+            Some(fault) => faults::spoil(&fault, reply),
+            None => reply,
+        }
+    }
+
+    /// Understands a request. Keystone and Swift have nothing in common but the root.
+    fn parse<'a>(&self, request: &'a Request) -> Call<'a> {
+        let mut call = Call::parse(request);
+        let host = self.storage_url.split_once("://").map(|(_, host)| host);
+        if request.path() == "/" && host.is_some() && request.header("host") == host {
+            call.place = Place::Nowhere(404, "");
+            call.operation = OpenStackOperation::Other;
+        }
+        call
+    }
+
+    fn storage(&mut self, call: &Call<'_>, target: &Target, caller: &Caller) -> Answer {
+        use OpenStackOperation as Is;
+        let answer = match call.operation {
+            Is::HeadAccount | Is::GetAccount => self.get_account(call, target),
+            Is::PutAccount => Ok(reply::page(202)),
+            Is::PostAccount => Ok(self.post_account(call, target)),
+            Is::PutContainer => self.put_container(call, target),
+            Is::HeadContainer | Is::GetContainer => self.get_container(call, target),
+            Is::PostContainer => self.post_container(call, target),
+            Is::DeleteContainer => self.delete_container(target),
+            Is::PutObject | Is::PutDlo => self.put_object(call, target),
+            Is::CopyObject => self.copy_object(call, target, caller),
+            Is::PutSlo => self.put_slo(call, target, caller),
+            Is::HeadObject | Is::GetObject | Is::GetManifest => self.get_object(call, target),
+            Is::PostObject => self.post_object(call, target),
+            Is::DeleteObject => self.delete_object(target),
+            Is::DeleteSlo => self.delete_slo(call, target, caller),
+            Is::BulkDelete => self.bulk_delete(call, target, caller),
+            _ => Err(reply::page(405)
+                .header("Allow", "DELETE, HEAD, PUT, OPTIONS, POST, GET")
+                .into()),
+        };
+        match caller.owns(target) {
+            true => answer,
+            false => answer.map(access::conceal),
+        }
+    }
+
+    /// An answer that comes before the body: with `Expect` the connection ends, else the body is
+    /// read and dropped.
+    fn early(&self, reply: Reply, head: &Request) -> Reply {
+        let reply = self.finish(reply, head);
+        match head.expects_continue() {
+            true => reply.header("Connection", "close").intake(Intake::Refuse(Ending::Close)),
+            false => reply.intake(Intake::Drain),
+        }
+    }
+
+    /// Puts on what every answer has, and takes off what none has.
+    fn finish(&self, mut reply: Reply, request: &Request) -> Reply {
+        let length = match (request.method.as_str(), reply.status) {
+            (_, 204 | 304) => Some(0),
+            ("HEAD", 400..) => Some(0),
+            ("HEAD", _) => Some(reply.body.len()),
+            _ => None,
+        };
+        if let Some(length) = length {
+            if reply.find_header("content-length").is_none() {
+                reply = reply.header("Content-Length", length.to_string());
+            }
+            reply.body = bytes::Bytes::new();
+        }
+        let reply = reply.header("Date", super::dates::http_date(self.now.as_secs()));
+        let id = format!("tx{:021x}-{:010x}", self.requests, self.now.as_secs());
+        if matches!(self.parse(request).place, Place::Identity(_)) {
+            let id = format!("req-{:08x}-0000-4000-8000-{:012x}", self.requests, self.requests);
+            return reply.header("Vary", "X-Auth-Token").header("x-openstack-request-id", id);
+        }
+        reply.header("X-Trans-Id", &id).header("X-Openstack-Request-Id", id)
+    }
+
+    /// An instant for a change: now, with Swift's resolution, and later than any before.
+    fn stamp(&mut self) -> Duration {
+        let now = Duration::from_micros(self.now.as_micros() as u64 / 10 * 10);
+        self.stamped = now.max(self.stamped + Duration::from_micros(10));
+        self.stamped
+    }
+}
+
+/// What temporary URLs of `demo`'s account are signed with.
+const TEMP_URL_KEY: &str = "tempurl-key";

@@ -1,0 +1,59 @@
+//! The servers that can be simulated.
+
+use std::time::Duration;
+
+use crate::server::{Admission, Gate, OpenStackModel, Reply, Request, S3Model};
+
+/// A server that a [`Sim`] can ask: a model without sockets and without a clock.
+pub trait Simulated {
+    /// A request whose head was let in.
+    type Admitted;
+
+    /// Tells it the time since 1970.
+    fn set_now(&mut self, unix: Duration);
+
+    /// Looks at a request whose body is not yet there: the answer, where it does not want it.
+    ///
+    /// # Errors
+    ///
+    /// The answer.
+    fn head(&mut self, head: &Request) -> Result<Self::Admitted, Box<Reply>>;
+
+    /// Answers a request with its body.
+    fn body(&mut self, admitted: Self::Admitted, request: &Request) -> Reply;
+}
+
+impl Simulated for S3Model {
+    type Admitted = ();
+
+    fn set_now(&mut self, unix: Duration) {
+        Self::set_now(self, unix.as_secs());
+    }
+
+    fn head(&mut self, _: &Request) -> Result<(), Box<Reply>> {
+        Ok(())
+    }
+
+    fn body(&mut self, (): (), request: &Request) -> Reply {
+        self.handle(request)
+    }
+}
+
+impl Simulated for OpenStackModel {
+    type Admitted = Admission;
+
+    fn set_now(&mut self, unix: Duration) {
+        Self::set_now(self, unix);
+    }
+
+    fn head(&mut self, head: &Request) -> Result<Admission, Box<Reply>> {
+        match Self::head(self, head) {
+            Gate::Answered(reply) => Err(Box::new(reply)),
+            Gate::Open(admission) => Ok(admission),
+        }
+    }
+
+    fn body(&mut self, admitted: Admission, request: &Request) -> Reply {
+        Self::body(self, admitted, request)
+    }
+}

@@ -1,0 +1,54 @@
+//! A token on its way to another process.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::keystone::token::{Token, TokenFacts};
+use crate::secret::Secret;
+
+/// A token with all that another session needs to go on with it. It shows no secret; to store it,
+/// [`to_secret`](Self::to_secret) has to be called, and what that gives is to be kept like a
+/// password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedToken {
+    pub(super) token: Token,
+    /// How many seconds the server's clock is ahead of ours.
+    pub(super) offset: i64,
+}
+
+impl CachedToken {
+    /// The token.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Everything as JSON text, the token itself included.
+    pub fn to_secret(&self) -> Secret {
+        let stored = Stored {
+            token: self.token.secret().expose().to_owned(),
+            offset: self.offset,
+            facts: self.token.facts().clone(),
+        };
+        let text = serde_json::to_string(&stored);
+        Secret::new(text.expect("texts, numbers and lists can always be written"))
+    }
+
+    /// Reads what [`to_secret`](Self::to_secret) wrote.
+    ///
+    /// # Errors
+    ///
+    /// It is not that.
+    pub fn from_secret(text: &Secret) -> Result<Self, Error> {
+        let stored: Stored = serde_json::from_str(text.expose())
+            .map_err(|error| Error::caller(format!("no cached token: line {}", error.line())))?;
+        let token = Token::new(stored.token, stored.facts);
+        Ok(Self { token, offset: stored.offset })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    token: String,
+    offset: i64,
+    facts: TokenFacts,
+}

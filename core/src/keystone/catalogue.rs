@@ -1,0 +1,387 @@
+//! Which service is where.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind};
+use crate::http::Address;
+use crate::keystone::json::Node;
+use crate::keystone::token::TokenFacts;
+
+/// The services of a cloud, as a token lists them. "Authentication and token management", Identity
+/// API v3.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// In Keystone's order.
+    pub services: Vec<CatalogueService>,
+}
+
+/// One service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueService {
+    /// What it is: `object-store`.
+    #[serde(rename = "type")]
+    pub service_type: String,
+    /// What it is called: `swift`.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where it is.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One place of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// For whom it is.
+    pub interface: Interface,
+    /// In which region; none where the cloud has no regions.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The URL; may be empty in clouds that are set up so.
+    pub url: String,
+}
+
+/// For whom an endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interface {
+    /// For everybody.
+    Public,
+    /// For other services of the cloud.
+    Internal,
+    /// For its administrators.
+    Admin,
+}
+
+impl Interface {
+    /// Reads both spellings, that of v3 (`public`) and that of v2.0 (`publicURL`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let interfaces = [Self::Public, Self::Internal, Self::Admin];
+        interfaces.into_iter().find(|it| text == it.as_str() || text == it.v2())
+    }
+
+    /// As v3 spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Admin => "admin",
+        }
+    }
+
+    pub(super) fn v2(self) -> &'static str {
+        match self {
+            Self::Public => "publicURL",
+            Self::Internal => "internalURL",
+            Self::Admin => "adminURL",
+        }
+    }
+}
+
+/// Which endpoint of a catalogue is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointFilter {
+    /// The service's type.
+    pub service_type: String,
+    /// Types that are taken for it where the catalogue has no such endpoint of it, the best first.
+    pub aliases: Vec<String>,
+    /// The interfaces that will do, the best first; any where there are none.
+    pub interfaces: Vec<Interface>,
+    /// The region; the first endpoint of any where there is none.
+    pub region: Option<String>,
+    /// A URL instead of the catalogue's. `%(project_id)s` in it, or `$(project_id)s`, becomes the
+    /// token's project, and so do `tenant_id`, its old name, and `user_id`.
+    pub endpoint_override: Option<String>,
+}
+
+impl Default for EndpointFilter {
+    /// The public endpoint of the object store, in whichever region comes first.
+    fn default() -> Self {
+        Self {
+            service_type: "object-store".into(),
+            aliases: Vec::new(),
+            interfaces: vec![Interface::Public],
+            region: None,
+            endpoint_override: None,
+        }
+    }
+}
+
+impl EndpointFilter {
+    /// This URL, whatever the catalogue says.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { endpoint_override: Some(url.into()), ..Self::default() }
+    }
+
+    /// Where a token leads to: the override, or the URL that came with the token itself, or the
+    /// endpoint of its catalogue.
+    ///
+    /// # Errors
+    ///
+    /// The override holds a placeholder that the token has nothing for; the catalogue is missing or
+    /// empty; there is no such endpoint in it; its URL is none.
+    pub fn resolve(&self, token: &TokenFacts) -> Result<Address, Error> {
+        if let Some(template) = &self.endpoint_override {
+            return Address::parse(&fill(template, token)?, "the endpoint override");
+        }
+        let what = format!("the {} endpoint", self.service_type);
+        if let Some(url) = &token.storage_url {
+            return address(url, &what);
+        }
+        let Some(catalogue) = &token.catalogue else {
+            return Err(none(
+                "the token has no catalogue: it has no project, or the \
+                             catalogue was not asked for",
+            ));
+        };
+        if catalogue.services.is_empty() {
+            return Err(none("the catalogue of the token is empty"));
+        }
+        match catalogue.find(self) {
+            Some(endpoint) => address(&endpoint.url, &what),
+            None => Err(none(format!("the catalogue has no {}", self.describe()))),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let mut out = String::new();
+        for (at, interface) in self.interfaces.iter().enumerate() {
+            out.push_str(if at > 0 { " or " } else { "" });
+            out.push_str(interface.as_str());
+        }
+        out.push_str(if out.is_empty() { "endpoint of " } else { " endpoint of " });
+        out.push_str(&self.service_type);
+        if let Some(region) = &self.region {
+            out.push_str(&format!(" in region {region:?}"));
+        }
+        out
+    }
+}
+
+impl Catalogue {
+    /// The endpoint that is meant: of the type itself, and where none of those will do, of the first
+    /// alias that has one. Endpoints without a URL are passed over.
+    pub fn find(&self, filter: &EndpointFilter) -> Option<&Endpoint> {
+        let mut types = std::iter::once(&filter.service_type).chain(&filter.aliases);
+        types.find_map(|wanted| self.find_of(&canonical(wanted), filter))
+    }
+
+    fn find_of(&self, service_type: &str, filter: &EndpointFilter) -> Option<&Endpoint> {
+        let endpoints: Vec<&Endpoint> = self
+            .services
+            .iter()
+            .filter(|service| canonical(&service.service_type) == service_type)
+            .flat_map(|service| &service.endpoints)
+            .filter(|it| filter.region.is_none() || it.region == filter.region)
+            .filter(|it| !it.url.is_empty())
+            .collect();
+        if filter.interfaces.is_empty() {
+            return endpoints.first().copied();
+        }
+        let mut interfaces = filter.interfaces.iter();
+        interfaces.find_map(|wanted| endpoints.iter().find(|it| it.interface == *wanted).copied())
+    }
+
+    /// Reads `token.catalog` of v3. Entries without a type and endpoints without an interface that
+    /// is known are passed over.
+    pub(super) fn read_v3(token: &Node<'_>) -> Result<Option<Self>, Error> {
+        if token.member("catalog").is_none() {
+            return Ok(None);
+        }
+        let mut services = Vec::new();
+        for entry in token.objects("catalog")? {
+            let Some(service_type) = entry.text("type")? else { continue };
+            let mut endpoints = Vec::new();
+            for endpoint in entry.objects("endpoints")? {
+                let interface = endpoint.text("interface")?;
+                let Some(interface) = interface.as_deref().and_then(Interface::parse) else {
+                    continue;
+                };
+                endpoints.push(Endpoint {
+                    interface,
+                    region: region(&endpoint)?,
+                    url: url(&endpoint, "url")?,
+                });
+            }
+            services.push(CatalogueService { service_type, name: entry.text("name")?, endpoints });
+        }
+        Ok(Some(Self { services }))
+    }
+
+    /// Reads `access.serviceCatalog` of v2.0, where an endpoint has a URL for each interface.
+    pub(super) fn read_v2(access: &Node<'_>) -> Result<Option<Self>, Error> {
+        if access.member("serviceCatalog").is_none() {
+            return Ok(None);
+        }
+        let mut services = Vec::new();
+        for entry in access.objects("serviceCatalog")? {
+            let Some(service_type) = entry.text("type")? else { continue };
+            let mut endpoints = Vec::new();
+            for endpoint in entry.objects("endpoints")? {
+                for interface in [Interface::Public, Interface::Internal, Interface::Admin] {
+                    let url = url(&endpoint, interface.v2())?;
+                    if !url.is_empty() {
+                        endpoints.push(Endpoint { interface, region: region(&endpoint)?, url });
+                    }
+                }
+            }
+            services.push(CatalogueService { service_type, name: entry.text("name")?, endpoints });
+        }
+        Ok(Some(Self { services }))
+    }
+}
+
+fn region(endpoint: &Node<'_>) -> Result<Option<String>, Error> {
+    let id = endpoint.text("region_id")?.filter(|id| !id.is_empty());
+    match id {
+        Some(id) => Ok(Some(id)),
+        None => endpoint.text("region"),
+    }
+}
+
+fn url(endpoint: &Node<'_>, name: &str) -> Result<String, Error> {
+    Ok(endpoint.text(name)?.unwrap_or_default())
+}
+
+/// Service types are written with hyphens; some catalogues have underscores.
+fn canonical(service_type: &str) -> String {
+    service_type.replace('_', "-").to_lowercase()
+}
+
+fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::authority(what).with_hint("an endpoint override goes before the catalogue")
+}
+
+fn address(url: &str, what: &str) -> Result<Address, Error> {
+    Address::parse(url, what).map_err(|error| Error::new(Kind::Broken, error.what().to_owned()))
+}
+
+/// An override with what the token knows in place of its placeholders.
+fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some(at) = rest.find("%(").into_iter().chain(rest.find("$(")).min() {
+        let (before, placeholder) = rest.split_at(at);
+        out.push_str(before);
+        let inside = placeholder.get(2..).unwrap_or_default();
+        let Some((name, after)) = inside.split_once(")s") else {
+            return Err(Error::caller("the endpoint override has a placeholder without its end"));
+        };
+        let value = match name {
+            "project_id" | "tenant_id" => token.project.as_ref().map(|it| it.id.as_str()),
+            "user_id" => token.user.as_ref().map(|it| it.id.as_str()),
+            _ => {
+                return Err(Error::caller(format!(
+                    "the endpoint override has an unknown placeholder, {name:?}"
+                )));
+            }
+        };
+        out.push_str(value.filter(|id| !id.is_empty()).ok_or_else(|| {
+            none(format!("the endpoint override wants the {name}, and the token has none"))
+        })?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keystone::token::Holder;
+
+    fn endpoint(interface: Interface, region: &str, url: &str) -> Endpoint {
+        Endpoint { interface, region: Some(region.into()), url: url.into() }
+    }
+
+    fn facts() -> TokenFacts {
+        let service = |service_type: &str, endpoints| CatalogueService {
+            service_type: service_type.into(),
+            name: None,
+            endpoints,
+        };
+        let services = vec![
+            service("identity", vec![endpoint(Interface::Public, "one", "http://k/v3")]),
+            service(
+                "object-store",
+                vec![
+                    endpoint(Interface::Internal, "one", "http://in/v1/A"),
+                    endpoint(Interface::Public, "one", ""),
+                    endpoint(Interface::Public, "two", "http://two/v1/A"),
+                    endpoint(Interface::Admin, "one", "http://admin/v1"),
+                ],
+            ),
+            service("volumev3", vec![endpoint(Interface::Public, "one", "http://c/v3")]),
+        ];
+        TokenFacts {
+            catalogue: Some(Catalogue { services }),
+            project: Some(Holder { id: "p1".into(), ..Holder::default() }),
+            ..TokenFacts::default()
+        }
+    }
+
+    fn find(filter: &EndpointFilter) -> String {
+        match filter.resolve(&facts()) {
+            Ok(address) => address.to_string(),
+            Err(error) => error.what().to_owned(),
+        }
+    }
+
+    #[test]
+    fn interfaces_are_taken_in_their_order_and_empty_urls_passed_over() {
+        let with = |interfaces: &[Interface], region: Option<&str>| {
+            find(&EndpointFilter {
+                interfaces: interfaces.to_vec(),
+                region: region.map(str::to_owned),
+                ..EndpointFilter::default()
+            })
+        };
+        assert_eq!(with(&[Interface::Public], None), "http://two/v1/A");
+        assert_eq!(with(&[Interface::Admin, Interface::Public], None), "http://admin/v1");
+        assert_eq!(with(&[Interface::Public, Interface::Internal], Some("one")), "http://in/v1/A");
+        assert_eq!(with(&[], None), "http://in/v1/A");
+        let none = "the catalogue has no public endpoint of object-store in region \"one\"";
+        assert_eq!(with(&[Interface::Public], Some("one")), none);
+    }
+
+    #[test]
+    fn aliases_come_after_the_type_itself() {
+        let with = |service_type: &str, aliases: &[&str]| {
+            find(&EndpointFilter {
+                service_type: service_type.into(),
+                aliases: aliases.iter().map(|it| (*it).to_owned()).collect(),
+                ..EndpointFilter::default()
+            })
+        };
+        assert_eq!(with("block-storage", &["volumev3", "volume"]), "http://c/v3");
+        assert_eq!(with("object_store", &["volumev3"]), "http://two/v1/A");
+        assert_eq!(with("image", &[]), "the catalogue has no public endpoint of image");
+    }
+
+    #[test]
+    fn no_catalogue_and_an_empty_one_are_told_apart() {
+        let filter = EndpointFilter::default();
+        let empty = TokenFacts { catalogue: Some(Catalogue::default()), ..TokenFacts::default() };
+        let error = filter.resolve(&empty).unwrap_err();
+        assert_eq!(error.what(), "the catalogue of the token is empty");
+        let error = filter.resolve(&TokenFacts::default()).unwrap_err();
+        assert!(error.what().starts_with("the token has no catalogue"), "{error}");
+    }
+
+    #[test]
+    fn an_override_is_filled_in() {
+        for (template, want) in [
+            ("http://s/v1/AUTH_%(project_id)s", "http://s/v1/AUTH_p1"),
+            ("http://s/v1/AUTH_$(tenant_id)s/", "http://s/v1/AUTH_p1"),
+            ("http://s/v1/a%20b", "http://s/v1/a%20b"),
+            (
+                "http://s/%(user_id)s",
+                "the endpoint override wants the user_id, and the token has none",
+            ),
+            ("http://s/%(domain)s", "the endpoint override has an unknown placeholder, \"domain\""),
+            ("http://s/%(user_id", "the endpoint override has a placeholder without its end"),
+        ] {
+            assert_eq!(find(&EndpointFilter::at(template)), want);
+        }
+    }
+}

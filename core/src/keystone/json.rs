@@ -1,0 +1,91 @@
+//! Reading JSON documents that may be anything, with errors that name the place.
+
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// A value in a document, and where it stands.
+pub(super) struct Node<'a> {
+    value: &'a Value,
+    path: String,
+}
+
+/// Reads a document; `what` it should be stands in the error.
+pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Error::broken(format!("{what} is no JSON: line {line}, column {column}"))
+    })
+}
+
+impl<'a> Node<'a> {
+    /// The member `name` of the document, an object.
+    pub(super) fn root(document: &'a Value, name: &str) -> Result<Self, Error> {
+        let value = document.get(name).filter(|value| value.is_object());
+        let value = value.ok_or_else(|| Error::broken(format!("the answer has no `{name}`")))?;
+        Ok(Self { value, path: name.to_owned() })
+    }
+
+    /// The objects of the list that is member `name` of the document.
+    pub(super) fn list(document: &'a Value, name: &str) -> Result<Vec<Self>, Error> {
+        let value = document.get(name).filter(|value| value.is_array());
+        let value =
+            value.ok_or_else(|| Error::broken(format!("the answer has no list `{name}`")))?;
+        Self { value, path: name.to_owned() }.elements()
+    }
+
+    /// The member of this name; none where it is missing or null.
+    pub(super) fn member(&self, name: &str) -> Option<Self> {
+        let value = self.value.get(name).filter(|value| !value.is_null())?;
+        Some(Self { value, path: format!("{}.{name}", self.path) })
+    }
+
+    /// The text of a member that may be missing.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        let Some(member) = self.member(name) else { return Ok(None) };
+        let text = member.value.as_str().ok_or_else(|| member.broken("is no text"))?;
+        Ok(Some(text.to_owned()))
+    }
+
+    /// The text of a member that must be there.
+    pub(super) fn required(&self, name: &str) -> Result<String, Error> {
+        self.text(name)?.ok_or_else(|| self.broken(&format!("has no `{name}`")))
+    }
+
+    /// A flag; false where it is missing.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.value.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// A number that may be missing.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(member) = self.member(name) else { return Ok(None) };
+        member.value.as_u64().map(Some).ok_or_else(|| member.broken("is no number"))
+    }
+
+    /// The objects of the list in a member; none of them where it is missing.
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Error> {
+        self.member(name).map_or(Ok(Vec::new()), |member| member.elements())
+    }
+
+    fn elements(&self) -> Result<Vec<Self>, Error> {
+        let list = self.value.as_array().ok_or_else(|| self.broken("is no list"))?;
+        let nodes = list.iter().enumerate().map(|(at, value)| {
+            let node = Self { value, path: format!("{}[{at}]", self.path) };
+            if value.is_object() { Ok(node) } else { Err(node.broken("is no object")) }
+        });
+        nodes.collect()
+    }
+
+    /// The texts of the list in a member; none of them where it is missing.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let list = self.value.get(name).and_then(Value::as_array);
+        let texts = list.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    }
+
+    /// An error that says what is wrong with this place.
+    pub(super) fn broken(&self, what: &str) -> Error {
+        Error::broken(format!("`{}` of the answer {what}", self.path))
+    }
+}

@@ -1,0 +1,164 @@
+//! The source of tokens that Keystone and v1 authentication are.
+
+use crate::error::Error;
+use crate::http::{Address, Limits, Reply};
+use crate::keystone::identity::Identity;
+use crate::keystone::scope::Scope;
+use crate::keystone::source::{Sourced, TokenSource};
+use crate::keystone::token::Token;
+use crate::keystone::{discovery, v1, v2, v3};
+use crate::now::Now;
+
+/// Asks for tokens at an auth URL, for an identity and a scope.
+///
+/// A URL that ends in `/v3` or `/v2.0` decides the version. Another is asked once which versions
+/// there are; v1 is asked where it says.
+#[derive(Clone, Debug)]
+pub struct Login {
+    auth: Address,
+    /// With its version, once it is known.
+    versioned: Option<Address>,
+    /// With the version that it most probably is.
+    usual: Address,
+    identity: Identity,
+    scope: Scope,
+    nocatalog: bool,
+    limits: Limits,
+    discovering: bool,
+}
+
+impl Login {
+    /// Logs in at `auth_url`.
+    ///
+    /// # Errors
+    ///
+    /// No URL; a scope that the identity can't ask for.
+    pub fn new(auth_url: &str, identity: Identity, scope: Scope) -> Result<Self, Error> {
+        let auth = Address::parse(auth_url, "auth_url")?;
+        check(&identity, &scope)?;
+        let versioned = versioned(&auth, &identity)?;
+        let usual = versioned.clone().unwrap_or_else(|| discovery::usual(&auth));
+        let (nocatalog, limits, discovering) = (false, Limits::default(), false);
+        Ok(Self { auth, versioned, usual, identity, scope, nocatalog, limits, discovering })
+    }
+
+    /// Does not ask for the catalogue, which a token for an endpoint override can do without.
+    #[must_use]
+    pub fn without_catalogue(self) -> Self {
+        Self { nocatalog: true, ..self }
+    }
+
+    /// With these timeouts for each request.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    fn authenticate(&self, base: &Address) -> Result<Sourced, Error> {
+        let mut draft = match &self.identity {
+            Identity::V1 { user, key } => v1::draft(base, user, key)?,
+            Identity::V2Password { user, password } => {
+                v2::draft(base, user, password, &self.scope)?
+            }
+            identity => v3::draft(base, identity, &self.scope, self.nocatalog)?,
+        };
+        draft.limits = self.limits;
+        Ok(Sourced::Ask(draft))
+    }
+
+    fn discovered(&mut self, base: Address) -> Result<Sourced, Error> {
+        self.discovering = false;
+        let next = self.authenticate(&base);
+        self.versioned = Some(base);
+        next
+    }
+}
+
+impl TokenSource for Login {
+    fn renew(&mut self, _: Now) -> Result<Sourced, Error> {
+        // Said before anything is asked.
+        if let Scope::Trust(slot) = &self.scope
+            && slot.id().is_none()
+        {
+            return Err(Error::authority("there is no trust to ask a token for"));
+        }
+        self.discovering = false;
+        if let Some(base) = &self.versioned {
+            return self.authenticate(base);
+        }
+        let mut draft = discovery::draft(&self.auth)?;
+        draft.limits = self.limits;
+        self.discovering = true;
+        Ok(Sourced::Ask(draft))
+    }
+
+    fn answered(&mut self, reply: &Reply) -> Result<Sourced, Error> {
+        if self.discovering {
+            return self.discovered(discovery::v3(&self.auth, reply)?);
+        }
+        let token = match &self.identity {
+            Identity::V1 { .. } => v1::token(reply)?,
+            Identity::V2Password { .. } => v2::token(reply)?,
+            _ => v3::token(reply)?,
+        };
+        Ok(Sourced::Token(Box::new(token)))
+    }
+
+    fn fits(&self, token: &Token) -> bool {
+        match &self.scope {
+            Scope::Trust(slot) => {
+                let trust = token.facts().trust.as_ref().map(|trust| &trust.id);
+                trust.is_some() && trust == slot.id().as_ref()
+            }
+            _ => true,
+        }
+    }
+
+    fn identity_address(&self) -> Option<&Address> {
+        self.versioned.as_ref().or(Some(&self.usual))
+    }
+}
+
+/// What an identity can't ask for is said at once.
+fn check(identity: &Identity, scope: &Scope) -> Result<(), Error> {
+    if identity.is_application_credential() && !matches!(scope, Scope::Unstated) {
+        let what = match scope {
+            Scope::Trust(_) => {
+                "an application credential can't be used for a trust: Keystone lets it ask for no \
+                 scope but its own project"
+            }
+            _ => {
+                "an application credential can't ask for a scope: it is for the project it was \
+                 made in"
+            }
+        };
+        return Err(Error::caller(what));
+    }
+    match (identity, scope) {
+        (Identity::V1 { .. }, Scope::Unstated) => Ok(()),
+        (Identity::V1 { .. }, _) => Err(Error::caller("v1 authentication knows no scope")),
+        (Identity::V2Password { .. }, Scope::Unstated | Scope::Project(_)) => Ok(()),
+        (Identity::V2Password { .. }, _) => {
+            Err(Error::caller("the Identity API v2.0 knows no scope but a project"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The address with its version, where that is known without asking.
+fn versioned(auth: &Address, identity: &Identity) -> Result<Option<Address>, Error> {
+    let last = auth.path().rsplit('/').next().unwrap_or_default();
+    let (v2, v3) = (last == "v2.0", last == "v3");
+    let clash = |api: &str| {
+        Error::caller(format!("auth_url ends in /{last}, and the identity is one of {api}"))
+    };
+    match identity {
+        Identity::V1 { .. } => Ok(Some(auth.clone())),
+        Identity::V2Password { .. } if v3 => Err(clash("the Identity API v2.0")),
+        Identity::V2Password { .. } if v2 => Ok(Some(auth.clone())),
+        Identity::V2Password { .. } => Ok(Some(auth.with_path(&format!("{}/v2.0", auth.path())))),
+        _ if v2 => Err(clash("the Identity API v3")),
+        _ if v3 => Ok(Some(auth.clone())),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,30 @@
+//! What Keystone can be asked: tokens and trusts. "Authentication and token management" and
+//! "OS-TRUST" of the Identity API v3.
+
+mod token;
+mod trust;
+
+use http::{HeaderValue, Method, Uri};
+
+use crate::error::Error;
+use crate::http::{Draft, Incoming, Place, Sealing};
+use crate::keystone::service::Service;
+
+pub use self::token::{RevokeToken, Subject, ValidateToken, ValidatedToken};
+pub use self::trust::{CreateTrust, DeleteTrust, ListTrusts, ShowTrust, Trust};
+
+/// A request at Keystone's URL, which the session knows.
+fn draft(
+    operation: &'static str,
+    method: Method,
+    target: &str,
+    service: &Service,
+) -> Result<Draft, Error> {
+    let uri = Uri::try_from(target).map_err(|_| Error::caller("the id is too long for a URL"))?;
+    let mut draft = Draft::new(operation, method, uri);
+    draft.head.headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
+    draft.sealing = Sealing::Token(Place::Identity);
+    draft.incoming = Incoming::Collect { limit: super::v3::LONGEST };
+    draft.limits = service.limits;
+    Ok(draft)
+}

@@ -1,0 +1,331 @@
+//! The authority of Keystone: one token for all machines that go under it.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::header::HeaderName;
+use http::{Method, StatusCode};
+
+use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
+use crate::error::Error;
+use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
+use crate::keystone::cached::CachedToken;
+use crate::keystone::catalogue::EndpointFilter;
+use crate::keystone::discovery;
+use crate::keystone::keeper::{Keeper, SessionOptions};
+use crate::keystone::source::TokenSource;
+use crate::keystone::token::{Token, TokenFacts};
+use crate::now::{Now, Timestamp};
+use crate::secret::Secret;
+use crate::swift::refuses_token;
+
+/// Gives requests their token, and gets a new one in time.
+///
+/// Whether a token is good for another exchange is decided before each of them; one caller renews it
+/// and the others wait. The token's life is measured by the server's clock, from when it was asked
+/// for, so that neither the difference of the clocks nor a jump of ours matters. A 401 renews once
+/// for the token that met it, however many requests met it, and those requests are sent again.
+///
+/// ```
+/// use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
+/// use apus_core::machine::Party;
+///
+/// # fn main() -> Result<(), apus_core::Error> {
+/// let user = User::named("glance", Domain::default_id());
+/// let scope = Scope::project_named("service", Domain::default_id());
+/// let login =
+///     Login::new("http://127.0.0.1:5000/v3", Identity::password(user, "PASSWORD"), scope)?;
+/// let party = Party::new(Session::new(login, SessionOptions::default()));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Session {
+    user: Keeper,
+    service: Option<Keeper>,
+    endpoint: EndpointFilter,
+    /// Where Keystone is, for a session whose tokens do not come from there.
+    identity: Option<Address>,
+    /// Where the token of this generation leads to.
+    storage: Option<(u64, Result<Address, Error>)>,
+}
+
+/// The token of a service that acts for users, sent in `X-Service-Token` beside theirs. Servers that
+/// take it take a user's token for a while after it has expired: 48 hours, unless Keystone's
+/// `allow_expired_window` says otherwise.
+pub struct ServiceToken(Keeper);
+
+impl ServiceToken {
+    /// One that is had, and renewed, from this source.
+    pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
+        Self(Keeper::new(Some(Box::new(source)), options))
+    }
+}
+
+impl Session {
+    /// A session whose tokens come from this source, a [`Login`](crate::keystone::Login) most often.
+    pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
+        Self::of(Keeper::new(Some(Box::new(source)), options))
+    }
+
+    /// A session of this one token, which is used until the server refuses it, and never renewed.
+    /// From then on every request is denied without being sent.
+    ///
+    /// # Errors
+    ///
+    /// The token holds what no header can.
+    pub fn fixed(token: Token) -> Result<Self, Error> {
+        let mut keeper = Keeper::new(None, SessionOptions::default());
+        keeper.adopt(token, 0)?;
+        Ok(Self::of(keeper))
+    }
+
+    /// A session of a token that came from somewhere, for this storage URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`fixed`](Self::fixed).
+    pub fn fixed_at(
+        storage_url: impl Into<String>,
+        token: impl Into<Secret>,
+    ) -> Result<Self, Error> {
+        let facts = TokenFacts { storage_url: Some(storage_url.into()), ..TokenFacts::default() };
+        Self::fixed(Token::new(token, facts))
+    }
+
+    fn of(user: Keeper) -> Self {
+        let endpoint = EndpointFilter::default();
+        Self { user, service: None, endpoint, identity: None, storage: None }
+    }
+
+    /// With this endpoint of the catalogue, or instead of it.
+    #[must_use]
+    pub fn with_endpoint(self, endpoint: EndpointFilter) -> Self {
+        Self { endpoint, storage: None, ..self }
+    }
+
+    /// Takes Keystone to be here, `/v3` added where it is missing: for a session whose token came
+    /// from somewhere, and that Keystone is to be asked with.
+    ///
+    /// # Errors
+    ///
+    /// It is no http or https URL.
+    pub fn with_auth_url(self, auth_url: &str) -> Result<Self, Error> {
+        let address = Address::parse(auth_url, "auth_url")?;
+        let versioned = address.path().ends_with("/v3");
+        let address = if versioned { address } else { discovery::usual(&address) };
+        Ok(Self { identity: Some(address), ..self })
+    }
+
+    /// Sends a service's token with the user's.
+    #[must_use]
+    pub fn with_service_token(self, service: ServiceToken) -> Self {
+        Self { service: Some(service.0), ..self }
+    }
+
+    /// Begins with a token that another session [exported](Self::export).
+    ///
+    /// # Errors
+    ///
+    /// The token holds what no header can.
+    pub fn with_cached(mut self, cached: CachedToken) -> Result<Self, Error> {
+        self.user.adopt(cached.token, cached.offset)?;
+        Ok(self)
+    }
+
+    /// What is known of the token; none before there is one.
+    pub fn facts(&self) -> Option<&TokenFacts> {
+        self.user.token().map(Token::facts)
+    }
+
+    /// How long the token lives yet, by the server's clock; none where that is not known, or there
+    /// is no token.
+    pub fn remaining(&self, now: Now) -> Option<Duration> {
+        self.user.remaining(now)
+    }
+
+    /// The token, to be used by another process or after a restart.
+    pub fn export(&self, now: Now) -> Option<CachedToken> {
+        let token = self.user.token()?;
+        let local = Timestamp::from_duration(now.unix).unix();
+        let left = self.user.remaining(now).map(|left| i64::try_from(left.as_secs()));
+        let left = left.and_then(Result::ok);
+        let mut facts = token.facts().clone();
+        let offset = match (facts.expires_at, left) {
+            (Some(expires), Some(left)) => {
+                expires.unix().saturating_sub(left).saturating_sub(local)
+            }
+            (None, Some(left)) => {
+                facts.expires_at = Some(Timestamp::from_unix(local.saturating_add(left)));
+                facts.lifetime = None;
+                0
+            }
+            _ => 0,
+        };
+        Some(CachedToken { token: Token::new(token.secret().clone(), facts), offset })
+    }
+
+    fn generation(&self) -> u64 {
+        joined(self.user.generation(), self.service.as_ref().map_or(0, Keeper::generation))
+    }
+
+    /// The storage URL, worked out once for each token.
+    fn storage(&mut self) -> Result<&Address, Error> {
+        let generation = self.user.generation();
+        let known = self.storage.take().filter(|(of, _)| *of == generation);
+        let known = known.unwrap_or_else(|| {
+            let facts = self.user.token().map(Token::facts);
+            let address = facts.ok_or_else(|| Error::authority("there is no token"));
+            (generation, address.and_then(|facts| self.endpoint.resolve(facts)))
+        });
+        let (_, address) = self.storage.insert(known);
+        address.as_ref().map_err(|error| error.clone())
+    }
+
+    fn address(&mut self, place: Place) -> Result<Address, Error> {
+        match place {
+            Place::Storage => self.storage().cloned(),
+            Place::StorageHost => self.storage().map(Address::unversioned),
+            Place::Identity => {
+                let source = self.user.source().and_then(TokenSource::identity_address);
+                self.identity.as_ref().or(source).cloned().ok_or_else(|| {
+                    Error::authority("the session's tokens do not come from a Keystone it knows")
+                })
+            }
+        }
+    }
+}
+
+impl Authority for Session {
+    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+        let Some(service) = &mut self.service else { return self.user.lease(now, wish) };
+        let (mut first, mut second) = match *wish.stale {
+            Some(stale) => (Some(stale & LOW), Some(stale >> 32)),
+            None => (None, None),
+        };
+        let mut part = Wish { waker: wish.waker, stale: &mut first };
+        let mut lease = self.user.lease(now, &mut part);
+        if let Lease::Granted(_) = lease {
+            let mut part = Wish { waker: wish.waker, stale: &mut second };
+            lease = service.lease(now, &mut part);
+            if let Lease::Renew(draft) = &mut lease {
+                draft.operation = SERVICE;
+            }
+        }
+        if first.is_some() || second.is_some() {
+            let user = first.unwrap_or(self.user.generation());
+            *wish.stale = Some(joined(user, second.unwrap_or(service.generation())));
+        }
+        match lease {
+            Lease::Granted(_) => Lease::Granted(Grant { generation: self.generation() }),
+            other => other,
+        }
+    }
+
+    fn seal(&mut self, grant: Grant, mut draft: Draft, now: Now) -> Result<Exchange, Error> {
+        let (place, subject) = match &draft.sealing {
+            Sealing::Open => return Ok(Exchange::open(draft, now, grant.generation)),
+            Sealing::SigV4 { .. } => {
+                return Err(Error::caller("a token can't give the signature this request needs"));
+            }
+            Sealing::Token(place) => (*place, false),
+            Sealing::TokenAsSubject => (Place::Identity, true),
+        };
+        if draft.head.uri.scheme().is_none() {
+            draft.head.uri = self.address(place)?.join(draft.target())?;
+        }
+        let token = self.user.header().ok_or_else(|| Error::authority("there is no token"))?;
+        let headers = &mut draft.head.headers;
+        headers.insert(AUTH_TOKEN, token.clone());
+        if subject {
+            headers.insert(super::v3::SUBJECT_TOKEN, token.clone());
+        }
+        if let Some(token) = self.service.as_ref().and_then(Keeper::header) {
+            headers.insert(SERVICE_TOKEN, token.clone());
+        }
+        Ok(Exchange::open(draft, now, grant.generation))
+    }
+
+    /// A 401, which may stand in the body of a success, is about the token that the exchange was
+    /// sealed with. When a newer one is there, it is tried; else the token is renewed. A request
+    /// that was sent again with a new token and met 401 once more tells nothing of the token, which
+    /// others may go on using.
+    fn judge(&mut self, _: Now, done: &Completion) -> Standing {
+        let Ok(reply) = done.outcome() else { return Standing::Accepted };
+        if !matches!(done.draft().sealing, Sealing::Token(_) | Sealing::TokenAsSubject) {
+            return Standing::Accepted;
+        }
+        let present = done.generation() == self.generation();
+        if present {
+            self.user.learn(done, reply);
+        }
+        let draft = done.draft();
+        if !refuses_token(draft.operation, reply) && !loses_token(draft, reply.status()) {
+            return Standing::Accepted;
+        }
+        if !present {
+            return Standing::Refused;
+        }
+        if done.draft().replayed {
+            return Standing::Accepted;
+        }
+        let mut renewable = self.user.refuse();
+        if let Some(service) = &mut self.service {
+            renewable |= service.refuse();
+        }
+        if renewable { Standing::Refused } else { Standing::Accepted }
+    }
+
+    fn renewed(&mut self, now: Now, done: Completion) {
+        let Some(service) = &mut self.service else { return self.user.renewed(now, done) };
+        if done.outcome().is_err_and(Error::is_cancelled) {
+            // It may not say which of them it was for.
+            self.user.landed();
+            service.landed();
+        } else if done.draft().operation == SERVICE {
+            service.renewed(now, done);
+        } else {
+            self.user.renewed(now, done);
+        }
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        let service = self.service.as_mut();
+        self.user.notice().or_else(|| service.and_then(Keeper::notice))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("user", &self.user)
+            .field("service", &self.service)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServiceToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceToken(..)")
+    }
+}
+
+/// Whether a token that asks about itself is not found: one that was revoked a moment ago may be let
+/// ask, and then be told 404 (seen on Keystone 30).
+fn loses_token(draft: &Draft, status: StatusCode) -> bool {
+    draft.sealing == Sealing::TokenAsSubject
+        && draft.head.method == Method::GET
+        && status == StatusCode::NOT_FOUND
+}
+
+/// One number for the generations of two tokens, which grows with either.
+fn joined(user: u64, service: u64) -> u64 {
+    service << 32 | user & LOW
+}
+
+/// The header of the user's token.
+pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
+/// The operation of a service token's renewal, by which its answer is known.
+const SERVICE: &str = "AuthenticateService";
+const LOW: u64 = u32::MAX as u64;

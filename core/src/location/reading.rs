@@ -1,0 +1,115 @@
+//! The ways in which a text can be read.
+
+use super::error::{LocationError, Problem};
+use super::place::Place;
+
+/// A location after its scheme: `[credentials@]host[:port]/path[?tail]`.
+#[derive(Clone, Debug)]
+pub(super) struct Reading<'a> {
+    /// What stands before the `@`, where there are credentials.
+    pub(super) credentials: Option<&'a str>,
+    /// Host and port. The prefix is not known yet.
+    pub(super) place: Place,
+    /// What follows the host's slash, up to the tail, without slashes at its end.
+    pub(super) path: &'a str,
+    /// Where the path stands in the whole text.
+    pub(super) path_at: usize,
+    /// What begins with a `?` or `#`.
+    pub(super) tail: &'a str,
+}
+
+/// The scheme, in lower case, and what follows it; `text` is at most [`LONGEST`] bytes.
+pub(super) fn split_scheme(text: &str) -> Result<(String, &str, usize), LocationError> {
+    if text.len() > LONGEST {
+        return Err(LocationError::new(Problem::TooLong, LONGEST));
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(LocationError::new(Problem::NoScheme, 0));
+    };
+    let at = scheme.len() + 3;
+    Ok((scheme.to_ascii_lowercase(), rest, at))
+}
+
+/// All readings of `rest`, which stands at `at`; `is_pair` says what can be credentials. The error
+/// is that of the likeliest reading, where there is none.
+pub(super) fn readings<'a>(
+    rest: &'a str,
+    at: usize,
+    is_pair: impl Fn(&str) -> bool,
+) -> Result<Vec<Reading<'a>>, LocationError> {
+    let mut found = Vec::new();
+    let mut error = None;
+    match read(None, rest, at) {
+        Ok(reading) => found.push(reading),
+        Err(wrong) => error = Some(wrong),
+    }
+    for (end, _) in rest.match_indices('@') {
+        let (credentials, from) = (&rest[..end], end + 1);
+        if !is_pair(credentials) {
+            if error.is_some() && !credentials.contains(['/', '?', '#']) {
+                error = Some(LocationError::new(Problem::BadCredentials, at));
+            }
+            continue;
+        }
+        match read(Some(credentials), &rest[from..], at + from) {
+            Ok(reading) => found.push(reading),
+            Err(wrong) => error = Some(wrong),
+        }
+        if found.len() > MOST {
+            return Err(LocationError::new(Problem::Ambiguous, at));
+        }
+    }
+    if found.is_empty() {
+        return Err(error.unwrap_or(LocationError::new(Problem::NoHost, at)));
+    }
+    Ok(found)
+}
+
+fn read<'a>(
+    credentials: Option<&'a str>,
+    text: &'a str,
+    at: usize,
+) -> Result<Reading<'a>, LocationError> {
+    let host_end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    let (host, rest) = text.split_at(host_end);
+    if host.ends_with(':') && rest.starts_with("//") {
+        return Err(LocationError::new(Problem::TwoSchemes, at));
+    }
+    let place = Place::read(host, at)?;
+    let Some(path) = rest.strip_prefix('/') else {
+        return Err(LocationError::new(Problem::NoBucket, at + host_end));
+    };
+    let (path, tail) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
+    let path = path.trim_end_matches('/');
+    if !path.contains('/') {
+        let problem = if path.is_empty() { Problem::NoBucket } else { Problem::NoKey };
+        return Err(LocationError::new(problem, at + host_end + 1 + path.len()));
+    }
+    Ok(Reading { credentials, place, path, path_at: at + host_end + 1, tail })
+}
+
+/// The one of these that is meant: what lies in a configured backend, or else the only one there is.
+pub(super) fn decide<'a, T>(
+    readings: Vec<Reading<'a>>,
+    at: usize,
+    known: impl Fn(&Reading<'a>) -> Option<T>,
+    unknown: impl Fn(&Reading<'a>) -> Result<T, LocationError>,
+) -> Result<(Reading<'a>, T), LocationError> {
+    let mut matching = readings.iter().filter_map(|reading| Some((reading, known(reading)?)));
+    if let Some((reading, found)) = matching.next() {
+        return match matching.next() {
+            None => Ok((reading.clone(), found)),
+            Some(_) => Err(LocationError::new(Problem::Ambiguous, at)),
+        };
+    }
+    drop(matching);
+    match <[Reading<'a>; 1]>::try_from(readings) {
+        Ok([reading]) => unknown(&reading).map(|found| (reading, found)),
+        Err(_) => Err(LocationError::new(Problem::Ambiguous, at)),
+    }
+}
+
+/// Bytes of a location: the longest key escaped, the longest secret, and more.
+pub(super) const LONGEST: usize = 16 << 10;
+/// Readings that are looked at.
+const MOST: usize = 64;

@@ -1,0 +1,349 @@
+//! The ranges of one object, in whatever protocol they are asked for.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use http::header::{HeaderValue, IF_MATCH};
+
+use super::DownloadOptions;
+use super::piece::{Piece, State};
+use super::plan::Plan;
+use super::tally::Tally;
+use crate::checksum::Hashers;
+use crate::contract::{self, Wait};
+use crate::error::{Error, Failure};
+use crate::http::{ByteRange, Completion, Draft, Expect, Incoming, Reply, Ticket};
+use crate::now::Now;
+
+/// How a protocol asks for bytes of an object, and what its answers say.
+pub(super) trait Dialect: fmt::Debug {
+    /// Where the object is.
+    type Service: contract::Service;
+    /// What a head tells of the object.
+    type Head: Clone + fmt::Debug;
+
+    /// The name of the operation.
+    const NAME: &'static str;
+
+    fn service(&self) -> &Self::Service;
+
+    /// A request for this range of what holds the byte `at`, or all of it, if its tag is still this
+    /// one.
+    fn draft(&self, at: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error>;
+
+    /// The refusal that an answer is.
+    fn success(&self, reply: &Reply) -> Result<(), Error>;
+
+    /// What an answer that is none tells of the object.
+    fn object(&self, reply: &Reply) -> Result<Object<Self::Head>, Error>;
+
+    /// Whether the checksum that a head declares of all of the object is computed too.
+    fn hashes_declared(&self) -> bool;
+
+    /// What the service remembers redirects by.
+    fn resource(&self) -> Option<&str> {
+        None
+    }
+
+    /// The object of its own which the byte `at` is read from, where that is not the object that is
+    /// meant.
+    fn segment(&self, at: u64) -> Option<Held<'_>> {
+        let _ = at;
+        None
+    }
+
+    /// A tag that an answer gave was refused as a condition. Whether the server may compare conditions
+    /// with another one, so that from now on only the tags of answers are compared.
+    fn relax(&mut self) -> bool {
+        false
+    }
+
+    /// The refusal of what is left of a range, in the words that it deserves.
+    fn explain(&self, piece: &Piece, reply: &Reply, error: Error) -> Error {
+        let _ = (piece, reply);
+        error
+    }
+}
+
+/// Where some of the bytes are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held<'a> {
+    /// The first of them, in the object that is meant.
+    pub(super) start: u64,
+    /// How many.
+    pub(super) length: u64,
+    /// The tag of what holds them.
+    pub(super) tag: Option<&'a str>,
+}
+
+/// What is known of the object since the first head, and may not change any more.
+#[derive(Debug)]
+pub(super) struct Object<H> {
+    pub(super) head: H,
+    pub(super) etag: Option<HeaderValue>,
+    pub(super) size: Option<u64>,
+}
+
+impl<H> Object<H> {
+    /// An object of this tag and size, in bytes.
+    pub(super) fn new(head: H, etag: Option<&str>, size: Option<u64>) -> Self {
+        let tag = etag.filter(|tag| !tag.is_empty());
+        Self { head, etag: tag.and_then(|tag| HeaderValue::from_str(tag).ok()), size }
+    }
+
+    /// The tag that `If-Match` is given. A weak one matches nothing there (RFC 9110, section
+    /// 13.1.1).
+    fn if_match(&self) -> Option<&str> {
+        self.etag.as_ref()?.to_str().ok().filter(|tag| !tag.starts_with("W/"))
+    }
+}
+
+/// The object's bytes on their way to the sink.
+#[derive(Debug)]
+pub(super) struct Ranges<D: Dialect> {
+    pub(super) dialect: D,
+    pub(super) options: DownloadOptions,
+    pub(super) party: usize,
+    pub(super) seed: u64,
+    /// What is wanted of the object; `None` is all of it.
+    pub(super) wanted: Option<ByteRange>,
+    /// Ranges at once.
+    pub(super) width: usize,
+    /// Where in the object the sink starts.
+    pub(super) start: u64,
+    pub(super) object: Option<Object<D::Head>>,
+    /// Hashes of no bytes, which every range starts with.
+    pub(super) hashers: Hashers,
+    pub(super) plan: Plan,
+    /// Those that were started, in their order, the front one unfinished.
+    pub(super) pieces: VecDeque<Piece>,
+    /// Of those before them.
+    pub(super) tally: Tally,
+    sequence: u32,
+    pub(super) redirected: bool,
+    /// The first; nothing more is asked for.
+    pub(super) error: Option<Error>,
+}
+
+/// What is next.
+#[expect(clippy::large_enum_variant, reason = "lives for one match")]
+pub(super) enum Next {
+    Send(Draft),
+    Wait(Option<Wait>),
+    /// All of it is there.
+    Finish,
+    /// Nothing is in flight any more.
+    Fail(Error),
+}
+
+impl<D: Dialect> Ranges<D> {
+    pub(super) fn new(
+        dialect: D,
+        wanted: Option<ByteRange>,
+        options: DownloadOptions,
+        seed: u64,
+    ) -> Self {
+        let combine = options.digests.iter().all(|algorithm| algorithm.combines());
+        let start = match &wanted {
+            Some(ByteRange::From(start)) => *start,
+            Some(ByteRange::Span(span)) => span.start,
+            Some(ByteRange::Last(_)) | None => 0,
+        };
+        // All of it: asked for as a range, an empty object would be refused.
+        let wanted = wanted.filter(|range| *range != ByteRange::From(0));
+        Self {
+            dialect,
+            width: if combine { options.width.max(1) } else { 1 },
+            options,
+            party: 0,
+            seed,
+            wanted,
+            start,
+            object: None,
+            hashers: Hashers::default(),
+            plan: Plan::default(),
+            pieces: VecDeque::new(),
+            tally: Tally::default(),
+            sequence: 0,
+            redirected: false,
+            error: None,
+        }
+    }
+
+    /// Looks at what is wanted, before anything is asked for.
+    pub(super) fn check(&mut self) -> Result<(), Error> {
+        if self.wanted.as_ref().is_some_and(is_empty) {
+            return Err(Error::caller("the range is empty").in_operation(D::NAME));
+        }
+        self.hashers = Hashers::new(self.options.digests.iter().copied())?;
+        Ok(())
+    }
+
+    /// Whether all of the object is wanted.
+    pub(super) fn is_whole(&self) -> bool {
+        self.wanted.is_none()
+    }
+
+    /// Bytes from the first one that was asked for which the sink has without a gap.
+    pub(super) fn delivered(&self) -> u64 {
+        let mut delivered = self.tally.length();
+        for piece in &self.pieces {
+            delivered += piece.delivered();
+            if !piece.is_done() {
+                break;
+            }
+        }
+        delivered
+    }
+
+    /// Reads an object of which nothing is known yet: its first answer tells where it ends.
+    pub(super) fn begin(&mut self) {
+        let until = self.until();
+        if self.width > 1 {
+            let first = self.start.saturating_add(self.options.range_size.max(1));
+            self.read(self.start, Some(until.map_or(first, |until| until.min(first))));
+        } else {
+            self.read(self.start, until);
+        }
+    }
+
+    /// The object is this one, as an answer to a HEAD says.
+    pub(super) fn pin(&mut self, object: Object<D::Head>) -> Result<(), Error> {
+        if let Some(ByteRange::Last(length)) = self.wanted {
+            let size = object.size.ok_or_else(|| {
+                Error::broken("the answer to a HEAD does not tell the length of the object")
+            })?;
+            self.start = size.saturating_sub(length);
+        }
+        self.object = Some(object);
+        Ok(())
+    }
+
+    /// Reads ranges of at most `step` bytes which cross no end of these parts, of a pinned object.
+    pub(super) fn begin_along(&mut self, step: u64, parts: &[u64]) {
+        let until = self.until();
+        let size = self.object.as_ref().and_then(|object| object.size);
+        match size.map(|size| until.map_or(size, |until| until.min(size))) {
+            // An empty object has no range that could be asked for.
+            Some(end) if end > self.start && (self.width > 1 || !parts.is_empty()) => {
+                self.plan = Plan::new(self.start..end, step).along(parts);
+            }
+            _ => self.read(self.start, until),
+        }
+    }
+
+    /// What to do next about the ranges.
+    pub(super) fn poll(&mut self, now: Now) -> Next {
+        if self.error.is_none() {
+            match self.next(now) {
+                Ok(next) => return next,
+                Err(error) => self.error = Some(error),
+            }
+        }
+        if self.pieces.iter().any(Piece::is_in_flight) {
+            return Next::Wait(None);
+        }
+        match self.error.take() {
+            Some(error) => Next::Fail(error),
+            None => Next::Wait(None),
+        }
+    }
+
+    /// An attempt at a range has ended.
+    pub(super) fn complete(&mut self, now: Now, done: Completion) {
+        let ticket = done.draft().ticket;
+        let sent = |piece: &Piece| matches!(piece.state, State::Sent(sent) if sent == ticket);
+        let Some(at) = self.pieces.iter().position(sent) else { return };
+        if let Some(piece) = self.pieces.get_mut(at) {
+            piece.state = State::Ready;
+        }
+        let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply));
+        if let Err(error) = outcome {
+            self.failed(now, at, error);
+        }
+    }
+
+    /// What is in flight is waited for, and nothing more is asked for.
+    pub(super) fn cancel(&mut self) {
+        self.error.get_or_insert_with(|| Failure::cancelled().into());
+    }
+
+    /// Where the bytes end that are wanted, if not with the object.
+    fn until(&self) -> Option<u64> {
+        match &self.wanted {
+            Some(ByteRange::Span(span)) => Some(span.end),
+            _ => None,
+        }
+    }
+
+    /// Starts a range of the object.
+    fn read(&mut self, start: u64, until: Option<u64>) {
+        self.pieces.push_back(Piece::new(start, until, self.hashers.clone(), self.seed));
+    }
+
+    fn next(&mut self, now: Now) -> Result<Next, Error> {
+        let mut wait = None;
+        let mut unfinished = 0;
+        for at in 0..self.pieces.len() {
+            let Some(piece) = self.pieces.get_mut(at) else { break };
+            unfinished += usize::from(!piece.is_done());
+            match piece.state {
+                State::Backoff(until) if now.tick < until.until => {
+                    wait = Wait::earlier(wait, Some(until));
+                }
+                State::Backoff(_) | State::Ready => return self.send(at),
+                State::Sent(_) | State::Done(_) => {}
+            }
+        }
+        if unfinished < self.width
+            && self.pieces.len() < self.width.saturating_mul(AHEAD)
+            && let Some(range) = self.plan.next()
+        {
+            self.read(range.start, Some(range.end));
+            return self.send(self.pieces.len().saturating_sub(1));
+        }
+        if self.pieces.is_empty() { Ok(Next::Finish) } else { Ok(Next::Wait(wait)) }
+    }
+
+    fn send(&mut self, at: usize) -> Result<Next, Error> {
+        let Some(piece) = self.pieces.get_mut(at) else { return Ok(Next::Wait(None)) };
+        let at = piece.next();
+        let tag = self.object.as_ref().and_then(Object::if_match);
+        let size = self.object.as_ref().and_then(|object| object.size);
+        let etag = self.object.as_ref().and_then(|object| object.etag.clone());
+        let (base, tag, etag, total) = match self.dialect.segment(at) {
+            Some(held) => {
+                let etag = held.tag.and_then(|tag| HeaderValue::from_str(tag).ok());
+                (held.start, held.tag, etag, Some(held.length))
+            }
+            None => (0, tag, etag, size),
+        };
+        let range = piece.range(base);
+        let mut draft = self.dialect.draft(at, range.clone(), tag)?;
+        let declared = self.dialect.hashes_declared() && self.object.is_none() && range.is_none();
+        let until = piece.until().map_or(u64::MAX, |until| until.saturating_sub(base));
+        draft.incoming = Incoming::Stream {
+            at: at.saturating_sub(self.start),
+            hashers: piece.hashers().clone(),
+            declared,
+            expect: Expect { range: range.map(|_| at.saturating_sub(base)..until), etag, total },
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        let ticket = Ticket::new(self.sequence);
+        piece.sent(ticket, draft.head.headers.contains_key(IF_MATCH));
+        draft.party = self.party;
+        draft.ticket = ticket;
+        Ok(Next::Send(draft))
+    }
+}
+
+fn is_empty(range: &ByteRange) -> bool {
+    match range {
+        ByteRange::Span(span) => span.is_empty(),
+        ByteRange::Last(length) => *length == 0,
+        ByteRange::From(_) => false,
+    }
+}
+
+/// Times the width: how many ranges are remembered while the first of them is not finished.
+const AHEAD: usize = 64;

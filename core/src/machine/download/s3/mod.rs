@@ -1,0 +1,230 @@
+//! An object of S3.
+
+mod begin;
+mod check;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use self::begin::Measuring;
+use super::DownloadOptions;
+use super::ranges::{Dialect, Next, Object, Ranges};
+use crate::checksum::{Digests, Verdict, Why};
+use crate::contract::{Leave, Machine, Operation as _, Step};
+use crate::error::Error;
+use crate::http::{Completion, Draft, Incoming, Reply};
+use crate::machine::Call;
+use crate::machine::nest::nest;
+use crate::now::Now;
+use crate::s3::{self, ByteRange, Conditions, ETag, GetObject, HeadObject, ObjectHead, Service};
+
+/// Reads an object, or a range of it: resumes what was cut, checks what can be checked, and is
+/// never silently short. "GetObject" and "HeadObject", S3 API reference.
+///
+/// With a width of 1 it is one GET, streamed, and another one after each cut. With more, ranges are
+/// read in parallel. It falls back to one GET where the server ignores `Range`, and where a checksum
+/// is to be computed that can't be combined from those of ranges.
+#[derive(Debug)]
+pub struct Download {
+    phase: Phase,
+    ranges: Ranges<S3>,
+}
+
+/// What a [`Download`] comes to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Downloaded {
+    /// What the first answer said of the object. Its length and range are those of that answer.
+    pub head: ObjectHead,
+    /// Bytes that the sink got.
+    pub bytes: u64,
+    /// Checksums of these bytes: those that were asked for, and the one that was compared.
+    pub digests: Digests,
+    /// Whether the bytes were checked against a checksum of the server's.
+    pub verdict: Verdict,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    Asking(Box<Call<HeadObject>>),
+    Measuring(Box<Measuring>),
+    Reading,
+    Over,
+}
+
+/// What S3 is asked for.
+#[derive(Debug)]
+struct S3 {
+    get: GetObject,
+    service: Arc<Service>,
+    /// Whether a checksum of the server's is asked for and compared.
+    validates: bool,
+}
+
+impl Dialect for S3 {
+    type Service = Service;
+    type Head = ObjectHead;
+
+    const NAME: &'static str = GetObject::NAME;
+
+    fn service(&self) -> &Service {
+        &self.service
+    }
+
+    fn draft(&self, _: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error> {
+        let mut get = self.get.clone();
+        get.range = range;
+        if let Some(tag) = tag {
+            get.conditions = Conditions::matches(ETag::from(tag));
+        }
+        get.draft(&self.service)
+    }
+
+    fn success(&self, reply: &Reply) -> Result<(), Error> {
+        s3::success(reply)
+    }
+
+    fn object(&self, reply: &Reply) -> Result<Object<ObjectHead>, Error> {
+        Ok(object(ObjectHead::read(reply)?))
+    }
+
+    fn hashes_declared(&self) -> bool {
+        self.validates
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.get.bucket)
+    }
+}
+
+fn object(head: ObjectHead) -> Object<ObjectHead> {
+    let (etag, size) = (head.etag.clone(), head.size);
+    Object::new(head, etag.as_ref().map(ETag::as_str), size)
+}
+
+impl Download {
+    /// Reads what `get` names from `service`; `seed` decides the jitter of the delays. Whether the
+    /// bytes are checked is decided by the client's policy and `get`'s own
+    /// [`checksum_mode`](GetObject::checksum_mode). A range is kept; a part number is refused, for
+    /// several servers ignore it.
+    pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
+        let policy = service.config().checksum.with(&get.checksum.overrides);
+        let validates = policy.validates(get.checksum_mode);
+        let wanted = get.range.clone();
+        let dialect = S3 { get, service, validates };
+        Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
+    }
+
+    /// Goes under this one of the pump's authorities.
+    #[must_use]
+    pub fn under(mut self, party: usize) -> Self {
+        self.ranges.party = party;
+        self
+    }
+
+    /// Bytes from the first one that was asked for which the sink has without a gap.
+    pub fn delivered(&self) -> u64 {
+        self.ranges.delivered()
+    }
+
+    fn finish(&self) -> Result<Downloaded, Error> {
+        let Ranges { dialect, object, tally, .. } = &self.ranges;
+        let head = match object {
+            Some(object) => object.head.clone(),
+            None => return Err(Error::broken("there was no answer")),
+        };
+        let verdict = if !dialect.validates {
+            let asked = if head.checksums.is_empty() { Why::NotAsked } else { Why::Unasked };
+            Verdict::NotValidated(asked)
+        } else if !self.ranges.is_whole() {
+            Verdict::NotValidated(Why::Partial)
+        } else {
+            check::verdict(tally, &head)?
+        };
+        Ok(Downloaded { head, bytes: tally.length(), digests: tally.digests(), verdict })
+    }
+
+    fn over(&mut self, result: Result<Downloaded, Error>) -> Step<Downloaded> {
+        self.phase = Phase::Over;
+        Step::Done(result.map_err(|error| error.in_operation(GetObject::NAME)))
+    }
+}
+
+impl Machine for Download {
+    type Output = Downloaded;
+
+    fn poll(&mut self, now: Now) -> Step<Downloaded> {
+        loop {
+            let begun = match &mut self.phase {
+                Phase::Asking(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        self.phase = Phase::Reading;
+                        head.and_then(|head| self.asked(head))
+                    }
+                },
+                Phase::Measuring(measuring) => match nest(measuring.call.poll(now), PARTS) {
+                    ControlFlow::Break(Step::Send(mut draft)) => {
+                        draft.incoming = Incoming::Collect { limit: SIZES };
+                        return Step::Send(draft);
+                    }
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(answer) => self.measured(answer),
+                },
+                Phase::Begin if self.ranges.error.is_none() => self.begin(),
+                Phase::Begin | Phase::Reading => Ok(()),
+                Phase::Over => return Step::Wait(None),
+            };
+            if let Err(error) = begun {
+                self.ranges.error.get_or_insert(error);
+            }
+            if self.ranges.error.is_some() || matches!(self.phase, Phase::Reading) {
+                return match self.ranges.poll(now) {
+                    Next::Send(mut draft) => {
+                        draft.ticket = draft.ticket.under(RANGE);
+                        Step::Send(draft)
+                    }
+                    Next::Wait(wait) => Step::Wait(wait),
+                    Next::Finish => {
+                        let result = self.finish();
+                        self.over(result)
+                    }
+                    Next::Fail(error) => self.over(Err(error)),
+                };
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match (done.route(), &mut self.phase) {
+            (Some(HEAD), Phase::Asking(call)) => call.complete(now, done),
+            (Some(PARTS), Phase::Measuring(measuring)) => measuring.call.complete(now, done),
+            (Some(RANGE), Phase::Reading) => self.ranges.complete(now, done),
+            _ => {}
+        }
+    }
+
+    /// What is in flight is waited for, and nothing more is asked for.
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        match &mut self.phase {
+            Phase::Asking(call) => call.cancel(now, leave),
+            Phase::Measuring(measuring) => measuring.call.cancel(now, leave),
+            Phase::Begin | Phase::Reading => {}
+            Phase::Over => return,
+        }
+        self.ranges.cancel();
+    }
+
+    fn width(&self) -> usize {
+        self.ranges.width
+    }
+}
+
+/// The outermost numbers of tickets.
+const HEAD: u32 = 0;
+const PARTS: u32 = 1;
+const RANGE: u32 = 2;
+/// Bytes of an answer with 1,000 parts and all their checksums, and more. A server that does not
+/// know the question may answer with the object.
+const SIZES: usize = 2 << 20;

@@ -1,0 +1,175 @@
+//! What is asked for before the first byte.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::layout::Layout;
+use super::{Phase, SwiftDownload, object};
+use crate::checksum::Algorithm;
+use crate::contract::Operation as _;
+use crate::error::{Error, Kind};
+use crate::http::ByteRange;
+use crate::machine::Call;
+use crate::machine::download::ranges::Ranges;
+use crate::machine::download::tally::Tally;
+use crate::machine::segments::Listed;
+use crate::swift::{GetManifest, GetObject, HeadObject, ListedObject, Manifest, ObjectHead};
+
+impl SwiftDownload {
+    /// Asks for size, tag, and what kind of object it is.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        if self.ranges.dialect.get.part_number.is_some() {
+            let what = "a download reads ranges, which can't be asked for with a part number";
+            return Err(Error::caller(what).in_operation(GetObject::NAME));
+        }
+        self.ranges.check()?;
+        let Ranges { dialect, party, seed, .. } = &self.ranges;
+        let get = dialect.get.clone();
+        let head = HeadObject {
+            conditions: get.conditions,
+            newest: get.newest,
+            ..HeadObject::new(get.container, get.object)
+        };
+        let call = Call::new(head, Arc::clone(&dialect.service), *seed).under(*party);
+        self.phase = Phase::Asking(Box::new(call));
+        Ok(())
+    }
+
+    /// The answer to that.
+    pub(super) fn asked(&mut self, head: ObjectHead) -> Result<(), Error> {
+        let ranges = &mut self.ranges;
+        let object = object(head);
+        let is_slo = object.head.is_slo;
+        ranges.dialect.is_large = object.head.is_large();
+        let prefix = object.head.dlo.clone();
+        let is_md5 = object.head.md5().is_ok();
+        let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
+        let endless = prefix.is_some() && object.size.is_none();
+        if let Some(prefix) = prefix.filter(|_| endless || checks) {
+            ranges.object = Some(object);
+            let Ranges { dialect, party, seed, .. } = &self.ranges;
+            let listed = Listed::new(prefix, Arc::clone(&dialect.service), *seed).under(*party);
+            self.phase = Phase::Listing(Box::new(listed));
+            return Ok(());
+        }
+        ranges.pin(object)?;
+        self.starts_within()?;
+        if checks && is_slo {
+            let Ranges { dialect, party, seed, .. } = &self.ranges;
+            let get = GetManifest::new(&dialect.get.container, &dialect.get.object);
+            let call = Call::new(get, Arc::clone(&dialect.service), *seed).under(*party);
+            self.phase = Phase::Manifest(Box::new(call));
+            return Ok(());
+        }
+        if checks && is_md5 {
+            // An MD5 is computed in one go.
+            self.ranges.hashers = self.ranges.hashers.with(Algorithm::Md5)?;
+            self.ranges.width = 1;
+        }
+        self.read(self.ranges.options.range_size, &[]);
+        Ok(())
+    }
+
+    /// The manifest of a static large object. Not everybody may read it, and what can't be read is
+    /// not checked.
+    pub(super) fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
+        let layout = match answer {
+            Ok(manifest) => Layout::of_manifest(&manifest.segments, self.head())?,
+            Err(error) if is_unheard(&error) => return Err(error),
+            Err(_) => None,
+        };
+        match layout {
+            Some(layout) => self.along(layout),
+            None => {
+                self.read(self.ranges.options.range_size, &[]);
+                Ok(())
+            }
+        }
+    }
+
+    /// The segments of a dynamic large object.
+    pub(super) fn listed(&mut self, answer: Result<Vec<ListedObject>, Error>) -> Result<(), Error> {
+        let Some(mut object) = self.ranges.object.take() else { return Ok(()) };
+        let endless = object.size.is_none();
+        let layout = match answer {
+            Ok(entries) => {
+                let container = object.head.dlo.as_ref().map(|prefix| prefix.container.as_str());
+                Layout::of_listing(container.unwrap_or_default(), &entries)?
+            }
+            Err(error) if endless || is_unheard(&error) => return Err(error),
+            Err(_) => {
+                self.ranges.pin(object)?;
+                self.starts_within()?;
+                self.read(self.ranges.options.range_size, &[]);
+                return Ok(());
+            }
+        };
+        let same = layout.is_of(&object.head);
+        if endless {
+            object.size = Some(layout.size());
+        }
+        self.ranges.pin(object)?;
+        self.starts_within()?;
+        self.ranges.dialect.apart = endless;
+        if endless || same {
+            return self.along(layout);
+        }
+        self.read(self.ranges.options.range_size, &[]);
+        Ok(())
+    }
+
+    /// Reads a large object whose segments are known.
+    fn along(&mut self, layout: Layout) -> Result<(), Error> {
+        let ranges = &mut self.ranges;
+        let lengths = layout.lengths();
+        let apart = ranges.dialect.apart;
+        let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
+        let mut step = ranges.options.range_size;
+        if checks {
+            // The MD5 of a segment is computed in one go.
+            if lengths.iter().any(|length| *length > step) {
+                ranges.width = 1;
+            }
+            step = u64::MAX;
+        }
+        ranges.dialect.layout = Some(layout);
+        if ranges.width == 1 {
+            ranges.tally = Tally::running();
+            if checks {
+                ranges.hashers = ranges.hashers.in_sections(Algorithm::Md5, lengths.clone())?;
+            }
+        } else if checks {
+            ranges.hashers = ranges.hashers.with(Algorithm::Md5)?;
+            ranges.tally = Tally::with_parts(Algorithm::Md5, lengths.clone());
+        }
+        let along = apart || ranges.width > 1 && checks;
+        self.read(step, if along { &lengths } else { &[] });
+        Ok(())
+    }
+
+    fn read(&mut self, step: u64, parts: &[u64]) {
+        self.ranges.begin_along(step, parts);
+        self.phase = Phase::Reading;
+    }
+
+    fn head(&self) -> Option<&ObjectHead> {
+        self.ranges.object.as_ref().map(|object| &object.head)
+    }
+
+    /// Refuses, as the server would, a range that begins where there is nothing.
+    fn starts_within(&self) -> Result<(), Error> {
+        let size = self.ranges.object.as_ref().and_then(|object| object.size);
+        let begins = matches!(self.ranges.wanted, Some(ByteRange::From(_) | ByteRange::Span(_)));
+        if begins && size.is_some_and(|size| self.ranges.start >= size) {
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            return Err(Error::refused(status, None, None).in_operation(GetObject::NAME));
+        }
+        Ok(())
+    }
+}
+
+/// Whether it was not the server that said no.
+fn is_unheard(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Authority | Kind::Wire)
+}

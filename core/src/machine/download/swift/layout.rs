@@ -1,0 +1,182 @@
+//! What a large object is made of, as far as it is known.
+
+use std::fmt;
+
+use crate::checksum::{Algorithm, Value, Verdict, Why};
+use crate::error::Error;
+use crate::swift::{ListedObject, ObjectHead, ObjectSegment, Segment, slo_etag};
+
+/// The segments that have bytes, in their order.
+#[derive(Debug)]
+pub(super) struct Layout {
+    parts: Vec<Part>,
+    /// The tag that a large object of these segments has.
+    etag: Option<String>,
+}
+
+/// A segment.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Counted from 1, among all segments.
+    pub(super) number: usize,
+    /// Where its bytes are in the large object.
+    pub(super) start: u64,
+    pub(super) length: u64,
+    pub(super) container: String,
+    pub(super) object: String,
+    pub(super) tag: Option<String>,
+    /// The MD5 of its bytes, where the tag is that.
+    md5: Option<Value>,
+}
+
+impl Layout {
+    /// The segments that a manifest lists, if it is that of the object with this head.
+    ///
+    /// # Errors
+    ///
+    /// It is, and its segments are longer or shorter than the object.
+    pub(super) fn of_manifest(
+        segments: &[Segment],
+        head: Option<&ObjectHead>,
+    ) -> Result<Option<Self>, Error> {
+        let layout = match Self::new(segments) {
+            Some(layout) if head.is_some_and(|head| layout.is_of(head)) => layout,
+            _ => return Ok(None),
+        };
+        let nested = |segment: &Segment| matches!(segment, Segment::Object(one) if one.is_slo);
+        match head.and_then(|head| head.size) {
+            Some(size) if size == layout.size() => Ok(Some(layout)),
+            // What is told of the length of a large object inside another one may be that of its
+            // manifest.
+            _ if segments.iter().any(nested) => Ok(None),
+            Some(size) => Err(Error::broken(format!(
+                "the segments of the manifest have {} bytes where the object has {size}",
+                layout.size()
+            ))),
+            None => Ok(None),
+        }
+    }
+
+    /// The segments that a listing of this container shows.
+    ///
+    /// # Errors
+    ///
+    /// It does not tell how many bytes they have.
+    pub(super) fn of_listing(container: &str, entries: &[ListedObject]) -> Result<Self, Error> {
+        let segment = |entry: &ListedObject| {
+            Segment::Object(ObjectSegment {
+                etag: entry.hash.clone().filter(|_| entry.slo_etag.is_none()),
+                size: entry.bytes,
+                is_slo: entry.slo_etag.is_some(),
+                ..ObjectSegment::new(container, &entry.name)
+            })
+        };
+        let segments: Vec<Segment> = entries.iter().map(segment).collect();
+        Self::new(&segments)
+            .ok_or_else(|| Error::broken("the listing does not tell how long the segments are"))
+    }
+
+    /// None where a length is not told.
+    fn new(segments: &[Segment]) -> Option<Self> {
+        let mut parts = Vec::with_capacity(segments.len());
+        let mut start = 0u64;
+        for (at, segment) in segments.iter().enumerate() {
+            let length = segment.length()?;
+            let number = at + 1;
+            let part = match segment {
+                Segment::Data(data) => Part {
+                    number,
+                    start,
+                    length,
+                    container: String::new(),
+                    object: String::new(),
+                    tag: None,
+                    md5: Algorithm::Md5.digest(data).ok(),
+                },
+                Segment::Object(one) => {
+                    let tag = one.etag.as_ref().map(|tag| tag.opaque().to_owned());
+                    let whole = one.size == Some(length) && !one.is_slo;
+                    let md5 = tag.as_deref().filter(|_| whole).and_then(md5);
+                    let (container, object) = (one.container.clone(), one.object.clone());
+                    Part { number, start, length, container, object, tag, md5 }
+                }
+            };
+            start = start.checked_add(length)?;
+            if length > 0 {
+                parts.push(part);
+            }
+        }
+        Some(Self { parts, etag: slo_etag(segments) })
+    }
+
+    /// Whether these are the segments of the object with this head, by its tag.
+    pub(super) fn is_of(&self, head: &ObjectHead) -> bool {
+        match (&self.etag, &head.etag) {
+            (Some(computed), Some(etag)) => computed.eq_ignore_ascii_case(etag.opaque()),
+            _ => false,
+        }
+    }
+
+    /// Bytes of all of them.
+    pub(super) fn size(&self) -> u64 {
+        self.parts.last().map_or(0, |last| last.start.saturating_add(last.length))
+    }
+
+    pub(super) fn lengths(&self) -> Vec<u64> {
+        self.parts.iter().map(|part| part.length).collect()
+    }
+
+    /// The one that holds the byte `at`.
+    pub(super) fn at(&self, at: u64) -> Option<&Part> {
+        let after = self.parts.partition_point(|part| part.start <= at);
+        let part = self.parts.get(after.checked_sub(1)?)?;
+        (at - part.start < part.length).then_some(part)
+    }
+
+    /// Compares with the MD5s that were computed of them, of which all were read.
+    pub(super) fn verdict(&self, computed: &[Value]) -> Result<Verdict, Error> {
+        if computed.len() != self.parts.len() {
+            return Ok(Verdict::NotValidated(Why::Composite));
+        }
+        let mut all = true;
+        for (part, computed) in self.parts.iter().zip(computed) {
+            match &part.md5 {
+                Some(md5) if md5 == computed => {}
+                Some(md5) => {
+                    return Err(Error::integrity(format!(
+                        "the MD5 of segment {} ({part}) is {} where the server has {}",
+                        part.number,
+                        computed.hex(),
+                        md5.hex()
+                    )));
+                }
+                None => all = false,
+            }
+        }
+        Ok(if all {
+            Verdict::Validated(Algorithm::Md5)
+        } else {
+            Verdict::NotValidated(Why::Segments)
+        })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.object.is_empty() {
+            return f.write_str("in the manifest");
+        }
+        write!(f, "{}/{}", self.container.escape_debug(), self.object.escape_debug())
+    }
+}
+
+/// The value that these hexadecimal digits write.
+fn md5(digits: &str) -> Option<Value> {
+    let digit = |at: usize| digits.get(at..=at).and_then(|one| u8::from_str_radix(one, 16).ok());
+    if digits.len() != 32 {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> =
+        (0..16).map(|at| Some(digit(2 * at)? << 4 | digit(2 * at + 1)?)).collect();
+    Value::new(Algorithm::Md5, &bytes?).ok()
+}

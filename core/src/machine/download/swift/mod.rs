@@ -1,0 +1,360 @@
+//! An object of Swift.
+//!
+//! ```text
+//!  HEAD ─ plain, or a range of any ───────────────────────────────────────────▶ GET
+//!   │
+//!   ├─ static large object ──▶ its manifest ── checksums of its segments ─────▶ GET
+//!   │
+//!   └─ dynamic large object ──▶ its listing ─┬─ checksums of its segments ────▶ GET
+//!                                            └─ longer than a page ───────────▶ GET of each segment
+//! ```
+//!
+//! A dynamic large object of more segments than a page of a listing has says to HEAD that it is
+//! empty, comes without a length, and is ended by Swift in good order where a segment is missing:
+//! nobody could tell that it is short. It can't be resumed either, for beyond the first page a range
+//! is ignored. So its segments are listed and read one by one, each pinned by its own tag.
+
+mod begin;
+mod layout;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use self::layout::Layout;
+use super::DownloadOptions;
+use super::piece::Piece;
+use super::ranges::{Dialect, Held, Next, Object, Ranges};
+use crate::checksum::{Algorithm, Digests, Verdict, Why};
+use crate::contract::{Leave, Machine, Operation as _, Step};
+use crate::error::{Error, Kind};
+use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Reply};
+use crate::machine::Call;
+use crate::machine::nest::nest;
+use crate::machine::segments::Listed;
+use crate::now::Now;
+use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service};
+
+/// Reads an object of Swift, or a range of it: resumes what was cut, checks what can be checked, and
+/// is never silently short. "Get object content and metadata", Object Storage API; "Large objects",
+/// Swift.
+///
+/// It asks for the head first, and then for the bytes; after a cut for the rest of them, by `Range`
+/// and `If-Match`, for Swift ignores `If-Range`. Each attempt asks the session for a token of its
+/// own, so that a download outlives any number of them. Where a gateway knows a large object by
+/// another tag than it tells, the tags of answers alone are compared.
+///
+/// | object | what its bytes are checked against |
+/// | --- | --- |
+/// | plain | its ETag, where that is an MD5 |
+/// | static large object | the MD5 of each segment, where the manifest may be read |
+/// | dynamic large object | the MD5 of each segment, where the listing is that of the ETag |
+///
+/// MD5s of parts can't be put together. A plain object is therefore read by one GET, whatever the
+/// width, and a large one segment by segment, up to `width` at once, where each is at most
+/// `range_size` long. With [`unchecked`](GetObject::unchecked), ranges of any object are read in
+/// parallel. Gateways that encrypt what they store may give tags that look like an MD5 and are none:
+/// that is another use of it.
+///
+/// The names of a large object's segments are held in memory, as many as a manifest of 32 MiB has or
+/// a million of a listing.
+///
+/// glance's `swift_store_retry_get_count` is
+/// [`with_retries`](DownloadOptions::with_retries): none means that nothing is resumed. A token is then
+/// never renewed for a second attempt; a session that does not renew at all is a matter of the
+/// [session](crate::keystone).
+#[derive(Debug)]
+pub struct SwiftDownload {
+    phase: Phase,
+    ranges: Ranges<Swift>,
+}
+
+/// What a [`SwiftDownload`] comes to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SwiftDownloaded {
+    /// What the answer to HEAD said of the object.
+    pub head: ObjectHead,
+    /// Bytes that the sink got.
+    pub bytes: u64,
+    /// Checksums of these bytes: those that were asked for, and the one that was compared.
+    pub digests: Digests,
+    /// Whether the bytes were checked against what the server has.
+    pub verdict: Verdict,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    Asking(Box<Call<HeadObject>>),
+    Manifest(Box<Call<GetManifest>>),
+    Listing(Box<Listed>),
+    Reading,
+    Over,
+}
+
+/// What Swift is asked for.
+#[derive(Debug)]
+struct Swift {
+    get: GetObject,
+    service: Arc<Service>,
+    /// The segments of a large object, where they are known.
+    layout: Option<Layout>,
+    /// They are read one by one, as objects of their own.
+    apart: bool,
+    /// It is a large object.
+    is_large: bool,
+    /// Requests have no conditions.
+    unconditional: bool,
+}
+
+impl Dialect for Swift {
+    type Service = Service;
+    type Head = ObjectHead;
+
+    const NAME: &'static str = GetObject::NAME;
+
+    fn service(&self) -> &Service {
+        &self.service
+    }
+
+    fn draft(&self, at: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error> {
+        let mut get = self.get.clone();
+        if let Some(part) = self.layout.as_ref().filter(|_| self.apart).and_then(|all| all.at(at)) {
+            (get.container, get.object) = (part.container.clone(), part.object.clone());
+            get.conditions = Conditions::default();
+        }
+        get.range = range;
+        if self.unconditional {
+            get.conditions = Conditions::default();
+        } else if let Some(tag) = tag {
+            get.conditions = Conditions::matches(ETag::from(tag));
+        }
+        get.draft(&self.service)
+    }
+
+    fn success(&self, reply: &Reply) -> Result<(), Error> {
+        swift::success(reply)
+    }
+
+    fn object(&self, reply: &Reply) -> Result<Object<ObjectHead>, Error> {
+        Ok(object(ObjectHead::read(reply)))
+    }
+
+    fn hashes_declared(&self) -> bool {
+        false
+    }
+
+    fn segment(&self, at: u64) -> Option<Held<'_>> {
+        let part = self.layout.as_ref().filter(|_| self.apart)?.at(at)?;
+        Some(Held { start: part.start, length: part.length, tag: part.tag.as_deref() })
+    }
+
+    /// Ceph's gateway compares conditions with the tag of the manifest, which it never tells.
+    fn relax(&mut self) -> bool {
+        let relaxes = self.is_large && !self.apart;
+        self.unconditional |= relaxes;
+        relaxes
+    }
+
+    fn explain(&self, piece: &Piece, reply: &Reply, error: Error) -> Error {
+        let ids = |told: Error| {
+            let (id, host_id) = (error.request_id(), error.host_id());
+            told.with_request_id(id.map(str::to_owned), host_id.map(str::to_owned))
+        };
+        let status = reply.status();
+        if error.kind() == Kind::Broken && status == StatusCode::OK && piece.delivered() > 0 {
+            let what = "all of the object came where the rest of it was asked for";
+            return ids(Error::integrity(what).with_status(status));
+        }
+        // The answer to a range whose first segment can't be read. In the middle of one, the
+        // connection ends instead.
+        let lost = match status {
+            StatusCode::CONFLICT => true,
+            StatusCode::NOT_FOUND => self.apart,
+            _ => false,
+        };
+        if !lost {
+            return error;
+        }
+        let at = piece.next();
+        let segment = match self.layout.as_ref().and_then(|layout| layout.at(at)) {
+            Some(part) => format!("segment {} of the object ({part})", part.number),
+            None => "a segment of the object".to_owned(),
+        };
+        let what =
+            format!("{segment} is gone or was changed: nothing from byte {at} on can be read");
+        let told = Error::integrity(what);
+        // That a segment is not there does not mean that the object is not.
+        ids(if status == StatusCode::NOT_FOUND { told } else { told.with_status(status) })
+    }
+}
+
+fn object(head: ObjectHead) -> Object<ObjectHead> {
+    let (etag, size) = (head.etag.clone(), head.size);
+    Object::new(head, etag.as_ref().map(ETag::as_str), size)
+}
+
+impl SwiftDownload {
+    /// Reads what `get` names from `service`; `seed` decides the jitter of the delays. A range is
+    /// kept; a part number is refused.
+    pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
+        let wanted = get.range.clone();
+        let dialect = Swift {
+            get,
+            service,
+            layout: None,
+            apart: false,
+            is_large: false,
+            unconditional: false,
+        };
+        Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
+    }
+
+    /// Goes under this one of the pump's authorities.
+    #[must_use]
+    pub fn under(mut self, party: usize) -> Self {
+        self.ranges.party = party;
+        self
+    }
+
+    /// Bytes from the first one that was asked for which the sink has without a gap.
+    pub fn delivered(&self) -> u64 {
+        self.ranges.delivered()
+    }
+
+    fn finish(&self) -> Result<SwiftDownloaded, Error> {
+        let Ranges { object, tally, .. } = &self.ranges;
+        let head = match object {
+            Some(object) => object.head.clone(),
+            None => return Err(Error::broken("there was no answer")),
+        };
+        let verdict = self.verdict(&head)?;
+        Ok(SwiftDownloaded { head, bytes: tally.length(), digests: tally.digests(), verdict })
+    }
+
+    fn verdict(&self, head: &ObjectHead) -> Result<Verdict, Error> {
+        let Ranges { dialect, tally, .. } = &self.ranges;
+        if dialect.get.unchecked {
+            let asked = if head.md5().is_ok() { Why::Unasked } else { Why::NotAsked };
+            return Ok(Verdict::NotValidated(asked));
+        }
+        if !self.ranges.is_whole() {
+            return Ok(Verdict::NotValidated(Why::Partial));
+        }
+        if head.is_large() {
+            return match &dialect.layout {
+                Some(layout) => layout.verdict(tally.parts().unwrap_or_default()),
+                None => Ok(Verdict::NotValidated(Why::Manifest)),
+            };
+        }
+        let md5 = match head.md5() {
+            Ok(md5) => md5,
+            Err(why) => return Ok(Verdict::NotValidated(why)),
+        };
+        match tally.digests().value(Algorithm::Md5).map(|computed| computed.hex()) {
+            Some(computed) if computed.eq_ignore_ascii_case(md5) => {
+                Ok(Verdict::Validated(Algorithm::Md5))
+            }
+            Some(computed) => Err(Error::integrity(format!(
+                "the MD5 of the bytes is {computed} where the server has {md5}"
+            ))),
+            // An empty object was not read at all.
+            None => Ok(Verdict::NotValidated(Why::Absent)),
+        }
+    }
+
+    fn over(&mut self, result: Result<SwiftDownloaded, Error>) -> Step<SwiftDownloaded> {
+        self.phase = Phase::Over;
+        Step::Done(result.map_err(|error| error.in_operation(GetObject::NAME)))
+    }
+}
+
+impl Machine for SwiftDownload {
+    type Output = SwiftDownloaded;
+
+    fn poll(&mut self, now: Now) -> Step<SwiftDownloaded> {
+        loop {
+            let begun = match &mut self.phase {
+                Phase::Asking(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        self.phase = Phase::Reading;
+                        head.and_then(|head| self.asked(head))
+                    }
+                },
+                Phase::Manifest(call) => match nest(call.poll(now), MANIFEST) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(manifest) => {
+                        self.phase = Phase::Reading;
+                        self.manifest(manifest)
+                    }
+                },
+                Phase::Listing(listed) => match nest(listed.poll(now), LISTING) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(entries) => {
+                        self.phase = Phase::Reading;
+                        self.listed(entries)
+                    }
+                },
+                Phase::Begin if self.ranges.error.is_none() => self.begin(),
+                Phase::Begin | Phase::Reading => Ok(()),
+                Phase::Over => return Step::Wait(None),
+            };
+            if let Err(error) = begun {
+                self.ranges.error.get_or_insert(error);
+            }
+            if self.ranges.error.is_some() || matches!(self.phase, Phase::Reading) {
+                return match self.ranges.poll(now) {
+                    Next::Send(mut draft) => {
+                        draft.ticket = draft.ticket.under(RANGE);
+                        Step::Send(draft)
+                    }
+                    Next::Wait(wait) => Step::Wait(wait),
+                    Next::Finish => {
+                        let result = self.finish();
+                        self.over(result)
+                    }
+                    Next::Fail(error) => self.over(Err(error)),
+                };
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match (done.route(), &mut self.phase) {
+            (Some(HEAD), Phase::Asking(call)) => call.complete(now, done),
+            (Some(MANIFEST), Phase::Manifest(call)) => call.complete(now, done),
+            (Some(LISTING), Phase::Listing(listed)) => listed.complete(now, done),
+            (Some(RANGE), Phase::Reading) => self.ranges.complete(now, done),
+            _ => {}
+        }
+    }
+
+    /// What is in flight is waited for, and nothing more is asked for.
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        match &mut self.phase {
+            Phase::Asking(call) => call.cancel(now, leave),
+            Phase::Manifest(call) => call.cancel(now, leave),
+            Phase::Listing(listed) => listed.cancel(now, leave),
+            Phase::Begin | Phase::Reading => {}
+            Phase::Over => return,
+        }
+        self.ranges.cancel();
+    }
+
+    fn width(&self) -> usize {
+        self.ranges.width
+    }
+
+    fn is_long(&self) -> bool {
+        self.ranges.options.total_attempts != Some(1)
+    }
+}
+
+/// The outermost numbers of tickets.
+const HEAD: u32 = 0;
+const MANIFEST: u32 = 1;
+const LISTING: u32 = 2;
+const RANGE: u32 = 3;

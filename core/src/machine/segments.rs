@@ -1,0 +1,128 @@
+//! The segments of a dynamic large object: every page of a listing.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::contract::{Leave, Machine, Step};
+use crate::error::Error;
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::nest::nest;
+use crate::now::Now;
+use crate::swift::{Entry, GetContainer, GetContainerOutput, ListedObject, Prefix, Service};
+
+/// Lists the objects of a container whose names begin with a prefix, all pages of them.
+#[derive(Debug)]
+pub(super) struct Listed {
+    prefix: Prefix,
+    service: Arc<Service>,
+    party: usize,
+    seed: u64,
+    call: Option<Box<Call<GetContainer>>>,
+    page: u32,
+    objects: Vec<ListedObject>,
+}
+
+impl Listed {
+    /// The segments that `X-Object-Manifest` names.
+    pub(super) fn new(prefix: Prefix, service: Arc<Service>, seed: u64) -> Self {
+        let (call, objects) = (None, Vec::new());
+        Self { prefix, service, party: 0, seed, call, page: 0, objects }
+    }
+
+    /// Goes under this one of the pump's authorities.
+    pub(super) fn under(mut self, party: usize) -> Self {
+        self.party = party;
+        self
+    }
+
+    /// The call for this page.
+    fn ask(&mut self, get: GetContainer) {
+        self.page = self.page.wrapping_add(1);
+        let seed = self.seed.wrapping_add(u64::from(self.page));
+        let call = Call::new(get, Arc::clone(&self.service), seed).under(self.party);
+        self.call = Some(Box::new(call));
+    }
+
+    fn first(&self) -> Result<GetContainer, Error> {
+        if self.prefix.prefix.is_empty() {
+            // All of the container is no large object, and no server takes it for one.
+            return Err(Error::broken("X-Object-Manifest names a container without a prefix"));
+        }
+        let mut get = GetContainer::new(&self.prefix.container);
+        get.prefix = Some(self.prefix.prefix.clone());
+        // What one replica has not heard of yet would be left out.
+        get.newest = true;
+        Ok(get)
+    }
+
+    /// Takes a page; the next one, if there is more.
+    fn take(
+        &mut self,
+        get: &GetContainer,
+        page: GetContainerOutput,
+    ) -> Result<Option<GetContainer>, Error> {
+        let next = get.next(&page)?;
+        for entry in page.entries {
+            let Entry::Object(object) = entry else { continue };
+            let after = self.objects.last().is_none_or(|last| last.name < object.name);
+            if !after || !object.name.starts_with(&self.prefix.prefix) {
+                let (name, container) = (object.name.escape_debug(), &self.prefix.container);
+                let why = if after { "does not begin with the prefix" } else { "comes twice" };
+                let container = container.escape_debug();
+                return Err(Error::broken(format!(
+                    "the listing of container `{container}` makes no sense: `{name}` {why}"
+                )));
+            }
+            if self.objects.len() >= MOST {
+                return Err(Error::broken(format!("the object has more than {MOST} segments")));
+            }
+            self.objects.push(object);
+        }
+        Ok(next)
+    }
+}
+
+impl Machine for Listed {
+    type Output = Vec<ListedObject>;
+
+    fn poll(&mut self, now: Now) -> Step<Vec<ListedObject>> {
+        loop {
+            let Some(call) = &mut self.call else {
+                match self.first() {
+                    Ok(get) => self.ask(get),
+                    Err(error) => return Step::Done(Err(error)),
+                }
+                continue;
+            };
+            let page = match nest(call.poll(now), self.page) {
+                ControlFlow::Break(step) => return step,
+                ControlFlow::Continue(Ok(page)) => page,
+                ControlFlow::Continue(Err(error)) => return Step::Done(Err(error)),
+            };
+            let get = call.operation().clone();
+            match self.take(&get, page) {
+                Ok(Some(next)) => self.ask(next),
+                Ok(None) => return Step::Done(Ok(std::mem::take(&mut self.objects))),
+                Err(error) => return Step::Done(Err(error)),
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        if let (Some(number), Some(call)) = (done.route(), &mut self.call)
+            && number == self.page
+        {
+            call.complete(now, done);
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        if let Some(call) = &mut self.call {
+            call.cancel(now, leave);
+        }
+    }
+}
+
+/// Segments of one object that are kept in memory: a hundred pages of them.
+const MOST: usize = 1_000_000;

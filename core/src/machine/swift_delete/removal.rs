@@ -1,0 +1,279 @@
+//! Objects of Swift whose names are known, removed.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::contract::{Leave, Machine, Step, Wait};
+use crate::error::{Error, Failure, Kind, Leftover};
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::nest::{nest, seed};
+use crate::now::Now;
+use crate::swift::{BulkDelete, BulkPath, DeleteObject, Deleted, Service};
+
+/// An object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    pub(super) container: String,
+    pub(super) object: String,
+}
+
+impl Name {
+    pub(super) fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self { container: container.into(), object: object.into() }
+    }
+
+    pub(super) fn leftover(&self) -> Leftover {
+        Leftover::Object { bucket: self.container.clone(), key: self.object.clone() }
+    }
+}
+
+/// Removes objects, in bulk where that is allowed, and goes on past those that the server refuses
+/// to remove. It never fails: what it could not do stands in what it comes to.
+#[derive(Debug)]
+pub(super) struct Removal {
+    /// To be removed in bulk.
+    many: VecDeque<Name>,
+    /// To be removed one by one.
+    ones: VecDeque<Name>,
+    service: Arc<Service>,
+    party: usize,
+    seed: u64,
+    width: usize,
+    /// Objects that one request names; `None` without bulk deletes.
+    bulk: Option<usize>,
+    jobs: Vec<Job>,
+    number: u32,
+    removed: Removed,
+    /// Nothing more is begun.
+    stopped: bool,
+    over: bool,
+}
+
+/// What a [`Removal`] comes to.
+#[derive(Debug, Default)]
+pub(super) struct Removed {
+    pub(super) deleted: u64,
+    /// Those that were not there.
+    pub(super) missing: u64,
+    /// Those that are still there, as far as is known.
+    pub(super) left: Vec<Name>,
+    /// Why; the first reason.
+    pub(super) error: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Job {
+    number: u32,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    One(Name, Box<Call<DeleteObject>>),
+    Many(Vec<Name>, Box<Call<BulkDelete>>),
+}
+
+impl Removal {
+    pub(super) fn new(
+        names: impl IntoIterator<Item = Name>,
+        service: Arc<Service>,
+        width: usize,
+        bulk: Option<usize>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            many: names.into_iter().collect(),
+            ones: VecDeque::new(),
+            service,
+            party: 0,
+            seed,
+            width: width.max(1),
+            bulk,
+            jobs: Vec::new(),
+            number: 0,
+            removed: Removed::default(),
+            stopped: false,
+            over: false,
+        }
+    }
+
+    /// Goes under this one of the pump's authorities.
+    pub(super) fn under(mut self, party: usize) -> Self {
+        self.party = party;
+        self
+    }
+
+    /// Starts one more request. False when there is none to start.
+    fn begin(&mut self) -> bool {
+        if self.stopped || self.jobs.len() >= self.width {
+            return false;
+        }
+        self.number = self.number.wrapping_add(1);
+        let (number, seed) = (self.number, seed(self.seed, self.number));
+        let service = Arc::clone(&self.service);
+        let work = if let (Some(most), false) = (self.bulk, self.many.is_empty()) {
+            let names: Vec<Name> = self.many.drain(..most.max(1).min(self.many.len())).collect();
+            let paths = names.iter().map(|name| BulkPath::object(&name.container, &name.object));
+            let operation = BulkDelete::new(paths.collect());
+            Work::Many(names, Box::new(Call::new(operation, service, seed).under(self.party)))
+        } else if let Some(name) = self.ones.pop_front().or_else(|| self.many.pop_front()) {
+            let operation = DeleteObject::new(&name.container, &name.object);
+            Work::One(name, Box::new(Call::new(operation, service, seed).under(self.party)))
+        } else {
+            return false;
+        };
+        self.jobs.push(Job { number, work });
+        true
+    }
+
+    /// A request for one object has ended.
+    fn one(&mut self, now: Now, name: Name, answer: Result<(), Error>) {
+        match answer {
+            Ok(()) => self.removed.deleted += 1,
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
+                self.removed.missing += 1
+            }
+            Err(error) => {
+                self.removed.left.push(name);
+                // Others would fare no better.
+                if error.kind() != Kind::Refused || error.is_denied() {
+                    self.stop(now);
+                }
+                self.removed.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// A request for many objects has ended.
+    fn many(&mut self, now: Now, names: Vec<Name>, answer: Result<Deleted, Error>) {
+        let report = match answer {
+            Ok(report) => report,
+            // It can't be done so, or was broken off.
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
+                if error.status() != Some(StatusCode::OK) {
+                    self.bulk = None;
+                }
+                self.ones.extend(names);
+                return;
+            }
+            Err(error) => {
+                self.removed.left.extend(names);
+                self.removed.error.get_or_insert(error);
+                return self.stop(now);
+            }
+        };
+        let failed: Vec<Name> = report
+            .failed
+            .iter()
+            .map(|failed| {
+                let (container, object) = failed.names();
+                Name::new(container, object.unwrap_or_default())
+            })
+            .filter(|name| names.contains(name))
+            .collect();
+        let told = report.deleted.saturating_add(report.not_found);
+        if told.saturating_add(failed.len() as u64) == names.len() as u64 {
+            self.removed.deleted += report.deleted;
+            self.removed.missing += report.not_found;
+            // Once more, each by itself: that tells why.
+            self.ones.extend(failed);
+        } else {
+            // Which of them were removed is not told.
+            self.ones.extend(names);
+        }
+    }
+
+    /// Nothing more is begun, and nothing repeated.
+    fn stop(&mut self, now: Now) {
+        self.stopped = true;
+        for job in &mut self.jobs {
+            match &mut job.work {
+                Work::One(_, call) => call.cancel(now, Leave::Abort),
+                Work::Many(_, call) => call.cancel(now, Leave::Abort),
+            }
+        }
+    }
+}
+
+impl Machine for Removal {
+    type Output = Removed;
+
+    fn poll(&mut self, now: Now) -> Step<Removed> {
+        if self.over {
+            return Step::Wait(None);
+        }
+        let mut wait = None;
+        let mut at = 0;
+        loop {
+            let Some(job) = self.jobs.get_mut(at) else {
+                if self.begin() {
+                    continue;
+                }
+                break;
+            };
+            let number = job.number;
+            let ended = match &mut job.work {
+                Work::One(_, call) => ended(nest(call.poll(now), number), Ended::One),
+                Work::Many(_, call) => ended(nest(call.poll(now), number), Ended::Many),
+            };
+            match ended {
+                ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
+                ControlFlow::Break(step) => return step,
+                ControlFlow::Continue(ended) => {
+                    match (self.jobs.swap_remove(at).work, ended) {
+                        (Work::One(name, _), Ended::One(answer)) => self.one(now, name, answer),
+                        (Work::Many(names, _), Ended::Many(answer)) => {
+                            self.many(now, names, answer)
+                        }
+                        _ => {}
+                    }
+                    // What was passed over may have been stopped.
+                    at = 0;
+                    wait = None;
+                    continue;
+                }
+            }
+            at += 1;
+        }
+        if !self.jobs.is_empty() {
+            return Step::Wait(wait);
+        }
+        self.over = true;
+        let mut removed = std::mem::take(&mut self.removed);
+        removed.left.extend(self.ones.drain(..).chain(self.many.drain(..)));
+        Step::Done(Ok(removed))
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        let Some(number) = done.route() else { return };
+        let Some(job) = self.jobs.iter_mut().find(|job| job.number == number) else { return };
+        match &mut job.work {
+            Work::One(_, call) => call.complete(now, done),
+            Work::Many(_, call) => call.complete(now, done),
+        }
+    }
+
+    fn cancel(&mut self, now: Now, _: Leave) {
+        self.removed.error.get_or_insert_with(|| Failure::cancelled().into());
+        self.stop(now);
+    }
+}
+
+enum Ended {
+    One(Result<(), Error>),
+    Many(Result<Deleted, Error>),
+}
+
+fn ended<T>(
+    flow: ControlFlow<Step<Removed>, Result<T, Error>>,
+    how: impl FnOnce(Result<T, Error>) -> Ended,
+) -> ControlFlow<Step<Removed>, Ended> {
+    match flow {
+        ControlFlow::Break(step) => ControlFlow::Break(step),
+        ControlFlow::Continue(answer) => ControlFlow::Continue(how(answer)),
+    }
+}

@@ -1,0 +1,234 @@
+//! The parts in flight: which is next, how many at once, how far a stream may be read.
+//!
+//! ```text
+//!            ┌─▶ Room ── the dialect makes the call ─▶ launch ─┐
+//!   poll ────┼─▶ Stored, Failed ── it keeps or gives up ───────┤
+//!    ▲       ├─▶ Complete ── it makes the object of the parts  │
+//!    │       └─▶ Drained ── after `stop`: it cleans up         │
+//!    └─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! What sends a part (`P`) is the dialect's: it is a machine of one call.
+
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+
+use super::plan::Plan;
+use crate::checksum::Value;
+use crate::contract::{Intake, Leave, Machine, Step, Wait};
+use crate::error::Error;
+use crate::http::{Completion, ETag};
+use crate::machine::nest::nest;
+use crate::now::Now;
+
+/// The parts of one source.
+#[derive(Debug)]
+pub(super) struct Flight<P> {
+    pub(super) plan: Plan,
+    /// Parts that the server has.
+    pub(super) stored: BTreeMap<u32, StoredPart>,
+    pub(super) intake: Intake,
+    bounds: Bounds,
+    next: u32,
+    slots: Vec<Slot<P>>,
+    stopped: bool,
+}
+
+/// How many parts at once, and where their bytes come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Parts in flight at most.
+    pub(super) width: usize,
+    /// Bytes of parts that may be in flight at once, narrowing the width.
+    pub(super) memory: u64,
+    /// The bytes come once and in order, as far as the intake says.
+    pub(super) stream: bool,
+}
+
+/// A part that the server has.
+#[derive(Clone, Debug)]
+pub(super) struct StoredPart {
+    pub(super) etag: ETag,
+    pub(super) size: u64,
+    pub(super) checksum: Option<Value>,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// There is room for this part, and its bytes are there: launch it.
+    Room(u32, Range<u64>),
+    /// This part is stored.
+    Stored(u32),
+    /// A part could not be stored, or the source is longer than any number of parts.
+    Failed(Error),
+    /// All parts are stored.
+    Complete,
+    /// It was stopped, and nothing is in flight any more.
+    Drained,
+}
+
+#[derive(Debug)]
+struct Slot<P> {
+    number: u32,
+    call: P,
+}
+
+impl<P: Machine<Output = StoredPart>> Flight<P> {
+    pub(super) fn new(plan: Plan, bounds: Bounds, intake: Intake) -> Self {
+        let (stored, slots) = (BTreeMap::new(), Vec::new());
+        Self { plan, stored, intake, bounds, next: 1, slots, stopped: false }
+    }
+
+    /// Bytes of the parts that the server has.
+    pub(super) fn size(&self) -> u64 {
+        self.stored.values().map(|part| part.size).sum()
+    }
+
+    /// The next part: those before were sent, or were there.
+    #[cfg(feature = "swift")]
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Nothing more is sent, and what waits to be repeated is not.
+    pub(super) fn stop(&mut self, now: Now) {
+        self.stopped = true;
+        self.slots.iter_mut().for_each(|slot| slot.call.cancel(now, Leave::Abort));
+    }
+
+    /// Begins anew, with nothing stored.
+    pub(super) fn restart(&mut self) {
+        self.stored.clear();
+        self.next = 1;
+    }
+
+    /// Sends part `number` by `call`.
+    pub(super) fn launch(&mut self, number: u32, call: P) {
+        self.slots.push(Slot { number, call });
+        self.next = number + 1;
+    }
+
+    /// An exchange has ended that was asked for by slot `slot`.
+    pub(super) fn complete(&mut self, now: Now, slot: u32, done: Completion) {
+        if let Some(slot) = self.slots.iter_mut().find(|one| FIRST + one.number == slot) {
+            slot.call.complete(now, done);
+        }
+    }
+
+    pub(super) fn poll<T>(&mut self, now: Now) -> ControlFlow<Step<T>, Event> {
+        let mut wait = None;
+        for at in 0..self.slots.len() {
+            let Some(slot) = self.slots.get_mut(at) else { break };
+            let number = slot.number;
+            match nest(slot.call.poll(now), FIRST + number) {
+                ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
+                ControlFlow::Break(step) => return ControlFlow::Break(step),
+                ControlFlow::Continue(result) => {
+                    self.slots.swap_remove(at);
+                    return ControlFlow::Continue(match result {
+                        Ok(part) => {
+                            self.stored.insert(number, part);
+                            Event::Stored(number)
+                        }
+                        Err(error) => Event::Failed(error),
+                    });
+                }
+            }
+        }
+        if self.stopped {
+            return match self.slots.is_empty() {
+                true => ControlFlow::Continue(Event::Drained),
+                false => ControlFlow::Break(Step::Wait(wait)),
+            };
+        }
+        match self.next_range() {
+            Err(error) => return ControlFlow::Continue(Event::Failed(error)),
+            Ok(Some((number, range))) => {
+                if self.slots.len() < self.width_at(range.end - range.start) {
+                    return ControlFlow::Continue(Event::Room(number, range));
+                }
+            }
+            Ok(None) if self.slots.is_empty() && self.is_all_there() => {
+                return ControlFlow::Continue(self.ended());
+            }
+            Ok(None) => {}
+        }
+        if self.bounds.stream {
+            self.allow();
+        }
+        ControlFlow::Break(Step::Wait(wait))
+    }
+
+    fn ended(&mut self) -> Event {
+        if self.bounds.stream {
+            self.plan.end_at(self.intake.supplied());
+        }
+        match self.plan.length() {
+            // Whoever goes on with another source than the one that was begun with.
+            Some(length) if length != self.size() => Event::Failed(Error::caller(format!(
+                "the source has {length} bytes, and the server has parts of {}",
+                self.size()
+            ))),
+            _ => Event::Complete,
+        }
+    }
+
+    fn is_all_there(&self) -> bool {
+        !self.bounds.stream || self.intake.has_ended()
+    }
+
+    /// The positions of the next part to be sent, if its bytes are there.
+    fn next_range(&mut self) -> Result<Option<(u32, Range<u64>)>, Error> {
+        while self.stored.contains_key(&self.next) {
+            self.next += 1;
+        }
+        let number = self.next;
+        let known = match self.bounds.stream {
+            true => self.intake.has_ended().then(|| self.intake.supplied()),
+            false => self.plan.length(),
+        };
+        let whole = self.plan.range(number);
+        let range = match known {
+            Some(end) => self.plan.range_until(number, end),
+            None if self.intake.supplied() >= whole.end => Some(whole),
+            None => None,
+        };
+        let parts_end = number > self.plan.parts() && (range.is_some() || known.is_none());
+        if parts_end || self.intake.supplied() > self.plan.reach() {
+            return Err(Error::caller(format!(
+                "the source is longer than {} bytes, the most that parts of these sizes hold",
+                self.plan.reach()
+            ))
+            .with_hint("allow more memory or larger parts"));
+        }
+        Ok(range.map(|range| (number, range)))
+    }
+
+    /// How many parts of this size may be in flight. A stream is bounded by what it may be read.
+    fn width_at(&self, size: u64) -> usize {
+        let Bounds { width, memory, stream } = self.bounds;
+        if stream {
+            return width;
+        }
+        let room = usize::try_from(memory / size.max(1)).unwrap_or(usize::MAX);
+        width.min(room).max(1)
+    }
+
+    /// Says how far a stream may be read: one part more than may be in flight, and no further
+    /// than the memory goes.
+    fn allow(&mut self) {
+        let in_flight = self.slots.iter().map(|slot| slot.number).min();
+        let first = in_flight.unwrap_or(self.next).min(self.next);
+        let low = self.plan.range(first).start;
+        let width = u32::try_from(self.bounds.width).unwrap_or(u32::MAX);
+        let fits = |last: &u32| self.plan.range(*last).end - low <= self.bounds.memory;
+        let last = (first..=first.saturating_add(width)).take_while(fits).last();
+        let high = self.plan.range(last.unwrap_or(first)).end;
+        // One byte more than the parts hold tells that the source goes on.
+        self.intake.allow(low, high.min(self.plan.reach().saturating_add(1)));
+    }
+}
+
+/// The slot of part n is this and n; those below are for a dialect's other calls.
+const FIRST: u32 = 16;

@@ -1,0 +1,102 @@
+//! One part of a multipart upload on its way: sent, or copied on the server.
+
+use std::ops::Range;
+
+use super::{Multipart, PartsFrom};
+use crate::checksum::{Algorithm, Declared, Value};
+use crate::contract::{Leave, Machine, Step};
+use crate::http::{Body, Completion};
+use crate::machine::Call;
+use crate::machine::nest::done;
+use crate::machine::upload::flight::StoredPart;
+use crate::now::Now;
+use crate::s3::{UploadPart, UploadPartCopy};
+
+#[derive(Debug)]
+pub(super) struct Part {
+    size: u64,
+    /// The checksum that is kept of it.
+    algorithm: Option<Algorithm>,
+    call: PartCall,
+}
+
+#[derive(Debug)]
+enum PartCall {
+    Send(Call<UploadPart>),
+    Copy(Call<UploadPartCopy>),
+}
+
+impl Multipart {
+    pub(super) fn part(&self, number: u32, range: Range<u64>) -> Part {
+        let (job, id) = (&self.job, self.upload_id.clone().unwrap_or_default());
+        let size = range.end - range.start;
+        let call = match &self.from {
+            PartsFrom::Seekable | PartsFrom::Stream => {
+                let body = Body::Source { range, rewindable: true };
+                let mut part = UploadPart::from_body(&job.bucket, &job.key, id, number, body);
+                part.checksum.overrides = job.checksum.overrides;
+                part.checksum.algorithm = job.algorithm;
+                part.checksum.digests.clone_from(&job.checksum.digests);
+                part.customer_key = job.customer_key();
+                part.common.clone_from(&job.common);
+                PartCall::Send(self.call(part, SEED + number))
+            }
+            PartsFrom::Object(source) => {
+                let mut part =
+                    UploadPartCopy::new(&job.bucket, &job.key, id, number, (**source).clone());
+                part.source_range = Some(range);
+                part.customer_key = job.customer_key();
+                part.common.clone_from(&job.common);
+                PartCall::Copy(self.call(part, SEED + number))
+            }
+        };
+        Part { size, algorithm: job.algorithm, call }
+    }
+}
+
+impl Machine for Part {
+    type Output = StoredPart;
+
+    fn poll(&mut self, now: Now) -> Step<StoredPart> {
+        let (size, algorithm) = (self.size, self.algorithm);
+        let kept = |value: &Value| Some(value.algorithm()) == algorithm;
+        match &mut self.call {
+            PartCall::Send(call) => {
+                let step = call.poll(now);
+                done(step, |stored| {
+                    let told = full_object(&stored.checksums);
+                    let checksum = call.stamped().iter().copied().chain(told).find(kept);
+                    StoredPart { etag: stored.etag, size, checksum }
+                })
+            }
+            PartCall::Copy(call) => done(call.poll(now), |copied| {
+                let checksum = full_object(&copied.stored.checksums).find(kept);
+                StoredPart { etag: copied.stored.etag, size, checksum }
+            }),
+        }
+    }
+
+    fn complete(&mut self, now: Now, done: Completion) {
+        match &mut self.call {
+            PartCall::Send(call) => call.complete(now, done),
+            PartCall::Copy(call) => call.complete(now, done),
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        match &mut self.call {
+            PartCall::Send(call) => call.cancel(now, leave),
+            PartCall::Copy(call) => call.cancel(now, leave),
+        }
+    }
+}
+
+pub(super) fn full_object(declared: &[Declared]) -> impl Iterator<Item = Value> {
+    declared.iter().filter_map(|declared| match declared {
+        Declared::FullObject(value) => Some(*value),
+        Declared::Composite(_) => None,
+    })
+}
+
+/// The seed of part n is made of this and n.
+const SEED: u32 = 16;

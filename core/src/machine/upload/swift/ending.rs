@@ -1,0 +1,218 @@
+//! How a large object ends: made, or removed, or with what is left behind in the error.
+
+use super::job::Job;
+use super::manifest::{Manifest, Mark};
+use super::options::{LargeObject, SwiftUploaded};
+use super::replaced::{Found, Replaced};
+use super::segmented::{CHECK, CONFIRM, MANIFEST, Phase, Segmented};
+use super::sweep::Sweep;
+use crate::contract::Leave;
+use crate::error::{Error, Kind, Leftover};
+use crate::http::ETag;
+use crate::now::Now;
+use crate::swift::{
+    self, DeleteObject, Expiry, GetManifest, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo,
+    Segment,
+};
+
+impl Segmented {
+    /// All segments are there: what else is?
+    pub(super) fn look(&self) -> Phase {
+        if self.job.looks_first() {
+            Phase::Replaced(Box::new(Replaced::new(&self.job, Some(self.layout.all()))))
+        } else {
+            self.manifest()
+        }
+    }
+
+    pub(super) fn seen(&mut self, now: Now, found: Found) {
+        let Found { head, segments } = found;
+        let next = self.manifest();
+        if self.job.options.if_absent
+            && self.failure.is_none()
+            && let (Some(head), Phase::Manifest(_, mark)) = (head, &next)
+        {
+            // Whoever was interrupted may have made it, and not lived to see the answer.
+            if self.resumes && mark.is_on(&head) {
+                return self.ours(head, Job::exists());
+            }
+            self.fail(now, Job::exists());
+        }
+        self.replaced = segments;
+        self.go(next);
+    }
+
+    /// The object looks like ours. The tag of a static one says the same of equal bytes that
+    /// somebody else has sent: its manifest tells, where it is shown.
+    fn ours(&mut self, head: ObjectHead, refusal: Error) {
+        match self.large_object {
+            LargeObject::Dynamic => self.made(ETag::default(), true),
+            LargeObject::Static => {
+                let manifest = GetManifest::new(&self.job.container, &self.job.object);
+                let call = Box::new(self.job.call(manifest, CONFIRM));
+                self.phase = Phase::Confirm(call, head.etag.unwrap_or_default(), refusal);
+            }
+        }
+    }
+
+    pub(super) fn confirmed(&mut self, now: Now, shown: Option<swift::Manifest>) {
+        let Phase::Confirm(_, etag, refusal) = std::mem::replace(&mut self.phase, Phase::Over)
+        else {
+            return;
+        };
+        let segments = shown.map(|manifest| manifest.segments).unwrap_or_default();
+        let is_another = |segment: &Segment| match segment {
+            Segment::Object(one) => {
+                one.container != self.layout.container || self.layout.number(&one.object).is_none()
+            }
+            Segment::Data(_) => true,
+        };
+        if segments.iter().any(is_another) {
+            self.fail(now, refusal);
+            self.phase = self.cleanup();
+        } else {
+            self.made(etag, true);
+        }
+    }
+
+    fn manifest(&self) -> Phase {
+        let job = &self.job;
+        let (container, object) = (&job.container, &job.object);
+        let expiry = self.delete_at.map(Expiry::At);
+        let properties = Properties { expiry, ..job.options.properties.clone() };
+        let (manifest, mark) = match self.large_object {
+            LargeObject::Static => {
+                let segments = self.segments();
+                let mark = Mark::of_slo(&segments, self.flight.size());
+                let mut put = PutSlo::new(container, object, segments);
+                put.properties = properties;
+                put.if_absent = job.options.if_absent;
+                put.heartbeat = self.heartbeat;
+                (Manifest::Static(job.call(put, MANIFEST)), mark)
+            }
+            LargeObject::Dynamic => {
+                let mut put = PutDlo::new(container, object, self.layout.all());
+                put.properties = properties;
+                put.if_absent = job.options.if_absent;
+                let mark = Mark::Dynamic(self.layout.all());
+                (Manifest::Dynamic(job.call(put, MANIFEST)), mark)
+            }
+        };
+        Phase::Manifest(Box::new(manifest), mark)
+    }
+
+    /// What the manifest lists.
+    fn segments(&self) -> Vec<Segment> {
+        let stored = self.flight.stored.iter();
+        stored
+            .map(|(number, part)| {
+                let (container, name) = (&self.layout.container, self.layout.name(*number));
+                let mut one = ObjectSegment::stored(container, name, part.etag.clone(), part.size);
+                // The server compares only what is told.
+                one.etag = one.etag.filter(|etag| !etag.is_empty());
+                Segment::Object(one)
+            })
+            .collect()
+    }
+
+    /// The server says that the object is there.
+    pub(super) fn made(&mut self, etag: ETag, recovered: bool) {
+        // A cancellation that came too late counts for nothing.
+        self.failure = None;
+        self.job.checkpoints.end();
+        let segments = u32::try_from(self.flight.stored.len()).unwrap_or(u32::MAX);
+        let done = SwiftUploaded {
+            etag,
+            size: self.flight.size(),
+            segments,
+            large_object: Some(self.large_object),
+            prefix: Some(self.layout.all()),
+            recovered,
+            ..SwiftUploaded::default()
+        };
+        let replaced = std::mem::take(&mut self.replaced);
+        self.phase = Phase::Remove(Sweep::new(replaced, self.job.with()), Some(Box::new(done)));
+    }
+
+    /// The manifest was refused, or its answer was lost.
+    pub(super) fn refused(&mut self, now: Now, error: Error) {
+        // What the server made has another tag than what it was made of, unless it says so itself.
+        self.spoilt = error.kind() == Kind::Integrity && error.status().is_none();
+        let Phase::Manifest(call, mark) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return;
+        };
+        if call.is_doubtful() && !self.spoilt {
+            let head = self.job.call(self.job.head(), CHECK);
+            self.phase = Phase::Check(Box::new(head), mark, error);
+        } else {
+            self.fail(now, error);
+            self.phase = self.cleanup();
+        }
+    }
+
+    /// The object was looked at, to see whether it is ours.
+    pub(super) fn checked(&mut self, now: Now, head: Result<ObjectHead, Error>, is_ours: bool) {
+        let Phase::Check(_, _, refusal) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return;
+        };
+        match head {
+            Ok(head) if is_ours => self.ours(head, refusal),
+            Err(error) if !error.is_not_found() => {
+                // The manifest may be there, and then it must not lose its segments.
+                self.fail(now, refusal);
+                self.name_all();
+            }
+            _ => {
+                self.fail(now, refusal);
+                self.phase = self.cleanup();
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, now: Now, error: Error) {
+        self.failure.get_or_insert(error);
+        self.flight.stop(now);
+    }
+
+    /// What follows when nothing is in flight any more.
+    pub(super) fn cleanup(&mut self) -> Phase {
+        if self.job.options.on_failure == Leave::Keep && !self.spoilt {
+            return Phase::Over;
+        }
+        Phase::Remove(Sweep::new(self.sent(), self.job.with()), None)
+    }
+
+    /// The manifest, where it is there and wrong, and all segments.
+    fn sent(&self) -> Vec<DeleteObject> {
+        let manifest =
+            self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
+        let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
+        manifest.into_iter().chain(self.numbers().into_iter().map(segment)).collect()
+    }
+
+    /// Nothing is removed, and all of it named.
+    pub(super) fn name_all(&mut self) {
+        let left = self.sent().into_iter();
+        let left = left.map(|one| Leftover::Object { bucket: one.container, key: one.object });
+        self.leave(left.collect());
+        self.phase = Phase::Over;
+    }
+
+    fn leave(&mut self, left: Vec<Leftover>) {
+        let failure = self.failure.take();
+        self.failure = failure.map(|failure| left.into_iter().fold(failure, Error::with_leftover));
+    }
+
+    /// What was to be removed is, but for `left`.
+    pub(super) fn removed(&mut self, left: Vec<Leftover>) -> Option<SwiftUploaded> {
+        self.job.checkpoints.end();
+        let Phase::Remove(_, done) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return None;
+        };
+        if done.is_none() {
+            self.leave(left);
+            return None;
+        }
+        done.map(|done| SwiftUploaded { leftovers: left, ..*done })
+    }
+}

@@ -1,0 +1,107 @@
+//! What all requests of an upload to Swift share.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::checkpoint::SwiftCheckpoint;
+use super::options::{SegmentsIn, SwiftUploadOptions};
+use super::sweep::With;
+use crate::contract::Operation;
+use crate::error::Error;
+use crate::http::Body;
+use crate::machine::Call;
+use crate::machine::nest::seed;
+use crate::machine::upload::checkpoint::Checkpoints;
+use crate::swift::{BodyCheck, HeadObject, PutObject, Service};
+
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) container: String,
+    pub(super) object: String,
+    pub(super) options: SwiftUploadOptions,
+    pub(super) service: Arc<Service>,
+    pub(super) party: usize,
+    pub(super) seed: u64,
+    pub(super) checkpoints: Checkpoints<SwiftCheckpoint>,
+}
+
+impl Job {
+    /// Checks what of the options can be wrong whatever the server says.
+    pub(super) fn new(
+        container: String,
+        object: String,
+        mut options: SwiftUploadOptions,
+        service: Arc<Service>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        options.width = options.width.max(1);
+        if let Some(id) = &options.id
+            && (id.is_empty() || id.len() > LONGEST_ID || id.contains(['/', '?', '&']))
+        {
+            return Err(Error::caller(format!(
+                "the id of an upload has 1 to {LONGEST_ID} bytes without `/`, `?` and `&`, and is {:?}",
+                id.chars().take(LONGEST_ID).collect::<String>()
+            )));
+        }
+        let checkpoints = Checkpoints::default();
+        Ok(Self { container, object, options, service, party: 0, seed, checkpoints })
+    }
+
+    pub(super) fn call<O: Operation<Service = Service>>(&self, operation: O, slot: u32) -> Call<O> {
+        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)).under(self.party)
+    }
+
+    pub(super) fn with(&self) -> With {
+        let service = Arc::clone(&self.service);
+        With { service, party: self.party, seed: self.seed, width: self.options.width }
+    }
+
+    /// A PUT whose body is checked as the options say.
+    pub(super) fn put(&self, container: &str, object: &str, body: Body) -> PutObject {
+        let mut put = PutObject::from_body(container, object, body);
+        put.check = if self.options.verify { BodyCheck::Auto } else { BodyCheck::Never };
+        put
+    }
+
+    /// The object as it is now.
+    pub(super) fn head(&self) -> HeadObject {
+        let mut head = HeadObject::new(&self.container, &self.object);
+        head.newest = true;
+        head
+    }
+
+    /// Whether it must be known what is there before anything is written.
+    pub(super) fn looks_first(&self) -> bool {
+        self.options.if_absent || self.options.remove_replaced
+    }
+
+    /// There is an object where none may be: what Swift says to `If-None-Match: *`, and Ceph does
+    /// not.
+    pub(super) fn exists() -> Error {
+        let message = "there is an object of this name already".to_owned();
+        Error::refused(StatusCode::PRECONDITION_FAILED, None, Some(message))
+            .in_operation("HeadObject")
+    }
+
+    /// The container of the segments.
+    pub(super) fn segments_in(&self) -> String {
+        match &self.options.segments_in {
+            SegmentsIn::Beside => format!("{}_segments", self.container),
+            SegmentsIn::Same => self.container.clone(),
+            SegmentsIn::Container(name) => name.clone(),
+        }
+    }
+
+    /// What tells this upload's segments from others.
+    pub(super) fn id(&self) -> String {
+        let made = || format!("{:016x}", seed(self.seed, ID));
+        self.options.id.clone().unwrap_or_else(made)
+    }
+}
+
+/// Bytes of an id at most.
+const LONGEST_ID: usize = 64;
+
+/// The seed of the id is made of this.
+const ID: u32 = 0x1D;

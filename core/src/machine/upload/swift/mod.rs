@@ -1,0 +1,403 @@
+//! An object in Swift, in one request or as a large object.
+//!
+//! ```text
+//!            ┌─ not above the threshold ─▶ Replaced ─▶ Put ── answer lost ──▶ Check ─┐
+//!   Gather ──┤                                          └──────────▶ Remove ─────────┴─▶ over
+//!            └─ above it ─▶ Segmented (its own drawing is in `segmented.rs`) ──────────▶ over
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `options.rs`, `checkpoint.rs` | what goes in and what comes out |
+//! | `segmented.rs`, `ending.rs` | the large object, from `/info` to its manifest or its disappearance |
+//! | `layout.rs` | what segments are called |
+//! | `part.rs` | one segment on its way |
+//! | `manifest.rs` | static and dynamic large objects side by side |
+//! | `replaced.rs` | what the object that is replaced is made of |
+//! | `sweep.rs` | objects removed, several at once |
+
+mod checkpoint;
+mod ending;
+mod job;
+mod layout;
+mod manifest;
+mod options;
+mod part;
+mod replaced;
+mod segmented;
+mod sweep;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+pub use self::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
+use self::job::Job;
+pub use self::options::{LargeObject, SegmentsIn, SwiftUploadOptions, SwiftUploaded};
+use self::replaced::{Found, Replaced};
+use self::segmented::Segmented;
+use self::sweep::Sweep;
+use super::checkpoint::Checkpoints;
+use super::plan::Plan;
+use super::source::{Gather, UploadSource, Way};
+use crate::checksum::Algorithm;
+use crate::contract::{Intake, Leave, Machine, Step};
+use crate::error::{Error, Failure, Kind, Leftover};
+use crate::http::{Completion, ETag};
+use crate::machine::Call;
+use crate::machine::nest::nest;
+use crate::now::Now;
+use crate::swift::{DeleteObject, HeadObject, ObjectHead, PutObject, Service};
+
+/// Uploads one object to Swift. See the [module](super) for its states.
+///
+/// Below the threshold it is one PUT; above it segments, each an object of its own and several at
+/// once, and a manifest. Every request is sealed when it is sent, so that the session is asked for a
+/// token before each segment. A stream must have exactly as many bytes as were announced, and
+/// nothing is left of one that has not.
+#[derive(Debug)]
+pub struct SwiftUpload {
+    job: Job,
+    gather: Gather,
+    /// How it is divided, where it may be.
+    plan: Option<Plan>,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Gather,
+    /// What is there already?
+    Replaced(Box<Replaced>, Way),
+    Put(Box<Call<PutObject>>, Vec<DeleteObject>),
+    Check(Box<Call<HeadObject>>, Box<Unsure>),
+    Remove(Sweep, Box<SwiftUploaded>),
+    Segmented(Box<Segmented>),
+    Over(Option<Error>),
+}
+
+/// A PUT of which it is not known whether it was done.
+#[derive(Debug)]
+struct Unsure {
+    refusal: Error,
+    done: SwiftUploaded,
+    /// The MD5 of what was sent.
+    md5: Option<String>,
+    replaced: Vec<DeleteObject>,
+}
+
+impl SwiftUpload {
+    /// Uploads to this container and object. `seed` decides the jitter of delays, and the names of
+    /// segments where the options do not: it must differ from upload to upload.
+    ///
+    /// # Errors
+    ///
+    /// Options that can't be: a segment size out of bounds, a length that no number of segments
+    /// reaches, an id with a slash.
+    pub fn new(
+        container: impl Into<String>,
+        object: impl Into<String>,
+        source: UploadSource,
+        options: SwiftUploadOptions,
+        service: Arc<Service>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let job = Job::new(container.into(), object.into(), options, service, seed)?;
+        let gather = Gather::new(source, threshold(source, &job.options));
+        let mut this = Self { job, gather, plan: None, phase: Phase::Gather };
+        if this.is_segmented() != Some(false) {
+            this.plan = Some(segmented::plan(&this.job, source)?);
+        }
+        Ok(this)
+    }
+
+    /// Goes on with the upload that `checkpoint` tells of, from the same source. What the server
+    /// says of its segments counts; those that it does not have are sent again.
+    ///
+    /// # Errors
+    ///
+    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
+    pub fn resume(
+        checkpoint: SwiftCheckpoint,
+        source: UploadSource,
+        options: SwiftUploadOptions,
+        service: Arc<Service>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        checkpoint.plan.check()?;
+        if let (Some(had), Some(has)) = (checkpoint.length(), source.length())
+            && had != has
+        {
+            return Err(Error::caller(format!(
+                "the source has {has} bytes, and the checkpoint is of one of {had}"
+            )));
+        }
+        let (container, object) = (checkpoint.container.clone(), checkpoint.object.clone());
+        let job = Job::new(container, object, options, service, seed)?;
+        let gather = Gather::new(source, threshold(source, &job.options));
+        let plan = Some(checkpoint.plan);
+        let inner = Segmented::resume(job.clone(), source, checkpoint);
+        Ok(Self { job, gather, plan, phase: Phase::Segmented(Box::new(inner)) })
+    }
+
+    /// Goes under this one of the pump's authorities.
+    #[must_use]
+    pub fn under(mut self, party: usize) -> Self {
+        self.job.party = party;
+        if let Phase::Segmented(inner) = &mut self.phase {
+            inner.move_under(party);
+        }
+        self
+    }
+
+    /// Bytes of the largest object that these options reach, as far as is known before the server
+    /// has told its limits.
+    pub fn reach(&self) -> u64 {
+        let threshold = threshold(self.gather.source, &self.job.options);
+        self.plan.map_or(threshold, |plan| plan.reach())
+    }
+
+    /// Whether it goes in segments; `None` where the source does not tell before it is read.
+    pub fn is_segmented(&self) -> Option<bool> {
+        match (&self.phase, self.gather.source.length()) {
+            (Phase::Segmented(_), _) => Some(true),
+            (_, Some(length)) => Some(length > threshold(self.gather.source, &self.job.options)),
+            (Phase::Gather, None) => self.gather.way().map(|way| way == Way::Parts),
+            (_, None) => Some(false),
+        }
+    }
+
+    /// What it takes to go on in another process; `None` before segments are sent, and for an object
+    /// that goes in one request.
+    pub fn checkpoint(&self) -> Option<SwiftCheckpoint> {
+        self.job.checkpoints.latest()
+    }
+
+    /// The same, to be kept while a transport has the upload.
+    pub fn checkpoints(&self) -> Checkpoints<SwiftCheckpoint> {
+        self.job.checkpoints.clone()
+    }
+
+    /// Decides how the object goes, as soon as that is known.
+    fn begin(&mut self) -> Option<Phase> {
+        let way = self.gather.way()?;
+        // What goes in segments looks at what it replaces when they are there.
+        let late = way == Way::Parts && !self.job.options.if_absent;
+        if late || !self.job.looks_first() {
+            return self.go(way, Vec::new());
+        }
+        Some(Phase::Replaced(Box::new(Replaced::new(&self.job, None)), way))
+    }
+
+    /// Goes this way, over what is made of these segments.
+    fn go(&mut self, way: Way, replaced: Vec<DeleteObject>) -> Option<Phase> {
+        Some(match way {
+            Way::Whole(length) => self.put(length, replaced),
+            Way::Parts => {
+                // There is one: without, the source is known to be short.
+                let plan = self.plan?;
+                let intake = std::mem::take(&mut self.gather.intake);
+                let inner = Segmented::new(self.job.clone(), self.gather.source, plan, intake);
+                Phase::Segmented(Box::new(inner))
+            }
+        })
+    }
+
+    /// Goes on, unless what was found is what must not be there.
+    fn found(&mut self, way: Way, found: Found, cancelled: bool) -> Option<Phase> {
+        if cancelled {
+            return Some(Phase::Over(Some(Failure::cancelled().into())));
+        }
+        if self.job.options.if_absent && found.head.is_some() {
+            return Some(Phase::Over(Some(Job::exists())));
+        }
+        self.go(way, found.segments)
+    }
+
+    fn put(&self, length: u64, replaced: Vec<DeleteObject>) -> Phase {
+        let Job { container, object, options, .. } = &self.job;
+        let mut put = self.job.put(container, object, part::Part::body(0..length));
+        put.properties.clone_from(&options.properties);
+        put.if_absent = options.if_absent;
+        put.digests.clone_from(&options.digests);
+        // Should the answer be lost and the repetition be refused, the MD5 tells whose object it is.
+        if !options.verify && options.if_absent && !put.digests.contains(&Algorithm::Md5) {
+            put.digests.push(Algorithm::Md5);
+        }
+        Phase::Put(Box::new(self.job.call(put, PUT)), replaced)
+    }
+
+    fn uploaded(call: &Call<PutObject>, etag: ETag) -> SwiftUploaded {
+        let (size, digests) = (call.operation().body.len(), call.stamped().to_vec());
+        SwiftUploaded { etag, size, digests, ..SwiftUploaded::default() }
+    }
+}
+
+impl Machine for SwiftUpload {
+    type Output = SwiftUploaded;
+
+    fn poll(&mut self, now: Now) -> Step<SwiftUploaded> {
+        let source = self.gather.source;
+        match &mut self.phase {
+            Phase::Segmented(inner) => {
+                if let Err(error) = source.check(inner.read()) {
+                    inner.give_up(now, error);
+                }
+            }
+            Phase::Gather => {
+                if let Err(error) = source.check(&self.gather.intake) {
+                    self.phase = Phase::Over(Some(error));
+                }
+            }
+            _ => {}
+        }
+        loop {
+            match &mut self.phase {
+                Phase::Gather => match self.begin() {
+                    Some(phase) => self.phase = phase,
+                    None => return Step::Wait(None),
+                },
+                Phase::Replaced(inner, way) => match inner.poll(now) {
+                    Step::Done(found) => {
+                        let (way, cancelled) = (*way, inner.is_cancelled());
+                        let found = found.unwrap_or_default();
+                        self.phase = self.found(way, found, cancelled).unwrap_or(Phase::Over(None));
+                    }
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                },
+                Phase::Put(call, replaced) => match nest(call.poll(now), PUT) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(stored)) => {
+                        let done = Self::uploaded(call, stored.etag);
+                        let sweep = Sweep::new(std::mem::take(replaced), self.job.with());
+                        self.phase = Phase::Remove(sweep, Box::new(done));
+                    }
+                    ControlFlow::Continue(Err(refusal)) if call.is_doubtful() => {
+                        let done = Self::uploaded(call, ETag::default());
+                        let md5 = done.digests.iter().find(|one| one.algorithm() == Algorithm::Md5);
+                        let md5 = md5.map(|md5| md5.hex());
+                        let replaced = std::mem::take(replaced);
+                        let unsure = Unsure { refusal, done, md5, replaced };
+                        let head = self.job.call(self.job.head(), CHECK);
+                        self.phase = Phase::Check(Box::new(head), Box::new(unsure));
+                    }
+                    ControlFlow::Continue(Err(error)) => self.phase = Phase::Over(Some(error)),
+                },
+                Phase::Check(call, unsure) => match nest(call.poll(now), CHECK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        let head = head.ok().filter(|head| unsure.is_ours(head));
+                        self.phase = match head {
+                            Some(head) => {
+                                let done = SwiftUploaded {
+                                    etag: head.etag.unwrap_or_default(),
+                                    recovered: true,
+                                    ..unsure.done.clone()
+                                };
+                                let replaced = std::mem::take(&mut unsure.replaced);
+                                let sweep = Sweep::new(replaced, self.job.with());
+                                Phase::Remove(sweep, Box::new(done))
+                            }
+                            None => {
+                                let refusal = unsure.refusal.clone();
+                                Phase::Over(Some(self.refused(refusal)))
+                            }
+                        };
+                    }
+                },
+                Phase::Remove(sweep, done) => match sweep.poll(now) {
+                    Step::Done(left) => {
+                        let done = std::mem::take(&mut **done);
+                        self.phase = Phase::Over(None);
+                        let leftovers = left.unwrap_or_default();
+                        return Step::Done(Ok(SwiftUploaded { leftovers, ..done }));
+                    }
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                },
+                Phase::Segmented(inner) => return inner.poll(now),
+                Phase::Over(error) => {
+                    return match error.take() {
+                        Some(error) => Step::Done(Err(error)),
+                        None => Step::Wait(None),
+                    };
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match &mut self.phase {
+            Phase::Segmented(inner) => return inner.complete(now, done),
+            Phase::Replaced(inner, _) => return inner.complete(now, done),
+            Phase::Remove(sweep, _) => return sweep.complete(now, done),
+            _ => {}
+        }
+        match (&mut self.phase, done.route()) {
+            (Phase::Put(call, _), Some(PUT)) => call.complete(now, done),
+            (Phase::Check(call, _), Some(CHECK)) => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        match &mut self.phase {
+            Phase::Gather => self.phase = Phase::Over(Some(Failure::cancelled().into())),
+            Phase::Replaced(inner, _) => inner.cancel(now, leave),
+            Phase::Put(call, _) => call.cancel(now, leave),
+            Phase::Check(call, _) => call.cancel(now, leave),
+            Phase::Remove(sweep, _) => sweep.cancel(now, leave),
+            Phase::Segmented(inner) => inner.cancel(now, leave),
+            Phase::Over(_) => {}
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.job.options.width
+    }
+
+    fn is_long(&self) -> bool {
+        self.is_segmented() == Some(true)
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        match &mut self.phase {
+            Phase::Segmented(inner) => inner.intake(),
+            _ => self.gather.source.is_stream().then_some(&mut self.gather.intake),
+        }
+    }
+}
+
+impl SwiftUpload {
+    /// The error of a PUT; what the server stored has another tag, it is named.
+    fn refused(&self, error: Error) -> Error {
+        // A 422 stored nothing.
+        if error.kind() == Kind::Integrity && error.status().is_none() {
+            let (bucket, key) = (self.job.container.clone(), self.job.object.clone());
+            return error.with_leftover(Leftover::Object { bucket, key });
+        }
+        error
+    }
+}
+
+impl Unsure {
+    fn is_ours(&self, head: &ObjectHead) -> bool {
+        let same = |ours: &str, theirs: &ETag| theirs.opaque().eq_ignore_ascii_case(ours);
+        !head.is_large()
+            && head.size == Some(self.done.size)
+            && self.md5.as_deref().zip(head.etag.as_ref()).is_some_and(|(a, b)| same(a, b))
+    }
+}
+
+/// The most that goes in one request. A stream is held until it is sent, for it may have to be sent
+/// again and must not be longer than was announced.
+fn threshold(source: UploadSource, options: &SwiftUploadOptions) -> u64 {
+    let most = if source.is_stream() { options.memory } else { u64::MAX };
+    options.threshold.min(LARGEST_PUT).min(most)
+}
+
+const PUT: u32 = 5;
+const CHECK: u32 = 6;
+
+/// The most that one PUT takes: `max_file_size` of most servers.
+const LARGEST_PUT: u64 = 5 << 30;

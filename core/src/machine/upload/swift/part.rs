@@ -1,0 +1,57 @@
+//! One segment on its way.
+
+use std::ops::Range;
+
+use crate::checksum::Algorithm;
+use crate::contract::{Leave, Machine, Step};
+use crate::http::{Body, Completion, ETag};
+use crate::machine::Call;
+use crate::machine::nest::done;
+use crate::machine::upload::flight::StoredPart;
+use crate::now::Now;
+use crate::swift::PutObject;
+
+/// A PUT of a segment: an ordinary object, whose MD5 goes before it and is compared with the tag of
+/// the answer.
+#[derive(Debug)]
+pub(super) struct Part(Call<PutObject>);
+
+impl Part {
+    pub(super) fn new(call: Call<PutObject>) -> Self {
+        Self(call)
+    }
+
+    /// Bytes of the source as a body that is sent again as often as it takes.
+    pub(super) fn body(range: Range<u64>) -> Body {
+        match range.is_empty() {
+            true => Body::Empty,
+            false => Body::Source { range, rewindable: true },
+        }
+    }
+}
+
+impl Machine for Part {
+    type Output = StoredPart;
+
+    fn poll(&mut self, now: Now) -> Step<StoredPart> {
+        let step = self.0.poll(now);
+        let Self(call) = self;
+        done(step, |stored| {
+            let md5 = call.stamped().iter().find(|value| value.algorithm() == Algorithm::Md5);
+            let etag = if stored.etag.is_empty() {
+                md5.map(|md5| ETag::from(md5.hex())).unwrap_or_default()
+            } else {
+                stored.etag
+            };
+            StoredPart { etag, size: call.operation().body.len(), checksum: md5.copied() }
+        })
+    }
+
+    fn complete(&mut self, now: Now, done: Completion) {
+        self.0.complete(now, done);
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.0.cancel(now, leave);
+    }
+}

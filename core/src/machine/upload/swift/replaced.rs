@@ -1,0 +1,235 @@
+//! What there is already under the name of an object: whether there is anything, and what it is made
+//! of, so that nothing of it stays behind.
+//!
+//! ```text
+//!  Head ──┬─ no large object, or none at all ─────────────────────────────────▶ no segments
+//!         ├─ static ──▶ GetManifest ────────────────┐
+//!         │                 └─ not told ─▶ Search ──┼─▶ those made for this object
+//!         └─ dynamic ─▶ its listing ────────────────┘
+//! ```
+//!
+//! What can't be found out is left alone: the upload does not fail for it. And so is what a manifest
+//! names without having been made for the object, for other objects may be made of it too.
+//!
+//! Ceph does not show its manifests. Of the segments that go by the object's name, those are its own
+//! whose tags and sizes come to the object's.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::job::Job;
+use super::layout::{all_of, belongs};
+use super::manifest::Mark;
+use super::sweep::With;
+use crate::contract::{Leave, Machine, Operation, Step};
+use crate::error::Error;
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::nest::{nest, seed};
+use crate::machine::segments::Listed;
+use crate::now::Now;
+use crate::swift::{
+    DeleteObject, GetManifest, HeadObject, ListedObject, ObjectHead, ObjectSegment, Prefix,
+    Segment, Service,
+};
+
+/// Looks at an object that is about to be replaced, or that must not be there.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    container: String,
+    object: String,
+    /// Where its segments are, should they not be named.
+    own: Prefix,
+    /// Where those of the upload that replaces it are.
+    ours: Option<Prefix>,
+    /// Whether its segments are looked for.
+    with_segments: bool,
+    with: With,
+    phase: Phase,
+    found: Found,
+    cancelled: bool,
+}
+
+/// What there is.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The object, if there is one.
+    pub(super) head: Option<ObjectHead>,
+    /// What it is made of.
+    pub(super) segments: Vec<DeleteObject>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head(Box<Call<HeadObject>>),
+    Manifest(Box<Call<GetManifest>>),
+    List(String, Listed),
+    Search(Listed),
+    Over,
+}
+
+impl Replaced {
+    /// What this upload replaces, whose own segments are `ours`.
+    pub(super) fn new(job: &Job, ours: Option<Prefix>) -> Self {
+        let with = job.with();
+        let phase = Phase::Head(Box::new(call(&with, job.head())));
+        Self {
+            container: job.container.clone(),
+            object: job.object.clone(),
+            own: Prefix::new(job.segments_in(), all_of(&job.object)),
+            ours,
+            with_segments: job.options.remove_replaced && !job.options.if_absent,
+            with,
+            phase,
+            found: Found::default(),
+            cancelled: false,
+        }
+    }
+
+    /// Whether it was told to stop.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    fn seen(&mut self, head: Result<ObjectHead, Error>) -> Phase {
+        self.found.head = head.ok();
+        match &self.found.head {
+            Some(_) if self.cancelled || !self.with_segments => Phase::Over,
+            Some(head) if head.is_slo => {
+                let manifest = GetManifest::new(&self.container, &self.object);
+                Phase::Manifest(Box::new(call(&self.with, manifest)))
+            }
+            Some(ObjectHead { dlo: Some(prefix), .. }) if belongs(&self.object, &prefix.prefix) => {
+                Phase::List(prefix.container.clone(), self.list(prefix.clone()))
+            }
+            _ => Phase::Over,
+        }
+    }
+
+    fn list(&self, prefix: Prefix) -> Listed {
+        let With { service, party, seed: outer, .. } = &self.with;
+        Listed::new(prefix, Arc::clone(service), seed(*outer, LIST)).under(*party)
+    }
+
+    /// Takes over what the manifest names.
+    fn told(&mut self, segments: Vec<Segment>) -> Phase {
+        let is_empty = self.found.head.as_ref().is_none_or(|head| head.size == Some(0));
+        if segments.is_empty() && !is_empty && !self.cancelled {
+            return Phase::Search(self.list(self.own.clone()));
+        }
+        for segment in segments {
+            // What is large itself has segments of its own.
+            if let Segment::Object(one) = segment
+                && !one.is_slo
+            {
+                self.add(&one.container, &one.object);
+            }
+        }
+        Phase::Over
+    }
+
+    /// Takes over the one upload whose segments come to the object.
+    fn searched(&mut self, objects: Vec<ListedObject>) {
+        let mut uploads: BTreeMap<String, Vec<Segment>> = BTreeMap::new();
+        for object in objects {
+            if self.is_ours(&self.own.container, &object.name) {
+                continue;
+            }
+            let upload = object.name.rsplit_once('/').map(|(upload, _)| upload.to_owned());
+            let facts = upload.zip(object.hash).zip(object.bytes);
+            let Some(((upload, hash), bytes)) = facts else { continue };
+            let one = ObjectSegment::stored(&self.own.container, object.name, hash, bytes);
+            uploads.entry(upload).or_default().push(Segment::Object(one));
+        }
+        let Some(head) = &self.found.head else { return };
+        uploads.retain(|_, one| {
+            let size = one.iter().try_fold(0u64, |sum, one| sum.checked_add(one.length()?));
+            size.is_some_and(|size| Mark::of_slo(one, size).is_on(head))
+        });
+        // Two of the same content can't be told apart.
+        if uploads.len() == 1 {
+            let segments = uploads.into_values().flatten().collect();
+            self.told(segments);
+        }
+    }
+
+    /// Whether it is what the object is about to be made of: a prefix may hold that too.
+    fn is_ours(&self, container: &str, object: &str) -> bool {
+        let ours = self.ours.as_ref();
+        ours.is_some_and(|ours| container == ours.container && object.starts_with(&ours.prefix))
+    }
+
+    fn add(&mut self, container: &str, object: &str) {
+        let itself = container == self.container && object == self.object;
+        if !itself && !self.is_ours(container, object) && belongs(&self.object, object) {
+            self.found.segments.push(DeleteObject::new(container, object));
+        }
+    }
+}
+
+impl Machine for Replaced {
+    type Output = Found;
+
+    fn poll(&mut self, now: Now) -> Step<Found> {
+        loop {
+            match &mut self.phase {
+                Phase::Head(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => self.phase = self.seen(head),
+                },
+                Phase::Manifest(call) => match nest(call.poll(now), MANIFEST) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(manifest) => {
+                        let told = manifest.map(|manifest| manifest.segments);
+                        self.phase = self.told(told.unwrap_or_default());
+                    }
+                },
+                Phase::List(_, listed) | Phase::Search(listed) => match listed.poll(now) {
+                    Step::Send(_) if self.cancelled => self.phase = Phase::Over,
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(objects) => {
+                        let objects = objects.unwrap_or_default();
+                        match std::mem::replace(&mut self.phase, Phase::Over) {
+                            Phase::List(container, _) => {
+                                objects.iter().for_each(|one| self.add(&container, &one.name));
+                            }
+                            _ => self.searched(objects),
+                        }
+                    }
+                },
+                Phase::Over => return Step::Done(Ok(std::mem::take(&mut self.found))),
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        if let Phase::List(_, listed) | Phase::Search(listed) = &mut self.phase {
+            return listed.complete(now, done);
+        }
+        match (&mut self.phase, done.route()) {
+            (Phase::Head(call), Some(HEAD)) => call.complete(now, done),
+            (Phase::Manifest(call), Some(MANIFEST)) => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.cancelled = true;
+        match &mut self.phase {
+            Phase::Head(call) => call.cancel(now, leave),
+            Phase::Manifest(call) => call.cancel(now, leave),
+            Phase::List(_, listed) | Phase::Search(listed) => listed.cancel(now, leave),
+            Phase::Over => {}
+        }
+    }
+}
+
+fn call<O: Operation<Service = Service>>(with: &With, operation: O) -> Call<O> {
+    Call::new(operation, Arc::clone(&with.service), seed(with.seed, HEAD)).under(with.party)
+}
+
+const HEAD: u32 = 0;
+const MANIFEST: u32 = 1;
+const LIST: u32 = 2;

@@ -1,0 +1,494 @@
+//! A large object, from its first segment to its manifest or its disappearance.
+//!
+//! ```text
+//!  new ──▶ Info ──▶ Container ──▶ Create ──┬──────────▶ Segments ──all stored──▶ Replaced ──▶ Manifest
+//!  resume ────────────▲                    └─▶ List ───────▲                                   │  │
+//!                                                                 answer lost, then refused ◀──┘  │
+//!    any failure: nothing more is sent,                         Check, Confirm ── it is ours ──┐  │
+//!    what is in flight is waited for                                       │ it is not         ▼  ▼
+//!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Remove what was replaced
+//!                                                                                          └──▶ Over(Ok)
+//! ```
+//!
+//! | step | skipped |
+//! | --- | --- |
+//! | Info: is there SLO, what are its limits | where the caller knows, or wants a DLO |
+//! | Container: is it there, what is its policy | where segments go into it: the first one tells |
+//! | Create: the container of the segments | the same |
+//! | Replaced: what is there, and what of it is to be removed afterwards | where the caller wants neither |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use http::header::DATE;
+
+use super::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
+use super::job::Job;
+use super::layout::Layout;
+use super::manifest::{Manifest, Mark};
+use super::options::{LargeObject, SegmentsIn, SwiftUploaded};
+use super::part::Part;
+use super::replaced::Replaced;
+use super::sweep::Sweep;
+use crate::contract::{Intake, Leave, Machine, Step};
+use crate::error::{Error, Failure};
+use crate::http::{Completion, ETag};
+use crate::machine::Call;
+use crate::machine::nest::{nest, seed};
+use crate::machine::segments::Listed;
+use crate::machine::upload::UploadSource;
+use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
+use crate::machine::upload::plan::Plan;
+use crate::now::{Now, Timestamp};
+use crate::swift::{
+    DeleteObject, Expiry, GetInfo, GetManifest, HeadContainer, HeadObject, Info, ListedObject,
+    PutContainer,
+};
+
+#[derive(Debug)]
+pub(super) struct Segmented {
+    pub(super) job: Job,
+    source: UploadSource,
+    pub(super) large_object: LargeObject,
+    pub(super) heartbeat: bool,
+    pub(super) layout: Layout,
+    pub(super) flight: Flight<Part>,
+    pub(super) phase: Phase,
+    /// When the object and its segments expire: at one time, however long the upload takes.
+    pub(super) delete_at: Option<Timestamp>,
+    /// What a checkpoint knows of segments that the server has not listed yet.
+    known: BTreeMap<u32, SwiftCheckpointSegment>,
+    /// Segments that are there are to be listed first.
+    pub(super) resumes: bool,
+    /// The checkpoint is told.
+    begun: bool,
+    /// What there is to remove once the manifest is there.
+    pub(super) replaced: Vec<DeleteObject>,
+    /// The manifest is there, and is not what it should be.
+    pub(super) spoilt: bool,
+    pub(super) failure: Option<Error>,
+    /// What the server's clock is ahead of ours, in seconds.
+    ahead: Option<i64>,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Info(Box<Call<GetInfo>>),
+    Container(Box<Call<HeadContainer>>),
+    Create(Box<Call<PutContainer>>),
+    List(Listed),
+    Segments,
+    Replaced(Box<Replaced>),
+    Manifest(Box<Manifest>, Mark),
+    Check(Box<Call<HeadObject>>, Mark, Error),
+    Confirm(Box<Call<GetManifest>>, ETag, Error),
+    Remove(Sweep, Option<Box<SwiftUploaded>>),
+    Over,
+}
+
+impl Segmented {
+    /// `plan` is what [`plan`] came to.
+    pub(super) fn new(job: Job, source: UploadSource, plan: Plan, intake: Intake) -> Self {
+        let info = job.options.info.clone();
+        let knows = info.is_some() || job.options.large_object == Some(LargeObject::Dynamic);
+        let mut this = Self::with(job, source, plan, intake);
+        if knows {
+            this.informed(info.as_ref());
+        }
+        this
+    }
+
+    /// Goes on with what `checkpoint` tells, after asking the server for its segments.
+    pub(super) fn resume(job: Job, source: UploadSource, checkpoint: SwiftCheckpoint) -> Self {
+        let mut this = Self::with(job, source, checkpoint.plan, Intake::default());
+        this.large_object = checkpoint.large_object;
+        this.heartbeat = checkpoint.heartbeat;
+        this.delete_at = checkpoint.expires();
+        this.layout = checkpoint.layout;
+        this.known = checkpoint.segments;
+        this.resumes = true;
+        this.phase = this.container();
+        this
+    }
+
+    fn with(job: Job, source: UploadSource, plan: Plan, intake: Intake) -> Self {
+        let layout = Layout::new(job.segments_in(), &job.object, &job.id(), &plan);
+        let phase = Phase::Info(Box::new(job.call(GetInfo::new(), INFO)));
+        Self {
+            large_object: chosen(&job, None),
+            flight: Flight::new(plan, bounds(&job, source), intake),
+            job,
+            source,
+            heartbeat: false,
+            layout,
+            phase,
+            delete_at: None,
+            known: BTreeMap::new(),
+            resumes: false,
+            begun: false,
+            replaced: Vec::new(),
+            spoilt: false,
+            failure: None,
+            ahead: None,
+        }
+    }
+
+    /// Goes under another authority, before anything was sent.
+    pub(super) fn move_under(&mut self, party: usize) {
+        self.job.party = party;
+        self.phase = match &self.phase {
+            Phase::Info(_) => Phase::Info(Box::new(self.job.call(GetInfo::new(), INFO))),
+            _ => self.container(),
+        };
+    }
+
+    /// How far the source has been read.
+    pub(super) fn read(&self) -> &Intake {
+        &self.flight.intake
+    }
+
+    /// Gives up for a reason of the caller's.
+    pub(super) fn give_up(&mut self, now: Now, error: Error) {
+        if !matches!(self.phase, Phase::Over | Phase::Remove(..)) {
+            self.fail(now, error);
+        }
+    }
+
+    /// Divides the source as the server wants it.
+    fn informed(&mut self, info: Option<&Info>) {
+        self.large_object = chosen(&self.job, info);
+        let slo = info.and_then(|info| info.slo);
+        self.heartbeat = slo.is_some_and(|slo| slo.yield_frequency.is_some());
+        match divide(&self.job, self.source, self.large_object, info) {
+            Ok(plan) => {
+                let Job { object, .. } = &self.job;
+                self.layout = Layout::new(self.job.segments_in(), object, &self.job.id(), &plan);
+                let intake = std::mem::take(&mut self.flight.intake);
+                self.flight = Flight::new(plan, bounds(&self.job, self.source), intake);
+                self.go(self.container());
+            }
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                self.phase = Phase::Over;
+            }
+        }
+    }
+
+    /// Goes on, unless it has failed meanwhile.
+    pub(super) fn go(&mut self, phase: Phase) {
+        self.phase = if self.failure.is_some() { self.cleanup() } else { phase };
+    }
+
+    /// Looks at the object's container, where the first segment would not tell.
+    fn container(&self) -> Phase {
+        if self.job.options.segments_in == SegmentsIn::Same {
+            return self.list_or_begin();
+        }
+        let head = HeadContainer::new(&self.job.container);
+        Phase::Container(Box::new(self.job.call(head, CONTAINER)))
+    }
+
+    fn create(&self, storage_policy: Option<String>) -> Phase {
+        let mut put = PutContainer::new(&self.layout.container);
+        put.storage_policy = storage_policy;
+        Phase::Create(Box::new(self.job.call(put, CREATE)))
+    }
+
+    fn list_or_begin(&self) -> Phase {
+        if !self.resumes {
+            return Phase::Segments;
+        }
+        let (service, seed) = (Arc::clone(&self.job.service), seed(self.job.seed, LIST));
+        Phase::List(Listed::new(self.layout.all(), service, seed).under(self.job.party))
+    }
+
+    /// Takes over what the server has of the segments that fit the plan; others are sent again.
+    fn listed(&mut self, now: Now, objects: Result<Vec<ListedObject>, Error>) {
+        let objects = match objects {
+            Ok(objects) => objects,
+            Err(_) if self.failure.is_some() => return self.phase = self.cleanup(),
+            Err(error) => {
+                // They are worth another attempt.
+                self.fail(now, error);
+                return self.name_all();
+            }
+        };
+        for object in objects {
+            let number = self.layout.number(&object.name);
+            let number = number.filter(|number| *number <= self.flight.plan.parts());
+            let Some(number) = number else { continue };
+            let known = self.known.get(&number).map(|known| known.etag.clone());
+            let etag = object.hash.or(known).unwrap_or_default();
+            let size = self.flight.plan.size(number);
+            if let Some(size) = size.filter(|size| object.bytes == Some(*size)) {
+                self.flight.stored.insert(number, StoredPart { etag, size, checksum: None });
+            }
+        }
+        self.go(Phase::Segments);
+    }
+
+    /// Sends segments from now on.
+    fn begin(&mut self, now: Now) {
+        if self.delete_at.is_none() {
+            self.delete_at = match self.job.options.properties.expiry {
+                Some(Expiry::At(at)) => Some(at),
+                Some(Expiry::After(seconds)) => {
+                    let unix = Timestamp::from_duration(now.unix).unix();
+                    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+                    let there = unix.saturating_add(self.ahead.unwrap_or(0));
+                    Some(Timestamp::from_unix(there.saturating_add(seconds)))
+                }
+                None => None,
+            };
+        }
+        self.job.checkpoints.begin(Some(self.checkpoint()));
+        self.begun = true;
+    }
+
+    fn checkpoint(&self) -> SwiftCheckpoint {
+        let stored = self.flight.stored.iter();
+        SwiftCheckpoint {
+            container: self.job.container.clone(),
+            object: self.job.object.clone(),
+            large_object: self.large_object,
+            heartbeat: self.heartbeat,
+            delete_at: self.delete_at.map(Timestamp::unix),
+            layout: self.layout.clone(),
+            plan: self.flight.plan,
+            segments: stored.map(|(number, part)| (*number, part.into())).collect(),
+        }
+    }
+
+    fn segment(&self, number: u32, range: Range<u64>) -> Part {
+        let Layout { container, .. } = &self.layout;
+        let mut put = self.job.put(container, &self.layout.name(number), Part::body(range));
+        put.properties.expiry = self.delete_at.map(Expiry::At);
+        Part::new(self.job.call(put, SEED + number))
+    }
+
+    /// Keeps a segment that is stored for those who go on later.
+    fn note(&self, number: u32) {
+        if let Some(part) = self.flight.stored.get(&number) {
+            self.job.checkpoints.note(|checkpoint| {
+                checkpoint.segments.insert(number, part.into());
+            });
+        }
+    }
+
+    /// The segments that may be on the server: all that were sent, for one whose answer never came
+    /// may be there too, and those that were there before.
+    pub(super) fn numbers(&self) -> BTreeSet<u32> {
+        let there = self.flight.stored.keys().chain(self.known.keys());
+        (1..self.flight.next()).chain(there.copied()).collect()
+    }
+}
+
+impl Machine for Segmented {
+    type Output = SwiftUploaded;
+
+    fn poll(&mut self, now: Now) -> Step<SwiftUploaded> {
+        loop {
+            match &mut self.phase {
+                Phase::Info(call) => match nest(call.poll(now), INFO) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(info)) => self.informed(Some(&info)),
+                    // A server that does not tell has no more than what all of them have.
+                    ControlFlow::Continue(Err(error)) if does_not_tell(&error) => {
+                        self.informed(None);
+                    }
+                    ControlFlow::Continue(Err(error)) => {
+                        self.fail(now, error);
+                        self.phase = self.cleanup();
+                    }
+                },
+                Phase::Container(call) => match nest(call.poll(now), CONTAINER) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(head)) => self.go(self.create(head.storage_policy)),
+                    // Who may write an object need not be allowed to look.
+                    ControlFlow::Continue(Err(error)) if error.is_denied() => {
+                        self.go(self.create(None));
+                    }
+                    ControlFlow::Continue(Err(error)) => {
+                        self.fail(now, error);
+                        self.phase = self.cleanup();
+                    }
+                },
+                Phase::Create(call) => match nest(call.poll(now), CREATE) {
+                    ControlFlow::Break(step) => return step,
+                    // It may be there with another policy, or be somebody else's to make.
+                    ControlFlow::Continue(Err(error))
+                        if !error.is_conflict() && !error.is_denied() =>
+                    {
+                        self.fail(now, error);
+                        self.phase = self.cleanup();
+                    }
+                    ControlFlow::Continue(_) => self.go(self.list_or_begin()),
+                },
+                Phase::List(listed) => match listed.poll(now) {
+                    Step::Send(_) if self.failure.is_some() => self.phase = self.cleanup(),
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(objects) => self.listed(now, objects),
+                },
+                Phase::Segments if !self.begun => self.begin(now),
+                Phase::Segments => match self.flight.poll(now) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Event::Room(number, range)) => {
+                        self.flight.launch(number, self.segment(number, range));
+                    }
+                    ControlFlow::Continue(Event::Stored(number)) => self.note(number),
+                    ControlFlow::Continue(Event::Failed(error)) => self.fail(now, error),
+                    ControlFlow::Continue(Event::Complete) => self.go(self.look()),
+                    ControlFlow::Continue(Event::Drained) => self.phase = self.cleanup(),
+                },
+                Phase::Replaced(inner) => match inner.poll(now) {
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(found) => self.seen(now, found.unwrap_or_default()),
+                },
+                Phase::Manifest(call, _) => match nest(call.poll(now), MANIFEST) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(etag)) => self.made(etag, false),
+                    ControlFlow::Continue(Err(error)) => self.refused(now, error),
+                },
+                Phase::Check(call, mark, _) => match nest(call.poll(now), CHECK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        let is_ours = head.as_ref().is_ok_and(|head| mark.is_on(head));
+                        self.checked(now, head, is_ours);
+                    }
+                },
+                Phase::Confirm(call, ..) => match nest(call.poll(now), CONFIRM) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(manifest) => self.confirmed(now, manifest.ok()),
+                },
+                Phase::Remove(sweep, _) => match sweep.poll(now) {
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                    Step::Done(left) => {
+                        if let Some(done) = self.removed(left.unwrap_or_default()) {
+                            return Step::Done(Ok(done));
+                        }
+                    }
+                },
+                Phase::Over => {
+                    return match self.failure.take() {
+                        Some(error) => Step::Done(Err(error)),
+                        None => Step::Wait(None),
+                    };
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        self.tell_the_time(now, &done);
+        match &mut self.phase {
+            Phase::List(listed) => return listed.complete(now, done),
+            Phase::Replaced(inner) => return inner.complete(now, done),
+            Phase::Remove(sweep, _) => return sweep.complete(now, done),
+            _ => {}
+        }
+        let Some(slot) = done.route() else { return };
+        match &mut self.phase {
+            Phase::Info(call) if slot == INFO => call.complete(now, done),
+            Phase::Container(call) if slot == CONTAINER => call.complete(now, done),
+            Phase::Create(call) if slot == CREATE => call.complete(now, done),
+            Phase::Segments => self.flight.complete(now, slot, done),
+            Phase::Manifest(call, _) if slot == MANIFEST => call.complete(now, done),
+            Phase::Check(call, ..) if slot == CHECK => call.complete(now, done),
+            Phase::Confirm(call, ..) if slot == CONFIRM => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        match &mut self.phase {
+            // It has succeeded: what was replaced stays where it is not removed yet.
+            Phase::Remove(sweep, Some(_)) => return sweep.cancel(now, leave),
+            // It has failed already, and is only cleaning up.
+            Phase::Remove(_, None) | Phase::Over => return,
+            Phase::Info(call) => call.cancel(now, leave),
+            Phase::Container(call) => call.cancel(now, leave),
+            Phase::Create(call) => call.cancel(now, leave),
+            Phase::List(listed) => listed.cancel(now, leave),
+            Phase::Replaced(inner) => inner.cancel(now, leave),
+            Phase::Manifest(call, _) => call.cancel(now, leave),
+            Phase::Check(call, ..) => call.cancel(now, leave),
+            Phase::Confirm(call, ..) => call.cancel(now, leave),
+            Phase::Segments => {}
+        }
+        self.job.options.on_failure = leave;
+        self.fail(now, Failure::cancelled().into());
+    }
+
+    fn width(&self) -> usize {
+        self.job.options.width
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        self.source.is_stream().then_some(&mut self.flight.intake)
+    }
+}
+
+impl Segmented {
+    /// Learns from an answer what time it is there.
+    fn tell_the_time(&mut self, now: Now, done: &Completion) {
+        let date = done.outcome().ok().and_then(|reply| reply.header(&DATE));
+        if let Some(date) = date.and_then(Timestamp::parse_http) {
+            let ours = Timestamp::from_duration(now.unix).unix();
+            self.ahead = Some(date.unix().saturating_sub(ours));
+        }
+    }
+}
+
+impl From<&StoredPart> for SwiftCheckpointSegment {
+    fn from(part: &StoredPart) -> Self {
+        Self { etag: part.etag.clone(), size: part.size }
+    }
+}
+
+/// How the source is divided, as far as is known before the server is asked.
+pub(super) fn plan(job: &Job, source: UploadSource) -> Result<Plan, Error> {
+    let info = job.options.info.as_ref();
+    divide(job, source, chosen(job, info), info)
+}
+
+fn divide(
+    job: &Job,
+    source: UploadSource,
+    large_object: LargeObject,
+    info: Option<&Info>,
+) -> Result<Plan, Error> {
+    let options = &job.options;
+    let limits = options.limits.unwrap_or_else(|| large_object.limits(info));
+    // Segments smaller than the server takes are no reason to fail.
+    let segment_size = options.segment_size.max(limits.smallest);
+    Plan::of(source, segment_size, options.memory, &limits)
+}
+
+/// Whether a server answered, and has no `/info`.
+fn does_not_tell(error: &Error) -> bool {
+    error.status().is_some_and(|status| !status.is_server_error())
+}
+
+fn chosen(job: &Job, info: Option<&Info>) -> LargeObject {
+    job.options.large_object.unwrap_or_else(|| LargeObject::offered(info))
+}
+
+fn bounds(job: &Job, source: UploadSource) -> Bounds {
+    let (width, memory) = (job.options.width, job.options.memory);
+    Bounds { width, memory, stream: source.is_stream() }
+}
+
+const INFO: u32 = 0;
+const CONTAINER: u32 = 1;
+const CREATE: u32 = 2;
+const LIST: u32 = 3;
+pub(super) const MANIFEST: u32 = 4;
+pub(super) const CHECK: u32 = 5;
+pub(super) const CONFIRM: u32 = 6;
+
+/// The seed of segment n is made of this and n.
+const SEED: u32 = 16;

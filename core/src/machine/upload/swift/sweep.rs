@@ -1,0 +1,118 @@
+//! Objects removed, several at once: segments of a failed upload, or of an object that was replaced.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::contract::{Leave, Machine, Step, Wait};
+use crate::error::Leftover;
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::nest::{nest, seed};
+use crate::now::Now;
+use crate::swift::{DeleteObject, Service};
+
+/// Removes objects and tells which it could not. What is not there is removed.
+///
+/// When too many can't be removed, the others are not tried: the server is not to be reached.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    objects: VecDeque<DeleteObject>,
+    with: With,
+    slots: Vec<(u32, Call<DeleteObject>)>,
+    next: u32,
+    left: Vec<Leftover>,
+}
+
+/// What all calls share.
+#[derive(Clone, Debug)]
+pub(super) struct With {
+    pub(super) service: Arc<Service>,
+    pub(super) party: usize,
+    pub(super) seed: u64,
+    pub(super) width: usize,
+}
+
+impl Sweep {
+    pub(super) fn new(objects: impl IntoIterator<Item = DeleteObject>, with: With) -> Self {
+        let objects = objects.into_iter().collect();
+        Self { objects, with, slots: Vec::new(), next: FIRST, left: Vec::new() }
+    }
+
+    fn launch(&mut self, object: DeleteObject) {
+        let With { service, party, seed: outer, .. } = &self.with;
+        let call = Call::new(object, Arc::clone(service), seed(*outer, self.next));
+        self.slots.push((self.next, call.under(*party)));
+        self.next = self.next.wrapping_add(1).max(FIRST);
+    }
+
+    fn remains(&mut self, object: &DeleteObject) {
+        self.left.push(leftover(object));
+        if self.left.len() >= ENOUGH {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.left.extend(self.objects.drain(..).map(|object| leftover(&object)));
+    }
+}
+
+impl Machine for Sweep {
+    type Output = Vec<Leftover>;
+
+    fn poll(&mut self, now: Now) -> Step<Vec<Leftover>> {
+        loop {
+            let mut wait = None;
+            let mut at = 0;
+            while let Some((slot, call)) = self.slots.get_mut(at) {
+                match nest(call.poll(now), *slot) {
+                    ControlFlow::Break(Step::Wait(until)) => {
+                        wait = Wait::earlier(wait, until);
+                        at += 1;
+                    }
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(result) => {
+                        let (_, call) = self.slots.swap_remove(at);
+                        if result.is_err_and(|error| !error.is_not_found()) {
+                            self.remains(call.operation());
+                        }
+                    }
+                }
+            }
+            if self.slots.len() >= self.with.width {
+                return Step::Wait(wait);
+            }
+            match self.objects.pop_front() {
+                Some(object) => self.launch(object),
+                None if self.slots.is_empty() => {
+                    return Step::Done(Ok(std::mem::take(&mut self.left)));
+                }
+                None => return Step::Wait(wait),
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        let slot = done.route();
+        if let Some((_, call)) = self.slots.iter_mut().find(|(number, _)| Some(*number) == slot) {
+            call.complete(now, done);
+        }
+    }
+
+    /// What is in flight is waited for; the rest stays.
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.slots.iter_mut().for_each(|(_, call)| call.cancel(now, leave));
+        self.give_up();
+    }
+}
+
+fn leftover(object: &DeleteObject) -> Leftover {
+    Leftover::Object { bucket: object.container.clone(), key: object.object.clone() }
+}
+
+/// Slots below this are for other calls of whoever sweeps.
+const FIRST: u32 = 16;
+
+/// Failures after which the rest is not tried.
+const ENOUGH: usize = 16;

@@ -1,0 +1,215 @@
+//! What the requests of both protocols are built with: path, query and headers.
+//!
+//! Names are escaped once, here, and what was built goes through no URL parser afterwards. Each
+//! room adds what is its own: where a request goes, and what its body needs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::mem;
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
+use http::{Method, Uri};
+
+use crate::error::Error;
+use crate::escape;
+use crate::http::{ByteRange, Conditions, Draft, ETag, header_value};
+use crate::now::Timestamp;
+
+/// A room whose requests are built here: the service they are for.
+pub(crate) trait Room: fmt::Debug {
+    /// What it keeps of a request until it is finished.
+    type Plan: fmt::Debug;
+}
+
+/// Members that several operations share, and that add to a request together.
+pub(crate) trait Members<S: Room> {
+    /// Adds these members to a request.
+    fn apply(&self, request: &mut Request<'_, S>);
+}
+
+impl<S: Room, T: Members<S>> Members<S> for Option<T> {
+    fn apply(&self, request: &mut Request<'_, S>) {
+        if let Some(members) = self {
+            members.apply(request);
+        }
+    }
+}
+
+impl<S: Room> Members<S> for Conditions {
+    fn apply(&self, request: &mut Request<'_, S>) {
+        request
+            .header("if-match", self.if_match.as_ref().map(ETag::as_str))
+            .header("if-none-match", self.if_none_match.as_ref().map(ETag::as_str))
+            .header("if-modified-since", self.if_modified_since.map(Timestamp::http_date))
+            .header("if-unmodified-since", self.if_unmodified_since.map(Timestamp::http_date));
+    }
+}
+
+impl<S: Room> Members<S> for ByteRange {
+    fn apply(&self, request: &mut Request<'_, S>) {
+        request.header("range", Some(self.to_string()));
+    }
+}
+
+/// Builds the draft of one operation. The first thing that is wrong is the error of
+/// [`take_draft`](Self::take_draft).
+#[derive(Debug)]
+pub(crate) struct Request<'a, S: Room> {
+    pub(crate) service: &'a S,
+    pub(crate) draft: Draft,
+    pub(crate) plan: S::Plan,
+    /// Scheme and authority, where they are known.
+    uri: uri::Parts,
+    target: String,
+    has_query: bool,
+    error: Option<Error>,
+}
+
+impl<'a, S: Room> Request<'a, S> {
+    /// A request on this escaped path, at this origin or at one that is found out later.
+    pub(crate) fn to(
+        service: &'a S,
+        draft: Draft,
+        plan: S::Plan,
+        origin: Option<(Scheme, Authority)>,
+        path: String,
+    ) -> Self {
+        let mut uri = uri::Parts::default();
+        if let Some((scheme, authority)) = origin {
+            uri.scheme = Some(scheme);
+            uri.authority = Some(authority);
+        }
+        Self { service, draft, plan, uri, target: path, has_query: false, error: None }
+    }
+
+    /// The scheme it goes by, where that is known.
+    pub(crate) fn scheme(&self) -> Option<&Scheme> {
+        self.uri.scheme.as_ref()
+    }
+
+    /// Members that are shared with other operations.
+    pub(crate) fn with(&mut self, members: &impl Members<S>) -> &mut Self {
+        members.apply(self);
+        self
+    }
+
+    /// `?name`, the mark of a sub-resource.
+    pub(crate) fn flag(&mut self, name: &str) -> &mut Self {
+        self.separator();
+        escape::query_into(&mut self.target, name);
+        self
+    }
+
+    /// `name=value`, if there is a value.
+    pub(crate) fn query(&mut self, name: &str, value: Option<impl AsRef<str>>) -> &mut Self {
+        if let Some(value) = value {
+            self.separator();
+            escape::query_into(&mut self.target, name);
+            self.target.push('=');
+            escape::query_into(&mut self.target, value.as_ref());
+        }
+        self
+    }
+
+    /// `name=number`, if there is one.
+    pub(crate) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
+        if let Some(number) = number {
+            self.separator();
+            self.target.push_str(name);
+            self.target.push('=');
+            escape::decimal_into(&mut self.target, number.into());
+        }
+        self
+    }
+
+    /// A header, if it has a value.
+    pub(crate) fn header(
+        &mut self,
+        name: &'static str,
+        value: Option<impl AsRef<str>>,
+    ) -> &mut Self {
+        if let Some(value) = value {
+            self.set(HeaderName::from_static(name), value.as_ref());
+        }
+        self
+    }
+
+    /// A header that is a number, if there is one.
+    pub(crate) fn header_number(&mut self, name: &'static str, number: Option<u64>) -> &mut Self {
+        self.header(name, number.map(|number| number.to_string()))
+    }
+
+    /// A header that is `true` or `false`, if it is either.
+    pub(crate) fn header_flag(&mut self, name: &'static str, value: Option<bool>) -> &mut Self {
+        self.header(name, value.map(|value| if value { "true" } else { "false" }))
+    }
+
+    /// A header with a secret value, marked so that no `Debug` shows it.
+    pub(crate) fn header_secret(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
+        let Some(value) = value else { return self };
+        let name = HeaderName::from_static(name);
+        match header_value(&name, value) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.draft.head.headers.insert(name, value);
+            }
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// A header for each item of metadata, named with this prefix.
+    pub(crate) fn items(&mut self, prefix: &str, items: &BTreeMap<String, String>) -> &mut Self {
+        for (name, value) in items {
+            match HeaderName::try_from(format!("{prefix}{name}")) {
+                Ok(header) if !name.is_empty() => self.set(header, value),
+                _ => self.fail(Error::caller(format!(
+                    "`{}` can't be the name of metadata",
+                    name.escape_debug()
+                ))),
+            }
+        }
+        self
+    }
+
+    /// Gives the draft away; an empty one is left.
+    ///
+    /// # Errors
+    ///
+    /// The first member that was wrong.
+    pub(crate) fn take_draft(&mut self) -> Result<Draft, Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(mem::take(&mut self.target)))
+            .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
+        self.uri.path_and_query = Some(target);
+        self.draft.head.uri = Uri::from_parts(mem::take(&mut self.uri))
+            .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
+        let empty = Draft::new(self.draft.operation, Method::GET, Uri::default());
+        Ok(mem::replace(&mut self.draft, empty))
+    }
+
+    /// Sets a header, or keeps why it can't be.
+    pub(crate) fn set(&mut self, name: HeaderName, value: &str) {
+        if let Err(error) = self.draft.header(name, value) {
+            self.fail(error);
+        }
+    }
+
+    /// Adds a header beside others of its name.
+    pub(crate) fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.draft.head.headers.append(name, value);
+    }
+
+    /// Keeps the first thing that is wrong.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+
+    fn separator(&mut self) {
+        self.target.push(if mem::replace(&mut self.has_query, true) { '&' } else { '?' });
+    }
+}

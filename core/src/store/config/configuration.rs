@@ -1,0 +1,306 @@
+//! All backends of an image service.
+//!
+//! ```text
+//!  several backends                         one backend
+//!  ────────────────                         ───────────
+//!  [DEFAULT]                                [glance_store]
+//!  enabled_backends = fast:s3, cold:swift   stores = s3
+//!  [glance_store]                           default_store = s3
+//!  default_backend = fast                   s3_store_host = …
+//!  [backend_defaults]
+//!  s3_store_retries = 9
+//!  [fast]
+//!  s3_store_host = …
+//! ```
+//!
+//! An option of a backend is looked for in its own section, then in `[backend_defaults]`.
+
+use std::collections::BTreeMap;
+
+use super::error::{ConfigError, ConfigErrors};
+use super::option::OptionSpec;
+use super::oslo::{OsloConfig, OsloValue};
+use super::s3::S3Options;
+use super::section::{Section, Written};
+use super::swift::SwiftOptions;
+
+/// The backends, checked as a whole.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Configuration {
+    /// One store, or several by name.
+    pub mode: Mode,
+    /// The backends by id. In [`Mode::Single`] the id is the entry's name in `stores`.
+    pub backends: BTreeMap<String, Backend>,
+    /// The id of the backend that new objects go to.
+    pub default: Option<String>,
+    /// Backends of other kinds, which are none of ours: id and kind.
+    pub others: BTreeMap<String, String>,
+    /// What looks like a mistake and is none that matters: options that do not exist.
+    pub warnings: Vec<ConfigError>,
+}
+
+/// How backends are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// By the scheme of a location: there is one of each kind.
+    Single,
+    /// By the id that stands in the metadata of a location.
+    Multi,
+}
+
+/// One backend.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few of them, and they stay where they are"
+)]
+pub enum Backend {
+    /// In S3.
+    S3(S3Options),
+    /// In Swift.
+    Swift(SwiftOptions),
+}
+
+/// The same as any serde format holds it.
+///
+/// ```
+/// use apus_core::store::config::{Configuration, Plain};
+///
+/// let plain: Plain = serde_json::from_str(r#"{
+///     "enabled_backends": {"fast": "s3"},
+///     "default_backend": "fast",
+///     "backends": {"fast": {
+///         "s3_store_host": "https://objects.example", "s3_store_bucket": "images",
+///         "s3_store_access_key": "AKID", "s3_store_secret_key": "SECRET",
+///         "s3_store_thread_pools": 4
+///     }}
+/// }"#)?;
+/// let configuration = Configuration::of_plain(&plain)?;
+/// assert_eq!(configuration.default.as_deref(), Some("fast"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plain {
+    /// The kind of each backend, by id.
+    pub enabled_backends: BTreeMap<String, String>,
+    /// The id of the backend that new objects go to.
+    pub default_backend: Option<String>,
+    /// The options of each backend.
+    pub backends: BTreeMap<String, BTreeMap<String, Written>>,
+    /// Options of all backends that do not have their own.
+    pub backend_defaults: BTreeMap<String, Written>,
+}
+
+impl Configuration {
+    /// Reads a `glance-api.conf`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn of_oslo(config: &OsloConfig) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        let mut reader = OsloReader { config, errors: &mut errors };
+        let enabled = reader.list("DEFAULT", "enabled_backends");
+        let is_multi = !enabled.is_empty();
+        let mut plain = Plain::default();
+        if is_multi {
+            plain.default_backend = reader.text("glance_store", "default_backend");
+            for entry in enabled {
+                match entry.split_once(':') {
+                    Some((id, kind)) if !id.trim().is_empty() && !kind.trim().is_empty() => {
+                        plain.enabled_backends.insert(id.trim().into(), kind.trim().into());
+                    }
+                    _ => {
+                        reader.wrong("DEFAULT", "enabled_backends", "expected id:kind, id:kind, …")
+                    }
+                }
+            }
+            plain.backend_defaults = reader.section("backend_defaults");
+        } else {
+            let stores = reader.list("glance_store", "stores");
+            let default = reader.text("glance_store", "default_store");
+            plain.default_backend = default.or_else(|| stores.first().cloned());
+            plain.enabled_backends =
+                stores.iter().map(|kind| (kind.clone(), kind.clone())).collect();
+        }
+        for id in plain.enabled_backends.keys() {
+            let group = if is_multi { id.as_str() } else { "glance_store" };
+            plain.backends.insert(id.clone(), reader.section(group));
+        }
+        let mode = if is_multi { Mode::Multi } else { Mode::Single };
+        let configuration = Self::check(&plain, mode, &mut errors);
+        ConfigErrors::check(errors)?;
+        Ok(configuration)
+    }
+
+    /// Reads what a serde format held. There are several stores, even if it is one.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn of_plain(plain: &Plain) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        let configuration = Self::check(plain, Mode::Multi, &mut errors);
+        ConfigErrors::check(errors)?;
+        Ok(configuration)
+    }
+
+    fn check(plain: &Plain, mode: Mode, errors: &mut Vec<ConfigError>) -> Self {
+        let mut found = Self {
+            mode,
+            backends: BTreeMap::new(),
+            default: plain.default_backend.clone(),
+            others: BTreeMap::new(),
+            warnings: Vec::new(),
+        };
+        let nothing = BTreeMap::new();
+        for (id, kind) in &plain.enabled_backends {
+            let own = plain.backends.get(id).unwrap_or(&nothing);
+            let name = if mode == Mode::Multi { id.as_str() } else { "glance_store" };
+            let section = Section { name, layers: vec![own, &plain.backend_defaults] };
+            let specs = match kind.as_str() {
+                "s3" => {
+                    let options = S3Options::of_section(&section, errors);
+                    options.check(&section, errors);
+                    found.backends.insert(id.clone(), Backend::S3(options));
+                    S3Options::specs()
+                }
+                "swift" => {
+                    let options = SwiftOptions::of_section(&section, errors);
+                    options.check(&section, errors);
+                    found.backends.insert(id.clone(), Backend::Swift(options));
+                    SwiftOptions::specs()
+                }
+                _ => {
+                    found.others.insert(id.clone(), kind.clone());
+                    continue;
+                }
+            };
+            found.warn(&section, own, &specs, mode);
+        }
+        if let Some(default) = &found.default
+            && !plain.enabled_backends.contains_key(default)
+        {
+            let option = if mode == Mode::Multi { "default_backend" } else { "default_store" };
+            let ids: Vec<&str> = plain.enabled_backends.keys().map(String::as_str).collect();
+            errors.push(ConfigError {
+                place: None,
+                section: "glance_store".to_owned(),
+                option: Some(option.to_owned()),
+                value: Some(default.clone()),
+                problem: format!("expected one of {}", ids.join(", ")),
+            });
+        }
+        found
+    }
+
+    /// Options that do not exist, with the nearest that does. A section of all stores has options of
+    /// others, so that only those are looked at that begin as ours do.
+    fn warn(
+        &mut self,
+        section: &Section<'_>,
+        own: &BTreeMap<String, Written>,
+        specs: &[OptionSpec],
+        mode: Mode,
+    ) {
+        for name in own.keys().filter(|name| specs.iter().all(|spec| spec.name != **name)) {
+            let ours = ["s3_store_", "swift_store_"].iter().any(|ours| name.starts_with(ours));
+            let same = specs
+                .first()
+                .is_some_and(|spec| name.split('_').next() == spec.name.split('_').next());
+            if mode == Mode::Single && !(ours && same) {
+                continue;
+            }
+            let nearest = specs
+                .iter()
+                .map(|spec| (distance(name, spec.name), spec.name))
+                .min()
+                .filter(|(distance, known)| *distance * 3 <= known.len());
+            let problem = match nearest {
+                Some((_, known)) => format!("there is no such option: is {known} meant?"),
+                None => "there is no such option".to_owned(),
+            };
+            self.warnings.push(section.wrong(name, true, problem));
+        }
+    }
+}
+
+struct OsloReader<'a> {
+    config: &'a OsloConfig,
+    errors: &'a mut Vec<ConfigError>,
+}
+
+impl OsloReader<'_> {
+    fn section(&mut self, group: &str) -> BTreeMap<String, Written> {
+        let config = self.config;
+        let options = config.options(group);
+        options.map(|(name, value)| (name.to_owned(), self.written(group, name, value))).collect()
+    }
+
+    fn written(&mut self, group: &str, name: &str, value: &OsloValue) -> Written {
+        let place = Some((value.file.clone(), value.line));
+        match self.config.substitute(group, value, &default_of) {
+            Ok(text) => Written { text, place },
+            Err(error) => {
+                self.errors.push(ConfigError {
+                    place: place.clone(),
+                    section: group.to_owned(),
+                    option: Some(name.to_owned()),
+                    value: None,
+                    problem: error.problem.to_string(),
+                });
+                Written { text: String::new(), place }
+            }
+        }
+    }
+
+    fn text(&mut self, group: &str, name: &str) -> Option<String> {
+        let value = self.config.raw(group, name)?;
+        let text = self.written(group, name, value).text.trim().to_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn list(&mut self, group: &str, name: &str) -> Vec<String> {
+        let text = self.text(group, name).unwrap_or_default();
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(str::to_owned).collect()
+    }
+
+    fn wrong(&mut self, group: &str, name: &str, problem: &str) {
+        let value = self.config.raw(group, name);
+        self.errors.push(ConfigError {
+            place: value.map(|value| (value.file.clone(), value.line)),
+            section: group.to_owned(),
+            option: Some(name.to_owned()),
+            value: value.map(|value| value.text.clone()),
+            problem: problem.to_owned(),
+        });
+    }
+}
+
+/// The default of an option that a value refers to: an empty text for one that has none.
+fn default_of(_: &str, name: &str) -> Option<String> {
+    let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
+    let spec = specs.into_iter().find(|spec| spec.name == name)?;
+    Some(spec.default.unwrap_or_default())
+}
+
+/// How many letters have to be put in, left out or changed to make one text of another.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (at, char) in a.chars().take(LONGEST_NAME).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, other) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(char != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Letters of an unknown name that are compared.
+const LONGEST_NAME: usize = 128;

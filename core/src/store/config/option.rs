@@ -1,0 +1,277 @@
+//! What an option is: its name, type, default and range, once, for reading and for the reference.
+
+use std::any::Any;
+use std::ops::RangeInclusive;
+
+use crate::checksum::{
+    Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
+};
+use crate::keystone::Interface;
+use crate::quirks::Provider;
+use crate::s3::Addressing;
+use crate::secret::Secret;
+
+/// One option, as the reference tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What is written there: "a whole number", "true or false".
+    pub kind: &'static str,
+    /// The values there are to choose from; empty where it is free.
+    pub choices: &'static [&'static str],
+    /// The smallest and the largest number.
+    pub range: Option<RangeInclusive<u64>>,
+    /// What it is when it is not written; none where it is nothing.
+    pub default: Option<String>,
+    /// Whether it is never shown.
+    pub is_secret: bool,
+    /// What it does, in sentences.
+    pub help: &'static str,
+}
+
+impl OptionSpec {
+    /// "expected a whole number from 1 to 65535".
+    pub(super) fn expected(&self) -> String {
+        let mut text = format!("expected {}", self.kind);
+        if !self.choices.is_empty() {
+            text = format!("expected one of {}", self.choices.join(", "));
+        }
+        match &self.range {
+            Some(range) if *range.end() == u64::MAX => text += &format!(" from {}", range.start()),
+            Some(range) => text += &format!(" from {} to {}", range.start(), range.end()),
+            None => {}
+        }
+        text
+    }
+
+    pub(super) fn admits(&self, value: &dyn Any) -> bool {
+        match (&self.range, value.downcast_ref::<u64>()) {
+            (Some(range), Some(number)) => range.contains(number),
+            _ => true,
+        }
+    }
+}
+
+/// A type that an option can have.
+pub(super) trait OptionValue: Any + Sized {
+    const KIND: &'static str;
+    const CHOICES: &'static [&'static str] = &[];
+    const IS_SECRET: bool = false;
+
+    /// None where the text is none of it.
+    fn read(text: &str) -> Option<Self>;
+
+    /// As it is written; none for nothing.
+    fn show(&self) -> Option<String>;
+}
+
+impl OptionValue for bool {
+    const KIND: &'static str = "true or false";
+    const CHOICES: &'static [&'static str] = &["true", "false"];
+
+    /// With the other words that oslo.config takes.
+    fn read(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" | "yes" => Some(true),
+            "false" | "0" | "off" | "no" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl OptionValue for u64 {
+    const KIND: &'static str = "a whole number";
+
+    fn read(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl OptionValue for String {
+    const KIND: &'static str = "text";
+
+    fn read(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.clone())
+    }
+}
+
+/// Nothing where nothing is written after the `=`.
+impl<T: OptionValue> OptionValue for Option<T> {
+    const KIND: &'static str = T::KIND;
+    const CHOICES: &'static [&'static str] = T::CHOICES;
+    const IS_SECRET: bool = T::IS_SECRET;
+
+    fn read(text: &str) -> Option<Self> {
+        if text.is_empty() { Some(None) } else { T::read(text).map(Some) }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(T::show)
+    }
+}
+
+impl OptionValue for Secret {
+    const KIND: &'static str = "text";
+    const IS_SECRET: bool = true;
+
+    fn read(text: &str) -> Option<Self> {
+        Some(Self::new(text))
+    }
+
+    fn show(&self) -> Option<String> {
+        None
+    }
+}
+
+impl OptionValue for Vec<String> {
+    const KIND: &'static str = "a list, separated by commas";
+
+    fn read(text: &str) -> Option<Self> {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Some(items.map(str::to_owned).collect())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.join(",")).filter(|text| !text.is_empty())
+    }
+}
+
+impl OptionValue for Provider {
+    const KIND: &'static str = "a word";
+    const CHOICES: &'static [&'static str] = &PROVIDERS;
+
+    fn read(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+const PROVIDERS: [&str; Provider::ALL.len()] = {
+    let mut names = [""; Provider::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Provider::ALL[at].name();
+        at += 1;
+    }
+    names
+};
+
+/// Types whose values are words.
+macro_rules! words {
+    ($($type:ty: $kind:literal [$($word:literal),+] $read:expr, $show:expr;)+) => {$(
+        impl OptionValue for $type {
+            const KIND: &'static str = $kind;
+            const CHOICES: &'static [&'static str] = &[$($word),+];
+
+            fn read(text: &str) -> Option<Self> {
+                ($read)(text.trim())
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(($show)(self))
+            }
+        }
+    )+};
+}
+
+words! {
+    RequestChecksumCalculation: "a word" ["when_required", "when_supported", "always", "never"]
+        |text: &str| text.parse().ok(), |value: &Self| value.to_string();
+    ResponseChecksumValidation: "a word" ["when_required", "when_supported", "always", "never"]
+        |text: &str| text.parse().ok(), |value: &Self| value.to_string();
+    Algorithm: "a word" [
+        "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3",
+        "XXHASH128"
+    ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
+    Placement: "a word" ["auto", "header", "trailer", "content-md5"]
+        |text: &str| text.parse().ok(), |value: &Self| value.to_string();
+    Addressing: "a word" ["auto", "path", "virtual"] |text: &str| match text {
+        "auto" => Some(Self::Auto),
+        "path" => Some(Self::Path),
+        "virtual" => Some(Self::Virtual),
+        _ => None,
+    }, |value: &Self| match value {
+        Self::Auto => "auto".to_owned(),
+        Self::Path => "path".to_owned(),
+        Self::Virtual => "virtual".to_owned(),
+    };
+    Interface: "a word" ["publicURL", "internalURL", "adminURL"]
+        |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
+}
+
+/// A struct of options that is read from a section, with the reference of them.
+macro_rules! options {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $(
+                #[doc = $first:literal]
+                $(#[doc = $more:literal])*
+                $option:ident: $type:ty = $default:expr $(, in $range:expr)?;
+            )+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $(
+                #[doc = $first]
+                $(#[doc = $more])*
+                pub $option: $type,
+            )+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($option: $default,)+ }
+            }
+        }
+
+        impl $name {
+            /// All options there are, in the order of the reference.
+            pub fn specs() -> Vec<OptionSpec> {
+                let default = Self::default();
+                vec![$(OptionSpec {
+                    name: stringify!($option),
+                    kind: <$type as OptionValue>::KIND,
+                    choices: <$type as OptionValue>::CHOICES,
+                    range: options!(@range $($range)?),
+                    default: default.$option.show(),
+                    is_secret: <$type as OptionValue>::IS_SECRET,
+                    help: concat!($first $(, "\n", $more)*),
+                },)+]
+            }
+
+            pub(super) fn of_section(
+                section: &Section<'_>,
+                errors: &mut Vec<ConfigError>,
+            ) -> Self {
+                let default = Self::default();
+                let mut specs = Self::specs().into_iter();
+                let mut spec = || specs.next().expect("there is a spec for every option");
+                Self { $($option: section.option(&spec(), default.$option, errors),)+ }
+            }
+        }
+    };
+    (@range) => { None };
+    (@range $range:expr) => { Some($range) };
+}
+pub(super) use options;

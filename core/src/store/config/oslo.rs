@@ -1,0 +1,502 @@
+//! The dialect of INI that oslo.config reads: `glance-api.conf` and its like.
+//!
+//! ```text
+//!  [group]                  a section; several of one name are one
+//!  name = value             or `name: value`; a pair of quotes around all of it is taken off
+//!      more                 an indented line goes on with the value
+//!  name = second            the last one counts, all of them for an option of several values
+//!  path = $base/images      $name, ${name} and ${group.name} stand for other options; $$ and \$ for $
+//!  # comment                and `;`, at the start of a line only
+//! ```
+//!
+//! Group names but `DEFAULT` are compared without regard to case, option names with it, as
+//! oslo.config does. Where it stops at the first wrong line, this reads on and tells all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::error::Error;
+
+/// Configuration files that were read: each option by group and name.
+#[derive(Clone, Debug, Default)]
+pub struct OsloConfig {
+    groups: BTreeMap<String, BTreeMap<String, Vec<OsloValue>>>,
+}
+
+/// A value and where it was written. It may be a secret, so it is not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OsloValue {
+    /// The value, lines joined by line feeds, nothing put in for `$name`.
+    pub text: String,
+    /// The file.
+    pub file: String,
+    /// The line that it begins on, counted from 1.
+    pub line: usize,
+}
+
+/// A line that makes no sense, or a value that can't be made up. Nothing of the value is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OsloError {
+    /// What is wrong.
+    pub problem: OsloProblem,
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// What is wrong with a line or a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OsloProblem {
+    /// Neither `=` nor `:` is in it.
+    NoAssignment,
+    /// Nothing stands before the `=`.
+    NoName,
+    /// It is indented, and there is nothing to go on with.
+    Continuation,
+    /// A section without `]` at its end.
+    NoBracket,
+    /// `[]`.
+    NoSection,
+    /// An option before the first section.
+    OutsideSection,
+    /// The value refers to an option that there is not.
+    Unknown(String),
+    /// The value refers to itself, by way of this option.
+    Circle(String),
+    /// What the value becomes is longer than 64 KiB.
+    TooLong,
+}
+
+impl OsloConfig {
+    /// Reads files one after the other: what a later one says counts.
+    ///
+    /// # Errors
+    ///
+    /// All lines that make no sense.
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Vec<OsloError>> {
+        let mut config = Self::default();
+        let mut errors = Vec::new();
+        for (file, text) in files {
+            let (config, errors) = (&mut config, &mut errors);
+            Reader { config, errors, file, group: None, exactly: false }.read(text);
+        }
+        if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    /// Reads a file in which the case of section names counts, and that of option names does not.
+    pub(super) fn parse_exactly(file: &str, text: &str) -> Result<Self, Vec<OsloError>> {
+        let mut found = Self::default();
+        let mut errors = Vec::new();
+        let (config, told) = (&mut found, &mut errors);
+        Reader { config, errors: told, file, group: None, exactly: true }.read(text);
+        if errors.is_empty() { Ok(found) } else { Err(errors) }
+    }
+
+    /// The names of all groups, but `DEFAULT` in lower case.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(String::as_str)
+    }
+
+    /// Whether there is such a section.
+    pub fn has_group(&self, group: &str) -> bool {
+        self.groups.contains_key(&normal(group))
+    }
+
+    /// The options written in a group.
+    pub fn options(&self, group: &str) -> impl Iterator<Item = (&str, &OsloValue)> {
+        let options = self.groups.get(&normal(group));
+        options.into_iter().flatten().filter_map(|(name, values)| {
+            let value = values.last()?;
+            Some((name.as_str(), value))
+        })
+    }
+
+    /// The value of an option as it was written: the last one.
+    pub fn raw(&self, group: &str, name: &str) -> Option<&OsloValue> {
+        self.all(group, name).last()
+    }
+
+    /// All values of an option that may have several.
+    pub fn all(&self, group: &str, name: &str) -> &[OsloValue] {
+        let options = self.groups.get(group).or_else(|| self.groups.get(&normal(group)));
+        options.and_then(|options| options.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The value of an option with the values of others put in. `default` tells the default of an
+    /// option of a group that was not written; an empty one stands for none.
+    ///
+    /// # Errors
+    ///
+    /// It refers to an option that there is not, or to itself.
+    pub fn value(
+        &self,
+        group: &str,
+        name: &str,
+        default: &dyn Fn(&str, &str) -> Option<String>,
+    ) -> Result<Option<String>, OsloError> {
+        self.raw(group, name).map(|value| self.substitute(group, value, default)).transpose()
+    }
+
+    /// `value`, written in `group`, with the values of others put in.
+    ///
+    /// # Errors
+    ///
+    /// As [`value`](Self::value).
+    pub fn substitute(
+        &self,
+        group: &str,
+        value: &OsloValue,
+        default: &dyn Fn(&str, &str) -> Option<String>,
+    ) -> Result<String, OsloError> {
+        let mut substitution =
+            Substitution { config: self, default, out: String::new(), open: BTreeSet::new() };
+        substitution.put(group, &value.text).map_err(|problem| OsloError {
+            problem,
+            file: value.file.clone(),
+            line: value.line,
+        })?;
+        Ok(substitution.out)
+    }
+}
+
+struct Reader<'a> {
+    config: &'a mut OsloConfig,
+    errors: &'a mut Vec<OsloError>,
+    file: &'a str,
+    group: Option<String>,
+    exactly: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, text: &str) {
+        let mut open: Option<(String, OsloValue)> = None;
+        // As Python's text files do, which end lines at these three only.
+        let lines =
+            text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
+        for (at, line) in lines.enumerate() {
+            let number = at + 1;
+            let line = line.trim_end();
+            if line.is_empty() {
+                self.close(&mut open);
+            } else if line.starts_with([' ', '\t']) {
+                match &mut open {
+                    Some((_, value)) => {
+                        value.text.push('\n');
+                        value.text.push_str(line.trim_start());
+                    }
+                    None => self.wrong(OsloProblem::Continuation, number),
+                }
+            } else {
+                self.close(&mut open);
+                if let Some(rest) = line.strip_prefix('[') {
+                    self.section(rest, number);
+                } else if !line.starts_with(['#', ';']) {
+                    open = self.assignment(line, number);
+                }
+            }
+        }
+        self.close(&mut open);
+    }
+
+    fn section(&mut self, rest: &str, line: usize) {
+        match rest.strip_suffix(']') {
+            None => self.wrong(OsloProblem::NoBracket, line),
+            Some("") => self.wrong(OsloProblem::NoSection, line),
+            Some(name) => {
+                let name = if self.exactly { name.to_owned() } else { normal(name) };
+                self.config.groups.entry(name.clone()).or_default();
+                self.group = Some(name);
+            }
+        }
+    }
+
+    fn assignment(&mut self, line: &str, number: usize) -> Option<(String, OsloValue)> {
+        let Some((name, value)) = line.split_once(['=', ':']) else {
+            self.wrong(OsloProblem::NoAssignment, number);
+            return None;
+        };
+        let name = name.trim();
+        if name.is_empty() {
+            self.wrong(OsloProblem::NoName, number);
+            return None;
+        }
+        let (text, file) = (unquoted(value.trim()).to_owned(), self.file.to_owned());
+        let name = if self.exactly { name.to_lowercase() } else { name.to_owned() };
+        Some((name, OsloValue { text, file, line: number }))
+    }
+
+    fn close(&mut self, open: &mut Option<(String, OsloValue)>) {
+        let Some((name, value)) = open.take() else { return };
+        let Some(group) = &self.group else {
+            return self.wrong(OsloProblem::OutsideSection, value.line);
+        };
+        let options = self.config.groups.entry(group.clone()).or_default();
+        options.entry(name).or_default().push(value);
+    }
+
+    fn wrong(&mut self, problem: OsloProblem, line: usize) {
+        self.errors.push(OsloError { problem, file: self.file.to_owned(), line });
+    }
+}
+
+struct Substitution<'a> {
+    config: &'a OsloConfig,
+    default: &'a dyn Fn(&str, &str) -> Option<String>,
+    out: String,
+    /// The options whose values are being put in.
+    open: BTreeSet<(String, String)>,
+}
+
+impl Substitution<'_> {
+    fn put(&mut self, group: &str, text: &str) -> Result<(), OsloProblem> {
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            let (before, from) = rest.split_at(at);
+            self.out.push_str(before.strip_suffix('\\').unwrap_or(before));
+            if before.ends_with('\\') {
+                self.out.push('$');
+                rest = &from[1..];
+                continue;
+            }
+            let (token, name) = token(from);
+            match name {
+                Some(name) => self.put_option(group, name)?,
+                // `$$`, or a sign that stands for itself.
+                None => self.out.push('$'),
+            }
+            rest = &from[token.len()..];
+            self.bounded()?;
+        }
+        self.out.push_str(rest);
+        self.bounded()
+    }
+
+    /// An option of the same group, of the group that is named, or of `DEFAULT`.
+    fn put_option(&mut self, group: &str, name: &str) -> Result<(), OsloProblem> {
+        let (of, option) = name.split_once('.').unwrap_or((group, name));
+        for (group, option) in [(of, option), ("DEFAULT", name)] {
+            let key = (normal(group), option.to_owned());
+            let written = self.config.raw(group, option).map(|value| value.text.clone());
+            let value = written.or_else(|| (self.default)(group, option));
+            let Some(value) = value else { continue };
+            if self.open.len() >= DEEPEST || !self.open.insert(key.clone()) {
+                return Err(OsloProblem::Circle(name.to_owned()));
+            }
+            self.put(group, &value)?;
+            self.open.remove(&key);
+            return Ok(());
+        }
+        Err(OsloProblem::Unknown(name.to_owned()))
+    }
+
+    fn bounded(&self) -> Result<(), OsloProblem> {
+        if self.out.len() > LONGEST { Err(OsloProblem::TooLong) } else { Ok(()) }
+    }
+}
+
+/// What stands for something at the start of `text`, which begins with `$`; and the name in it.
+fn token(text: &str) -> (&str, Option<&str>) {
+    let rest = text.get(1..).unwrap_or_default();
+    if rest.starts_with('$') {
+        return (&text[..2], None);
+    }
+    if let Some(inner) = rest.strip_prefix('{') {
+        let name = name(inner);
+        return match inner.get(name.len()..) {
+            Some(tail) if !name.is_empty() && tail.starts_with('}') => {
+                (&text[..name.len() + 3], Some(name))
+            }
+            _ => (&text[..1], None),
+        };
+    }
+    match name(rest) {
+        "" => (&text[..1], None),
+        name => (&text[..=name.len()], Some(name)),
+    }
+}
+
+/// The name at the start of `text`: a letter or `_`, then those, digits and full stops.
+fn name(text: &str) -> &str {
+    let starts = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let belongs = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
+    let end = text.find(|char| !belongs(char)).unwrap_or(text.len());
+    if starts { &text[..end] } else { "" }
+}
+
+/// Without the pair of quotes that a value may stand in.
+fn unquoted(value: &str) -> &str {
+    let quoted = |quote: char| {
+        let inner = value.strip_prefix(quote)?;
+        // One sign alone is both ends.
+        if inner.is_empty() { Some("") } else { inner.strip_suffix(quote) }
+    };
+    quoted('"').or_else(|| quoted('\'')).unwrap_or(value)
+}
+
+fn normal(group: &str) -> String {
+    if group == "DEFAULT" { group.to_owned() } else { group.to_lowercase() }
+}
+
+impl fmt::Debug for OsloValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OsloValue({}:{})", self.file, self.line)
+    }
+}
+
+impl fmt::Display for OsloProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAssignment => "there is neither `=` nor `:` in the line",
+            Self::NoName => "there is no name before the `=`",
+            Self::Continuation => "the line is indented, and there is no value to go on with",
+            Self::NoBracket => "the section does not end with `]`",
+            Self::NoSection => "the section has no name",
+            Self::OutsideSection => "an option stands before the first section",
+            Self::TooLong => "what the value becomes is longer than 64 KiB",
+            Self::Unknown(name) => {
+                return write!(
+                    f,
+                    "the value refers to `{name}`, and there is no such option; \
+                     write `$$` for a dollar sign"
+                );
+            }
+            Self::Circle(name) => return write!(f, "the value refers to itself through `{name}`"),
+        })
+    }
+}
+
+impl fmt::Display for OsloError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.problem)
+    }
+}
+
+impl std::error::Error for OsloError {}
+
+impl From<OsloError> for Error {
+    fn from(error: OsloError) -> Self {
+        Self::caller(error.to_string())
+    }
+}
+
+/// Bytes of a value with others put in.
+const LONGEST: usize = 64 << 10;
+/// Options that refer to each other.
+const DEEPEST: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<OsloConfig, Vec<OsloError>> {
+        OsloConfig::parse([("glance-api.conf", text)])
+    }
+
+    /// What option `a` of group `g` is, where `base` of `DEFAULT` has a default.
+    fn value(text: &str) -> Result<Option<String>, OsloProblem> {
+        let config = read(text).map_err(|errors| errors[0].problem.clone())?;
+        let default = |group: &str, name: &str| {
+            (group == "DEFAULT" && name == "base").then(|| "dflt".to_owned())
+        };
+        config.value("g", "a", &default).map_err(|error| error.problem)
+    }
+
+    /// What oslo.config 10.7 makes of the same text.
+    #[test]
+    fn values_are_read_as_oslo_config_reads_them() {
+        for (text, expect) in [
+            ("[g]\na = 1\n", "1"),
+            ("[g]\na: 1=2\n", "1=2"),
+            ("[g]\na = 'x'\n", "x"),
+            ("[g]\na = '\n", ""),
+            ("[g]\na = \"x'\n", "\"x'"),
+            ("[g]\na='x' 'y'\n", "x' 'y"),
+            ("[g]\na = x\n  y\n", "x\ny"),
+            ("[g]\na =\n x\n", "\nx"),
+            ("[g]\na = $base/x ${base}y $$z \\$w $ $1\n", "dflt/x dflty $z $w $ $1"),
+            ("[G]\na=1\n[g]\nb=2\na=3\n", "3"),
+            ("[g]\na = 1 # c\n", "1 # c"),
+            ("[g]\na =\n", ""),
+            ("[g]\na=x\r\nb=y\r\n", "x"),
+            ("[g]\na=x\u{b}y\n", "x\u{b}y"),
+            ("[g]\na=${g.b}\nb=\"q\"\n", "q"),
+            ("[g]\na=${b\nb=q\n", "${b"),
+            ("[g] \na=\u{a0}x\u{a0}\n", "x"),
+            ("[g]\na=x\u{2028}y\n", "x\u{2028}y"),
+        ] {
+            assert_eq!(value(text), Ok(Some(expect.to_owned())), "{text}");
+        }
+        assert_eq!(value("[g]\nA = 5\n"), Ok(None));
+        assert_eq!(value("[ g ]\na = 5\n"), Ok(None));
+    }
+
+    /// Where oslo.config 10.7 raises.
+    #[test]
+    fn what_it_refuses_is_refused_by_file_and_line() {
+        let at = |line, problem| OsloError { problem, file: "glance-api.conf".into(), line };
+        for (text, line, problem) in [
+            ("[g]\na = x\n\n  z\n", 4, OsloProblem::Continuation),
+            ("[g]\na = x\n# c\n  y\n", 4, OsloProblem::Continuation),
+            ("a=1\n", 1, OsloProblem::OutsideSection),
+            ("[g\na=1\n", 1, OsloProblem::NoBracket),
+            ("[]\n", 1, OsloProblem::NoSection),
+            ("[g]\nnonsense\n", 2, OsloProblem::NoAssignment),
+            ("[g]\n= 1\n", 2, OsloProblem::NoName),
+        ] {
+            assert_eq!(read(text).unwrap_err()[0], at(line, problem), "{text}");
+        }
+        assert_eq!(value("[g]\na = $nope\n"), Err(OsloProblem::Unknown("nope".into())));
+        assert_eq!(value("[g]\na = ${b.c}\n"), Err(OsloProblem::Unknown("b.c".into())));
+        assert_eq!(value("[g]\na=$b.\nb=q\n"), Err(OsloProblem::Unknown("b.".into())));
+        assert_eq!(value("[g]\na=$b\nb=$a\n"), Err(OsloProblem::Circle("b".into())));
+    }
+
+    #[test]
+    fn all_wrong_lines_are_told_and_no_value_is() {
+        let errors = read("secret=1\n[g]\nhunter2\nb = 1\n[h\n").unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 3, 5]);
+        assert_eq!(
+            errors[1].to_string(),
+            "glance-api.conf:3: there is neither `=` nor `:` in the line"
+        );
+        assert!(!format!("{errors:?}").contains("hunter2"));
+        let config = read("[g]\npassword = hunter2\n").unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn later_files_and_lines_count_and_several_values_are_kept() {
+        let files = [("a", "[g]\nx = 1\ny = 1\ny = 2\n"), ("b", "[G]\nx = 3\n[h]\n")];
+        let config = OsloConfig::parse(files).unwrap();
+        let value = config.raw("g", "x").unwrap();
+        assert_eq!((&*value.text, &*value.file, value.line), ("3", "b", 2));
+        assert_eq!(config.all("g", "y").len(), 2);
+        assert!(config.has_group("H") && !config.has_group("i"));
+        assert_eq!(config.groups().collect::<Vec<_>>(), ["g", "h"]);
+        assert_eq!(config.options("g").map(|(name, _)| name).collect::<Vec<_>>(), ["x", "y"]);
+    }
+
+    #[test]
+    fn a_value_that_doubles_itself_is_bounded() {
+        let mut text = String::from("[g]\nz0 = xxxxxxxx\n");
+        for at in 1..28 {
+            let last = at - 1;
+            text += &format!("z{at} = $z{last}$z{last}$z{last}$z{last}\n");
+        }
+        assert_eq!(value(&(text + "a = $z27\n")), Err(OsloProblem::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "([\\[\\]=:$\\\\{}.'\"ga \t\n\r]|\\PC){0,60}") {
+            let _ = value(&text);
+            let _ = value(&format!("[g]\na={text}"));
+        }
+    }
+}

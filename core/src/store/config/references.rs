@@ -1,0 +1,180 @@
+//! References: where Keystone is, and who a backend in Swift is to it.
+//!
+//! ```text
+//!  [ref1]                            a section for each, in the file swift_store_config_file
+//!  auth_address = https://keystone.example/v3
+//!  user = service:glance             project:user
+//!  key = "password"
+//!  user_domain_id = default          and project_domain_id; names are taken too
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::error::{ConfigError, ConfigErrors};
+use super::oslo::OsloConfig;
+use crate::error::Error;
+use crate::keystone::{Domain, Identity, Project, Scope, User};
+use crate::secret::Secret;
+
+/// One reference.
+#[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reference {
+    /// Keystone's URL.
+    pub auth_address: String,
+    /// `project:user`.
+    pub user: Option<String>,
+    /// The password.
+    pub key: Option<Secret>,
+    /// The id of an application credential, instead of user and key.
+    pub application_credential_id: Option<String>,
+    /// Its secret.
+    pub application_credential_secret: Option<Secret>,
+    /// The project that the application credential is of. Keystone knows it by itself.
+    pub project_name: Option<String>,
+    /// Its id.
+    pub project_id: Option<String>,
+    /// The id of the user's domain; `default` where there is no name either.
+    pub user_domain_id: Option<String>,
+    /// The name of the user's domain.
+    pub user_domain_name: Option<String>,
+    /// The id of the project's domain; `default` where there is no name either.
+    pub project_domain_id: Option<String>,
+    /// The name of the project's domain.
+    pub project_domain_name: Option<String>,
+}
+
+impl Reference {
+    /// Who it is.
+    ///
+    /// # Errors
+    ///
+    /// Neither user and key nor an application credential are there.
+    pub fn identity(&self) -> Result<Identity, Error> {
+        if let (Some(id), Some(secret)) =
+            (&self.application_credential_id, &self.application_credential_secret)
+        {
+            return Ok(Identity::application_credential(id, secret.clone()));
+        }
+        let (Some(user), Some(key)) = (&self.user, &self.key) else {
+            return Err(Error::caller(
+                "there is neither user and key nor an application credential",
+            ));
+        };
+        let name = user.split_once(':').map_or(user.as_str(), |(_, user)| user);
+        let domain = domain(&self.user_domain_id, &self.user_domain_name);
+        Ok(Identity::password(User::named(name, domain), key.clone()))
+    }
+
+    /// What its tokens are for: the project that stands before the user. An application credential
+    /// has its own.
+    pub fn scope(&self) -> Scope {
+        if self.application_credential_id.is_some() {
+            return Scope::Unstated;
+        }
+        match self.user.as_deref().and_then(|user| user.split_once(':')) {
+            Some((project, _)) => {
+                let domain = domain(&self.project_domain_id, &self.project_domain_name);
+                Scope::Project(Project::named(project, domain))
+            }
+            None => Scope::Unstated,
+        }
+    }
+
+    /// Reads a file of references. Unlike its model, which leaves out what it can't read, all that
+    /// is wrong is told.
+    ///
+    /// # Errors
+    ///
+    /// Lines that make no sense, a value with a quote at one end only, a reference without an address
+    /// or without credentials.
+    pub fn read_all(file: &str, text: &str) -> Result<BTreeMap<String, Self>, ConfigErrors> {
+        let config = OsloConfig::parse_exactly(file, text)
+            .map_err(|errors| ConfigErrors::of_lines(&errors))?;
+        let mut errors = Vec::new();
+        let mut references = BTreeMap::new();
+        for name in config.groups().filter(|name| *name != "DEFAULT") {
+            let mut reader = Reader { config: &config, name, errors: &mut errors };
+            let reference = reader.reference();
+            references.insert(name.to_owned(), reference);
+        }
+        ConfigErrors::check(errors)?;
+        Ok(references)
+    }
+}
+
+/// One section being read.
+struct Reader<'a> {
+    config: &'a OsloConfig,
+    name: &'a str,
+    errors: &'a mut Vec<ConfigError>,
+}
+
+impl Reader<'_> {
+    fn reference(&mut self) -> Reference {
+        let reference = Reference {
+            auth_address: self.text("auth_address").unwrap_or_default(),
+            user: self.text("user"),
+            key: self.text("key").map(Secret::new),
+            application_credential_id: self.text("application_credential_id"),
+            application_credential_secret: self
+                .text("application_credential_secret")
+                .map(Secret::new),
+            project_name: self.text("project_name"),
+            project_id: self.text("project_id"),
+            user_domain_id: self.text("user_domain_id"),
+            user_domain_name: self.text("user_domain_name"),
+            project_domain_id: self.text("project_domain_id"),
+            project_domain_name: self.text("project_domain_name"),
+        };
+        if let Err(error) = crate::s3::BaseUrl::parse(&reference.auth_address) {
+            let what =
+                if reference.auth_address.is_empty() { "it is required" } else { error.what() };
+            self.wrong("auth_address", what);
+        }
+        if let Err(error) = reference.identity() {
+            self.wrong("user", error.what());
+        }
+        reference
+    }
+
+    /// A value of this section, or of `[DEFAULT]`.
+    fn text(&mut self, option: &str) -> Option<String> {
+        let value = self.config.raw(self.name, option).or(self.config.raw("DEFAULT", option))?;
+        if value.text.starts_with(['"', '\'']) {
+            self.wrong(option, "the value has a quote at one end only");
+            return None;
+        }
+        // The dialect of the file doubles percent signs.
+        Some(value.text.replace("%%", "%"))
+    }
+
+    /// Values are credentials here, so none is repeated.
+    fn wrong(&mut self, option: &str, problem: &str) {
+        let value = self.config.raw(self.name, option);
+        self.errors.push(ConfigError {
+            place: value.map(|value| (value.file.clone(), value.line)),
+            section: self.name.to_owned(),
+            option: Some(option.to_owned()),
+            value: None,
+            problem: problem.to_owned(),
+        });
+    }
+}
+
+fn domain(id: &Option<String>, name: &Option<String>) -> Domain {
+    match (id, name) {
+        (Some(id), _) => Domain::Id(id.clone()),
+        (None, Some(name)) => Domain::Name(name.clone()),
+        (None, None) => Domain::default_id(),
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reference")
+            .field("auth_address", &self.auth_address)
+            .finish_non_exhaustive()
+    }
+}

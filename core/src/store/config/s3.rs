@@ -1,0 +1,181 @@
+//! The options of a backend in S3, under the names that glance_store gave them.
+
+use super::error::ConfigError;
+use super::option::{OptionSpec, OptionValue, options};
+use super::section::Section;
+use crate::checksum::{
+    Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation,
+};
+use crate::error::Error;
+use crate::location::S3Place;
+use crate::quirks::Provider;
+use crate::s3::{Addressing, BaseUrl, Config, EndpointConfig};
+use crate::secret::Secret;
+use crate::sign::Keys;
+
+options! {
+    /// What there is to say about a backend in S3.
+    S3Options {
+        /// The server: `https://host[:port][/prefix]`, `http://…`, or a host alone, which is taken for
+        /// `https` at Amazon's hosts and for `http` elsewhere. Required.
+        s3_store_host: Option<String> = None;
+        /// The region that requests are signed for. Without one it is that of Amazon's host, and
+        /// `us-east-1` elsewhere.
+        s3_store_region_name: String = String::new();
+        /// The access key id. Required, unless credentials come from another source.
+        s3_store_access_key: Option<Secret> = None;
+        /// The secret access key. Required, unless credentials come from another source.
+        s3_store_secret_key: Option<Secret> = None;
+        /// The token of temporary credentials.
+        s3_store_session_token: Option<Secret> = None;
+        /// The bucket. Required.
+        s3_store_bucket: Option<String> = None;
+        /// Whether an upload makes the bucket where there is none.
+        s3_store_create_bucket_on_put: bool = false;
+        /// Where the name of the bucket goes: into the path, into the host, or as suits the server.
+        s3_store_bucket_url_format: Addressing = Addressing::Auto;
+        /// Objects of less than this many MiB are uploaded in one request; 0 uploads all in parts.
+        s3_store_large_object_size: u64 = 100, in 0..=5120;
+        /// MiB of a part. Larger objects get larger parts, so that 10,000 are enough.
+        s3_store_large_object_chunk_size: u64 = 10, in 5..=5120;
+        /// Parts in flight at once.
+        s3_store_thread_pools: u64 = 10, in 1..=256;
+        /// A file of certificates to trust instead of the system's.
+        s3_store_cacert: Option<String> = None;
+        /// Whether the two options below count. Off, both are `when_required`.
+        s3_store_enable_data_integrity_protection: bool = false;
+        /// When uploads carry a checksum. `always` is another word for `when_supported`.
+        s3_store_request_checksum_calculation: RequestChecksumCalculation =
+            RequestChecksumCalculation::WhenRequired;
+        /// When the checksum of an answer is asked for and compared.
+        s3_store_response_checksum_validation: ResponseChecksumValidation =
+            ResponseChecksumValidation::WhenRequired;
+        /// The checksum that is computed.
+        s3_store_checksum_algorithm: Option<Algorithm> = None;
+        /// Where in a request the checksum goes.
+        s3_store_checksum_placement: Option<Placement> = None;
+        /// Whose server it is: decides what the options above leave open.
+        s3_store_provider: Option<Provider> = None;
+        /// How many times a request is repeated after it failed for a reason that may pass.
+        s3_store_retries: u64 = 4, in 0..=100;
+        /// Seconds until a connection must stand.
+        s3_store_connect_timeout: u64 = 10, in 1..=3600;
+        /// Seconds until an answer must begin, and of silence within it.
+        s3_store_read_timeout: u64 = 60, in 1..=3600;
+        /// Whether a proxy is used.
+        s3_store_enable_proxy: bool = false;
+        /// The proxy's host. Required where a proxy is used.
+        s3_store_proxy_host: Option<String> = None;
+        /// The proxy's port.
+        s3_store_proxy_port: u64 = 8080, in 1..=65535;
+        /// The user at the proxy.
+        s3_store_proxy_user: Option<String> = None;
+        /// The password at the proxy.
+        s3_store_proxy_password: Option<Secret> = None;
+    }
+}
+
+impl S3Options {
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is no URL and no host.
+    pub fn endpoint(&self) -> Result<BaseUrl, Error> {
+        let host = self.s3_store_host.as_deref().map(str::trim).filter(|host| !host.is_empty());
+        let Some(host) = host else { return Err(Error::caller("it is required")) };
+        if host.contains("://") {
+            return BaseUrl::parse(host);
+        }
+        let plain = BaseUrl::parse(&format!("http://{host}"))?;
+        if plain.is_aws() { BaseUrl::parse(&format!("https://{host}")) } else { Ok(plain) }
+    }
+
+    /// The region of requests.
+    pub fn region(&self) -> String {
+        let written = self.s3_store_region_name.trim();
+        if !written.is_empty() {
+            return written.to_owned();
+        }
+        let of_host = self.endpoint().ok().and_then(|endpoint| endpoint.aws_region());
+        of_host.unwrap_or_else(|| "us-east-1".to_owned())
+    }
+
+    /// How requests are made.
+    ///
+    /// # Errors
+    ///
+    /// As [`endpoint`](Self::endpoint).
+    pub fn config(&self) -> Result<Config, Error> {
+        let mut endpoint = EndpointConfig::custom(self.endpoint()?, self.region());
+        endpoint.addressing = self.s3_store_bucket_url_format;
+        let mut config = Config::new(endpoint);
+        if let Some(provider) = self.s3_store_provider {
+            config = config.of_provider(provider);
+        }
+        let default = Policy::default();
+        config.checksum = Policy {
+            enable_data_integrity_protection: self.s3_store_enable_data_integrity_protection,
+            request: self.s3_store_request_checksum_calculation,
+            response: self.s3_store_response_checksum_validation,
+            algorithm: self.s3_store_checksum_algorithm.unwrap_or(default.algorithm),
+            placement: self.s3_store_checksum_placement.unwrap_or(default.placement),
+            ..default
+        };
+        config.patience.attempts = u32::try_from(self.s3_store_retries).unwrap_or(u32::MAX) + 1;
+        let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
+        config.limits.connect = seconds(self.s3_store_connect_timeout);
+        config.limits.first_byte = seconds(self.s3_store_read_timeout);
+        config.limits.idle = seconds(self.s3_store_read_timeout);
+        Ok(config)
+    }
+
+    /// The keys, where both are written.
+    pub fn keys(&self) -> Option<Keys> {
+        let access = self.s3_store_access_key.as_ref()?;
+        let mut keys = Keys::new(access.expose(), self.s3_store_secret_key.clone()?);
+        keys.session_token.clone_from(&self.s3_store_session_token);
+        Some(keys)
+    }
+
+    /// The bucket, as locations are compared with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`endpoint`](Self::endpoint); there is no bucket.
+    pub fn place(&self) -> Result<S3Place, Error> {
+        let bucket = self.s3_store_bucket.as_deref().filter(|bucket| !bucket.is_empty());
+        let bucket = bucket.ok_or_else(|| Error::caller("it is required"))?;
+        Ok(S3Place::new(&self.endpoint()?, bucket))
+    }
+
+    /// What is wrong with options together.
+    pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
+        let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
+        if let Err(error) = self.endpoint() {
+            wrong("s3_store_host", error.what());
+        }
+        if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
+            wrong("s3_store_bucket", "it is required");
+        }
+        match (&self.s3_store_access_key, &self.s3_store_secret_key) {
+            (Some(_), None) => errors.push(section.wrong(
+                "s3_store_secret_key",
+                true,
+                "it is required beside s3_store_access_key",
+            )),
+            (None, _) => {
+                errors.push(section.wrong("s3_store_access_key", true, "it is required"));
+            }
+            _ => {}
+        }
+        let host = self.s3_store_proxy_host.as_deref().unwrap_or_default();
+        if self.s3_store_enable_proxy && host.is_empty() {
+            errors.push(section.wrong(
+                "s3_store_proxy_host",
+                false,
+                "it is required where s3_store_enable_proxy is true",
+            ));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The options of one section, wherever they were written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::error::ConfigError;
+use super::option::{OptionSpec, OptionValue};
+
+/// An option's text, and the file and line that it was read from. It may be a secret, so `Debug`
+/// does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Written {
+    pub(super) text: String,
+    pub(super) place: Option<(String, usize)>,
+}
+
+/// A section and those that stand behind it, the first of which that has an option decides.
+#[derive(Clone, Debug)]
+pub(super) struct Section<'a> {
+    pub(super) name: &'a str,
+    pub(super) layers: Vec<&'a BTreeMap<String, Written>>,
+}
+
+impl Section<'_> {
+    /// The option, or its default. What is wrong with it goes to `errors`.
+    pub(super) fn option<T: OptionValue>(
+        &self,
+        spec: &OptionSpec,
+        default: T,
+        errors: &mut Vec<ConfigError>,
+    ) -> T {
+        let Some(written) = self.written(spec.name) else { return default };
+        let read = T::read(&written.text).ok_or_else(|| spec.expected());
+        match read
+            .and_then(|value| if spec.admits(&value) { Ok(value) } else { Err(spec.expected()) })
+        {
+            Ok(value) => value,
+            Err(problem) => {
+                errors.push(self.wrong(spec.name, spec.is_secret, problem));
+                default
+            }
+        }
+    }
+
+    /// Where and as what an option was written.
+    pub(super) fn written(&self, name: &str) -> Option<&Written> {
+        self.layers.iter().find_map(|layer| layer.get(name))
+    }
+
+    /// An error about this option.
+    pub(super) fn wrong(
+        &self,
+        name: &str,
+        secret: bool,
+        problem: impl Into<String>,
+    ) -> ConfigError {
+        let written = self.written(name);
+        ConfigError {
+            place: written.and_then(|written| written.place.clone()),
+            section: self.name.to_owned(),
+            option: Some(name.to_owned()),
+            value: written.filter(|_| !secret).map(|written| written.text.clone()),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some((file, line)) => write!(f, "Written({file}:{line})"),
+            None => f.write_str("Written(..)"),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Written {
+    /// A text, a number, a truth value, or a list of them.
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Scalar).map(|text| Self { text, place: None })
+    }
+}
+
+struct Scalar;
+
+impl<'de> serde::de::Visitor<'de> for Scalar {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true or false, or a list of texts")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<String, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(Written { text, .. }) = items.next_element()? {
+            texts.push(text);
+        }
+        Ok(texts.join(","))
+    }
+}

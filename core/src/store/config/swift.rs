@@ -1,0 +1,206 @@
+//! The options of a backend in Swift, under the names that glance_store gave them.
+
+use super::error::ConfigError;
+use super::option::{OptionSpec, OptionValue, options};
+use super::references::Reference;
+use super::section::Section;
+use crate::error::Error;
+use crate::keystone::{EndpointFilter, Interface};
+use crate::s3::BaseUrl;
+use crate::secret::Secret;
+
+options! {
+    /// What there is to say about a backend in Swift.
+    SwiftOptions {
+        /// Whether certificates of Keystone and Swift are taken unseen.
+        swift_store_auth_insecure: bool = false;
+        /// A file of certificates to trust instead of the system's.
+        swift_store_cacert: Option<String> = None;
+        /// The region of the endpoint in the catalogue; any without one.
+        swift_store_region: Option<String> = None;
+        /// The storage URL, up to the container and without it, instead of the catalogue's.
+        swift_store_endpoint: Option<String> = None;
+        /// Which endpoint of the catalogue.
+        swift_store_endpoint_type: Interface = Interface::Public;
+        /// The type of the service in the catalogue.
+        swift_store_service_type: String = "object-store".to_owned();
+        /// The container, or what the names of several begin with.
+        swift_store_container: String = "glance".to_owned();
+        /// Objects of at least this many times 1,024,000 bytes are uploaded in segments.
+        swift_store_large_object_size: u64 = 5120, in 1..=5243;
+        /// Times 1,024,000 bytes of a segment.
+        swift_store_large_object_chunk_size: u64 = 200, in 1..=5243;
+        /// Whether an upload makes the container where there is none.
+        swift_store_create_container_on_put: bool = false;
+        /// Whether objects are stored in the accounts of the users that upload them.
+        swift_store_multi_tenant: bool = false;
+        /// How many hex digits of an image's id are part of its container's name: 16 to that power
+        /// is the number of containers. 0 keeps to one container.
+        swift_store_multiple_containers_seed: u64 = 0, in 0..=32;
+        /// Projects that may read and write what a user stores in their own account.
+        swift_store_admin_tenants: Vec<String> = Vec::new();
+        /// Without effect: TLS has no compression any more.
+        swift_store_ssl_compression: bool = true;
+        /// How many times a download that broke off is gone on with. 0: not once, and no token is
+        /// renewed for it.
+        swift_store_retry_get_count: u64 = 0, in 0..=10_000;
+        /// Seconds before the end of a token in which it is renewed before it is used.
+        swift_store_expire_soon_interval: u64 = 60, in 0..=86_400;
+        /// Whether a trust from the user lets long transfers renew their token.
+        swift_store_use_trusts: bool = true;
+        /// Whether a segment that fails can be sent again. Segments from files and memory always
+        /// can; those of a stream are held in memory while they are sent.
+        swift_buffer_on_upload: bool = false;
+        /// Without effect: nothing is buffered in files.
+        swift_upload_buffer_dir: Option<String> = None;
+        /// The section of the file of references that new objects are stored with.
+        default_swift_reference: String = "ref1".to_owned();
+        /// The version of Keystone's API: 3 is the only one.
+        swift_store_auth_version: String = "3".to_owned();
+        /// Keystone's URL. An old way of writing what belongs into a reference.
+        swift_store_auth_address: Option<String> = None;
+        /// `project:user`. An old way of writing what belongs into a reference.
+        swift_store_user: Option<Secret> = None;
+        /// The password. An old way of writing what belongs into a reference.
+        swift_store_key: Option<Secret> = None;
+        /// The id of an application credential.
+        swift_store_application_credential_id: Option<Secret> = None;
+        /// The secret of an application credential.
+        swift_store_application_credential_secret: Option<Secret> = None;
+        /// The project that an application credential is of.
+        swift_store_project_name: Option<String> = None;
+        /// The id of the project that an application credential is of.
+        swift_store_project_id: Option<String> = None;
+        /// The file of references: a section for each, with auth_address, user and key.
+        swift_store_config_file: Option<String> = None;
+        /// How many times a request is repeated after it failed for a reason that may pass.
+        swift_store_retries: u64 = 4, in 0..=100;
+        /// Segments in flight at once.
+        swift_store_thread_pools: u64 = 4, in 1..=256;
+        /// Seconds until a connection must stand.
+        swift_store_connect_timeout: u64 = 10, in 1..=3600;
+        /// Seconds until an answer must begin, and of silence within it.
+        swift_store_read_timeout: u64 = 60, in 1..=3600;
+        /// Whether a proxy is used, for Keystone and for Swift.
+        swift_store_enable_proxy: bool = false;
+        /// The proxy's host. Required where a proxy is used.
+        swift_store_proxy_host: Option<String> = None;
+        /// The proxy's port.
+        swift_store_proxy_port: u64 = 8080, in 1..=65535;
+        /// The user at the proxy.
+        swift_store_proxy_user: Option<String> = None;
+        /// The password at the proxy.
+        swift_store_proxy_password: Option<Secret> = None;
+    }
+}
+
+impl SwiftOptions {
+    /// Bytes from which an object is uploaded in segments.
+    pub fn large_object_size(&self) -> u64 {
+        self.swift_store_large_object_size * MEGABYTE
+    }
+
+    /// Bytes of a segment.
+    pub fn segment_size(&self) -> u64 {
+        self.swift_store_large_object_chunk_size * MEGABYTE
+    }
+
+    /// The container of an image in the account of one tenant: the configured one, or one of several
+    /// by the beginning of the image's id.
+    pub fn container(&self, image_id: &str) -> String {
+        let mut digits = self.swift_store_multiple_containers_seed;
+        if digits == 0 {
+            return self.swift_store_container.clone();
+        }
+        // Dashes are taken along, and not counted.
+        let id = image_id.to_lowercase();
+        let end = id.char_indices().find_map(|(at, char)| {
+            if digits == 0 {
+                return Some(at);
+            }
+            digits -= u64::from(char != '-');
+            None
+        });
+        format!("{}_{}", self.swift_store_container, &id[..end.unwrap_or(id.len())])
+    }
+
+    /// The container of an image in the account of the user who uploads it.
+    pub fn tenant_container(&self, image_id: &str) -> String {
+        format!("{}_{image_id}", self.swift_store_container)
+    }
+
+    /// Which endpoint of a catalogue is meant.
+    pub fn endpoint(&self) -> EndpointFilter {
+        EndpointFilter {
+            service_type: self.swift_store_service_type.clone(),
+            interfaces: vec![self.swift_store_endpoint_type],
+            region: self.swift_store_region.clone(),
+            endpoint_override: self.swift_store_endpoint.clone(),
+            ..EndpointFilter::default()
+        }
+    }
+
+    /// The reference that the old options are, where they are written.
+    pub fn own_reference(&self) -> Option<Reference> {
+        let auth_address = self.swift_store_auth_address.clone()?;
+        Some(Reference {
+            auth_address,
+            user: self.swift_store_user.as_ref().map(|user| user.expose().to_owned()),
+            key: self.swift_store_key.clone(),
+            application_credential_id: self
+                .swift_store_application_credential_id
+                .as_ref()
+                .map(|id| id.expose().to_owned()),
+            application_credential_secret: self.swift_store_application_credential_secret.clone(),
+            project_name: self.swift_store_project_name.clone(),
+            project_id: self.swift_store_project_id.clone(),
+            ..Reference::default()
+        })
+    }
+
+    /// What is wrong with options together.
+    pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
+        let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
+        if self.swift_store_auth_version != "3" {
+            wrong("swift_store_auth_version", "expected 3");
+        }
+        if self.swift_store_large_object_chunk_size > self.swift_store_large_object_size {
+            wrong(
+                "swift_store_large_object_chunk_size",
+                "expected no more than swift_store_large_object_size",
+            );
+        }
+        let by_file = self.swift_store_config_file.is_some();
+        let by_options = self.swift_store_auth_address.is_some();
+        if self.swift_store_multi_tenant && by_file {
+            wrong(
+                "swift_store_config_file",
+                "it can't be used where swift_store_multi_tenant is true",
+            );
+        }
+        if !self.swift_store_multi_tenant && !by_file && !by_options {
+            wrong(
+                "swift_store_config_file",
+                "it is required, or swift_store_auth_address with credentials",
+            );
+        }
+        if let Some(Err(error)) = self.swift_store_auth_address.as_deref().map(BaseUrl::parse) {
+            wrong("swift_store_auth_address", error.what());
+        }
+        if let Some(reference) = self.own_reference()
+            && let Err(Error { .. }) = reference.identity()
+        {
+            wrong("swift_store_user", "credentials are required beside swift_store_auth_address");
+        }
+        let host = self.swift_store_proxy_host.as_deref().unwrap_or_default();
+        if self.swift_store_enable_proxy && host.is_empty() {
+            wrong(
+                "swift_store_proxy_host",
+                "it is required where swift_store_enable_proxy is true",
+            );
+        }
+    }
+}
+
+/// Bytes of what the options call a megabyte.
+const MEGABYTE: u64 = 1_024_000;

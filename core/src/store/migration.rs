@@ -1,0 +1,315 @@
+//! What a stored location in S3 says now: which backend it is in, what to use for this request, and
+//! what to store in its place.
+//!
+//! ```text
+//!  url, metadata["store"] ──▶ access ──▶ Access { location, backend, credentials, migration }
+//!                               │                                                  │
+//!                               └─ refused: nothing is guessed, nothing is lost    └─ persist it, or don't
+//! ```
+//!
+//! A location with credentials inside becomes one without, and `store` becomes the id of the backend
+//! that it lies in. Backends are compared component by component (scheme class, host, port, prefix,
+//! bucket), never as text. Doing it twice changes nothing the second time. Key and query stay as they
+//! are.
+//!
+//! | the location | backend | credentials |
+//! | --- | --- | --- |
+//! | is at the server of the backend that `store` names | that one | its own, or else the backend's |
+//! | lies in the bucket of one backend | that one, and `store` becomes its id | the same |
+//! | lies in the bucket of several | the one whose access key it has; without one it is refused | its own |
+//! | is at a configured server, in another bucket | none | its own; without them it is refused |
+//! | is at another server | none | its own, and only where the caller allows foreign hosts |
+//!
+//! Configured credentials never go to a host that a location brought along, and credentials that
+//! no backend would stand in for are never taken out of a location.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::config::{Backend, Configuration};
+use crate::error::Error;
+use crate::location::{self, LocationError, S3Location, S3Place};
+use crate::secret::Secret;
+use crate::sign::Keys;
+
+/// What is known of the backends in S3.
+#[derive(Clone, Debug, Default)]
+pub struct S3Places {
+    places: BTreeMap<String, (S3Place, Option<String>)>,
+    foreign: bool,
+}
+
+/// What to do with a location.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct S3Access {
+    /// The object.
+    pub location: S3Location,
+    /// The id of the backend that it is in; none where it is in the bucket of none.
+    pub backend: Option<String>,
+    /// The credentials that the location brought along, for this request alone. None: those of the
+    /// backend.
+    pub credentials: Option<Keys>,
+    /// What to store in its place; none where it is as it should be.
+    pub migration: Option<Migration>,
+}
+
+/// A change of a stored location. Who may not write leaves it to the next who may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Migration {
+    /// What stands there now, to be compared with before it is replaced. It may hold credentials.
+    pub was: Secret,
+    /// `store` as it stands there now.
+    pub was_store: Option<String>,
+    /// The location without credentials.
+    pub url: String,
+    /// `store`: the id of the backend.
+    pub store: String,
+    /// Whether credentials were found in it.
+    pub credentials_found: bool,
+}
+
+/// Why a location is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is none, or can be read in several ways.
+    Bad(LocationError),
+    /// Its server is of no configured backend.
+    Foreign {
+        /// Host, port and prefix.
+        place: String,
+    },
+    /// It is in the bucket of several backends, and has no key of either.
+    Ambiguous {
+        /// Their ids.
+        backends: Vec<String>,
+    },
+    /// It is at a configured server, in the bucket of no backend, and has no credentials.
+    NoBackend {
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+impl S3Places {
+    /// The backends in S3 of a configuration that was checked.
+    ///
+    /// # Errors
+    ///
+    /// A backend without server or bucket.
+    pub fn of(configuration: &Configuration) -> Result<Self, Error> {
+        let mut this = Self::default();
+        for (id, backend) in &configuration.backends {
+            if let Backend::S3(options) = backend {
+                let access_key = options.keys().map(|keys| keys.access_key.to_string());
+                this.places.insert(id.clone(), (options.place()?, access_key));
+            }
+        }
+        Ok(this)
+    }
+
+    /// Uses locations at servers that are not configured, with the credentials they have inside.
+    #[must_use]
+    pub fn with_foreign_hosts(self) -> Self {
+        Self { foreign: true, ..self }
+    }
+
+    /// What to do with a location whose metadata has this `store`.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not used. Nothing of it is repeated but host and bucket.
+    pub fn access(&self, url: &str, store: Option<&str>) -> Result<S3Access, Refusal> {
+        let known: Vec<S3Place> = self.places.values().map(|(place, _)| place.clone()).collect();
+        let (object, found) = S3Location::read(url, &known).map_err(Refusal::Bad)?;
+        let credentials = found.and_then(location::keys);
+        let backend = self.backend(&object, credentials.as_ref(), store)?;
+        let changes = found.is_some() || store != backend;
+        let migration = backend.filter(|_| changes).map(|id| Migration {
+            was: Secret::new(url),
+            was_store: store.map(str::to_owned),
+            url: if found.is_some() { object.to_string() } else { url.to_owned() },
+            store: id.to_owned(),
+            credentials_found: found.is_some(),
+        });
+        let backend = backend.map(str::to_owned);
+        Ok(S3Access { location: object, backend, credentials, migration })
+    }
+
+    /// The backend that it is in; none where its own credentials must do.
+    fn backend<'a>(
+        &'a self,
+        location: &S3Location,
+        credentials: Option<&Keys>,
+        store: Option<&str>,
+    ) -> Result<Option<&'a str>, Refusal> {
+        let ids = self.places.iter().map(|(id, (place, key))| (id.as_str(), place, key.as_deref()));
+        let ids: Vec<_> = ids.filter(|(_, place, _)| place.is_at(location)).collect();
+        // Whoever named the backend knew which of the credentials are meant.
+        if let Some((id, ..)) = ids.iter().find(|(id, ..)| store == Some(*id)) {
+            return Ok(Some(id));
+        }
+        let mut holding: Vec<_> =
+            ids.iter().filter(|(_, place, _)| place.holds(location)).collect();
+        if let (Some(keys), true) = (credentials, holding.len() > 1) {
+            holding.retain(|(.., key)| *key == Some(&*keys.access_key));
+        }
+        match (holding.as_slice(), credentials) {
+            ([(id, ..)], _) => Ok(Some(id)),
+            ([_, _, ..], _) => Err(Refusal::Ambiguous {
+                backends: holding.iter().map(|(id, ..)| (*id).to_owned()).collect(),
+            }),
+            ([], Some(_)) if !ids.is_empty() || self.foreign => Ok(None),
+            ([], None) if !ids.is_empty() => {
+                Err(Refusal::NoBackend { bucket: location.bucket().to_owned() })
+            }
+            ([], _) => Err(Refusal::Foreign { place: location.place().to_string() }),
+        }
+    }
+}
+
+impl fmt::Debug for S3Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Access")
+            .field("location", &self.location)
+            .field("backend", &self.backend)
+            .field("has_credentials", &self.credentials.is_some())
+            .field("migration", &self.migration)
+            .finish()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bad(error) => error.fmt(f),
+            Self::Foreign { place } => write!(
+                f,
+                "the location is at {place}, where no configured backend is: configured credentials \
+                 do not go there"
+            ),
+            Self::Ambiguous { backends } => write!(
+                f,
+                "the location is in the bucket of several backends ({}): say which in its metadata",
+                backends.join(", ")
+            ),
+            Self::NoBackend { bucket } => {
+                write!(f, "the location is in bucket {bucket:?}, which no backend has")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::caller(refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::location::Problem;
+    use crate::s3::BaseUrl;
+
+    fn places(backends: &[(&str, &str, &str, &str)]) -> S3Places {
+        let place = |(id, url, bucket, key): &(&str, &str, &str, &str)| {
+            let place = S3Place::new(&BaseUrl::parse(url).unwrap(), *bucket);
+            ((*id).to_owned(), (place, Some((*key).to_owned())))
+        };
+        S3Places { places: backends.iter().map(place).collect(), foreign: false }
+    }
+
+    fn two() -> S3Places {
+        places(&[
+            ("fast", "https://h:9000/gw", "images", "FAST"),
+            ("cold", "http://h", "images", "COLD"),
+            ("cold2", "http://h", "images2", "COLD"),
+        ])
+    }
+
+    /// (url, store) to be stored, and whose credentials are used.
+    fn migrated(places: &S3Places, url: &str, store: Option<&str>) -> (String, String, String) {
+        let access = places.access(url, store).unwrap();
+        let key = access.credentials.map_or("-".to_owned(), |keys| keys.access_key.to_string());
+        let Some(migration) = access.migration else {
+            return (url.to_owned(), store.unwrap_or("-").to_owned(), key);
+        };
+        assert_eq!(migration.was.expose(), url);
+        assert!(!format!("{migration:?}").contains("S/e"));
+        // The second time there is nothing to do.
+        let again = places.access(&migration.url, Some(&migration.store)).unwrap();
+        assert_eq!((again.migration, again.credentials.is_some()), (None, false));
+        (migration.url, migration.store, key)
+    }
+
+    #[test]
+    fn credentials_go_and_the_backend_is_named() {
+        for (url, store, expect) in [
+            (
+                "s3+https://K:S/e@h:9000/gw/images/k",
+                None,
+                ("s3+https://h:9000/gw/images/k", "fast", "K"),
+            ),
+            ("s3://K:S/e@h/images/k?v=1", Some("cold"), ("s3://h/images/k?v=1", "cold", "K")),
+            (
+                "s3+http://K:S/e@h:80/images2/a@c",
+                None,
+                ("s3+http://h:80/images2/a@c", "cold2", "K"),
+            ),
+            ("s3://:@h/images/k", None, ("s3://h/images/k", "cold", "-")),
+            ("s3://h/images/a@c", None, ("s3://h/images/a@c", "cold", "-")),
+            ("s3://h/images/k/", None, ("s3://h/images/k/", "cold", "-")),
+            // A name that is of no backend is replaced.
+            ("s3://h/images/k", Some("gone"), ("s3://h/images/k", "cold", "-")),
+            // The bucket of another one, under the name of its own.
+            ("s3://h/images2/k", Some("cold"), ("s3://h/images2/k", "cold", "-")),
+            // Whose bucket merely begins like a backend's: its own credentials stay.
+            ("s3://K:S/e@h/images22/k", None, ("s3://K:S/e@h/images22/k", "-", "K")),
+        ] {
+            let (url_now, store_now, key) = migrated(&two(), url, store);
+            assert_eq!((&*url_now, &*store_now, &*key), expect, "{url}");
+        }
+    }
+
+    #[test]
+    fn configured_credentials_do_not_travel() {
+        let foreign = |places: &S3Places, url, store| places.access(url, store).unwrap_err();
+        let known = two();
+        for (url, store) in [
+            ("s3+https://evil:9000/gw/images/k", Some("fast")),
+            ("s3+https://K:S@evil:9000/gw/images/k", Some("fast")),
+        ] {
+            // The endpoint's prefix can't be told from a bucket where nobody knows the host.
+            let refusal = foreign(&known, url, store);
+            assert!(
+                matches!(refusal, Refusal::Bad(error) if error.problem() == Problem::Ambiguous)
+            );
+        }
+        let refusal = foreign(&known, "s3://K:S@evil/images/k", Some("cold"));
+        assert_eq!(refusal, Refusal::Foreign { place: "evil".into() });
+        let allowed = known.clone().with_foreign_hosts();
+        let access = allowed.access("s3://K:S@evil/images/k", Some("cold")).unwrap();
+        assert_eq!((access.backend, access.migration), (None, None));
+        assert_eq!(&*access.credentials.unwrap().access_key, "K");
+        // Without credentials of its own it is refused all the same.
+        let refusal = foreign(&allowed, "s3://evil/images/k", Some("cold"));
+        assert_eq!(refusal, Refusal::Foreign { place: "evil".into() });
+    }
+
+    #[test]
+    fn one_bucket_of_two_backends_is_told_by_the_key() {
+        let known = places(&[("a", "http://h", "b", "KA"), ("b", "http://h", "b", "KB")]);
+        let access = known.access("s3://KB:S@h/b/k", None).unwrap();
+        assert_eq!(access.backend.as_deref(), Some("b"));
+        let refusal = known.access("s3://h/b/k", None).unwrap_err();
+        assert_eq!(refusal, Refusal::Ambiguous { backends: vec!["a".into(), "b".into()] });
+        assert_eq!(known.access("s3://h/b/k", Some("a")).unwrap().backend.as_deref(), Some("a"));
+        let refusal = known.access("s3://h/c/k", None).unwrap_err();
+        assert_eq!(refusal, Refusal::NoBackend { bucket: "c".into() });
+    }
+}

@@ -1,0 +1,175 @@
+//! GET of the account: the listing of its containers.
+
+use http::Method;
+use serde::Deserialize;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::swift::account::AccountHead;
+use crate::swift::listing::{self, Number, Window};
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+
+/// The containers of the account, a page at a time, in the order of their names. "Show account
+/// details and list containers", Object Storage API.
+///
+/// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
+/// only an empty one is the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetAccount {
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Names are rolled up to the end of the first of these after the prefix.
+    pub delimiter: Option<String>,
+    /// Only names after this one; before it, in reverse.
+    pub marker: Option<String>,
+    /// Only names before this one; after it, in reverse.
+    pub end_marker: Option<String>,
+    /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
+    /// is a 412.
+    pub limit: Option<u32>,
+    /// Whether the last name comes first.
+    pub reverse: bool,
+}
+
+impl GetAccount {
+    /// All containers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The page after this one, if this one had anything.
+    ///
+    /// # Errors
+    ///
+    /// This page does not lead on.
+    pub fn next(&self, page: &GetAccountOutput) -> Result<Option<Self>, Error> {
+        let marker = self.window().onward(page.last.as_deref())?;
+        Ok(marker.map(|marker| Self { marker: Some(marker), ..self.clone() }))
+    }
+
+    fn window(&self) -> Window<'_> {
+        Window {
+            prefix: self.prefix.as_ref(),
+            delimiter: self.delimiter.as_ref(),
+            marker: self.marker.as_ref(),
+            end_marker: self.end_marker.as_ref(),
+            limit: self.limit,
+            reverse: self.reverse,
+        }
+    }
+}
+
+/// A page of an account's listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GetAccountOutput {
+    /// The containers, as they are ordered.
+    pub containers: Vec<ListedContainer>,
+    /// The names that others were rolled up to.
+    pub subdirs: Vec<String>,
+    /// What the headers say of the account.
+    pub head: AccountHead,
+    /// The last name of the page, of either kind.
+    last: Option<String>,
+}
+
+/// A container in a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedContainer {
+    /// Its name.
+    pub name: String,
+    /// How many objects it has.
+    pub count: Option<u64>,
+    /// How many bytes they have.
+    pub bytes: Option<u64>,
+    /// When it was last changed, cut to the second.
+    pub last_modified: Option<Timestamp>,
+    /// Where its objects are stored, where the server says.
+    pub storage_policy: Option<String>,
+}
+
+/// An entry as it is written.
+#[derive(Deserialize)]
+struct Written {
+    name: Option<String>,
+    subdir: Option<String>,
+    count: Option<Number>,
+    bytes: Option<Number>,
+    last_modified: Option<String>,
+    storage_policy: Option<String>,
+}
+
+impl Operation for GetAccount {
+    type Service = Service;
+    type Output = GetAccountOutput;
+
+    const NAME: &'static str = "GetAccount";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::account(service, Self::NAME, Method::GET)
+            .json()
+            .with(&self.window())
+            .finish()
+            .map(listing::roomy)
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<GetAccountOutput, Error> {
+        let written: Vec<Written> = listing::entries(reply)?;
+        let mut page =
+            GetAccountOutput { head: AccountHead::read(reply), ..GetAccountOutput::default() };
+        for (at, entry) in written.into_iter().enumerate() {
+            page.last = entry.name.clone().or_else(|| entry.subdir.clone());
+            match (entry.name, entry.subdir) {
+                (Some(name), _) => page.containers.push(ListedContainer {
+                    name,
+                    count: entry.count.map(|Number(count)| count),
+                    bytes: entry.bytes.map(|Number(bytes)| bytes),
+                    last_modified: entry
+                        .last_modified
+                        .and_then(|text| Timestamp::parse_iso8601(&text)),
+                    storage_policy: entry.storage_policy,
+                }),
+                (None, Some(subdir)) => page.subdirs.push(subdir),
+                (None, None) => return Err(listing::unnamed(reply, at)),
+            }
+        }
+        Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{parsed, sent};
+
+    // "Show account details and list containers", Object Storage API: the example.
+    #[test]
+    fn the_example() {
+        let list = GetAccount { limit: Some(2), ..GetAccount::new() };
+        assert_eq!(sent(&list).unwrap(), "GET /?format=json&limit=2\naccept: application/json");
+        let body = r#"[{"count": 0, "bytes": 0, "name": "janeausten",
+                "last_modified": "2013-11-19T20:08:13.283452"},
+            {"count": 1, "bytes": "14", "name": "marktwain",
+                "last_modified": "2016-04-29T16:23:50.460230"}]"#;
+        let head = "x-account-object-count: 1\nx-account-storage-policy-standard-silver-bytes-used: 14\n\
+            x-account-container-count: 2\nx-account-storage-policy-standard-silver-object-count: 1\n\
+            x-account-meta-book: MobyDick\nx-account-meta-temp-url-key-2: hush";
+        let page = parsed(&list, 200, head, body).unwrap();
+        let names: Vec<_> = page.containers.iter().map(|one| (&*one.name, one.bytes)).collect();
+        assert_eq!(names, [("janeausten", Some(0)), ("marktwain", Some(14))]);
+        let silver = page.head.policies["standard-silver"];
+        assert_eq!((silver.bytes_used, silver.object_count), (Some(14), Some(1)));
+        assert_eq!(page.head.metadata["book"], "MobyDick");
+        assert_eq!(page.head.temp_url_keys[1].as_ref().unwrap().expose(), "hush");
+        let next = list.next(&page).unwrap().unwrap();
+        assert_eq!(next.marker.as_deref(), Some("marktwain"));
+        assert!(next.next(&page).is_err());
+        let page = parsed(&list, 204, "", "").unwrap();
+        assert_eq!(list.next(&page).unwrap(), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! POST to the account.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::secret::Secret;
+use crate::swift::acl::AccountAcl;
+use crate::swift::error;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::types::Metadata;
+
+/// Changes the account's metadata; what is not named stays. "Create, update, or delete account
+/// metadata", Object Storage API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostAccount {
+    /// Items to set.
+    pub metadata: Metadata,
+    /// Names of items to remove.
+    pub remove_metadata: Vec<String>,
+    /// Keys of temporary URLs; an empty one is removed.
+    pub temp_url_keys: [Option<Secret>; 2],
+    /// Who may do what; an empty one is removed. TempAuth knows it, Keystone does not.
+    pub access_control: Option<AccountAcl>,
+}
+
+impl PostAccount {
+    /// No change.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Operation for PostAccount {
+    type Service = Service;
+    type Output = ();
+
+    const NAME: &'static str = "PostAccount";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::account(service, Self::NAME, Method::POST)
+            .items("x-account-meta-", &self.metadata)
+            .remove("x-remove-account-meta-", &self.remove_metadata)
+            .temp_url_keys(
+                ["x-account-meta-temp-url-key", "x-account-meta-temp-url-key-2"],
+                &self.temp_url_keys,
+            )
+            .header(
+                "x-account-access-control",
+                self.access_control.as_ref().map(AccountAcl::to_string),
+            )
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
+        error::success(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{sent, service};
+
+    #[test]
+    fn what_is_set_and_what_is_removed() {
+        let post = PostAccount {
+            metadata: [("book".into(), "MobyDick".into())].into(),
+            remove_metadata: vec!["colour".into()],
+            temp_url_keys: [Some(Secret::new("hush")), None],
+            ..PostAccount::new()
+        };
+        assert_eq!(
+            sent(&post).unwrap(),
+            "POST /\nx-account-meta-book: MobyDick\nx-account-meta-temp-url-key: hush\n\
+             x-remove-account-meta-colour: x"
+        );
+        let draft = post.draft(&service()).unwrap();
+        assert!(!format!("{post:?} {draft:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,290 @@
+//! Who may do what: the lists of containers and of accounts. "Access Control Lists", Swift.
+
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::escape;
+
+/// Who may read or write a container: `X-Container-Read`, `X-Container-Write`.
+///
+/// It is read as servers read it, and written so that it is read back: names are percent-encoded,
+/// since a comma separates and a colon stands between a project and a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acl {
+    /// The entries, of which those of referrers are applied in their order.
+    pub entries: Vec<AclEntry>,
+}
+
+/// An entry of an [`Acl`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AclEntry {
+    /// `.r:*`, `.r:host`, `.r:.domain` and `.r:-host`: who comes from a page of this host may read
+    /// objects without a token, or may not.
+    Referrer {
+        /// A host, a domain with a dot before it, or `*` for all.
+        host: String,
+        /// Whether they may.
+        allowed: bool,
+    },
+    /// `.rlistings`: whom a referrer lets read objects may list them too.
+    Listings,
+    /// `project:user`, either by id, either `*` for all.
+    User {
+        /// The project's id; TempAuth: the account.
+        project: String,
+        /// The user's id; TempAuth: the user.
+        user: String,
+    },
+    /// A name alone: a project or role, as the authentication system has it.
+    Group(String),
+}
+
+impl Acl {
+    /// Everybody may read and list, also without a token.
+    pub fn public() -> Self {
+        let all = AclEntry::Referrer { host: "*".into(), allowed: true };
+        Self { entries: vec![all, AclEntry::Listings] }
+    }
+
+    /// All users of these projects, by their ids.
+    pub fn projects(ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let user = |id: String| AclEntry::User { project: id, user: "*".into() };
+        Self { entries: ids.into_iter().map(|id| user(id.into())).collect() }
+    }
+
+    /// This entry too.
+    #[must_use]
+    pub fn with(mut self, entry: AclEntry) -> Self {
+        self.entries.push(entry);
+        self
+    }
+
+    /// Whether anybody gets in by where they come from, which is not for writing.
+    pub fn has_referrers(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry, AclEntry::Referrer { .. }))
+    }
+
+    /// Whether nobody is named.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl FromStr for Acl {
+    type Err = Error;
+
+    /// Reads the list as a server does that is given it.
+    ///
+    /// # Errors
+    ///
+    /// A designator with a dot that is not known, or a referrer without a host.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(AclEntry::read).collect::<Result<_, _>>().map(|entries| Self { entries })
+    }
+}
+
+impl fmt::Display for Acl {
+    /// As the headers have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, entry) in self.entries.iter().enumerate() {
+            if at > 0 {
+                f.write_char(',')?;
+            }
+            entry.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl AclEntry {
+    fn read(entry: &str) -> Result<Self, Error> {
+        let Some((first, second)) = entry.split_once(':') else {
+            return Ok(match entry {
+                ".rlistings" => Self::Listings,
+                group => Self::Group(decoded(group)),
+            });
+        };
+        let (first, second) = (first.trim(), second.trim());
+        if !first.starts_with('.') {
+            return Ok(Self::User { project: decoded(first), user: decoded(second) });
+        }
+        if !matches!(first, ".r" | ".ref" | ".referer" | ".referrer") {
+            return Err(Error::caller(format!("the ACL has an unknown designator {first:?}")));
+        }
+        let (mut host, allowed) = match second.strip_prefix('-') {
+            Some(host) => (host.trim(), false),
+            None => (second, true),
+        };
+        while let Some(domain) = host.strip_prefix('*').filter(|domain| !domain.is_empty()) {
+            host = domain.trim();
+        }
+        if matches!(host, "" | ".") || host.starts_with('-') {
+            return Err(Error::caller(format!("the ACL's referrer {entry:?} has no host")));
+        }
+        Ok(Self::Referrer { host: host.to_owned(), allowed })
+    }
+}
+
+impl fmt::Display for AclEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Referrer { host, allowed } => {
+                write!(f, ".r:{}{host}", if *allowed { "" } else { "-" })
+            }
+            Self::Listings => f.write_str(".rlistings"),
+            Self::User { project, user } => {
+                write!(f, "{}:{}", encoded(project), encoded(user))
+            }
+            Self::Group(name) => f.write_str(&encoded(name)),
+        }
+    }
+}
+
+fn decoded(name: &str) -> String {
+    escape::decode(name).map_or_else(|| name.to_owned(), Into::into)
+}
+
+/// A name, which must not begin like a designator.
+fn encoded(name: &str) -> String {
+    if name == "*" {
+        return name.to_owned();
+    }
+    let encoded = escape::query(name);
+    match encoded.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}"),
+        None => encoded,
+    }
+}
+
+/// Who may do what with an account: `X-Account-Access-Control`, which TempAuth knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct AccountAcl {
+    /// Who may do everything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub admin: Vec<String>,
+    /// Who may only read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read_only: Vec<String>,
+    /// Who may read and write.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read_write: Vec<String>,
+}
+
+impl FromStr for AccountAcl {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// It is no JSON object of lists of names.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        // What is derived would take a list of the three lists too.
+        let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
+            .map_err(|why| Error::broken(format!("the account's ACL can't be read: {why}")))?;
+        serde_json::from_value(document.into())
+            .map_err(|why| Error::broken(format!("the account's ACL makes no sense: {why}")))
+    }
+}
+
+impl fmt::Display for AccountAcl {
+    /// As the header has it: JSON of ASCII alone, nothing where nobody is named.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return Ok(());
+        }
+        let json = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        for letter in json.chars() {
+            if letter.is_ascii() {
+                f.write_char(letter)?;
+                continue;
+            }
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(f, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(text: &str) -> String {
+        text.parse::<Acl>().unwrap().to_string()
+    }
+
+    // swift.common.middleware.acl.clean_acl: its examples.
+    #[test]
+    fn messy_lists_are_cleaned_up() {
+        for (messy, clean) in [
+            ("bob, sue", "bob,sue"),
+            ("bob , sue", "bob,sue"),
+            ("bob,,,sue", "bob,sue"),
+            (".referrer : *", ".r:*"),
+            (".ref:*.example.com", ".r:.example.com"),
+            (".r:*, .rlistings", ".r:*,.rlistings"),
+            (".r:*,.r:-.thief.com", ".r:*,.r:-.thief.com"),
+            (
+                ".r:*,.r:.example.com,.r:-thief.example.com",
+                ".r:*,.r:.example.com,.r:-thief.example.com",
+            ),
+            ("bobs_account,sues_account:sue", "bobs_account,sues_account:sue"),
+            ("*:*", "*:*"),
+            ("", ""),
+        ] {
+            assert_eq!(cleaned(messy), clean, "{messy}");
+        }
+        for (text, why) in [
+            (".r:", "the ACL's referrer \".r:\" has no host"),
+            (".r:-", "the ACL's referrer \".r:-\" has no host"),
+            (".r:*.", "the ACL's referrer \".r:*.\" has no host"),
+            (".x:y", "the ACL has an unknown designator \".x\""),
+        ] {
+            assert_eq!(text.parse::<Acl>().unwrap_err().to_string(), why);
+        }
+    }
+
+    #[test]
+    fn names_are_read_back_as_they_were() {
+        let names = ["a,b", "a:b", ".r", "é %41", "*", "-"];
+        let mut acl = Acl::projects(names);
+        acl.entries.extend(names.map(|name| AclEntry::Group(name.into())));
+        assert_eq!(acl.to_string().parse::<Acl>().unwrap(), acl);
+        assert_eq!(Acl::projects(["p1", "p2"]).to_string(), "p1:*,p2:*");
+        assert_eq!(Acl::public().to_string(), ".r:*,.rlistings");
+    }
+
+    // swift.common.middleware.acl.format_acl_v2 of the same members.
+    #[test]
+    fn an_accounts_list_is_ascii() {
+        let acl = AccountAcl {
+            admin: vec!["bob".into()],
+            read_write: vec!["süe".into(), "🦆".into()],
+            ..AccountAcl::default()
+        };
+        let text = r#"{"admin":["bob"],"read-write":["s\u00fce","\ud83e\udd86"]}"#;
+        assert_eq!(acl.to_string(), text);
+        assert_eq!(text.parse::<AccountAcl>().unwrap(), acl);
+        assert_eq!("".parse::<AccountAcl>().unwrap().to_string(), "");
+        assert!("[]".parse::<AccountAcl>().is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text: String) {
+            if let Ok(acl) = text.parse::<Acl>() {
+                let again: Acl = acl.to_string().parse().unwrap();
+                proptest::prop_assert_eq!(again.to_string(), acl.to_string());
+            }
+            let _ = text.parse::<AccountAcl>();
+        }
+    }
+}

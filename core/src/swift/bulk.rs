@@ -1,0 +1,206 @@
+//! Many deletes in one request. "Bulk Operations", Swift.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::escape;
+use crate::http::{Draft, Reply};
+use crate::swift::error;
+use crate::swift::report::{Failed, Report};
+use crate::swift::request::{Request, check_container, check_object};
+use crate::swift::service::Service;
+
+/// Removes many objects, and containers after them. `POST ?bulk-delete`; servers take 10,000 paths
+/// unless `/info` says otherwise.
+///
+/// Of a large object only the manifest is removed. The answer is always a 200, and says in its body
+/// how it came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BulkDelete {
+    /// What is removed.
+    pub paths: Vec<BulkPath>,
+}
+
+/// Something to be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BulkPath {
+    /// The container.
+    pub container: String,
+    /// The object's name; `None`: the container itself, which must be empty by then.
+    pub object: Option<String>,
+}
+
+impl BulkPath {
+    /// An object.
+    pub fn object(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self { container: container.into(), object: Some(object.into()) }
+    }
+
+    /// A container.
+    pub fn container(container: impl Into<String>) -> Self {
+        Self { container: container.into(), object: None }
+    }
+
+    fn write(&self, out: &mut String) -> Result<(), Error> {
+        check_container(&self.container)?;
+        out.push('/');
+        escape::query_into(out, &self.container);
+        if let Some(object) = &self.object {
+            check_object(object)?;
+            out.push('/');
+            escape::path_into(out, object);
+        }
+        out.push('\n');
+        Ok(())
+    }
+}
+
+impl BulkDelete {
+    /// All of these.
+    pub fn new(paths: Vec<BulkPath>) -> Self {
+        Self { paths }
+    }
+
+    /// Objects of one container.
+    pub fn objects(
+        container: impl Into<String>,
+        objects: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let container = container.into();
+        let paths = objects.into_iter().map(|object| BulkPath::object(container.clone(), object));
+        Self { paths: paths.collect() }
+    }
+}
+
+/// What became of what was to be removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "what could not be removed stands in here"]
+pub struct Deleted {
+    /// How many were removed.
+    pub deleted: u64,
+    /// How many were not there.
+    pub not_found: u64,
+    /// What could not be removed, and why.
+    pub failed: Vec<Failed>,
+    /// The status that the server sums it up by.
+    pub status: Option<http::StatusCode>,
+}
+
+impl Deleted {
+    /// Reads what the body says.
+    pub(super) fn read(reply: &Reply) -> Result<Self, Error> {
+        error::success(reply)?;
+        let report = Report::read(&reply.body)
+            .filter(|report| report.status.is_some())
+            .ok_or_else(|| error::broken(reply, "the answer does not say what was removed"))?;
+        if report.errors.is_empty() || report.is_unauthorized() {
+            report.success(reply)?;
+        }
+        Ok(Self {
+            deleted: report.deleted.unwrap_or(0),
+            not_found: report.not_found.unwrap_or(0),
+            failed: report.errors,
+            status: report.status,
+        })
+    }
+
+    /// Whether nothing is left of what was to be removed.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+}
+
+impl Operation for BulkDelete {
+    type Service = Service;
+    type Output = Deleted;
+
+    const NAME: &'static str = "BulkDelete";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        if self.paths.is_empty() {
+            return Err(Error::caller("there is nothing to delete"));
+        }
+        let mut lines = String::new();
+        for (at, path) in self.paths.iter().enumerate() {
+            path.write(&mut lines)
+                .map_err(|error| Error::caller(format!("path {at}: {}", error.what())))?;
+        }
+        Request::account(service, Self::NAME, Method::POST)
+            .flag("bulk-delete")
+            .accept_json()
+            .header("content-type", Some("text/plain"))
+            .document(lines)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<Deleted, Error> {
+        Deleted::read(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Service as _, Verdict};
+    use crate::swift::testing::{parsed, refused, sent, service};
+
+    #[test]
+    fn names_are_a_line_each() {
+        let mut delete = BulkDelete::objects("c é", ["a b", "new\nline", "x//y"]);
+        delete.paths.push(BulkPath::container("c é"));
+        assert_eq!(
+            sent(&delete).unwrap(),
+            "POST /?bulk-delete\naccept: application/json\ncontent-type: text/plain\n\n\
+             /c%20%C3%A9/a%20b\n/c%20%C3%A9/new%0Aline\n/c%20%C3%A9/x//y\n/c%20%C3%A9\n"
+        );
+        delete.paths[1].object = Some(String::new());
+        assert_eq!(refused(&delete), "path 1: the object's name is empty");
+        assert_eq!(refused(&BulkDelete::default()), "there is nothing to delete");
+    }
+
+    // "Bulk Operations", Swift: the examples, and what 2.38 answers as text.
+    #[test]
+    fn what_became_of_it() {
+        let json = r#"    {"Number Not Found": 1, "Response Status": "400 Bad Request",
+            "Errors": [["/c/a%20b", "409 Conflict"], ["/c", "409 Conflict"]],
+            "Number Deleted": 6, "Response Body": ""}"#;
+        let text = "  \r\n\r\nNumber Deleted: 6\nNumber Not Found: 1\nResponse Body: \n\
+            Response Status: 400 Bad Request\nErrors:\n/c/a%20b, 409 Conflict\n/c, 409 Conflict";
+        for body in [json, text] {
+            let output = parsed(&BulkDelete::default(), 200, "", body).unwrap();
+            assert_eq!((output.deleted, output.not_found), (6, 1));
+            let [object, container] = &*output.failed else { panic!("{output:?}") };
+            assert_eq!(object.names(), ("c", Some("a b")));
+            assert_eq!(object.status().unwrap().as_u16(), 409);
+            assert_eq!(container.names(), ("c", None));
+            assert!(!output.is_complete());
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_all_of_it_is_an_error() {
+        let delete = BulkDelete::default();
+        let told = |status: &str, errors: &str| {
+            let body = format!(
+                r#"{{"Number Deleted": 0, "Number Not Found": 0, "Response Status": "{status}",
+                "Response Body": "told", "Errors": {errors}}}"#
+            );
+            parsed(&delete, 200, "x-trans-id: tx1", &body)
+        };
+        let error = told("413 Request Entity Too Large", "[]").unwrap_err();
+        assert_eq!((error.status().unwrap().as_u16(), error.message()), (413, Some("told")));
+        assert_eq!(error.request_id(), Some("tx1"));
+        let error = told("502 Bad Gateway", "[]").unwrap_err().in_operation(BulkDelete::NAME);
+        assert_eq!(service().judge(&error, Class::Idempotent), Verdict::Transient);
+        // The token ran out: every path is told so, under a status of 200.
+        let error = told("400 Bad Request", r#"[["/c/o", "401 Unauthorized"]]"#).unwrap_err();
+        assert_eq!(error.status().unwrap().as_u16(), 401);
+        for body in ["", "{}", "[]", "   ", "{\"Number Deleted\": 1}"] {
+            let error = parsed(&delete, 200, "", body).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Broken, "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! DELETE of a container.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::swift::error;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+
+/// Removes an empty container. "Delete container", Object Storage API.
+///
+/// One that is not there is a 404, one that is not empty a 409. What was removed from it a moment
+/// ago may still count, so a 409 is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteContainer {
+    /// The container.
+    pub container: String,
+}
+
+impl DeleteContainer {
+    /// This container.
+    pub fn new(container: impl Into<String>) -> Self {
+        Self { container: container.into() }
+    }
+}
+
+impl Operation for DeleteContainer {
+    type Service = Service;
+    type Output = ();
+
+    const NAME: &'static str = "DeleteContainer";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::container(service, Self::NAME, Method::DELETE, &self.container)?.finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
+        error::success(reply)
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}

@@ -1,0 +1,294 @@
+//! GET of a container: the listing of its objects.
+
+use http::Method;
+use serde::Deserialize;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::swift::container::ContainerHead;
+use crate::swift::listing::{self, Number, Window};
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::types::ETag;
+
+/// The objects of a container, a page at a time, in the order of their names. "Show container
+/// details and list objects", Object Storage API.
+///
+/// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
+/// only an empty one is the last. Listings may lag behind writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetContainer {
+    /// The container.
+    pub container: String,
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Names are rolled up to the end of the first of these after the prefix.
+    pub delimiter: Option<String>,
+    /// Only names after this one; before it, in reverse.
+    pub marker: Option<String>,
+    /// Only names before this one; after it, in reverse.
+    pub end_marker: Option<String>,
+    /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
+    /// is a 412.
+    pub limit: Option<u32>,
+    /// Whether the last name comes first.
+    pub reverse: bool,
+    /// Whether all replicas are asked for the newest: `X-Newest`.
+    pub newest: bool,
+}
+
+impl GetContainer {
+    /// All objects of this container.
+    pub fn new(container: impl Into<String>) -> Self {
+        Self { container: container.into(), ..Self::default() }
+    }
+
+    /// The page after this one, if this one had anything.
+    ///
+    /// # Errors
+    ///
+    /// This page does not lead on.
+    pub fn next(&self, page: &GetContainerOutput) -> Result<Option<Self>, Error> {
+        let marker = self.window().onward(page.entries.last().map(Entry::name))?;
+        Ok(marker.map(|marker| Self { marker: Some(marker), ..self.clone() }))
+    }
+
+    fn window(&self) -> Window<'_> {
+        Window {
+            prefix: self.prefix.as_ref(),
+            delimiter: self.delimiter.as_ref(),
+            marker: self.marker.as_ref(),
+            end_marker: self.end_marker.as_ref(),
+            limit: self.limit,
+            reverse: self.reverse,
+        }
+    }
+}
+
+/// A page of a container's listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GetContainerOutput {
+    /// Objects and rolled up names, as they are ordered.
+    pub entries: Vec<Entry>,
+    /// What the headers say of the container.
+    pub head: ContainerHead,
+}
+
+impl GetContainerOutput {
+    /// The objects alone.
+    pub fn objects(&self) -> impl Iterator<Item = &ListedObject> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Object(object) => Some(object),
+            Entry::Subdir(_) => None,
+        })
+    }
+
+    /// The names that others were rolled up to.
+    pub fn subdirs(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Object(_) => None,
+            Entry::Subdir(name) => Some(name.as_str()),
+        })
+    }
+}
+
+/// An entry of a container's listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// An object.
+    Object(ListedObject),
+    /// All names that begin so, up to and with the delimiter.
+    Subdir(String),
+}
+
+impl Entry {
+    /// The object's name, or what the names have in common.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Object(object) => &object.name,
+            Self::Subdir(name) => name,
+        }
+    }
+}
+
+/// An object in a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedObject {
+    /// Its name.
+    pub name: String,
+    /// The MD5 of its bytes; of a large object that of its manifest.
+    pub hash: Option<ETag>,
+    /// The tag of a static large object.
+    pub slo_etag: Option<ETag>,
+    /// Its length; 0 for a dynamic large object.
+    pub bytes: Option<u64>,
+    /// Its content type.
+    pub content_type: Option<String>,
+    /// When it was written, cut to the second; HEAD rounds up.
+    pub last_modified: Option<Timestamp>,
+    /// The object that it stands for, as `/v1/account/container/object`.
+    pub symlink_path: Option<String>,
+}
+
+/// An entry as it is written.
+#[derive(Deserialize)]
+struct Written {
+    name: Option<String>,
+    subdir: Option<String>,
+    hash: Option<String>,
+    slo_etag: Option<String>,
+    bytes: Option<Number>,
+    content_type: Option<String>,
+    last_modified: Option<String>,
+    symlink_path: Option<String>,
+}
+
+impl Written {
+    fn entry(self) -> Option<Entry> {
+        let Some(name) = self.name else { return self.subdir.map(Entry::Subdir) };
+        Some(Entry::Object(ListedObject {
+            name,
+            hash: self.hash.map(ETag::from),
+            slo_etag: self.slo_etag.map(ETag::from),
+            bytes: self.bytes.map(|Number(bytes)| bytes),
+            content_type: self.content_type,
+            last_modified: self.last_modified.and_then(|text| Timestamp::parse_iso8601(&text)),
+            symlink_path: self.symlink_path,
+        }))
+    }
+}
+
+impl Operation for GetContainer {
+    type Service = Service;
+    type Output = GetContainerOutput;
+
+    const NAME: &'static str = "GetContainer";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::container(service, Self::NAME, Method::GET, &self.container)?
+            .json()
+            .with(&self.window())
+            .header("x-newest", self.newest.then_some("true"))
+            .finish()
+            .map(listing::roomy)
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<GetContainerOutput, Error> {
+        let written: Vec<Written> = listing::entries(reply)?;
+        let entries = written.into_iter().enumerate();
+        let entries =
+            entries.map(|(at, entry)| entry.entry().ok_or_else(|| listing::unnamed(reply, at)));
+        Ok(GetContainerOutput {
+            entries: entries.collect::<Result<_, _>>()?,
+            head: ContainerHead::read(reply),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{parsed, sent};
+
+    fn list() -> GetContainer {
+        GetContainer::new("c")
+    }
+
+    #[test]
+    fn everything_that_can_be_asked_for() {
+        let mut list = list();
+        list.prefix = Some("a/".into());
+        list.delimiter = Some("/".into());
+        list.marker = Some("a/é b".into());
+        list.end_marker = Some("z&".into());
+        list.limit = Some(10);
+        list.reverse = true;
+        list.newest = true;
+        assert_eq!(
+            sent(&list).unwrap(),
+            "GET /c?format=json&prefix=a%2F&delimiter=%2F&marker=a%2F%C3%A9%20b&end_marker=z%26\
+             &limit=10&reverse=true\naccept: application/json\nx-newest: true"
+        );
+    }
+
+    // A page of Swift 2.38: an object, an SLO and a rolled up name.
+    #[test]
+    fn a_page() {
+        let body = r#"[
+            {"bytes": 14, "hash": "451e372e48e0f6b1114fa0724aa79fa1", "name": "goodbye",
+             "content_type": "application/octet-stream", "last_modified": "2014-01-15T16:41:49.390270"},
+            {"bytes": 10, "hash": "0d599f0ec05c3bda8c3b8a68c32a1b47", "name": "slo",
+             "slo_etag": "\"a9241ba5acd28b215123d94a556f0dcc\"", "unheard": {"of": []}},
+            {"subdir": "x\u00e9/"}]"#;
+        let head = "x-container-object-count: 2\nx-container-bytes-used: 24\n\
+            x-storage-policy: gold\nx-container-read: .r:*\nx-container-meta-colour: red\n\
+            x-container-meta-temp-url-key: hush";
+        let page = parsed(&list(), 200, head, body).unwrap();
+        let [goodbye, slo] = page.objects().collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!((goodbye.name.as_str(), goodbye.bytes), ("goodbye", Some(14)));
+        assert_eq!(goodbye.last_modified.unwrap().iso8601(), "2014-01-15T16:41:49Z");
+        assert_eq!(slo.slo_etag.as_ref().unwrap().opaque(), "a9241ba5acd28b215123d94a556f0dcc");
+        assert_eq!(page.subdirs().collect::<Vec<_>>(), ["xé/"]);
+        assert_eq!(page.head.object_count, Some(2));
+        assert_eq!(page.head.metadata, [("colour".to_owned(), "red".to_owned())].into());
+        assert!(!format!("{page:?}").contains("hush"));
+        let next = list().next(&page).unwrap().unwrap();
+        assert_eq!(next.marker.as_deref(), Some("xé/"));
+    }
+
+    // A text listing of an empty container is a 204, a JSON one 200 with `[]`.
+    #[test]
+    fn an_empty_page_is_the_last() {
+        for (status, body) in [(204, ""), (200, "[]"), (200, "")] {
+            let page = parsed(&list(), status, "", body).unwrap();
+            assert_eq!(list().next(&page).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_listing_that_goes_round() {
+        let page = |names: &[&str]| {
+            let entries: Vec<_> =
+                names.iter().map(|name| format!("{{\"name\": \"{name}\"}}")).collect();
+            parsed(&list(), 200, "", &format!("[{}]", entries.join(","))).unwrap()
+        };
+        let from =
+            |marker: &str, reverse| GetContainer { marker: Some(marker.into()), reverse, ..list() };
+        assert!(from("b", false).next(&page(&["c"])).unwrap().is_some());
+        assert!(from("b", true).next(&page(&["a"])).unwrap().is_some());
+        for (list, last) in
+            [(from("b", false), "b"), (from("b", false), "a"), (from("b", true), "c")]
+        {
+            let error = list.next(&page(&[last])).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("the listing does not go on: after \"b\" it ends with {last:?}")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_listing() {
+        for (body, why) in [
+            ("a\nb\n", "the listing can't be read: expected value at line 1 column 1"),
+            (
+                "{}",
+                "the listing can't be read: invalid type: map, expected a sequence at line 1 column 0",
+            ),
+            ("[{\"bytes\": 1}]", "entry 0 of the listing has no name"),
+            ("[{\"name\": \"a\"}, {\"name\": null}]", "entry 1 of the listing has no name"),
+        ] {
+            let error = parsed(&list(), 200, "", body).unwrap_err();
+            assert_eq!((error.what(), error.kind()), (why, crate::Kind::Broken), "{body}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! PUT of a container.
+
+use http::{Method, StatusCode};
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Headers, Reply};
+use crate::swift::container::ContainerSettings;
+use crate::swift::error;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+
+/// Makes a container, or changes the settings of one that is there. "Create container", Object
+/// Storage API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutContainer {
+    /// Its name: up to 256 bytes without a slash.
+    pub container: String,
+    /// Where its objects are stored; for good. One that is there with another policy is a 409.
+    pub storage_policy: Option<String>,
+    /// What is set of it.
+    pub settings: ContainerSettings,
+}
+
+impl PutContainer {
+    /// With this name.
+    pub fn new(container: impl Into<String>) -> Self {
+        Self { container: container.into(), ..Self::default() }
+    }
+}
+
+/// What PutContainer answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PutContainerOutput {
+    /// Whether there was none before.
+    pub created: bool,
+    /// Where its objects are stored, where the server says.
+    pub storage_policy: Option<String>,
+}
+
+impl Operation for PutContainer {
+    type Service = Service;
+    type Output = PutContainerOutput;
+
+    const NAME: &'static str = "PutContainer";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::container(service, Self::NAME, Method::PUT, &self.container)?
+            .header("x-storage-policy", self.storage_policy.as_ref())
+            .with(&self.settings)
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<PutContainerOutput, Error> {
+        error::success(reply)?;
+        Ok(PutContainerOutput {
+            created: reply.status() == StatusCode::CREATED,
+            storage_policy: Headers(&reply.head.headers).text("x-storage-policy"),
+        })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::swift::acl::Acl;
+    use crate::swift::testing::{parsed, refused, sent};
+
+    #[test]
+    fn everything_that_can_be_set() {
+        let mut put = PutContainer::new("c d");
+        put.storage_policy = Some("gold".into());
+        put.settings = ContainerSettings {
+            read_acl: Some(Acl::public()),
+            write_acl: Some("project:user".parse().unwrap()),
+            quota_bytes: Some(10),
+            quota_count: Some(0),
+            metadata: [("Colour".into(), "red".into())].into(),
+            remove_metadata: vec!["Old".into()],
+            temp_url_keys: [None, Some(Secret::new("hush"))],
+            versions_location: Some("old é".into()),
+        };
+        assert_eq!(
+            sent(&put).unwrap(),
+            "PUT /c%20d\nx-container-meta-colour: red\nx-container-meta-quota-bytes: 10\n\
+             x-container-meta-quota-count: 0\nx-container-meta-temp-url-key-2: hush\n\
+             x-container-read: .r:*,.rlistings\nx-container-write: project:user\n\
+             x-remove-container-meta-old: x\nx-storage-policy: gold\n\
+             x-versions-location: old%20%C3%A9"
+        );
+        put.settings.write_acl = Some(Acl::public());
+        assert_eq!(refused(&put), "who may write can't be told by referrers");
+    }
+
+    // Swift: 201 for a new one, 202 for one that is there.
+    #[test]
+    fn whether_it_was_there() {
+        let created = |status| parsed(&PutContainer::new("c"), status, "", "").unwrap().created;
+        assert!(created(201) && !created(202));
+    }
+}

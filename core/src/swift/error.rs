@@ -1,0 +1,168 @@
+//! What Swift's answers say when they do not say yes.
+//!
+//! A refusal is a status, and a page of HTML or a line of text that repeats it; there are no codes.
+//!
+//! | status | what it means | repeated |
+//! | --- | --- | --- |
+//! | 401 | the token is refused: the session renews it, once | by the session |
+//! | 403 | the token is good, and this is not allowed | no |
+//! | 404 | there is no such account, container or object | no |
+//! | 408, 499 | the body stalled, or the client was taken for gone | yes |
+//! | 409 | something newer is there, or the container is not empty | only on containers |
+//! | 411 | neither a length nor chunks | no |
+//! | 412 | a condition failed, or a name or limit is refused | no |
+//! | 413 | too large, or a quota is used up | no |
+//! | 416 | the range begins after the end | no |
+//! | 422 | the bytes that arrived are not those of the ETag: [`Kind::Integrity`] | once sent anew |
+//! | 429, 498 | slower | more slowly |
+//! | 500, 502, 503, 504 | the server's trouble | yes |
+//! | 507 | the server is full | no |
+
+use http::StatusCode;
+
+use crate::contract::{Class, Verdict};
+use crate::error::{Error, Kind};
+use crate::http::{Headers, Reply};
+
+/// The reply, unless it is a refusal.
+pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
+    if let Some(error) = &reply.rejected {
+        return Err(named(error.clone(), reply));
+    }
+    if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
+}
+
+/// The error that an answer which is no success tells.
+pub(crate) fn refusal(reply: &Reply) -> Error {
+    told(reply, reply.status(), message(&reply.body))
+}
+
+/// A refusal of this status, which may stand in the body of an answer of 200 or 202.
+pub(super) fn told(reply: &Reply, status: StatusCode, message: Option<String>) -> Error {
+    let error = Error::refused(status, None, message).with_retry_after(reply.retry_after());
+    let error = if status == StatusCode::UNPROCESSABLE_ENTITY {
+        error.of_kind(Kind::Integrity)
+    } else {
+        error
+    };
+    let error = match status.as_u16() {
+        413 => error.with_hint("the object, its metadata or a quota is too large for the server"),
+        507 => error.with_hint("the server has no room left"),
+        _ => error,
+    };
+    named(error, reply)
+}
+
+/// A success that makes no sense.
+pub(super) fn broken(reply: &Reply, what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    named(Error::broken(what).with_status(reply.status()), reply)
+}
+
+/// The error, with the ids that the head tells.
+pub(super) fn named(error: Error, reply: &Reply) -> Error {
+    let head = Headers(&reply.head.headers);
+    error.with_request_id(head.text("x-trans-id"), head.text("x-openstack-request-id"))
+}
+
+/// What a page of HTML or a text says, on one line: `Not Found: The resource could not be found.`
+pub(crate) fn message(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body.get(..ENOUGH).unwrap_or(body));
+    let is_html = text.trim_start().starts_with('<');
+    let mut pieces: Vec<String> = Vec::new();
+    let separators: &[char] = if is_html { &['<'] } else { &['\n'] };
+    for piece in text.split(separators) {
+        let piece = match piece.split_once('>') {
+            Some((_, text)) if is_html => text,
+            None if is_html => continue,
+            _ => piece,
+        };
+        let words: Vec<&str> = piece.split_whitespace().collect();
+        let piece = unescape(&words.join(" "));
+        if !piece.is_empty() && pieces.last() != Some(&piece) {
+            pieces.push(piece);
+        }
+    }
+    let mut message = pieces.join(if is_html { ": " } else { "; " });
+    if message.chars().count() > LONGEST_MESSAGE {
+        message = message.chars().take(LONGEST_MESSAGE).chain(['…']).collect();
+    }
+    (!message.is_empty()).then_some(message)
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&#x27;", "'")
+        .replace("&amp;", "&")
+}
+
+/// What is to be done about a refusal or a broken answer.
+pub(super) fn judge(error: &Error, class: Class) -> Verdict {
+    if error.kind() == Kind::Broken {
+        // A success that can't be read: cut off on the way, or not from Swift at all.
+        return if class == Class::Once { Verdict::Final } else { Verdict::Transient };
+    }
+    let Some(status) = error.status() else { return Verdict::Final };
+    match status.as_u16() {
+        429 | 498 => Verdict::Throttled,
+        408 | 499 | 500 | 502 | 503 | 504 => Verdict::Transient,
+        // Of two changes at the same time one is asked to come again; and a container may still be
+        // listed with what was removed from it a moment ago.
+        409 if CONTAINERS.iter().any(|name| error.operation() == Some(name)) => Verdict::Transient,
+        // The bytes may have been damaged on the way, and nothing of them was stored.
+        422 if error.operation() == Some("PutObject") => Verdict::Transient,
+        _ => Verdict::Final,
+    }
+}
+
+const CONTAINERS: [&str; 2] = ["PutContainer", "DeleteContainer"];
+
+/// Bytes of an error's body that are looked at.
+const ENOUGH: usize = 8 << 10;
+/// Characters of a message that are kept.
+const LONGEST_MESSAGE: usize = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Pages that Swift 2.38 and nginx answer.
+    #[test]
+    fn a_page_becomes_a_line() {
+        let swift = b"<html><h1>Not Found</h1><p>The resource could not be found.</p></html>";
+        assert_eq!(message(swift).unwrap(), "Not Found: The resource could not be found.");
+        let nginx = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+            <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>";
+        assert_eq!(message(nginx).unwrap(), "502 Bad Gateway: nginx");
+        let slo = b"Errors:\n/c/o, Etag Mismatch\n";
+        assert_eq!(message(slo).unwrap(), "Errors:; /c/o, Etag Mismatch");
+        assert_eq!(message(b"a &lt;b&gt; &amp;amp; c").unwrap(), "a <b> &amp; c");
+        assert_eq!(message(b""), None);
+        assert_eq!(message(b"<html></html>"), None);
+        assert_eq!(message(b"\xff\xfe").unwrap(), "\u{fffd}\u{fffd}");
+        assert_eq!(message(&[b'x'; 9000]).unwrap().chars().count(), LONGEST_MESSAGE + 1);
+    }
+
+    #[test]
+    fn statuses_mean_what_the_table_says() {
+        let judged = |status: u16, operation| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = Error::refused(status, None, None).in_operation(operation);
+            judge(&error, Class::Idempotent)
+        };
+        for status in [408, 499, 500, 502, 503, 504] {
+            assert_eq!(judged(status, "GetObject"), Verdict::Transient, "{status}");
+        }
+        for status in [429, 498] {
+            assert_eq!(judged(status, "GetObject"), Verdict::Throttled, "{status}");
+        }
+        for status in [400, 401, 403, 404, 409, 411, 412, 413, 416, 422, 501, 507] {
+            assert_eq!(judged(status, "GetObject"), Verdict::Final, "{status}");
+        }
+        assert_eq!(judged(409, "DeleteContainer"), Verdict::Transient);
+        assert_eq!(judged(422, "PutObject"), Verdict::Transient);
+        assert_eq!(judged(422, "PutSlo"), Verdict::Final);
+    }
+}

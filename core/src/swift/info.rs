@@ -1,0 +1,250 @@
+//! What a cluster can do: `/info`. "Discoverability", Object Storage API.
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::swift::error;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+
+/// Asks what the cluster can do. It needs no token; a cluster that does not tell answers 403, 404 or
+/// 405.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GetInfo;
+
+impl GetInfo {
+    /// Of the cluster that the account is in.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Operation for GetInfo {
+    type Service = Service;
+    type Output = Info;
+
+    const NAME: &'static str = "GetInfo";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::cluster(service, Self::NAME, Method::GET, "/info").finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<Info, Error> {
+        error::success(reply)?;
+        if reply.status() == StatusCode::NO_CONTENT {
+            return Ok(Info::default());
+        }
+        Info::read(&reply.body)
+            .map_err(|error| error::named(error.with_status(reply.status()), reply))
+    }
+}
+
+/// What a cluster can do, as far as it says so. A capability that is not there is `None`, and so is a
+/// limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Limits of every request.
+    pub swift: SwiftLimits,
+    /// Static large objects.
+    pub slo: Option<SloLimits>,
+    /// Whether dynamic large objects are named; Swift does not name them, and has them all the same.
+    pub dlo: bool,
+    /// Many deletes in one request.
+    pub bulk_delete: Option<BulkDeleteLimits>,
+    /// Temporary URLs.
+    pub temp_url: Option<TempUrlLimits>,
+    /// The names of all capabilities, sorted.
+    pub capabilities: Vec<String>,
+}
+
+/// Limits of every request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SwiftLimits {
+    /// The server's release.
+    pub version: Option<String>,
+    /// Bytes of one object that is stored with one request.
+    pub max_file_size: Option<u64>,
+    /// Bytes of an object's name.
+    pub max_object_name_length: Option<u64>,
+    /// Bytes of a container's name.
+    pub max_container_name_length: Option<u64>,
+    /// Entries of a container's listing.
+    pub container_listing_limit: Option<u64>,
+    /// Entries of an account's listing.
+    pub account_listing_limit: Option<u64>,
+    /// Items of metadata.
+    pub max_meta_count: Option<u64>,
+    /// Bytes of an item's name.
+    pub max_meta_name_length: Option<u64>,
+    /// Bytes of an item's value.
+    pub max_meta_value_length: Option<u64>,
+    /// Bytes of all items.
+    pub max_meta_overall_size: Option<u64>,
+    /// Bytes of a header.
+    pub max_header_size: Option<u64>,
+    /// The names of the storage policies, the default first.
+    pub policies: Vec<String>,
+}
+
+/// Limits of static large objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SloLimits {
+    /// Objects in a manifest.
+    pub max_manifest_segments: Option<u64>,
+    /// Bytes of a manifest.
+    pub max_manifest_size: Option<u64>,
+    /// The fewest bytes of a segment but the last.
+    pub min_segment_size: Option<u64>,
+    /// Seconds between two heartbeats.
+    pub yield_frequency: Option<u64>,
+}
+
+/// Limits of bulk deletes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkDeleteLimits {
+    /// Paths in a request.
+    pub max_deletes_per_request: Option<u64>,
+    /// Failures after which the rest is left.
+    pub max_failed_deletes: Option<u64>,
+}
+
+/// What temporary URLs may be made with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TempUrlLimits {
+    /// Methods that may be allowed.
+    pub methods: Vec<String>,
+    /// Digests that are taken; where a server does not say, it takes only `sha1`.
+    pub allowed_digests: Vec<String>,
+}
+
+impl Info {
+    /// Reads the document.
+    ///
+    /// # Errors
+    ///
+    /// It is no JSON object.
+    pub fn read(body: &[u8]) -> Result<Self, Error> {
+        let document: Value = serde_json::from_slice(body)
+            .map_err(|error| Error::broken(format!("/info is no JSON: {error}")))?;
+        let document =
+            document.as_object().ok_or_else(|| Error::broken("/info is no JSON object"))?;
+        let of = |name: &str| document.get(name).and_then(Value::as_object).map(Section);
+        Ok(Self {
+            swift: of("swift").map(|section| section.swift()).unwrap_or_default(),
+            slo: of("slo").map(|section| SloLimits {
+                max_manifest_segments: section.number("max_manifest_segments"),
+                max_manifest_size: section.number("max_manifest_size"),
+                min_segment_size: section.number("min_segment_size"),
+                yield_frequency: section.number("yield_frequency"),
+            }),
+            dlo: document.contains_key("dlo"),
+            bulk_delete: of("bulk_delete").map(|section| BulkDeleteLimits {
+                max_deletes_per_request: section.number("max_deletes_per_request"),
+                max_failed_deletes: section.number("max_failed_deletes"),
+            }),
+            temp_url: of("tempurl").map(|section| TempUrlLimits {
+                methods: section.words("methods"),
+                allowed_digests: section.words("allowed_digests"),
+            }),
+            capabilities: document.keys().cloned().collect(),
+        })
+    }
+
+    /// Whether static large objects can be made.
+    pub fn has_slo(&self) -> bool {
+        self.slo.is_some()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Section<'a>(&'a Map<String, Value>);
+
+impl Section<'_> {
+    fn number(self, name: &str) -> Option<u64> {
+        let value = self.0.get(name)?;
+        value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+    }
+
+    fn words(self, name: &str) -> Vec<String> {
+        let words = self.0.get(name).and_then(Value::as_array);
+        words.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    fn swift(self) -> SwiftLimits {
+        SwiftLimits {
+            version: self.0.get("version").and_then(Value::as_str).map(str::to_owned),
+            max_file_size: self.number("max_file_size"),
+            max_object_name_length: self.number("max_object_name_length"),
+            max_container_name_length: self.number("max_container_name_length"),
+            container_listing_limit: self.number("container_listing_limit"),
+            account_listing_limit: self.number("account_listing_limit"),
+            max_meta_count: self.number("max_meta_count"),
+            max_meta_name_length: self.number("max_meta_name_length"),
+            max_meta_value_length: self.number("max_meta_value_length"),
+            max_meta_overall_size: self.number("max_meta_overall_size"),
+            max_header_size: self.number("max_header_size"),
+            policies: self.policies(),
+        }
+    }
+
+    fn policies(self) -> Vec<String> {
+        let policies = self.0.get("policies").and_then(Value::as_array);
+        let is_default = |policy: &Value| policy.get("default").is_some_and(|word| word == true);
+        let mut policies: Vec<&Value> = policies.into_iter().flatten().collect();
+        policies.sort_by_key(|policy| !is_default(policy));
+        let names = policies.into_iter().filter_map(|policy| policy.get("name")?.as_str());
+        names.map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::parsed;
+
+    // Of Swift 2.38, shortened.
+    #[test]
+    fn a_cluster() {
+        let body = r#"{"swift": {"version": "2.38.3", "max_file_size": 5368709122,
+                "max_object_name_length": 1024, "max_container_name_length": 256,
+                "container_listing_limit": 10000, "max_meta_count": 90,
+                "policies": [{"name": "silver", "aliases": "silver"},
+                    {"name": "gold", "default": true, "aliases": "gold"}]},
+            "slo": {"max_manifest_segments": 1000, "max_manifest_size": 8388608,
+                "min_segment_size": 1, "yield_frequency": 10},
+            "bulk_delete": {"max_deletes_per_request": 10000, "max_failed_deletes": 1000},
+            "tempurl": {"methods": ["GET", "HEAD"], "allowed_digests": ["sha1", "sha256"]},
+            "s3api": {}}"#;
+        let info = parsed(&GetInfo::new(), 200, "", body).unwrap();
+        assert_eq!(info.swift.max_file_size, Some(5_368_709_122));
+        assert_eq!(info.swift.policies, ["gold", "silver"]);
+        let slo = info.slo.unwrap();
+        assert_eq!((slo.max_manifest_segments, slo.min_segment_size), (Some(1000), Some(1)));
+        assert_eq!(info.bulk_delete.unwrap().max_deletes_per_request, Some(10_000));
+        assert_eq!(info.temp_url.unwrap().allowed_digests, ["sha1", "sha256"]);
+        assert_eq!(info.capabilities, ["bulk_delete", "s3api", "slo", "swift", "tempurl"]);
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_none() {
+        let info = Info::read(br#"{"swift": 3, "slo": {"max_manifest_segments": []}}"#).unwrap();
+        assert_eq!(info.swift, SwiftLimits::default());
+        assert_eq!(info.slo, Some(SloLimits::default()));
+        assert!(info.bulk_delete.is_none() && !info.dlo);
+        for body in ["", "[]", "<html>", "{"] {
+            let error = parsed(&GetInfo::new(), 200, "", body).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Broken, "{body}");
+        }
+        assert!(parsed(&GetInfo::new(), 403, "", "").unwrap_err().is_denied());
+    }
+}

@@ -1,0 +1,50 @@
+//! DELETE of an object.
+
+use http::Method;
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::swift::error;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+
+/// Removes an object; of a large one only the manifest. "Delete object", Object Storage API.
+///
+/// An object that is not there is a 404. For the segments of a static large object too there is
+/// [`DeleteSlo`](crate::swift::DeleteSlo).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteObject {
+    /// The container.
+    pub container: String,
+    /// The object's name.
+    pub object: String,
+}
+
+impl DeleteObject {
+    /// This object.
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self { container: container.into(), object: object.into() }
+    }
+}
+
+impl Operation for DeleteObject {
+    type Service = Service;
+    type Output = ();
+
+    const NAME: &'static str = "DeleteObject";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
+        error::success(reply)
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}

@@ -1,0 +1,205 @@
+//! PUT of an object.
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::checksum::{Algorithm, Value};
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Body, Draft, Reply};
+use crate::swift::error;
+use crate::swift::object::{Stored, same_md5};
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::types::{ETag, Properties};
+
+/// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage API.
+///
+/// Larger objects, sources of unknown length and uploads that outlive a token are for the upload
+/// machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutObject {
+    /// The container.
+    pub container: String,
+    /// The object's name.
+    pub object: String,
+    /// The object's bytes.
+    pub body: Body,
+    /// What is stored with them.
+    pub properties: Properties,
+    /// Whether it is stored only if there is no such object yet: `If-None-Match: *`, the one
+    /// condition that Swift knows on a PUT.
+    pub if_absent: bool,
+    /// How it is made sure that what is stored is what was meant.
+    pub check: BodyCheck,
+    /// Digests that are computed over the body and not sent: the completion tells them.
+    pub digests: Vec<Algorithm>,
+}
+
+/// How it is made sure that the bytes which are stored are those which were meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BodyCheck {
+    /// Their MD5 is computed and sent as `ETag`, so that the server stores nothing else: where they
+    /// are in memory, in a source that can be read twice, or short enough to be held.
+    #[default]
+    Auto,
+    /// This is their MD5.
+    Given(ETag),
+    /// Not at all.
+    Never,
+}
+
+impl PutObject {
+    /// These bytes under this name.
+    pub fn new(
+        container: impl Into<String>,
+        object: impl Into<String>,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        Self::from_body(container, object, Body::Bytes(body.into()))
+    }
+
+    /// This body under this name.
+    pub fn from_body(container: impl Into<String>, object: impl Into<String>, body: Body) -> Self {
+        Self {
+            container: container.into(),
+            object: object.into(),
+            body,
+            properties: Properties::default(),
+            if_absent: false,
+            check: BodyCheck::default(),
+            digests: Vec::new(),
+        }
+    }
+}
+
+impl Operation for PutObject {
+    type Service = Service;
+    type Output = Stored;
+
+    const NAME: &'static str = "PutObject";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let mut draft =
+            Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
+                .with(&self.properties)
+                .header("if-none-match", self.if_absent.then_some("*"))
+                .object_body(&self.body, &self.check)
+                .finish()?;
+        draft.digests.clone_from(&self.digests);
+        Ok(draft)
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
+        error::success(reply)?;
+        Ok(Stored::read(reply))
+    }
+
+    fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
+        if let BodyCheck::Given(etag) = &self.check {
+            same_md5(&output.etag, etag.opaque())?;
+        }
+        match stamped.iter().find(|value| value.algorithm() == Algorithm::Md5) {
+            Some(sent) => same_md5(&output.etag, &sent.hex()),
+            None => Ok(()),
+        }
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Encoding;
+    use crate::now::Timestamp;
+    use crate::swift::testing::{parsed, sent, service};
+    use crate::swift::types::Expiry;
+
+    #[test]
+    fn everything_that_can_be_stored() {
+        let mut put = PutObject::new("c", "o", "hello");
+        put.if_absent = true;
+        put.check = BodyCheck::Given("\"5d41402abc4b2a76b9719d911017c592\"".into());
+        put.properties = Properties::content_type("text/plain");
+        put.properties.content_encoding = Some("gzip".into());
+        put.properties.content_disposition = Some("inline".into());
+        put.properties.expires = Some(Timestamp::from_unix(784_111_777));
+        put.properties.expiry = Some(Expiry::At(Timestamp::from_unix(1_800_000_000)));
+        put.properties.metadata.insert("Größe".to_lowercase(), String::new());
+        assert_eq!(
+            put.draft(&service()).unwrap_err().to_string(),
+            "`größe` can't be the name of metadata"
+        );
+        put.properties.metadata = [("Colour".into(), "grün".into())].into();
+        assert_eq!(
+            sent(&put).unwrap(),
+            "PUT /c/o\n\
+             content-disposition: inline\n\
+             content-encoding: gzip\n\
+             content-type: text/plain\n\
+             etag: 5d41402abc4b2a76b9719d911017c592\n\
+             expires: Sun, 06 Nov 1994 08:49:37 GMT\n\
+             if-none-match: *\n\
+             x-delete-at: 1800000000\n\
+             x-object-meta-colour: grün\n\nhello"
+        );
+        put.properties.metadata = [("a".into(), "b\r\nx-evil: 1".into())].into();
+        assert_eq!(
+            put.draft(&service()).unwrap_err().to_string(),
+            "the value of header x-object-meta-a has a control character at byte 1"
+        );
+    }
+
+    #[test]
+    fn the_md5_goes_before_a_body_that_can_be_hashed_first() {
+        let stamps = |body: Body| {
+            let put = PutObject::from_body("c", "o", body);
+            put.draft(&service()).unwrap().stamps
+        };
+        let source = |length, rewindable| Body::Source { range: 0..length, rewindable };
+        let large = 9 << 20;
+        for body in [Body::Bytes("x".into()), source(large, true), source(5, false)] {
+            let [stamp] = stamps(body).try_into().unwrap();
+            assert_eq!((stamp.algorithm, stamp.encoding), (Algorithm::Md5, Encoding::Hex));
+            assert_eq!(stamp.name, "etag");
+        }
+        assert!(stamps(source(large, false)).is_empty());
+    }
+
+    // Swift answers the MD5 without quotes, and with them where `etag_quoter` is on.
+    #[test]
+    fn an_answer_with_another_tag_is_no_success() {
+        let put = PutObject::new("c", "o", "hello");
+        let md5 = Algorithm::Md5.digest(b"hello").unwrap();
+        for etag in ["5d41402abc4b2a76b9719d911017c592", "\"5d41402abc4b2a76b9719d911017c592\""] {
+            let stored = parsed(&put, 201, &format!("etag: {etag}"), "").unwrap();
+            put.confirm(&stored, &[md5]).unwrap();
+        }
+        let stored = parsed(&put, 201, "etag: 7d793037a0760186574b0282f2f435e7", "").unwrap();
+        let error = put.confirm(&stored, &[md5]).unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Integrity);
+        // A tag that is no MD5 says nothing of the bytes.
+        let stored = parsed(&put, 201, "etag: W/\"xyz-3\"", "").unwrap();
+        put.confirm(&stored, &[md5]).unwrap();
+    }
+
+    #[test]
+    fn a_mismatch_at_the_server_is_one_of_integrity() {
+        let put = PutObject::new("c", "o", "hello");
+        let body = "<html><h1>Unprocessable Entity</h1><p>Unable to process the contained \
+                    instructions</p></html>";
+        let head = "x-trans-id: tx1\nx-openstack-request-id: tx1-req";
+        let error = parsed(&put, 422, head, body).unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Integrity);
+        assert_eq!(error.request_id(), Some("tx1"));
+        assert_eq!(error.host_id(), Some("tx1-req"));
+        assert_eq!(
+            error.message(),
+            Some("Unprocessable Entity: Unable to process the contained instructions")
+        );
+    }
+}

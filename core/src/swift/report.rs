@@ -1,0 +1,184 @@
+//! The body of an answer that was given before its outcome was known: bulk deletes and manifests.
+//!
+//! ```text
+//! HTTP/1.1 200 OK               blanks, as long as it takes, and then
+//! {"Response Status": "400 Bad Request", "Number Deleted": 3, "Errors": [["/c/o%20", "409 Conflict"]]}
+//! ```
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::escape;
+use crate::http::Reply;
+use crate::now::Timestamp;
+use crate::swift::error;
+use crate::swift::types::ETag;
+
+/// What such a body says, be it JSON or text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) status: Option<StatusCode>,
+    pub(super) body: Option<String>,
+    pub(super) etag: Option<ETag>,
+    pub(super) last_modified: Option<Timestamp>,
+    pub(super) deleted: Option<u64>,
+    pub(super) not_found: Option<u64>,
+    pub(super) errors: Vec<Failed>,
+}
+
+/// What an answer says of one of the objects that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failed {
+    /// `/container/object`, or `/container`, decoded.
+    pub path: String,
+    /// The server's word for it: a status and its name, or `Etag Mismatch` and its like.
+    pub why: String,
+}
+
+impl Failed {
+    /// The status that stands first in the server's word, if one does.
+    pub fn status(&self) -> Option<StatusCode> {
+        status(&self.why)
+    }
+
+    /// The container, and the object unless it is the container itself that is meant.
+    pub fn names(&self) -> (&str, Option<&str>) {
+        let path = self.path.trim_start_matches('/');
+        match path.split_once('/') {
+            Some((container, object)) if !object.is_empty() => (container, Some(object)),
+            Some((container, _)) => (container, None),
+            None => (path, None),
+        }
+    }
+}
+
+impl Report {
+    /// Reads what a body says; none where it is something else.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let body = body.trim_ascii();
+        if body.starts_with(b"{") {
+            let document: Value = serde_json::from_slice(body).ok()?;
+            return Self::of_json(document.as_object()?);
+        }
+        Self::of_text(std::str::from_utf8(body).ok()?)
+    }
+
+    fn of_json(document: &Map<String, Value>) -> Option<Self> {
+        let mut report = Self::default();
+        let mut known = false;
+        for (name, value) in document {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => String::new(),
+            };
+            known |= report.set(name, &text);
+        }
+        if let Some(errors) = document.get("Errors").and_then(Value::as_array) {
+            known = true;
+            for error in errors {
+                let at = |at| error.get(at).and_then(Value::as_str);
+                if let (Some(path), Some(why)) = (at(0), at(1)) {
+                    report.errors.push(failed(path, why));
+                }
+            }
+        }
+        known.then_some(report)
+    }
+
+    fn of_text(text: &str) -> Option<Self> {
+        let mut report = Self::default();
+        let mut lines = text.lines().map(str::trim);
+        let mut known = false;
+        for line in lines.by_ref() {
+            if line == "Errors:" {
+                known = true;
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':') {
+                known |= report.set(name, value.trim());
+            }
+        }
+        for line in lines {
+            // A path is percent-encoded, and so has no comma of its own.
+            if let Some((path, why)) = line.split_once(", ") {
+                report.errors.push(failed(path, why));
+            }
+        }
+        known.then_some(report)
+    }
+
+    fn set(&mut self, name: &str, text: &str) -> bool {
+        match name {
+            "Response Status" => self.status = status(text),
+            "Response Body" => self.body = error::message(text.as_bytes()),
+            "Etag" => self.etag = Some(ETag::from(text)).filter(|etag| !etag.is_empty()),
+            "Last Modified" => self.last_modified = Timestamp::parse_http(text),
+            "Number Deleted" => self.deleted = text.parse().ok(),
+            "Number Not Found" => self.not_found = text.parse().ok(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether the token was refused. A server that finds that out on the way says so of each
+    /// object, and sums it up otherwise.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status == Some(StatusCode::UNAUTHORIZED)
+            || self.errors.iter().any(|failed| failed.status() == Some(StatusCode::UNAUTHORIZED))
+    }
+
+    /// The refusal that it tells, if it tells one.
+    pub(super) fn success(&self, reply: &Reply) -> Result<(), Error> {
+        match self.status {
+            _ if self.is_unauthorized() => {
+                Err(error::told(reply, StatusCode::UNAUTHORIZED, self.message()))
+            }
+            Some(status) if !status.is_success() => Err(error::told(reply, status, self.message())),
+            _ => Ok(()),
+        }
+    }
+
+    /// What went wrong, on one line.
+    pub(super) fn message(&self) -> Option<String> {
+        let told = self.errors.iter().take(MOST_TOLD);
+        let mut pieces: Vec<String> =
+            told.map(|failed| format!("{}: {}", failed.path, failed.why)).collect();
+        if self.errors.len() > MOST_TOLD {
+            pieces.push(format!("and {} more", self.errors.len() - MOST_TOLD));
+        }
+        if pieces.is_empty() { self.body.clone() } else { Some(pieces.join("; ")) }
+    }
+}
+
+fn failed(path: &str, why: &str) -> Failed {
+    let path = escape::decode(path).map_or_else(|| path.to_owned(), Into::into);
+    Failed { path, why: why.to_owned() }
+}
+
+/// The number that `400 Bad Request` begins with.
+fn status(text: &str) -> Option<StatusCode> {
+    let number = text.trim().split(' ').next()?;
+    number.parse::<u16>().ok().and_then(|number| StatusCode::from_u16(number).ok())
+}
+
+/// Whether this answer to an operation says that the token was refused: by its status, or, where an
+/// answer is given before it is known how it comes out, in its body. For an
+/// [authority](crate::contract::Authority), which renews the token then.
+///
+/// BulkDelete and DeleteSlo are taken apart by a part of Swift that stands before the one which looks
+/// at tokens, and a heartbeat is sent before the first segment is looked at: all three say 200 or
+/// 202 to a token that has run out.
+pub fn refuses_token(operation: &str, reply: &Reply) -> bool {
+    reply.status() == StatusCode::UNAUTHORIZED
+        || LATE.contains(&operation)
+            && Report::read(&reply.body).is_some_and(|report| report.is_unauthorized())
+}
+
+/// Operations whose answer says in its body how it came out.
+const LATE: [&str; 3] = ["PutSlo", "DeleteSlo", "BulkDelete"];
+
+/// Objects that are named in a message.
+const MOST_TOLD: usize = 5;

@@ -1,0 +1,282 @@
+//! What all operations share beyond [`crate::request`]: where they go, and what names they take.
+
+use bytes::Bytes;
+use http::header::{ETAG, HeaderName};
+use http::{Method, Uri};
+
+use crate::checksum::Algorithm;
+use crate::error::Error;
+use crate::escape;
+use crate::http::{Body, Draft, ETag, Encoding, Place, Sealing, Stamp};
+pub(super) use crate::request::Members;
+use crate::request::Room;
+use crate::secret::Secret;
+use crate::swift::object::BodyCheck;
+use crate::swift::service::Service;
+
+/// A request to Swift.
+pub(super) type Request<'a> = crate::request::Request<'a, Service>;
+
+impl Room for Service {
+    type Plan = ();
+}
+
+impl<'a> Request<'a> {
+    /// A request on the account.
+    pub(super) fn account(service: &'a Service, operation: &'static str, method: Method) -> Self {
+        Self::at(service, operation, method, Place::Storage, String::new())
+    }
+
+    /// A request on a container.
+    pub(super) fn container(
+        service: &'a Service,
+        operation: &'static str,
+        method: Method,
+        container: &str,
+    ) -> Result<Self, Error> {
+        check_container(container)?;
+        let path = format!("/{}", escape::query(container));
+        Ok(Self::at(service, operation, method, Place::Storage, path))
+    }
+
+    /// A request on an object. Its name goes as it is: Swift stores `..`, `//` and `%2F` as sent.
+    pub(super) fn object(
+        service: &'a Service,
+        operation: &'static str,
+        method: Method,
+        container: &str,
+        object: &str,
+    ) -> Result<Self, Error> {
+        check_container(container)?;
+        check_object(object)?;
+        let mut path = String::with_capacity(container.len() + object.len() + 64);
+        path.push('/');
+        escape::query_into(&mut path, container);
+        path.push('/');
+        escape::path_into(&mut path, object);
+        Ok(Self::at(service, operation, method, Place::Storage, path))
+    }
+
+    /// A request on the cluster.
+    pub(super) fn cluster(
+        service: &'a Service,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+    ) -> Self {
+        Self::at(service, operation, method, Place::StorageHost, path.to_owned())
+    }
+
+    fn at(
+        service: &'a Service,
+        operation: &'static str,
+        method: Method,
+        place: Place,
+        path: String,
+    ) -> Self {
+        let mut draft = Draft::new(operation, method, Uri::default());
+        draft.limits = service.config().limits;
+        draft.sealing = Sealing::Token(place);
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        Self::to(service, draft, (), None, path)
+    }
+
+    /// Asks for JSON, by both of the ways that servers know.
+    pub(super) fn json(&mut self) -> &mut Self {
+        self.query("format", Some("json")).accept_json()
+    }
+
+    /// Asks for a report in JSON.
+    pub(super) fn accept_json(&mut self) -> &mut Self {
+        self.header("accept", Some("application/json"))
+    }
+
+    /// The bytes of an object, and what is known or computed of their MD5.
+    pub(super) fn object_body(&mut self, body: &Body, check: &BodyCheck) -> &mut Self {
+        self.draft.body = body.clone();
+        match check {
+            BodyCheck::Never => {}
+            BodyCheck::Given(etag) => self.set(ETAG, etag.opaque()),
+            BodyCheck::Auto if self.goes_twice(body) => {
+                let stamp =
+                    Stamp { algorithm: Algorithm::Md5, name: ETAG, encoding: Encoding::Hex };
+                self.draft.stamps.push(stamp);
+            }
+            BodyCheck::Auto => {}
+        }
+        self
+    }
+
+    /// Whether the bytes can be hashed before they are sent.
+    fn goes_twice(&self, body: &Body) -> bool {
+        !matches!(body, Body::Source { rewindable: false, .. })
+            || body.len() <= self.service.config().spool
+    }
+
+    /// A document in memory.
+    pub(super) fn document(&mut self, bytes: impl Into<Bytes>) -> &mut Self {
+        self.draft.body = Body::Bytes(bytes.into());
+        self
+    }
+
+    /// An ETag without its quotes, which not every release of Swift takes off.
+    pub(super) fn etag(&mut self, etag: Option<&ETag>) -> &mut Self {
+        if let Some(etag) = etag {
+            self.set(ETAG, etag.opaque());
+        }
+        self
+    }
+
+    /// The keys of temporary URLs, which are metadata to the server and secrets to everybody else.
+    pub(super) fn temp_url_keys(
+        &mut self,
+        names: [&'static str; 2],
+        keys: &[Option<Secret>; 2],
+    ) -> &mut Self {
+        for (name, key) in names.into_iter().zip(keys) {
+            self.header_secret(name, key.as_ref().map(Secret::expose));
+        }
+        self
+    }
+
+    /// Items of metadata to remove: a header each, whose value does not count.
+    pub(super) fn remove(&mut self, prefix: &str, names: &[String]) -> &mut Self {
+        for name in names {
+            match HeaderName::try_from(format!("{prefix}{name}")) {
+                Ok(header) if !name.is_empty() => self.set(header, "x"),
+                _ => self.fail(Error::caller(format!(
+                    "`{}` can't be the name of metadata",
+                    name.escape_debug()
+                ))),
+            }
+        }
+        self
+    }
+
+    /// Gives the draft away; an empty one is left.
+    ///
+    /// # Errors
+    ///
+    /// The first member that was wrong.
+    pub(super) fn finish(&mut self) -> Result<Draft, Error> {
+        let storage = self.service.storage();
+        let mut draft = self.take_draft()?;
+        if let Some(storage) = storage {
+            draft.head.uri = match draft.sealing {
+                Sealing::Token(Place::StorageHost) => storage.unversioned().join(draft.target())?,
+                _ => storage.join(draft.target())?,
+            };
+        }
+        Ok(draft)
+    }
+}
+
+/// Refuses what Swift does not take as the name of a container. "Containers", Object Storage API.
+pub(super) fn check_container(name: &str) -> Result<(), Error> {
+    if name.contains('/') {
+        return Err(Error::caller("the container's name has a slash in it"));
+    }
+    if matches!(name, "." | "..") {
+        return Err(Error::caller(format!("`{name}` can't be the name of a container")));
+    }
+    check_name("container", name, LONGEST_CONTAINER)
+}
+
+/// Refuses what Swift does not take as the name of an object. "Objects", Object Storage API.
+pub(super) fn check_object(name: &str) -> Result<(), Error> {
+    check_name("object", name, LONGEST_OBJECT)
+}
+
+fn check_name(what: &str, name: &str, longest: usize) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::caller(format!("the {what}'s name is empty")));
+    }
+    if name.len() > longest {
+        let have = name.len();
+        let what = format!("the {what}'s name has {have} bytes, and Swift takes {longest}");
+        return Err(Error::caller(what));
+    }
+    if let Some(at) = name.bytes().position(|byte| byte == 0) {
+        return Err(Error::caller(format!("the {what}'s name has a NUL at byte {at}")));
+    }
+    Ok(())
+}
+
+/// Bytes of UTF-8.
+const LONGEST_CONTAINER: usize = 256;
+/// Bytes of UTF-8.
+const LONGEST_OBJECT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::Operation as _;
+    use crate::http::{Place, Sealing};
+    use crate::swift::testing::{refused, sent, service};
+    use crate::swift::{Config, DeleteObject, GetInfo, HeadObject, Service};
+
+    // Names that Swift 2.38 stored as they were sent.
+    #[test]
+    fn names_go_as_they_are() {
+        for (object, target) in [
+            ("..", "/c/.."),
+            ("x/../y", "/c/x/../y"),
+            ("./dot", "/c/./dot"),
+            ("dir//x", "/c/dir//x"),
+            ("/lead", "/c//lead"),
+            ("a+b", "/c/a%2Bb"),
+            ("new\nline", "/c/new%0Aline"),
+            ("trailing ", "/c/trailing%20"),
+            ("a%2Fb", "/c/a%252Fb"),
+            ("é?#", "/c/%C3%A9%3F%23"),
+        ] {
+            let line = sent(&DeleteObject::new("c", object)).unwrap();
+            assert_eq!(line, format!("DELETE {target}"), "{object}");
+        }
+        assert_eq!(sent(&HeadObject::new("ü c", "o")).unwrap(), "HEAD /%C3%BC%20c/o");
+    }
+
+    #[test]
+    fn names_that_swift_refuses() {
+        for (container, object, why) in [
+            ("", "o", "the container's name is empty"),
+            ("a/b", "o", "the container's name has a slash in it"),
+            ("..", "o", "`..` can't be the name of a container"),
+            ("a\0", "o", "the container's name has a NUL at byte 1"),
+            ("c", "", "the object's name is empty"),
+            ("c", "\0", "the object's name has a NUL at byte 0"),
+        ] {
+            assert_eq!(refused(&DeleteObject::new(container, object)), why);
+        }
+        let long = "é".repeat(513);
+        assert_eq!(
+            refused(&DeleteObject::new("c", &long)),
+            "the object's name has 1026 bytes, and Swift takes 1024"
+        );
+        assert!(sent(&DeleteObject::new("c", "é".repeat(512))).is_ok());
+        assert_eq!(
+            refused(&DeleteObject::new("x".repeat(257), "o")),
+            "the container's name has 257 bytes, and Swift takes 256"
+        );
+    }
+
+    #[test]
+    fn what_a_path_is_relative_to() {
+        let object = HeadObject::new("c", "o");
+        let draft = object.draft(&service()).unwrap();
+        assert_eq!(draft.sealing, Sealing::Token(Place::Storage));
+        let draft = GetInfo::new().draft(&service()).unwrap();
+        assert_eq!(draft.sealing, Sealing::Token(Place::StorageHost));
+        assert_eq!(draft.head.uri, "/info");
+
+        let known = Service::new(Config::at("http://127.0.0.1:8080/v1/AUTH_a/")).unwrap();
+        let draft = object.draft(&known).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:8080/v1/AUTH_a/c/o");
+        let draft = crate::swift::HeadAccount::new().draft(&known).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:8080/v1/AUTH_a");
+        let draft = GetInfo::new().draft(&known).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:8080/info");
+        let ceph = Service::new(Config::at("http://127.0.0.1:7480/swift/v1")).unwrap();
+        let draft = GetInfo::new().draft(&ceph).unwrap();
+        assert_eq!(draft.head.uri, "http://127.0.0.1:7480/swift/info");
+    }
+}

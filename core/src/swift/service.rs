@@ -1,0 +1,75 @@
+//! One account of Swift.
+
+use std::sync::Arc;
+
+use crate::contract::{self, Class, Verdict};
+use crate::error::Error;
+use crate::http::Address;
+use crate::machine::Patience;
+use crate::swift::config::Config;
+use crate::swift::error;
+
+/// Where Swift requests go and how they are made. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Service(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    storage: Option<Address>,
+}
+
+impl Service {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// A storage URL that is none, or that has a query or a user in it.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let storage = config.storage_url.as_deref();
+        let storage = storage.map(|url| Address::parse(url, "the storage URL")).transpose()?;
+        Ok(Self(Arc::new(Inner { config, storage })))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The storage URL, where it was known beforehand.
+    pub fn storage(&self) -> Option<&Address> {
+        self.0.storage.as_ref()
+    }
+}
+
+impl contract::Service for Service {
+    fn judge(&self, error: &Error, class: Class) -> Verdict {
+        error::judge(error, class)
+    }
+
+    /// Nothing: Swift does not send requests elsewhere.
+    fn learn(&self, _: &str, _: &Error) -> bool {
+        false
+    }
+
+    fn patience(&self) -> &Patience {
+        &self.0.config.patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_url_is_absolute_and_bare() {
+        for (url, why) in [
+            ("/v1/AUTH_a", "is no http or https URL: \"/v1/AUTH_a\""),
+            ("http://host/v1/AUTH_a?x", "has a query: \"http://host/v1/AUTH_a?x\""),
+            ("http://user:word@host/v1/AUTH_a", "has a user in it"),
+        ] {
+            let error = Service::new(Config::at(url)).unwrap_err();
+            assert_eq!(error.to_string(), format!("the storage URL {why}"));
+        }
+    }
+}

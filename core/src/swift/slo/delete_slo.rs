@@ -1,0 +1,92 @@
+//! DELETE of a static large object together with its segments.
+
+use http::{Method, StatusCode};
+
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::swift::bulk::Deleted;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+
+/// Removes a static large object, its segments, and those of its segments. "Static Large Objects",
+/// Swift: `?multipart-manifest=delete`.
+///
+/// An object that is no such manifest is one of the [failures](Deleted::failed); one that is not
+/// there is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteSlo {
+    /// The container of the manifest.
+    pub container: String,
+    /// The large object's name.
+    pub object: String,
+    /// Whether only the manifest is removed at once, and its segments later: all must be in one
+    /// container, and none a large object itself. The answer then counts nothing.
+    pub later: bool,
+}
+
+impl DeleteSlo {
+    /// This large object.
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self { container: container.into(), object: object.into(), later: false }
+    }
+}
+
+impl Operation for DeleteSlo {
+    type Service = Service;
+    type Output = Deleted;
+
+    const NAME: &'static str = "DeleteSlo";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
+            .query("multipart-manifest", Some("delete"))
+            .query("async", self.later.then_some("on"))
+            .accept_json()
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<Deleted, Error> {
+        if reply.status() == StatusCode::NO_CONTENT {
+            return Ok(Deleted::default());
+        }
+        Deleted::read(reply)
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{parsed, sent};
+
+    // Swift 2.38: always a 200, with the outcome in the body; `async` is a 204.
+    #[test]
+    fn what_became_of_it() {
+        let mut delete = DeleteSlo::new("c", "o");
+        assert_eq!(
+            sent(&delete).unwrap(),
+            "DELETE /c/o?multipart-manifest=delete\naccept: application/json"
+        );
+        let body = r#"{"Response Status": "200 OK", "Response Body": "", "Number Deleted": 3,
+            "Number Not Found": 0, "Errors": []}"#;
+        let output = parsed(&delete, 200, "", body).unwrap();
+        assert!(output.is_complete() && output.deleted == 3);
+        let body = r#"{"Response Status": "400 Bad Request", "Response Body": "", "Number Deleted": 0,
+            "Number Not Found": 0, "Errors": [["/c/o%20x", "Not an SLO manifest"]]}"#;
+        let output = parsed(&delete, 200, "", body).unwrap();
+        assert_eq!(output.failed[0].path, "/c/o x");
+        assert_eq!(output.failed[0].why, "Not an SLO manifest");
+        assert_eq!(output.failed[0].status(), None);
+
+        delete.later = true;
+        let line = sent(&delete).unwrap();
+        assert!(line.starts_with("DELETE /c/o?multipart-manifest=delete&async=on\n"), "{line}");
+        assert_eq!(parsed(&delete, 204, "", "").unwrap(), Deleted::default());
+        assert!(parsed(&delete, 404, "", "").unwrap_err().is_not_found());
+    }
+}

@@ -1,0 +1,174 @@
+//! GET of the manifest of a static large object.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::contract::{Class, Operation};
+use crate::error::{Error, Kind};
+use crate::http::{Draft, Reply};
+use crate::swift::error;
+use crate::swift::object::ObjectHead;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::slo::{Segment, slo_etag};
+
+/// The segments of a static large object. "Static Large Objects", Swift:
+/// `?multipart-manifest=get`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetManifest {
+    /// The container of the manifest.
+    pub container: String,
+    /// The large object's name.
+    pub object: String,
+    /// Whether it is asked for as it was sent: `format=raw`. It then does not say which segments
+    /// are large objects themselves.
+    pub raw: bool,
+}
+
+impl GetManifest {
+    /// Of this large object.
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self { container: container.into(), object: object.into(), raw: false }
+    }
+}
+
+/// What a static large object is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// The segments, in their order.
+    pub segments: Vec<Segment>,
+    /// What the headers say of the manifest: its length and tag are those of the document.
+    pub head: ObjectHead,
+}
+
+impl Manifest {
+    /// Bytes of the large object, where all its segments tell theirs.
+    pub fn size(&self) -> Option<u64> {
+        self.segments.iter().try_fold(0u64, |sum, segment| sum.checked_add(segment.length()?))
+    }
+
+    /// The large object's tag; `None` where a segment does not tell its own.
+    pub fn etag(&self) -> Option<String> {
+        slo_etag(&self.segments)
+    }
+
+    /// Reads the document, of either form.
+    ///
+    /// # Errors
+    ///
+    /// It is no list of segments; the error says which entry is none, and why.
+    pub fn segments(document: &[u8]) -> Result<Vec<Segment>, Error> {
+        let entries: Vec<Value> = serde_json::from_slice(document)
+            .map_err(|why| Error::broken(format!("the manifest can't be read: {why}")))?;
+        let segments = entries.iter().enumerate().map(|(at, entry)| {
+            Segment::read(entry)
+                .map_err(|why| Error::broken(format!("entry {at} of the manifest {why}")))
+        });
+        segments.collect()
+    }
+}
+
+impl Operation for GetManifest {
+    type Service = Service;
+    type Output = Manifest;
+
+    const NAME: &'static str = "GetManifest";
+    const CLASS: Class = Class::Read;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
+            .query("multipart-manifest", Some("get"))
+            .query("format", self.raw.then_some("raw"))
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<Manifest, Error> {
+        error::success(reply)?;
+        let head = ObjectHead::read(reply);
+        if !head.is_slo {
+            let what = "the object is no static large object";
+            return Err(error::named(Error::new(Kind::Refused, what), reply));
+        }
+        let segments = Manifest::segments(&reply.body)
+            .map_err(|error| error::named(error.with_status(reply.status()), reply))?;
+        Ok(Manifest { segments, head })
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::testing::{parsed, sent};
+    use crate::swift::types::ByteRange;
+
+    const SLO: &str = "x-static-large-object: True\netag: 0d599f0ec05c3bda8c3b8a68c32a1b47";
+
+    fn manifest(body: &str) -> Result<Manifest, Error> {
+        parsed(&GetManifest::new("c", "o"), 200, SLO, body)
+    }
+
+    // One large object, as Swift tells it with and without `format=raw`.
+    #[test]
+    fn both_forms() {
+        let told = r#"[
+            {"name": "/seg/a b/1", "hash": "f814893777bcc2295fff05f00e508da6", "bytes": 6,
+             "content_type": "text/plain", "last_modified": "2025-01-02T03:04:05.123456"},
+            {"name": "/seg/2", "hash": "7d793037a0760186574b0282f2f435e7", "bytes": 5,
+             "range": "1-2", "sub_slo": true},
+            {"data": "aGVsbG8="}]"#;
+        let raw = r#"[
+            {"etag": "f814893777bcc2295fff05f00e508da6", "path": "/seg/a b/1", "size_bytes": 6},
+            {"etag": "7d793037a0760186574b0282f2f435e7", "path": "/seg/2", "range": "1-2",
+             "size_bytes": 5},
+            {"data": "aGVsbG8="}]"#;
+        let (told, raw) = (manifest(told).unwrap(), manifest(raw).unwrap());
+        assert_eq!(told.size(), Some(6 + 2 + 5));
+        assert_eq!(told.size(), raw.size());
+        assert_eq!(told.etag(), raw.etag());
+        let [Segment::Object(first), Segment::Object(second), Segment::Data(data)] =
+            &*told.segments
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!((&*first.container, &*first.object), ("seg", "a b/1"));
+        assert_eq!(first.last_modified.unwrap().iso8601(), "2025-01-02T03:04:05Z");
+        assert_eq!(second.range, Some(ByteRange::Span(1..3)));
+        assert!(second.is_slo && !first.is_slo);
+        assert_eq!(data, "hello");
+        let line = sent(&GetManifest { raw: true, ..GetManifest::new("c", "o") }).unwrap();
+        assert_eq!(line, "GET /c/o?multipart-manifest=get&format=raw");
+    }
+
+    #[test]
+    fn a_manifest_that_makes_no_sense() {
+        for (body, why) in [
+            ("", "the manifest can't be read: EOF while parsing a value at line 1 column 0"),
+            ("[1]", "entry 0 of the manifest is no object"),
+            ("[{}]", "entry 0 of the manifest has no name"),
+            (
+                r#"[{"name": "/c"}]"#,
+                "entry 0 of the manifest has a name that is not of a container and an object",
+            ),
+            (
+                r#"[{"name": "/c/o", "bytes": -1}]"#,
+                "entry 0 of the manifest has a size that is no number",
+            ),
+            (
+                r#"[{"data": "aGVsbG8="}, {"name": "/c/o", "range": "5-1"}]"#,
+                "entry 1 of the manifest has a range that is none",
+            ),
+            (r#"[{"data": "?"}]"#, "entry 0 of the manifest has data that is no base64"),
+        ] {
+            assert_eq!(manifest(body).unwrap_err().what(), why);
+        }
+        let huge = r#"[{"name": "/c/a", "bytes": 18446744073709551615}, {"data": "aGVsbG8="}]"#;
+        assert_eq!(manifest(huge).unwrap().size(), None);
+        let plain = parsed(&GetManifest::new("c", "o"), 200, "", "[]").unwrap_err();
+        assert_eq!(plain.what(), "the object is no static large object");
+    }
+}

@@ -1,0 +1,240 @@
+//! PUT of the manifest of a static large object.
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::checksum;
+use crate::contract::{Class, Operation};
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::now::Timestamp;
+use crate::swift::error;
+use crate::swift::object::{Stored, same_md5};
+use crate::swift::report::Report;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::slo::{Segment, slo_etag};
+use crate::swift::types::{ETag, Properties};
+
+/// Makes a static large object of segments that are there already. "Static Large Objects", Swift:
+/// `?multipart-manifest=put`.
+///
+/// The server looks at every segment first, which may take longer than a connection lives; with
+/// `heartbeat` it answers at once, and says in the body how it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutSlo {
+    /// The container of the manifest.
+    pub container: String,
+    /// The large object's name.
+    pub object: String,
+    /// What it is made of. Servers take 1,000 objects unless `/info` says otherwise.
+    pub segments: Vec<Segment>,
+    /// What is stored with it.
+    pub properties: Properties,
+    /// Whether it is stored only if there is no such object yet.
+    pub if_absent: bool,
+    /// Whether the server keeps the connection alive meanwhile.
+    pub heartbeat: bool,
+    /// The tag that the large object must have, which the server then makes sure of.
+    pub etag: Option<ETag>,
+}
+
+impl PutSlo {
+    /// These segments, under this name.
+    pub fn new(
+        container: impl Into<String>,
+        object: impl Into<String>,
+        segments: Vec<Segment>,
+    ) -> Self {
+        Self {
+            container: container.into(),
+            object: object.into(),
+            segments,
+            properties: Properties::default(),
+            if_absent: false,
+            heartbeat: true,
+            etag: None,
+        }
+    }
+}
+
+/// What PutSlo answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SloStored {
+    /// The tag of the large object; empty where the server gave none.
+    pub etag: ETag,
+    /// When the manifest was written.
+    pub last_modified: Option<Timestamp>,
+    /// What identifies the answer in the server's log.
+    pub trans_id: Option<String>,
+}
+
+impl Operation for PutSlo {
+    type Service = Service;
+    type Output = SloStored;
+
+    const NAME: &'static str = "PutSlo";
+    const CLASS: Class = Class::Idempotent;
+
+    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let mut entries = Vec::with_capacity(self.segments.len());
+        for (at, segment) in self.segments.iter().enumerate() {
+            let entry = segment
+                .write()
+                .map_err(|error| Error::caller(format!("segment {at}: {}", error.what())))?;
+            entries.push(entry);
+        }
+        Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
+            .query("multipart-manifest", Some("put"))
+            .query("heartbeat", self.heartbeat.then_some("on"))
+            .accept_json()
+            .with(&self.properties)
+            .header("if-none-match", self.if_absent.then_some("*"))
+            .etag(self.etag.as_ref())
+            .document(Value::Array(entries).to_string())
+            .finish()
+    }
+
+    fn parse(&self, _: &Service, reply: &Reply) -> Result<SloStored, Error> {
+        let stored = Stored::read(reply);
+        if let Err(error) = error::success(reply) {
+            return Err(match Report::read(&reply.body) {
+                Some(report) if report.is_unauthorized() => {
+                    error::told(reply, StatusCode::UNAUTHORIZED, report.message())
+                }
+                Some(report) => error::told(reply, reply.status(), report.message()),
+                None => error,
+            });
+        }
+        // A server that does not know heartbeats answers 201 with nothing in it.
+        if reply.body.iter().all(u8::is_ascii_whitespace) && reply.status() != StatusCode::ACCEPTED
+        {
+            return Ok(SloStored {
+                etag: stored.etag,
+                last_modified: stored.last_modified,
+                trans_id: stored.trans_id,
+            });
+        }
+        let report = Report::read(&reply.body)
+            .filter(|report| report.status.is_some())
+            .ok_or_else(|| error::broken(reply, "the answer does not say how it came out"))?;
+        report.success(reply)?;
+        Ok(SloStored {
+            etag: report.etag.unwrap_or(stored.etag),
+            last_modified: report.last_modified.or(stored.last_modified),
+            trans_id: stored.trans_id,
+        })
+    }
+
+    fn confirm(&self, output: &SloStored, _: &[checksum::Value]) -> Result<(), Error> {
+        slo_etag(&self.segments).map_or(Ok(()), |etag| same_md5(&output.etag, &etag))
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.container)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swift::report::refuses_token;
+    use crate::swift::slo::ObjectSegment;
+    use crate::swift::testing::{parsed, sent};
+
+    fn put() -> PutSlo {
+        let hello = ETag::from("f814893777bcc2295fff05f00e508da6");
+        let world = ETag::from("7d793037a0760186574b0282f2f435e7");
+        let segments = vec![
+            Segment::Object(ObjectSegment::stored("seg", "o/1", hello, 6)),
+            Segment::Object(ObjectSegment::stored("seg", "o/2", world, 5)),
+        ];
+        PutSlo::new("c", "o", segments)
+    }
+
+    #[test]
+    fn the_manifest_that_is_sent() {
+        let mut put = put();
+        put.etag = Some("\"a9241ba5acd28b215123d94a556f0dcc\"".into());
+        put.properties.content_type = Some("image/x".into());
+        let entries =
+            r#"[{"etag":"f814893777bcc2295fff05f00e508da6","path":"/seg/o/1","size_bytes":6},"#;
+        let entries = entries.to_owned()
+            + r#"{"etag":"7d793037a0760186574b0282f2f435e7","path":"/seg/o/2","size_bytes":5}]"#;
+        assert_eq!(
+            sent(&put).unwrap(),
+            format!(
+                "PUT /c/o?multipart-manifest=put&heartbeat=on\n\
+                 accept: application/json\n\
+                 content-type: image/x\n\
+                 etag: a9241ba5acd28b215123d94a556f0dcc\n\n{entries}"
+            )
+        );
+        put.segments.push(Segment::Object(ObjectSegment::new("", "x")));
+        let error = crate::swift::testing::refused(&put);
+        assert_eq!(error, "segment 2: the container's name is empty");
+    }
+
+    // "Static Large Objects", Swift: the example of a heartbeat's answer, as JSON and as text.
+    #[test]
+    fn the_outcome_stands_in_the_body() {
+        let json = "   \r\n\r\n{\"Response Status\": \"201 Created\", \"Response Body\": \"\", \
+            \"Etag\": \"\\\"8f481cede6d2ddc07cb36aa084d9a64d\\\"\", \
+            \"Last Modified\": \"Wed, 25 Oct 2017 17:08:55 GMT\", \"Errors\": []}";
+        let text = "  \r\n\r\nResponse Status: 201 Created\nResponse Body: \n\
+            Etag: \"8f481cede6d2ddc07cb36aa084d9a64d\"\n\
+            Last Modified: Wed, 25 Oct 2017 17:08:55 GMT\nErrors:\n";
+        for body in [json, text] {
+            let stored = parsed(&put(), 202, "x-trans-id: tx1", body).unwrap();
+            assert_eq!(stored.etag, ETag::from("8f481cede6d2ddc07cb36aa084d9a64d"));
+            assert_eq!(stored.last_modified.unwrap().unix(), 1_508_951_335);
+            assert_eq!(stored.trans_id.as_deref(), Some("tx1"));
+            let error = put().confirm(&stored, &[]).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Integrity);
+        }
+        let stored = parsed(&put(), 201, "etag: \"a9241ba5acd28b215123d94a556f0dcc\"", "").unwrap();
+        put().confirm(&stored, &[]).unwrap();
+    }
+
+    // Swift 2.38, with and without heartbeat.
+    #[test]
+    fn segments_that_are_not_what_they_should_be() {
+        let json = r#"{"Errors": [["/seg/o%201", "404 Not Found"], ["/seg/o", "Etag Mismatch"]]}"#;
+        let text = "Errors:\n/seg/o%201, 404 Not Found\n/seg/o, Etag Mismatch";
+        let late = "  \r\n\r\n{\"Response Status\": \"400 Bad Request\", \"Response Body\": \"Bad \
+            Request\\nThe server could not comply with the request\", \"Errors\": \
+            [[\"/seg/o%201\", \"404 Not Found\"], [\"/seg/o\", \"Etag Mismatch\"]]}";
+        for (status, body) in [(400, json), (400, text), (202, late)] {
+            let error = parsed(&put(), status, "", body).unwrap_err();
+            assert_eq!(error.status().unwrap(), 400);
+            assert_eq!(error.message(), Some("/seg/o 1: 404 Not Found; /seg/o: Etag Mismatch"));
+        }
+    }
+
+    // What Swift 2.38 with Keystone answers when the token has run out: the segments are looked at
+    // in its name, long after a heartbeat was sent.
+    #[test]
+    fn a_token_that_is_refused_is_told_of_the_segments() {
+        let errors = r#""Errors": [["/seg/o/1", "401 Unauthorized"]]"#;
+        let late = format!("  {{\"Response Status\": \"400 Bad Request\", {errors}}}");
+        for (status, body) in [(202, late), (400, format!("{{{errors}}}"))] {
+            let error = parsed(&put(), status, "", &body).unwrap_err();
+            assert_eq!(error.status().unwrap(), 401);
+            let reply = crate::swift::testing::answer(status, "", &body);
+            assert!(refuses_token(PutSlo::NAME, &reply));
+            assert!(!refuses_token("GetObject", &reply));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_say_how_it_came_out() {
+        for body in ["", "   ", "  {\"Response", "[]", "{}", "Errors:\n"] {
+            let error = parsed(&put(), 202, "", body).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Broken, "{body:?}");
+        }
+        let refused = "  {\"Response Status\": \"422 Unprocessable Entity\", \"Errors\": []}";
+        let error = parsed(&put(), 202, "", refused).unwrap_err();
+        assert_eq!((error.kind(), error.status().unwrap().as_u16()), (crate::Kind::Integrity, 422));
+    }
+}

@@ -1,0 +1,281 @@
+//! An entry of a manifest, as it is sent and as it is read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::checksum::{Algorithm, Hasher};
+use crate::error::Error;
+use crate::now::Timestamp;
+use crate::swift::object::is_md5;
+use crate::swift::request::{check_container, check_object};
+use crate::swift::types::{ByteRange, ETag};
+
+/// What a static large object is made of, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// An object, or a range of it.
+    Object(ObjectSegment),
+    /// Bytes in the manifest itself: at least one.
+    Data(Bytes),
+}
+
+/// A segment that is an object of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectSegment {
+    /// The container.
+    pub container: String,
+    /// The object's name.
+    pub object: String,
+    /// Its tag; the server refuses a manifest whose segment has another.
+    pub etag: Option<ETag>,
+    /// Bytes of the whole object, also where only a range is meant; the server refuses a manifest
+    /// whose segment has another length.
+    pub size: Option<u64>,
+    /// The part of the object that is meant.
+    pub range: Option<ByteRange>,
+    /// Whether it is a static large object itself. Told by servers, not sent.
+    pub is_slo: bool,
+    /// Its content type. Told by servers, not sent.
+    pub content_type: Option<String>,
+    /// When it was written. Told by servers, not sent.
+    pub last_modified: Option<Timestamp>,
+}
+
+impl ObjectSegment {
+    /// All of this object, whatever it is.
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self { container: container.into(), object: object.into(), ..Self::default() }
+    }
+
+    /// All of an object that must have this tag and length.
+    pub fn stored(
+        container: impl Into<String>,
+        object: impl Into<String>,
+        etag: ETag,
+        size: u64,
+    ) -> Self {
+        Self { etag: Some(etag), size: Some(size), ..Self::new(container, object) }
+    }
+
+    /// Only these of its bytes.
+    #[must_use]
+    pub fn with_range(self, range: ByteRange) -> Self {
+        Self { range: Some(range), ..self }
+    }
+
+    /// Bytes that it gives to the large object, where that can be said.
+    pub fn length(&self) -> Option<u64> {
+        match self.span() {
+            Ok(Some((first, last))) => Some(last - first + 1),
+            Ok(None) => self.size,
+            Err(Unknown) => None,
+        }
+    }
+
+    /// The range that the server makes of the one that was asked for, both ends inclusive; none
+    /// where it is the whole object.
+    fn span(&self) -> Result<Option<(u64, u64)>, Unknown> {
+        let Some(range) = &self.range else { return Ok(None) };
+        let size = self.size.ok_or(Unknown)?;
+        let last = size.checked_sub(1).ok_or(Unknown)?;
+        let (first, last) = match range {
+            ByteRange::From(first) => (*first, last),
+            ByteRange::Span(span) => (span.start, last.min(span.end.saturating_sub(1))),
+            ByteRange::Last(length) => (size.saturating_sub(*length), last),
+        };
+        if first > last {
+            return Err(Unknown);
+        }
+        Ok((last - first + 1 != size).then_some((first, last)))
+    }
+
+    fn write(&self) -> Result<Value, Error> {
+        check_container(&self.container)?;
+        check_object(&self.object)?;
+        let mut entry = Map::new();
+        entry.insert("path".into(), format!("/{}/{}", self.container, self.object).into());
+        if let Some(etag) = &self.etag {
+            entry.insert("etag".into(), etag.opaque().into());
+        }
+        if let Some(size) = self.size {
+            entry.insert("size_bytes".into(), size.into());
+        }
+        if let Some(range) = &self.range {
+            let text = range.to_string();
+            let text = text.strip_prefix("bytes=").unwrap_or(&text);
+            entry.insert("range".into(), text.into());
+        }
+        Ok(Value::Object(entry))
+    }
+}
+
+/// The length of the object would have to be known.
+struct Unknown;
+
+impl Segment {
+    /// Bytes that it gives to the large object, where that can be said.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Object(object) => object.length(),
+            Self::Data(data) => Some(data.len() as u64),
+        }
+    }
+
+    /// The entry as PUT has it.
+    pub(super) fn write(&self) -> Result<Value, Error> {
+        match self {
+            Self::Object(object) => object.write(),
+            Self::Data(data) if data.is_empty() => {
+                Err(Error::caller("a segment of inline data is empty"))
+            }
+            Self::Data(data) => {
+                let mut entry = Map::new();
+                entry.insert("data".into(), STANDARD.encode(data).into());
+                Ok(Value::Object(entry))
+            }
+        }
+    }
+
+    /// An entry of either form: `name`, `hash`, `bytes` as the server tells it, or `path`, `etag`,
+    /// `size_bytes` as it was sent.
+    pub(super) fn read(entry: &Value) -> Result<Self, String> {
+        let entry = entry.as_object().ok_or("is no object")?;
+        if let Some(data) = entry.get("data") {
+            let data = data.as_str().and_then(|text| STANDARD.decode(text).ok());
+            return Ok(Self::Data(data.ok_or("has data that is no base64")?.into()));
+        }
+        let either = |new: &str, old: &str| {
+            entry.get(new).or_else(|| entry.get(old)).filter(|value| !value.is_null())
+        };
+        let path = either("name", "path").and_then(Value::as_str).ok_or("has no name")?;
+        let (container, object) = path
+            .trim_start_matches('/')
+            .split_once('/')
+            .filter(|(container, object)| !container.is_empty() && !object.is_empty())
+            .ok_or("has a name that is not of a container and an object")?;
+        let size = match either("bytes", "size_bytes") {
+            None => None,
+            Some(size) => {
+                let text = || size.as_str().and_then(|text| text.parse().ok());
+                Some(size.as_u64().or_else(text).ok_or("has a size that is no number")?)
+            }
+        };
+        let range = match either("range", "range").and_then(Value::as_str) {
+            None | Some("") => None,
+            Some(text) => Some(range(text).ok_or("has a range that is none")?),
+        };
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+        let modified = entry.get("last_modified").and_then(Value::as_str);
+        Ok(Self::Object(ObjectSegment {
+            container: container.to_owned(),
+            object: object.to_owned(),
+            etag: either("hash", "etag").and_then(Value::as_str).map(ETag::from),
+            size,
+            range,
+            is_slo: entry.get("sub_slo").is_some_and(is_true),
+            content_type: text("content_type"),
+            last_modified: modified.and_then(Timestamp::parse_iso8601),
+        }))
+    }
+}
+
+/// Reads `0-499`, `500-` or `-500`, of which the first two may not be empty.
+fn range(text: &str) -> Option<ByteRange> {
+    let (first, last) = text.trim().split_once('-')?;
+    let number = |digits: &str| -> Option<u64> {
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    };
+    match (first, last) {
+        ("", last) => number(last).map(ByteRange::Last),
+        (first, "") => number(first).map(ByteRange::From),
+        (first, last) => {
+            let (first, end) = (number(first)?, number(last)?.checked_add(1)?);
+            (first < end).then_some(ByteRange::Span(first..end))
+        }
+    }
+}
+
+fn is_true(value: &Value) -> bool {
+    value
+        .as_bool()
+        .unwrap_or_else(|| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")))
+}
+
+/// The ETag that a static large object of these segments has, in hexadecimal digits: the MD5 of
+/// their tags one after the other, those of ranges written `tag:first-last;`. `None` where a tag
+/// is not known, or the length that decides a range.
+pub fn slo_etag<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> Option<String> {
+    let mut hasher = Hasher::new(Algorithm::Md5).ok()?;
+    for segment in segments {
+        match segment {
+            Segment::Data(data) => {
+                let tag = Algorithm::Md5.digest(data).ok()?.hex();
+                hasher.update(tag.as_bytes());
+            }
+            Segment::Object(object) => {
+                let tag = object.etag.as_ref()?.opaque();
+                if !is_md5(tag) {
+                    return None;
+                }
+                hasher.update(tag.as_bytes());
+                if let Some((first, last)) = object.span().ok()? {
+                    hasher.update(format!(":{first}-{last};").as_bytes());
+                }
+            }
+        }
+    }
+    Some(hasher.finish().hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn stored(object: &str, tag: &str, size: u64) -> ObjectSegment {
+        ObjectSegment::stored("c", object, ETag::from(tag), size)
+    }
+
+    // Parts `hello ` and `world`, as swift 2.38 answered their manifest.
+    #[test]
+    fn the_tag_of_a_large_object() {
+        let hello = stored("1", "f814893777bcc2295fff05f00e508da6", 6);
+        let world = stored("2", "\"7d793037a0760186574b0282f2f435e7\"", 5);
+        let whole = [Segment::Object(hello), Segment::Object(world.clone())];
+        assert_eq!(slo_etag(&whole).unwrap(), "a9241ba5acd28b215123d94a556f0dcc");
+        let unknown = Segment::Object(ObjectSegment { etag: None, ..world });
+        assert_eq!(slo_etag(&[unknown]), None);
+    }
+
+    #[test]
+    fn ranges_are_what_the_server_makes_of_them() {
+        let tag = "f814893777bcc2295fff05f00e508da6";
+        let of = |range| {
+            let segment = stored("1", tag, 6).with_range(range);
+            (segment.length(), slo_etag(&[Segment::Object(segment)]))
+        };
+        let md5 = |text: &str| Some(Algorithm::Md5.digest(text.as_bytes()).unwrap().hex());
+        assert_eq!(of(ByteRange::Span(1..3)), (Some(2), md5(&format!("{tag}:1-2;"))));
+        assert_eq!(of(ByteRange::From(2)), (Some(4), md5(&format!("{tag}:2-5;"))));
+        assert_eq!(of(ByteRange::Last(2)), (Some(2), md5(&format!("{tag}:4-5;"))));
+        // The whole object is no range to the server.
+        assert_eq!(of(ByteRange::From(0)), (Some(6), md5(tag)));
+        assert_eq!(of(ByteRange::Span(0..99)), (Some(6), md5(tag)));
+        assert_eq!(of(ByteRange::From(6)), (None, None));
+    }
+
+    #[test]
+    fn an_entry_is_written_with_the_names_of_put() {
+        let segment = stored("a/é", "\"abc\"", 5).with_range(ByteRange::Last(2));
+        let entry = Segment::Object(segment).write().unwrap();
+        assert_eq!(entry, json!({"path": "/c/a/é", "etag": "abc", "size_bytes": 5, "range": "-2"}));
+        let data = Segment::Data(Bytes::from_static(b"interstitial data"));
+        assert_eq!(data.write().unwrap(), json!({"data": "aW50ZXJzdGl0aWFsIGRhdGE="}));
+        let empty = Segment::Data(Bytes::new()).write().unwrap_err();
+        assert_eq!(empty.to_string(), "a segment of inline data is empty");
+    }
+}
