@@ -307,6 +307,19 @@ fn a_dropped_caller_leaves_the_renewal_to_the_next() {
 }
 
 #[test]
+fn so_it_is_with_the_renewal_of_a_service_token() {
+    let mut cloud = living(300);
+    let token = cloud.give("demo", cloud::START, secs(3600));
+    let service = ServiceToken::new(login("glance", "hunter2", Scope::Unstated), interval(20));
+    let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
+    let party = Party::new(user.with_service_token(service));
+    let mut world = World::new(cloud, vec![Puts::new(3, 1), Puts::new(3, 1)], &[party]);
+    world.cloud.login_takes = secs(10);
+    world.drop = Some((secs(2), 0));
+    assert_eq!(world.run()[1].as_ref().unwrap().as_ref().unwrap(), &3);
+}
+
+#[test]
 fn a_fixed_token_is_used_until_it_is_refused() {
     let mut cloud = living(300);
     let token = cloud.give("demo", cloud::START, secs(10));

@@ -125,6 +125,21 @@ fn who_may_what() {
 }
 
 #[test]
+fn a_quota_is_kept_before_the_body() {
+    let stage = Stage::set("quota");
+    let quota = |name: &str, value: &str| {
+        stage.call("POST", "", &[(name, value)], "").is(204);
+    };
+    quota("X-Container-Meta-Quota-Bytes", "10");
+    stage.put("/x", "1234567890").is(201);
+    assert_eq!(stage.put("/y", "1").is(413).text(), "Upload exceeds quota.");
+    stage.put("/y", "").is(201);
+    quota("X-Container-Meta-Quota-Bytes", "");
+    quota("X-Container-Meta-Quota-Count", "2");
+    stage.put("/z", "").is(413);
+}
+
+#[test]
 fn listings_are_text_or_json() {
     let stage = Stage::set("listing");
     let empty = stage.get("").is(204);

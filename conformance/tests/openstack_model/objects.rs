@@ -103,7 +103,9 @@ fn an_object_ends_when_it_is_told_to() {
     stage.call("HEAD", "/x", &[], "").is(404);
     // It is listed until the server tidies up.
     assert_eq!(stage.get("").is(200).text(), "x\n");
-    stage.put("/x", "").is(201);
+    // To delete it is not to find it, and to tidy up.
+    stage.call("DELETE", "/x", &[], "").is(404);
+    stage.get("").is(204);
 }
 
 #[test]

@@ -60,6 +60,11 @@ fn a_signature_stands_for_a_token() {
     for name in ["/s1", "/s2"] {
         ask("GET", &url(name, &prefix, at, "&temp_url_prefix=s")).is(200);
     }
+    for (range, status) in [("127.0.0.1", 200), ("127.0.0.0/8", 200), ("10.0.0.0/8", 401)] {
+        let signature = sha256(format!("ip={range}\n{}", text("GET", at, "/s1")));
+        let range = format!("&temp_url_ip_range={}", range.replace('/', "%2F"));
+        ask("GET", &url("/s1", &signature, at, &range)).is(status);
+    }
     let put = url("/new", &sha256(text("PUT", at, "/new")), at, "");
     ask("PUT", &put).is(201);
     let pointer = [("X-Object-Manifest", "c/s")];

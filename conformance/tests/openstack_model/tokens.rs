@@ -129,6 +129,10 @@ fn a_document_that_is_none_is_400() {
     let message = "Attempted to authenticate with an unsupported method.";
     assert_eq!(error["error"]["message"], message);
     assert!(error["error"]["identity"]["methods"].is_array());
+    let mut second = stage.password("demo", "demo");
+    second["auth"]["identity"]["methods"] = json!(["password", "totp"]);
+    second["auth"]["identity"]["totp"] = json!({"user": {"passcode": "000000"}});
+    assert!(stage.authenticate(&second).status >= 400);
 }
 
 #[test]

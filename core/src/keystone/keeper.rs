@@ -242,13 +242,11 @@ impl Keeper {
     }
 
     pub(super) fn renewed(&mut self, now: Now, done: Completion) {
-        if !matches!(self.renewal, Renewal::Sent) {
+        if !self.landed() {
             return;
         }
-        self.renewal = Renewal::Idle;
         let sealed = done.sealed_at();
         let outcome = done.into_parts().1;
-        self.waiting.drain(..).for_each(Waker::wake);
         let Some(source) = &mut self.source else { return };
         let (step, date) = match outcome {
             Err(error) if error.is_cancelled() => return,
@@ -267,6 +265,16 @@ impl Keeper {
             }
             Err(error) => self.lost(now, error),
         }
+    }
+
+    /// What was sent is no longer under way: the next who asks may send. False where nothing was.
+    pub(super) fn landed(&mut self) -> bool {
+        let sent = matches!(self.renewal, Renewal::Sent);
+        if sent {
+            self.renewal = Renewal::Idle;
+            self.waiting.drain(..).for_each(Waker::wake);
+        }
+        sent
     }
 
     fn fitness(&self, now: Now, stale: Option<u64>) -> Fitness {

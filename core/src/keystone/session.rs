@@ -276,9 +276,15 @@ impl Authority for Session {
     }
 
     fn renewed(&mut self, now: Now, done: Completion) {
-        match &mut self.service {
-            Some(service) if done.draft().operation == SERVICE => service.renewed(now, done),
-            _ => self.user.renewed(now, done),
+        let Some(service) = &mut self.service else { return self.user.renewed(now, done) };
+        if done.outcome().is_err_and(Error::is_cancelled) {
+            // It may not say which of them it was for.
+            self.user.landed();
+            service.landed();
+        } else if done.draft().operation == SERVICE {
+            service.renewed(now, done);
+        } else {
+            self.user.renewed(now, done);
         }
     }
 

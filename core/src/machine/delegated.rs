@@ -18,15 +18,6 @@
 //!             ▼
 //!        DeleteTrust, under party 0 or else under party 2, however the transfer ended
 //! ```
-//!
-//! A trust impersonates: what is done by it is the user's, in the user's account. It ends by itself
-//! too, should the process be killed meanwhile.
-//!
-//! What Keystone refuses (seen on Keystone 30): a trust by a token that is delegated itself, be it
-//! by a trust or by an application credential (403); an application credential as the trustee, for it
-//! may ask for no scope (401), and a token had by one can't be exchanged for one with a scope (403).
-//! [`Login::new`](crate::keystone::Login::new) says the latter at once;
-//! [`Delegated::refused`] is for who wants to go on with the user's own token.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -111,7 +102,19 @@ pub enum Trusted {
     NotNeeded,
 }
 
-/// Runs a machine under a trust made for it. See the [module](self) for its states.
+/// Runs a machine under a trust made for it, and revokes the trust however that ends.
+///
+/// The user (party 0) lets the service user (party 1) act with the user's roles; party 2 has its
+/// tokens by that, and renews them. A trust impersonates: what is done by it is the user's, in the
+/// user's account. Where none can be made, or no token be had by it, the user's own token is used and
+/// not renewed: a notice says so, and the result does. The trust ends by itself too, should the
+/// process be killed meanwhile. Each transfer wants a slot and a party 2 of its own.
+///
+/// What Keystone refuses (seen on Keystone 30): a trust by a token that is delegated itself, be it by
+/// a trust or by an application credential (403); an application credential as the trustee, for it
+/// may ask for no scope (401), and a token had by one can't be exchanged for one with a scope (403).
+/// [`Login::new`](crate::keystone::Login::new) says the latter at once;
+/// [`refused`](Self::refused) is for who wants to go on with the user's own token.
 #[derive(Debug)]
 pub struct Delegated<M: Machine> {
     machine: M,

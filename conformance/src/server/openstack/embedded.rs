@@ -52,9 +52,9 @@ impl EmbeddedOpenStack {
         self.identity.ca_pem()
     }
 
-    /// The model, to look at it or to change it. The servers wait while this is held.
+    /// The model as it is now, to look at it or to change it. The servers wait while this is held.
     pub fn model(&self) -> MutexGuard<'_, OpenStackModel> {
-        lock(&self.model)
+        at_present(&self.model)
     }
 
     /// Keystone's side, for what it recorded.
@@ -82,6 +82,8 @@ impl EmbeddedOpenStack {
             ("_APPLICATION_CREDENTIAL_ID", credential.id.clone()),
             ("_APPLICATION_CREDENTIAL", credential.name.clone()),
             ("_APPLICATION_CREDENTIAL_SECRET", credential.secret.clone()),
+            ("_OTHER_PROJECT_ID", model.project_id("alt").to_owned()),
+            ("_TOKEN_TTL", model.token_life.as_secs().to_string()),
             ("_SERVICE_USER_ID", model.user("glance").id.clone()),
         ];
         let people = [
@@ -120,17 +122,9 @@ struct Adapter {
     admitted: HashMap<(usize, usize), Admission>,
 }
 
-impl Adapter {
-    fn model(&self) -> MutexGuard<'_, OpenStackModel> {
-        let mut model = lock(&self.model);
-        model.set_now(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        model
-    }
-}
-
 impl Script for Adapter {
     fn head(&mut self, head: &Request) -> Option<Reply> {
-        let gate = self.model().head(head);
+        let gate = at_present(&self.model).head(head);
         match gate {
             Gate::Answered(reply) => Some(reply),
             Gate::Open(admission) => {
@@ -142,14 +136,21 @@ impl Script for Adapter {
 
     fn reply(&mut self, request: &Request) -> Reply {
         match self.admitted.remove(&(request.connection, request.sequence)) {
-            Some(admission) => self.model().body(admission, request),
-            None => self.model().handle(request),
+            Some(admission) => at_present(&self.model).body(admission, request),
+            None => at_present(&self.model).handle(request),
         }
     }
 
     fn broken(&mut self, request: &Request) -> Option<Reply> {
         Some(self.reply(request))
     }
+}
+
+/// The model, told what time it is.
+fn at_present(model: &Mutex<OpenStackModel>) -> MutexGuard<'_, OpenStackModel> {
+    let mut model = lock(model);
+    model.set_now(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    model
 }
 
 // A test that panics with the model in its hands fails by itself; the servers go on.

@@ -45,8 +45,11 @@ impl OpenStackModel {
         }
         let method = auth["identity"]["methods"][0].as_str().unwrap_or_default().to_owned();
         let trust = auth["scope"]["OS-TRUST:trust"]["id"].as_str().map(str::to_owned);
+        // A second factor is not known here, as in a Keystone that is not configured for it.
+        let methods = auth["identity"]["methods"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let second = methods.get(1).and_then(|method| method.as_str());
         let outcome = self
-            .recognise(&method, &auth["identity"])
+            .recognise(second.unwrap_or(&method), &auth["identity"])
             .and_then(|known| self.scope(known, &auth["scope"]));
         let who = self.named_in(&method, &auth["identity"]);
         let mut login =

@@ -91,7 +91,16 @@ impl OpenStackModel {
         if call.operation == OpenStackOperation::CopyObject {
             return Ok(());
         }
-        self.container(target).ok_or_else(|| reply::page(404))?;
+        let length = length.and_then(Result::ok).unwrap_or_default();
+        let container = self.container(target).ok_or_else(|| reply::page(404))?;
+        let quota = |name| container.header(name).and_then(|quota| quota.parse::<u64>().ok());
+        let bytes = quota("X-Container-Meta-Quota-Bytes");
+        let count = quota("X-Container-Meta-Quota-Count");
+        if bytes.is_some_and(|quota| container.bytes_used() + length > quota)
+            || count.is_some_and(|quota| container.objects.len() as u64 + 1 > quota)
+        {
+            return Err(reply::said(413, "Upload exceeds quota.").into());
+        }
         self.check_absent(call, target)
     }
 
@@ -150,11 +159,11 @@ impl OpenStackModel {
         Ok(reply::page(202))
     }
 
-    /// DeleteObject: a manifest's segments stay.
+    /// DeleteObject: a manifest's segments stay. One that has expired is not found, and gone.
     pub(super) fn delete_object(&mut self, target: &Target) -> Answer {
-        self.find(target)?;
+        let found = self.find(target).map(|_| reply::said(204, ""));
         self.container_mut(target)?.objects.remove(&target.object);
-        Ok(reply::said(204, ""))
+        found
     }
 
     /// `X-Delete-At`, or `X-Delete-After` from now.

@@ -1,5 +1,7 @@
 //! Temporary URLs: a signature in the query stands for a token.
 
+use std::net::Ipv4Addr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha1::Sha1;
@@ -30,12 +32,18 @@ impl OpenStackModel {
             "HEAD" => &["HEAD", "GET", "PUT", "POST"],
             _ => &[method],
         };
+        // All clients are on this machine.
+        let range = match call.query("temp_url_ip_range") {
+            None => String::new(),
+            Some(range) if holds_loopback(range) => format!("ip={range}\n"),
+            Some(_) => return Err(invalid()),
+        };
         let (algorithm, wanted) = Algorithm::of(signature).ok_or_else(invalid)?;
         let signed = self.temp_url_keys(target).into_iter().any(|(key, in_container)| {
             let path = signed_path(call, target);
             let fits = in_container || target.account.starts_with("AUTH_");
             fits && methods.iter().any(|method| {
-                let text = format!("{method}\n{expires}\n{path}");
+                let text = format!("{range}{method}\n{expires}\n{path}");
                 algorithm.hmac(key.as_bytes(), text.as_bytes()) == wanted
             })
         });
@@ -98,6 +106,16 @@ fn signed_path(call: &Call<'_>, target: &Target) -> String {
         }
         _ => format!("/v1/{account}/{container}/{object}"),
     }
+}
+
+/// Whether 127.0.0.1 is in a range of addresses.
+fn holds_loopback(range: &str) -> bool {
+    let (address, bits) = range.split_once('/').unwrap_or((range, "32"));
+    let (Ok(address), Ok(bits)) = (address.parse::<Ipv4Addr>(), bits.parse::<u32>()) else {
+        return false;
+    };
+    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits)).unwrap_or(0);
+    address.to_bits() & mask == Ipv4Addr::LOCALHOST.to_bits() & mask
 }
 
 #[derive(Clone, Copy)]

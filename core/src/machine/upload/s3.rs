@@ -76,7 +76,7 @@ impl Default for UploadOptions {
     }
 }
 
-/// Uploads one object. See the [module](self) for its states.
+/// Uploads one object. See the [module](super) for its states.
 ///
 /// A driver reads ranges of a [`UploadSource::Seekable`] as the exchanges say, and feeds a
 /// [`UploadSource::Stream`] through [`Machine::intake`].
