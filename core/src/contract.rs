@@ -144,6 +144,39 @@ pub trait Machine {
     }
 }
 
+/// A machine that is moved without its state, or of which only the output is known.
+impl<M: Machine + ?Sized> Machine for Box<M> {
+    type Output = M::Output;
+
+    fn poll(&mut self, now: Now) -> Step<M::Output> {
+        (**self).poll(now)
+    }
+
+    fn complete(&mut self, now: Now, done: Completion) {
+        (**self).complete(now, done);
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        (**self).cancel(now, leave);
+    }
+
+    fn width(&self) -> usize {
+        (**self).width()
+    }
+
+    fn is_long(&self) -> bool {
+        (**self).is_long()
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        (**self).intake()
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        (**self).notice()
+    }
+}
+
 /// Something that is no failure and that who watches should hear of.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -362,4 +395,44 @@ pub enum Standing {
     Accepted,
     /// The proof was refused; sealed anew, the same draft may be accepted.
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers each question otherwise than a machine that says nothing of itself.
+    struct Own(Intake);
+
+    impl Machine for Own {
+        type Output = ();
+
+        fn poll(&mut self, _: Now) -> Step<()> {
+            Step::Done(Ok(()))
+        }
+
+        fn complete(&mut self, _: Now, _: Completion) {}
+
+        fn cancel(&mut self, _: Now, _: Leave) {}
+
+        fn width(&self) -> usize {
+            7
+        }
+
+        fn is_long(&self) -> bool {
+            false
+        }
+
+        fn intake(&mut self) -> Option<&mut Intake> {
+            Some(&mut self.0)
+        }
+    }
+
+    #[test]
+    fn a_box_answers_as_the_machine_in_it() {
+        fn answers(mut machine: impl Machine) -> (usize, bool, bool) {
+            (machine.width(), machine.is_long(), machine.intake().is_some())
+        }
+        assert_eq!(answers(Box::new(Own(Intake::default()))), (7, false, true));
+    }
 }

@@ -18,6 +18,14 @@ pub fn query_into(out: &mut String, text: &str) {
     escape_into(out, text, &UNRESERVED);
 }
 
+/// Appends a number in decimal digits.
+pub(crate) fn decimal_into(out: &mut String, number: u64) {
+    if number >= 10 {
+        decimal_into(out, number / 10);
+    }
+    out.push(char::from(b'0' + (number % 10) as u8));
+}
+
 /// `text` as [`path_into`] writes it.
 pub fn path(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);

@@ -86,7 +86,7 @@ impl<'a, T> IntoIterator for &'a Few<T> {
 
 impl<T> From<Vec<T>> for Few<T> {
     fn from(items: Vec<T>) -> Self {
-        Self(Items::More(items))
+        items.into_iter().collect()
     }
 }
 
@@ -119,6 +119,6 @@ mod tests {
         assert_eq!(*few, ["a", "b", "c"]);
         few[0] = "z";
         assert_eq!(<[&str; 3]>::try_from(few), Ok(["z", "b", "c"]));
-        assert_eq!(<[u8; 2]>::try_from(Few::from_iter([7])).map_err(|few| few.len()), Err(1));
+        assert_eq!(<[u8; 2]>::try_from(Few::from(vec![7])), Err(Few::from_iter([7])));
     }
 }

@@ -3,6 +3,7 @@
 //! The core never asks what time it is. Whoever drives it passes a [`Now`], so that an hour of
 //! back-off can be simulated in microseconds and a skewed host can be corrected.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use time::{Date, Month, OffsetDateTime};
@@ -128,6 +129,9 @@ impl Timestamp {
     /// Reads an HTTP date: IMF-fixdate, or the two older forms RFC 9110 asks readers to accept.
     pub fn parse_http(text: &str) -> Option<Self> {
         let text = text.trim();
+        if let Some(date) = Self::parse_fixdate(text) {
+            return Some(date);
+        }
         let fields: Vec<&str> = text.split([' ', '-']).filter(|field| !field.is_empty()).collect();
         match fields.as_slice() {
             // `Sun, 06 Nov 1994 08:49:37 GMT` and `Sunday, 06-Nov-94 08:49:37 GMT`
@@ -151,6 +155,19 @@ impl Timestamp {
             }
             _ => None,
         }
+    }
+
+    /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, which nearly all write, at its fixed places.
+    fn parse_fixdate(text: &str) -> Option<Self> {
+        let text = text.get(3..)?.strip_prefix(", ")?.strip_suffix(" GMT")?;
+        let [_, _, b' ', _, _, _, b' ', _, _, _, _, b' ', _, _, b':', _, _, b':', _, _] =
+            text.as_bytes()
+        else {
+            return None;
+        };
+        let at = |places: Range<usize>| text.get(places).and_then(number);
+        let month = month_number(text.get(3..6)?)?;
+        Self::from_parts(at(7..11)?, month, at(0..2)?, [at(12..14)?, at(15..17)?, at(18..20)?], 0)
     }
 
     fn from_parts(

@@ -4,7 +4,7 @@
 //! room adds what is its own: where a request goes, and what its body needs.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::mem;
 
 use bytes::Bytes;
@@ -117,8 +117,9 @@ impl<'a, S: Room> Request<'a, S> {
     pub(crate) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
         if let Some(number) = number {
             self.separator();
-            // Writing to a string does not fail.
-            let _ = write!(self.target, "{name}={}", number.into());
+            self.target.push_str(name);
+            self.target.push('=');
+            escape::decimal_into(&mut self.target, number.into());
         }
         self
     }

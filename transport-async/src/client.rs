@@ -179,7 +179,8 @@ impl<S: Service> Client<S> {
         operation: O,
         source: Source,
     ) -> Result<O::Output, Error> {
-        let call = Call::new(operation, Arc::clone(&self.service), self.seed());
+        // Boxed, because a machine is moved several times before it runs.
+        let call = Box::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
         let ends = self.ends(source, Sink::none());
         let driven = drive(call, &self.transport, self.parties.clone(), ends, Vec::new());
         spanned(O::NAME, driven).await

@@ -1,5 +1,6 @@
 //! From a URI to a stream: resolve, connect, go through the proxy, agree on TLS.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,10 +18,26 @@ use crate::proxy;
 use crate::wire::Stream;
 
 /// Where a connection leads. Exchanges of the same route share connections.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) https: bool,
     authority: Authority,
+}
+
+/// As it is written: [`Authority`] itself takes each letter by itself, to make it small.
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.https == other.https && self.authority.as_str() == other.authority.as_str()
+    }
+}
+
+impl Eq for Route {}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.https.hash(state);
+        self.authority.as_str().hash(state);
+    }
 }
 
 impl Route {

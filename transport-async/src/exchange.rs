@@ -196,6 +196,10 @@ async fn measure(
     let fits = range.end.saturating_sub(range.start) <= longest && !source.is_in_memory();
     let keep = fits || source.is_read_once();
     let mut pieces = source.pieces(range.clone()).map_err(Fault::Wire)?;
+    if let Some(bytes) = pieces.whole() {
+        exchange.load(bytes.clone()).map_err(Fault::Ours)?;
+        return Ok(pieces);
+    }
     let mut kept = VecDeque::new();
     while let Some(piece) = poll_fn(|cx| pieces.poll_next(cx)).await.map_err(Fault::Wire)? {
         exchange.measure(&piece).map_err(Fault::Ours)?;

@@ -257,6 +257,14 @@ impl Pieces {
         Self(Inner::Held(pieces))
     }
 
+    /// All of it, where it lies in memory in one piece and nothing was taken yet.
+    pub(crate) fn whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Inner::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The next piece; none is empty.
     pub(crate) fn poll_next(
         &mut self,

@@ -101,8 +101,10 @@ impl<S: Service> Client<S> {
         self.run(machine).reader()
     }
 
-    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Call<O>> {
-        self.named(O::NAME, Call::new(operation, Arc::clone(&self.service), clock::seed()))
+    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Box<Call<O>>> {
+        let call = Call::new(operation, Arc::clone(&self.service), clock::seed());
+        // Boxed, because a machine is moved several times before it runs.
+        self.named(O::NAME, Box::new(call))
     }
 
     fn named<'a, M: Machine>(&self, name: &'static str, machine: M) -> Run<'a, M> {

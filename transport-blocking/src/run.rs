@@ -10,12 +10,13 @@
 //! ```
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::{self, Scope};
+use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Leave, Machine, Wait};
@@ -98,8 +99,8 @@ impl<'a, M: Machine> Run<'a, M> {
         let Self { machine, means, name, source, sink, token } = self;
         let span = trace::run(name);
         let _entered = span.enter();
-        let (signals, inbox) = mpsc::channel();
-        let bell = Waker::from(Arc::new(Bell(signals.clone())));
+        let inbox = Arc::new(Inbox::default());
+        let bell = Waker::from(Arc::clone(&inbox));
         let _registration = token.as_ref().map(|token| token.register(bell.clone()));
         let mut pump = Pump::new(machine, means.parties, bell.clone())
             .with_traffic(Arc::clone(&means.traffic));
@@ -125,7 +126,6 @@ impl<'a, M: Machine> Run<'a, M> {
                 pump,
                 shared,
                 scope,
-                signals,
                 inbox,
                 bell,
                 spool,
@@ -193,23 +193,55 @@ impl Drop for StopOnDrop<'_, '_> {
     }
 }
 
-/// What the loop wakes up for.
-enum Signal {
-    Landed(Box<Landing>),
-    Rung,
+/// What wakes the loop: exchanges that have landed, and the bell that it rings as a waker.
+#[derive(Default)]
+struct Inbox {
+    tray: Mutex<Tray>,
+    filled: Condvar,
 }
 
-/// Wakes the loop.
-struct Bell(Sender<Signal>);
+#[derive(Default)]
+struct Tray {
+    landed: VecDeque<Landing>,
+    rung: bool,
+}
 
-impl Wake for Bell {
+impl Inbox {
+    fn hand_in(&self, landing: Landing) {
+        self.lock().landed.push_back(landing);
+        self.filled.notify_one();
+    }
+
+    /// The next that has landed.
+    fn take(&self) -> Option<Landing> {
+        let mut tray = self.lock();
+        tray.rung = false;
+        tray.landed.pop_front()
+    }
+
+    /// Waits until there is something to take or the bell is rung, but not for longer than `limit`.
+    fn wait(&self, limit: Option<Duration>) {
+        let is_empty = |tray: &mut Tray| tray.landed.is_empty() && !tray.rung;
+        let (tray, filled) = (self.lock(), &self.filled);
+        match limit {
+            None => drop(filled.wait_while(tray, is_empty)),
+            Some(limit) => drop(filled.wait_timeout_while(tray, limit, is_empty)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tray> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Inbox {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // A run that is over needs no waking.
-        let _ = self.0.send(Signal::Rung);
+        self.lock().rung = true;
+        self.filled.notify_one();
     }
 }
 
@@ -218,8 +250,7 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
     pump: Pump<M>,
     shared: Shared<'scope, 'a>,
     scope: &'scope Scope<'scope, 'env>,
-    signals: Sender<Signal>,
-    inbox: Receiver<Signal>,
+    inbox: Arc<Inbox>,
     bell: Waker,
     spool: Option<Spool<'a>>,
     /// The machine knows that it is cancelled.
@@ -232,8 +263,8 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
 impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     fn run(&mut self) -> Result<M::Output, Error> {
         let result = loop {
-            while let Ok(signal) = self.inbox.try_recv() {
-                self.take(signal);
+            while let Some(landing) = self.inbox.take() {
+                self.land(landing);
             }
             self.heed_token();
             match self.pump.turn(now()) {
@@ -270,12 +301,12 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             let landing = transport.fly(exchange, feed, sink.outlet(), None, watch);
             return self.land(landing);
         }
-        let (signals, bell, span) = (self.signals.clone(), self.bell.clone(), self.shared.span);
+        let (inbox, bell, span) = (Arc::clone(&self.inbox), self.bell.clone(), self.shared.span);
         self.scope.spawn(move || {
             let _entered = span.enter();
             let landing = transport.fly(exchange, feed, sink.outlet(), Some(&bell), watch);
             // The loop goes on until all have landed.
-            let _ = signals.send(Signal::Landed(Box::new(landing)));
+            inbox.hand_in(landing);
         });
     }
 
@@ -288,13 +319,6 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             (Outgoing::Source { range }, None) => {
                 caught(&mut self.panic, || source.feed(range.clone(), alone))
             }
-        }
-    }
-
-    fn take(&mut self, signal: Signal) {
-        match signal {
-            Signal::Landed(landing) => self.land(*landing),
-            Signal::Rung => {}
         }
     }
 
@@ -326,17 +350,10 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     }
 
     fn park(&mut self, wait: Option<Wait>) {
-        let Some(wait) = wait else {
+        if wait.is_none() {
             self.shared.sink.unblock(self.pump.in_flight());
-            if let Ok(signal) = self.inbox.recv() {
-                self.take(signal);
-            }
-            return;
-        };
-        match self.inbox.recv_timeout(wait.until.saturating_sub(now().tick)) {
-            Ok(signal) => self.take(signal),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
+        self.inbox.wait(wait.map(|wait| wait.until.saturating_sub(now().tick)));
     }
 
     fn heed_token(&mut self) {

@@ -73,7 +73,10 @@ impl<'a> Field<'a> {
 
     /// As [`Headers::text`].
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(self.0.as_bytes()).into_owned()
+        let bytes = self.0.as_bytes();
+        // To look whether it is text is faster than to repair what is none.
+        let text = str::from_utf8(bytes).map(str::to_owned);
+        text.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// As [`Headers::parsed`].
