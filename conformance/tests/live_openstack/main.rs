@@ -1,11 +1,19 @@
 //! Everything, against a real Keystone and Swift, and against Ceph's gateway with v1 authentication.
 //!
 //! ```text
-//! conformance/live/openstack install && TOKEN_TTL=5 conformance/live/openstack up
+//! conformance/live/openstack install && conformance/live/openstack up
 //! eval "$(conformance/live/openstack env)"
 //! conformance/live/ceph install && conformance/live/ceph up
 //! eval "$(conformance/live/ceph env)"
 //! APUS_LIVE_TABLE=table.md cargo test -p apus-conformance --test live_openstack
+//! ```
+//!
+//! What outlives its token wants short ones, with which all else is slow: Swift then has a new token
+//! of its own for every request.
+//!
+//! ```text
+//! TOKEN_TTL=5 conformance/live/openstack up && eval "$(conformance/live/openstack env)"
+//! cargo test -p apus-conformance --test live_openstack -- outlive expired_token
 //! ```
 //!
 //! `site` is a server and who may do what there, `stage` a container to work in, `suite` runs the

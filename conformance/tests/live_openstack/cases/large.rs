@@ -236,7 +236,7 @@ fn slo_broken(stage: &Stage<'_>) -> Result<(), Error> {
     let deleted = stage.call(DeleteSlo::new(&stage.container, "broken"))?;
     end(stage)?;
     // Not short, and not silent.
-    let error = got.err().expect("a body that lacks a segment is no success");
+    let error = got.expect_err("a body that lacks a segment is no success");
     assert!(matches!(error.kind(), Kind::Wire | Kind::Refused), "{error}");
     assert_eq!((deleted.deleted, deleted.not_found), (3, 1));
     Ok(())
