@@ -17,7 +17,8 @@
 //! ```
 //!
 //! `site` is a server and who may do what there, `stage` a container to work in, `suite` runs the
-//! `cases` that are checks of one moment, `table` is what came of them.
+//! `cases` that are checks of one moment, `outlive` has transfers that last, `table` is what came of
+//! it all.
 //!
 //! What the settings of a server are missing for says that it was not run, and passes. Each check
 //! goes over both transports, and has to succeed or to be refused as written down beside it.
