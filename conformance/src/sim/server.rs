@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::server::{Admission, Gate, OpenStackModel, Reply, Request, S3Model};
 
-/// A server that a [`Sim`] can ask: a model without sockets and without a clock.
+/// A server that a [`Sim`](super::Sim) can ask: a model without sockets and without a clock.
 pub trait Simulated {
     /// A request whose head was let in.
     type Admitted;
