@@ -296,6 +296,22 @@ fn attempts_at_a_first_token_come_to_an_end() {
 }
 
 #[test]
+fn a_renewal_that_is_given_up_is_not_begun_again_for_the_same_request() {
+    let trouble = || (0..9).map(|_| Answer::lost(Cause::Cancelled)).collect();
+    let cloud = Cloud { trouble: trouble(), ..living(300) };
+    let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(10))]);
+    let error = world.run().remove(0).unwrap().unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+    assert_eq!(world.cloud.attempts, 1);
+    // Another request may ask anew.
+    let cloud = Cloud { trouble: vec![Answer::lost(Cause::Cancelled)], ..living(300) };
+    let puts = vec![Puts::new(1, 1), Puts::new(1, 1)];
+    let results = World::new(cloud, puts, &[demo(interval(10))]).run();
+    let stored = results.iter().flatten().filter(|result| result.is_ok()).count();
+    assert_eq!(stored, 1);
+}
+
+#[test]
 fn a_dropped_caller_leaves_the_renewal_to_the_next() {
     let machines = vec![Puts::new(3, 1), Puts::new(3, 1)];
     let mut world = World::new(living(300), machines, &[demo(interval(60))]);

@@ -188,9 +188,16 @@ impl<M: Machine> Pump<M> {
             return self.machine.complete(now, done);
         };
         if done.is_renewal() {
+            let given_up = done.outcome().is_err_and(Error::is_cancelled);
             let mut authority = authority.lock();
             authority.renewed(now, done);
             tell_notices(self.observer.as_deref(), now, || authority.notice());
+            drop(authority);
+            // Who gave up the renewal would give up the next one too. It fails what it was for, and
+            // is left to whoever waits for it beside.
+            if given_up {
+                self.give_up(now, |draft| draft.ticket == flight.wanted);
+            }
             return;
         }
         let standing = authority.lock().judge(now, &done);
@@ -211,7 +218,16 @@ impl<M: Machine> Pump<M> {
             self.machine.cancel(now, leave);
         }
         self.flying.iter_mut().for_each(|flight| flight.replays = false);
+        self.give_up(now, |_| true);
+    }
+
+    /// Ends those of the parked drafts as cancelled.
+    fn give_up(&mut self, now: Now, which: impl Fn(&Draft) -> bool) {
         for draft in std::mem::take(&mut self.parked) {
+            if !which(&draft) {
+                self.parked.push_back(draft);
+                continue;
+            }
             let cancelled = Error::from(Failure::cancelled()).in_operation(draft.operation);
             self.machine.complete(now, Completion::denied(draft, now, cancelled));
         }
@@ -238,6 +254,7 @@ impl<M: Machine> Pump<M> {
             return self.deny(now, draft, error);
         };
         let mut authority = authority.lock();
+        let wanted = draft.ticket;
         let mut wish = Wish { waker: &self.waker, stale: &mut draft.stale };
         let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) => {
@@ -264,7 +281,7 @@ impl<M: Machine> Pump<M> {
             Ok(mut exchange) => {
                 let renews = exchange.is_renewal().then(|| exchange.draft().party);
                 let identity = exchange.identity();
-                self.flying.push(Flight { identity, renews, replays: true });
+                self.flying.push(Flight { identity, renews, wanted, replays: true });
                 self.tell(now, &Event::Launched { draft: exchange.draft() });
                 Admission::Launch(exchange)
             }
@@ -309,6 +326,8 @@ struct Flight {
     identity: Arc<Sent>,
     /// The party whose grant it renews.
     renews: Option<usize>,
+    /// The draft that it is for: itself, or what waits for the grant.
+    wanted: Ticket,
     /// It is sent again should its proof be refused; no longer after a cancellation.
     replays: bool,
 }

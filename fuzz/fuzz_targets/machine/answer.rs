@@ -1,15 +1,16 @@
-//! What a server can say: what is right for the request, with a twist, an error, or nonsense.
+//! What a server can say: what is right for the request, with a twist, an error, or nonsense. What
+//! is right, and what the errors are, stands in `server.rs`.
 
-use std::fmt::Write as _;
+use std::ops::Range;
 
-use apus_core::checksum::{Algorithm, Composite};
 use apus_core::error::Cause;
-use apus_core::http::{Draft, Incoming};
+use apus_core::http::Draft;
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, response};
 
-use crate::{Setup, algorithm};
+use crate::Setup;
+use crate::server::{HEADERS, REFUSALS, WORDS, good, refusal};
 
 /// How an exchange ends.
 #[derive(Arbitrary, Debug)]
@@ -44,8 +45,8 @@ impl Answer {
     /// What `draft` is answered at this time.
     pub(crate) fn to(&self, draft: &Draft, setup: &Setup, unix: u64) -> Outcome {
         match self {
-            Self::Good(twist) => good(draft, setup, *twist).end(None),
-            Self::Cut(twist, after) => good(draft, setup, *twist).end(Some((*after).into())),
+            Self::Good(twist) => good(draft, setup, *twist, unix).end(None),
+            Self::Cut(twist, after) => good(draft, setup, *twist, unix).end(Some((*after).into())),
             Self::Refused { which, after, dated, document } => {
                 let (status, code) = REFUSALS[usize::from(*which) % REFUSALS.len()];
                 let mut reply = Reply::new(status);
@@ -59,9 +60,7 @@ impl Answer {
                     reply.header("date", date);
                 }
                 if *document {
-                    reply.body(format!(
-                        "<Error><Code>{code}</Code><Region>eu-west-1</Region></Error>"
-                    ));
+                    reply.body(refusal(status, code));
                 }
                 reply.end(None)
             }
@@ -88,25 +87,26 @@ impl Answer {
     }
 }
 
-struct Reply {
-    head: response::Parts,
-    body: Bytes,
+/// An answer in the making.
+pub(crate) struct Reply {
+    pub(crate) head: response::Parts,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
-    fn new(status: u16) -> Self {
+    pub(crate) fn new(status: u16) -> Self {
         let (mut head, ()) = http::Response::new(()).into_parts();
         head.status = StatusCode::from_u16(status).expect("a status");
         Self { head, body: Bytes::new() }
     }
 
-    fn header(&mut self, name: &'static str, value: impl ToString) {
+    pub(crate) fn header(&mut self, name: &'static str, value: impl ToString) {
         if let Ok(value) = HeaderValue::from_str(&value.to_string()) {
             self.head.headers.insert(HeaderName::from_static(name), value);
         }
     }
 
-    fn body(&mut self, body: impl Into<Bytes>) {
+    pub(crate) fn body(&mut self, body: impl Into<Bytes>) {
         self.body = body.into();
         self.header("content-length", self.body.len());
     }
@@ -117,122 +117,8 @@ impl Reply {
     }
 }
 
-/// What is right for the operation, but for the twist's bits.
-fn good(draft: &Draft, setup: &Setup, twist: u8) -> Reply {
-    let bit = |n: u8| twist & (1 << n) != 0;
-    let mut reply = Reply::new(200);
-    let tag = if bit(7) { "\"other\"" } else { "\"9e107d9d372bb6826bd81d3542a419d6\"" };
-    match draft.operation {
-        "GetObject" => object(&mut reply, draft, setup, twist, tag),
-        "HeadObject" => {
-            if !bit(0) {
-                reply.header("content-length", setup.object.get());
-            }
-            reply.header("etag", tag);
-            checksum(&mut reply, setup, twist);
-        }
-        "PutObject" | "UploadPart" if !bit(0) => reply.header("etag", tag),
-        "CreateMultipartUpload" => reply.body(
-            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
-        ),
-        "UploadPartCopy" => {
-            reply.body(format!("<CopyPartResult><ETag>{tag}</ETag></CopyPartResult>"))
-        }
-        "CopyObject" => {
-            reply.body(format!("<CopyObjectResult><ETag>{tag}</ETag></CopyObjectResult>"))
-        }
-        "CompleteMultipartUpload" if bit(0) => {
-            reply.body("<Error><Code>InternalError</Code></Error>");
-        }
-        "CompleteMultipartUpload" => {
-            let mut body = format!("<CompleteMultipartUploadResult><ETag>{tag}</ETag>");
-            if bit(1) {
-                body += "<ChecksumCRC32>AAAAAA==</ChecksumCRC32>";
-            }
-            reply.body(body + "</CompleteMultipartUploadResult>");
-        }
-        "AbortMultipartUpload" | "DeleteObject" => reply = Reply::new(204),
-        "ListParts" => {
-            let mut body = "<ListPartsResult>".to_owned();
-            for number in 1..=(twist & 3) {
-                let size = setup.part_size.get();
-                let _ = write!(
-                    body,
-                    "<Part><PartNumber>{number}</PartNumber><Size>{size}</Size>\
-                     <ETag>p</ETag></Part>"
-                );
-            }
-            if bit(2) {
-                let next = twist >> 3;
-                let _ = write!(
-                    body,
-                    "<IsTruncated>true</IsTruncated>\
-                     <NextPartNumberMarker>{next}</NextPartNumberMarker>"
-                );
-            }
-            reply.body(body + "</ListPartsResult>");
-        }
-        "GetObjectAttributes" => {
-            let count = u64::from(twist & 3) + 1;
-            let mut body = "<GetObjectAttributesOutput><ObjectParts>".to_owned();
-            for number in 1..=count {
-                let size = setup.object.get() / count;
-                let _ = write!(
-                    body,
-                    "<Part><PartNumber>{number}</PartNumber><Size>{size}</Size></Part>"
-                );
-            }
-            if bit(2) {
-                body += "<IsTruncated>true</IsTruncated>\
-                         <NextPartNumberMarker>2</NextPartNumberMarker>";
-            }
-            reply.body(body + "</ObjectParts></GetObjectAttributesOutput>");
-        }
-        "DeleteObjects" => {
-            let mut body = "<DeleteResult>".to_owned();
-            for key in (0..8).filter(|key| bit(*key)) {
-                let code = ["InternalError", "SlowDown", "AccessDenied"][usize::from(key % 3)];
-                let _ = write!(body, "<Error><Key>key{key}</Key><Code>{code}</Code></Error>");
-            }
-            reply.body(body + "</DeleteResult>");
-        }
-        "ListObjectsV2" => reply.body("<ListBucketResult/>"),
-        _ => {}
-    }
-    reply
-}
-
-/// The bytes that were asked for; they are all zero.
-fn object(reply: &mut Reply, draft: &Draft, setup: &Setup, twist: u8, tag: &'static str) {
-    let bit = |n: u8| twist & (1 << n) != 0;
-    let size = setup.object.get();
-    let range = draft.head.headers.get("range").and_then(|range| asked(range, size));
-    let told = if bit(0) { "*".to_owned() } else { size.to_string() };
-    let length = match range.filter(|_| !bit(1)) {
-        Some(range) if range.is_empty() => {
-            *reply = Reply::new(416);
-            return reply.header("content-range", format!("bytes */{size}"));
-        }
-        Some(range) => {
-            *reply = Reply::new(206);
-            let (start, last) = (range.start, range.end - 1);
-            reply.header("content-range", format!("bytes {start}-{last}/{told}"));
-            range.end - range.start
-        }
-        None => size,
-    };
-    reply.header("etag", tag);
-    checksum(reply, setup, twist);
-    let Ok(length) = usize::try_from(length.min(LONGEST)) else { return };
-    debug_assert!(matches!(draft.incoming, Incoming::Stream { .. } | Incoming::Collect { .. }));
-    if bit(2) {
-        reply.body = Bytes::from_static(&ZEROS[..length]);
-    } else {
-        reply.body(&ZEROS[..length]);
-    }
-}
-
-fn asked(range: &HeaderValue, size: u64) -> Option<std::ops::Range<u64>> {
+/// What a `Range` asks of so many bytes.
+pub(crate) fn asked(range: &HeaderValue, size: u64) -> Option<Range<u64>> {
     let (start, last) = range.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
     if start.is_empty() {
         return Some(size.saturating_sub(last.parse().ok()?)..size);
@@ -241,49 +127,6 @@ fn asked(range: &HeaderValue, size: u64) -> Option<std::ops::Range<u64>> {
     let start: u64 = start.parse().ok()?;
     Some(start.min(end)..end)
 }
-
-/// A checksum of the object: the right one, a wrong one, or one over parts.
-fn checksum(reply: &mut Reply, setup: &Setup, twist: u8) {
-    let Ok(size @ ..=LONGEST) = usize::try_from(setup.object.get()).map(|size| size as u64) else {
-        return;
-    };
-    let kind = algorithm(twist >> 3);
-    let bytes = &ZEROS[..size as usize];
-    let value = match (twist >> 5) & 3 {
-        0 => return,
-        1 => kind.digest(bytes).expect("all are built in").base64(),
-        2 => kind.digest(b"other").expect("all are built in").base64(),
-        _ if kind == Algorithm::Crc64Nvme => return,
-        _ => {
-            let part = kind.digest(&bytes[..bytes.len() / 2]).expect("all are built in");
-            Composite::of([part, part]).expect("two parts").to_string()
-        }
-    };
-    if let Ok(value) = HeaderValue::from_str(&value) {
-        reply.head.headers.insert(kind.header().clone(), value);
-    }
-}
-
-const REFUSALS: [(u16, &str); 18] = [
-    (404, "NoSuchKey"),
-    (404, "NoSuchUpload"),
-    (503, "SlowDown"),
-    (500, "InternalError"),
-    (403, "AccessDenied"),
-    (403, "RequestTimeTooSkewed"),
-    (412, "PreconditionFailed"),
-    (409, "ConditionalRequestConflict"),
-    (400, "InvalidPart"),
-    (400, "RequestTimeout"),
-    (301, "PermanentRedirect"),
-    (400, "AuthorizationHeaderMalformed"),
-    (416, "InvalidRange"),
-    (429, "TooManyRequests"),
-    (501, "NotImplemented"),
-    (400, "ExpiredToken"),
-    (304, "NotModified"),
-    (200, "InternalError"),
-];
 
 const CAUSES: [Cause; 11] = [
     Cause::Resolve,
@@ -299,32 +142,6 @@ const CAUSES: [Cause; 11] = [
     Cause::Protocol,
 ];
 
-const HEADERS: [&str; 12] = [
-    "content-length",
-    "content-range",
-    "etag",
-    "retry-after",
-    "x-amz-retry-after",
-    "date",
-    "age",
-    "x-amz-bucket-region",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-type",
-    "location",
-    "x-amz-mp-parts-count",
-];
-
-const WORDS: [&str; 8] = [
-    "",
-    "bytes 0-0/1",
-    "bytes */0",
-    "W/\"9e107d9d372bb6826bd81d3542a419d6\"",
-    "eu-west-1",
-    "AAAAAA==",
-    "COMPOSITE",
-    "AAAAAA==-2",
-];
-
 /// No object that is really sent is longer.
 pub(crate) const LONGEST: u64 = 4096;
-static ZEROS: [u8; LONGEST as usize] = [0; LONGEST as usize];
+pub(crate) static ZEROS: [u8; LONGEST as usize] = [0; LONGEST as usize];

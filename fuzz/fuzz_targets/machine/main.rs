@@ -3,26 +3,31 @@
 //! An input is a machine, its settings, and a list of events: answers of all kinds, losses, bytes of
 //! the source, time that passes, a cancellation, a completion of somebody else's. After the last
 //! event everything is answered in one way until the machine is done. What is asserted stands in
-//! `world.rs`, what a server can say in `answer.rs`.
+//! `world.rs`, what a server can say in `answer.rs` and, where only S3 says so, in `server.rs`.
 #![no_main]
 
 mod answer;
+mod server;
 mod world;
 
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
-use apus_core::Error;
 use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation as Calculation};
 use apus_core::checksum::{ResponseChecksumValidation as Validation, Type};
 use apus_core::contract::{Leave, Machine};
+use apus_core::credentials::Credentials;
 use apus_core::http::Body;
 use apus_core::machine::*;
 use apus_core::s3::*;
+use apus_core::sign::Keys;
+use apus_core::{Error, Now};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 
 use self::answer::Answer;
-use self::world::{End, World};
+use self::world::{End, Event, Length, SECRET, World};
 
 fuzz_target!(|script: Script| {
     let run = || script.run();
@@ -59,23 +64,6 @@ enum Span {
     Last(Length),
 }
 
-/// A number of bytes, seldom one that no memory holds.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-pub(crate) enum Length {
-    Few(u8),
-    Some(u8),
-    Any(u64),
-}
-
-impl Length {
-    pub(crate) fn get(self) -> u64 {
-        match self {
-            Self::Few(length) | Self::Some(length) => length.into(),
-            Self::Any(length) => length,
-        }
-    }
-}
-
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Key {
     Plain(u8),
@@ -101,37 +89,6 @@ pub(crate) struct Setup {
     twice: bool,
     pub(crate) object: Length,
     ending: Answer,
-}
-
-/// Something that happens.
-#[derive(Arbitrary, Debug)]
-pub(crate) enum Event {
-    /// One of the exchanges in flight ends so.
-    Ends {
-        which: u8,
-        sent: bool,
-        answer: Answer,
-    },
-    /// One of the exchanges in flight is dropped by its driver.
-    Dropped {
-        which: u8,
-    },
-    /// The source gives some bytes.
-    Supplied {
-        bytes: u8,
-        ends: bool,
-    },
-    /// Time passes, in milliseconds.
-    Passes(u16),
-    /// What was waited for comes.
-    Waited,
-    /// The clock on the wall is set, in seconds.
-    Set(i16),
-    Cancelled {
-        keeps: bool,
-    },
-    /// The exchange of another pump ends here.
-    Foreign(Answer),
 }
 
 impl Script {
@@ -222,9 +179,11 @@ impl Script {
 
     fn drive<M: Machine>(&self, source: u64, machine: impl Fn() -> M) -> End
     where
+        M: std::fmt::Debug,
         M::Output: std::fmt::Debug,
     {
-        World::new(&self.setup, source, machine).run(&self.events, &self.setup.ending)
+        let pump = || Pump::new(machine(), vec![party(&self.setup)], Waker::noop().clone());
+        World::new(&self.setup, source, pump).run(&self.events, &self.setup.ending)
     }
 }
 
@@ -251,10 +210,6 @@ impl Setup {
     /// Parts of a byte are fine here, and few of them are many.
     fn limits(&self) -> PartLimits {
         PartLimits { parts: self.parts.into(), smallest: 1, largest: u64::MAX, object: u64::MAX }
-    }
-
-    pub(crate) fn is_anonymous(&self) -> bool {
-        self.anonymous
     }
 
     pub(crate) fn on_failure(&self) -> Leave {
@@ -285,7 +240,7 @@ impl Setup {
         }
         let service = Arc::clone(service);
         if resumes {
-            let checkpoint = world::checkpoint(source, &options, &service)?;
+            let checkpoint = checkpoint(source, &options, &service)?;
             return Upload::resume(checkpoint, source, options, service, 7);
         }
         Upload::new("bucket", "key", source, options, service, 7)
@@ -294,4 +249,37 @@ impl Setup {
 
 pub(crate) fn algorithm(n: u8) -> Algorithm {
     Algorithm::ALL[usize::from(n) % Algorithm::ALL.len()]
+}
+
+/// A checkpoint of an upload that got as far as its id.
+fn checkpoint(
+    source: UploadSource,
+    options: &UploadOptions,
+    service: &Arc<Service>,
+) -> Result<Checkpoint, Error> {
+    let options = UploadOptions { threshold: 0, ..options.clone() };
+    let none = || Error::caller("no multipart upload");
+    let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
+    let party = Party::new(Credentials::anonymous());
+    let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
+    if let Some(intake) = pump.intake() {
+        intake.supply(1, false);
+    }
+    let now = Now::new(Duration::ZERO, Duration::ZERO);
+    let Turn::Launch(exchange) = pump.turn(now) else { return Err(none()) };
+    let head = http::Response::new(()).into_parts().0;
+    let mut receiving = exchange.respond(head);
+    let body =
+        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+    receiving.push(body).map_err(Error::from)?;
+    pump.complete(now, receiving.finish(None));
+    let _ = pump.turn(now);
+    pump.machine().checkpoint().ok_or_else(none)
+}
+
+fn party(setup: &Setup) -> Party {
+    Party::new(match setup.anonymous {
+        true => Credentials::anonymous(),
+        false => Credentials::new(Keys::new("AKID", SECRET)),
+    })
 }

@@ -6,31 +6,28 @@
 //! | 3 | `Done` is said once, with nothing in flight; what was begun on the server is removed or told |
 //! | 4 | an equal script makes an equal [`End`] (by `main.rs`) |
 //! | 5 | completions of another pump, and late ones, change nothing |
+//! | 6 | no [`SECRET`] is in what is launched, in the result, or in the machine |
 //! | 7 | nothing is read of a stream that was not supplied, or was let go |
 //! | 10 | nobody waits for nothing, or for a time that is over |
 //!
 //! Beside the laws: the sink gets each byte once and without a gap, the parts of an upload cover it,
 //! and after a cancellation nothing new is begun.
 
-use std::task::Waker;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
-use apus_core::Error;
-use apus_core::Now;
 use apus_core::contract::{Leave, Machine, Wait};
-use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Exchange};
-use apus_core::machine::{
-    Checkpoint, Party, Pump, Traffic, Turn, Upload, UploadOptions, UploadSource,
-};
-use apus_core::s3::Service;
-use apus_core::sign::Keys;
+use apus_core::machine::{Pump, Traffic, Turn};
+use apus_core::{Error, Now};
+use arbitrary::Arbitrary;
 use bytes::Bytes;
-use std::sync::Arc;
 
+use crate::Setup;
 use crate::answer::{Answer, LONGEST, Outcome};
-use crate::{Event, Setup};
+use crate::server::{BEGINNINGS, PART, Remains};
 
 /// How it went: what was sent and how it ended.
 #[derive(Debug, Default, PartialEq)]
@@ -41,7 +38,7 @@ pub(crate) struct End {
 
 pub(crate) struct World<'a, M: Machine, F> {
     setup: &'a Setup,
-    machine: F,
+    fresh: F,
     pump: Pump<M>,
     /// Bytes that the source has.
     source: u64,
@@ -51,34 +48,73 @@ pub(crate) struct World<'a, M: Machine, F> {
     sink: Vec<bool>,
     /// Bytes of parts that were sent.
     parts: Vec<std::ops::Range<u64>>,
-    upload: Cleanup,
+    remains: Remains,
     cancelled: bool,
     end: End,
 }
 
-/// What is known of a multipart upload on the server.
-#[derive(Debug, Default)]
-struct Cleanup {
-    created: bool,
-    completing: bool,
-    aborted: bool,
-    kept: bool,
+/// Something that happens.
+#[derive(Arbitrary, Debug)]
+pub(crate) enum Event {
+    /// One of the exchanges in flight ends so.
+    Ends {
+        which: u8,
+        sent: bool,
+        answer: Answer,
+    },
+    /// One of the exchanges in flight is dropped by its driver.
+    Dropped {
+        which: u8,
+    },
+    /// The source gives some bytes.
+    Supplied {
+        bytes: u8,
+        ends: bool,
+    },
+    /// Time passes, in milliseconds.
+    Passes(u16),
+    /// What was waited for comes.
+    Waited,
+    /// The clock on the wall is set, in seconds.
+    Set(i16),
+    Cancelled {
+        keeps: bool,
+    },
+    /// The exchange of another pump ends here.
+    Foreign(Answer),
+}
+
+/// A number of bytes, seldom one that no memory holds.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(crate) enum Length {
+    Few(u8),
+    Some(u8),
+    Any(u64),
+}
+
+impl Length {
+    pub(crate) fn get(self) -> u64 {
+        match self {
+            Self::Few(length) | Self::Some(length) => length.into(),
+            Self::Any(length) => length,
+        }
+    }
 }
 
 impl<'a, M, F> World<'a, M, F>
 where
-    M: Machine,
-    M::Output: std::fmt::Debug,
-    F: Fn() -> M,
+    M: Machine + Debug,
+    M::Output: Debug,
+    F: Fn() -> Pump<M>,
 {
-    pub(crate) fn new(setup: &'a Setup, source: u64, machine: F) -> Self {
-        let mut pump = Pump::new(machine(), vec![party(setup)], Waker::noop().clone());
+    pub(crate) fn new(setup: &'a Setup, source: u64, fresh: F) -> Self {
+        let mut pump = fresh();
         if let Some(most) = setup.at_once {
             pump = pump.with_traffic(Arc::new(Traffic::new(most.into())));
         }
         Self {
             setup,
-            machine,
+            fresh,
             pump,
             source,
             flights: Vec::new(),
@@ -86,7 +122,7 @@ where
             until: None,
             sink: Vec::new(),
             parts: Vec::new(),
-            upload: Cleanup { kept: setup.on_failure() == Leave::Keep, ..Cleanup::default() },
+            remains: Remains::new(setup.on_failure() == Leave::Keep),
             cancelled: false,
             end: End::default(),
         }
@@ -142,15 +178,18 @@ where
                 }
                 None => assert!(range.end <= self.source, "beyond the source"),
             }
-            if operation == "UploadPart" {
+            if operation == PART {
                 self.parts.push(range.clone());
             }
         }
-        self.upload.completing |= operation == "CompleteMultipartUpload";
+        self.remains.launched(exchange.draft());
+        keeps_secrets(&exchange);
         self.flights.push(exchange);
         assert_eq!(self.flights.len(), self.pump.in_flight(), "law 2: one completion each");
         let width = self.pump.machine().width();
-        assert!(self.flights.len() <= width.max(1), "law 2: wider than {width}");
+        let own = |exchange: &&Exchange| !RENEWALS.contains(&exchange.operation());
+        let wide = self.flights.iter().filter(own).count();
+        assert!(wide <= width.max(1), "law 2: wider than {width}");
     }
 
     fn happen(&mut self, event: &Event) {
@@ -175,7 +214,9 @@ where
                 let leave = if *keeps { Leave::Keep } else { Leave::Abort };
                 self.pump.cancel(self.now, leave);
                 self.cancelled = true;
-                self.upload.kept |= *keeps;
+                if *keeps {
+                    self.remains.keep();
+                }
             }
             Event::Foreign(answer) => self.foreign(answer),
         }
@@ -202,17 +243,12 @@ where
     fn ends(&mut self, which: usize, sent: bool, answer: &Answer) {
         let Some(at) = which.checked_rem(self.flights.len()) else { return };
         let exchange = self.flights.swap_remove(at);
-        let operation = exchange.operation();
         let (done, sunk) = perform(exchange, sent, answer, self.setup, self.now);
         if let Some((position, length)) = sunk {
             self.sink(position, length);
         }
-        if let (Ok(reply), Answer::Good(_)) = (done.outcome(), answer) {
-            self.upload.created |= operation == "CreateMultipartUpload" && reply.cut.is_none();
-        }
-        if operation == "AbortMultipartUpload" {
-            self.upload.aborted |= done.outcome().is_ok();
-        }
+        let whole = done.outcome().is_ok_and(|reply| reply.cut.is_none());
+        self.remains.ended(&done, whole && matches!(answer, Answer::Good(_)));
         self.complete(done);
     }
 
@@ -224,8 +260,7 @@ where
     /// Another pump of the same kind of machine has launched something, and its completion comes
     /// here.
     fn foreign(&mut self, answer: &Answer) {
-        let party = party(self.setup);
-        let mut other = Pump::new((self.machine)(), vec![party], Waker::noop().clone());
+        let mut other = (self.fresh)();
         if let Some(intake) = other.intake() {
             intake.supply(1, true);
         }
@@ -284,13 +319,11 @@ where
                     end = end.max(part.end);
                 }
             }
-            Err(error) => {
-                let Cleanup { created, completing, aborted, kept } = self.upload;
-                let loose = created && !completing && !aborted && !kept;
-                assert!(!loose || !error.leftovers().is_empty(), "law 3: an upload is left behind");
-                let _ = format!("{error} {error:?}");
-            }
+            Err(error) => assert!(!error.to_string().contains(SECRET), "law 6: {error}"),
         }
+        self.remains.check(&result);
+        keeps_secrets(&result);
+        keeps_secrets(self.pump.machine());
         self.end.result = format!("{result:?}");
         for _ in 0..3 {
             self.foreign(late);
@@ -300,6 +333,11 @@ where
         }
         self.end
     }
+}
+
+fn keeps_secrets(thing: &impl Debug) {
+    let text = format!("{thing:?}");
+    assert!(!text.contains(SECRET), "law 6: {text}");
 }
 
 /// Does what a driver does, and what the sink got of it: a position and a length.
@@ -350,52 +388,13 @@ fn perform(
     (receiving.finish(cut), at.map(|at| (at, passed)))
 }
 
-/// A checkpoint of an upload that got as far as its id.
-pub(crate) fn checkpoint(
-    source: UploadSource,
-    options: &UploadOptions,
-    service: &Arc<Service>,
-) -> Result<Checkpoint, Error> {
-    let options = UploadOptions { threshold: 0, ..options.clone() };
-    let none = || Error::caller("no multipart upload");
-    let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
-    let party = Party::new(Credentials::anonymous());
-    let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
-    if let Some(intake) = pump.intake() {
-        intake.supply(1, false);
-    }
-    let now = Now::new(Duration::ZERO, Duration::ZERO);
-    let Turn::Launch(exchange) = pump.turn(now) else { return Err(none()) };
-    let head = http::Response::new(()).into_parts().0;
-    let mut receiving = exchange.respond(head);
-    let body =
-        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
-    receiving.push(body).map_err(Error::from)?;
-    pump.complete(now, receiving.finish(None));
-    let _ = pump.turn(now);
-    pump.machine().checkpoint().ok_or_else(none)
-}
-
-fn party(setup: &Setup) -> Party {
-    Party::new(match setup.is_anonymous() {
-        true => Credentials::anonymous(),
-        false => Credentials::new(Keys::new("AKID", "secret")),
-    })
-}
-
-/// What begins something new, and is not for cleaning up.
-const BEGINNINGS: [&str; 8] = [
-    "CreateMultipartUpload",
-    "UploadPart",
-    "UploadPartCopy",
-    "PutObject",
-    "CopyObject",
-    "GetObject",
-    "DeleteObjects",
-    "DeleteObject",
-];
-
 const NOT_FOUND: Answer = Answer::Refused { which: 0, after: None, dated: None, document: true };
+
+/// Every password, key and token has this in it.
+pub(crate) const SECRET: &str = "hunter2";
+
+/// What an authority sends, beside the machine's width.
+const RENEWALS: [&str; 2] = ["Authenticate", "DiscoverVersions"];
 
 /// Bytes of a body that arrive at once.
 const PIECE: usize = 13;
