@@ -1,16 +1,17 @@
 """Makes the users, projects and endpoints that are missing, and prints settings for the live checks.
 
-    openstack-users.py KEYSTONE SWIFT SECRET        a user's password is SECRET and its name
+    openstack-users.py KEYSTONE SWIFT SECRET S3_REGION      a user's password is SECRET and its name
 
 | user    | project | may                                                         |
 | ------- | ------- | ----------------------------------------------------------- |
 | admin   | admin   | everything                                                  |
 | swift   | service | validate tokens                                             |
 | glance  | service | use objects of its own project; the trustee                 |
-| demo    | demo    | use the objects of demo; has an application credential, TOTP |
+| demo    | demo    | use the objects of demo; has an application credential, TOTP, EC2 keys |
 | reader  | demo    | read the objects of demo                                    |
 | alt     | alt     | use the objects of alt                                      |
 """
+import json
 import sys
 
 from keystoneauth1.identity import v3
@@ -26,9 +27,10 @@ USERS = {
 TEMPURL_KEY = "apus-live-tempurl-key"
 # Base32, as Keystone keeps it; the bytes are those of RFC 6238's examples.
 TOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+S3_ACCESS_KEY = "apuslivedemo"
 
 
-def main(keystone, swift, secret):
+def main(keystone, swift, secret, s3_region):
     def login(user, project):
         auth = v3.Password(keystone, username=user, password=secret + user, project_name=project,
                            user_domain_id="default", project_domain_id="default")
@@ -53,6 +55,10 @@ def main(keystone, swift, secret):
         admin.endpoint(admin.ensure("services", "keystone"), interface, keystone)
     if not admin.all("credentials", user_id=users["demo"], type="totp"):
         admin.make("credentials", user_id=users["demo"], type="totp", blob=TOTP_SECRET)
+    if not admin.all("credentials", user_id=users["demo"], type="ec2"):
+        keys = {"access": S3_ACCESS_KEY, "secret": secret + "ec2"}
+        admin.make("credentials", user_id=users["demo"], type="ec2", blob=json.dumps(keys),
+                   project_id=projects["demo"])
 
     demo = login("demo", "demo")
     credentials = "users/%s/application_credentials" % users["demo"]
@@ -64,7 +70,13 @@ def main(keystone, swift, secret):
     storage = "%s/v1/AUTH_%s" % (swift, projects["demo"])
     demo.session.post(storage, headers={"X-Account-Meta-Temp-URL-Key": TEMPURL_KEY})
 
-    print(*("export APUS_LIVE_OPENSTACK%s='%s'" % pair for pair in {
+    tell("APUS_LIVE_S3API", {
+        "_ENDPOINT": swift,
+        "_REGION": s3_region,
+        "_ACCESS_KEY": S3_ACCESS_KEY,
+        "_SECRET_KEY": secret + "ec2",
+    })
+    tell("APUS_LIVE_OPENSTACK", {
         "": keystone,
         "_STORAGE_URL": storage,
         "_REGION": "RegionOne",
@@ -92,7 +104,12 @@ def main(keystone, swift, secret):
         "_ADMIN_USER": "admin",
         "_ADMIN_PASSWORD": secret + "admin",
         "_ADMIN_PROJECT": "admin",
-    }.items()), sep="\n")
+    })
+
+
+def tell(prefix, settings):
+    for name, value in settings.items():
+        print("export %s%s='%s'" % (prefix, name, value))
 
 
 class Directory:

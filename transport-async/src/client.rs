@@ -275,10 +275,12 @@ where
         })
     }
 
-    async fn drive(self) -> Result<M::Output, Error> {
+    /// The span begins here, in the caller's, whatever task the future goes to.
+    fn drive(self) -> impl Future<Output = Result<M::Output, Error>> + Send + use<M> {
         let Self { machine, transport, parties, ends, tokens } = self;
-        let driven = drive(machine, &transport, parties, ends, tokens);
-        spanned(std::any::type_name::<M>(), driven).await
+        spanned(std::any::type_name::<M>(), async move {
+            drive(machine, &transport, parties, ends, tokens).await
+        })
     }
 }
 
@@ -305,15 +307,13 @@ impl Drop for DropGuard {
 }
 
 #[cfg(feature = "tracing")]
-async fn spanned<T>(operation: &'static str, driven: impl Future<Output = T>) -> T {
-    use tracing::Instrument as _;
-
-    driven.instrument(tracing::info_span!("apus", operation)).await
+fn spanned<F: Future>(operation: &'static str, driven: F) -> impl Future<Output = F::Output> {
+    tracing::Instrument::instrument(driven, tracing::info_span!("apus", operation))
 }
 
 #[cfg(not(feature = "tracing"))]
-async fn spanned<T>(_: &'static str, driven: impl Future<Output = T>) -> T {
-    driven.await
+fn spanned<F: Future>(_: &'static str, driven: F) -> F {
+    driven
 }
 
 /// Far apart: a machine may count on from its seed.

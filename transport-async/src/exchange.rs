@@ -92,11 +92,13 @@ impl Flight {
 
     /// Gives up.
     pub(crate) fn cancel(&mut self) -> Option<Completion> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Sealed(exchange) => Some(exchange.fail(Failure::cancelled())),
-            Stage::Answered(receiving) => Some(receiving.finish(Some(Failure::cancelled()))),
-            Stage::Over => None,
-        }
+        let completion = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Sealed(exchange) => exchange.fail(Failure::cancelled()),
+            Stage::Answered(receiving) => receiving.finish(Some(Failure::cancelled())),
+            Stage::Over => return None,
+        };
+        trace(&completion);
+        Some(completion)
     }
 
     async fn attempt(&mut self, shared: &Shared, ends: &Ends) -> Result<(), Fault> {

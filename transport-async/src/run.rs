@@ -137,12 +137,12 @@ impl<M: Machine> Driver<M> {
         let (bell, transport, ends) = (Arc::clone(&self.bell), transport.clone(), Arc::clone(ends));
         let mut flight = Flight::new(exchange, Some(Arc::clone(&bell)));
         let stop = self.stop.clone().filter(|_| flight.moves_bytes());
-        tokio::spawn(async move {
+        tokio::spawn(in_span(async move {
             let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
             // The run may end with this: what it lent must be back before.
             drop((flight, ends));
             bell.hand_in(done);
-        });
+        }));
     }
 
     /// Finds out how the machine gets at a source that it reads through its intake.
@@ -230,6 +230,17 @@ impl<M: Machine> Driver<M> {
         }
         Err(failed)
     }
+}
+
+/// In the span of the run, in another task too.
+#[cfg(feature = "tracing")]
+fn in_span<F: Future>(flying: F) -> impl Future<Output = F::Output> {
+    tracing::Instrument::in_current_span(flying)
+}
+
+#[cfg(not(feature = "tracing"))]
+fn in_span<F: Future>(flying: F) -> F {
+    flying
 }
 
 /// Performs an exchange until it is done or stopped.
