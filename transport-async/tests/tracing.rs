@@ -165,7 +165,7 @@ fn what_is_cancelled_is_told() {
     });
     let notes = traced(async {
         let ranges = Ranges::new(format!("{}/path", server.url()), 10, 10, 2);
-        let run = client(server.url()).run(ranges).into_sink(&Sink::memory()).cancel_on(token);
+        let run = client(server.url()).run(ranges).into_sink(Sink::memory()).cancel_on(token);
         assert!(run.go().await.unwrap_err().is_cancelled());
     });
     let [told] = &notes.told[..] else { panic!("{notes:?}") };
