@@ -43,7 +43,7 @@ fn what_a_container_says_of_itself() {
         ("x-container-bytes-used", Some("5")),
         ("x-container-meta-colour", Some("red")),
         ("x-container-meta-size", None),
-        ("x-storage-policy", Some("Policy-0")),
+        ("x-storage-policy", Some(stage.var("_POLICY"))),
         ("accept-ranges", Some("bytes")),
     ] {
         assert_eq!(head.header(name), value, "{name}");
@@ -70,7 +70,7 @@ fn an_account_is_there_when_it_is_asked_for() {
     let list = ask("GET", "?format=json").is(200).json();
     let own = list.as_array().unwrap().iter().find(|known| known["name"] == stage.container);
     let own = own.unwrap();
-    assert_eq!(own["storage_policy"], "Policy-0");
+    assert_eq!(own["storage_policy"], *stage.var("_POLICY"));
     assert!(own["count"].is_u64() && own["bytes"].is_u64());
     let prefix = format!("?prefix={}", stage.container);
     assert_eq!(ask("GET", &prefix).is(200).text(), format!("{}\n", stage.container));
@@ -231,7 +231,7 @@ fn info_needs_no_token() {
         ("/swift/container_listing_limit", json!(10_000)),
         ("/swift/account_listing_limit", json!(10_000)),
         ("/swift/max_meta_count", json!(90)),
-        ("/swift/policies/0/name", json!("Policy-0")),
+        ("/swift/policies/0/name", json!(stage.var("_POLICY"))),
         ("/slo/max_manifest_segments", json!(1000)),
         ("/slo/max_manifest_size", json!(8_388_608)),
         ("/slo/min_segment_size", json!(1)),

@@ -79,6 +79,7 @@ impl EmbeddedOpenStack {
             ("_USER_ID", model.user("demo").id.clone()),
             ("_PROJECT_ID", model.project_id("demo").to_owned()),
             ("_TEMPURL_KEY", super::TEMP_URL_KEY.to_owned()),
+            ("_POLICY", model.limits.policies.first().cloned().unwrap_or_default()),
             ("_APPLICATION_CREDENTIAL_ID", credential.id.clone()),
             ("_APPLICATION_CREDENTIAL", credential.name.clone()),
             ("_APPLICATION_CREDENTIAL_SECRET", credential.secret.clone()),
