@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::contract::{Leave, Machine, Step};
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::nest;
@@ -21,13 +21,14 @@ pub(super) struct Listed {
     call: Option<Box<Call<GetContainer>>>,
     page: u32,
     objects: Vec<ListedObject>,
+    cancelled: bool,
 }
 
 impl Listed {
     /// The segments that `X-Object-Manifest` names.
     pub(super) fn new(prefix: Prefix, service: Arc<Service>, seed: u64) -> Self {
         let (call, objects) = (None, Vec::new());
-        Self { prefix, service, party: 0, seed, call, page: 0, objects }
+        Self { prefix, service, party: 0, seed, call, page: 0, objects, cancelled: false }
     }
 
     /// Goes under this one of the pump's authorities.
@@ -88,6 +89,10 @@ impl Machine for Listed {
 
     fn poll(&mut self, now: Now) -> Step<Vec<ListedObject>> {
         loop {
+            // A page in flight is waited for, and none is asked for after it.
+            if self.cancelled && !self.call.as_ref().is_some_and(|call| call.is_in_flight()) {
+                return Step::Done(Err(Failure::cancelled().into()));
+            }
             let Some(call) = &mut self.call else {
                 match self.first() {
                     Ok(get) => self.ask(get),
@@ -118,6 +123,7 @@ impl Machine for Listed {
     }
 
     fn cancel(&mut self, now: Now, leave: Leave) {
+        self.cancelled = true;
         if let Some(call) = &mut self.call {
             call.cancel(now, leave);
         }

@@ -186,7 +186,6 @@ impl Machine for Replaced {
                     }
                 },
                 Phase::List(_, listed) | Phase::Search(listed) => match listed.poll(now) {
-                    Step::Send(_) if self.cancelled => self.phase = Phase::Over,
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
                     Step::Done(objects) => {

@@ -326,7 +326,6 @@ impl Machine for Segmented {
                     ControlFlow::Continue(_) => self.go(self.list_or_begin()),
                 },
                 Phase::List(listed) => match listed.poll(now) {
-                    Step::Send(_) if self.failure.is_some() => self.phase = self.cleanup(),
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
                     Step::Done(objects) => self.listed(now, objects),
