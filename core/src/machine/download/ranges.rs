@@ -10,7 +10,7 @@ use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::tally::Tally;
 use crate::checksum::Hashers;
-use crate::contract::{self, Wait};
+use crate::contract::{self, Step, Wait};
 use crate::error::{Error, Failure};
 use crate::http::{ByteRange, Completion, Draft, Expect, Incoming, Reply, Ticket};
 use crate::now::Now;
@@ -127,13 +127,11 @@ pub(super) struct Ranges<D: Dialect> {
 
 /// What is next.
 #[expect(clippy::large_enum_variant, reason = "lives for one match")]
-pub(super) enum Next {
+enum Next {
     Send(Draft),
     Wait(Option<Wait>),
     /// All of it is there.
     Finish,
-    /// Nothing is in flight any more.
-    Fail(Error),
 }
 
 impl<D: Dialect> Ranges<D> {
@@ -232,21 +230,21 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// What to do next about the ranges.
-    pub(super) fn poll(&mut self, now: Now) -> Next {
+    /// What to do next about the ranges. It is over when all of them are there, or when the first
+    /// error is told and nothing is in flight any more.
+    pub(super) fn poll(&mut self, now: Now) -> Step<()> {
         if self.error.is_none() {
             match self.next(now) {
-                Ok(next) => return next,
+                Ok(Next::Send(draft)) => return Step::Send(draft),
+                Ok(Next::Wait(wait)) => return Step::Wait(wait),
+                Ok(Next::Finish) => return Step::Done(Ok(())),
                 Err(error) => self.error = Some(error),
             }
         }
         if self.pieces.iter().any(Piece::is_in_flight) {
-            return Next::Wait(None);
+            return Step::Wait(None);
         }
-        match self.error.take() {
-            Some(error) => Next::Fail(error),
-            None => Next::Wait(None),
-        }
+        self.error.take().map_or(Step::Wait(None), |error| Step::Done(Err(error)))
     }
 
     /// An attempt at a range has ended.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use self::begin::Measuring;
 use super::DownloadOptions;
-use super::ranges::{Dialect, Next, Object, Ranges};
+use super::ranges::{Dialect, Object, Ranges};
 use crate::checksum::{Digests, Verdict, Why};
 use crate::contract::{Leave, Machine, Operation as _, Step};
 use crate::error::Error;
@@ -180,17 +180,12 @@ impl Machine for Download {
                 self.ranges.error.get_or_insert(error);
             }
             if self.ranges.error.is_some() || matches!(self.phase, Phase::Reading) {
-                return match self.ranges.poll(now) {
-                    Next::Send(mut draft) => {
-                        draft.ticket = draft.ticket.under(RANGE);
-                        Step::Send(draft)
-                    }
-                    Next::Wait(wait) => Step::Wait(wait),
-                    Next::Finish => {
-                        let result = self.finish();
+                return match nest(self.ranges.poll(now), RANGE) {
+                    ControlFlow::Break(step) => step,
+                    ControlFlow::Continue(read) => {
+                        let result = read.and_then(|()| self.finish());
                         self.over(result)
                     }
-                    Next::Fail(error) => self.over(Err(error)),
                 };
             }
         }

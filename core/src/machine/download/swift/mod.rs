@@ -25,7 +25,7 @@ use http::StatusCode;
 use self::layout::Layout;
 use super::DownloadOptions;
 use super::piece::Piece;
-use super::ranges::{Dialect, Held, Next, Object, Ranges};
+use super::ranges::{Dialect, Held, Object, Ranges};
 use crate::checksum::{Algorithm, Digests, Verdict, Why};
 use crate::contract::{Leave, Machine, Operation as _, Step};
 use crate::error::{Error, Kind};
@@ -306,17 +306,12 @@ impl Machine for SwiftDownload {
                 self.ranges.error.get_or_insert(error);
             }
             if self.ranges.error.is_some() || matches!(self.phase, Phase::Reading) {
-                return match self.ranges.poll(now) {
-                    Next::Send(mut draft) => {
-                        draft.ticket = draft.ticket.under(RANGE);
-                        Step::Send(draft)
-                    }
-                    Next::Wait(wait) => Step::Wait(wait),
-                    Next::Finish => {
-                        let result = self.finish();
+                return match nest(self.ranges.poll(now), RANGE) {
+                    ControlFlow::Break(step) => step,
+                    ControlFlow::Continue(read) => {
+                        let result = read.and_then(|()| self.finish());
                         self.over(result)
                     }
-                    Next::Fail(error) => self.over(Err(error)),
                 };
             }
         }
