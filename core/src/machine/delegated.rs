@@ -298,25 +298,24 @@ impl<M: Machine> Delegated<M> {
         Phase::Create(call, again)
     }
 
+    /// What may still come of a trust that was not made; nothing where it is given up.
     fn create_failed(
         &self,
         create: CreateTrust,
         doubtful: bool,
         again: u32,
-        error: Error,
-    ) -> Phase {
+        error: &Error,
+    ) -> Option<Phase> {
         if doubtful && create.expires_at.is_some() {
             let list = ListTrusts {
                 trustor_user_id: Some(create.trustor_user_id.clone()),
                 trustee_user_id: None,
             };
             let call = self.call(list, FIND).under(self.delegation.user);
-            return Phase::Find(call, Box::new(create), error);
+            return Some(Phase::Find(call, Box::new(create), error.clone()));
         }
-        if error.is_conflict() && again < MOST_CONFLICTS && !self.cancelled {
-            return self.creating(create, again + 1);
-        }
-        Phase::Over
+        let repeats = error.is_conflict() && again < MOST_CONFLICTS && !self.cancelled;
+        repeats.then(|| self.creating(create, again + 1))
     }
 
     fn made(&mut self, trust: Trust) -> Phase {
@@ -443,10 +442,8 @@ impl<M: Machine> Machine for Delegated<M> {
                     ControlFlow::Continue(Err(error)) => {
                         let (create, doubtful) = (call.operation().clone(), call.is_doubtful());
                         let again = *again;
-                        match self.create_failed(create, doubtful, again, error.clone()) {
-                            Phase::Over => self.fall_back(error),
-                            next => next,
-                        }
+                        let next = self.create_failed(create, doubtful, again, &error);
+                        next.unwrap_or_else(|| self.fall_back(error))
                     }
                 },
                 Phase::Find(call, create, why) => match nest(call.poll(now), FIND) {

@@ -4,7 +4,6 @@ use super::error::ConfigError;
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
-use crate::error::Error;
 use crate::keystone::{EndpointFilter, Interface};
 use crate::s3::BaseUrl;
 use crate::secret::Secret;
@@ -188,7 +187,7 @@ impl SwiftOptions {
             wrong("swift_store_auth_address", error.what());
         }
         if let Some(reference) = self.own_reference()
-            && let Err(Error { .. }) = reference.identity()
+            && reference.identity().is_err()
         {
             wrong("swift_store_user", "credentials are required beside swift_store_auth_address");
         }
