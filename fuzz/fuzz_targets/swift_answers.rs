@@ -76,7 +76,10 @@ impl Asked {
 
     /// What the answer says to this operation.
     fn parse<O: Operation<Service = Service>>(&self, operation: &O) -> Option<O::Output> {
-        let refused = refuses_token(O::NAME, &self.reply);
+        let refused = self.reply.status() == 401 || {
+            let draft = operation.draft(&self.service);
+            draft.is_ok_and(|draft| draft.tells_refusal.is_some_and(|tells| tells(&self.reply)))
+        };
         match operation.parse(&self.service, &self.reply) {
             Ok(output) => {
                 assert!(self.reply.status().is_success(), "an output of a refusal");

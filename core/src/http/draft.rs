@@ -12,6 +12,7 @@ use http::{Method, Uri, request};
 use crate::checksum::{Algorithm, Hashers};
 use crate::error::Error;
 use crate::few::Few;
+use crate::http::Reply;
 
 /// An unsigned request: what to send, what must be computed over its body first, how it is to be
 /// signed, and what to do with the answer.
@@ -37,6 +38,9 @@ pub struct Draft {
     pub framing: Option<Framing>,
     /// What an authority has to add.
     pub sealing: Sealing,
+    /// Whether an answer that is no 401 says all the same that the proof was refused: asked by the
+    /// authority, told by the operation, which knows its answers.
+    pub tells_refusal: Option<fn(&Reply) -> bool>,
     /// What to do with the body of a successful answer.
     pub incoming: Incoming,
     /// Timeouts of this one request.
@@ -66,6 +70,7 @@ impl Draft {
             payload: Payload::Hashed,
             framing: None,
             sealing: Sealing::Open,
+            tells_refusal: None,
             incoming: Incoming::Collect { limit: COLLECT },
             limits: Limits::default(),
             party: 0,

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::HeaderName;
-use http::{Method, StatusCode};
 
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
@@ -17,7 +17,6 @@ use crate::keystone::source::TokenSource;
 use crate::keystone::token::{Token, TokenFacts};
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
-use crate::swift::refuses_token;
 
 /// Gives requests their token, and gets a new one in time.
 ///
@@ -258,8 +257,9 @@ impl Authority for Session {
         if present {
             self.user.learn(done, reply);
         }
-        let draft = done.draft();
-        if !refuses_token(draft.operation, reply) && !loses_token(draft, reply.status()) {
+        let refused = reply.status() == StatusCode::UNAUTHORIZED
+            || done.draft().tells_refusal.is_some_and(|tells| tells(reply));
+        if !refused {
             return Standing::Accepted;
         }
         if !present {
@@ -308,14 +308,6 @@ impl fmt::Debug for ServiceToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServiceToken(..)")
     }
-}
-
-/// Whether a token that asks about itself is not found: one that was revoked a moment ago may be let
-/// ask, and then be told 404 (seen on Keystone 30).
-fn loses_token(draft: &Draft, status: StatusCode) -> bool {
-    draft.sealing == Sealing::TokenAsSubject
-        && draft.head.method == Method::GET
-        && status == StatusCode::NOT_FOUND
 }
 
 /// One number for the generations of two tokens, which grows with either.

@@ -130,7 +130,7 @@ impl Operation for BulkDelete {
         }
         Request::account(service, Self::NAME, Method::POST)
             .flag("bulk-delete")
-            .accept_json()
+            .report()
             .header("content-type", Some("text/plain"))
             .document(lines)
             .finish()

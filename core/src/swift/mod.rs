@@ -53,7 +53,7 @@ pub use self::dlo::PutDlo;
 pub(crate) use self::error::success;
 pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
 pub use self::object::*;
-pub use self::report::{Failed, refuses_token};
+pub use self::report::Failed;
 pub use self::service::Service;
 pub use self::slo::*;
 pub use self::temp_url::{Digest, TempUrl};

@@ -164,21 +164,14 @@ fn status(text: &str) -> Option<StatusCode> {
     number.parse::<u16>().ok().and_then(|number| StatusCode::from_u16(number).ok())
 }
 
-/// Whether this answer to an operation says that the token was refused: by its status, or, where an
-/// answer is given before it is known how it comes out, in its body. For an
-/// [authority](crate::contract::Authority), which renews the token then.
+/// Whether a report says that the token was refused.
 ///
 /// BulkDelete and DeleteSlo are taken apart by a part of Swift that stands before the one which looks
 /// at tokens, and a heartbeat is sent before the first segment is looked at: all three say 200 or
 /// 202 to a token that has run out.
-pub fn refuses_token(operation: &str, reply: &Reply) -> bool {
-    reply.status() == StatusCode::UNAUTHORIZED
-        || LATE.contains(&operation)
-            && Report::read(&reply.body).is_some_and(|report| report.is_unauthorized())
+pub(super) fn refuses_token(reply: &Reply) -> bool {
+    Report::read(&reply.body).is_some_and(|report| report.is_unauthorized())
 }
-
-/// Operations whose answer says in its body how it came out.
-const LATE: [&str; 3] = ["PutSlo", "DeleteSlo", "BulkDelete"];
 
 /// Objects that are named in a message.
 const MOST_TOLD: usize = 5;

@@ -12,6 +12,7 @@ pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
 use crate::swift::object::BodyCheck;
+use crate::swift::report::refuses_token;
 use crate::swift::service::Service;
 
 /// A request to Swift.
@@ -87,8 +88,15 @@ impl<'a> Request<'a> {
     }
 
     /// Asks for a report in JSON.
-    pub(super) fn accept_json(&mut self) -> &mut Self {
+    fn accept_json(&mut self) -> &mut Self {
         self.header("accept", Some("application/json"))
+    }
+
+    /// Asks for a report in JSON of what came out, which the body tells and not the status: a
+    /// refused token too.
+    pub(super) fn report(&mut self) -> &mut Self {
+        self.draft.tells_refusal = Some(refuses_token);
+        self.accept_json()
     }
 
     /// The bytes of an object, and what is known or computed of their MD5.

@@ -43,7 +43,7 @@ impl Operation for DeleteSlo {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
             .query("multipart-manifest", Some("delete"))
             .query("async", self.later.then_some("on"))
-            .accept_json()
+            .report()
             .finish()
     }
 

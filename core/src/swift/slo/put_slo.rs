@@ -88,7 +88,7 @@ impl Operation for PutSlo {
         Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
             .query("multipart-manifest", Some("put"))
             .query("heartbeat", self.heartbeat.then_some("on"))
-            .accept_json()
+            .report()
             .with(&self.properties)
             .header("if-none-match", self.if_absent.then_some("*"))
             .etag(self.etag.as_ref())
@@ -139,9 +139,8 @@ impl Operation for PutSlo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::report::refuses_token;
     use crate::swift::slo::ObjectSegment;
-    use crate::swift::testing::{parsed, sent};
+    use crate::swift::testing::{parsed, sent, service};
 
     fn put() -> PutSlo {
         let hello = ETag::from("f814893777bcc2295fff05f00e508da6");
@@ -222,8 +221,8 @@ mod tests {
             let error = parsed(&put(), status, "", &body).unwrap_err();
             assert_eq!(error.status().unwrap(), 401);
             let reply = crate::swift::testing::answer(status, "", &body);
-            assert!(refuses_token(PutSlo::NAME, &reply));
-            assert!(!refuses_token("GetObject", &reply));
+            let tells_refusal = put().draft(&service()).unwrap().tells_refusal.unwrap();
+            assert!(tells_refusal(&reply));
         }
     }
 
