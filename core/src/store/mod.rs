@@ -3,4 +3,6 @@
 pub mod config;
 mod migration;
 
-pub use self::migration::{Migration, Refusal, S3Access, S3Places};
+pub use self::migration::{
+    Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftPlaces, SwiftRight,
+};

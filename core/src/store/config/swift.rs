@@ -1,11 +1,12 @@
 //! The options of a backend in Swift, under the names that glance_store gave them.
 
-use super::error::ConfigError;
+use std::collections::BTreeMap;
+
+use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
 use crate::keystone::{EndpointFilter, Interface};
-use crate::s3::BaseUrl;
 use crate::secret::Secret;
 
 options! {
@@ -52,7 +53,9 @@ options! {
         swift_buffer_on_upload: bool = false;
         /// Without effect: nothing is buffered in files.
         swift_upload_buffer_dir: Option<String> = None;
-        /// The section of the file of references that new objects are stored with.
+        /// The section of the file of references that new objects are stored with, and that several
+        /// tenants' trusts are made with. Without a file, the options beside this one are the
+        /// reference of this name, so that the location of an object never holds a key.
         default_swift_reference: String = "ref1".to_owned();
         /// The version of Keystone's API: 3 is the only one.
         swift_store_auth_version: String = "3".to_owned();
@@ -70,7 +73,8 @@ options! {
         swift_store_project_name: Option<String> = None;
         /// The id of the project that an application credential is of.
         swift_store_project_id: Option<String> = None;
-        /// The file of references: a section for each, with auth_address, user and key.
+        /// The file of references: a section for each, with auth_address, user and key. For several
+        /// tenants, the default reference is whom their users trust.
         swift_store_config_file: Option<String> = None;
         /// How many times a request is repeated after it failed for a reason that may pass.
         swift_store_retries: u64 = 4, in 0..=100;
@@ -157,6 +161,42 @@ impl SwiftOptions {
         })
     }
 
+    /// The references of this backend by name: those of its file, where there is one, or else the one
+    /// that the options themselves are. `files` are the files that were read, by path. A backend for
+    /// several tenants need not have any; without, nobody can be trusted.
+    ///
+    /// # Errors
+    ///
+    /// The file was not read; it does not have the default reference.
+    pub fn references(
+        &self,
+        section: &str,
+        files: &BTreeMap<String, BTreeMap<String, Reference>>,
+    ) -> Result<BTreeMap<String, Reference>, ConfigErrors> {
+        let wrong = |option: &str, value: &str, problem: String| {
+            ConfigErrors::from(ConfigError {
+                place: None,
+                section: section.to_owned(),
+                option: Some(option.to_owned()),
+                value: Some(value.to_owned()),
+                problem,
+            })
+        };
+        let name = &self.default_swift_reference;
+        let Some(path) = &self.swift_store_config_file else {
+            return Ok(self.own_reference().map(|own| (name.clone(), own)).into_iter().collect());
+        };
+        let Some(references) = files.get(path) else {
+            return Err(wrong("swift_store_config_file", path, "it was not read".to_owned()));
+        };
+        if !references.contains_key(name) {
+            let names: Vec<&str> = references.keys().map(String::as_str).collect();
+            let problem = format!("expected a section of {path}: {}", names.join(", "));
+            return Err(wrong("default_swift_reference", name, problem));
+        }
+        Ok(references.clone())
+    }
+
     /// What is wrong with options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
@@ -171,25 +211,25 @@ impl SwiftOptions {
         }
         let by_file = self.swift_store_config_file.is_some();
         let by_options = self.swift_store_auth_address.is_some();
-        if self.swift_store_multi_tenant && by_file {
-            wrong(
-                "swift_store_config_file",
-                "it can't be used where swift_store_multi_tenant is true",
-            );
-        }
         if !self.swift_store_multi_tenant && !by_file && !by_options {
             wrong(
                 "swift_store_config_file",
                 "it is required, or swift_store_auth_address with credentials",
             );
         }
-        if let Some(Err(error)) = self.swift_store_auth_address.as_deref().map(BaseUrl::parse) {
-            wrong("swift_store_auth_address", error.what());
+        if let Some(reference) = self.own_reference() {
+            if let Err(error) = reference.address() {
+                wrong("swift_store_auth_address", error.what());
+            }
+            if !by_file && reference.identity().is_err() {
+                let what = "credentials are required beside swift_store_auth_address";
+                wrong("swift_store_user", what);
+            }
         }
-        if let Some(reference) = self.own_reference()
-            && reference.identity().is_err()
+        if self.default_swift_reference.is_empty()
+            || self.default_swift_reference.contains(['/', ':', '@', '?', '#'])
         {
-            wrong("swift_store_user", "credentials are required beside swift_store_auth_address");
+            wrong("default_swift_reference", "expected a name without / : @ ? and #");
         }
         let host = self.swift_store_proxy_host.as_deref().unwrap_or_default();
         if self.swift_store_enable_proxy && host.is_empty() {
