@@ -245,6 +245,25 @@ fn containers_are_named_as_the_old_store_named_them() {
 }
 
 #[test]
+fn a_backend_says_what_its_locations_begin_with() {
+    let prefix = |text: &str| {
+        let options = "swift_store_config_file = f\nswift_store_container = images\n";
+        let text = format!("[glance_store]\nstores = swift\n{options}{text}");
+        swift(&read(&text).unwrap(), "swift").location_prefix()
+    };
+    assert_eq!(prefix("").as_deref(), Some("swift+config://ref1/images/"));
+    let seeded = "swift_store_multiple_containers_seed = 2\ndefault_swift_reference = r\n";
+    assert_eq!(prefix(seeded).as_deref(), Some("swift+config://r/images_"));
+    let several = "swift_store_multi_tenant = true\n";
+    assert_eq!(prefix(several), None);
+    let endpoint = format!("{several}swift_store_endpoint = http://swift:8080/v1/AUTH_x/\n");
+    let expected = Some("swift+http://swift:8080/v1/AUTH_x/images_");
+    assert_eq!(prefix(&endpoint).as_deref(), expected);
+    let template = format!("{several}swift_store_endpoint = http://swift/v1/AUTH_%(project_id)s\n");
+    assert_eq!(prefix(&template), None);
+}
+
+#[test]
 fn references_are_read_and_wrong_ones_told() {
     let text = "[DEFAULT]\nuser_domain_id = default\n[ref1]\nAuth_Address = \"https://k/v3\"\n\
                 user = 'service:gla:nce'\nkey = pa%%ss\n[Ref2]\nauth_address = http://k:5000\n\

@@ -1,13 +1,17 @@
 //! The options of a backend in Swift, under the names that glance_store gave them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
 use crate::keystone::{EndpointFilter, Interface};
+use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
+use crate::s3::BaseUrl;
 use crate::secret::Secret;
+use crate::swift::Config;
 
 options! {
     /// What there is to say about a backend in Swift.
@@ -26,7 +30,8 @@ options! {
         swift_store_service_type: String = "object-store".to_owned();
         /// The container, or what the names of several begin with.
         swift_store_container: String = "glance".to_owned();
-        /// Objects of at least this many times 1,024,000 bytes are uploaded in segments.
+        /// Objects of at least this many times 1,024,000 bytes are uploaded in segments; those that
+        /// come as a stream, which can be read only once, as soon as they are longer than a segment.
         swift_store_large_object_size: u64 = 5120, in 1..=5243;
         /// Times 1,024,000 bytes of a segment.
         swift_store_large_object_chunk_size: u64 = 200, in 1..=5243;
@@ -37,7 +42,8 @@ options! {
         /// How many hex digits of an image's id are part of its container's name: 16 to that power
         /// is the number of containers. 0 keeps to one container.
         swift_store_multiple_containers_seed: u64 = 0, in 0..=32;
-        /// Projects that may read and write what a user stores in their own account.
+        /// Ids of projects that may write what users store in their own accounts, beside those that
+        /// are told to with the image.
         swift_store_admin_tenants: Vec<String> = Vec::new();
         /// Without effect: TLS has no compression any more.
         swift_store_ssl_compression: bool = true;
@@ -78,6 +84,9 @@ options! {
         swift_store_config_file: Option<String> = None;
         /// How many times a request is repeated after it failed for a reason that may pass.
         swift_store_retries: u64 = 4, in 0..=100;
+        /// What an object in segments is: `static`, whose manifest lists them, or `dynamic`, whose
+        /// manifest names a prefix. Without it, static where the server has such.
+        swift_store_large_object_kind: Option<LargeObject> = None;
         /// Segments in flight at once.
         swift_store_thread_pools: u64 = 4, in 1..=256;
         /// Seconds until a connection must stand.
@@ -132,6 +141,19 @@ impl SwiftOptions {
         format!("{}_{image_id}", self.swift_store_container)
     }
 
+    /// What the locations begin with that this backend writes; none where that depends on the user.
+    pub fn location_prefix(&self) -> Option<String> {
+        let container = &self.swift_store_container;
+        if self.swift_store_multi_tenant {
+            // A template is of no one account.
+            let url = BaseUrl::parse(self.swift_store_endpoint.as_deref()?).ok()?;
+            let scheme = if url.is_tls() { "swift+https" } else { "swift+http" };
+            return Some(format!("{scheme}://{}{}/{container}_", url.authority(), url.prefix()));
+        }
+        let end = if self.swift_store_multiple_containers_seed == 0 { '/' } else { '_' };
+        Some(format!("swift+config://{}/{container}{end}", self.default_swift_reference))
+    }
+
     /// Which endpoint of a catalogue is meant.
     pub fn endpoint(&self) -> EndpointFilter {
         EndpointFilter {
@@ -140,6 +162,35 @@ impl SwiftOptions {
             region: self.swift_store_region.clone(),
             endpoint_override: self.swift_store_endpoint.clone(),
             ..EndpointFilter::default()
+        }
+    }
+
+    /// How requests are made.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.patience.attempts = u32::try_from(self.swift_store_retries).unwrap_or(u32::MAX) + 1;
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        config.limits.connect = seconds(self.swift_store_connect_timeout);
+        config.limits.first_byte = seconds(self.swift_store_read_timeout);
+        config.limits.idle = seconds(self.swift_store_read_timeout);
+        config
+    }
+
+    /// How an object is uploaded that comes as a stream, or from where it can be read again. Its
+    /// segments are in its own container, as those of the image service's own store are.
+    pub fn upload(&self, is_stream: bool) -> SwiftUploadOptions {
+        let default = SwiftUploadOptions::default();
+        let (segment_size, threshold) = (self.segment_size(), self.large_object_size() - 1);
+        SwiftUploadOptions {
+            threshold: if is_stream { threshold.min(segment_size) } else { threshold },
+            segment_size,
+            width: usize::try_from(self.swift_store_thread_pools).unwrap_or(usize::MAX),
+            // One is sent while the next is read.
+            memory: default.memory.max(2 * segment_size),
+            large_object: self.swift_store_large_object_kind,
+            segments_in: SegmentsIn::Same,
+            if_absent: true,
+            ..default
         }
     }
 

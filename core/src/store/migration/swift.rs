@@ -121,19 +121,6 @@ impl SwiftPlaces {
         Self { foreign: true, ..self }
     }
 
-    /// How the locations begin that a backend writes; none where that depends on the user.
-    pub fn prefix(&self, id: &str) -> Option<String> {
-        let Known { options, endpoint, .. } = self.backends.get(id)?;
-        let container = &options.swift_store_container;
-        if options.swift_store_multi_tenant {
-            let (url, _) = endpoint.as_ref()?;
-            let scheme = if url.is_tls() { "swift+https" } else { "swift+http" };
-            return Some(format!("{scheme}://{}{}/{container}_", url.authority(), url.prefix()));
-        }
-        let end = if options.swift_store_multiple_containers_seed == 0 { '/' } else { '_' };
-        Some(format!("swift+config://{}/{container}{end}", options.default_swift_reference))
-    }
-
     /// What to do with a location whose metadata has this `store`. `storage` is the storage URL of the
     /// user who asks, where it is known: it tells the account from the container in locations whose
     /// accounts are named in an unusual way.
@@ -533,21 +520,5 @@ mod tests {
         let both = Refusal::Ambiguous { backends: vec!["a".into(), "b".into()] };
         assert_eq!(backend("swift+config://ref1/images_cold_3/1", None), Err(both.clone()));
         assert_eq!(backend("swift://p:u:k@k/v3/other/1", None), Err(both));
-    }
-
-    #[test]
-    fn every_backend_says_how_its_locations_begin() {
-        let places = places();
-        assert_eq!(places.prefix("cold").as_deref(), Some("swift+config://ref1/images_"));
-        assert_eq!(places.prefix("own").as_deref(), Some("swift+config://mine/glance/"));
-        assert_eq!(places.prefix("many"), None);
-        let options = SwiftOptions {
-            swift_store_multi_tenant: true,
-            swift_store_endpoint: Some("http://swift:8080/v1/AUTH_x/".into()),
-            ..SwiftOptions::default()
-        };
-        let places = places.with("many", &options, &BTreeMap::new()).unwrap();
-        let prefix = places.prefix("many");
-        assert_eq!(prefix.as_deref(), Some("swift+http://swift:8080/v1/AUTH_x/glance_"));
     }
 }
