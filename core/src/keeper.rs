@@ -1,7 +1,7 @@
 //! One thing that perishes, a token or keys: whether it is good for another exchange, and its renewal.
 //!
 //! ```text
-//!            now                                             its life ends 
+//!            now                                             its life ends
 //!  ───────────┼────────────────┬────────────────┬────────────────┼──────────▶ server's clock
 //!     good: granted            │ soft_margin    │ interval       │ dead:
 //!                              │ one renews,    │ one renews,    │ nothing goes
@@ -23,7 +23,9 @@ use std::fmt;
 use std::task::Waker;
 use std::time::Duration;
 
-use http::header::{AGE, DATE};
+#[cfg(feature = "swift")]
+use http::header::AGE;
+use http::header::DATE;
 
 use crate::contract::{Grant, Lease, Notice, Reason, Verdict, Wait, Wish};
 use crate::error::{Cause, Error};
@@ -140,6 +142,7 @@ enum Life {
     /// Until this tick. The server's clock was read when it came, and ours may jump.
     Tick(Duration),
     /// Until this time on a clock that is `offset` seconds ahead of ours.
+    #[cfg(feature = "swift")]
     Unix { expires: i64, offset: i64 },
 }
 
@@ -187,6 +190,7 @@ impl<S: Supply> Keeper<S> {
     }
 
     /// Takes one that was had elsewhere, and lives by a clock `offset` seconds ahead of ours.
+    #[cfg(feature = "swift")]
     pub(crate) fn adopt(&mut self, item: S::Item, offset: i64) {
         let life = match item.span().expires {
             Some(expires) => Life::Unix { expires: expires.unix(), offset },
@@ -199,6 +203,7 @@ impl<S: Supply> Keeper<S> {
         self.held.as_ref().map(|held| &held.item)
     }
 
+    #[cfg(feature = "swift")]
     pub(crate) fn source(&self) -> Option<&S> {
         self.source.as_ref()
     }
@@ -270,6 +275,7 @@ impl<S: Supply> Keeper<S> {
 
     /// The answer to an exchange under it tells the server's clock, which one that was had elsewhere
     /// came without.
+    #[cfg(feature = "swift")]
     pub(crate) fn learn(&mut self, done: &Completion, reply: &Reply) {
         let Some(held) = &mut self.held else { return };
         if let Life::Unix { expires, .. } = held.life
@@ -389,10 +395,11 @@ impl<S: Supply> Keeper<S> {
                 Ok(Begun::Had)
             }
             Err(error) => {
-                if S::REMEMBERS {
-                    self.lost(now, error.clone());
+                if !S::REMEMBERS {
+                    return Err(error);
                 }
-                Err(error)
+                self.lost(now, error.clone());
+                Err(error.without_authority(S::WHAT))
             }
         }
     }
@@ -481,7 +488,7 @@ impl<S: Supply> Keeper<S> {
             Some(wait) => Renewal::Backoff(wait),
             None => {
                 let until = now.tick.saturating_add(self.terms.denied_for);
-                Renewal::Denied { error: error.without_authority(), until }
+                Renewal::Denied { error: error.without_authority(S::WHAT), until }
             }
         };
     }
@@ -493,6 +500,7 @@ impl Life {
         match self {
             Self::Unknown => None,
             Self::Tick(until) => Some(until.saturating_sub(now.tick)),
+            #[cfg(feature = "swift")]
             Self::Unix { expires, offset } => {
                 let server = Timestamp::from_duration(now.unix).unix().saturating_add(offset);
                 let left = u64::try_from(expires.saturating_sub(server)).unwrap_or_default();

@@ -4,9 +4,48 @@
 //! keys it was given, with keys that are renewed in time, or not at all, and keeps the offset between
 //! the server's clock and ours, which all machines that go under it share.
 
+//! ```text
+//!  config, credentials ── AwsConfig ──┐
+//!                                     ├─ Resolver ─▶ Source ─▶ Provider ─▶ Credentials
+//!  AWS_… ──────────────── Environment ┘                        └ Lookup: the caller reads files
+//!                                                                and runs processes
+//! ```
+
 mod authority;
+#[cfg(feature = "credentials")]
+mod config;
+#[cfg(feature = "credentials")]
+mod document;
+#[cfg(feature = "credentials")]
+mod environment;
+#[cfg(feature = "credentials")]
+mod ini;
+#[cfg(feature = "credentials")]
+mod metadata;
+#[cfg(feature = "credentials")]
+mod provider;
 mod renewal;
+#[cfg(feature = "credentials")]
+mod resolve;
 mod skew;
+#[cfg(feature = "credentials")]
+mod source;
+#[cfg(feature = "credentials")]
+mod sts;
+#[cfg(feature = "credentials")]
+mod words;
 
 pub use self::authority::Credentials;
 pub use self::renewal::{ExpiringKeys, KeySource, KeyStep, RenewalOptions};
+#[cfg(feature = "credentials")]
+pub use self::{
+    config::{AwsConfig, Profile, S3Settings},
+    environment::Environment,
+    ini::AwsConfigError,
+    provider::{Lookup, NoLookup, Provider},
+    resolve::Resolver,
+    source::{
+        AssumeRole, Authorization, Container, Instance, Process, Source, Sso, Sts, WebIdentity,
+    },
+    words::split as split_words,
+};

@@ -62,4 +62,3 @@ const CODES: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTh
 
 /// Seconds that every server forgives; most forgive 15 minutes.
 const FORGIVEN: u64 = 240;
-
