@@ -33,6 +33,7 @@ pub enum Kind {
 pub struct Failure {
     cause: Cause,
     detail: String,
+    lasting: bool,
 }
 
 /// What kind of [`Failure`] it was.
@@ -424,12 +425,24 @@ impl From<Failure> for Error {
 impl Failure {
     /// A failure of this cause; `detail` is what the transport knows more, without secrets.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into() }
+        Self { cause, detail: detail.into(), lasting: false }
     }
 
     /// The exchange was given up on purpose.
     pub fn cancelled() -> Self {
         Self::new(Cause::Cancelled, String::new())
+    }
+
+    /// The same failure, of which is known that another attempt would end alike: a proxy refuses the
+    /// password. It is not repeated.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
+    }
+
+    /// Whether another attempt would end alike.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// What kind of failure it was.

@@ -457,6 +457,7 @@ fn date(reply: &Reply) -> Option<i64> {
 fn verdict(error: &Error) -> Verdict {
     if let Some(failure) = error.failure() {
         return match failure.cause() {
+            _ if failure.is_lasting() => Verdict::Final,
             Cause::Resolve
             | Cause::Connect
             | Cause::Proxy
