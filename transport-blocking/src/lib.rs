@@ -69,6 +69,8 @@ mod run;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod trace;
@@ -82,4 +84,6 @@ pub use self::reader::Reader;
 pub use self::run::Run;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};
