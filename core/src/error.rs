@@ -55,8 +55,10 @@ pub enum Cause {
     Cut,
     /// The exchange was given up on purpose.
     Cancelled,
-    /// The caller's source could not be read, or gave fewer or more bytes than announced.
+    /// The caller's source could not be read, or gave fewer or more bytes than a request needs.
     Source,
+    /// The caller's source has fewer or more bytes than were announced of it.
+    Length,
     /// The caller's sink did not take the bytes.
     Sink,
     /// The answer is no HTTP, or breaks a limit.
@@ -409,7 +411,7 @@ impl std::error::Error for Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let kind = match failure.cause {
-            Cause::Source | Cause::Sink => Kind::Caller,
+            Cause::Source | Cause::Length | Cause::Sink => Kind::Caller,
             Cause::Protocol => Kind::Broken,
             _ => Kind::Wire,
         };
@@ -453,6 +455,7 @@ impl fmt::Display for Failure {
             Cause::Cut => "the answer was cut short",
             Cause::Cancelled => "cancelled",
             Cause::Source => "the source failed",
+            Cause::Length => "the source has another length",
             Cause::Sink => "the sink failed",
             Cause::Protocol => "the answer is no valid HTTP",
         })?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::StatusCode;
+
 use super::job::Verb;
 use super::migration::Refusal;
 use crate::error::{Cause, Error, Kind};
@@ -66,6 +68,19 @@ impl StoreError {
         Self::of_kind(StoreErrorKind::InvalidSize, Error::caller(what))
     }
 
+    /// A location in S3 is not used.
+    pub(super) fn of_s3_location(refusal: Refusal) -> Self {
+        let is_foreign = matches!(refusal, Refusal::Foreign { .. });
+        let Self(mut facts) = refusal.into();
+        if is_foreign {
+            facts.error = facts.error.with_hint(
+                "a backend with the host among its s3_store_trusted_hosts allows the credentials \
+                 that a location has inside",
+            );
+        }
+        Self(facts)
+    }
+
     /// What an image service does something about.
     pub fn kind(&self) -> StoreErrorKind {
         self.0.kind
@@ -77,17 +92,70 @@ impl StoreError {
     }
 }
 
-fn kind(_: Verb, error: &Error) -> StoreErrorKind {
+/// What it means: nothing but the facts of the error decides.
+fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
+    if let Some(failure) = error.failure() {
+        return match failure.cause() {
+            Cause::Cancelled => StoreErrorKind::Cancelled,
+            Cause::Length => StoreErrorKind::InvalidSize,
+            Cause::Source | Cause::Sink => StoreErrorKind::Invalid,
+            _ => StoreErrorKind::BackendUnavailable,
+        };
+    }
     match error.kind() {
-        _ if error.is_cancelled() => StoreErrorKind::Cancelled,
-        _ if error.failure().is_some_and(|failure| failure.cause() == Cause::Proxy) => {
-            StoreErrorKind::BackendUnavailable
-        }
         Kind::Caller => StoreErrorKind::Invalid,
         Kind::Integrity => StoreErrorKind::Corrupt,
-        _ => StoreErrorKind::BackendUnavailable,
+        Kind::Broken | Kind::Wire => StoreErrorKind::BackendUnavailable,
+        Kind::Authority => match error.status() {
+            Some(status) if status.is_server_error() => StoreErrorKind::BackendUnavailable,
+            Some(StatusCode::NOT_FOUND) => StoreErrorKind::BadStoreConfiguration,
+            _ => StoreErrorKind::Forbidden,
+        },
+        Kind::Refused => refused(verb, error),
     }
 }
+
+/// What the refusal of a server means.
+fn refused(verb: Verb, error: &Error) -> StoreErrorKind {
+    let code = error.code().unwrap_or_default();
+    let status = error.status().map_or(0, |status| status.as_u16());
+    let adds = verb == Verb::Add;
+    match status {
+        507 | 413 if adds => StoreErrorKind::StorageFull,
+        _ if adds && FULL.contains(&code) => StoreErrorKind::StorageFull,
+        _ if MISCONFIGURED.contains(&code) => StoreErrorKind::BadStoreConfiguration,
+        // A look at what is there found something.
+        200..=299 | 412 if adds => StoreErrorKind::Duplicate,
+        409 if adds && matches!(code, "" | "ConditionalRequestConflict") => {
+            StoreErrorKind::Duplicate
+        }
+        // The name is somebody else's.
+        409 if error.operation() == Some("CreateBucket") => StoreErrorKind::BadStoreConfiguration,
+        404 if adds && code == "NoSuchUpload" => StoreErrorKind::BackendUnavailable,
+        404 if adds => StoreErrorKind::BadStoreConfiguration,
+        404 => StoreErrorKind::NotFound,
+        412 if verb == Verb::Delete => StoreErrorKind::NotFound,
+        401 | 403 => StoreErrorKind::Forbidden,
+        301 | 302 | 307 | 308 => StoreErrorKind::BadStoreConfiguration,
+        416 => StoreErrorKind::Invalid,
+        501 => StoreErrorKind::NotSupported,
+        408 | 429 | 500..=599 => StoreErrorKind::BackendUnavailable,
+        _ => StoreErrorKind::Refused,
+    }
+}
+
+/// Codes of a server that has no room, under whatever status: Amazon's, Ceph's, MinIO's.
+const FULL: [&str; 4] =
+    ["EntityTooLarge", "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"];
+
+/// Codes of a server that is asked in the wrong region, or for a bucket that it can't have.
+const MISCONFIGURED: [&str; 5] = [
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "InvalidBucketName",
+    "InvalidLocationConstraint",
+    "PermanentRedirect",
+];
 
 impl StoreErrorKind {
     /// What it is, in words.
@@ -137,8 +205,14 @@ impl std::error::Error for StoreError {
 }
 
 impl From<Refusal> for StoreError {
+    /// A location that can't be read, or is at a server of nobody's, is a bad one; one that is in the
+    /// bucket of no backend or of several has no store.
     fn from(refusal: Refusal) -> Self {
-        Self::of_kind(StoreErrorKind::BadStoreUri, refusal.into())
+        let kind = match refusal {
+            Refusal::Bad(_) | Refusal::Foreign { .. } => StoreErrorKind::BadStoreUri,
+            Refusal::Ambiguous { .. } | Refusal::NoBackend { .. } => StoreErrorKind::UnknownStore,
+        };
+        Self::of_kind(kind, refusal.into())
     }
 }
 

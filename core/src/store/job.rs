@@ -38,7 +38,7 @@ impl<T: 'static> Job<T> {
     /// The same, with what it comes to turned into something else.
     pub(super) fn map<U: 'static>(
         self,
-        turn: impl FnOnce(T) -> Result<U, Error> + Send + 'static,
+        turn: impl FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
     ) -> Job<U> {
         let Self { verb, backend, machine, parties, hashers } = self;
         let machine = Box::new(Mapped { machine, turn: Some(turn) });
@@ -88,7 +88,7 @@ pub(super) struct Mapped<M, F> {
 impl<M, F, U> Machine for Mapped<M, F>
 where
     M: Machine,
-    F: FnOnce(M::Output) -> Result<U, Error>,
+    F: FnOnce(Result<M::Output, Error>) -> Result<U, Error>,
 {
     type Output = U;
 
@@ -97,7 +97,7 @@ where
             Step::Send(draft) => Step::Send(draft),
             Step::Wait(wait) => Step::Wait(wait),
             Step::Done(result) => match self.turn.take() {
-                Some(turn) => Step::Done(result.and_then(turn)),
+                Some(turn) => Step::Done(turn(result)),
                 None => Step::Wait(None),
             },
         }

@@ -263,9 +263,9 @@ impl Stores {
             });
             return Ok(swift::route(swift, url, store)?.map(Route::Swift));
         }
-        let mut access = self.inner.s3.access(url, store)?;
+        let mut access = self.inner.s3.access(url, store).map_err(StoreError::of_s3_location)?;
         let migration = access.migration.take();
-        let via = access.backend.as_deref().or(self.inner.foreign.as_deref());
+        let via = access.via.as_deref().or(self.inner.foreign.as_deref());
         let store = match via.and_then(|id| self.backend(id)) {
             Some(StoreBackend::S3(store)) => store,
             _ => return Err(unknown(via.unwrap_or_default())),

@@ -1,19 +1,30 @@
 //! A backend in S3: one bucket, an object for each image.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `add.rs` | an image into the bucket |
+//! | `remove.rs` | and out of it |
+//! | `route.rs` | the verbs on what a location leads to |
+
+mod add;
+mod remove;
+mod route;
 
 use std::fmt;
 use std::sync::Arc;
 
+use self::add::{Adding, Target};
+pub(super) use self::route::S3Route;
 use super::config::S3Options;
 use super::connection::Connection;
 use super::error::{StoreError, StoreErrorKind};
-use super::image::{Add, Address, Get, Got, Placed};
-use super::job::Job;
-use super::migration::S3Access;
+use super::image::{Add, Placed};
+use super::job::{Job, Verb};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::location::S3Place;
-use crate::machine::Party;
-use crate::s3::Service;
+use crate::machine::{Party, Upload, UploadOptions, UploadSource};
+use crate::s3::{Conditions, ETag, Service};
 
 /// A backend in S3. Cheap to clone.
 #[derive(Clone)]
@@ -84,8 +95,57 @@ impl S3Store {
         })
     }
 
-    pub(super) fn add(&self, _: &Add, _: u64) -> Result<Job<Placed>, StoreError> {
-        Err(unsupported())
+    /// Uploads an image into the bucket.
+    pub(super) fn add(&self, image: &Add, seed: u64) -> Result<Job<Placed>, StoreError> {
+        let source = image.announced()?;
+        let invalid = |error| StoreError::new(Verb::Add, error);
+        if image.image_id.is_empty() {
+            return Err(invalid(Error::caller("the image has no id")));
+        }
+        let service = Arc::clone(&self.service);
+        let conditional = service.config().quirks.conditional_put;
+        let place = Target { bucket: self.bucket().to_owned(), key: image.image_id.clone() };
+        let upload = Upload::new(
+            &place.bucket,
+            &place.key,
+            source,
+            self.upload_options(source, conditional),
+            Arc::clone(&service),
+            seed,
+        )
+        .map_err(invalid)?;
+        let creates = self.options.s3_store_create_bucket_on_put;
+        let url = self.place.location(&image.image_id).to_string();
+        let (store, hash) = (self.id.clone(), image.hash);
+        let machine = Adding::new(place, upload, service, !conditional, creates, seed);
+        let mut job = Job::new(Verb::Add, &self.id, machine, vec![self.party()?]);
+        job.hashers = image.hashers().map_err(invalid)?;
+        Ok(job.map(move |uploaded| Ok(Placed { url, size: uploaded?.size, store, hash })))
+    }
+
+    fn upload_options(&self, source: UploadSource, conditional: bool) -> UploadOptions {
+        let options = &self.options;
+        let part_size = options.s3_store_large_object_chunk_size.saturating_mul(MIB);
+        let memory = MEMORY.max(part_size.saturating_mul(2));
+        // Images of less than the option go in one request, those of as much do not.
+        let whole = options.s3_store_large_object_size.saturating_mul(MIB).saturating_sub(1);
+        let threshold = match source {
+            UploadSource::Seekable(_) => whole,
+            UploadSource::Stream(_) => whole.min(memory),
+        };
+        let conditions = match conditional {
+            true => Conditions { if_none_match: Some(ETag::from("*")), ..Conditions::default() },
+            false => Conditions::default(),
+        };
+        UploadOptions {
+            threshold,
+            part_size,
+            width: usize::try_from(options.s3_store_thread_pools).unwrap_or(usize::MAX),
+            memory,
+            conditions,
+            verify_etag: true,
+            ..UploadOptions::default()
+        }
     }
 }
 
@@ -99,43 +159,6 @@ impl fmt::Debug for S3Store {
     }
 }
 
-/// An object in S3, the backend over whose connection it is reached, and whose credentials.
-pub(super) struct S3Route<'a> {
-    store: &'a S3Store,
-    access: S3Access,
-}
-
-impl<'a> S3Route<'a> {
-    pub(super) fn new(store: &'a S3Store, access: S3Access) -> Self {
-        Self { store, access }
-    }
-
-    pub(super) fn address(&self) -> Address {
-        Address {
-            url: self.access.location.to_string(),
-            backend: self.access.backend.clone(),
-            own_credentials: self.access.credentials.is_some(),
-        }
-    }
-
-    pub(super) fn get(&self, _: &Get, _: u64) -> Result<Job<Got>, StoreError> {
-        self.store.party().and(Err(unsupported()))
-    }
-
-    pub(super) fn size(&self, _: u64) -> Result<Job<u64>, StoreError> {
-        Err(unsupported())
-    }
-
-    pub(super) fn exists(&self, _: u64) -> Result<Job<bool>, StoreError> {
-        Err(unsupported())
-    }
-
-    pub(super) fn delete(&self, _: u64) -> Result<Job<()>, StoreError> {
-        Err(unsupported())
-    }
-}
-
-fn unsupported() -> StoreError {
-    let error = Error::caller("images in S3 can't be used");
-    StoreError::of_kind(StoreErrorKind::NotSupported, error)
-}
+const MIB: u64 = 1 << 20;
+/// Bytes of a stream that are held in memory, unless two parts are more.
+const MEMORY: u64 = 256 * MIB;
