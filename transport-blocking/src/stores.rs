@@ -10,17 +10,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use apus_core::Error;
 use apus_core::contract::Machine;
 use apus_core::machine::{Observer, Traffic, UploadSource};
-use apus_core::proxy::Proxy;
 use apus_core::store::config::{Backend, Configuration, Reference};
 use apus_core::store::{
-    self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, StoreProxy, Stored,
-    TenantContext, Verb,
+    self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
+    Verb,
 };
 
 use crate::cancel::CancelToken;
@@ -279,29 +277,13 @@ fn transport(connection: &Connection, mut config: TransportConfig) -> Result<Tra
     if connection.insecure {
         config = config.danger_accept_invalid_certs(true);
     }
-    if let Some(wanted) = &connection.proxy {
-        config = config.proxy(proxy(wanted)?);
+    if let Some(mut proxy) = connection.proxy.clone() {
+        if let Some(path) = &connection.proxy_ca_file {
+            proxy = proxy.ca_bundle(read(path)?);
+        }
+        config = config.proxy(proxy);
     }
     Transport::new(config)
-}
-
-fn proxy(wanted: &StoreProxy) -> Result<Proxy, Error> {
-    let mut proxy = if wanted.tls {
-        let host = match wanted.host.parse::<Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => wanted.host.clone(),
-        };
-        Proxy::new(&format!("https://{host}:{}", wanted.port))?
-    } else {
-        Proxy::at(&wanted.host, wanted.port)?
-    };
-    if let Some(user) = &wanted.user {
-        proxy = proxy.credentials(user, wanted.password.clone().unwrap_or_default())?;
-    }
-    if let Some(path) = &wanted.ca_file {
-        proxy = proxy.ca_bundle(read(path)?);
-    }
-    proxy.bypass(&wanted.bypass)
 }
 
 /// The references of each file that a backend in Swift names.

@@ -26,7 +26,7 @@ impl SwiftStore {
     ) -> Result<Self, Error> {
         Ok(Self {
             id: id.to_owned(),
-            connection: Connection::of_swift(options),
+            connection: Connection::of_swift(options)?,
             options: Arc::new(options.clone()),
         })
     }
