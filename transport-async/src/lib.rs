@@ -34,6 +34,8 @@ mod sending;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod turnstile;
@@ -45,4 +47,6 @@ pub use self::config::TransportConfig;
 pub use self::reader::Reader;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};
