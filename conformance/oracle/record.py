@@ -29,6 +29,8 @@ FAMILIES = [
     "swift_tempurl",
     "swift_manifest",
     "locations",
+    "locations_specified",
+    "migration",
 ]
 
 
