@@ -29,6 +29,7 @@ macro_rules! both {
 
 mod broken_reads;
 mod client;
+mod credentials;
 mod downloads;
 mod embedded;
 mod faults;
