@@ -33,6 +33,7 @@ pub enum Kind {
 pub struct Failure {
     cause: Cause,
     detail: String,
+    lasting: bool,
 }
 
 /// What kind of [`Failure`] it was.
@@ -55,8 +56,10 @@ pub enum Cause {
     Cut,
     /// The exchange was given up on purpose.
     Cancelled,
-    /// The caller's source could not be read, or gave fewer or more bytes than announced.
+    /// The caller's source could not be read, or gave fewer or more bytes than a request needs.
     Source,
+    /// The caller's source has fewer or more bytes than were announced of it.
+    Length,
     /// The caller's sink did not take the bytes.
     Sink,
     /// The answer is no HTTP, or breaks a limit.
@@ -409,7 +412,7 @@ impl std::error::Error for Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let kind = match failure.cause {
-            Cause::Source | Cause::Sink => Kind::Caller,
+            Cause::Source | Cause::Length | Cause::Sink => Kind::Caller,
             Cause::Protocol => Kind::Broken,
             _ => Kind::Wire,
         };
@@ -422,12 +425,24 @@ impl From<Failure> for Error {
 impl Failure {
     /// A failure of this cause; `detail` is what the transport knows more, without secrets.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into() }
+        Self { cause, detail: detail.into(), lasting: false }
     }
 
     /// The exchange was given up on purpose.
     pub fn cancelled() -> Self {
         Self::new(Cause::Cancelled, String::new())
+    }
+
+    /// The same failure, of which is known that another attempt would end alike: a proxy refuses the
+    /// password. It is not repeated.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
+    }
+
+    /// Whether another attempt would end alike.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// What kind of failure it was.
@@ -453,6 +468,7 @@ impl fmt::Display for Failure {
             Cause::Cut => "the answer was cut short",
             Cause::Cancelled => "cancelled",
             Cause::Source => "the source failed",
+            Cause::Length => "the source has another length",
             Cause::Sink => "the sink failed",
             Cause::Protocol => "the answer is no valid HTTP",
         })?;

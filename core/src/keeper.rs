@@ -460,6 +460,7 @@ impl<S: Supply> Keeper<S> {
     fn verdict(&self, error: &Error) -> Verdict {
         if let Some(failure) = error.failure() {
             return match failure.cause() {
+                _ if failure.is_lasting() => Verdict::Final,
                 Cause::Resolve
                 | Cause::Connect
                 | Cause::Proxy

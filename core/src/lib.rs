@@ -88,6 +88,7 @@ pub mod keystone;
 pub mod location;
 pub mod machine;
 pub mod now;
+pub mod proxy;
 pub mod quirks;
 mod request;
 pub mod s3;

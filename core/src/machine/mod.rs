@@ -6,7 +6,7 @@ mod copy;
 mod delegated;
 mod delete_many;
 mod download;
-mod nest;
+pub(crate) mod nest;
 mod patience;
 mod pump;
 #[cfg(feature = "swift")]
