@@ -21,6 +21,8 @@ mod client;
 mod clock;
 mod config;
 mod connect;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod ends;
 mod exchange;
 mod file;
