@@ -28,6 +28,7 @@ macro_rules! both {
 }
 
 mod broken_reads;
+mod checksum_options;
 mod client;
 mod downloads;
 mod embedded;

@@ -59,7 +59,7 @@ pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
     /// `Ok` where nothing is wrong.
-    pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
+    pub(in crate::store) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 

@@ -32,9 +32,13 @@ options! {
         s3_store_bucket: Option<String> = None;
         /// Whether an upload makes the bucket where there is none.
         s3_store_create_bucket_on_put: bool = false;
+        /// Other servers, each `host[:port]`, that locations may name which have credentials inside:
+        /// those are used there, for the one request, and never the ones of this backend.
+        s3_store_trusted_hosts: Vec<String> = Vec::new();
         /// Where the name of the bucket goes: into the path, into the host, or as suits the server.
         s3_store_bucket_url_format: Addressing = Addressing::Auto;
-        /// Objects of less than this many MiB are uploaded in one request; 0 uploads all in parts.
+        /// Objects of less than this many MiB are uploaded in one request; 0 uploads all in parts. Of
+        /// what comes as a stream, at most 256 MiB are held in memory for it.
         s3_store_large_object_size: u64 = 100, in 0..=5120;
         /// MiB of a part. Larger objects get larger parts, so that 10,000 are enough.
         s3_store_large_object_chunk_size: u64 = 10, in 5..=5120;

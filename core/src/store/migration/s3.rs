@@ -9,7 +9,7 @@
 //! | lies in the bucket of one backend | that one, and `store` becomes its id | the same |
 //! | lies in the bucket of several | the one whose access key it has; without one it is refused | its own |
 //! | is at a configured server, in another bucket | none | its own; without them it is refused |
-//! | is at another server | none | its own, and only where the caller allows foreign hosts |
+//! | is at another server | none | its own, and only where a backend trusts that host, or the caller all |
 //!
 //! Configured credentials never go to a host that a location brought along, and credentials that
 //! no backend would stand in for are never taken out of a location.
@@ -26,8 +26,17 @@ use crate::store::config::{Backend, Configuration};
 /// What is known of the backends in S3.
 #[derive(Clone, Debug, Default)]
 pub struct S3Places {
-    places: BTreeMap<String, (S3Place, Option<String>)>,
+    places: BTreeMap<String, Known>,
     foreign: bool,
+}
+
+/// What is known of one backend.
+#[derive(Clone, Debug)]
+struct Known {
+    place: S3Place,
+    access_key: Option<String>,
+    /// `host[:port]` of servers that old locations may name.
+    trusted: Vec<String>,
 }
 
 /// What to do with a location.
@@ -38,6 +47,9 @@ pub struct S3Access {
     pub location: S3Location,
     /// The id of the backend that it is in; none where it is in the bucket of none.
     pub backend: Option<String>,
+    /// The id of the backend whose connection leads there: that one, or another at the same server, or
+    /// the one that trusts the host. None where it is trusted because all are.
+    pub via: Option<String>,
     /// The credentials that the location brought along, for this request alone. None: those of the
     /// backend.
     pub credentials: Option<Keys>,
@@ -55,8 +67,12 @@ impl S3Places {
         let mut this = Self::default();
         for (id, backend) in &configuration.backends {
             if let Backend::S3(options) = backend {
-                let access_key = options.keys().map(|keys| keys.access_key.to_string());
-                this.places.insert(id.clone(), (options.place()?, access_key));
+                let known = Known {
+                    place: options.place()?,
+                    access_key: options.keys().map(|keys| keys.access_key.to_string()),
+                    trusted: options.s3_store_trusted_hosts.clone(),
+                };
+                this.places.insert(id.clone(), known);
             }
         }
         Ok(this)
@@ -74,47 +90,51 @@ impl S3Places {
     ///
     /// Why it is not used. Nothing of it is repeated but host and bucket.
     pub fn access(&self, url: &str, store: Option<&str>) -> Result<S3Access, Refusal> {
-        let known: Vec<S3Place> = self.places.values().map(|(place, _)| place.clone()).collect();
+        let known: Vec<S3Place> = self.places.values().map(|known| known.place.clone()).collect();
         let (object, found) = S3Location::read(url, &known).map_err(Refusal::Bad)?;
         let credentials = found.and_then(location::keys);
-        let backend = self.backend(&object, credentials.as_ref(), store)?;
+        let (backend, via) = self.backend(&object, credentials.as_ref(), store)?;
         let changes = found.is_some() || store != backend;
         let migration = backend.filter(|_| changes).map(|id| {
             let clean = found.is_some().then(|| object.to_string());
             Migration::new(url, store, clean, id)
         });
-        let backend = backend.map(str::to_owned);
-        Ok(S3Access { location: object, backend, credentials, migration })
+        let (backend, via) = (backend.map(str::to_owned), via.map(str::to_owned));
+        Ok(S3Access { location: object, backend, via, credentials, migration })
     }
 
-    /// The backend that it is in; none where its own credentials must do.
+    /// The backend that it is in, none where its own credentials must do; and the one that leads there.
     fn backend<'a>(
         &'a self,
         location: &S3Location,
         credentials: Option<&Keys>,
         store: Option<&str>,
-    ) -> Result<Option<&'a str>, Refusal> {
-        let ids = self.places.iter().map(|(id, (place, key))| (id.as_str(), place, key.as_deref()));
-        let ids: Vec<_> = ids.filter(|(_, place, _)| place.is_at(location)).collect();
+    ) -> Result<(Option<&'a str>, Option<&'a str>), Refusal> {
+        let all = self.places.iter().map(|(id, known)| (id.as_str(), known));
+        let here: Vec<_> = all.clone().filter(|(_, known)| known.place.is_at(location)).collect();
         // Whoever named the backend knew which of the credentials are meant.
-        if let Some((id, ..)) = ids.iter().find(|(id, ..)| store == Some(*id)) {
-            return Ok(Some(id));
+        if let Some((id, _)) = here.iter().find(|(id, _)| store == Some(*id)) {
+            return Ok((Some(id), Some(id)));
         }
-        let mut holding: Vec<_> =
-            ids.iter().filter(|(_, place, _)| place.holds(location)).collect();
+        let mut holding = here.clone();
+        holding.retain(|(_, known)| known.place.holds(location));
         if let (Some(keys), true) = (credentials, holding.len() > 1) {
-            holding.retain(|(.., key)| *key == Some(&*keys.access_key));
+            holding.retain(|(_, known)| known.access_key.as_deref() == Some(&*keys.access_key));
         }
-        match (holding.as_slice(), credentials) {
-            ([(id, ..)], _) => Ok(Some(id)),
-            ([_, _, ..], _) => Err(Refusal::Ambiguous {
-                backends: holding.iter().map(|(id, ..)| (*id).to_owned()).collect(),
+        let trusts = |known: &Known| known.trusted.iter().any(|host| location.is_at_host(host));
+        let trusting = all.clone().find(|(_, known)| trusts(known));
+        let leading = here.first().copied().or(trusting).map(|(id, _)| id);
+        match (holding.as_slice(), credentials, leading) {
+            ([(id, _)], ..) => Ok((Some(id), Some(id))),
+            ([_, _, ..], ..) => Err(Refusal::Ambiguous {
+                backends: holding.iter().map(|(id, _)| (*id).to_owned()).collect(),
             }),
-            ([], Some(_)) if !ids.is_empty() || self.foreign => Ok(None),
-            ([], None) if !ids.is_empty() => {
+            ([], Some(_), Some(via)) => Ok((None, Some(via))),
+            ([], Some(_), None) if self.foreign => Ok((None, None)),
+            ([], None, _) if !here.is_empty() => {
                 Err(Refusal::NoBackend { bucket: location.bucket().to_owned() })
             }
-            ([], _) => Err(Refusal::Foreign { place: location.place().to_string() }),
+            ([], ..) => Err(Refusal::Foreign { place: location.place().to_string() }),
         }
     }
 }
@@ -124,6 +144,7 @@ impl fmt::Debug for S3Access {
         f.debug_struct("S3Access")
             .field("location", &self.location)
             .field("backend", &self.backend)
+            .field("via", &self.via)
             .field("has_credentials", &self.credentials.is_some())
             .field("migration", &self.migration)
             .finish()
@@ -139,7 +160,8 @@ mod tests {
     fn places(backends: &[(&str, &str, &str, &str)]) -> S3Places {
         let place = |(id, url, bucket, key): &(&str, &str, &str, &str)| {
             let place = S3Place::new(&BaseUrl::parse(url).unwrap(), *bucket);
-            ((*id).to_owned(), (place, Some((*key).to_owned())))
+            let access_key = Some((*key).to_owned());
+            ((*id).to_owned(), Known { place, access_key, trusted: Vec::new() })
         };
         S3Places { places: backends.iter().map(place).collect(), foreign: false }
     }
@@ -216,6 +238,15 @@ mod tests {
         let access = allowed.access("s3://K:S@evil/images/k", Some("cold")).unwrap();
         assert_eq!((access.backend, access.migration), (None, None));
         assert_eq!(&*access.credentials.unwrap().access_key, "K");
+        // One that is trusted is reached over the backend that trusts it.
+        let mut trusting = known.clone();
+        let cold = trusting.places.get_mut("cold").unwrap();
+        cold.trusted = vec!["other".into(), "Evil".into()];
+        let access = trusting.access("s3://K:S@evil/images/k", Some("fast")).unwrap();
+        assert_eq!((access.backend, access.via.as_deref()), (None, Some("cold")));
+        for url in ["s3://K:S@evil:81/images/k", "s3+https://K:S@evil.example/images/k"] {
+            assert!(matches!(trusting.access(url, None), Err(Refusal::Foreign { .. })), "{url}");
+        }
         // Without credentials of its own it is refused all the same.
         let refusal = foreign(&allowed, "s3://evil/images/k", Some("cold"));
         assert_eq!(refusal, Refusal::Foreign { place: "evil".into() });
