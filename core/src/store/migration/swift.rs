@@ -521,7 +521,7 @@ mod tests {
         places.add("own", &trusting, &BTreeMap::new()).unwrap();
         let access = places.access("swift://p:u:k@evil.example/v3/c/1", None, None).unwrap();
         assert_eq!((access.backend, access.via.as_deref()), (None, Some("own")));
-        let refused = places.access("swift+http://p:u:k@evil.example:80/v3/c/1", None, None);
+        let refused = places.access("swift+http://p:u:k@evil.example:81/v3/c/1", None, None);
         assert!(refused.is_err(), "another port");
         let refusal = places.access("swift+config://ref3/images/1", None, None).unwrap_err();
         assert!(
