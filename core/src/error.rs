@@ -33,6 +33,7 @@ pub enum Kind {
 pub struct Failure {
     cause: Cause,
     detail: String,
+    lasting: bool,
 }
 
 /// What kind of [`Failure`] it was.
@@ -237,12 +238,12 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
-    /// The same as an error of kind [`Kind::Authority`]: it happened while a token was asked for.
-    #[cfg(feature = "swift")]
+    /// The same as an error of kind [`Kind::Authority`]: it happened while a token or keys, `what`, were
+    /// asked for.
     #[must_use]
-    pub(crate) fn without_authority(mut self) -> Self {
+    pub(crate) fn without_authority(mut self, what: &str) -> Self {
         self.0.kind = Kind::Authority;
-        self.0.what = format!("no token could be had: {}", self.0.what).into();
+        self.0.what = format!("no {what} could be had: {}", self.0.what).into();
         self
     }
 
@@ -429,12 +430,24 @@ impl From<Failure> for Error {
 impl Failure {
     /// A failure of this cause; `detail` is what the transport knows more, without secrets.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into() }
+        Self { cause, detail: detail.into(), lasting: false }
     }
 
     /// The exchange was given up on purpose.
     pub fn cancelled() -> Self {
         Self::new(Cause::Cancelled, String::new())
+    }
+
+    /// The same failure, of which is known that another attempt would end alike: a proxy refuses the
+    /// password. It is not repeated.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
+    }
+
+    /// Whether another attempt would end alike.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// What kind of failure it was.

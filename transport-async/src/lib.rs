@@ -41,7 +41,8 @@ mod wire;
 
 pub use self::cancel::CancelToken;
 pub use self::client::{Client, Run, Transport};
-pub use self::config::{Proxy, TransportConfig};
+pub use self::config::TransportConfig;
 pub use self::reader::Reader;
 pub use self::sink::Sink;
 pub use self::source::Source;
+pub use apus_core::proxy::{Proxies, Proxy};
