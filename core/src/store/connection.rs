@@ -44,6 +44,8 @@ impl Connection {
         let proxy = options.s3_store_enable_proxy.then(|| StoreProxy {
             user: options.s3_store_proxy_user.clone(),
             password: options.s3_store_proxy_password.clone(),
+            ca_file: file(&options.s3_store_proxy_cacert),
+            bypass: options.s3_store_proxy_bypass.clone(),
             ..StoreProxy::new(&options.s3_store_proxy_host, options.s3_store_proxy_port)
         });
         Self { ca_file: file(&options.s3_store_cacert), insecure: false, proxy }
@@ -54,6 +56,8 @@ impl Connection {
         let proxy = options.swift_store_enable_proxy.then(|| StoreProxy {
             user: options.swift_store_proxy_user.clone(),
             password: options.swift_store_proxy_password.clone(),
+            ca_file: file(&options.swift_store_proxy_cacert),
+            bypass: options.swift_store_proxy_bypass.clone(),
             ..StoreProxy::new(&options.swift_store_proxy_host, options.swift_store_proxy_port)
         });
         let ca_file = file(&options.swift_store_cacert);
