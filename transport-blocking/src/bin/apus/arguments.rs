@@ -151,6 +151,13 @@ pub(crate) enum Command {
         read_again: bool,
     },
 
+    /// Try what the server of each backend really does, and say which options follow
+    ///
+    /// Reachability, TLS, clock, authentication, addressing, each checksum in each place, aws-chunked,
+    /// conditional writes, multipart, large objects, temporary URLs, the proxy; on objects of its own,
+    /// which it removes again. --verbose tells each result as it comes.
+    Doctor,
+
     /// Stored locations: what a table of them holds, and what it should hold
     #[command(subcommand)]
     Locations(Locations),

@@ -15,6 +15,7 @@ mod arguments;
 mod check;
 mod completions;
 mod copy;
+mod doctor;
 mod exit;
 mod get;
 mod interrupt;
@@ -81,6 +82,7 @@ impl Stage {
             Command::Copy { location, to, id, read_again } => {
                 copy::run(self, &location, &to, id.as_deref(), read_again)
             }
+            Command::Doctor => doctor::run(self),
             Command::Locations(command) => locations::run(self, &command),
             Command::Config(command) => check::run(self, &command),
             Command::Completions { shell } => completions::run(self, shell),

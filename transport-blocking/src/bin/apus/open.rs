@@ -141,6 +141,11 @@ impl Open {
         self.stores.transport(id).cloned().ok_or_else(missing)
     }
 
+    /// Where Keystone is.
+    pub(crate) fn auth_address(&self, options: &SwiftOptions) -> Result<String, Failure> {
+        Ok(self.reference(options)?.auth_address)
+    }
+
     fn reference(&self, options: &SwiftOptions) -> Result<Reference, Failure> {
         let of_file = options.swift_store_config_file.as_ref().and_then(|file| {
             self.references.get(file)?.get(&options.default_swift_reference).cloned()

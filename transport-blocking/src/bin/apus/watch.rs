@@ -35,14 +35,6 @@ impl Watch {
         Shown(self)
     }
 
-    /// Shows how far it is with so many things.
-    pub(crate) fn step(&self, what: &str) {
-        if let Some(bar) = &*self.bar() {
-            bar.set_message(what.to_owned());
-            bar.tick();
-        }
-    }
-
     fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
