@@ -208,8 +208,8 @@ fn a_part_that_never_gets_an_answer_aborts_the_upload() {
 
 #[test]
 fn a_completion_that_is_refused_for_good_aborts_the_upload() {
-    let plan = Plan::new()
-        .always(Operation::CompleteMultipartUpload, Fault::Refuse(403, "AccessDenied"));
+    let plan =
+        Plan::new().always(Operation::CompleteMultipartUpload, Fault::Refuse(403, "AccessDenied"));
     let mut sim = Sim::new(model(plan), object(MIB), 3);
     let source = seekable(&sim);
     let error = upload(&mut sim, source, options(), Policy::default()).unwrap_err();

@@ -233,12 +233,12 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
-    /// The same as an error of kind [`Kind::Authority`]: it happened while a token was asked for.
-    #[cfg(feature = "swift")]
+    /// The same as an error of kind [`Kind::Authority`]: it happened while a token or keys, `what`, were
+    /// asked for.
     #[must_use]
-    pub(crate) fn without_authority(mut self) -> Self {
+    pub(crate) fn without_authority(mut self, what: &str) -> Self {
         self.0.kind = Kind::Authority;
-        self.0.what = format!("no token could be had: {}", self.0.what).into();
+        self.0.what = format!("no {what} could be had: {}", self.0.what).into();
         self
     }
 

@@ -87,6 +87,66 @@ fn several_backends_each_with_its_own_settings() {
 }
 
 #[test]
+fn unknown_options_of_all_backends_are_told_too() {
+    let configuration = read(
+        "[DEFAULT]\nenabled_backends = cold:swift\n[backend_defaults]\ns3_store_retry = 3\n\
+         s3_store_retries = 3\nweight = 4\nrbd_store_pool = p\nfilesystem_store_datadir = /d\n\
+         swift_store_contaner = c\nunheard_of = 1\n\
+         [cold]\nstore_description = slow\nswift_store_config_file = f\nweigth = 5\n",
+    )
+    .unwrap();
+    let warnings: Vec<String> = configuration.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "glance-api.conf:14: [cold] weigth: there is no such option: is weight meant?",
+            "glance-api.conf:4: [backend_defaults] s3_store_retry: there is no such option: is \
+             s3_store_retries meant?",
+            "glance-api.conf:9: [backend_defaults] swift_store_contaner: there is no such option: is \
+             swift_store_container meant?",
+            "glance-api.conf:10: [backend_defaults] unheard_of: there is no such option",
+        ]
+    );
+}
+
+#[test]
+fn the_trustee_of_several_tenants_comes_from_the_file_or_the_options() {
+    let file = Reference::read_all(
+        "swift.conf",
+        "[ref1]\nauth_address = https://k/v3\nuser = service:glance\nkey = k\n",
+    )
+    .unwrap();
+    let files = std::collections::BTreeMap::from([("/etc/swift.conf".to_owned(), file)]);
+    let references = |text: &str| {
+        let text = format!(
+            "[DEFAULT]\nenabled_backends = b:swift\n[b]\nswift_store_multi_tenant = true\n{text}"
+        );
+        swift(&read(&text).unwrap(), "b").references("b", &files)
+    };
+    let by_file = references("swift_store_config_file = /etc/swift.conf\n").unwrap();
+    assert_eq!(by_file["ref1"].project_and_user(), Some((Some("service"), "glance")));
+    let by_options = references(
+        "swift_store_auth_address = keystone/v3\nswift_store_user = p:u\nswift_store_key = k\n\
+         default_swift_reference = r\n",
+    )
+    .unwrap();
+    assert_eq!(by_options["r"].address().unwrap().to_string(), "https://keystone/v3");
+    assert_eq!(references("").unwrap().len(), 0);
+    for (text, error) in [
+        (
+            "swift_store_config_file = /etc/other.conf\n",
+            "[b] swift_store_config_file = \"/etc/other.conf\": it was not read",
+        ),
+        (
+            "swift_store_config_file = /etc/swift.conf\ndefault_swift_reference = ref2\n",
+            "[b] default_swift_reference = \"ref2\": expected a section of /etc/swift.conf: ref1",
+        ),
+    ] {
+        assert_eq!(references(text).unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
 fn one_backend_of_each_kind() {
     let configuration = read(
         "[glance_store]\nstores = s3,http\ndefault_store = s3\ns3_store_host = gateway:8080/s3\n\
@@ -111,7 +171,7 @@ fn everything_that_is_wrong_is_told_at_once() {
          s3_store_large_object_chunk_size = 4\ns3_store_create_bucket_on_put = maybe\n\
          s3_store_request_checksum_calculation = sometimes\ns3_store_secret_key = $hunter2\n\
          s3_store_access_key = AKIDhunter2\ns3_store_enable_proxy = 1\n\
-         [b]\nswift_store_multi_tenant = True\nswift_store_config_file = f\n\
+         [b]\nswift_store_large_object_size = 1\ndefault_swift_reference = a/b\n\
          swift_store_multiple_containers_seed = 33\nswift_store_endpoint_type = public\n",
     )
     .unwrap_err()
@@ -132,8 +192,9 @@ fn everything_that_is_wrong_is_told_at_once() {
          one of when_required, when_supported, always, never",
         "[a] s3_store_bucket: it is required",
         "[a] s3_store_proxy_host: it is required where s3_store_enable_proxy is true",
-        "glance-api.conf:16: [b] swift_store_config_file = \"f\": it can't be used where \
-         swift_store_multi_tenant is true",
+        "[b] swift_store_config_file: it is required, or swift_store_auth_address with credentials",
+        "glance-api.conf:16: [b] default_swift_reference = \"a/b\": expected a name without / : @ ? \
+         and #",
         "glance-api.conf:17: [b] swift_store_multiple_containers_seed = \"33\": expected a whole \
          number from 0 to 32",
         "[glance_store] default_backend = \"z\": expected one of a, b",
@@ -181,6 +242,25 @@ fn containers_are_named_as_the_old_store_named_them() {
         assert_eq!(options.container(id), name);
     }
     assert_eq!(options.tenant_container("1"), "glance_1");
+}
+
+#[test]
+fn a_backend_says_what_its_locations_begin_with() {
+    let prefix = |text: &str| {
+        let options = "swift_store_config_file = f\nswift_store_container = images\n";
+        let text = format!("[glance_store]\nstores = swift\n{options}{text}");
+        swift(&read(&text).unwrap(), "swift").location_prefix()
+    };
+    assert_eq!(prefix("").as_deref(), Some("swift+config://ref1/images/"));
+    let seeded = "swift_store_multiple_containers_seed = 2\ndefault_swift_reference = r\n";
+    assert_eq!(prefix(seeded).as_deref(), Some("swift+config://r/images_"));
+    let several = "swift_store_multi_tenant = true\n";
+    assert_eq!(prefix(several), None);
+    let endpoint = format!("{several}swift_store_endpoint = http://swift:8080/v1/AUTH_x/\n");
+    let expected = Some("swift+http://swift:8080/v1/AUTH_x/images_");
+    assert_eq!(prefix(&endpoint).as_deref(), expected);
+    let template = format!("{several}swift_store_endpoint = http://swift/v1/AUTH_%(project_id)s\n");
+    assert_eq!(prefix(&template), None);
 }
 
 #[test]

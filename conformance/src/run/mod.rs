@@ -18,6 +18,7 @@ mod checksum;
 mod compare;
 mod endpoint;
 mod keystone;
+mod location;
 mod post_policy;
 mod report;
 mod s3;
@@ -112,6 +113,8 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-presign", s3::presign),
     ("s3-endpoint", endpoint::endpoint),
     ("s3-post-policy", post_policy::post_policy),
+    ("location-s3", location::s3),
+    ("location-swift", location::swift),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),

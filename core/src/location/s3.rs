@@ -156,6 +156,7 @@ impl S3Location {
                     Some((place.place.prefix().to_owned(), place.bucket.clone(), key))
                 })
             },
+            |_| true,
             by_shape,
         )?;
         let location = Self {

@@ -206,6 +206,7 @@ impl SwiftLocation {
                     Some((place.place.prefix().to_owned(), container, object, is_auth))
                 })
             },
+            |reading| reading.credentials.is_none_or(|text| !user(text).contains('/')),
             by_shape,
         )?;
         let (prefix, container, object, is_auth) = found;
@@ -381,7 +382,12 @@ fn is_version(element: &str) -> bool {
 
 /// `[TENANT:]USER:KEY`, each percent-encoded but for a `/` that old versions left as it is.
 fn is_pair(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(first, _)| !first.contains(['/', '?', '#', '@']))
+    text.contains(':') && !user(text).contains(['?', '#', '@'])
+}
+
+/// What stands before the first colon: tenant and user, where the colon between them is encoded.
+fn user(credentials: &str) -> &str {
+    credentials.split(':').next().unwrap_or_default()
 }
 
 /// User and key are split first and decoded then, so that a `%3A` is part of the key. In the user it

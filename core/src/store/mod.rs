@@ -27,7 +27,7 @@
 //! | `job.rs` | what a transport runs |
 //! | `backend.rs`, `connection.rs` | one backend, and the way to it |
 //! | `s3/`, `swift/` | the two kinds of backends |
-//! | `migration.rs`, `table.rs` | rows that are not as they should be, and how they are replaced |
+//! | `migration/`, `table.rs` | rows that are not as they should be, and how they are replaced |
 //! | `error.rs` | what went wrong, in the image service's words |
 
 mod backend;
@@ -47,7 +47,9 @@ pub use self::connection::{Connection, StoreProxy};
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::image::{Access, Acls, Add, Added, Address, Get, Got, Placed, Stored, TenantContext};
 pub use self::job::{Job, Verb};
-pub use self::migration::{Migration, Refusal, S3Access, S3Places};
+pub use self::migration::{
+    Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftPlaces, SwiftRight,
+};
 pub use self::s3::S3Store;
 pub use self::stores::Stores;
 pub use self::swift::SwiftStore;

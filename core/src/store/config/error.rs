@@ -93,6 +93,12 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
 impl From<ConfigErrors> for Error {
     fn from(errors: ConfigErrors) -> Self {
         Self::caller(errors.to_string())

@@ -36,8 +36,10 @@ pub(super) struct Adding {
     seed: u64,
     upload: Box<Upload>,
     phase: Phase,
-    /// The bucket may still be made.
+    /// The bucket is made where there is none.
     creates: bool,
+    /// It was.
+    created: bool,
     /// What is left once it was given up.
     cancelled: Option<Leave>,
 }
@@ -71,7 +73,8 @@ impl Adding {
     ) -> Self {
         let phase = Phase::Upload;
         let upload = Box::new(upload);
-        let mut this = Self { place, service, seed, upload, phase, creates, cancelled: None };
+        let mut this =
+            Self { place, service, seed, upload, phase, creates, created: false, cancelled: None };
         if looks {
             let head = HeadObject::new(&this.place.bucket, &this.place.key);
             this.phase = Phase::Look(Box::new(this.call(head, LOOK)));
@@ -107,16 +110,21 @@ impl Adding {
             let delete = DeleteObject::new(&self.place.bucket, &self.place.key);
             return Ok(Phase::Remove(Box::new(self.call(delete, REMOVE)), error));
         }
-        let creates = error.code() == Some("NoSuchBucket") && self.cancelled.is_none();
-        if creates && std::mem::replace(&mut self.creates, false) {
+        if error.code() != Some("NoSuchBucket") || self.cancelled.is_some() {
+            return Err(error);
+        }
+        if self.creates && !std::mem::replace(&mut self.created, true) {
             let create = CreateBucket::new(&self.place.bucket);
             return Ok(Phase::Create(Box::new(self.call(create, CREATE))));
         }
-        Err(error)
+        Err(match self.creates {
+            true => error,
+            false => error.with_hint("s3_store_create_bucket_on_put makes the bucket"),
+        })
     }
 
     /// What follows the making of the bucket.
-    fn created(&mut self, made: Result<(), Error>) -> Result<Phase, Error> {
+    fn made(&mut self, made: Result<(), Error>) -> Result<Phase, Error> {
         match made {
             // Somebody else was faster. Whether the bucket is one's own, the upload will tell.
             Err(error) if !error.is_conflict() => return Err(error),
@@ -150,7 +158,7 @@ impl Machine for Adding {
                 },
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(made) => self.created(made.map(drop)),
+                    ControlFlow::Continue(made) => self.made(made.map(drop)),
                 },
                 Phase::Remove(call, error) => match nest(call.poll(now), REMOVE) {
                     ControlFlow::Break(step) => return step,

@@ -1,16 +1,7 @@
-//! What a stored location in S3 says now: which backend it is in, what to use for this request, and
-//! what to store in its place.
+//! Locations in S3.
 //!
-//! ```text
-//!  url, metadata["store"] ──▶ access ──▶ Access { location, backend, credentials, migration }
-//!                               │                                                  │
-//!                               └─ refused: nothing is guessed, nothing is lost    └─ persist it, or don't
-//! ```
-//!
-//! A location with credentials inside becomes one without, and `store` becomes the id of the backend
-//! that it lies in. Backends are compared component by component (scheme class, host, port, prefix,
-//! bucket), never as text. Doing it twice changes nothing the second time. Key and query stay as they
-//! are.
+//! Backends are compared component by component (scheme class, host, port, prefix, bucket), never as
+//! text. Key and query stay as they are.
 //!
 //! | the location | backend | credentials |
 //! | --- | --- | --- |
@@ -26,11 +17,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::config::{Backend, Configuration};
+use super::{Migration, Refusal};
 use crate::error::Error;
-use crate::location::{self, LocationError, S3Location, S3Place};
-use crate::secret::Secret;
+use crate::location::{self, S3Location, S3Place};
 use crate::sign::Keys;
+use crate::store::config::{Backend, Configuration};
 
 /// What is known of the backends in S3.
 #[derive(Clone, Debug, Default)]
@@ -64,45 +55,6 @@ pub struct S3Access {
     pub credentials: Option<Keys>,
     /// What to store in its place; none where it is as it should be.
     pub migration: Option<Migration>,
-}
-
-/// A change of a stored location. Who may not write leaves it to the next who may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Migration {
-    /// What stands there now, to be compared with before it is replaced. It may hold credentials.
-    pub was: Secret,
-    /// `store` as it stands there now.
-    pub was_store: Option<String>,
-    /// The location without credentials.
-    pub url: String,
-    /// `store`: the id of the backend.
-    pub store: String,
-    /// Whether credentials were found in it.
-    pub credentials_found: bool,
-}
-
-/// Why a location is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// It is none, or can be read in several ways.
-    Bad(LocationError),
-    /// Its server is of no configured backend.
-    Foreign {
-        /// Host, port and prefix.
-        place: String,
-    },
-    /// It is in the bucket of several backends, and has no key of either.
-    Ambiguous {
-        /// Their ids.
-        backends: Vec<String>,
-    },
-    /// It is at a configured server, in the bucket of no backend, and has no credentials.
-    NoBackend {
-        /// The bucket.
-        bucket: String,
-    },
 }
 
 impl S3Places {
@@ -143,12 +95,9 @@ impl S3Places {
         let credentials = found.and_then(location::keys);
         let (backend, via) = self.backend(&object, credentials.as_ref(), store)?;
         let changes = found.is_some() || store != backend;
-        let migration = backend.filter(|_| changes).map(|id| Migration {
-            was: Secret::new(url),
-            was_store: store.map(str::to_owned),
-            url: if found.is_some() { object.to_string() } else { url.to_owned() },
-            store: id.to_owned(),
-            credentials_found: found.is_some(),
+        let migration = backend.filter(|_| changes).map(|id| {
+            let clean = found.is_some().then(|| object.to_string());
+            Migration::new(url, store, clean, id)
         });
         let (backend, via) = (backend.map(str::to_owned), via.map(str::to_owned));
         Ok(S3Access { location: object, backend, via, credentials, migration })
@@ -199,35 +148,6 @@ impl fmt::Debug for S3Access {
             .field("has_credentials", &self.credentials.is_some())
             .field("migration", &self.migration)
             .finish()
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bad(error) => error.fmt(f),
-            Self::Foreign { place } => write!(
-                f,
-                "the location is at {place}, where no configured backend is: configured credentials \
-                 do not go there"
-            ),
-            Self::Ambiguous { backends } => write!(
-                f,
-                "the location is in the bucket of several backends ({}): say which in its metadata",
-                backends.join(", ")
-            ),
-            Self::NoBackend { bucket } => {
-                write!(f, "the location is in bucket {bucket:?}, which no backend has")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::caller(refusal.to_string())
     }
 }
 
