@@ -17,7 +17,7 @@ pub struct Connection {
     /// The proxy that requests go through.
     pub proxy: Option<Proxy>,
     /// The path of a file of certificates that the proxy's own is trusted by instead of the others:
-    /// for [`Proxy::ca_bundle`].
+    /// see [`proxy_with`](Self::proxy_with).
     pub proxy_ca_file: Option<String>,
 }
 
@@ -71,6 +71,21 @@ impl Connection {
             proxy: options.swift_store_enable_proxy.then(|| proxy.read()).transpose()?,
             proxy_ca_file: file(&options.swift_store_proxy_cacert),
         })
+    }
+
+    /// The proxy, with the file of certificates that it is trusted by; `read` gives what is in a file.
+    ///
+    /// # Errors
+    ///
+    /// `read`'s.
+    pub fn proxy_with(
+        &self,
+        read: impl FnOnce(&str) -> Result<Vec<u8>, Error>,
+    ) -> Result<Option<Proxy>, Error> {
+        match (&self.proxy, &self.proxy_ca_file) {
+            (Some(proxy), Some(path)) => Ok(Some(proxy.clone().ca_bundle(read(path)?))),
+            (proxy, _) => Ok(proxy.clone()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
-use crate::keystone::{EndpointFilter, Interface};
+use crate::keystone::{self, EndpointFilter, Interface};
 use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
 use crate::s3::BaseUrl;
 use crate::secret::Secret;
@@ -46,6 +46,9 @@ options! {
         /// Ids of projects that may write what users store in their own accounts, beside those that
         /// are told to with the image.
         swift_store_admin_tenants: Vec<String> = Vec::new();
+        /// Other Keystones, each `host[:port]`, that locations may name which have credentials inside:
+        /// those are used there, for the one request, and never the ones of this backend.
+        swift_store_trusted_hosts: Vec<String> = Vec::new();
         /// Without effect: TLS has no compression any more.
         swift_store_ssl_compression: bool = true;
         /// How many times a download that broke off is gone on with. 0: not once, and no token is
@@ -183,6 +186,12 @@ impl SwiftOptions {
         config
     }
 
+    /// How Keystone is asked beside Swift.
+    pub fn keystone(&self) -> keystone::Service {
+        let Config { patience, limits, .. } = self.config();
+        keystone::Service { patience, limits }
+    }
+
     /// How an object is uploaded that comes as a stream, or from where it can be read again. Its
     /// segments are in its own container, as those of the image service's own store are.
     pub fn upload(&self, is_stream: bool) -> SwiftUploadOptions {
@@ -283,6 +292,9 @@ impl SwiftOptions {
                 let what = "credentials are required beside swift_store_auth_address";
                 wrong("swift_store_user", what);
             }
+        }
+        if self.swift_store_container.is_empty() || self.swift_store_container.contains('/') {
+            wrong("swift_store_container", "expected a name without /");
         }
         if self.default_swift_reference.is_empty()
             || self.default_swift_reference.contains(['/', ':', '@', '?', '#'])
