@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ops::RangeInclusive;
 
+use super::keys_from::KeysFrom;
 use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
@@ -221,6 +222,10 @@ words! {
         Self::Static => "static".to_owned(),
         Self::Dynamic => "dynamic".to_owned(),
     };
+    KeysFrom: "a word" [
+        "options", "anonymous", "default", "environment", "profile", "web_identity", "container",
+        "instance"
+    ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
 }
