@@ -31,6 +31,7 @@ FAMILIES = [
     "locations",
     "locations_specified",
     "migration",
+    "oslo_files",
 ]
 
 
