@@ -94,7 +94,7 @@ S3_VALUES = {
     "s3_store_large_object_size": ["100", "0", " 7 ", "007", "-1", "many", "1.5"],
     "s3_store_large_object_chunk_size": ["5", "10", "x"],
     "s3_store_thread_pools": ["1", "10", "ten"],
-    "s3_store_cacert": ["/etc/ssl/ca.pem", "${DEFAULT.base}/ca.pem", *TEXTS],
+    "s3_store_cacert": ["/etc/ssl/ca.pem", "$base/ca.pem", *TEXTS],
     "s3_store_enable_data_integrity_protection": [*TRUE, *FALSE, "2"],
     "s3_store_request_checksum_calculation": ["when_required", "when_supported", "sometimes"],
     "s3_store_response_checksum_validation": ["when_required", "when_supported", "sometimes"],
@@ -103,7 +103,7 @@ SWIFT_VALUES = {
     "swift_store_auth_insecure": [*TRUE, *FALSE, "maybe"],
     "swift_store_cacert": ["/etc/ssl/ca.pem", *TEXTS],
     "swift_store_region": ["RegionOne", *TEXTS],
-    "swift_store_endpoint_type": ["publicURL", "adminURL", "internalURL", "public"],
+    "swift_store_endpoint_type": ["publicURL", "adminURL", "internalURL", "everywhere"],
     "swift_store_service_type": ["object-store", "swift"],
     "swift_store_container": ["glance", "images"],
     "swift_store_large_object_size": ["5120", "900", "0", "x"],
@@ -202,7 +202,12 @@ def read(given, options, probe=False):
             return {"options": found}
         except cfg.ConfigFileParseError:
             return False if probe else {"error": "ConfigFileParseError"}
-        except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError, cfg.NoSuchOptError) as error:
+        except (
+            cfg.ConfigFileValueError,
+            cfg.TemplateSubstitutionError,
+            cfg.NoSuchOptError,
+            cfg.NoSuchGroupError,
+        ) as error:
             return True if probe else {"error": type(error).__name__}
         except RecursionError:
             return True if probe else {"error": "RecursionError"}
@@ -230,6 +235,7 @@ def seen(given, kinds, sections):
     conf.reset()
     for group in [*IDS, "backend_defaults"]:
         for options in every.values():
+            conf.register_opts(options, group=group)
             conf.unregister_opts(options, group=group)
     for option in [cfg.StrOpt("base"), cfg.DictOpt("enabled_backends")]:
         conf.register_opt(option)
