@@ -120,7 +120,7 @@ SWIFT_VALUES = {
 
 
 def suites(dice_of, count):
-    yield "oslo-config", SOURCE, cases(dice_of("oslo-config"), count or 60)
+    yield "oslo-config", SOURCE, cases(dice_of("oslo-config"), count or 40)
 
 
 def cases(dice, count):
