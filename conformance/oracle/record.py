@@ -32,6 +32,7 @@ FAMILIES = [
     "locations",
     "locations_specified",
     "migration",
+    "oslo_files",
 ]
 
 
