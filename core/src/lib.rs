@@ -82,11 +82,13 @@ pub mod error;
 pub mod escape;
 mod few;
 pub mod http;
+mod keeper;
 #[cfg(feature = "swift")]
 pub mod keystone;
 pub mod location;
 pub mod machine;
 pub mod now;
+pub mod proxy;
 pub mod quirks;
 mod request;
 pub mod s3;

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-#[cfg(feature = "tls")]
 use apus_core::Error;
-use apus_core::Secret;
+use apus_core::proxy::Proxies;
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
 /// How connections are made and kept. Timeouts are not here: each exchange brings its own.
 ///
-/// Nothing is read from the environment.
+/// Nothing is read from the environment unless asked for.
 #[derive(Clone)]
 pub struct TransportConfig {
     pub(crate) idle_age: Duration,
@@ -21,7 +20,7 @@ pub struct TransportConfig {
     pub(crate) reread: bool,
     pub(crate) expect_above: Option<u64>,
     pub(crate) user_agent: String,
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) proxies: Proxies,
     #[cfg(feature = "tls")]
     pub(crate) tls: Tls,
 }
@@ -39,7 +38,7 @@ impl TransportConfig {
             reread: false,
             expect_above: None,
             user_agent: USER_AGENT.into(),
-            proxy: None,
+            proxies: Proxies::default(),
             #[cfg(feature = "tls")]
             tls: Tls::default(),
         }
@@ -90,11 +89,22 @@ impl TransportConfig {
         self
     }
 
-    /// Goes through this proxy, to http and https endpoints.
+    /// Goes through this [`Proxy`](crate::Proxy), to http and https endpoints, but for the hosts that
+    /// it is not asked for. Default none.
     #[must_use]
-    pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = Some(proxy);
+    pub fn proxy(mut self, proxy: impl Into<Proxies>) -> Self {
+        self.proxies = proxy.into();
         self
+    }
+
+    /// Goes through the proxies that the environment names now, as
+    /// [`Proxies::from_variables`] reads it.
+    ///
+    /// # Errors
+    ///
+    /// A variable can't be read; the error names it.
+    pub fn proxy_from_environment(self) -> Result<Self, Error> {
+        Ok(self.proxy(Proxies::from_variables(|name| std::env::var(name).ok())?))
     }
 
     /// Trusts the certificates of this PEM bundle, and no others.
@@ -164,32 +174,8 @@ impl fmt::Debug for TransportConfig {
             .field("in_memory_part_limit", &self.in_memory_part_limit)
             .field("reread", &self.reread)
             .field("expect_above", &self.expect_above)
-            .field("proxy", &self.proxy)
+            .field("proxies", &self.proxies)
             .finish_non_exhaustive()
-    }
-}
-
-/// An HTTP proxy: requests to http endpoints are sent through it, connections to https endpoints
-/// are made through it (`CONNECT`, RFC 9110 section 9.3.6).
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) credentials: Option<(String, Secret)>,
-}
-
-impl Proxy {
-    /// A proxy that asks for no credentials. An IPv6 address comes without brackets.
-    pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, credentials: None }
-    }
-
-    /// Proves who we are by Basic authentication (RFC 7617); any characters may be in either, but
-    /// no colon in the user.
-    #[must_use]
-    pub fn with_credentials(mut self, user: impl Into<String>, password: Secret) -> Self {
-        self.credentials = Some((user.into(), password));
-        self
     }
 }
 

@@ -3,24 +3,28 @@
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
+use apus_core::proxy::Proxy;
 use http::Uri;
 use http::uri::Authority;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::config::{Proxy, TransportConfig};
-use crate::proxy;
+use crate::config::TransportConfig;
+use crate::proxy::Gates;
 use crate::wire::Stream;
 
 /// Where a connection leads. Exchanges of the same route share connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) https: bool,
+    /// What it leads through; the same for all that is equal otherwise.
+    pub(crate) proxy: Option<Arc<Proxy>>,
     authority: Authority,
 }
 
@@ -41,7 +45,7 @@ impl Hash for Route {
 }
 
 impl Route {
-    pub(crate) fn of(uri: &Uri) -> Result<Self, Error> {
+    pub(crate) fn of(uri: &Uri, gates: &Gates) -> Result<Self, Error> {
         let https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -50,7 +54,7 @@ impl Route {
         let Some(authority) = uri.authority().cloned() else {
             return Err(Error::caller("the URI of a request has no host"));
         };
-        Ok(Self { https, authority })
+        Ok(Self { https, proxy: gates.proxy_for(uri).cloned(), authority })
     }
 
     /// Without the brackets of an IPv6 address.
@@ -60,6 +64,11 @@ impl Route {
 
     pub(crate) fn port(&self) -> u16 {
         self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
+    }
+
+    /// The proxy that requests are made of, instead of the end of the route.
+    pub(crate) fn forwards(&self) -> Option<&Arc<Proxy>> {
+        self.proxy.as_ref().filter(|_| !self.https)
     }
 
     /// The value of `Host`: no user, no default port.
@@ -74,7 +83,7 @@ impl Route {
 
 /// Makes connections.
 pub(crate) struct Connector {
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) gates: Gates,
     #[cfg(feature = "tls")]
     tls: tokio_rustls::TlsConnector,
 }
@@ -82,7 +91,7 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
         Ok(Self {
-            proxy: config.proxy.clone(),
+            gates: Gates::new(config)?,
             #[cfg(feature = "tls")]
             tls: tokio_rustls::TlsConnector::from(config.tls.clone().build()?),
         })
@@ -90,37 +99,42 @@ impl Connector {
 
     /// A stream to the end of `route`, ready for HTTP.
     pub(crate) async fn connect(&self, route: &Route) -> Result<Stream, Failure> {
-        let stream = match &self.proxy {
-            None => reach(route.host(), route.port()).await?,
+        let stream = match &route.proxy {
+            None => Stream::Plain(reach(route.host(), route.port()).await?),
             Some(proxy) => {
-                let reached = reach(&proxy.host, proxy.port).await;
-                let mut stream =
-                    reached.map_err(|why| Failure::new(Cause::Proxy, why.to_string()))?;
-                if route.https {
-                    proxy::tunnel(&mut stream, proxy, route).await?;
-                }
-                stream
+                let reached = reach(proxy.host(), proxy.port()).await;
+                let stream = Stream::Plain(reached.map_err(|why| proxy.failed(why))?);
+                self.gates.pass(proxy, stream, route).await?
             }
         };
-        if route.https { self.secure(stream, route).await } else { Ok(Stream::Plain(stream)) }
+        if route.https { self.secure(stream, route).await } else { Ok(stream) }
     }
 
     #[cfg(feature = "tls")]
-    async fn secure(&self, stream: TcpStream, route: &Route) -> Result<Stream, Failure> {
-        let name = rustls_pki_types::ServerName::try_from(route.host().to_owned())
-            .map_err(|_| Failure::new(Cause::Tls, "the host name can't be in a certificate"))?;
-        let stream = self.tls.connect(name, stream).await.map_err(|error| {
+    async fn secure(&self, stream: Stream, route: &Route) -> Result<Stream, Failure> {
+        agree(&self.tls, route.host(), stream).await.map_err(|error| {
             // A peer that hangs up is no matter of trust, and may be there the next time.
             let cause = if is_tls(&error) { Cause::Tls } else { Cause::Connect };
             Failure::new(cause, error.to_string())
-        })?;
-        Ok(Stream::Tls(Box::new(stream)))
+        })
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn secure(&self, _: TcpStream, _: &Route) -> Result<Stream, Failure> {
+    async fn secure(&self, _: Stream, _: &Route) -> Result<Stream, Failure> {
         Err(Failure::new(Cause::Tls, "https needs the cargo feature `tls` of apus-async"))
     }
+}
+
+/// Speaks TLS with `host` over `stream`.
+#[cfg(feature = "tls")]
+pub(crate) async fn agree(
+    tls: &tokio_rustls::TlsConnector,
+    host: &str,
+    stream: Stream,
+) -> io::Result<Stream> {
+    let name = rustls_pki_types::ServerName::try_from(host.to_owned())
+        .map_err(|_| io::Error::other(rustls::Error::UnsupportedNameType))?;
+    Ok(Stream::Tls(Box::new(tls.connect(name, stream).await?)))
 }
 
 /// Whether TLS itself was the trouble, and not the stream below.
@@ -206,7 +220,7 @@ mod tests {
     use super::*;
 
     fn route(uri: &'static str) -> Route {
-        Route::of(&Uri::from_static(uri)).unwrap()
+        Route::of(&Uri::from_static(uri), &Gates::default()).unwrap()
     }
 
     #[test]
@@ -217,7 +231,7 @@ mod tests {
         let plain = route("http://user:secret@example.com:80/");
         assert_eq!((plain.host(), plain.port()), ("example.com", 80));
         assert_eq!(plain.host_header(), "example.com");
-        assert!(Route::of(&Uri::from_static("/path")).is_err());
+        assert!(Route::of(&Uri::from_static("/path"), &Gates::default()).is_err());
     }
 
     #[test]

@@ -28,7 +28,6 @@ use crate::client::Shared;
 use crate::connect::Route;
 use crate::ends::{Ends, Meter};
 use crate::link::{Link, Times};
-use crate::proxy;
 use crate::sending::Sending;
 use crate::source::{PIECE, Pieces, Source};
 
@@ -106,7 +105,7 @@ impl Flight {
         let times = Times::start(exchange.limits());
         let pieces = within(&times, prepare(exchange, &ends.source, shared.keep)).await?;
         let head = exchange.request().map_err(Fault::Ours)?;
-        let route = Route::of(&head.uri).map_err(Fault::Ours)?;
+        let route = Route::of(&head.uri, &shared.connector.gates).map_err(Fault::Ours)?;
         let mut link = match shared.pool.take(&route) {
             Some(link) => link,
             None => connect(shared, route, &times).await?,
@@ -135,6 +134,9 @@ impl Flight {
             None => Fault::Wire(failure),
         })?;
         let (head, mut body) = answer.into_parts();
+        if let Some(refusal) = link.route.forwards().and_then(|proxy| proxy.refusal(&head)) {
+            return Err(Fault::Wire(refusal));
+        }
         let Stage::Sealed(exchange) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return Ok(());
         };
@@ -255,11 +257,11 @@ fn outgoing(
     let (mut out, ()) = Request::new(()).into_parts();
     out.method = head.method.clone();
     out.headers = head.headers.clone();
-    let proxied = shared.connector.proxy.as_ref().filter(|_| !route.https);
-    out.uri = match head.uri.path_and_query() {
-        _ if proxied.is_some() => head.uri.clone(),
-        Some(target) => Uri::from(target.clone()),
-        None => Uri::from_static("/"),
+    out.uri = match (head.uri.path_and_query(), route.forwards()) {
+        // The form for proxies (RFC 9112, section 3.2.2), without a user.
+        (_, Some(_)) => absolute(&head.uri, route)?,
+        (Some(target), None) => Uri::from(target.clone()),
+        (None, None) => Uri::from_static("/"),
     };
     if !out.headers.contains_key(HOST) {
         let host = HeaderValue::try_from(route.host_header())
@@ -272,10 +274,17 @@ fn outgoing(
     if expects {
         out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
-    if let Some(value) = proxied.and_then(proxy::authorization) {
+    if let Some(value) = route.forwards().and_then(|proxy| proxy.authorization()) {
         out.headers.insert(PROXY_AUTHORIZATION, value);
     }
     Ok(out)
+}
+
+fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
+    let mut parts = uri.clone().into_parts();
+    let authority = route.host_header().parse();
+    parts.authority = Some(authority.map_err(|_| Error::caller("the URI's host is none"))?);
+    Uri::from_parts(parts).map_err(|_| Error::caller("the URI can't be sent to a proxy"))
 }
 
 /// Reads the body of the answer. True when it was read to its end.

@@ -1,64 +1,107 @@
-//! What an HTTP proxy is told.
+//! The way through a proxy. What a proxy is told is the core's to say; here it is moved.
 
-use apus_core::error::{Cause, Failure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
+use std::io;
+use std::sync::Arc;
+
+use apus_core::Error;
+use apus_core::error::Failure;
+use apus_core::proxy::{Proxies, Proxy};
+use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::config::Proxy;
+use crate::config::TransportConfig;
 use crate::connect::Route;
+#[cfg(feature = "tls")]
+use crate::connect::{agree, is_tls};
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+use crate::wire::Stream;
 
-/// Makes `stream`, which leads to the proxy, lead to the end of the route.
-pub(crate) async fn tunnel(
-    stream: &mut TcpStream,
-    proxy: &Proxy,
-    route: &Route,
-) -> Result<(), Failure> {
-    let broken = |error: std::io::Error| Failure::new(Cause::Proxy, error.to_string());
-    let host = if route.host().contains(':') {
-        format!("[{}]:{}", route.host(), route.port())
-    } else {
-        format!("{}:{}", route.host(), route.port())
-    };
-    let mut request = format!("CONNECT {host} HTTP/1.1\r\nhost: {host}\r\n").into_bytes();
-    if let Some(value) = authorization(proxy) {
-        request.extend_from_slice(b"proxy-authorization: ");
-        request.extend_from_slice(value.as_bytes());
-        request.extend_from_slice(b"\r\n");
-    }
-    request.extend_from_slice(b"\r\n");
-    stream.write_all(&request).await.map_err(broken)?;
-    // Byte by byte: what follows the head belongs to the tunnel.
-    let mut head = Vec::with_capacity(256);
-    while !head.ends_with(b"\r\n\r\n") {
-        if head.len() == LONGEST {
-            return Err(Failure::new(Cause::Proxy, "the head of its answer is too long"));
+/// The proxies of a transport, and how to speak to them.
+#[derive(Default)]
+pub(crate) struct Gates {
+    proxies: Proxies,
+    user_agent: String,
+    /// Of those that speak TLS.
+    #[cfg(feature = "tls")]
+    tls: Vec<(Arc<Proxy>, tokio_rustls::TlsConnector)>,
+}
+
+impl Gates {
+    pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
+        let proxies = config.proxies.clone();
+        let user_agent = config.user_agent.clone();
+        #[cfg(feature = "tls")]
+        {
+            let secure = proxies.iter().filter(|proxy| proxy.is_tls());
+            let tls = secure.map(|proxy| Ok((Arc::clone(proxy), connector(proxy)?)));
+            Ok(Self { tls: tls.collect::<Result<_, Error>>()?, proxies, user_agent })
         }
-        head.push(stream.read_u8().await.map_err(broken)?);
-    }
-    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let mut words = line.split(|&byte| byte == b' ');
-    let version = words.next().unwrap_or_default();
-    match words.next() {
-        Some([b'2', _, _]) if version.starts_with(b"HTTP/1.") => Ok(()),
-        _ => {
-            let line = String::from_utf8_lossy(line);
-            Err(Failure::new(Cause::Proxy, format!("it answered {line:?}")))
+        #[cfg(not(feature = "tls"))]
+        match proxies.iter().any(|proxy| proxy.is_tls()) {
+            true => Err(Error::caller("an https proxy needs the cargo feature `tls`")),
+            false => Ok(Self { proxies, user_agent }),
         }
+    }
+
+    /// The proxy that requests to `uri` go through.
+    pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&Arc<Proxy>> {
+        self.proxies.proxy_for(uri)
+    }
+
+    /// Makes `stream`, which leads to the proxy, one that the route goes on with: a tunnel to its
+    /// end where that is https, the proxy itself where it is http.
+    pub(crate) async fn pass(
+        &self,
+        proxy: &Arc<Proxy>,
+        stream: Stream,
+        route: &Route,
+    ) -> Result<Stream, Failure> {
+        let mut stream = self.greet(proxy, stream).await?;
+        if route.https {
+            let request = proxy.connect(route.host(), route.port(), &self.user_agent);
+            let sent = stream.write_all(request.expose().as_bytes()).await;
+            sent.and(stream.flush().await).map_err(|error| proxy.failed(error))?;
+            let mut answer = Vec::with_capacity(1 << 10);
+            while !proxy.connected(&answer)? {
+                match stream.read_buf(&mut answer).await {
+                    Ok(0) => {
+                        return Err(proxy.failed(io::Error::from(io::ErrorKind::UnexpectedEof)));
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Err(proxy.failed(error)),
+                }
+            }
+        }
+        Ok(stream)
+    }
+
+    /// Agrees on TLS with the proxy, if it speaks TLS.
+    #[cfg(feature = "tls")]
+    async fn greet(&self, proxy: &Arc<Proxy>, stream: Stream) -> Result<Stream, Failure> {
+        let Some((_, tls)) = self.tls.iter().find(|(of, _)| Arc::ptr_eq(of, proxy)) else {
+            return Ok(stream);
+        };
+        agree(tls, proxy.host(), stream).await.map_err(|error| match is_tls(&error) {
+            true => proxy.failed(format_args!("TLS: {error}")).lasting(),
+            false => proxy.failed(error),
+        })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn greet(&self, _: &Arc<Proxy>, stream: Stream) -> Result<Stream, Failure> {
+        Ok(stream)
     }
 }
 
-/// The value of `Proxy-Authorization`, marked as sensitive.
-pub(crate) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
-    let (user, password) = proxy.credentials.as_ref()?;
-    let pair = apus_core::Secret::new(format!("{user}:{}", password.expose()));
-    let value = format!("Basic {}", STANDARD.encode(pair.expose()));
-    let mut value = HeaderValue::try_from(value).expect("base64 is made of visible characters");
-    value.set_sensitive(true);
-    Some(value)
+/// Trusts what the proxy was given, and nothing of what endpoints are trusted by.
+#[cfg(feature = "tls")]
+fn connector(proxy: &Proxy) -> Result<tokio_rustls::TlsConnector, Error> {
+    let mut tls = Tls::default();
+    if let Some(pem) = proxy.ca_pem() {
+        tls.trust_only(pem).map_err(|error| {
+            Error::caller(format!("the proxy's certificates: {}", error.what()))
+        })?;
+    }
+    Ok(tokio_rustls::TlsConnector::from(tls.build()?))
 }
-
-/// Bytes of the head of an answer to CONNECT.
-const LONGEST: usize = 8 << 10;

@@ -166,9 +166,9 @@ async fn https_goes_through_the_proxys_tunnel() {
     let authority = Authority::new();
     let server = server(&authority, None);
     let proxy = proxy(server.address, true);
-    let through = Proxy::new("127.0.0.1", proxy.address.port());
+    let through = Proxy::at("127.0.0.1", proxy.address.port()).unwrap();
     let trusting = || TransportConfig::new().ca_bundle(authority.pem().as_bytes()).unwrap();
-    let known = through.clone().with_credentials("user", Secret::new("p: ass"));
+    let known = through.clone().credentials("user", Secret::new("p: ass")).unwrap();
     let client_of = |proxy| client(trusting().proxy(proxy), &server);
     let reply = client_of(known).call(Ask::put("/a", "through")).await.unwrap();
     assert_eq!(reply.body, "through");
@@ -182,7 +182,7 @@ async fn https_goes_through_the_proxys_tunnel() {
 #[tokio::test]
 async fn http_is_asked_of_the_proxy() {
     let proxy = proxy("127.0.0.1:1".parse().unwrap(), false);
-    let through = Proxy::new("127.0.0.1", proxy.address.port());
+    let through = Proxy::at("127.0.0.1", proxy.address.port()).unwrap();
     let config = TransportConfig::new().proxy(through);
     let place = Place::at("http://no.such.host.invalid:8080");
     let reply = client_with(config, place).call(Ask::get("/a/../b?c")).await.unwrap();

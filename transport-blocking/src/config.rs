@@ -1,18 +1,19 @@
 //! What a transport is made of: connections, memory, TLS.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use apus_core::Error;
 use apus_core::http::Limits;
-use apus_core::{Error, Secret};
+use apus_core::proxy::Proxies;
+use ureq::Agent;
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, DefaultConnector};
-use ureq::{Agent, ProxyProtocol};
+use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::prompt::Prompt;
+use crate::proxy::{Gates, Through, Toward};
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -23,7 +24,7 @@ pub struct TransportConfig {
     idle_connection: Duration,
     idle_connections: usize,
     user_agent: String,
-    proxy: Option<Proxy>,
+    proxies: Proxies,
     pub(crate) expect_continue_above: Option<u64>,
     pub(crate) in_memory_part_limit: u64,
     pub(crate) reread: bool,
@@ -37,7 +38,7 @@ impl Default for TransportConfig {
             idle_connection: Duration::from_secs(15),
             idle_connections: 64,
             user_agent: concat!("apus/", env!("CARGO_PKG_VERSION")).into(),
-            proxy: None,
+            proxies: Proxies::default(),
             expect_continue_above: Some(1 << 20),
             in_memory_part_limit: 64 << 20,
             reread: false,
@@ -77,11 +78,22 @@ impl TransportConfig {
         self
     }
 
-    /// Goes through this proxy, to http and https endpoints.
+    /// Goes through this [`Proxy`](crate::Proxy), to http and https endpoints, but for the hosts that
+    /// it is not asked for. Default none.
     #[must_use]
-    pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = Some(proxy);
+    pub fn proxy(mut self, proxy: impl Into<Proxies>) -> Self {
+        self.proxies = proxy.into();
         self
+    }
+
+    /// Goes through the proxies that the environment names now, as
+    /// [`Proxies::from_variables`] reads it.
+    ///
+    /// # Errors
+    ///
+    /// A variable can't be read; the error names it.
+    pub fn proxy_from_environment(self) -> Result<Self, Error> {
+        Ok(self.proxy(Proxies::from_variables(|name| std::env::var(name).ok())?))
     }
 
     /// Bodies of more bytes than this are sent only after the server said `100 Continue`, or said
@@ -152,23 +164,23 @@ impl TransportConfig {
         self
     }
 
-    /// The proxy in ureq's terms, once everything that ureq would panic at was looked at.
-    pub(crate) fn check(&self) -> Result<Option<ureq::Proxy>, Error> {
+    /// The proxies, once everything that ureq would panic at was looked at.
+    pub(crate) fn gates(&self) -> Result<Gates, Error> {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
-        self.proxy.as_ref().map(Proxy::build).transpose()
+        Gates::new(self.proxies.clone(), &self.user_agent)
     }
 
     /// Agents whose requests have these limits unless they say otherwise.
-    pub(crate) fn agents(&self, proxy: Option<&ureq::Proxy>, limits: Limits) -> Agents {
-        let named = limited!(self.builder(proxy.cloned()), &limits, true).build();
-        let numbered = limited!(self.builder(proxy.cloned()), &limits, false).build();
-        Agents { limits, named: agent(named), numbered: agent(numbered) }
+    pub(crate) fn agents(&self, gates: &Arc<Gates>, limits: Limits) -> Agents {
+        let named = limited!(self.builder(), &limits, true).build();
+        let numbered = limited!(self.builder(), &limits, false).build();
+        Agents { limits, named: agent(named, gates), numbered: agent(numbered, gates) }
     }
 
-    fn builder(&self, proxy: Option<ureq::Proxy>) -> ConfigBuilder<AgentScope> {
+    fn builder(&self) -> ConfigBuilder<AgentScope> {
         let builder = Config::builder()
-            .proxy(proxy)
+            .proxy(None)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -191,7 +203,7 @@ impl fmt::Debug for TransportConfig {
         out.field("idle_connection", &self.idle_connection)
             .field("idle_connections", &self.idle_connections)
             .field("user_agent", &self.user_agent)
-            .field("proxy", &self.proxy)
+            .field("proxies", &self.proxies)
             .field("expect_continue_above", &self.expect_continue_above)
             .field("in_memory_part_limit", &self.in_memory_part_limit)
             .field("reread", &self.reread);
@@ -201,9 +213,11 @@ impl fmt::Debug for TransportConfig {
     }
 }
 
-fn agent(config: Config) -> Agent {
-    let connector = DefaultConnector::default().chain(Prompt);
-    Agent::with_parts(config, connector, DefaultResolver::default())
+fn agent(config: Config, gates: &Arc<Gates>) -> Agent {
+    let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(gates)));
+    #[cfg(feature = "tls")]
+    let connector = connector.chain(ureq::unversioned::transport::RustlsConnector::default());
+    Agent::with_parts(config, connector.chain(Prompt), Toward::new(Arc::clone(gates)))
 }
 
 /// Those who keep the connections.
@@ -217,48 +231,6 @@ pub(crate) struct Agents {
     pub(crate) named: Agent,
     /// For hosts that are addresses.
     pub(crate) numbered: Agent,
-}
-
-/// An HTTP proxy: connections are made through it (`CONNECT`, RFC 9110, section 9.3.6), those to
-/// http endpoints as well as those to https endpoints.
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    host: String,
-    port: u16,
-    credentials: Option<(String, Secret)>,
-}
-
-impl Proxy {
-    /// A proxy that asks for no credentials. An IPv6 address comes without brackets.
-    pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, credentials: None }
-    }
-
-    /// Proves who we are by Basic authentication (RFC 7617); any characters may be in either, but
-    /// no colon in the user.
-    #[must_use]
-    pub fn with_credentials(mut self, user: impl Into<String>, password: Secret) -> Self {
-        self.credentials = Some((user.into(), password));
-        self
-    }
-
-    fn build(&self) -> Result<ureq::Proxy, Error> {
-        let host = match self.host.parse::<Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => self.host.clone(),
-        };
-        let builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&host).port(self.port);
-        let builder = match &self.credentials {
-            Some((user, _)) if user.contains(':') => {
-                return Err(Error::caller("the proxy's user has a colon"));
-            }
-            Some((user, password)) => builder.username(user).password(password.expose()),
-            None => builder,
-        };
-        builder
-            .build()
-            .map_err(|_| Error::caller(format!("the proxy's host {:?} is no host", self.host)))
-    }
 }
 
 /// Puts the limits of a request into ureq's terms; a macro, for the two builders have no common

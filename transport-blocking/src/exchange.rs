@@ -19,7 +19,7 @@ use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Limits, Outgoing, Receiving};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
-use http::uri::Authority;
+use http::uri::Scheme;
 use ureq::SendBody;
 
 use crate::clock::now;
@@ -28,6 +28,7 @@ use crate::failure;
 use crate::feed::Feed;
 use crate::meter::{Direction, Meter, Watch};
 use crate::outflow::Outflow;
+use crate::proxy::Gates;
 use crate::sink::{Outlet, Sink};
 use crate::source::{PIECE, Source};
 use crate::trace;
@@ -39,7 +40,7 @@ pub struct Transport(Arc<Inner>);
 
 struct Inner {
     config: TransportConfig,
-    proxy: Option<ureq::Proxy>,
+    gates: Arc<Gates>,
     /// Made for the limits of the first exchange, which most others have too.
     agents: OnceLock<Agents>,
 }
@@ -49,10 +50,10 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// The user agent can't be sent, or the proxy is none.
+    /// The user agent can't be sent, or the proxy's certificates can't be read.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
-        let proxy = config.check()?;
-        Ok(Self(Arc::new(Inner { config, proxy, agents: OnceLock::new() })))
+        let gates = Arc::new(config.gates()?);
+        Ok(Self(Arc::new(Inner { config, gates, agents: OnceLock::new() })))
     }
 
     /// Sends one exchange and takes its answer, on this thread. Nothing is repeated. What comes for
@@ -189,6 +190,8 @@ impl Errand<'_> {
         if self.transport.config.expect_continue_above.is_some_and(|above| length > above) {
             head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
+        let proxy = self.transport.gates.proxy_for(&head.uri);
+        let forwarded = proxy.filter(|_| head.uri.scheme() == Some(&Scheme::HTTP));
         let limits = *exchange.limits();
         let mut outflow = Outflow::new(exchange, feed, self.watch).map_err(End::Rejected)?;
         let answer = match length {
@@ -199,16 +202,18 @@ impl Errand<'_> {
         let (mut head, body) = match answer {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
-                let proxied = self.transport.proxy.is_some();
                 return Err(match (outflow.failure(), failure::misuse(&error)) {
                     (Some(failure), _) => failure.into(),
                     (None, Some(error)) => End::Rejected(error),
-                    (None, None) => failure::before_head(error, proxied).into(),
+                    (None, None) => failure::before_head(error, proxy).into(),
                 });
             }
         };
         // ureq keeps the request's URI there, which may hold a signature.
         head.extensions.clear();
+        if let Some(refusal) = forwarded.and_then(|proxy| proxy.refusal(&head)) {
+            return Err(refusal.into());
+        }
         flight.respond(head);
         Ok(body)
     }
@@ -219,9 +224,12 @@ impl Errand<'_> {
         body: SendBody<'_>,
         limits: &Limits,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
-        let Inner { config, proxy, agents } = self.transport;
-        let agents = agents.get_or_init(|| config.agents(proxy.as_ref(), *limits));
-        let is_address = head.uri.authority().is_some_and(is_address);
+        let Inner { config, gates, agents } = self.transport;
+        let agents = agents.get_or_init(|| config.agents(gates, *limits));
+        let is_address = match gates.proxy_for(&head.uri) {
+            Some(proxy) => is_address(proxy.host()),
+            None => head.uri.host().is_some_and(is_address),
+        };
         let agent = if is_address { &agents.numbered } else { &agents.named };
         let request = http::Request::from_parts(head, body);
         if *limits == agents.limits {
@@ -379,8 +387,7 @@ fn content_length(receiving: &Receiving) -> Option<u64> {
 }
 
 /// Whether the host needs no looking up.
-fn is_address(authority: &Authority) -> bool {
-    let host = authority.host();
+fn is_address(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     bare.parse::<IpAddr>().is_ok()
 }

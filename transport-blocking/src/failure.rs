@@ -1,9 +1,11 @@
 //! What ureq's errors mean.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
+use apus_core::proxy::Proxy;
 
 /// A request that can't be sent as it is.
 pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
@@ -16,13 +18,16 @@ pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
     }
 }
 
-/// No head has arrived. What can't be reached where `proxied` is the proxy.
-pub(crate) fn before_head(error: ureq::Error, proxied: bool) -> Failure {
+/// No head has arrived. What can't be reached is the proxy, where there is one.
+pub(crate) fn before_head(error: ureq::Error, proxy: Option<&Arc<Proxy>>) -> Failure {
+    if let ureq::Error::Other(inner) = &error
+        && let Some(failure) = inner.downcast_ref::<Failure>()
+    {
+        return failure.clone();
+    }
     let failure = cause_before_head(error);
-    match failure.cause() {
-        Cause::Resolve | Cause::Connect if proxied => {
-            Failure::new(Cause::Proxy, failure.to_string())
-        }
+    match (failure.cause(), proxy) {
+        (Cause::Resolve | Cause::Connect, Some(proxy)) => proxy.failed(failure),
         _ => failure,
     }
 }
@@ -34,7 +39,6 @@ fn cause_before_head(error: ureq::Error) -> Failure {
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => Cause::Tls,
         #[cfg(feature = "tls")]
         ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Cause::Tls,
-        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Cause::Proxy,
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => Cause::Protocol,
         ureq::Error::Io(error) => return io_before_head(error),
         _ => Cause::Connect,
@@ -80,12 +84,12 @@ fn detail(error: &ureq::Error) -> String {
 
 /// rustls reports what it refuses inside an I/O error.
 #[cfg(feature = "tls")]
-fn is_tls(error: &io::Error) -> bool {
+pub(crate) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 #[cfg(not(feature = "tls"))]
-fn is_tls(_: &io::Error) -> bool {
+pub(crate) fn is_tls(_: &io::Error) -> bool {
     false
 }
 

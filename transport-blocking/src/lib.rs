@@ -49,7 +49,6 @@
 //!   [`first_byte`](apus_core::http::Limits::first_byte) is longer than
 //!   [`idle`](apus_core::http::Limits::idle), it is the limit of a pause in an answer's body too.
 //! - A host name is looked up for every request, as the operating system does and remembers it.
-//! - Through a proxy, http endpoints are reached by `CONNECT` as well as https endpoints.
 //! - ureq's cargo features are those of the whole program: with `gzip`, `brotli` or `charset` switched
 //!   on by another crate, it unpacks answers whose `Content-Encoding` or charset says so, objects that
 //!   were stored so among them.
@@ -58,17 +57,22 @@ mod cancel;
 mod client;
 mod clock;
 mod config;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod exchange;
 mod failure;
 mod feed;
 mod meter;
 mod outflow;
 mod prompt;
+mod proxy;
 mod reader;
 mod run;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod trace;
@@ -76,9 +80,12 @@ mod trace;
 pub use self::cancel::CancelToken;
 pub use self::client::Client;
 pub use self::clock::now;
-pub use self::config::{Proxy, TransportConfig};
+pub use self::config::TransportConfig;
 pub use self::exchange::Transport;
 pub use self::reader::Reader;
 pub use self::run::Run;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
+pub use apus_core::proxy::{Proxies, Proxy};

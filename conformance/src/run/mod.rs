@@ -18,6 +18,8 @@ mod checksum;
 mod compare;
 mod endpoint;
 mod keystone;
+mod location;
+mod migration;
 mod post_policy;
 mod report;
 mod s3;
@@ -112,6 +114,9 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-presign", s3::presign),
     ("s3-endpoint", endpoint::endpoint),
     ("s3-post-policy", post_policy::post_policy),
+    ("location-s3", location::s3),
+    ("location-swift", location::swift),
+    ("migration", migration::migration),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),

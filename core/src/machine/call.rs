@@ -214,8 +214,9 @@ pub(super) fn verdict(error: &Error, class: Class) -> Option<Verdict> {
     if error.kind() == Kind::Caller || error.kind() == Kind::Authority {
         return Some(Verdict::Final);
     }
-    let cause = error.failure()?.cause();
-    Some(match cause {
+    let failure = error.failure()?;
+    Some(match failure.cause() {
+        _ if failure.is_lasting() => Verdict::Final,
         Cause::Resolve | Cause::Connect | Cause::Proxy => Verdict::Transient,
         Cause::Timeout | Cause::Closed | Cause::Cut if class != Class::Once => Verdict::Transient,
         _ => Verdict::Final,

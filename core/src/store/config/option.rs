@@ -7,6 +7,7 @@ use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
 use crate::keystone::Interface;
+use crate::machine::LargeObject;
 use crate::quirks::Provider;
 use crate::s3::Addressing;
 use crate::secret::Secret;
@@ -211,6 +212,14 @@ words! {
         Self::Auto => "auto".to_owned(),
         Self::Path => "path".to_owned(),
         Self::Virtual => "virtual".to_owned(),
+    };
+    LargeObject: "a word" ["static", "dynamic"] |text: &str| match text {
+        "static" => Some(Self::Static),
+        "dynamic" => Some(Self::Dynamic),
+        _ => None,
+    }, |value: &Self| match value {
+        Self::Static => "static".to_owned(),
+        Self::Dynamic => "dynamic".to_owned(),
     };
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());

@@ -32,9 +32,13 @@ options! {
         s3_store_bucket: Option<String> = None;
         /// Whether an upload makes the bucket where there is none.
         s3_store_create_bucket_on_put: bool = false;
+        /// Other servers, each `host[:port]`, that locations may name which have credentials inside:
+        /// those are used there, for the one request, and never the ones of this backend.
+        s3_store_trusted_hosts: Vec<String> = Vec::new();
         /// Where the name of the bucket goes: into the path, into the host, or as suits the server.
         s3_store_bucket_url_format: Addressing = Addressing::Auto;
-        /// Objects of less than this many MiB are uploaded in one request; 0 uploads all in parts.
+        /// Objects of less than this many MiB are uploaded in one request; 0 uploads all in parts. Of
+        /// what comes as a stream, at most 256 MiB are held in memory for it.
         s3_store_large_object_size: u64 = 100, in 0..=5120;
         /// MiB of a part. Larger objects get larger parts, so that 10,000 are enough.
         s3_store_large_object_chunk_size: u64 = 10, in 5..=5120;
@@ -64,7 +68,8 @@ options! {
         s3_store_read_timeout: u64 = 60, in 1..=3600;
         /// Whether a proxy is used.
         s3_store_enable_proxy: bool = false;
-        /// The proxy's host. Required where a proxy is used.
+        /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
+        /// used.
         s3_store_proxy_host: Option<String> = None;
         /// The proxy's port.
         s3_store_proxy_port: u64 = 8080, in 1..=65535;
@@ -72,6 +77,11 @@ options! {
         s3_store_proxy_user: Option<String> = None;
         /// The password at the proxy.
         s3_store_proxy_password: Option<Secret> = None;
+        /// A file of certificates to trust instead of the usual ones where the proxy speaks TLS itself.
+        s3_store_proxy_cacert: Option<String> = None;
+        /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
+        /// with a port or without.
+        s3_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
 

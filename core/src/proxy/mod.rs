@@ -1,0 +1,251 @@
+//! An HTTP proxy: where it is, who we are to it, whom it is not asked for, and what it is told.
+//!
+//! ```text
+//!   https://host   CONNECT host:443 ──▶ a tunnel ──▶ TLS with the host, which the proxy can't read
+//!   http://host    GET http://host/path ──▶ the proxy asks the host, and sees all of it
+//!   bypassed       no proxy
+//! ```
+//!
+//! [`Proxy`] is one proxy, [`Proxies`] is which one is asked for which endpoint. The transports do
+//! what is said here; nothing is read from the environment unless a caller passes it in.
+
+mod bypass;
+mod tunnel;
+mod variables;
+
+use core::net::Ipv6Addr;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, Uri, response};
+
+use self::bypass::Bypass;
+use crate::error::{Cause, Error, Failure};
+use crate::s3::BaseUrl;
+use crate::secret::Secret;
+
+/// An HTTP proxy. Its `Display` and `Debug` show no credentials.
+#[derive(Clone)]
+pub struct Proxy {
+    url: BaseUrl,
+    /// The value of `Proxy-Authorization`.
+    basic: Option<Secret>,
+    bypass: Bypass,
+    ca_bundle: Option<Bytes>,
+}
+
+impl Proxy {
+    /// The proxy at `http://host:port`, or at `https://host:port` where it speaks TLS itself.
+    /// Without a port it is the scheme's, 80 or 443.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Caller`](crate::Kind::Caller): it is no such URL. One that holds a user is refused:
+    /// [`credentials`](Self::credentials) takes them as they are. Nothing of the URL is repeated.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::caller(format!("the proxy's URL {why}"));
+        if url.contains('@') {
+            return Err(wrong("holds an `@`: its user and password are given by themselves"));
+        }
+        match url.split_once("://") {
+            Some((scheme, _)) if ["http", "https"].contains(&&*scheme.to_ascii_lowercase()) => {}
+            Some(_) => return Err(wrong("has a scheme that is neither http nor https")),
+            None => return Err(wrong("has no scheme: write http://HOST:PORT")),
+        }
+        let url = BaseUrl::parse(url)
+            .map_err(|_| wrong("is not of the form http://HOST:PORT or https://HOST:PORT"))?;
+        if !url.prefix().is_empty() {
+            return Err(wrong("has a path, which a proxy can't have"));
+        }
+        Ok(Self { url, basic: None, bypass: Bypass::default(), ca_bundle: None })
+    }
+
+    /// The proxy at this host and port, without TLS to it. An IPv6 address comes with or without
+    /// brackets.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Caller`](crate::Kind::Caller): the host is none, or the port is 0.
+    pub fn at(host: &str, port: u16) -> Result<Self, Error> {
+        let url = match host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("http://[{address}]:{port}"),
+            Err(_) if host.contains([':', '/', '@']) && !host.starts_with('[') => String::new(),
+            Err(_) => format!("http://{host}:{port}"),
+        };
+        Self::new(&url).map_err(|_| Error::caller("the proxy's host is no host, or its port is 0"))
+    }
+
+    /// Proves who we are by Basic authentication (RFC 7617, in UTF-8). Any characters may be in
+    /// either, but no control characters, and no colon in the user.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Caller`](crate::Kind::Caller) for those.
+    pub fn credentials(mut self, user: &str, password: Secret) -> Result<Self, Error> {
+        if user.contains(':') {
+            return Err(Error::caller(
+                "the proxy's user holds a colon, which Basic authentication can't carry",
+            ));
+        }
+        if user.chars().chain(password.expose().chars()).any(char::is_control) {
+            return Err(Error::caller("the proxy's user or password holds a control character"));
+        }
+        let pair = Secret::new(format!("{user}:{}", password.expose()));
+        self.basic = Some(Secret::new(format!("Basic {}", STANDARD.encode(pair.expose()))));
+        Ok(self)
+    }
+
+    /// Goes to these hosts without the proxy. Each entry is, as in curl's `no_proxy`,
+    ///
+    /// - `example.org` or `.example.org`: the host and all below it; `*.example.org`: those below it,
+    /// - an address, `10.1.2.3` or `::1`, or a network, `10.0.0.0/8` or `fd00::/8`, of hosts that are
+    ///   written as addresses (names are not looked up),
+    /// - either of them with a port, `example.org:8080` or `[::1]:8080`: on that port only,
+    /// - `*`: every host.
+    ///
+    /// Commas and white space separate entries too. Replaces what was said before.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Caller`](crate::Kind::Caller): an entry is none of these; the error names it.
+    pub fn bypass<I>(mut self, hosts: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        self.bypass = Bypass::read(hosts)?;
+        Ok(self)
+    }
+
+    /// Trusts the certificates of this PEM bundle, and no others, where the proxy speaks TLS itself;
+    /// otherwise those of Mozilla's list. What endpoints are trusted by has no part in it. It is read
+    /// when a transport is made.
+    #[must_use]
+    pub fn ca_bundle(mut self, pem: impl Into<Bytes>) -> Self {
+        self.ca_bundle = Some(pem.into());
+        self
+    }
+
+    /// Whether the proxy speaks TLS itself.
+    pub fn is_tls(&self) -> bool {
+        self.url.is_tls()
+    }
+
+    /// The proxy's host, an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
+        self.url.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The proxy's port.
+    pub fn port(&self) -> u16 {
+        self.url.port_or_default()
+    }
+
+    /// What [`ca_bundle`](Self::ca_bundle) was given.
+    pub fn ca_pem(&self) -> Option<&[u8]> {
+        self.ca_bundle.as_deref()
+    }
+
+    /// Whether `uri` is reached without the proxy.
+    pub fn is_bypassed(&self, uri: &Uri) -> bool {
+        let https = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        uri.host().is_some_and(|host| self.bypass.holds(host, port))
+    }
+
+    /// The value of `Proxy-Authorization`, marked as sensitive. It belongs into requests to the
+    /// proxy, never into a tunnel.
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(self.basic.as_ref()?.expose()).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// Whether the answer to a forwarded request (an http endpoint's) is the proxy's own refusal:
+    /// a 407, which only proxies send, or a 4xx that squid says it made. What other proxies refuse
+    /// can't be told from an endpoint's refusal, and is left to be one. So are answers of 500 and
+    /// above: the endpoint may have got the request.
+    pub fn refusal(&self, head: &response::Parts) -> Option<Failure> {
+        let word = head.headers.get(&X_SQUID_ERROR).map(|value| value.to_str().unwrap_or_default());
+        let own = match head.status {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => true,
+            status => status.is_client_error() && word.is_some(),
+        };
+        own.then(|| self.refused("to pass the request on", head.status, word))
+    }
+
+    /// The proxy could not be reached, or not be spoken to.
+    pub fn failed(&self, why: impl fmt::Display) -> Failure {
+        Failure::new(Cause::Proxy, format!("{self}: {why}"))
+    }
+
+    /// The proxy answered `status` instead of doing what it was asked.
+    fn refused(&self, what: &str, status: StatusCode, word: Option<&str>) -> Failure {
+        let failure = if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            self.failed(match self.basic {
+                Some(_) => format!("it refuses the user or the password ({status})"),
+                None => format!("it wants a user and a password, and none are set ({status})"),
+            })
+        } else {
+            let word = word.map(|word| format!(", {word}")).unwrap_or_default();
+            self.failed(format!("it refuses {what} ({status}{word})"))
+        };
+        // What may be otherwise the next time; all else is the same as long as we are.
+        match status.as_u16() {
+            408 | 429 | 500 | 502..=504 => failure,
+            _ => failure.lasting(),
+        }
+    }
+}
+
+/// The URL.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("url", &format_args!("{}", self.url))
+            .field("credentials", &self.basic)
+            .field("bypass", &self.bypass)
+            .field("ca_bundle", &self.ca_bundle.is_some())
+            .finish()
+    }
+}
+
+/// Which proxy is asked for which endpoint: one for all of them, made of a [`Proxy`]; none, the
+/// default; or one for each scheme, as the variables of an environment have it.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    http: Option<Arc<Proxy>>,
+    https: Option<Arc<Proxy>>,
+}
+
+impl Proxies {
+    /// The proxy for `uri`, if it is not reached directly.
+    pub fn proxy_for(&self, uri: &Uri) -> Option<&Arc<Proxy>> {
+        let https = uri.scheme_str() == Some("https");
+        let proxy = if https { &self.https } else { &self.http };
+        proxy.as_ref().filter(|proxy| !proxy.is_bypassed(uri))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Proxy>> {
+        self.http.iter().chain(&self.https)
+    }
+}
+
+impl From<Proxy> for Proxies {
+    fn from(proxy: Proxy) -> Self {
+        let proxy = Arc::new(proxy);
+        Self { http: Some(Arc::clone(&proxy)), https: Some(proxy) }
+    }
+}
+
+/// What squid adds to the errors that it makes, and only to them.
+const X_SQUID_ERROR: HeaderName = HeaderName::from_static("x-squid-error");

@@ -1,0 +1,86 @@
+//! `CONNECT`: a way through the proxy to an endpoint that it can't look into.
+
+use http::StatusCode;
+
+use super::Proxy;
+use crate::error::Failure;
+use crate::secret::Secret;
+
+impl Proxy {
+    /// The request for a tunnel to `host` and `port` (RFC 9110, section 9.3.6), to be sent to the
+    /// proxy as it is. An IPv6 address comes with or without brackets.
+    pub fn connect(&self, host: &str, port: u16, user_agent: &str) -> Secret {
+        let to = match host.contains(':') && !host.starts_with('[') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
+        let mut head = format!("CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n");
+        if !user_agent.is_empty() {
+            head.push_str("user-agent: ");
+            head.push_str(user_agent);
+            head.push_str("\r\n");
+        }
+        // With room for what follows, so that no copy of it is left behind.
+        head.reserve(256 + self.basic.as_ref().map_or(0, |basic| basic.expose().len()));
+        if let Some(basic) = &self.basic {
+            head.push_str("proxy-authorization: ");
+            head.push_str(basic.expose());
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        Secret::new(head)
+    }
+
+    /// Reads what the proxy answered so far: true when there is a tunnel, false when more has to
+    /// come. Afterwards the endpoint's TLS begins.
+    ///
+    /// # Errors
+    ///
+    /// It refuses, its answer is no HTTP or has no end, or it says more than that before it was
+    /// asked.
+    pub fn connected(&self, answer: &[u8]) -> Result<bool, Failure> {
+        let mut rest = answer;
+        loop {
+            let Some(end) = rest.windows(4).position(|window| window == b"\r\n\r\n") else {
+                if !b"HTTP/1.".starts_with(rest.get(..7).unwrap_or(rest)) {
+                    return Err(self.failed("what it answers is no HTTP/1.1"));
+                }
+                if answer.len() > LONGEST {
+                    return Err(self.failed("the head of its answer has no end"));
+                }
+                return Ok(false);
+            };
+            let (head, after) = rest.split_at(end + 4);
+            let (status, squid) =
+                read(head).ok_or_else(|| self.failed("what it answers is no HTTP/1.1"))?;
+            if status.is_informational() {
+                rest = after;
+            } else if !status.is_success() {
+                return Err(self.refused("to connect to the endpoint", status, squid));
+            } else if !after.is_empty() {
+                return Err(self.failed("it says more than it was asked"));
+            } else {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// The status, and squid's word on it.
+fn read(head: &[u8]) -> Option<(StatusCode, Option<&str>)> {
+    let text = std::str::from_utf8(head).ok()?;
+    let mut lines = text.split("\r\n");
+    let mut words = lines.next()?.splitn(3, ' ');
+    if !matches!(words.next()?, "HTTP/1.0" | "HTTP/1.1") {
+        return None;
+    }
+    let status = StatusCode::from_bytes(words.next()?.as_bytes()).ok()?;
+    let squid = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case(super::X_SQUID_ERROR.as_str()).then(|| value.trim())
+    });
+    Some((status, squid))
+}
+
+/// Bytes of an answer to `CONNECT`.
+const LONGEST: usize = 16 << 10;

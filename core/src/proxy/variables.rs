@@ -1,0 +1,55 @@
+//! The variables that name proxies in an environment.
+
+use std::sync::Arc;
+
+use super::{Proxies, Proxy};
+use crate::error::Error;
+use crate::escape;
+use crate::secret::Secret;
+
+impl Proxies {
+    /// What `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` say, each in lower case or else
+    /// in upper case, as curl and others read them: `read` gives a variable's value. The URL may
+    /// have no scheme, which is http then, and may hold a user and a password, percent-encoded.
+    /// `HTTP_PROXY` is passed over where `REQUEST_METHOD` is set, since a web server makes variables
+    /// of that form out of a client's headers (CVE-2016-5385).
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Caller`](crate::Kind::Caller): a value can't be read; the error names the variable and
+    /// nothing of what may be a password.
+    pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let either = |name: &'static str| {
+            let upper = name.to_ascii_uppercase();
+            let in_cgi = name == "http_proxy" && read("REQUEST_METHOD").is_some();
+            let value = read(name).filter(|value| !value.is_empty());
+            value.or_else(|| if in_cgi { None } else { read(&upper) }).filter(|v| !v.is_empty())
+        };
+        let bypass = either("no_proxy").unwrap_or_default();
+        let proxy = |name| -> Result<Option<Arc<Proxy>>, Error> {
+            let found =
+                [name, "all_proxy"].into_iter().find_map(|name| Some((name, either(name)?)));
+            let Some((name, value)) = found else { return Ok(None) };
+            let named = |error: Error| Error::caller(format!("{name}: {}", error.what()));
+            let proxy = from_value(&value).map_err(named)?;
+            let proxy = proxy
+                .bypass([&bypass])
+                .map_err(|error| Error::caller(format!("no_proxy: {}", error.what())))?;
+            Ok(Some(Arc::new(proxy)))
+        };
+        Ok(Self { http: proxy("http_proxy")?, https: proxy("https_proxy")? })
+    }
+}
+
+fn from_value(value: &str) -> Result<Proxy, Error> {
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+    let Some((pair, host)) = rest.rsplit_once('@') else {
+        return Proxy::new(&format!("{scheme}://{rest}"));
+    };
+    let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
+    let decoded = |text| {
+        escape::decode(text).ok_or_else(|| Error::caller("the user or the password is no UTF-8"))
+    };
+    let (user, password) = (decoded(user)?, Secret::new(decoded(password)?));
+    Proxy::new(&format!("{scheme}://{host}"))?.credentials(&user, password)
+}

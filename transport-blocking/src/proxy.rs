@@ -1,0 +1,330 @@
+//! Connections that lead through a proxy, below ureq.
+//!
+//! ```text
+//!   Toward ─▶ TCP ─▶ Through ─────────────────────────────────▶ TLS with the endpoint ─▶ Prompt
+//!   resolves         TLS with the proxy, if it speaks TLS;      https
+//!   the proxy's      then a tunnel by CONNECT: Tunnel,          https
+//!   name             or the proxy is asked itself: Forwarding   http
+//! ```
+//!
+//! ureq's own proxy knows `CONNECT` only, which a proxy may refuse for all ports but 443, and asks
+//! for it with the certificates that endpoints are trusted by. What a proxy is told is the core's to
+//! say; here it is moved.
+
+use std::sync::Arc;
+use std::{fmt, io};
+
+use apus_core::Error;
+use apus_core::error::Failure;
+use apus_core::proxy::{Proxies, Proxy};
+use http::Uri;
+use ureq::config::Config;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::{Duration, Instant};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use crate::failure::is_tls;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
+/// The proxies of a transport, and how to speak to them.
+#[derive(Default)]
+pub(crate) struct Gates {
+    proxies: Proxies,
+    user_agent: String,
+    gates: Vec<Gate>,
+}
+
+/// A proxy as ureq sees an endpoint.
+struct Gate {
+    proxy: Arc<Proxy>,
+    uri: Uri,
+    config: Config,
+    #[cfg(feature = "tls")]
+    tls: ureq::unversioned::transport::RustlsConnector,
+}
+
+impl Gates {
+    pub(crate) fn new(proxies: Proxies, user_agent: &str) -> Result<Self, Error> {
+        let gates = proxies.iter().map(Gate::new).collect::<Result<_, _>>()?;
+        Ok(Self { proxies, user_agent: user_agent.into(), gates })
+    }
+
+    /// The proxy that requests to `uri` go through.
+    pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&Arc<Proxy>> {
+        self.proxies.proxy_for(uri)
+    }
+
+    fn gate_for(&self, uri: &Uri) -> Option<&Gate> {
+        let proxy = self.proxy_for(uri)?;
+        self.gates.iter().find(|gate| Arc::ptr_eq(&gate.proxy, proxy))
+    }
+}
+
+impl Gate {
+    fn new(proxy: &Arc<Proxy>) -> Result<Self, Error> {
+        let uri =
+            proxy.to_string().parse().map_err(|_| Error::caller("the proxy's URL is none"))?;
+        #[cfg(feature = "tls")]
+        let config = {
+            let tls = match proxy.ca_pem() {
+                Some(pem) => Tls::default().with_roots(pem, false).map_err(|error| {
+                    Error::caller(format!("the proxy's certificates: {}", error.what()))
+                })?,
+                None => Tls::default(),
+            };
+            Config::builder().tls_config(tls.config()).build()
+        };
+        #[cfg(not(feature = "tls"))]
+        let config = match proxy.is_tls() {
+            false => Config::default(),
+            true => return Err(Error::caller("an https proxy needs the cargo feature `tls`")),
+        };
+        Ok(Self {
+            proxy: Arc::clone(proxy),
+            uri,
+            config,
+            #[cfg(feature = "tls")]
+            tls: Default::default(),
+        })
+    }
+
+    /// Agrees on TLS with the proxy, if it speaks TLS.
+    fn greet(
+        &self,
+        wire: Box<dyn Transport>,
+        details: &ConnectionDetails<'_>,
+    ) -> Result<Box<dyn Transport>, ureq::Error> {
+        #[cfg(feature = "tls")]
+        if self.proxy.is_tls() {
+            let details = ConnectionDetails {
+                uri: &self.uri,
+                addrs: details.addrs.clone(),
+                config: &self.config,
+                request_level: false,
+                resolver: details.resolver,
+                now: details.now,
+                timeout: details.timeout,
+                current_time: Arc::clone(&details.current_time),
+                run_connector: Arc::clone(&details.run_connector),
+                register_shutdown: Arc::clone(&details.register_shutdown),
+            };
+            let secured = self.tls.connect(&details, Some(wire))?;
+            return Ok(Box::new(secured.ok_or(ureq::Error::ConnectionFailed)?));
+        }
+        let _ = (&self.config, details);
+        Ok(wire)
+    }
+
+    /// Asks the proxy for a tunnel to the endpoint.
+    fn dig(
+        &self,
+        mut wire: Box<dyn Transport>,
+        details: &ConnectionDetails<'_>,
+        user_agent: &str,
+    ) -> Result<Tunnel, ureq::Error> {
+        let host = details.uri.host().unwrap_or_default();
+        let port = details.uri.port_u16().unwrap_or(443);
+        let request = self.proxy.connect(host, port, user_agent);
+        transmit(&mut wire, request.expose().as_bytes(), remaining(details))?;
+        loop {
+            if !wire.await_input(remaining(details))? {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let input = wire.buffers().input();
+            if self.proxy.connected(input).map_err(other)? {
+                let length = input.len();
+                wire.buffers().input_consume(length);
+                return Ok(Tunnel(wire));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Gates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.proxies.fmt(f)
+    }
+}
+
+/// Looks up the host that is connected to.
+#[derive(Debug)]
+pub(crate) struct Toward {
+    gates: Arc<Gates>,
+    system: DefaultResolver,
+}
+
+impl Toward {
+    pub(crate) fn new(gates: Arc<Gates>) -> Self {
+        Self { gates, system: DefaultResolver::default() }
+    }
+}
+
+impl Resolver for Toward {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let uri = self.gates.gate_for(uri).map_or(uri, |gate| &gate.uri);
+        self.system.resolve(uri, config, timeout)
+    }
+}
+
+/// Makes a connection to a proxy one to the endpoint.
+#[derive(Debug)]
+pub(crate) struct Through(pub(crate) Arc<Gates>);
+
+impl<T: Transport> Connector<T> for Through {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<T>,
+    ) -> Result<Option<Box<dyn Transport>>, ureq::Error> {
+        let Some(wire) = chained else { return Ok(None) };
+        let wire: Box<dyn Transport> = Box::new(wire);
+        let Some(gate) = self.0.gate_for(details.uri) else { return Ok(Some(wire)) };
+        let blame = |error| match error {
+            ureq::Error::Timeout(_) | ureq::Error::Other(_) => error,
+            ureq::Error::Io(error) if is_tls(&error) => {
+                other(gate.proxy.failed(format_args!("TLS: {error}")).lasting())
+            }
+            error => other(gate.proxy.failed(error)),
+        };
+        let wire = gate.greet(wire, details).map_err(blame)?;
+        if details.needs_tls() {
+            let tunnel = gate.dig(wire, details, &self.0.user_agent).map_err(blame)?;
+            return Ok(Some(Box::new(tunnel)));
+        }
+        Ok(Some(Box::new(Forwarding::new(wire, gate, details.uri))))
+    }
+}
+
+/// Leads to the endpoint, which knows nothing of the proxy.
+#[derive(Debug)]
+struct Tunnel(Box<dyn Transport>);
+
+impl Transport for Tunnel {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.0.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    // Not to the endpoint, whatever there is to the proxy.
+    fn is_tls(&self) -> bool {
+        false
+    }
+}
+
+/// Leads to the proxy, which is asked for `http://host/path` (RFC 9112, section 3.2.2), and is told
+/// who we are with every request.
+struct Forwarding {
+    wire: Box<dyn Transport>,
+    /// `http://host:port`.
+    base: String,
+    proxy: Arc<Proxy>,
+    /// What is sent next is the head of a request.
+    begins: bool,
+}
+
+impl Forwarding {
+    fn new(wire: Box<dyn Transport>, gate: &Gate, uri: &Uri) -> Self {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        // A user in the endpoint's URI is for us alone.
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let base = format!("http://{host}");
+        Self { wire, base, proxy: Arc::clone(&gate.proxy), begins: true }
+    }
+}
+
+impl Transport for Forwarding {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.wire.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if !std::mem::take(&mut self.begins) {
+            return self.wire.transmit_output(amount, timeout);
+        }
+        // ureq hands over whole lines: METHOD SP /path SP HTTP/1.1 CRLF, and header fields.
+        let output = self.wire.buffers().output();
+        let written = output.get(..amount).unwrap_or_default();
+        let target = written.iter().position(|&byte| byte == b' ').map_or(0, |at| at + 1);
+        let fields = written.windows(2).position(|two| two == b"\r\n").map_or(amount, |at| at + 2);
+        let mut head = Vec::with_capacity(amount + self.base.len() + 512);
+        head.extend_from_slice(&written[..target]);
+        head.extend_from_slice(self.base.as_bytes());
+        head.extend_from_slice(&written[target..fields]);
+        if let Some(value) = self.proxy.authorization() {
+            head.extend_from_slice(b"proxy-authorization: ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(&written[fields..]);
+        transmit(&mut self.wire, &head, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.wire.await_input(timeout)
+    }
+
+    /// ureq asks this between two requests, and at no other time.
+    fn is_open(&mut self) -> bool {
+        self.begins = true;
+        self.wire.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.wire.is_tls()
+    }
+}
+
+impl fmt::Debug for Forwarding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forwarding").field("wire", &self.wire).finish_non_exhaustive()
+    }
+}
+
+/// Sends bytes that are not in the buffer yet.
+fn transmit(
+    wire: &mut dyn Transport,
+    bytes: &[u8],
+    timeout: NextTimeout,
+) -> Result<(), ureq::Error> {
+    let room = wire.buffers().output().len().max(1);
+    for piece in bytes.chunks(room) {
+        let output = wire.buffers().output();
+        output[..piece.len()].copy_from_slice(piece);
+        wire.transmit_output(piece.len(), timeout)?;
+    }
+    Ok(())
+}
+
+/// What is left of the time to connect.
+fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
+    let mut timeout = details.timeout;
+    if let (Duration::Exact(limit), Instant::Exact(start), Instant::Exact(now)) =
+        (timeout.after, details.now, (details.current_time)())
+    {
+        timeout.after = Duration::Exact(limit.saturating_sub(now.saturating_duration_since(start)));
+    }
+    timeout
+}
+
+fn other(failure: Failure) -> ureq::Error {
+    ureq::Error::Other(Box::new(failure))
+}
