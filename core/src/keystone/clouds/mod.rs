@@ -15,6 +15,7 @@
 
 mod cloud;
 mod error;
+mod places;
 mod settings;
 mod yaml;
 
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 
 pub use self::cloud::{Cloud, CloudAuth, CloudTls};
 pub use self::error::CloudsError;
+pub use self::places::{CloudsFile, directories};
 use self::settings::Settings;
 use self::yaml::{Mapping, Node};
 
