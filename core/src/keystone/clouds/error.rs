@@ -34,20 +34,32 @@ impl CloudsError {
 }
 
 impl fmt::Display for CloudsError {
-    /// `cloud "prod": auth.user_domain_name: it is required beside auth.username`.
+    /// One line: `cloud "prod": auth.user_domain_name: it is required beside auth.username`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Some((file, Some(line))) => write!(f, "{file}:{line}: ")?,
-            Some((file, None)) => write!(f, "{file}: ")?,
+            Some((file, Some(line))) => write!(f, "{}:{line}: ", OneLine(file))?,
+            Some((file, None)) => write!(f, "{}: ", OneLine(file))?,
             None => {}
         }
         if let Some(cloud) = &self.cloud {
             write!(f, "cloud {cloud:?}: ")?;
         }
         if let Some(key) = &self.key {
-            write!(f, "{key}: ")?;
+            write!(f, "{}: ", OneLine(key))?;
         }
-        f.write_str(&self.problem)
+        OneLine(&self.problem).fmt(f)
+    }
+}
+
+/// A text that may hold what somebody called a key or a cloud.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char.is_control() {
+            true => write!(f, "{}", char.escape_default()),
+            false => write!(f, "{char}"),
+        })
     }
 }
 
