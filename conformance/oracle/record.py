@@ -28,6 +28,7 @@ FAMILIES = [
     "swift_response",
     "swift_tempurl",
     "swift_manifest",
+    "clouds_yaml",
     "aws_config",
     "locations",
     "locations_specified",

@@ -122,6 +122,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),
+    ("clouds-yaml", keystone::clouds),
     ("swift-request", swift::request),
     ("swift-response", swift::response),
     ("swift-tempurl", swift::temp_url),
