@@ -269,6 +269,11 @@ macro_rules! options {
                 },)+]
             }
 
+            /// The value of each option as it is written; none for nothing, and for a secret.
+            pub fn written(&self) -> Vec<(&'static str, Option<String>)> {
+                vec![$((stringify!($option), self.$option.show()),)+]
+            }
+
             pub(super) fn of_section(
                 section: &Section<'_>,
                 errors: &mut Vec<ConfigError>,
