@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use apus_core::Error;
 use apus_core::contract::Machine;
-use apus_core::machine::{Observer, Traffic, UploadSource};
+use apus_core::credentials::CredentialSource;
+use apus_core::machine::{Observer, Party, Traffic, UploadSource};
 use apus_core::proxy::Proxy;
 use apus_core::store::config::{Backend, Configuration, Reference};
 use apus_core::store::{
@@ -26,6 +27,7 @@ use apus_core::store::{
 use crate::cancel::CancelToken;
 use crate::clock;
 use crate::config::TransportConfig;
+use crate::credentials;
 use crate::exchange::Transport;
 use crate::reader::Reader;
 use crate::run::{Means, Run};
@@ -76,8 +78,8 @@ impl Stores {
         })
     }
 
-    /// The backends of a configuration, with all files that it names read: of references, and of
-    /// certificates.
+    /// The backends of a configuration, with all files that it names read: of references, of
+    /// certificates, and those of the AWS SDKs where keys come from there.
     ///
     /// # Errors
     ///
@@ -85,7 +87,12 @@ impl Stores {
     /// with it.
     pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
         let references = references(configuration)?;
-        Self::new(store::Stores::new(configuration, &references)?)
+        let mut stores = store::Stores::new(configuration, &references)?;
+        for (id, party) in parties(configuration)? {
+            let wrong = |error: StoreError| Error::caller(error.to_string());
+            stores = stores.with_party(&id, party).map_err(wrong)?;
+        }
+        Self::new(stores)
     }
 
     /// For the user of one request: where images lie in the accounts of users.
@@ -302,6 +309,23 @@ fn proxy(wanted: &StoreProxy) -> Result<Proxy, Error> {
         proxy = proxy.ca_bundle(read(path)?);
     }
     proxy.bypass(&wanted.bypass)
+}
+
+/// Who we are to the backends whose options do not have the keys.
+fn parties(configuration: &Configuration) -> Result<BTreeMap<String, Party>, Error> {
+    let mut parties = BTreeMap::new();
+    for (id, backend) in &configuration.backends {
+        let Backend::S3(options) = backend else { continue };
+        let source = options.s3_store_credential_source;
+        if source == CredentialSource::Static {
+            continue;
+        }
+        let (profile, region) = (options.s3_store_profile.as_deref(), options.region());
+        let credentials = credentials::named(source, profile, Some(&region))
+            .map_err(|error| Error::caller(format!("backend {id}: {}", error.what())))?;
+        parties.insert(id.clone(), Party::new(credentials));
+    }
+    Ok(parties)
 }
 
 /// The references of each file that a backend in Swift names.
