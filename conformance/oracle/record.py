@@ -30,6 +30,8 @@ FAMILIES = [
     "swift_manifest",
     "aws_config",
     "locations",
+    "locations_specified",
+    "migration",
 ]
 
 

@@ -36,6 +36,8 @@ mod sending;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod turnstile;
@@ -47,4 +49,6 @@ pub use self::config::TransportConfig;
 pub use self::reader::Reader;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};

@@ -20,6 +20,7 @@ mod compare;
 mod endpoint;
 mod keystone;
 mod location;
+mod migration;
 mod post_policy;
 mod report;
 mod s3;
@@ -116,6 +117,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-post-policy", post_policy::post_policy),
     ("location-s3", location::s3),
     ("location-swift", location::swift),
+    ("migration", migration::migration),
     ("aws-config", aws_config::aws_config),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
