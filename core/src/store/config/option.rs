@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
+use crate::credentials::CredentialSource;
 use crate::keystone::Interface;
 use crate::machine::LargeObject;
 use crate::quirks::Provider;
@@ -221,6 +222,9 @@ words! {
         Self::Static => "static".to_owned(),
         Self::Dynamic => "dynamic".to_owned(),
     };
+    CredentialSource: "a word" [
+        "static", "environment", "profile", "default-chain", "web-identity", "container", "instance"
+    ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
 }

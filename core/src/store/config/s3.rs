@@ -6,6 +6,7 @@ use super::section::Section;
 use crate::checksum::{
     Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation,
 };
+use crate::credentials::CredentialSource;
 use crate::error::Error;
 use crate::location::S3Place;
 use crate::quirks::Provider;
@@ -29,6 +30,12 @@ options! {
         s3_store_secret_key: Option<Secret> = None;
         /// The token of temporary credentials.
         s3_store_session_token: Option<Secret> = None;
+        /// Where the keys come from: from the options above, the environment, a profile of the files of
+        /// the AWS SDKs, what those use where they are told nothing, a web identity, or the metadata
+        /// service of the container or the instance. They are renewed in time.
+        s3_store_credential_source: CredentialSource = CredentialSource::Static;
+        /// The profile in `~/.aws/config` or `~/.aws/credentials`. Required where keys come from one.
+        s3_store_profile: Option<String> = None;
         /// The bucket. Required.
         s3_store_bucket: Option<String> = None;
         /// Whether an upload makes the bucket where there is none.
@@ -141,8 +148,11 @@ impl S3Options {
         Ok(config)
     }
 
-    /// The keys, where both are written.
+    /// The keys, where both are written and they are what is used.
     pub fn keys(&self) -> Option<Keys> {
+        if self.s3_store_credential_source != CredentialSource::Static {
+            return None;
+        }
         let access = self.s3_store_access_key.as_ref()?;
         let mut keys = Keys::new(access.expose(), self.s3_store_secret_key.clone()?);
         keys.session_token.clone_from(&self.s3_store_session_token);
@@ -169,6 +179,41 @@ impl S3Options {
         if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
             wrong("s3_store_bucket", "it is required");
         }
+        self.check_keys(section, errors);
+        let host = self.s3_store_proxy_host.as_deref().unwrap_or_default();
+        if self.s3_store_enable_proxy && host.is_empty() {
+            errors.push(section.wrong(
+                "s3_store_proxy_host",
+                false,
+                "it is required where s3_store_enable_proxy is true",
+            ));
+        } else if let Err(error) = Connection::of_s3(self) {
+            errors.push(section.wrong("s3_store_enable_proxy", false, error.what()));
+        }
+    }
+
+    fn check_keys(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
+        let source = self.s3_store_credential_source;
+        let profile = self.s3_store_profile.as_deref().filter(|name| !name.is_empty());
+        let of_profile = source == CredentialSource::Profile;
+        if of_profile != profile.is_some() {
+            let problem = match of_profile {
+                true => "it is required where s3_store_credential_source is profile",
+                false => "it is used only where s3_store_credential_source is profile",
+            };
+            errors.push(section.wrong("s3_store_profile", false, problem));
+        }
+        let keys = [
+            ("s3_store_access_key", &self.s3_store_access_key),
+            ("s3_store_secret_key", &self.s3_store_secret_key),
+            ("s3_store_session_token", &self.s3_store_session_token),
+        ];
+        if source != CredentialSource::Static {
+            let problem = format!("it is not used where s3_store_credential_source is {source}");
+            let written = keys.into_iter().filter(|(_, value)| value.is_some());
+            errors.extend(written.map(|(name, _)| section.wrong(name, true, problem.as_str())));
+            return;
+        }
         match (&self.s3_store_access_key, &self.s3_store_secret_key) {
             (Some(_), None) => errors.push(section.wrong(
                 "s3_store_secret_key",
@@ -179,16 +224,6 @@ impl S3Options {
                 errors.push(section.wrong("s3_store_access_key", true, "it is required"));
             }
             _ => {}
-        }
-        let host = self.s3_store_proxy_host.as_deref().unwrap_or_default();
-        if self.s3_store_enable_proxy && host.is_empty() {
-            errors.push(section.wrong(
-                "s3_store_proxy_host",
-                false,
-                "it is required where s3_store_enable_proxy is true",
-            ));
-        } else if let Err(error) = Connection::of_s3(self) {
-            errors.push(section.wrong("s3_store_enable_proxy", false, error.what()));
         }
     }
 }
