@@ -29,7 +29,7 @@ CONTAINER = "AWS_CONTAINER_CREDENTIALS_"
 
 def suites(dice_of, count):
     yield "aws-config", f"{VERSION}, its session and its credential providers", recorded(
-        dice_of("aws-config"), 14 if count is None else count
+        dice_of("aws-config"), 12 if count is None else count
     )
     yield "aws-config.specified", "by hand, where apus is stricter than botocore", specified()
 
