@@ -62,7 +62,7 @@ impl Place {
 
 /// An upload in parts from a pipe, and a download in ranges.
 fn there_and_back(store: &Store) {
-    let bytes: Vec<u8> = (0..2 * PART + 12_345).map(|at| (at ^ (at >> 9)) as u8).collect();
+    let bytes: Vec<u8> = (0..PART + 12_345).map(|at| (at ^ (at >> 9)) as u8).collect();
     store.call(CreateBucket::new(BUCKET)).unwrap();
     let options = UploadOptions { threshold: PART, part_size: PART, ..UploadOptions::default() };
     let service = Arc::clone(store.service());

@@ -28,7 +28,9 @@ fn store(
 ) -> Store<Service> {
     let mut config = Config::default();
     config.patience.base = Duration::from_millis(2);
-    let party = Party::new(Session::new(login, SessionOptions::default()));
+    let mut options = SessionOptions::default();
+    options.patience.base = Duration::from_millis(2);
+    let party = Party::new(Session::new(login, options));
     Store::through(proxy, transport, Service::new(config).unwrap(), ca, vec![party])
 }
 
