@@ -195,18 +195,25 @@ fn an_answer_to_connect_is_read_in_pieces() {
 
 #[test]
 fn refusals_of_forwarded_requests_are_told_from_the_endpoints() {
-    let refusal = |status: u16, squid: bool| {
+    let refusal = |status: u16, squid: bool, via: &[&str]| {
         let mut answer = http::Response::builder().status(status);
         if squid {
             answer = answer.header("X-Squid-Error", "ERR_ACCESS_DENIED 0");
         }
+        let answer = via.iter().fold(answer, |answer, via| answer.header("Via", *via));
         proxy().refusal(&answer.body(()).unwrap().into_parts().0)
     };
-    assert!(refusal(407, false).unwrap().is_lasting());
-    assert!(refusal(403, true).unwrap().to_string().contains("ERR_ACCESS_DENIED"));
+    assert!(refusal(407, false, &[]).unwrap().is_lasting());
+    // As squid 5.7 answers for itself.
+    let own = refusal(403, true, &["1.1 proxy (squid/5.7)"]);
+    assert!(own.unwrap().to_string().contains("ERR_ACCESS_DENIED"));
+    assert!(refusal(403, true, &[]).is_some());
     for (status, squid) in [(200, false), (403, false), (404, false), (503, false), (503, true)] {
-        assert_eq!(refusal(status, squid), None, "{status} {squid}");
+        assert_eq!(refusal(status, squid, &["1.1 proxy"]), None, "{status} {squid}");
     }
+    // As it passes on what a squid at the endpoint refused.
+    assert_eq!(refusal(403, true, &["1.1 far (squid/5.7), 1.1 proxy (squid/5.7)"]), None);
+    assert_eq!(refusal(403, true, &["1.1 far", "1.1 proxy"]), None);
 }
 
 fn from(variables: &[(&str, &str)]) -> Result<Proxies, apus_core::Error> {

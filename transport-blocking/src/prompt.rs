@@ -5,7 +5,7 @@
 //! server closes the connection, or a limit of time is reached.
 //!
 //! And it takes a `100 Continue` that has header fields for no HTTP. They are allowed (RFC 9110,
-//! section 15.2), squid adds `Via`, and they say nothing that is asked for: they are left out.
+//! section 15.2), squid adds `Connection`, and they say nothing that is asked for: they are left out.
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
