@@ -76,9 +76,11 @@ fn what_the_proxy_forbids_is_not_the_servers_word() {
             assert!(of_the_proxy(&error, &proxy).is_lasting(), "{error}");
             assert!(error.to_string().contains("403"), "{error}");
         }
-        // And the other way round.
+        // And the other way round, even with a squid of the server's own.
         let script = |_: &Request| {
             Reply::xml(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+                .header("X-Squid-Error", "ERR_ACCESS_DENIED 0")
+                .header("Via", "1.1 near, 1.1 far (squid/5.7)")
         };
         for server in [Scripted::start(script), Scripted::start_tls(script)].map(Result::unwrap) {
             server.only_from(site.source);
