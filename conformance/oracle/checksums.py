@@ -143,7 +143,8 @@ def chunked_cases(dice, count):
     """Frames are of 8 KiB at the least, as services demand of all but the last."""
     cases = []
     for algorithm in TRAILERS:
-        for size in [0, 1, 5, 8191, 8192, 8193]:
+        # Where a frame ends does not hang on what follows the last one.
+        for size in [0, 1, 5, 8191, 8192, 8193] if algorithm in TRAILERS[:2] else [0, 5]:
             recorded, data = repeat("apus", size)
             cases.append(chunked_case(f"{algorithm}-{size}", recorded, data, 8192, algorithm))
     for i in range(count):
@@ -151,7 +152,7 @@ def chunked_cases(dice, count):
             dice.choice(TRAILERS),
             dice.choice([8192, 10000, 16384, 65536, 1 << 20]),
         )
-        if dice.chance(0.1):
+        if i < 3:
             recorded, data = repeat(dice.choice(["ab", "z"]), dice.randint(8000, 26000))
         else:
             data = dice.blob(0, 200)

@@ -28,6 +28,12 @@ FAMILIES = [
     "swift_response",
     "swift_tempurl",
     "swift_manifest",
+    "clouds_yaml",
+    "aws_config",
+    "locations",
+    "locations_specified",
+    "migration",
+    "oslo_files",
 ]
 
 
@@ -53,7 +59,8 @@ def main():
             suite = file.partition(".")[0]
             if chosen.suite not in (None, suite, file):
                 continue
-            cases = list(cases)
+            # A family gives none in place of a case that its oracle knows nothing of.
+            cases = [case for case in cases if case is not None]
             path = chosen.out / f"{file}.json"
             common.write(path, suite, source, cases)
             total += len(cases)

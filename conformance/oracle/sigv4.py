@@ -81,7 +81,7 @@ CHUNKED_SOURCE = (
 
 
 def suites(dice_of, count):
-    yield "sigv4-header", HEADER_SOURCE, header_cases(dice_of("sigv4-header"), count or 380)
+    yield "sigv4-header", HEADER_SOURCE, header_cases(dice_of("sigv4-header"), count or 260)
     yield "sigv4-query", QUERY_SOURCE, query_cases(dice_of("sigv4-query"), count or 220)
     yield "sigv4-chunked", CHUNKED_SOURCE, chunked_cases(dice_of("sigv4-chunked"), count or 60)
 
@@ -127,7 +127,7 @@ def chunked_cases(dice, count):
     cases = published_chunks()
     for i in range(count):
         chunks = [dice.blob(1, 40) for _ in range(dice.randint(0, 4))]
-        if dice.chance(0.15):
+        if i < 2:
             chunks = [b"s" * 8192, b"w" * dice.randint(1, 100)]
         trailer = dice.choice(
             [

@@ -1,6 +1,8 @@
 //! What shows that apus is right: vectors recorded from other implementations and their
-//! [runner](run), [servers](server) to test against, and a [simulator](sim) under a virtual clock.
+//! [runner](run), [servers](server) to test against, and a [simulator](sim) under a virtual clock;
+//! and the [reference of options](operators) for those who run an image store.
 
+pub mod operators;
 pub mod run;
 pub mod server;
 pub mod sim;

@@ -1,10 +1,13 @@
 //! `apus-conformance run PATH... [--suite NAME]... [--json]`: see [`apus_conformance::run`].
+//!
+//! `apus-conformance operators [FILE]`: see [`apus_conformance::operators`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command does")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use apus_conformance::operators;
 use apus_conformance::run::{self, Selection};
 
 fn main() -> ExitCode {
@@ -13,6 +16,10 @@ fn main() -> ExitCode {
     match command.as_deref() {
         Some("run") => match Arguments::parse(arguments) {
             Ok(arguments) => start(&arguments),
+            Err(what) => wrong(&what),
+        },
+        Some("operators") => match write_reference(arguments.next().as_deref().map(Path::new)) {
+            Ok(()) => ExitCode::SUCCESS,
             Err(what) => wrong(&what),
         },
         Some("--help" | "-h" | "help") => {
@@ -63,9 +70,23 @@ fn start(arguments: &Arguments) -> ExitCode {
     if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Prints the reference of options, or puts it into a document that has one.
+fn write_reference(document: Option<&Path>) -> Result<(), String> {
+    let Some(path) = document else {
+        print!("{}", operators::reference());
+        return Ok(());
+    };
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(told)?;
+    let text = operators::updated(&text)
+        .ok_or_else(|| format!("{}: no reference of options is in it", path.display()))?;
+    std::fs::write(path, text).map_err(told)
+}
+
 fn wrong(what: &str) -> ExitCode {
     eprintln!("apus-conformance: {what}\n{USAGE}");
     ExitCode::from(2)
 }
 
-const USAGE: &str = "usage: apus-conformance run PATH... [--suite NAME]... [--json]";
+const USAGE: &str = "usage: apus-conformance run PATH... [--suite NAME]... [--json]
+       apus-conformance operators [FILE]";

@@ -194,6 +194,32 @@ fn a_part_that_is_refused_for_good_aborts_the_upload() {
 }
 
 #[test]
+fn a_part_that_never_gets_an_answer_aborts_the_upload() {
+    let plan = Plan::new().from(Operation::UploadPart, 5, Fault::Lost(Ending::Reset));
+    let mut sim = Sim::new(model(plan), object(MIB), 3);
+    let source = seekable(&sim);
+    let error = upload(&mut sim, source, options(), Policy::default()).unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (Kind::Wire, Some("UploadPart")));
+    nothing_left(&sim);
+    assert_eq!(sim.model.count(Operation::AbortMultipartUpload), 1);
+    // Complete is not tried with some of the parts.
+    assert_eq!(sim.model.count(Operation::CompleteMultipartUpload), 0);
+}
+
+#[test]
+fn a_completion_that_is_refused_for_good_aborts_the_upload() {
+    let plan =
+        Plan::new().always(Operation::CompleteMultipartUpload, Fault::Refuse(403, "AccessDenied"));
+    let mut sim = Sim::new(model(plan), object(MIB), 3);
+    let source = seekable(&sim);
+    let error = upload(&mut sim, source, options(), Policy::default()).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Refused, Some("AccessDenied")));
+    assert_eq!(error.operation(), Some("CompleteMultipartUpload"));
+    nothing_left(&sim);
+    assert_eq!(sim.model.count(Operation::AbortMultipartUpload), 1);
+}
+
+#[test]
 fn a_source_that_breaks_aborts_the_upload() {
     let mut sim = Sim::new(model(Plan::new()), object(MIB), 3);
     sim.source_breaks_at = Some(500_000);

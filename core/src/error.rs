@@ -56,8 +56,10 @@ pub enum Cause {
     Cut,
     /// The exchange was given up on purpose.
     Cancelled,
-    /// The caller's source could not be read, or gave fewer or more bytes than announced.
+    /// The caller's source could not be read, or gave fewer or more bytes than a request needs.
     Source,
+    /// The caller's source has fewer or more bytes than were announced of it.
+    Length,
     /// The caller's sink did not take the bytes.
     Sink,
     /// The answer is no HTTP, or breaks a limit.
@@ -83,6 +85,11 @@ pub enum Leftover {
         bucket: String,
         /// Its key or name.
         key: String,
+    },
+    /// A container that was made for an object that is not there.
+    Container {
+        /// Its name.
+        container: String,
     },
     /// A trust of a user's that was not revoked.
     Trust {
@@ -231,12 +238,12 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
-    /// The same as an error of kind [`Kind::Authority`]: it happened while a token was asked for.
-    #[cfg(feature = "swift")]
+    /// The same as an error of kind [`Kind::Authority`]: it happened while a token or keys, `what`, were
+    /// asked for.
     #[must_use]
-    pub(crate) fn without_authority(mut self) -> Self {
+    pub(crate) fn without_authority(mut self, what: &str) -> Self {
         self.0.kind = Kind::Authority;
-        self.0.what = format!("no token could be had: {}", self.0.what).into();
+        self.0.what = format!("no {what} could be had: {}", self.0.what).into();
         self
     }
 
@@ -410,7 +417,7 @@ impl std::error::Error for Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let kind = match failure.cause {
-            Cause::Source | Cause::Sink => Kind::Caller,
+            Cause::Source | Cause::Length | Cause::Sink => Kind::Caller,
             Cause::Protocol => Kind::Broken,
             _ => Kind::Wire,
         };
@@ -466,6 +473,7 @@ impl fmt::Display for Failure {
             Cause::Cut => "the answer was cut short",
             Cause::Cancelled => "cancelled",
             Cause::Source => "the source failed",
+            Cause::Length => "the source has another length",
             Cause::Sink => "the sink failed",
             Cause::Protocol => "the answer is no valid HTTP",
         })?;
@@ -488,6 +496,7 @@ impl fmt::Display for Leftover {
             Self::Object { bucket, key } => {
                 write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
             }
+            Self::Container { container } => write!(f, "container {}", OneLine(container)),
             Self::Trust { id } => write!(f, "trust {}", OneLine(id)),
         }
     }

@@ -82,6 +82,7 @@ pub mod error;
 pub mod escape;
 mod few;
 pub mod http;
+mod keeper;
 #[cfg(feature = "swift")]
 pub mod keystone;
 pub mod location;

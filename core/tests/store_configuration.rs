@@ -87,6 +87,66 @@ fn several_backends_each_with_its_own_settings() {
 }
 
 #[test]
+fn unknown_options_of_all_backends_are_told_too() {
+    let configuration = read(
+        "[DEFAULT]\nenabled_backends = cold:swift\n[backend_defaults]\ns3_store_retry = 3\n\
+         s3_store_retries = 3\nweight = 4\nrbd_store_pool = p\nfilesystem_store_datadir = /d\n\
+         swift_store_contaner = c\nunheard_of = 1\n\
+         [cold]\nstore_description = slow\nswift_store_config_file = f\nweigth = 5\n",
+    )
+    .unwrap();
+    let warnings: Vec<String> = configuration.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "glance-api.conf:14: [cold] weigth: there is no such option: is weight meant?",
+            "glance-api.conf:4: [backend_defaults] s3_store_retry: there is no such option: is \
+             s3_store_retries meant?",
+            "glance-api.conf:9: [backend_defaults] swift_store_contaner: there is no such option: is \
+             swift_store_container meant?",
+            "glance-api.conf:10: [backend_defaults] unheard_of: there is no such option",
+        ]
+    );
+}
+
+#[test]
+fn the_trustee_of_several_tenants_comes_from_the_file_or_the_options() {
+    let file = Reference::read_all(
+        "swift.conf",
+        "[ref1]\nauth_address = https://k/v3\nuser = service:glance\nkey = k\n",
+    )
+    .unwrap();
+    let files = std::collections::BTreeMap::from([("/etc/swift.conf".to_owned(), file)]);
+    let references = |text: &str| {
+        let text = format!(
+            "[DEFAULT]\nenabled_backends = b:swift\n[b]\nswift_store_multi_tenant = true\n{text}"
+        );
+        swift(&read(&text).unwrap(), "b").references("b", &files)
+    };
+    let by_file = references("swift_store_config_file = /etc/swift.conf\n").unwrap();
+    assert_eq!(by_file["ref1"].project_and_user(), Some((Some("service"), "glance")));
+    let by_options = references(
+        "swift_store_auth_address = keystone/v3\nswift_store_user = p:u\nswift_store_key = k\n\
+         default_swift_reference = r\n",
+    )
+    .unwrap();
+    assert_eq!(by_options["r"].address().unwrap().to_string(), "https://keystone/v3");
+    assert_eq!(references("").unwrap().len(), 0);
+    for (text, error) in [
+        (
+            "swift_store_config_file = /etc/other.conf\n",
+            "[b] swift_store_config_file = \"/etc/other.conf\": it was not read",
+        ),
+        (
+            "swift_store_config_file = /etc/swift.conf\ndefault_swift_reference = ref2\n",
+            "[b] default_swift_reference = \"ref2\": expected a section of /etc/swift.conf: ref1",
+        ),
+    ] {
+        assert_eq!(references(text).unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
 fn one_backend_of_each_kind() {
     let configuration = read(
         "[glance_store]\nstores = s3,http\ndefault_store = s3\ns3_store_host = gateway:8080/s3\n\
@@ -111,7 +171,7 @@ fn everything_that_is_wrong_is_told_at_once() {
          s3_store_large_object_chunk_size = 4\ns3_store_create_bucket_on_put = maybe\n\
          s3_store_request_checksum_calculation = sometimes\ns3_store_secret_key = $hunter2\n\
          s3_store_access_key = AKIDhunter2\ns3_store_enable_proxy = 1\n\
-         [b]\nswift_store_multi_tenant = True\nswift_store_config_file = f\n\
+         [b]\nswift_store_large_object_size = 1\ndefault_swift_reference = a/b\n\
          swift_store_multiple_containers_seed = 33\nswift_store_endpoint_type = public\n",
     )
     .unwrap_err()
@@ -132,8 +192,9 @@ fn everything_that_is_wrong_is_told_at_once() {
          one of when_required, when_supported, always, never",
         "[a] s3_store_bucket: it is required",
         "[a] s3_store_proxy_host: it is required where s3_store_enable_proxy is true",
-        "glance-api.conf:16: [b] swift_store_config_file = \"f\": it can't be used where \
-         swift_store_multi_tenant is true",
+        "[b] swift_store_config_file: it is required, or swift_store_auth_address with credentials",
+        "glance-api.conf:16: [b] default_swift_reference = \"a/b\": expected a name without / : @ ? \
+         and #",
         "glance-api.conf:17: [b] swift_store_multiple_containers_seed = \"33\": expected a whole \
          number from 0 to 32",
         "[glance_store] default_backend = \"z\": expected one of a, b",
@@ -164,6 +225,69 @@ fn a_host_without_a_scheme_is_encrypted_at_amazon() {
     }
 }
 
+/// The dash form of Amazon's hosts has the region in it, and nobody else's host does.
+#[test]
+fn the_region_is_taken_from_amazons_hosts_alone() {
+    let dashed = [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ap-east-1",
+        "ap-south-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "eu-north-1",
+        "sa-east-1",
+    ];
+    let mut hosts: Vec<(String, &str)> =
+        dashed.iter().map(|region| (format!("s3-{region}.amazonaws.com"), *region)).collect();
+    for region in ["cn-north-1", "cn-northwest-1"] {
+        hosts.push((format!("s3-{region}.amazonaws.com.cn"), region));
+    }
+    for other in ["s3.amazonaws.com", "my-object-storage.com", "s3-my-object.jp", "192.168.100.12"]
+    {
+        hosts.push((other.to_owned(), "us-east-1"));
+    }
+    for (host, region) in hosts {
+        for form in ["", "/", ":80", ":80/"] {
+            for scheme in ["", "http://", "https://"] {
+                let mut options = S3Options::default();
+                options.s3_store_host = Some(format!("{scheme}{host}{form}"));
+                assert_eq!(options.region(), region, "{scheme}{host}{form}");
+                options.s3_store_region_name = "regionOne".into();
+                assert_eq!(&*options.config().unwrap().endpoint.region, "regionOne");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_backend_can_not_be_without() {
+    let all = [
+        ("s3_store_host", "https://h"),
+        ("s3_store_bucket", "b"),
+        ("s3_store_access_key", "A"),
+        ("s3_store_secret_key", "S"),
+    ];
+    for (missing, _) in all {
+        let mut text = String::from("[DEFAULT]\nenabled_backends = a:s3\n[a]\n");
+        for (name, value) in all.iter().filter(|(name, _)| *name != missing) {
+            text += &format!("{name} = {value}\n");
+        }
+        let errors = read(&text).unwrap_err().to_string();
+        assert!(errors.contains(&format!("[a] {missing}")), "{errors}");
+    }
+}
+
 /// What glance_store 5.7 makes of the same ids.
 #[test]
 fn containers_are_named_as_the_old_store_named_them() {
@@ -181,6 +305,25 @@ fn containers_are_named_as_the_old_store_named_them() {
         assert_eq!(options.container(id), name);
     }
     assert_eq!(options.tenant_container("1"), "glance_1");
+}
+
+#[test]
+fn a_backend_says_what_its_locations_begin_with() {
+    let prefix = |text: &str| {
+        let options = "swift_store_config_file = f\nswift_store_container = images\n";
+        let text = format!("[glance_store]\nstores = swift\n{options}{text}");
+        swift(&read(&text).unwrap(), "swift").location_prefix()
+    };
+    assert_eq!(prefix("").as_deref(), Some("swift+config://ref1/images/"));
+    let seeded = "swift_store_multiple_containers_seed = 2\ndefault_swift_reference = r\n";
+    assert_eq!(prefix(seeded).as_deref(), Some("swift+config://r/images_"));
+    let several = "swift_store_multi_tenant = true\n";
+    assert_eq!(prefix(several), None);
+    let endpoint = format!("{several}swift_store_endpoint = http://swift:8080/v1/AUTH_x/\n");
+    let expected = Some("swift+http://swift:8080/v1/AUTH_x/images_");
+    assert_eq!(prefix(&endpoint).as_deref(), expected);
+    let template = format!("{several}swift_store_endpoint = http://swift/v1/AUTH_%(project_id)s\n");
+    assert_eq!(prefix(&template), None);
 }
 
 #[test]

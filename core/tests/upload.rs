@@ -19,6 +19,14 @@ fn pump(source: UploadSource, options: UploadOptions) -> Pump<Upload> {
     Pump::new(upload, vec![party], Waker::noop().clone())
 }
 
+/// A refusal of S3's.
+fn refused(exchange: Exchange, status: u16, code: &str) -> Completion {
+    let head = http::Response::builder().status(status).body(()).unwrap();
+    let mut receiving = exchange.respond(head.into_parts().0);
+    receiving.push(format!("<Error><Code>{code}</Code></Error>").as_bytes()).unwrap();
+    receiving.finish(None)
+}
+
 /// Uploads a stream without end to a server that takes everything.
 fn endless(options: UploadOptions) -> Error {
     let mut pump = pump(UploadSource::Stream(None), options);
@@ -118,6 +126,43 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
         let party = Party::new(Credentials::anonymous());
         pump = Pump::new(resumed, vec![party], Waker::noop().clone());
     }
+}
+
+#[test]
+fn nothing_is_aborted_while_parts_are_on_their_way_and_the_abort_is_looked_after() {
+    let mut options = options(8, 1 << 20);
+    (options.on_failure, options.width) = (Leave::Abort, 4);
+    let mut pump = pump(UploadSource::Seekable(32), options);
+    let mut flying = Vec::new();
+    while let Turn::Launch(exchange) = pump.turn(NOW) {
+        match exchange.operation() {
+            "UploadPart" => flying.push(exchange),
+            _ => pump.complete(NOW, answer(exchange)),
+        }
+    }
+    assert_eq!(flying.len(), 4);
+    pump.complete(NOW, refused(flying.remove(2), 403, "AccessDenied"));
+    for part in flying {
+        assert!(matches!(pump.turn(NOW), Turn::Park(_)), "a part is still on its way");
+        pump.complete(NOW, answer(part));
+    }
+    let mut asked = Vec::new();
+    let error = loop {
+        match pump.turn(NOW) {
+            Turn::Launch(exchange) => {
+                asked.push(exchange.operation());
+                let gone = exchange.operation() == "ListParts";
+                let done =
+                    if gone { refused(exchange, 404, "NoSuchUpload") } else { answer(exchange) };
+                pump.complete(NOW, done);
+            }
+            Turn::Done(result) => break result.unwrap_err(),
+            Turn::Park(wait) => panic!("it waits for {wait:?}"),
+        }
+    };
+    assert_eq!(asked, ["AbortMultipartUpload", "ListParts"]);
+    assert_eq!((error.operation(), error.code()), (Some("UploadPart"), Some("AccessDenied")));
+    assert!(error.leftovers().is_empty(), "{error}");
 }
 
 const NOW: Now = Now { tick: Duration::ZERO, unix: Duration::ZERO };

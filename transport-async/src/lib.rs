@@ -21,10 +21,14 @@ mod client;
 mod clock;
 mod config;
 mod connect;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod ends;
 mod exchange;
 mod file;
 mod link;
+#[cfg(feature = "clouds")]
+pub mod openstack;
 mod pipe;
 mod pool;
 mod proxy;
@@ -34,6 +38,8 @@ mod sending;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod turnstile;
@@ -45,4 +51,6 @@ pub use self::config::TransportConfig;
 pub use self::reader::Reader;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};

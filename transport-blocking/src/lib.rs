@@ -57,10 +57,14 @@ mod cancel;
 mod client;
 mod clock;
 mod config;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod exchange;
 mod failure;
 mod feed;
 mod meter;
+#[cfg(feature = "clouds")]
+pub mod openstack;
 mod outflow;
 mod prompt;
 mod proxy;
@@ -69,6 +73,8 @@ mod run;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod trace;
@@ -82,4 +88,6 @@ pub use self::reader::Reader;
 pub use self::run::Run;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};

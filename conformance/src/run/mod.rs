@@ -18,6 +18,9 @@ mod checksum;
 mod compare;
 mod endpoint;
 mod keystone;
+mod location;
+mod migration;
+mod oslo_config;
 mod post_policy;
 mod report;
 mod s3;
@@ -112,9 +115,14 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-presign", s3::presign),
     ("s3-endpoint", endpoint::endpoint),
     ("s3-post-policy", post_policy::post_policy),
+    ("location-s3", location::s3),
+    ("location-swift", location::swift),
+    ("migration", migration::migration),
+    ("oslo-config", oslo_config::oslo_config),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),
+    ("clouds-yaml", keystone::clouds),
     ("swift-request", swift::request),
     ("swift-response", swift::response),
     ("swift-tempurl", swift::temp_url),

@@ -32,6 +32,14 @@ impl Fields {
         }
     }
 
+    /// The field of this name, which may be null, unless it is absent.
+    pub(super) fn nullable<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Option<T>>, String> {
+        self.0.remove(name).map(|value| read(name, value)).transpose()
+    }
+
     /// All other fields, as a structure that denies unknown ones.
     pub(super) fn rest<T: DeserializeOwned>(self) -> Result<T, String> {
         serde_json::from_value(Value::Object(self.0)).map_err(|error| error.to_string())

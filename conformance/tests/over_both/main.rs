@@ -28,7 +28,9 @@ macro_rules! both {
 }
 
 mod broken_reads;
+mod checksum_options;
 mod client;
+mod credentials;
 mod downloads;
 mod embedded;
 mod faults;

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_conformance::server::{Fault, OpenStackOperation as Operation, Plan};
+use apus_conformance::server::{Ending, Fault, OpenStackOperation as Operation, Plan};
 use apus_conformance::sim::{Sim, Simulated};
 use apus_core::Error;
 use apus_core::contract::Leave;
 use apus_core::keystone::{self, Scope, Session, SessionOptions, TrustSlot};
-use apus_core::machine::{Delegated, Delegation, Entrusted, Party, SwiftUploaded, Trusted};
+use apus_core::machine::{
+    Delegated, Delegation, DownloadOptions, Entrusted, Party, SwiftDownload, SwiftUploaded, Trusted,
+};
+use apus_core::swift::GetObject;
 
 use crate::cloud::{
-    INTERVAL, SEGMENT, login, model, named, object, options, present, project, session_options,
-    stored, upload,
+    INTERVAL, SEGMENT, demo, login, model, named, object, options, present, project, service,
+    session_options, stored, upload,
 };
 use crate::points::at_every_point;
 
@@ -52,6 +55,30 @@ fn a_trust_carries_an_upload_beyond_the_users_token_and_is_gone_afterwards() {
     // The user logged in once.
     let users = sim.model.logins().iter().filter(|login| login.who == "demo");
     assert_eq!(users.count(), 1);
+}
+
+#[test]
+fn a_trust_lives_until_the_last_byte_of_a_download_that_is_gone_on_with() {
+    let source = object(20);
+    let mut before = Sim::new(model(30), source.clone(), 9);
+    before.run(upload(source.len(), options(), "object", 9), demo(INTERVAL)).unwrap();
+    // The segments come one by one, each of them late and cut in the middle.
+    let late = (1..40).fold(Plan::new(), |plan, nth| match nth % 2 {
+        0 => plan.on(Operation::GetObject, nth, Fault::SlowDown(Some(5))),
+        _ => plan.on(Operation::GetObject, nth, Fault::CutBody(500, Ending::Reset)),
+    });
+    let mut sim = Sim::new(before.model.with_plan(late), source.clone(), 1);
+    let slot = TrustSlot::empty();
+    let options = SessionOptions { renews: false, ..session_options(INTERVAL) };
+    let parties = parties_by_trust(Session::new(login("demo", project("demo")), options), &slot);
+    let get = GetObject::new("images", "object");
+    let inner = SwiftDownload::new(get, self::service(), DownloadOptions::default(), 1);
+    let service = Arc::new(keystone::Service::default());
+    let done = sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), parties).unwrap();
+    assert!(sim.now.tick > Duration::from_secs(60), "it lasted longer than a token");
+    assert!(sim.sink == source, "all of it came");
+    assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{:?}", done.trust);
+    assert_eq!((sim.model.live_trusts().len(), sim.model.trusts().len()), (0, 1));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::cached::CachedToken;
 use crate::keystone::catalogue::EndpointFilter;
 use crate::keystone::discovery;
-use crate::keystone::keeper::{Keeper, SessionOptions};
+use crate::keystone::keeper::{Keeper, Kept, SessionOptions};
 use crate::keystone::source::TokenSource;
 use crate::keystone::token::{Token, TokenFacts};
 use crate::now::{Now, Timestamp};
@@ -56,14 +56,14 @@ pub struct ServiceToken(Keeper);
 impl ServiceToken {
     /// One that is had, and renewed, from this source.
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
-        Self(Keeper::new(Some(Box::new(source)), options))
+        Self(Keeper::new(Some(Box::new(source)), options.into()))
     }
 }
 
 impl Session {
     /// A session whose tokens come from this source, a [`Login`](crate::keystone::Login) most often.
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
-        Self::of(Keeper::new(Some(Box::new(source)), options))
+        Self::of(Keeper::new(Some(Box::new(source)), options.into()))
     }
 
     /// A session of this one token, which is used until the server refuses it, and never renewed.
@@ -73,8 +73,8 @@ impl Session {
     ///
     /// The token holds what no header can.
     pub fn fixed(token: Token) -> Result<Self, Error> {
-        let mut keeper = Keeper::new(None, SessionOptions::default());
-        keeper.adopt(token, 0)?;
+        let mut keeper = Keeper::new(None, SessionOptions::default().into());
+        keeper.adopt(Kept::new(token)?, 0);
         Ok(Self::of(keeper))
     }
 
@@ -127,13 +127,13 @@ impl Session {
     ///
     /// The token holds what no header can.
     pub fn with_cached(mut self, cached: CachedToken) -> Result<Self, Error> {
-        self.user.adopt(cached.token, cached.offset)?;
+        self.user.adopt(Kept::new(cached.token)?, cached.offset);
         Ok(self)
     }
 
     /// What is known of the token; none before there is one.
     pub fn facts(&self) -> Option<&TokenFacts> {
-        self.user.token().map(Token::facts)
+        token(&self.user).map(Token::facts)
     }
 
     /// How long the token lives yet, by the server's clock; none where that is not known, or there
@@ -144,7 +144,7 @@ impl Session {
 
     /// The token, to be used by another process or after a restart.
     pub fn export(&self, now: Now) -> Option<CachedToken> {
-        let token = self.user.token()?;
+        let token = token(&self.user)?;
         let local = Timestamp::from_duration(now.unix).unix();
         let left = self.user.remaining(now).map(|left| i64::try_from(left.as_secs()));
         let left = left.and_then(Result::ok);
@@ -172,7 +172,7 @@ impl Session {
         let generation = self.user.generation();
         let known = self.storage.take().filter(|(of, _)| *of == generation);
         let known = known.unwrap_or_else(|| {
-            let facts = self.user.token().map(Token::facts);
+            let facts = token(&self.user).map(Token::facts);
             let address = facts.ok_or_else(|| Error::authority("there is no token"));
             (generation, address.and_then(|facts| self.endpoint.resolve(facts)))
         });
@@ -185,7 +185,7 @@ impl Session {
             Place::Storage => self.storage().cloned(),
             Place::StorageHost => self.storage().map(Address::unversioned),
             Place::Identity => {
-                let source = self.user.source().and_then(TokenSource::identity_address);
+                let source = self.user.source().and_then(|source| source.identity_address());
                 self.identity.as_ref().or(source).cloned().ok_or_else(|| {
                     Error::authority("the session's tokens do not come from a Keystone it knows")
                 })
@@ -232,13 +232,13 @@ impl Authority for Session {
         if draft.head.uri.scheme().is_none() {
             draft.head.uri = self.address(place)?.join(draft.target())?;
         }
-        let token = self.user.header().ok_or_else(|| Error::authority("there is no token"))?;
+        let token = header(&self.user).ok_or_else(|| Error::authority("there is no token"))?;
         let headers = &mut draft.head.headers;
         headers.insert(AUTH_TOKEN, token.clone());
         if subject {
             headers.insert(super::v3::SUBJECT_TOKEN, token.clone());
         }
-        if let Some(token) = self.service.as_ref().and_then(Keeper::header) {
+        if let Some(token) = self.service.as_ref().and_then(header) {
             headers.insert(SERVICE_TOKEN, token.clone());
         }
         Ok(Exchange::open(draft, now, grant.generation))
@@ -308,6 +308,14 @@ impl fmt::Debug for ServiceToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServiceToken(..)")
     }
+}
+
+fn token(keeper: &Keeper) -> Option<&Token> {
+    keeper.item().map(|kept| &kept.token)
+}
+
+fn header(keeper: &Keeper) -> Option<&HeaderValue> {
+    keeper.item().map(|kept| &kept.header)
 }
 
 /// One number for the generations of two tokens, which grows with either.

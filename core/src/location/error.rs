@@ -43,7 +43,7 @@ pub enum Problem {
 }
 
 impl LocationError {
-    pub(super) fn new(problem: Problem, at: usize) -> Self {
+    pub(crate) fn new(problem: Problem, at: usize) -> Self {
         Self { problem, at }
     }
 

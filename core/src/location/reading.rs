@@ -88,11 +88,13 @@ fn read<'a>(
     Ok(Reading { credentials, place, path, path_at: at + host_end + 1, tail })
 }
 
-/// The one of these that is meant: what lies in a configured backend, or else the only one there is.
+/// The one of these that is meant: what lies in a configured backend, or else the only one there is
+/// that is likely.
 pub(super) fn decide<'a, T>(
-    readings: Vec<Reading<'a>>,
+    mut readings: Vec<Reading<'a>>,
     at: usize,
     known: impl Fn(&Reading<'a>) -> Option<T>,
+    is_likely: impl Fn(&Reading<'a>) -> bool,
     unknown: impl Fn(&Reading<'a>) -> Result<T, LocationError>,
 ) -> Result<(Reading<'a>, T), LocationError> {
     let mut matching = readings.iter().filter_map(|reading| Some((reading, known(reading)?)));
@@ -103,6 +105,7 @@ pub(super) fn decide<'a, T>(
         };
     }
     drop(matching);
+    readings.retain(is_likely);
     match <[Reading<'a>; 1]>::try_from(readings) {
         Ok([reading]) => unknown(&reading).map(|found| (reading, found)),
         Err(_) => Err(LocationError::new(Problem::Ambiguous, at)),

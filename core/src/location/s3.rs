@@ -156,6 +156,7 @@ impl S3Location {
                     Some((place.place.prefix().to_owned(), place.bucket.clone(), key))
                 })
             },
+            |_| true,
             by_shape,
         )?;
         let location = Self {
@@ -176,6 +177,13 @@ impl S3Location {
     /// The server.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Whether it is at this server, `host[:port]`; without a port, it is that of the scheme.
+    #[cfg(feature = "store")]
+    pub(crate) fn is_at_host(&self, host: &str) -> bool {
+        Place::read(host.trim(), 0)
+            .is_ok_and(|place| place.is_host_of(&self.place, self.scheme.implied_port()))
     }
 
     /// The bucket.

@@ -136,6 +136,8 @@ impl Copy {
             checksum: ChecksumOptions::default(),
             algorithm: copy.checksum_algorithm,
             checksum_type: None,
+            verify_etag: false,
+            verify_whole_etag: false,
             width: self.options.width.max(1),
             memory: u64::MAX,
             leave: self.options.on_failure,

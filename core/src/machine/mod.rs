@@ -6,11 +6,11 @@ mod copy;
 mod delegated;
 mod delete_many;
 mod download;
-mod nest;
+pub(crate) mod nest;
 mod patience;
 mod pump;
 #[cfg(feature = "swift")]
-mod segments;
+pub(crate) mod segments;
 #[cfg(feature = "swift")]
 mod swift_delete;
 mod traffic;

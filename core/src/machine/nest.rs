@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// What an inner machine, number `slot` of an outer one, wants: its step to be passed on, or its
 /// result to be gone on with.
-pub(super) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Result<T, Error>> {
+pub(crate) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Result<T, Error>> {
     match step {
         Step::Send(mut draft) => {
             draft.ticket = draft.ticket.under(slot);
@@ -19,7 +19,7 @@ pub(super) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Resul
 }
 
 /// `step`, with what a machine is done with turned into something else.
-pub(super) fn done<T, U>(step: Step<T>, turn: impl FnOnce(T) -> U) -> Step<U> {
+pub(crate) fn done<T, U>(step: Step<T>, turn: impl FnOnce(T) -> U) -> Step<U> {
     match step {
         Step::Send(draft) => Step::Send(draft),
         Step::Wait(wait) => Step::Wait(wait),
@@ -28,6 +28,6 @@ pub(super) fn done<T, U>(step: Step<T>, turn: impl FnOnce(T) -> U) -> Step<U> {
 }
 
 /// A seed for inner machine `slot`.
-pub(super) fn seed(outer: u64, slot: u32) -> u64 {
+pub(crate) fn seed(outer: u64, slot: u32) -> u64 {
     (outer ^ u64::from(slot)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
 }

@@ -34,6 +34,8 @@ mod types;
 
 pub use self::bucket::*;
 pub use self::config::{Config, PayloadSigning};
+#[cfg(feature = "credentials")]
+pub(crate) use self::endpoint::dns_suffix;
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
 pub(crate) use self::error::{code as error_code, success};
 pub use self::list::*;

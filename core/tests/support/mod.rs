@@ -105,6 +105,7 @@ impl Answer {
 pub(crate) struct Sim<M: Machine> {
     pump: Pump<M>,
     source: Bytes,
+    streamed: bool,
     ordered: bool,
     cancel: Option<(Duration, Leave)>,
     now: Now,
@@ -154,6 +155,7 @@ impl<M: Machine> Sim<M> {
         Self {
             pump: Pump::new(machine, vec![party], Waker::noop().clone()),
             source: Bytes::new(),
+            streamed: false,
             ordered: false,
             cancel: None,
             now: Now::new(START, Duration::from_secs(1_440_938_160)),
@@ -169,6 +171,12 @@ impl<M: Machine> Sim<M> {
     pub(crate) fn source(mut self, source: impl Into<Bytes>) -> Self {
         self.source = source.into();
         self
+    }
+
+    /// The same, read once and in order, as far as the machine allows.
+    pub(crate) fn stream(mut self, source: impl Into<Bytes>) -> Self {
+        self.streamed = true;
+        self.source(source)
     }
 
     /// The sink takes bytes in their order alone, as a pipe does: who comes early waits.
@@ -198,6 +206,7 @@ impl<M: Machine> Sim<M> {
                     assert!(self.flights.is_empty(), "it ended with exchanges in flight");
                     return self.over(result);
                 }
+                Turn::Park(_) if self.read() => continue,
                 Turn::Park(wait) => wait,
             };
             let next = self.next();
@@ -219,6 +228,16 @@ impl<M: Machine> Sim<M> {
             }
         }
         panic!("it does not end: {:?}", self.requests.last());
+    }
+
+    /// Reads the stream as far as it may be; whether there was anything to read. Its end is known
+    /// to who reads beyond it.
+    fn read(&mut self) -> bool {
+        let length = self.source.len() as u64;
+        let Some(intake) = self.pump.intake().filter(|_| self.streamed) else { return false };
+        let before = (intake.supplied(), intake.has_ended());
+        intake.supply(intake.high().min(length), intake.high() > length);
+        before != (intake.supplied(), intake.has_ended())
     }
 
     fn launch(

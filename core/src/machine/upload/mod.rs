@@ -26,7 +26,7 @@
 //! | `source.rs` | where bytes come from, and when it is known how they go |
 //! | `plan.rs` | which part holds which bytes |
 //! | `flight.rs` | the parts in flight: which is next, how many at once, how far a stream is read |
-//! | `s3.rs`, `multipart/`, `evidence.rs` | S3 |
+//! | `s3.rs`, `multipart/`, `evidence.rs`, `tag.rs` | S3 |
 //! | `swift/` | Swift: `manifest.rs` has its two kinds of large objects side by side |
 //! | `checkpoint.rs`, `swift/checkpoint.rs` | what it takes to go on in another process |
 //!
@@ -42,6 +42,7 @@ mod s3;
 mod source;
 #[cfg(feature = "swift")]
 mod swift;
+mod tag;
 
 pub use self::checkpoint::{Checkpoint, CheckpointPart, Checkpoints};
 pub use self::multipart::Uploaded;

@@ -17,8 +17,9 @@ use super::evidence::Evidence;
 use super::multipart::{Job, Multipart, PartsFrom, Uploaded};
 use super::plan::{PartLimits, Plan};
 use super::source::{Gather, UploadSource, Way};
+use super::tag;
 use crate::checksum::{Algorithm, Decision, Declared, Need, Type};
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Leave, Machine, Operation as _, Step};
 use crate::error::{Error, Failure};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
@@ -52,6 +53,9 @@ pub struct UploadOptions {
     pub checksum_type: Option<Type>,
     /// Members that nearly every operation has.
     pub common: Common,
+    /// Whether ETags are compared with the MD5s of what was sent, where the service's are MD5s. It
+    /// costs an MD5 of every request's body.
+    pub verify_etag: bool,
     /// What a failing upload leaves on the server.
     pub on_failure: Leave,
 }
@@ -71,6 +75,7 @@ impl Default for UploadOptions {
             checksum: ChecksumOptions::default(),
             checksum_type: None,
             common: Common::default(),
+            verify_etag: false,
             on_failure: Leave::Abort,
         }
     }
@@ -167,6 +172,15 @@ impl Upload {
         self.plan.reach()
     }
 
+    /// Begins anew after a failure that came before anything of a stream was let go.
+    #[cfg(feature = "store")]
+    pub(crate) fn restart(&mut self) {
+        if let Phase::Multipart(inner) = &self.phase {
+            self.gather.intake = inner.read().clone();
+        }
+        self.phase = Phase::Gather;
+    }
+
     /// What it takes to go on in another process; `None` before the server has given the upload
     /// an id, and for an object that goes in one request.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
@@ -250,10 +264,18 @@ impl Machine for Upload {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(stored)) => {
                         let size = call.operation().body.len();
-                        let told = stored.checksums;
                         let ours = call.stamped().iter().copied().map(Declared::FullObject);
-                        let checksums = if told.is_empty() { ours.collect() } else { told };
+                        let ours = ours.collect();
+                        let checked = match self.job.verify_etag {
+                            true => tag::confirm(&stored, call.stamped()),
+                            false => Ok(()),
+                        };
                         self.phase = Phase::Over(None);
+                        if let Err(error) = checked {
+                            return Step::Done(Err(error.in_operation(PutObject::NAME)));
+                        }
+                        let told = stored.checksums;
+                        let checksums = if told.is_empty() { ours } else { told };
                         let (etag, version_id) = (stored.etag, stored.version_id);
                         let done =
                             Uploaded { etag, version_id, size, checksums, ..Uploaded::default() };
@@ -338,6 +360,12 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         Decision::Flexible(algorithm) => Some(algorithm),
         Decision::None | Decision::ContentMd5 => None,
     };
+    let mut checksum = options.checksum;
+    let quirks = &service.config().quirks;
+    let verify_etag = options.verify_etag && quirks.etag_is_md5;
+    if verify_etag && !checksum.digests.contains(&Algorithm::Md5) {
+        checksum.digests.push(Algorithm::Md5);
+    }
     let checksum_type = match algorithm {
         Some(Algorithm::Crc64Nvme) => Some(Type::FullObject),
         Some(_) => options.checksum_type,
@@ -349,9 +377,11 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         properties: options.properties,
         conditions: options.conditions,
         common: options.common,
-        checksum: options.checksum,
+        checksum,
         algorithm,
         checksum_type,
+        verify_etag,
+        verify_whole_etag: verify_etag && quirks.multipart_etag_is_md5,
         width: options.width.max(1),
         memory: options.memory,
         leave: options.on_failure,

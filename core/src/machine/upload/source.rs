@@ -1,7 +1,7 @@
 //! Where an upload's bytes come from, and when it is known how they go.
 
 use crate::contract::Intake;
-use crate::error::Error;
+use crate::error::{Cause, Error, Failure};
 
 /// Where an upload's bytes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +30,14 @@ impl UploadSource {
     pub(super) fn check(self, intake: &Intake) -> Result<(), Error> {
         let Self::Stream(Some(promised)) = self else { return Ok(()) };
         let supplied = intake.supplied();
-        if supplied > promised {
-            return Err(Error::caller(format!(
-                "the source has more than the {promised} bytes that were announced"
-            )));
-        }
-        if intake.has_ended() && supplied < promised {
-            return Err(Error::caller(format!(
-                "the source ended after {supplied} of the {promised} bytes that were announced"
-            )));
-        }
-        Ok(())
+        let what = if supplied > promised {
+            format!("it has more than the {promised} bytes that were announced")
+        } else if intake.has_ended() && supplied < promised {
+            format!("it ended after {supplied} of the {promised} bytes that were announced")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(Cause::Length, what).into())
     }
 }
 

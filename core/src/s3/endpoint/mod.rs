@@ -349,6 +349,12 @@ fn effective_region(config: &EndpointConfig) -> Result<Arc<str>, Error> {
     Ok(Arc::clone(&config.region))
 }
 
+/// What the hosts of AWS's services in a region end in.
+#[cfg(feature = "credentials")]
+pub(crate) fn dns_suffix(region: &str) -> &'static str {
+    Partition::of_region(region).dns_suffix
+}
+
 fn check_combinations(config: &EndpointConfig, partition: &Partition) -> Result<(), Error> {
     let wrong = match config.endpoint {
         Some(_) if config.use_fips => "FIPS can't be combined with a custom endpoint",

@@ -33,7 +33,7 @@ pub struct HeadObject {
     pub response: ResponseOverrides,
     /// The key the object was encrypted with (SSE-C).
     pub customer_key: Option<CustomerKey>,
-    /// Whether the object's checksum is asked for.
+    /// Whether the object's checksum is asked for, in every mode but `never`.
     pub checksum_mode: bool,
     /// Members that nearly every operation has.
     pub common: Common,
@@ -54,12 +54,13 @@ impl Operation for HeadObject {
     const CLASS: Class = Class::Read;
 
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
+        let asks = self.checksum_mode && service.config().checksum.validates(true);
         Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
             .version(&self.version_id)
             .query_number("partNumber", self.part_number)
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             // A HEAD has no body to check, so the client's policy does not ask by itself.
-            .header("x-amz-checksum-mode", self.checksum_mode.then_some("ENABLED"))
+            .header("x-amz-checksum-mode", asks.then_some("ENABLED"))
             .with(&self.response)
             .with(&self.conditions)
             .with(&self.customer_key)

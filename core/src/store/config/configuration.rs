@@ -110,7 +110,10 @@ impl Configuration {
             for entry in enabled {
                 match entry.split_once(':') {
                     Some((id, kind)) if !id.trim().is_empty() && !kind.trim().is_empty() => {
-                        plain.enabled_backends.insert(id.trim().into(), kind.trim().into());
+                        let (id, kind) = (id.trim().to_owned(), kind.trim().to_owned());
+                        if plain.enabled_backends.insert(id, kind).is_some() {
+                            reader.wrong("DEFAULT", "enabled_backends", "an id is there twice");
+                        }
                     }
                     _ => {
                         reader.wrong("DEFAULT", "enabled_backends", "expected id:kind, id:kind, …")
@@ -180,6 +183,9 @@ impl Configuration {
             };
             found.warn(&section, own, &specs, mode);
         }
+        let defaults = Section { name: "backend_defaults", layers: vec![&plain.backend_defaults] };
+        let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
+        found.warn_of_defaults(&defaults, &plain.backend_defaults, &specs.collect::<Vec<_>>());
         if let Some(default) = &found.default
             && !plain.enabled_backends.contains_key(default)
         {
@@ -196,8 +202,8 @@ impl Configuration {
         found
     }
 
-    /// Options that do not exist, with the nearest that does. A section of all stores has options of
-    /// others, so that only those are looked at that begin as ours do.
+    /// Options of a backend that do not exist. A section of all stores has options of others, so that
+    /// only those are looked at that begin as ours do.
     fn warn(
         &mut self,
         section: &Section<'_>,
@@ -205,17 +211,40 @@ impl Configuration {
         specs: &[OptionSpec],
         mode: Mode,
     ) {
-        for name in own.keys().filter(|name| specs.iter().all(|spec| spec.name != **name)) {
-            let ours = ["s3_store_", "swift_store_"].iter().any(|ours| name.starts_with(ours));
-            let same = specs
-                .first()
-                .is_some_and(|spec| name.split('_').next() == spec.name.split('_').next());
-            if mode == Mode::Single && !(ours && same) {
-                continue;
-            }
-            let nearest = specs
-                .iter()
-                .map(|spec| (distance(name, spec.name), spec.name))
+        let prefix = specs.first().and_then(|spec| spec.name.split('_').next());
+        let looked_at = |name: &str| match mode {
+            Mode::Single => is_ours(name) && name.split('_').next() == prefix,
+            Mode::Multi => true,
+        };
+        self.warn_of(section, own.keys().filter(|name| looked_at(name)), specs);
+    }
+
+    /// Options of all backends that are none of any of ours. Those of other kinds are not known here,
+    /// and are passed over.
+    fn warn_of_defaults(
+        &mut self,
+        section: &Section<'_>,
+        defaults: &BTreeMap<String, Written>,
+        specs: &[OptionSpec],
+    ) {
+        let is_of_others = |name: &str| OTHERS.iter().any(|prefix| name.starts_with(prefix));
+        self.warn_of(section, defaults.keys().filter(|name| !is_of_others(name)), specs);
+    }
+
+    /// Those of these options that do not exist, with the nearest that does.
+    fn warn_of<'a>(
+        &mut self,
+        section: &Section<'_>,
+        names: impl Iterator<Item = &'a String>,
+        specs: &[OptionSpec],
+    ) {
+        let is_known = |name: &str| {
+            specs.iter().any(|spec| spec.name == name) || OF_EVERY_BACKEND.contains(&name)
+        };
+        for name in names.filter(|name| !is_known(name)) {
+            let known = specs.iter().map(|spec| spec.name).chain(OF_EVERY_BACKEND);
+            let nearest = known
+                .map(|known| (distance(name, known), known))
                 .min()
                 .filter(|(distance, known)| *distance * 3 <= known.len());
             let problem = match nearest {
@@ -225,6 +254,11 @@ impl Configuration {
             self.warnings.push(section.wrong(name, true, problem));
         }
     }
+}
+
+/// Whether an option's name begins as those of our backends do.
+fn is_ours(name: &str) -> bool {
+    ["s3_store_", "swift_store_"].iter().any(|ours| name.starts_with(ours))
 }
 
 struct OsloReader<'a> {
@@ -302,5 +336,10 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// Options that the image service reads of every backend.
+const OF_EVERY_BACKEND: [&str; 2] = ["store_description", "weight"];
+/// How the options of the other kinds of backends begin.
+const OTHERS: [&str; 7] =
+    ["filesystem_", "rbd_", "rados_", "cinder_", "vmware_", "http_", "https_"];
 /// Letters of an unknown name that are compared.
 const LONGEST_NAME: usize = 128;

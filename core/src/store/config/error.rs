@@ -59,7 +59,7 @@ pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
     /// `Ok` where nothing is wrong.
-    pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
+    pub(in crate::store) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
@@ -92,6 +92,12 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
 
 impl From<ConfigErrors> for Error {
     fn from(errors: ConfigErrors) -> Self {

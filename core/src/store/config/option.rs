@@ -3,10 +3,12 @@
 use std::any::Any;
 use std::ops::RangeInclusive;
 
+use super::keys_from::KeysFrom;
 use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
 use crate::keystone::Interface;
+use crate::machine::LargeObject;
 use crate::quirks::Provider;
 use crate::s3::Addressing;
 use crate::secret::Secret;
@@ -212,6 +214,18 @@ words! {
         Self::Path => "path".to_owned(),
         Self::Virtual => "virtual".to_owned(),
     };
+    LargeObject: "a word" ["static", "dynamic"] |text: &str| match text {
+        "static" => Some(Self::Static),
+        "dynamic" => Some(Self::Dynamic),
+        _ => None,
+    }, |value: &Self| match value {
+        Self::Static => "static".to_owned(),
+        Self::Dynamic => "dynamic".to_owned(),
+    };
+    KeysFrom: "a word" [
+        "options", "anonymous", "default", "environment", "profile", "web_identity", "container",
+        "instance"
+    ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
 }
@@ -258,6 +272,11 @@ macro_rules! options {
                     is_secret: <$type as OptionValue>::IS_SECRET,
                     help: concat!($first $(, "\n", $more)*),
                 },)+]
+            }
+
+            /// The value of each option as it is written; none for nothing, and for a secret.
+            pub fn written(&self) -> Vec<(&'static str, Option<String>)> {
+                vec![$((stringify!($option), self.$option.show()),)+]
             }
 
             pub(super) fn of_section(

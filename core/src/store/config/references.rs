@@ -11,17 +11,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::configuration::{Backend, Configuration};
 use super::error::{ConfigError, ConfigErrors};
 use super::oslo::OsloConfig;
 use crate::error::Error;
 use crate::keystone::{Domain, Identity, Project, Scope, User};
+use crate::s3::BaseUrl;
 use crate::secret::Secret;
 
 /// One reference.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reference {
-    /// Keystone's URL.
+    /// Keystone's URL. A host without a scheme is taken for `https`.
     pub auth_address: String,
     /// `project:user`.
     pub user: Option<String>,
@@ -46,6 +48,34 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// Keystone's URL.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is no URL.
+    pub fn address(&self) -> Result<BaseUrl, Error> {
+        let address = self.auth_address.trim();
+        if address.is_empty() {
+            return Err(Error::caller("it is required"));
+        }
+        if address.contains("://") {
+            return BaseUrl::parse(address);
+        }
+        BaseUrl::parse(&format!("https://{address}"))
+    }
+
+    /// The project that stands before the user, and the user; none for an application credential.
+    pub fn project_and_user(&self) -> Option<(Option<&str>, &str)> {
+        if self.application_credential_id.is_some() {
+            return None;
+        }
+        let user = self.user.as_deref()?;
+        Some(match user.split_once(':') {
+            Some((project, user)) => (Some(project), user),
+            None => (None, user),
+        })
+    }
+
     /// Who it is.
     ///
     /// # Errors
@@ -57,12 +87,11 @@ impl Reference {
         {
             return Ok(Identity::application_credential(id, secret.clone()));
         }
-        let (Some(user), Some(key)) = (&self.user, &self.key) else {
+        let (Some((_, name)), Some(key)) = (self.project_and_user(), &self.key) else {
             return Err(Error::caller(
                 "there is neither user and key nor an application credential",
             ));
         };
-        let name = user.split_once(':').map_or(user.as_str(), |(_, user)| user);
         let domain = domain(&self.user_domain_id, &self.user_domain_name);
         Ok(Identity::password(User::named(name, domain), key.clone()))
     }
@@ -70,15 +99,12 @@ impl Reference {
     /// What its tokens are for: the project that stands before the user. An application credential
     /// has its own.
     pub fn scope(&self) -> Scope {
-        if self.application_credential_id.is_some() {
-            return Scope::Unstated;
-        }
-        match self.user.as_deref().and_then(|user| user.split_once(':')) {
-            Some((project, _)) => {
+        match self.project_and_user() {
+            Some((Some(project), _)) => {
                 let domain = domain(&self.project_domain_id, &self.project_domain_name);
                 Scope::Project(Project::named(project, domain))
             }
-            None => Scope::Unstated,
+            _ => Scope::Unstated,
         }
     }
 
@@ -100,6 +126,32 @@ impl Reference {
             references.insert(name.to_owned(), reference);
         }
         ConfigErrors::check(errors)?;
+        Ok(references)
+    }
+}
+
+impl Configuration {
+    /// The references of every file that a backend in Swift names, by its path; `read` gives what is
+    /// in a file.
+    ///
+    /// # Errors
+    ///
+    /// `read`'s, and everything that is wrong with a file.
+    pub fn references(
+        &self,
+        mut read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
+    ) -> Result<BTreeMap<String, BTreeMap<String, Reference>>, Error> {
+        let mut references = BTreeMap::new();
+        for backend in self.backends.values() {
+            if let Backend::Swift(options) = backend
+                && let Some(path) = &options.swift_store_config_file
+                && !references.contains_key(path)
+            {
+                let text = String::from_utf8(read(path)?)
+                    .map_err(|_| Error::caller(format!("{path}: it is not UTF-8")))?;
+                references.insert(path.clone(), Reference::read_all(path, &text)?);
+            }
+        }
         Ok(references)
     }
 }
@@ -128,10 +180,8 @@ impl Reader<'_> {
             project_domain_id: self.text("project_domain_id"),
             project_domain_name: self.text("project_domain_name"),
         };
-        if let Err(error) = crate::s3::BaseUrl::parse(&reference.auth_address) {
-            let what =
-                if reference.auth_address.is_empty() { "it is required" } else { error.what() };
-            self.wrong("auth_address", what);
+        if let Err(error) = reference.address() {
+            self.wrong("auth_address", error.what());
         }
         if let Err(error) = reference.identity() {
             self.wrong("user", error.what());

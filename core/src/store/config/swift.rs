@@ -1,12 +1,18 @@
 //! The options of a backend in Swift, under the names that glance_store gave them.
 
-use super::error::ConfigError;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
-use crate::keystone::{EndpointFilter, Interface};
+use crate::keystone::{self, EndpointFilter, Interface};
+use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
 use crate::s3::BaseUrl;
 use crate::secret::Secret;
+use crate::store::Connection;
+use crate::swift::Config;
 
 options! {
     /// What there is to say about a backend in Swift.
@@ -25,7 +31,8 @@ options! {
         swift_store_service_type: String = "object-store".to_owned();
         /// The container, or what the names of several begin with.
         swift_store_container: String = "glance".to_owned();
-        /// Objects of at least this many times 1,024,000 bytes are uploaded in segments.
+        /// Objects of at least this many times 1,024,000 bytes are uploaded in segments; those that
+        /// come as a stream, which can be read only once, as soon as they are longer than a segment.
         swift_store_large_object_size: u64 = 5120, in 1..=5243;
         /// Times 1,024,000 bytes of a segment.
         swift_store_large_object_chunk_size: u64 = 200, in 1..=5243;
@@ -36,8 +43,12 @@ options! {
         /// How many hex digits of an image's id are part of its container's name: 16 to that power
         /// is the number of containers. 0 keeps to one container.
         swift_store_multiple_containers_seed: u64 = 0, in 0..=32;
-        /// Projects that may read and write what a user stores in their own account.
+        /// Ids of projects that may write what users store in their own accounts, beside those that
+        /// are told to with the image.
         swift_store_admin_tenants: Vec<String> = Vec::new();
+        /// Other Keystones, each `host[:port]`, that locations may name which have credentials inside:
+        /// those are used there, for the one request, and never the ones of this backend.
+        swift_store_trusted_hosts: Vec<String> = Vec::new();
         /// Without effect: TLS has no compression any more.
         swift_store_ssl_compression: bool = true;
         /// How many times a download that broke off is gone on with. 0: not once, and no token is
@@ -52,7 +63,9 @@ options! {
         swift_buffer_on_upload: bool = false;
         /// Without effect: nothing is buffered in files.
         swift_upload_buffer_dir: Option<String> = None;
-        /// The section of the file of references that new objects are stored with.
+        /// The section of the file of references that new objects are stored with, and that several
+        /// tenants' trusts are made with. Without a file, the options beside this one are the
+        /// reference of this name, so that the location of an object never holds a key.
         default_swift_reference: String = "ref1".to_owned();
         /// The version of Keystone's API: 3 is the only one.
         swift_store_auth_version: String = "3".to_owned();
@@ -70,10 +83,14 @@ options! {
         swift_store_project_name: Option<String> = None;
         /// The id of the project that an application credential is of.
         swift_store_project_id: Option<String> = None;
-        /// The file of references: a section for each, with auth_address, user and key.
+        /// The file of references: a section for each, with auth_address, user and key. For several
+        /// tenants, the default reference is whom their users trust.
         swift_store_config_file: Option<String> = None;
         /// How many times a request is repeated after it failed for a reason that may pass.
         swift_store_retries: u64 = 4, in 0..=100;
+        /// What an object in segments is: `static`, whose manifest lists them, or `dynamic`, whose
+        /// manifest names a prefix. Without it, static where the server has such.
+        swift_store_large_object_kind: Option<LargeObject> = None;
         /// Segments in flight at once.
         swift_store_thread_pools: u64 = 4, in 1..=256;
         /// Seconds until a connection must stand.
@@ -82,7 +99,8 @@ options! {
         swift_store_read_timeout: u64 = 60, in 1..=3600;
         /// Whether a proxy is used, for Keystone and for Swift.
         swift_store_enable_proxy: bool = false;
-        /// The proxy's host. Required where a proxy is used.
+        /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
+        /// used.
         swift_store_proxy_host: Option<String> = None;
         /// The proxy's port.
         swift_store_proxy_port: u64 = 8080, in 1..=65535;
@@ -90,6 +108,11 @@ options! {
         swift_store_proxy_user: Option<String> = None;
         /// The password at the proxy.
         swift_store_proxy_password: Option<Secret> = None;
+        /// A file of certificates to trust instead of the usual ones where the proxy speaks TLS itself.
+        swift_store_proxy_cacert: Option<String> = None;
+        /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
+        /// with a port or without.
+        swift_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
 
@@ -128,6 +151,19 @@ impl SwiftOptions {
         format!("{}_{image_id}", self.swift_store_container)
     }
 
+    /// What the locations begin with that this backend writes; none where that depends on the user.
+    pub fn location_prefix(&self) -> Option<String> {
+        let container = &self.swift_store_container;
+        if self.swift_store_multi_tenant {
+            // A template is of no one account.
+            let url = BaseUrl::parse(self.swift_store_endpoint.as_deref()?).ok()?;
+            let scheme = if url.is_tls() { "swift+https" } else { "swift+http" };
+            return Some(format!("{scheme}://{}{}/{container}_", url.authority(), url.prefix()));
+        }
+        let end = if self.swift_store_multiple_containers_seed == 0 { '/' } else { '_' };
+        Some(format!("swift+config://{}/{container}{end}", self.default_swift_reference))
+    }
+
     /// Which endpoint of a catalogue is meant.
     pub fn endpoint(&self) -> EndpointFilter {
         EndpointFilter {
@@ -136,6 +172,41 @@ impl SwiftOptions {
             region: self.swift_store_region.clone(),
             endpoint_override: self.swift_store_endpoint.clone(),
             ..EndpointFilter::default()
+        }
+    }
+
+    /// How requests are made.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.patience.attempts = u32::try_from(self.swift_store_retries).unwrap_or(u32::MAX) + 1;
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        config.limits.connect = seconds(self.swift_store_connect_timeout);
+        config.limits.first_byte = seconds(self.swift_store_read_timeout);
+        config.limits.idle = seconds(self.swift_store_read_timeout);
+        config
+    }
+
+    /// How Keystone is asked beside Swift.
+    pub fn keystone(&self) -> keystone::Service {
+        let Config { patience, limits, .. } = self.config();
+        keystone::Service { patience, limits }
+    }
+
+    /// How an object is uploaded that comes as a stream, or from where it can be read again. Its
+    /// segments are in its own container, as those of the image service's own store are.
+    pub fn upload(&self, is_stream: bool) -> SwiftUploadOptions {
+        let default = SwiftUploadOptions::default();
+        let (segment_size, threshold) = (self.segment_size(), self.large_object_size() - 1);
+        SwiftUploadOptions {
+            threshold: if is_stream { threshold.min(segment_size) } else { threshold },
+            segment_size,
+            width: usize::try_from(self.swift_store_thread_pools).unwrap_or(usize::MAX),
+            // One is sent while the next is read.
+            memory: default.memory.max(2 * segment_size),
+            large_object: self.swift_store_large_object_kind,
+            segments_in: SegmentsIn::Same,
+            if_absent: true,
+            ..default
         }
     }
 
@@ -157,6 +228,42 @@ impl SwiftOptions {
         })
     }
 
+    /// The references of this backend by name: those of its file, where there is one, or else the one
+    /// that the options themselves are. `files` are the files that were read, by path. A backend for
+    /// several tenants need not have any; without, nobody can be trusted.
+    ///
+    /// # Errors
+    ///
+    /// The file was not read; it does not have the default reference.
+    pub fn references(
+        &self,
+        section: &str,
+        files: &BTreeMap<String, BTreeMap<String, Reference>>,
+    ) -> Result<BTreeMap<String, Reference>, ConfigErrors> {
+        let wrong = |option: &str, value: &str, problem: String| {
+            ConfigErrors::from(ConfigError {
+                place: None,
+                section: section.to_owned(),
+                option: Some(option.to_owned()),
+                value: Some(value.to_owned()),
+                problem,
+            })
+        };
+        let name = &self.default_swift_reference;
+        let Some(path) = &self.swift_store_config_file else {
+            return Ok(self.own_reference().map(|own| (name.clone(), own)).into_iter().collect());
+        };
+        let Some(references) = files.get(path) else {
+            return Err(wrong("swift_store_config_file", path, "it was not read".to_owned()));
+        };
+        if !references.contains_key(name) {
+            let names: Vec<&str> = references.keys().map(String::as_str).collect();
+            let problem = format!("expected a section of {path}: {}", names.join(", "));
+            return Err(wrong("default_swift_reference", name, problem));
+        }
+        Ok(references.clone())
+    }
+
     /// What is wrong with options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
@@ -171,25 +278,28 @@ impl SwiftOptions {
         }
         let by_file = self.swift_store_config_file.is_some();
         let by_options = self.swift_store_auth_address.is_some();
-        if self.swift_store_multi_tenant && by_file {
-            wrong(
-                "swift_store_config_file",
-                "it can't be used where swift_store_multi_tenant is true",
-            );
-        }
         if !self.swift_store_multi_tenant && !by_file && !by_options {
             wrong(
                 "swift_store_config_file",
                 "it is required, or swift_store_auth_address with credentials",
             );
         }
-        if let Some(Err(error)) = self.swift_store_auth_address.as_deref().map(BaseUrl::parse) {
-            wrong("swift_store_auth_address", error.what());
+        if let Some(reference) = self.own_reference() {
+            if let Err(error) = reference.address() {
+                wrong("swift_store_auth_address", error.what());
+            }
+            if !by_file && reference.identity().is_err() {
+                let what = "credentials are required beside swift_store_auth_address";
+                wrong("swift_store_user", what);
+            }
         }
-        if let Some(reference) = self.own_reference()
-            && reference.identity().is_err()
+        if self.swift_store_container.is_empty() || self.swift_store_container.contains('/') {
+            wrong("swift_store_container", "expected a name without /");
+        }
+        if self.default_swift_reference.is_empty()
+            || self.default_swift_reference.contains(['/', ':', '@', '?', '#'])
         {
-            wrong("swift_store_user", "credentials are required beside swift_store_auth_address");
+            wrong("default_swift_reference", "expected a name without / : @ ? and #");
         }
         let host = self.swift_store_proxy_host.as_deref().unwrap_or_default();
         if self.swift_store_enable_proxy && host.is_empty() {
@@ -197,6 +307,8 @@ impl SwiftOptions {
                 "swift_store_proxy_host",
                 "it is required where swift_store_enable_proxy is true",
             );
+        } else if let Err(error) = Connection::of_swift(self) {
+            wrong("swift_store_enable_proxy", error.what());
         }
     }
 }

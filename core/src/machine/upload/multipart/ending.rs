@@ -2,12 +2,15 @@
 
 use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::Leave;
+use crate::contract::{Leave, Operation as _};
 use crate::error::{Error, Leftover};
 use crate::machine::upload::evidence::{Evidence, multipart_etag};
 use crate::machine::upload::multipart::Uploaded;
+use crate::machine::upload::tag;
 use crate::now::Now;
-use crate::s3::{AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, HeadObject};
+use crate::s3::{
+    AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, HeadObject, Stored,
+};
 
 impl Multipart {
     /// The checksums of the whole that the parts' come to.
@@ -75,7 +78,8 @@ impl Multipart {
     }
 
     /// What the server has of the whole against what the parts came to.
-    pub(super) fn confirm(&self, told: &[Declared]) -> Result<(), Error> {
+    pub(super) fn confirm(&self, stored: &Stored) -> Result<(), Error> {
+        let told = &stored.checksums;
         for ours in self.checksums()? {
             let theirs = told.iter().find(|theirs| {
                 theirs.algorithm() == ours.algorithm()
@@ -86,8 +90,13 @@ impl Multipart {
                     "the server has {theirs} as {} of the object that was sent as {ours}",
                     ours.algorithm()
                 ))
-                .in_operation("CompleteMultipartUpload"));
+                .in_operation(CompleteMultipartUpload::NAME));
             }
+        }
+        if self.job.verify_whole_etag {
+            let parts = self.flight.stored.values().map(|part| &part.etag);
+            return tag::confirm_whole(stored, parts)
+                .map_err(|error| error.in_operation(CompleteMultipartUpload::NAME));
         }
         Ok(())
     }

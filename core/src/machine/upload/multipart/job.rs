@@ -17,6 +17,10 @@ pub(in crate::machine) struct Job {
     /// The checksum that parts carry, as the policy decided.
     pub(in crate::machine) algorithm: Option<Algorithm>,
     pub(in crate::machine) checksum_type: Option<Type>,
+    /// Whether the tags of single requests and of parts are compared.
+    pub(in crate::machine) verify_etag: bool,
+    /// Whether the tag of the whole is.
+    pub(in crate::machine) verify_whole_etag: bool,
     pub(in crate::machine) width: usize,
     /// Bytes of parts that may be in flight at once, narrowing the width.
     pub(in crate::machine) memory: u64,

@@ -290,11 +290,10 @@ impl Machine for Multipart {
                         // A cancellation that came too late counts for nothing.
                         self.failure = None;
                         self.phase = Phase::Over;
-                        let Stored { etag, version_id, checksums, .. } = done.stored;
-                        return Step::Done(
-                            self.confirm(&checksums)
-                                .map(|()| self.completed(etag, version_id, checksums)),
-                        );
+                        return Step::Done(self.confirm(&done.stored).map(|()| {
+                            let Stored { etag, version_id, checksums, .. } = done.stored;
+                            self.completed(etag, version_id, checksums)
+                        }));
                     }
                     ControlFlow::Continue(Err(error)) => {
                         let doubtful = call.is_doubtful();

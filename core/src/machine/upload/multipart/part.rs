@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use super::{Multipart, PartsFrom};
 use crate::checksum::{Algorithm, Declared, Value};
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Leave, Machine, Operation as _, Step};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::nest::done;
 use crate::machine::upload::flight::StoredPart;
+use crate::machine::upload::tag;
 use crate::now::Now;
 use crate::s3::{UploadPart, UploadPartCopy};
 
@@ -17,6 +18,8 @@ pub(super) struct Part {
     size: u64,
     /// The checksum that is kept of it.
     algorithm: Option<Algorithm>,
+    /// Whether its tag is compared.
+    verify_etag: bool,
     call: PartCall,
 }
 
@@ -50,7 +53,7 @@ impl Multipart {
                 PartCall::Copy(self.call(part, SEED + number))
             }
         };
-        Part { size, algorithm: job.algorithm, call }
+        Part { size, algorithm: job.algorithm, verify_etag: job.verify_etag, call }
     }
 }
 
@@ -62,12 +65,22 @@ impl Machine for Part {
         let kept = |value: &Value| Some(value.algorithm()) == algorithm;
         match &mut self.call {
             PartCall::Send(call) => {
-                let step = call.poll(now);
-                done(step, |stored| {
-                    let told = full_object(&stored.checksums);
-                    let checksum = call.stamped().iter().copied().chain(told).find(kept);
-                    StoredPart { etag: stored.etag, size, checksum }
-                })
+                let stored = match call.poll(now) {
+                    Step::Done(result) => result,
+                    Step::Send(draft) => return Step::Send(draft),
+                    Step::Wait(wait) => return Step::Wait(wait),
+                };
+                let checked = stored.and_then(|stored| match self.verify_etag {
+                    true => tag::confirm(&stored, call.stamped()).map(|()| stored),
+                    false => Ok(stored),
+                });
+                Step::Done(checked.map_err(|error| error.in_operation(UploadPart::NAME)).map(
+                    |stored| {
+                        let told = full_object(&stored.checksums);
+                        let checksum = call.stamped().iter().copied().chain(told).find(kept);
+                        StoredPart { etag: stored.etag, size, checksum }
+                    },
+                ))
             }
             PartCall::Copy(call) => done(call.poll(now), |copied| {
                 let checksum = full_object(&copied.stored.checksums).find(kept);

@@ -1,16 +1,7 @@
-//! What a stored location in S3 says now: which backend it is in, what to use for this request, and
-//! what to store in its place.
+//! Locations in S3.
 //!
-//! ```text
-//!  url, metadata["store"] ──▶ access ──▶ Access { location, backend, credentials, migration }
-//!                               │                                                  │
-//!                               └─ refused: nothing is guessed, nothing is lost    └─ persist it, or don't
-//! ```
-//!
-//! A location with credentials inside becomes one without, and `store` becomes the id of the backend
-//! that it lies in. Backends are compared component by component (scheme class, host, port, prefix,
-//! bucket), never as text. Doing it twice changes nothing the second time. Key and query stay as they
-//! are.
+//! Backends are compared component by component (scheme class, host, port, prefix, bucket), never as
+//! text. Key and query stay as they are.
 //!
 //! | the location | backend | credentials |
 //! | --- | --- | --- |
@@ -18,7 +9,7 @@
 //! | lies in the bucket of one backend | that one, and `store` becomes its id | the same |
 //! | lies in the bucket of several | the one whose access key it has; without one it is refused | its own |
 //! | is at a configured server, in another bucket | none | its own; without them it is refused |
-//! | is at another server | none | its own, and only where the caller allows foreign hosts |
+//! | is at another server | none | its own, and only where a backend trusts that host, or the caller all |
 //!
 //! Configured credentials never go to a host that a location brought along, and credentials that
 //! no backend would stand in for are never taken out of a location.
@@ -26,17 +17,26 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::config::{Backend, Configuration};
+use super::{Migration, Refusal};
 use crate::error::Error;
-use crate::location::{self, LocationError, S3Location, S3Place};
-use crate::secret::Secret;
+use crate::location::{self, S3Location, S3Place};
 use crate::sign::Keys;
+use crate::store::config::{Backend, Configuration};
 
 /// What is known of the backends in S3.
 #[derive(Clone, Debug, Default)]
 pub struct S3Places {
-    places: BTreeMap<String, (S3Place, Option<String>)>,
+    places: BTreeMap<String, Known>,
     foreign: bool,
+}
+
+/// What is known of one backend.
+#[derive(Clone, Debug)]
+struct Known {
+    place: S3Place,
+    access_key: Option<String>,
+    /// `host[:port]` of servers that old locations may name.
+    trusted: Vec<String>,
 }
 
 /// What to do with a location.
@@ -47,50 +47,14 @@ pub struct S3Access {
     pub location: S3Location,
     /// The id of the backend that it is in; none where it is in the bucket of none.
     pub backend: Option<String>,
+    /// The id of the backend whose connection leads there: that one, or another at the same server, or
+    /// the one that trusts the host. None where it is trusted because all are.
+    pub via: Option<String>,
     /// The credentials that the location brought along, for this request alone. None: those of the
     /// backend.
     pub credentials: Option<Keys>,
     /// What to store in its place; none where it is as it should be.
     pub migration: Option<Migration>,
-}
-
-/// A change of a stored location. Who may not write leaves it to the next who may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Migration {
-    /// What stands there now, to be compared with before it is replaced. It may hold credentials.
-    pub was: Secret,
-    /// `store` as it stands there now.
-    pub was_store: Option<String>,
-    /// The location without credentials.
-    pub url: String,
-    /// `store`: the id of the backend.
-    pub store: String,
-    /// Whether credentials were found in it.
-    pub credentials_found: bool,
-}
-
-/// Why a location is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// It is none, or can be read in several ways.
-    Bad(LocationError),
-    /// Its server is of no configured backend.
-    Foreign {
-        /// Host, port and prefix.
-        place: String,
-    },
-    /// It is in the bucket of several backends, and has no key of either.
-    Ambiguous {
-        /// Their ids.
-        backends: Vec<String>,
-    },
-    /// It is at a configured server, in the bucket of no backend, and has no credentials.
-    NoBackend {
-        /// The bucket.
-        bucket: String,
-    },
 }
 
 impl S3Places {
@@ -103,8 +67,12 @@ impl S3Places {
         let mut this = Self::default();
         for (id, backend) in &configuration.backends {
             if let Backend::S3(options) = backend {
-                let access_key = options.keys().map(|keys| keys.access_key.to_string());
-                this.places.insert(id.clone(), (options.place()?, access_key));
+                let known = Known {
+                    place: options.place()?,
+                    access_key: options.keys().map(|keys| keys.access_key.to_string()),
+                    trusted: options.s3_store_trusted_hosts.clone(),
+                };
+                this.places.insert(id.clone(), known);
             }
         }
         Ok(this)
@@ -122,50 +90,51 @@ impl S3Places {
     ///
     /// Why it is not used. Nothing of it is repeated but host and bucket.
     pub fn access(&self, url: &str, store: Option<&str>) -> Result<S3Access, Refusal> {
-        let known: Vec<S3Place> = self.places.values().map(|(place, _)| place.clone()).collect();
+        let known: Vec<S3Place> = self.places.values().map(|known| known.place.clone()).collect();
         let (object, found) = S3Location::read(url, &known).map_err(Refusal::Bad)?;
         let credentials = found.and_then(location::keys);
-        let backend = self.backend(&object, credentials.as_ref(), store)?;
+        let (backend, via) = self.backend(&object, credentials.as_ref(), store)?;
         let changes = found.is_some() || store != backend;
-        let migration = backend.filter(|_| changes).map(|id| Migration {
-            was: Secret::new(url),
-            was_store: store.map(str::to_owned),
-            url: if found.is_some() { object.to_string() } else { url.to_owned() },
-            store: id.to_owned(),
-            credentials_found: found.is_some(),
+        let migration = backend.filter(|_| changes).map(|id| {
+            let clean = found.is_some().then(|| object.to_string());
+            Migration::new(url, store, clean, id)
         });
-        let backend = backend.map(str::to_owned);
-        Ok(S3Access { location: object, backend, credentials, migration })
+        let (backend, via) = (backend.map(str::to_owned), via.map(str::to_owned));
+        Ok(S3Access { location: object, backend, via, credentials, migration })
     }
 
-    /// The backend that it is in; none where its own credentials must do.
+    /// The backend that it is in, none where its own credentials must do; and the one that leads there.
     fn backend<'a>(
         &'a self,
         location: &S3Location,
         credentials: Option<&Keys>,
         store: Option<&str>,
-    ) -> Result<Option<&'a str>, Refusal> {
-        let ids = self.places.iter().map(|(id, (place, key))| (id.as_str(), place, key.as_deref()));
-        let ids: Vec<_> = ids.filter(|(_, place, _)| place.is_at(location)).collect();
+    ) -> Result<(Option<&'a str>, Option<&'a str>), Refusal> {
+        let all = self.places.iter().map(|(id, known)| (id.as_str(), known));
+        let here: Vec<_> = all.clone().filter(|(_, known)| known.place.is_at(location)).collect();
         // Whoever named the backend knew which of the credentials are meant.
-        if let Some((id, ..)) = ids.iter().find(|(id, ..)| store == Some(*id)) {
-            return Ok(Some(id));
+        if let Some((id, _)) = here.iter().find(|(id, _)| store == Some(*id)) {
+            return Ok((Some(id), Some(id)));
         }
-        let mut holding: Vec<_> =
-            ids.iter().filter(|(_, place, _)| place.holds(location)).collect();
+        let mut holding = here.clone();
+        holding.retain(|(_, known)| known.place.holds(location));
         if let (Some(keys), true) = (credentials, holding.len() > 1) {
-            holding.retain(|(.., key)| *key == Some(&*keys.access_key));
+            holding.retain(|(_, known)| known.access_key.as_deref() == Some(&*keys.access_key));
         }
-        match (holding.as_slice(), credentials) {
-            ([(id, ..)], _) => Ok(Some(id)),
-            ([_, _, ..], _) => Err(Refusal::Ambiguous {
-                backends: holding.iter().map(|(id, ..)| (*id).to_owned()).collect(),
+        let trusts = |known: &Known| known.trusted.iter().any(|host| location.is_at_host(host));
+        let trusting = all.clone().find(|(_, known)| trusts(known));
+        let leading = here.first().copied().or(trusting).map(|(id, _)| id);
+        match (holding.as_slice(), credentials, leading) {
+            ([(id, _)], ..) => Ok((Some(id), Some(id))),
+            ([_, _, ..], ..) => Err(Refusal::Ambiguous {
+                backends: holding.iter().map(|(id, _)| (*id).to_owned()).collect(),
             }),
-            ([], Some(_)) if !ids.is_empty() || self.foreign => Ok(None),
-            ([], None) if !ids.is_empty() => {
+            ([], Some(_), Some(via)) => Ok((None, Some(via))),
+            ([], Some(_), None) if self.foreign => Ok((None, None)),
+            ([], None, _) if !here.is_empty() => {
                 Err(Refusal::NoBackend { bucket: location.bucket().to_owned() })
             }
-            ([], _) => Err(Refusal::Foreign { place: location.place().to_string() }),
+            ([], ..) => Err(Refusal::Foreign { place: location.place().to_string() }),
         }
     }
 }
@@ -175,38 +144,10 @@ impl fmt::Debug for S3Access {
         f.debug_struct("S3Access")
             .field("location", &self.location)
             .field("backend", &self.backend)
+            .field("via", &self.via)
             .field("has_credentials", &self.credentials.is_some())
             .field("migration", &self.migration)
             .finish()
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bad(error) => error.fmt(f),
-            Self::Foreign { place } => write!(
-                f,
-                "the location is at {place}, where no configured backend is: configured credentials \
-                 do not go there"
-            ),
-            Self::Ambiguous { backends } => write!(
-                f,
-                "the location is in the bucket of several backends ({}): say which in its metadata",
-                backends.join(", ")
-            ),
-            Self::NoBackend { bucket } => {
-                write!(f, "the location is in bucket {bucket:?}, which no backend has")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::caller(refusal.to_string())
     }
 }
 
@@ -219,7 +160,8 @@ mod tests {
     fn places(backends: &[(&str, &str, &str, &str)]) -> S3Places {
         let place = |(id, url, bucket, key): &(&str, &str, &str, &str)| {
             let place = S3Place::new(&BaseUrl::parse(url).unwrap(), *bucket);
-            ((*id).to_owned(), (place, Some((*key).to_owned())))
+            let access_key = Some((*key).to_owned());
+            ((*id).to_owned(), Known { place, access_key, trusted: Vec::new() })
         };
         S3Places { places: backends.iter().map(place).collect(), foreign: false }
     }
@@ -296,6 +238,15 @@ mod tests {
         let access = allowed.access("s3://K:S@evil/images/k", Some("cold")).unwrap();
         assert_eq!((access.backend, access.migration), (None, None));
         assert_eq!(&*access.credentials.unwrap().access_key, "K");
+        // One that is trusted is reached over the backend that trusts it.
+        let mut trusting = known.clone();
+        let cold = trusting.places.get_mut("cold").unwrap();
+        cold.trusted = vec!["other".into(), "Evil".into()];
+        let access = trusting.access("s3://K:S@evil/images/k", Some("fast")).unwrap();
+        assert_eq!((access.backend, access.via.as_deref()), (None, Some("cold")));
+        for url in ["s3://K:S@evil:81/images/k", "s3+https://K:S@evil.example/images/k"] {
+            assert!(matches!(trusting.access(url, None), Err(Refusal::Foreign { .. })), "{url}");
+        }
         // Without credentials of its own it is refused all the same.
         let refusal = foreign(&allowed, "s3://evil/images/k", Some("cold"));
         assert_eq!(refusal, Refusal::Foreign { place: "evil".into() });

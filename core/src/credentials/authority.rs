@@ -1,0 +1,289 @@
+//! The authority of S3: signs with keys, fixed or renewed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::renewal::{ExpiringKeys, KeySource, RenewalOptions};
+use super::skew::Skew;
+use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
+use crate::error::Error;
+use crate::http::{Completion, Draft, Exchange, Sealing};
+use crate::keeper::Keeper;
+use crate::now::Now;
+use crate::s3;
+use crate::sign::{KeyCache, Keys, Presign, Presigned, Rule, Signing};
+
+/// Signs S3 requests with fixed keys, with keys that are renewed in time, or leaves them anonymous.
+#[derive(Debug)]
+pub struct Credentials {
+    cache: Option<KeyCache>,
+    skew: Skew,
+    generation: u64,
+    keeper: Option<Keeper<Box<dyn KeySource>>>,
+}
+
+impl Credentials {
+    /// Signs with these keys.
+    pub fn new(keys: Keys) -> Self {
+        Self { cache: Some(KeyCache::new(Arc::new(keys))), ..Self::anonymous() }
+    }
+
+    /// Signs nothing: what a public bucket takes.
+    pub fn anonymous() -> Self {
+        Self { cache: None, skew: Skew::default(), generation: 0, keeper: None }
+    }
+
+    /// Signs with the keys that this source gives, and gets new ones in time: one request renews them
+    /// however many wait, keys that live are used while a renewal fails, and what is refused as
+    /// expired is sent once more with new ones.
+    pub fn renewed_from(source: impl KeySource + 'static, options: RenewalOptions) -> Self {
+        let source: Box<dyn KeySource> = Box::new(source);
+        Self { keeper: Some(Keeper::new(Some(source), options.into())), ..Self::anonymous() }
+    }
+
+    /// How long the present keys live yet; none where that is not known, or there are none.
+    pub fn remaining(&self, now: Now) -> Option<Duration> {
+        self.keeper.as_ref()?.remaining(now)
+    }
+
+    /// Replaces the keys, as a rotation does, and a source of keys with them. Requests in flight keep
+    /// theirs.
+    pub fn rotate(&mut self, keys: Keys) {
+        self.keeper = None;
+        self.cache = Some(KeyCache::new(Arc::new(keys)));
+        self.generation += 1;
+    }
+
+    /// How far the server's clock was found to be ahead of ours, in seconds; negative where it is
+    /// behind.
+    pub fn clock_offset(&self) -> i64 {
+        self.skew.offset
+    }
+
+    /// Signs `draft` at this time, without a pump: the whole of an operation for callers who send
+    /// requests by themselves.
+    ///
+    /// # Errors
+    ///
+    /// A key, token, region or header that can't be signed.
+    pub fn sign(&self, draft: Draft, now: Now) -> Result<Exchange, Error> {
+        match self.signing(&draft, now)? {
+            Some(signing) => Ok(Exchange::signed(draft, now, self.generation, signing)),
+            None => Ok(Exchange::open(draft, now, self.generation)),
+        }
+    }
+
+    /// A URL that carries its own proof for `expires`, 1 second to 7 days, and the headers that
+    /// have to be sent with it.
+    ///
+    /// # Errors
+    ///
+    /// A duration out of bounds; anonymous credentials.
+    pub fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+        let Some(signing) = self.signing(&draft, now)? else {
+            return Err(Error::caller("anonymous credentials can't presign"));
+        };
+        let uri = &draft.head.uri;
+        let host = draft.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or(uri.host()).unwrap_or_default();
+        signing.presign(&Presign {
+            method: &draft.head.method,
+            scheme: uri.scheme().unwrap_or(&http::uri::Scheme::HTTPS),
+            host,
+            target: draft.target(),
+            headers: &draft.head.headers,
+            expires,
+            payload: crate::sign::Payload::Unsigned,
+        })
+    }
+
+    /// What signs a form or another thing of these keys' at this time.
+    ///
+    /// # Errors
+    ///
+    /// Anonymous credentials, or none yet; a key, token or region that can't be signed with.
+    pub fn signing_at(&self, region: &str, now: Now) -> Result<Signing, Error> {
+        let Some(cache) = &self.cache else {
+            return Err(match self.keeper {
+                Some(_) => Error::authority("there are no keys yet"),
+                None => Error::caller("anonymous credentials can't sign"),
+            });
+        };
+        cache.signing(self.skew.correct(now), region, "s3", Rule::S3)
+    }
+
+    /// Signs with what the keeper has from now on.
+    fn adopt(&mut self) {
+        let Some(keeper) = &self.keeper else { return };
+        if keeper.generation() != self.generation
+            && let Some(ExpiringKeys { keys, .. }) = keeper.item()
+        {
+            self.cache = Some(KeyCache::new(Arc::clone(keys)));
+            self.generation = keeper.generation();
+        }
+    }
+
+    fn signing(&self, draft: &Draft, now: Now) -> Result<Option<Signing>, Error> {
+        match (&self.cache, &draft.sealing) {
+            (Some(cache), Sealing::SigV4 { region, service }) => {
+                cache.signing(self.skew.correct(now), region, service, Rule::S3).map(Some)
+            }
+            (_, Sealing::Open) => Ok(None),
+            (None, _) if self.keeper.is_some() => Err(Error::authority("there are no keys yet")),
+            (None, _) => Ok(None),
+            (Some(_), Sealing::Token(_) | Sealing::TokenAsSubject) => {
+                Err(Error::caller("S3 keys can't give the token that this request needs"))
+            }
+        }
+    }
+}
+
+impl Authority for Credentials {
+    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+        let Some(keeper) = &mut self.keeper else {
+            return Lease::Granted(Grant { generation: self.generation });
+        };
+        let lease = keeper.lease(now, wish);
+        self.adopt();
+        lease
+    }
+
+    fn seal(&mut self, _: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
+        self.sign(draft, now)
+    }
+
+    /// A request refused for its time is worth sealing anew once the offset is known; so is one
+    /// that went out with keys that were replaced in the meantime.
+    fn judge(&mut self, now: Now, done: &Completion) -> Standing {
+        let Ok(reply) = done.outcome() else { return Standing::Accepted };
+        if !matches!(reply.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST) {
+            return Standing::Accepted;
+        }
+        if done.generation() < self.generation {
+            return Standing::Refused;
+        }
+        if let Some(keeper) = &mut self.keeper
+            && !done.draft().replayed
+            && s3::error_code(reply).is_some_and(|code| EXPIRED.contains(&&*code))
+        {
+            return if keeper.refuse() { Standing::Refused } else { Standing::Accepted };
+        }
+        if self.cache.is_some() && self.skew.learn(now, done, reply) {
+            return Standing::Refused;
+        }
+        Standing::Accepted
+    }
+
+    fn renewed(&mut self, now: Now, done: Completion) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.renewed(now, done);
+            self.adopt();
+        }
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        self.keeper.as_mut()?.notice()
+    }
+}
+
+/// What S3 calls a session token that is over.
+const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{Method, Uri};
+
+    use super::*;
+    use crate::now::Timestamp;
+
+    fn now(unix: i64) -> Now {
+        Now::new(Duration::from_secs(5), Duration::from_secs(unix.unsigned_abs()))
+    }
+
+    fn draft() -> Draft {
+        let uri = Uri::from_static("http://127.0.0.1:9000/bucket/key");
+        let mut draft = Draft::new("GetObject", Method::GET, uri);
+        draft.header(http::header::HOST, "127.0.0.1:9000").unwrap();
+        draft.sealing = Sealing::SigV4 { region: "us-east-1".into(), service: "s3" };
+        draft
+    }
+
+    fn refused(credentials: &Credentials, at: i64, date: i64, code: &str) -> Completion {
+        let mut exchange = credentials.sign(draft(), now(at)).unwrap();
+        exchange.request().unwrap();
+        let head = http::Response::builder()
+            .status(403)
+            .header("date", Timestamp::from_unix(date).http_date())
+            .body(())
+            .unwrap()
+            .into_parts()
+            .0;
+        let mut receiving = exchange.respond(head);
+        receiving.push(format!("<Error><Code>{code}</Code></Error>").as_bytes()).unwrap();
+        receiving.finish(None)
+    }
+
+    const NOON: i64 = 1_440_938_160;
+
+    #[test]
+    fn a_skewed_clock_is_corrected_once_and_for_all() {
+        let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
+        let late = NOON - 3600;
+        let (first, second) = (
+            refused(&credentials, late, NOON, "RequestTimeTooSkewed"),
+            refused(&credentials, late, NOON, "RequestTimeTooSkewed"),
+        );
+        assert_eq!(credentials.judge(now(late), &first), Standing::Refused);
+        assert_eq!(credentials.clock_offset(), 3600);
+        // Sent before the first was answered: it is worth another attempt too.
+        assert_eq!(credentials.judge(now(late), &second), Standing::Refused);
+        let mut exchange = credentials.sign(draft(), now(late)).unwrap();
+        let date = &exchange.request().unwrap().headers["x-amz-date"];
+        assert_eq!(date, "20150830T123600Z");
+        // Refused for its time although the time is right: nothing to be learnt.
+        let third = refused(&credentials, late, NOON, "RequestTimeTooSkewed");
+        assert_eq!(credentials.judge(now(late), &third), Standing::Accepted);
+    }
+
+    #[test]
+    fn other_refusals_teach_nothing() {
+        let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
+        let done = refused(&credentials, NOON - 3600, NOON, "AccessDenied");
+        assert_eq!(credentials.judge(now(NOON), &done), Standing::Accepted);
+        assert_eq!(credentials.clock_offset(), 0);
+    }
+
+    #[test]
+    fn what_went_out_with_replaced_keys_is_worth_sealing_anew() {
+        let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
+        let done = refused(&credentials, NOON, NOON, "InvalidAccessKeyId");
+        credentials.rotate(Keys::new("AKID2", "secret2"));
+        assert_eq!(credentials.judge(now(NOON), &done), Standing::Refused);
+    }
+
+    #[test]
+    fn anonymous_requests_carry_no_proof() {
+        let mut exchange = Credentials::anonymous().sign(draft(), now(NOON)).unwrap();
+        let headers = &exchange.request().unwrap().headers;
+        assert!(!headers.contains_key("authorization") && !headers.contains_key("x-amz-date"));
+    }
+
+    #[test]
+    fn a_body_in_memory_is_hashed_when_the_head_is_asked_for() {
+        let mut draft = draft();
+        draft.head.method = Method::PUT;
+        draft.body = crate::http::Body::Bytes(Bytes::from_static(b"hello"));
+        let credentials = Credentials::new(Keys::new("AKID", "secret"));
+        let mut exchange = credentials.sign(draft, now(NOON)).unwrap();
+        let headers = &exchange.request().unwrap().headers;
+        assert_eq!(headers["content-length"], "5");
+        // The SHA-256 of `hello`.
+        assert_eq!(
+            headers["x-amz-content-sha256"],
+            "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        );
+    }
+}

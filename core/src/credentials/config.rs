@@ -1,0 +1,301 @@
+//! The config and the credentials file of the AWS SDKs, as profiles.
+//!
+//! ```text
+//!  config:       [default] [profile NAME] [sso-session NAME] [services NAME] [DEFAULT]
+//!  credentials:  [NAME]                                                      [DEFAULT]
+//! ```
+//!
+//! A profile is what both files say of it. What the credentials file says counts first, and what
+//! stands in a `[DEFAULT]` counts for every section of its file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::ini::{AwsConfigError, Ini, Options, Written};
+use crate::checksum::{RequestChecksumCalculation, ResponseChecksumValidation};
+use crate::s3::Addressing;
+
+/// Both files.
+#[derive(Clone, Debug, Default)]
+pub struct AwsConfig {
+    config: Ini,
+    credentials: Ini,
+    profiles: BTreeMap<String, Parts>,
+    sso_sessions: BTreeMap<String, usize>,
+    services: BTreeMap<String, usize>,
+}
+
+/// The sections that a profile is made of, by their place in their file.
+#[derive(Clone, Copy, Debug, Default)]
+struct Parts {
+    config: Option<usize>,
+    credentials: Option<usize>,
+}
+
+/// A profile.
+#[derive(Clone, Copy)]
+pub struct Profile<'a> {
+    of: &'a AwsConfig,
+    name: &'a str,
+    parts: Parts,
+}
+
+/// A section that a profile refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Referred<'a> {
+    ini: &'a Ini,
+    at: usize,
+}
+
+/// A value, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    ini: &'a Ini,
+    written: &'a Written,
+}
+
+/// What a profile says of S3 beside who asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct S3Settings {
+    /// The region.
+    pub region: Option<String>,
+    /// The server, where it is not AWS's.
+    pub endpoint_url: Option<String>,
+    /// A file of certificates to trust instead of the system's.
+    pub ca_bundle: Option<String>,
+    /// Where the name of a bucket goes.
+    pub addressing: Option<Addressing>,
+    /// When uploads carry a checksum.
+    pub request_checksum_calculation: Option<RequestChecksumCalculation>,
+    /// When the checksum of an answer is asked for and compared.
+    pub response_checksum_validation: Option<ResponseChecksumValidation>,
+    /// Whether requests go to the endpoints of Transfer Acceleration.
+    pub use_accelerate: bool,
+    /// Whether requests go to endpoints that have addresses of IPv6 too.
+    pub use_dualstack: bool,
+}
+
+impl AwsConfig {
+    /// Reads both files, each a name for errors and its text, which is empty where there is none.
+    ///
+    /// ```
+    /// use apus_core::credentials::AwsConfig;
+    ///
+    /// let config = "[profile backup]\nregion = eu-central-1\ns3 =\n  addressing_style = path\n";
+    /// let config = AwsConfig::parse(("config", config), ("credentials", ""))?;
+    /// let backup = config.profile("backup").unwrap();
+    /// assert_eq!(backup.option("region"), Some("eu-central-1"));
+    /// assert_eq!(backup.nested("s3", "addressing_style"), Some("path"));
+    /// # Ok::<(), apus_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first line that makes no sense.
+    pub fn parse(
+        (config_name, config): (&str, &str),
+        (credentials_name, credentials): (&str, &str),
+    ) -> Result<Self, AwsConfigError> {
+        let mut this = Self {
+            config: Ini::parse(config_name, config)?,
+            credentials: Ini::parse(credentials_name, credentials)?,
+            ..Self::default()
+        };
+        for (at, section) in this.config.sections.iter().enumerate() {
+            let (kind, name) = kind(&section.name);
+            let unreadable =
+                || this.config.wrong(section.line, "a quote in the section's name is left open");
+            let Some(name) = name.map_err(|()| unreadable())? else { continue };
+            match kind {
+                "profile" => {
+                    this.profiles.entry(name).or_default().config = Some(at);
+                }
+                "sso-session" => {
+                    this.sso_sessions.insert(name, at);
+                }
+                "services" => {
+                    this.services.insert(name, at);
+                }
+                _ => {}
+            }
+        }
+        for (at, section) in this.credentials.sections.iter().enumerate() {
+            this.profiles.entry(section.name.clone()).or_default().credentials = Some(at);
+        }
+        Ok(this)
+    }
+
+    /// The names of all profiles.
+    pub fn profiles(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
+    }
+
+    /// The profile of this name.
+    pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
+        let (name, parts) = self.profiles.get_key_value(name)?;
+        Some(Profile { of: self, name, parts: *parts })
+    }
+
+    pub(super) fn sso_session(&self, name: &str) -> Option<Referred<'_>> {
+        self.sso_sessions.get(name).map(|at| Referred { ini: &self.config, at: *at })
+    }
+
+    pub(super) fn services(&self, name: &str) -> Option<Referred<'_>> {
+        self.services.get(name).map(|at| Referred { ini: &self.config, at: *at })
+    }
+}
+
+impl<'a> Profile<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The text of an option; none where it is missing or a map.
+    pub fn option(&self, name: &str) -> Option<&'a str> {
+        self.found(name)?.written.text()
+    }
+
+    /// An entry of an option that is a map: `addressing_style` of `s3`.
+    pub fn nested(&self, option: &str, name: &str) -> Option<&'a str> {
+        self.found(option)?.written.nested(name)
+    }
+
+    pub(super) fn found(&self, name: &str) -> Option<Found<'a>> {
+        let parts =
+            [(&self.of.credentials, self.parts.credentials), (&self.of.config, self.parts.config)];
+        parts.into_iter().find_map(|(ini, at)| Referred { ini, at: at? }.found(name))
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.found(name).is_some()
+    }
+
+    /// The options of one file's own part that begin a set of keys: keys are never made of both.
+    pub(super) fn keys_part(&self, access_key: &str) -> [Option<Referred<'a>>; 2] {
+        let part = |ini: &'a Ini, at: Option<usize>| {
+            let part = Referred { ini, at: at? };
+            part.found(access_key).map(|_| part)
+        };
+        [
+            part(&self.of.credentials, self.parts.credentials),
+            part(&self.of.config, self.parts.config),
+        ]
+    }
+
+    /// An error about this option, or about the profile where it does not have it.
+    pub(super) fn wrong(&self, option: &str, problem: impl fmt::Display) -> AwsConfigError {
+        let name = self.name;
+        match self.found(option) {
+            Some(found) => found.wrong(format!("profile {name:?}: {option}: {problem}")),
+            None => {
+                let parts = [
+                    (&self.of.config, self.parts.config),
+                    (&self.of.credentials, self.parts.credentials),
+                ];
+                let place = parts.into_iter().find_map(|(ini, at)| Some((ini, at?)));
+                let (ini, at) = place.unwrap_or((&self.of.config, 0));
+                let line = ini.sections.get(at).map_or(1, |section| section.line);
+                ini.wrong(line, format!("profile {name:?}: {problem}"))
+            }
+        }
+    }
+}
+
+impl<'a> Referred<'a> {
+    fn options(&self) -> Option<&'a Options> {
+        self.ini.sections.get(self.at).map(|section| &section.options)
+    }
+
+    pub(super) fn found(&self, name: &str) -> Option<Found<'a>> {
+        let written = self.options()?.get(name).or_else(|| self.ini.defaults.get(name))?;
+        Some(Found { ini: self.ini, written })
+    }
+
+    pub(super) fn option(&self, name: &str) -> Option<&'a str> {
+        self.found(name)?.written.text()
+    }
+
+    /// All that stands in the section, `[DEFAULT]` apart.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, Found<'a>)> {
+        let ini = self.ini;
+        let options = self.options().into_iter().flatten();
+        options.map(move |(name, written)| (name.as_str(), Found { ini, written }))
+    }
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn text(&self) -> Option<&'a str> {
+        self.written.text()
+    }
+
+    pub(super) fn nested(&self, name: &str) -> Option<&'a str> {
+        self.written.nested(name)
+    }
+
+    pub(super) fn wrong(&self, problem: impl Into<String>) -> AwsConfigError {
+        self.ini.wrong(self.written.line, problem)
+    }
+}
+
+impl fmt::Debug for Profile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Profile").field(&self.name).finish()
+    }
+}
+
+/// What a section of the config file is, and the name in it: none where it is not one that has one.
+fn kind(section: &str) -> (&str, Result<Option<String>, ()>) {
+    if section == "default" {
+        return ("profile", Ok(Some("default".to_owned())));
+    }
+    let Some((kind, rest)) = section.split_once([' ', '\t']) else { return (section, Ok(None)) };
+    if !matches!(kind, "profile" | "sso-session" | "services") {
+        return (kind, Ok(None));
+    }
+    let name =
+        super::words::split(rest).map_err(|_| ()).map(|words| match <[_; 1]>::try_from(words) {
+            Ok([name]) => Some(name),
+            // More words than one are no name.
+            Err(_) => None,
+        });
+    (kind, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_named_as_botocore_names_them() {
+        for (section, name) in [
+            ("default", Some("default")),
+            ("profile a", Some("a")),
+            ("profile \"a b\"", Some("a b")),
+            ("profile 'a'b", Some("ab")),
+            ("profile  a", Some("a")),
+            ("profile a b", None),
+            ("profile", None),
+            ("preview", None),
+        ] {
+            assert_eq!(kind(section).1.unwrap().as_deref(), name, "{section}");
+        }
+        assert!(kind("profile 'a").1.is_err());
+    }
+
+    #[test]
+    fn the_credentials_file_counts_first_and_errors_name_the_place() {
+        let config = AwsConfig::parse(
+            ("config", "[DEFAULT]\nregion = r1\n[profile a]\noutput = text\n"),
+            ("credentials", "[a]\noutput = json\n[b]\n"),
+        )
+        .unwrap();
+        let a = config.profile("a").unwrap();
+        assert_eq!((a.option("region"), a.option("output")), (Some("r1"), Some("json")));
+        assert_eq!(a.wrong("output", "no").to_string(), "credentials:2: profile \"a\": output: no");
+        assert_eq!(a.wrong("role_arn", "no").to_string(), "config:3: profile \"a\": no");
+        assert_eq!(config.profile("b").unwrap().option("region"), None);
+        assert_eq!(config.profiles().collect::<Vec<_>>(), ["a", "b"]);
+    }
+}

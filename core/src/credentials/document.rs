@@ -1,0 +1,102 @@
+//! The answers that are JSON, with errors that name what is missing and show no value.
+
+use serde_json::Value;
+
+use super::renewal::ExpiringKeys;
+use crate::error::Error;
+use crate::http::Reply;
+use crate::now::Timestamp;
+use crate::secret::Secret;
+use crate::sign::Keys;
+
+/// An object, and what it is in errors.
+pub(super) struct Document {
+    value: Value,
+    what: &'static str,
+}
+
+/// What the parts of a set of keys are called.
+pub(super) struct Names {
+    pub(super) access_key: &'static str,
+    pub(super) secret_key: &'static str,
+    pub(super) session_token: &'static str,
+}
+
+impl Names {
+    /// Of metadata services.
+    pub(super) const METADATA: Self =
+        Self { access_key: "AccessKeyId", secret_key: "SecretAccessKey", session_token: "Token" };
+}
+
+impl Document {
+    pub(super) fn parse(bytes: &[u8], what: &'static str) -> Result<Self, Error> {
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Error::broken(format!("{what} is no JSON: line {line}, column {column}"))
+        })?;
+        if !value.is_object() {
+            return Err(Error::broken(format!("{what} is no JSON object")));
+        }
+        Ok(Self { value, what })
+    }
+
+    /// The object in a member.
+    pub(super) fn member(mut self, name: &str) -> Result<Self, Error> {
+        let value = self.value.get_mut(name).filter(|value| value.is_object()).map(Value::take);
+        let value = value.ok_or_else(|| self.broken(&format!("has no object `{name}`")))?;
+        Ok(Self { value, what: self.what })
+    }
+
+    /// A text that may be missing; an empty one is missing.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.value.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<&str, Error> {
+        self.text(name).ok_or_else(|| self.broken(&format!("has no text `{name}`")))
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        self.value.get(name)?.as_i64()
+    }
+
+    /// A date that may be missing.
+    pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let date = Timestamp::parse_iso8601(text.trim_end_matches("UTC"));
+        date.map(Some).ok_or_else(|| self.broken(&format!("has a `{name}` that is no date")))
+    }
+
+    pub(super) fn keys(
+        &self,
+        names: &Names,
+        expires_at: Option<Timestamp>,
+    ) -> Result<ExpiringKeys, Error> {
+        let secret_key = self.required(names.secret_key)?;
+        let mut keys = Keys::new(self.required(names.access_key)?, secret_key);
+        keys.session_token = self.text(names.session_token).map(Secret::from);
+        Ok(ExpiringKeys::new(keys, expires_at))
+    }
+
+    pub(super) fn broken(&self, what: &str) -> Error {
+        Error::broken(format!("{} {what}", self.what))
+    }
+}
+
+/// The body of a success. Of another answer, what it says of itself, in the members that services use.
+pub(super) fn success(reply: &Reply) -> Result<&[u8], Error> {
+    if reply.status().is_success() {
+        return match &reply.cut {
+            Some(cut) => Err(Error::from(cut.clone()).with_status(reply.status())),
+            None => Ok(&reply.body),
+        };
+    }
+    let document = Document::parse(&reply.body, "it").ok();
+    let text = |names: [&str; 2]| {
+        let document = document.as_ref()?;
+        names.iter().find_map(|name| document.text(name)).map(str::to_owned)
+    };
+    let error =
+        Error::refused(reply.status(), text(["code", "Code"]), text(["message", "Message"]));
+    Err(error.with_retry_after(reply.retry_after()))
+}

@@ -1,0 +1,309 @@
+//! The dialect of the AWS files: that of Python's `configparser`, and one level of nesting.
+//!
+//! ```text
+//!  [profile dev]              a section, once in a file
+//!  region = eu-central-1      name and value, the name without regard to case, once in a section
+//!  s3 =                       a value of several lines, each indented …
+//!    addressing_style = path  … is a map where the first of them is empty
+//!  # a comment                `#` or `;`, on a line of its own
+//! ```
+//!
+//! What stands in `[DEFAULT]` counts in every section that does not say it itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::error::Error;
+
+/// What is wrong with one of the AWS files, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsConfigError {
+    /// The file's name, as the caller gave it.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong. It shows no value that may be a secret.
+    pub problem: String,
+}
+
+/// One file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ini {
+    pub(super) name: String,
+    pub(super) sections: Vec<Section>,
+    pub(super) defaults: Options,
+}
+
+/// A section under the name that was written.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) options: Options,
+}
+
+pub(super) type Options = BTreeMap<String, Written>;
+
+/// A value, and the line that it begins in. It may be a secret.
+#[derive(Clone)]
+pub(super) struct Written {
+    pub(super) value: Value,
+    pub(super) line: usize,
+}
+
+#[derive(Clone)]
+pub(super) enum Value {
+    Text(String),
+    Nested(BTreeMap<String, String>),
+}
+
+impl Written {
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            Value::Nested(_) => None,
+        }
+    }
+
+    pub(super) fn nested(&self, name: &str) -> Option<&str> {
+        match &self.value {
+            Value::Text(_) => None,
+            Value::Nested(map) => map.get(name).map(String::as_str),
+        }
+    }
+}
+
+impl Ini {
+    /// Reads a file.
+    pub(super) fn parse(name: &str, text: &str) -> Result<Self, AwsConfigError> {
+        let mut reader = Reader {
+            ini: Self { name: name.to_owned(), ..Self::default() },
+            seen: BTreeSet::new(),
+            place: Place::Nowhere,
+            open: None,
+            indent: 0,
+        };
+        if text.len() > LONGEST {
+            return Err(reader.wrong(1, "the file is longer than 4 MiB"));
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // As Python's text files do, which end lines at these three only.
+        let lines =
+            text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
+        for (at, line) in lines.enumerate() {
+            reader.line(line, at + 1)?;
+        }
+        reader.close()?;
+        Ok(reader.ini)
+    }
+
+    /// The error that something in this line makes.
+    pub(super) fn wrong(&self, line: usize, problem: impl Into<String>) -> AwsConfigError {
+        AwsConfigError { file: self.name.clone(), line, problem: problem.into() }
+    }
+}
+
+struct Reader {
+    ini: Ini,
+    /// The names of sections.
+    seen: BTreeSet<String>,
+    place: Place,
+    open: Option<Open>,
+    /// Of the line that a value began in.
+    indent: usize,
+}
+
+/// Where options go.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Nowhere,
+    Defaults,
+    Section,
+}
+
+/// An option that may go on in the next line.
+struct Open {
+    name: String,
+    lines: Vec<String>,
+    line: usize,
+}
+
+impl Reader {
+    fn line(&mut self, line: &str, number: usize) -> Result<(), AwsConfigError> {
+        let trimmed = line.trim();
+        if trimmed.is_empty() {
+            if let Some(open) = &mut self.open {
+                open.lines.push(String::new());
+            }
+            return Ok(());
+        }
+        if trimmed.starts_with(['#', ';']) {
+            return Ok(());
+        }
+        let indent = line.chars().take_while(|char| char.is_whitespace()).count();
+        if let Some(open) = &mut self.open
+            && indent > self.indent
+        {
+            open.lines.push(trimmed.to_owned());
+            return Ok(());
+        }
+        self.indent = indent;
+        self.close()?;
+        if let Some(rest) = trimmed.strip_prefix('[')
+            && let Some((name, _)) = rest.rsplit_once(']')
+            && !name.is_empty()
+        {
+            return self.section(name, number);
+        }
+        if self.place == Place::Nowhere {
+            return Err(self.wrong(number, "there is no section before this line"));
+        }
+        let Some((name, value)) = trimmed.split_once(['=', ':']) else {
+            return Err(self.wrong(number, "there is neither `=` nor `:` in the line"));
+        };
+        let name = name.trim_end().to_lowercase();
+        if name.is_empty() {
+            return Err(self.wrong(number, "there is no name before the `=`"));
+        }
+        if self.options().contains_key(&name) {
+            return Err(self.wrong(number, format!("`{name}` stands twice in its section")));
+        }
+        let lines = vec![value.trim().to_owned()];
+        self.open = Some(Open { name, lines, line: number });
+        Ok(())
+    }
+
+    fn section(&mut self, name: &str, line: usize) -> Result<(), AwsConfigError> {
+        if name == "DEFAULT" {
+            self.place = Place::Defaults;
+            return Ok(());
+        }
+        if !self.seen.insert(name.to_owned()) {
+            return Err(self.wrong(line, format!("the section [{name}] is there twice")));
+        }
+        self.ini.sections.push(Section { name: name.to_owned(), line, options: Options::new() });
+        self.place = Place::Section;
+        Ok(())
+    }
+
+    /// The open option is complete.
+    fn close(&mut self) -> Result<(), AwsConfigError> {
+        let Some(Open { name, lines, line }) = self.open.take() else { return Ok(()) };
+        let text = lines.join("\n").trim_end().to_owned();
+        let value = match text.strip_prefix('\n') {
+            None => Value::Text(text),
+            Some(inner) => Value::Nested(self.nested(inner, line)?),
+        };
+        self.options().insert(name, Written { value, line });
+        Ok(())
+    }
+
+    fn nested(&self, text: &str, line: usize) -> Result<BTreeMap<String, String>, AwsConfigError> {
+        let mut map = BTreeMap::new();
+        for inner in text.split('\n').map(str::trim).filter(|inner| !inner.is_empty()) {
+            let Some((name, value)) = inner.split_once('=') else {
+                let what = "a line of the value that begins here is no `name = value`";
+                return Err(self.wrong(line, what));
+            };
+            map.insert(name.trim().to_owned(), value.trim().to_owned());
+        }
+        Ok(map)
+    }
+
+    fn options(&mut self) -> &mut Options {
+        match self.ini.sections.last_mut() {
+            Some(section) if self.place == Place::Section => &mut section.options,
+            _ => &mut self.ini.defaults,
+        }
+    }
+
+    fn wrong(&self, line: usize, problem: impl Into<String>) -> AwsConfigError {
+        self.ini.wrong(line, problem)
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Written(line {})", self.line)
+    }
+}
+
+impl fmt::Display for AwsConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.problem)
+    }
+}
+
+impl std::error::Error for AwsConfigError {}
+
+impl From<AwsConfigError> for Error {
+    fn from(error: AwsConfigError) -> Self {
+        Self::caller(error.to_string())
+    }
+}
+
+/// Bytes of a file.
+const LONGEST: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn option(text: &str, name: &str) -> Option<String> {
+        let ini = Ini::parse("config", text).unwrap();
+        ini.sections[0].options.get(name)?.text().map(str::to_owned)
+    }
+
+    /// What Python 3.11's configparser makes of the same text.
+    #[test]
+    fn values_are_read_as_configparser_reads_them() {
+        for (text, expect) in [
+            ("[s]\na = 1\n", "1"),
+            ("[s]\nA: 1=2\n", "1=2"),
+            ("[s]\na = x # y\n", "x # y"),
+            ("[s]\na = x\n  y\n\n  z\n", "x\ny\n\nz"),
+            ("[s]\na = x\n# c\n  y\n", "x\ny"),
+            ("  [s] junk\n  a=x\r\n  b=y\r\n", "x"),
+            ("[s]\na =\nb = 2\n", ""),
+            ("[s]\n  a = 1\n b = 2\n", "1"),
+        ] {
+            assert_eq!(option(text, "a").as_deref(), Some(expect), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_begins_with_an_empty_line_is_a_map() {
+        let ini = Ini::parse("config", "[s]\ns3 =\n  A = x=y\n  b =\n").unwrap();
+        let s3 = &ini.sections[0].options["s3"];
+        assert_eq!((s3.text(), s3.nested("A"), s3.nested("b")), (None, Some("x=y"), Some("")));
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_by_file_and_line_without_its_value() {
+        for (text, expect) in [
+            ("a = hunter2\n", "config:1: there is no section before this line"),
+            ("[s]\nhunter2\n", "config:2: there is neither `=` nor `:` in the line"),
+            ("[s]\n= hunter2\n", "config:2: there is no name before the `=`"),
+            ("[s]\na=1\nA=2\n", "config:3: `a` stands twice in its section"),
+            ("[s]\n[t]\n[s]\n", "config:3: the section [s] is there twice"),
+            (
+                "[s]\na =\n  hunter2\n",
+                "config:2: a line of the value that begins here is no `name = value`",
+            ),
+        ] {
+            assert_eq!(Ini::parse("config", text).unwrap_err().to_string(), expect);
+        }
+        let ini = Ini::parse("config", "[s]\nb = hunter2\n[DEFAULT]\nc = hunter2\n").unwrap();
+        assert!(!format!("{ini:?}").contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "([\\[\\]=:#sa \t\n\r]|\\PC){0,60}") {
+            let _ = Ini::parse("config", &text);
+            let _ = Ini::parse("config", &format!("[s]\na={text}"));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What has keys for whoever runs there: the instance metadata service, a container's endpoint; and
+//! the portal of IAM Identity Center, for who logged in.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri};
+use sha1::{Digest, Sha1};
+
+use super::document::{Document, Names, success};
+use super::renewal::ExpiringKeys;
+use super::source::{Container, Instance, Sso};
+use crate::error::Error;
+use crate::escape;
+use crate::http::{Draft, Reply};
+use crate::now::{Now, Timestamp};
+use crate::secret::Secret;
+
+/// Steps of the instance metadata service.
+pub(super) enum InstanceStep {
+    /// A token is asked for.
+    Token,
+    /// The name of the role; with the token, which version 1 has not.
+    Role(Option<Secret>),
+    /// The keys of the role.
+    Keys,
+}
+
+/// `PUT /latest/api/token`
+pub(super) fn token_draft(instance: &Instance) -> Result<Draft, Error> {
+    let uri = instance.endpoint.join("/latest/api/token")?;
+    let mut draft = near(INSTANCE_TOKEN, Method::PUT, uri);
+    draft.header(TOKEN_TTL, "21600")?;
+    Ok(draft)
+}
+
+pub(super) fn token(reply: &Reply) -> Result<Secret, Error> {
+    let token = text(success(reply)?)?.trim();
+    if token.is_empty() {
+        return Err(Error::broken("the instance metadata service gave an empty token"));
+    }
+    Ok(Secret::from(token))
+}
+
+/// Whether an answer to the request for a token says that there is no version 2.
+pub(super) fn knows_no_token(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 403..=405)
+}
+
+/// The list of roles, of which an instance has one.
+pub(super) fn role_draft(instance: &Instance, token: Option<&Secret>) -> Result<Draft, Error> {
+    let uri = instance.endpoint.join(ROLES)?;
+    with_token(near(INSTANCE_ROLE, Method::GET, uri), token)
+}
+
+pub(super) fn role(reply: &Reply) -> Result<String, Error> {
+    if reply.status() == StatusCode::NOT_FOUND {
+        return Err(success(reply)
+            .err()
+            .unwrap_or_else(|| Error::broken("there is no role"))
+            .with_hint("the instance has no role attached"));
+    }
+    let list = text(success(reply)?)?;
+    let role = list.lines().map(str::trim).find(|line| !line.is_empty());
+    let role = role.ok_or_else(|| Error::authority("the instance has no role attached"))?;
+    Ok(role.to_owned())
+}
+
+pub(super) fn role_keys_draft(
+    instance: &Instance,
+    role: &str,
+    token: Option<&Secret>,
+) -> Result<Draft, Error> {
+    let uri = instance.endpoint.join(&format!("{ROLES}{}", escape::query(role)))?;
+    with_token(near(INSTANCE_KEYS, Method::GET, uri), token)
+}
+
+/// The keys. Where the service has none newer than those that are over, they are taken for good for a
+/// while yet, as its outage need not be S3's.
+pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> {
+    let document = Document::parse(success(reply)?, "the answer of the instance metadata service")?;
+    if let Some(code) = document.text("Code").filter(|code| *code != "Success") {
+        let message = document.text("Message").unwrap_or_default();
+        return Err(Error::authority(format!(
+            "the instance's role has no keys: {code}: {message}"
+        )));
+    }
+    let expires = document.date("Expiration")?;
+    let mut keys = document.keys(&Names::METADATA, expires)?;
+    let server = reply.header(&DATE).and_then(Timestamp::parse_http);
+    let server = server.unwrap_or(Timestamp::from_duration(now.unix));
+    if expires.is_some_and(|expires| expires <= server) {
+        keys.lifetime = Some(EXTENSION);
+    }
+    Ok(keys)
+}
+
+/// The endpoint of a container.
+pub(super) fn container_draft(
+    container: &Container,
+    authorization: Option<&Secret>,
+) -> Result<Draft, Error> {
+    let uri = Uri::try_from(container.url.as_str())
+        .map_err(|_| Error::caller("the URL of the container's endpoint is none"))?;
+    let mut draft = near(CONTAINER, Method::GET, uri);
+    draft.header(ACCEPT, "application/json")?;
+    if let Some(authorization) = authorization {
+        // A file may end in the end of a line; within it, there is no place for one.
+        sensitive(&mut draft, AUTHORIZATION, authorization.expose().trim_end())?;
+    }
+    Ok(draft)
+}
+
+pub(super) fn container_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
+    let document = Document::parse(success(reply)?, "the answer of the container's endpoint")?;
+    let expires = document.date("Expiration")?;
+    document.keys(&Names::METADATA, expires)
+}
+
+/// The file that a login leaves its token in.
+pub(super) fn sso_token_file(sso: &Sso) -> String {
+    let name = sso.session.as_ref().unwrap_or(&sso.start_url);
+    let hash = Sha1::digest(name.as_bytes());
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("~/.aws/sso/cache/{digits}.json")
+}
+
+/// "GetRoleCredentials", with the token of that file.
+pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Draft, Error> {
+    let document = Document::parse(file.expose().as_bytes(), "the cached SSO token")?;
+    let expires = document.date("expiresAt")?;
+    if expires.is_some_and(|expires| expires <= Timestamp::from_duration(now.unix)) {
+        return Err(Error::authority("the SSO login is over").with_hint(LOGIN));
+    }
+    let (role, account) = (escape::query(&sso.role_name), escape::query(&sso.account_id));
+    let target = format!("/federation/credentials?role_name={role}&account_id={account}");
+    let mut draft = Draft::new(SSO, Method::GET, sso.portal.join(&target)?);
+    sensitive(&mut draft, BEARER, document.required("accessToken")?)?;
+    super::provider::bound(&mut draft);
+    Ok(draft)
+}
+
+pub(super) fn sso_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
+    let body = success(reply).map_err(|error| match reply.status() {
+        StatusCode::UNAUTHORIZED => error.with_hint(LOGIN),
+        _ => error,
+    })?;
+    let document = Document::parse(body, "the answer of the SSO portal")?;
+    let document = document.member("roleCredentials")?;
+    let expires = document.number("expiration").map(|millis| Timestamp::from_unix(millis / 1000));
+    let names = Names {
+        access_key: "accessKeyId",
+        secret_key: "secretAccessKey",
+        session_token: "sessionToken",
+    };
+    document.keys(&names, expires)
+}
+
+/// What a process printed: "Sourcing credentials with an external process".
+pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
+    let document =
+        Document::parse(output.expose().as_bytes(), "what the credential process printed")?;
+    match document.number("Version") {
+        Some(1) => {}
+        Some(other) => {
+            return Err(document.broken(&format!("is of version {other}, and not of 1")));
+        }
+        None => return Err(document.broken("has no number `Version`")),
+    }
+    let expires = document.date("Expiration")?;
+    let names = Names { session_token: "SessionToken", ..Names::METADATA };
+    document.keys(&names, expires)
+}
+
+/// A request to something that is there at once or not at all.
+fn near(operation: &'static str, method: Method, uri: Uri) -> Draft {
+    let mut draft = Draft::new(operation, method, uri);
+    super::provider::bound(&mut draft);
+    draft.limits.connect = Some(Duration::from_secs(1));
+    draft.limits.first_byte = Some(Duration::from_secs(2));
+    draft.limits.whole = Some(Duration::from_secs(5));
+    draft
+}
+
+fn with_token(mut draft: Draft, token: Option<&Secret>) -> Result<Draft, Error> {
+    if let Some(token) = token {
+        sensitive(&mut draft, TOKEN, token.expose())?;
+    }
+    Ok(draft)
+}
+
+fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Error> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
+        Error::caller(format!("the token for header {name} has a control character"))
+    })?;
+    value.set_sensitive(true);
+    draft.head.headers.insert(name, value);
+    Ok(())
+}
+
+fn text(body: &[u8]) -> Result<&str, Error> {
+    let text = std::str::from_utf8(body);
+    text.map_err(|_| Error::broken("the instance metadata service answered no text"))
+}
+
+pub(super) const INSTANCE_TOKEN: &str = "GetInstanceMetadataToken";
+pub(super) const INSTANCE_ROLE: &str = "GetInstanceRole";
+pub(super) const INSTANCE_KEYS: &str = "GetInstanceRoleCredentials";
+pub(super) const CONTAINER: &str = "GetContainerCredentials";
+pub(super) const SSO: &str = "GetRoleCredentials";
+
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+const BEARER: HeaderName = HeaderName::from_static("x-amz-sso_bearer_token");
+const LOGIN: &str = "log in again with `aws sso login`";
+/// As long as botocore goes on with keys that are over.
+const EXTENSION: Duration = Duration::from_secs(900);

@@ -1,0 +1,179 @@
+//! Keys that end, and where they come from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::contract::Verdict;
+use crate::error::Error;
+use crate::http::{Draft, Reply};
+use crate::keeper::{Perishable, Span, Supplied, Supply, Terms};
+use crate::machine::{Budget, Patience};
+use crate::now::{Now, Timestamp};
+use crate::sign::Keys;
+
+/// Gives keys, one set after the other: [`Provider`](super::Provider) does for the sources of the AWS
+/// SDKs, and an embedder's own may do for anything else (a vault).
+///
+/// It only says what to ask and what an answer means. [`Credentials`](super::Credentials) decide when,
+/// and what failures lead to.
+pub trait KeySource: Send {
+    /// New keys are wanted. Asked again after a [`KeyStep::Pending`], when `waker` was woken.
+    ///
+    /// # Errors
+    ///
+    /// There are none to be had; that is remembered for a while.
+    fn renew(&mut self, now: Now, waker: &Waker) -> Result<KeyStep, Error>;
+
+    /// What was asked for last has been answered, whatever the status.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, or what makes no sense in the answer.
+    fn answered(&mut self, now: Now, reply: &Reply) -> Result<KeyStep, Error>;
+
+    /// What was asked for last has no answer. Says what else to ask; by default nothing.
+    ///
+    /// # Errors
+    ///
+    /// `error`, or one that says more.
+    fn failed(&mut self, now: Now, error: Error) -> Result<KeyStep, Error> {
+        let _ = now;
+        Err(error)
+    }
+}
+
+/// A step on the way to keys.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
+pub enum KeyStep {
+    /// This has to be asked first. Its answer's body is collected.
+    Ask(Draft),
+    /// Something is looked up: ask again when woken.
+    Pending,
+    /// Here they are.
+    Keys(ExpiringKeys),
+}
+
+/// Keys, and when they end.
+#[derive(Clone, Debug)]
+pub struct ExpiringKeys {
+    /// The keys.
+    pub keys: Arc<Keys>,
+    /// When they end, by the clock of whoever gave them; none where they do not.
+    pub expires_at: Option<Timestamp>,
+    /// How long they are taken to live from now, whatever they say.
+    pub lifetime: Option<Duration>,
+}
+
+impl ExpiringKeys {
+    /// Keys that end then, or never.
+    pub fn new(keys: Keys, expires_at: Option<Timestamp>) -> Self {
+        Self { keys: Arc::new(keys), expires_at, lifetime: None }
+    }
+}
+
+/// When keys are renewed.
+#[derive(Clone, Debug)]
+pub struct RenewalOptions {
+    /// Keys that live less than this are renewed by one caller, while the others go on with them.
+    pub advisory: Duration,
+    /// Keys that live less than this are renewed before the next request; others wait for it.
+    pub mandatory: Duration,
+    /// The shortest time between two renewals of keys that live: what is given keys of a short life,
+    /// or the same ones again, does not ask before every request.
+    pub rest: Duration,
+    /// How long a denied renewal is remembered.
+    pub denied_for: Duration,
+    /// How often and how soon a renewal is tried again that failed on the way.
+    pub patience: Patience,
+    /// Decides the jitter of delays.
+    pub seed: u64,
+}
+
+impl Default for RenewalOptions {
+    /// 15 and 10 minutes, as botocore has them, a minute between two, denials remembered for 5 s, four
+    /// attempts from half a second up to 20 s.
+    fn default() -> Self {
+        Self {
+            advisory: Duration::from_secs(900),
+            mandatory: Duration::from_secs(600),
+            rest: Duration::from_secs(60),
+            denied_for: Duration::from_secs(5),
+            patience: Patience {
+                attempts: 4,
+                base: Duration::from_millis(500),
+                // One renewal at a time drowns nobody.
+                budget: Budget::unlimited().into(),
+                ..Patience::default()
+            },
+            seed: 0,
+        }
+    }
+}
+
+impl From<RenewalOptions> for Terms {
+    fn from(options: RenewalOptions) -> Self {
+        Self {
+            interval: options.mandatory,
+            soft_margin: options.advisory.saturating_sub(options.mandatory),
+            rest: options.rest,
+            denied_for: options.denied_for,
+            patience: options.patience,
+            renews: true,
+            seed: options.seed,
+        }
+    }
+}
+
+impl Perishable for ExpiringKeys {
+    fn span(&self) -> Span {
+        Span { lifetime: self.lifetime, issued: None, expires: self.expires_at }
+    }
+}
+
+impl Supply for Box<dyn KeySource> {
+    type Item = ExpiringKeys;
+    const WHAT: &'static str = "credentials";
+    const REMEMBERS: bool = true;
+
+    fn renew(&mut self, now: Now, waker: &Waker) -> Result<Supplied<ExpiringKeys>, Error> {
+        (**self).renew(now, waker).map(supplied)
+    }
+
+    fn answered(&mut self, now: Now, reply: &Reply) -> Result<Supplied<ExpiringKeys>, Error> {
+        (**self).answered(now, reply).map(supplied)
+    }
+
+    fn failed(&mut self, now: Now, error: Error) -> Result<Supplied<ExpiringKeys>, Error> {
+        (**self).failed(now, error).map(supplied)
+    }
+
+    /// STS says some of what may pass with a 400.
+    fn verdict(&self, error: &Error) -> Verdict {
+        match (error.status().map(|status| status.as_u16()), error.code()) {
+            (_, Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded")) => {
+                Verdict::Throttled
+            }
+            (_, Some("IDPCommunicationError")) => Verdict::Transient,
+            (Some(429), _) => Verdict::Throttled,
+            (Some(408 | 500 | 502 | 503 | 504), _) => Verdict::Transient,
+            _ => Verdict::Final,
+        }
+    }
+}
+
+fn supplied(step: KeyStep) -> Supplied<ExpiringKeys> {
+    match step {
+        KeyStep::Ask(draft) => Supplied::Ask(draft),
+        KeyStep::Pending => Supplied::Pending,
+        KeyStep::Keys(keys) => Supplied::Item(Box::new(keys)),
+    }
+}
+
+impl fmt::Debug for dyn KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySource(..)")
+    }
+}

@@ -1,0 +1,545 @@
+//! From files and environment to a [`Source`], by the order of botocore.
+//!
+//! ```text
+//!  default_chain:  keys of the environment ─▶ the profile ─▶ container ─▶ instance
+//!  a profile:      role ─▶ web identity ─▶ SSO ─▶ keys of the credentials file ─▶ process
+//!                  └ of its source_profile or credential_source   ─▶ keys of the config file
+//! ```
+//!
+//! The first that is configured decides. What is configured wrongly is an error, and never passed over.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::config::{AwsConfig, Found, Profile, Referred, S3Settings};
+use super::environment::Environment;
+use super::ini::AwsConfigError;
+use super::source::{
+    AssumeRole, Authorization, Container, Instance, Process, Source, Sso, Sts, WebIdentity,
+};
+use crate::error::Error;
+use crate::http::Address;
+use crate::s3::Addressing;
+use crate::secret::Secret;
+use crate::sign::Keys;
+
+/// Says what a profile, the environment or both come to. Nothing is read and nobody is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Resolver<'a> {
+    config: &'a AwsConfig,
+    environment: &'a Environment,
+    region: Option<&'a str>,
+}
+
+/// On the way from a profile to its source.
+struct Walk<'a> {
+    /// Of whom the region and the endpoints are.
+    first: Option<Profile<'a>>,
+    visited: BTreeSet<&'a str>,
+    with_environment: bool,
+}
+
+impl<'a> Resolver<'a> {
+    /// Of these files and this environment.
+    pub fn new(config: &'a AwsConfig, environment: &'a Environment) -> Self {
+        Self { config, environment, region: None }
+    }
+
+    /// With this region for STS where neither the environment nor the profile names one.
+    #[must_use]
+    pub fn with_region(self, region: &'a str) -> Self {
+        Self { region: Some(region), ..self }
+    }
+
+    /// What the SDKs use where they are told nothing.
+    ///
+    /// # Errors
+    ///
+    /// Something is configured wrongly, or nothing is and `AWS_EC2_METADATA_DISABLED` is `true`.
+    pub fn default_chain(&self) -> Result<Source, Error> {
+        if let Some(source) = self.keys_of_environment()? {
+            return Ok(source);
+        }
+        let named = self.environment.profile();
+        let profile = self.config.profile(named.unwrap_or("default"));
+        if let (Some(name), None) = (named, profile) {
+            return Err(no_profile(name));
+        }
+        let mut walk = Walk::new(profile, true);
+        let source = match profile {
+            Some(profile) => self.source_of(profile, &mut walk)?,
+            None => self.web_identity_of(None, &walk)?,
+        };
+        if let Some(source) = source {
+            return Ok(source);
+        }
+        if let Some(container) = self.container_if_any()? {
+            return Ok(Source::Container(container));
+        }
+        self.instance_of(profile).map(Source::Instance).map_err(|error| {
+            if !self.is_instance_disabled() {
+                return error;
+            }
+            Error::caller(
+                "there are no keys: none in the environment, in the profile or at a container's \
+                 endpoint, and AWS_EC2_METADATA_DISABLED is true",
+            )
+        })
+    }
+
+    /// What this profile says, and nothing else: no keys of the environment, and no metadata services
+    /// but those it names.
+    ///
+    /// # Errors
+    ///
+    /// There is no such profile, it says nothing of keys, or something in it is wrong.
+    pub fn profile(&self, name: &str) -> Result<Source, Error> {
+        let profile = self.config.profile(name).ok_or_else(|| no_profile(name))?;
+        let mut walk = Walk::new(Some(profile), false);
+        let source = self.source_of(profile, &mut walk)?;
+        source.ok_or_else(|| profile.wrong("", "it says nothing of keys").into())
+    }
+
+    /// The keys of the environment.
+    ///
+    /// # Errors
+    ///
+    /// There are none, or only one of the two.
+    pub fn environment(&self) -> Result<Source, Error> {
+        let keys = self.keys_of_environment()?;
+        keys.ok_or_else(|| Error::caller("AWS_ACCESS_KEY_ID is not set"))
+    }
+
+    /// The web identity that `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` name.
+    ///
+    /// # Errors
+    ///
+    /// One of them is not set.
+    pub fn web_identity(&self) -> Result<Source, Error> {
+        let source = self.web_identity_of(None, &Walk::new(None, true))?;
+        source.ok_or_else(|| Error::caller("AWS_WEB_IDENTITY_TOKEN_FILE is not set"))
+    }
+
+    /// The container's endpoint that the environment names.
+    ///
+    /// # Errors
+    ///
+    /// It names none, or one that must not be asked.
+    pub fn container(&self) -> Result<Source, Error> {
+        let container = self.container_if_any()?.ok_or_else(|| {
+            Error::caller(
+                "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor \
+                 AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+            )
+        })?;
+        Ok(Source::Container(container))
+    }
+
+    /// The instance metadata service.
+    ///
+    /// # Errors
+    ///
+    /// `AWS_EC2_METADATA_DISABLED` is `true`; the endpoint that is named is none.
+    pub fn instance(&self) -> Result<Source, Error> {
+        let profile = self.config.profile(self.environment.profile().unwrap_or("default"));
+        self.instance_of(profile).map(Source::Instance)
+    }
+
+    /// What the environment and a profile say of S3 beside the keys; without a name, of the profile
+    /// that the environment names, or `default`.
+    ///
+    /// # Errors
+    ///
+    /// There is no profile of this name; a value that is none.
+    pub fn settings(&self, name: Option<&str>) -> Result<S3Settings, Error> {
+        let named = name.or_else(|| self.environment.profile());
+        let profile = self.config.profile(named.unwrap_or("default"));
+        if let (Some(name), None) = (named, profile) {
+            return Err(no_profile(name));
+        }
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let written = |name: &str| profile.and_then(|profile| profile.option(name));
+        let nested = |name: &str| profile.and_then(|profile| profile.nested("s3", name));
+        let either = |variable: &str, name: &str| {
+            self.environment.get(variable).or_else(|| written(name)).or_else(|| nested(name))
+        };
+        let flag = |variable: Option<&str>, name: &str| {
+            let variable = variable.and_then(|name| self.environment.get(name));
+            let text = variable.or_else(|| nested(name)).or_else(|| written(name));
+            text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        };
+        let addressing = match nested("addressing_style") {
+            None | Some("") => None,
+            Some("auto") => Some(Addressing::Auto),
+            Some("path") => Some(Addressing::Path),
+            Some("virtual") => Some(Addressing::Virtual),
+            Some(other) => return Err(none_of("addressing_style", other, "auto, path, virtual")),
+        };
+        let request = ("AWS_REQUEST_CHECKSUM_CALCULATION", "request_checksum_calculation");
+        let response = ("AWS_RESPONSE_CHECKSUM_VALIDATION", "response_checksum_validation");
+        Ok(S3Settings {
+            region: owned(self.region_of(profile)),
+            endpoint_url: owned(self.endpoint_of("s3", profile)?),
+            ca_bundle: owned(either("AWS_CA_BUNDLE", "ca_bundle")),
+            addressing,
+            request_checksum_calculation: mode(request.1, either(request.0, request.1))?,
+            response_checksum_validation: mode(response.1, either(response.0, response.1))?,
+            use_accelerate: flag(None, "use_accelerate_endpoint"),
+            use_dualstack: flag(Some("AWS_USE_DUALSTACK_ENDPOINT"), "use_dualstack_endpoint"),
+        })
+    }
+
+    /// What a profile comes to; none where it says nothing.
+    fn source_of(
+        &self,
+        profile: Profile<'a>,
+        walk: &mut Walk<'a>,
+    ) -> Result<Option<Source>, Error> {
+        if has_role(profile) {
+            return self.role(profile, walk).map(Some);
+        }
+        self.providers(profile, walk)
+    }
+
+    /// All that a profile may say but a role.
+    fn providers(&self, profile: Profile<'a>, walk: &Walk<'a>) -> Result<Option<Source>, Error> {
+        if let Some(source) = self.web_identity_of(Some(profile), walk)? {
+            return Ok(Some(source));
+        }
+        if let Some(sso) = self.sso(profile)? {
+            return Ok(Some(Source::Sso(sso)));
+        }
+        let [of_credentials, of_config] = profile.keys_part(ACCESS_KEY);
+        if let Some(part) = of_credentials {
+            return keys_of_part(profile, part).map(Some);
+        }
+        if profile.has("login_session") {
+            return Err(profile.wrong("login_session", "it is not supported").into());
+        }
+        if let Some(command) = text(profile, "credential_process")? {
+            return Ok(Some(Source::Process(Process { command: command.to_owned() })));
+        }
+        of_config.map(|part| keys_of_part(profile, part)).transpose()
+    }
+
+    fn role(&self, profile: Profile<'a>, walk: &mut Walk<'a>) -> Result<Source, Error> {
+        let wrong = |option: &str, problem: &str| Error::from(profile.wrong(option, problem));
+        let role_arn =
+            text(profile, "role_arn")?.ok_or_else(|| wrong("role_arn", "it is empty"))?;
+        if profile.has("mfa_serial") {
+            let why = "a role that wants a one-time password can't be assumed, as there is nobody \
+                       to ask for it";
+            return Err(wrong("mfa_serial", why));
+        }
+        let duration = match text(profile, "duration_seconds")? {
+            None => None,
+            Some(text) => {
+                let seconds = text.parse().ok().filter(|seconds| DURATIONS.contains(seconds));
+                let expected = "expected a whole number from 900 to 43200";
+                let seconds = seconds.ok_or_else(|| wrong("duration_seconds", expected))?;
+                Some(Duration::from_secs(seconds))
+            }
+        };
+        let from = match (text(profile, "source_profile")?, text(profile, "credential_source")?) {
+            (Some(_), Some(_)) => {
+                return Err(wrong("credential_source", "source_profile is there too"));
+            }
+            (None, None) => {
+                let why = "neither source_profile nor credential_source says who assumes it";
+                return Err(wrong("role_arn", why));
+            }
+            (None, Some(name)) => self.named_source(profile, name)?,
+            (Some(name), None) => self.source_profile(profile, name, walk)?,
+        };
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Ok(Source::AssumeRole(Box::new(AssumeRole {
+            from,
+            role_arn: role_arn.to_owned(),
+            session_name: owned(text(profile, "role_session_name")?),
+            external_id: owned(text(profile, "external_id")?),
+            duration,
+            sts: self.sts(walk.first)?,
+        })))
+    }
+
+    fn source_profile(
+        &self,
+        profile: Profile<'a>,
+        name: &str,
+        walk: &mut Walk<'a>,
+    ) -> Result<Source, Error> {
+        let wrong = |why: String| Error::from(profile.wrong("source_profile", why));
+        let source = self.config.profile(name);
+        let source = source.ok_or_else(|| wrong(format!("there is no profile {name:?}")))?;
+        let has_keys = KEYS.iter().any(|option| source.has(option));
+        // A profile may be its own source, for the keys that it has beside its role.
+        let own = source.name() == profile.name() && has_keys;
+        if !walk.visited.insert(source.name()) && !own {
+            return Err(wrong(format!("it leads back to the profile {name:?}")));
+        }
+        if walk.visited.len() > DEEPEST {
+            return Err(wrong(format!("it leads through more than {DEEPEST} profiles")));
+        }
+        if has_role(source) && !has_keys {
+            return self.role(source, walk);
+        }
+        let alone = Walk { with_environment: false, ..Walk::new(walk.first, false) };
+        let found = self.providers(source, &alone)?;
+        found.ok_or_else(|| wrong(format!("the profile {name:?} says nothing of keys")))
+    }
+
+    fn named_source(&self, profile: Profile<'a>, name: &str) -> Result<Source, Error> {
+        let wrong = |why: &str| Error::from(profile.wrong("credential_source", why));
+        match name {
+            "Environment" => {
+                let keys = self.keys_of_environment()?;
+                keys.ok_or_else(|| wrong("AWS_ACCESS_KEY_ID is not set"))
+            }
+            "EcsContainer" => {
+                let container = self.container_if_any()?.map(Source::Container);
+                container.ok_or_else(|| wrong("the environment names no container's endpoint"))
+            }
+            "Ec2InstanceMetadata" => self.instance_of(Some(profile)).map(Source::Instance),
+            _ => Err(wrong("expected Environment, EcsContainer or Ec2InstanceMetadata")),
+        }
+    }
+
+    fn keys_of_environment(&self) -> Result<Option<Source>, Error> {
+        let Some(access) = self.environment.get("AWS_ACCESS_KEY_ID") else { return Ok(None) };
+        let secret = self.environment.get("AWS_SECRET_ACCESS_KEY").ok_or_else(|| {
+            Error::caller("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")
+        })?;
+        let mut keys = Keys::new(access, secret);
+        let token = self.environment.first(&["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]);
+        keys.session_token = token.map(Secret::from);
+        Ok(Some(Source::Static(keys.into())))
+    }
+
+    fn web_identity_of(
+        &self,
+        profile: Option<Profile<'a>>,
+        walk: &Walk<'a>,
+    ) -> Result<Option<Source>, Error> {
+        let value = |option: &str, variable: &str| -> Result<Option<String>, Error> {
+            let variable = self.environment.get(variable).filter(|_| walk.with_environment);
+            let written = profile.map(|profile| text(profile, option)).transpose()?.flatten();
+            Ok(variable.or(written).map(str::to_owned))
+        };
+        let token_file = value("web_identity_token_file", "AWS_WEB_IDENTITY_TOKEN_FILE")?;
+        let Some(token_file) = token_file else { return Ok(None) };
+        let role_arn = value("role_arn", "AWS_ROLE_ARN")?.ok_or_else(|| {
+            let why = "there is a web identity token, and no role to assume with it: neither \
+                       role_arn nor AWS_ROLE_ARN";
+            match profile {
+                Some(profile) => profile.wrong("web_identity_token_file", why).into(),
+                None => Error::caller(why),
+            }
+        })?;
+        Ok(Some(Source::WebIdentity(WebIdentity {
+            role_arn,
+            session_name: value("role_session_name", "AWS_ROLE_SESSION_NAME")?,
+            token_file,
+            duration: None,
+            sts: self.sts(walk.first)?,
+        })))
+    }
+
+    fn sso(&self, profile: Profile<'a>) -> Result<Option<Sso>, Error> {
+        if !profile.has("sso_role_name") && !profile.has("sso_account_id") {
+            return Ok(None);
+        }
+        let session = text(profile, "sso_session")?;
+        let referred = match session {
+            None => None,
+            Some(name) => Some(self.config.sso_session(name).ok_or_else(|| {
+                profile.wrong("sso_session", format!("there is no section [sso-session {name}]"))
+            })?),
+        };
+        if let Some(section) = referred {
+            for (name, found) in section.all() {
+                let own = profile.option(name);
+                if own.is_some() && own != found.text() {
+                    let why = "the profile and its sso-session say different things";
+                    return Err(profile.wrong(name, why).into());
+                }
+            }
+        }
+        let required = |name: &str| -> Result<String, Error> {
+            let own = text(profile, name)?;
+            let value = own.or_else(|| referred?.option(name).filter(|text| !text.is_empty()));
+            let missing = || profile.wrong("", format!("it is of SSO, and has no {name}")).into();
+            value.map(str::to_owned).ok_or_else(missing)
+        };
+        let portal = match self.endpoint_of("sso", Some(profile))? {
+            Some(url) => Address::parse(url, "the SSO endpoint")?,
+            None => Sso::portal_of(&required("sso_region")?)?,
+        };
+        Ok(Some(Sso {
+            account_id: required("sso_account_id")?,
+            role_name: required("sso_role_name")?,
+            start_url: required("sso_start_url")?,
+            session: session.map(str::to_owned),
+            portal,
+        }))
+    }
+
+    fn container_if_any(&self) -> Result<Option<Container>, Error> {
+        let environment = self.environment;
+        let file = environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+        let token = environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+        let authorization = match (file, token) {
+            (Some(file), _) => Authorization::File(file.to_owned()),
+            (None, Some(token)) => Authorization::Token(token.into()),
+            (None, None) => Authorization::None,
+        };
+        if let Some(path) = environment.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+            return Container::at_path(path, authorization).map(Some);
+        }
+        let url = environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        url.map(|url| Container::at(url, authorization)).transpose()
+    }
+
+    fn instance_of(&self, profile: Option<Profile<'_>>) -> Result<Instance, Error> {
+        if self.is_instance_disabled() {
+            return Err(Error::caller("AWS_EC2_METADATA_DISABLED is true"));
+        }
+        let value = |variable: &str, option: &str| {
+            let written = profile.and_then(|profile| profile.option(option));
+            self.environment.get(variable).or(written).filter(|text| !text.is_empty())
+        };
+        let endpoint = value("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint");
+        let mode =
+            value("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode");
+        let v6 = match mode.map(str::to_ascii_lowercase).as_deref() {
+            None => value("AWS_IMDS_USE_IPV6", "imds_use_ipv6")
+                .is_some_and(|text| text.eq_ignore_ascii_case("true")),
+            Some("ipv4") => false,
+            Some("ipv6") => true,
+            Some(other) => {
+                return Err(none_of("ec2_metadata_service_endpoint_mode", other, "IPv4, IPv6"));
+            }
+        };
+        let mut instance = match endpoint {
+            Some(endpoint) => Instance::at(endpoint)?,
+            None if v6 => Instance::at("http://[fd00:ec2::254]")?,
+            None => Instance::default(),
+        };
+        let v1_disabled = value("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled");
+        instance.allow_v1 = v1_disabled.is_some_and(|text| text.eq_ignore_ascii_case("false"));
+        Ok(instance)
+    }
+
+    fn is_instance_disabled(&self) -> bool {
+        self.environment.flag("AWS_EC2_METADATA_DISABLED")
+    }
+
+    fn region_of(&self, profile: Option<Profile<'a>>) -> Option<&'a str> {
+        let variable = self.environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
+        let written = || profile?.option("region").filter(|text| !text.is_empty());
+        variable.or_else(written)
+    }
+
+    /// The endpoint that is configured for a service; none for that of AWS.
+    fn endpoint_of(
+        &self,
+        service: &str,
+        profile: Option<Profile<'a>>,
+    ) -> Result<Option<&'a str>, Error> {
+        let written = |name: &str| profile.and_then(|profile| profile.option(name));
+        let ignored = self.environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+        let ignored = ignored.or_else(|| written("ignore_configured_endpoint_urls"));
+        if ignored.is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let own = format!("AWS_ENDPOINT_URL_{}", service.to_ascii_uppercase());
+        if let Some(url) = self.environment.first(&[&own, "AWS_ENDPOINT_URL"]) {
+            return Ok(Some(url));
+        }
+        let of_services = match (profile, written("services")) {
+            (Some(profile), Some(name)) => {
+                let section = self.config.services(name).ok_or_else(|| {
+                    profile.wrong("services", format!("there is no section [services {name}]"))
+                })?;
+                section.found(service).and_then(|found: Found<'a>| found.nested("endpoint_url"))
+            }
+            _ => None,
+        };
+        let url = of_services.or_else(|| written("endpoint_url"));
+        Ok(url.filter(|url| !url.is_empty()))
+    }
+
+    fn sts(&self, profile: Option<Profile<'a>>) -> Result<Sts, Error> {
+        let region = self.region_of(profile).or(self.region);
+        match self.endpoint_of("sts", profile)? {
+            Some(url) => Sts::at(url, region),
+            None => Sts::aws(region),
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn new(first: Option<Profile<'a>>, with_environment: bool) -> Self {
+        let visited = first.iter().map(Profile::name).collect();
+        Self { first, visited, with_environment }
+    }
+}
+
+/// Whether a profile is a role that others assume. With a token file it is a web identity.
+fn has_role(profile: Profile<'_>) -> bool {
+    profile.has("role_arn") && !profile.has("web_identity_token_file")
+}
+
+/// The keys that one file says of a profile.
+fn keys_of_part(profile: Profile<'_>, part: Referred<'_>) -> Result<Source, Error> {
+    let required = |name: &str| -> Result<&str, Error> {
+        let found = part.found(name);
+        let missing = || match (found, part.found(ACCESS_KEY)) {
+            (Some(found), _) | (None, Some(found)) => {
+                found.wrong(format!("profile {:?}: it has no {name}", profile.name()))
+            }
+            (None, None) => profile.wrong(name, "it is empty"),
+        };
+        let text = found.and_then(|found| found.text()).filter(|text| !text.is_empty());
+        text.ok_or_else(|| missing().into())
+    };
+    let mut keys = Keys::new(required(ACCESS_KEY)?, required(SECRET_KEY)?);
+    let tokens = ["aws_session_token", "aws_security_token"];
+    let token = tokens.iter().find_map(|name| part.option(name));
+    keys.session_token = token.filter(|token| !token.is_empty()).map(Secret::from);
+    Ok(Source::Static(keys.into()))
+}
+
+/// The text of an option; none where it is missing or empty.
+fn text<'a>(profile: Profile<'a>, name: &str) -> Result<Option<&'a str>, AwsConfigError> {
+    match profile.found(name) {
+        None => Ok(None),
+        Some(found) => match found.text() {
+            Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+            None => Err(profile.wrong(name, "expected a text, and not a map")),
+        },
+    }
+}
+
+fn mode<T: std::str::FromStr>(name: &str, written: Option<&str>) -> Result<Option<T>, Error> {
+    let Some(text) = written.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let word = text.to_ascii_lowercase();
+    let choices = "when_supported, when_required, always, never";
+    word.parse().map(Some).map_err(|_| none_of(name, text, choices))
+}
+
+fn none_of(name: &str, written: &str, choices: &str) -> Error {
+    let written: String = written.chars().take(64).collect();
+    Error::caller(format!("{name} = {written:?}: expected one of {choices}"))
+}
+
+fn no_profile(name: &str) -> Error {
+    Error::caller(format!("there is no profile {name:?} in the config or the credentials file"))
+}
+
+const ACCESS_KEY: &str = "aws_access_key_id";
+const SECRET_KEY: &str = "aws_secret_access_key";
+const KEYS: [&str; 2] = [ACCESS_KEY, SECRET_KEY];
+/// Seconds that STS takes.
+const DURATIONS: std::ops::RangeInclusive<u64> = 900..=43200;
+/// Profiles that lead to each other.
+const DEEPEST: usize = 32;

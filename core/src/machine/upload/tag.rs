@@ -1,0 +1,108 @@
+//! What ETags say of the bytes that were sent.
+//!
+//! | object | its tag is | but |
+//! | --- | --- | --- |
+//! | of one request, or a part | the MD5 of its bytes | not encrypted with SSE-KMS or SSE-C |
+//! | of parts | the MD5 of their MD5s, and `-N` | the same |
+//!
+//! "Checking object integrity", Amazon S3 User Guide. Whether a server keeps to it is for its
+//! [quirks](crate::quirks) to say; a tag of another shape is none of these.
+
+use super::evidence::multipart_etag;
+use crate::checksum::{Algorithm, Value};
+use crate::error::Error;
+use crate::s3::{ETag, Stored};
+
+/// Compares the tag of an object or part with the MD5 that was computed over it on the way.
+///
+/// # Errors
+///
+/// It is that of other bytes.
+pub(super) fn confirm(stored: &Stored, stamped: &[Value]) -> Result<(), Error> {
+    let md5 = stamped.iter().find(|value| value.algorithm() == Algorithm::Md5);
+    match md5 {
+        Some(md5) => compare(stored, &md5.hex()),
+        None => Ok(()),
+    }
+}
+
+/// Compares the tag of an object with those of the parts that it was made of.
+///
+/// # Errors
+///
+/// It is that of other parts.
+pub(super) fn confirm_whole<'a>(
+    stored: &Stored,
+    parts: impl Iterator<Item = &'a ETag>,
+) -> Result<(), Error> {
+    match multipart_etag(parts) {
+        Some(tag) => compare(stored, &tag),
+        None => Ok(()),
+    }
+}
+
+fn compare(stored: &Stored, ours: &str) -> Result<(), Error> {
+    let theirs = stored.etag.opaque();
+    let encrypted = stored.customer_algorithm.is_some()
+        || stored.server_side_encryption.as_deref().is_some_and(|way| way.starts_with("aws:kms"));
+    let same_shape = theirs.len() == ours.len()
+        && theirs.bytes().zip(ours.bytes()).all(|(theirs, ours)| match ours {
+            b'-' => theirs == b'-',
+            _ => theirs.is_ascii_hexdigit(),
+        });
+    if encrypted || !same_shape || theirs.eq_ignore_ascii_case(ours) {
+        return Ok(());
+    }
+    Err(Error::integrity(format!(
+        "the server's ETag is {theirs}, and what was sent has {ours}: it has other bytes"
+    ))
+    .with_hint("name the provider where its ETags are no MD5s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(etag: &str) -> Stored {
+        Stored { etag: etag.into(), ..Stored::default() }
+    }
+
+    /// The MD5s of `hello` and of no bytes at all, from RFC 1321 and hashlib.
+    const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
+    const NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+    #[test]
+    fn a_digest_of_other_bytes_is_told_and_what_is_no_digest_is_not() {
+        let stamped = [Algorithm::Md5.digest(b"hello").unwrap()];
+        for tag in [&format!("\"{HELLO}\""), &HELLO.to_uppercase(), "", "\"random\"", "a-1"] {
+            assert!(confirm(&stored(tag), &stamped).is_ok(), "{tag}");
+        }
+        let error = confirm(&stored(NOTHING), &stamped).unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Integrity);
+        for way in ["aws:kms", "aws:kms:dsse"] {
+            let mut stored = stored(NOTHING);
+            stored.server_side_encryption = Some(way.into());
+            assert!(confirm(&stored, &stamped).is_ok(), "{way}");
+        }
+        let mut keyed = stored(NOTHING);
+        keyed.customer_algorithm = Some("AES256".into());
+        assert!(confirm(&keyed, &stamped).is_ok());
+        assert!(confirm(&stored(NOTHING), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_tag_of_parts_is_compared_with_theirs() {
+        // Those of `hello ` and `world`, and of the object made of them, from hashlib.
+        let parts = [
+            ETag::from("f814893777bcc2295fff05f00e508da6"),
+            ETag::from("7d793037a0760186574b0282f2f435e7"),
+        ];
+        let whole = "e09e4fd6265b36115fe3db32df945d84-2";
+        assert!(confirm_whole(&stored(whole), parts.iter()).is_ok());
+        for tag in ["", "e09e4fd6265b36115fe3db32df945d84-3x", NOTHING] {
+            assert!(confirm_whole(&stored(tag), parts.iter()).is_ok(), "{tag}");
+        }
+        let other = "009e4fd6265b36115fe3db32df945d84-2";
+        assert!(confirm_whole(&stored(other), parts.iter()).is_err());
+    }
+}

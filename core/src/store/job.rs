@@ -1,0 +1,141 @@
+//! What a transport runs.
+
+use std::fmt;
+
+use super::error::StoreError;
+use crate::checksum::Hashers;
+use crate::contract::{Intake, Leave, Machine, Notice, Step};
+use crate::error::Error;
+use crate::http::Completion;
+use crate::machine::Party;
+use crate::now::Now;
+
+/// A machine with everything that it takes to run it.
+pub struct Job<T> {
+    /// What it does: it turns an error of the machine's into the image service's terms.
+    pub verb: Verb,
+    /// The id of the backend whose [`Connection`](super::Connection) it goes over.
+    pub backend: String,
+    /// What is run.
+    pub machine: Box<dyn Machine<Output = T> + Send>,
+    /// The authorities that its drafts name by position.
+    pub parties: Vec<Party>,
+    /// What the source has to be tapped for. Empty where there is no source.
+    pub hashers: Hashers,
+}
+
+impl<T: 'static> Job<T> {
+    pub(super) fn new(
+        verb: Verb,
+        backend: &str,
+        machine: impl Machine<Output = T> + Send + 'static,
+        parties: Vec<Party>,
+    ) -> Self {
+        let hashers = Hashers::default();
+        Self { verb, backend: backend.to_owned(), machine: Box::new(machine), parties, hashers }
+    }
+
+    /// The same, with what it comes to turned into something else.
+    pub(super) fn map<U: 'static>(
+        self,
+        turn: impl FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
+    ) -> Job<U> {
+        let Self { verb, backend, machine, parties, hashers } = self;
+        let machine = Box::new(Mapped { machine, turn: Some(turn) });
+        Job { verb, backend, machine, parties, hashers }
+    }
+}
+
+impl<T> fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("verb", &self.verb)
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is done with an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// It is stored.
+    Add,
+    /// It is read.
+    Get,
+    /// Its size is asked for.
+    Size,
+    /// It is asked whether it is there.
+    Exists,
+    /// It is removed.
+    Delete,
+    /// It is said who may use it.
+    SetAcls,
+}
+
+impl Verb {
+    /// Its name, as in the image service's drivers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Get => "get",
+            Self::Size => "size",
+            Self::Exists => "exists",
+            Self::Delete => "delete",
+            Self::SetAcls => "set_acls",
+        }
+    }
+
+    /// What an error that a job of this verb came to means to an image service.
+    pub fn error(self, error: Error) -> StoreError {
+        StoreError::new(self, error)
+    }
+}
+
+/// A machine whose output is turned into something else.
+pub(super) struct Mapped<M, F> {
+    machine: M,
+    turn: Option<F>,
+}
+
+impl<M, F, U> Machine for Mapped<M, F>
+where
+    M: Machine,
+    F: FnOnce(Result<M::Output, Error>) -> Result<U, Error>,
+{
+    type Output = U;
+
+    fn poll(&mut self, now: Now) -> Step<U> {
+        match self.machine.poll(now) {
+            Step::Send(draft) => Step::Send(draft),
+            Step::Wait(wait) => Step::Wait(wait),
+            Step::Done(result) => match self.turn.take() {
+                Some(turn) => Step::Done(turn(result)),
+                None => Step::Wait(None),
+            },
+        }
+    }
+
+    fn complete(&mut self, now: Now, done: Completion) {
+        self.machine.complete(now, done);
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.machine.cancel(now, leave);
+    }
+
+    fn width(&self) -> usize {
+        self.machine.width()
+    }
+
+    fn is_long(&self) -> bool {
+        self.machine.is_long()
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        self.machine.intake()
+    }
+
+    fn notice(&mut self) -> Option<Notice> {
+        self.machine.notice()
+    }
+}

@@ -1,0 +1,224 @@
+//! An image on its way into a bucket.
+//!
+//! ```text
+//!            ┌─ the server heeds If-None-Match ──────────────────────────┐
+//!            │                                                           ▼
+//!  Begin ────┴─▶ Look (HEAD) ─ 404, or 403 of one who may not list ─▶ Upload ──────────────▶ Over
+//!                   │                                                 ▲    │  │
+//!                   └─ it is there: Duplicate                         │    │  └─ the server has other
+//!                                                                     │    │     bytes ─▶ Remove
+//!                        no such bucket, and it may be made ─▶ Create ┘◀───┘
+//! ```
+//!
+//! The bucket is not asked for before it turns out to be missing. Who may not list a bucket, nor read
+//! it, gets a 403 for whatever is or is not in it: the image is uploaded then, for a new image has a
+//! new id. What was refused or broke off leaves nothing behind; that is the upload's doing. Bytes that
+//! arrived wrong are removed.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::contract::{Intake, Leave, Machine, Operation as _, Step};
+use crate::error::{Error, Failure, Kind, Leftover};
+use crate::http::Completion;
+use crate::machine::nest::{nest, seed};
+use crate::machine::{Call, Upload, Uploaded};
+use crate::now::Now;
+use crate::s3::{CreateBucket, DeleteObject, HeadObject, Service};
+
+/// Uploads an image that must not be there yet.
+#[derive(Debug)]
+pub(super) struct Adding {
+    place: Target,
+    service: Arc<Service>,
+    seed: u64,
+    upload: Box<Upload>,
+    phase: Phase,
+    /// The bucket is made where there is none.
+    creates: bool,
+    /// It was.
+    created: bool,
+    /// What is left once it was given up.
+    cancelled: Option<Leave>,
+}
+
+/// Where an image goes.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) bucket: String,
+    pub(super) key: String,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Look(Box<Call<HeadObject>>),
+    Upload,
+    Create(Box<Call<CreateBucket>>),
+    Remove(Box<Call<DeleteObject>>, Error),
+    Over,
+}
+
+impl Adding {
+    /// Runs `upload`, after a look at what is there where `looks`; `creates` says whether the bucket
+    /// is made where there is none.
+    pub(super) fn new(
+        place: Target,
+        upload: Upload,
+        service: Arc<Service>,
+        looks: bool,
+        creates: bool,
+        seed: u64,
+    ) -> Self {
+        let phase = Phase::Upload;
+        let upload = Box::new(upload);
+        let mut this =
+            Self { place, service, seed, upload, phase, creates, created: false, cancelled: None };
+        if looks {
+            let head = HeadObject::new(&this.place.bucket, &this.place.key);
+            this.phase = Phase::Look(Box::new(this.call(head, LOOK)));
+        }
+        this
+    }
+
+    fn call<O>(&self, operation: O, slot: u32) -> Call<O>
+    where
+        O: crate::contract::Operation<Service = Service>,
+    {
+        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot))
+    }
+
+    /// What follows a look at what is there.
+    fn looked(&mut self, found: Result<(), Error>) -> Result<Phase, Error> {
+        match found {
+            Ok(()) => Err(Error::new(Kind::Refused, "there is an object with this key already")
+                .in_operation(HeadObject::NAME)
+                .with_status(StatusCode::OK)),
+            Err(error) if error.is_not_found() || error.status() == Some(StatusCode::FORBIDDEN) => {
+                Ok(Phase::Upload)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What follows an upload that failed.
+    fn failed(&mut self, error: Error) -> Result<Phase, Error> {
+        let is_stored = error.kind() == Kind::Integrity
+            && matches!(error.operation(), Some("PutObject" | "CompleteMultipartUpload"));
+        if is_stored {
+            let delete = DeleteObject::new(&self.place.bucket, &self.place.key);
+            return Ok(Phase::Remove(Box::new(self.call(delete, REMOVE)), error));
+        }
+        if error.code() != Some("NoSuchBucket") || self.cancelled.is_some() {
+            return Err(error);
+        }
+        if self.creates && !std::mem::replace(&mut self.created, true) {
+            let create = CreateBucket::new(&self.place.bucket);
+            return Ok(Phase::Create(Box::new(self.call(create, CREATE))));
+        }
+        Err(match self.creates {
+            true => error,
+            false => error.with_hint("s3_store_create_bucket_on_put makes the bucket"),
+        })
+    }
+
+    /// What follows the making of the bucket.
+    fn made(&mut self, made: Result<(), Error>) -> Result<Phase, Error> {
+        match made {
+            // Somebody else was faster. Whether the bucket is one's own, the upload will tell.
+            Err(error) if !error.is_conflict() => return Err(error),
+            _ => {}
+        }
+        if self.cancelled.is_some() {
+            return Err(Failure::cancelled().into());
+        }
+        self.upload.restart();
+        Ok(Phase::Upload)
+    }
+}
+
+impl Machine for Adding {
+    type Output = Uploaded;
+
+    fn poll(&mut self, now: Now) -> Step<Uploaded> {
+        loop {
+            let next = match &mut self.phase {
+                Phase::Look(call) => match nest(call.poll(now), LOOK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(found) => self.looked(found.map(drop)),
+                },
+                Phase::Upload => match nest(self.upload.poll(now), UPLOAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(uploaded)) => {
+                        self.phase = Phase::Over;
+                        return Step::Done(Ok(uploaded));
+                    }
+                    ControlFlow::Continue(Err(error)) => self.failed(error),
+                },
+                Phase::Create(call) => match nest(call.poll(now), CREATE) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(made) => self.made(made.map(drop)),
+                },
+                Phase::Remove(call, error) => match nest(call.poll(now), REMOVE) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(removed) => {
+                        let Target { bucket, key } = self.place.clone();
+                        Err(match removed {
+                            Err(why) if !why.is_not_found() => {
+                                error.clone().with_leftover(Leftover::Object { bucket, key })
+                            }
+                            _ => error.clone(),
+                        })
+                    }
+                },
+                Phase::Over => return Step::Wait(None),
+            };
+            match next {
+                Ok(phase) => self.phase = phase,
+                Err(error) => {
+                    self.phase = Phase::Over;
+                    return Step::Done(Err(error));
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match (done.route(), &mut self.phase) {
+            (Some(LOOK), Phase::Look(call)) => call.complete(now, done),
+            (Some(UPLOAD), Phase::Upload) => self.upload.complete(now, done),
+            (Some(CREATE), Phase::Create(call)) => call.complete(now, done),
+            (Some(REMOVE), Phase::Remove(call, _)) => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.cancelled = Some(leave);
+        match &mut self.phase {
+            // The upload that would follow does not begin.
+            Phase::Look(call) => {
+                call.cancel(now, leave);
+                self.upload.cancel(now, leave);
+            }
+            Phase::Upload => self.upload.cancel(now, leave),
+            Phase::Create(call) => call.cancel(now, leave),
+            // It has failed already, and is only cleaning up.
+            Phase::Remove(..) | Phase::Over => {}
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.upload.width()
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        self.upload.intake()
+    }
+}
+
+const LOOK: u32 = 0;
+const UPLOAD: u32 = 1;
+const CREATE: u32 = 2;
+const REMOVE: u32 = 3;

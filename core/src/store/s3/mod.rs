@@ -1,0 +1,168 @@
+//! A backend in S3: one bucket, an object for each image.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `add.rs` | an image into the bucket |
+//! | `remove.rs` | and out of it |
+//! | `route.rs` | the verbs on what a location leads to |
+
+mod add;
+mod remove;
+mod route;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::add::{Adding, Target};
+pub(super) use self::route::S3Route;
+use super::config::{KeysFrom, S3Options};
+use super::connection::Connection;
+use super::error::{StoreError, StoreErrorKind};
+use super::image::{Add, Placed};
+use super::job::{Job, Verb};
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::location::S3Place;
+use crate::machine::{Party, Upload, UploadOptions, UploadSource};
+use crate::s3::{Conditions, ETag, Service};
+
+/// A backend in S3. Cheap to clone.
+#[derive(Clone)]
+pub struct S3Store {
+    id: String,
+    options: Arc<S3Options>,
+    service: Arc<Service>,
+    place: S3Place,
+    connection: Connection,
+    party: Option<Party>,
+}
+
+impl S3Store {
+    pub(super) fn new(id: &str, options: &S3Options) -> Result<Self, Error> {
+        Ok(Self {
+            id: id.to_owned(),
+            service: Arc::new(Service::new(options.config()?)?),
+            place: options.place()?,
+            connection: Connection::of_s3(options)?,
+            party: match options.s3_store_keys_from {
+                KeysFrom::Anonymous => Some(Party::new(Credentials::anonymous())),
+                _ => options.keys().map(|keys| Party::new(Credentials::new(keys))),
+            },
+            options: Arc::new(options.clone()),
+        })
+    }
+
+    pub(super) fn set_party(&mut self, party: Party) {
+        self.party = Some(party);
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &S3Options {
+        &self.options
+    }
+
+    /// What its locations begin with: `s3+https://host/bucket/`.
+    pub fn prefix(&self) -> String {
+        self.place.prefix()
+    }
+
+    /// How its server is reached.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where its requests go: for what goes beyond the verbs.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Its bucket.
+    pub fn bucket(&self) -> &str {
+        self.options.s3_store_bucket.as_deref().unwrap_or_default()
+    }
+
+    /// Who we are to it.
+    ///
+    /// # Errors
+    ///
+    /// Its keys come from elsewhere, and were not [handed over](super::Stores::with_party).
+    pub fn party(&self) -> Result<Party, StoreError> {
+        self.party.clone().ok_or_else(|| {
+            let from = self.options.s3_store_keys_from;
+            let what = format!("backend {:?} has no keys yet: they come from {from}", self.id);
+            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
+        })
+    }
+
+    /// Uploads an image into the bucket.
+    pub(super) fn add(&self, image: &Add, seed: u64) -> Result<Job<Placed>, StoreError> {
+        let source = image.announced()?;
+        let invalid = |error| StoreError::new(Verb::Add, error);
+        if image.image_id.is_empty() {
+            return Err(invalid(Error::caller("the image has no id")));
+        }
+        let service = Arc::clone(&self.service);
+        let conditional = service.config().quirks.conditional_put;
+        let place = Target { bucket: self.bucket().to_owned(), key: image.image_id.clone() };
+        let upload = Upload::new(
+            &place.bucket,
+            &place.key,
+            source,
+            self.upload_options(source, conditional),
+            Arc::clone(&service),
+            seed,
+        )
+        .map_err(invalid)?;
+        let creates = self.options.s3_store_create_bucket_on_put;
+        let url = self.place.location(&image.image_id).to_string();
+        let (store, hash) = (self.id.clone(), image.hash);
+        let machine = Adding::new(place, upload, service, !conditional, creates, seed);
+        let mut job = Job::new(Verb::Add, &self.id, machine, vec![self.party()?]);
+        job.hashers = image.hashers().map_err(invalid)?;
+        Ok(job.map(move |uploaded| Ok(Placed { url, size: uploaded?.size, store, hash })))
+    }
+
+    fn upload_options(&self, source: UploadSource, conditional: bool) -> UploadOptions {
+        let options = &self.options;
+        let part_size = options.s3_store_large_object_chunk_size.saturating_mul(MIB);
+        let memory = MEMORY.max(part_size.saturating_mul(2));
+        // Images of less than the option go in one request, those of as much do not.
+        let whole = options.s3_store_large_object_size.saturating_mul(MIB).saturating_sub(1);
+        let threshold = match source {
+            UploadSource::Seekable(_) => whole,
+            UploadSource::Stream(_) => whole.min(memory),
+        };
+        let conditions = match conditional {
+            true => Conditions { if_none_match: Some(ETag::from("*")), ..Conditions::default() },
+            false => Conditions::default(),
+        };
+        UploadOptions {
+            threshold,
+            part_size,
+            width: usize::try_from(options.s3_store_thread_pools).unwrap_or(usize::MAX),
+            memory,
+            conditions,
+            verify_etag: true,
+            ..UploadOptions::default()
+        }
+    }
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Store")
+            .field("id", &self.id)
+            .field("prefix", &self.prefix())
+            .field("has_credentials", &self.party.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+const MIB: u64 = 1 << 20;
+/// Bytes of a stream that are held in memory, unless two parts are more.
+const MEMORY: u64 = 256 * MIB;

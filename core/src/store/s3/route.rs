@@ -1,0 +1,121 @@
+//! The verbs on an object that a location leads to.
+
+use std::sync::Arc;
+
+use super::S3Store;
+use super::add::Target;
+use super::remove::Removing;
+use crate::contract::Operation as _;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::machine::{Call, Download, DownloadOptions, Party};
+use crate::s3::{BaseUrl, Config, EndpointConfig, GetObject, HeadObject, ObjectHead, Service};
+use crate::store::error::StoreError;
+use crate::store::image::{Address, Get, Got};
+use crate::store::job::{Job, Verb};
+use crate::store::migration::S3Access;
+
+/// An object in S3, the backend over whose connection it is reached, and whose credentials are used.
+pub(in crate::store) struct S3Route<'a> {
+    store: &'a S3Store,
+    access: S3Access,
+    /// It is at the server of no backend.
+    foreign: bool,
+}
+
+impl<'a> S3Route<'a> {
+    pub(in crate::store) fn new(store: &'a S3Store, access: S3Access) -> Self {
+        let foreign = !store.place.is_at(&access.location);
+        Self { store, access, foreign }
+    }
+
+    pub(in crate::store) fn address(&self) -> Address {
+        Address {
+            url: self.access.location.to_string(),
+            backend: self.access.backend.clone(),
+            own_credentials: self.access.credentials.is_some(),
+        }
+    }
+
+    pub(in crate::store) fn get(&self, get: &Get, seed: u64) -> Result<Job<Got>, StoreError> {
+        let Target { bucket, key } = self.target();
+        let mut object = GetObject::new(bucket, key);
+        object.range.clone_from(&get.range);
+        let options = DownloadOptions {
+            width: get.width.max(1),
+            digests: get.digests.clone(),
+            ..DownloadOptions::default()
+        };
+        let machine = Download::new(object, self.service()?, options, seed);
+        let job = Job::new(Verb::Get, &self.store.id, machine, vec![self.party()?]);
+        Ok(job.map(|read| {
+            let read = read?;
+            let (size, verdict) = (read.head.size, read.verdict);
+            Ok(Got { size, bytes: read.bytes, digests: read.digests, verdict })
+        }))
+    }
+
+    pub(in crate::store) fn size(&self, seed: u64) -> Result<Job<u64>, StoreError> {
+        Ok(self.head(Verb::Size, seed)?.map(|head| {
+            head?.size.ok_or_else(|| {
+                Error::broken("the answer does not tell how large the object is")
+                    .in_operation(HeadObject::NAME)
+            })
+        }))
+    }
+
+    pub(in crate::store) fn exists(&self, seed: u64) -> Result<Job<bool>, StoreError> {
+        Ok(self.head(Verb::Exists, seed)?.map(|head| match head {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }))
+    }
+
+    pub(in crate::store) fn delete(&self, seed: u64) -> Result<Job<()>, StoreError> {
+        let machine = Removing::new(self.target(), self.service()?, seed);
+        Ok(Job::new(Verb::Delete, &self.store.id, machine, vec![self.party()?]))
+    }
+
+    fn head(&self, verb: Verb, seed: u64) -> Result<Job<ObjectHead>, StoreError> {
+        let Target { bucket, key } = self.target();
+        let machine = Call::new(HeadObject::new(bucket, key), self.service()?, seed);
+        Ok(Job::new(verb, &self.store.id, machine, vec![self.party()?]))
+    }
+
+    fn target(&self) -> Target {
+        let location = &self.access.location;
+        Target { bucket: location.bucket().to_owned(), key: location.key().to_owned() }
+    }
+
+    /// Those that the location brought along, for this request alone; or else the backend's, which go
+    /// to no other server than its own.
+    fn party(&self) -> Result<Party, StoreError> {
+        match &self.access.credentials {
+            Some(keys) => Ok(Party::new(Credentials::new(keys.clone()))),
+            None if self.foreign => Ok(Party::new(Credentials::anonymous())),
+            None => self.store.party(),
+        }
+    }
+
+    /// The backend's server, or the one of the location with the backend's patience and limits.
+    fn service(&self) -> Result<Arc<Service>, StoreError> {
+        if !self.foreign {
+            return Ok(Arc::clone(&self.store.service));
+        }
+        let location = &self.access.location;
+        let scheme = if location.scheme().is_tls() { "https" } else { "http" };
+        let invalid = |error: Error| StoreError::new(Verb::Get, error);
+        let url = format!("{scheme}://{}", location.place());
+        let url = BaseUrl::parse(&url).map_err(invalid)?;
+        let region = url.aws_region().unwrap_or_else(|| self.store.options.region());
+        let ours = self.store.service.config();
+        let config = Config {
+            checksum: ours.checksum,
+            patience: ours.patience.clone(),
+            limits: ours.limits,
+            ..Config::new(EndpointConfig::custom(url, region.as_str()))
+        };
+        Service::new(config).map(Arc::new).map_err(invalid)
+    }
+}

@@ -1,0 +1,338 @@
+//! All backends of an image service, and what is done with images in them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::backend::StoreBackend;
+use super::config::{Backend, ConfigError, ConfigErrors, Configuration, Mode, Reference};
+use super::error::{StoreError, StoreErrorKind};
+use super::image::{Access, Acls, Add, Address, Get, Got, Placed, Stored, TenantContext};
+use super::job::Job;
+use super::migration::{S3Places, SwiftPlaces};
+use super::s3::{S3Route, S3Store};
+use super::swift::{SwiftRoute, SwiftStore};
+use crate::error::Error;
+use crate::machine::Party;
+use crate::s3::BaseUrl;
+
+/// All backends of an image service. Cheap to clone; clones share what is learnt of servers, tokens
+/// and clocks.
+///
+/// A `seed` decides the jitter of delays.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    inner: Arc<Inner>,
+    tenant: Option<Arc<TenantContext>>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    mode: Mode,
+    backends: BTreeMap<String, StoreBackend>,
+    default: Option<String>,
+    s3: S3Places,
+    swift: SwiftPlaces,
+    /// The backends in S3 and in Swift over whose connections hosts are reached that are of none.
+    foreign: [Option<String>; 2],
+}
+
+/// Where a row leads to.
+enum Route<'a> {
+    S3(S3Route<'a>),
+    Swift(SwiftRoute<'a>),
+}
+
+impl Stores {
+    /// The backends of a configuration that was checked, with the references of each
+    /// `swift_store_config_file`, by the path that the option has.
+    ///
+    /// # Errors
+    ///
+    /// Everything that does not fit together: a file of references that is missing, an endpoint that
+    /// its provider can't have.
+    pub fn new(
+        configuration: &Configuration,
+        references: &BTreeMap<String, BTreeMap<String, Reference>>,
+    ) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        let mut backends = BTreeMap::new();
+        let mut swift = SwiftPlaces::default();
+        for (id, backend) in &configuration.backends {
+            let made = match backend {
+                Backend::S3(options) => S3Store::new(id, options).map(StoreBackend::S3),
+                Backend::Swift(options) => {
+                    let named = match options.references(id, references) {
+                        Ok(named) => named,
+                        Err(wrong) => {
+                            errors.extend(wrong.iter().cloned());
+                            continue;
+                        }
+                    };
+                    if let Err(error) = swift.add(id, options, &named) {
+                        errors.push(wrong(id, &error));
+                        continue;
+                    }
+                    SwiftStore::new(id, options, &named).map(StoreBackend::Swift)
+                }
+            };
+            match made {
+                Ok(backend) => drop(backends.insert(id.clone(), backend)),
+                Err(error) => errors.push(wrong(id, &error)),
+            }
+        }
+        ConfigErrors::check(errors)?;
+        // Every backend has told its place already.
+        let s3 = S3Places::of(configuration).unwrap_or_default();
+        let inner = Inner {
+            mode: configuration.mode,
+            backends,
+            default: configuration.default.clone(),
+            s3,
+            swift,
+            foreign: [None, None],
+        };
+        Ok(Self { inner: Arc::new(inner), tenant: None })
+    }
+
+    /// The same, where the backend `id` goes under this authority instead of its configured keys: who
+    /// knows where credentials come from makes it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such backend in S3.
+    pub fn with_party(mut self, id: &str, party: Party) -> Result<Self, StoreError> {
+        match Arc::make_mut(&mut self.inner).backends.get_mut(id) {
+            Some(StoreBackend::S3(store)) => store.set_party(party),
+            _ => return Err(unknown(id)),
+        }
+        Ok(self)
+    }
+
+    /// The same, for the user of one request: where images lie in the accounts of users.
+    #[must_use]
+    pub fn for_tenant(&self, context: TenantContext) -> Self {
+        Self { inner: Arc::clone(&self.inner), tenant: Some(Arc::new(context)) }
+    }
+
+    /// The same, where locations at hosts of no backend are used too, with the credentials that they
+    /// have inside and over the connection of the backend `via`: those in S3 over one in S3, those in
+    /// Swift over one in Swift.
+    ///
+    /// # Errors
+    ///
+    /// There is no such backend.
+    pub fn with_foreign_hosts(mut self, via: &str) -> Result<Self, StoreError> {
+        let inner = Arc::make_mut(&mut self.inner);
+        let [s3, swift] = &mut inner.foreign;
+        match inner.backends.get(via) {
+            Some(StoreBackend::S3(_)) => {
+                *s3 = Some(via.to_owned());
+                inner.s3 = std::mem::take(&mut inner.s3).with_foreign_hosts();
+            }
+            Some(StoreBackend::Swift(_)) => {
+                *swift = Some(via.to_owned());
+                inner.swift = std::mem::take(&mut inner.swift).with_foreign_hosts();
+            }
+            None => return Err(unknown(via)),
+        }
+        Ok(self)
+    }
+
+    /// How backends are told apart.
+    pub fn mode(&self) -> Mode {
+        self.inner.mode
+    }
+
+    /// The ids of all backends.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.inner.backends.keys().map(String::as_str)
+    }
+
+    /// The backend of this id.
+    pub fn backend(&self, id: &str) -> Option<&StoreBackend> {
+        self.inner.backends.get(id)
+    }
+
+    /// The backend that images go to where none is named; the only one where there is but one.
+    pub fn default_backend(&self) -> Option<&StoreBackend> {
+        match &self.inner.default {
+            Some(id) => self.backend(id),
+            None if self.inner.backends.len() == 1 => self.inner.backends.values().next(),
+            None => None,
+        }
+    }
+
+    /// Where a row leads to, and what to store in its place. Nothing is sent for it.
+    ///
+    /// # Errors
+    ///
+    /// Why the location is not used.
+    pub fn access(&self, stored: &Stored) -> Result<Access<Address>, StoreError> {
+        Ok(self.route(stored)?.map(|route| match route {
+            Route::S3(route) => route.address(),
+            Route::Swift(route) => route.address(),
+        }))
+    }
+
+    /// Stores an image in the backend named, or in the default one. What it comes to wants the digests
+    /// of the source: [`Placed::with_digests`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such backend, or it has no credentials; the source has another size than was
+    /// announced.
+    pub fn add(
+        &self,
+        backend: Option<&str>,
+        image: &Add,
+        seed: u64,
+    ) -> Result<Job<Placed>, StoreError> {
+        let store = match backend {
+            Some(id) => self.backend(id).ok_or_else(|| unknown(id))?,
+            None => self.default_backend().ok_or_else(no_default)?,
+        };
+        match store {
+            StoreBackend::S3(store) => store.add(image, seed),
+            StoreBackend::Swift(store) => store.add(image, self.tenant.as_deref(), seed),
+        }
+    }
+
+    /// Reads an image, or a range of it. What is cut is resumed.
+    ///
+    /// # Errors
+    ///
+    /// As [`access`](Self::access); the backend has no credentials.
+    pub fn get(
+        &self,
+        stored: &Stored,
+        get: &Get,
+        seed: u64,
+    ) -> Result<Access<Job<Got>>, StoreError> {
+        self.job(stored, |route| route.get(get, seed), |route, tenant| route.get(get, tenant, seed))
+    }
+
+    /// The size of an image in bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn size(&self, stored: &Stored, seed: u64) -> Result<Access<Job<u64>>, StoreError> {
+        self.job(stored, |route| route.size(seed), |route, tenant| route.size(tenant, seed))
+    }
+
+    /// Whether an image is there. A server that does not tell who may not list is
+    /// [`Forbidden`](StoreErrorKind::Forbidden) and neither yes nor no.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn exists(&self, stored: &Stored, seed: u64) -> Result<Access<Job<bool>>, StoreError> {
+        self.job(stored, |route| route.exists(seed), |route, tenant| route.exists(tenant, seed))
+    }
+
+    /// Removes an image.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn delete(&self, stored: &Stored, seed: u64) -> Result<Access<Job<()>>, StoreError> {
+        self.job(stored, |route| route.delete(seed), |route, tenant| route.delete(tenant, seed))
+    }
+
+    /// Says who may use an image that lies in the account of the user who stored it.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); in S3, and in Swift for one tenant, that it can't be done.
+    pub fn set_acls(
+        &self,
+        stored: &Stored,
+        acls: &Acls,
+        seed: u64,
+    ) -> Result<Access<Job<()>>, StoreError> {
+        let in_s3 = |_: &S3Route<'_>| {
+            Err(StoreError::of_kind(
+                StoreErrorKind::NotSupported,
+                Error::caller("access to images in S3 is a matter of the bucket's policy"),
+            ))
+        };
+        self.job(stored, in_s3, |route, tenant| route.set_acls(acls, tenant, seed))
+    }
+
+    /// A job on the object that a row leads to.
+    fn job<T>(
+        &self,
+        stored: &Stored,
+        s3: impl FnOnce(&S3Route<'_>) -> Result<Job<T>, StoreError>,
+        swift: impl FnOnce(&SwiftRoute<'_>, Option<&TenantContext>) -> Result<Job<T>, StoreError>,
+    ) -> Result<Access<Job<T>>, StoreError> {
+        let Access { outcome, migration } = self.route(stored)?;
+        let outcome = match &outcome {
+            Route::S3(route) => s3(route),
+            Route::Swift(route) => swift(route, self.tenant.as_deref()),
+        }?;
+        Ok(Access { outcome, migration })
+    }
+
+    fn route(&self, stored: &Stored) -> Result<Access<Route<'_>>, StoreError> {
+        let (url, store) = (stored.url.expose(), stored.store.as_deref());
+        let scheme = url.split([':', '+']).next().unwrap_or_default();
+        let is_swift = scheme.eq_ignore_ascii_case("swift");
+        if is_swift { self.swift_route(url, store) } else { self.s3_route(url, store) }
+    }
+
+    fn s3_route(&self, url: &str, store: Option<&str>) -> Result<Access<Route<'_>>, StoreError> {
+        let mut access = self.inner.s3.access(url, store).map_err(StoreError::of_s3_location)?;
+        let migration = access.migration.take();
+        let via = access.via.as_deref().or(self.inner.foreign[0].as_deref());
+        let store = match via.and_then(|id| self.backend(id)) {
+            Some(StoreBackend::S3(store)) => store,
+            _ => return Err(unknown(via.unwrap_or_default())),
+        };
+        Ok(Access { outcome: Route::S3(S3Route::new(store, access)), migration })
+    }
+
+    fn swift_route(&self, url: &str, store: Option<&str>) -> Result<Access<Route<'_>>, StoreError> {
+        let places = &self.inner.swift;
+        let access = places.access(url, store, self.tenant_storage(store).as_ref());
+        let mut access = access.map_err(StoreError::of_swift_location)?;
+        let migration = access.migration.take();
+        let via = access.via.as_deref().or(self.inner.foreign[1].as_deref());
+        let store = match via.and_then(|id| self.backend(id)) {
+            Some(StoreBackend::Swift(store)) => store,
+            _ => return Err(unknown(via.unwrap_or_default())),
+        };
+        Ok(Access { outcome: Route::Swift(SwiftRoute::new(store, access)), migration })
+    }
+
+    /// The storage URL of the user of this request, as the backend named sees it, or the first one for
+    /// several tenants.
+    fn tenant_storage(&self, store: Option<&str>) -> Option<BaseUrl> {
+        let tenant = self.tenant.as_deref()?;
+        let named = store.and_then(|id| self.backend(id));
+        named.into_iter().chain(self.inner.backends.values()).find_map(|backend| match backend {
+            StoreBackend::Swift(store) => store.storage_of(tenant),
+            StoreBackend::S3(_) => None,
+        })
+    }
+}
+
+fn wrong(id: &str, error: &Error) -> ConfigError {
+    ConfigError {
+        place: None,
+        section: id.to_owned(),
+        option: None,
+        value: None,
+        problem: error.what().to_owned(),
+    }
+}
+
+fn unknown(id: &str) -> StoreError {
+    let what = format!("no backend {id:?} is configured");
+    StoreError::of_kind(StoreErrorKind::UnknownStore, Error::caller(what))
+}
+
+fn no_default() -> StoreError {
+    let what = "there is no default backend, and none was named";
+    StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
+}

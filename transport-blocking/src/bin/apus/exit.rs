@@ -1,0 +1,240 @@
+//! How a run ends: a code for scripts, and a line for people.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use apus_core::error::Kind;
+use apus_core::store::config::ConfigErrors;
+use apus_core::store::{StoreError, StoreErrorKind};
+use apus_core::{Error, location::LocationError};
+
+/// The code that the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// It failed for a reason that has no code of its own.
+    Other = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The object, container or bucket is not there.
+    NotFound = 3,
+    /// An object of that name is there already.
+    Duplicate = 4,
+    /// Not allowed, or not known who we are.
+    Denied = 5,
+    /// The configuration is wrong.
+    Configuration = 6,
+    /// The server, Keystone or the proxy can't be reached, or is not able to answer.
+    Unavailable = 7,
+    /// The bytes are not those that were meant.
+    Integrity = 8,
+    /// Some of several were done, others not.
+    Partial = 9,
+    /// A check found something to do.
+    Findings = 10,
+    /// There is no room left.
+    Full = 11,
+    /// Stopped from outside.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// As `--json` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Other => "other",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Duplicate => "duplicate",
+            Self::Denied => "denied",
+            Self::Configuration => "configuration",
+            Self::Unavailable => "unavailable",
+            Self::Integrity => "integrity",
+            Self::Partial => "partial",
+            Self::Findings => "findings",
+            Self::Full => "full",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What an error of the protocol ends with.
+    pub(crate) fn of(error: &Error) -> Self {
+        if error.is_cancelled() {
+            return Self::Interrupted;
+        }
+        let status = error.status().map(|status| status.as_u16());
+        match (error.kind(), status) {
+            (Kind::Integrity, _) => Self::Integrity,
+            (Kind::Wire, _) | (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
+            (Kind::Authority, _) | (_, Some(401 | 403 | 407)) => Self::Denied,
+            (_, Some(404 | 410)) => Self::NotFound,
+            (_, Some(409 | 412)) => Self::Duplicate,
+            (_, Some(413 | 507)) => Self::Full,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The table of codes, for the help and the manual.
+pub(crate) const CODES: &str = "\
+Exit codes:
+    0  everything was done
+    1  it failed for a reason that has no code of its own
+    2  the command line makes no sense
+    3  the object, container or bucket is not there
+    4  an object of that name is there already
+    5  not allowed, or not known who we are
+    6  the configuration is wrong
+    7  the server, Keystone or the proxy can't be reached, or is not able to answer
+    8  the bytes are not those that were meant
+    9  some of several were done, others not
+   10  a check found something to do
+   11  there is no room left
+  130  stopped from outside; what was begun was removed again";
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// One line for each thing that is wrong.
+    pub(crate) message: String,
+    /// The server's id of the request.
+    pub(crate) request_id: Option<String>,
+    /// The status of the answer.
+    pub(crate) status: Option<u16>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), request_id: None, status: None }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(Exit::Configuration, message)
+    }
+
+    /// A file that can't be read or written.
+    pub(crate) fn file(path: &std::path::Path, error: &io::Error) -> Self {
+        Self::new(Exit::Other, format!("{}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            exit: Exit::of(&error),
+            message: error.to_string(),
+            request_id: error.request_id().map(str::to_owned),
+            status: error.status().map(|status| status.as_u16()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let protocol = error.protocol();
+        let exit = match error.kind() {
+            StoreErrorKind::NotFound => Exit::NotFound,
+            StoreErrorKind::Duplicate => Exit::Duplicate,
+            StoreErrorKind::StorageFull => Exit::Full,
+            StoreErrorKind::Forbidden => Exit::Denied,
+            StoreErrorKind::InvalidSize | StoreErrorKind::Corrupt => Exit::Integrity,
+            StoreErrorKind::BadStoreUri | StoreErrorKind::UnknownStore => Exit::Usage,
+            StoreErrorKind::BadStoreConfiguration => Exit::Configuration,
+            StoreErrorKind::BackendUnavailable => Exit::Unavailable,
+            StoreErrorKind::Cancelled => Exit::Interrupted,
+            _ => Exit::of(protocol),
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+            request_id: protocol.request_id().map(str::to_owned),
+            status: protocol.status().map(|status| status.as_u16()),
+        }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::configuration(errors.to_string())
+    }
+}
+
+impl From<LocationError> for Failure {
+    fn from(error: LocationError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// Standard output that can't be written; who stops reading it is no failure.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let exit = match error.kind() {
+            io::ErrorKind::BrokenPipe => Exit::Done,
+            _ => Exit::Other,
+        };
+        Self::new(exit, format!("the output can't be written: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_code() {
+        for exit in [
+            Exit::Done,
+            Exit::Other,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::Duplicate,
+            Exit::Denied,
+            Exit::Configuration,
+            Exit::Unavailable,
+            Exit::Integrity,
+            Exit::Partial,
+            Exit::Findings,
+            Exit::Full,
+            Exit::Interrupted,
+        ] {
+            let row = format!("\n{:>5}  ", exit as u8);
+            assert!(CODES.contains(&row), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_have_codes() {
+        let of = |status: u16| {
+            let status = http::StatusCode::from_u16(status).unwrap();
+            Exit::of(&Error::refused(status, None, None))
+        };
+        assert_eq!(of(404), Exit::NotFound);
+        assert_eq!(of(412), Exit::Duplicate);
+        assert_eq!(of(409), Exit::Duplicate);
+        assert_eq!(of(401), Exit::Denied);
+        assert_eq!(of(403), Exit::Denied);
+        assert_eq!(of(503), Exit::Unavailable);
+        assert_eq!(of(507), Exit::Full);
+        assert_eq!(of(400), Exit::Other);
+    }
+}

@@ -1,0 +1,44 @@
+//! Ctrl-C and its like.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use apus_blocking::CancelToken;
+
+use crate::exit::{Exit, Failure};
+
+/// Cancels what runs when the process is interrupted or asked to end, so that an upload is aborted
+/// and what was made for a trial is removed. The second time the process ends at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupt(CancelToken);
+
+impl Interrupt {
+    /// Listens from now on. All of a process share one.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        static SHARED: OnceLock<CancelToken> = OnceLock::new();
+        static AGAIN: AtomicBool = AtomicBool::new(false);
+        if let Some(token) = SHARED.get() {
+            return Ok(Self(token.clone()));
+        }
+        let token = SHARED.get_or_init(CancelToken::new).clone();
+        let cancelled = token.clone();
+        ctrlc::set_handler(move || {
+            if AGAIN.swap(true, Ordering::AcqRel) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            cancelled.cancel();
+        })
+        .map_err(|error| Failure::new(Exit::Other, format!("no signal can be heard: {error}")))?;
+        Ok(Self(token))
+    }
+
+    /// What stops a run.
+    pub(crate) fn token(&self) -> CancelToken {
+        self.0.clone()
+    }
+
+    /// Whether it was asked to end.
+    pub(crate) fn came(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}

@@ -1,0 +1,258 @@
+//! `apus locations`: a table of stored locations, as JSON lines, by the configuration.
+//!
+//! ```text
+//!  {"id": …, "url": "s3://KEY:SECRET@host/bucket/key", "metadata": {"store": …}}     a line in
+//!        │
+//!        ├─ as it should be ──▶ nothing said
+//!        ├─ to be changed ────▶ {"id": …, "url": "s3://host/bucket/key", "metadata": {"store": "fast"}}
+//!        ├─ refused ──────────▶ told with its line, its id and why; the row stays as it is
+//!        └─ another store's ──▶ nothing said
+//! ```
+//!
+//! A line is read, decided, written and forgotten, so that memory does not grow with their number.
+//! What was found in a location is never written.
+
+mod lines;
+mod places;
+mod row;
+mod summary;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use self::lines::{Line, Lines};
+use self::places::{Places, Verdict};
+use self::row::Row;
+use self::summary::Summary;
+use crate::Stage;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::settings::Needs;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Locations {
+    /// Tell which rows are not as they should be
+    ///
+    /// Reads JSON lines {"id", "url", "metadata"}, and writes one for each row that is to be changed
+    /// or refused. Ends with 0 when all are as they should be, or with 10.
+    Check(Rows),
+
+    /// Take credentials out of locations, and say in which backend each is
+    ///
+    /// Reads JSON lines {"id", "url", "metadata"}. Without --write it is a dry run: it tells what
+    /// would be done. Doing it twice changes nothing the second time. Ends with 9 when rows were
+    /// refused.
+    Migrate {
+        #[command(flatten)]
+        rows: Rows,
+
+        /// The file that gets the changed rows, complete; - is standard output
+        ///
+        /// It is there once all rows were read, or not at all. What is told of rows goes to standard
+        /// output then, or to standard error where rows go there.
+        #[arg(short, long, value_name = "FILE")]
+        write: Option<PathBuf>,
+
+        /// Write the rows that need no change as well, and those of other stores
+        #[arg(long, requires = "write")]
+        all: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rows {
+    /// The file of rows; standard input without it
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Take locations at servers that are not configured for what they are, with credentials
+    #[arg(long)]
+    foreign: bool,
+}
+
+pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
+    let (rows, write, all) = match command {
+        Locations::Check(rows) => (rows, None, false),
+        Locations::Migrate { rows, write, all } => (rows, write.as_deref(), *all),
+    };
+    let places = Places::new(&stage.which.read(Needs::Places)?, rows.foreign)?;
+    let interrupt = stage.interrupt()?;
+    let mut work = Work {
+        places,
+        written: write.map(Written::create).transpose()?,
+        told: match write {
+            Some(path) if is_dash(path) => Box::new(BufWriter::new(io::stderr())),
+            _ => Box::new(BufWriter::with_capacity(BUFFER, io::stdout().lock())),
+        },
+        all,
+        summary: Summary::default(),
+    };
+    match &rows.file {
+        Some(path) if !is_dash(path) => {
+            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+            work.read(BufReader::with_capacity(BUFFER, file), &interrupt)?;
+        }
+        _ => work.read(BufReader::with_capacity(BUFFER, io::stdin().lock()), &interrupt)?,
+    }
+    let summary = work.finish()?;
+    if stage.output.is_json() {
+        stage.output.remark(json!({ "summary": summary.json() }));
+    } else {
+        stage.output.remark(&summary);
+        if matches!(command, Locations::Migrate { write: None, .. }) {
+            stage.output.remark("dry run: nothing was written; --write FILE writes");
+        }
+    }
+    Ok(match command {
+        Locations::Check(_) if summary.findings() > 0 => Exit::Findings,
+        Locations::Migrate { .. } if summary.refused() > 0 => Exit::Partial,
+        _ => Exit::Done,
+    })
+}
+
+/// One pass over the rows.
+struct Work {
+    places: Places,
+    /// Where changed rows go.
+    written: Option<Written>,
+    /// Where it is told what becomes of rows.
+    told: Box<dyn Write>,
+    all: bool,
+    summary: Summary,
+}
+
+impl Work {
+    fn read(&mut self, input: impl BufRead, interrupt: &Interrupt) -> Result<(), Failure> {
+        let mut lines = Lines::new(input);
+        while let Some(line) = lines.next()? {
+            if line.number.is_multiple_of(4096) && interrupt.came() {
+                return Err(Failure::new(Exit::Interrupted, "cancelled"));
+            }
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Result<(), Failure> {
+        let text = match line.text {
+            Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
+            Ok(text) => text,
+            Err(problem) => return self.refuse(line.number, &Value::Null, problem),
+        };
+        let row = match Row::read(text) {
+            Ok(row) => row,
+            Err((id, problem)) => return self.refuse(line.number, &id, &problem),
+        };
+        match self.places.judge(row.url(), row.store()) {
+            Verdict::Good => {
+                self.summary.good += 1;
+                self.pass(text)
+            }
+            Verdict::Other => {
+                self.summary.others += 1;
+                self.pass(text)
+            }
+            Verdict::Refused(problem) => self.refuse(line.number, row.id(), &problem),
+            Verdict::Changed { url, store, credentials_found } => {
+                self.summary.changed(&store, credentials_found, url != row.url());
+                if self.written.is_none() {
+                    let told = json!({
+                        "line": line.number, "id": row.id(), "outcome": "change", "url": url,
+                        "store": store, "credentials_found": credentials_found,
+                    });
+                    writeln!(self.told, "{told}")?;
+                }
+                let changed = row.changed(url, store);
+                match &mut self.written {
+                    Some(written) => written.line(changed.to_string().as_bytes()),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// A row that stays as it is.
+    fn pass(&mut self, text: &[u8]) -> Result<(), Failure> {
+        match &mut self.written {
+            Some(written) if self.all => written.line(text),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, line: u64, id: &Value, problem: &str) -> Result<(), Failure> {
+        self.summary.refuse(problem);
+        let told = json!({ "line": line, "id": id, "outcome": "refused", "problem": problem });
+        writeln!(self.told, "{told}")?;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Summary, Failure> {
+        self.told.flush()?;
+        if let Some(written) = self.written {
+            written.finish()?;
+        }
+        Ok(self.summary)
+    }
+}
+
+/// A file that is there when it is complete, or standard output. One that is not finished is removed.
+struct Written {
+    out: Option<BufWriter<Box<dyn Write>>>,
+    /// The name it has meanwhile, and the one that it gets.
+    names: Option<(PathBuf, PathBuf)>,
+}
+
+impl Written {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        if is_dash(path) {
+            let out: Box<dyn Write> = Box::new(io::stdout());
+            return Ok(Self { out: Some(BufWriter::with_capacity(BUFFER, out)), names: None });
+        }
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let file = File::create(&part).map_err(|error| Failure::file(&part, &error))?;
+        let out: Box<dyn Write> = Box::new(file);
+        let out = Some(BufWriter::with_capacity(BUFFER, out));
+        Ok(Self { out, names: Some((part, path.to_owned())) })
+    }
+
+    fn line(&mut self, text: &[u8]) -> Result<(), Failure> {
+        if let Some(out) = &mut self.out {
+            out.write_all(text)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        if let Some(mut out) = self.out.take() {
+            out.flush()?;
+        }
+        match self.names.take() {
+            Some((part, path)) => {
+                fs::rename(&part, &path).map_err(|error| Failure::file(&path, &error))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        if let Some((part, _)) = &self.names {
+            drop(self.out.take());
+            let _ = fs::remove_file(part);
+        }
+    }
+}
+
+pub(crate) fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+const BUFFER: usize = 256 << 10;

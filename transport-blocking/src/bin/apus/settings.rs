@@ -1,0 +1,385 @@
+//! Which store is meant: files are read here, and everything that is wrong with them is gathered.
+
+mod environment;
+mod finding;
+mod url;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use apus_core::store::config::{Backend, Configuration, OsloConfig, Plain, Reference};
+use clap::Args;
+
+pub(crate) use self::finding::Finding;
+use crate::exit::Failure;
+
+/// Where the configuration comes from.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Which store")]
+pub(crate) struct Which {
+    /// A glance-api.conf, or a directory of such; or the same as .json or .toml
+    ///
+    /// Given several times, what a later file says counts.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Vec<PathBuf>,
+
+    /// One backend by its URL: s3+https://HOST/BUCKET, swift+https://KEYSTONE/v3/CONTAINER
+    ///
+    /// Credentials come by --from-environment or --option, and never with the URL.
+    #[arg(short, long, global = true, value_name = "URL", conflicts_with = "config")]
+    store: Option<String>,
+
+    /// An option of the backend of --store: NAME=VALUE, or NAME=@FILE for what a file holds
+    ///
+    /// Secrets are taken from files only: everyone can see the arguments of a process.
+    #[arg(short = 'O', long = "option", global = true, value_name = "NAME=VALUE")]
+    options: Vec<String>,
+
+    /// Take the credentials of --store from AWS_* or OS_*, and the URL from APUS_STORE
+    #[arg(short = 'e', long, global = true, conflicts_with = "config")]
+    from_environment: bool,
+}
+
+/// A configuration in which nothing is wrong.
+#[derive(Debug)]
+pub(crate) struct Sound {
+    pub(crate) configuration: Configuration,
+    pub(crate) references: References,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// None where it is too wrong to be used.
+    pub(crate) configuration: Option<Configuration>,
+    pub(crate) references: References,
+    /// What is wrong.
+    pub(crate) errors: Vec<Finding>,
+    /// What looks like a mistake.
+    pub(crate) warnings: Vec<Finding>,
+}
+
+/// The references in each file that a backend in Swift names.
+pub(crate) type References = BTreeMap<String, BTreeMap<String, Reference>>;
+
+/// What a command needs of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Backends and their references.
+    Places,
+    /// All of it: certificates too.
+    Connections,
+}
+
+impl Which {
+    /// The configuration, where nothing is wrong with it.
+    pub(crate) fn read(&self, needs: Needs) -> Result<Sound, Failure> {
+        let settings = self.examine(needs)?;
+        match settings.configuration {
+            Some(configuration) if settings.errors.is_empty() => {
+                Ok(Sound { configuration, references: settings.references })
+            }
+            _ => {
+                let lines: Vec<String> = settings.errors.iter().map(Finding::to_string).collect();
+                Err(Failure::configuration(lines.join("\n")))
+            }
+        }
+    }
+
+    /// Everything there is to say about the configuration. An error is about the arguments.
+    pub(crate) fn examine(&self, needs: Needs) -> Result<Settings, Failure> {
+        if !self.config.is_empty() {
+            if !self.options.is_empty() {
+                return Err(Failure::usage("--option belongs to --store"));
+            }
+            return Ok(self.of_files(needs));
+        }
+        let of_environment = || self.from_environment.then(environment::store).flatten();
+        let Some(store) = self.store.clone().or_else(of_environment) else {
+            let missing = if self.from_environment { "APUS_STORE is not set" } else { NOTHING };
+            return Err(Failure::usage(missing));
+        };
+        let written = url::backend(&store, &self.options, self.from_environment)?;
+        let mut settings = Settings::default();
+        if let Some(reference) = written.reference {
+            let references = BTreeMap::from([(url::REFERENCE.to_owned(), reference)]);
+            settings.references.insert(url::REFERENCES.to_owned(), references);
+        }
+        settings.take(Configuration::of_plain(&written.plain));
+        settings.open_files(&[], needs);
+        Ok(settings)
+    }
+
+    fn of_files(&self, needs: Needs) -> Settings {
+        let mut settings = Settings::default();
+        let files = settings.texts(&self.config);
+        if !settings.errors.is_empty() {
+            return settings;
+        }
+        if let [(file, text)] = files.as_slice()
+            && let Some(format) = Format::of(file)
+        {
+            match format.read(text) {
+                Ok(plain) => settings.take(Configuration::of_plain(&plain)),
+                Err((line, problem)) => {
+                    settings.errors.push(Finding::in_file(file, Some(line), problem));
+                }
+            }
+            settings.open_files(&[], needs);
+            return settings;
+        }
+        let files = files.iter().map(|(file, text)| (file.as_str(), text.as_str()));
+        match OsloConfig::parse(files) {
+            Err(errors) => settings.errors.extend(errors.iter().map(Finding::of_line)),
+            Ok(config) => {
+                settings.take(Configuration::of_oslo(&config));
+                // The files that a wrong configuration names are looked at all the same.
+                let named = if settings.configuration.is_none() {
+                    named_files(&config)
+                } else {
+                    Vec::new()
+                };
+                settings.open_files(&named, needs);
+            }
+        }
+        settings
+    }
+}
+
+impl Settings {
+    /// The texts of files, and of the files named `*.conf` in directories, in order.
+    fn texts(&mut self, paths: &[PathBuf]) -> Vec<(String, String)> {
+        let mut files = Vec::new();
+        for path in paths {
+            match confs(path) {
+                Ok(confs) => files.extend(confs),
+                Err(error) => self.errors.push(Finding::of_io(path, &error)),
+            }
+        }
+        let mut texts = Vec::new();
+        for path in files {
+            match fs::read(&path) {
+                Err(error) => self.errors.push(Finding::of_io(&path, &error)),
+                Ok(bytes) => match String::from_utf8(bytes) {
+                    Ok(text) => texts.push((path.display().to_string(), text)),
+                    Err(error) => {
+                        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+                        let file = path.display().to_string();
+                        self.errors.push(Finding::in_file(&file, Some(line), "it is not UTF-8"));
+                    }
+                },
+            }
+        }
+        texts
+    }
+
+    fn take(&mut self, read: Result<Configuration, apus_core::store::config::ConfigErrors>) {
+        match read {
+            Ok(configuration) => {
+                self.warnings.extend(configuration.warnings.iter().map(Finding::of_config));
+                self.configuration = Some(configuration);
+            }
+            Err(errors) => self.errors.extend(errors.iter().map(Finding::of_config)),
+        }
+    }
+
+    /// Reads the files that backends name: `more` of them besides those of the configuration.
+    fn open_files(&mut self, more: &[Named], needs: Needs) {
+        let mut named = more.to_vec();
+        for (id, backend) in self.configuration.iter().flat_map(|found| &found.backends) {
+            let (references, ca) = match backend {
+                Backend::S3(options) => (None, options.s3_store_cacert.clone()),
+                Backend::Swift(options) => {
+                    (options.swift_store_config_file.clone(), options.swift_store_cacert.clone())
+                }
+            };
+            let files = [("swift_store_config_file", references), (ca_option(backend), ca)];
+            for (option, file) in files {
+                let Some(file) = file.filter(|file| !file.is_empty()) else { continue };
+                let named_as = Named { section: id.clone(), option: option.to_owned(), file };
+                named.push(named_as);
+            }
+        }
+        for named in named {
+            if named.option == "swift_store_config_file" {
+                self.open_references(&named);
+            } else if needs == Needs::Connections {
+                self.open_certificates(&named);
+            }
+        }
+        self.check_defaults();
+    }
+
+    fn open_references(&mut self, named: &Named) {
+        if self.references.contains_key(&named.file) {
+            return;
+        }
+        let text = match fs::read_to_string(&named.file) {
+            Ok(text) => text,
+            Err(error) => return self.errors.push(named.wrong(error.to_string())),
+        };
+        match Reference::read_all(&named.file, &text) {
+            Ok(references) => {
+                self.references.insert(named.file.clone(), references);
+            }
+            Err(errors) => {
+                self.errors.extend(errors.iter().map(Finding::of_config));
+                self.references.insert(named.file.clone(), BTreeMap::new());
+            }
+        }
+    }
+
+    fn open_certificates(&mut self, named: &Named) {
+        let problem = match fs::read(&named.file) {
+            Err(error) => error.to_string(),
+            Ok(pem) => match apus_blocking::TransportConfig::new().ca_bundle(&pem) {
+                Err(error) => error.what().to_owned(),
+                Ok(_) => return,
+            },
+        };
+        self.errors.push(named.wrong(problem));
+    }
+
+    /// The reference that new objects are stored with must be one of the file's.
+    fn check_defaults(&mut self) {
+        for (id, backend) in self.configuration.iter().flat_map(|found| &found.backends) {
+            let Backend::Swift(options) = backend else { continue };
+            let Some(file) = &options.swift_store_config_file else { continue };
+            let Some(references) = self.references.get(file).filter(|some| !some.is_empty()) else {
+                continue;
+            };
+            let default = &options.default_swift_reference;
+            if !references.contains_key(default) {
+                let names: Vec<&str> = references.keys().map(String::as_str).collect();
+                self.errors.push(Finding {
+                    section: id.clone(),
+                    option: Some("default_swift_reference".to_owned()),
+                    value: Some(default.clone()),
+                    problem: format!("expected one of those in {file}: {}", names.join(", ")),
+                    ..Finding::default()
+                });
+            }
+        }
+    }
+}
+
+/// A file that an option names.
+#[derive(Clone, Debug)]
+struct Named {
+    section: String,
+    option: String,
+    file: String,
+}
+
+impl Named {
+    fn wrong(&self, problem: String) -> Finding {
+        Finding {
+            section: self.section.clone(),
+            option: Some(self.option.clone()),
+            value: Some(self.file.clone()),
+            problem,
+            ..Finding::default()
+        }
+    }
+}
+
+/// The files that are named anywhere in a configuration.
+fn named_files(config: &OsloConfig) -> Vec<Named> {
+    let mut named = Vec::new();
+    for section in config.groups() {
+        for (option, value) in config.options(section) {
+            let is_file = option == "swift_store_config_file"
+                || matches!(option, "s3_store_cacert" | "swift_store_cacert");
+            let file = config.substitute(section, value, &|_, _| None).unwrap_or_default();
+            if is_file && !file.is_empty() {
+                let (section, option) = (section.to_owned(), option.to_owned());
+                named.push(Named { section, option, file });
+            }
+        }
+    }
+    named
+}
+
+fn ca_option(backend: &Backend) -> &'static str {
+    match backend {
+        Backend::S3(_) => "s3_store_cacert",
+        Backend::Swift(_) => "swift_store_cacert",
+    }
+}
+
+fn confs(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut confs = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "conf") {
+            confs.push(path);
+        }
+    }
+    confs.sort();
+    Ok(confs)
+}
+
+/// A format of [`Plain`].
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Json,
+    Toml,
+}
+
+impl Format {
+    fn of(file: &str) -> Option<Self> {
+        match Path::new(file).extension()?.to_str()? {
+            "json" => Some(Self::Json),
+            "toml" => Some(Self::Toml),
+            _ => None,
+        }
+    }
+
+    /// An error is a line and a problem, with nothing of the text in it.
+    fn read(self, text: &str) -> Result<Plain, (usize, String)> {
+        match self {
+            Self::Json => serde_json::from_str(text)
+                .map_err(|error| (error.line(), without_values(&error.to_string()))),
+            Self::Toml => toml::from_str(text).map_err(|error: toml::de::Error| {
+                let at = error.span().map_or(0, |span| span.start);
+                let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+                (line, without_values(error.message()))
+            }),
+        }
+    }
+}
+
+/// `invalid type: string "…", expected a map at line 1` without what was found instead.
+fn without_values(problem: &str) -> String {
+    let problem = problem.split(" at line ").next().unwrap_or(problem);
+    match (problem.starts_with("invalid "), problem.find("expected ")) {
+        (true, Some(at)) => problem[at..].to_owned(),
+        (true, None) => "it makes no sense here".to_owned(),
+        (false, _) => problem.to_owned(),
+    }
+}
+
+const NOTHING: &str = "say which store: --config FILE, --store URL, or --from-environment";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_documents_are_not_repeated() {
+        for (format, text, expect) in [
+            (Format::Json, "{\n\"backends\": \"hunter2\"}", (2, "expected a map")),
+            (Format::Json, "{\"backends\"", (1, "EOF while parsing an object")),
+            (Format::Toml, "\nbackends = \"hunter2\"", (2, "expected a map")),
+            (Format::Toml, "a", (1, "key with no value, expected `=`")),
+        ] {
+            let (line, problem) = format.read(text).unwrap_err();
+            assert_eq!((line, problem.as_str()), expect);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the environment says, for who asked it.
+
+use std::env;
+
+use apus_core::Secret;
+use apus_core::store::config::Reference;
+
+/// The URL of the store.
+pub(super) fn store() -> Option<String> {
+    text("APUS_STORE")
+}
+
+/// Options of a backend in S3, by the names that Amazon's tools have for them.
+pub(super) fn s3() -> Vec<(&'static str, String)> {
+    let pairs = [
+        ("s3_store_access_key", text("AWS_ACCESS_KEY_ID")),
+        ("s3_store_secret_key", text("AWS_SECRET_ACCESS_KEY")),
+        ("s3_store_session_token", text("AWS_SESSION_TOKEN")),
+        ("s3_store_region_name", text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))),
+        ("s3_store_cacert", text("AWS_CA_BUNDLE")),
+    ];
+    pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Options of a backend in Swift, by the names that OpenStack's tools have for them.
+pub(super) fn swift() -> Vec<(&'static str, String)> {
+    let pairs = [
+        ("swift_store_region", text("OS_REGION_NAME")),
+        ("swift_store_cacert", text("OS_CACERT")),
+        ("swift_store_endpoint", text("OS_STORAGE_URL")),
+    ];
+    pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Who we are to Keystone.
+pub(super) fn reference(auth_address: String) -> Reference {
+    let mut reference = Reference::default();
+    reference.auth_address = auth_address;
+    let project = text("OS_PROJECT_NAME").or_else(|| text("OS_TENANT_NAME"));
+    reference.user = text("OS_USERNAME").map(|user| match project {
+        Some(project) => format!("{project}:{user}"),
+        None => user,
+    });
+    reference.key = text("OS_PASSWORD").map(Secret::new);
+    reference.application_credential_id = text("OS_APPLICATION_CREDENTIAL_ID");
+    reference.application_credential_secret =
+        text("OS_APPLICATION_CREDENTIAL_SECRET").map(Secret::new);
+    reference.user_domain_id = text("OS_USER_DOMAIN_ID");
+    reference.user_domain_name = text("OS_USER_DOMAIN_NAME");
+    reference.project_domain_id = text("OS_PROJECT_DOMAIN_ID");
+    reference.project_domain_name = text("OS_PROJECT_DOMAIN_NAME");
+    reference
+}
+
+fn text(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|text| !text.is_empty())
+}

@@ -1,0 +1,116 @@
+//! One backend from its URL.
+//!
+//! ```text
+//!  s3+https    :// host:9000/gateway / bucket       swift+https :// keystone/v3 / container
+//!  └ scheme ┘      └──── server ───┘   └ last ┘                   └── address ┘   └ last ──┘
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use apus_core::store::config::{Plain, Reference, S3Options, SwiftOptions};
+use serde_json::json;
+
+use super::environment;
+use crate::exit::Failure;
+
+/// A configuration of one backend.
+pub(super) struct Written {
+    pub(super) plain: Plain,
+    /// Who we are to Keystone, where the environment said so.
+    pub(super) reference: Option<Reference>,
+}
+
+/// Reads the URL, with these options and, if wanted, those of the environment.
+pub(super) fn backend(
+    url: &str,
+    options: &[String],
+    from_environment: bool,
+) -> Result<Written, Failure> {
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("there is no `://`"))?;
+    if rest.contains('@') {
+        return Err(bad("credentials do not belong into it: use --from-environment or --option"));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(bad("it has a query"));
+    }
+    let (kind, tls) = match scheme.to_ascii_lowercase().as_str() {
+        "s3" | "s3+http" => ("s3", false),
+        "s3+https" => ("s3", true),
+        "swift" | "swift+https" => ("swift", true),
+        "swift+http" => ("swift", false),
+        _ => return Err(bad("expected s3, s3+http, s3+https, swift, swift+http or swift+https")),
+    };
+    let (server, last) = rest.trim_end_matches('/').rsplit_once('/').unwrap_or((rest, ""));
+    if server.is_empty() || last.is_empty() {
+        let what = if kind == "s3" { "HOST/BUCKET" } else { "KEYSTONE/v3/CONTAINER" };
+        return Err(bad(&format!("expected {scheme}://{what}")));
+    }
+    let server = format!("{}://{server}", if tls { "https" } else { "http" });
+    let mut section: BTreeMap<String, String> = BTreeMap::new();
+    let mut reference = None;
+    let mut put = |name: &str, value: String| section.insert(name.to_owned(), value);
+    if kind == "s3" {
+        put("s3_store_host", server);
+        put("s3_store_bucket", last.to_owned());
+        if from_environment {
+            environment::s3().into_iter().for_each(|(name, value)| drop(put(name, value)));
+        }
+    } else {
+        put("swift_store_container", last.to_owned());
+        if from_environment {
+            environment::swift().into_iter().for_each(|(name, value)| drop(put(name, value)));
+            let found = environment::reference(server);
+            found.identity().map_err(|_| {
+                bad("neither OS_USERNAME and OS_PASSWORD nor an application credential are set")
+            })?;
+            reference = Some(found);
+            put("swift_store_config_file", REFERENCES.to_owned());
+            put("default_swift_reference", REFERENCE.to_owned());
+        } else {
+            put("swift_store_auth_address", server);
+        }
+    }
+    for option in options {
+        let (name, value) = read_option(option, kind)?;
+        put(&name, value);
+    }
+    let plain = json!({
+        "enabled_backends": { kind: kind },
+        "default_backend": kind,
+        "backends": { kind: section },
+    });
+    let plain = serde_json::from_value(plain).map_err(|_| bad("it can't be read"))?;
+    Ok(Written { plain, reference })
+}
+
+/// `NAME=VALUE` or `NAME=@FILE`.
+fn read_option(option: &str, kind: &str) -> Result<(String, String), Failure> {
+    let (name, value) = option
+        .split_once('=')
+        .ok_or_else(|| Failure::usage("an --option is NAME=VALUE or NAME=@FILE"))?;
+    let specs = if kind == "s3" { S3Options::specs() } else { SwiftOptions::specs() };
+    let is_secret = specs.iter().any(|spec| spec.name == name && spec.is_secret);
+    let value = match value.strip_prefix('@') {
+        Some(file) => fs::read_to_string(file)
+            .map_err(|error| Failure::usage(format!("--option {name}: {file}: {error}")))?
+            .trim_end_matches(['\r', '\n'])
+            .to_owned(),
+        None if is_secret => {
+            return Err(Failure::usage(format!(
+                "--option {name}: a secret is taken from a file: {name}=@FILE"
+            )));
+        }
+        None => value.to_owned(),
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn bad(problem: &str) -> Failure {
+    Failure::usage(format!("the URL of the store: {problem}"))
+}
+
+/// What stands for a file of references.
+pub(super) const REFERENCES: &str = "the environment";
+/// The one reference in it.
+pub(super) const REFERENCE: &str = "ref1";
