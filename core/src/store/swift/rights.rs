@@ -111,6 +111,7 @@ impl Rights {
         let mut parties = vec![Party::new(user)];
         let delegation = delegation.map(|trusting| {
             let (slot, login) = trusting?;
+            let login = login.without_catalogue();
             let by_trust = Session::new(login, renewal(&store.options)).with_endpoint(endpoint);
             parties.extend(store.parties.get(trustee).cloned());
             parties.push(Party::new(by_trust));
