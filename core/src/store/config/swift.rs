@@ -292,6 +292,9 @@ impl SwiftOptions {
                 wrong("swift_store_user", what);
             }
         }
+        if self.swift_store_container.is_empty() || self.swift_store_container.contains('/') {
+            wrong("swift_store_container", "expected a name without /");
+        }
         if self.default_swift_reference.is_empty()
             || self.default_swift_reference.contains(['/', ':', '@', '?', '#'])
         {
