@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use apus_core::checksum::Algorithm;
+use apus_core::http::ByteRange;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -11,6 +14,7 @@ use crate::exit::{CODES, Exit};
 use crate::locations::Locations;
 use crate::output::redacted;
 use crate::settings::Which;
+use crate::sign::Method;
 
 /// Objects in S3 and OpenStack Swift, by the configuration of an image service.
 ///
@@ -44,6 +48,116 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Store a file
+    ///
+    /// Prints its location. An object of that name that is there already is not replaced (4).
+    Put {
+        /// The file; - is standard input
+        file: PathBuf,
+
+        /// The id of the image, which is the object's name; the file's name without it
+        #[arg(long)]
+        id: Option<String>,
+
+        /// Bytes that there have to be; others are an error, and nothing is left
+        #[arg(long)]
+        size: Option<u64>,
+
+        /// The algorithm of the multihash
+        #[arg(long, value_name = "ALGORITHM", default_value = "SHA512")]
+        hash: Algorithm,
+    },
+
+    /// Fetch an object
+    Get {
+        /// Its location, or its name in the backend
+        location: String,
+
+        /// The file that gets it; standard output without it
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+
+        /// These bytes alone: FIRST-LAST, FIRST- or -LENGTH
+        #[arg(short, long, value_parser = crate::get::range, allow_hyphen_values = true)]
+        range: Option<ByteRange>,
+    },
+
+    /// List the objects of the backend: size, time, name
+    Ls {
+        /// Only names that begin so
+        prefix: Option<String>,
+    },
+
+    /// Tell what is known of an object
+    Stat {
+        /// Its location, or its name in the backend
+        location: String,
+    },
+
+    /// Remove objects
+    Rm {
+        /// Their locations, or their names in the backend
+        #[arg(required = true, value_name = "LOCATION")]
+        locations: Vec<String>,
+    },
+
+    /// Make a URL to an object in S3 that anybody can use for a while
+    Presign {
+        /// Its location, or its name in the backend
+        location: String,
+
+        /// What may be done with it
+        #[arg(short, long, value_enum, ignore_case = true, default_value = "GET")]
+        method: Method,
+
+        /// How long: seconds, or 15m, 2h, 7d
+        #[arg(short = 'x', long, value_name = "TIME", default_value = "1h", value_parser = crate::sign::duration)]
+        expires: Duration,
+    },
+
+    /// Make a URL to an object in Swift that anybody can use for a while
+    Tempurl {
+        /// Its location, or its name in the backend
+        location: String,
+
+        /// What may be done with it
+        #[arg(short, long, value_enum, ignore_case = true, default_value = "GET")]
+        method: Method,
+
+        /// How long: seconds, or 15m, 2h, 7d
+        #[arg(short = 'x', long, value_name = "TIME", default_value = "1h", value_parser = crate::sign::duration)]
+        expires: Duration,
+
+        /// A file with the key; that of the container or the account without it
+        #[arg(long, value_name = "FILE")]
+        key_file: Option<PathBuf>,
+    },
+
+    /// Copy an object into another backend, and compare its digests on both sides
+    Copy {
+        /// Its location, or its name in the backend
+        location: String,
+
+        /// The id of the backend that gets it
+        #[arg(long, value_name = "ID")]
+        to: String,
+
+        /// Its name there; the same without it
+        #[arg(long)]
+        id: Option<String>,
+
+        /// Read the copy once more and compare that, too
+        #[arg(long)]
+        read_again: bool,
+    },
+
+    /// Try what the server of each backend really does, and say which options follow
+    ///
+    /// Reachability, TLS, clock, authentication, addressing, each checksum in each place, aws-chunked,
+    /// conditional writes, multipart, large objects, temporary URLs, the proxy; on objects of its own,
+    /// which it removes again. --verbose tells each result as it comes.
+    Doctor,
+
     /// Stored locations: what a table of them holds, and what it should hold
     #[command(subcommand)]
     Locations(Locations),

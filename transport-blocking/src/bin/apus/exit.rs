@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use apus_core::error::Kind;
 use apus_core::store::config::ConfigErrors;
+use apus_core::store::{StoreError, StoreErrorKind};
 use apus_core::{Error, location::LocationError};
 
 /// The code that the process ends with.
@@ -144,6 +145,30 @@ impl From<Error> for Failure {
             message: error.to_string(),
             request_id: error.request_id().map(str::to_owned),
             status: error.status().map(|status| status.as_u16()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let protocol = error.protocol();
+        let exit = match error.kind() {
+            StoreErrorKind::NotFound => Exit::NotFound,
+            StoreErrorKind::Duplicate => Exit::Duplicate,
+            StoreErrorKind::StorageFull => Exit::Full,
+            StoreErrorKind::Forbidden => Exit::Denied,
+            StoreErrorKind::InvalidSize | StoreErrorKind::Corrupt => Exit::Integrity,
+            StoreErrorKind::BadStoreUri | StoreErrorKind::UnknownStore => Exit::Usage,
+            StoreErrorKind::BadStoreConfiguration => Exit::Configuration,
+            StoreErrorKind::BackendUnavailable => Exit::Unavailable,
+            StoreErrorKind::Cancelled => Exit::Interrupted,
+            _ => Exit::of(protocol),
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+            request_id: protocol.request_id().map(str::to_owned),
+            status: protocol.status().map(|status| status.as_u16()),
         }
     }
 }

@@ -14,12 +14,21 @@
 mod arguments;
 mod check;
 mod completions;
+mod copy;
+mod doctor;
 mod exit;
+mod get;
 mod interrupt;
+mod list;
 mod locations;
 mod man;
+mod open;
 mod output;
+mod put;
+mod remove;
 mod settings;
+mod sign;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -55,6 +64,25 @@ struct Stage {
 impl Stage {
     fn run(&self, command: Command) -> Result<Exit, Failure> {
         match command {
+            Command::Put { file, id, size, hash } => {
+                put::run(self, &file, id.as_deref(), size, hash)
+            }
+            Command::Get { location, output, range } => {
+                get::run(self, &location, output.as_deref(), range)
+            }
+            Command::Ls { prefix } => list::ls(self, prefix.as_deref()),
+            Command::Stat { location } => list::stat(self, &location),
+            Command::Rm { locations } => remove::run(self, &locations),
+            Command::Presign { location, method, expires } => {
+                sign::presign(self, &location, method, expires)
+            }
+            Command::Tempurl { location, method, expires, key_file } => {
+                sign::tempurl(self, &location, method, expires, key_file.as_deref())
+            }
+            Command::Copy { location, to, id, read_again } => {
+                copy::run(self, &location, &to, id.as_deref(), read_again)
+            }
+            Command::Doctor => doctor::run(self),
             Command::Locations(command) => locations::run(self, &command),
             Command::Config(command) => check::run(self, &command),
             Command::Completions { shell } => completions::run(self, shell),

@@ -1,0 +1,109 @@
+//! Whether a server answers at all, how it is reached, and what time it is there.
+
+use std::time::Instant;
+
+use apus_blocking::{Sink, Source, Transport};
+use apus_core::Error;
+use apus_core::error::Cause;
+use apus_core::http::{Draft, Exchange, Reply};
+use apus_core::now::Timestamp;
+use apus_core::store::Connection;
+
+use super::{Answer, Report};
+
+/// Sends an unsigned request. Whatever the server answers, it is there. None where it is not.
+pub(super) fn try_server(
+    report: &mut Report,
+    transport: &Transport,
+    connection: &Connection,
+    draft: Draft,
+) -> Option<Reply> {
+    let is_tls = draft.is_https();
+    let uri = draft.head.uri.clone();
+    let place = format!(
+        "{}://{}",
+        uri.scheme_str().unwrap_or_default(),
+        uri.authority().map_or("", |authority| authority.as_str())
+    );
+    let began = Instant::now();
+    let now = apus_blocking::now();
+    let done = transport.perform(Exchange::open(draft, now, 0), &Source::none(), &Sink::none());
+    let (_, outcome) = done.into_parts();
+    let reply = match outcome {
+        Ok(reply) => reply,
+        Err(error) => {
+            let cause = error.failure().map(|failure| failure.cause());
+            let topic = match cause {
+                Some(Cause::Tls) => "TLS",
+                Some(Cause::Proxy) => "proxy",
+                _ => "reachable",
+            };
+            report.broken(topic, place, &error);
+            advise(report, connection, cause);
+            return None;
+        }
+    };
+    let mut detail = format!("{} ms", began.elapsed().as_millis());
+    if let Some(server) = reply.header(&http::header::SERVER) {
+        detail += &format!(", {}", server.chars().take(60).collect::<String>());
+    }
+    report.tell("reachable", place, Answer::Yes, detail);
+    if let Some(proxy) = &connection.proxy {
+        let what = format!("{}:{}", proxy.host, proxy.port);
+        report.tell("proxy", what, Answer::Yes, "the answer came through it");
+    }
+    match (is_tls, &connection.ca_file, connection.insecure) {
+        (false, ..) => {
+            report.tell("TLS", "", Answer::No, "http: whoever is on the way can read and change");
+        }
+        (true, _, true) => {
+            report.tell("TLS", "", Answer::Beware, "certificates are not looked at");
+        }
+        (true, Some(file), _) => {
+            report.tell("TLS", "", Answer::Yes, format!("the certificate is trusted by {file}"));
+        }
+        (true, None, _) => {
+            report.tell("TLS", "", Answer::Yes, "the certificate is trusted by public roots");
+        }
+    }
+    tell_clock(report, &reply, now.unix.as_secs());
+    Some(reply)
+}
+
+/// What option helps where a server can't be reached.
+fn advise(report: &mut Report, connection: &Connection, cause: Option<Cause>) {
+    if cause == Some(Cause::Tls) && connection.ca_file.is_none() {
+        report.tell(
+            "",
+            "",
+            Answer::Untried,
+            "a server with a certificate of one's own wants its CA in the option …_cacert",
+        );
+    }
+}
+
+fn tell_clock(report: &mut Report, reply: &Reply, ours: u64) {
+    let theirs = reply.header(&http::header::DATE).and_then(Timestamp::parse_http);
+    let Some(theirs) = theirs else {
+        return report.tell("clock", "", Answer::Untried, "the answer has no date");
+    };
+    let ours = i64::try_from(ours).unwrap_or_default();
+    let ahead = theirs.unix() - ours;
+    let detail = match ahead {
+        -2..=2 => "the same time as here".to_owned(),
+        ahead if ahead > 0 => format!("{ahead} s ahead of ours"),
+        ahead => format!("{} s behind ours", -ahead),
+    };
+    // Amazon's limit is a quarter of an hour; from a minute on somebody should look at it.
+    let answer = if ahead.abs() < 60 { Answer::Yes } else { Answer::Beware };
+    report.tell("clock", "", answer, detail);
+}
+
+/// What an error says in few words: status and code.
+pub(super) fn short(error: &Error) -> String {
+    match (error.status(), error.code()) {
+        (Some(status), Some(code)) => format!("{} {code}", status.as_u16()),
+        (Some(status), None) => status.as_u16().to_string(),
+        (None, _) => error.to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! `apus ls` and `apus stat`: what is there.
+
+use apus_core::location::{S3Location, SwiftLocation};
+use apus_core::s3;
+use apus_core::store::StoreBackend;
+use apus_core::swift;
+use serde_json::json;
+
+use crate::Stage;
+use crate::exit::{Exit, Failure};
+use crate::open::{Account, Bucket};
+use crate::output::{Output, Printable};
+
+/// Lists the objects of the backend whose names begin so.
+pub(crate) fn ls(stage: &Stage, prefix: Option<&str>) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    match open.backend()? {
+        StoreBackend::S3(store) => {
+            let bucket = open.bucket(store)?;
+            if store.service().config().quirks.list_objects_v2 {
+                list_v2(stage.output, &bucket, prefix)?;
+            } else {
+                list_v1(stage.output, &bucket, prefix)?;
+            }
+        }
+        StoreBackend::Swift(store) => {
+            let account = open.account(store)?;
+            list_container(stage.output, &account, &store.options().swift_store_container, prefix)?;
+        }
+        _ => return Err(Failure::usage("this kind of backend can't be listed")),
+    }
+    Ok(Exit::Done)
+}
+
+fn list_v2(output: Output, bucket: &Bucket, prefix: Option<&str>) -> Result<(), Failure> {
+    let mut list = s3::ListObjectsV2::new(&bucket.name);
+    list.prefix = prefix.map(str::to_owned);
+    loop {
+        let page = bucket.call(list.clone())?;
+        page.contents.iter().try_for_each(|object| tell_s3(output, object))?;
+        match list.next(&page)? {
+            Some(next) => list = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+fn list_v1(output: Output, bucket: &Bucket, prefix: Option<&str>) -> Result<(), Failure> {
+    let mut list = s3::ListObjects::new(&bucket.name);
+    list.prefix = prefix.map(str::to_owned);
+    loop {
+        let page = bucket.call(list.clone())?;
+        page.contents.iter().try_for_each(|object| tell_s3(output, object))?;
+        match list.next(&page)? {
+            Some(next) => list = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+fn list_container(
+    output: Output,
+    account: &Account,
+    container: &str,
+    prefix: Option<&str>,
+) -> Result<(), Failure> {
+    let mut list = swift::GetContainer::new(container);
+    list.prefix = prefix.map(str::to_owned);
+    loop {
+        let page = account.call(list.clone())?;
+        for object in page.objects() {
+            tell(output, &object.name, object.bytes, object.last_modified.map(|at| at.iso8601()))?;
+        }
+        match list.next(&page)? {
+            Some(next) => list = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+fn tell_s3(output: Output, object: &s3::Object) -> Result<(), Failure> {
+    tell(output, &object.key, object.size, object.last_modified.map(|at| at.iso8601()))
+}
+
+fn tell(
+    output: Output,
+    name: &str,
+    size: Option<u64>,
+    modified: Option<String>,
+) -> Result<(), Failure> {
+    let value = json!({ "name": name, "size": size, "modified": modified });
+    let size = size.map_or("?".to_owned(), |size| size.to_string());
+    let modified = modified.unwrap_or_else(|| "-".to_owned());
+    output.result(&value, format_args!("{size:>14}  {modified:<20}  {}", Printable(name)))
+}
+
+/// Tells what is known of one object.
+pub(crate) fn stat(stage: &Stage, location: &str) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    let stored = open.stored(location)?;
+    let access = open.stores.core().access(&stored)?;
+    let address = access.outcome;
+    let mut told = json!({
+        "url": address.url,
+        "backend": address.backend,
+        "migrates": access.migration.is_some(),
+    });
+    let backend = match address.backend.as_deref().filter(|_| !address.own_credentials) {
+        Some(id) => Some(open.named(id)?),
+        None => None,
+    };
+    match backend {
+        Some(StoreBackend::S3(store)) => {
+            let (location, _) = S3Location::parse(&address.url, &[store.options().place()?])?;
+            let head = s3::HeadObject::new(location.bucket(), location.key());
+            let head = open.bucket(store)?.call(head)?;
+            told["size"] = json!(head.size);
+            told["etag"] = json!(head.etag.map(|etag| etag.to_string()));
+            told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
+            told["content_type"] = json!(head.content_type);
+            told["metadata"] = json!(head.metadata);
+        }
+        Some(StoreBackend::Swift(store)) => {
+            let (location, _) = SwiftLocation::parse(&address.url, &[])?;
+            let head = swift::HeadObject::new(location.container(), location.object());
+            let head = open.account(store)?.call(head)?;
+            told["size"] = json!(head.size);
+            told["etag"] = json!(head.etag.as_ref().map(|etag| etag.to_string()));
+            told["modified"] = json!(head.last_modified.map(|at| at.iso8601()));
+            told["content_type"] = json!(head.content_type);
+            told["metadata"] = json!(head.metadata);
+            told["large_object"] = json!(head.is_large());
+        }
+        _ => told["size"] = json!(open.stores.size(&stored)?.outcome),
+    }
+    let mut text = Vec::new();
+    for (name, value) in told.as_object().into_iter().flatten() {
+        let shown = match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        text.push(format!("{:<13} {}", format!("{name}:"), Printable(&shown)));
+    }
+    stage.output.result(&told, text.join("\n"))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,202 @@
+//! The backends, ready to be worked on.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apus_blocking::{CancelToken, Client, Stores, Transport};
+use apus_core::Error;
+use apus_core::contract::{Authority, Operation};
+use apus_core::keystone::{Login, Session, SessionOptions};
+use apus_core::location::SwiftLocation;
+use apus_core::machine::{Call, Observer, Party};
+use apus_core::s3;
+use apus_core::store::config::{Reference, SwiftOptions};
+use apus_core::store::{self, S3Store, StoreBackend, Stored, SwiftStore};
+use apus_core::swift;
+
+use crate::Stage;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::settings::{Needs, References};
+use crate::watch::Watch;
+
+/// All backends of the configuration.
+pub(crate) struct Open {
+    pub(crate) stores: Stores,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) interrupt: Interrupt,
+    references: References,
+    /// The id of the backend that was asked for.
+    wanted: Option<String>,
+}
+
+/// A bucket of S3, for what goes beyond the verbs.
+pub(crate) struct Bucket {
+    pub(crate) client: Client<s3::Service>,
+    pub(crate) name: String,
+    pub(crate) token: CancelToken,
+}
+
+/// An account of Swift, for what goes beyond the verbs.
+pub(crate) struct Account {
+    pub(crate) client: Client<swift::Service>,
+    pub(crate) session: Arc<Mutex<Session>>,
+    pub(crate) options: Arc<SwiftOptions>,
+    pub(crate) token: CancelToken,
+}
+
+impl Stage {
+    /// Reads the configuration and makes the way to each backend. Nothing is sent yet.
+    pub(crate) fn open(&self) -> Result<Open, Failure> {
+        let sound = self.which.read(Needs::Connections)?;
+        let core = store::Stores::new(&sound.configuration, &sound.references)?;
+        if let Some(id) = &self.backend
+            && core.backend(id).is_none()
+        {
+            return Err(no_backend(&core, id));
+        }
+        let watch = Arc::new(Watch::new(self.output));
+        let interrupt = self.interrupt()?;
+        let stores = Stores::new(core)
+            .map_err(|error| Failure::configuration(error.what()))?
+            .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
+            .cancel_on(interrupt.token());
+        let references = sound.references;
+        Ok(Open { stores, watch, interrupt, references, wanted: self.backend.clone() })
+    }
+}
+
+impl Open {
+    /// The backend that was asked for, or the default one.
+    pub(crate) fn backend(&self) -> Result<&StoreBackend, Failure> {
+        let core = self.stores.core();
+        match &self.wanted {
+            Some(id) => self.named(id),
+            None => core.default_backend().ok_or_else(|| {
+                let ids: Vec<&str> = core.ids().collect();
+                Failure::usage(format!("say which --backend: {}", ids.join(", ")))
+            }),
+        }
+    }
+
+    /// The backend of this id.
+    pub(crate) fn named(&self, id: &str) -> Result<&StoreBackend, Failure> {
+        self.stores.core().backend(id).ok_or_else(|| no_backend(self.stores.core(), id))
+    }
+
+    /// What an argument names: a location, or an object in the backend.
+    pub(crate) fn stored(&self, argument: &str) -> Result<Stored, Failure> {
+        if argument.contains("://") {
+            return Ok(Stored::new(argument, self.wanted.as_deref()));
+        }
+        if argument.is_empty() {
+            return Err(Failure::usage("the name of the object is empty"));
+        }
+        let backend = self.backend()?;
+        let url = match backend {
+            StoreBackend::S3(store) => store.options().place()?.location(argument).to_string(),
+            StoreBackend::Swift(store) => {
+                let options = store.options();
+                let container = options.container(argument);
+                let reference = &options.default_swift_reference;
+                SwiftLocation::of_reference(reference, container, argument).to_string()
+            }
+            _ => return Err(Failure::usage("objects of this kind of backend have no name")),
+        };
+        Ok(Stored::new(url, Some(backend.id())))
+    }
+
+    /// A bucket, with a client.
+    pub(crate) fn bucket(&self, store: &S3Store) -> Result<Bucket, Failure> {
+        let service = s3::Service::clone(store.service());
+        let party = store.party().map_err(Failure::from)?;
+        let client = Client::new(self.transport(store.id())?, service, party)
+            .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
+        let name = store.bucket().to_owned();
+        Ok(Bucket { client, name, token: self.interrupt.token() })
+    }
+
+    /// An account, with a client.
+    pub(crate) fn account(&self, store: &SwiftStore) -> Result<Account, Failure> {
+        let options = store.options();
+        let reference = self.reference(options)?;
+        let (limits, patience) = limits(options);
+        let login = Login::new(&reference.auth_address, reference.identity()?, reference.scope())?
+            .with_limits(limits);
+        let interval = Duration::from_secs(options.swift_store_expire_soon_interval);
+        let session = SessionOptions { expire_soon_interval: interval, ..Default::default() };
+        let session = Session::new(login, session).with_endpoint(options.endpoint());
+        let session = Arc::new(Mutex::new(session));
+        let config = swift::Config { limits, patience, ..Default::default() };
+        let party = Party::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authority>>);
+        let transport = self.transport(store.id())?;
+        let client = Client::new(transport, swift::Service::new(config)?, party)
+            .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
+        let options = Arc::new(options.clone());
+        Ok(Account { client, session, options, token: self.interrupt.token() })
+    }
+
+    pub(crate) fn transport(&self, id: &str) -> Result<Transport, Failure> {
+        let missing = || Failure::new(Exit::Other, format!("there is no way to backend {id}"));
+        self.stores.transport(id).cloned().ok_or_else(missing)
+    }
+
+    /// Where Keystone is.
+    pub(crate) fn auth_address(&self, options: &SwiftOptions) -> Result<String, Failure> {
+        Ok(self.reference(options)?.auth_address)
+    }
+
+    fn reference(&self, options: &SwiftOptions) -> Result<Reference, Failure> {
+        let of_file = options.swift_store_config_file.as_ref().and_then(|file| {
+            self.references.get(file)?.get(&options.default_swift_reference).cloned()
+        });
+        of_file.or_else(|| options.own_reference()).ok_or_else(|| {
+            Failure::configuration("there is no reference that says where Keystone is")
+        })
+    }
+}
+
+impl Bucket {
+    /// Calls an operation, with retries.
+    pub(crate) fn call<O>(&self, operation: O) -> Result<O::Output, Error>
+    where
+        O: Operation<Service = s3::Service>,
+    {
+        let call = Call::new(operation, Arc::clone(self.client.service()), self.client.seed());
+        self.client.run(call).cancel_on(self.token.clone()).go()
+    }
+}
+
+impl Account {
+    /// Calls an operation, with retries.
+    pub(crate) fn call<O>(&self, operation: O) -> Result<O::Output, Error>
+    where
+        O: Operation<Service = swift::Service>,
+    {
+        let call = Call::new(operation, Arc::clone(self.client.service()), self.client.seed());
+        self.client.run(call).cancel_on(self.token.clone()).go()
+    }
+
+    /// The storage URL: a token is asked for where there is none yet.
+    pub(crate) fn storage(&self) -> Result<apus_core::keystone::Address, Failure> {
+        let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let facts = session.facts().ok_or_else(|| Error::authority("there is no token"))?;
+        Ok(self.options.endpoint().resolve(facts)?)
+    }
+}
+
+fn limits(options: &SwiftOptions) -> (apus_core::http::Limits, apus_core::machine::Patience) {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let mut limits = apus_core::http::Limits::default();
+    limits.connect = seconds(options.swift_store_connect_timeout);
+    limits.first_byte = seconds(options.swift_store_read_timeout);
+    limits.idle = seconds(options.swift_store_read_timeout);
+    let mut patience = apus_core::machine::Patience::default();
+    patience.attempts = u32::try_from(options.swift_store_retries).unwrap_or(u32::MAX - 1) + 1;
+    (limits, patience)
+}
+
+fn no_backend(stores: &store::Stores, id: &str) -> Failure {
+    let ids: Vec<&str> = stores.ids().collect();
+    Failure::usage(format!("there is no backend {id:?}: there are {}", ids.join(", ")))
+}

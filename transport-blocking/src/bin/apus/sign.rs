@@ -1,0 +1,204 @@
+//! `apus presign` and `apus tempurl`: URLs that anybody can use for a while.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use apus_core::Secret;
+use apus_core::contract::Operation as _;
+use apus_core::credentials::Credentials;
+use apus_core::location::{S3Location, SwiftLocation};
+use apus_core::now::Timestamp;
+use apus_core::s3;
+use apus_core::store::StoreBackend;
+use apus_core::swift::{self, Digest, TempUrl};
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::Stage;
+use crate::exit::{Exit, Failure};
+use crate::open::{Account, Open};
+
+/// What may be done with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "upper")]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Put,
+    Delete,
+}
+
+impl Method {
+    fn http(self) -> http::Method {
+        match self {
+            Self::Get => http::Method::GET,
+            Self::Head => http::Method::HEAD,
+            Self::Put => http::Method::PUT,
+            Self::Delete => http::Method::DELETE,
+        }
+    }
+}
+
+/// A URL to an object in S3.
+pub(crate) fn presign(
+    stage: &Stage,
+    location: &str,
+    method: Method,
+    expires: Duration,
+) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    let (url, backend) = place(&open, location)?;
+    let StoreBackend::S3(store) = backend else {
+        return Err(Failure::usage("it is in Swift: tempurl makes URLs to objects there"));
+    };
+    let (location, _) = S3Location::parse(&url, &[store.options().place()?])?;
+    let (bucket, key) = (location.bucket(), location.key());
+    let service = store.service();
+    let draft = match method {
+        Method::Get => s3::GetObject::new(bucket, key).draft(service),
+        Method::Head => s3::HeadObject::new(bucket, key).draft(service),
+        Method::Delete => s3::DeleteObject::new(bucket, key).draft(service),
+        Method::Put => {
+            let mut put = s3::Raw::new(http::Method::PUT).bucket(bucket).key(key);
+            put.class = apus_core::contract::Class::Idempotent;
+            put.draft(service)
+        }
+    }?;
+    let keys = store.options().keys().ok_or_else(|| {
+        Failure::configuration(format!("backend {} has no keys to sign with", store.id()))
+    })?;
+    let presigned = Credentials::new(keys).presign(draft, expires, apus_blocking::now())?;
+    let headers: serde_json::Map<String, serde_json::Value> = presigned
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap_or_default())))
+        .collect();
+    for (name, value) in &headers {
+        stage.output.remark(format_args!("send it with {name}: {value}"));
+    }
+    let told = json!({
+        "url": presigned.url, "method": method.http().as_str(), "headers": headers,
+        "expires_in": expires.as_secs(),
+    });
+    stage.output.result(&told, &presigned.url)?;
+    Ok(Exit::Done)
+}
+
+/// A URL to an object in Swift.
+pub(crate) fn tempurl(
+    stage: &Stage,
+    location: &str,
+    method: Method,
+    expires: Duration,
+    key_file: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let open = stage.open()?;
+    let (url, backend) = place(&open, location)?;
+    let StoreBackend::Swift(store) = backend else {
+        return Err(Failure::usage("it is in S3: presign makes URLs to objects there"));
+    };
+    let (location, _) = SwiftLocation::parse(&url, &[])?;
+    let account = open.account(store)?;
+    let key = match key_file {
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            account.call(swift::HeadAccount::new())?;
+            Secret::new(text.trim_end_matches(['\r', '\n']))
+        }
+        None => own_key(&account, location.container())?,
+    };
+    let storage = account.storage()?;
+    let until = apus_blocking::now().unix + expires;
+    let mut signed = TempUrl::object(
+        method.http(),
+        storage.path(),
+        location.container(),
+        location.object(),
+        Timestamp::from_duration(until),
+    );
+    signed.digest = digest(&account);
+    let target = signed.sign(&key)?;
+    let url = storage.host().join(&target)?.to_string();
+    let told = json!({
+        "url": url, "method": method.http().as_str(), "expires_in": expires.as_secs(),
+    });
+    stage.output.result(&told, &url)?;
+    Ok(Exit::Done)
+}
+
+/// The key of the container, or of the account.
+fn own_key(account: &Account, container: &str) -> Result<Secret, Failure> {
+    let of_container = account.call(swift::HeadContainer::new(container))?.temp_url_keys;
+    if let Some(key) = of_container.into_iter().flatten().next() {
+        return Ok(key);
+    }
+    let of_account = account.call(swift::HeadAccount::new())?.temp_url_keys;
+    of_account.into_iter().flatten().next().ok_or_else(|| {
+        Failure::configuration(
+            "neither the container nor the account has a key for temporary URLs, or it is not \
+             shown to us: say it by --key-file",
+        )
+    })
+}
+
+/// The best that the cluster says it takes.
+fn digest(account: &Account) -> Digest {
+    let info = account.call(swift::GetInfo::new()).ok();
+    let takes = info.and_then(|info| info.temp_url).map(|limits| limits.allowed_digests);
+    match takes {
+        Some(digests) if digests.iter().any(|digest| digest == "sha256") => Digest::Sha256,
+        Some(digests) if digests.iter().any(|digest| digest == "sha512") => Digest::Sha512,
+        Some(digests) if digests.iter().any(|digest| digest == "sha1") => Digest::Sha1,
+        _ => Digest::Sha256,
+    }
+}
+
+/// The location without credentials, and the backend that it is in.
+fn place<'a>(open: &'a Open, argument: &str) -> Result<(String, &'a StoreBackend), Failure> {
+    let address = open.stores.core().access(&open.stored(argument)?)?.outcome;
+    match &address.backend {
+        Some(id) => Ok((address.url.clone(), open.named(id)?)),
+        None => Err(Failure::usage("the location is in no configured backend")),
+    }
+}
+
+/// `90`, `15m`, `2h`, `7d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let bad = || "expected a number of seconds, or 15m, 2h, 7d".to_owned();
+    let (digits, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(digits) => (digits, text.as_bytes().last().copied()),
+        None => (text, None),
+    };
+    let unit = match unit {
+        None | Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        _ => 86_400,
+    };
+    let number: u64 = digits.parse().map_err(|_| bad())?;
+    match number.checked_mul(unit).filter(|seconds| *seconds > 0) {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err(bad()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let seconds = |text| duration(text).map(|duration| duration.as_secs());
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("15m"), Ok(900));
+        assert_eq!(seconds("2h"), Ok(7200));
+        assert_eq!(seconds("7d"), Ok(604_800));
+        for wrong in
+            ["", "0", "h", "1w", "-1", "1.5h", "99999999999999999999", "18446744073709551615d"]
+        {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

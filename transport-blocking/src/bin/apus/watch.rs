@@ -1,0 +1,114 @@
+//! What is seen of a run: a bar on a terminal, and for who asked, each request.
+
+use std::sync::{Mutex, PoisonError};
+
+use apus_core::Now;
+use apus_core::contract::Notice;
+use apus_core::machine::{Event, Observer};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use crate::output::Output;
+
+/// Watches all runs of a command.
+pub(crate) struct Watch {
+    output: Output,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+/// A bar that goes when this does.
+pub(crate) struct Shown<'a>(&'a Watch);
+
+impl Watch {
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output, bar: Mutex::new(None) }
+    }
+
+    /// Shows how far it is with so many bytes, or that bytes move.
+    pub(crate) fn show(&self, what: &str, bytes: Option<u64>) -> Shown<'_> {
+        if self.output.shows_progress() {
+            let bar = match bytes {
+                Some(bytes) => ProgressBar::new(bytes).with_style(style(KNOWN)),
+                None => ProgressBar::new_spinner().with_style(style(UNKNOWN)),
+            };
+            *self.bar() = Some(bar.with_message(what.to_owned()));
+        }
+        Shown(self)
+    }
+
+    fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Beside the bar, not into it.
+    fn tell(&self, text: &str) {
+        match &*self.bar() {
+            Some(bar) => bar.suspend(|| self.output.detail(text)),
+            None => self.output.detail(text),
+        }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = self.0.bar().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn event(&self, _: Now, event: &Event<'_>) {
+        match event {
+            Event::Sent { bytes } | Event::Received { bytes } => {
+                if let Some(bar) = &*self.bar() {
+                    bar.inc(*bytes);
+                }
+            }
+            _ if !self.output.is_verbose() => {}
+            Event::Ended { operation, status, error, elapsed } => {
+                let end = match (status, error) {
+                    (Some(status), _) => status.as_u16().to_string(),
+                    (None, Some(error)) => error.to_string(),
+                    (None, None) => "no answer".to_owned(),
+                };
+                self.tell(&format!("{operation}: {end} ({} ms)", elapsed.as_millis()));
+            }
+            Event::Replayed { operation } => {
+                self.tell(&format!("{operation}: the proof was refused, once more with another"));
+            }
+            Event::Noticed(notice) => self.tell(&told(notice)),
+            _ => {}
+        }
+    }
+}
+
+fn told(notice: &Notice) -> String {
+    match notice {
+        Notice::Renewed { life: Some(life), .. } => {
+            format!("a token was had, for {} s", life.as_secs())
+        }
+        Notice::Renewed { life: None, .. } => "a token was had".to_owned(),
+        Notice::ShortLived { life, interval } => format!(
+            "a token lives {} s, less than the {} s before its end in which it is renewed",
+            life.as_secs(),
+            interval.as_secs()
+        ),
+        Notice::RenewalFailed { error } => format!("a token could not be renewed: {error}"),
+        Notice::TrustCreated { id } => format!("trust {id} was made"),
+        Notice::TrustRefused { error } => format!("no trust could be made: {error}"),
+        Notice::TrustRevoked { id } => format!("trust {id} was revoked"),
+        _ => "something was noticed".to_owned(),
+    }
+}
+
+/// "3.5 MiB".
+pub(crate) fn human(bytes: u64) -> String {
+    HumanBytes(bytes).to_string()
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+const KNOWN: &str = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const UNKNOWN: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
