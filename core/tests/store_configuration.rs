@@ -2,6 +2,7 @@
 #![cfg(feature = "store")]
 
 use apus_core::checksum::{RequestChecksumCalculation, ResponseChecksumValidation};
+use apus_core::credentials::CredentialSource;
 use apus_core::store::config::{
     Backend, ConfigErrors, Configuration, Mode, OsloConfig, Plain, Reference, S3Options,
     SwiftOptions,
@@ -416,4 +417,53 @@ fn every_option_of_the_old_stores_is_there_with_its_default() {
         let known = specs.get(name).unwrap_or_else(|| panic!("{name} is missing"));
         assert_eq!(known.as_deref(), default, "{name}");
     }
+}
+
+#[test]
+fn keys_come_from_where_a_backend_says() {
+    let backend = |options: &str| {
+        format!(
+            "[DEFAULT]\nenabled_backends = fast:s3\n[glance_store]\ndefault_backend = fast\n[fast]\n\
+             s3_store_host = https://s3.example.com\ns3_store_bucket = images\n{options}"
+        )
+    };
+    for source in CredentialSource::ALL {
+        let options = match source {
+            CredentialSource::Static => "s3_store_access_key = A\ns3_store_secret_key = S\n",
+            CredentialSource::Profile => "s3_store_profile = images\n",
+            _ => "",
+        };
+        let text = backend(&format!("s3_store_credential_source = {source}\n{options}"));
+        let configuration = read(&text).unwrap();
+        let fast = s3(&configuration, "fast");
+        assert_eq!(fast.s3_store_credential_source, source);
+        assert_eq!(fast.keys().is_some(), source == CredentialSource::Static);
+    }
+    for (options, expect) in [
+        ("", "[fast] s3_store_access_key: it is required"),
+        (
+            "s3_store_credential_source = vault\n",
+            "expected one of static, environment, profile, default-chain, web-identity, container, \
+             instance",
+        ),
+        (
+            "s3_store_credential_source = profile\n",
+            "[fast] s3_store_profile: it is required where s3_store_credential_source is profile",
+        ),
+        (
+            "s3_store_credential_source = instance\ns3_store_profile = a\n",
+            "s3_store_profile = \"a\": it is used only where s3_store_credential_source is profile",
+        ),
+        (
+            "s3_store_credential_source = environment\ns3_store_secret_key = hunter2\n",
+            "glance-api.conf:9: [fast] s3_store_secret_key: it is not used where \
+             s3_store_credential_source is environment",
+        ),
+    ] {
+        let error = read(&backend(options)).unwrap_err().to_string();
+        assert!(error.contains(expect) && !error.contains("hunter2"), "{error}");
+    }
+    let specs = S3Options::specs();
+    let spec = specs.iter().find(|spec| spec.name == "s3_store_credential_source").unwrap();
+    assert_eq!(spec.choices, CredentialSource::ALL.map(CredentialSource::name));
 }

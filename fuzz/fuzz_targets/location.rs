@@ -7,10 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let url = |text| BaseUrl::parse(text).unwrap();
-    let buckets = [
-        S3Place::new(&url("http://a"), "b"),
-        S3Place::new(&url("https://a:1/c"), "b"),
-    ];
+    let buckets = [S3Place::new(&url("http://a"), "b"), S3Place::new(&url("https://a:1/c"), "b")];
     if let Ok((location, _)) = S3Location::parse(text, &buckets) {
         let (again, keys) = S3Location::parse(&location.to_string(), &buckets).unwrap();
         assert_eq!(again, location);
@@ -22,8 +19,7 @@ fuzz_target!(|text: &str| {
         SwiftPlace::storage(&url("https://a/v1/AUTH_b")),
     ];
     if let Ok((location, _)) = SwiftLocation::parse(text, &accounts) {
-        let (again, credentials) =
-            SwiftLocation::parse(&location.to_string(), &accounts).unwrap();
+        let (again, credentials) = SwiftLocation::parse(&location.to_string(), &accounts).unwrap();
         assert_eq!(again.to_string(), location.to_string());
         assert_eq!(again.object(), location.object());
         assert!(credentials.is_none());

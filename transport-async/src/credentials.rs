@@ -25,8 +25,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apus_core::credentials::{
-    AwsConfig, Credentials, Environment, Lookup, Provider, RenewalOptions, Resolver, Source,
-    split_words,
+    AwsConfig, CredentialSource, Credentials, Environment, Lookup, Provider, RenewalOptions,
+    Resolver, Source, split_words,
 };
 use apus_core::{Error, Secret};
 
@@ -59,6 +59,26 @@ pub fn profile(name: &str) -> Result<Credentials, Error> {
 pub fn default_chain() -> Result<Credentials, Error> {
     let ambient = Ambient::read()?;
     ambient.resolver().default_chain().map(renewed)
+}
+
+/// The keys of the source of this name, and the profile where that is its name. STS is asked in
+/// `region` where neither the environment nor the profile names another.
+///
+/// # Errors
+///
+/// As [`profile`] and [`default_chain`]; what the source wants in the environment is not there.
+pub fn named(
+    source: CredentialSource,
+    profile: Option<&str>,
+    region: Option<&str>,
+) -> Result<Credentials, Error> {
+    let ambient = match source.reads_files() {
+        true => Ambient::read()?,
+        false => Ambient { environment: variables(), config: AwsConfig::default() },
+    };
+    let resolver = ambient.resolver();
+    let resolver = region.map_or(resolver, |region| resolver.with_region(region));
+    resolver.named(source, profile).map(renewed)
 }
 
 /// The keys of this source, renewed in time, its files and processes read and run by this process.

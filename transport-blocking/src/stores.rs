@@ -74,8 +74,8 @@ impl Stores {
         })
     }
 
-    /// The backends of a configuration, with all files that it names read: of references, and of
-    /// certificates.
+    /// The backends of a configuration, with all files that it names read: of references, of
+    /// certificates, and those of the AWS SDKs where keys come from there.
     ///
     /// # Errors
     ///
@@ -83,7 +83,8 @@ impl Stores {
     /// with it.
     pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
         let references = configuration.references(read)?;
-        Self::new(store::Stores::new(configuration, &references)?)
+        let stores = store::Stores::new(configuration, &references)?;
+        Self::new(stores.with_credentials(crate::credentials::named)?)
     }
 
     /// For the user of one request: where images lie in the accounts of users.

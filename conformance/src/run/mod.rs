@@ -14,6 +14,7 @@
 //! right for ours); members of an output that are false or empty, which count as absent; and of a
 //! refused endpoint the text. The suites of Swift tell of more, each at its place.
 
+mod aws_config;
 mod checksum;
 mod compare;
 mod endpoint;
@@ -119,6 +120,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("location-swift", location::swift),
     ("migration", migration::migration),
     ("oslo-config", oslo_config::oslo_config),
+    ("aws-config", aws_config::aws_config),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),

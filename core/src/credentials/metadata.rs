@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
-use sha1::{Digest, Sha1};
 
 use super::document::{Document, Names, success};
 use super::renewal::ExpiringKeys;
@@ -115,14 +114,6 @@ pub(super) fn container_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
     let document = Document::parse(success(reply)?, "the answer of the container's endpoint")?;
     let expires = document.date("Expiration")?;
     document.keys(&Names::METADATA, expires)
-}
-
-/// The file that a login leaves its token in.
-pub(super) fn sso_token_file(sso: &Sso) -> String {
-    let name = sso.session.as_ref().unwrap_or(&sso.start_url);
-    let hash = Sha1::digest(name.as_bytes());
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("~/.aws/sso/cache/{digits}.json")
 }
 
 /// "GetRoleCredentials", with the token of that file.

@@ -23,6 +23,10 @@ mod ini;
 #[cfg(feature = "credentials")]
 mod metadata;
 #[cfg(feature = "credentials")]
+mod named;
+#[cfg(feature = "credentials")]
+mod places;
+#[cfg(feature = "credentials")]
 mod provider;
 mod renewal;
 #[cfg(feature = "credentials")]
@@ -42,6 +46,7 @@ pub use self::{
     config::{AwsConfig, Profile, S3Settings},
     environment::Environment,
     ini::AwsConfigError,
+    named::CredentialSource,
     provider::{Lookup, NoLookup, Provider},
     resolve::Resolver,
     source::{

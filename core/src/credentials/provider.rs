@@ -128,7 +128,7 @@ impl Provider {
                 (sts::draft(&identity.sts, sts::WITH_WEB_IDENTITY, &parameters)?, Stage::Base)
             }
             Source::Sso(sso) => {
-                let file = match self.lookup.file(&metadata::sso_token_file(sso), waker) {
+                let file = match self.lookup.file(&sso.token_file(), waker) {
                     Poll::Pending => return Ok(KeyStep::Pending),
                     Poll::Ready(file) => file?,
                 };

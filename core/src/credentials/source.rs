@@ -10,6 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha1::{Digest, Sha1};
+
 use crate::error::Error;
 use crate::http::Address;
 use crate::s3;
@@ -128,6 +130,14 @@ pub struct Sso {
 }
 
 impl Sso {
+    /// The file that a login leaves its token in; the `~` is the home directory.
+    pub fn token_file(&self) -> String {
+        let name = self.session.as_ref().unwrap_or(&self.start_url);
+        let hash = Sha1::digest(name.as_bytes());
+        let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("~/.aws/sso/cache/{digits}.json")
+    }
+
     /// The portal of AWS in a region.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::migration::{S3Places, SwiftPlaces};
 use super::s3::{S3Route, S3Store};
 use super::swift::{SwiftRoute, SwiftStore};
+use crate::credentials::{CredentialSource, Credentials};
 use crate::error::Error;
 use crate::machine::Party;
 use crate::s3::BaseUrl;
@@ -104,6 +105,30 @@ impl Stores {
         match Arc::make_mut(&mut self.inner).backends.get_mut(id) {
             Some(StoreBackend::S3(store)) => store.set_party(party),
             _ => return Err(unknown(id)),
+        }
+        Ok(self)
+    }
+
+    /// The same, where the backends in S3 whose keys do not stand in their options go under what `named`
+    /// makes of the source, the profile and the region that they name.
+    ///
+    /// # Errors
+    ///
+    /// What `named` says, with the backend.
+    pub fn with_credentials(
+        mut self,
+        named: impl Fn(CredentialSource, Option<&str>, Option<&str>) -> Result<Credentials, Error>,
+    ) -> Result<Self, Error> {
+        for (id, backend) in &mut Arc::make_mut(&mut self.inner).backends {
+            let StoreBackend::S3(store) = backend else { continue };
+            let options = store.options();
+            let source = options.s3_store_credential_source;
+            if source != CredentialSource::Static {
+                let profile = options.s3_store_profile.as_deref();
+                let wrong = |error: Error| Error::caller(format!("backend {id}: {}", error.what()));
+                let made = named(source, profile, Some(&options.region())).map_err(wrong)?;
+                store.set_party(Party::new(made));
+            }
         }
         Ok(self)
     }

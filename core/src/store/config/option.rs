@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::ops::RangeInclusive;
 
-use super::keys_from::KeysFrom;
 use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
+use crate::credentials::CredentialSource;
 use crate::keystone::Interface;
 use crate::machine::LargeObject;
 use crate::quirks::Provider;
@@ -222,9 +222,8 @@ words! {
         Self::Static => "static".to_owned(),
         Self::Dynamic => "dynamic".to_owned(),
     };
-    KeysFrom: "a word" [
-        "options", "anonymous", "default", "environment", "profile", "web_identity", "container",
-        "instance"
+    CredentialSource: "a word" [
+        "static", "environment", "profile", "default-chain", "web-identity", "container", "instance"
     ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());

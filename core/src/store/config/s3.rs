@@ -1,12 +1,12 @@
 //! The options of a backend in S3, under the names that glance_store gave them.
 
 use super::error::ConfigError;
-use super::keys_from::KeysFrom;
 use super::option::{OptionSpec, OptionValue, options};
 use super::section::Section;
 use crate::checksum::{
     Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation,
 };
+use crate::credentials::CredentialSource;
 use crate::error::Error;
 use crate::location::S3Place;
 use crate::quirks::Provider;
@@ -24,16 +24,17 @@ options! {
         /// The region that requests are signed for. Without one it is that of Amazon's host, and
         /// `us-east-1` elsewhere.
         s3_store_region_name: String = String::new();
-        /// The access key id. Required, unless s3_store_keys_from names another source.
+        /// The access key id. Required, unless credentials come from another source.
         s3_store_access_key: Option<Secret> = None;
-        /// The secret access key. Required, unless s3_store_keys_from names another source.
+        /// The secret access key. Required, unless credentials come from another source.
         s3_store_secret_key: Option<Secret> = None;
         /// The token of temporary credentials.
         s3_store_session_token: Option<Secret> = None;
-        /// Where the keys come from: the options above, nowhere, or one of the places in which the tools
-        /// of AWS look for them.
-        s3_store_keys_from: KeysFrom = KeysFrom::Options;
-        /// The profile of the AWS configuration files that keys come from.
+        /// Where the keys come from: from the options above, the environment, a profile of the files of
+        /// the AWS SDKs, what those use where they are told nothing, a web identity, or the metadata
+        /// service of the container or the instance. They are renewed in time.
+        s3_store_credential_source: CredentialSource = CredentialSource::Static;
+        /// The profile in `~/.aws/config` or `~/.aws/credentials`. Required where keys come from one.
         s3_store_profile: Option<String> = None;
         /// The bucket. Required.
         s3_store_bucket: Option<String> = None;
@@ -147,9 +148,9 @@ impl S3Options {
         Ok(config)
     }
 
-    /// The keys, where both are written and meant.
+    /// The keys, where both are written and they are what is used.
     pub fn keys(&self) -> Option<Keys> {
-        if self.s3_store_keys_from != KeysFrom::Options {
+        if self.s3_store_credential_source != CredentialSource::Static {
             return None;
         }
         let access = self.s3_store_access_key.as_ref()?;
@@ -192,27 +193,37 @@ impl S3Options {
     }
 
     fn check_keys(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
-        let wrong = |name, problem: &str| section.wrong(name, name != "s3_store_profile", problem);
-        let from = self.s3_store_keys_from;
+        let source = self.s3_store_credential_source;
+        let profile = self.s3_store_profile.as_deref().filter(|name| !name.is_empty());
+        let of_profile = source == CredentialSource::Profile;
+        if of_profile != profile.is_some() {
+            let problem = match of_profile {
+                true => "it is required where s3_store_credential_source is profile",
+                false => "it is used only where s3_store_credential_source is profile",
+            };
+            errors.push(section.wrong("s3_store_profile", false, problem));
+        }
         let keys = [
             ("s3_store_access_key", &self.s3_store_access_key),
             ("s3_store_secret_key", &self.s3_store_secret_key),
+            ("s3_store_session_token", &self.s3_store_session_token),
         ];
-        for (name, key) in keys {
-            let is_written = key.as_ref().is_some_and(|key| !key.is_empty());
-            match from {
-                KeysFrom::Options if !is_written => errors.push(wrong(name, "it is required")),
-                KeysFrom::Options => {}
-                _ if is_written => {
-                    let problem = format!("it can't be used where s3_store_keys_from is {from}");
-                    errors.push(wrong(name, &problem));
-                }
-                _ => {}
-            }
+        if source != CredentialSource::Static {
+            let problem = format!("it is not used where s3_store_credential_source is {source}");
+            let written = keys.into_iter().filter(|(_, value)| value.is_some());
+            errors.extend(written.map(|(name, _)| section.wrong(name, true, problem.as_str())));
+            return;
         }
-        if self.s3_store_profile.is_some() && from != KeysFrom::Profile {
-            let problem = "it is used only where s3_store_keys_from is profile";
-            errors.push(wrong("s3_store_profile", problem));
+        match (&self.s3_store_access_key, &self.s3_store_secret_key) {
+            (Some(_), None) => errors.push(section.wrong(
+                "s3_store_secret_key",
+                true,
+                "it is required beside s3_store_access_key",
+            )),
+            (None, _) => {
+                errors.push(section.wrong("s3_store_access_key", true, "it is required"));
+            }
+            _ => {}
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use self::add::{Adding, Target};
 pub(super) use self::route::S3Route;
-use super::config::{KeysFrom, S3Options};
+use super::config::S3Options;
 use super::connection::Connection;
 use super::error::{StoreError, StoreErrorKind};
 use super::image::{Add, Placed};
@@ -44,10 +44,7 @@ impl S3Store {
             service: Arc::new(Service::new(options.config()?)?),
             place: options.place()?,
             connection: Connection::of_s3(options)?,
-            party: match options.s3_store_keys_from {
-                KeysFrom::Anonymous => Some(Party::new(Credentials::anonymous())),
-                _ => options.keys().map(|keys| Party::new(Credentials::new(keys))),
-            },
+            party: options.keys().map(|keys| Party::new(Credentials::new(keys))),
             options: Arc::new(options.clone()),
         })
     }
@@ -93,8 +90,7 @@ impl S3Store {
     /// Its keys come from elsewhere, and were not [handed over](super::Stores::with_party).
     pub fn party(&self) -> Result<Party, StoreError> {
         self.party.clone().ok_or_else(|| {
-            let from = self.options.s3_store_keys_from;
-            let what = format!("backend {:?} has no keys yet: they come from {from}", self.id);
+            let what = format!("backend {:?} has no keys, and none were handed over", self.id);
             StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
         })
     }

@@ -1,0 +1,99 @@
+//! Sources of keys by a word, as an option names them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::resolve::Resolver;
+use super::source::Source;
+use crate::error::Error;
+
+/// Where a configuration says that keys come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CredentialSource {
+    /// They stand beside it: `static`.
+    #[default]
+    Static,
+    /// `AWS_ACCESS_KEY_ID` and its like: `environment`.
+    Environment,
+    /// A profile of the config and credentials files: `profile`.
+    Profile,
+    /// What the AWS SDKs use where they are told nothing: `default-chain`.
+    DefaultChain,
+    /// The role of `AWS_ROLE_ARN` for the token of `AWS_WEB_IDENTITY_TOKEN_FILE`: `web-identity`.
+    WebIdentity,
+    /// The endpoint of the container: `container`.
+    Container,
+    /// The instance metadata service: `instance`.
+    Instance,
+}
+
+impl CredentialSource {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Static,
+        Self::Environment,
+        Self::Profile,
+        Self::DefaultChain,
+        Self::WebIdentity,
+        Self::Container,
+        Self::Instance,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Environment => "environment",
+            Self::Profile => "profile",
+            Self::DefaultChain => "default-chain",
+            Self::WebIdentity => "web-identity",
+            Self::Container => "container",
+            Self::Instance => "instance",
+        }
+    }
+
+    /// Whether the config and credentials files are of use to it.
+    pub fn reads_files(self) -> bool {
+        matches!(self, Self::Profile | Self::DefaultChain | Self::Instance)
+    }
+}
+
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for CredentialSource {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|source| source.name() == text);
+        found.ok_or_else(|| Error::caller("there is no such source of credentials"))
+    }
+}
+
+impl Resolver<'_> {
+    /// What the source of this name comes to; `profile` is for the one of that name.
+    ///
+    /// # Errors
+    ///
+    /// As the function for each; keys that stand beside the name are not here.
+    pub fn named(&self, source: CredentialSource, profile: Option<&str>) -> Result<Source, Error> {
+        match source {
+            CredentialSource::Static => {
+                Err(Error::caller("static keys stand in the configuration"))
+            }
+            CredentialSource::Environment => self.environment(),
+            CredentialSource::Profile => match profile {
+                Some(profile) => self.profile(profile),
+                None => Err(Error::caller("no profile is named")),
+            },
+            CredentialSource::DefaultChain => self.default_chain(),
+            CredentialSource::WebIdentity => self.web_identity(),
+            CredentialSource::Container => self.container(),
+            CredentialSource::Instance => self.instance(),
+        }
+    }
+}
