@@ -34,6 +34,7 @@ mod credentials;
 mod downloads;
 mod embedded;
 mod faults;
+mod images;
 mod jobs;
 mod replayed;
 mod secrets;

@@ -1,0 +1,103 @@
+//! `PARITY.md` and `DEFECTS.md` name tests that there are, and leave nothing out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+#[test]
+fn every_defect_has_a_test_that_would_show_it() {
+    let document = read("conformance/DEFECTS.md");
+    let rows: BTreeMap<&str, Vec<&str>> =
+        rows(&document).into_iter().map(|row| (row[0], row)).collect();
+    let expected: BTreeSet<String> = (1..=21)
+        .map(|number| format!("S{number}"))
+        .chain((1..=18).map(|number| format!("W{number}")))
+        .collect();
+    let found: BTreeSet<String> = rows.keys().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, expected);
+    let mut wrong = Vec::new();
+    for (name, row) in rows {
+        if row.len() != 3 || row[1].is_empty() || row[2].is_empty() {
+            wrong.push(format!("{name} is not filled"));
+        } else if tests(row[2]).is_empty() {
+            wrong.push(format!("{name} names no test"));
+        }
+    }
+    wrong.extend(missing(&document));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_case_of_theirs_has_a_test_or_a_reason() {
+    let document = read("conformance/PARITY.md");
+    let mut wrong = missing(&document);
+    for section in document.split("\n## ").skip(1) {
+        let (title, rest) = section.split_once('\n').unwrap();
+        let stated = rest.trim_start().split(' ').next().and_then(|count| count.parse().ok());
+        let stated: usize = stated.unwrap_or_else(|| panic!("{title} says no number of cases"));
+        let mut cases = Vec::new();
+        for row in rows(section) {
+            let [theirs, checks, ours] = row[..] else {
+                panic!("a row of {title} has {} columns", row.len());
+            };
+            cases.extend(code(theirs));
+            let has_reason =
+                ours.strip_prefix("not applicable: ").is_some_and(|reason| reason.len() > 10);
+            if checks.is_empty() || !has_reason && tests(ours).is_empty() {
+                wrong.push(format!("{title}: {theirs} is not filled"));
+            }
+        }
+        let distinct: BTreeSet<&str> = cases.iter().copied().collect();
+        if (cases.len(), distinct.len()) != (stated, stated) {
+            wrong.push(format!("{title} has {stated} cases and names {}", cases.len()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The tests in a document, `file::name` each, that there are not.
+fn missing(document: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (file, name) in tests(document) {
+        let Ok(text) = std::fs::read_to_string(root().join(file)) else {
+            wrong.push(format!("there is no {file}"));
+            continue;
+        };
+        if !text.contains(&format!("fn {name}(")) {
+            wrong.push(format!("{file} has no {name}"));
+        }
+    }
+    wrong
+}
+
+fn tests(text: &str) -> Vec<(&str, &str)> {
+    let named = code(text).into_iter().filter_map(|code| code.split_once("::"));
+    named.filter(|(file, _)| file.ends_with(".rs")).collect()
+}
+
+/// What stands between single backticks.
+fn code(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The cells of all rows of tables but their heads.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let head = |at: usize| lines.get(at + 1).is_some_and(|next| next.starts_with("| ---"));
+    let rows = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| line.starts_with("| ") && !line.starts_with("| ---") && !head(*at));
+    rows.map(|(_, line)| {
+        let cells = line.trim().trim_start_matches('|').trim_end_matches('|').split('|');
+        cells.map(str::trim).collect()
+    })
+    .collect()
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
