@@ -45,6 +45,7 @@ S3_BEFORE = before()
 S3 = importlib.import_module("glance_store._drivers.s3")
 SWIFT = importlib.import_module("glance_store._drivers.swift.store")
 SWIFT_UTILS = importlib.import_module("glance_store._drivers.swift.utils")
+LOCATION = importlib.import_module("glance_store.location")
 BAD_URI = importlib.import_module("glance_store.exceptions").BadStoreUri
 
 VERSION = f"glance_store {metadata.version('glance_store')}"

@@ -8,7 +8,8 @@ leaves one way of reading. It does not, and a case is left out, where
 - what follows the host is not one slash, a container, a slash and an object without one: it takes
   the last two elements, and the host for all before them, however many slashes there are;
 - an `@` stands before the path (S3): since 5.6.0 credentials are part of its host;
-- it refuses a second `://` behind a `?` or `#`, at the end, or in credentials, or capitals in a scheme;
+- it refuses a second `://` anywhere but before the host, `?` or `#` in credentials, or capitals in
+  a scheme;
 - it writes an object without the slash that it begins with (Swift);
 - a name holds what apus writes with an escape, or what looks like one (`ESCAPED`): it writes all
   names as they are, and loses what follows a `?`.
@@ -81,7 +82,7 @@ SECRETS = [
 ]
 AUTH_PATHS = ["", "/v3", "/identity/v3", "/v2.0", "/keystone/public/v3"]
 STORAGE_PATHS = ["/v1/AUTH_a6944d", "/swift/v1", "/v1/KEY_7", "/swift/v1/AUTH_9f", ""]
-LATE_SCHEME = re.compile(r"://(?:.*[?#].*://|.*:///*$|[^@]*://.*@)")
+SECOND_SCHEME = re.compile(r"[^:]*://(?:[^/?#@]*@)?[^/?#@:]*://[^/?#@][^?#@]*")
 S3_READ = re.compile(r"s3(?:\+https?)?://([^/?#]*)/([^/?#]+)/([^/?#]+)/*([?#].*)?")
 HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]+))?")
 # The host and a path that ends as addresses and storage URLs do, or a host alone.
@@ -152,8 +153,7 @@ def s3_read(name, uri):
     try:
         read.parse_uri(uri)
     except (BAD_URI, ValueError) as error:
-        clear = "@" not in uri and not LATE_SCHEME.search(uri)
-        return case(name, {"uri": uri}, {"error": type(error).__name__}) if clear else None
+        return refused(name, uri, error) if "@" not in uri else None
     parts = S3_READ.fullmatch(uri)
     if not parts or not is_host(parts[1]) or ESCAPED.search(read.key):
         return None
@@ -251,8 +251,8 @@ def swift_read(name, uri):
     try:
         read.parse_uri(uri)
     except (BAD_URI, ValueError) as error:
-        clear = uri.count("@") < 2 and not LATE_SCHEME.search(uri)
-        return case(name, {"uri": uri}, {"error": type(error).__name__}) if clear else None
+        clear = uri.count("@") < 2 and not re.search("[?#].*@", uri)
+        return refused(name, uri, error) if clear else None
     parts = SWIFT_READ.fullmatch(uri)
     credentials, host, path = parts.groups()[:3] if parts else (None, "", None)
     if not is_host(host) or "%" in (credentials or "") or ESCAPED.search(read.obj):
@@ -264,6 +264,11 @@ def swift_read(name, uri):
         read.user = read.key = None
         expect |= {"formatted": read.get_uri(), "credential_free": read.get_uri()}
     return case(name, {"uri": uri}, expect)
+
+
+def refused(name, uri, error):
+    clear = uri.count("://") < 2 or SECOND_SCHEME.fullmatch(uri)
+    return case(name, {"uri": uri}, {"error": type(error).__name__}) if clear else None
 
 
 def read_cases(dice, count, read, uri, kind=""):

@@ -28,7 +28,10 @@ FAMILIES = [
     "swift_response",
     "swift_tempurl",
     "swift_manifest",
+    "aws_config",
     "locations",
+    "locations_specified",
+    "migration",
 ]
 
 

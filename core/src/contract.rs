@@ -216,6 +216,13 @@ pub enum Notice {
         /// Its id.
         id: String,
     },
+    /// The trust of a transfer could not be revoked: it is left behind until it ends by itself.
+    TrustLeft {
+        /// Its id.
+        id: String,
+        /// Why.
+        error: Error,
+    },
 }
 
 /// What a machine wants.

@@ -86,6 +86,11 @@ pub enum Leftover {
         /// Its key or name.
         key: String,
     },
+    /// A container that was made for an object that is not there.
+    Container {
+        /// Its name.
+        container: String,
+    },
     /// A trust of a user's that was not revoked.
     Trust {
         /// Its id.
@@ -491,6 +496,7 @@ impl fmt::Display for Leftover {
             Self::Object { bucket, key } => {
                 write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
             }
+            Self::Container { container } => write!(f, "container {}", OneLine(container)),
             Self::Trust { id } => write!(f, "trust {}", OneLine(id)),
         }
     }

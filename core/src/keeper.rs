@@ -150,9 +150,13 @@ enum Renewal {
     Idle,
     Sent,
     Looking,
-    Next(Box<Draft>),
+    /// The draft, and since when.
+    Next(Box<Draft>, Duration),
     Backoff(Wait),
-    Denied { error: Error, until: Duration },
+    Denied {
+        error: Error,
+        until: Duration,
+    },
 }
 
 /// What a renewal began with.
@@ -304,7 +308,7 @@ impl<S: Supply> Keeper<S> {
             Ok(reply) => (source.answered(now, &reply), date(&reply)),
         };
         match step {
-            Ok(Supplied::Ask(draft)) => self.renewal = Renewal::Next(Box::new(draft)),
+            Ok(Supplied::Ask(draft)) => self.renewal = Renewal::Next(Box::new(draft), now.tick),
             Ok(Supplied::Pending) => self.renewal = Renewal::Looking,
             Ok(Supplied::Item(item)) => self.gained(*item, sealed, date),
             Err(error) => self.lost(now, error),
@@ -368,7 +372,10 @@ impl<S: Supply> Keeper<S> {
         {
             self.attempts.forgive();
         }
-        if let Renewal::Next(draft) = std::mem::replace(&mut self.renewal, Renewal::Idle) {
+        let renewal = std::mem::replace(&mut self.renewal, Renewal::Idle);
+        if let Renewal::Next(draft, since) = renewal
+            && now.tick.saturating_sub(since) < STALE
+        {
             self.renewal = Renewal::Sent;
             return Ok(Begun::Ask(*draft));
         }
@@ -543,3 +550,6 @@ impl<S: Supply> fmt::Debug for Keeper<S> {
             .finish_non_exhaustive()
     }
 }
+
+/// What a renewal would send next is signed, or holds a token of its own, so that it does not keep.
+const STALE: Duration = Duration::from_secs(60);

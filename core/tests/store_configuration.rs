@@ -225,6 +225,69 @@ fn a_host_without_a_scheme_is_encrypted_at_amazon() {
     }
 }
 
+/// The dash form of Amazon's hosts has the region in it, and nobody else's host does.
+#[test]
+fn the_region_is_taken_from_amazons_hosts_alone() {
+    let dashed = [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ap-east-1",
+        "ap-south-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "eu-north-1",
+        "sa-east-1",
+    ];
+    let mut hosts: Vec<(String, &str)> =
+        dashed.iter().map(|region| (format!("s3-{region}.amazonaws.com"), *region)).collect();
+    for region in ["cn-north-1", "cn-northwest-1"] {
+        hosts.push((format!("s3-{region}.amazonaws.com.cn"), region));
+    }
+    for other in ["s3.amazonaws.com", "my-object-storage.com", "s3-my-object.jp", "192.168.100.12"]
+    {
+        hosts.push((other.to_owned(), "us-east-1"));
+    }
+    for (host, region) in hosts {
+        for form in ["", "/", ":80", ":80/"] {
+            for scheme in ["", "http://", "https://"] {
+                let mut options = S3Options::default();
+                options.s3_store_host = Some(format!("{scheme}{host}{form}"));
+                assert_eq!(options.region(), region, "{scheme}{host}{form}");
+                options.s3_store_region_name = "regionOne".into();
+                assert_eq!(&*options.config().unwrap().endpoint.region, "regionOne");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_backend_can_not_be_without() {
+    let all = [
+        ("s3_store_host", "https://h"),
+        ("s3_store_bucket", "b"),
+        ("s3_store_access_key", "A"),
+        ("s3_store_secret_key", "S"),
+    ];
+    for (missing, _) in all {
+        let mut text = String::from("[DEFAULT]\nenabled_backends = a:s3\n[a]\n");
+        for (name, value) in all.iter().filter(|(name, _)| *name != missing) {
+            text += &format!("{name} = {value}\n");
+        }
+        let errors = read(&text).unwrap_err().to_string();
+        assert!(errors.contains(&format!("[a] {missing}")), "{errors}");
+    }
+}
+
 /// What glance_store 5.7 makes of the same ids.
 #[test]
 fn containers_are_named_as_the_old_store_named_them() {

@@ -1,5 +1,6 @@
 //! What programs call.
 
+use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -155,13 +156,8 @@ impl<S: Service> Client<S> {
     /// Runs a machine: says what from, where to and by whom it may be stopped, and then
     /// [`go`](Run::go)es.
     pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
-        Run {
-            machine,
-            transport: self.transport.clone(),
-            parties: self.parties.clone(),
-            ends: self.ends(Source::none(), Sink::none()),
-            tokens: Vec::new(),
-        }
+        let ends = self.ends(Source::none(), Sink::none());
+        Run::new(type_name::<M>(), machine, self.transport.clone(), self.parties.clone(), ends)
     }
 
     /// Runs a machine that downloads; the bytes are there to be read as they come.
@@ -214,6 +210,7 @@ impl<S> fmt::Debug for Client<S> {
 /// A machine about to run.
 #[must_use = "nothing runs before `go`"]
 pub struct Run<M> {
+    name: &'static str,
     machine: M,
     transport: Transport,
     parties: Vec<Party>,
@@ -222,6 +219,16 @@ pub struct Run<M> {
 }
 
 impl<M: Machine> Run<M> {
+    pub(crate) fn new(
+        name: &'static str,
+        machine: M,
+        transport: Transport,
+        parties: Vec<Party>,
+        ends: Ends,
+    ) -> Self {
+        Self { name, machine, transport, parties, ends, tokens: Vec::new() }
+    }
+
     /// Takes the bytes of uploads from `source`.
     pub fn from(mut self, source: impl Into<Source>) -> Self {
         self.ends.source = source.into();
@@ -277,10 +284,8 @@ where
 
     /// The span begins here, in the caller's, whatever task the future goes to.
     fn drive(self) -> impl Future<Output = Result<M::Output, Error>> + Send + use<M> {
-        let Self { machine, transport, parties, ends, tokens } = self;
-        spanned(std::any::type_name::<M>(), async move {
-            drive(machine, &transport, parties, ends, tokens).await
-        })
+        let Self { name, machine, transport, parties, ends, tokens } = self;
+        spanned(name, async move { drive(machine, &transport, parties, ends, tokens).await })
     }
 }
 

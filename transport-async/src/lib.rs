@@ -21,6 +21,8 @@ mod client;
 mod clock;
 mod config;
 mod connect;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod ends;
 mod exchange;
 mod file;
@@ -34,6 +36,8 @@ mod sending;
 mod sink;
 mod source;
 mod spool;
+#[cfg(feature = "store")]
+mod stores;
 #[cfg(feature = "tls")]
 mod tls;
 mod turnstile;
@@ -45,4 +49,6 @@ pub use self::config::TransportConfig;
 pub use self::reader::Reader;
 pub use self::sink::Sink;
 pub use self::source::Source;
+#[cfg(feature = "store")]
+pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};

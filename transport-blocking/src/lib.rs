@@ -57,6 +57,8 @@ mod cancel;
 mod client;
 mod clock;
 mod config;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod exchange;
 mod failure;
 mod feed;

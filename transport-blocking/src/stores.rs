@@ -10,17 +10,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use apus_core::Error;
 use apus_core::contract::Machine;
 use apus_core::machine::{Observer, Traffic, UploadSource};
-use apus_core::proxy::Proxy;
-use apus_core::store::config::{Backend, Configuration, Reference};
+use apus_core::store::config::Configuration;
 use apus_core::store::{
-    self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, StoreProxy, Stored,
-    TenantContext, Verb,
+    self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
+    Verb,
 };
 
 use crate::cancel::CancelToken;
@@ -84,7 +82,7 @@ impl Stores {
     /// As [`new`](Self::new); a file of references that can't be read, and everything that is wrong
     /// with it.
     pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
-        let references = references(configuration)?;
+        let references = configuration.references(read)?;
         Self::new(store::Stores::new(configuration, &references)?)
     }
 
@@ -233,7 +231,7 @@ impl Stores {
                 traffic: Arc::clone(&self.traffic),
                 observer: self.observer.clone(),
             },
-            name: name(verb),
+            name: verb.name(),
             source: Source::none(),
             sink: Sink::none(),
             token: self.token.clone(),
@@ -248,18 +246,6 @@ impl fmt::Debug for Stores {
 }
 
 type JobMachine<T> = Box<dyn Machine<Output = T> + Send>;
-
-/// What a run is called that a trace tells of.
-fn name(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Add => "add",
-        Verb::Get => "get",
-        Verb::Size => "size",
-        Verb::Exists => "exists",
-        Verb::Delete => "delete",
-        Verb::SetAcls => "set_acls",
-    }
-}
 
 fn upload_source(source: &Source<'_>) -> Result<UploadSource, Error> {
     let length = source
@@ -280,46 +266,9 @@ fn transport(connection: &Connection, mut config: TransportConfig) -> Result<Tra
         config = config.danger_accept_invalid_certs(true);
     }
     if let Some(wanted) = &connection.proxy {
-        config = config.proxy(proxy(wanted)?);
+        config = config.proxy(wanted.proxy(read)?);
     }
     Transport::new(config)
-}
-
-fn proxy(wanted: &StoreProxy) -> Result<Proxy, Error> {
-    let mut proxy = if wanted.tls {
-        let host = match wanted.host.parse::<Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => wanted.host.clone(),
-        };
-        Proxy::new(&format!("https://{host}:{}", wanted.port))?
-    } else {
-        Proxy::at(&wanted.host, wanted.port)?
-    };
-    if let Some(user) = &wanted.user {
-        proxy = proxy.credentials(user, wanted.password.clone().unwrap_or_default())?;
-    }
-    if let Some(path) = &wanted.ca_file {
-        proxy = proxy.ca_bundle(read(path)?);
-    }
-    proxy.bypass(&wanted.bypass)
-}
-
-/// The references of each file that a backend in Swift names.
-fn references(
-    configuration: &Configuration,
-) -> Result<BTreeMap<String, BTreeMap<String, Reference>>, Error> {
-    let mut references = BTreeMap::new();
-    for backend in configuration.backends.values() {
-        let Backend::Swift(options) = backend else { continue };
-        if let Some(path) = &options.swift_store_config_file
-            && !references.contains_key(path)
-        {
-            let text = String::from_utf8(read(path)?)
-                .map_err(|_| Error::caller(format!("{path}: it is not UTF-8")))?;
-            references.insert(path.clone(), Reference::read_all(path, &text)?);
-        }
-    }
-    Ok(references)
 }
 
 fn read(path: &str) -> Result<Vec<u8>, Error> {

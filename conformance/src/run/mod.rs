@@ -19,6 +19,7 @@ mod compare;
 mod endpoint;
 mod keystone;
 mod location;
+mod migration;
 mod post_policy;
 mod report;
 mod s3;
@@ -115,6 +116,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("s3-post-policy", post_policy::post_policy),
     ("location-s3", location::s3),
     ("location-swift", location::swift),
+    ("migration", migration::migration),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),

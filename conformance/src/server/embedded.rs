@@ -4,7 +4,7 @@
 //! use it. It knows no conditional requests, no tagging and no versioning (501).
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
 use std::thread;
 
@@ -28,6 +28,7 @@ use super::tls::Identity;
 pub struct Options {
     tls: bool,
     buckets: Vec<String>,
+    only_from: Option<IpAddr>,
 }
 
 impl Options {
@@ -45,6 +46,12 @@ impl Options {
     /// Has this bucket from the start.
     pub fn bucket(mut self, name: impl Into<String>) -> Self {
         self.buckets.push(name.into());
+        self
+    }
+
+    /// Hangs up on whoever connects from elsewhere.
+    pub fn only_from(mut self, peer: IpAddr) -> Self {
+        self.only_from = Some(peer);
         self
     }
 }
@@ -76,12 +83,15 @@ impl EmbeddedS3 {
         let identity = options.tls.then(Identity::generate);
         let tls = identity.as_ref().map(|identity| TlsAcceptor::from(identity.config()));
 
+        let only_from = options.only_from;
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
         let thread = thread::Builder::new().name("embedded-s3".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(listener, tls, service, stopped, ready)),
+                Ok(runtime) => {
+                    runtime.block_on(serve(listener, tls, service, only_from, stopped, ready))
+                }
                 Err(error) => _ = ready.send(Err(error)),
             }
         })?;
@@ -142,6 +152,7 @@ async fn serve(
     listener: std::net::TcpListener,
     tls: Option<TlsAcceptor>,
     service: S3Service,
+    only_from: Option<IpAddr>,
     mut stopped: oneshot::Receiver<()>,
     ready: mpsc::Sender<io::Result<()>>,
 ) {
@@ -163,7 +174,10 @@ async fn serve(
             accepted = listener.accept() => accepted,
         };
         // A connection that was gone before it was accepted is the client's affair.
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, peer)) = accepted else { continue };
+        if only_from.is_some_and(|only| only != peer.ip()) {
+            continue;
+        }
         _ = stream.set_nodelay(true);
         let (service, tls) = (service.clone(), tls.clone());
         connections.spawn(async move {

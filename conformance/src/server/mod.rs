@@ -6,6 +6,7 @@
 //! | [`Scripted`] | says exactly what it is told, records exactly what it got | faults of the wire |
 //! | [`FaultyS3`] | [`S3Model`] behind a [`Scripted`] | machines, and what they leave behind |
 //! | [`EmbeddedOpenStack`] | [`OpenStackModel`] behind two [`Scripted`] | sessions, and all of Swift |
+//! | [`ScriptedProxy`] | an HTTP proxy that wants a password and logs | what passes through a proxy |
 //!
 //! ```text
 //!   EmbeddedS3 ── hyper ── s3s-fs ── a temporary folder
@@ -24,6 +25,7 @@ mod faulty;
 mod message;
 mod openstack;
 mod plan;
+mod proxy;
 mod s3_model;
 mod scripted;
 mod tls;
@@ -37,6 +39,7 @@ pub use self::openstack::{
     OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,
 };
 pub use self::plan::{Fault, Operation, Plan};
+pub use self::proxy::{Passed, ScriptedProxy};
 pub use self::s3_model::{
     Checksum, ChecksumType, CompleteEtag, Manners, Object, OpenUpload, S3Model,
 };

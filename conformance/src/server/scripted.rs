@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufReader, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -128,6 +128,11 @@ impl Scripted {
         self.identity.as_ref().map(Identity::ca_pem)
     }
 
+    /// Hangs up on whoever connects from elsewhere, from now on.
+    pub fn only_from(&self, peer: IpAddr) {
+        self.shared.lock().only_from = Some(peer);
+    }
+
     /// Every request so far, in the order in which their bodies ended. A request is here
     /// before its answer is sent.
     pub fn requests(&self) -> Vec<Request> {
@@ -206,6 +211,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     stopped: bool,
+    only_from: Option<IpAddr>,
     connections: usize,
     under_way: usize,
     peak: usize,
@@ -266,6 +272,10 @@ fn accept(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, shared: &Arc<
             let mut state = shared.lock();
             if state.stopped {
                 return;
+            }
+            let peer = socket.peer_addr().map(|peer| peer.ip()).ok();
+            if state.only_from.is_some() && state.only_from != peer {
+                continue;
             }
             state.connections += 1;
             let number = state.connections;

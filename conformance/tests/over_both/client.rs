@@ -76,6 +76,8 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     /// Each a party of its own.
     pub(crate) keys: Vec<Keys>,
+    /// In place of the first of them.
+    pub(crate) party: Option<Party>,
     pub(crate) ca: Option<String>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -91,7 +93,8 @@ impl Setup {
         config.limits.first_byte = Some(Duration::from_secs(20));
         config.limits.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);
-        Self { config, keys: vec![server.keys()], ca, traffic: Arc::default(), observer: None }
+        let (keys, traffic) = (vec![server.keys()], Arc::default());
+        Self { config, keys, party: None, ca, traffic, observer: None }
     }
 
     /// The same with another configuration.
@@ -101,10 +104,11 @@ impl Setup {
     }
 
     pub(crate) fn client(self, via: Via) -> Client {
-        let Self { config, keys, ca, traffic, observer } = self;
+        let Self { config, keys, party, ca, traffic, observer } = self;
         let service = Service::new(config).unwrap();
         let mut parties = keys.into_iter().map(|keys| Party::new(Credentials::new(keys)));
         let first = parties.next().unwrap();
+        let first = party.unwrap_or(first);
         macro_rules! client {
             ($transport:ident) => {{
                 let mut config = $transport::TransportConfig::new();

@@ -30,6 +30,7 @@ macro_rules! both {
 mod broken_reads;
 mod checksum_options;
 mod client;
+mod credentials;
 mod downloads;
 mod embedded;
 mod faults;

@@ -129,7 +129,7 @@ fn all_rows_of_an_image_are_migrated_each_by_itself() {
 }
 
 #[test]
-fn who_may_not_write_reads_all_the_same_and_a_lost_race_is_none_of_an_error() {
+fn who_may_not_write_reads_all_the_same_and_a_lost_race_is_no_error() {
     let stores = stores(TWO);
     let mut server = server(Plan::new());
     server.model = server.model.with_object("images", ID, "content");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use sha1::{Digest, Sha1};
 
@@ -30,8 +30,7 @@ pub(super) enum InstanceStep {
 pub(super) fn token_draft(instance: &Instance) -> Result<Draft, Error> {
     let uri = instance.endpoint.join("/latest/api/token")?;
     let mut draft = near(INSTANCE_TOKEN, Method::PUT, uri);
-    // Long enough for the two requests that follow, on a slow instance too.
-    draft.header(TOKEN_TTL, "300")?;
+    draft.header(TOKEN_TTL, "21600")?;
     Ok(draft)
 }
 
@@ -88,7 +87,9 @@ pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> 
     }
     let expires = document.date("Expiration")?;
     let mut keys = document.keys(&Names::METADATA, expires)?;
-    if expires.is_some_and(|expires| expires <= Timestamp::from_duration(now.unix)) {
+    let server = reply.header(&DATE).and_then(Timestamp::parse_http);
+    let server = server.unwrap_or(Timestamp::from_duration(now.unix));
+    if expires.is_some_and(|expires| expires <= server) {
         keys.lifetime = Some(EXTENSION);
     }
     Ok(keys)

@@ -12,7 +12,7 @@
 //! Everything here is an owned value that is [`Send`]: hashing and framing happen on the worker
 //! where the bytes are, and no lock is held meanwhile.
 
-#[cfg(feature = "swift")]
+#[cfg(any(feature = "credentials", feature = "swift"))]
 mod address;
 mod conditional;
 mod content_range;
@@ -23,7 +23,7 @@ mod frame;
 mod headers;
 mod receiving;
 
-#[cfg(feature = "swift")]
+#[cfg(any(feature = "credentials", feature = "swift"))]
 pub use self::address::Address;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;

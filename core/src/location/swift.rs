@@ -76,12 +76,16 @@ impl SwiftPlace {
         self.reference.as_deref()
     }
 
-    /// Whether a location at `url` is at this one: scheme class, host, port and prefix are equal.
-    pub fn is_at(&self, scheme: SwiftScheme, place: &Place) -> bool {
+    /// Whether a location is at this one's server: scheme class, host and port are equal.
+    pub fn is_server_of(&self, scheme: SwiftScheme, place: &Place) -> bool {
         scheme != SwiftScheme::Config
             && self.tls == scheme.is_tls()
             && self.place.is_host_of(place, scheme.implied_port())
-            && self.place.prefix() == place.prefix()
+    }
+
+    /// Whether a location is at this one: scheme class, host, port and prefix are equal.
+    pub fn is_at(&self, scheme: SwiftScheme, place: &Place) -> bool {
+        self.is_server_of(scheme, place) && self.place.prefix() == place.prefix()
     }
 
     /// Container and object, where `reading` lies at this place.
@@ -267,6 +271,14 @@ impl SwiftLocation {
     /// Where the container is.
     pub fn at(&self) -> &SwiftAt {
         &self.at
+    }
+
+    /// Whether it is at this server, which is written as `host[:port]`.
+    #[cfg(feature = "store")]
+    pub(crate) fn is_at_host(&self, host: &str) -> bool {
+        let (SwiftAt::Auth(place) | SwiftAt::Storage(place)) = &self.at else { return false };
+        Place::read(host.trim(), 0)
+            .is_ok_and(|host| host.is_host_of(place, self.scheme.implied_port()))
     }
 
     /// The container.

@@ -356,7 +356,10 @@ impl<M: Machine> Delegated<M> {
         self.trust = None;
         match error {
             None => self.notices.push_back(Notice::TrustRevoked { id }),
-            Some(error) => self.left = Some(error.with_leftover(Leftover::Trust { id })),
+            Some(error) => {
+                self.notices.push_back(Notice::TrustLeft { id: id.clone(), error: error.clone() });
+                self.left = Some(error.with_leftover(Leftover::Trust { id }));
+            }
         }
         if self.outcome.is_some() { Phase::Over } else { Phase::Run }
     }

@@ -10,7 +10,7 @@ pub(crate) mod nest;
 mod patience;
 mod pump;
 #[cfg(feature = "swift")]
-mod segments;
+pub(crate) mod segments;
 #[cfg(feature = "swift")]
 mod swift_delete;
 mod traffic;

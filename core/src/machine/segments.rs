@@ -13,7 +13,7 @@ use crate::swift::{Entry, GetContainer, GetContainerOutput, ListedObject, Prefix
 
 /// Lists the objects of a container whose names begin with a prefix, all pages of them.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     prefix: Prefix,
     service: Arc<Service>,
     party: usize,
@@ -26,13 +26,13 @@ pub(super) struct Listed {
 
 impl Listed {
     /// The segments that `X-Object-Manifest` names.
-    pub(super) fn new(prefix: Prefix, service: Arc<Service>, seed: u64) -> Self {
+    pub(crate) fn new(prefix: Prefix, service: Arc<Service>, seed: u64) -> Self {
         let (call, objects) = (None, Vec::new());
         Self { prefix, service, party: 0, seed, call, page: 0, objects, cancelled: false }
     }
 
     /// Goes under this one of the pump's authorities.
-    pub(super) fn under(mut self, party: usize) -> Self {
+    pub(crate) fn under(mut self, party: usize) -> Self {
         self.party = party;
         self
     }

@@ -1,8 +1,11 @@
 //! What a transport does otherwise for a backend.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use super::config::{S3Options, SwiftOptions};
+use crate::error::Error;
+use crate::proxy::Proxy;
 use crate::secret::Secret;
 
 /// How the servers of a backend are reached, as its options say. Timeouts are none of it: each
@@ -44,6 +47,8 @@ impl Connection {
         let proxy = options.s3_store_enable_proxy.then(|| StoreProxy {
             user: options.s3_store_proxy_user.clone(),
             password: options.s3_store_proxy_password.clone(),
+            ca_file: file(&options.s3_store_proxy_cacert),
+            bypass: options.s3_store_proxy_bypass.clone(),
             ..StoreProxy::new(&options.s3_store_proxy_host, options.s3_store_proxy_port)
         });
         Self { ca_file: file(&options.s3_store_cacert), insecure: false, proxy }
@@ -54,6 +59,8 @@ impl Connection {
         let proxy = options.swift_store_enable_proxy.then(|| StoreProxy {
             user: options.swift_store_proxy_user.clone(),
             password: options.swift_store_proxy_password.clone(),
+            ca_file: file(&options.swift_store_proxy_cacert),
+            bypass: options.swift_store_proxy_bypass.clone(),
             ..StoreProxy::new(&options.swift_store_proxy_host, options.swift_store_proxy_port)
         });
         let ca_file = file(&options.swift_store_cacert);
@@ -76,6 +83,30 @@ impl StoreProxy {
             ca_file: None,
             bypass: Vec::new(),
         }
+    }
+
+    /// The same as transports take it; `read` gives what is in a file.
+    ///
+    /// # Errors
+    ///
+    /// `read`'s; a host, user or list of hosts that is none.
+    pub fn proxy(&self, read: impl FnOnce(&str) -> Result<Vec<u8>, Error>) -> Result<Proxy, Error> {
+        let mut proxy = if self.tls {
+            let host = match self.host.parse::<Ipv6Addr>() {
+                Ok(address) => format!("[{address}]"),
+                Err(_) => self.host.clone(),
+            };
+            Proxy::new(&format!("https://{host}:{}", self.port))?
+        } else {
+            Proxy::at(&self.host, self.port)?
+        };
+        if let Some(user) = &self.user {
+            proxy = proxy.credentials(user, self.password.clone().unwrap_or_default())?;
+        }
+        if let Some(path) = &self.ca_file {
+            proxy = proxy.ca_bundle(read(path)?);
+        }
+        proxy.bypass(&self.bypass)
     }
 }
 

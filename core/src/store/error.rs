@@ -81,6 +81,19 @@ impl StoreError {
         Self(facts)
     }
 
+    /// A location in Swift is not used.
+    pub(super) fn of_swift_location(refusal: Refusal) -> Self {
+        let is_foreign = matches!(refusal, Refusal::Foreign { .. });
+        let Self(mut facts) = refusal.into();
+        if is_foreign {
+            facts.error = facts.error.with_hint(
+                "a backend with the host among its swift_store_trusted_hosts allows the credentials \
+                 that a location has inside",
+            );
+        }
+        Self(facts)
+    }
+
     /// What an image service does something about.
     pub fn kind(&self) -> StoreErrorKind {
         self.0.kind

@@ -73,6 +73,18 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Its name, as in the image service's drivers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Get => "get",
+            Self::Size => "size",
+            Self::Exists => "exists",
+            Self::Delete => "delete",
+            Self::SetAcls => "set_acls",
+        }
+    }
+
     /// What an error that a job of this verb came to means to an image service.
     pub fn error(self, error: Error) -> StoreError {
         StoreError::new(self, error)

@@ -8,11 +8,12 @@ use super::config::{Backend, ConfigError, ConfigErrors, Configuration, Mode, Ref
 use super::error::{StoreError, StoreErrorKind};
 use super::image::{Access, Acls, Add, Address, Get, Got, Placed, Stored, TenantContext};
 use super::job::Job;
-use super::migration::S3Places;
+use super::migration::{S3Places, SwiftPlaces};
 use super::s3::{S3Route, S3Store};
-use super::swift::{self, SwiftRoute, SwiftStore};
+use super::swift::{SwiftRoute, SwiftStore};
 use crate::error::Error;
 use crate::machine::Party;
+use crate::s3::BaseUrl;
 
 /// All backends of an image service. Cheap to clone; clones share what is learnt of servers, tokens
 /// and clocks.
@@ -30,8 +31,9 @@ struct Inner {
     backends: BTreeMap<String, StoreBackend>,
     default: Option<String>,
     s3: S3Places,
-    /// The backend over whose connection hosts are reached that are of none.
-    foreign: Option<String>,
+    swift: SwiftPlaces,
+    /// The backends in S3 and in Swift over whose connections hosts are reached that are of none.
+    foreign: [Option<String>; 2],
 }
 
 /// Where a row leads to.
@@ -54,13 +56,23 @@ impl Stores {
     ) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let mut backends = BTreeMap::new();
+        let mut swift = SwiftPlaces::default();
         for (id, backend) in &configuration.backends {
             let made = match backend {
                 Backend::S3(options) => S3Store::new(id, options).map(StoreBackend::S3),
                 Backend::Swift(options) => {
-                    let file = options.swift_store_config_file.as_ref();
-                    let references = file.and_then(|path| references.get(path));
-                    SwiftStore::new(id, options, references).map(StoreBackend::Swift)
+                    let named = match options.references(id, references) {
+                        Ok(named) => named,
+                        Err(wrong) => {
+                            errors.extend(wrong.iter().cloned());
+                            continue;
+                        }
+                    };
+                    if let Err(error) = swift.add(id, options, &named) {
+                        errors.push(wrong(id, &error));
+                        continue;
+                    }
+                    SwiftStore::new(id, options, &named).map(StoreBackend::Swift)
                 }
             };
             match made {
@@ -76,7 +88,8 @@ impl Stores {
             backends,
             default: configuration.default.clone(),
             s3,
-            foreign: None,
+            swift,
+            foreign: [None, None],
         };
         Ok(Self { inner: Arc::new(inner), tenant: None })
     }
@@ -101,19 +114,27 @@ impl Stores {
         Self { inner: Arc::clone(&self.inner), tenant: Some(Arc::new(context)) }
     }
 
-    /// The same, where locations in S3 at hosts of no backend are used too, with the credentials that
-    /// they have inside and over the connection of the backend `via`.
+    /// The same, where locations at hosts of no backend are used too, with the credentials that they
+    /// have inside and over the connection of the backend `via`: those in S3 over one in S3, those in
+    /// Swift over one in Swift.
     ///
     /// # Errors
     ///
-    /// There is no such backend in S3.
+    /// There is no such backend.
     pub fn with_foreign_hosts(mut self, via: &str) -> Result<Self, StoreError> {
-        if !matches!(self.backend(via), Some(StoreBackend::S3(_))) {
-            return Err(unknown(via));
-        }
         let inner = Arc::make_mut(&mut self.inner);
-        inner.foreign = Some(via.to_owned());
-        inner.s3 = std::mem::take(&mut inner.s3).with_foreign_hosts();
+        let [s3, swift] = &mut inner.foreign;
+        match inner.backends.get(via) {
+            Some(StoreBackend::S3(_)) => {
+                *s3 = Some(via.to_owned());
+                inner.s3 = std::mem::take(&mut inner.s3).with_foreign_hosts();
+            }
+            Some(StoreBackend::Swift(_)) => {
+                *swift = Some(via.to_owned());
+                inner.swift = std::mem::take(&mut inner.swift).with_foreign_hosts();
+            }
+            None => return Err(unknown(via)),
+        }
         Ok(self)
     }
 
@@ -256,21 +277,43 @@ impl Stores {
     fn route(&self, stored: &Stored) -> Result<Access<Route<'_>>, StoreError> {
         let (url, store) = (stored.url.expose(), stored.store.as_deref());
         let scheme = url.split([':', '+']).next().unwrap_or_default();
-        if scheme.eq_ignore_ascii_case("swift") {
-            let swift = self.inner.backends.values().filter_map(|backend| match backend {
-                StoreBackend::Swift(store) => Some(store),
-                StoreBackend::S3(_) => None,
-            });
-            return Ok(swift::route(swift, url, store)?.map(Route::Swift));
-        }
+        let is_swift = scheme.eq_ignore_ascii_case("swift");
+        if is_swift { self.swift_route(url, store) } else { self.s3_route(url, store) }
+    }
+
+    fn s3_route(&self, url: &str, store: Option<&str>) -> Result<Access<Route<'_>>, StoreError> {
         let mut access = self.inner.s3.access(url, store).map_err(StoreError::of_s3_location)?;
         let migration = access.migration.take();
-        let via = access.via.as_deref().or(self.inner.foreign.as_deref());
+        let via = access.via.as_deref().or(self.inner.foreign[0].as_deref());
         let store = match via.and_then(|id| self.backend(id)) {
             Some(StoreBackend::S3(store)) => store,
             _ => return Err(unknown(via.unwrap_or_default())),
         };
         Ok(Access { outcome: Route::S3(S3Route::new(store, access)), migration })
+    }
+
+    fn swift_route(&self, url: &str, store: Option<&str>) -> Result<Access<Route<'_>>, StoreError> {
+        let places = &self.inner.swift;
+        let access = places.access(url, store, self.tenant_storage(store).as_ref());
+        let mut access = access.map_err(StoreError::of_swift_location)?;
+        let migration = access.migration.take();
+        let via = access.via.as_deref().or(self.inner.foreign[1].as_deref());
+        let store = match via.and_then(|id| self.backend(id)) {
+            Some(StoreBackend::Swift(store)) => store,
+            _ => return Err(unknown(via.unwrap_or_default())),
+        };
+        Ok(Access { outcome: Route::Swift(SwiftRoute::new(store, access)), migration })
+    }
+
+    /// The storage URL of the user of this request, as the backend named sees it, or the first one for
+    /// several tenants.
+    fn tenant_storage(&self, store: Option<&str>) -> Option<BaseUrl> {
+        let tenant = self.tenant.as_deref()?;
+        let named = store.and_then(|id| self.backend(id));
+        named.into_iter().chain(self.inner.backends.values()).find_map(|backend| match backend {
+            StoreBackend::Swift(store) => store.storage_of(tenant),
+            StoreBackend::S3(_) => None,
+        })
     }
 }
 

@@ -224,7 +224,11 @@ impl Reader<'_> {
             self.wrong(OsloProblem::NoName, number);
             return None;
         }
-        let (text, file) = (unquoted(value.trim()).to_owned(), self.file.to_owned());
+        let value = value.trim();
+        // One sign alone is both ends, but where quotes have to be a pair.
+        let is_pair = value.len() > 1 || !self.exactly;
+        let text = if is_pair { unquoted(value) } else { value }.to_owned();
+        let file = self.file.to_owned();
         let name = if self.exactly { name.to_lowercase() } else { name.to_owned() };
         Some((name, OsloValue { text, file, line: number }))
     }
@@ -331,7 +335,6 @@ fn name(text: &str) -> &str {
 fn unquoted(value: &str) -> &str {
     let quoted = |quote: char| {
         let inner = value.strip_prefix(quote)?;
-        // One sign alone is both ends.
         if inner.is_empty() { Some("") } else { inner.strip_suffix(quote) }
     };
     quoted('"').or_else(|| quoted('\'')).unwrap_or(value)

@@ -68,7 +68,8 @@ options! {
         s3_store_read_timeout: u64 = 60, in 1..=3600;
         /// Whether a proxy is used.
         s3_store_enable_proxy: bool = false;
-        /// The proxy's host. Required where a proxy is used.
+        /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
+        /// used.
         s3_store_proxy_host: Option<String> = None;
         /// The proxy's port.
         s3_store_proxy_port: u64 = 8080, in 1..=65535;
@@ -76,6 +77,11 @@ options! {
         s3_store_proxy_user: Option<String> = None;
         /// The password at the proxy.
         s3_store_proxy_password: Option<Secret> = None;
+        /// A file of certificates to trust instead of the usual ones where the proxy speaks TLS itself.
+        s3_store_proxy_cacert: Option<String> = None;
+        /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
+        /// with a port or without.
+        s3_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
 

@@ -7,7 +7,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
-use crate::keystone::{EndpointFilter, Interface};
+use crate::keystone::{self, EndpointFilter, Interface};
 use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
 use crate::s3::BaseUrl;
 use crate::secret::Secret;
@@ -45,6 +45,9 @@ options! {
         /// Ids of projects that may write what users store in their own accounts, beside those that
         /// are told to with the image.
         swift_store_admin_tenants: Vec<String> = Vec::new();
+        /// Other Keystones, each `host[:port]`, that locations may name which have credentials inside:
+        /// those are used there, for the one request, and never the ones of this backend.
+        swift_store_trusted_hosts: Vec<String> = Vec::new();
         /// Without effect: TLS has no compression any more.
         swift_store_ssl_compression: bool = true;
         /// How many times a download that broke off is gone on with. 0: not once, and no token is
@@ -95,7 +98,8 @@ options! {
         swift_store_read_timeout: u64 = 60, in 1..=3600;
         /// Whether a proxy is used, for Keystone and for Swift.
         swift_store_enable_proxy: bool = false;
-        /// The proxy's host. Required where a proxy is used.
+        /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
+        /// used.
         swift_store_proxy_host: Option<String> = None;
         /// The proxy's port.
         swift_store_proxy_port: u64 = 8080, in 1..=65535;
@@ -103,6 +107,11 @@ options! {
         swift_store_proxy_user: Option<String> = None;
         /// The password at the proxy.
         swift_store_proxy_password: Option<Secret> = None;
+        /// A file of certificates to trust instead of the usual ones where the proxy speaks TLS itself.
+        swift_store_proxy_cacert: Option<String> = None;
+        /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
+        /// with a port or without.
+        swift_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
 
@@ -174,6 +183,12 @@ impl SwiftOptions {
         config.limits.first_byte = seconds(self.swift_store_read_timeout);
         config.limits.idle = seconds(self.swift_store_read_timeout);
         config
+    }
+
+    /// How Keystone is asked beside Swift.
+    pub fn keystone(&self) -> keystone::Service {
+        let Config { patience, limits, .. } = self.config();
+        keystone::Service { patience, limits }
     }
 
     /// How an object is uploaded that comes as a stream, or from where it can be read again. Its
@@ -276,6 +291,9 @@ impl SwiftOptions {
                 let what = "credentials are required beside swift_store_auth_address";
                 wrong("swift_store_user", what);
             }
+        }
+        if self.swift_store_container.is_empty() || self.swift_store_container.contains('/') {
+            wrong("swift_store_container", "expected a name without /");
         }
         if self.default_swift_reference.is_empty()
             || self.default_swift_reference.contains(['/', ':', '@', '?', '#'])

@@ -5,7 +5,7 @@
 //! | `swift+config://ref/container/object` | the reference `ref` of its backend | itself |
 //! | `swift+https://project:user:key@auth/container/object`, and a reference of a backend is this user at this address | the key in it, for this request; the backend's, where it is the same | `swift+config://ref/container/object` |
 //! | the same, and the address is that of a backend, but the user is not | the key in it | itself: nobody would stand in for it |
-//! | the same, at another address | the key in it, only where the caller allows foreign hosts | itself |
+//! | the same, at another address | the key in it, and only where a backend trusts that host, or the caller all | itself |
 //! | `swift+https://auth/container/object` | the reference of its backend that is at this address | itself |
 //! | `swift+https://storage/v1/AUTH_x/container/object` | the token of the user who asks | itself |
 //!
@@ -45,8 +45,11 @@ pub struct SwiftPlaces {
 pub struct SwiftAccess {
     /// The object.
     pub location: SwiftLocation,
-    /// The id of the backend whose settings count; none at an address that is of none.
+    /// The id of the backend that it is in; none where it is in the account of none.
     pub backend: Option<String>,
+    /// The id of the backend whose connection and settings lead there: that one, or another at the
+    /// same address, or the one that trusts the host. None where it is trusted because all are.
+    pub via: Option<String>,
     /// With what it is read.
     pub right: SwiftRight,
     /// What to store in its place; none where it is as it should be.
@@ -84,18 +87,18 @@ struct Named {
 }
 
 impl SwiftPlaces {
-    /// With this backend; `references` are [its own](SwiftOptions::references), of which those count
+    /// Adds a backend; `references` are [its own](SwiftOptions::references), of which those count
     /// whose names can stand in a location.
     ///
     /// # Errors
     ///
     /// An address that is no URL.
-    pub fn with(
-        mut self,
+    pub fn add(
+        &mut self,
         id: impl Into<String>,
         options: &SwiftOptions,
         references: &BTreeMap<String, Reference>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(), Error> {
         let named = |(name, reference): (&String, &Reference)| {
             Ok((name.clone(), Named::of(name, reference)?))
         };
@@ -112,7 +115,7 @@ impl SwiftPlaces {
                 .collect::<Result<_, Error>>()?,
         };
         self.backends.insert(id.into(), known);
-        Ok(self)
+        Ok(())
     }
 
     /// Uses locations at addresses that are not configured, with the credentials they have inside.
@@ -168,6 +171,7 @@ impl SwiftPlaces {
         place: &Place,
         found: SwiftCredentials,
     ) -> Result<SwiftAccess, Refusal> {
+        let at = |known: &Known| known.references.values().any(|it| it.is_at(&location));
         let stands_in = |it: &Named| it.is_at(&location) && it.is_of(&found);
         let is_stood_in = |known: &Known| known.references.values().any(stands_in);
         if self.backends.values().any(is_stood_in) {
@@ -180,14 +184,25 @@ impl SwiftPlaces {
             let clean = location.clone().with_reference(name).to_string();
             return Ok(access(url, store, Some(clean), location, id, right));
         }
-        let right = SwiftRight::Own(found);
-        let at = |known: &Known| known.references.values().any(|it| it.is_at(&location));
-        let backend = match self.choose(&location, store, at, || foreign(place)) {
-            Ok(id) => Some(id.to_owned()),
+        let via = match self.choose(&location, store, at, || foreign(place)) {
+            Ok(id) => Some(id),
+            Err(Refusal::Foreign { .. }) if self.trusting(&location).is_some() => {
+                self.trusting(&location)
+            }
             Err(Refusal::Foreign { .. }) if self.foreign => None,
             Err(refusal) => return Err(refusal),
         };
-        Ok(SwiftAccess { location, backend, right, migration: None })
+        let (backend, via, migration) = (None, via.map(str::to_owned), None);
+        Ok(SwiftAccess { location, backend, via, right: SwiftRight::Own(found), migration })
+    }
+
+    /// The backend that trusts the host of a location.
+    fn trusting(&self, location: &SwiftLocation) -> Option<&str> {
+        let trusts = |known: &Known| {
+            let hosts = &known.options.swift_store_trusted_hosts;
+            hosts.iter().any(|host| location.is_at_host(host))
+        };
+        self.backends.iter().find(|(_, known)| trusts(known)).map(|(id, _)| id.as_str())
     }
 
     /// A location in the account with a storage URL.
@@ -340,7 +355,8 @@ fn access(
 ) -> SwiftAccess {
     let changes = clean.is_some() || store != Some(id);
     let migration = changes.then(|| Migration::new(url, store, clean, id));
-    SwiftAccess { location, backend: Some(id.to_owned()), right, migration }
+    let (backend, via) = (Some(id.to_owned()), Some(id.to_owned()));
+    SwiftAccess { location, backend, via, right, migration }
 }
 
 fn foreign(place: &Place) -> Refusal {
@@ -385,11 +401,11 @@ mod tests {
         };
         let many = SwiftOptions { swift_store_multi_tenant: true, ..SwiftOptions::default() };
         let own_references = own.references("own", &BTreeMap::new()).unwrap();
-        SwiftPlaces::default()
-            .with("cold", &cold, &file)
-            .and_then(|places| places.with("own", &own, &own_references))
-            .and_then(|places| places.with("many", &many, &BTreeMap::new()))
-            .unwrap()
+        let mut places = SwiftPlaces::default();
+        places.add("cold", &cold, &file).unwrap();
+        places.add("own", &own, &own_references).unwrap();
+        places.add("many", &many, &BTreeMap::new()).unwrap();
+        places
     }
 
     /// (url, store) to be stored, the backend, and with what it is read.
@@ -475,7 +491,8 @@ mod tests {
         ] {
             let access = places().access(url, Some("x"), None).unwrap();
             assert!(matches!(access.right, SwiftRight::Own(_)), "{url}");
-            assert_eq!(access.migration, None, "{url}");
+            assert_eq!((access.backend, access.migration), (None, None), "{url}");
+            assert!(access.via.is_some(), "{url}");
         }
     }
 
@@ -492,11 +509,21 @@ mod tests {
             assert_eq!(refusal, Refusal::Foreign { place: place.into() }, "{url}");
             let allowed = places().with_foreign_hosts();
             let access = allowed.access(url, Some("cold"), None).unwrap();
-            assert_eq!((access.backend, access.migration), (None, None));
+            assert_eq!((access.backend, access.via, access.migration), (None, None, None));
             assert!(matches!(access.right, SwiftRight::Own(_)));
             assert!(!format!("{refusal} {refusal:?}").contains("glance"));
         }
-        let refusal = places().access("swift+config://ref3/images/1", None, None).unwrap_err();
+        let trusting = SwiftOptions {
+            swift_store_trusted_hosts: vec!["evil.example".into()],
+            ..SwiftOptions::default()
+        };
+        let mut places = places();
+        places.add("own", &trusting, &BTreeMap::new()).unwrap();
+        let access = places.access("swift://p:u:k@evil.example/v3/c/1", None, None).unwrap();
+        assert_eq!((access.backend, access.via.as_deref()), (None, Some("own")));
+        let refused = places.access("swift+http://p:u:k@evil.example:81/v3/c/1", None, None);
+        assert!(refused.is_err(), "another port");
+        let refusal = places.access("swift+config://ref3/images/1", None, None).unwrap_err();
         assert!(
             matches!(refusal, Refusal::Bad(error) if error.problem() == Problem::UnknownReference)
         );
@@ -509,10 +536,9 @@ mod tests {
             swift_store_container: container.into(),
             ..SwiftOptions::default()
         };
-        let places = SwiftPlaces::default()
-            .with("a", &options("images"), &file)
-            .and_then(|places| places.with("b", &options("images_cold"), &file))
-            .unwrap();
+        let mut places = SwiftPlaces::default();
+        places.add("a", &options("images"), &file).unwrap();
+        places.add("b", &options("images_cold"), &file).unwrap();
         let backend = |url, store| places.access(url, store, None).map(|access| access.backend);
         assert_eq!(backend("swift+config://ref1/images_cold/1", None), Ok(Some("b".into())));
         assert_eq!(backend("swift+config://ref1/images/1", None), Ok(Some("a".into())));

@@ -1,31 +1,78 @@
 //! A backend in Swift: containers, an object for each image.
+//!
+//! ```text
+//!                  one tenant                            several tenants
+//!  container       glance, or glance_0e of a seed        glance_<image id>: one for each image
+//!  account         that of the reference                 that of the user who asks
+//!  location        swift+config://ref1/glance/<id>       swift+https://storage/v1/AUTH_x/glance_<id>/<id>
+//!  token           the reference's: one session, shared  the user's; and of what takes long, one had by
+//!                  by all requests                       a trust from the user to the reference
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `rights.rs` | sessions: the reference's, a location's own, the user's with a trust |
+//! | `add.rs` | an image on its way in: the container, then the upload |
+//! | `route.rs` | the verbs on an object that a location leads to |
+//! | `size.rs`, `remove.rs` | what more than one request is needed for |
+//!
+//! A segment of a stream is held in memory until the server has it, and can be sent again as often as it
+//! takes: there is nothing that files on a disk would be needed for (`swift_buffer_on_upload`).
+
+mod add;
+mod remove;
+mod rights;
+mod route;
+mod size;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use self::add::Adding;
+use self::rights::Rights;
+pub(super) use self::route::SwiftRoute;
 use super::config::{Reference, SwiftOptions};
 use super::connection::Connection;
 use super::error::{StoreError, StoreErrorKind};
-use super::image::{Access, Acls, Add, Address, Get, Got, Placed, TenantContext};
-use super::job::Job;
+use super::image::{Add, Placed, TenantContext};
+use super::job::{Job, Verb};
 use crate::error::Error;
+use crate::keystone;
+use crate::location::SwiftLocation;
+use crate::machine::{Party, SwiftUpload, UploadSource};
+use crate::s3::BaseUrl;
+use crate::swift::Service;
 
 /// A backend in Swift. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SwiftStore {
     id: String,
     options: Arc<SwiftOptions>,
+    references: Arc<BTreeMap<String, Reference>>,
+    /// The session of each reference, which all requests share.
+    parties: Arc<BTreeMap<String, Party>>,
+    service: Arc<Service>,
+    keystone: Arc<keystone::Service>,
     connection: Connection,
 }
 
 impl SwiftStore {
+    /// `references` are [its own](SwiftOptions::references).
     pub(super) fn new(
         id: &str,
         options: &SwiftOptions,
-        _: Option<&BTreeMap<String, Reference>>,
+        references: &BTreeMap<String, Reference>,
     ) -> Result<Self, Error> {
+        let party = |(name, reference): (&String, &Reference)| {
+            Ok((name.clone(), Party::new(rights::session(options, reference)?)))
+        };
         Ok(Self {
             id: id.to_owned(),
+            parties: Arc::new(references.iter().map(party).collect::<Result<_, Error>>()?),
+            references: Arc::new(references.clone()),
+            service: Arc::new(Service::new(options.config())?),
+            keystone: Arc::new(options.keystone()),
             connection: Connection::of_swift(options),
             options: Arc::new(options.clone()),
         })
@@ -42,9 +89,9 @@ impl SwiftStore {
     }
 
     /// What its locations begin with: `swift+config://reference/container`. None where images lie in
-    /// the accounts of users.
+    /// the accounts of users, and these are not at one configured place.
     pub fn prefix(&self) -> Option<String> {
-        None
+        self.options.location_prefix()
     }
 
     /// How its servers are reached.
@@ -52,72 +99,87 @@ impl SwiftStore {
         &self.connection
     }
 
+    /// How its requests are made: for what goes beyond the verbs.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Who we are to it: the session of its default reference.
+    ///
+    /// # Errors
+    ///
+    /// There is none, as a store for several tenants may be.
+    pub fn party(&self) -> Result<Party, StoreError> {
+        self.party_of(&self.options.default_swift_reference)
+    }
+
+    /// The storage URL of a user, where images lie in the accounts of users.
+    pub(super) fn storage_of(&self, tenant: &TenantContext) -> Option<BaseUrl> {
+        let is_for_several = self.options.swift_store_multi_tenant;
+        is_for_several.then(|| rights::storage(&self.options, tenant).ok())?
+    }
+
+    fn party_of(&self, reference: &str) -> Result<Party, StoreError> {
+        self.parties.get(reference).cloned().ok_or_else(|| {
+            let what = format!("backend {:?} has no reference {reference:?}", self.id);
+            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
+        })
+    }
+
+    /// Uploads an image.
     pub(super) fn add(
         &self,
-        _: &Add,
-        _: Option<&TenantContext>,
-        _: u64,
+        image: &Add,
+        tenant: Option<&TenantContext>,
+        seed: u64,
     ) -> Result<Job<Placed>, StoreError> {
-        Err(unsupported())
+        let source = image.announced()?;
+        let invalid = |error| StoreError::new(Verb::Add, error);
+        let id = image.image_id.as_str();
+        if id.is_empty() {
+            return Err(invalid(Error::caller("the image has no id")));
+        }
+        let (options, for_each) = (&self.options, self.options.swift_store_multi_tenant);
+        let (container, location, rights);
+        if for_each {
+            let (user, storage) = Rights::of_user(self, tenant, None)?;
+            container = options.tenant_container(id);
+            location = SwiftLocation::of_storage_url(&storage, &container, id);
+            rights = user;
+        } else {
+            container = options.container(id);
+            let reference = options.default_swift_reference.as_str();
+            location = SwiftLocation::of_reference(reference, &container, id);
+            rights = Rights::of_one(self.party()?);
+        }
+        let is_stream = matches!(source, UploadSource::Stream(_));
+        let upload = SwiftUpload::new(
+            &container,
+            id,
+            source,
+            options.upload(is_stream),
+            Arc::clone(&self.service),
+            seed,
+        )
+        .map_err(invalid)?;
+        // A stream of unknown length may turn out to be large.
+        let may_be_long = upload.is_segmented() != Some(false);
+        let creates = options.swift_store_create_container_on_put;
+        let machine =
+            Adding::new(container, upload, Arc::clone(&self.service), creates, for_each, seed);
+        let mut job = rights.job(self, Verb::Add, machine, may_be_long, seed);
+        job.hashers = image.hashers().map_err(invalid)?;
+        let (url, store, hash) = (location.to_string(), self.id.clone(), image.hash);
+        Ok(job.map(move |uploaded| Ok(Placed { url, size: uploaded?.size, store, hash })))
     }
 }
 
-/// An object in Swift, the backend that it lies in, and by what right it is used.
-pub(super) struct SwiftRoute<'a> {
-    store: &'a SwiftStore,
-}
-
-/// What to do with a location whose metadata has this `store`.
-pub(super) fn route<'a>(
-    mut stores: impl Iterator<Item = &'a SwiftStore>,
-    _: &str,
-    _: Option<&str>,
-) -> Result<Access<SwiftRoute<'a>>, StoreError> {
-    let store = stores.next().ok_or_else(unsupported)?;
-    Ok(Access { outcome: SwiftRoute { store }, migration: None })
-}
-
-impl SwiftRoute<'_> {
-    pub(super) fn address(&self) -> Address {
-        Address { url: String::new(), backend: Some(self.store.id.clone()), own_credentials: false }
+impl fmt::Debug for SwiftStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SwiftStore")
+            .field("id", &self.id)
+            .field("prefix", &self.prefix())
+            .field("references", &self.references.keys())
+            .finish_non_exhaustive()
     }
-
-    pub(super) fn get(
-        &self,
-        _: &Get,
-        _: Option<&TenantContext>,
-        _: u64,
-    ) -> Result<Job<Got>, StoreError> {
-        Err(unsupported())
-    }
-
-    pub(super) fn size(&self, _: Option<&TenantContext>, _: u64) -> Result<Job<u64>, StoreError> {
-        Err(unsupported())
-    }
-
-    pub(super) fn exists(
-        &self,
-        _: Option<&TenantContext>,
-        _: u64,
-    ) -> Result<Job<bool>, StoreError> {
-        Err(unsupported())
-    }
-
-    pub(super) fn delete(&self, _: Option<&TenantContext>, _: u64) -> Result<Job<()>, StoreError> {
-        Err(unsupported())
-    }
-
-    pub(super) fn set_acls(
-        &self,
-        _: &Acls,
-        _: Option<&TenantContext>,
-        _: u64,
-    ) -> Result<Job<()>, StoreError> {
-        Err(unsupported())
-    }
-}
-
-fn unsupported() -> StoreError {
-    let error = Error::caller("images in Swift can't be used");
-    StoreError::of_kind(StoreErrorKind::NotSupported, error)
 }

@@ -1,0 +1,196 @@
+//! An image on its way into a container.
+//!
+//! ```text
+//!  Look (HEAD of the container) ─ it is there, or one may not look ─▶ Upload ─▶ Over
+//!     │                                                               ▲  │
+//!     └─ 404, and it may be made ─▶ Create ───────────────────────────┘  │ failed, and the container
+//!                                                                        ▼ was made for this image
+//!                                                                      Remove ─▶ Over
+//! ```
+//!
+//! That there is no such image yet is seen to by the upload, by a look and by `If-None-Match: *`; and
+//! that nothing of it is left behind when it fails.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::contract::{Intake, Leave, Machine, Operation, Step};
+use crate::error::{Error, Failure, Leftover};
+use crate::http::Completion;
+use crate::machine::nest::{nest, seed};
+use crate::machine::{Call, SwiftUpload, SwiftUploaded};
+use crate::now::Now;
+use crate::swift::{DeleteContainer, HeadContainer, PutContainer, Service};
+
+/// Uploads an image, into a container that is made where it is absent.
+#[derive(Debug)]
+pub(super) struct Adding {
+    container: String,
+    service: Arc<Service>,
+    seed: u64,
+    upload: Box<SwiftUpload>,
+    phase: Phase,
+    /// The container is made where there is none.
+    creates: bool,
+    /// It is for this image alone.
+    for_each: bool,
+    /// It was made.
+    made: bool,
+    cancelled: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Look(Box<Call<HeadContainer>>),
+    Create(Box<Call<PutContainer>>),
+    Upload,
+    Remove(Box<Call<DeleteContainer>>, Error),
+    Over,
+}
+
+impl Adding {
+    pub(super) fn new(
+        container: String,
+        upload: SwiftUpload,
+        service: Arc<Service>,
+        creates: bool,
+        for_each: bool,
+        seed_of_all: u64,
+    ) -> Self {
+        let head = HeadContainer::new(&container);
+        let look = Call::new(head, Arc::clone(&service), seed(seed_of_all, LOOK));
+        Self {
+            container,
+            service,
+            seed: seed_of_all,
+            upload: Box::new(upload),
+            phase: Phase::Look(Box::new(look)),
+            creates,
+            for_each,
+            made: false,
+            cancelled: false,
+        }
+    }
+
+    fn call<O: Operation<Service = Service>>(&self, operation: O, slot: u32) -> Box<Call<O>> {
+        Box::new(Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)))
+    }
+
+    fn looked(&self, found: Result<(), Error>) -> Result<Phase, Error> {
+        match found {
+            Ok(()) => self.upload(),
+            // Who may write an object need not be allowed to look at its container.
+            Err(error) if error.is_denied() => self.upload(),
+            Err(error) if error.is_not_found() && self.creates => {
+                Ok(Phase::Create(self.call(PutContainer::new(&self.container), CREATE)))
+            }
+            Err(error) if error.is_not_found() => Err(error.with_hint(
+                "the container is not there: swift_store_create_container_on_put makes it",
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn upload(&self) -> Result<Phase, Error> {
+        if self.cancelled { Err(Failure::cancelled().into()) } else { Ok(Phase::Upload) }
+    }
+
+    /// Takes away the container that was made for this image alone.
+    fn failed(&mut self, error: Error) -> Result<Phase, Error> {
+        if !(self.for_each && std::mem::replace(&mut self.made, false)) {
+            return Err(error);
+        }
+        let remove = DeleteContainer::new(&self.container);
+        Ok(Phase::Remove(self.call(remove, REMOVE), error))
+    }
+}
+
+impl Machine for Adding {
+    type Output = SwiftUploaded;
+
+    fn poll(&mut self, now: Now) -> Step<SwiftUploaded> {
+        loop {
+            let next = match &mut self.phase {
+                Phase::Look(call) => match nest(call.poll(now), LOOK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(found) => self.looked(found.map(drop)),
+                },
+                Phase::Create(call) => match nest(call.poll(now), CREATE) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(made) => {
+                        self.made = made.as_ref().is_ok_and(|made| made.created);
+                        let next = made.and_then(|_| self.upload());
+                        next.or_else(|error| self.failed(error))
+                    }
+                },
+                Phase::Upload => match nest(self.upload.poll(now), UPLOAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(uploaded)) => {
+                        self.phase = Phase::Over;
+                        return Step::Done(Ok(uploaded));
+                    }
+                    ControlFlow::Continue(Err(error)) => self.failed(error),
+                },
+                Phase::Remove(call, error) => match nest(call.poll(now), REMOVE) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(removed) => {
+                        let container = call.operation().container.clone();
+                        let is_gone = removed.is_ok_and(|()| true);
+                        let leftover = Leftover::Container { container };
+                        Err(if is_gone {
+                            error.clone()
+                        } else {
+                            error.clone().with_leftover(leftover)
+                        })
+                    }
+                },
+                Phase::Over => return Step::Wait(None),
+            };
+            match next {
+                Ok(phase) => self.phase = phase,
+                Err(error) => {
+                    self.phase = Phase::Over;
+                    return Step::Done(Err(error));
+                }
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match (done.route(), &mut self.phase) {
+            (Some(LOOK), Phase::Look(call)) => call.complete(now, done),
+            (Some(CREATE), Phase::Create(call)) => call.complete(now, done),
+            (Some(UPLOAD), Phase::Upload) => self.upload.complete(now, done),
+            (Some(REMOVE), Phase::Remove(call, _)) => call.complete(now, done),
+            _ => {}
+        }
+    }
+
+    /// A container that is being made is waited for, so that it can be removed.
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.cancelled = true;
+        match &mut self.phase {
+            Phase::Look(call) => call.cancel(now, leave),
+            Phase::Create(call) => call.cancel(now, leave),
+            Phase::Upload => self.upload.cancel(now, leave),
+            Phase::Remove(..) | Phase::Over => {}
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.upload.width()
+    }
+
+    fn is_long(&self) -> bool {
+        matches!(self.phase, Phase::Upload) && self.upload.is_long()
+    }
+
+    fn intake(&mut self) -> Option<&mut Intake> {
+        self.upload.intake()
+    }
+}
+
+const LOOK: u32 = 0;
+const CREATE: u32 = 1;
+const UPLOAD: u32 = 2;
+const REMOVE: u32 = 3;

@@ -1,0 +1,198 @@
+//! By what right a job is done, as authorities.
+//!
+//! ```text
+//!  party 0   the reference, or what a location brought along: that is all
+//!  party 0   the user: the token that came with the request, which nobody can renew
+//!  party 1   the reference that users trust, and
+//!  party 2   the same by the trust of this user, made for this job and revoked after it
+//! ```
+
+use std::time::Duration;
+
+use super::SwiftStore;
+use crate::contract::Machine;
+use crate::error::Error;
+use crate::keystone::{
+    EndpointFilter, Holder, Login, Role, Scope, Session, SessionOptions, Token, TokenFacts,
+    TrustSlot,
+};
+use crate::location::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace};
+use crate::machine::{Delegated, Delegation, Party};
+use crate::s3::BaseUrl;
+use crate::store::config::{Reference, SwiftOptions};
+use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::image::TenantContext;
+use crate::store::job::{Job, Verb};
+use crate::store::migration::Refusal;
+
+/// The authorities that a job goes under.
+pub(super) struct Rights {
+    parties: Vec<Party>,
+    /// How the user trusts, or why nobody can be trusted. None where no trust is wanted.
+    delegation: Option<Result<Delegation, Error>>,
+}
+
+impl Rights {
+    pub(super) fn of_one(party: Party) -> Self {
+        Self { parties: vec![party], delegation: None }
+    }
+
+    /// The credentials that a location brought along, at the Keystone that it names. `stood_in`: a
+    /// reference of the backend is the same user.
+    pub(super) fn of_location(
+        store: &SwiftStore,
+        location: &SwiftLocation,
+        found: &SwiftCredentials,
+        stood_in: bool,
+    ) -> Result<Self, StoreError> {
+        let mut options = SwiftOptions::clone(&store.options);
+        let endpoint = options.swift_store_endpoint.as_deref().unwrap_or_default();
+        // The account that it names is somebody else's.
+        if !stood_in && !endpoint.contains("%(") && !endpoint.contains("$(") {
+            options.swift_store_endpoint = None;
+        }
+        let user = match &found.tenant {
+            Some(project) => format!("{project}:{}", found.user),
+            None => found.user.clone(),
+        };
+        // A location never said the domains.
+        let default = store.references.get(&options.default_swift_reference);
+        let reference = Reference {
+            auth_address: location.url().unwrap_or_default(),
+            user: Some(user),
+            key: Some(found.key.clone()),
+            application_credential_id: None,
+            application_credential_secret: None,
+            ..default.cloned().unwrap_or_default()
+        };
+        let session = session(&options, &reference);
+        let session =
+            session.map_err(|error| StoreError::of_kind(StoreErrorKind::BadStoreUri, error))?;
+        Ok(Self::of_one(Party::new(session)))
+    }
+
+    /// The token of the user who asks, and the storage URL of that user. Where the object of a location
+    /// is meant, it goes to the account that this one names, which must be at the same server: no
+    /// token goes to a host that a location brought along.
+    pub(super) fn of_user(
+        store: &SwiftStore,
+        context: Option<&TenantContext>,
+        location: Option<&SwiftLocation>,
+    ) -> Result<(Self, BaseUrl), StoreError> {
+        let lacks = |error| StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, error);
+        let context = context.ok_or_else(|| {
+            lacks(Error::caller(
+                "images lie in the accounts of users, and it is not said whose request it is",
+            ))
+        })?;
+        let (facts, storage) = (facts(context), storage(&store.options, context).map_err(lacks)?);
+        let mut url = storage.to_string();
+        if let Some((location, place)) = location.and_then(|it| Some((it, storage_of(it)?))) {
+            if !SwiftPlace::storage(&storage).is_server_of(location.scheme(), place) {
+                return Err(Refusal::Foreign { place: place.to_string() }.into());
+            }
+            url = location.url().unwrap_or(url);
+        }
+        let endpoint = EndpointFilter::at(url);
+        let user = Session::fixed(Token::new(context.token.clone(), facts)).map_err(lacks)?;
+        let mut user = user.with_endpoint(endpoint.clone());
+        let trustee = &store.options.default_swift_reference;
+        let delegation = match store.references.get(trustee) {
+            _ if !store.options.swift_store_use_trusts => None,
+            None => Some(Err(Error::authority("there is no reference that a user could trust"))),
+            Some(reference) => {
+                let address = reference.address().map_err(lacks)?.to_string();
+                user = user.with_auth_url(&address).map_err(lacks)?;
+                let slot = TrustSlot::empty();
+                let scope = Scope::Trust(slot.clone());
+                Some(login(&store.options, reference, scope).map(|login| (slot, login)))
+            }
+        };
+        let mut parties = vec![Party::new(user)];
+        let delegation = delegation.map(|trusting| {
+            let (slot, login) = trusting?;
+            let by_trust = Session::new(login, renewal(&store.options)).with_endpoint(endpoint);
+            parties.extend(store.parties.get(trustee).cloned());
+            parties.push(Party::new(by_trust));
+            Ok(Delegation::new(slot))
+        });
+        Ok((Self { parties, delegation }, storage))
+    }
+
+    /// The same, for what is over before a token is.
+    pub(super) fn for_short(self) -> Self {
+        Self { delegation: None, ..self }
+    }
+
+    /// Runs a machine under them. `may_be_long`: it may outlast a token.
+    pub(super) fn job<M>(
+        self,
+        store: &SwiftStore,
+        verb: Verb,
+        machine: M,
+        may_be_long: bool,
+        seed: u64,
+    ) -> Job<M::Output>
+    where
+        M: Machine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        let Self { parties, delegation } = self;
+        let machine = match delegation.filter(|_| may_be_long) {
+            None => return Job::new(verb, &store.id, machine, parties),
+            Some(Ok(delegation)) => {
+                Delegated::new(machine, delegation, store.keystone.clone(), seed)
+            }
+            Some(Err(why)) => Delegated::refused(machine, why),
+        };
+        // What became of the trust is told by notices.
+        Job::new(verb, &store.id, machine, parties).map(|done| Ok(done?.output))
+    }
+}
+
+/// The session of a reference.
+pub(super) fn session(options: &SwiftOptions, reference: &Reference) -> Result<Session, Error> {
+    let login = login(options, reference, reference.scope())?;
+    Ok(Session::new(login, renewal(options)).with_endpoint(options.endpoint()))
+}
+
+fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<Login, Error> {
+    let address = reference.address()?.to_string();
+    let login = Login::new(&address, reference.identity()?, scope)?;
+    Ok(login.with_limits(options.config().limits))
+}
+
+fn renewal(options: &SwiftOptions) -> SessionOptions {
+    let mut renewal = SessionOptions {
+        expire_soon_interval: Duration::from_secs(options.swift_store_expire_soon_interval),
+        ..SessionOptions::default()
+    };
+    renewal.patience.attempts = options.config().patience.attempts;
+    renewal
+}
+
+/// The storage URL of a user: what is configured, or what the user's catalogue says.
+pub(super) fn storage(options: &SwiftOptions, context: &TenantContext) -> Result<BaseUrl, Error> {
+    BaseUrl::parse(&options.endpoint().resolve(&facts(context))?.to_string())
+}
+
+/// What the user's request tells of the token.
+fn facts(context: &TenantContext) -> TokenFacts {
+    let holder =
+        |id: &Option<String>| id.as_ref().map(|id| Holder { id: id.clone(), ..Holder::default() });
+    let role = |name: &String| Role { name: name.clone(), ..Role::default() };
+    TokenFacts {
+        user: holder(&context.user_id),
+        project: holder(&context.project_id),
+        roles: context.roles.iter().map(role).collect(),
+        catalogue: Some(context.catalogue.clone()),
+        ..TokenFacts::default()
+    }
+}
+
+fn storage_of(location: &SwiftLocation) -> Option<&crate::location::Place> {
+    match location.at() {
+        SwiftAt::Storage(place) => Some(place),
+        SwiftAt::Auth(_) | SwiftAt::Reference(_) => None,
+    }
+}

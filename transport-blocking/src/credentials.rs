@@ -1,0 +1,253 @@
+//! Keys that a program is not given but told where to find: in the environment, in the files of the
+//! AWS SDKs, by a process or a metadata service.
+//!
+//! Nothing of it is read unless one of these functions is called, and then only what it says. What a
+//! source needs for a renewal, a file with a token or the output of a process, is read when it is
+//! renewed.
+//!
+//! ```no_run
+//! use apus_core::machine::Party;
+//!
+//! # fn main() -> Result<(), apus_core::Error> {
+//! # use apus_blocking::credentials;
+//! let party = Party::new(credentials::profile("backup")?);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use apus_core::credentials::{
+    AwsConfig, Credentials, Environment, Lookup, Provider, RenewalOptions, Resolver, Source,
+    split_words,
+};
+use apus_core::{Error, Secret};
+
+/// The keys of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+///
+/// # Errors
+///
+/// They are not there.
+pub fn environment() -> Result<Credentials, Error> {
+    let (config, environment) = (AwsConfig::default(), variables());
+    Resolver::new(&config, &environment).environment().map(renewed)
+}
+
+/// What this profile of the config and credentials files says.
+///
+/// # Errors
+///
+/// A file can't be read; what is wrong with it or with the profile.
+pub fn profile(name: &str) -> Result<Credentials, Error> {
+    let ambient = Ambient::read()?;
+    ambient.resolver().profile(name).map(renewed)
+}
+
+/// What the AWS SDKs use where they are told nothing: the environment, the files, a container's
+/// endpoint, the instance metadata service.
+///
+/// # Errors
+///
+/// A file can't be read; what is wrong with what is found first.
+pub fn default_chain() -> Result<Credentials, Error> {
+    let ambient = Ambient::read()?;
+    ambient.resolver().default_chain().map(renewed)
+}
+
+/// The keys of this source, renewed in time, its files and processes read and run by this process.
+pub fn renewed(source: Source) -> Credentials {
+    let options = RenewalOptions { seed: crate::clock::seed(), ..RenewalOptions::default() };
+    Credentials::renewed_from(Provider::new(source, System::default()), options)
+}
+
+/// The environment, and the files that it names, as they were when they were read.
+#[derive(Clone, Debug)]
+pub struct Ambient {
+    environment: Environment,
+    config: AwsConfig,
+}
+
+impl Ambient {
+    /// Reads this process's environment, and the files that it names.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or makes no sense. One that is not there is as good as an empty one.
+    pub fn read() -> Result<Self, Error> {
+        Self::of(variables())
+    }
+
+    /// Reads the files that this environment names.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn of(environment: Environment) -> Result<Self, Error> {
+        let names = [environment.config_file(), environment.credentials_file()];
+        let [config, credentials] = names.map(|name| match open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Secret::default()),
+            file => file.and_then(text).map_err(|error| unreadable(name, &error)),
+        });
+        let (config, credentials) = (config?, credentials?);
+        let [config_file, credentials_file] = names;
+        let config = AwsConfig::parse(
+            (config_file, config.expose()),
+            (credentials_file, credentials.expose()),
+        )?;
+        Ok(Self { environment, config })
+    }
+
+    /// Says what they come to.
+    pub fn resolver(&self) -> Resolver<'_> {
+        Resolver::new(&self.config, &self.environment)
+    }
+}
+
+/// Reads files and runs processes, each process in a thread of its own, for a minute at most.
+#[derive(Debug, Default)]
+pub struct System {
+    running: Option<(String, Arc<Mutex<Job>>)>,
+}
+
+/// A process that was started.
+#[derive(Debug, Default)]
+struct Job {
+    result: Option<Result<Secret, Error>>,
+    waiting: Vec<Waker>,
+}
+
+impl Lookup for System {
+    fn file(&mut self, path: &str, _: &Waker) -> Poll<Result<Secret, Error>> {
+        Poll::Ready(open(path).and_then(text).map_err(|error| unreadable(path, &error)))
+    }
+
+    fn process(&mut self, command: &str, waker: &Waker) -> Poll<Result<Secret, Error>> {
+        let job = match self.running.take().filter(|(running, _)| running == command) {
+            Some((_, job)) => job,
+            None => match start(command) {
+                Ok(job) => job,
+                Err(error) => return Poll::Ready(Err(error)),
+            },
+        };
+        let mut state = lock(&job);
+        if let Some(result) = state.result.take() {
+            return Poll::Ready(result);
+        }
+        if !state.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+            state.waiting.push(waker.clone());
+        }
+        drop(state);
+        self.running = Some((command.to_owned(), job));
+        Poll::Pending
+    }
+}
+
+fn variables() -> Environment {
+    // What is no text is of no use to anybody here.
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Environment::new(texts)
+}
+
+fn open(path: &str) -> io::Result<File> {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let path = match (rest, std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(path),
+    };
+    File::open(path)
+}
+
+fn text(source: impl Read) -> io::Result<Secret> {
+    let mut text = String::new();
+    source.take(LONGEST + 1).read_to_string(&mut text)?;
+    let text = Secret::from(text);
+    if text.expose().len() as u64 > LONGEST {
+        return Err(io::Error::other("it is longer than 4 MiB"));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &str, error: &io::Error) -> Error {
+    Error::caller(format!("{path}: {error}"))
+}
+
+fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
+    let words = split_words(command)
+        .map_err(|error| Error::caller(format!("credential_process: {}", error.what())))?;
+    let job = Arc::<Mutex<Job>>::default();
+    let state = Arc::clone(&job);
+    let run = move || {
+        let result = run(&words).map_err(|why| Error::caller(format!("credential_process: {why}")));
+        let waiting = {
+            let mut state = lock(&state);
+            state.result = Some(result);
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    };
+    let thread = thread::Builder::new().name("credential-process".to_owned()).spawn(run);
+    thread.map_err(|error| Error::caller(format!("credential_process: no thread: {error}")))?;
+    Ok(job)
+}
+
+/// What a process prints. Its errors are not shown, as nobody knows what is in them.
+fn run(words: &[String]) -> Result<Secret, String> {
+    let [program, arguments @ ..] = words else { return Err("there is no command".to_owned()) };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("{program}: {error}"))?;
+    let until = Instant::now() + PATIENCE;
+    let outcome = output(&mut child, until);
+    if outcome.is_err() {
+        _ = child.kill();
+        _ = child.wait();
+    }
+    let (text, status) = outcome.map_err(|why| format!("{program}: {why}"))?;
+    match status.success() {
+        true => Ok(text),
+        false => Err(format!("{program}: {status}")),
+    }
+}
+
+fn output(child: &mut Child, until: Instant) -> Result<(Secret, ExitStatus), String> {
+    let stdout = child.stdout.take().ok_or("it has no output")?;
+    let (sender, receiver) = mpsc::channel();
+    let read = move || {
+        _ = sender.send(text(stdout));
+    };
+    let thread = thread::Builder::new().name("credential-process-output".to_owned()).spawn(read);
+    thread.map_err(|error| format!("no thread: {error}"))?;
+    let late = "it took longer than a minute";
+    let left = until.saturating_duration_since(Instant::now());
+    let text = receiver.recv_timeout(left).map_err(|_| late)?.map_err(|error| error.to_string())?;
+    loop {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            return Ok((text, status));
+        }
+        if Instant::now() >= until {
+            return Err(late.to_owned());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn lock(job: &Mutex<Job>) -> MutexGuard<'_, Job> {
+    job.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a process may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a file, or of what a process prints.
+const LONGEST: u64 = 4 << 20;
