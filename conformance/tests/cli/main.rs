@@ -2,6 +2,7 @@
 //! ends, and that no secret is in any of it.
 
 mod doctor;
+mod interrupted;
 mod program;
 mod s3;
 mod swift;
