@@ -94,8 +94,8 @@ SWIFT_READ = re.compile(
 
 
 def suites(dice_of, count):
-    yield "location-s3", S3_SOURCE, s3_cases(dice_of("location-s3"), count or 70)
-    yield "location-swift", SWIFT_SOURCE, swift_cases(dice_of("location-swift"), count or 70)
+    yield "location-s3", S3_SOURCE, s3_cases(dice_of("location-s3"), count or 50)
+    yield "location-swift", SWIFT_SOURCE, swift_cases(dice_of("location-swift"), count or 50)
 
 
 def s3_cases(dice, count):
@@ -282,7 +282,7 @@ def read_cases(dice, count, read, uri, kind=""):
     made = {f"{kind}bad-{i}": f"{scheme}://{text}" for i, text in enumerate(bad)}
     made |= {f"{kind}no-scheme-{i}": text for i, text in enumerate([rest, f"://{rest}", "", "s3:"])}
     made |= {f"{kind}scheme-{other}": f"{other}://{rest}" for other in ["http", "file", "s4", "s3+"]}
-    for i in range(count * 2):
+    for i in range(count):
         slipped = uri
         for _ in range(dice.choice([1, 1, 2, 3])):
             at = dice.randrange(4, len(slipped) + 1)

@@ -28,10 +28,12 @@ FAMILIES = [
     "swift_response",
     "swift_tempurl",
     "swift_manifest",
+    "clouds_yaml",
     "aws_config",
     "locations",
     "locations_specified",
     "migration",
+    "oslo_files",
 ]
 
 

@@ -6,14 +6,17 @@
 mod images;
 mod support;
 
+use std::time::Duration;
+
 use apus_core::checksum::Algorithm;
+use apus_core::contract::Leave;
 use apus_core::error::Leftover;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Add, StoreErrorKind};
+use apus_core::store::{Add, StoreErrorKind, Stores, Verb};
 use bytes::Bytes;
 use http::request;
 
-use self::images::{add, add_stream, fast, header, sim, stores, unknown};
+use self::images::{add, add_stream, fast, header, kind, sim, stores, unknown};
 use self::support::{Answer, object};
 
 /// The digests of `hello`, from RFC 1321 and hashlib.
@@ -310,11 +313,57 @@ fn a_backend_must_be_there_and_have_keys() {
     assert_eq!(stores.add(None, &nameless, 1).unwrap_err().kind(), StoreErrorKind::Invalid);
 }
 
-fn stores_of_nothing() -> apus_core::store::Stores {
+fn stores_of_nothing() -> Stores {
     let stores = stores("[DEFAULT]\n");
     assert_eq!(stores.ids().count(), 0);
     assert!(stores.default_backend().is_none());
     stores
+}
+
+#[test]
+fn no_room_for_a_part_ends_the_upload_and_leaves_nothing() {
+    let options = "s3_store_large_object_size = 0\ns3_store_large_object_chunk_size = 5\n";
+    let (added, requests) = add(&fast(options), &object(6 << 20), |head, body| {
+        match head.uri.query().is_some_and(|query| query.starts_with("partNumber=2")) {
+            true => Answer::error(403, "QuotaExceeded"),
+            false => multipart(head, body),
+        }
+    });
+    let error = added.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::StorageFull);
+    assert!(error.protocol().leftovers().is_empty());
+    let end = ["DELETE /images/id?uploadId=u", "GET /images/id?uploadId=u"];
+    assert!(requests.ends_with(&end.map(str::to_owned)), "{requests:?}");
+}
+
+#[test]
+fn what_is_given_up_leaves_nothing_and_goes_no_further() {
+    let cancelled = |stores: &Stores, at: u64, bytes: &Bytes| {
+        let image = Add::new("id", UploadSource::Seekable(bytes.len() as u64));
+        let job = stores.add(None, &image, 1).unwrap();
+        let run = sim(job)
+            .source(bytes.clone())
+            .cancel_at(Duration::from_millis(at), Leave::Abort)
+            .run(|head, body| match (head.method.as_str(), head.uri.path()) {
+                ("HEAD", _) => Answer::new(404),
+                ("PUT", "/images") => Answer::new(200),
+                ("PUT", "/images/id") if head.uri.query().is_none() => {
+                    Answer::error(404, "NoSuchBucket")
+                }
+                _ => multipart(head, body),
+            });
+        assert_eq!(kind(Verb::Add, run.result), StoreErrorKind::Cancelled);
+        run.requests
+    };
+    // Every answer takes 10 ms. While it looks, and while the bucket is made:
+    assert_eq!(cancelled(&unknown(""), 5, &hello()), ["HEAD /images/id"]);
+    let creating = fast("s3_store_create_bucket_on_put = true\n");
+    assert_eq!(cancelled(&creating, 15, &hello()), ["PUT /images/id", "PUT /images"]);
+    // And while parts are under way.
+    let parts = fast("s3_store_large_object_size = 0\n");
+    let requests = cancelled(&parts, 15, &hello());
+    assert_eq!(requests.last().unwrap(), "GET /images/id?uploadId=u");
+    assert!(requests.contains(&"DELETE /images/id?uploadId=u".to_owned()), "{requests:?}");
 }
 
 /// A server that takes uploads, in parts or whole, and tells digests as tags.

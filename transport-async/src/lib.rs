@@ -27,6 +27,8 @@ mod ends;
 mod exchange;
 mod file;
 mod link;
+#[cfg(feature = "clouds")]
+pub mod openstack;
 mod pipe;
 mod pool;
 mod proxy;

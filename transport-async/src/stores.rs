@@ -265,8 +265,8 @@ fn transport(connection: &Connection, mut config: TransportConfig) -> Result<Tra
     if connection.insecure {
         config = config.danger_accept_invalid_certs(true);
     }
-    if let Some(wanted) = &connection.proxy {
-        config = config.proxy(wanted.proxy(read)?);
+    if let Some(proxy) = connection.proxy_with(read)? {
+        config = config.proxy(proxy);
     }
     Transport::new(config)
 }

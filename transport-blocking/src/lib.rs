@@ -63,6 +63,8 @@ mod exchange;
 mod failure;
 mod feed;
 mod meter;
+#[cfg(feature = "clouds")]
+pub mod openstack;
 mod outflow;
 mod prompt;
 mod proxy;

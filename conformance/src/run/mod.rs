@@ -20,6 +20,7 @@ mod endpoint;
 mod keystone;
 mod location;
 mod migration;
+mod oslo_config;
 mod post_policy;
 mod report;
 mod s3;
@@ -117,9 +118,11 @@ const SUITES: &[(&str, Suite)] = &[
     ("location-s3", location::s3),
     ("location-swift", location::swift),
     ("migration", migration::migration),
+    ("oslo-config", oslo_config::oslo_config),
     ("keystone-auth", keystone::auth),
     ("keystone-catalog", keystone::catalog),
     ("token-renewal", keystone::renewal),
+    ("clouds-yaml", keystone::clouds),
     ("swift-request", swift::request),
     ("swift-response", swift::response),
     ("swift-tempurl", swift::temp_url),

@@ -21,6 +21,8 @@
 
 mod cached;
 mod catalogue;
+#[cfg(feature = "clouds")]
+pub mod clouds;
 mod discovery;
 mod error;
 mod identity;

@@ -43,7 +43,7 @@ mod swift;
 mod table;
 
 pub use self::backend::StoreBackend;
-pub use self::connection::{Connection, StoreProxy};
+pub use self::connection::Connection;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::image::{Access, Acls, Add, Added, Address, Get, Got, Placed, Stored, TenantContext};
 pub use self::job::{Job, Verb};

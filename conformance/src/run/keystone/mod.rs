@@ -1,8 +1,9 @@
-//! `keystone-auth`, `keystone-catalog` and `token-renewal`: what is asked for a token, what is read
-//! from it, and when another is asked for.
+//! `keystone-auth`, `keystone-catalog`, `token-renewal` and `clouds-yaml`: what is asked for a token,
+//! what is read from it, when another is asked for, and what files say of it.
 
 mod auth;
 mod catalog;
+mod clouds;
 mod renewal;
 
 use apus_core::http::Reply;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 
 pub(super) use self::auth::auth;
 pub(super) use self::catalog::catalog;
+pub(super) use self::clouds::clouds;
 pub(super) use self::renewal::renewal;
 
 use super::compare::Header;

@@ -110,7 +110,10 @@ impl Configuration {
             for entry in enabled {
                 match entry.split_once(':') {
                     Some((id, kind)) if !id.trim().is_empty() && !kind.trim().is_empty() => {
-                        plain.enabled_backends.insert(id.trim().into(), kind.trim().into());
+                        let (id, kind) = (id.trim().to_owned(), kind.trim().to_owned());
+                        if plain.enabled_backends.insert(id, kind).is_some() {
+                            reader.wrong("DEFAULT", "enabled_backends", "an id is there twice");
+                        }
                     }
                     _ => {
                         reader.wrong("DEFAULT", "enabled_backends", "expected id:kind, id:kind, …")

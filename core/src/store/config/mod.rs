@@ -10,6 +10,7 @@
 
 mod configuration;
 mod error;
+mod keys_from;
 mod option;
 mod oslo;
 mod references;
@@ -19,6 +20,7 @@ mod swift;
 
 pub use self::configuration::{Backend, Configuration, Mode, Plain};
 pub use self::error::{ConfigError, ConfigErrors};
+pub use self::keys_from::KeysFrom;
 pub use self::option::OptionSpec;
 pub use self::oslo::{OsloConfig, OsloError, OsloProblem, OsloValue};
 pub use self::references::Reference;

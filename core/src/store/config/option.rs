@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ops::RangeInclusive;
 
+use super::keys_from::KeysFrom;
 use crate::checksum::{
     Algorithm, Placement, RequestChecksumCalculation, ResponseChecksumValidation,
 };
@@ -221,6 +222,10 @@ words! {
         Self::Static => "static".to_owned(),
         Self::Dynamic => "dynamic".to_owned(),
     };
+    KeysFrom: "a word" [
+        "options", "anonymous", "default", "environment", "profile", "web_identity", "container",
+        "instance"
+    ] |text: &str| text.parse().ok(), |value: &Self| value.to_string();
     Interface: "a word" ["publicURL", "internalURL", "adminURL"]
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
 }
@@ -267,6 +272,11 @@ macro_rules! options {
                     is_secret: <$type as OptionValue>::IS_SECRET,
                     help: concat!($first $(, "\n", $more)*),
                 },)+]
+            }
+
+            /// The value of each option as it is written; none for nothing, and for a secret.
+            pub fn written(&self) -> Vec<(&'static str, Option<String>)> {
+                vec![$((stringify!($option), self.$option.show()),)+]
             }
 
             pub(super) fn of_section(

@@ -28,7 +28,7 @@ pub struct OsloConfig {
 pub struct OsloValue {
     /// The value, lines joined by line feeds, nothing put in for `$name`.
     pub text: String,
-    /// The file.
+    /// The file, or the variable.
     pub file: String,
     /// The line that it begins on, counted from 1.
     pub line: usize,
@@ -85,6 +85,25 @@ impl OsloConfig {
             Reader { config, errors, file, group: None, exactly: false }.read(text);
         }
         if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    /// Puts the variables before the files that are named after an option, as oslo.config does:
+    /// `OS_GROUP__OPTION`. Others are passed over. The caller reads the environment, if at all.
+    #[must_use]
+    pub fn with_environment<'a>(
+        mut self,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        for (variable, text) in variables {
+            let name = variable.strip_prefix("OS_").and_then(|name| name.split_once("__"));
+            let Some((group, option)) = name.filter(|_| !variable.contains(is_lower)) else {
+                continue;
+            };
+            let group = normal(group);
+            let value = OsloValue { text: text.to_owned(), file: variable.to_owned(), line: 1 };
+            self.groups.entry(group).or_default().insert(option.to_lowercase(), vec![value]);
+        }
+        self
     }
 
     /// Reads a file in which the case of section names counts, and that of option names does not.
@@ -340,6 +359,10 @@ fn unquoted(value: &str) -> &str {
     quoted('"').or_else(|| quoted('\'')).unwrap_or(value)
 }
 
+fn is_lower(char: char) -> bool {
+    char.is_ascii_lowercase()
+}
+
 fn normal(group: &str) -> String {
     if group == "DEFAULT" { group.to_owned() } else { group.to_lowercase() }
 }
@@ -497,6 +520,16 @@ mod tests {
         assert!(config.has_group("H") && !config.has_group("i"));
         assert_eq!(config.groups().collect::<Vec<_>>(), ["g", "h"]);
         assert_eq!(config.options("g").map(|(name, _)| name).collect::<Vec<_>>(), ["x", "y"]);
+    }
+
+    /// What oslo.config 10.7 makes of them.
+    #[test]
+    fn variables_count_before_files() {
+        let variables = [("OS_G__A", "$b-$$"), ("OS_H__A", "x"), ("OS_g__b", "3"), ("OS_A", "4")];
+        let config = read("[g]\na = 1\nb = 2\n").unwrap().with_environment(variables);
+        let value = |group| config.value(group, "a", &|_, _| None).unwrap();
+        assert_eq!((value("g").as_deref(), value("H").as_deref()), (Some("2-$"), Some("x")));
+        assert_eq!(config.raw("g", "b").unwrap().text, "2");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The options of a backend in S3, under the names that glance_store gave them.
 
 use super::error::ConfigError;
+use super::keys_from::KeysFrom;
 use super::option::{OptionSpec, OptionValue, options};
 use super::section::Section;
 use crate::checksum::{
@@ -12,6 +13,7 @@ use crate::quirks::Provider;
 use crate::s3::{Addressing, BaseUrl, Config, EndpointConfig};
 use crate::secret::Secret;
 use crate::sign::Keys;
+use crate::store::Connection;
 
 options! {
     /// What there is to say about a backend in S3.
@@ -22,12 +24,17 @@ options! {
         /// The region that requests are signed for. Without one it is that of Amazon's host, and
         /// `us-east-1` elsewhere.
         s3_store_region_name: String = String::new();
-        /// The access key id. Required, unless credentials come from another source.
+        /// The access key id. Required, unless s3_store_keys_from names another source.
         s3_store_access_key: Option<Secret> = None;
-        /// The secret access key. Required, unless credentials come from another source.
+        /// The secret access key. Required, unless s3_store_keys_from names another source.
         s3_store_secret_key: Option<Secret> = None;
         /// The token of temporary credentials.
         s3_store_session_token: Option<Secret> = None;
+        /// Where the keys come from: the options above, nowhere, or one of the places in which the tools
+        /// of AWS look for them.
+        s3_store_keys_from: KeysFrom = KeysFrom::Options;
+        /// The profile of the AWS configuration files that keys come from.
+        s3_store_profile: Option<String> = None;
         /// The bucket. Required.
         s3_store_bucket: Option<String> = None;
         /// Whether an upload makes the bucket where there is none.
@@ -140,8 +147,11 @@ impl S3Options {
         Ok(config)
     }
 
-    /// The keys, where both are written.
+    /// The keys, where both are written and meant.
     pub fn keys(&self) -> Option<Keys> {
+        if self.s3_store_keys_from != KeysFrom::Options {
+            return None;
+        }
         let access = self.s3_store_access_key.as_ref()?;
         let mut keys = Keys::new(access.expose(), self.s3_store_secret_key.clone()?);
         keys.session_token.clone_from(&self.s3_store_session_token);
@@ -168,17 +178,7 @@ impl S3Options {
         if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
             wrong("s3_store_bucket", "it is required");
         }
-        match (&self.s3_store_access_key, &self.s3_store_secret_key) {
-            (Some(_), None) => errors.push(section.wrong(
-                "s3_store_secret_key",
-                true,
-                "it is required beside s3_store_access_key",
-            )),
-            (None, _) => {
-                errors.push(section.wrong("s3_store_access_key", true, "it is required"));
-            }
-            _ => {}
-        }
+        self.check_keys(section, errors);
         let host = self.s3_store_proxy_host.as_deref().unwrap_or_default();
         if self.s3_store_enable_proxy && host.is_empty() {
             errors.push(section.wrong(
@@ -186,6 +186,33 @@ impl S3Options {
                 false,
                 "it is required where s3_store_enable_proxy is true",
             ));
+        } else if let Err(error) = Connection::of_s3(self) {
+            errors.push(section.wrong("s3_store_enable_proxy", false, error.what()));
+        }
+    }
+
+    fn check_keys(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
+        let wrong = |name, problem: &str| section.wrong(name, name != "s3_store_profile", problem);
+        let from = self.s3_store_keys_from;
+        let keys = [
+            ("s3_store_access_key", &self.s3_store_access_key),
+            ("s3_store_secret_key", &self.s3_store_secret_key),
+        ];
+        for (name, key) in keys {
+            let is_written = key.as_ref().is_some_and(|key| !key.is_empty());
+            match from {
+                KeysFrom::Options if !is_written => errors.push(wrong(name, "it is required")),
+                KeysFrom::Options => {}
+                _ if is_written => {
+                    let problem = format!("it can't be used where s3_store_keys_from is {from}");
+                    errors.push(wrong(name, &problem));
+                }
+                _ => {}
+            }
+        }
+        if self.s3_store_profile.is_some() && from != KeysFrom::Profile {
+            let problem = "it is used only where s3_store_keys_from is profile";
+            errors.push(wrong("s3_store_profile", problem));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::keystone::{self, EndpointFilter, Interface};
 use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
 use crate::s3::BaseUrl;
 use crate::secret::Secret;
+use crate::store::Connection;
 use crate::swift::Config;
 
 options! {
@@ -306,6 +307,8 @@ impl SwiftOptions {
                 "swift_store_proxy_host",
                 "it is required where swift_store_enable_proxy is true",
             );
+        } else if let Err(error) = Connection::of_swift(self) {
+            wrong("swift_store_enable_proxy", error.what());
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use self::add::{Adding, Target};
 pub(super) use self::route::S3Route;
-use super::config::S3Options;
+use super::config::{KeysFrom, S3Options};
 use super::connection::Connection;
 use super::error::{StoreError, StoreErrorKind};
 use super::image::{Add, Placed};
@@ -43,8 +43,11 @@ impl S3Store {
             id: id.to_owned(),
             service: Arc::new(Service::new(options.config()?)?),
             place: options.place()?,
-            connection: Connection::of_s3(options),
-            party: options.keys().map(|keys| Party::new(Credentials::new(keys))),
+            connection: Connection::of_s3(options)?,
+            party: match options.s3_store_keys_from {
+                KeysFrom::Anonymous => Some(Party::new(Credentials::anonymous())),
+                _ => options.keys().map(|keys| Party::new(Credentials::new(keys))),
+            },
             options: Arc::new(options.clone()),
         })
     }
@@ -87,10 +90,11 @@ impl S3Store {
     ///
     /// # Errors
     ///
-    /// No credentials are configured.
+    /// Its keys come from elsewhere, and were not [handed over](super::Stores::with_party).
     pub fn party(&self) -> Result<Party, StoreError> {
         self.party.clone().ok_or_else(|| {
-            let what = format!("backend {:?} has no credentials", self.id);
+            let from = self.options.s3_store_keys_from;
+            let what = format!("backend {:?} has no keys yet: they come from {from}", self.id);
             StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
         })
     }

@@ -73,7 +73,7 @@ impl SwiftStore {
             references: Arc::new(references.clone()),
             service: Arc::new(Service::new(options.config())?),
             keystone: Arc::new(options.keystone()),
-            connection: Connection::of_swift(options),
+            connection: Connection::of_swift(options)?,
             options: Arc::new(options.clone()),
         })
     }

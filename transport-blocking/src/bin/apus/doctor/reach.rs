@@ -49,7 +49,7 @@ pub(super) fn try_server(
     }
     report.tell("reachable", place, Answer::Yes, detail);
     if let Some(proxy) = &connection.proxy {
-        let what = format!("{}:{}", proxy.host, proxy.port);
+        let what = format!("{}:{}", proxy.host(), proxy.port());
         report.tell("proxy", what, Answer::Yes, "the answer came through it");
     }
     match (is_tls, &connection.ca_file, connection.insecure) {

@@ -1,0 +1,451 @@
+//! One cloud, ready to log in to.
+
+use std::time::Duration;
+
+use super::error::CloudsError;
+use super::settings::{Settings, flag_of};
+use super::yaml::Node;
+use crate::error::Error;
+use crate::http::Address;
+use crate::keystone::{
+    Domain, EndpointFilter, Identity, Interface, Login, Project, Scope, SecondFactor, Session,
+    SessionOptions, User,
+};
+use crate::secret::Secret;
+
+/// A cloud in one region.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cloud {
+    /// What it is called.
+    pub name: String,
+    /// Who we are there.
+    pub auth: CloudAuth,
+    /// Which endpoint of its catalogue is the object store's, or the URL instead of one.
+    pub endpoint: EndpointFilter,
+    /// Whom to trust, and what to show.
+    pub tls: CloudTls,
+    /// How long a request may take.
+    pub timeout: Option<Duration>,
+    /// What looks like a mistake and is none that matters.
+    pub warnings: Vec<String>,
+}
+
+/// How a cloud knows us.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CloudAuth {
+    /// By a token that is asked for.
+    Login {
+        /// Keystone, or Swift's v1 authentication.
+        auth_url: String,
+        /// Who asks.
+        identity: Identity,
+        /// What for.
+        scope: Scope,
+    },
+    /// By this token (`admin_token`), at the endpoint that the cloud names.
+    Token(Secret),
+    /// Not at all (`none`).
+    None,
+}
+
+/// The TLS of a cloud's servers. Files are named as they were written: a `~` at the beginning is the
+/// reader's home.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloudTls {
+    /// Whether certificates go unchecked.
+    pub insecure: bool,
+    /// A file of certificates to trust instead of the system's.
+    pub cacert: Option<String>,
+    /// A file with the client's certificate.
+    pub cert: Option<String>,
+    /// A file with its key; none where the certificate's file has it.
+    pub key: Option<String>,
+}
+
+impl Cloud {
+    /// A session for the object store of this cloud.
+    ///
+    /// # Errors
+    ///
+    /// The URLs are none, or there is no token to be had.
+    pub fn session(&self, options: SessionOptions) -> Result<Session, Error> {
+        let session = match &self.auth {
+            CloudAuth::Login { .. } => Session::new(self.login()?, options),
+            CloudAuth::Token(token) => {
+                let endpoint = self.endpoint.endpoint_override.clone().unwrap_or_default();
+                Session::fixed_at(endpoint, token.clone())?
+            }
+            CloudAuth::None => return Err(self.no_token()),
+        };
+        Ok(session.with_endpoint(self.endpoint.clone()))
+    }
+
+    /// What asks for its tokens.
+    ///
+    /// # Errors
+    ///
+    /// The URL is none; the cloud has a token of its own, or none.
+    pub fn login(&self) -> Result<Login, Error> {
+        match &self.auth {
+            CloudAuth::Login { auth_url, identity, scope } => {
+                Login::new(auth_url, identity.clone(), scope.clone())
+            }
+            _ => Err(self.no_token()),
+        }
+    }
+
+    fn no_token(&self) -> Error {
+        Error::caller(format!("cloud {:?}: its auth_type asks for no token", self.name))
+    }
+
+    pub(super) fn of(mut settings: Settings) -> Result<Self, CloudsError> {
+        let auth = Reader(&settings).auth()?;
+        let endpoint = Reader(&settings).endpoint(&auth)?;
+        let tls = Reader(&settings).tls()?;
+        let timeout = Reader(&settings).timeout()?;
+        let mut warnings = std::mem::take(&mut settings.warnings);
+        for key in settings.names_in_auth().filter(|key| !KNOWN.contains(key)) {
+            let problem = format!("there is no such key: there are {}", KNOWN.join(", "));
+            warnings.push(settings.wrong(&format!("auth.{key}"), problem).to_string());
+        }
+        if tls.insecure && tls.cacert.is_some() {
+            warnings
+                .push(settings.wrong("cacert", "it is not used: nothing is checked").to_string());
+        }
+        if tls.key.is_some() && tls.cert.is_none() {
+            warnings.push(settings.wrong("key", "it is not used: there is no cert").to_string());
+        }
+        Ok(Self { name: settings.cloud, auth, endpoint, tls, timeout, warnings })
+    }
+}
+
+struct Reader<'a>(&'a Settings);
+
+impl Reader<'_> {
+    fn auth(&self) -> Result<CloudAuth, CloudsError> {
+        let settings = self.0;
+        let kind = match settings.outer_node("auth_type").or(settings.outer_node("auth_plugin")) {
+            None => "password",
+            Some(Node::Null) => "none",
+            Some(Node::Text(kind)) => kind.expose(),
+            Some(_) => return Err(settings.wrong("auth_type", "expected a text")),
+        };
+        let identity = match kind {
+            "none" | "None" | "" => return Ok(CloudAuth::None),
+            "admin_token" | "token_endpoint" => {
+                return Ok(CloudAuth::Token(self.required("token", kind)?.clone()));
+            }
+            "password" if self.is_v2()? => self.v2_password(kind)?,
+            "password" | "v3password" => self.password(kind, None)?,
+            "v2password" => self.v2_password(kind)?,
+            "token" | "v3token" => Identity::Token(self.required("token", kind)?.clone()),
+            "v3applicationcredential" => self.application_credential(kind)?,
+            "v3multifactor" => self.multifactor(kind)?,
+            "v1password" => self.v1(kind)?,
+            _ => {
+                let problem = format!("{kind:?} is not known here: expected one of {KINDS}");
+                return Err(settings.wrong("auth_type", problem));
+            }
+        };
+        let scope = self.scope(kind, &identity)?;
+        let auth_url = self.required("auth_url", kind)?.expose();
+        let auth_url = settings.expand("auth.auth_url", auth_url)?;
+        let login = Login::new(&auth_url, identity.clone(), scope.clone());
+        login.map_err(|error| settings.wrong("auth.auth_url", error.what()))?;
+        Ok(CloudAuth::Login { auth_url, identity, scope })
+    }
+
+    fn required(&self, key: &str, kind: &str) -> Result<&Secret, CloudsError> {
+        let settings = self.0;
+        if let Some(text) = settings.text(key)? {
+            return Ok(text);
+        }
+        // The most frequent reason is that `auth_type` was forgotten.
+        let instead = [
+            ("token", "token"),
+            ("application_credential_id", "v3applicationcredential"),
+            ("application_credential_name", "v3applicationcredential"),
+        ];
+        for (other, its) in instead {
+            if kind == "password" && key != "auth_url" && settings.text(other)?.is_some() {
+                let problem = format!(
+                    "it is required for auth_type {kind}: what goes with auth.{other} is auth_type \
+                     {its}"
+                );
+                return Err(settings.wrong(&format!("auth.{key}"), problem));
+            }
+        }
+        let problem = format!("it is required for auth_type {kind}");
+        Err(settings.wrong(&format!("auth.{key}"), problem))
+    }
+
+    fn password(&self, kind: &str, passcode: Option<Secret>) -> Result<Identity, CloudsError> {
+        let second_factor = passcode.map(SecondFactor::Passcode);
+        let password = self.required("password", kind)?.clone();
+        Ok(Identity::Password { user: self.user(kind)?, password, second_factor })
+    }
+
+    fn v2_password(&self, kind: &str) -> Result<Identity, CloudsError> {
+        let user = match self.0.plain("user_id")? {
+            Some(id) => User::Id(id.to_owned()),
+            None => User::named(self.username(kind)?, Domain::default_id()),
+        };
+        let password = self.required("password", kind)?.clone();
+        Ok(Identity::V2Password { user, password })
+    }
+
+    fn application_credential(&self, kind: &str) -> Result<Identity, CloudsError> {
+        let secret = self.required("application_credential_secret", kind)?.clone();
+        let settings = self.0;
+        if let Some(id) = settings.plain("application_credential_id")? {
+            return Ok(Identity::ApplicationCredential { id: id.to_owned(), secret });
+        }
+        let Some(name) = settings.plain("application_credential_name")? else {
+            let problem = "it is required, or application_credential_name with its user";
+            return Err(settings.wrong("auth.application_credential_id", problem));
+        };
+        let (name, user) = (name.to_owned(), self.user(kind)?);
+        Ok(Identity::NamedApplicationCredential { name, user, secret })
+    }
+
+    fn multifactor(&self, kind: &str) -> Result<Identity, CloudsError> {
+        let methods = self.0.list("auth_methods")?.unwrap_or_default();
+        let has = |method: &str| methods.iter().any(|known| known == method);
+        if methods.len() != 2 || !has("v3password") || !has("v3totp") {
+            return Err(self.0.wrong("auth.auth_methods", "expected v3password and v3totp"));
+        }
+        self.password(kind, Some(self.required("passcode", kind)?.clone()))
+    }
+
+    fn v1(&self, kind: &str) -> Result<Identity, CloudsError> {
+        let (user, key) = (self.username(kind)?, self.required("password", kind)?.clone());
+        Ok(Identity::V1 { user, key })
+    }
+
+    fn username(&self, kind: &str) -> Result<String, CloudsError> {
+        if let Some(name) = self.0.plain("username")?.or(self.0.plain("user_name")?) {
+            return Ok(name.to_owned());
+        }
+        Ok(self.required("username", kind)?.expose().to_owned())
+    }
+
+    fn user(&self, kind: &str) -> Result<User, CloudsError> {
+        let settings = self.0;
+        if let Some(id) = settings.plain("user_id")? {
+            return Ok(User::Id(id.to_owned()));
+        }
+        let name = self.username(kind)?;
+        match self.domain_of("user_domain", kind)? {
+            Some(domain) => Ok(User::Name { name, domain }),
+            None => Err(settings.wrong(
+                "auth.user_domain_name",
+                "it is required beside auth.username, or user_domain_id, for a name is unique in \
+                 its domain only",
+            )),
+        }
+    }
+
+    /// Its own domain, or that which is said once for both, or the default.
+    fn domain_of(&self, whose: &str, kind: &str) -> Result<Option<Domain>, CloudsError> {
+        let mut from = vec![whose];
+        if self.is_for_project()? {
+            from.push("domain");
+        }
+        if matches!(kind, "password" | "token") {
+            from.push("default_domain");
+        }
+        for prefix in from {
+            if let Some(id) = self.0.plain(&format!("{prefix}_id"))? {
+                return Ok(Some(Domain::Id(id.to_owned())));
+            }
+            if let Some(name) = self.0.plain(&format!("{prefix}_name"))? {
+                return Ok(Some(Domain::Name(name.to_owned())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_for_project(&self) -> Result<bool, CloudsError> {
+        Ok(self.0.text("project_id")?.or(self.0.text("project_name")?).is_some())
+    }
+
+    fn scope(&self, kind: &str, identity: &Identity) -> Result<Scope, CloudsError> {
+        let settings = self.0;
+        let mut scopes: Vec<(&str, Scope)> = Vec::new();
+        let is_v2 = matches!(identity, Identity::V2Password { .. });
+        if let Some(id) = settings.plain("project_id")? {
+            scopes.push(("project_id", Scope::project(id)));
+        } else if let Some(name) = settings.plain("project_name")? {
+            let domain = match self.domain_of("project_domain", kind)? {
+                _ if is_v2 => Domain::default_id(),
+                Some(domain) => domain,
+                // What can't have a scope is refused for that.
+                None if !takes_scope(identity) => Domain::default_id(),
+                None => {
+                    return Err(settings.wrong(
+                        "auth.project_domain_name",
+                        "it is required beside auth.project_name, or project_domain_id, for a name \
+                         is unique in its domain only",
+                    ));
+                }
+            };
+            scopes.push(("project_name", Scope::Project(Project::named(name, domain))));
+        } else if let Some(id) = settings.plain("domain_id")? {
+            scopes.push(("domain_id", Scope::Domain(Domain::Id(id.to_owned()))));
+        } else if let Some(name) = settings.plain("domain_name")? {
+            scopes.push(("domain_name", Scope::Domain(Domain::Name(name.to_owned()))));
+        }
+        if let Some(id) = settings.plain("trust_id")? {
+            scopes.push(("trust_id", Scope::trust(id)));
+        }
+        match settings.plain("system_scope")? {
+            None => {}
+            Some("all") => scopes.push(("system_scope", Scope::System)),
+            Some(_) => return Err(settings.wrong("auth.system_scope", "expected all")),
+        }
+        let mut scopes = scopes.into_iter();
+        let Some((key, scope)) = scopes.next() else { return Ok(Scope::Unstated) };
+        if let Some((other, _)) = scopes.next() {
+            let problem = format!("a token is for one thing, and there is auth.{other} too");
+            return Err(settings.wrong(&format!("auth.{key}"), problem));
+        }
+        if !takes_scope(identity) {
+            let problem = format!("auth_type {kind} can't ask for a scope: leave it out");
+            return Err(settings.wrong(&format!("auth.{key}"), problem));
+        }
+        Ok(scope)
+    }
+
+    /// Whether the URL says that it is the Identity API v2.0.
+    fn is_v2(&self) -> Result<bool, CloudsError> {
+        let Some(url) = self.0.plain("auth_url")? else { return Ok(false) };
+        let is_v2 = Address::parse(url, "auth_url").is_ok_and(|url| url.path().ends_with("/v2.0"));
+        if !is_v2 {
+            return Ok(false);
+        }
+        for key in ["user_domain", "project_domain", "domain"] {
+            for key in [format!("{key}_id"), format!("{key}_name")] {
+                if self.0.text(&key)?.is_some() {
+                    let problem =
+                        "the Identity API v2.0, which auth.auth_url names, has no domains";
+                    return Err(self.0.wrong(&format!("auth.{key}"), problem));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn endpoint(&self, auth: &CloudAuth) -> Result<EndpointFilter, CloudsError> {
+        let settings = self.0;
+        let of_service = |key: &str| settings.expanded(&format!("object_store_{key}"));
+        let mut endpoint_override = of_service("endpoint_override")?.or(of_service("endpoint")?);
+        if matches!(auth, CloudAuth::Token(_) | CloudAuth::None) && endpoint_override.is_none() {
+            let endpoint = settings.plain("endpoint")?.or(settings.plain("url")?);
+            endpoint_override = endpoint.map(str::to_owned);
+            if endpoint_override.is_none() {
+                return Err(settings.wrong("auth.endpoint", "it is required for this auth_type"));
+            }
+        }
+        let region = of_service("region_name")?.unwrap_or_else(|| settings.region.clone());
+        let service_type = of_service("service_type")?;
+        Ok(EndpointFilter {
+            service_type: service_type.unwrap_or_else(|| "object-store".to_owned()),
+            interfaces: self.interfaces()?,
+            region: Some(region).filter(|region| !region.is_empty()),
+            endpoint_override,
+            ..EndpointFilter::default()
+        })
+    }
+
+    fn interfaces(&self) -> Result<Vec<Interface>, CloudsError> {
+        let settings = self.0;
+        for key in ["object_store_endpoint_type", "object_store_interface", "endpoint_type"] {
+            if let Some(interfaces) = self.interfaces_of(key)? {
+                return Ok(interfaces);
+            }
+        }
+        match settings.outer_node("interface") {
+            Some(Node::Null) => Ok(Vec::new()),
+            _ => Ok(self.interfaces_of("interface")?.unwrap_or(vec![Interface::Public])),
+        }
+    }
+
+    fn interfaces_of(&self, key: &str) -> Result<Option<Vec<Interface>>, CloudsError> {
+        let Some(words) = self.0.list(key)? else { return Ok(None) };
+        let interface = |word: &String| {
+            let known = Interface::parse(word);
+            known.ok_or_else(|| {
+                let problem = format!("{word:?} is none: expected public, internal or admin");
+                self.0.wrong(key, problem)
+            })
+        };
+        words.iter().map(interface).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn tls(&self) -> Result<CloudTls, CloudsError> {
+        let settings = self.0;
+        let mut tls = CloudTls {
+            insecure: settings.flag("insecure")?.unwrap_or(false),
+            cacert: settings.expanded("cacert")?,
+            cert: settings.expanded("cert")?,
+            key: settings.expanded("key")?,
+        };
+        // A file may stand where it says whether to check at all.
+        if let Some(verify) = settings.expanded("verify")? {
+            match flag_of(&verify) {
+                Some(checks) => tls.insecure |= !checks,
+                None => tls.cacert = tls.cacert.or(Some(verify)),
+            }
+        }
+        Ok(tls)
+    }
+
+    fn timeout(&self) -> Result<Option<Duration>, CloudsError> {
+        let Some(text) = self.0.outer("api_timeout")? else { return Ok(None) };
+        let seconds: Option<f64> = text.expose().parse().ok();
+        let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let timeout = timeout.filter(|timeout| !timeout.is_zero());
+        timeout.map(Some).ok_or_else(|| self.0.wrong("api_timeout", "expected seconds above zero"))
+    }
+}
+
+fn takes_scope(identity: &Identity) -> bool {
+    !identity.is_application_credential() && !matches!(identity, Identity::V1 { .. })
+}
+
+const KINDS: &str = "password, v3password, v2password, token, v3token, v3applicationcredential, \
+                     v3multifactor, v1password, admin_token, none";
+
+/// What may stand in `auth`.
+const KNOWN: &[&str] = &[
+    "auth_url",
+    "username",
+    "user_name",
+    "user_id",
+    "password",
+    "passcode",
+    "auth_methods",
+    "user_domain_id",
+    "user_domain_name",
+    "project_id",
+    "project_name",
+    "tenant_id",
+    "tenant_name",
+    "project_domain_id",
+    "project_domain_name",
+    "domain_id",
+    "domain_name",
+    "default_domain_id",
+    "default_domain_name",
+    "trust_id",
+    "system_scope",
+    "token",
+    "auth_token",
+    "application_credential_id",
+    "application_credential_name",
+    "application_credential_secret",
+    "endpoint",
+    "url",
+];

@@ -1,0 +1,72 @@
+//! What is wrong with the settings of a cloud.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// What is wrong, and where. Nothing of a value that may be a secret is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudsError {
+    /// The file, and the line, counted from 1, where it is the text that is wrong.
+    pub place: Option<(String, Option<usize>)>,
+    /// The cloud.
+    pub cloud: Option<String>,
+    /// The key, such as `auth.project_name`.
+    pub key: Option<String>,
+    /// What is wrong, or what would be valid.
+    pub problem: String,
+}
+
+impl CloudsError {
+    pub(super) fn of_file(file: &str, line: Option<usize>, problem: impl Into<String>) -> Self {
+        let place = Some((file.to_owned(), line));
+        Self { place, cloud: None, key: None, problem: problem.into() }
+    }
+
+    pub(super) fn of_cloud(cloud: &str, key: Option<&str>, problem: impl Into<String>) -> Self {
+        let (cloud, key) = (Some(cloud.to_owned()), key.map(str::to_owned));
+        Self { place: None, cloud, key, problem: problem.into() }
+    }
+
+    pub(super) fn general(problem: impl Into<String>) -> Self {
+        Self { place: None, cloud: None, key: None, problem: problem.into() }
+    }
+}
+
+impl fmt::Display for CloudsError {
+    /// One line: `cloud "prod": auth.user_domain_name: it is required beside auth.username`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some((file, Some(line))) => write!(f, "{}:{line}: ", OneLine(file))?,
+            Some((file, None)) => write!(f, "{}: ", OneLine(file))?,
+            None => {}
+        }
+        if let Some(cloud) = &self.cloud {
+            write!(f, "cloud {cloud:?}: ")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{}: ", OneLine(key))?;
+        }
+        OneLine(&self.problem).fmt(f)
+    }
+}
+
+/// A text that may hold what somebody called a key or a cloud.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char.is_control() {
+            true => write!(f, "{}", char.escape_default()),
+            false => write!(f, "{char}"),
+        })
+    }
+}
+
+impl std::error::Error for CloudsError {}
+
+impl From<CloudsError> for Error {
+    fn from(error: CloudsError) -> Self {
+        Self::caller(error.to_string())
+    }
+}

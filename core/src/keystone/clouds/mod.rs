@@ -1,0 +1,205 @@
+//! The clouds of a `clouds.yaml`, and that of the `OS_*` variables, as openstacksdk understands them.
+//!
+//! ```text
+//!  clouds.yaml ◀ secure.yaml ┐   profile (clouds-public.yaml, or one that is known by name)
+//!                            ├─▶   ◀ the cloud ◀ its region ─▶ Cloud { identity, scope, endpoint, TLS }
+//!  OS_* ─ a cloud of its own ┘
+//! ```
+//!
+//! The caller reads the files and gives the environment, if it is to count: the variables are a
+//! cloud `envvars` beside those of the files, and `OS_CLOUD` says which is meant.
+//!
+//! Where openstacksdk does what nobody can want, this does otherwise, and `conformance/vectors`
+//! has a case for it: text stays the text that it is (a password `0123` does not become 83), nothing
+//! is no name `None`, a file that can't be read is an error and not passed over.
+
+mod cloud;
+mod error;
+mod places;
+mod settings;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+pub use self::cloud::{Cloud, CloudAuth, CloudTls};
+pub use self::error::CloudsError;
+pub use self::places::{CloudsFile, directories};
+use self::settings::Settings;
+use self::yaml::{Mapping, Node};
+
+/// Clouds by name.
+///
+/// ```
+/// use apus_core::keystone::SessionOptions;
+/// use apus_core::keystone::clouds::Clouds;
+///
+/// let text = "
+/// clouds:
+///   prod:
+///     auth:
+///       auth_url: https://keystone.example:5000/v3
+///       username: glance
+///       password: PASSWORD
+///       project_name: service
+///       user_domain_name: Default
+///       project_domain_name: Default
+///     region_name: one
+/// ";
+/// let clouds = Clouds::parse(Some(("clouds.yaml", text)), None, None)?;
+/// let cloud = clouds.cloud(None)?;
+/// assert_eq!((cloud.name.as_str(), cloud.endpoint.region.as_deref()), ("prod", Some("one")));
+/// let session = cloud.session(SessionOptions::default())?;
+/// # Ok::<(), apus_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Clouds {
+    clouds: BTreeMap<String, Mapping>,
+    /// `clouds-public.yaml`.
+    profiles: BTreeMap<String, Mapping>,
+    /// What `OS_CLOUD` says, or the variables themselves.
+    default: Option<String>,
+}
+
+impl Clouds {
+    /// Reads `clouds.yaml`, `secure.yaml` and `clouds-public.yaml`, as far as they are there: a name
+    /// for errors, and the text of each. JSON is YAML.
+    ///
+    /// # Errors
+    ///
+    /// A text is no YAML, or not of this shape, or larger than 1 MiB, or comes to much more by its
+    /// aliases.
+    pub fn parse(
+        clouds: Option<(&str, &str)>,
+        secure: Option<(&str, &str)>,
+        public: Option<(&str, &str)>,
+    ) -> Result<Self, CloudsError> {
+        let mut all = Mapping::default();
+        for (file, text) in clouds.into_iter().chain(secure) {
+            let mut root = Mapping::parse(file, text)?;
+            let named = of_name(&mut root, file, "clouds")?;
+            all.merge(Mapping(named.into_iter().map(|(name, it)| (name, Node::Map(it))).collect()));
+        }
+        let clouds =
+            each_mapping(all, |name| CloudsError::of_cloud(name, None, "expected a mapping"))?;
+        let profiles = match public {
+            Some((file, text)) => of_name(&mut Mapping::parse(file, text)?, file, "public-clouds")?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self { clouds, profiles, default: None })
+    }
+
+    /// With what these variables say: `OS_CLOUD` names the cloud that is meant, and the others,
+    /// where there are any, are a cloud of their own, called `envvars` or as `OS_CLOUD_NAME` says.
+    /// Other variables than `OS_*` are passed over.
+    ///
+    /// # Errors
+    ///
+    /// A file has a cloud of that name.
+    pub fn with_environment<N, V>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, CloudsError>
+    where
+        N: AsRef<str>,
+        V: Into<String>,
+    {
+        let (mut own, mut selects) = (Mapping::default(), BTreeMap::new());
+        for (name, value) in variables {
+            let name = name.as_ref();
+            let Some(key) = name.strip_prefix("OS_") else { continue };
+            if ["TEST", "STD", "LOG"].iter().any(|other| key.starts_with(other)) {
+                continue;
+            }
+            match key {
+                "CLOUD" | "CLOUD_NAME" => drop(selects.insert(key.to_owned(), value.into())),
+                "CLIENT_CONFIG_FILE" | "CLIENT_SECURE_FILE" => {}
+                _ => {
+                    let value: String = value.into();
+                    own.0.insert(key.to_lowercase(), Node::Text(value.into()));
+                }
+            }
+        }
+        let name = selects.remove("CLOUD_NAME").unwrap_or_else(|| "envvars".to_owned());
+        if self.clouds.contains_key(&name) {
+            return Err(CloudsError::of_cloud(
+                &name,
+                None,
+                "it is the name of the cloud that the OS_* variables are: rename it, or set \
+                 OS_CLOUD_NAME to another",
+            ));
+        }
+        self.default = selects.remove("CLOUD").filter(|name| !name.is_empty());
+        // A region alone says nothing of a cloud.
+        if own.0.keys().any(|key| key != "region_name") {
+            self.default.get_or_insert_with(|| name.clone());
+            self.clouds.insert(name, own);
+        }
+        Ok(self)
+    }
+
+    /// The names of all clouds.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.clouds.keys().map(String::as_str)
+    }
+
+    /// The cloud of this name, in the first of its regions. Without a name it is the one that
+    /// `OS_CLOUD` names, or that of the variables, or the only one there is.
+    ///
+    /// # Errors
+    ///
+    /// There is no such cloud, or something is wrong with it.
+    pub fn cloud(&self, name: Option<&str>) -> Result<Cloud, CloudsError> {
+        Cloud::of(Settings::of(self, self.named(name)?, None)?)
+    }
+
+    /// The same in this region.
+    ///
+    /// # Errors
+    ///
+    /// As [`cloud`](Self::cloud); the cloud has regions, and this is none of them.
+    pub fn cloud_in(&self, name: Option<&str>, region: &str) -> Result<Cloud, CloudsError> {
+        Cloud::of(Settings::of(self, self.named(name)?, Some(region))?)
+    }
+
+    fn named<'a>(&'a self, name: Option<&'a str>) -> Result<&'a str, CloudsError> {
+        let only = || self.clouds.keys().next().filter(|_| self.clouds.len() == 1);
+        let name = name.or(self.default.as_deref()).or_else(|| only().map(String::as_str));
+        let has = match self.clouds.len() {
+            0 => "there are none".to_owned(),
+            _ => format!("there are {}", self.names().collect::<Vec<_>>().join(", ")),
+        };
+        match name {
+            Some(name) if self.clouds.contains_key(name) => Ok(name),
+            Some(name) => Err(CloudsError::of_cloud(name, None, format!("no such cloud: {has}"))),
+            None => Err(CloudsError::general(format!("no cloud is named: {has}"))),
+        }
+    }
+}
+
+/// The mappings under one name of a file.
+fn of_name(
+    root: &mut Mapping,
+    file: &str,
+    name: &str,
+) -> Result<BTreeMap<String, Mapping>, CloudsError> {
+    match root.0.remove(name) {
+        None | Some(Node::Null) => Ok(BTreeMap::new()),
+        Some(Node::Map(named)) => each_mapping(named, |each| {
+            CloudsError::of_file(file, None, format!("{name}.{each}: expected a mapping"))
+        }),
+        Some(_) => Err(CloudsError::of_file(file, None, format!("{name}: expected a mapping"))),
+    }
+}
+
+/// Names of settings have `_` where they may have `-`; names of clouds stay as they are.
+fn each_mapping(
+    named: Mapping,
+    wrong: impl Fn(&str) -> CloudsError,
+) -> Result<BTreeMap<String, Mapping>, CloudsError> {
+    let each = named.0.into_iter().map(|(name, node)| match node {
+        Node::Map(map) => Ok((name, map.with_underscores())),
+        Node::Null => Ok((name, Mapping::default())),
+        _ => Err(wrong(&name)),
+    });
+    each.collect()
+}

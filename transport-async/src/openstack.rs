@@ -1,0 +1,173 @@
+//! The clouds that a user has: `clouds.yaml` and its like, and `OS_*` variables.
+//!
+//! Nothing is read unless [`Search::read`] is called, and no variable unless
+//! [`Search::with_environment`] asks for them.
+//!
+//! ```no_run
+//! use apus_core::keystone::SessionOptions;
+//! use apus_core::machine::Party;
+//!
+//! # fn main() -> Result<(), apus_core::Error> {
+//! # use apus_async::{TransportConfig, openstack};
+//! let clouds = openstack::Search::usual().with_environment().read()?;
+//! let cloud = clouds.cloud(None)?;
+//! let party = Party::new(cloud.session(SessionOptions::default())?);
+//! let transport = openstack::trusted(TransportConfig::new(), &cloud.tls)?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "tls")]
+use apus_core::keystone::clouds::CloudTls;
+use apus_core::keystone::clouds::{Clouds, CloudsFile, directories};
+use apus_core::{Error, Secret};
+
+#[cfg(feature = "tls")]
+use crate::config::TransportConfig;
+
+/// Where clouds are looked for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    directories: Vec<PathBuf>,
+    file: Option<PathBuf>,
+    variables: Option<BTreeMap<String, Secret>>,
+}
+
+impl Search {
+    /// Where openstacksdk looks: the current directory, `~/.config/openstack`, `/etc/openstack`. Of
+    /// the environment only `HOME` and `XDG_CONFIG_HOME` count.
+    pub fn usual() -> Self {
+        let home = std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok());
+        let config_home = std::env::var("XDG_CONFIG_HOME").ok();
+        Self::within(directories(home.as_deref(), config_home.as_deref()))
+    }
+
+    /// In these directories, one after the other, for each of the files by itself.
+    pub fn within<P: Into<PathBuf>>(directories: impl IntoIterator<Item = P>) -> Self {
+        let directories = directories.into_iter().map(Into::into).collect();
+        Self { directories, file: None, variables: None }
+    }
+
+    /// With this `clouds.yaml`, which must be there, instead of one of the directories'.
+    #[must_use]
+    pub fn with_file(self, path: impl Into<PathBuf>) -> Self {
+        Self { file: Some(path.into()), ..self }
+    }
+
+    /// With this process's `OS_*` variables: a cloud of their own, `OS_CLOUD`, and the files that
+    /// `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` name, which must be there.
+    #[must_use]
+    pub fn with_environment(self) -> Self {
+        // What is no text is of no use to anybody here.
+        self.with_variables(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
+    /// With these variables in place of the process's: those of an `openrc` file that was read.
+    #[must_use]
+    pub fn with_variables(self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let ours = variables.into_iter().filter(|(name, _)| name.starts_with("OS_"));
+        let variables = ours.map(|(name, value)| (name, value.into())).collect();
+        Self { variables: Some(variables), ..self }
+    }
+
+    /// Reads what is there. Files that may not be read are as good as absent, but for those that
+    /// are named.
+    ///
+    /// # Errors
+    ///
+    /// A file that is named is not there; one can't be read, or makes no sense.
+    pub fn read(&self) -> Result<Clouds, Error> {
+        let [clouds, secure, public] = CloudsFile::ALL.map(|file| self.find(file));
+        let (clouds, secure, public) = (clouds?, secure?, public?);
+        let clouds = Clouds::parse(named(&clouds), named(&secure), named(&public))?;
+        Ok(match &self.variables {
+            None => clouds,
+            Some(all) => {
+                clouds.with_environment(all.iter().map(|(name, it)| (name, it.expose())))?
+            }
+        })
+    }
+
+    fn find(&self, file: CloudsFile) -> Result<Option<(String, Secret)>, Error> {
+        let variable = file.variable().and_then(|name| self.variables.as_ref()?.get(name));
+        let by_variable = variable.filter(|path| !path.is_empty()).map(|path| home(path.expose()));
+        let by_hand = self.file.clone().filter(|_| file == CloudsFile::Clouds);
+        if let Some(path) = by_hand.or(by_variable) {
+            let text = text(&path).map_err(|error| unreadable(&path, &error))?;
+            return Ok(Some((path.display().to_string(), text)));
+        }
+        for directory in &self.directories {
+            for name in file.names() {
+                let path = directory.join(name);
+                match text(&path) {
+                    Ok(text) => return Ok(Some((path.display().to_string(), text))),
+                    Err(error) if is_absent(&error) => {}
+                    Err(error) => return Err(unreadable(&path, &error)),
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A transport that trusts whom a cloud's settings trust, and shows the certificate that they name.
+///
+/// # Errors
+///
+/// A file can't be read, or holds no certificate or key.
+#[cfg(feature = "tls")]
+pub fn trusted(config: TransportConfig, tls: &CloudTls) -> Result<TransportConfig, Error> {
+    let read = |path: &str| {
+        let path = home(path);
+        text(&path).map_err(|error| unreadable(&path, &error))
+    };
+    let mut config = config;
+    if tls.insecure {
+        config = config.danger_accept_invalid_certs(true);
+    } else if let Some(cacert) = &tls.cacert {
+        config = config.ca_bundle(read(cacert)?.expose().as_bytes())?;
+    }
+    let Some(cert) = &tls.cert else { return Ok(config) };
+    let chain = read(cert)?;
+    let key = tls.key.as_deref().map(read).transpose()?;
+    let key = key.as_ref().unwrap_or(&chain);
+    config.client_certificate(chain.expose().as_bytes(), key.expose().as_bytes())
+}
+
+fn named(file: &Option<(String, Secret)>) -> Option<(&str, &str)> {
+    file.as_ref().map(|(name, text)| (name.as_str(), text.expose()))
+}
+
+/// A path whose `~` is our home.
+fn home(path: &str) -> PathBuf {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (rest, std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(path),
+    }
+}
+
+fn text(path: &Path) -> io::Result<Secret> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text.into())
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotADirectory | NotFound | PermissionDenied)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::caller(format!("{}: {error}", path.display()))
+}
+
+/// Bytes of a file that are read: more than the core takes, so that it refuses what is longer.
+const LONGEST: u64 = 4 << 20;
