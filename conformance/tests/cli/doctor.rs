@@ -1,7 +1,8 @@
 //! The doctor: what it finds on servers whose manners are known, and that it leaves nothing behind.
 
 use apus_conformance::server::{
-    EmbeddedOpenStack, EmbeddedS3, OpenStackModel, OpenStackOperation, Options,
+    EmbeddedOpenStack, EmbeddedS3, FaultyS3, Manners, OpenStackModel, OpenStackOperation, Options,
+    S3Model,
 };
 use serde_json::Value;
 
@@ -48,6 +49,26 @@ fn s3s_verifies_checksums_in_headers_and_trailers() {
     assert_eq!(option(report, "s3_store_checksum_placement").as_deref(), Some("header"));
     assert_eq!(report["left_behind"], serde_json::json!([]));
     assert!(program.json(&["ls"]).is_empty());
+}
+
+/// As Ceph 16 is: it stores and compares no checksum, and refuses what has a trailer.
+#[test]
+fn a_server_without_trailers_is_told_from_one_with() {
+    let model = S3Model::new().with_bucket("images").with_manners(Manners::ceph16());
+    let server = FaultyS3::start(model).unwrap();
+    let options = format!(
+        "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
+         s3_store_bucket = images\ns3_store_retries = 0\n",
+        server.endpoint()
+    );
+    let program = Program::new().with_backend("fast", "s3", &options).with_secret("a/secret");
+    let report = &program.json(&["doctor"])[0];
+    assert_eq!(answer(report, "objects", "put, get"), "yes", "{report:#}");
+    assert_eq!(answer(report, "checksums", "CRC32 in a trailer"), "no", "{report:#}");
+    assert_ne!(answer(report, "checksums", "CRC32 in a header"), "yes", "{report:#}");
+    assert_eq!(report["left_behind"], serde_json::json!([]));
+    assert!(server.model().keys("images").is_empty());
+    assert!(server.model().open_uploads().is_empty());
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use apus_conformance::server::{EmbeddedOpenStack, EmbeddedS3, OpenStackModel, Options};
+use apus_conformance::server::{
+    EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, S3Model,
+};
 
 use crate::program::{BINARY, Program};
 
@@ -31,20 +33,19 @@ fn interrupted(program: &Program, arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn an_upload_to_s3_is_aborted() {
-    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let server = FaultyS3::start(S3Model::new().with_bucket("images")).unwrap();
     let options = format!(
-        "s3_store_host = {}\ns3_store_access_key = {}\ns3_store_secret_key = {}\n\
+        "s3_store_host = {}\ns3_store_access_key = AK\ns3_store_secret_key = a/secret\n\
          s3_store_bucket = images\ns3_store_large_object_size = 1\n\
          s3_store_large_object_chunk_size = 5\n",
-        server.endpoint(),
-        server.access_key(),
-        server.secret_key()
+        server.endpoint()
     );
-    let program = Program::new().with_backend("fast", "s3", &options);
+    let program = Program::new().with_backend("fast", "s3", &options).with_secret("a/secret");
     let (code, said) = interrupted(&program, &["put", "-", "--id", "endless"]);
     assert_eq!(code, Some(130), "{said}");
     assert!(!said.contains("left behind"), "{said}");
-    assert!(program.json(&["ls"]).is_empty());
+    let model = server.model();
+    assert!(model.open_uploads().is_empty() && model.keys("images").is_empty());
 }
 
 #[test]
