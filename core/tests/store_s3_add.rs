@@ -120,6 +120,29 @@ fn elsewhere_a_look_decides() {
     }
 }
 
+/// Ceph 16 was seen to heed the condition on PutObject, and to ignore it on CompleteMultipartUpload.
+#[test]
+fn what_goes_in_parts_is_looked_for_where_only_single_requests_are_conditional() {
+    let ceph = |options: &str| {
+        stores(&format!(
+            "[DEFAULT]\nenabled_backends = fast:s3\n[fast]\ns3_store_host = http://127.0.0.1:9000\n\
+             s3_store_bucket = images\ns3_store_access_key = A\ns3_store_secret_key = S\n\
+             s3_store_provider = ceph\n{options}"
+        ))
+    };
+    let refused = |head: &request::Parts| match head.method.as_str() {
+        "HEAD" => Answer::new(200).header("content-length", 1),
+        _ => Answer::error(412, "PreconditionFailed"),
+    };
+    let (added, requests) = add(&ceph(""), &hello(), |head, _| refused(head));
+    assert_eq!(added.unwrap_err().kind(), StoreErrorKind::Duplicate);
+    assert_eq!(requests, ["PUT /images/id"]);
+    let parts = "s3_store_large_object_size = 0\n";
+    let (added, requests) = add(&ceph(parts), &hello(), |head, _| refused(head));
+    assert_eq!(added.unwrap_err().kind(), StoreErrorKind::Duplicate);
+    assert_eq!(requests, ["HEAD /images/id"]);
+}
+
 #[test]
 fn a_lost_answer_is_no_duplicate() {
     let mut lost = Some(apus_core::error::Cause::Closed);

@@ -41,6 +41,8 @@ pub struct Quirks {
     /// Whether PutObject is known to heed `If-None-Match: *`. Where not it may be ignored and the
     /// object overwritten: ask by HEAD before.
     pub conditional_put: bool,
+    /// Whether CompleteMultipartUpload is known to heed it too.
+    pub conditional_complete: bool,
     /// Whether HEAD and GET heed `partNumber`, so that the sizes of parts can be asked for.
     pub part_number: bool,
     /// The checksum algorithms that a PutObject may carry in a header; the first is the one to

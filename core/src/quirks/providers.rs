@@ -47,7 +47,8 @@ providers! {
     Other = "other" => OTHER;
 
     /// Ceph's RADOS Gateway. Seen on 16.2, 18.2 and 20.2: ListObjectsV2 and listing encoding
-    /// work, `If-None-Match: *` is heeded, trailers are refused by 16, taken unverified by 18 and
+    /// work, `If-None-Match: *` is heeded by PutObject, and ignored by CompleteMultipartUpload of 16;
+    /// trailers are refused by 16, taken unverified by 18 and
     /// by 20 where `x-amz-sdk-checksum-algorithm` is missing; 16 and 18 store `aws-chunked`, and
     /// their HEAD ignores `partNumber`; CompleteMultipartUpload of 16 answers an empty ETag, HEAD
     /// the right one. rclone: `BucketAlreadyExists` is unreliable.
@@ -288,6 +289,7 @@ pub(super) const AWS: Quirks = Quirks {
     multipart_etag_is_md5: true,
     already_exists_is_foreign: true,
     conditional_put: true,
+    conditional_complete: true,
     part_number: true,
     checksums: &Algorithm::ALL,
     part_checksums: &Algorithm::ALL,
@@ -308,6 +310,7 @@ pub(super) const AWS: Quirks = Quirks {
 const HOST: Quirks = Quirks {
     addressing: Addressing::Virtual,
     conditional_put: false,
+    conditional_complete: false,
     part_number: false,
     checksums: CLASSIC,
     part_checksums: CLASSIC,

@@ -43,7 +43,7 @@ pub(crate) fn fast(options: &str) -> Stores {
     stores(&format!(
         "[DEFAULT]\nenabled_backends = fast:s3\n[glance_store]\ndefault_backend = fast\n[fast]\n\
          s3_store_host = http://127.0.0.1:9000\ns3_store_bucket = images\n\
-         s3_store_access_key = AKFAST\ns3_store_secret_key = secret\ns3_store_provider = ceph\n\
+         s3_store_access_key = AKFAST\ns3_store_secret_key = secret\ns3_store_provider = aws\n\
          {options}"
     ))
 }

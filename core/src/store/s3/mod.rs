@@ -103,27 +103,31 @@ impl S3Store {
             return Err(invalid(Error::caller("the image has no id")));
         }
         let service = Arc::clone(&self.service);
-        let conditional = service.config().quirks.conditional_put;
+        let options = self.upload_options(source);
+        let heeds = match source {
+            UploadSource::Seekable(length) if length <= options.threshold => {
+                service.config().quirks.conditional_put
+            }
+            // Both, for nobody knows yet how a stream will go.
+            _ => {
+                let quirks = service.config().quirks;
+                quirks.conditional_put && quirks.conditional_complete
+            }
+        };
         let place = Target { bucket: self.bucket().to_owned(), key: image.image_id.clone() };
-        let upload = Upload::new(
-            &place.bucket,
-            &place.key,
-            source,
-            self.upload_options(source, conditional),
-            Arc::clone(&service),
-            seed,
-        )
-        .map_err(invalid)?;
+        let upload =
+            Upload::new(&place.bucket, &place.key, source, options, Arc::clone(&service), seed)
+                .map_err(invalid)?;
         let creates = self.options.s3_store_create_bucket_on_put;
         let url = self.place.location(&image.image_id).to_string();
         let (store, hash) = (self.id.clone(), image.hash);
-        let machine = Adding::new(place, upload, service, !conditional, creates, seed);
+        let machine = Adding::new(place, upload, service, !heeds, creates, seed);
         let mut job = Job::new(Verb::Add, &self.id, machine, vec![self.party()?]);
         job.hashers = image.hashers().map_err(invalid)?;
         Ok(job.map(move |uploaded| Ok(Placed { url, size: uploaded?.size, store, hash })))
     }
 
-    fn upload_options(&self, source: UploadSource, conditional: bool) -> UploadOptions {
+    fn upload_options(&self, source: UploadSource) -> UploadOptions {
         let options = &self.options;
         let part_size = options.s3_store_large_object_chunk_size.saturating_mul(MIB);
         let memory = MEMORY.max(part_size.saturating_mul(2));
@@ -133,7 +137,7 @@ impl S3Store {
             UploadSource::Seekable(_) => whole,
             UploadSource::Stream(_) => whole.min(memory),
         };
-        let conditions = match conditional {
+        let conditions = match self.service.config().quirks.conditional_put {
             true => Conditions { if_none_match: Some(ETag::from("*")), ..Conditions::default() },
             false => Conditions::default(),
         };
