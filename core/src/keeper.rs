@@ -23,6 +23,7 @@ use std::fmt;
 use std::task::Waker;
 use std::time::Duration;
 
+use http::StatusCode;
 #[cfg(feature = "swift")]
 use http::header::AGE;
 use http::header::DATE;
@@ -232,10 +233,9 @@ impl<S: Supply> Keeper<S> {
             return granted;
         }
         if !self.can_renew() {
-            return Lease::Denied(Error::authority(format!(
-                "the {} was refused, and there is nothing to renew it with",
-                S::WHAT
-            )));
+            let what =
+                format!("the {} was refused, and there is nothing to renew it with", S::WHAT);
+            return Lease::Denied(Error::authority(what).with_status(StatusCode::UNAUTHORIZED));
         }
         let lives = fitness != Fitness::Dead;
         if fitness != Fitness::Soft {

@@ -38,9 +38,11 @@ impl Gates {
             Ok(Self { tls: tls.collect::<Result<_, Error>>()?, proxies, user_agent })
         }
         #[cfg(not(feature = "tls"))]
-        match proxies.iter().any(|proxy| proxy.is_tls()) {
-            true => Err(Error::caller("an https proxy needs the cargo feature `tls`")),
-            false => Ok(Self { proxies, user_agent }),
+        {
+            if proxies.iter().any(|proxy| proxy.is_tls()) {
+                return Err(Error::caller("an https proxy needs the cargo feature `tls`"));
+            }
+            Ok(Self { proxies, user_agent })
         }
     }
 

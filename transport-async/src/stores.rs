@@ -74,8 +74,8 @@ impl Stores {
         })
     }
 
-    /// The backends of a configuration, with all files that it names read: of references, and of
-    /// certificates.
+    /// The backends of a configuration, with all files that it names read: of references, of
+    /// certificates, and those of the AWS SDKs where keys come from there.
     ///
     /// # Errors
     ///

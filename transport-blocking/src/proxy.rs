@@ -39,6 +39,7 @@ pub(crate) struct Gates {
 struct Gate {
     proxy: Arc<Proxy>,
     uri: Uri,
+    #[cfg(feature = "tls")]
     config: Config,
     #[cfg(feature = "tls")]
     tls: ureq::unversioned::transport::RustlsConnector,
@@ -63,56 +64,54 @@ impl Gates {
 
 impl Gate {
     fn new(proxy: &Arc<Proxy>) -> Result<Self, Error> {
-        let uri =
-            proxy.to_string().parse().map_err(|_| Error::caller("the proxy's URL is none"))?;
-        #[cfg(feature = "tls")]
-        let config = {
-            let tls = match proxy.ca_pem() {
-                Some(pem) => Tls::default().with_roots(pem, false).map_err(|error| {
-                    Error::caller(format!("the proxy's certificates: {}", error.what()))
-                })?,
-                None => Tls::default(),
-            };
-            Config::builder().tls_config(tls.config()).build()
-        };
+        let uri = proxy.to_string().parse();
+        let uri = uri.map_err(|_| Error::caller("the proxy's URL is none"))?;
         #[cfg(not(feature = "tls"))]
-        let config = match proxy.is_tls() {
-            false => Config::default(),
-            true => return Err(Error::caller("an https proxy needs the cargo feature `tls`")),
-        };
+        if proxy.is_tls() {
+            return Err(Error::caller("an https proxy needs the cargo feature `tls`"));
+        }
         Ok(Self {
             proxy: Arc::clone(proxy),
             uri,
-            config,
+            #[cfg(feature = "tls")]
+            config: Config::builder().tls_config(trust(proxy)?.config()).build(),
             #[cfg(feature = "tls")]
             tls: Default::default(),
         })
     }
 
     /// Agrees on TLS with the proxy, if it speaks TLS.
+    #[cfg(feature = "tls")]
     fn greet(
         &self,
         wire: Box<dyn Transport>,
         details: &ConnectionDetails<'_>,
     ) -> Result<Box<dyn Transport>, ureq::Error> {
-        #[cfg(feature = "tls")]
-        if self.proxy.is_tls() {
-            let details = ConnectionDetails {
-                uri: &self.uri,
-                addrs: details.addrs.clone(),
-                config: &self.config,
-                request_level: false,
-                resolver: details.resolver,
-                now: details.now,
-                timeout: details.timeout,
-                current_time: Arc::clone(&details.current_time),
-                run_connector: Arc::clone(&details.run_connector),
-                register_shutdown: Arc::clone(&details.register_shutdown),
-            };
-            let secured = self.tls.connect(&details, Some(wire))?;
-            return Ok(Box::new(secured.ok_or(ureq::Error::ConnectionFailed)?));
+        if !self.proxy.is_tls() {
+            return Ok(wire);
         }
-        let _ = (&self.config, details);
+        let details = ConnectionDetails {
+            uri: &self.uri,
+            addrs: details.addrs.clone(),
+            config: &self.config,
+            request_level: false,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
+        let secured = self.tls.connect(&details, Some(wire))?;
+        Ok(Box::new(secured.ok_or(ureq::Error::ConnectionFailed)?))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn greet(
+        &self,
+        wire: Box<dyn Transport>,
+        _: &ConnectionDetails<'_>,
+    ) -> Result<Box<dyn Transport>, ureq::Error> {
         Ok(wire)
     }
 
@@ -296,6 +295,17 @@ impl Transport for Forwarding {
 impl fmt::Debug for Forwarding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Forwarding").field("wire", &self.wire).finish_non_exhaustive()
+    }
+}
+
+/// What the proxy was given, and nothing of what endpoints are trusted by.
+#[cfg(feature = "tls")]
+fn trust(proxy: &Proxy) -> Result<Tls, Error> {
+    match proxy.ca_pem() {
+        None => Ok(Tls::default()),
+        Some(pem) => Tls::default()
+            .with_roots(pem, false)
+            .map_err(|error| Error::caller(format!("the proxy's certificates: {}", error.what()))),
     }
 }
 

@@ -84,3 +84,46 @@ fn the_question_can_be_switched_off() {
     assert!(error.is_denied());
     assert_eq!(server.seen()[0].header("expect"), None);
 }
+
+#[test]
+fn header_fields_beside_the_word_to_go_on_change_nothing() {
+    let server = Server::at_head(|seen, peer| {
+        // In pieces, as a network may deliver them.
+        peer.send("HTTP/1.1 100 Contin");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        peer.send("ue\r\nVia: 1.1 proxy");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let late = seen.target() == "/late";
+        let rest = if late { "\r\n" } else { "\r\nConnection: keep-alive\r\n\r\n" };
+        peer.send(rest);
+        if late {
+            // Past the second that is waited for it.
+            std::thread::sleep(std::time::Duration::from_millis(1200));
+            peer.send("\r\n");
+        }
+        let length = peer.read_body().len();
+        peer.answer("200 OK", &["x-kept: yes"], length.to_string());
+        Then::Keep
+    });
+    let client = client(server.base());
+    for target in ["/", "/late", "/"] {
+        let reply = client.call(Ask::put(target, vec![1; LARGE])).unwrap();
+        assert_eq!(reply.body, LARGE.to_string());
+        assert_eq!(reply.head.headers["x-kept"], "yes");
+    }
+}
+
+#[test]
+fn a_body_may_look_like_it() {
+    let body = "HTTP/1.1 100 Continue\r\nVia: 1.1 proxy\r\n\r\nand more";
+    let server = Server::start(move |_, peer| {
+        peer.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        peer.send(body);
+        Then::Keep
+    });
+    let client = client(server.base());
+    for _ in 0..2 {
+        assert_eq!(client.call(Ask::get("/")).unwrap().body, body);
+    }
+}

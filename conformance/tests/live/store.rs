@@ -9,6 +9,7 @@ use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::machine::{Observer, Party};
+use apus_core::proxy::Proxies;
 use apus_core::s3;
 use tokio::runtime::Runtime;
 
@@ -51,6 +52,24 @@ where
         let blocking = |config: apus_blocking::TransportConfig| config.expect_continue_above(above);
         let asynchronous =
             |config: apus_async::TransportConfig| config.expect_continue_above(above);
+        Self::made(transport, service, ca, parties, blocking, asynchronous)
+    }
+
+    /// One that goes through a proxy, and that expects as [`expecting`](Self::expecting) does.
+    pub fn through(
+        proxy: impl Into<Proxies>,
+        transport: Transport,
+        service: S,
+        ca: &[u8],
+        parties: Vec<Party>,
+    ) -> Self {
+        let (proxies, above) = (proxy.into(), Some(1 << 16));
+        let copy = proxies.clone();
+        let blocking = |config: apus_blocking::TransportConfig| {
+            config.proxy(proxies).expect_continue_above(above)
+        };
+        let asynchronous =
+            |config: apus_async::TransportConfig| config.proxy(copy).expect_continue_above(above);
         Self::made(transport, service, ca, parties, blocking, asynchronous)
     }
 

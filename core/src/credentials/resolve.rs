@@ -159,7 +159,7 @@ impl<'a> Resolver<'a> {
         if let Some(source) = self.web_identity_of(Some(profile), walk)? {
             return Ok(Some(source));
         }
-        if let Some(sso) = self.sso(profile)? {
+        if let Some(sso) = self.sso(profile, walk)? {
             return Ok(Some(Source::Sso(sso)));
         }
         let [of_credentials, of_config] = profile.keys_part(ACCESS_KEY);
@@ -297,7 +297,7 @@ impl<'a> Resolver<'a> {
         })))
     }
 
-    fn sso(&self, profile: Profile<'a>) -> Result<Option<Sso>, Error> {
+    fn sso(&self, profile: Profile<'a>, walk: &Walk<'a>) -> Result<Option<Sso>, Error> {
         if !profile.has("sso_role_name") && !profile.has("sso_account_id") {
             return Ok(None);
         }
@@ -323,7 +323,7 @@ impl<'a> Resolver<'a> {
             let missing = || profile.wrong("", format!("it is of SSO, and has no {name}")).into();
             value.map(str::to_owned).ok_or_else(missing)
         };
-        let portal = match self.endpoint_of("sso", Some(profile))? {
+        let portal = match self.endpoint_of("sso", walk.first)? {
             Some(url) => Address::parse(url, "the SSO endpoint")?,
             None => Sso::portal_of(&required("sso_region")?)?,
         };

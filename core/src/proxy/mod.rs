@@ -20,6 +20,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::header::VIA;
 use http::{HeaderName, HeaderValue, StatusCode, Uri, response};
 
 use self::bypass::Bypass;
@@ -164,14 +165,17 @@ impl Proxy {
     }
 
     /// Whether the answer to a forwarded request (an http endpoint's) is the proxy's own refusal:
-    /// a 407, which only proxies send, or a 4xx that squid says it made. What other proxies refuse
-    /// can't be told from an endpoint's refusal, and is left to be one. So are answers of 500 and
-    /// above: the endpoint may have got the request.
+    /// a 407, which only proxies send, or a 4xx that squid says it made, unless `Via` tells of a
+    /// squid behind this proxy, at the endpoint. What other proxies refuse can't be told from an
+    /// endpoint's refusal, and is left to be one. So are answers of 500 and above: the endpoint may
+    /// have got the request.
     pub fn refusal(&self, head: &response::Parts) -> Option<Failure> {
         let word = head.headers.get(&X_SQUID_ERROR).map(|value| value.to_str().unwrap_or_default());
+        let vias = head.headers.get_all(VIA).iter();
+        let hops: usize = vias.map(|via| via.as_bytes().split(|&byte| byte == b',').count()).sum();
         let own = match head.status {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => true,
-            status => status.is_client_error() && word.is_some(),
+            status => status.is_client_error() && word.is_some() && hops <= 1,
         };
         own.then(|| self.refused("to pass the request on", head.status, word))
     }
@@ -247,5 +251,5 @@ impl From<Proxy> for Proxies {
     }
 }
 
-/// What squid adds to the errors that it makes, and only to them.
+/// What squid adds to the errors that it makes. It passes on what a squid before it added.
 const X_SQUID_ERROR: HeaderName = HeaderName::from_static("x-squid-error");

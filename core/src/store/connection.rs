@@ -1,6 +1,7 @@
 //! What a transport does otherwise for a backend.
 
 use super::config::{S3Options, SwiftOptions};
+use crate::credentials::CredentialSource;
 use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::secret::Secret;
@@ -42,7 +43,7 @@ impl Connection {
             port: options.s3_store_proxy_port,
             user: &options.s3_store_proxy_user,
             password: &options.s3_store_proxy_password,
-            bypass: &options.s3_store_proxy_bypass,
+            bypass: &bypass(options),
         };
         Ok(Self {
             ca_file: file(&options.s3_store_cacert),
@@ -105,6 +106,50 @@ impl ProxyOptions<'_> {
     }
 }
 
+/// The hosts that are reached without a proxy: those of the option, and the metadata services where keys
+/// may come from one, as a proxy would ask its own.
+fn bypass(options: &S3Options) -> Vec<String> {
+    let mut hosts = options.s3_store_proxy_bypass.clone();
+    let source = options.s3_store_credential_source;
+    if !matches!(source, CredentialSource::Static | CredentialSource::Environment) {
+        hosts.extend(METADATA.map(str::to_owned));
+    }
+    hosts
+}
+
 fn file(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
+}
+
+/// Where a container or an instance has its metadata services.
+const METADATA: [&str; 5] = ["169.254.0.0/16", "fd00:ec2::/32", "127.0.0.0/8", "::1", "localhost"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_not_asked_for_the_keys_of_this_instance() {
+        let mut options = S3Options::default();
+        options.s3_store_enable_proxy = true;
+        options.s3_store_proxy_host = Some("proxy.example.com".to_owned());
+        options.s3_store_proxy_bypass = vec!["near.example.com".to_owned()];
+        let bypassed = |options: &S3Options, url: &'static str| {
+            let proxy = Connection::of_s3(options).unwrap().proxy.unwrap();
+            proxy.is_bypassed(&http::Uri::from_static(url))
+        };
+        for url in [
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/x",
+            "http://[fd00:ec2::23]/v1/credentials",
+            "http://127.0.0.1:1338/x",
+            "http://near.example.com/",
+        ] {
+            options.s3_store_credential_source = CredentialSource::Static;
+            assert_eq!(bypassed(&options, url), url.contains("near"), "{url}");
+            options.s3_store_credential_source = CredentialSource::Instance;
+            assert!(bypassed(&options, url), "{url}");
+            assert!(!bypassed(&options, "https://s3.example.com/"));
+        }
+    }
 }

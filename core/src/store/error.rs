@@ -121,8 +121,9 @@ fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
         Kind::Broken | Kind::Wire => StoreErrorKind::BackendUnavailable,
         Kind::Authority => match error.status() {
             Some(status) if status.is_server_error() => StoreErrorKind::BackendUnavailable,
-            Some(StatusCode::NOT_FOUND) => StoreErrorKind::BadStoreConfiguration,
-            _ => StoreErrorKind::Forbidden,
+            // No Keystone there; or it was not asked at all, or gave what leads nowhere.
+            Some(StatusCode::NOT_FOUND) | None => StoreErrorKind::BadStoreConfiguration,
+            Some(_) => StoreErrorKind::Forbidden,
         },
         Kind::Refused => refused(verb, error),
     }

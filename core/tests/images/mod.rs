@@ -1,13 +1,15 @@
 //! Stores of a configuration, and jobs of theirs run against a scripted server.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
+pub(crate) mod keystone;
+
 use std::collections::BTreeMap;
 
 use apus_core::Error;
 use apus_core::checksum::Hashers;
 use apus_core::contract::Machine;
 use apus_core::machine::UploadSource;
-use apus_core::store::config::{Configuration, OsloConfig};
+use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{
     Access, Add, Added, Job, Placed, StoreError, StoreErrorKind, Stored, Stores, Verb,
 };
@@ -21,9 +23,18 @@ pub(crate) type Boxed<T> = Box<dyn Machine<Output = T> + Send>;
 
 /// The stores of a `glance-api.conf`.
 pub(crate) fn stores(text: &str) -> Stores {
+    stores_with(text, &[])
+}
+
+/// The same, with these files of references.
+pub(crate) fn stores_with(text: &str, files: &[(&str, &str)]) -> Stores {
     let config = OsloConfig::parse([("glance-api.conf", text)]).unwrap();
     let configuration = Configuration::of_oslo(&config).unwrap();
-    Stores::new(&configuration, &BTreeMap::new()).unwrap()
+    let read = |(name, text): &(&str, &str)| {
+        ((*name).to_owned(), Reference::read_all(name, text).unwrap())
+    };
+    let files: BTreeMap<_, _> = files.iter().map(read).collect();
+    Stores::new(&configuration, &files).unwrap()
 }
 
 /// One backend, `fast`, at a server of which it is known that it heeds conditions, with these options
@@ -61,9 +72,8 @@ pub(crate) fn run<T: 'static>(
 }
 
 /// A job, about to run.
-pub(crate) fn sim<T: 'static>(mut job: Job<T>) -> Sim<Boxed<T>> {
-    assert_eq!(job.parties.len(), 1);
-    Sim::under(job.machine, job.parties.remove(0))
+pub(crate) fn sim<T: 'static>(job: Job<T>) -> Sim<Boxed<T>> {
+    Sim::under_all(job.machine, job.parties)
 }
 
 /// What adding bytes that can be read anywhere came to, and the requests that were made.

@@ -152,8 +152,13 @@ impl<M: Machine> Sim<M> {
 
     /// Under this authority.
     pub(crate) fn under(machine: M, party: Party) -> Self {
+        Self::under_all(machine, vec![party])
+    }
+
+    /// Under these authorities.
+    pub(crate) fn under_all(machine: M, parties: Vec<Party>) -> Self {
         Self {
-            pump: Pump::new(machine, vec![party], Waker::noop().clone()),
+            pump: Pump::new(machine, parties, Waker::noop().clone()),
             source: Bytes::new(),
             streamed: false,
             ordered: false,

@@ -14,6 +14,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use crate::contract::{Intake, Leave, Machine, Operation, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
@@ -80,7 +82,7 @@ impl Adding {
         match found {
             Ok(()) => self.upload(),
             // Who may write an object need not be allowed to look at its container.
-            Err(error) if error.is_denied() => self.upload(),
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => self.upload(),
             Err(error) if error.is_not_found() && self.creates => {
                 Ok(Phase::Create(self.call(PutContainer::new(&self.container), CREATE)))
             }

@@ -37,18 +37,16 @@ impl Rights {
         Self { parties: vec![party], delegation: None }
     }
 
-    /// The credentials that a location brought along, at the Keystone that it names. `stood_in`: a
-    /// reference of the backend is the same user.
+    /// The credentials that a location brought along, at the Keystone that it names.
     pub(super) fn of_location(
         store: &SwiftStore,
         location: &SwiftLocation,
         found: &SwiftCredentials,
-        stood_in: bool,
     ) -> Result<Self, StoreError> {
         let mut options = SwiftOptions::clone(&store.options);
         let endpoint = options.swift_store_endpoint.as_deref().unwrap_or_default();
         // The account that it names is somebody else's.
-        if !stood_in && !endpoint.contains("%(") && !endpoint.contains("$(") {
+        if !endpoint.contains("%(") && !endpoint.contains("$(") {
             options.swift_store_endpoint = None;
         }
         let user = match &found.tenant {
@@ -111,6 +109,7 @@ impl Rights {
         let mut parties = vec![Party::new(user)];
         let delegation = delegation.map(|trusting| {
             let (slot, login) = trusting?;
+            let login = login.without_catalogue();
             let by_trust = Session::new(login, renewal(&store.options)).with_endpoint(endpoint);
             parties.extend(store.parties.get(trustee).cloned());
             parties.push(Party::new(by_trust));

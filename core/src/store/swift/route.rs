@@ -146,12 +146,10 @@ impl<'a> SwiftRoute<'a> {
     }
 
     fn rights(&self, tenant: Option<&TenantContext>) -> Result<Rights, StoreError> {
-        let SwiftAccess { location, backend, right, .. } = &self.access;
+        let SwiftAccess { location, right, .. } = &self.access;
         match right {
             SwiftRight::Reference(name) => Ok(Rights::of_one(self.store.party_of(name)?)),
-            SwiftRight::Own(found) => {
-                Rights::of_location(self.store, location, found, backend.is_some())
-            }
+            SwiftRight::Own(found) => Rights::of_location(self.store, location, found),
             SwiftRight::User => {
                 Rights::of_user(self.store, tenant, Some(location)).map(|(rights, _)| rights)
             }
