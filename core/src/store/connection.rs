@@ -130,10 +130,12 @@ mod tests {
 
     #[test]
     fn a_proxy_is_not_asked_for_the_keys_of_this_instance() {
-        let mut options = S3Options::default();
-        options.s3_store_enable_proxy = true;
-        options.s3_store_proxy_host = Some("proxy.example.com".to_owned());
-        options.s3_store_proxy_bypass = vec!["near.example.com".to_owned()];
+        let mut options = S3Options {
+            s3_store_enable_proxy: true,
+            s3_store_proxy_host: Some("proxy.example.com".to_owned()),
+            s3_store_proxy_bypass: vec!["near.example.com".to_owned()],
+            ..S3Options::default()
+        };
         let bypassed = |options: &S3Options, url: &'static str| {
             let proxy = Connection::of_s3(options).unwrap().proxy.unwrap();
             proxy.is_bypassed(&http::Uri::from_static(url))
