@@ -43,9 +43,10 @@ fn each_backend_has_its_own_proxy() {
         assert!(connection(&format!("[{id}]\n{options}")).proxy.is_none(), "it is not enabled");
         let connection = connection(&format!("[{id}]\n{kind}_enable_proxy = true\n{options}"));
         let proxy = connection.proxy.as_ref().unwrap();
-        assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.example", 8080));
-        assert_eq!(proxy.user.as_deref(), Some("lab@user"));
-        assert_eq!(proxy.password.as_ref().unwrap().expose(), "p@ss:w/rd%");
+        assert_eq!((proxy.host(), proxy.port(), proxy.is_tls()), ("proxy.example", 8080, false));
+        // RFC 7617, by Python's base64.
+        let expected = "Basic bGFiQHVzZXI6cEBzczp3L3JkJQ==";
+        assert_eq!(proxy.authorization().unwrap(), expected);
         assert!(!format!("{connection:?}").contains("p@ss"));
     }
 }
