@@ -18,6 +18,7 @@ pub struct CancelToken(Arc<State>);
 struct State {
     cancelled: AtomicBool,
     order: Mutex<Order>,
+    parent: Option<CancelToken>,
 }
 
 #[derive(Default)]
@@ -31,6 +32,12 @@ impl CancelToken {
     /// A token that nobody has cancelled yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A token that is cancelled with this one. To cancel it leaves this one as it is.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
     }
 
     /// Stops, and leaves nothing on the server.
@@ -51,16 +58,20 @@ impl CancelToken {
     /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::Acquire)
+            || self.0.parent.as_ref().is_some_and(Self::is_cancelled)
     }
 
     /// What is to be left on the server, once it is cancelled.
     pub(crate) fn leave(&self) -> Option<Leave> {
-        if self.is_cancelled() { self.lock().leave } else { None }
+        let own = self.lock().leave;
+        own.or_else(|| self.0.parent.as_ref()?.leave())
     }
 
     /// Wakes `waker` when it is cancelled, at once if it is already, until the registration is
     /// dropped.
     pub(crate) fn register(&self, waker: Waker) -> Registration {
+        let above = self.0.parent.as_ref();
+        let above = above.map(|parent| Box::new(parent.register(waker.clone())));
         let mut order = self.lock();
         order.next += 1;
         let number = order.next;
@@ -70,7 +81,7 @@ impl CancelToken {
             order.wakers.push((number, waker));
         }
         drop(order);
-        Registration { token: self.clone(), number }
+        Registration { token: self.clone(), number, _above: above }
     }
 
     fn lock(&self) -> MutexGuard<'_, Order> {
@@ -88,6 +99,7 @@ impl fmt::Debug for CancelToken {
 pub(crate) struct Registration {
     token: CancelToken,
     number: u64,
+    _above: Option<Box<Registration>>,
 }
 
 impl Drop for Registration {
@@ -119,5 +131,37 @@ impl Stop {
 
     pub(crate) fn token(&self) -> Option<&CancelToken> {
         self.token.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    #[test]
+    fn a_child_goes_with_its_parent_and_not_the_other_way() {
+        let parent = CancelToken::new();
+        let (one, other) = (parent.child(), parent.child());
+        let bell = Arc::new(Bell::default());
+        let _registration = other.register(Waker::from(Arc::clone(&bell)));
+        one.cancel_with(Leave::Keep);
+        assert_eq!(one.leave(), Some(Leave::Keep));
+        assert!(one.is_cancelled() && !parent.is_cancelled() && !other.is_cancelled());
+        assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (None, 0));
+        parent.cancel();
+        assert!(other.is_cancelled());
+        assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (Some(Leave::Abort), 1));
     }
 }

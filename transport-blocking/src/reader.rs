@@ -33,7 +33,9 @@ impl<T: Send + 'static> Reader<T> {
         M: Machine<Output = T> + Send + 'static,
     {
         let (sender, pieces) = mpsc::sync_channel(AHEAD);
-        let token = run.token.get_or_insert_default().clone();
+        // The caller's own token may be of other runs too.
+        let token = run.token.unwrap_or_default().child();
+        run.token = Some(token.clone());
         run.sink = Sink::writer(Pipe(sender));
         let thread = thread::spawn(move || run.go());
         Self {

@@ -133,9 +133,7 @@ impl Configuration {
             plain.backends.insert(id.clone(), reader.section(group));
         }
         let mode = if is_multi { Mode::Multi } else { Mode::Single };
-        let configuration = Self::check(&plain, mode, &mut errors);
-        ConfigErrors::check(errors)?;
-        Ok(configuration)
+        Self::checked(&plain, mode, errors)
     }
 
     /// Reads what a serde format held. There are several stores, even if it is one.
@@ -144,10 +142,20 @@ impl Configuration {
     ///
     /// Everything that is wrong with it.
     pub fn of_plain(plain: &Plain) -> Result<Self, ConfigErrors> {
-        let mut errors = Vec::new();
-        let configuration = Self::check(plain, Mode::Multi, &mut errors);
-        ConfigErrors::check(errors)?;
-        Ok(configuration)
+        Self::checked(plain, Mode::Multi, Vec::new())
+    }
+
+    /// What looks like a mistake is told with the errors too: it may be where one comes from.
+    fn checked(
+        plain: &Plain,
+        mode: Mode,
+        mut errors: Vec<ConfigError>,
+    ) -> Result<Self, ConfigErrors> {
+        let configuration = Self::check(plain, mode, &mut errors);
+        match ConfigErrors::check(errors) {
+            Ok(()) => Ok(configuration),
+            Err(errors) => Err(errors.with_warnings(configuration.warnings)),
+        }
     }
 
     fn check(plain: &Plain, mode: Mode, errors: &mut Vec<ConfigError>) -> Self {
@@ -283,7 +291,11 @@ impl OsloReader<'_> {
                     section: group.to_owned(),
                     option: Some(name.to_owned()),
                     value: None,
-                    problem: error.problem.to_string(),
+                    problem: if may_be_shown(name) {
+                        error.problem.to_string()
+                    } else {
+                        error.problem.without_names()
+                    },
                 });
                 Written { text: String::new(), place }
             }
@@ -319,6 +331,12 @@ fn default_of(_: &str, name: &str) -> Option<String> {
     let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
     let spec = specs.into_iter().find(|spec| spec.name == name)?;
     Some(spec.default.unwrap_or_default())
+}
+
+/// Whether the value of an option is known not to be a secret.
+fn may_be_shown(name: &str) -> bool {
+    let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
+    specs.into_iter().any(|spec| spec.name == name && !spec.is_secret)
 }
 
 /// How many letters have to be put in, left out or changed to make one text of another.

@@ -55,12 +55,20 @@ impl fmt::Debug for Short<'_> {
 
 /// Everything that is wrong with a configuration: at least one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<ConfigError>);
+pub struct ConfigErrors {
+    errors: Vec<ConfigError>,
+    warnings: Vec<ConfigError>,
+}
 
 impl ConfigErrors {
     /// `Ok` where nothing is wrong.
     pub(in crate::store) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
-        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+        if errors.is_empty() { Ok(()) } else { Err(Self { errors, warnings: Vec::new() }) }
+    }
+
+    /// The same, with what looks like a mistake besides.
+    pub(super) fn with_warnings(self, warnings: Vec<ConfigError>) -> Self {
+        Self { warnings, ..self }
     }
 
     pub(super) fn of_lines(errors: &[OsloError]) -> Self {
@@ -71,19 +79,24 @@ impl ConfigErrors {
             value: None,
             problem: error.problem.to_string(),
         };
-        Self(errors.iter().map(error).collect())
+        Self { errors: errors.iter().map(error).collect(), warnings: Vec::new() }
     }
 
     /// Each of them, in the order of the text.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
-        self.0.iter()
+        self.errors.iter()
+    }
+
+    /// What looks like a mistake besides: options that do not exist.
+    pub fn warnings(&self) -> &[ConfigError] {
+        &self.warnings
     }
 }
 
 impl fmt::Display for ConfigErrors {
     /// One line for each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, error) in self.0.iter().enumerate() {
+        for (at, error) in self.errors.iter().enumerate() {
             let end = if at == 0 { "" } else { "\n" };
             write!(f, "{end}{error}")?;
         }
@@ -95,7 +108,7 @@ impl std::error::Error for ConfigErrors {}
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {
-        Self(vec![error])
+        Self { errors: vec![error], warnings: Vec::new() }
     }
 }
 

@@ -373,6 +373,20 @@ impl fmt::Debug for OsloValue {
     }
 }
 
+impl OsloProblem {
+    /// The same without the name that stands in it, which is a piece of the value: that may be a secret.
+    pub(super) fn without_names(&self) -> String {
+        match self {
+            Self::Unknown(_) => {
+                "the value refers to an option that there is not; write `$$` for a dollar sign"
+                    .to_owned()
+            }
+            Self::Circle(_) => "the value refers to itself".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for OsloProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -119,18 +119,18 @@ impl Open {
     /// An account, with a client.
     pub(crate) fn account(&self, store: &SwiftStore) -> Result<Account, Failure> {
         let options = store.options();
-        let reference = self.reference(options)?;
-        let (limits, patience) = limits(options);
+        let reference = self.reference(store)?;
+        let config = store.service().config();
         let login = Login::new(&reference.auth_address, reference.identity()?, reference.scope())?
-            .with_limits(limits);
+            .with_limits(config.limits);
         let interval = Duration::from_secs(options.swift_store_expire_soon_interval);
         let session = SessionOptions { expire_soon_interval: interval, ..Default::default() };
         let session = Session::new(login, session).with_endpoint(options.endpoint());
         let session = Arc::new(Mutex::new(session));
-        let config = swift::Config { limits, patience, ..Default::default() };
+        let service = swift::Service::clone(store.service());
         let party = Party::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authority>>);
         let transport = self.transport(store.id())?;
-        let client = Client::new(transport, swift::Service::new(config)?, party)
+        let client = Client::new(transport, service, party)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
         let options = Arc::new(options.clone());
         Ok(Account { client, session, options, token: self.interrupt.token() })
@@ -141,16 +141,11 @@ impl Open {
         self.stores.transport(id).cloned().ok_or_else(missing)
     }
 
-    /// Where Keystone is.
-    pub(crate) fn auth_address(&self, options: &SwiftOptions) -> Result<String, Failure> {
-        Ok(self.reference(options)?.auth_address)
-    }
-
-    fn reference(&self, options: &SwiftOptions) -> Result<Reference, Failure> {
-        let of_file = options.swift_store_config_file.as_ref().and_then(|file| {
-            self.references.get(file)?.get(&options.default_swift_reference).cloned()
-        });
-        of_file.or_else(|| options.own_reference()).ok_or_else(|| {
+    /// Where Keystone is, and who we are to it.
+    pub(crate) fn reference(&self, store: &SwiftStore) -> Result<Reference, Failure> {
+        let options = store.options();
+        let mut references = options.references(store.id(), &self.references)?;
+        references.remove(&options.default_swift_reference).ok_or_else(|| {
             Failure::configuration("there is no reference that says where Keystone is")
         })
     }
@@ -183,17 +178,6 @@ impl Account {
         let facts = session.facts().ok_or_else(|| Error::authority("there is no token"))?;
         Ok(self.options.endpoint().resolve(facts)?)
     }
-}
-
-fn limits(options: &SwiftOptions) -> (apus_core::http::Limits, apus_core::machine::Patience) {
-    let seconds = |seconds| Some(Duration::from_secs(seconds));
-    let mut limits = apus_core::http::Limits::default();
-    limits.connect = seconds(options.swift_store_connect_timeout);
-    limits.first_byte = seconds(options.swift_store_read_timeout);
-    limits.idle = seconds(options.swift_store_read_timeout);
-    let mut patience = apus_core::machine::Patience::default();
-    patience.attempts = u32::try_from(options.swift_store_retries).unwrap_or(u32::MAX - 1) + 1;
-    (limits, patience)
 }
 
 fn no_backend(stores: &store::Stores, id: &str) -> Failure {

@@ -181,7 +181,10 @@ impl Settings {
                 self.warnings.extend(configuration.warnings.iter().map(Finding::of_config));
                 self.configuration = Some(configuration);
             }
-            Err(errors) => self.errors.extend(errors.iter().map(Finding::of_config)),
+            Err(errors) => {
+                self.errors.extend(errors.iter().map(Finding::of_config));
+                self.warnings.extend(errors.warnings().iter().map(Finding::of_config));
+            }
         }
     }
 

@@ -65,10 +65,17 @@ impl Ward<'_> {
         let name = &self.bucket.name;
         let mut ways = Vec::new();
         let mut first = None;
-        for (addressing, what) in [(Addressing::Path, "by path"), (Addressing::Virtual, "by host")]
-        {
+        let both = [(Addressing::Path, "by path"), (Addressing::Virtual, "by host")];
+        for (addressing, what) in both {
             let result = self.variant(|config| config.endpoint.addressing = addressing);
-            let result = result.and_then(|client| self.enter(&client, made));
+            let result = result.and_then(|client| {
+                let endpoint = client.service().endpoint(Some(name))?;
+                let in_host = endpoint.authority.as_str().starts_with(&format!("{name}."));
+                if addressing == Addressing::Virtual && !in_host {
+                    return Err(Error::caller("the bucket can't be a part of this host's name"));
+                }
+                self.enter(&client, made)
+            });
             match &result {
                 Ok(region) => {
                     if ways.is_empty() {
@@ -79,9 +86,7 @@ impl Ward<'_> {
                     ways.push(addressing);
                 }
                 Err(error) => {
-                    if first.is_some() || !ways.is_empty() {
-                        report.tell("addressing", what, Answer::No, short(error));
-                    }
+                    report.tell("addressing", what, Answer::No, short(error));
                     first.get_or_insert_with(|| error.clone());
                 }
             }

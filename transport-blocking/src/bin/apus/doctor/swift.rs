@@ -49,7 +49,7 @@ struct Ward<'a> {
 
 impl Ward<'_> {
     fn examine(&self, report: &mut Report, made: &mut bool) -> Result<(), Failure> {
-        let keystone = self.open.auth_address(self.store.options())?;
+        let keystone = self.open.reference(self.store)?.auth_address;
         let uri = keystone.parse().map_err(|_| Failure::configuration("auth_address is no URL"))?;
         let draft = Draft::new("GET", http::Method::GET, uri);
         let transport = self.account.client.transport();

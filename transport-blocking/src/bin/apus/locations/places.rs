@@ -1,6 +1,7 @@
 //! What is to be done with a location.
 
-use apus_core::store::S3Places;
+use apus_core::store::config::Backend;
+use apus_core::store::{Migration, Refusal, S3Places, SwiftPlaces, SwiftRight};
 
 use crate::exit::Failure;
 use crate::settings::Sound;
@@ -8,6 +9,7 @@ use crate::settings::Sound;
 /// The places of the configured backends.
 pub(super) struct Places {
     s3: S3Places,
+    swift: SwiftPlaces,
 }
 
 /// What is to be done with one location.
@@ -25,30 +27,53 @@ pub(super) enum Verdict {
 impl Places {
     pub(super) fn new(sound: &Sound, foreign: bool) -> Result<Self, Failure> {
         let mut s3 = S3Places::of(&sound.configuration)?;
+        let mut swift = SwiftPlaces::default();
+        for (id, backend) in &sound.configuration.backends {
+            if let Backend::Swift(options) = backend {
+                swift.add(id, options, &options.references(id, &sound.references)?)?;
+            }
+        }
         if foreign {
             s3 = s3.with_foreign_hosts();
+            swift = swift.with_foreign_hosts();
         }
-        Ok(Self { s3 })
+        Ok(Self { s3, swift })
     }
 
     pub(super) fn judge(&self, url: &str, store: Option<&str>) -> Verdict {
         let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
-        if !is_one_of(scheme, &["s3", "s3+http", "s3+https"]) {
-            return Verdict::Other;
+        if is_one_of(scheme, &["s3", "s3+http", "s3+https"]) {
+            return match self.s3.access(url, store) {
+                Ok(access) => verdict(access.migration, access.credentials.is_some()),
+                Err(refusal) => refused(&refusal),
+            };
         }
-        match self.s3.access(url, store) {
-            Err(refusal) => Verdict::Refused(refusal.to_string()),
-            Ok(access) => match access.migration {
-                Some(migration) => Verdict::Changed {
-                    url: migration.url,
-                    store: migration.store,
-                    credentials_found: migration.credentials_found,
-                },
-                None if access.credentials.is_some() => Verdict::Refused(KEPT.to_owned()),
-                None => Verdict::Good,
-            },
+        if is_one_of(scheme, &["swift", "swift+http", "swift+https", "swift+config"]) {
+            return match self.swift.access(url, store, None) {
+                Ok(access) => {
+                    let has_own = matches!(access.right, SwiftRight::Own(_));
+                    verdict(access.migration, has_own)
+                }
+                Err(refusal) => refused(&refusal),
+            };
         }
+        Verdict::Other
     }
+}
+
+/// Credentials that stay in a location are nothing to be content with.
+fn verdict(migration: Option<Migration>, has_own: bool) -> Verdict {
+    match migration {
+        Some(Migration { url, store, credentials_found, .. }) => {
+            Verdict::Changed { url, store, credentials_found }
+        }
+        None if has_own => Verdict::Refused(KEPT.to_owned()),
+        None => Verdict::Good,
+    }
+}
+
+fn refused(refusal: &Refusal) -> Verdict {
+    Verdict::Refused(refusal.to_string())
 }
 
 fn is_one_of(scheme: &str, known: &[&str]) -> bool {

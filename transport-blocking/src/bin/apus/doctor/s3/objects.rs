@@ -159,18 +159,9 @@ impl Objects<'_> {
     fn multipart(&self, report: &mut Report, found: &mut Found) {
         let key = self.ward.trial.name("multipart");
         let body = bytes(PART + 1000);
-        let options =
-            UploadOptions { threshold: 0, part_size: PART as u64, width: 2, ..Default::default() };
-        let source = UploadSource::Seekable(body.len() as u64);
-        let service = Arc::clone(self.client.service());
-        let upload =
-            Upload::new(self.bucket(), &*key, source, options, service, self.client.seed());
-        let result = upload
-            .and_then(|upload| {
-                let run = self.client.run(upload).from(Source::bytes(body.clone()));
-                run.cancel_on(self.ward.open.interrupt.token()).go()
-            })
-            .and_then(|_| self.ward.call(&self.client, GetObject::new(self.bucket(), &*key)));
+        let result = self
+            .in_parts(&key, body.clone(), Conditions::default())
+            .and_then(|()| self.ward.call(&self.client, GetObject::new(self.bucket(), &*key)));
         match &result {
             Ok(got) if got.body == body => {
                 found.multipart = true;
@@ -185,7 +176,39 @@ impl Objects<'_> {
             let heeded = head.as_ref().is_ok_and(|head| head.content_length == Some(PART as u64));
             let answer = if heeded { Answer::Yes } else { Answer::No };
             report.tell("multipart", "sizes of parts (partNumber)", answer, "");
+            self.absent_in_parts(report, &key);
             self.abort(report);
+        }
+    }
+
+    fn in_parts(&self, key: &str, body: Vec<u8>, conditions: Conditions) -> Result<(), Error> {
+        let options = UploadOptions {
+            threshold: 0,
+            part_size: PART as u64,
+            width: 2,
+            conditions,
+            ..UploadOptions::default()
+        };
+        let source = UploadSource::Seekable(body.len() as u64);
+        let service = Arc::clone(self.client.service());
+        let seed = self.client.seed();
+        let upload = Upload::new(self.bucket(), key, source, options, service, seed)?;
+        let run = self.client.run(upload).from(Source::bytes(body));
+        run.cancel_on(self.ward.open.interrupt.token()).go().map(drop)
+    }
+
+    /// Whether the last request of an upload in parts heeds the condition that a single put does.
+    fn absent_in_parts(&self, report: &mut Report, key: &str) {
+        const WHAT: &str = "put in parts if absent";
+        match self.in_parts(key, bytes(1_000), Conditions::absent()) {
+            Err(error) if error.is_precondition_failed() || error.is_conflict() => {
+                report.tell("conditions", WHAT, Answer::Yes, short(&error));
+            }
+            Err(error) => report.tell("conditions", WHAT, Answer::No, short(&error)),
+            Ok(()) => {
+                let detail = "ignored: the object was replaced";
+                report.tell("conditions", WHAT, Answer::Beware, detail);
+            }
         }
     }
 

@@ -1,0 +1,8 @@
+//! The command line `apus`, against the embedded servers: every command, what it prints, how it
+//! ends, and that no secret is in any of it.
+
+mod doctor;
+mod interrupted;
+mod program;
+mod s3;
+mod swift;
