@@ -368,8 +368,9 @@ pub trait Authority: Send {
 pub struct Wish<'a> {
     /// Woken when it is worth asking again.
     pub waker: &'a Waker,
-    /// The generation that was found too old when it was asked for first; set by the authority. Who
-    /// waited for a later one is given it, however short its life.
+    /// How many renewals had ended when what there was was found too old first; set by the authority.
+    /// Who waited for another to end is given what it brought, however short its life, or told why it
+    /// brought nothing.
     pub stale: &'a mut Option<u64>,
 }
 

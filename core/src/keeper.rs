@@ -15,7 +15,9 @@
 //!   └──── a new one ──┘ └─ something else first ─▶ Next ─▶ Sent
 //! ```
 //!
-//! While the old one lives, a failed renewal keeps nobody from using it. What the caller looks up (a
+//! While the old one lives, a failed renewal keeps nobody from using it. Who waits takes part in a few
+//! renewals at most: it is told the denial that ends one, however shortly denials are remembered, and
+//! given what came, however short its life. What the caller looks up (a
 //! file, a process) may take its time: it is `Looking` then, and whoever asks asks it again.
 
 use std::collections::VecDeque;
@@ -52,7 +54,8 @@ pub(crate) trait Supply: Send {
     /// What was asked for last has no answer.
     fn failed(&mut self, now: Now, error: Error) -> Result<Supplied<Self::Item>, Error>;
 
-    /// Whether one that was had earlier is what would be asked for now.
+    /// Whether one that was had earlier is what would be asked for now. What has just come and is not
+    /// is an error.
     fn fits(&self, item: &Self::Item) -> bool {
         let _ = item;
         true
@@ -112,6 +115,8 @@ pub(crate) struct Keeper<S: Supply> {
     terms: Terms,
     held: Option<Held<S::Item>>,
     generation: u64,
+    /// How many renewals have ended, well or denied.
+    rounds: u64,
     renewal: Renewal,
     attempts: Attempts,
     /// The attempts counted are those since there was no token left to use.
@@ -185,6 +190,7 @@ impl<S: Supply> Keeper<S> {
             terms,
             held: None,
             generation: 0,
+            rounds: 0,
             renewal: Renewal::Idle,
             desperate: false,
             waiting: Vec::new(),
@@ -222,12 +228,19 @@ impl<S: Supply> Keeper<S> {
         self.generation
     }
 
+    /// How many renewals have ended, well or denied.
+    #[cfg(feature = "swift")]
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
     pub(crate) fn notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
     }
 
     pub(crate) fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
-        let fitness = self.fitness(now, *wish.stale);
+        let waited = wish.stale.map_or(0, |stale| self.rounds.saturating_sub(stale));
+        let fitness = self.fitness(now, waited);
         let granted = Lease::Granted(Grant { generation: self.generation });
         if fitness == Fitness::Good {
             return granted;
@@ -239,7 +252,7 @@ impl<S: Supply> Keeper<S> {
         }
         let lives = fitness != Fitness::Dead;
         if fitness != Fitness::Soft {
-            wish.stale.get_or_insert(self.generation);
+            wish.stale.get_or_insert(self.rounds);
         }
         if lives && now.tick < self.rests {
             return granted;
@@ -251,7 +264,7 @@ impl<S: Supply> Keeper<S> {
                 let wait = *wait;
                 if lives { granted } else { self.wait(wish, Some(wait)) }
             }
-            Renewal::Denied { error, until } if now.tick < *until => {
+            Renewal::Denied { error, until } if now.tick < *until || waited > 0 => {
                 if lives {
                     granted
                 } else {
@@ -307,10 +320,10 @@ impl<S: Supply> Keeper<S> {
             }
             Ok(reply) => (source.answered(now, &reply), date(&reply)),
         };
-        match step {
+        match fitting(source, step) {
             Ok(Supplied::Ask(draft)) => self.renewal = Renewal::Next(Box::new(draft), now.tick),
             Ok(Supplied::Pending) => self.renewal = Renewal::Looking,
-            Ok(Supplied::Item(item)) => self.gained(*item, sealed, date),
+            Ok(Supplied::Item(item)) => self.gained(*item, now, sealed, date),
             Err(error) => self.lost(now, error),
         }
     }
@@ -325,7 +338,8 @@ impl<S: Supply> Keeper<S> {
         sent
     }
 
-    fn fitness(&self, now: Now, stale: Option<u64>) -> Fitness {
+    /// For one who asks since so many renewals ended.
+    fn fitness(&self, now: Now, waited: u64) -> Fitness {
         let Some(held) = self.held.as_ref().filter(|held| self.is_usable(held)) else {
             return Fitness::Dead;
         };
@@ -333,9 +347,9 @@ impl<S: Supply> Keeper<S> {
             return Fitness::Good;
         };
         let lives = !remaining.is_zero();
-        let awaited = stale.is_some_and(|stale| stale < self.generation);
+        let enough = lives || held.stillborn || waited >= ENOUGH;
         let interval = self.terms.interval;
-        if awaited && (lives || held.stillborn) || held.last && lives {
+        if waited > 0 && enough || held.last && lives {
             Fitness::Good
         } else if !lives {
             Fitness::Dead
@@ -381,7 +395,10 @@ impl<S: Supply> Keeper<S> {
         }
         let source = self.source.as_mut();
         let step = match source {
-            Some(source) => source.renew(now, waker),
+            Some(source) => {
+                let step = source.renew(now, waker);
+                fitting(source, step)
+            }
             None => Err(Error::authority(format!("there is no source of {}", S::WHAT))),
         };
         if !matches!(step, Ok(Supplied::Pending)) {
@@ -398,7 +415,7 @@ impl<S: Supply> Keeper<S> {
                 Ok(Begun::Looking)
             }
             Ok(Supplied::Item(item)) => {
-                self.gained(*item, now, None);
+                self.gained(*item, now, now, None);
                 Ok(Begun::Had)
             }
             Err(error) => {
@@ -411,7 +428,7 @@ impl<S: Supply> Keeper<S> {
         }
     }
 
-    fn gained(&mut self, item: S::Item, sealed: Now, date: Option<i64>) {
+    fn gained(&mut self, item: S::Item, now: Now, sealed: Now, date: Option<i64>) {
         let span = item.span();
         let length = match (span.lifetime, span.expires) {
             (Some(length), _) => Some(length),
@@ -430,12 +447,13 @@ impl<S: Supply> Keeper<S> {
             length.map_or(Life::Unknown, |length| Life::Tick(sealed.tick.saturating_add(length)));
         self.hold(item, life);
         if let Some(held) = &mut self.held {
-            held.stillborn = length.is_some_and(|length| length.is_zero());
+            held.stillborn = life.remaining(now).is_some_and(|left| left.is_zero());
             held.last = last;
         }
         // What is short of life already would be renewed before every exchange.
         let rest = self.terms.rest.min(length.unwrap_or_default() / 2);
         self.rests = sealed.tick.saturating_add(rest);
+        self.rounds += 1;
         self.attempts.succeeded(&self.terms.patience);
         self.attempts.forgive();
         self.desperate = false;
@@ -478,7 +496,7 @@ impl<S: Supply> Keeper<S> {
 
     fn lost(&mut self, now: Now, error: Error) {
         let error = error.with_attempts(self.attempts.made());
-        let lives = self.fitness(now, None) != Fitness::Dead;
+        let lives = self.fitness(now, 0) != Fitness::Dead;
         let patience = &self.terms.patience;
         let again = match self.verdict(&error) {
             Verdict::Final | Verdict::Elsewhere => None,
@@ -495,6 +513,7 @@ impl<S: Supply> Keeper<S> {
         self.renewal = match again {
             Some(wait) => Renewal::Backoff(wait),
             None => {
+                self.rounds += 1;
                 let until = now.tick.saturating_add(self.terms.denied_for);
                 Renewal::Denied { error: error.without_authority(S::WHAT), until }
             }
@@ -515,6 +534,20 @@ impl Life {
                 Some(Duration::from_secs(left))
             }
         }
+    }
+}
+
+/// What has just come has to be what was asked for: another one would be no other.
+fn fitting<S: Supply>(
+    source: &S,
+    step: Result<Supplied<S::Item>, Error>,
+) -> Result<Supplied<S::Item>, Error> {
+    match step {
+        Ok(Supplied::Item(item)) if !source.fits(&item) => {
+            let what = format!("the {} that came is not what was asked for", S::WHAT);
+            Err(Error::broken(what))
+        }
+        step => step,
     }
 }
 
@@ -553,3 +586,5 @@ impl<S: Supply> fmt::Debug for Keeper<S> {
 
 /// What a renewal would send next is signed, or holds a token of its own, so that it does not keep.
 const STALE: Duration = Duration::from_secs(60);
+/// Who took part in so many renewals takes what is there, though it is over by now.
+const ENOUGH: u64 = 3;

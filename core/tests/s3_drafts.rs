@@ -82,6 +82,33 @@ fn never_sends_content_md5_where_a_digest_is_demanded() {
     assert_eq!(value.base64(), "QQFYoy/mRYV9PGZUfFi0Bw==");
 }
 
+// Nor is it asked to make one, unless this one call says so.
+#[test]
+fn never_announces_no_checksum() {
+    let mut config = config("us-east-1");
+    config.checksum.enable_data_integrity_protection = true;
+    config.checksum.request = RequestChecksumCalculation::Never;
+    let service = Service::new(config).unwrap();
+    let mut create = CreateMultipartUpload::new("b", "k");
+    create.checksum_algorithm = Some(Algorithm::Crc32);
+    create.checksum_type = Some(Type::FullObject);
+    let mut copy = CopyObject::new("b", "k", CopySource::new("a", "k"));
+    copy.checksum_algorithm = Some(Algorithm::Sha256);
+    let announced = |draft: &Draft| {
+        let names = draft.head.headers.keys().map(|name| name.as_str().to_owned());
+        names.filter(|name| name.starts_with("x-amz-checksum")).collect::<Vec<_>>()
+    };
+    for quiet in [create.draft(&service).unwrap(), copy.draft(&service).unwrap()] {
+        assert_eq!(announced(&quiet), [""; 0]);
+    }
+    create.overrides.request = Some(RequestChecksumCalculation::WhenRequired);
+    for (loud, many) in
+        [(create.draft(&service).unwrap(), 2), (draft(&create), 2), (draft(&copy), 1)]
+    {
+        assert_eq!(announced(&loud).len(), many);
+    }
+}
+
 // As captured from Ceph 20, where the checksums follow the tag.
 #[test]
 fn complete_multipart_upload() {

@@ -6,7 +6,7 @@ use crate::keystone::identity::Identity;
 use crate::keystone::scope::Scope;
 use crate::keystone::source::{Sourced, TokenSource};
 use crate::keystone::token::Token;
-use crate::keystone::{discovery, v1, v2, v3};
+use crate::keystone::{discovery, error, v1, v2, v3};
 use crate::now::Now;
 
 /// Asks for tokens at an auth URL, for an identity and a scope.
@@ -25,6 +25,8 @@ pub struct Login {
     nocatalog: bool,
     limits: Limits,
     discovering: bool,
+    /// The trust that a token was asked for by last.
+    asked: Option<String>,
 }
 
 impl Login {
@@ -38,8 +40,17 @@ impl Login {
         check(&identity, &scope)?;
         let versioned = versioned(&auth, &identity)?;
         let usual = versioned.clone().unwrap_or_else(|| discovery::usual(&auth));
-        let (nocatalog, limits, discovering) = (false, Limits::default(), false);
-        Ok(Self { auth, versioned, usual, identity, scope, nocatalog, limits, discovering })
+        Ok(Self {
+            auth,
+            versioned,
+            usual,
+            identity,
+            scope,
+            nocatalog: false,
+            limits: Limits::default(),
+            discovering: false,
+            asked: None,
+        })
     }
 
     /// Does not ask for the catalogue, which a token for an endpoint override can do without.
@@ -54,13 +65,19 @@ impl Login {
         Self { limits, ..self }
     }
 
-    fn authenticate(&self, base: &Address) -> Result<Sourced, Error> {
+    fn authenticate(&mut self, base: &Address) -> Result<Sourced, Error> {
+        // Another trust may be put into the slot before the answer comes.
+        let scope = match &self.scope {
+            Scope::Trust(slot) => Scope::trust(slot.id().ok_or_else(no_trust)?),
+            scope => scope.clone(),
+        };
+        if let Scope::Trust(slot) = &scope {
+            self.asked = slot.id();
+        }
         let mut draft = match &self.identity {
             Identity::V1 { user, key } => v1::draft(base, user, key)?,
-            Identity::V2Password { user, password } => {
-                v2::draft(base, user, password, &self.scope)?
-            }
-            identity => v3::draft(base, identity, &self.scope, self.nocatalog)?,
+            Identity::V2Password { user, password } => v2::draft(base, user, password, &scope)?,
+            identity => v3::draft(base, identity, &scope, self.nocatalog)?,
         };
         draft.limits = self.limits;
         Ok(Sourced::Ask(draft))
@@ -72,6 +89,15 @@ impl Login {
         self.versioned = Some(base);
         next
     }
+
+    fn unfit(&self, token: &Token) -> Error {
+        let asked = self.asked.as_deref().unwrap_or_default();
+        let came = match trust(token) {
+            Some(trust) => format!("one by {trust:?}"),
+            None => "one by none".to_owned(),
+        };
+        Error::broken(format!("a token by the trust {asked:?} was asked for, and {came} came"))
+    }
 }
 
 impl TokenSource for Login {
@@ -80,11 +106,11 @@ impl TokenSource for Login {
         if let Scope::Trust(slot) = &self.scope
             && slot.id().is_none()
         {
-            return Err(Error::authority("there is no trust to ask a token for"));
+            return Err(no_trust());
         }
         self.discovering = false;
-        if let Some(base) = &self.versioned {
-            return self.authenticate(base);
+        if let Some(base) = self.versioned.clone() {
+            return self.authenticate(&base);
         }
         let mut draft = discovery::draft(&self.auth)?;
         draft.limits = self.limits;
@@ -101,14 +127,23 @@ impl TokenSource for Login {
             Identity::V2Password { .. } => v2::token(reply)?,
             _ => v3::token(reply)?,
         };
+        if let Scope::Trust(slot) = &self.scope {
+            if trust(&token) != self.asked.as_deref() {
+                return Err(error::named(self.unfit(&token).with_status(reply.status()), reply));
+            }
+            if slot.id() != self.asked
+                && let Some(base) = self.versioned.clone()
+            {
+                return self.authenticate(&base);
+            }
+        }
         Ok(Sourced::Token(Box::new(token)))
     }
 
     fn fits(&self, token: &Token) -> bool {
         match &self.scope {
             Scope::Trust(slot) => {
-                let trust = token.facts().trust.as_ref().map(|trust| &trust.id);
-                trust.is_some() && trust == slot.id().as_ref()
+                trust(token).is_some_and(|trust| Some(trust) == slot.id().as_deref())
             }
             _ => true,
         }
@@ -117,6 +152,15 @@ impl TokenSource for Login {
     fn identity_address(&self) -> Option<&Address> {
         self.versioned.as_ref().or(Some(&self.usual))
     }
+}
+
+/// The id of the trust that a token was had by.
+fn trust(token: &Token) -> Option<&str> {
+    token.facts().trust.as_ref().map(|trust| trust.id.as_str())
+}
+
+fn no_trust() -> Error {
+    Error::authority("there is no trust to ask a token for")
 }
 
 /// What an identity can't ask for is said at once.

@@ -211,8 +211,8 @@ impl Authority for Session {
             }
         }
         if first.is_some() || second.is_some() {
-            let user = first.unwrap_or(self.user.generation());
-            *wish.stale = Some(joined(user, second.unwrap_or(service.generation())));
+            let user = first.unwrap_or(self.user.rounds());
+            *wish.stale = Some(joined(user, second.unwrap_or(service.rounds())));
         }
         match lease {
             Lease::Granted(_) => Lease::Granted(Grant { generation: self.generation() }),
@@ -318,7 +318,7 @@ fn header(keeper: &Keeper) -> Option<&HeaderValue> {
     keeper.item().map(|kept| &kept.header)
 }
 
-/// One number for the generations of two tokens, which grows with either.
+/// One number for the generations or rounds of two tokens, which grows with either.
 fn joined(user: u64, service: u64) -> u64 {
     service << 32 | user & LOW
 }

@@ -35,7 +35,8 @@ pub trait TokenSource: Send {
         Err(error)
     }
 
-    /// Whether a token that was had earlier is what would be asked for now.
+    /// Whether a token that was had earlier is what would be asked for now. One that has just come and
+    /// is not is an error, and not asked for again at once.
     fn fits(&self, token: &Token) -> bool {
         let _ = token;
         true

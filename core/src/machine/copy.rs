@@ -13,6 +13,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::checksum::RequestChecksumCalculation;
 use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
@@ -123,6 +124,8 @@ impl Copy {
         let plan = Plan::known(size, self.options.part_size, &limits)?;
         let replaces = copy.metadata_directive == Some(Directive::Replace);
         let properties = if replaces { copy.properties } else { kept(copy.properties, head) };
+        let never =
+            self.service.config().checksum.request_mode() == RequestChecksumCalculation::Never;
         let job = Job {
             bucket: copy.bucket,
             key: copy.key,
@@ -134,7 +137,7 @@ impl Copy {
             },
             common: copy.common,
             checksum: ChecksumOptions::default(),
-            algorithm: copy.checksum_algorithm,
+            algorithm: copy.checksum_algorithm.filter(|_| !never),
             checksum_type: None,
             verify_etag: false,
             verify_whole_etag: false,

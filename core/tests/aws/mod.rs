@@ -76,8 +76,18 @@ impl World {
         lookup: impl Lookup + 'static,
         script: impl FnMut(u64, &Sent) -> Said + 'static,
     ) -> Self {
+        Self::with(source, lookup, RenewalOptions::default(), script)
+    }
+
+    /// The same, with keys renewed so.
+    pub(crate) fn with(
+        source: Source,
+        lookup: impl Lookup + 'static,
+        options: RenewalOptions,
+        script: impl FnMut(u64, &Sent) -> Said + 'static,
+    ) -> Self {
         let provider = Provider::new(source, lookup);
-        let credentials = Credentials::renewed_from(provider, RenewalOptions::default());
+        let credentials = Credentials::renewed_from(provider, options);
         let now = Now::new(Duration::from_secs(1000), Duration::from_secs(START));
         let script = Box::new(script);
         Self { now, sent: Vec::new(), party: Party::new(credentials), script, skew: 0 }

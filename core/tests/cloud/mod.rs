@@ -416,6 +416,8 @@ pub(crate) struct World<M: Machine> {
     pub(crate) cancel: Option<(Duration, usize)>,
     /// When this pump is dropped.
     pub(crate) drop: Option<(Duration, usize)>,
+    /// What happens elsewhere, and when.
+    pub(crate) meanwhile: Option<(Duration, Box<dyn FnOnce()>)>,
 }
 
 struct Runner<M: Machine> {
@@ -468,6 +470,7 @@ impl<M: Machine> World<M> {
             takes: Duration::from_secs(1),
             cancel: None,
             drop: None,
+            meanwhile: None,
         }
     }
 
@@ -509,7 +512,8 @@ impl<M: Machine> World<M> {
             let waits = self.pumps.iter().filter(|it| it.pump.is_some()).filter_map(|it| it.until);
             let ends = self.cancel.iter().chain(&self.drop).map(|(at, _)| START + *at);
             let jump = self.jump.iter().map(|(at, _)| START + *at);
-            let next = landing.chain(waits).chain(ends).chain(jump).min();
+            let elsewhere = self.meanwhile.iter().map(|(at, _)| START + *at);
+            let next = landing.chain(waits).chain(ends).chain(jump).chain(elsewhere).min();
             self.tick = self.tick.max(next.expect("something is waited for"));
             self.happen();
         }
@@ -570,6 +574,9 @@ impl<M: Machine> World<M> {
         if let Some((_, at)) = self.drop.take_if(|(at, _)| START + *at <= self.tick) {
             self.pumps[at].pump = None;
             self.flights.retain(|flight| flight.1 != at);
+        }
+        if let Some((_, act)) = self.meanwhile.take_if(|(at, _)| START + *at <= self.tick) {
+            act();
         }
         while let Some(flight) = self.flights.iter().position(|flight| flight.0 <= self.tick) {
             let (_, at, exchange, answer) = self.flights.remove(flight);

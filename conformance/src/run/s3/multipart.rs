@@ -1,6 +1,6 @@
 //! Multipart uploads.
 
-use apus_core::checksum::Declared;
+use apus_core::checksum::{Declared, Overrides};
 use apus_core::s3::{
     AbortMultipartUpload, ByteRange, CompleteMultipartUpload, CompletedPart, CreateMultipartUpload,
     ListMultipartUploads, ListParts, MultipartUpload, Part, UploadPart, UploadPartCopy,
@@ -27,6 +27,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
                 properties: properties(p)?,
                 checksum_algorithm: p.take("ChecksumAlgorithm")?,
                 checksum_type: p.take("ChecksumType")?,
+                overrides: Overrides::default(),
                 common: common(p)?,
             },
             |output| {

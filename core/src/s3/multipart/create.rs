@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::checksum::{Algorithm, Type};
+use crate::checksum::{Algorithm, Overrides, Type};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
@@ -23,10 +23,12 @@ pub struct CreateMultipartUpload {
     pub key: String,
     /// What is stored with the object.
     pub properties: Properties,
-    /// The algorithm of the checksums that the parts will come with.
+    /// The algorithm of the checksums that the parts will come with: said in every mode but `never`.
     pub checksum_algorithm: Option<Algorithm>,
-    /// What the object's checksum is to be made over.
+    /// What the object's checksum is to be made over: said in every mode but `never`.
     pub checksum_type: Option<Type>,
+    /// What this call sets otherwise than the client; the same for all parts.
+    pub overrides: Overrides,
     /// Members that nearly every operation has.
     pub common: Common,
 }
@@ -71,8 +73,7 @@ impl Operation for CreateMultipartUpload {
     fn draft(&self, service: &Service) -> Result<Draft, Error> {
         Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?
             .flag("uploads")
-            .header("x-amz-checksum-algorithm", self.checksum_algorithm.map(Algorithm::name))
-            .header("x-amz-checksum-type", self.checksum_type.map(Type::name))
+            .announce(&self.overrides, self.checksum_algorithm, self.checksum_type)
             .with(&self.properties)
             .with(&self.common)
             .finish()

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::checksum::Algorithm;
+use crate::checksum::{Algorithm, Overrides};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
@@ -33,7 +33,8 @@ pub struct CopyObject {
     pub properties: Properties,
     /// On what condition about what the copy would replace.
     pub conditions: Conditions,
-    /// The checksum that the server computes for the copy; by default that of the source.
+    /// The checksum that the server computes for the copy, asked for in every mode but `never`; by
+    /// default that of the source.
     pub checksum_algorithm: Option<Algorithm>,
     /// Members that nearly every operation has.
     pub common: Common,
@@ -88,7 +89,7 @@ impl Operation for CopyObject {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .header("x-amz-metadata-directive", self.metadata_directive.map(Directive::name))
             .header("x-amz-tagging-directive", self.tagging_directive.map(Directive::name))
-            .header("x-amz-checksum-algorithm", self.checksum_algorithm.map(Algorithm::name))
+            .announce(&Overrides::default(), self.checksum_algorithm, None)
             .with(&self.source)
             .with(&self.properties)
             .with(&self.conditions)

@@ -5,7 +5,7 @@ use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use http::uri::Scheme;
 
 use crate::checksum::{
-    Algorithm, Decision, Need, Overrides, Placement, RequestChecksumCalculation, Value,
+    Algorithm, Decision, Need, Overrides, Placement, RequestChecksumCalculation, Type, Value,
 };
 use crate::error::Error;
 use crate::http::{Body, Encoding, Framing, Payload, Stamp};
@@ -97,6 +97,21 @@ impl Request<'_> {
             }
         }
         self
+    }
+
+    /// Says which checksum the object is to have; nothing where the mode is `never`.
+    pub(in crate::s3) fn announce(
+        &mut self,
+        overrides: &Overrides,
+        algorithm: Option<Algorithm>,
+        over: Option<Type>,
+    ) -> &mut Self {
+        self.plan.policy = self.plan.policy.with(overrides);
+        if self.plan.policy.request_mode() == RequestChecksumCalculation::Never {
+            return self;
+        }
+        self.header("x-amz-checksum-algorithm", algorithm.map(Algorithm::name))
+            .header("x-amz-checksum-type", over.map(Type::name))
     }
 
     /// Asks for the object's checksum where the policy or the call wants it checked.

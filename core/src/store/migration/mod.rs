@@ -49,7 +49,8 @@ pub enum Refusal {
         /// Host, port and prefix.
         place: String,
     },
-    /// It is in the bucket of several backends, and has no key of either.
+    /// It is in the bucket of several backends, and has no credentials of its own, or a key that
+    /// several of them have. With a key of none of them it is used as it is.
     Ambiguous {
         /// Their ids.
         backends: Vec<String>,

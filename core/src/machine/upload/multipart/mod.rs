@@ -387,6 +387,7 @@ fn create(job: &Job, service: &Arc<Service>) -> Call<CreateMultipartUpload> {
     create.common.clone_from(&job.common);
     create.checksum_algorithm = job.algorithm;
     create.checksum_type = job.checksum_type;
+    create.overrides = job.checksum.overrides;
     Call::new(create, Arc::clone(service), seed(job.seed, CREATE)).under(job.party)
 }
 
