@@ -1,10 +1,10 @@
-//! The image service's table of locations, in a SQLite file with rows from before: their credentials
-//! are gone once they were used.
+//! The image service's table of locations, in a SQLite file with rows from before: their
+//! credentials are gone once they were used.
 //!
 //! ```text
-//!  row ──▶ get, size ──▶ Access { outcome, migration } ──▶ UPDATE … WHERE value = … AND meta_data = …
-//!                                                              ├─ 1 row:  Replaced
-//!                                                              └─ 0 rows: Raced, somebody was faster
+//!  row ──▶ get, size ──▶ migration ──▶ UPDATE … WHERE value = … AND meta_data = …
+//!                                          ├─ 1 row:  Replaced
+//!                                          └─ 0 rows: Raced, somebody was faster
 //! ```
 
 use std::error::Error;
@@ -55,7 +55,7 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// A row with credentials inside is used, and replaced: no byte of the file tells them any more.
+    /// A row with credentials inside is used and replaced: no byte of the file tells them any more.
     fn migrates(&self, backend: &str, metadata: &str) -> Verdict {
         let mut table = self.table()?;
         let id = format!("old-in-{backend}");

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! Without `--endpoint` it starts servers of its own on the loopback interface: S3 over http and
-//! over https, a Keystone and a Swift, and an HTTP proxy. With it, it works on that S3 server alone,
-//! whose keys come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. FILE is by default this very
-//! program.
+//! over https, a Keystone and a Swift, and an HTTP proxy. With it, it works on that S3 server
+//! alone, whose keys come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. FILE is by default
+//! this very program.
 //!
 //! In S3, for each mode: upload in parallel parts, download in parallel ranges, compare byte for byte,
 //! list, fetch through a presigned URL, delete. A mode that a server refuses is shown with the
@@ -19,10 +19,10 @@
 //! segment nor a trust is left.
 //!
 //! As an image service: write a `glance-api.conf` with a backend in S3, through a proxy with a
-//! password, and one in Swift; store, read, size and delete in each, and see in the proxy's log that
-//! all requests to S3 went through it. Then use the rows of a SQLite database, as older services wrote
-//! them, with credentials inside: each is replaced by compare-and-swap, and the file searched for what
-//! must not be left in it.
+//! password, and one in Swift; store, read, size and delete in each, and see in the proxy's log
+//! that all requests to S3 went through it. Then use the rows of a SQLite database, as older
+//! services wrote them, with credentials inside: each is replaced by compare-and-swap, and the file
+//! searched for what must not be left in it.
 //!
 //! Each part ends with a table, and the whole with an error when any of it went wrong.
 

@@ -1,7 +1,7 @@
 //! An image service: what its `glance-api.conf` says, and images in each of its backends.
 //!
 //! ```text
-//!  glance-api.conf ──▶ Stores ─┬─ fast ── a proxy with a password ── S3, which hangs up on all others
+//!  glance-api.conf ──▶ Stores ─┬─ fast ── proxy with a password ── S3, which hangs up on others
 //!  and swift.conf              └─ cold ── Keystone, Swift
 //! ```
 
