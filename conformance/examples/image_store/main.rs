@@ -1,13 +1,14 @@
-//! What an image store does all day, on a real file: in S3 under every checksum mode, and in Swift
-//! with tokens that live two seconds.
+//! What an image store does all day, on a real file: in S3 under every checksum mode, in Swift with
+//! tokens that live two seconds, and as an image service with a configuration and a database.
 //!
 //! ```text
 //! cargo run --release --example image_store [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]
 //! ```
 //!
 //! Without `--endpoint` it starts servers of its own on the loopback interface: S3 over http and
-//! over https, and a Keystone and a Swift. With it, it works on that S3 server alone, whose keys come
-//! from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. FILE is by default this very program.
+//! over https, a Keystone and a Swift, and an HTTP proxy. With it, it works on that S3 server
+//! alone, whose keys come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. FILE is by default
+//! this very program.
 //!
 //! In S3, for each mode: upload in parallel parts, download in parallel ranges, compare byte for byte,
 //! list, fetch through a presigned URL, delete. A mode that a server refuses is shown with the
@@ -17,19 +18,28 @@
 //! outlive several tokens, the download cut three times; compare, delete, and see that neither a
 //! segment nor a trust is left.
 //!
+//! As an image service: write a `glance-api.conf` with a backend in S3, through a proxy with a
+//! password, and one in Swift; store, read, size and delete in each, and see in the proxy's log
+//! that all requests to S3 went through it. Then use the rows of a SQLite database, as older
+//! services wrote them, with credentials inside: each is replaced by compare-and-swap, and the file
+//! searched for what must not be left in it.
+//!
 //! Each part ends with a table, and the whole with an error when any of it went wrong.
 
 #![expect(clippy::print_stdout, reason = "this is a program for people")]
 
 mod bar;
+mod database;
 mod image;
 mod s3;
+mod service;
 mod swift;
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use self::image::{Image, MIB};
+use self::service::Service;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read()?;
@@ -44,8 +54,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     if arguments.endpoint.is_none() {
         println!();
         let swift = swift::run(&image)?;
-        failed += swift.0;
-        rows += swift.1;
+        println!();
+        let service = Service::start()?;
+        let backends = service::run(&service, &image)?;
+        println!();
+        let database = database::run(&service, &image)?;
+        for part in [swift, backends, database] {
+            failed += part.0;
+            rows += part.1;
+        }
     }
     match failed {
         0 => Ok(()),
