@@ -53,7 +53,6 @@ fn old_rows_are_migrated_in_a_stream() {
     let migrated: Value = serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap();
     let clean = format!("s3+https://{host}/{}/an/old one", site.name);
     assert_eq!(migrated["url"], Value::from(clean));
-    // The bucket is that of two backends where there is a squid: the key does not tell them apart.
     assert_eq!(migrated["metadata"]["store"], Value::from("fast"));
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use apus_conformance::server::{EmbeddedOpenStack, EmbeddedS3, OpenStackModel, Options};
@@ -156,16 +156,19 @@ impl Site {
 
     fn text(&self) -> String {
         let mut enabled = "fast:s3, cold:swift, users:swift, disk:file".to_owned();
-        let (s3, swift) = (self.s3_options(), self.swift_options(&self.references()));
+        let (s3, swift) = (self.s3_options(&self.name), self.swift_options(&self.name));
         let mut text = format!(
             "[fast]\n{s3}[cold]\n{swift}[users]\n{swift}swift_store_multi_tenant = true\n\
              default_swift_reference = trustee\n[disk]\nfilesystem_store_datadir = /nowhere\n"
         );
         if let Some(Proxy { host, port, user, password }) = &self.proxy {
             enabled += ", fast_through_squid:s3, cold_through_squid:swift";
-            for (id, kind, options) in
-                [("fast_through_squid", "s3", s3), ("cold_through_squid", "swift", swift)]
-            {
+            // Of their own, so that a location says which backend is meant.
+            let other = format!("{}-squid", self.name);
+            for (id, kind, options) in [
+                ("fast_through_squid", "s3", self.s3_options(&other)),
+                ("cold_through_squid", "swift", self.swift_options(&other)),
+            ] {
                 let password = password.replace('$', "$$");
                 text += &format!(
                     "[{id}]\n{options}{kind}_store_enable_proxy = true\n\
@@ -180,28 +183,26 @@ impl Site {
         )
     }
 
-    fn s3_options(&self) -> String {
+    fn s3_options(&self, bucket: &str) -> String {
         let S3 { url, access_key, secret_key, ca } = &self.s3;
         let secret_key = secret_key.replace('$', "$$");
         let ca = ca.as_ref().map(|ca| format!("s3_store_cacert = {ca}\n")).unwrap_or_default();
         format!(
             "s3_store_host = {url}\ns3_store_access_key = {access_key}\n\
-             s3_store_secret_key = {secret_key}\ns3_store_bucket = {}\n\
+             s3_store_secret_key = {secret_key}\ns3_store_bucket = {bucket}\n\
              s3_store_create_bucket_on_put = true\ns3_store_bucket_url_format = path\n\
              s3_store_large_object_size = 6\ns3_store_large_object_chunk_size = 5\n\
-             s3_store_thread_pools = 3\n{ca}",
-            self.name
+             s3_store_thread_pools = 3\n{ca}"
         )
     }
 
-    fn swift_options(&self, references: &Path) -> String {
+    fn swift_options(&self, container: &str) -> String {
         format!(
-            "swift_store_config_file = {}\nswift_store_container = {}\n\
+            "swift_store_config_file = {}\nswift_store_container = {container}\n\
              swift_store_create_container_on_put = true\nswift_store_large_object_size = 3\n\
              swift_store_large_object_chunk_size = 2\nswift_store_region = {}\n\
              swift_store_retry_get_count = 2\n",
-            references.display(),
-            self.name,
+            self.references().display(),
             self.openstack("_REGION"),
         )
     }
