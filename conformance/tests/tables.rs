@@ -1,4 +1,5 @@
-//! `PARITY.md` and `DEFECTS.md` name tests that there are, and leave nothing out.
+//! What has to agree: `PARITY.md` and `DEFECTS.md` name tests that there are, and leave nothing out; what
+//! both transports read of this machine is read in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -67,6 +68,16 @@ fn missing(document: &str) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The core reads no files, and a crate for two of them would be one more for everybody.
+#[test]
+fn both_transports_read_the_environment_alike() {
+    for name in ["credentials.rs", "openstack.rs"] {
+        let blocking = read(&format!("transport-blocking/src/{name}"));
+        let hyper = read(&format!("transport-async/src/{name}"));
+        assert!(blocking.replace("apus_blocking", "apus_async") == hyper, "{name} differs");
+    }
 }
 
 fn tests(text: &str) -> Vec<(&str, &str)> {
