@@ -638,7 +638,7 @@ def specified():
             refused("no such thing", "clouds.yaml:1"),
         ),
         ("no-mapping", {"files": {"clouds.yaml": "clouds: [a]\n"}}, refused("", "clouds.yaml")),
-        ("a-cloud-that-is-none", {"files": {"clouds.yaml": "clouds: {a: b}\n"}}, refused("", "a")),
+        ("a-cloud-that-is-none", {"files": {"clouds.yaml": "clouds: {a: b}\n"}}, refused("", "clouds.a: expected a mapping")),
         (
             "auth-that-is-none",
             cloud("    auth: secret\n"),
