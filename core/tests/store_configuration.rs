@@ -180,8 +180,9 @@ fn everything_that_is_wrong_is_told_at_once() {
     for expected in [
         "glance-api.conf:2: [DEFAULT] enabled_backends = \"a:s3, b:swift, c\": expected id:kind, \
          id:kind, …",
-        "glance-api.conf:11: [a] s3_store_secret_key: the value refers to `hunter2`, and there is \
-         no such option; write `$$` for a dollar sign",
+        // What may be a secret is not repeated.
+        "glance-api.conf:11: [a] s3_store_secret_key: the value refers to an option that there is \
+         not; write `$$` for a dollar sign",
         "glance-api.conf:6: [a] s3_store_host = \"ftp://x\": the endpoint's scheme is neither \
          https nor http",
         "glance-api.conf:7: [a] s3_store_thread_pools = \"0\": expected a whole number from 1 to 256",
@@ -202,7 +203,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     ] {
         assert!(errors.lines().any(|line| line == expected), "{expected}\nin\n{errors}");
     }
-    assert!(!errors.contains("AKIDhunter2"));
+    assert!(!errors.contains("hunter2"));
 }
 
 #[test]
