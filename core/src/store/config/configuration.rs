@@ -94,7 +94,20 @@ pub struct Plain {
 }
 
 impl Configuration {
-    /// Reads a `glance-api.conf`.
+    /// Reads the text of `glance-api.conf`, or of several files by their names, the later over the
+    /// earlier.
+    ///
+    /// # Errors
+    ///
+    /// Every line that is none, or everything that is wrong with what they say.
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, ConfigErrors> {
+        let config = OsloConfig::parse(files).map_err(|errors| ConfigErrors::of_lines(&errors))?;
+        Self::of_oslo(&config)
+    }
+
+    /// Reads a `glance-api.conf` that was parsed.
     ///
     /// # Errors
     ///
