@@ -145,7 +145,8 @@ fn a_stream_that_fails_ends_the_run_and_cleans_up() {
     let error = client(server.base()).run(machine).from(source).go().unwrap_err();
     assert_eq!(cause(&error), Some(Cause::Source), "{error}");
     assert!(error.to_string().contains("the tape is torn"), "{error}");
-    assert_eq!(server.seen().last().unwrap().line, "DELETE /upload HTTP/1.1");
+    // What was broken off may be seen after it, as it comes over another connection.
+    assert!(server.seen().iter().any(|seen| seen.line == "DELETE /upload HTTP/1.1"));
 }
 
 #[test]
