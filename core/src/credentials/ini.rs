@@ -11,7 +11,7 @@
 //! What stands in `[DEFAULT]` counts in every section that does not say it itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::error::Error;
 
@@ -228,9 +228,14 @@ impl fmt::Debug for Written {
     }
 }
 
+/// One line, whatever names of several lines it speaks of.
 impl fmt::Display for AwsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.problem)
+        write!(f, "{}:{}: ", self.file, self.line)?;
+        self.problem.chars().try_for_each(|char| match char.is_control() {
+            true => write!(f, "{}", char.escape_debug()),
+            false => f.write_char(char),
+        })
     }
 }
 
@@ -250,6 +255,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_error_is_one_line() {
+        let problem = "there is no [services a\nb]".to_owned();
+        let error = AwsConfigError { file: "config".to_owned(), line: 3, problem };
+        assert_eq!(error.to_string(), "config:3: there is no [services a\\nb]");
+    }
 
     fn option(text: &str, name: &str) -> Option<String> {
         let ini = Ini::parse("config", text).unwrap();
