@@ -464,6 +464,29 @@ fn keys_come_from_where_a_backend_says() {
         let error = read(&backend(options)).unwrap_err().to_string();
         assert!(error.contains(expect) && !error.contains("hunter2"), "{error}");
     }
+    // Every key that is missing is told of, and one that is wrong is told of once.
+    for (options, expect) in [
+        (
+            "",
+            &[
+                "[fast] s3_store_access_key: it is required",
+                "[fast] s3_store_secret_key: it is required",
+            ][..],
+        ),
+        (
+            "s3_store_access_key =\ns3_store_secret_key = hunter2\n",
+            &["8: [fast] s3_store_access_key: it is required"],
+        ),
+        (
+            "s3_store_access_key = A\ns3_store_secret_key = hunter2$x\n",
+            &["9: [fast] s3_store_secret_key: "],
+        ),
+    ] {
+        let error = read(&backend(options)).unwrap_err().to_string();
+        assert!(expect.iter().all(|expect| error.contains(expect)), "{error}");
+        assert_eq!(error.matches("_key: ").count(), expect.len(), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
     let specs = S3Options::specs();
     let spec = specs.iter().find(|spec| spec.name == "s3_store_credential_source").unwrap();
     assert_eq!(spec.choices, CredentialSource::ALL.map(CredentialSource::name));

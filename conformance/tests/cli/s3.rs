@@ -92,6 +92,38 @@ fn a_presigned_url_is_one() {
 }
 
 #[test]
+fn keys_come_from_where_a_backend_says() {
+    let server = server(false);
+    let program = Program::new().with_secret(server.secret_key()).with_backend(
+        "fast",
+        "s3",
+        &format!(
+            "s3_store_host = {}\ns3_store_bucket = images\n\
+             s3_store_credential_source = profile\ns3_store_profile = images\n",
+            server.endpoint()
+        ),
+    );
+    let profile = format!(
+        "[images]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        server.access_key(),
+        server.secret_key()
+    );
+    let file = program.write("credentials", profile.as_bytes());
+    let apus = |arguments: &[&str]| {
+        let mut command = Command::new(&*BINARY);
+        command.arg("--config").arg(program.path("glance-api.conf")).args(arguments);
+        command.env("AWS_SHARED_CREDENTIALS_FILE", &file);
+        command.env("AWS_CONFIG_FILE", program.path("none"));
+        command
+    };
+    program.finish(apus(&["put", "-", "--id", "x"]), b"by profile").ends(0);
+    assert_eq!(program.finish(apus(&["-q", "get", "x"]), b"").ends(0).out, "by profile");
+    program.finish(apus(&["ls"]), b"").ends(0).prints(" x");
+    fs::write(&file, "[others]\n").unwrap();
+    program.finish(apus(&["ls"]), b"").ends(6).says("images");
+}
+
+#[test]
 fn failures_have_codes_and_one_line() {
     let server = server(false);
     let program = Program::new().with_s3("fast", &server, "images").with_backend(

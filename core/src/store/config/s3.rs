@@ -214,16 +214,16 @@ impl S3Options {
             errors.extend(written.map(|(name, _)| section.wrong(name, true, problem.as_str())));
             return;
         }
-        match (&self.s3_store_access_key, &self.s3_store_secret_key) {
-            (Some(_), None) => errors.push(section.wrong(
-                "s3_store_secret_key",
-                true,
-                "it is required beside s3_store_access_key",
-            )),
-            (None, _) => {
-                errors.push(section.wrong("s3_store_access_key", true, "it is required"));
+        // One that was written, and is wrong, is told of already.
+        let is_told = |name: &str, errors: &[ConfigError]| {
+            let is_this = |error: &ConfigError| error.option.as_deref() == Some(name);
+            errors.iter().any(|error| error.section == section.name && is_this(error))
+        };
+        for (name, value) in &keys[..2] {
+            let is_missing = value.as_ref().is_none_or(Secret::is_empty);
+            if is_missing && !is_told(name, errors) {
+                errors.push(section.wrong(name, true, "it is required"));
             }
-            _ => {}
         }
     }
 }

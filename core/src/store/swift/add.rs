@@ -136,13 +136,12 @@ impl Machine for Adding {
                 Phase::Remove(call, error) => match nest(call.poll(now), REMOVE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(removed) => {
-                        let container = call.operation().container.clone();
-                        let is_gone = removed.is_ok_and(|()| true);
-                        let leftover = Leftover::Container { container };
-                        Err(if is_gone {
-                            error.clone()
-                        } else {
-                            error.clone().with_leftover(leftover)
+                        let container = self.container.clone();
+                        Err(match removed {
+                            Ok(()) => error.clone(),
+                            Err(_) => {
+                                error.clone().with_leftover(Leftover::Container { container })
+                            }
                         })
                     }
                 },

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apus_blocking::{CancelToken, Client, Stores, Transport};
+use apus_blocking::{CancelToken, Client, Stores, Transport, credentials};
 use apus_core::Error;
 use apus_core::contract::{Authority, Operation};
 use apus_core::keystone::{Login, Session, SessionOptions};
@@ -57,7 +57,9 @@ impl Stage {
         }
         let watch = Arc::new(Watch::new(self.output));
         let interrupt = self.interrupt()?;
-        let stores = Stores::new(core)
+        let stores = core
+            .with_credentials(credentials::named)
+            .and_then(Stores::new)
             .map_err(|error| Failure::configuration(error.what()))?
             .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
             .cancel_on(interrupt.token());
