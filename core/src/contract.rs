@@ -16,6 +16,7 @@ use crate::checksum::Value;
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Reply};
 use crate::now::Now;
+use crate::sign::Presigned;
 
 /// One API call as plain data.
 pub trait Operation {
@@ -344,6 +345,17 @@ pub trait Authority: Send {
     ///
     /// The draft asks for what this authority can't give.
     fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error>;
+
+    /// A URL that carries the proof itself, for `expires`, and the headers that have to be sent with
+    /// it. There must be something to prove with: see [`GrantOnly`](crate::machine::GrantOnly).
+    ///
+    /// # Errors
+    ///
+    /// A duration that is not to be had; an authority whose proofs don't fit into a URL.
+    fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+        let _ = (draft, expires, now);
+        Err(Error::caller("only keys of S3 can presign"))
+    }
 
     /// Looks at how an exchange ended that was sealed with this authority's grant. `Refused` says
     /// that it was the proof that was refused, that the authority has learnt from it, and that the

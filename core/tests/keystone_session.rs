@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use apus_core::contract::Notice;
 use apus_core::error::{Cause, Kind};
+use apus_core::http::Draft;
 use apus_core::keystone::{
     CachedToken, Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session,
     SessionOptions, TrustSlot, User, ValidateToken,
 };
-use apus_core::machine::{Call, Party};
+use apus_core::machine::{Call, GrantOnly, Party};
+use apus_core::{Now, keystone};
 use proptest::prelude::*;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, login, session};
@@ -28,6 +30,10 @@ fn demo(options: SessionOptions) -> Party {
 
 fn living(ttl: u64) -> Cloud {
     Cloud { ttl: secs(ttl), ..Cloud::default() }
+}
+
+fn keystone() -> Arc<keystone::Service> {
+    Arc::default()
 }
 
 fn count(notices: &[Notice], which: fn(&Notice) -> bool) -> usize {
@@ -151,11 +157,26 @@ fn a_token_that_is_not_found_when_it_asks_about_itself_is_renewed() {
     let mut cloud = living(300);
     let gone = Answer::error(404, "Not Found", "Failed to validate token");
     cloud.scripted.insert("GET /v3/auth/tokens".into(), vec![gone]);
-    let call = Call::new(ValidateToken::default(), Arc::default(), 1);
+    let call = Call::new(ValidateToken::default(), keystone(), 1);
     let mut world = World::new(cloud, vec![call], &[demo(interval(60))]);
     let told = world.run().remove(0).unwrap().unwrap();
     assert_eq!(told.facts.user.unwrap().id, "demo-id");
     assert_eq!(world.cloud.logins, 2);
+}
+
+#[test]
+fn a_token_alone_is_had_by_one_login_and_nothing_else() {
+    let party = demo(interval(60));
+    let calls = (0..3).map(|seed| Call::new(GrantOnly::new(), keystone(), seed)).collect();
+    let mut world = World::new(living(300), calls, std::slice::from_ref(&party));
+    for result in world.run() {
+        result.unwrap().unwrap();
+    }
+    assert_eq!((world.cloud.logins, world.cloud.count("")), (1, 1));
+    // A token is no proof that fits into a URL.
+    let draft = Draft::new("GetObject", http::Method::GET, http::Uri::from_static("/c/o"));
+    let error = party.presign(draft, secs(60), Now::new(secs(0), secs(0))).unwrap_err();
+    assert!(error.to_string().contains("only keys of S3 can presign"), "{error}");
 }
 
 #[test]

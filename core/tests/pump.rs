@@ -2,14 +2,15 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
-use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Call, Party, Pump, Turn};
+use apus_core::http::{Completion, Draft, Exchange};
+use apus_core::machine::{Call, GrantOnly, Party, Pump, Traffic, Turn};
 use apus_core::now::Timestamp;
 use apus_core::s3::HeadBucket;
 use apus_core::sign::Keys;
@@ -69,6 +70,25 @@ fn what_is_refused_for_its_time_is_sent_again_but_not_after_a_cancellation() {
     cancelled.complete(NOON, skewed(exchange));
     let Turn::Done(result) = cancelled.turn(NOON) else { panic!("it is not done") };
     assert!(result.is_err_and(|error: Error| error.is_denied()));
+}
+
+#[test]
+fn a_grant_alone_is_had_without_sending_anything() {
+    let traffic = Arc::new(Traffic::new(1));
+    let party = Party::new(Credentials::new(Keys::new("AKID", "secret")));
+    for _ in 0..3 {
+        let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
+        let mut pump = Pump::new(call, [party.clone()], Waker::noop().clone());
+        pump = pump.with_traffic(Arc::clone(&traffic));
+        assert!(matches!(pump.turn(NOON), Turn::Done(Ok(()))));
+        assert_eq!(pump.in_flight(), 0);
+    }
+    let uri = http::Uri::from_static("http://h/b/k");
+    let draft = Draft::new("GetObject", http::Method::GET, uri);
+    let minute = Duration::from_secs(60);
+    let nobody = Party::new(Credentials::anonymous());
+    let error = nobody.presign(draft.clone(), minute, NOON).unwrap_err();
+    assert!(error.to_string().contains("anonymous"), "{error}");
 }
 
 const NOON: Now = Now { tick: Duration::from_secs(5), unix: Duration::from_secs(1_440_938_160) };

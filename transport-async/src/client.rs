@@ -4,12 +4,14 @@ use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Call, Observer, Party, Traffic};
+use apus_core::machine::{Call, GrantOnly, Observer, Party, Traffic};
+use apus_core::sign::Presigned;
 use http::HeaderValue;
 
 use crate::cancel::CancelToken;
@@ -76,7 +78,8 @@ impl fmt::Debug for Transport {
 pub struct Client<S> {
     transport: Transport,
     service: Arc<S>,
-    parties: Vec<Party>,
+    /// One at least.
+    parties: Arc<[Party]>,
     traffic: Arc<Traffic>,
     observer: Option<Arc<dyn Observer>>,
     seeds: Arc<AtomicU64>,
@@ -88,7 +91,7 @@ impl<S: Service> Client<S> {
         Self {
             transport,
             service: Arc::new(service),
-            parties: vec![party],
+            parties: [party].into(),
             traffic: Arc::default(),
             observer: None,
             seeds: Arc::new(AtomicU64::new(clock::seed())),
@@ -98,7 +101,7 @@ impl<S: Service> Client<S> {
     /// Adds an identity: the second one added is party 1 of drafts, and so on.
     #[must_use]
     pub fn with_party(mut self, party: Party) -> Self {
-        self.parties.push(party);
+        self.parties = self.parties.iter().cloned().chain([party]).collect();
         self
     }
 
@@ -151,6 +154,24 @@ impl<S: Service> Client<S> {
         source: impl Into<Source>,
     ) -> Result<O::Output, Error> {
         self.exchange(operation, source.into()).await
+    }
+
+    /// A URL that carries its own proof for `expires`, 1 second to 7 days, and the headers that have
+    /// to be sent with it. Keys that are renewed are asked for first, where it is time to; the URL
+    /// is good for no longer than the keys that signed it.
+    ///
+    /// # Errors
+    ///
+    /// A duration out of bounds; there are no keys to be had; the operation's.
+    pub async fn presign<O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        expires: Duration,
+    ) -> Result<Presigned, Error> {
+        let of_operation = |error: Error| error.in_operation(O::NAME);
+        let draft = operation.draft(&self.service).map_err(of_operation)?;
+        self.call(GrantOnly::new()).await?;
+        self.parties[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
     /// Runs a machine: says what from, where to and by whom it may be stopped, and then
@@ -213,7 +234,7 @@ pub struct Run<M> {
     name: &'static str,
     machine: M,
     transport: Transport,
-    parties: Vec<Party>,
+    parties: Arc<[Party]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
 }
@@ -223,10 +244,10 @@ impl<M: Machine> Run<M> {
         name: &'static str,
         machine: M,
         transport: Transport,
-        parties: Vec<Party>,
+        parties: impl Into<Arc<[Party]>>,
         ends: Ends,
     ) -> Self {
-        Self { name, machine, transport, parties, ends, tokens: Vec::new() }
+        Self { name, machine, transport, parties: parties.into(), ends, tokens: Vec::new() }
     }
 
     /// Takes the bytes of uploads from `source`.

@@ -1,6 +1,6 @@
 //! From a URI to a stream: resolve, connect, go through the proxy, agree on TLS.
 
-use std::hash::{Hash, Hasher};
+use std::cmp::Ordering;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,16 +31,21 @@ pub(crate) struct Route {
 /// As it is written: [`Authority`] itself takes each letter by itself, to make it small.
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
-        self.https == other.https && self.authority.as_str() == other.authority.as_str()
+        self.key() == other.key()
     }
 }
 
 impl Eq for Route {}
 
-impl Hash for Route {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.https.hash(state);
-        self.authority.as_str().hash(state);
+impl Ord for Route {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Route {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -55,6 +60,10 @@ impl Route {
             return Err(Error::caller("the URI of a request has no host"));
         };
         Ok(Self { https, proxy: gates.proxy_for(uri).cloned(), authority })
+    }
+
+    fn key(&self) -> (bool, &str) {
+        (self.https, self.authority.as_str())
     }
 
     /// Without the brackets of an IPv6 address.

@@ -127,7 +127,7 @@ impl Link {
         body: &mut Incoming,
         times: &Times,
     ) -> Option<Result<Bytes, Failure>> {
-        let asked = Instant::now();
+        let mut asked = None;
         let mut driven = false;
         poll_fn(|cx| {
             loop {
@@ -155,7 +155,7 @@ impl Link {
             }
             driven = false;
             // The time that the sink took is not the server's.
-            let since = self.pulse.last().max(asked);
+            let since = self.pulse.last().max(*asked.get_or_insert_with(Instant::now));
             let deadline = times.deadline(since, times.limits.idle, IDLE);
             self.alarm.poll(cx, deadline).map(|timeout| Some(Err(timeout)))
         })

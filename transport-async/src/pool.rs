@@ -1,6 +1,6 @@
 //! Connections that wait for their next exchange.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,25 +11,20 @@ use crate::cancel::lock;
 use crate::connect::Route;
 use crate::link::Link;
 
-/// Idle connections of a transport, by route and by runtime: a socket belongs to the runtime that
+/// Idle connections of a transport, by runtime and by route: a socket belongs to the runtime that
 /// opened it and is dead or asleep under any other.
 pub(crate) struct Pool {
     age: Duration,
     most: usize,
-    idle: Mutex<Idle>,
+    idle: Mutex<HashMap<runtime::Id, Idle>>,
 }
 
-/// Whose, and where to.
-#[derive(PartialEq, Eq, Hash)]
-struct Place {
-    runtime: runtime::Id,
-    route: Route,
-}
-
+/// Those of one runtime.
 #[derive(Default)]
 struct Idle {
-    links: HashMap<Place, Vec<(Instant, Box<Link>)>>,
-    sweepers: HashMap<runtime::Id, JoinHandle<()>>,
+    links: BTreeMap<Route, Vec<(Instant, Box<Link>)>>,
+    /// Drops them when they are too old.
+    sweeper: Option<JoinHandle<()>>,
 }
 
 impl Pool {
@@ -41,9 +36,9 @@ impl Pool {
     /// The connection that was used last, if there is one that still stands.
     pub(crate) fn take(&self, route: &Route) -> Option<Box<Link>> {
         let runtime = runtime::Handle::current().id();
-        let place = Place { runtime, route: route.clone() };
         loop {
-            let (since, mut link) = lock(&self.idle).links.get_mut(&place)?.pop()?;
+            let (since, mut link) =
+                lock(&self.idle).get_mut(&runtime)?.links.get_mut(route)?.pop()?;
             if since.elapsed() < self.age && link.is_fresh() {
                 return Some(link);
             }
@@ -52,20 +47,21 @@ impl Pool {
 
     /// Keeps a connection for the next who asks.
     pub(crate) fn put(self: &Arc<Self>, link: Box<Link>) {
-        let runtime = runtime::Handle::current().id();
-        let mut idle = lock(&self.idle);
         if self.most == 0 || self.age.is_zero() {
             return;
         }
-        let place = Place { runtime, route: link.route.clone() };
-        let links = idle.links.entry(place).or_default();
-        if links.len() < self.most {
-            links.push((Instant::now(), link));
+        let runtime = runtime::Handle::current().id();
+        let mut idle = lock(&self.idle);
+        let idle = idle.entry(runtime).or_default();
+        match idle.links.get_mut(&link.route) {
+            Some(links) if links.len() < self.most => links.push((Instant::now(), link)),
+            Some(_) => {}
+            None => {
+                idle.links.insert(link.route.clone(), vec![(Instant::now(), link)]);
+            }
         }
-        let sweeping = idle.sweepers.get(&runtime);
-        if sweeping.is_none_or(JoinHandle::is_finished) {
-            let sweeper = tokio::spawn(sweep(Arc::downgrade(self), self.age, runtime));
-            idle.sweepers.insert(runtime, sweeper);
+        if idle.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
+            idle.sweeper = Some(tokio::spawn(sweep(Arc::downgrade(self), self.age, runtime)));
         }
     }
 
@@ -73,13 +69,14 @@ impl Pool {
     /// is no longer needed.
     fn expire(&self, runtime: runtime::Id) -> bool {
         let mut idle = lock(&self.idle);
-        idle.links.retain(|_, links| {
+        let Some(here) = idle.get_mut(&runtime) else { return false };
+        here.links.retain(|_, links| {
             links.retain(|(since, _)| since.elapsed() < self.age);
             !links.is_empty()
         });
-        let needed = idle.links.keys().any(|place| place.runtime == runtime);
+        let needed = !here.links.is_empty();
         if !needed {
-            idle.sweepers.remove(&runtime);
+            idle.remove(&runtime);
         }
         needed
     }
@@ -87,7 +84,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        for (_, sweeper) in lock(&self.idle).sweepers.drain() {
+        for sweeper in lock(&self.idle).drain().filter_map(|(_, idle)| idle.sweeper) {
             sweeper.abort();
         }
     }

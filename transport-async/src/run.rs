@@ -32,7 +32,7 @@ use crate::source::Spooling;
 pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
-    parties: Vec<Party>,
+    parties: Arc<[Party]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
 ) -> Result<M::Output, Error> {
@@ -91,8 +91,9 @@ enum Event {
 impl<M: Machine> Driver<M> {
     /// One exchange after the other, in this very task.
     async fn run_here(&mut self, transport: &Transport, ends: &Ends) -> Result<M::Output, Error> {
+        let mut now = clock::now();
         loop {
-            match self.pump.turn(clock::now()) {
+            match self.pump.turn(now) {
                 Turn::Launch(exchange) => {
                     let mut flight = Flight::new(exchange, None);
                     let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
@@ -101,9 +102,13 @@ impl<M: Machine> Driver<M> {
                     if let Poll::Ready(leave) = poll_any(&self.tokens, noop) {
                         self.cancel(leave);
                     }
-                    self.pump.complete(clock::now(), done);
+                    now = clock::now();
+                    self.pump.complete(now, done);
                 }
-                Turn::Park(wait) => self.pause(wait).await,
+                Turn::Park(wait) => {
+                    self.pause(wait).await;
+                    now = clock::now();
+                }
                 Turn::Done(result) => return result,
             }
         }

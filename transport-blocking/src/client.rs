@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
-use apus_core::machine::{Call, Observer, Party, Traffic};
+use apus_core::machine::{Call, GrantOnly, Observer, Party, Traffic};
+use apus_core::sign::Presigned;
 
 use crate::clock;
 use crate::exchange::Transport;
@@ -24,15 +26,15 @@ pub struct Client<S: Service> {
 impl<S: Service> Client<S> {
     /// A client of `service` under `party`.
     pub fn new(transport: Transport, service: S, party: Party) -> Self {
-        let means =
-            Means { transport, parties: vec![party], traffic: Arc::default(), observer: None };
+        let parties = [party].into();
+        let means = Means { transport, parties, traffic: Arc::default(), observer: None };
         Self { service: Arc::new(service), means }
     }
 
     /// Adds another authority, under the next number: the first one added is party 1.
     #[must_use]
     pub fn with_party(mut self, party: Party) -> Self {
-        self.means.parties.push(party);
+        self.means.parties = self.means.parties.iter().cloned().chain([party]).collect();
         self
     }
 
@@ -85,6 +87,24 @@ impl<S: Service> Client<S> {
         source: impl Into<Source<'a>>,
     ) -> Result<O::Output, Error> {
         self.operation(operation).from(source).go()
+    }
+
+    /// A URL that carries its own proof for `expires`, 1 second to 7 days, and the headers that have
+    /// to be sent with it. Keys that are renewed are asked for first, where it is time to; the URL
+    /// is good for no longer than the keys that signed it.
+    ///
+    /// # Errors
+    ///
+    /// A duration out of bounds; there are no keys to be had; the operation's.
+    pub fn presign<O: Operation<Service = S>>(
+        &self,
+        operation: O,
+        expires: Duration,
+    ) -> Result<Presigned, Error> {
+        let of_operation = |error: Error| error.in_operation(O::NAME);
+        let draft = operation.draft(&self.service).map_err(of_operation)?;
+        self.call(GrantOnly::new())?;
+        self.means.parties[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
     /// A run of any machine: say what it runs with, then [`go`](Run::go).

@@ -22,7 +22,6 @@ use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
 use ureq::SendBody;
 
-use crate::clock::now;
 use crate::config::{Agents, TransportConfig, limited};
 use crate::failure;
 use crate::feed::Feed;
@@ -92,7 +91,6 @@ impl Transport {
         bell: Option<&Waker>,
         watch: &Watch,
     ) -> Landing {
-        let started = now().tick;
         let mut flight = Flight(Some(Stage::Sending(exchange)));
         let errand = Errand { transport: &self.0, bell, watch };
         let caught = catch_unwind(AssertUnwindSafe(|| errand.run(&mut flight, feed, outlet)));
@@ -101,7 +99,7 @@ impl Transport {
             Err(panic) => (Failure::cancelled().into(), Some(panic)),
         };
         let completion = flight.land(end);
-        trace::attempt(&completion, now().tick.saturating_sub(started));
+        trace::attempt(&completion);
         Landing { completion, panic }
     }
 }

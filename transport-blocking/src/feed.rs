@@ -117,6 +117,22 @@ impl<'a> Feed<'a> {
         }
     }
 
+    /// The next `size` bytes, fewer at the end. Of bytes in memory none is copied, unless they lie in
+    /// several pieces.
+    pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, Failure> {
+        if let Inner::Pieces(pieces) = &mut self.0
+            && let is_last = pieces.len() == 1
+            && let Some(piece) = pieces.front_mut()
+            && (piece.len() >= size || is_last)
+        {
+            return Ok(piece.split_to(size.min(piece.len())));
+        }
+        let mut bytes = vec![0; size];
+        let filled = self.fill(&mut bytes)?;
+        bytes.truncate(filled);
+        Ok(bytes.into())
+    }
+
     /// Reads on until the buffer is full or the end is reached.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let mut filled = 0;

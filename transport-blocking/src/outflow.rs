@@ -84,13 +84,12 @@ impl<'r, 'a> Outflow<'r, 'a> {
     }
 
     fn frame(&mut self, size: usize) -> Result<(), Failure> {
-        let mut piece = vec![0; size];
-        let filled = self.feed.fill(&mut piece)?;
-        piece.truncate(filled);
+        let piece = self.feed.take(size)?;
+        let filled = piece.len();
         self.meter.before(filled);
         if !piece.is_empty() {
             let frame = self.encoder.frame(&piece).map_err(wrong_length)?;
-            self.framed.extend([frame.before, piece.into(), frame.after]);
+            self.framed.extend([frame.before, piece, frame.after]);
         }
         if filled < size {
             self.framed.push_back(self.encoder.end().map_err(wrong_length)?);

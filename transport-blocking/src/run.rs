@@ -51,7 +51,8 @@ pub struct Run<'a, M: Machine> {
 #[derive(Clone)]
 pub(crate) struct Means {
     pub(crate) transport: Transport,
-    pub(crate) parties: Vec<Party>,
+    /// One at least.
+    pub(crate) parties: Arc<[Party]>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }

@@ -228,7 +228,7 @@ impl Stores {
             machine: job.machine,
             means: Means {
                 transport: transport.clone(),
-                parties: job.parties,
+                parties: job.parties.into(),
                 traffic: Arc::clone(&self.traffic),
                 observer: self.observer.clone(),
             },

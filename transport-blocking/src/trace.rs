@@ -1,7 +1,5 @@
 //! Spans and events for the `tracing` crate, or nothing. Neither a URL nor a header is in them.
 
-use std::time::Duration;
-
 use apus_core::http::Completion;
 
 #[cfg(feature = "tracing")]
@@ -15,8 +13,9 @@ pub(crate) fn run(name: &'static str) -> Span {
 
 /// The event of an attempt.
 #[cfg(feature = "tracing")]
-pub(crate) fn attempt(done: &Completion, elapsed: Duration) {
+pub(crate) fn attempt(done: &Completion) {
     let operation = done.draft().operation;
+    let elapsed = crate::clock::now().tick.saturating_sub(done.sealed_at().tick);
     let (sent, elapsed) = (done.sent(), elapsed.as_millis() as u64);
     match done.outcome() {
         Ok(reply) => {
@@ -53,4 +52,4 @@ pub(crate) fn run(_: &'static str) -> Span {
 }
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn attempt(_: &Completion, _: Duration) {}
+pub(crate) fn attempt(_: &Completion) {}

@@ -28,10 +28,18 @@ use crate::server::Server;
 ///
 /// The server's URL is none.
 pub fn service(server: &Server) -> Service {
-    let url = BaseUrl::parse(&server.url).unwrap();
-    let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
+    let mut config = Config::new(endpoint(server));
     config.payload = PayloadSigning::Unsigned;
     Service::new(config).unwrap()
+}
+
+/// Where the server is.
+///
+/// # Panics
+///
+/// The server's URL is none.
+pub fn endpoint(server: &Server) -> EndpointConfig {
+    EndpointConfig::custom(BaseUrl::parse(&server.url).unwrap(), "us-east-1")
 }
 
 /// Who signs.

@@ -119,6 +119,8 @@ fn keys_come_from_where_a_backend_says() {
     program.finish(apus(&["put", "-", "--id", "x"]), b"by profile").ends(0);
     assert_eq!(program.finish(apus(&["-q", "get", "x"]), b"").ends(0).out, "by profile");
     program.finish(apus(&["ls"]), b"").ends(0).prints(" x");
+    let signer = format!("X-Amz-Credential={}%2F", server.access_key());
+    program.finish(apus(&["presign", "x"]), b"").ends(0).prints(&signer);
     fs::write(&file, "[others]\n").unwrap();
     program.finish(apus(&["ls"]), b"").ends(6).says("images");
 }
@@ -171,6 +173,17 @@ fn one_backend_by_its_url() {
         .finish(apus(&["-s", &store, "-e", "put", "-", "--id", "x"]), b"by its url")
         .ends(0)
         .prints("/images/x");
+    // Or in a profile, as the AWS SDKs find it.
+    let profile = format!(
+        "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        server.access_key(),
+        server.secret_key()
+    );
+    let profile = program.write("credentials", profile.as_bytes());
+    let mut by_profile = Command::new(&*BINARY);
+    by_profile.args(["-s", &store, "-e", "-q", "get", "x"]);
+    by_profile.env("AWS_SHARED_CREDENTIALS_FILE", profile);
+    assert_eq!(program.finish(by_profile, b"").ends(0).out, "by its url");
     // The environment is not asked unless one says so.
     program.finish(apus(&["-s", &store, "ls"]), b"").ends(6).says("s3_store_access_key");
     let secret = program.write("secret", server.secret_key().as_bytes());

@@ -14,7 +14,7 @@ use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Observer, Party, Traffic, UploadSource};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
-use apus_core::sign::Keys;
+use apus_core::sign::{Keys, Presigned};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::runtime::{Builder, Runtime};
@@ -155,6 +155,16 @@ impl Client {
         match &self.wire {
             Wire::Blocking(client) => client.call(operation),
             Wire::Async(client, runtime) => runtime.block_on(client.call(operation)),
+        }
+    }
+
+    pub(crate) fn presign<O>(&self, operation: O, expires: Duration) -> Result<Presigned, Error>
+    where
+        O: Operation<Service = Service>,
+    {
+        match &self.wire {
+            Wire::Blocking(client) => client.presign(operation, expires),
+            Wire::Async(client, runtime) => runtime.block_on(client.presign(operation, expires)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use apus_conformance::server::{Reply, Request, Scripted};
 use apus_core::Error;
-use apus_core::credentials::{Credentials, Environment, Resolver, Source};
+use apus_core::credentials::{CredentialSource, Credentials, Environment, Resolver, Source};
 use apus_core::machine::Party;
 use apus_core::s3::GetObject;
 
@@ -17,6 +17,7 @@ both! {
     a_process_is_run_once_for_all,
     a_process_that_fails_is_told_without_what_it_printed,
     a_container_is_asked_with_the_token_of_a_file,
+    a_url_is_signed_with_keys_that_are_asked_for_first,
     the_files_are_read_that_the_environment_names,
     where_nothing_is_configured_there_is_nothing,
 }
@@ -130,6 +131,29 @@ fn a_container_is_asked_with_the_token_of_a_file(via: Via) {
     assert_eq!(requests[0].target, "/keys?a=b");
     assert_eq!(requests[0].header("authorization"), Some("Basic abc"));
     assert!(requests[1..].iter().all(|request| signer(request) == "CONTAINER"));
+}
+
+fn a_url_is_signed_with_keys_that_are_asked_for_first(via: Via) {
+    let server = server();
+    let asked = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*format!("{}/keys", server.url()))];
+    let credentials = found(via, &asked, |it| it.named(CredentialSource::Container, None)).unwrap();
+    let client = client(via, &server, credentials);
+    for _ in 0..2 {
+        let hour = Duration::from_secs(3600);
+        let url = client.presign(GetObject::new("bucket", "key"), hour).unwrap().url;
+        assert!(url.starts_with(&format!("{}/bucket/key?", server.url())), "{url}");
+        assert!(url.contains("X-Amz-Credential=CONTAINER%2F"), "{url}");
+        assert!(url.contains("X-Amz-Security-Token=T&"), "{url}");
+        assert!(url.contains("X-Amz-Expires=3600"), "{url}");
+    }
+    // Asked once, and nothing was sent to S3.
+    let targets: Vec<_> = server.requests().into_iter().map(|request| request.target).collect();
+    assert_eq!(targets, ["/keys"]);
+    let error = client.presign(GetObject::new("bucket", ""), Duration::from_secs(1)).unwrap_err();
+    assert_eq!(error.operation(), Some("GetObject"));
+    let week = Duration::from_secs(7 * 86_400 + 1);
+    let error = client.presign(GetObject::new("bucket", "key"), week).unwrap_err();
+    assert!(error.to_string().contains("604800"), "{error}");
 }
 
 fn the_files_are_read_that_the_environment_names(via: Via) {

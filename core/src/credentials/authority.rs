@@ -130,7 +130,7 @@ impl Credentials {
             (Some(cache), Sealing::SigV4 { region, service }) => {
                 cache.signing(self.skew.correct(now), region, service, Rule::S3).map(Some)
             }
-            (_, Sealing::Open) => Ok(None),
+            (_, Sealing::Open | Sealing::GrantOnly) => Ok(None),
             (None, _) if self.keeper.is_some() => Err(Error::authority("there are no keys yet")),
             (None, _) => Ok(None),
             (Some(_), Sealing::Token(_) | Sealing::TokenAsSubject) => {
@@ -152,6 +152,10 @@ impl Authority for Credentials {
 
     fn seal(&mut self, _: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
         self.sign(draft, now)
+    }
+
+    fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+        Self::presign(self, draft, expires, now)
     }
 
     /// A request refused for its time is worth sealing anew once the offset is known; so is one

@@ -202,6 +202,8 @@ pub struct Framing {
 pub enum Sealing {
     /// Nothing: the request proves no identity.
     Open,
+    /// Nothing, and nothing is sent: the grant alone is wanted, renewed where it is time to.
+    GrantOnly,
     /// AWS Signature Version 4 for this region and service.
     SigV4 {
         /// The region of the credential scope.

@@ -236,6 +236,14 @@ impl Completion {
         Self::new(Box::new(draft), Err(why), None, Few::new(), origin)
     }
 
+    /// Nothing was to be sent, and there is a grant.
+    pub(crate) fn granted(draft: Draft, now: Now, generation: u64) -> Self {
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = StatusCode::NO_CONTENT;
+        let origin = Origin { at: now, generation, renewal: false };
+        Self::new(Box::new(draft), Ok(Reply::new(head, Bytes::new())), None, Few::new(), origin)
+    }
+
     pub(super) fn new(
         draft: Box<Draft>,
         outcome: Result<Reply, Error>,
@@ -383,7 +391,7 @@ impl fmt::Debug for Reply {
 
 /// The head, with its tokens marked so that no `Debug` shows them.
 fn hidden(mut head: response::Parts) -> response::Parts {
-    for name in TOKENS {
+    for name in &TOKENS {
         if let Some(value) = head.headers.get_mut(name) {
             value.set_sensitive(true);
         }
@@ -421,6 +429,10 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
 }
 
 /// Headers of an answer that hold a token.
-const TOKENS: [&str; 3] = ["x-subject-token", "x-auth-token", "x-storage-token"];
+static TOKENS: [HeaderName; 3] = [
+    HeaderName::from_static("x-subject-token"),
+    HeaderName::from_static("x-auth-token"),
+    HeaderName::from_static("x-storage-token"),
+];
 /// Bytes of an error document that are kept; the rest is read and dropped.
 const ERROR_BODY: usize = 64 << 10;

@@ -6,6 +6,7 @@ mod copy;
 mod delegated;
 mod delete_many;
 mod download;
+mod grant_only;
 pub(crate) mod nest;
 mod patience;
 mod pump;
@@ -24,6 +25,7 @@ pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};
+pub use self::grant_only::GrantOnly;
 pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 #[cfg(feature = "swift")]

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -15,9 +16,10 @@ use crate::contract::{
     Authority, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wait, Wish,
 };
 use crate::error::{Error, Failure};
-use crate::http::{Completion, Draft, Exchange, Sent, Ticket};
+use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
 use crate::machine::traffic::{Admit, Traffic};
 use crate::now::Now;
+use crate::sign::Presigned;
 
 /// An authority, shared by all machines that go under it.
 #[derive(Clone)]
@@ -32,6 +34,15 @@ impl Party {
     /// Shares an authority that is kept elsewhere too.
     pub fn from_shared(authority: Arc<Mutex<dyn Authority>>) -> Self {
         Self(authority)
+    }
+
+    /// A URL that carries its own proof, as [`Authority::presign`] makes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authority::presign`].
+    pub fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+        self.lock().presign(draft, expires, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, dyn Authority + 'static> {
@@ -49,7 +60,7 @@ impl fmt::Debug for Party {
 /// refused for a grant's sake, and keeps the client's limits.
 pub struct Pump<M: Machine> {
     machine: M,
-    parties: Vec<Party>,
+    parties: Arc<[Party]>,
     waker: Waker,
     traffic: Option<Arc<Traffic>>,
     observer: Option<Arc<dyn Observer>>,
@@ -75,10 +86,10 @@ pub enum Turn<T> {
 impl<M: Machine> Pump<M> {
     /// Joins `machine` to `parties`, which its drafts name by position. `waker` is woken when a
     /// parked pump should be turned again.
-    pub fn new(machine: M, parties: Vec<Party>, waker: Waker) -> Self {
+    pub fn new(machine: M, parties: impl Into<Arc<[Party]>>, waker: Waker) -> Self {
         Self {
             machine,
-            parties,
+            parties: parties.into(),
             waker,
             traffic: None,
             observer: None,
@@ -257,6 +268,12 @@ impl<M: Machine> Pump<M> {
         let wanted = draft.ticket;
         let mut wish = Wish { waker: &self.waker, stale: &mut draft.stale };
         let sealed = match authority.lease(now, &mut wish) {
+            Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
+                tell_notices(self.observer.as_deref(), now, || authority.notice());
+                drop(authority);
+                self.machine.complete(now, Completion::granted(draft, now, grant.generation));
+                return Admission::Settled;
+            }
             Lease::Granted(grant) => {
                 draft.stale = None;
                 // Sealing consumes the draft; an error of it needs the draft's ticket only.
@@ -381,7 +398,7 @@ pub enum Event<'a> {
         /// Why there is no answer.
         error: Option<&'a Error>,
         /// From when it was sealed until now.
-        elapsed: std::time::Duration,
+        elapsed: Duration,
     },
     /// The proof of an exchange was refused; it goes out again with a new one.
     Replayed {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use apus_benches::bare::{self, Hyper};
-use apus_benches::race::{Racer, argument, load, print, race, verdict};
+use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
-use apus_core::checksum::{Algorithm, Verdict};
+use apus_core::checksum::{Algorithm, Placement, Verdict};
 use apus_core::http::Limits;
 use apus_core::machine::{
     Download, DownloadOptions, Downloaded, Party, Upload, UploadOptions, UploadSource,
@@ -61,12 +61,17 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
             });
         }
     };
-    let mut up = [
-        Racer::ours("apus-async", |_| {
-            let upload = upload(bytes, client.service());
+    let ours = |placement| {
+        let (client, runtime) = (&client, &runtime);
+        move |_| {
+            let upload = upload(bytes, client.service(), placement);
             let run = client.run(upload).from(bytes.clone());
             runtime.block_on(run.go()).unwrap();
-        }),
+        }
+    };
+    let mut up = [
+        Racer::ours("apus-async, in a header", ours(Placement::Header)),
+        Racer::ours("apus-async, in a trailer", ours(Placement::Trailer)),
         Racer::peer("hyper", bare(true)),
     ];
     race(&mut up, rounds, 1);
@@ -108,10 +113,16 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
             });
         }
     };
+    let ours = |placement| {
+        let client = &client;
+        move |_| {
+            let upload = upload(bytes, client.service(), placement);
+            client.run(upload).from(bytes.clone()).go().unwrap();
+        }
+    };
     let mut up = [
-        Racer::ours("apus-blocking", |_| {
-            client.run(upload(bytes, client.service())).from(bytes.clone()).go().unwrap();
-        }),
+        Racer::ours("apus-blocking, in a header", ours(Placement::Header)),
+        Racer::ours("apus-blocking, in a trailer", ours(Placement::Trailer)),
         Racer::peer("ureq", bare(true)),
     ];
     race(&mut up, rounds, 1);
@@ -126,15 +137,21 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     report("download over ureq", &down, budget, bytes);
 }
 
-fn upload(bytes: &Bytes, service: &Arc<Service>) -> Upload {
+fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> Upload {
     let options = UploadOptions {
         part_size: PART,
         width: WIDTH,
-        checksum: ChecksumOptions::algorithm(Algorithm::Crc64Nvme),
+        checksum: checksum(placement),
         ..UploadOptions::default()
     };
     let source = UploadSource::Seekable(bytes.len() as u64);
     Upload::new("bucket", "large", source, options, Arc::clone(service), 1).unwrap()
+}
+
+fn checksum(placement: Placement) -> ChecksumOptions {
+    let mut checksum = ChecksumOptions::algorithm(Algorithm::Crc64Nvme);
+    checksum.overrides.placement = Some(placement);
+    checksum
 }
 
 fn download(service: &Arc<Service>) -> Download {
@@ -152,7 +169,10 @@ fn report(title: &str, racers: &[Racer<'_>], budget: f64, bytes: &Bytes) {
     // Seconds a GiB.
     let unit = 1e9 * bytes.len() as f64 / (1 << 30) as f64;
     print(title, racers, unit, "s/GiB");
-    verdict("beside bare", racers[0].median() / racers[1].median(), budget, "×");
+    let bare = racers.iter().find(|racer| racer.role() == Role::Peer).map_or(0.0, Racer::median);
+    for ours in racers.iter().filter(|racer| racer.role() == Role::Ours) {
+        verdict(&format!("of {}", ours.name()), ours.median() / bare, budget, "×");
+    }
 }
 
 /// Every part with the head that it is sent or asked for with.

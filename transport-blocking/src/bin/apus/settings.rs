@@ -36,7 +36,8 @@ pub(crate) struct Which {
     #[arg(short = 'O', long = "option", global = true, value_name = "NAME=VALUE")]
     options: Vec<String>,
 
-    /// Take the credentials of --store from AWS_* or OS_*, and the URL from APUS_STORE
+    /// Take the credentials of --store from OS_* or from where the AWS SDKs look, and the URL from
+    /// APUS_STORE
     #[arg(short = 'e', long, global = true, conflicts_with = "config")]
     from_environment: bool,
 }

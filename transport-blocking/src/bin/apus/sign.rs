@@ -5,8 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use apus_core::Secret;
-use apus_core::contract::Operation as _;
-use apus_core::credentials::Credentials;
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::now::Timestamp;
 use apus_core::s3;
@@ -54,21 +52,17 @@ pub(crate) fn presign(
     };
     let (location, _) = S3Location::parse(&url, &[store.options().place()?])?;
     let (bucket, key) = (location.bucket(), location.key());
-    let service = store.service();
-    let draft = match method {
-        Method::Get => s3::GetObject::new(bucket, key).draft(service),
-        Method::Head => s3::HeadObject::new(bucket, key).draft(service),
-        Method::Delete => s3::DeleteObject::new(bucket, key).draft(service),
+    let client = open.bucket(store)?.client;
+    let presigned = match method {
+        Method::Get => client.presign(s3::GetObject::new(bucket, key), expires),
+        Method::Head => client.presign(s3::HeadObject::new(bucket, key), expires),
+        Method::Delete => client.presign(s3::DeleteObject::new(bucket, key), expires),
         Method::Put => {
-            let mut put = s3::Raw::new(http::Method::PUT).bucket(bucket).key(key);
-            put.class = apus_core::contract::Class::Idempotent;
-            put.draft(service)
+            // Whoever uses it brings the body.
+            let put = s3::Raw::new(http::Method::PUT).bucket(bucket).key(key);
+            client.presign(put, expires)
         }
     }?;
-    let keys = store.options().keys().ok_or_else(|| {
-        Failure::configuration(format!("backend {} has no keys to sign with", store.id()))
-    })?;
-    let presigned = Credentials::new(keys).presign(draft, expires, apus_blocking::now())?;
     let headers: serde_json::Map<String, serde_json::Value> = presigned
         .headers
         .iter()

@@ -3,6 +3,7 @@
 use std::env;
 
 use apus_core::Secret;
+use apus_core::credentials::CredentialSource;
 use apus_core::store::config::Reference;
 
 /// The URL of the store.
@@ -10,12 +11,13 @@ pub(super) fn store() -> Option<String> {
     text("APUS_STORE")
 }
 
-/// Options of a backend in S3, by the names that Amazon's tools have for them.
-pub(super) fn s3() -> Vec<(&'static str, String)> {
+/// Options of a backend in S3, by the names that Amazon's tools have for them. Keys come from where
+/// these tools look for them: the environment, the profile, a container's or a machine's role;
+/// unless there are some already.
+pub(super) fn s3(has_keys: bool) -> Vec<(&'static str, String)> {
+    let chain = (!has_keys).then(|| CredentialSource::DefaultChain.to_string());
     let pairs = [
-        ("s3_store_access_key", text("AWS_ACCESS_KEY_ID")),
-        ("s3_store_secret_key", text("AWS_SECRET_ACCESS_KEY")),
-        ("s3_store_session_token", text("AWS_SESSION_TOKEN")),
+        ("s3_store_credential_source", chain),
         ("s3_store_region_name", text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))),
         ("s3_store_cacert", text("AWS_CA_BUNDLE")),
     ];

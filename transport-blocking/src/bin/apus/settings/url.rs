@@ -54,7 +54,8 @@ pub(super) fn backend(
         put("s3_store_host", server);
         put("s3_store_bucket", last.to_owned());
         if from_environment {
-            environment::s3().into_iter().for_each(|(name, value)| drop(put(name, value)));
+            let has_keys = options.iter().any(|option| option.starts_with("s3_store_access_key="));
+            environment::s3(has_keys).into_iter().for_each(|(name, value)| drop(put(name, value)));
         }
     } else {
         put("swift_store_container", last.to_owned());
