@@ -1,23 +1,26 @@
 //! CPU time beside other clients of S3, each with its defaults: `rivals [ROUNDS] [COUNT] [MIB]`.
 //!
 //! One small operation over a connection that is kept, and a large object in parts of 8 MiB, four at
-//! a time, over http. All run on a tokio runtime of one thread, but apus-blocking.
+//! a time, over http. All run on a tokio runtime of one thread, but apus-blocking. Over http all but
+//! opendal sign the payload, which takes its SHA-256; opendal sends no checksum either. Ours is raced
+//! that way too, and with CRC64NVME in its place.
 
 use std::sync::Arc;
 
 use apus_benches::bare;
 use apus_benches::race::{Racer, argument, load, print, race};
 use apus_benches::server::{Server, serve_if_told};
+use apus_core::checksum::Algorithm;
 use apus_core::machine::{Download, DownloadOptions, Party, Upload, UploadOptions, UploadSource};
-use apus_core::s3::{Config, GetObject, PutObject, Service};
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use apus_core::s3::{ChecksumOptions, Config, GetObject, PutObject, Service};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, ResponseChecksumValidation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ObjectStore as _, ObjectStoreExt as _, WriteMultipart};
+use object_store::{ObjectStoreExt as _, WriteMultipart};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() {
@@ -51,6 +54,8 @@ fn race_of(
 /// One client of each kind, all of the same server, bucket and keys.
 struct Clients {
     apus: apus_async::Client<Service>,
+    /// Payloads are not signed.
+    apus_unsigned: apus_async::Client<Service>,
     apus_blocking: apus_blocking::Client<Service>,
     object_store: Arc<object_store::aws::AmazonS3>,
     opendal: opendal::Operator,
@@ -62,7 +67,8 @@ impl Clients {
         let config = apus_async::TransportConfig::new();
         let transport = apus_async::Transport::new(config).unwrap();
         let party = Party::new(bare::credentials());
-        let apus = apus_async::Client::new(transport, service(server), party);
+        let apus = apus_async::Client::new(transport.clone(), service(server), party.clone());
+        let apus_unsigned = apus_async::Client::new(transport, bare::service(server), party);
         let config = apus_blocking::TransportConfig::new();
         let transport = apus_blocking::Transport::new(config).unwrap();
         let party = Party::new(bare::credentials());
@@ -76,6 +82,7 @@ impl Clients {
             .with_secret_access_key(SECRET)
             .build()
             .unwrap();
+        opendal::install_default();
         let opendal = opendal::services::S3::default()
             .endpoint(&server.url)
             .region(REGION)
@@ -90,9 +97,18 @@ impl Clients {
             .force_path_style(true)
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new(KEY, SECRET, None, None, "bench"))
+            // The server declares the checksum of the whole object with its ranges too.
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
         let aws = aws_sdk_s3::Client::from_conf(aws);
-        Self { apus, apus_blocking, object_store: Arc::new(object_store), opendal, aws }
+        Self {
+            apus,
+            apus_unsigned,
+            apus_blocking,
+            object_store: Arc::new(object_store),
+            opendal,
+            aws,
+        }
     }
 }
 
@@ -188,11 +204,21 @@ fn small_puts<'a>(clients: &'a Clients, runtime: &'a Runtime) -> Vec<Racer<'a>> 
 fn uploads<'a>(clients: &'a Clients, runtime: &'a Runtime, bytes: &'a Bytes) -> Vec<Racer<'a>> {
     vec![
         Racer::ours("apus-async", |_| {
-            let run = clients.apus.run(upload(clients.apus.service(), bytes)).from(bytes.clone());
-            runtime.block_on(run.go()).unwrap();
+            let upload = upload(clients.apus.service(), bytes, None);
+            runtime.block_on(clients.apus.run(upload).from(bytes.clone()).go()).unwrap();
+        }),
+        Racer::ours("apus-async, unsigned", |_| {
+            let client = &clients.apus_unsigned;
+            let upload = upload(client.service(), bytes, None);
+            runtime.block_on(client.run(upload).from(bytes.clone()).go()).unwrap();
+        }),
+        Racer::ours("apus-async, unsigned, CRC64NVME", |_| {
+            let client = &clients.apus_unsigned;
+            let upload = upload(client.service(), bytes, Some(Algorithm::Crc64Nvme));
+            runtime.block_on(client.run(upload).from(bytes.clone()).go()).unwrap();
         }),
         Racer::ours("apus-blocking", |_| {
-            let upload = upload(clients.apus_blocking.service(), bytes);
+            let upload = upload(clients.apus_blocking.service(), bytes, None);
             clients.apus_blocking.run(upload).from(bytes.clone()).go().unwrap();
         }),
         Racer::peer("object_store", |_| {
@@ -291,9 +317,14 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
     ]
 }
 
-fn upload(service: &Arc<Service>, bytes: &Bytes) -> Upload {
-    let options =
-        UploadOptions { part_size: PART as u64, width: WIDTH, ..UploadOptions::default() };
+fn upload(service: &Arc<Service>, bytes: &Bytes, algorithm: Option<Algorithm>) -> Upload {
+    let checksum = ChecksumOptions { algorithm, ..ChecksumOptions::default() };
+    let options = UploadOptions {
+        part_size: PART as u64,
+        width: WIDTH,
+        checksum,
+        ..UploadOptions::default()
+    };
     let source = UploadSource::Seekable(bytes.len() as u64);
     Upload::new(BUCKET, LARGE, source, options, Arc::clone(service), 1).unwrap()
 }
