@@ -9,7 +9,9 @@ use crc_fast::CrcAlgorithm;
 fn main() {
     let rounds = argument(1, 11);
     println!("checksums: {rounds} rounds, load {}; GB/s, best and median", load());
-    for (size, times, title) in [(1 << 20, 64, "1 MiB"), (64 << 20, 1, "64 MiB")] {
+    for (size, times, title) in
+        [(1 << 20, 64, "1 MiB"), (64 << 20, 1, "64 MiB"), (1 << 30, 1, "1 GiB")]
+    {
         let bytes: Vec<u8> = (0..size).map(|at: usize| (at * 31 + at / 251) as u8).collect();
         println!("\n{title}");
         for (algorithm, theirs) in [
@@ -40,11 +42,45 @@ fn main() {
                 }));
             }
             race(&mut racers, rounds, times);
-            for racer in &racers {
-                let speed = |nanos: f64| size as f64 / nanos;
-                let (best, median) = (speed(racer.best()), speed(racer.median()));
-                println!("  {:<40} {best:>8.2} {median:>8.2}", racer.name());
-            }
+            report(&racers, size);
         }
+        let mut memory = memory(&bytes);
+        race(&mut memory, rounds, times);
+        report(&memory, size);
     }
 }
+
+/// What it takes to read the bytes at all.
+fn memory(bytes: &[u8]) -> [Racer<'_>; 2] {
+    let mut copy = vec![0; COPIED];
+    [
+        Racer::peer("added up as words", move |n| {
+            for _ in 0..n {
+                let (words, _) = black_box(bytes).as_chunks::<8>();
+                black_box(
+                    words
+                        .iter()
+                        .fold(0, |sum: u64, word| sum.wrapping_add(u64::from_le_bytes(*word))),
+                );
+            }
+        }),
+        Racer::peer("copied, 256 KiB at a time", move |n| {
+            for _ in 0..n {
+                for piece in black_box(bytes).chunks(COPIED) {
+                    copy[..piece.len()].copy_from_slice(piece);
+                    black_box(&copy);
+                }
+            }
+        }),
+    ]
+}
+
+fn report(racers: &[Racer<'_>], size: usize) {
+    for racer in racers {
+        let speed = |nanos: f64| size as f64 / nanos;
+        let (best, median) = (speed(racer.best()), speed(racer.median()));
+        println!("  {:<40} {best:>8.2} {median:>8.2}", racer.name());
+    }
+}
+
+const COPIED: usize = 256 << 10;
