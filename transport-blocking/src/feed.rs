@@ -90,9 +90,7 @@ impl<'a> Feed<'a> {
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         match &mut self.0 {
             Inner::Pieces(pieces) => {
-                while pieces.front().is_some_and(Bytes::is_empty) {
-                    pieces.pop_front();
-                }
+                drop_empty(pieces);
                 let Some(piece) = pieces.front_mut() else { return Ok(0) };
                 let length = piece.len().min(buffer.len());
                 piece.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
@@ -120,12 +118,12 @@ impl<'a> Feed<'a> {
     /// The next `size` bytes, fewer at the end. Of bytes in memory none is copied, unless they lie in
     /// several pieces.
     pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, Failure> {
-        if let Inner::Pieces(pieces) = &mut self.0
-            && let is_last = pieces.len() == 1
-            && let Some(piece) = pieces.front_mut()
-            && (piece.len() >= size || is_last)
-        {
-            return Ok(piece.split_to(size.min(piece.len())));
+        if let Inner::Pieces(pieces) = &mut self.0 {
+            drop_empty(pieces);
+            let is_last = pieces.len() == 1;
+            if let Some(piece) = pieces.front_mut().filter(|piece| piece.len() >= size || is_last) {
+                return Ok(piece.split_to(size.min(piece.len())));
+            }
         }
         let mut bytes = vec![0; size];
         let filled = self.fill(&mut bytes)?;
@@ -160,8 +158,36 @@ impl Drop for Lent<'_> {
     }
 }
 
+/// So that the first piece has bytes, if any has.
+fn drop_empty(pieces: &mut VecDeque<Bytes>) {
+    while pieces.front().is_some_and(Bytes::is_empty) {
+        pieces.pop_front();
+    }
+}
+
 /// The first `most` bytes of a buffer.
 fn within(buffer: &mut [u8], most: u64) -> &mut [u8] {
     let length = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
     buffer.get_mut(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_one_piece_is_taken_without_a_copy() {
+        let pieces = [vec![1; 8], vec![2; 4], vec![3; 6]].map(Bytes::from);
+        let starts = [pieces[0].as_ptr(), pieces[1].as_ptr()];
+        let mut feed = Feed::pieces(pieces.into());
+        let mut take = || feed.take(4).unwrap();
+        let taken = [take(), take(), take()];
+        assert_eq!([taken[0].as_ptr(), taken[2].as_ptr()], starts);
+        assert_eq!(taken[1], [1; 4][..]);
+        assert_eq!([take(), take(), take()], [&[3; 4][..], &[3; 2][..], &[][..]]);
+        // What spans two pieces is put together.
+        let mut feed = Feed::pieces([vec![1; 3], vec![2; 3]].map(Bytes::from).into());
+        assert_eq!(feed.take(4).unwrap(), [1, 1, 1, 2][..]);
+        assert_eq!(feed.take(4).unwrap(), [2, 2][..]);
+    }
 }

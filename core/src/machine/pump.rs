@@ -262,17 +262,14 @@ impl<M: Machine> Pump<M> {
     fn seal(&mut self, now: Now, mut draft: Draft) -> Admission {
         let Some(authority) = self.parties.get(draft.party) else {
             let error = Error::caller(format!("there is no authority number {}", draft.party));
-            return self.deny(now, draft, error);
+            return self.settle(now, denied(draft, now, error));
         };
         let mut authority = authority.lock();
         let wanted = draft.ticket;
         let mut wish = Wish { waker: &self.waker, stale: &mut draft.stale };
         let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
-                tell_notices(self.observer.as_deref(), now, || authority.notice());
-                drop(authority);
-                self.machine.complete(now, Completion::granted(draft, now, grant.generation));
-                return Admission::Settled;
+                Err(Completion::granted(draft, now, grant.generation))
             }
             Lease::Granted(grant) => {
                 draft.stale = None;
@@ -280,7 +277,7 @@ impl<M: Machine> Pump<M> {
                 let (operation, ticket, party) = (draft.operation, draft.ticket, draft.party);
                 authority.seal(grant, draft, now).map_err(|error| {
                     let rest = Draft::new(operation, http::Method::GET, http::Uri::default());
-                    (Draft { ticket, party, ..rest }, error)
+                    denied(Draft { ticket, party, ..rest }, now, error)
                 })
             }
             Lease::Renew(mut renewal) => {
@@ -290,7 +287,7 @@ impl<M: Machine> Pump<M> {
                 Ok(Exchange::open(renewal, now, 0).into_renewal())
             }
             Lease::Wait(until) => return Admission::Park(draft, until),
-            Lease::Denied(error) => Err((draft, error)),
+            Lease::Denied(error) => Err(denied(draft, now, error)),
         };
         tell_notices(self.observer.as_deref(), now, || authority.notice());
         drop(authority);
@@ -302,13 +299,13 @@ impl<M: Machine> Pump<M> {
                 self.tell(now, &Event::Launched { draft: exchange.draft() });
                 Admission::Launch(exchange)
             }
-            Err((draft, error)) => self.deny(now, draft, error),
+            Err(done) => self.settle(now, done),
         }
     }
 
-    fn deny(&mut self, now: Now, draft: Draft, error: Error) -> Admission {
-        let error = error.in_operation(draft.operation);
-        self.machine.complete(now, Completion::denied(draft, now, error));
+    /// What ended without being sent.
+    fn settle(&mut self, now: Now, done: Completion) -> Admission {
+        self.machine.complete(now, done);
         Admission::Settled
     }
 
@@ -354,6 +351,11 @@ enum Admission {
     Launch(Exchange),
     Park(Draft, Option<Wait>),
     Settled,
+}
+
+fn denied(draft: Draft, now: Now, error: Error) -> Completion {
+    let error = error.in_operation(draft.operation);
+    Completion::denied(draft, now, error)
 }
 
 /// Passes on everything there is to tell. Nothing is kept where nobody listens.
