@@ -44,7 +44,7 @@ impl Config {
             endpoint,
             checksum: Policy::default(),
             payload: PayloadSigning::Auto,
-            chunk_size: 1 << 20,
+            chunk_size: 256 << 10,
             aws_chunked_content_encoding: None,
             verifies_trailers: None,
             spool: 8 << 20,
