@@ -173,7 +173,7 @@ struct Stage {
 
 /// A signed request as it is sent.
 struct Wire {
-    head: Draft,
+    head: Box<Draft>,
     body: Vec<u8>,
 }
 
@@ -259,7 +259,7 @@ impl Stage {
 
 impl Wire {
     /// The request, with the byte at this place changed.
-    fn draft(&self, place: Option<usize>) -> Draft {
+    fn draft(&self, place: Option<usize>) -> Box<Draft> {
         let mut body = self.body.clone();
         if let Some(place) = place {
             // A digit stays a digit, of base64 too.

@@ -35,7 +35,7 @@ pub trait Operation {
     /// # Errors
     ///
     /// A member that the service would refuse or that can't be sent; the error names it.
-    fn draft(&self, service: &Self::Service) -> Result<Draft, Error>;
+    fn draft(&self, service: &Self::Service) -> Result<Box<Draft>, Error>;
 
     /// What the answer says. An answer that is no success, or a success whose body is an error
     /// document, comes out as an error of kind `Refused`.
@@ -228,10 +228,9 @@ pub enum Notice {
 
 /// What a machine wants.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
 pub enum Step<T> {
     /// Send this, and poll again.
-    Send(Draft),
+    Send(Box<Draft>),
     /// Wait for a completion, or until this time.
     Wait(Option<Wait>),
     /// It is over. Said once, when nothing is in flight.
@@ -344,7 +343,7 @@ pub trait Authority: Send {
     /// # Errors
     ///
     /// The draft asks for what this authority can't give.
-    fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error>;
+    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error>;
 
     /// A URL that carries the proof itself, for `expires`, and the headers that have to be sent with
     /// it. There must be something to prove with: see [`GrantOnly`](crate::machine::GrantOnly).
@@ -352,7 +351,7 @@ pub trait Authority: Send {
     /// # Errors
     ///
     /// A duration that is not to be had; an authority whose proofs don't fit into a URL.
-    fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+    fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
         let _ = (draft, expires, now);
         Err(Error::caller("only keys of S3 can presign"))
     }
@@ -395,12 +394,11 @@ pub struct Grant {
 
 /// The answer to a wish for a grant.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
 pub enum Lease {
     /// Here it is.
     Granted(Grant),
     /// Send this first, then ask again. Said to one of those who ask; it is not sealed.
-    Renew(Draft),
+    Renew(Box<Draft>),
     /// Somebody else renews, or renewing failed and is tried again later: ask again when woken, or
     /// at that time.
     Wait(Option<Wait>),

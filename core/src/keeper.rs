@@ -66,10 +66,9 @@ pub(crate) trait Supply: Send {
 }
 
 /// A step on the way to a new one.
-#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
 pub(crate) enum Supplied<T> {
     /// This has to be asked first.
-    Ask(Draft),
+    Ask(Box<Draft>),
     /// Something is looked up: ask again when woken.
     Pending,
     /// Here it is.
@@ -166,9 +165,8 @@ enum Renewal {
 }
 
 /// What a renewal began with.
-#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
 enum Begun {
-    Ask(Draft),
+    Ask(Box<Draft>),
     Looking,
     Had,
 }
@@ -321,7 +319,7 @@ impl<S: Supply> Keeper<S> {
             Ok(reply) => (source.answered(now, &reply), date(&reply)),
         };
         match fitting(source, step) {
-            Ok(Supplied::Ask(draft)) => self.renewal = Renewal::Next(Box::new(draft), now.tick),
+            Ok(Supplied::Ask(draft)) => self.renewal = Renewal::Next(draft, now.tick),
             Ok(Supplied::Pending) => self.renewal = Renewal::Looking,
             Ok(Supplied::Item(item)) => self.gained(*item, now, sealed, date),
             Err(error) => self.lost(now, error),
@@ -391,7 +389,7 @@ impl<S: Supply> Keeper<S> {
             && now.tick.saturating_sub(since) < STALE
         {
             self.renewal = Renewal::Sent;
-            return Ok(Begun::Ask(*draft));
+            return Ok(Begun::Ask(draft));
         }
         let source = self.source.as_mut();
         let step = match source {

@@ -58,8 +58,9 @@ impl<S: Room> Members<S> for ByteRange {
 #[derive(Debug)]
 pub(crate) struct Request<'a, S: Room> {
     pub(crate) service: &'a S,
-    pub(crate) draft: Draft,
     pub(crate) plan: S::Plan,
+    /// Until it is given away.
+    draft: Option<Box<Draft>>,
     /// Scheme and authority, where they are known.
     uri: uri::Parts,
     target: String,
@@ -71,7 +72,7 @@ impl<'a, S: Room> Request<'a, S> {
     /// A request on this escaped path, at this origin or at one that is found out later.
     pub(crate) fn to(
         service: &'a S,
-        draft: Draft,
+        draft: Box<Draft>,
         plan: S::Plan,
         origin: Option<(Scheme, Authority)>,
         path: String,
@@ -81,7 +82,8 @@ impl<'a, S: Room> Request<'a, S> {
             uri.scheme = Some(scheme);
             uri.authority = Some(authority);
         }
-        Self { service, draft, plan, uri, target: path, has_query: false, error: None }
+        let draft = Some(draft);
+        Self { service, plan, draft, uri, target: path, has_query: false, error: None }
     }
 
     /// The scheme it goes by, where that is known.
@@ -153,7 +155,7 @@ impl<'a, S: Room> Request<'a, S> {
         match header_value(&name, value) {
             Ok(mut value) => {
                 value.set_sensitive(true);
-                self.draft.head.headers.insert(name, value);
+                self.draft().head.headers.insert(name, value);
             }
             Err(error) => self.fail(error),
         }
@@ -179,29 +181,35 @@ impl<'a, S: Room> Request<'a, S> {
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(crate) fn take_draft(&mut self) -> Result<Draft, Error> {
+    pub(crate) fn take_draft(&mut self) -> Result<Box<Draft>, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
         let target = PathAndQuery::from_maybe_shared(Bytes::from(mem::take(&mut self.target)))
             .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
         self.uri.path_and_query = Some(target);
-        self.draft.head.uri = Uri::from_parts(mem::take(&mut self.uri))
+        let uri = Uri::from_parts(mem::take(&mut self.uri))
             .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
-        let empty = Draft::new(self.draft.operation, Method::GET, Uri::default());
-        Ok(mem::replace(&mut self.draft, empty))
+        let mut draft = self.draft.take().unwrap_or_else(blank);
+        draft.head.uri = uri;
+        Ok(draft)
+    }
+
+    /// What was made so far; after it was given away, an empty one.
+    pub(crate) fn draft(&mut self) -> &mut Draft {
+        self.draft.get_or_insert_with(blank)
     }
 
     /// Sets a header, or keeps why it can't be.
     pub(crate) fn set(&mut self, name: HeaderName, value: &str) {
-        if let Err(error) = self.draft.header(name, value) {
+        if let Err(error) = self.draft().header(name, value) {
             self.fail(error);
         }
     }
 
     /// Adds a header beside others of its name.
     pub(crate) fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        self.draft.head.headers.append(name, value);
+        self.draft().head.headers.append(name, value);
     }
 
     /// Keeps the first thing that is wrong.
@@ -212,4 +220,8 @@ impl<'a, S: Room> Request<'a, S> {
     fn separator(&mut self) {
         self.target.push(if mem::replace(&mut self.has_query, true) { '&' } else { '?' });
     }
+}
+
+fn blank() -> Box<Draft> {
+    Draft::new("none", Method::GET, Uri::default())
 }

@@ -177,7 +177,7 @@ impl Authority for Nobody {
         Lease::Denied(Error::authority("there are no credentials"))
     }
 
-    fn seal(&mut self, _: Grant, _: Draft, _: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, _: Grant, _: Box<Draft>, _: Now) -> Result<Exchange, Error> {
         unreachable!("no grant was given")
     }
 

@@ -25,7 +25,7 @@ fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply
     Reply::new(head.body(()).unwrap().into_parts().0, body.into())
 }
 
-fn asked(login: &mut Login) -> Draft {
+fn asked(login: &mut Login) -> Box<Draft> {
     let now = Now::new(Duration::from_secs(5), Duration::from_secs(1_440_938_160));
     match login.renew(now) {
         Ok(Sourced::Ask(draft)) => draft,

@@ -12,7 +12,7 @@ fn config(region: &str) -> Config {
     Config::new(EndpointConfig::custom(endpoint, region))
 }
 
-fn draft<O: Operation<Service = Service>>(operation: &O) -> Draft {
+fn draft<O: Operation<Service = Service>>(operation: &O) -> Box<Draft> {
     operation.draft(&Service::new(config("us-east-1")).unwrap()).unwrap()
 }
 

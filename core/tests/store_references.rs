@@ -57,7 +57,7 @@ fn references() -> BTreeMap<String, Reference> {
 }
 
 /// What Keystone is asked, whose address is one with its version: another would be looked at first.
-fn login(reference: &Reference) -> Draft {
+fn login(reference: &Reference) -> Box<Draft> {
     let address = reference.address().unwrap().to_string();
     let address = format!("{}/v3", address.trim_end_matches("/v3"));
     let identity = reference.identity().unwrap();

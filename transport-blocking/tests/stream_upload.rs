@@ -228,7 +228,7 @@ fn frames_go_out_whole_from_every_source() {
     for source in sources {
         let server = store();
         let client = client(server.base());
-        let mut draft: Draft =
+        let mut draft: Box<Draft> =
             Ask::put_source("/", LENGTH as u64).draft(&Plain::new(server.base()));
         draft.payload = Payload::Unsigned;
         draft.framing = Some(Framing {

@@ -187,7 +187,7 @@ where
     }
 
     /// One request as it is, unsigned: what the holder of a URL or of a form sends.
-    pub fn send(&self, draft: Draft) -> Reply {
+    pub fn send(&self, draft: Box<Draft>) -> Reply {
         let exchange = Exchange::open(draft, apus_blocking::now(), 0);
         let done = match self {
             Self::Blocking(client) => {

@@ -68,7 +68,7 @@ impl Credentials {
     /// # Errors
     ///
     /// A key, token, region or header that can't be signed.
-    pub fn sign(&self, draft: Draft, now: Now) -> Result<Exchange, Error> {
+    pub fn sign(&self, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         match self.signing(&draft, now)? {
             Some(signing) => Ok(Exchange::signed(draft, now, self.generation, signing)),
             None => Ok(Exchange::open(draft, now, self.generation)),
@@ -81,7 +81,12 @@ impl Credentials {
     /// # Errors
     ///
     /// A duration out of bounds; anonymous credentials.
-    pub fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+    pub fn presign(
+        &self,
+        draft: Box<Draft>,
+        expires: Duration,
+        now: Now,
+    ) -> Result<Presigned, Error> {
         let Some(signing) = self.signing(&draft, now)? else {
             return Err(Error::caller("anonymous credentials can't presign"));
         };
@@ -150,11 +155,11 @@ impl Authority for Credentials {
         lease
     }
 
-    fn seal(&mut self, _: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, _: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         self.sign(draft, now)
     }
 
-    fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+    fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
         Self::presign(self, draft, expires, now)
     }
 
@@ -207,7 +212,7 @@ mod tests {
         Now::new(Duration::from_secs(5), Duration::from_secs(unix.unsigned_abs()))
     }
 
-    fn draft() -> Draft {
+    fn draft() -> Box<Draft> {
         let uri = Uri::from_static("http://127.0.0.1:9000/bucket/key");
         let mut draft = Draft::new("GetObject", Method::GET, uri);
         draft.header(http::header::HOST, "127.0.0.1:9000").unwrap();

@@ -26,7 +26,7 @@ pub(super) enum InstanceStep {
 }
 
 /// `PUT /latest/api/token`
-pub(super) fn token_draft(instance: &Instance) -> Result<Draft, Error> {
+pub(super) fn token_draft(instance: &Instance) -> Result<Box<Draft>, Error> {
     let uri = instance.endpoint.join("/latest/api/token")?;
     let mut draft = near(INSTANCE_TOKEN, Method::PUT, uri);
     draft.header(TOKEN_TTL, "21600")?;
@@ -47,7 +47,7 @@ pub(super) fn knows_no_token(status: StatusCode) -> bool {
 }
 
 /// The list of roles, of which an instance has one.
-pub(super) fn role_draft(instance: &Instance, token: Option<&Secret>) -> Result<Draft, Error> {
+pub(super) fn role_draft(instance: &Instance, token: Option<&Secret>) -> Result<Box<Draft>, Error> {
     let uri = instance.endpoint.join(ROLES)?;
     with_token(near(INSTANCE_ROLE, Method::GET, uri), token)
 }
@@ -69,7 +69,7 @@ pub(super) fn role_keys_draft(
     instance: &Instance,
     role: &str,
     token: Option<&Secret>,
-) -> Result<Draft, Error> {
+) -> Result<Box<Draft>, Error> {
     let uri = instance.endpoint.join(&format!("{ROLES}{}", escape::query(role)))?;
     with_token(near(INSTANCE_KEYS, Method::GET, uri), token)
 }
@@ -98,7 +98,7 @@ pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> 
 pub(super) fn container_draft(
     container: &Container,
     authorization: Option<&Secret>,
-) -> Result<Draft, Error> {
+) -> Result<Box<Draft>, Error> {
     let uri = Uri::try_from(container.url.as_str())
         .map_err(|_| Error::caller("the URL of the container's endpoint is none"))?;
     let mut draft = near(CONTAINER, Method::GET, uri);
@@ -117,7 +117,7 @@ pub(super) fn container_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
 }
 
 /// "GetRoleCredentials", with the token of that file.
-pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Draft, Error> {
+pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Box<Draft>, Error> {
     let document = Document::parse(file.expose().as_bytes(), "the cached SSO token")?;
     let expires = document.date("expiresAt")?;
     if expires.is_some_and(|expires| expires <= Timestamp::from_duration(now.unix)) {
@@ -164,7 +164,7 @@ pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
 }
 
 /// A request to something that is there at once or not at all.
-fn near(operation: &'static str, method: Method, uri: Uri) -> Draft {
+fn near(operation: &'static str, method: Method, uri: Uri) -> Box<Draft> {
     let mut draft = Draft::new(operation, method, uri);
     super::provider::bound(&mut draft);
     draft.limits.connect = Some(Duration::from_secs(1));
@@ -173,7 +173,7 @@ fn near(operation: &'static str, method: Method, uri: Uri) -> Draft {
     draft
 }
 
-fn with_token(mut draft: Draft, token: Option<&Secret>) -> Result<Draft, Error> {
+fn with_token(mut draft: Box<Draft>, token: Option<&Secret>) -> Result<Box<Draft>, Error> {
     if let Some(token) = token {
         sensitive(&mut draft, TOKEN, token.expose())?;
     }

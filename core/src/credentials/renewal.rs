@@ -46,10 +46,9 @@ pub trait KeySource: Send {
 
 /// A step on the way to keys.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
 pub enum KeyStep {
     /// This has to be asked first. Its answer's body is collected.
-    Ask(Draft),
+    Ask(Box<Draft>),
     /// Something is looked up: ask again when woken.
     Pending,
     /// Here they are.

@@ -25,7 +25,7 @@ pub(super) fn draft(
     sts: &Sts,
     action: &'static str,
     parameters: &[(&str, Option<&str>)],
-) -> Result<Draft, Error> {
+) -> Result<Box<Draft>, Error> {
     let mut body = format!("Action={action}&Version=2011-06-15");
     for (name, value) in parameters {
         if let Some(value) = value {

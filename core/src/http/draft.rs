@@ -18,7 +18,8 @@ use crate::http::Reply;
 /// signed, and what to do with the answer.
 ///
 /// A draft holds no bytes of a large body, only the range of the caller's source that is meant, so
-/// it is cheap to keep and to send again.
+/// it is cheap to keep and to send again. It lives in a [`Box`] from the start: it goes from hand to
+/// hand, through machines, the pump and an authority, and comes back with the completion.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// The operation's name, in the service's own words.
@@ -57,11 +58,11 @@ pub struct Draft {
 
 impl Draft {
     /// A request without body, not signed, whose answer is collected.
-    pub fn new(operation: &'static str, method: Method, uri: Uri) -> Self {
+    pub fn new(operation: &'static str, method: Method, uri: Uri) -> Box<Self> {
         let (mut head, ()) = http::Request::new(()).into_parts();
         head.method = method;
         head.uri = uri;
-        Self {
+        Box::new(Self {
             operation,
             head,
             body: Body::Empty,
@@ -77,7 +78,7 @@ impl Draft {
             ticket: Ticket::default(),
             replayed: false,
             stale: None,
-        }
+        })
     }
 
     /// Adds a header, in place of one of the same name.

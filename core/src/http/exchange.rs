@@ -29,7 +29,6 @@ use crate::sign::{self, ChunkSigner, Signature, Signing};
 /// 4. [`respond`](Self::respond) when a head has arrived, or [`fail`](Self::fail).
 #[derive(Debug)]
 pub struct Exchange {
-    /// Boxed, for it goes on into the [`Receiving`] and the [`Completion`].
     draft: Box<Draft>,
     outgoing: Outgoing,
     signing: Option<Signing>,
@@ -80,16 +79,16 @@ impl fmt::Debug for Outgoing {
 
 impl Exchange {
     /// Seals without a signature: what the draft holds is what is sent.
-    pub fn open(draft: Draft, now: Now, generation: u64) -> Self {
+    pub fn open(draft: Box<Draft>, now: Now, generation: u64) -> Self {
         Self::new(draft, now, generation, None)
     }
 
     /// Seals with a signature, which is made when the head is asked for.
-    pub fn signed(draft: Draft, now: Now, generation: u64, signing: Signing) -> Self {
+    pub fn signed(draft: Box<Draft>, now: Now, generation: u64, signing: Signing) -> Self {
         Self::new(draft, now, generation, Some(signing))
     }
 
-    fn new(draft: Draft, now: Now, generation: u64, signing: Option<Signing>) -> Self {
+    fn new(draft: Box<Draft>, now: Now, generation: u64, signing: Option<Signing>) -> Self {
         let outgoing = match &draft.body {
             Body::Empty => Outgoing::Empty,
             Body::Bytes(bytes) => Outgoing::Bytes(bytes.clone()),
@@ -97,7 +96,7 @@ impl Exchange {
         };
         let origin = Origin { at: now, generation, renewal: false };
         Self {
-            draft: Box::new(draft),
+            draft,
             outgoing,
             signing,
             measuring: None,

@@ -231,17 +231,17 @@ pub struct Completion {
 
 impl Completion {
     /// The exchange never came about: no grant could be had for it, or it could not be sealed.
-    pub fn denied(draft: Draft, now: Now, why: Error) -> Self {
+    pub fn denied(draft: Box<Draft>, now: Now, why: Error) -> Self {
         let origin = Origin { at: now, generation: 0, renewal: false };
-        Self::new(Box::new(draft), Err(why), None, Few::new(), origin)
+        Self::new(draft, Err(why), None, Few::new(), origin)
     }
 
     /// Nothing was to be sent, and there is a grant.
-    pub(crate) fn granted(draft: Draft, now: Now, generation: u64) -> Self {
+    pub(crate) fn granted(draft: Box<Draft>, now: Now, generation: u64) -> Self {
         let (mut head, ()) = http::Response::new(()).into_parts();
         head.status = StatusCode::NO_CONTENT;
         let origin = Origin { at: now, generation, renewal: false };
-        Self::new(Box::new(draft), Ok(Reply::new(head, Bytes::new())), None, Few::new(), origin)
+        Self::new(draft, Ok(Reply::new(head, Bytes::new())), None, Few::new(), origin)
     }
 
     pub(super) fn new(
@@ -268,8 +268,8 @@ impl Completion {
     }
 
     /// Gives the draft back, to be sealed and sent again, and how this attempt ended.
-    pub fn into_parts(self) -> (Draft, Result<Reply, Error>) {
-        (*self.draft, self.outcome)
+    pub fn into_parts(self) -> (Box<Draft>, Result<Reply, Error>) {
+        (self.draft, self.outcome)
     }
 
     /// Payload bytes that left the process.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::{Address, Draft, Incoming, Reply};
 
 /// The request for the versions.
-pub(super) fn draft(base: &Address) -> Result<Draft, Error> {
+pub(super) fn draft(base: &Address) -> Result<Box<Draft>, Error> {
     let mut draft = Draft::new("DiscoverVersions", Method::GET, base.join("/")?);
     draft.head.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     draft.incoming = Incoming::Collect { limit: LONGEST };

@@ -220,7 +220,7 @@ impl Authority for Session {
         }
     }
 
-    fn seal(&mut self, grant: Grant, mut draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, grant: Grant, mut draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         let (place, subject) = match &draft.sealing {
             Sealing::Open | Sealing::GrantOnly => {
                 return Ok(Exchange::open(draft, now, grant.generation));

@@ -51,10 +51,9 @@ pub trait TokenSource: Send {
 
 /// A step on the way to a token.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a draft is moved on at once and never stored so")]
 pub enum Sourced {
     /// This has to be asked first. Its answer's body is collected.
-    Ask(Draft),
+    Ask(Box<Draft>),
     /// Here it is.
     Token(Box<Token>),
 }

@@ -13,7 +13,7 @@ use crate::keystone::token::{Token, TokenFacts};
 use crate::secret::Secret;
 
 /// The request for a token. The key's header is marked, so that no log shows it.
-pub(super) fn draft(base: &Address, user: &str, key: &Secret) -> Result<Draft, Error> {
+pub(super) fn draft(base: &Address, user: &str, key: &Secret) -> Result<Box<Draft>, Error> {
     let mut draft = Draft::new("Authenticate", Method::GET, base.join("/")?);
     draft.header(USER, user)?;
     let mut key = header_value(&KEY, key.expose())?;

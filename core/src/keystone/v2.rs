@@ -24,7 +24,7 @@ pub(super) fn draft(
     user: &User,
     password: &Secret,
     scope: &Scope,
-) -> Result<Draft, Error> {
+) -> Result<Box<Draft>, Error> {
     let mut credentials =
         Credentials { username: None, user_id: None, password: password.expose() };
     match user {

@@ -23,7 +23,7 @@ pub(super) fn draft(
     identity: &Identity,
     scope: &Scope,
     nocatalog: bool,
-) -> Result<Draft, Error> {
+) -> Result<Box<Draft>, Error> {
     let target = if nocatalog { "/auth/tokens?nocatalog" } else { "/auth/tokens" };
     let mut draft = Draft::new("Authenticate", Method::POST, base.join(target)?);
     draft.head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

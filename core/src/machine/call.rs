@@ -90,7 +90,7 @@ impl<O: Operation> Call<O> {
         matches!(self.state, State::Sent(_))
     }
 
-    fn send(&mut self) -> Result<Draft, Error> {
+    fn send(&mut self) -> Result<Box<Draft>, Error> {
         let mut draft =
             self.operation.draft(&self.service).map_err(|error| error.in_operation(O::NAME))?;
         self.sequence += 1;

@@ -125,7 +125,7 @@ pub struct Delegated<M: Machine> {
     /// The party that the inner machine goes under.
     party: usize,
     /// What the inner machine wants to send as soon as its party is known.
-    held: Option<Draft>,
+    held: Option<Box<Draft>>,
     /// The trust that was made, until it is revoked.
     trust: Option<String>,
     /// Why it could not be revoked.

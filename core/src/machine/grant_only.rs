@@ -34,7 +34,7 @@ impl<S: Service> Operation for GrantOnly<S> {
     const NAME: &'static str = "GrantOnly";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, _: &S) -> Result<Draft, Error> {
+    fn draft(&self, _: &S) -> Result<Box<Draft>, Error> {
         let mut draft = Draft::new(Self::NAME, Method::GET, Uri::default());
         draft.sealing = Sealing::GrantOnly;
         Ok(draft)

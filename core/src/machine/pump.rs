@@ -41,7 +41,12 @@ impl Party {
     /// # Errors
     ///
     /// As [`Authority::presign`].
-    pub fn presign(&self, draft: Draft, expires: Duration, now: Now) -> Result<Presigned, Error> {
+    pub fn presign(
+        &self,
+        draft: Box<Draft>,
+        expires: Duration,
+        now: Now,
+    ) -> Result<Presigned, Error> {
         self.lock().presign(draft, expires, now)
     }
 
@@ -64,7 +69,7 @@ pub struct Pump<M: Machine> {
     waker: Waker,
     traffic: Option<Arc<Traffic>>,
     observer: Option<Arc<dyn Observer>>,
-    parked: VecDeque<Draft>,
+    parked: VecDeque<Box<Draft>>,
     flying: Vec<Flight>,
     last: Option<Now>,
     /// What the machine came to, while a renewal is in flight yet that others may wait for.
@@ -244,7 +249,7 @@ impl<M: Machine> Pump<M> {
         }
     }
 
-    fn admit(&mut self, now: Now, draft: Draft) -> Admission {
+    fn admit(&mut self, now: Now, draft: Box<Draft>) -> Admission {
         if let Some(traffic) = &self.traffic
             && let Admit::Later(until) = traffic.ask(now, &self.waker)
         {
@@ -259,7 +264,7 @@ impl<M: Machine> Pump<M> {
         admission
     }
 
-    fn seal(&mut self, now: Now, mut draft: Draft) -> Admission {
+    fn seal(&mut self, now: Now, mut draft: Box<Draft>) -> Admission {
         let Some(authority) = self.parties.get(draft.party) else {
             let error = Error::caller(format!("there is no authority number {}", draft.party));
             return self.settle(now, denied(draft, now, error));
@@ -276,8 +281,9 @@ impl<M: Machine> Pump<M> {
                 // Sealing consumes the draft; an error of it needs the draft's ticket only.
                 let (operation, ticket, party) = (draft.operation, draft.ticket, draft.party);
                 authority.seal(grant, draft, now).map_err(|error| {
-                    let rest = Draft::new(operation, http::Method::GET, http::Uri::default());
-                    denied(Draft { ticket, party, ..rest }, now, error)
+                    let mut rest = Draft::new(operation, http::Method::GET, http::Uri::default());
+                    (rest.ticket, rest.party) = (ticket, party);
+                    denied(rest, now, error)
                 })
             }
             Lease::Renew(mut renewal) => {
@@ -349,11 +355,11 @@ struct Flight {
 #[expect(clippy::large_enum_variant, reason = "lives for one match")]
 enum Admission {
     Launch(Exchange),
-    Park(Draft, Option<Wait>),
+    Park(Box<Draft>, Option<Wait>),
     Settled,
 }
 
-fn denied(draft: Draft, now: Now, error: Error) -> Completion {
+fn denied(draft: Box<Draft>, now: Now, error: Error) -> Completion {
     let error = error.in_operation(draft.operation);
     Completion::denied(draft, now, error)
 }

@@ -119,7 +119,7 @@ impl Operation for Raw {
     const NAME: &'static str = "Raw";
     const CLASS: Class = Class::Once;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let method = self.method.clone();
         let mut request = match (&self.bucket, &self.key) {
             (None, None) => Request::service(service, Self::NAME, method)?,

@@ -119,7 +119,7 @@ impl Operation for BulkDelete {
     const NAME: &'static str = "BulkDelete";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.paths.is_empty() {
             return Err(Error::caller("there is nothing to delete"));
         }

@@ -50,7 +50,7 @@ impl Operation for PutDlo {
     const NAME: &'static str = "PutDlo";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         self.segments
             .check()
             .map_err(|error| Error::caller(format!("the segments: {}", error.what())))?;

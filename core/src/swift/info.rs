@@ -30,7 +30,7 @@ impl Operation for GetInfo {
     const NAME: &'static str = "GetInfo";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::cluster(service, Self::NAME, Method::GET, "/info").finish()
     }
 

@@ -63,7 +63,7 @@ impl Window<'_> {
 }
 
 /// The draft, with room for 10,000 names of the longest.
-pub(super) fn roomy(mut draft: Draft) -> Draft {
+pub(super) fn roomy(mut draft: Box<Draft>) -> Box<Draft> {
     draft.incoming = Incoming::Collect { limit: LONGEST_LISTING };
     draft
 }

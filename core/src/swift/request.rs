@@ -95,20 +95,20 @@ impl<'a> Request<'a> {
     /// Asks for a report in JSON of what came out, which the body tells and not the status: a
     /// refused token too.
     pub(super) fn report(&mut self) -> &mut Self {
-        self.draft.tells_refusal = Some(refuses_token);
+        self.draft().tells_refusal = Some(refuses_token);
         self.accept_json()
     }
 
     /// The bytes of an object, and what is known or computed of their MD5.
     pub(super) fn object_body(&mut self, body: &Body, check: &BodyCheck) -> &mut Self {
-        self.draft.body = body.clone();
+        self.draft().body = body.clone();
         match check {
             BodyCheck::Never => {}
             BodyCheck::Given(etag) => self.set(ETAG, etag.opaque()),
             BodyCheck::Auto if self.goes_twice(body) => {
                 let stamp =
                     Stamp { algorithm: Algorithm::Md5, name: ETAG, encoding: Encoding::Hex };
-                self.draft.stamps.push(stamp);
+                self.draft().stamps.push(stamp);
             }
             BodyCheck::Auto => {}
         }
@@ -123,7 +123,7 @@ impl<'a> Request<'a> {
 
     /// A document in memory.
     pub(super) fn document(&mut self, bytes: impl Into<Bytes>) -> &mut Self {
-        self.draft.body = Body::Bytes(bytes.into());
+        self.draft().body = Body::Bytes(bytes.into());
         self
     }
 
@@ -166,7 +166,7 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(super) fn finish(&mut self) -> Result<Draft, Error> {
+    pub(super) fn finish(&mut self) -> Result<Box<Draft>, Error> {
         let storage = self.service.storage();
         let mut draft = self.take_draft()?;
         if let Some(storage) = storage {

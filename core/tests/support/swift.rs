@@ -450,7 +450,7 @@ impl Authority for Tokens {
         Lease::Granted(Grant { generation: self.generation })
     }
 
-    fn seal(&mut self, grant: Grant, mut draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, grant: Grant, mut draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         let name = http::HeaderName::from_static("x-auth-token");
         draft.header(name, &grant.generation.to_string())?;
         Ok(Exchange::open(draft, now, grant.generation))

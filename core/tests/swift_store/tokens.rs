@@ -16,7 +16,7 @@ impl Authority for Tokens {
         Lease::Granted(Grant { generation: self.leased })
     }
 
-    fn seal(&mut self, grant: Grant, mut draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, grant: Grant, mut draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         let name = http::HeaderName::from_static("x-auth-token");
         draft.header(name, &format!("token-{}", grant.generation))?;
         Ok(Exchange::open(draft, now, grant.generation))

@@ -119,7 +119,7 @@ impl Parts {
         }
     }
 
-    fn send(&self, method: Method, query: &str) -> Draft {
+    fn send(&self, method: Method, query: &str) -> Box<Draft> {
         let uri = format!("{}?{query}", self.url).parse().unwrap();
         let mut draft = Draft::new("Part", method, uri);
         draft.ticket = Ticket::new(u32::MAX);

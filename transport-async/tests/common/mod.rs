@@ -261,7 +261,7 @@ impl Ask {
         Self { body, ..Self::new(Method::PUT, target) }
     }
 
-    pub(crate) fn draft_at(&self, url: &str) -> Draft {
+    pub(crate) fn draft_at(&self, url: &str) -> Box<Draft> {
         let uri = format!("{url}{}", self.target).parse().unwrap();
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.body = self.body.clone();
@@ -285,7 +285,7 @@ impl Operation for Ask {
     const NAME: &'static str = "Ask";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Place) -> Result<Draft, Error> {
+    fn draft(&self, service: &Place) -> Result<Box<Draft>, Error> {
         Ok(self.draft_at(&service.url))
     }
 
@@ -307,7 +307,7 @@ impl Authority for Anyone {
         Lease::Granted(Grant { generation: 1 })
     }
 
-    fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 

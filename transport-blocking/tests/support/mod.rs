@@ -54,7 +54,7 @@ impl Authority for Anyone {
         Lease::Granted(Grant { generation: 0 })
     }
 
-    fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
@@ -113,7 +113,7 @@ impl Ask {
         Self { incoming, ..self }
     }
 
-    pub fn draft(&self, service: &Plain) -> Draft {
+    pub fn draft(&self, service: &Plain) -> Box<Draft> {
         let uri = format!("{}{}", service.base, self.target).parse().unwrap();
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.head.headers = self.headers.clone();
@@ -131,7 +131,7 @@ impl Operation for Ask {
     const NAME: &'static str = "Ask";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Plain) -> Result<Draft, Error> {
+    fn draft(&self, service: &Plain) -> Result<Box<Draft>, Error> {
         Ok(Ask::draft(self, service))
     }
 

@@ -104,7 +104,7 @@ pub(in crate::run) fn auth(input: Fields, expect: Fields, check: &mut Check) -> 
 
 /// The request for a token. A server that is asked for its versions first does not tell them, unless
 /// the case says what it tells.
-fn asked(input: &Input, identity: Identity, scope: Scope) -> Result<Draft, Error> {
+fn asked(input: &Input, identity: Identity, scope: Scope) -> Result<Box<Draft>, Error> {
     let now = Now::new(Default::default(), Default::default());
     let mut login = Login::new(&input.auth_url, identity, scope)?;
     if input.catalog == Some(false) {

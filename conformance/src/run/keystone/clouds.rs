@@ -146,7 +146,7 @@ fn compare(told: &Told, found: &Cloud, check: &mut Check) -> Result<(), String> 
 }
 
 /// The request for a token. A server that is asked for its versions has v3 below the URL.
-fn asked(mut login: Login) -> Result<Draft, Error> {
+fn asked(mut login: Login) -> Result<Box<Draft>, Error> {
     let now = Now::new(Default::default(), Default::default());
     let mut asked = login.renew(now)?;
     loop {

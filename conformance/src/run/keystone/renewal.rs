@@ -88,7 +88,7 @@ impl Input {
     }
 
     /// The answer to the session's request, which comes at once.
-    fn bring(&self, session: &mut Session, draft: Draft, now: Now) -> Result<(), String> {
+    fn bring(&self, session: &mut Session, draft: Box<Draft>, now: Now) -> Result<(), String> {
         let (headers, body) = self.answer();
         let head = reply(200, &headers, "")?.head;
         let mut receiving = Exchange::open(draft, now, 0).respond(head);

@@ -37,7 +37,7 @@ pub(super) use self::sent::{Sent, send};
 
 /// An operation of any kind.
 trait Call {
-    fn draft(&self, service: &Service) -> Result<Draft, Error>;
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error>;
     fn answer(&self, service: &Service, reply: &Reply) -> Result<Answer, Error>;
     fn class(&self) -> Class;
 }
@@ -54,7 +54,7 @@ where
     F: Fn(&O::Output) -> A,
     A: Into<Answer>,
 {
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         self.operation.draft(service)
     }
 

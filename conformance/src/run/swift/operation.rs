@@ -22,7 +22,7 @@ pub(super) fn draft(
     operation: &str,
     mut params: Fields,
     service: &Service,
-) -> Result<Result<Draft, Error>, String> {
+) -> Result<Result<Box<Draft>, Error>, String> {
     let of = &mut params;
     let draft = match operation {
         "HeadAccount" => HeadAccount::new().draft(service),

@@ -76,7 +76,7 @@ impl TokenSource for Given {
 }
 
 /// The draft with the session's token, after its storage URL.
-fn sealed(mut session: Session, draft: Draft) -> Result<Exchange, Error> {
+fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     let now = Now::new(Default::default(), Default::default());
     match session.lease(now, &mut Wish { waker: Waker::noop(), stale: &mut None }) {
         Lease::Granted(grant) => session.seal(grant, draft, now),

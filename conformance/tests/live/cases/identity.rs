@@ -160,7 +160,7 @@ where
     credentials.presign(draft, Duration::from_secs(3600), now)
 }
 
-fn draft(method: Method, presigned: Presigned, body: Body) -> Draft {
+fn draft(method: Method, presigned: Presigned, body: Body) -> Box<Draft> {
     let mut draft = Draft::new("presigned", method, presigned.url.parse().unwrap());
     draft.head.headers = presigned.headers;
     draft.body = body;
@@ -198,7 +198,7 @@ impl Authority for Shifted {
         self.inner.lease(self.shifted(now), wish)
     }
 
-    fn seal(&mut self, grant: Grant, draft: Draft, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         let now = self.shifted(now);
         self.inner.seal(grant, draft, now)
     }

@@ -19,7 +19,7 @@ fn draft(
     method: Method,
     target: &str,
     service: &Service,
-) -> Result<Draft, Error> {
+) -> Result<Box<Draft>, Error> {
     let uri = Uri::try_from(target).map_err(|_| Error::caller("the id is too long for a URL"))?;
     let mut draft = Draft::new(operation, method, uri);
     draft.head.headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));

@@ -55,7 +55,7 @@ impl Operation for ValidateToken {
     const NAME: &'static str = "ValidateToken";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let target = match (self.nocatalog, self.allow_expired) {
             (false, false) => "/auth/tokens",
             (true, false) => "/auth/tokens?nocatalog",
@@ -92,7 +92,7 @@ impl Operation for RevokeToken {
     const NAME: &'static str = "RevokeToken";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         about(&self.subject, draft(Self::NAME, Method::DELETE, "/auth/tokens", service)?)
     }
 
@@ -104,7 +104,7 @@ impl Operation for RevokeToken {
     }
 }
 
-fn about(subject: &Subject, mut draft: Draft) -> Result<Draft, Error> {
+fn about(subject: &Subject, mut draft: Box<Draft>) -> Result<Box<Draft>, Error> {
     match subject {
         Subject::Own => draft.sealing = Sealing::TokenAsSubject,
         Subject::Other(token) => {

@@ -71,7 +71,7 @@ impl Operation for CreateTrust {
     const NAME: &'static str = "CreateTrust";
     const CLASS: Class = Class::Once;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.roles.is_empty() {
             return Err(Error::caller("a trust delegates one role at least"));
         }
@@ -120,7 +120,7 @@ impl Operation for ShowTrust {
     const NAME: &'static str = "ShowTrust";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         draft(Self::NAME, Method::GET, &target(&self.id)?, service)
     }
 
@@ -145,7 +145,7 @@ impl Operation for ListTrusts {
     const NAME: &'static str = "ListTrusts";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut target = "/OS-TRUST/trusts".to_owned();
         let filters = [
             ("trustor_user_id", &self.trustor_user_id),
@@ -189,7 +189,7 @@ impl Operation for DeleteTrust {
     const NAME: &'static str = "DeleteTrust";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         draft(Self::NAME, Method::DELETE, &target(&self.id)?, service)
     }
 

@@ -29,7 +29,12 @@ pub(super) trait Dialect: fmt::Debug {
 
     /// A request for this range of what holds the byte `at`, or all of it, if its tag is still this
     /// one.
-    fn draft(&self, at: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error>;
+    fn draft(
+        &self,
+        at: u64,
+        range: Option<ByteRange>,
+        tag: Option<&str>,
+    ) -> Result<Box<Draft>, Error>;
 
     /// The refusal that an answer is.
     fn success(&self, reply: &Reply) -> Result<(), Error>;
@@ -126,9 +131,8 @@ pub(super) struct Ranges<D: Dialect> {
 }
 
 /// What is next.
-#[expect(clippy::large_enum_variant, reason = "lives for one match")]
 enum Next {
-    Send(Draft),
+    Send(Box<Draft>),
     Wait(Option<Wait>),
     /// All of it is there.
     Finish,

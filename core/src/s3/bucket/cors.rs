@@ -82,7 +82,7 @@ impl Operation for GetBucketCors {
     const NAME: &'static str = "GetBucketCors";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("cors")
             .expected_owner(&self.expected_bucket_owner)
@@ -127,7 +127,7 @@ impl Operation for PutBucketCors {
     const NAME: &'static str = "PutBucketCors";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("CORSConfiguration", Some(S3_NAMESPACE));
         for rule in &self.rules {
             xml.element("CORSRule", |xml| rule.write(xml));
@@ -172,7 +172,7 @@ impl Operation for DeleteBucketCors {
     const NAME: &'static str = "DeleteBucketCors";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
             .flag("cors")
             .expected_owner(&self.expected_bucket_owner)

@@ -67,7 +67,7 @@ impl Operation for CreateBucket {
     const NAME: &'static str = "CreateBucket";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut request = Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?;
         request
             .with(&self.access)

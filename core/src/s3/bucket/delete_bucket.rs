@@ -32,7 +32,7 @@ impl Operation for DeleteBucket {
     const NAME: &'static str = "DeleteBucket";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
             .expected_owner(&self.expected_bucket_owner)
             .finish()

@@ -51,7 +51,7 @@ impl Operation for HeadBucket {
     const NAME: &'static str = "HeadBucket";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::HEAD, &self.bucket)?
             .expected_owner(&self.expected_bucket_owner)
             .finish()

@@ -48,7 +48,7 @@ impl Operation for GetBucketLifecycleConfiguration {
     const NAME: &'static str = "GetBucketLifecycleConfiguration";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("lifecycle")
             .expected_owner(&self.expected_bucket_owner)
@@ -103,7 +103,7 @@ impl Operation for PutBucketLifecycleConfiguration {
     const NAME: &'static str = "PutBucketLifecycleConfiguration";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("LifecycleConfiguration", Some(S3_NAMESPACE));
         for rule in &self.rules {
             xml.element("Rule", |xml| rule.write(xml));
@@ -150,7 +150,7 @@ impl Operation for DeleteBucketLifecycle {
     const NAME: &'static str = "DeleteBucketLifecycle";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
             .flag("lifecycle")
             .expected_owner(&self.expected_bucket_owner)

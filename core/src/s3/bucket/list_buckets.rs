@@ -82,7 +82,7 @@ impl Operation for ListBuckets {
     const NAME: &'static str = "ListBuckets";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::service(service, Self::NAME, Method::GET)?
             .query_number("max-buckets", self.max_buckets)
             .query("continuation-token", self.continuation_token.as_ref())

@@ -55,7 +55,7 @@ impl Operation for GetBucketLocation {
     const NAME: &'static str = "GetBucketLocation";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket_by_path(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("location")
             .expected_owner(&self.expected_bucket_owner)

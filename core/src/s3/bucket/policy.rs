@@ -36,7 +36,7 @@ impl Operation for GetBucketPolicy {
     const NAME: &'static str = "GetBucketPolicy";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("policy")
             .expected_owner(&self.expected_bucket_owner)
@@ -84,7 +84,7 @@ impl Operation for PutBucketPolicy {
     const NAME: &'static str = "PutBucketPolicy";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
             .flag("policy")
             .expected_owner(&self.expected_bucket_owner)
@@ -129,7 +129,7 @@ impl Operation for DeleteBucketPolicy {
     const NAME: &'static str = "DeleteBucketPolicy";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
             .flag("policy")
             .expected_owner(&self.expected_bucket_owner)

@@ -36,7 +36,7 @@ impl Operation for GetBucketTagging {
     const NAME: &'static str = "GetBucketTagging";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("tagging")
             .expected_owner(&self.expected_bucket_owner)
@@ -79,7 +79,7 @@ impl Operation for PutBucketTagging {
     const NAME: &'static str = "PutBucketTagging";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
             .flag("tagging")
             .expected_owner(&self.expected_bucket_owner)
@@ -120,7 +120,7 @@ impl Operation for DeleteBucketTagging {
     const NAME: &'static str = "DeleteBucketTagging";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
             .flag("tagging")
             .expected_owner(&self.expected_bucket_owner)

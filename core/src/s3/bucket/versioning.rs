@@ -63,7 +63,7 @@ impl Operation for GetBucketVersioning {
     const NAME: &'static str = "GetBucketVersioning";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("versioning")
             .expected_owner(&self.expected_bucket_owner)
@@ -110,7 +110,7 @@ impl Operation for PutBucketVersioning {
     const NAME: &'static str = "PutBucketVersioning";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("VersioningConfiguration", Some(S3_NAMESPACE));
         xml.text_if("Status", self.versioning.status.as_ref())
             .text_if("MfaDelete", self.versioning.mfa_delete.as_ref());

@@ -96,7 +96,7 @@ impl Operation for ListObjects {
     const NAME: &'static str = "ListObjects";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .query("prefix", self.prefix.as_ref())
             .query("delimiter", self.delimiter.as_ref())

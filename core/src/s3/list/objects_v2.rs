@@ -121,7 +121,7 @@ impl Operation for ListObjectsV2 {
     const NAME: &'static str = "ListObjectsV2";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let fetch_owner = self.fetch_owner.map(|fetch| if fetch { "true" } else { "false" });
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .query("list-type", Some("2"))

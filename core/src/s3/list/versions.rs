@@ -132,7 +132,7 @@ impl Operation for ListObjectVersions {
     const NAME: &'static str = "ListObjectVersions";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("versions")
             .query("prefix", self.prefix.as_ref())

@@ -55,7 +55,7 @@ impl Operation for AbortMultipartUpload {
     const NAME: &'static str = "AbortMultipartUpload";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let initiated = self.if_match_initiated_time.map(Timestamp::http_date);
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
             .upload_id(&self.upload_id)

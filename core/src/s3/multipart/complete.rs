@@ -109,7 +109,7 @@ impl Operation for CompleteMultipartUpload {
     const NAME: &'static str = "CompleteMultipartUpload";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("CompleteMultipartUpload", Some(S3_NAMESPACE));
         for part in &self.parts {
             xml.element("Part", |xml| part.write(xml));

@@ -70,7 +70,7 @@ impl Operation for CreateMultipartUpload {
     // there is one, has no parts and costs nothing until it is aborted or a lifecycle rule does so.
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?
             .flag("uploads")
             .announce(&self.overrides, self.checksum_algorithm, self.checksum_type)

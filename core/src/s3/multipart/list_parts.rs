@@ -125,7 +125,7 @@ impl Operation for ListParts {
     const NAME: &'static str = "ListParts";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .upload_id(&self.upload_id)
             .query_number("max-parts", self.max_parts)

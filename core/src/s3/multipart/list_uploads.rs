@@ -143,7 +143,7 @@ impl Operation for ListMultipartUploads {
     const NAME: &'static str = "ListMultipartUploads";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
             .flag("uploads")
             .query("prefix", self.prefix.as_ref())

@@ -74,7 +74,7 @@ impl Operation for UploadPart {
     const NAME: &'static str = "UploadPart";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .part(self.part_number, &self.upload_id)
             .with(&self.customer_key)

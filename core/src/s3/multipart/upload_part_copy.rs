@@ -74,7 +74,7 @@ impl Operation for UploadPartCopy {
     const NAME: &'static str = "UploadPartCopy";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let range = match &self.source_range {
             Some(range) if range.is_empty() => {
                 return Err(Error::caller("the range of the source to copy is empty"));

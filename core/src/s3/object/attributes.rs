@@ -160,7 +160,7 @@ impl Operation for GetObjectAttributes {
     const NAME: &'static str = "GetObjectAttributes";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.attributes.is_empty() {
             return Err(Error::caller("GetObjectAttributes asks for no attribute"));
         }

@@ -85,7 +85,7 @@ impl Operation for CopyObject {
     const NAME: &'static str = "CopyObject";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .header("x-amz-metadata-directive", self.metadata_directive.map(Directive::name))
             .header("x-amz-tagging-directive", self.tagging_directive.map(Directive::name))

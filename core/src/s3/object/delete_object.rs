@@ -66,7 +66,7 @@ impl Operation for DeleteObject {
     // The object is gone after one as after two, of which the second may leave another mark.
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let modified = self.if_match_last_modified_time.map(Timestamp::http_date);
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
             .version(&self.version_id)

@@ -138,7 +138,7 @@ impl Operation for DeleteObjects {
     const NAME: &'static str = "DeleteObjects";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if !(1..=MOST).contains(&self.objects.len()) {
             return Err(Error::caller(format!(
                 "{} objects are to be removed at once, and S3 takes 1 to {MOST}",

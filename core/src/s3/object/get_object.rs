@@ -70,7 +70,7 @@ impl Operation for GetObject {
     const NAME: &'static str = "GetObject";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .version(&self.version_id)
             .query_number("partNumber", self.part_number)

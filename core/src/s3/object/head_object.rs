@@ -53,7 +53,7 @@ impl Operation for HeadObject {
     const NAME: &'static str = "HeadObject";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let asks = self.checksum_mode && service.config().checksum.validates(true);
         Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
             .version(&self.version_id)

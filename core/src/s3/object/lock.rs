@@ -52,7 +52,7 @@ impl Operation for GetObjectRetention {
     const NAME: &'static str = "GetObjectRetention";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("retention")
             .version(&self.version_id)
@@ -105,7 +105,7 @@ impl Operation for PutObjectRetention {
     const NAME: &'static str = "PutObjectRetention";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("Retention", Some(S3_NAMESPACE));
         xml.text_if("Mode", self.retention.mode.as_ref())
             .text_if("RetainUntilDate", self.retention.retain_until.map(Timestamp::iso8601));
@@ -157,7 +157,7 @@ impl Operation for GetObjectLegalHold {
     const NAME: &'static str = "GetObjectLegalHold";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("legal-hold")
             .version(&self.version_id)
@@ -207,7 +207,7 @@ impl Operation for PutObjectLegalHold {
     const NAME: &'static str = "PutObjectLegalHold";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("LegalHold", Some(S3_NAMESPACE));
         xml.text("Status", if self.hold { "ON" } else { "OFF" });
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?

@@ -65,7 +65,7 @@ impl Operation for PutObject {
     const NAME: &'static str = "PutObject";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .header_number("x-amz-write-offset-bytes", self.write_offset)
             .with(&self.properties)

@@ -48,7 +48,7 @@ impl Operation for GetObjectTagging {
     const NAME: &'static str = "GetObjectTagging";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .flag("tagging")
             .version(&self.version_id)
@@ -98,7 +98,7 @@ impl Operation for PutObjectTagging {
     const NAME: &'static str = "PutObjectTagging";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
             .flag("tagging")
             .version(&self.version_id)
@@ -146,7 +146,7 @@ impl Operation for DeleteObjectTagging {
     const NAME: &'static str = "DeleteObjectTagging";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
             .flag("tagging")
             .version(&self.version_id)

@@ -39,7 +39,7 @@ impl ChecksumOptions {
 impl Request<'_> {
     /// The bytes of an object: what PutObject and UploadPart send.
     pub(in crate::s3) fn object_body(&mut self, body: &Body) -> &mut Self {
-        self.draft.body = body.clone();
+        self.draft().body = body.clone();
         self.plan.streaming = true;
         self
     }
@@ -48,7 +48,7 @@ impl Request<'_> {
     /// one more that a proxy can change.
     pub(in crate::s3) fn xml(&mut self, document: Writer) -> &mut Self {
         match document.finish() {
-            Ok(bytes) => self.draft.body = Body::Bytes(bytes),
+            Ok(bytes) => self.draft().body = Body::Bytes(bytes),
             Err(error) => self.fail(error),
         }
         self
@@ -56,14 +56,14 @@ impl Request<'_> {
 
     /// A document of another kind, such as a bucket's policy.
     pub(in crate::s3) fn document(&mut self, bytes: Bytes) -> &mut Self {
-        self.draft.body = Body::Bytes(bytes);
+        self.draft().body = Body::Bytes(bytes);
         self
     }
 
     /// Adds what the policy and the call want of checksums; the body must be set before.
     pub(in crate::s3) fn checksum(&mut self, need: Need, options: &ChecksumOptions) -> &mut Self {
         self.plan.policy = self.plan.policy.with(&options.overrides);
-        self.draft.digests.clone_from(&options.digests);
+        self.draft().digests.clone_from(&options.digests);
         // `never` also means those that the caller has: it is said of servers that refuse them.
         let never = self.plan.policy.request_mode() == RequestChecksumCalculation::Never;
         let values = if never { &[] } else { options.values.as_slice() };
@@ -132,11 +132,11 @@ impl Request<'_> {
             && self.service.config().quirks.sdk_algorithm_header
         {
             let name = HeaderValue::from_static(algorithm.name());
-            self.draft.head.headers.insert(SDK_ALGORITHM, name);
+            self.draft().head.headers.insert(SDK_ALGORITHM, name);
         }
     }
 
-    fn in_trailer(&self) -> bool {
+    fn in_trailer(&mut self) -> bool {
         if !self.plan.streaming {
             return false;
         }
@@ -149,7 +149,7 @@ impl Request<'_> {
 
     fn trailer(&mut self, algorithm: Algorithm) {
         let name = algorithm.header().clone();
-        self.draft.head.headers.insert(
+        self.draft().head.headers.insert(
             HeaderName::from_static("x-amz-trailer"),
             HeaderValue::from_static(name_of(algorithm)),
         );
@@ -159,16 +159,14 @@ impl Request<'_> {
 
     fn frame(&mut self, trailer: Option<Stamp>) {
         let chunk_size = self.service.config().chunk_size;
-        self.draft.framing = Some(Framing { chunk_size, trailer });
-        let length = self.draft.body.len();
-        self.draft
-            .head
-            .headers
-            .insert(HeaderName::from_static("x-amz-decoded-content-length"), length.into());
+        self.draft().framing = Some(Framing { chunk_size, trailer });
+        let length = self.draft().body.len();
+        let headers = &mut self.draft().head.headers;
+        headers.insert(HeaderName::from_static("x-amz-decoded-content-length"), length.into());
         let config = self.service.config();
         let says_so = config.quirks.aws_chunked_content_encoding;
         if config.aws_chunked_content_encoding.unwrap_or(says_so) {
-            let given = self.draft.head.headers.get(CONTENT_ENCODING);
+            let given = self.draft().head.headers.get(CONTENT_ENCODING);
             let coding = match given.and_then(|value| value.to_str().ok()) {
                 Some(given) => format!("{given},aws-chunked"),
                 None => "aws-chunked".to_owned(),
@@ -178,7 +176,7 @@ impl Request<'_> {
     }
 
     fn stamp(&mut self, algorithm: Algorithm, name: HeaderName) {
-        self.draft.stamps.push(Stamp { algorithm, name, encoding: Encoding::Base64 });
+        self.draft().stamps.push(Stamp { algorithm, name, encoding: Encoding::Base64 });
     }
 
     /// Decides how the signature covers the body.
@@ -187,31 +185,30 @@ impl Request<'_> {
             return;
         }
         let https = self.scheme() == Some(&Scheme::HTTPS);
-        let framed = self.draft.framing.is_some();
-        self.draft.payload = match self.service.config().payload {
+        let length = self.draft().body.len();
+        let framed = self.draft().framing.is_some();
+        self.draft().payload = match self.service.config().payload {
             PayloadSigning::Unsigned => Payload::Unsigned,
-            PayloadSigning::Auto
-                if https && (framed || !self.draft.body.is_empty()) && self.is_covered() =>
-            {
+            PayloadSigning::Auto if https && (framed || length > 0) && self.is_covered() => {
                 Payload::Unsigned
             }
             PayloadSigning::Auto | PayloadSigning::Signed => Payload::Hashed,
             PayloadSigning::Chunked => {
                 // Ceph refuses frames of nothing.
-                if !framed && !self.draft.body.is_empty() {
+                if !framed && length > 0 {
                     self.frame(None);
                 }
                 Payload::Hashed
             }
         };
-        let before = !self.draft.stamps.is_empty()
-            || self.draft.payload == Payload::Hashed && self.draft.framing.is_none();
+        let draft = self.draft();
+        let before =
+            !draft.stamps.is_empty() || draft.payload == Payload::Hashed && draft.framing.is_none();
         if before && self.reads_once() && !self.spools() {
             self.fail(
                 Error::caller(format!(
-                    "a source of {} bytes that can be read only once has a checksum or digest that \
-                     must be sent before it",
-                    self.draft.body.len()
+                    "a source of {length} bytes that can be read only once has a checksum or digest \
+                     that must be sent before it"
                 ))
                 .with_hint("use `Upload`, or checksum placement `trailer`, or payload `unsigned`"),
             );
@@ -219,21 +216,22 @@ impl Request<'_> {
     }
 
     /// Whether a checksum or Content-MD5 travels with the body.
-    fn is_covered(&self) -> bool {
+    fn is_covered(&mut self) -> bool {
         let is_checksum =
             |name: &HeaderName| *name == CONTENT_MD5 || Algorithm::of_header(name).is_some();
-        !self.draft.stamps.is_empty()
-            || self.draft.framing.is_some()
-            || self.draft.head.headers.keys().any(is_checksum)
+        let draft = self.draft();
+        !draft.stamps.is_empty()
+            || draft.framing.is_some()
+            || draft.head.headers.keys().any(is_checksum)
     }
 
-    fn reads_once(&self) -> bool {
-        matches!(self.draft.body, Body::Source { rewindable: false, .. })
+    fn reads_once(&mut self) -> bool {
+        matches!(self.draft().body, Body::Source { rewindable: false, .. })
     }
 
     /// Whether a body that can be read only once is short enough to be held in memory.
-    fn spools(&self) -> bool {
-        self.draft.body.len() <= self.service.config().spool
+    fn spools(&mut self) -> bool {
+        self.draft().body.len() <= self.service.config().spool
     }
 
     fn trusts_trailers(&self) -> bool {

@@ -184,7 +184,7 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// The first member that was wrong.
-    pub(super) fn finish(&mut self) -> Result<Draft, Error> {
+    pub(super) fn finish(&mut self) -> Result<Box<Draft>, Error> {
         self.plan_payload();
         self.take_draft()
     }

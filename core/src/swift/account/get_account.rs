@@ -110,7 +110,7 @@ impl Operation for GetAccount {
     const NAME: &'static str = "GetAccount";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::GET)
             .json()
             .with(&self.window())

@@ -29,7 +29,7 @@ impl Operation for HeadAccount {
     const NAME: &'static str = "HeadAccount";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::HEAD).finish()
     }
 

@@ -40,7 +40,7 @@ impl Operation for PostAccount {
     const NAME: &'static str = "PostAccount";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::POST)
             .items("x-account-meta-", &self.metadata)
             .remove("x-remove-account-meta-", &self.remove_metadata)

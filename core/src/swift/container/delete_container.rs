@@ -33,7 +33,7 @@ impl Operation for DeleteContainer {
     const NAME: &'static str = "DeleteContainer";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::DELETE, &self.container)?.finish()
     }
 

@@ -169,7 +169,7 @@ impl Operation for GetContainer {
     const NAME: &'static str = "GetContainer";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::GET, &self.container)?
             .json()
             .with(&self.window())

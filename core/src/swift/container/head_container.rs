@@ -33,7 +33,7 @@ impl Operation for HeadContainer {
     const NAME: &'static str = "HeadContainer";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::HEAD, &self.container)?
             .header("x-newest", self.newest.then_some("true"))
             .finish()

@@ -34,7 +34,7 @@ impl Operation for PostContainer {
     const NAME: &'static str = "PostContainer";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::POST, &self.container)?
             .with(&self.settings)
             .finish()

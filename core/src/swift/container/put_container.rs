@@ -46,7 +46,7 @@ impl Operation for PutContainer {
     const NAME: &'static str = "PutContainer";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::PUT, &self.container)?
             .header("x-storage-policy", self.storage_policy.as_ref())
             .with(&self.settings)

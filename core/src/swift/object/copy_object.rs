@@ -85,7 +85,7 @@ impl Operation for CopyObject {
     const NAME: &'static str = "CopyObject";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         // By COPY, not by PUT with X-Copy-From: a query there belongs to the PUT.
         let method = Method::from_bytes(b"COPY").expect("it is made of letters");
         let account = self.to_account.as_deref().map(escape::query);

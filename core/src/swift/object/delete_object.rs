@@ -35,7 +35,7 @@ impl Operation for DeleteObject {
     const NAME: &'static str = "DeleteObject";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
             .finish()
     }

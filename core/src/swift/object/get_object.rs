@@ -65,7 +65,7 @@ impl Operation for GetObject {
     const NAME: &'static str = "GetObject";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
             .query_number("part-number", self.part_number)
             .with(&self.range)

@@ -46,7 +46,7 @@ impl Operation for HeadObject {
     const NAME: &'static str = "HeadObject";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::HEAD, &self.container, &self.object)?
             .query("multipart-manifest", self.manifest.then_some("get"))
             .query_number("part-number", self.part_number)

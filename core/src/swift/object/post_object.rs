@@ -46,7 +46,7 @@ impl Operation for PostObject {
     const NAME: &'static str = "PostObject";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if let Some(segments) = &self.segments {
             segments.check()?;
         }

@@ -80,7 +80,7 @@ impl Operation for PutObject {
     const NAME: &'static str = "PutObject";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut draft =
             Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
                 .with(&self.properties)

@@ -39,7 +39,7 @@ impl Operation for DeleteSlo {
     const NAME: &'static str = "DeleteSlo";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
             .query("multipart-manifest", Some("delete"))
             .query("async", self.later.then_some("on"))

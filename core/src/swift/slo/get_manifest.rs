@@ -76,7 +76,7 @@ impl Operation for GetManifest {
     const NAME: &'static str = "GetManifest";
     const CLASS: Class = Class::Read;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
             .query("multipart-manifest", Some("get"))
             .query("format", self.raw.then_some("raw"))

@@ -77,7 +77,7 @@ impl Operation for PutSlo {
     const NAME: &'static str = "PutSlo";
     const CLASS: Class = Class::Idempotent;
 
-    fn draft(&self, service: &Service) -> Result<Draft, Error> {
+    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut entries = Vec::with_capacity(self.segments.len());
         for (at, segment) in self.segments.iter().enumerate() {
             let entry = segment

@@ -72,7 +72,12 @@ impl Dialect for S3 {
         &self.service
     }
 
-    fn draft(&self, _: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error> {
+    fn draft(
+        &self,
+        _: u64,
+        range: Option<ByteRange>,
+        tag: Option<&str>,
+    ) -> Result<Box<Draft>, Error> {
         let mut get = self.get.clone();
         get.range = range;
         if let Some(tag) = tag {

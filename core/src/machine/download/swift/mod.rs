@@ -119,7 +119,12 @@ impl Dialect for Swift {
         &self.service
     }
 
-    fn draft(&self, at: u64, range: Option<ByteRange>, tag: Option<&str>) -> Result<Draft, Error> {
+    fn draft(
+        &self,
+        at: u64,
+        range: Option<ByteRange>,
+        tag: Option<&str>,
+    ) -> Result<Box<Draft>, Error> {
         let mut get = self.get.clone();
         if let Some(part) = self.layout.as_ref().filter(|_| self.apart).and_then(|all| all.at(at)) {
             (get.container, get.object) = (part.container.clone(), part.object.clone());

@@ -16,7 +16,7 @@ pub(super) fn try_server(
     report: &mut Report,
     transport: &Transport,
     connection: &Connection,
-    draft: Draft,
+    draft: Box<Draft>,
 ) -> Option<Reply> {
     let is_tls = draft.is_https();
     let uri = draft.head.uri.clone();
