@@ -8,7 +8,7 @@ use sha2::Digest as _;
 use super::algorithm::Algorithm;
 use super::crc::{Crc32c, Crc64Nvme};
 use super::sections::Sections;
-use super::value::{Value, combine};
+use super::value::Value;
 use crate::error::Error;
 use crate::few::Few;
 
@@ -115,36 +115,11 @@ impl fmt::Debug for Hasher {
 impl Algorithm {
     /// The checksum of bytes that are all there. Fails as [`Hasher::new`] does.
     pub fn digest(self, bytes: &[u8]) -> Result<Value, Error> {
-        if self.combines() && bytes.len() >= LONG {
-            return self.digest_of_halves(bytes);
-        }
         let mut hasher = Hasher::new(self)?;
         hasher.update(bytes);
         Ok(hasher.finish())
     }
-
-    /// Reads both halves of the bytes side by side: a CRC is as fast as memory, and a processor
-    /// fetches two streams faster than one.
-    fn digest_of_halves(self, bytes: &[u8]) -> Result<Value, Error> {
-        let (first, second) = bytes.split_at(bytes.len() / 2);
-        let mut halves = [Hasher::new(self)?, Hasher::new(self)?];
-        let mut pages = [first.chunks(PAGE), second.chunks(PAGE)];
-        // The second half may have a page more.
-        for _ in 0..pages[1].len() {
-            for (hasher, pages) in halves.iter_mut().zip(&mut pages) {
-                hasher.update(pages.next().unwrap_or_default());
-            }
-        }
-        let lengths = [first.len() as u64, second.len() as u64];
-        combine(halves.map(Hasher::finish).into_iter().zip(lengths))
-    }
 }
-
-/// Bytes that are more than a processor's nearer caches hold.
-const LONG: usize = 1 << 20;
-
-/// Bytes of a half that are read before it is the other's turn.
-const PAGE: usize = 4 << 10;
 
 /// Several checksums over the same bytes. None at all costs nothing.
 #[derive(Clone, Debug, Default)]
@@ -386,18 +361,6 @@ mod tests {
         assert_eq!(digests.value(Algorithm::Md5), None);
         assert_ne!(other.finish(), digests);
         assert!(Hashers::default().finish().is_empty());
-    }
-
-    #[test]
-    fn what_is_read_in_halves_has_the_checksum_of_the_whole() {
-        for length in [LONG, LONG + 1, LONG + 2 * PAGE + 1] {
-            let bytes: Vec<u8> = (0..length).map(|at| (at * 31 + at / 251) as u8).collect();
-            for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
-                let mut hasher = Hasher::new(algorithm).unwrap();
-                hasher.update(&bytes);
-                assert_eq!(algorithm.digest(&bytes).unwrap(), hasher.finish(), "{algorithm}");
-            }
-        }
     }
 
     proptest::proptest! {
