@@ -16,6 +16,8 @@
 //! What a call costs beside hyper itself is kept small: a machine that has one exchange in flight at
 //! a time is driven in the caller's own task, connection included, and its body is not copied.
 
+#[cfg(feature = "tls")]
+mod accept_any;
 mod cancel;
 mod client;
 mod clock;

@@ -15,6 +15,8 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 use crate::prompt::Prompt;
 use crate::proxy::{Gates, Through, Toward};
 #[cfg(feature = "tls")]
+use crate::secured::Secure;
+#[cfg(feature = "tls")]
 use crate::tls::Tls;
 
 /// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
@@ -164,22 +166,26 @@ impl TransportConfig {
         self
     }
 
-    /// The proxies, once everything that ureq would panic at was looked at.
-    pub(crate) fn gates(&self) -> Result<Gates, Error> {
+    /// How to connect, once everything that ureq would panic at was looked at.
+    pub(crate) fn ways(&self) -> Result<Ways, Error> {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
-        Gates::new(self.proxies.clone(), &self.user_agent)
+        Ok(Ways {
+            gates: Arc::new(Gates::new(self.proxies.clone(), &self.user_agent)?),
+            #[cfg(feature = "tls")]
+            tls: self.tls.config()?,
+        })
     }
 
     /// Agents whose requests have these limits unless they say otherwise.
-    pub(crate) fn agents(&self, gates: &Arc<Gates>, limits: Limits) -> Agents {
+    pub(crate) fn agents(&self, ways: &Ways, limits: Limits) -> Agents {
         let named = limited!(self.builder(), &limits, true).build();
         let numbered = limited!(self.builder(), &limits, false).build();
-        Agents { limits, named: agent(named, gates), numbered: agent(numbered, gates) }
+        Agents { limits, named: ways.agent(named), numbered: ways.agent(numbered) }
     }
 
     fn builder(&self) -> ConfigBuilder<AgentScope> {
-        let builder = Config::builder()
+        Config::builder()
             .proxy(None)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -190,10 +196,7 @@ impl TransportConfig {
             .accept_encoding("")
             .max_idle_age(self.idle_connection)
             .max_idle_connections_per_host(self.idle_connections)
-            .max_idle_connections(self.idle_connections.saturating_mul(4));
-        #[cfg(feature = "tls")]
-        let builder = builder.tls_config(self.tls.config());
-        builder
+            .max_idle_connections(self.idle_connections.saturating_mul(4))
     }
 }
 
@@ -213,11 +216,20 @@ impl fmt::Debug for TransportConfig {
     }
 }
 
-fn agent(config: Config, gates: &Arc<Gates>) -> Agent {
-    let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(gates)));
+/// How connections are made: through which proxies, and to whom.
+pub(crate) struct Ways {
+    pub(crate) gates: Arc<Gates>,
     #[cfg(feature = "tls")]
-    let connector = connector.chain(ureq::unversioned::transport::RustlsConnector::default());
-    Agent::with_parts(config, connector.chain(Prompt), Toward::new(Arc::clone(gates)))
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Ways {
+    fn agent(&self, config: Config) -> Agent {
+        let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(&self.gates)));
+        #[cfg(feature = "tls")]
+        let connector = connector.chain(Secure(Arc::clone(&self.tls)));
+        Agent::with_parts(config, connector.chain(Prompt), Toward::new(Arc::clone(&self.gates)))
+    }
 }
 
 /// Those who keep the connections.

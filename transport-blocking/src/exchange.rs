@@ -22,12 +22,11 @@ use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
 use ureq::SendBody;
 
-use crate::config::{Agents, TransportConfig, limited};
+use crate::config::{Agents, TransportConfig, Ways, limited};
 use crate::failure;
 use crate::feed::Feed;
 use crate::meter::{Direction, Meter, Watch};
 use crate::outflow::Outflow;
-use crate::proxy::Gates;
 use crate::sink::{Outlet, Sink};
 use crate::source::{PIECE, Source};
 use crate::trace;
@@ -39,7 +38,7 @@ pub struct Transport(Arc<Inner>);
 
 struct Inner {
     config: TransportConfig,
-    gates: Arc<Gates>,
+    ways: Ways,
     /// Made for the limits of the first exchange, which most others have too.
     agents: OnceLock<Agents>,
 }
@@ -51,8 +50,8 @@ impl Transport {
     ///
     /// The user agent can't be sent, or the proxy's certificates can't be read.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
-        let gates = Arc::new(config.gates()?);
-        Ok(Self(Arc::new(Inner { config, gates, agents: OnceLock::new() })))
+        let ways = config.ways()?;
+        Ok(Self(Arc::new(Inner { config, ways, agents: OnceLock::new() })))
     }
 
     /// Sends one exchange and takes its answer, on this thread. Nothing is repeated. What comes for
@@ -188,7 +187,7 @@ impl Errand<'_> {
         if self.transport.config.expect_continue_above.is_some_and(|above| length > above) {
             head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        let proxy = self.transport.gates.proxy_for(&head.uri);
+        let proxy = self.transport.ways.gates.proxy_for(&head.uri);
         let forwarded = proxy.filter(|_| head.uri.scheme() == Some(&Scheme::HTTP));
         let limits = *exchange.limits();
         let mut outflow = Outflow::new(exchange, feed, self.watch).map_err(End::Rejected)?;
@@ -222,17 +221,15 @@ impl Errand<'_> {
         body: SendBody<'_>,
         limits: &Limits,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
-        let Inner { config, gates, agents } = self.transport;
-        let agents = agents.get_or_init(|| config.agents(gates, *limits));
-        let is_address = match gates.proxy_for(&head.uri) {
+        let Inner { config, ways, agents } = self.transport;
+        let agents = agents.get_or_init(|| config.agents(ways, *limits));
+        let is_address = match ways.gates.proxy_for(&head.uri) {
             Some(proxy) => is_address(proxy.host()),
             None => head.uri.host().is_some_and(is_address),
         };
         let agent = if is_address { &agents.numbered } else { &agents.named };
         let request = http::Request::from_parts(head, body);
         if *limits == agents.limits {
-            // ureq makes its TLS configuration once for an agent, and anew for each connection of
-            // requests that are configured by themselves.
             return agent.run(request);
         }
         agent.run(limited!(agent.configure_request(request), limits, !is_address).build())

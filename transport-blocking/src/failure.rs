@@ -36,9 +36,7 @@ fn cause_before_head(error: ureq::Error) -> Failure {
     let cause = match &error {
         ureq::Error::Timeout(_) => Cause::Timeout,
         ureq::Error::HostNotFound => Cause::Resolve,
-        ureq::Error::Tls(_) | ureq::Error::TlsRequired => Cause::Tls,
-        #[cfg(feature = "tls")]
-        ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Cause::Tls,
+        ureq::Error::TlsRequired => Cause::Tls,
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => Cause::Protocol,
         ureq::Error::Io(error) => return io_before_head(error),
         _ => Cause::Connect,

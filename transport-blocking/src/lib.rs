@@ -53,6 +53,8 @@
 //!   on by another crate, it unpacks answers whose `Content-Encoding` or charset says so, objects that
 //!   were stored so among them.
 
+#[cfg(feature = "tls")]
+mod accept_any;
 mod cancel;
 mod client;
 mod clock;
@@ -70,6 +72,8 @@ mod prompt;
 mod proxy;
 mod reader;
 mod run;
+#[cfg(feature = "tls")]
+mod secured;
 mod sink;
 mod source;
 mod spool;

@@ -25,6 +25,8 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 
 use crate::failure::is_tls;
 #[cfg(feature = "tls")]
+use crate::secured::Secure;
+#[cfg(feature = "tls")]
 use crate::tls::Tls;
 
 /// The proxies of a transport, and how to speak to them.
@@ -40,9 +42,7 @@ struct Gate {
     proxy: Arc<Proxy>,
     uri: Uri,
     #[cfg(feature = "tls")]
-    config: Config,
-    #[cfg(feature = "tls")]
-    tls: ureq::unversioned::transport::RustlsConnector,
+    tls: Secure,
 }
 
 impl Gates {
@@ -74,9 +74,7 @@ impl Gate {
             proxy: Arc::clone(proxy),
             uri,
             #[cfg(feature = "tls")]
-            config: Config::builder().tls_config(trust(proxy)?.config()).build(),
-            #[cfg(feature = "tls")]
-            tls: Default::default(),
+            tls: Secure(trust(proxy)?.config()?),
         })
     }
 
@@ -93,8 +91,8 @@ impl Gate {
         let details = ConnectionDetails {
             uri: &self.uri,
             addrs: details.addrs.clone(),
-            config: &self.config,
-            request_level: false,
+            config: details.config,
+            request_level: details.request_level,
             resolver: details.resolver,
             now: details.now,
             timeout: details.timeout,
@@ -326,11 +324,16 @@ fn transmit(
 
 /// What is left of the time to connect.
 fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
-    let mut timeout = details.timeout;
-    if let (Duration::Exact(limit), Instant::Exact(start), Instant::Exact(now)) =
-        (timeout.after, details.now, (details.current_time)())
+    left(details.timeout, details.now, (details.current_time)())
+}
+
+/// What is left of a timeout that began to run at `since`.
+pub(crate) fn left(mut timeout: NextTimeout, since: Instant, now: Instant) -> NextTimeout {
+    if let (Duration::Exact(limit), Instant::Exact(since), Instant::Exact(now)) =
+        (timeout.after, since, now)
     {
-        timeout.after = Duration::Exact(limit.saturating_sub(now.saturating_duration_since(start)));
+        let passed = now.saturating_duration_since(since);
+        timeout.after = Duration::Exact(limit.saturating_sub(passed));
     }
     timeout
 }

@@ -4,55 +4,48 @@ use std::fmt;
 use std::sync::Arc;
 
 use apus_core::Error;
-use rustls::RootCertStore;
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+
+use crate::accept_any::AcceptAny;
 
 /// Whom to trust and who we are.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Tls {
-    /// Nothing here: the roots of Mozilla's list, which ureq holds in a shorter form.
-    roots: Option<Arc<Vec<Certificate<'static>>>>,
-    client: Option<ClientCert>,
+    /// Mozilla's, unless told otherwise.
+    roots: Arc<RootCertStore>,
+    client: Option<Arc<Client>>,
     unverified: bool,
+}
+
+struct Client {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
 }
 
 impl Tls {
     pub(crate) fn with_roots(mut self, pem: &[u8], besides: bool) -> Result<Self, Error> {
-        let mut roots = match (besides, &self.roots) {
-            (false, _) => Vec::new(),
-            (true, Some(roots)) => Vec::clone(roots),
-            (true, None) => {
-                let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-                mozilla.map(|root| Certificate::from_der(root)).collect()
-            }
-        };
-        let mut store = RootCertStore::empty();
+        let mut roots =
+            if besides { RootCertStore::clone(&self.roots) } else { RootCertStore::empty() };
         for (at, certificate) in certificates(pem, "the CA bundle")?.into_iter().enumerate() {
-            store.add(certificate.clone()).map_err(|error| {
+            roots.add(certificate).map_err(|error| {
                 Error::caller(format!("certificate {} of the CA bundle: {error}", at + 1))
             })?;
-            roots.push(Certificate::from_der(&certificate).to_owned());
         }
-        self.roots = Some(Arc::new(roots));
+        self.roots = Arc::new(roots);
         Ok(self)
     }
 
     pub(crate) fn with_client(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         let chain = certificates(chain, "the client certificate")?;
-        let der = PrivateKeyDer::from_pem_slice(key)
+        let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| unreadable("the client certificate's key", "private key", &error))?;
-        // ureq panics on a key that doesn't fit.
-        CertifiedKey::from_der(chain.clone(), der, &ring::default_provider())
+        CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider())
             .map_err(|error| Error::caller(format!("the client certificate's key: {error}")))?;
-        let chain: Vec<_> =
-            chain.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-        let key = PrivateKey::from_pem(key)
-            .map_err(|_| Error::caller("the client certificate's key can't be read"))?;
-        self.client = Some(ClientCert::new_with_certs(&chain, key));
+        self.client = Some(Arc::new(Client { chain, key }));
         Ok(self)
     }
 
@@ -61,23 +54,39 @@ impl Tls {
         self
     }
 
-    pub(crate) fn config(&self) -> TlsConfig {
-        let roots = match &self.roots {
-            Some(roots) => RootCerts::Specific(Arc::clone(roots)),
-            None => RootCerts::WebPki,
+    /// What rustls is configured with.
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let provider = Arc::new(ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::caller(format!("TLS: {error}")))?;
+        let builder = if self.unverified {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
+        } else {
+            builder.with_root_certificates(Arc::clone(&self.roots))
         };
-        TlsConfig::builder()
-            .root_certs(roots)
-            .client_cert(self.client.clone())
-            .disable_verification(self.unverified)
-            .build()
+        let config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some(client) => builder
+                .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
+                .map_err(|error| Error::caller(format!("the client certificate: {error}")))?,
+        };
+        Ok(Arc::new(config))
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        Self { roots: Arc::new(roots), client: None, unverified: false }
     }
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
-            .field("roots", &self.roots.as_ref().map(|roots| roots.len()))
+            .field("roots", &self.roots.len())
             .field("client_certificate", &self.client.is_some())
             .field("accept_invalid_certs", &self.unverified)
             .finish()

@@ -1,0 +1,234 @@
+//! Connections over TLS, by rustls: what is encrypted in one go leaves in one go.
+//!
+//! ureq's own connector hands every record of 16 KiB to the socket by itself. A full buffer of ours
+//! is eight of them, which the socket takes in one call, and which wake the other side up once.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection, Stream};
+use rustls_pki_types::ServerName;
+use ureq::Error;
+use ureq::unversioned::transport::time::Instant;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+};
+
+use crate::proxy::left;
+
+/// Agrees on TLS with whom a connection leads to, where the URI says https.
+pub(crate) struct Secure(pub(crate) Arc<ClientConfig>);
+
+impl<T: Transport> Connector<T> for Secure {
+    type Out = Either<T, Secured<T>>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<T>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let Some(transport) = chained else { return Ok(None) };
+        if !details.needs_tls() || transport.is_tls() {
+            return Ok(Some(Either::A(transport)));
+        }
+        let refused = |error: rustls::Error| Error::Io(io::Error::other(error));
+        let host = details.uri.host().unwrap_or_default();
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let name = ServerName::try_from(bare.to_owned())
+            .map_err(|_| refused(rustls::Error::UnsupportedNameType))?;
+        let mut session = ClientConnection::new(Arc::clone(&self.0), name).map_err(refused)?;
+        session.set_buffer_limit(None);
+        let clock = Arc::clone(&details.current_time);
+        let mut wire =
+            Wire { transport, clock, timeout: details.timeout, since: details.now, held: 0 };
+        session.complete_io(&mut wire)?;
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(Either::B(Secured { session, wire, buffers })))
+    }
+}
+
+impl fmt::Debug for Secure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secure")
+    }
+}
+
+/// A connection over TLS. The buffers are those of what is not encrypted.
+pub(crate) struct Secured<T> {
+    session: ClientConnection,
+    wire: Wire<T>,
+    buffers: LazyBuffers,
+}
+
+impl<T: Transport> Transport for Secured<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.wire.restart(timeout);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        self.session.writer().write_all(output)?;
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.wire)?;
+        }
+        Ok(self.wire.flush()?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.wire.restart(timeout);
+        let room = self.buffers.input_append_buf();
+        let read = Stream::new(&mut self.session, &mut self.wire).read(room)?;
+        self.buffers.input_appended(read);
+        Ok(read > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.wire.transport.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Secured<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Secured").field(&self.wire.transport).finish()
+    }
+}
+
+/// The transport below as rustls wants it. What is written waits in its buffer until that is full,
+/// or until it is flushed.
+struct Wire<T> {
+    transport: T,
+    clock: Arc<dyn Fn() -> Instant + Send + Sync + 'static>,
+    timeout: NextTimeout,
+    /// When the timeout began to run.
+    since: Instant,
+    /// Bytes in the transport's buffer.
+    held: usize,
+}
+
+impl<T: Transport> Wire<T> {
+    fn restart(&mut self, timeout: NextTimeout) {
+        (self.timeout, self.since) = (timeout, (self.clock)());
+    }
+
+    /// What is free of the transport's buffer.
+    fn room(&mut self) -> &mut [u8] {
+        self.transport.buffers().output().get_mut(self.held..).unwrap_or_default()
+    }
+
+    /// What is left of the timeout.
+    fn left(&self) -> NextTimeout {
+        left(self.timeout, self.since, (self.clock)())
+    }
+}
+
+impl<T: Transport> Read for Wire<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.flush()?;
+        if !self.transport.buffers().can_use_input() {
+            self.transport.await_input(self.left()).map_err(Error::into_io)?;
+        }
+        let buffers = self.transport.buffers();
+        let length = buffers.input().read(buffer)?;
+        buffers.input_consume(length);
+        Ok(length)
+    }
+}
+
+impl<T: Transport> Write for Wire<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.room().is_empty() {
+            self.flush()?;
+        }
+        let length = self.room().write(bytes)?;
+        self.held += length;
+        Ok(length)
+    }
+
+    fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let mut written = 0;
+        for piece in pieces {
+            let length = self.write(piece)?;
+            written += length;
+            if length < piece.len() {
+                break;
+            }
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.held) {
+            0 => Ok(()),
+            held => self.transport.transmit_output(held, self.left()).map_err(Error::into_io),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps what it was told to send, and answers nothing.
+    #[derive(Debug)]
+    struct Listener {
+        buffers: LazyBuffers,
+        heard: Vec<Vec<u8>>,
+    }
+
+    impl Transport for Listener {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.buffers
+        }
+
+        fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+            self.heard.push(self.buffers.output()[..amount].to_vec());
+            Ok(())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            Ok(false)
+        }
+
+        fn is_open(&mut self) -> bool {
+            true
+        }
+    }
+
+    fn wire() -> Wire<Listener> {
+        Wire {
+            transport: Listener { buffers: LazyBuffers::new(8, 8), heard: Vec::new() },
+            clock: Arc::new(|| Instant::NotHappening),
+            timeout: NextTimeout::default(),
+            since: Instant::NotHappening,
+            held: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_written_leaves_together() {
+        let mut wire = wire();
+        let records = [b"abc", b"def", b"ghi"].map(|record| io::IoSlice::new(record));
+        assert_eq!(wire.write_vectored(&records).unwrap(), 8);
+        assert!(wire.transport.heard.is_empty());
+        wire.write_all(b"i").unwrap();
+        assert_eq!(wire.transport.heard, [b"abcdefgh"]);
+        wire.flush().unwrap();
+        wire.flush().unwrap();
+        assert_eq!(wire.transport.heard[1..], [b"i"]);
+    }
+
+    #[test]
+    fn nothing_is_held_back_from_one_who_waits_for_an_answer() {
+        let mut wire = wire();
+        wire.write_all(b"abc").unwrap();
+        assert_eq!(wire.read(&mut [0; 8]).unwrap(), 0);
+        assert_eq!(wire.transport.heard, [b"abc"]);
+    }
+}
