@@ -146,7 +146,8 @@ fn a_hanging_server_lets_go_when_it_is_dropped() {
     client.write_all(GET.as_bytes()).unwrap();
     client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let error = client.read(&mut [0]).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    let silent = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
+    assert!(silent.contains(&error.kind()), "{error}");
     drop(server);
     client.set_read_timeout(None).unwrap();
     assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)));

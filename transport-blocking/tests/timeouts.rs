@@ -47,7 +47,7 @@ fn a_body_that_stands_still() {
         thread::sleep(Duration::from_secs(10));
         Then::Close
     });
-    let limits = Limits { first_byte: SHORT, idle: SHORT, ..NONE };
+    let limits = Limits { idle: SHORT, ..NONE };
     let error = client(server.base()).call(Ask { limits, ..Ask::get("/") }).unwrap_err();
     assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
     assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
