@@ -248,8 +248,8 @@ pub(crate) struct Agents {
 /// Puts the limits of a request into ureq's terms; a macro, for the two builders have no common
 /// name. `$lookup` says whether the host has to be looked up.
 ///
-/// ureq has one limit for each read, whether of the head or of the body: where `first_byte` is the
-/// longer one, it is the limit of a pause in the body too.
+/// ureq limits every read alike, whether of the head or of the body: [`Prompt`] lifts that from those
+/// that wait for a head.
 macro_rules! limited {
     ($builder:expr, $limits:expr, $lookup:expr) => {{
         let limits: &apus_core::http::Limits = $limits;
@@ -257,18 +257,13 @@ macro_rules! limited {
             .timeout_resolve(limits.connect.filter(|_| $lookup))
             .timeout_connect(limits.connect)
             .timeout_recv_response(limits.first_byte)
-            .timeout_per_read(limits.first_byte.and_then(|first| Some(first.max(limits.idle?))))
+            .timeout_per_read(limits.idle)
             .timeout_per_write(limits.idle)
             .timeout_global(limits.whole)
-            .timeout_await_100(Some($crate::config::patience(limits)))
+            .timeout_await_100(Some($crate::config::CONTINUE))
     }};
 }
 pub(crate) use limited;
 
-/// How long to wait for `100 Continue`: less than a read may take, for that would be an error.
-pub(crate) fn patience(limits: &Limits) -> Duration {
-    let read = limits.first_byte.into_iter().chain(limits.idle).max();
-    read.map_or(CONTINUE, |read| CONTINUE.min(read / 2))
-}
-
-const CONTINUE: Duration = Duration::from_secs(1);
+/// How long to wait for `100 Continue`.
+pub(crate) const CONTINUE: Duration = Duration::from_secs(1);

@@ -6,6 +6,9 @@
 //!
 //! And it takes a `100 Continue` that has header fields for no HTTP. They are allowed (RFC 9110,
 //! section 15.2), squid adds `Connection`, and they say nothing that is asked for: they are left out.
+//!
+//! And it has one limit for a read, of a head or of a body: how long an answer may take to begin is
+//! another matter than how long it may pause.
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -77,7 +80,10 @@ impl<T: Transport> Transport for Prompted<T> {
         self.inner.transmit_output(amount, timeout)
     }
 
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+        if self.at_head {
+            timeout.per_read = None;
+        }
         if std::mem::take(&mut self.fresh) && !self.inner.buffers().input().is_empty() {
             return Ok(true);
         }

@@ -43,8 +43,9 @@ impl<T: Transport> Connector<T> for Secure {
         let mut wire =
             Wire { transport, clock, timeout: details.timeout, since: details.now, held: 0 };
         session.complete_io(&mut wire)?;
-        let config = details.config;
-        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        let (input, output) =
+            (details.config.input_buffer_size(), details.config.output_buffer_size());
+        let buffers = LazyBuffers::new(input, readable(output));
         Ok(Some(Either::B(Secured { session, wire, buffers })))
     }
 }
@@ -54,6 +55,16 @@ impl fmt::Debug for Secure {
         f.write_str("Secure")
     }
 }
+
+/// Bytes that fit encrypted into a buffer of `room`.
+fn readable(room: usize) -> usize {
+    room.saturating_sub(room.div_ceil(RECORD) * OVERHEAD)
+}
+
+/// Bytes of a full record before they are encrypted.
+const RECORD: usize = 16 << 10;
+/// Bytes that encryption adds to a record at most: its head, a nonce or a type, and the tag.
+const OVERHEAD: usize = 32;
 
 /// A connection over TLS. The buffers are those of what is not encrypted.
 pub(crate) struct Secured<T> {
@@ -70,9 +81,12 @@ impl<T: Transport> Transport for Secured<T> {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.wire.restart(timeout);
         let output = self.buffers.output().get(..amount).unwrap_or_default();
-        self.session.writer().write_all(output)?;
-        while self.session.wants_write() {
-            self.session.write_tls(&mut self.wire)?;
+        // Each is copied away at once: were all of them kept, none would be in a cache any more.
+        for record in output.chunks(RECORD) {
+            self.session.writer().write_all(record)?;
+            while self.session.wants_write() {
+                self.session.write_tls(&mut self.wire)?;
+            }
         }
         Ok(self.wire.flush()?)
     }
@@ -173,7 +187,12 @@ impl<T: Transport> Write for Wire<T> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::crypto::ring;
+    use rustls::{ServerConfig, ServerConnection};
+    use rustls_pki_types::PrivatePkcs8KeyDer;
+
     use super::*;
+    use crate::tls::Tls;
 
     /// Keeps what it was told to send, and answers nothing.
     #[derive(Debug)]
@@ -222,6 +241,58 @@ mod tests {
         wire.flush().unwrap();
         wire.flush().unwrap();
         assert_eq!(wire.transport.heard[1..], [b"i"]);
+    }
+
+    /// A client that has shaken hands, and the server it did so with.
+    fn acquainted() -> (ClientConnection, ServerConnection) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        let trusting = Tls::default().with_roots(made.cert.pem().as_bytes(), false).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = ClientConnection::new(trusting.config().unwrap(), name).unwrap();
+        client.set_buffer_limit(None);
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut flight = Vec::new();
+            client.write_tls(&mut flight).unwrap();
+            server.read_tls(&mut flight.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            let mut flight = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut flight).unwrap();
+            }
+            client.read_tls(&mut flight.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        (client, server)
+    }
+
+    #[test]
+    fn a_full_buffer_leaves_in_one_go() {
+        let room = 128 << 10;
+        let (session, mut server) = acquainted();
+        let listener = Listener { buffers: LazyBuffers::new(room, room), heard: Vec::new() };
+        let wire = Wire { transport: listener, ..wire() };
+        let buffers = LazyBuffers::new(room, readable(room));
+        let mut secured = Secured { session, wire, buffers };
+        let whole = secured.buffers().output().len();
+        secured.buffers().output().fill(7);
+        secured.transmit_output(whole, NextTimeout::default()).unwrap();
+        let [sent] = secured.wire.transport.heard.as_slice() else { panic!("in more than one") };
+        let (mut sent, mut read) = (sent.as_slice(), Vec::new());
+        while !sent.is_empty() {
+            server.read_tls(&mut sent).unwrap();
+            server.process_new_packets().unwrap();
+            let _ = server.reader().read_to_end(&mut read);
+        }
+        assert!(read == vec![7; whole]);
     }
 
     #[test]

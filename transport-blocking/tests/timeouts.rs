@@ -43,14 +43,18 @@ fn a_head_that_does_not_come() {
 #[test]
 fn a_body_that_stands_still() {
     let server = Server::start(|_, peer| {
+        // The head may take its time.
+        thread::sleep(Duration::from_millis(600));
         peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
         thread::sleep(Duration::from_secs(10));
         Then::Close
     });
-    let limits = Limits { idle: SHORT, ..NONE };
-    let error = client(server.base()).call(Ask { limits, ..Ask::get("/") }).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
-    assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
+    for first_byte in [None, Some(Duration::from_secs(30))] {
+        let ask = Ask { limits: Limits { first_byte, idle: SHORT, ..NONE }, ..Ask::get("/") };
+        let error = client(server.base()).call(ask).unwrap_err();
+        assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
+    }
 }
 
 #[test]
