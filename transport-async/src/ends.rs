@@ -8,7 +8,7 @@ use apus_core::machine::{Event, Observer, Traffic};
 
 use crate::clock;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{PIECE, Source};
 
 /// Both ends of a run's bytes.
 #[derive(Clone, Default)]
@@ -40,6 +40,13 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
+    /// The longest piece to send in one go: where nobody counts them or holds them back, long ones,
+    /// which the system takes with fewer calls.
+    pub(crate) fn stride(&self) -> usize {
+        let alone = self.traffic.is_none() && self.observer.is_none();
+        if alone { 4 * PIECE } else { PIECE }
+    }
+
     /// `bytes` are about to be sent: how long to wait first.
     pub(crate) fn sent(&mut self, bytes: u64) -> Duration {
         self.sent += bytes;

@@ -142,18 +142,22 @@ impl Flight {
         };
         self.stage = Stage::Answered(exchange.respond(head));
         let Stage::Answered(receiving) = &mut self.stage else { return Ok(()) };
-        if !receiving.head().status.is_success() && !link.pulse.is_given() {
+        let refused = !receiving.head().status.is_success();
+        if refused && !link.pulse.is_given() {
             link.pulse.stop();
         }
         let whole = receive(receiving, &mut link, &mut body, ends, &times).await?;
-        if !link.pulse.is_given() && !link.pulse.is_stopped() {
+        if !whole {
+            return Ok(());
+        }
+        if !link.is_fresh() && !refused {
             let sent = link.send_rest(&times).await;
             sent.map_err(|failure| match link.pulse.spoilt() {
                 Some(error) => Fault::Ours(error),
                 None => Fault::Wire(failure),
             })?;
         }
-        if whole && link.settle() {
+        if link.is_free() {
             shared.pool.put(link);
         }
         Ok(())

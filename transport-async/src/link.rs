@@ -1,7 +1,7 @@
 //! One HTTP/1.1 connection, driven by the task that uses it.
 //!
 //! ```text
-//!   Pool::take ─▶ Link ── head ──▶ Response ── piece* ──▶ the end ── settle ──▶ Pool::put
+//!   Pool::take ─▶ Link ── head ──▶ Response ── piece* ──▶ send_rest ──▶ Pool::put
 //!                  │ every wait polls connection, answer and alarm in the same task,
 //!                  │ so that no other task is woken, and dropping the future drops the connection
 //! ```
@@ -165,9 +165,14 @@ impl Link {
     /// Waits until all of the body is sent, after an answer that came before.
     pub(crate) async fn send_rest(&mut self, times: &Times) -> Result<(), Failure> {
         poll_fn(|cx| {
-            let over = self.poll_connection(cx).is_ready();
+            let mut over = self.poll_connection(cx).is_ready();
             if self.pulse.is_given() {
-                return Poll::Ready(Ok(()));
+                // What was given may still wait in the connection. It is ready when all is written,
+                // which it finds out only when it is polled once more.
+                over = over || self.poll_connection(cx).is_ready();
+                if over || self.sender.is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
             }
             if over {
                 return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
@@ -181,8 +186,8 @@ impl Link {
 
     /// Whether another exchange may follow: both sides have said all they had to say, and want to
     /// stay.
-    pub(crate) fn settle(&mut self) -> bool {
-        self.pulse.is_given() && self.is_fresh()
+    pub(crate) fn is_free(&self) -> bool {
+        self.connection.is_some() && self.sender.is_ready()
     }
 
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::ends::Meter;
-use crate::source::{PIECE, Pieces};
+use crate::source::Pieces;
 use crate::wire::Pulse;
 
 /// A body on its way out.
@@ -49,8 +49,7 @@ impl Sending {
         expects: bool,
     ) -> Self {
         let pause = expects.then(|| Box::pin(sleep(INVITATION)));
-        let cutter =
-            Cutter { size: encoder.frame_size(), rest: Bytes::new(), part: BytesMut::new() };
+        let cutter = Cutter::new(encoder.frame_size(), meter.stride());
         let mut sending = Self {
             pieces,
             encoder,
@@ -216,11 +215,17 @@ impl std::error::Error for Spoilt {}
 /// Cuts pieces of any length to frames of one. Bytes are copied only where a frame spans two pieces.
 struct Cutter {
     size: Option<usize>,
+    /// Where it does not matter, the longest there may be.
+    stride: usize,
     rest: Bytes,
     part: BytesMut,
 }
 
 impl Cutter {
+    fn new(size: Option<usize>, stride: usize) -> Self {
+        Self { size, stride, rest: Bytes::new(), part: BytesMut::new() }
+    }
+
     fn feed(&mut self, piece: Bytes) {
         debug_assert!(self.rest.is_empty(), "a piece is cut up before the next one comes");
         self.rest = piece;
@@ -230,7 +235,7 @@ impl Cutter {
     fn cut(&mut self, remaining: u64) -> Option<Bytes> {
         let Some(size) = self.size else {
             // In pieces all the same: what is still to be handed over is known to be unsent.
-            let size = self.rest.len().min(PIECE);
+            let size = self.rest.len().min(self.stride);
             return (size > 0).then(|| self.rest.split_to(size));
         };
         let size = usize::try_from(remaining).map_or(size, |remaining| remaining.min(size));
@@ -251,7 +256,7 @@ impl Cutter {
 const INVITATION: Duration = Duration::from_secs(1);
 
 /// Bytes of a body that go out before the connection looks for an answer again.
-const LOOK: usize = 1 << 20;
+const LOOK: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -259,7 +264,7 @@ mod tests {
 
     fn cut_up(size: Option<usize>, pieces: &[&'static str]) -> Vec<Bytes> {
         let mut remaining: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
-        let mut cutter = Cutter { size, rest: Bytes::new(), part: BytesMut::new() };
+        let mut cutter = Cutter::new(size, 5);
         let mut frames = Vec::new();
         for piece in pieces {
             cutter.feed(Bytes::from_static(piece.as_bytes()));
@@ -278,5 +283,6 @@ mod tests {
         assert_eq!(cut_up(Some(4), &["a", "bcdef", "g", "hij"]), ["abcd", "efgh", "ij"]);
         assert_eq!(cut_up(Some(4), &["abcd"]), ["abcd"]);
         assert_eq!(cut_up(None, &["abc", "defgh"]), ["abc", "defgh"]);
+        assert_eq!(cut_up(None, &["abcdefghijkl"]), ["abcde", "fghij", "kl"]);
     }
 }
