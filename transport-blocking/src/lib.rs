@@ -45,9 +45,6 @@
 //!   the body waits for `100 Continue`
 //!   ([`expect_continue_above`](TransportConfig::expect_continue_above)), or else after the body; a
 //!   server that closes instead of reading on makes it a lost connection.
-//! - It has one limit for each read, of the head as of the body: where
-//!   [`first_byte`](apus_core::http::Limits::first_byte) is longer than
-//!   [`idle`](apus_core::http::Limits::idle), it is the limit of a pause in an answer's body too.
 //! - A host name is looked up for every request, as the operating system does and remembers it.
 //! - ureq's cargo features are those of the whole program: with `gzip`, `brotli` or `charset` switched
 //!   on by another crate, it unpacks answers whose `Content-Encoding` or charset says so, objects that
