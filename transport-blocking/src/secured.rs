@@ -1,7 +1,7 @@
 //! Connections over TLS, by rustls: what is encrypted in one go leaves in one go.
 //!
 //! ureq's own connector hands every record of 16 KiB to the socket by itself. A full buffer of ours
-//! is eight of them, which the socket takes in one call, and which wake the other side up once.
+//! is sixteen of them, which the socket takes in one call, and which wake the other side up once.
 
 use std::fmt;
 use std::io::{self, Read, Write};
