@@ -10,8 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apus_async::{CancelToken, Source};
+use apus_core::Now;
 use apus_core::checksum::{Algorithm, Hashers};
 use apus_core::error::Cause;
+use apus_core::machine::{Event, Observer};
 use common::machines::Parts;
 use common::{Ask, Server, client, noise, ok};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -95,6 +97,31 @@ async fn sources_of_any_kind_feed_a_machine_that_reads_from_a_stream() {
         let parts = parts.parts();
         assert!(parts.concat() == bytes, "{source:?}");
     }
+}
+
+/// The bytes of each event of what was sent.
+#[derive(Default)]
+struct Steps(Mutex<Vec<u64>>);
+
+impl Observer for Steps {
+    fn event(&self, _: Now, event: &Event<'_>) {
+        if let Event::Sent { bytes } = event {
+            self.0.lock().unwrap().push(*bytes);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_of_a_large_part_is_told_often() {
+    let (server, _) = store();
+    let length = 8 << 20;
+    let steps = Arc::new(Steps::default());
+    let machine = Parts::new(server.url(), length, 1);
+    let source = Source::bytes(noise(length as usize));
+    client(server.url()).run(machine).from(source).observed(steps.clone()).go().await.unwrap();
+    let steps = steps.0.lock().unwrap();
+    assert_eq!(steps.iter().sum::<u64>(), length);
+    assert!(steps.iter().all(|bytes| *bytes <= 512 << 10), "{steps:?}");
 }
 
 /// Endless zeros, and how many were read.

@@ -322,9 +322,10 @@ fn transmit(
     Ok(())
 }
 
-/// What is left of the time to connect.
-fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
-    left(details.timeout, details.now, (details.current_time)())
+/// What is left of the time to connect, which nothing else limits: no body pauses yet.
+pub(crate) fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
+    let connect = NextTimeout { per_read: None, per_write: None, ..details.timeout };
+    left(connect, details.now, (details.current_time)())
 }
 
 /// What is left of a timeout that began to run at `since`.

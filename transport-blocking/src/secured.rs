@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
 
-use crate::proxy::left;
+use crate::proxy::{left, remaining};
 
 /// Agrees on TLS with whom a connection leads to, where the URI says https.
 pub(crate) struct Secure(pub(crate) Arc<ClientConfig>);
@@ -40,8 +40,8 @@ impl<T: Transport> Connector<T> for Secure {
         let mut session = ClientConnection::new(Arc::clone(&self.0), name).map_err(refused)?;
         session.set_buffer_limit(None);
         let clock = Arc::clone(&details.current_time);
-        let mut wire =
-            Wire { transport, clock, timeout: details.timeout, since: details.now, held: 0 };
+        let (timeout, since) = (remaining(details), (clock)());
+        let mut wire = Wire { transport, clock, timeout, since, held: 0 };
         session.complete_io(&mut wire)?;
         let (input, output) =
             (details.config.input_buffer_size(), details.config.output_buffer_size());

@@ -28,6 +28,24 @@ fn a_connection_that_does_not_stand() {
 }
 
 #[test]
+#[cfg(feature = "tls")]
+fn a_connection_may_take_longer_than_a_body_may_pause() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client(format!("https://{}", listener.local_addr().unwrap()));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::sleep(Duration::from_millis(600));
+            std::io::Write::write_all(&mut stream, b"This is not TLS at all.").unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    let limits = Limits { connect: Some(Duration::from_secs(30)), idle: SHORT, ..NONE };
+    let error = client.call(Ask { limits, ..Ask::get("/") }).unwrap_err();
+    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+}
+
+#[test]
 fn a_head_that_does_not_come() {
     let server = Server::start(|_, peer| {
         peer.send("HTTP/1.1 20");
