@@ -118,6 +118,7 @@ struct Facts {
     failure: Option<Failure>,
     attempts: u32,
     leftovers: Vec<Leftover>,
+    look_at: Option<Cow<'static, str>>,
 }
 
 impl Error {
@@ -139,6 +140,7 @@ impl Error {
             failure: None,
             attempts: 0,
             leftovers: Vec::new(),
+            look_at: None,
         }))
     }
 
@@ -254,6 +256,23 @@ impl Error {
         self
     }
 
+    /// Says that the server may have carried out what this error reports as failed, that nothing
+    /// proved whether it did, and what to look at to find out: `the ETag of images/a1`. It must hold no
+    /// secret.
+    #[must_use]
+    pub fn with_outcome_unknown(mut self, look_at: impl Into<Cow<'static, str>>) -> Self {
+        self.0.look_at = Some(look_at.into());
+        self
+    }
+
+    /// Says that it was proved afterwards that the server did not carry it out, or that nothing of it
+    /// is left.
+    #[must_use]
+    pub fn with_outcome_known(mut self) -> Self {
+        self.0.look_at = None;
+        self
+    }
+
     /// Whose fault it was.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -324,6 +343,19 @@ impl Error {
         &self.0.leftovers
     }
 
+    /// Whether the server may have carried out what failed: the answer was lost or could not be read, and
+    /// nothing proved afterwards what came of it. [`look_at`](Self::look_at) says where to find out. A
+    /// caller that repeats the call without looking may do it twice.
+    pub fn outcome_unknown(&self) -> bool {
+        self.0.look_at.is_some()
+    }
+
+    /// What to look at to find out what came of a call whose [outcome is
+    /// unknown](Self::outcome_unknown).
+    pub fn look_at(&self) -> Option<&str> {
+        self.0.look_at.as_deref()
+    }
+
     /// The object, bucket or upload is not there.
     pub fn is_not_found(&self) -> bool {
         self.status_is(404)
@@ -366,7 +398,7 @@ impl Error {
 
 impl fmt::Display for Error {
     /// One line: what, the operation, status, code, message, attempts, request id, what is left
-    /// behind, and what helps.
+    /// behind, what to look at where the outcome is unknown, and what helps.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = &*self.0;
         if let Some(operation) = facts.operation {
@@ -394,6 +426,9 @@ impl fmt::Display for Error {
         match facts.leftovers.len() {
             0..=TOLD => {}
             many => write!(f, "; and {} more", many - TOLD)?,
+        }
+        if let Some(look_at) = &facts.look_at {
+            write!(f, "; the outcome is unknown: look at {}", OneLine(look_at))?;
         }
         if let Some(hint) = facts.hint {
             write!(f, "; {hint}")?;
@@ -560,6 +595,21 @@ mod tests {
         assert!(line.contains("object c/s19") && !line.contains("object c/s20"), "{line}");
         assert!(line.ends_with("; and 5 more"), "{line}");
         assert_eq!(error.leftovers().len(), 25);
+    }
+
+    #[test]
+    fn an_unknown_outcome_says_what_to_look_at_until_it_is_known() {
+        let error = Error::from(Failure::new(Cause::Closed, ""));
+        assert!(!error.outcome_unknown() && error.look_at().is_none());
+        let error = error.in_operation("PutObject").with_outcome_unknown("images/a\n1");
+        assert!(error.outcome_unknown());
+        assert_eq!(error.look_at(), Some("images/a\n1"));
+        assert_eq!(
+            error.to_string(),
+            "PutObject: the connection closed before an answer; the outcome is unknown: look at \
+             images/a\\n1"
+        );
+        assert!(!error.with_outcome_known().outcome_unknown());
     }
 
     #[test]
