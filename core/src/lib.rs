@@ -98,6 +98,7 @@ pub mod sign;
 pub mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
+pub mod waiters;
 pub mod xml;
 
 pub use self::error::{Error, Kind};
