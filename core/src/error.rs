@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::one_line::OneLine;
+
 /// Whose fault an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -404,21 +406,22 @@ impl fmt::Display for Error {
         if let Some(operation) = facts.operation {
             write!(f, "{operation}: ")?;
         }
-        f.write_str(&facts.what)?;
-        match (facts.status, &facts.code) {
+        write!(f, "{}", OneLine::sentence(&facts.what))?;
+        let code = facts.code.as_deref().map(OneLine::word);
+        match (facts.status, code) {
             (Some(status), Some(code)) => write!(f, ": {} {code}", status.as_u16())?,
             (Some(status), None) => write!(f, ": {}", status.as_u16())?,
             (None, Some(code)) => write!(f, ": {code}")?,
             (None, None) => {}
         }
         if let Some(message) = &facts.message {
-            write!(f, ": {}", OneLine(message))?;
+            write!(f, ": {}", OneLine::new(message))?;
         }
         if facts.attempts > 1 {
             write!(f, " (after {} attempts)", facts.attempts)?;
         }
         if let Some(id) = &facts.request_id {
-            write!(f, " [request {}]", OneLine(id))?;
+            write!(f, " [request {}]", OneLine::word(id))?;
         }
         for leftover in facts.leftovers.iter().take(TOLD) {
             write!(f, "; left behind: {leftover}")?;
@@ -513,7 +516,7 @@ impl fmt::Display for Failure {
             Cause::Protocol => "the answer is no valid HTTP",
         })?;
         if !self.detail.is_empty() {
-            write!(f, ": {}", OneLine(&self.detail))?;
+            write!(f, ": {}", OneLine::new(&self.detail))?;
         }
         Ok(())
     }
@@ -525,34 +528,16 @@ impl fmt::Display for Leftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MultipartUpload { bucket, key, upload_id } => {
-                let (bucket, key, id) = (OneLine(bucket), OneLine(key), OneLine(upload_id));
+                let (bucket, key, id) =
+                    (OneLine::new(bucket), OneLine::new(key), OneLine::new(upload_id));
                 write!(f, "multipart upload {id} of {bucket}/{key}")
             }
             Self::Object { bucket, key } => {
-                write!(f, "object {}/{}", OneLine(bucket), OneLine(key))
+                write!(f, "object {}/{}", OneLine::new(bucket), OneLine::new(key))
             }
-            Self::Container { container } => write!(f, "container {}", OneLine(container)),
-            Self::Trust { id } => write!(f, "trust {}", OneLine(id)),
+            Self::Container { container } => write!(f, "container {}", OneLine::new(container)),
+            Self::Trust { id } => write!(f, "trust {}", OneLine::new(id)),
         }
-    }
-}
-
-/// Text from outside, without what would break or forge a line of a log, and of bounded length.
-struct OneLine<'a>(&'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, char) in self.0.chars().enumerate() {
-            if at == 1024 {
-                return f.write_str("…");
-            }
-            if char.is_control() {
-                write!(f, "{}", char.escape_default())?;
-            } else {
-                write!(f, "{char}")?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -585,6 +570,18 @@ mod tests {
         );
         assert!(error.is_not_found());
         assert_eq!(error.kind(), Kind::Refused);
+    }
+
+    #[test]
+    fn a_code_of_a_hostile_server_forges_no_line() {
+        let code = format!("Oops\nGetObject: done\u{1b}[2J{}", "x".repeat(60_000));
+        let error = Error::refused(StatusCode::FORBIDDEN, Some(code), None)
+            .with_request_id(Some("1\n2".into()), None);
+        let line = error.to_string();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.len() < 400, "{} bytes", line.len());
+        let error = Error::broken("the root is <\u{1b}[31m\n>").to_string();
+        assert!(!error.contains(char::is_control), "{error:?}");
     }
 
     #[test]

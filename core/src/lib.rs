@@ -88,6 +88,7 @@ pub mod keystone;
 pub mod location;
 pub mod machine;
 pub mod now;
+mod one_line;
 pub mod proxy;
 pub mod quirks;
 mod request;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::one_line::OneLine;
 
 /// What is wrong, and where. Nothing of a value that may be a secret is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,29 +38,17 @@ impl fmt::Display for CloudsError {
     /// One line: `cloud "prod": auth.user_domain_name: it is required beside auth.username`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Some((file, Some(line))) => write!(f, "{}:{line}: ", OneLine(file))?,
-            Some((file, None)) => write!(f, "{}: ", OneLine(file))?,
+            Some((file, Some(line))) => write!(f, "{}:{line}: ", OneLine::new(file))?,
+            Some((file, None)) => write!(f, "{}: ", OneLine::new(file))?,
             None => {}
         }
         if let Some(cloud) = &self.cloud {
             write!(f, "cloud {cloud:?}: ")?;
         }
         if let Some(key) = &self.key {
-            write!(f, "{}: ", OneLine(key))?;
+            write!(f, "{}: ", OneLine::new(key))?;
         }
-        OneLine(&self.problem).fmt(f)
-    }
-}
-
-/// A text that may hold what somebody called a key or a cloud.
-struct OneLine<'a>(&'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|char| match char.is_control() {
-            true => write!(f, "{}", char.escape_default()),
-            false => write!(f, "{char}"),
-        })
+        OneLine::new(&self.problem).fmt(f)
     }
 }
 
