@@ -265,6 +265,32 @@ mod tests {
         assert_eq!(credentials.clock_offset(), 0);
     }
 
+    fn silently_refused(credentials: &Credentials, method: Method, date: i64) -> Completion {
+        let mut draft = draft();
+        draft.head.method = method;
+        let mut exchange = credentials.sign(draft, now(NOON)).unwrap();
+        exchange.request().unwrap();
+        let date = Timestamp::from_unix(date).http_date();
+        let answer = http::Response::builder().status(403).header("date", date).body(()).unwrap();
+        exchange.respond(answer.into_parts().0).finish(None)
+    }
+
+    // HeadObject is answered without a document, so that its date is all there is to go by.
+    #[test]
+    fn a_refusal_without_a_code_teaches_plausible_offsets_only() {
+        let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
+        let in_2099 = silently_refused(&credentials, Method::HEAD, 4_086_288_000);
+        assert_eq!(credentials.judge(now(NOON), &in_2099), Standing::Accepted);
+        let in_1970 = silently_refused(&credentials, Method::HEAD, 0);
+        assert_eq!(credentials.judge(now(NOON), &in_1970), Standing::Accepted);
+        let no_head = silently_refused(&credentials, Method::GET, NOON + 3600);
+        assert_eq!(credentials.judge(now(NOON), &no_head), Standing::Accepted);
+        assert_eq!(credentials.clock_offset(), 0);
+        let an_hour = silently_refused(&credentials, Method::HEAD, NOON + 3600);
+        assert_eq!(credentials.judge(now(NOON), &an_hour), Standing::Refused);
+        assert_eq!(credentials.clock_offset(), 3600);
+    }
+
     #[test]
     fn what_went_out_with_replaced_keys_is_worth_sealing_anew() {
         let mut credentials = Credentials::new(Keys::new("AKID", "secret"));

@@ -1,7 +1,7 @@
 //! The clock of the server.
 
-use http::StatusCode;
 use http::header::{AGE, DATE};
+use http::{Method, StatusCode};
 
 use crate::http::{Completion, Reply};
 use crate::now::{Now, Timestamp};
@@ -25,7 +25,9 @@ impl Skew {
         let code = s3::error_code(reply);
         let told = code.as_deref().is_some_and(|code| CODES.contains(&code));
         // The answer to a HEAD has no document, only a date.
-        let silent = code.is_none() && reply.status() == StatusCode::FORBIDDEN;
+        let silent = code.is_none()
+            && reply.status() == StatusCode::FORBIDDEN
+            && done.draft().head.method == Method::HEAD;
         if !(told || silent) {
             return false;
         }
@@ -52,6 +54,11 @@ impl Skew {
         if off <= FORGIVEN {
             return false;
         }
+        // A refusal that does not name the time may have another reason: then the date of a server
+        // whose clock is wrong, or that lies, must not go into every later signature.
+        if !told && offset.unsigned_abs() > PLAUSIBLE {
+            return false;
+        }
         self.offset = offset;
         true
     }
@@ -62,3 +69,7 @@ const CODES: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTh
 
 /// Seconds that every server forgives; most forgive 15 minutes.
 const FORGIVEN: u64 = 240;
+
+/// Seconds that a clock is taken to be off by where the server does not name the time as its reason:
+/// a day, which covers a clock that was set to the wrong time zone.
+const PLAUSIBLE: u64 = 24 * 60 * 60;
