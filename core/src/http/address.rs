@@ -49,6 +49,9 @@ impl Address {
         if authority.host().is_empty() {
             return Err(wrong("has no host"));
         }
+        if let Err(why) = port(&authority) {
+            return Err(wrong(why));
+        }
         let path = parts.path_and_query.as_ref().map_or("", |path| path.path());
         Ok(Self { scheme, authority, path: path.trim_end_matches('/').to_owned() })
     }
@@ -105,6 +108,24 @@ impl Address {
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path);
         Uri::from_parts(parts).map_err(|_| Error::caller("the path does not fit in a URL"))
+    }
+}
+
+/// The port that is written in `authority`. `http` takes anything there, and says of what is no port
+/// that there is none, so that requests would go to the scheme's.
+fn port(authority: &Authority) -> Result<Option<u16>, &'static str> {
+    let text = authority.as_str();
+    let host = text.rfind('@').map_or(0, |at| at + 1) + authority.host().len();
+    match text.get(host..).unwrap_or_default() {
+        // An empty port is the scheme's (RFC 3986, section 3.2.3).
+        "" | ":" => Ok(None),
+        after => after
+            .strip_prefix(':')
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
+            .filter(|port| *port > 0)
+            .map(Some)
+            .ok_or("has a port that is not a number from 1 to 65535"),
     }
 }
 
@@ -168,6 +189,23 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(before_version(path), before, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number_from_1_to_65535() {
+        for port in ["99999", "65536", "0", "1808x", "-1", "+80", "80:80", "8 0"] {
+            let error = Address::parse(&format!("http://h:{port}/v3"), "auth_url").unwrap_err();
+            assert!(error.to_string().starts_with("auth_url "), "{port}: {error}");
+        }
+        for url in [
+            "http://h:1/v3",
+            "http://h:65535",
+            "http://h:/v3",
+            "https://[::1]:5000",
+            "https://[::1]",
+        ] {
+            Address::parse(url, "auth_url").unwrap();
         }
     }
 
