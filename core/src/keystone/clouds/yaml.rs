@@ -77,14 +77,15 @@ impl Mapping {
 }
 
 impl Node {
-    /// Room that a copy takes.
+    /// Bytes of memory that a copy takes.
     fn size(&self) -> usize {
         match self {
-            Self::Null => 1,
-            Self::Text(text) => 1 + text.expose().len(),
-            Self::List(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
+            Self::Null => NODE,
+            Self::Text(text) => NODE + text.expose().len(),
+            Self::List(nodes) => NODE + nodes.iter().map(Self::size).sum::<usize>(),
             Self::Map(Mapping(map)) => {
-                1 + map.iter().map(|(key, node)| key.len() + node.size()).sum::<usize>()
+                let entries = map.iter().map(|(key, node)| ENTRY + key.len() + node.size());
+                MAPPING + entries.sum::<usize>()
             }
         }
     }
@@ -138,7 +139,7 @@ impl Reader {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.spend(1 + text.len())?;
+                self.spend(ENTRY + NODE + text.len())?;
                 let tag = known(tag.as_deref())?;
                 let plain = style == ScalarStyle::Plain && tag != Some("str");
                 if self.wants_key() && anchor == 0 {
@@ -162,7 +163,7 @@ impl Reader {
     }
 
     fn begin(&mut self, open: Open) -> Result<(), String> {
-        self.spend(1)?;
+        self.spend(if matches!(open, Open::Map { .. }) { MAPPING } else { NODE })?;
         if self.open.len() == DEEPEST {
             return Err(format!("it is more than {DEEPEST} levels deep"));
         }
@@ -249,8 +250,17 @@ const LONGEST: usize = 1 << 20;
 /// Collections in each other.
 const DEEPEST: usize = 32;
 
-/// Values and bytes that a file comes to with its aliases.
-const ROOM: usize = 4 << 20;
+/// Bytes of memory that the values of a file take, with all that its aliases stand for.
+const ROOM: usize = 32 << 20;
+
+/// Bytes that a value takes beside its text: the value itself, and an allocation.
+const NODE: usize = 96;
+
+/// Bytes that a mapping takes before its values: a node of a B-tree has room for eleven.
+const MAPPING: usize = 1024;
+
+/// Bytes that a value in a mapping takes besides: its name and its share of a node.
+const ENTRY: usize = 64;
 
 #[cfg(test)]
 mod tests {
