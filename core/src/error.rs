@@ -431,7 +431,7 @@ impl fmt::Display for Error {
             many => write!(f, "; and {} more", many - TOLD)?,
         }
         if let Some(look_at) = &facts.look_at {
-            write!(f, "; the outcome is unknown: look at {}", OneLine(look_at))?;
+            write!(f, "; the outcome is unknown: look at {}", OneLine::new(look_at))?;
         }
         if let Some(hint) = facts.hint {
             write!(f, "; {hint}")?;
