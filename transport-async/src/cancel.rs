@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use apus_core::contract::Leave;
 use apus_core::http::Completion;
+use apus_core::waiters::{Place, Waiters};
 
 /// Stops runs: give clones to as many as should stop together.
 ///
@@ -19,7 +20,7 @@ pub struct CancelToken(Arc<Mutex<Request>>);
 #[derive(Default)]
 struct Request {
     leave: Option<Leave>,
-    waiting: Vec<Waker>,
+    waiting: Waiters,
 }
 
 impl CancelToken {
@@ -38,30 +39,66 @@ impl CancelToken {
         let waiting = {
             let mut request = lock(&self.0);
             request.leave.get_or_insert(leave);
-            std::mem::take(&mut request.waiting)
+            request.waiting.drain()
         };
         waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Whether it was used.
     pub fn is_cancelled(&self) -> bool {
-        lock(&self.0).leave.is_some()
+        self.leave().is_some()
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Leave> {
-        let mut request = lock(&self.0);
-        match request.leave {
-            Some(leave) => Poll::Ready(leave),
-            None => {
-                if !request.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    // Wakers of tasks that have ended are never woken, so they would pile up.
-                    if request.waiting.len() >= CROWD {
-                        request.waiting.drain(..).for_each(Waker::wake);
-                    }
-                    request.waiting.push(cx.waker().clone());
-                }
-                Poll::Pending
-            }
+    /// What is to be left on the server, once it was used.
+    pub(crate) fn leave(&self) -> Option<Leave> {
+        lock(&self.0).leave
+    }
+
+    /// How many listen.
+    #[cfg(test)]
+    pub(crate) fn listening(&self) -> usize {
+        lock(&self.0).waiting.len()
+    }
+
+    /// Waits for it to be used, until it is dropped.
+    pub(crate) fn listen(&self) -> Listener {
+        Listener { token: self.clone(), place: None }
+    }
+}
+
+/// One who waits for a token. Nothing of it stays with the token when it is dropped.
+pub(crate) struct Listener {
+    token: CancelToken,
+    place: Option<Place>,
+}
+
+impl Listener {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
+        let mut request = lock(&self.token.0);
+        if let Some(leave) = request.leave {
+            return Poll::Ready(leave);
+        }
+        let waits = self.place.is_some_and(|place| request.waiting.renew(place, cx.waker()));
+        if !waits {
+            self.place = Some(request.waiting.join(cx.waker()));
+        }
+        Poll::Pending
+    }
+
+    /// Ready when one of them was used.
+    pub(crate) fn poll_any(listeners: &mut [Self], cx: &mut Context<'_>) -> Poll<Leave> {
+        let leave = listeners.iter_mut().find_map(|listener| match listener.poll(cx) {
+            Poll::Ready(leave) => Some(leave),
+            Poll::Pending => None,
+        });
+        leave.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            lock(&self.token.0).waiting.leave(place);
         }
     }
 }
@@ -129,22 +166,59 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// More wakers than a token's runs have workers.
-const CROWD: usize = 1024;
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
     fn the_first_cancellation_counts() {
         let token = CancelToken::new();
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(token.poll(&mut cx), Poll::Pending);
+        let mut listener = token.listen();
+        assert_eq!(listener.poll(&mut cx), Poll::Pending);
         token.cancel_with(Leave::Keep);
         token.cancel();
-        assert_eq!(token.poll(&mut cx), Poll::Ready(Leave::Keep));
+        assert_eq!(listener.poll(&mut cx), Poll::Ready(Leave::Keep));
         assert!(token.clone().is_cancelled());
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn ten_thousand_listeners_are_woken_by_a_cancellation_and_by_nothing_else() {
+        let (token, count) = (CancelToken::new(), Arc::new(Count::default()));
+        let wakers: Vec<Waker> =
+            (0..10_000).map(|_| Waker::from(Arc::new(Own(Arc::clone(&count))))).collect();
+        let mut listeners: Vec<Listener> = wakers.iter().map(|_| token.listen()).collect();
+        for _ in 0..3 {
+            for (listener, waker) in listeners.iter_mut().zip(&wakers) {
+                assert!(listener.poll(&mut Context::from_waker(waker)).is_pending());
+            }
+        }
+        assert_eq!((count.0.load(Ordering::Relaxed), token.listening()), (0, 10_000));
+        listeners.truncate(5_000);
+        assert_eq!(token.listening(), 5_000, "who stopped listening is kept");
+        token.cancel();
+        assert_eq!((count.0.load(Ordering::Relaxed), token.listening()), (5_000, 0));
+    }
+
+    /// A waker of its own, counted with the others.
+    struct Own(Arc<Count>);
+
+    impl Wake for Own {
+        fn wake(self: Arc<Self>) {
+            Arc::clone(&self.0).wake();
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Party, Pump, Turn};
 use tokio::time::{Sleep, sleep_until};
 
-use crate::cancel::{Bell, CancelToken};
+use crate::cancel::{Bell, CancelToken, Listener};
 use crate::client::Transport;
 use crate::clock;
 use crate::ends::Ends;
@@ -44,7 +44,9 @@ pub(crate) async fn drive<M: Machine>(
     if let Some(observer) = &ends.observer {
         pump = pump.with_observer(Arc::clone(observer));
     }
-    let mut driver = Driver { pump, bell, tokens, stop: None, inflow: None, failed: None };
+    let listeners = tokens.iter().map(CancelToken::listen).collect();
+    let mut driver =
+        Driver { pump, bell, tokens, listeners, stop: None, inflow: None, failed: None };
     let tap = ends.source.run_tap();
     let alone = driver.pump.machine().width() <= 1 && driver.pump.intake().is_none();
     let result = if alone {
@@ -72,6 +74,8 @@ struct Driver<M: Machine> {
     bell: Arc<Bell>,
     /// Whoever may cancel the run; gone once one did.
     tokens: Vec<CancelToken>,
+    /// Listen to them.
+    listeners: Vec<Listener>,
     /// Stops the workers that move the caller's bytes.
     stop: Option<CancelToken>,
     inflow: Option<Inflow>,
@@ -98,8 +102,7 @@ impl<M: Machine> Driver<M> {
                     let mut flight = Flight::new(exchange, None);
                     let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
                     let done = fly(&mut flight, transport, ends, stop).await;
-                    let noop = &mut Context::from_waker(Waker::noop());
-                    if let Poll::Ready(leave) = poll_any(&self.tokens, noop) {
+                    if let Some(leave) = self.tokens.iter().find_map(CancelToken::leave) {
                         self.cancel(leave);
                     }
                     now = clock::now();
@@ -197,7 +200,7 @@ impl<M: Machine> Driver<M> {
         if self.bell.poll(cx).is_ready() {
             return Poll::Ready(Event::Bell);
         }
-        if let Poll::Ready(leave) = poll_any(&self.tokens, cx) {
+        if let Poll::Ready(leave) = Listener::poll_any(&mut self.listeners, cx) {
             return Poll::Ready(Event::Cancelled(leave));
         }
         if let Some(inflow) = self.inflow.as_mut().filter(|inflow| !inflow.has_ended()) {
@@ -218,6 +221,7 @@ impl<M: Machine> Driver<M> {
     /// Gives up what moves bytes, and lets the machine clean up.
     fn cancel(&mut self, leave: Leave) {
         self.tokens.clear();
+        self.listeners.clear();
         self.inflow = None;
         if let Some(stop) = self.stop.take() {
             stop.cancel();
@@ -259,8 +263,9 @@ async fn fly(
         return flight.perform(transport.shared(), ends).await;
     }
     let done = {
+        let mut listeners: Vec<Listener> = stop.iter().map(CancelToken::listen).collect();
         let mut perform = pin!(flight.perform(transport.shared(), ends));
-        poll_fn(|cx| match poll_any(stop, cx) {
+        poll_fn(|cx| match Listener::poll_any(&mut listeners, cx) {
             Poll::Ready(_) => Poll::Ready(None),
             Poll::Pending => perform.as_mut().poll(cx).map(Some),
         })
@@ -274,11 +279,66 @@ async fn fly(
     }
 }
 
-/// Ready when one of them was used.
-fn poll_any(tokens: &[CancelToken], cx: &mut Context<'_>) -> Poll<Leave> {
-    let leave = tokens.iter().find_map(|token| match token.poll(cx) {
-        Poll::Ready(leave) => Some(leave),
-        Poll::Pending => None,
-    });
-    leave.map_or(Poll::Pending, Poll::Ready)
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use apus_core::Now;
+    use apus_core::contract::Step;
+
+    use super::*;
+    use crate::config::TransportConfig;
+
+    /// Waits until it is cancelled.
+    #[derive(Default)]
+    struct Idle(bool);
+
+    impl Machine for Idle {
+        type Output = ();
+
+        fn poll(&mut self, _: Now) -> Step<()> {
+            if self.0 { Step::Done(Err(Failure::cancelled().into())) } else { Step::Wait(None) }
+        }
+
+        fn complete(&mut self, _: Now, _: Completion) {}
+
+        fn cancel(&mut self, _: Now, _: Leave) {
+            self.0 = true;
+        }
+    }
+
+    #[derive(Default)]
+    struct Count(Arc<AtomicUsize>);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn ten_thousand_runs_that_wait_are_woken_by_a_cancellation_only() {
+        let transport = Transport::new(TransportConfig::new()).unwrap();
+        let (token, woken) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
+        let waker = || Waker::from(Arc::new(Count(Arc::clone(&woken))));
+        let run = || {
+            let tokens = vec![token.clone()];
+            Box::pin(drive(Idle::default(), &transport, Arc::new([]), Ends::default(), tokens))
+        };
+        let mut runs: Vec<_> = (0..10_000).map(|_| (run(), waker())).collect();
+        for (run, waker) in &mut runs {
+            assert!(run.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        assert_eq!((woken.load(Ordering::Relaxed), token.listening()), (0, 10_000));
+        runs.truncate(4_000);
+        assert_eq!((woken.load(Ordering::Relaxed), token.listening()), (0, 4_000));
+        token.cancel();
+        assert_eq!(woken.load(Ordering::Relaxed), 4_000);
+        for (run, waker) in &mut runs {
+            let polled = run.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(matches!(polled, Poll::Ready(Err(error)) if error.is_cancelled()));
+        }
+        assert_eq!(token.listening(), 0);
+    }
 }

@@ -93,7 +93,8 @@ impl Stores {
         Self { stores: self.stores.for_tenant(context), ..self.clone() }
     }
 
-    /// Keeps these limits, which others may share.
+    /// Keeps these limits, which others may share. Without this there are
+    /// [`Traffic::AT_ONCE`] requests at once (256), and the rest wait, first in, first out.
     #[must_use]
     pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
         self.traffic = traffic.into();

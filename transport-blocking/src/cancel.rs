@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use apus_core::contract::Leave;
+use apus_core::waiters::{Place, Waiters};
 
 /// Stops the runs that it was given to. Clones stop the same runs.
 ///
@@ -24,8 +25,7 @@ struct State {
 #[derive(Default)]
 struct Order {
     leave: Option<Leave>,
-    next: u64,
-    wakers: Vec<(u64, Waker)>,
+    waiting: Waiters,
 }
 
 impl CancelToken {
@@ -50,9 +50,9 @@ impl CancelToken {
         let mut order = self.lock();
         order.leave.get_or_insert(leave);
         self.0.cancelled.store(true, Ordering::Release);
-        let wakers = std::mem::take(&mut order.wakers);
+        let wakers = order.waiting.drain();
         drop(order);
-        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Whether it was cancelled.
@@ -73,15 +73,12 @@ impl CancelToken {
         let above = self.0.parent.as_ref();
         let above = above.map(|parent| Box::new(parent.register(waker.clone())));
         let mut order = self.lock();
-        order.next += 1;
-        let number = order.next;
+        let place = order.waiting.join(&waker);
+        drop(order);
         if self.is_cancelled() {
             waker.wake();
-        } else {
-            order.wakers.push((number, waker));
         }
-        drop(order);
-        Registration { token: self.clone(), number, _above: above }
+        Registration { token: self.clone(), place, _above: above }
     }
 
     fn lock(&self) -> MutexGuard<'_, Order> {
@@ -98,13 +95,13 @@ impl fmt::Debug for CancelToken {
 /// Keeps a waker with a token while a run lasts.
 pub(crate) struct Registration {
     token: CancelToken,
-    number: u64,
+    place: Place,
     _above: Option<Box<Registration>>,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.token.lock().wakers.retain(|(number, _)| *number != self.number);
+        self.token.lock().waiting.leave(self.place);
     }
 }
 
@@ -163,5 +160,24 @@ mod tests {
         parent.cancel();
         assert!(other.is_cancelled());
         assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (Some(Leave::Abort), 1));
+    }
+
+    #[test]
+    fn ten_thousand_registrations_wake_on_a_cancellation_and_go_when_they_are_dropped() {
+        let (token, bell) = (CancelToken::new(), Arc::new(Bell::default()));
+        let register = || token.register(Waker::from(Arc::clone(&bell)));
+        let mut registrations: Vec<Registration> = (0..10_000).map(|_| register()).collect();
+        assert_eq!((token.lock().waiting.len(), bell.0.load(Ordering::Acquire)), (10_000, 0));
+        registrations.truncate(5_000);
+        assert_eq!(token.lock().waiting.len(), 5_000);
+        token.cancel();
+        assert_eq!(bell.0.load(Ordering::Acquire), 5_000);
+        drop(registrations);
+        assert_eq!((token.lock().waiting.len(), Arc::strong_count(&bell)), (0, 1));
+        // Who comes later is woken at once.
+        let late = token.register(Waker::from(Arc::clone(&bell)));
+        assert_eq!(bell.0.load(Ordering::Acquire), 5_001);
+        drop(late);
+        assert_eq!(token.lock().waiting.len(), 0);
     }
 }

@@ -38,7 +38,8 @@ impl<S: Service> Client<S> {
         self
     }
 
-    /// Keeps these limits, which other clients may share.
+    /// Keeps these limits, which other clients may share. Without this there are
+    /// [`Traffic::AT_ONCE`] requests at once (256), and the rest wait, first in, first out.
     #[must_use]
     pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
         self.means.traffic = traffic.into();

@@ -270,7 +270,8 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             self.heed_token();
             match self.pump.turn(now()) {
                 Turn::Launch(exchange) => self.launch(exchange),
-                Turn::Park(_) if self.read_ahead() => {}
+                // While a source blocks, a place that others wait for would be kept from them.
+                Turn::Park(_) if !self.pump.is_in_line() && self.read_ahead() => {}
                 Turn::Park(wait) => self.park(wait),
                 Turn::Done(result) => break result,
             }

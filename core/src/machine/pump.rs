@@ -17,7 +17,7 @@ use crate::contract::{
 };
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
-use crate::machine::traffic::{Admit, Traffic};
+use crate::machine::traffic::{Admit, Line, Traffic};
 use crate::now::Now;
 use crate::sign::Presigned;
 
@@ -68,6 +68,8 @@ pub struct Pump<M: Machine> {
     parties: Arc<[Party]>,
     waker: Waker,
     traffic: Option<Arc<Traffic>>,
+    /// How far this pump has come with the traffic.
+    line: Line,
     observer: Option<Arc<dyn Observer>>,
     parked: VecDeque<Box<Draft>>,
     flying: Vec<Flight>,
@@ -97,6 +99,7 @@ impl<M: Machine> Pump<M> {
             parties: parties.into(),
             waker,
             traffic: None,
+            line: Line::Out,
             observer: None,
             parked: VecDeque::new(),
             flying: Vec::new(),
@@ -139,8 +142,24 @@ impl<M: Machine> Pump<M> {
         self.flying.len()
     }
 
+    /// Whether it has asked the [`Traffic`] for a place, or has been given one. A driver that does
+    /// something else meanwhile that takes long keeps others from that place.
+    pub fn is_in_line(&self) -> bool {
+        self.line != Line::Out
+    }
+
     /// What to do next. Call again until it is not [`Turn::Launch`].
     pub fn turn(&mut self, now: Now) -> Turn<M::Output> {
+        let turn = self.next(now);
+        // A place is kept by what has something to send in it, and by nothing else.
+        let waits = matches!(turn, Turn::Park(_)) && !self.parked.is_empty();
+        if !waits || self.line == Line::Held {
+            self.leave_line();
+        }
+        turn
+    }
+
+    fn next(&mut self, now: Now) -> Turn<M::Output> {
         self.last = Some(now);
         let mut wait = None;
         for _ in 0..self.parked.len() {
@@ -250,18 +269,31 @@ impl<M: Machine> Pump<M> {
     }
 
     fn admit(&mut self, now: Now, draft: Box<Draft>) -> Admission {
-        if let Some(traffic) = &self.traffic
-            && let Admit::Later(until) = traffic.ask(now, &self.waker)
-        {
-            return Admission::Park(draft, until);
+        if let Some(traffic) = &self.traffic {
+            let is_new = self.line == Line::Out;
+            let admit = traffic.ask(now, &self.waker, &mut self.line);
+            if let Admit::Later(until) = admit {
+                if is_new && let Some(observer) = &self.observer {
+                    let queued = matches!(self.line, Line::Queued(_));
+                    let (at_once, waiting) =
+                        (traffic.at_once(), if queued { traffic.waiting() } else { 0 });
+                    let operation = draft.operation;
+                    observer.event(now, &Event::Queued { operation, at_once, waiting });
+                }
+                return Admission::Park(draft, until);
+            }
         }
         let admission = self.seal(now, draft);
-        if !matches!(admission, Admission::Launch(_))
-            && let Some(traffic) = &self.traffic
-        {
-            traffic.unused();
+        if matches!(admission, Admission::Launch(_)) {
+            self.line = Line::Out;
         }
         admission
+    }
+
+    fn leave_line(&mut self) {
+        if let Some(traffic) = &self.traffic {
+            traffic.leave(&mut self.line);
+        }
     }
 
     fn seal(&mut self, now: Now, mut draft: Box<Draft>) -> Admission {
@@ -324,12 +356,13 @@ impl<M: Machine> Pump<M> {
 
 impl<M: Machine> Drop for Pump<M> {
     /// A renewal that will never be completed is given to the next who asks, and what is still in
-    /// flight makes room for others.
+    /// flight makes room for others, as does a place in the line.
     fn drop(&mut self) {
+        self.leave_line();
         let Some(now) = self.last else { return };
         for flight in self.flying.drain(..) {
             if let Some(traffic) = &self.traffic {
-                traffic.unused();
+                traffic.abandoned();
             }
             if let Some(authority) = flight.renews.and_then(|party| self.parties.get(party)) {
                 let uri = http::Uri::from_static("/");
@@ -396,6 +429,16 @@ pub enum Event<'a> {
     Launched {
         /// What it is made of: its operation, and what is computed over its body.
         draft: &'a Draft,
+    },
+    /// An exchange can't go out yet, for the limits of the client ([`Traffic`]). Told once for each wait.
+    Queued {
+        /// Its operation.
+        operation: &'static str,
+        /// How many requests may be in flight at this moment.
+        at_once: u32,
+        /// How many exchanges wait for one of these to end, this one included; 0 where it waits for the
+        /// limit of requests a second.
+        waiting: usize,
     },
     /// An exchange ended.
     Ended {

@@ -3,6 +3,18 @@
 //!
 //! How many requests go at once adapts to the server: each answer that says "slower" (503, 429)
 //! halves it, and every full round of others adds one again, up to the limit.
+//!
+//! ```text
+//!            a place is free, and nobody waits
+//!     Out ───────────────────────────────────────┐      no limit of requests a second,
+//!      │  else                                   ▼      or the next of them is due
+//!      └──────▶ Queued ── a place is freed ──▶ placed ─────────────────────────▶ Held ──▶ sent
+//!              first in, first out;              │                                ▲
+//!              one is woken for each place       └──▶ Paced, until its own time ──┘
+//! ```
+//!
+//! A freed place belongs to the one that is woken for it, from then on: no newcomer overtakes. Who
+//! gives up (a run that is dropped or cancelled) passes the place on to the next.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -10,8 +22,14 @@ use std::time::Duration;
 
 use crate::contract::{Reason, Wait};
 use crate::now::Now;
+use crate::waiters::{Place, Waiters};
 
-/// Limits shared by a client's machines. The default has none, and adapts from 64 requests at once.
+/// Limits shared by a client's machines. The default is [`Traffic::AT_ONCE`] requests at once, and no
+/// limit of requests or bytes a second.
+///
+/// An exchange counts from when it is sent until its answer was read to its end: a download that is
+/// read slowly holds its place as long. What finds no place waits, in order, for as long as it takes;
+/// an observer is told of it ([`Event::Queued`](crate::machine::Event::Queued)).
 #[derive(Debug)]
 pub struct Traffic {
     state: Mutex<State>,
@@ -21,40 +39,63 @@ pub struct Traffic {
 #[derive(Debug)]
 struct State {
     requests: Option<Bucket>,
+    /// How many have a place, and a time of their own from `requests`.
+    paced: u32,
     bytes: Option<Bucket>,
     /// In 256ths, so that a round of good answers adds up to one.
     at_once: u32,
-    in_flight: u32,
+    /// Places that are taken: by what is in flight, and by those who were woken to send.
+    taken: u32,
     slowed: Option<Duration>,
-    waiting: Vec<Waker>,
+    waiters: Waiters,
+}
+
+/// How far one who asks has come. Kept by who asks, between one question and the next;
+/// [`Traffic::leave`] must follow when it no longer asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// It has not asked.
+    #[default]
+    Out,
+    /// It waits for a place, or was woken since because it has got one.
+    Queued(Place),
+    /// It has a place, and may send at this time.
+    Paced(Duration),
+    /// It may send. [`Traffic::ended`] or [`Traffic::abandoned`] must follow once it has.
+    Held,
 }
 
 /// The answer to a wish to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admit {
-    /// Send; [`Traffic::ended`] or [`Traffic::unused`] must follow.
+    /// Send.
     Go,
-    /// Not before this, or, without a time, not before another one ended.
+    /// Not before this time, or, without one, not before being woken.
     Later(Option<Wait>),
 }
 
 impl Default for Traffic {
     fn default() -> Self {
-        Self::new(64)
+        Self::new(Self::AT_ONCE)
     }
 }
 
 impl Traffic {
+    /// How many requests the default allows at once: as many connections as fit into the 1,024 open
+    /// files that systems allow a process by default, beside those of other clients.
+    pub const AT_ONCE: u32 = 256;
+
     /// At most `most_at_once` requests in flight.
     pub fn new(most_at_once: u32) -> Self {
         let most_at_once = most_at_once.clamp(1, 1 << 20);
         let state = State {
             requests: None,
+            paced: 0,
             bytes: None,
             at_once: most_at_once * SHARE,
-            in_flight: 0,
+            taken: 0,
             slowed: None,
-            waiting: Vec::new(),
+            waiters: Waiters::new(),
         };
         Self { state: Mutex::new(state), most_at_once }
     }
@@ -75,7 +116,7 @@ impl Traffic {
 
     /// How many requests may be in flight at this moment.
     pub fn at_once(&self) -> u32 {
-        (self.lock().at_once / SHARE).max(1)
+        self.lock().places()
     }
 
     /// `bytes` of payload are about to move: how long to wait first. For transports.
@@ -88,44 +129,59 @@ impl Traffic {
         self.lock().bytes.is_some()
     }
 
-    pub(crate) fn ask(&self, now: Now, waker: &Waker) -> Admit {
-        let mut state = self.lock();
-        if state.in_flight >= (state.at_once / SHARE).max(1) {
-            if !state.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
-                state.waiting.push(waker.clone());
-            }
-            return Admit::Later(None);
-        }
-        if let Some(bucket) = &mut state.requests
-            && let Some(delay) = bucket.try_take(now)
-        {
-            let wait = Wait { until: now.tick + delay, reason: Reason::Pacing };
-            return Admit::Later(Some(wait));
-        }
-        state.in_flight += 1;
-        Admit::Go
+    /// How many wait for a place.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiters.len()
     }
 
-    /// What was admitted is not sent after all.
-    pub(crate) fn unused(&self) {
-        self.lock().release();
+    /// Asks to send. `waker` is woken once when a place is free for it; who is told a time asks again
+    /// then.
+    pub(crate) fn ask(&self, now: Now, waker: &Waker, line: &mut Line) -> Admit {
+        self.lock().ask(now, waker, line)
     }
 
-    /// What was admitted has ended; `throttled` when the server said "slower".
+    /// Who asked no longer does, and passes on what it has.
+    pub(crate) fn leave(&self, line: &mut Line) {
+        let line = std::mem::take(line);
+        if line != Line::Out {
+            self.change(|state| state.leave(line));
+        }
+    }
+
+    /// What was sent is given up, without an answer to learn from.
+    pub(crate) fn abandoned(&self) {
+        self.change(State::free);
+    }
+
+    /// What was sent has ended; `throttled` when the server said "slower".
     pub(crate) fn ended(&self, now: Now, throttled: bool) {
-        let mut state = self.lock();
-        if throttled {
-            // One burst of refusals is one reason to slow down, not fifty.
-            let recent = state.slowed.is_some_and(|at| now.tick < at + PATIENCE);
-            if !recent {
-                state.at_once = (state.at_once / 2).max(SHARE);
-                state.slowed = Some(now.tick);
+        let most = self.most_at_once * SHARE;
+        self.change(|state| {
+            if throttled {
+                // One burst of refusals is one reason to slow down, not fifty.
+                let recent = state.slowed.is_some_and(|at| now.tick < at + PATIENCE);
+                if !recent {
+                    state.at_once = (state.at_once / 2).max(SHARE);
+                    state.slowed = Some(now.tick);
+                }
+            } else {
+                let step = SHARE / state.places();
+                state.at_once = (state.at_once + step.max(1)).min(most);
             }
-        } else {
-            let step = SHARE / (state.at_once / SHARE).max(1);
-            state.at_once = (state.at_once + step.max(1)).min(self.most_at_once * SHARE);
+            state.free();
+        });
+    }
+
+    /// Changes the state, and gives the places that are free then to those who wait longest.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        // A good answer may add a place to the one that it frees, seldom more.
+        while let Some(waker) = state.hand_out() {
+            drop(state);
+            waker.wake();
+            state = self.lock();
         }
-        state.release();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,10 +190,70 @@ impl Traffic {
 }
 
 impl State {
-    fn release(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.waiting.drain(..).for_each(Waker::wake);
+    fn ask(&mut self, now: Now, waker: &Waker, line: &mut Line) -> Admit {
+        // A time of one's own is not put off by those who came later.
+        let mut ahead = self.paced;
+        match *line {
+            Line::Held => return Admit::Go,
+            Line::Paced(until) if now.tick < until => return Admit::Later(Some(paced(until))),
+            Line::Paced(_) => {
+                ahead = 0;
+                self.paced = self.paced.saturating_sub(1);
+            }
+            Line::Queued(place) if self.waiters.renew(place, waker) => return Admit::Later(None),
+            Line::Queued(_) => {}
+            Line::Out if self.taken < self.places() && self.waiters.is_empty() => self.taken += 1,
+            Line::Out => {
+                *line = Line::Queued(self.waiters.join(waker));
+                return Admit::Later(None);
+            }
+        }
+        match self.requests.as_mut().and_then(|bucket| bucket.try_take(now, ahead)) {
+            None => {
+                *line = Line::Held;
+                Admit::Go
+            }
+            Some(until) => {
+                self.paced += 1;
+                *line = Line::Paced(until);
+                Admit::Later(Some(paced(until)))
+            }
+        }
     }
+
+    fn leave(&mut self, line: Line) {
+        match line {
+            Line::Out => return,
+            Line::Queued(place) if self.waiters.leave(place) => return,
+            Line::Queued(_) => {}
+            Line::Paced(_) => self.paced = self.paced.saturating_sub(1),
+            Line::Held => {
+                if let Some(bucket) = &mut self.requests {
+                    bucket.give_back();
+                }
+            }
+        }
+        self.free();
+    }
+
+    fn free(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+    }
+
+    /// Whom to wake, since a place is now theirs.
+    fn hand_out(&mut self) -> Option<Waker> {
+        let waker = if self.taken < self.places() { self.waiters.pop() } else { None };
+        self.taken += u32::from(waker.is_some());
+        waker
+    }
+
+    fn places(&self) -> u32 {
+        (self.at_once / SHARE).max(1)
+    }
+}
+
+fn paced(until: Duration) -> Wait {
+    Wait { until, reason: Reason::Pacing }
 }
 
 /// A token bucket that holds one second's worth.
@@ -160,15 +276,22 @@ impl Bucket {
         self.paid.saturating_sub(now.tick)
     }
 
-    /// Takes one unit if it can be had now; else how long to wait before asking again.
-    fn try_take(&mut self, now: Now) -> Option<Duration> {
+    /// Takes one unit, if it can be had now although `ahead` others wait for theirs; else until when to
+    /// wait. Nothing is taken before: who gives up waiting has cost nothing.
+    fn try_take(&mut self, now: Now, ahead: u32) -> Option<Duration> {
         let burst = now.tick.saturating_sub(Duration::from_secs(1));
-        let paid = self.paid.max(burst) + self.cost(1);
-        if paid > now.tick {
-            return Some(paid - now.tick);
+        let from = self.paid.max(burst);
+        let until = from.saturating_add(self.cost(u64::from(ahead) + 1));
+        if until > now.tick {
+            return Some(until);
         }
-        self.paid = paid;
+        self.paid = from + self.cost(1);
         None
+    }
+
+    /// A unit that was taken is not needed.
+    fn give_back(&mut self) {
+        self.paid = self.paid.saturating_sub(self.cost(1));
     }
 
     fn cost(&self, units: u64) -> Duration {
@@ -189,15 +312,59 @@ mod tests {
         Now::new(Duration::from_millis(10_000 + millis), Duration::from_secs(1_700_000_000))
     }
 
+    fn ask(traffic: &Traffic, now: Now, line: &mut Line) -> Admit {
+        traffic.ask(now, Waker::noop(), line)
+    }
+
     #[test]
     fn no_more_at_once_than_the_limit() {
         let traffic = Traffic::new(2);
-        let waker = Waker::noop();
-        assert_eq!(traffic.ask(at(0), waker), Admit::Go);
-        assert_eq!(traffic.ask(at(0), waker), Admit::Go);
-        assert_eq!(traffic.ask(at(0), waker), Admit::Later(None));
+        let mut lines = [Line::Out; 3];
+        let [one, other, third] = &mut lines;
+        assert_eq!(ask(&traffic, at(0), one), Admit::Go);
+        assert_eq!(ask(&traffic, at(0), other), Admit::Go);
+        assert_eq!(ask(&traffic, at(0), third), Admit::Later(None));
         traffic.ended(at(1), false);
-        assert_eq!(traffic.ask(at(1), waker), Admit::Go);
+        assert_eq!(ask(&traffic, at(1), third), Admit::Go);
+    }
+
+    #[test]
+    fn a_place_that_was_not_used_costs_no_request_of_the_second() {
+        let traffic = Traffic::new(1).requests_per_second(1);
+        let mut line = Line::Out;
+        for _ in 0..100 {
+            assert_eq!(ask(&traffic, at(0), &mut line), Admit::Go);
+            traffic.leave(&mut line);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_its_second_is_asked_for_once_and_who_gives_up_costs_nothing() {
+        let traffic = Traffic::new(10_000).requests_per_second(100);
+        let mut lines = vec![Line::Out; 1100];
+        let (mut asks, mut went) = (0, 0);
+        let mut times: Vec<(Duration, usize)> = Vec::new();
+        for (index, line) in lines.iter_mut().enumerate() {
+            asks += 1;
+            match ask(&traffic, at(0), line) {
+                Admit::Go => went += 1,
+                Admit::Later(Some(wait)) => times.push((wait.until, index)),
+                Admit::Later(None) => unreachable!("there are places for all"),
+            }
+        }
+        assert_eq!(went, 100, "one second's worth at once");
+        // Every other one gives up; the rest go at their own times.
+        for (_, index) in times.iter().skip(1).step_by(2) {
+            traffic.leave(&mut lines[*index]);
+        }
+        for (until, index) in times.into_iter().step_by(2) {
+            let now = Now::new(until, Duration::from_secs(1_700_000_000));
+            asks += 1;
+            assert_eq!(ask(&traffic, now, &mut lines[index]), Admit::Go);
+        }
+        assert_eq!(asks, 1600);
+        // A newcomer at the end of that is not put off by the 500 that gave up: the bucket is full.
+        assert_eq!(ask(&traffic, at(10_000), &mut Line::Out), Admit::Go);
     }
 
     #[test]
@@ -218,10 +385,10 @@ mod tests {
     #[test]
     fn requests_a_second_are_kept_over_ten_seconds() {
         let traffic = Traffic::new(1000).requests_per_second(50);
-        let (mut sent, mut tick) = (0, 0);
+        let (mut sent, mut tick, mut line) = (0, 0, Line::Out);
         while tick < 10_000 {
-            match traffic.ask(at(tick), Waker::noop()) {
-                Admit::Go => sent += 1,
+            match ask(&traffic, at(tick), &mut line) {
+                Admit::Go => (sent, line) = (sent + 1, Line::Out),
                 Admit::Later(Some(wait)) => {
                     tick = (wait.until.as_millis() as u64).saturating_sub(10_000).max(tick) + 1;
                 }

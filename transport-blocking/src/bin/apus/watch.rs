@@ -76,6 +76,9 @@ impl Observer for Watch {
             Event::Replayed { operation } => {
                 self.tell(&format!("{operation}: the proof was refused, once more with another"));
             }
+            Event::Queued { operation, at_once, waiting } => self.tell(&format!(
+                "{operation}: waits for a limit ({waiting} wait, {at_once} go at once)"
+            )),
             Event::Noticed(notice) => self.tell(&told(notice)),
             _ => {}
         }
