@@ -1,7 +1,9 @@
 //! What shows that apus is right: vectors recorded from other implementations and their
-//! [runner](run), [servers](server) to test against, and a [simulator](sim) under a virtual clock;
-//! and the [reference of options](operators) for those who run an image store.
+//! [runner](run), [servers](server) to test against, a [simulator](sim) under a virtual clock, and
+//! [transfers](faults) over connections that are spoilt; and the [reference of options](operators)
+//! for those who run an image store.
 
+pub mod faults;
 pub mod operators;
 pub mod run;
 pub mod server;

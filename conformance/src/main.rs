@@ -1,5 +1,7 @@
 //! `apus-conformance run PATH... [--suite NAME]... [--json]`: see [`apus_conformance::run`].
 //!
+//! `apus-conformance faults --transfers N --seed S [--only NUMBER]`: see [`apus_conformance::faults`].
+//!
 //! `apus-conformance operators [FILE]`: see [`apus_conformance::operators`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command does")]
@@ -7,8 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use apus_conformance::operators;
 use apus_conformance::run::{self, Selection};
+use apus_conformance::{faults, operators};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -16,6 +18,10 @@ fn main() -> ExitCode {
     match command.as_deref() {
         Some("run") => match Arguments::parse(arguments) {
             Ok(arguments) => start(&arguments),
+            Err(what) => wrong(&what),
+        },
+        Some("faults") => match fault_options(arguments) {
+            Ok(options) => transfer(&options),
             Err(what) => wrong(&what),
         },
         Some("operators") => match write_reference(arguments.next().as_deref().map(Path::new)) {
@@ -70,6 +76,37 @@ fn start(arguments: &Arguments) -> ExitCode {
     if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn fault_options(mut arguments: impl Iterator<Item = String>) -> Result<faults::Options, String> {
+    let mut options = faults::Options { transfers: 200, seed: 1, only: None, jobs: 6 };
+    while let Some(argument) = arguments.next() {
+        let mut number = || {
+            let value = arguments.next().ok_or(format!("{argument} needs a number"))?;
+            value.parse().map_err(|_| format!("{argument} needs a number, and has {value:?}"))
+        };
+        match argument.as_str() {
+            "--transfers" => options.transfers = number()?,
+            "--seed" => options.seed = number()?,
+            "--only" => options.only = Some(number()?),
+            "--jobs" => options.jobs = usize::try_from(number()?).unwrap_or(usize::MAX),
+            _ => return Err(format!("there is no option {argument:?}")),
+        }
+    }
+    Ok(options)
+}
+
+fn transfer(options: &faults::Options) -> ExitCode {
+    match faults::run(options, |story| println!("{story}")) {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(what) => {
+            eprintln!("apus-conformance: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Prints the reference of options, or puts it into a document that has one.
 fn write_reference(document: Option<&Path>) -> Result<(), String> {
     let Some(path) = document else {
@@ -89,4 +126,5 @@ fn wrong(what: &str) -> ExitCode {
 }
 
 const USAGE: &str = "usage: apus-conformance run PATH... [--suite NAME]... [--json]
+       apus-conformance faults [--transfers N] [--seed S] [--only NUMBER] [--jobs N]
        apus-conformance operators [FILE]";

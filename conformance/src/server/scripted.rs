@@ -150,6 +150,14 @@ impl Scripted {
         self.shared.lock().peak
     }
 
+    /// Waits until no connection is open, for a minute at most: what came over those that their
+    /// clients have left is answered then, as far as it ever is.
+    pub fn settle(&self) {
+        let limit = Duration::from_secs(60);
+        let is_open = |state: &mut State| !state.open.is_empty() && !state.stopped;
+        drop(self.shared.left.wait_timeout_while(self.shared.lock(), limit, is_open));
+    }
+
     fn launch(script: Box<dyn Script>, identity: Option<Identity>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
@@ -206,6 +214,8 @@ struct Shared {
     script: Mutex<Box<dyn Script>>,
     state: Mutex<State>,
     stopping: Condvar,
+    /// Notified whenever a connection has ended.
+    left: Condvar,
 }
 
 #[derive(Default)]
@@ -222,7 +232,8 @@ struct State {
 
 impl Shared {
     fn new(script: Box<dyn Script>) -> Self {
-        Self { script: Mutex::new(script), state: Mutex::default(), stopping: Condvar::new() }
+        let (stopping, left) = (Condvar::new(), Condvar::new());
+        Self { script: Mutex::new(script), state: Mutex::default(), stopping, left }
     }
 
     // A script that panics fails its own test; the others' view of it stays usable.
@@ -287,6 +298,7 @@ fn accept(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, shared: &Arc<
             let ending = stream(socket, tls).map(|stream| converse(stream, number, &shared));
             // The copy goes first: a socket resets only when its last owner lets go of it.
             shared.lock().open.remove(&number);
+            shared.left.notify_all();
             match ending {
                 Ok((stream, Ending::Close)) => stream.close(),
                 Ok((stream, Ending::Reset)) => stream.reset(),

@@ -1,0 +1,118 @@
+//! What happens to a connection, decided by a seed.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::random::Random;
+
+/// What happens to a connection once so many bytes went one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) kind: Kind,
+    pub(super) way: Way,
+    /// Bytes that went this way before.
+    pub(super) at: u64,
+}
+
+/// The kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Nobody listens yet.
+    Refused,
+    /// It is taken, and reset before a byte went either way.
+    Dropped,
+    /// Both ends are reset.
+    Reset,
+    /// Both ends are closed.
+    Closed,
+    /// This way ends in good order, and what comes after it is swallowed; the other way goes on.
+    Truncated,
+    /// Nothing more goes this way; after a while both ends are closed.
+    Stalled,
+    /// This way pauses, and goes on: for less than the client's limits, or for more.
+    Delayed(Duration),
+    /// What follows goes a few bytes at a time.
+    Split(u64),
+    /// What follows is swallowed, and nobody is told.
+    Swallowed,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Way {
+    Up,
+    Down,
+}
+
+impl Fault {
+    /// That of the connection with this number; `share` of a hundred have one. `size` is about how
+    /// many bytes there are to move.
+    pub(super) fn of(random: &mut Random, share: u64, size: u64, idle: Duration) -> Option<Self> {
+        if !random.percent(share) {
+            return None;
+        }
+        let way = random.one_of(&[Way::Up, Way::Down]);
+        // In the head, soon after it, or anywhere.
+        let at = match random.below(4) {
+            0 => random.below(64),
+            1 => random.below(2048),
+            2 => random.below(size.saturating_add(1024)),
+            _ => random.size(size.saturating_add(1024)),
+        };
+        let kind = match random.below(20) {
+            0 => Kind::Dropped,
+            1..=4 => Kind::Reset,
+            5..=7 => Kind::Closed,
+            8..=10 => Kind::Truncated,
+            11..=12 => Kind::Stalled,
+            13..=14 => Kind::Delayed(Duration::from_millis(10 + random.below(90))),
+            15 => Kind::Delayed(idle + idle / 4),
+            16..=17 => Kind::Split(1 + random.below(40)),
+            _ => Kind::Swallowed,
+        };
+        let at = if kind == Kind::Dropped { 0 } else { at };
+        Some(Self { kind, way, at })
+    }
+}
+
+impl Kind {
+    /// In which row of a table it is counted.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Dropped => "dropped",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Truncated => "truncated",
+            Self::Stalled => "stalled, then closed",
+            Self::Delayed(_) => "delayed",
+            Self::Split(_) => "split into tiny pieces",
+            Self::Swallowed => "swallowed",
+        }
+    }
+
+    /// All rows.
+    pub(super) const NAMES: [&'static str; 9] = [
+        "refused",
+        "dropped",
+        "reset",
+        "closed",
+        "truncated",
+        "stalled, then closed",
+        "delayed",
+        "split into tiny pieces",
+        "swallowed",
+    ];
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = if self.way == Way::Up { "up" } else { "down" };
+        write!(f, "{} after {} bytes {way}", self.kind.name(), self.at)?;
+        match self.kind {
+            Kind::Delayed(time) => write!(f, ", by {} ms", time.as_millis()),
+            Kind::Split(bytes) => write!(f, ", of {bytes} bytes"),
+            _ => Ok(()),
+        }
+    }
+}

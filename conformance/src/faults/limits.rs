@@ -1,0 +1,29 @@
+//! The limits of the clients, which are scaled down so that they are met.
+
+use std::time::Duration;
+
+use apus_core::http::Limits;
+
+pub(super) fn of_request() -> Limits {
+    Limits {
+        connect: Some(CONNECT),
+        first_byte: Some(FIRST_BYTE),
+        idle: Some(IDLE),
+        ..Limits::default()
+    }
+}
+
+/// The longest that a transfer of so many requests may take, one after the other, each as often as
+/// it is tried, and each as long as it may be.
+pub(super) fn deadline(requests: u64) -> Duration {
+    let attempt = CONNECT + FIRST_BYTE + IDLE * 3 + LONGEST_PAUSE;
+    attempt * ATTEMPTS * u32::try_from(requests).unwrap_or(u32::MAX)
+}
+
+const CONNECT: Duration = Duration::from_millis(800);
+const FIRST_BYTE: Duration = Duration::from_millis(800);
+pub(super) const IDLE: Duration = Duration::from_millis(800);
+/// Between two attempts, the first time.
+pub(super) const PAUSE: Duration = Duration::from_millis(2);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ATTEMPTS: u32 = 5;
