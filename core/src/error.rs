@@ -56,6 +56,8 @@ pub enum Cause {
     Closed,
     /// The connection ended after the head and before the end of the body.
     Cut,
+    /// A success was answered before all of the request's body was sent.
+    Unsent,
     /// The exchange was given up on purpose.
     Cancelled,
     /// The caller's source could not be read, or gave fewer or more bytes than a request needs.
@@ -509,6 +511,7 @@ impl fmt::Display for Failure {
             Cause::Timeout => "timed out",
             Cause::Closed => "the connection closed before an answer",
             Cause::Cut => "the answer was cut short",
+            Cause::Unsent => "the answer came before all of the request's body was sent",
             Cause::Cancelled => "cancelled",
             Cause::Source => "the source failed",
             Cause::Length => "the source has another length",

@@ -482,7 +482,8 @@ impl<S: Supply> Keeper<S> {
                 | Cause::Proxy
                 | Cause::Timeout
                 | Cause::Closed
-                | Cause::Cut => Verdict::Transient,
+                | Cause::Cut
+                | Cause::Unsent => Verdict::Transient,
                 _ => Verdict::Final,
             };
         }

@@ -19,8 +19,8 @@ use apus_core::Error;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Outgoing, Receiving};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, Request, Uri, request};
+use http::header::{EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{Request, Uri, request};
 use hyper::body::Incoming;
 
 use crate::cancel::Bell;
@@ -299,13 +299,12 @@ async fn receive(
     ends: &Ends,
     times: &Times,
 ) -> Result<bool, Fault> {
-    if receiving.is_rejected() && length(&receiving.head().headers).is_none_or(|n| n > DRAINED) {
-        return Ok(false);
-    }
     let mut delivery = receiving.position().map(|at| ends.sink.delivery(at));
     let mut meter = delivery.is_some().then(|| ends.meter());
-    let mut dropped = 0;
     let result = loop {
+        if receiving.has_body() && !receiving.wants_more() {
+            break Ok(false);
+        }
         let piece = match link.piece(body, times).await {
             None => break Ok(true),
             Some(Ok(piece)) => piece,
@@ -315,10 +314,6 @@ async fn receive(
             break Err(failure);
         }
         let (Some(delivery), Some(meter)) = (&mut delivery, &mut meter) else {
-            dropped += piece.len() as u64;
-            if !receiving.head().status.is_success() && dropped > LONGEST_ERROR {
-                break Ok(false);
-            }
             continue;
         };
         if let Err(failure) = deliver(delivery, meter, piece).await {
@@ -346,10 +341,6 @@ async fn deliver(
     Ok(())
 }
 
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 #[cfg(feature = "tracing")]
 fn trace(completion: &Completion) {
     let operation = completion.draft().operation;
@@ -375,8 +366,3 @@ fn trace(completion: &Completion) {
 
 #[cfg(not(feature = "tracing"))]
 fn trace(_: &Completion) {}
-
-/// An unwanted body of up to this many bytes is read, to keep the connection.
-const DRAINED: u64 = 64 << 10;
-/// An answer that is no success is read this far, and then hung up on.
-const LONGEST_ERROR: u64 = 1 << 20;

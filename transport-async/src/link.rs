@@ -170,7 +170,7 @@ impl Link {
                 // What was given may still wait in the connection. It is ready when all is written,
                 // which it finds out only when it is polled once more.
                 over = over || self.poll_connection(cx).is_ready();
-                if over || self.sender.is_ready() {
+                if self.sender.is_ready() || over && self.pulse.is_off() {
                     return Poll::Ready(Ok(()));
                 }
             }

@@ -171,7 +171,11 @@ impl AsyncWrite for Wire {
                 self.deaf = true;
                 Poll::Pending
             }
-            result => result,
+            Poll::Ready(Ok(())) => {
+                self.pulse.see_off();
+                result
+            }
+            Poll::Pending => result,
         }
     }
 
@@ -188,6 +192,8 @@ pub(crate) struct Pulse {
     moved: AtomicU64,
     /// The whole body was handed over.
     given: AtomicBool,
+    /// And nothing of it waits in the connection any more.
+    off: AtomicBool,
     /// The body waits for something else than the network: its source, a limit of bandwidth.
     held: AtomicBool,
     /// The answer is there; nothing more of the body is wanted.
@@ -204,6 +210,7 @@ impl Pulse {
             born: Instant::now(),
             moved: AtomicU64::new(0),
             given: AtomicBool::new(false),
+            off: AtomicBool::new(false),
             held: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             invited: AtomicBool::new(false),
@@ -213,7 +220,7 @@ impl Pulse {
 
     /// Another exchange begins.
     pub(crate) fn restart(&self) {
-        for flag in [&self.given, &self.held, &self.stopped, &self.invited] {
+        for flag in [&self.given, &self.off, &self.held, &self.stopped, &self.invited] {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
@@ -237,6 +244,18 @@ impl Pulse {
 
     pub(crate) fn give(&self) {
         self.given.store(true, Ordering::Relaxed);
+    }
+
+    /// The stream below has taken all that hyper had for it.
+    fn see_off(&self) {
+        if self.is_given() {
+            self.off.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the stream below has taken the whole body.
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_held(&self) -> bool {

@@ -299,14 +299,7 @@ impl Errand<'_> {
         body: ureq::Body,
         mut outlet: Outlet<'_, '_>,
     ) -> Result<(), Failure> {
-        if !receiving.has_body() {
-            return Ok(());
-        }
         let announced = content_length(receiving);
-        if receiving.is_rejected() && announced.is_none_or(|length| length > SHORT) {
-            // Without its end having been read, ureq closes the connection.
-            return Ok(());
-        }
         let most = self.watch.piece(BUFFER);
         let size = announced.map_or(most as u64, |length| length.clamp(1, most as u64));
         let mut buffer = vec![0; usize::try_from(size).unwrap_or(most)];
@@ -314,6 +307,10 @@ impl Errand<'_> {
         let mut reader = body.into_reader();
         let mut held = Vec::new();
         let end = loop {
+            if !receiving.wants_more() {
+                // Without its end having been read, ureq closes the connection.
+                break Ok(());
+            }
             let read = match reader.read(&mut buffer) {
                 Ok(0) => break Ok(()),
                 Ok(read) => read,
@@ -394,8 +391,5 @@ fn source_failed(error: &Error) -> Failure {
 
 /// Bytes that are received at a time.
 const BUFFER: usize = 128 << 10;
-/// An answer that nobody wants is read to its end when it is no longer than this, which is cheaper
-/// than another connection.
-const SHORT: u64 = 64 << 10;
 /// Bytes of an answer without a length that wait in memory for their turn.
 const HELD: u64 = 1 << 20;

@@ -7,8 +7,13 @@
 //! And it takes a `100 Continue` that has header fields for no HTTP. They are allowed (RFC 9110,
 //! section 15.2), squid adds `Connection`, and they say nothing that is asked for: they are left out.
 //!
+//! And it takes a reset, or TLS that ends without a word, for the end of a body that ends with its
+//! connection. Such a body is cut: only a close in good order ends it (RFC 9112, section 8).
+//!
 //! And it has one limit for a read, of a head or of a body: how long an answer may take to begin is
 //! another matter than how long it may pause.
+
+use std::io::{self, ErrorKind};
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -87,9 +92,9 @@ impl<T: Transport> Transport for Prompted<T> {
         if std::mem::take(&mut self.fresh) && !self.inner.buffers().input().is_empty() {
             return Ok(true);
         }
-        self.fresh = self.inner.await_input(timeout)?;
+        self.fresh = self.inner.await_input(timeout).map_err(broken)?;
         if self.fresh && self.at_head {
-            self.fresh = self.await_head(timeout)?;
+            self.fresh = self.await_head(timeout).map_err(broken)?;
         }
         Ok(self.fresh)
     }
@@ -100,6 +105,23 @@ impl<T: Transport> Transport for Prompted<T> {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+/// The same error, in the form of one that ureq takes for no end.
+fn broken(error: Error) -> Error {
+    match error {
+        Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+            ) =>
+        {
+            Error::Io(io::Error::new(ErrorKind::BrokenPipe, error.to_string()))
+        }
+        error => error,
     }
 }
 

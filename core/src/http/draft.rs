@@ -44,6 +44,12 @@ pub struct Draft {
     pub tells_refusal: Option<fn(&Reply) -> bool>,
     /// What to do with the body of a successful answer.
     pub incoming: Incoming,
+    /// Whether a part of the object is asked for by its number, so that an answer of 206 is right
+    /// without a `Range`.
+    pub takes_part: bool,
+    /// What reads an answer that is longer than what is collected: it is advised, and the length is the
+    /// caller's matter. `None`: such an answer makes no sense.
+    pub larger: Option<&'static str>,
     /// Timeouts of this one request.
     pub limits: Limits,
     /// Which of a pump's authorities it goes under.
@@ -73,6 +79,8 @@ impl Draft {
             sealing: Sealing::Open,
             tells_refusal: None,
             incoming: Incoming::Collect { limit: COLLECT },
+            takes_part: false,
+            larger: None,
             limits: Limits::default(),
             party: 0,
             ticket: Ticket::default(),
@@ -330,7 +338,7 @@ impl Ticket {
 }
 
 /// The most bytes of a collected answer: ten times a full listing of 1,000 longest keys.
-const COLLECT: usize = 32 << 20;
+pub(crate) const COLLECT: usize = 32 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use http::{Method, request, response};
 use sha2::{Digest, Sha256};
 
@@ -189,6 +189,7 @@ impl Exchange {
         let trailer = trailer
             .map(|stamp| Hasher::new(stamp.algorithm).map(|hasher| (stamp, hasher)))
             .transpose()?;
+        self.identity().counted.store(true, Ordering::Relaxed);
         Ok(Encoder {
             remaining: self.draft.body.len(),
             frame_size: self.draft.framing.as_ref().map(|framing| framing.chunk_size),
@@ -197,6 +198,15 @@ impl Exchange {
             ended: false,
             sent: self.identity(),
         })
+    }
+
+    /// Says that the transport can't tell how much of the body is sent before an answer comes: its HTTP
+    /// client takes the body as a whole. A success then counts although nothing shows that all of the
+    /// body left, and that it did is that client's promise. Without this, a success counts only when the
+    /// [`encoder`](Self::encoder) was given all of the body; bytes in memory that need no frames may be
+    /// handed over without one.
+    pub fn sends_unseen(&mut self) {
+        self.identity().unknown.store(true, Ordering::Relaxed);
     }
 
     /// Timeouts of this exchange.
@@ -271,6 +281,9 @@ impl Exchange {
         // Not signed: a proxy may turn a length into chunks, or the other way round.
         self.draft.head.headers.remove(CONTENT_LENGTH);
         self.sign(&measured)?;
+        // Not signed: gateways change it. Objects are wanted as they are stored.
+        let headers = &mut self.draft.head.headers;
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         if may_have_body(&self.draft.head.method) || !self.draft.body.is_empty() {
             self.draft.head.headers.insert(CONTENT_LENGTH, decimal(self.content_length()));
         }
@@ -430,6 +443,7 @@ impl Encoder {
             let _ = self.sent.trailer.set(value);
         }
         out.push_str("\r\n");
+        self.sent.closed.store(true, Ordering::Relaxed);
         Ok(out.into())
     }
 }
@@ -439,8 +453,28 @@ impl Encoder {
 pub(crate) struct Sent {
     /// Payload bytes that left.
     pub(crate) bytes: AtomicU64,
+    /// The frame after the last of them left too, where there are frames.
+    closed: AtomicBool,
+    /// What leaves is counted here, for the transport took the encoder.
+    counted: AtomicBool,
+    /// The transport can't tell what left.
+    unknown: AtomicBool,
     /// The value that went out in the trailer.
     pub(crate) trailer: OnceLock<Value>,
+}
+
+impl Sent {
+    /// Whether anything is counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Whether all of a body of this length left, as far as can be told.
+    pub(crate) fn is_whole(&self, length: u64, framed: bool) -> bool {
+        let all = self.bytes.load(Ordering::Relaxed) >= length;
+        self.unknown.load(Ordering::Relaxed)
+            || all && (!framed || self.closed.load(Ordering::Relaxed))
+    }
 }
 
 /// The first pass over a body.

@@ -16,9 +16,11 @@
 mod address;
 mod conditional;
 mod content_range;
+mod delimiter;
 mod draft;
 mod etag;
 mod exchange;
+mod expect;
 mod frame;
 mod headers;
 mod receiving;
@@ -27,11 +29,12 @@ mod receiving;
 pub use self::address::Address;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
-pub(crate) use self::draft::header_value;
+pub use self::delimiter::End;
 pub use self::draft::{
     Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Place, Sealing, Stamp,
     Ticket,
 };
+pub(crate) use self::draft::{COLLECT, header_value};
 pub use self::etag::ETag;
 pub(crate) use self::exchange::Sent;
 pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};

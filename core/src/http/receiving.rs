@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderName, RETRY_AFTER};
-use http::{Method, StatusCode, response};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderName, RETRY_AFTER};
+use http::{StatusCode, response};
 
 use super::content_range::ContentRange;
-use super::draft::{Draft, Expect, Incoming};
+use super::delimiter::{self, Delimiter, End};
+use super::draft::{Body, Draft, Incoming};
 use super::exchange::{Origin, Sent};
+use super::expect;
 use crate::checksum::{Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
@@ -23,6 +25,8 @@ pub struct Receiving {
     draft: Box<Draft>,
     head: response::Parts,
     taking: Taking,
+    /// What ends the body; none where the head contradicts itself.
+    delimiter: Option<Delimiter>,
     /// Bytes that the head announces.
     announced: Option<u64>,
     received: u64,
@@ -34,10 +38,12 @@ pub struct Receiving {
 #[derive(Debug)]
 enum Taking {
     /// Kept in memory, `limit` bytes at most.
-    Collecting { body: BytesMut, limit: usize, lenient: bool },
+    Collecting { body: BytesMut, limit: usize },
+    /// A refusal: kept as far as it is of use.
+    Refusing { body: BytesMut },
     /// Passed on to the sink.
     Streaming { at: u64, hashers: Hashers },
-    /// Dropped: the head is not what was expected, and the sink must not see the body.
+    /// Dropped: the answer is not what was expected, and the sink must not see the body.
     Rejecting(Error),
 }
 
@@ -49,20 +55,23 @@ impl Receiving {
         stamped: Few<Value>,
         origin: Origin,
     ) -> Self {
-        let collect = |limit, lenient| Taking::Collecting { body: BytesMut::new(), limit, lenient };
-        let taking = match &draft.incoming {
-            _ if !head.status.is_success() => collect(ERROR_BODY, true),
-            Incoming::Collect { limit } => collect(*limit, false),
-            Incoming::Stream { at, hashers, declared, expect } => {
-                match expect.check(&head).and_then(|()| hashing(hashers, *declared, &head)) {
-                    Ok(hashers) => Taking::Streaming { at: *at, hashers },
-                    Err(error) => Taking::Rejecting(error),
-                }
-            }
+        let delimiter = Delimiter::of(&draft.head.method, &head);
+        let announced = match &delimiter {
+            Ok(Delimiter::NoBody) => Some(0),
+            Ok(_) => delimiter::announced(&head),
+            Err(_) => None,
         };
-        let announced = announced(&head);
+        let (delimiter, unclear) = match delimiter {
+            Ok(delimiter) => (Some(delimiter), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        let taking = if head.status.is_success() {
+            unclear.and_then(|()| take(&draft, &head, announced)).unwrap_or_else(Taking::Rejecting)
+        } else {
+            Taking::Refusing { body: BytesMut::new() }
+        };
         let head = hidden(head);
-        Self { draft, head, taking, announced, received: 0, sent, stamped, origin }
+        Self { draft, head, taking, delimiter, announced, received: 0, sent, stamped, origin }
     }
 
     /// The head that arrived.
@@ -74,21 +83,35 @@ impl Receiving {
     pub fn position(&self) -> Option<u64> {
         match &self.taking {
             Taking::Streaming { at, .. } => Some(at + self.received),
-            Taking::Collecting { .. } | Taking::Rejecting(_) => None,
+            _ => None,
         }
     }
 
     /// Whether the answer to this request has a body at all: HEAD, 204 and 304 have none, whatever
     /// their `Content-Length` says.
     pub fn has_body(&self) -> bool {
-        self.draft.head.method != Method::HEAD
-            && !matches!(self.head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-            && !self.head.status.is_informational()
+        self.delimiter != Some(Delimiter::NoBody)
     }
 
-    /// Whether reading on is pointless: the body will be dropped.
+    /// Whether the body will be dropped.
     pub fn is_rejected(&self) -> bool {
         matches!(self.taking, Taking::Rejecting(_))
+    }
+
+    /// Whether more of the body is wanted. Where it is not, reading ends here, the connection is closed
+    /// unless the body has ended just now, and the answer is finished as if it had.
+    ///
+    /// Not wanted are a body of which nobody can tell where it ends, what follows the first MiB of a
+    /// refusal, and a rejected answer that is too long to be read for the connection's sake alone.
+    pub fn wants_more(&self) -> bool {
+        if !self.has_body() || self.delimiter.is_none() {
+            return false;
+        }
+        match &self.taking {
+            Taking::Collecting { .. } | Taking::Streaming { .. } => true,
+            Taking::Refusing { .. } => self.received < LONGEST_REFUSAL,
+            Taking::Rejecting(_) => self.announced.is_some_and(|length| length <= DRAINED),
+        }
     }
 
     /// Takes the next piece; what comes back goes to the caller's sink.
@@ -100,12 +123,19 @@ impl Receiving {
     pub fn push<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8], Failure> {
         let length = piece.len() as u64;
         match &mut self.taking {
-            Taking::Collecting { body, limit, lenient } => {
-                let room = limit.saturating_sub(body.len());
-                if piece.len() > room && !*lenient {
-                    let detail = format!("the body is longer than {limit} bytes");
+            Taking::Collecting { body, limit } => {
+                if piece.len() > limit.saturating_sub(body.len()) {
+                    let error = too_long(&self.draft, &self.head, *limit, None);
+                    let detail = error.what().to_owned();
+                    self.taking = Taking::Rejecting(error);
                     return Err(Failure::new(Cause::Protocol, detail));
                 }
+                body.extend_from_slice(piece);
+                self.received += length;
+                Ok(&[])
+            }
+            Taking::Refusing { body } => {
+                let room = ERROR_BODY.saturating_sub(body.len());
                 body.extend_from_slice(piece.get(..room).unwrap_or(piece));
                 self.received += length;
                 Ok(&[])
@@ -119,23 +149,42 @@ impl Receiving {
                 self.received += length;
                 Ok(piece)
             }
-            Taking::Rejecting(_) => Ok(&[]),
+            Taking::Rejecting(_) => {
+                self.received += length;
+                Ok(&[])
+            }
         }
     }
 
-    /// The body ended, or was cut. A cut one still tells its head, its bytes and their hashes.
-    pub fn finish(self, cut: Option<Failure>) -> Completion {
-        let cut = cut.or_else(|| self.short());
+    /// The body ended, or was cut: how, the transport says, and what that means is decided here.
+    ///
+    /// A refusal is what its status says, however its body ended. A success to a request whose body
+    /// was not handed over to its end is an error ([`Cause::Unsent`]): the server may have stored a
+    /// part of it. A cut answer still tells its head, its bytes and their hashes.
+    pub fn finish(self, end: impl Into<End>) -> Completion {
+        let end = end.into();
+        let unproven = self.is_unproven(&end);
+        let cut = match end {
+            End::Cut(cut) => Some(cut),
+            End::Regular | End::Unclear => self.short(),
+        };
+        let unsent = self.unsent();
         let mut reply = Reply {
             head: self.head,
             body: Bytes::new(),
             streamed: 0,
             hashers: Hashers::default(),
+            unproven: unproven && cut.is_none(),
             cut,
             rejected: None,
         };
         match self.taking {
             Taking::Collecting { body, .. } => reply.body = body.freeze(),
+            Taking::Refusing { body } => {
+                reply.body = body.freeze();
+                reply.cut.take_if(|cut| cut.cause() != Cause::Cancelled);
+                reply.unproven = false;
+            }
             Taking::Streaming { hashers, .. } => {
                 reply.streamed = self.received;
                 reply.hashers = hashers;
@@ -143,9 +192,14 @@ impl Receiving {
             Taking::Rejecting(error) => {
                 reply.rejected = Some(error);
                 reply.cut = None;
+                reply.unproven = false;
             }
         }
-        Completion::new(self.draft, Ok(reply), self.sent, self.stamped, self.origin)
+        let outcome = match unsent.filter(|_| reply.cut.is_none()) {
+            Some(failure) => Err(Error::from(failure).with_status(reply.head.status)),
+            None => Ok(reply),
+        };
+        Completion::new(self.draft, outcome, self.sent, self.stamped, self.origin)
     }
 
     /// A body that ended before its announced length, which not every HTTP client notices.
@@ -156,66 +210,67 @@ impl Receiving {
             Failure::new(Cause::Cut, detail)
         })
     }
+
+    /// Whether nothing says that the body is whole: no length that was reached, and no end that only
+    /// the server can have meant. A FIN over plain TCP may be that of a server that broke down; in TLS
+    /// an end in good order is the server's own word.
+    fn is_unproven(&self, end: &End) -> bool {
+        match (self.delimiter, end) {
+            (Some(Delimiter::NoBody), _) => false,
+            _ if self.announced.is_some_and(|announced| self.received >= announced) => false,
+            (Some(Delimiter::Framing), End::Regular) => false,
+            (Some(Delimiter::Close), End::Regular) => !self.draft.is_https(),
+            _ => true,
+        }
+    }
+
+    /// Why a success is none: it came before all of the request was sent.
+    fn unsent(&self) -> Option<Failure> {
+        let length = self.draft.body.len();
+        if !self.head.status.is_success() || length == 0 {
+            return None;
+        }
+        let framed = self.draft.framing.is_some();
+        let at_once = !framed && matches!(self.draft.body, Body::Bytes(_));
+        let sent = match self.sent.as_deref() {
+            Some(sent) if sent.is_whole(length, framed) => return None,
+            Some(sent) if sent.is_counted() => sent.bytes.load(Ordering::Relaxed),
+            _ if at_once => return None,
+            _ => 0,
+        };
+        let detail = format!("{sent} of {length} bytes, and it said {}", self.head.status);
+        Some(Failure::new(Cause::Unsent, detail))
+    }
 }
 
-impl Expect {
-    fn check(&self, head: &response::Parts) -> Result<(), Error> {
-        let broken = |what: String| Err(Error::broken(what).with_status(head.status));
-        if let (Some(had), Some(has)) = (&self.etag, head.headers.get(ETAG))
-            && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes())
-        {
-            return Err(
-                Error::integrity("the object changed while it was read").with_status(head.status)
-            );
+/// How the body of a success is taken, after a look at its head.
+fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result<Taking, Error> {
+    match &draft.incoming {
+        Incoming::Collect { limit } => {
+            expect::answers(draft, head)?;
+            match announced {
+                Some(length) if length > *limit as u64 => {
+                    Err(too_long(draft, head, *limit, Some(length)))
+                }
+                _ => Ok(Taking::Collecting { body: BytesMut::new(), limit: *limit }),
+            }
         }
-        let whole = content_length(head).filter(|_| head.status != StatusCode::PARTIAL_CONTENT);
-        self.same_length(whole, head.status)?;
-        let Some(asked) = &self.range else {
-            return if head.status == StatusCode::PARTIAL_CONTENT {
-                broken("a part of the object came where all of it was asked for".into())
-            } else {
-                Ok(())
-            };
-        };
-        if head.status != StatusCode::PARTIAL_CONTENT {
-            // A length that is not told may be more than was asked for.
-            let all = asked.start == 0 && whole.is_some_and(|length| length <= asked.end);
-            return if all {
-                Ok(())
-            } else {
-                broken("the whole object came where a range was asked for".into())
-            };
+        Incoming::Stream { at, hashers, declared, expect } => {
+            expect.check(head)?;
+            Ok(Taking::Streaming { at: *at, hashers: hashing(hashers, *declared, head)? })
         }
-        let text = head.headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-        let Some(text) = text else {
-            return broken("a part came without Content-Range".into());
-        };
-        let Some(ContentRange { range: Some(range), total }) = ContentRange::parse(text) else {
-            return broken(format!("Content-Range {text:?} makes no sense"));
-        };
-        let complete = range.end == asked.end
-            || (range.end < asked.end && total.is_some_and(|total| range.end == total));
-        if range.start != asked.start || !complete {
-            let (start, last) = (asked.start, asked.end.saturating_sub(1));
-            return broken(format!(
-                "Content-Range {text:?} came where {start}-{last} was asked for"
-            ));
-        }
-        self.same_length(total, head.status)?;
-        let announced = content_length(head);
-        if announced.is_some_and(|length| length != range.end - range.start) {
-            return broken(format!("Content-Range {text:?} disagrees with Content-Length"));
-        }
-        Ok(())
     }
+}
 
-    fn same_length(&self, total: Option<u64>, status: StatusCode) -> Result<(), Error> {
-        if self.total.is_some() && total.is_some() && self.total != total {
-            let what = "the object changed its length while it was read";
-            return Err(Error::integrity(what).with_status(status));
-        }
-        Ok(())
+/// The answer does not fit into the memory that it may have.
+fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<u64>) -> Error {
+    let length = length.map_or("more".to_owned(), |length| format!("{length} bytes, more"));
+    let what = format!("the answer's body has {length} than the {limit} that are collected");
+    match draft.larger {
+        Some(advice) => Error::caller(what).with_hint(advice),
+        None => Error::broken(what),
     }
+    .with_status(head.status)
 }
 
 /// How an exchange ended.
@@ -332,6 +387,9 @@ pub struct Reply {
     pub hashers: Hashers,
     /// The body ended too early, for this reason.
     pub cut: Option<Failure>,
+    /// Nothing says that the body is whole: the answer has neither a length nor chunks, and ended with
+    /// a connection whose end proves nothing, as FIN over plain TCP does.
+    pub unproven: bool,
     /// The head was not what was expected, so the sink got nothing.
     pub rejected: Option<Error>,
 }
@@ -340,12 +398,26 @@ impl Reply {
     /// An answer whose body is in memory, as another HTTP client gave it.
     pub fn new(head: response::Parts, body: Bytes) -> Self {
         let hashers = Hashers::default();
-        Self { head, body, streamed: 0, hashers, cut: None, rejected: None }
+        Self { head, body, streamed: 0, hashers, cut: None, unproven: false, rejected: None }
     }
 
     /// The value of a header, if it is there and made of visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Refuses a body of which nothing says that it is whole, where its own form does not say so either.
+    ///
+    /// # Errors
+    ///
+    /// It is [`unproven`](Self::unproven).
+    pub(crate) fn proven(&self) -> Result<(), Error> {
+        if !self.unproven {
+            return Ok(());
+        }
+        let detail = "it has neither a length nor chunks, and the end of a connection without TLS \
+                      does not prove that it is whole";
+        Err(Error::from(Failure::new(Cause::Cut, detail)).with_status(self.status()))
     }
 
     /// The status.
@@ -384,6 +456,7 @@ impl fmt::Debug for Reply {
             .field("body", &self.body.len())
             .field("streamed", &self.streamed)
             .field("cut", &self.cut)
+            .field("unproven", &self.unproven)
             .field("rejected", &self.rejected)
             .finish_non_exhaustive()
     }
@@ -408,24 +481,8 @@ fn hashing(hashers: &Hashers, declared: bool, head: &response::Parts) -> Result<
     }
 }
 
-fn content_length(head: &response::Parts) -> Option<u64> {
+pub(super) fn content_length(head: &response::Parts) -> Option<u64> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// How many bytes of body the head announces: a range in chunks tells it by `Content-Range` alone.
-fn announced(head: &response::Parts) -> Option<u64> {
-    content_length(head).or_else(|| {
-        let text = head.headers.get(CONTENT_RANGE)?.to_str().ok()?;
-        let range = ContentRange::parse(text)?.range?;
-        (head.status == StatusCode::PARTIAL_CONTENT).then(|| range.end - range.start)
-    })
-}
-
-/// An ETag without its quotes and weakness, which some servers change between answers.
-fn opaque_tag(tag: &[u8]) -> &[u8] {
-    let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
-    let tag = tag.strip_prefix(b"\"").unwrap_or(tag);
-    tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
 /// Headers of an answer that hold a token.
@@ -434,5 +491,10 @@ static TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-auth-token"),
     HeaderName::from_static("x-storage-token"),
 ];
-/// Bytes of an error document that are kept; the rest is read and dropped.
+/// Bytes of an error document that are kept.
 const ERROR_BODY: usize = 64 << 10;
+/// Bytes of a refusal that are read, so that the connection can be used again.
+const LONGEST_REFUSAL: u64 = 1 << 20;
+/// A rejected answer of up to so many bytes is read to its end, which is cheaper than another
+/// connection.
+const DRAINED: u64 = 64 << 10;

@@ -218,7 +218,9 @@ pub(super) fn verdict(error: &Error, class: Class) -> Option<Verdict> {
     Some(match failure.cause() {
         _ if failure.is_lasting() => Verdict::Final,
         Cause::Resolve | Cause::Connect | Cause::Proxy => Verdict::Transient,
-        Cause::Timeout | Cause::Closed | Cause::Cut if class != Class::Once => Verdict::Transient,
+        Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent if class != Class::Once => {
+            Verdict::Transient
+        }
         _ => Verdict::Final,
     })
 }
@@ -228,7 +230,12 @@ pub(super) fn may_have_acted(error: &Error) -> bool {
     error.failure().is_some_and(|failure| {
         matches!(
             failure.cause(),
-            Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Cancelled | Cause::Protocol
+            Cause::Timeout
+                | Cause::Closed
+                | Cause::Cut
+                | Cause::Unsent
+                | Cause::Cancelled
+                | Cause::Protocol
         )
     })
 }

@@ -1,7 +1,7 @@
 //! How a client wants its S3 requests made.
 
 use crate::checksum::Policy;
-use crate::http::Limits;
+use crate::http::{COLLECT, Limits};
 use crate::machine::Patience;
 use crate::quirks::{Provider, Quirks};
 use crate::s3::endpoint::EndpointConfig;
@@ -29,6 +29,9 @@ pub struct Config {
     /// The longest body from a source that can be read only once which is held in memory where its
     /// checksum or digest has to go before it, in bytes.
     pub spool: u64,
+    /// The most bytes of an answer that are collected in memory, 32 MiB by default: of an object that
+    /// is read by a call, of a listing, of any document. Some listings may have more.
+    pub collect_limit: usize,
     /// How often and how soon failed attempts are repeated.
     pub patience: Patience,
     /// Timeouts of each request.
@@ -48,6 +51,7 @@ impl Config {
             aws_chunked_content_encoding: None,
             verifies_trailers: None,
             spool: 8 << 20,
+            collect_limit: COLLECT,
             patience: Patience::default(),
             limits: Limits::default(),
         }

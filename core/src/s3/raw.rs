@@ -146,13 +146,21 @@ impl Operation for Raw {
         }
         .checksum(self.need, &self.checksum)
         .finish()
+        .map(|mut draft| {
+            // Whether an answer of 206 is right depends on what was asked, which the caller knows.
+            draft.takes_part = true;
+            draft
+        })
     }
 
     /// A status that is no success is an error, with the code and message of its document. A success
     /// is given as it came: some operations say 200 with an `Error` in the body, which is for the
-    /// caller to look for.
+    /// caller to look for. What was read and may be only a beginning is an error.
     fn parse(&self, _: &Service, reply: &Reply) -> Result<RawOutput, Error> {
         error::success(reply)?;
+        if self.class == Class::Read {
+            reply.proven().map_err(|error| error::named(error, reply))?;
+        }
         Ok(RawOutput {
             status: reply.status(),
             headers: reply.head.headers.clone(),

@@ -1,6 +1,6 @@
 //! How a client wants its Swift requests made.
 
-use crate::http::Limits;
+use crate::http::{COLLECT, Limits};
 use crate::machine::Patience;
 
 /// Everything about a client of Swift but who it is. A [`Service`](crate::swift::Service) is made of
@@ -14,6 +14,9 @@ pub struct Config {
     /// The longest body from a source that can be read only once which is held in memory so that
     /// its MD5 can go before it, in bytes.
     pub spool: u64,
+    /// The most bytes of an answer that are collected in memory, 32 MiB by default: of an object that
+    /// is read by a call, of a listing, of any document. Some listings may have more.
+    pub collect_limit: usize,
     /// How often and how soon failed attempts are repeated.
     pub patience: Patience,
     /// Timeouts of each request.
@@ -26,6 +29,7 @@ impl Default for Config {
         Self {
             storage_url: None,
             spool: 8 << 20,
+            collect_limit: COLLECT,
             patience: Patience::default(),
             limits: Limits::default(),
         }

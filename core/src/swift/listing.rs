@@ -72,6 +72,7 @@ pub(super) fn roomy(mut draft: Box<Draft>) -> Box<Draft> {
 pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Error> {
     error::success(reply)?;
     if reply.status() == StatusCode::NO_CONTENT || is_blank(&reply.body) {
+        reply.proven().map_err(|error| error::named(error, reply))?;
         return Ok(Vec::new());
     }
     serde_json::from_slice(&reply.body)

@@ -7,7 +7,7 @@ use http::{Method, Uri};
 use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::escape;
-use crate::http::{Body, Draft, ETag, Encoding, Place, Sealing, Stamp};
+use crate::http::{Body, Draft, ETag, Encoding, Incoming, Place, Sealing, Stamp};
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
@@ -77,9 +77,26 @@ impl<'a> Request<'a> {
     ) -> Self {
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
+        draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
+        draft.larger = Some("raise `Config::collect_limit`");
         draft.sealing = Sealing::Token(place);
         let path = if path.is_empty() { "/".to_owned() } else { path };
         Self::to(service, draft, (), None, path)
+    }
+
+    /// A segment of a large object by its number, which is answered as a range is.
+    pub(super) fn one_part(&mut self, number: Option<u32>) -> &mut Self {
+        self.draft().takes_part = number.is_some();
+        self.query_number("part-number", number)
+    }
+
+    /// The answer is an object: it is collected up to this limit, or to that of all answers.
+    pub(super) fn collect(&mut self, limit: Option<usize>) -> &mut Self {
+        self.draft().larger = Some(LARGER);
+        if let Some(limit) = limit {
+            self.draft().incoming = Incoming::Collect { limit };
+        }
+        self
     }
 
     /// Asks for JSON, by both of the ways that servers know.
@@ -178,6 +195,10 @@ impl<'a> Request<'a> {
         Ok(draft)
     }
 }
+
+/// What helps against an object that is longer than what a call collects.
+const LARGER: &str = "read it by `SwiftDownload`, which takes objects of any length, or raise \
+                      `GetObject::collect_limit` or `Config::collect_limit`";
 
 /// Refuses what Swift does not take as the name of a container. "Containers", Object Storage API.
 pub(super) fn check_container(name: &str) -> Result<(), Error> {

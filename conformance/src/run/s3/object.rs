@@ -22,6 +22,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
                 customer_key: customer_key(p, "")?,
                 checksum_mode: checksum_mode(p)?,
                 checksum: Default::default(),
+                collect_limit: None,
                 common: common(p)?,
             },
             |output| Answer {

@@ -45,6 +45,7 @@ impl Operation for GetBucketPolicy {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<String, Error> {
         error::accepted(reply)?;
+        reply.proven().map_err(|error| error::named(error, reply))?;
         let policy = std::str::from_utf8(&reply.body)
             .map_err(|_| Error::broken("the policy is not UTF-8").with_status(reply.status()))?;
         Ok(policy.to_owned())

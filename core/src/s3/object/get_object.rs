@@ -16,8 +16,9 @@ use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
 
 /// An object's bytes. "GetObject", S3 API reference.
 ///
-/// As a call, the bytes are collected in memory, up to 32 MiB, and checked there. Larger objects
-/// and streams are for [`Download`](crate::machine::Download), which resumes what was cut.
+/// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
+/// there. Larger objects and streams are for [`Download`](crate::machine::Download), which resumes what
+/// was cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GetObject {
     /// The bucket: its name, or the ARN or alias of an access point.
@@ -40,6 +41,9 @@ pub struct GetObject {
     pub checksum_mode: bool,
     /// Settings of the client's checksum policy that this call has its own of.
     pub checksum: ChecksumOptions,
+    /// The most bytes that a call collects in memory, if other than
+    /// [`Config::collect_limit`](crate::s3::Config::collect_limit).
+    pub collect_limit: Option<usize>,
     /// Members that nearly every operation has.
     pub common: Common,
 }
@@ -73,13 +77,14 @@ impl Operation for GetObject {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .version(&self.version_id)
-            .query_number("partNumber", self.part_number)
+            .one_part(self.part_number)
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             .with(&self.response)
             .with(&self.conditions)
             .with(&self.customer_key)
             .with(&self.common)
             .checksum_mode(&self.checksum, self.checksum_mode)
+            .collect(self.collect_limit)
             .finish()
     }
 

@@ -57,7 +57,7 @@ impl Operation for HeadObject {
         let asks = self.checksum_mode && service.config().checksum.validates(true);
         Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
             .version(&self.version_id)
-            .query_number("partNumber", self.part_number)
+            .one_part(self.part_number)
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             // A HEAD has no body to check, so the client's policy does not ask by itself.
             .header("x-amz-checksum-mode", asks.then_some("ENABLED"))

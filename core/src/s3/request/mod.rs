@@ -10,7 +10,7 @@ pub use self::body::ChecksumOptions;
 use crate::checksum::{Declared, Policy};
 use crate::error::Error;
 use crate::escape;
-use crate::http::{Draft, Sealing};
+use crate::http::{Draft, Incoming, Sealing};
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::s3::endpoint::Endpoint;
@@ -99,6 +99,8 @@ impl<'a> Request<'a> {
         escape::path_into(&mut target, key);
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
+        draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
+        draft.larger = Some("raise `Config::collect_limit`");
         // What most requests have once they are signed.
         draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
         draft.head.headers.insert(HOST, endpoint.host);
@@ -116,6 +118,21 @@ impl<'a> Request<'a> {
             value.set_sensitive(true);
         }
         self.append(name.clone(), value);
+        self
+    }
+
+    /// A part of an object by its number, which is answered as a range is.
+    pub(super) fn one_part(&mut self, number: Option<u32>) -> &mut Self {
+        self.draft().takes_part = number.is_some();
+        self.query_number("partNumber", number)
+    }
+
+    /// The answer is an object: it is collected up to this limit, or to that of all answers.
+    pub(super) fn collect(&mut self, limit: Option<usize>) -> &mut Self {
+        self.draft().larger = Some(LARGER);
+        if let Some(limit) = limit {
+            self.draft().incoming = Incoming::Collect { limit };
+        }
         self
     }
 
@@ -191,6 +208,10 @@ impl<'a> Request<'a> {
 }
 
 const LAST_PART: u32 = 10_000;
+
+/// What helps against an object that is longer than what a call collects.
+const LARGER: &str = "read it by `Download`, which takes objects of any length, or raise \
+                      `GetObject::collect_limit` or `Config::collect_limit`";
 
 /// Bytes of UTF-8.
 const LONGEST_KEY: usize = 1024;

@@ -15,8 +15,8 @@ use crate::swift::types::{ByteRange, Conditions};
 
 /// An object's bytes. "Get object content and metadata", Object Storage API.
 ///
-/// As a call, the bytes are collected in memory, up to 32 MiB, and checked there. Larger objects
-/// and streams are for the download machine, which resumes what was cut: a large object whose
+/// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
+/// there. Larger objects and streams are for the download machine, which resumes what was cut: a large object whose
 /// segments are gone breaks off in the middle.
 ///
 /// Swift ignores `If-Range`, takes a malformed `Range` for none, and answers several ranges with
@@ -37,6 +37,9 @@ pub struct GetObject {
     pub newest: bool,
     /// Whether the MD5 of what arrives is left unchecked.
     pub unchecked: bool,
+    /// The most bytes that a call collects in memory, if other than
+    /// [`Config::collect_limit`](crate::swift::Config::collect_limit).
+    pub collect_limit: Option<usize>,
 }
 
 impl GetObject {
@@ -67,10 +70,11 @@ impl Operation for GetObject {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
-            .query_number("part-number", self.part_number)
+            .one_part(self.part_number)
             .with(&self.range)
             .with(&self.conditions)
             .header("x-newest", self.newest.then_some("true"))
+            .collect(self.collect_limit)
             .finish()
     }
 

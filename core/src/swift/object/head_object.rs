@@ -49,7 +49,7 @@ impl Operation for HeadObject {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::HEAD, &self.container, &self.object)?
             .query("multipart-manifest", self.manifest.then_some("get"))
-            .query_number("part-number", self.part_number)
+            .one_part(self.part_number)
             .with(&self.range)
             .with(&self.conditions)
             .header("x-newest", self.newest.then_some("true"))

@@ -1,0 +1,158 @@
+//! Where the body of an answer ends: RFC 9112, section 6.3.
+
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING};
+use http::{Method, StatusCode, Version, response};
+
+use super::content_range::ContentRange;
+use crate::error::{Error, Failure};
+
+/// What ends the body of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delimiter {
+    /// There is none: the answer to HEAD, and 1xx, 204 and 304, whatever their headers say.
+    NoBody,
+    /// `Content-Length`.
+    Length(u64),
+    /// The last chunk of `Transfer-Encoding: chunked`, or the end of the stream of HTTP/2 and later.
+    Framing,
+    /// The end of the connection, which on plain TCP a server that broke down causes too.
+    Close,
+}
+
+impl Delimiter {
+    /// What ends the body of the answer with this head to a request of this method.
+    ///
+    /// # Errors
+    ///
+    /// The head contradicts itself, so that two readers may find two ends (request smuggling,
+    /// response splitting), or has a coding that nobody asked for. The body must not be read.
+    pub(super) fn of(method: &Method, head: &response::Parts) -> Result<Self, Error> {
+        if *method == Method::HEAD
+            || head.status.is_informational()
+            || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        {
+            return Ok(Self::NoBody);
+        }
+        let unclear = |what: &str| {
+            Err(Error::broken(format!("the end of the answer's body is not clear: {what}"))
+                .with_status(head.status))
+        };
+        let length = match length(head) {
+            Ok(length) => length,
+            Err(()) => return unclear("Content-Length is no number, or two different ones"),
+        };
+        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+        if let Some(coding) = codings.next() {
+            let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+            return match (length, chunked && codings.next().is_none()) {
+                (Some(_), _) => unclear("it has Content-Length and Transfer-Encoding"),
+                (None, false) => unclear("its Transfer-Encoding is not `chunked`"),
+                (None, true) if head.version <= Version::HTTP_10 => {
+                    unclear("it has Transfer-Encoding, which HTTP/1.0 does not know")
+                }
+                (None, true) => Ok(Self::Framing),
+            };
+        }
+        Ok(match length {
+            Some(length) => Self::Length(length),
+            None if head.version >= Version::HTTP_2 => Self::Framing,
+            None => Self::Close,
+        })
+    }
+}
+
+/// The length that all `Content-Length` fields agree on.
+fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
+    let mut length = None;
+    for field in head.headers.get_all(CONTENT_LENGTH) {
+        for value in field.as_bytes().split(|byte| *byte == b',') {
+            let value = value.trim_ascii();
+            let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+            let text = std::str::from_utf8(value).ok().filter(|_| digits).ok_or(())?;
+            let number: u64 = text.parse().map_err(|_| ())?;
+            if length.replace(number).is_some_and(|other| other != number) {
+                return Err(());
+            }
+        }
+    }
+    Ok(length)
+}
+
+/// How many bytes of body the head announces: a range in chunks tells it by `Content-Range` alone.
+pub(super) fn announced(head: &response::Parts) -> Option<u64> {
+    length(head).ok().flatten().or_else(|| {
+        let text = head.headers.get(CONTENT_RANGE)?.to_str().ok()?;
+        let range = ContentRange::parse(text)?.range?;
+        (head.status == StatusCode::PARTIAL_CONTENT).then(|| range.end - range.start)
+    })
+}
+
+/// How the body of an answer ended, as the transport saw it.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// In good order: `Content-Length` was reached, the last chunk and what belongs to it was read,
+    /// or, where the head has neither, the peer closed the connection as its protocol says: TLS with
+    /// `close_notify`, TCP with FIN. Everything else is a cut: a reset, TLS that ends without a word.
+    Regular,
+    /// It ended, and the transport can't tell a close in good order from a broken connection.
+    Unclear,
+    /// It was cut, for this reason.
+    Cut(Failure),
+}
+
+impl From<Option<Failure>> for End {
+    fn from(cut: Option<Failure>) -> Self {
+        cut.map_or(Self::Regular, Self::Cut)
+    }
+}
+
+impl From<Failure> for End {
+    fn from(cut: Failure) -> Self {
+        Self::Cut(cut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, version: Version, headers: &[(&str, &str)]) -> Option<Delimiter> {
+        let mut answer = http::Response::builder().status(status).version(version);
+        for (name, value) in headers {
+            answer = answer.header(*name, *value);
+        }
+        Delimiter::of(&Method::GET, &answer.body(()).unwrap().into_parts().0).ok()
+    }
+
+    // The list of RFC 9112, section 6.3, and the last paragraph of section 6.1.
+    #[test]
+    fn bodies_end_as_rfc_9112_says() {
+        let length = ("content-length", "3");
+        let chunked = ("transfer-encoding", "Chunked");
+        let http = |headers: &[_]| of(200, Version::HTTP_11, headers);
+        assert_eq!(http(&[length]), Some(Delimiter::Length(3)));
+        assert_eq!(http(&[chunked]), Some(Delimiter::Framing));
+        assert_eq!(http(&[]), Some(Delimiter::Close));
+        assert_eq!(of(200, Version::HTTP_10, &[]), Some(Delimiter::Close));
+        assert_eq!(of(200, Version::HTTP_2, &[]), Some(Delimiter::Framing));
+        for status in [204, 304] {
+            assert_eq!(of(status, Version::HTTP_11, &[length]), Some(Delimiter::NoBody));
+        }
+        assert_eq!(http(&[length, length]), Some(Delimiter::Length(3)));
+        assert_eq!(http(&[("content-length", "3, 3")]), Some(Delimiter::Length(3)));
+        for broken in [
+            &[length, chunked][..],
+            &[length, ("content-length", "4")],
+            &[("content-length", "3, 4")],
+            &[("content-length", "")],
+            &[("content-length", "+3")],
+            &[("content-length", "18446744073709551616")],
+            &[("transfer-encoding", "gzip, chunked")],
+            &[("transfer-encoding", "identity")],
+            &[chunked, chunked],
+        ] {
+            assert_eq!(http(broken), None, "{broken:?}");
+        }
+        assert_eq!(of(200, Version::HTTP_10, &[chunked]), None);
+    }
+}

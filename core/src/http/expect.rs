@@ -1,0 +1,154 @@
+//! What the head of a success must say before its body is taken.
+
+use std::ops::Range;
+
+use http::header::{CONTENT_RANGE, ETAG, RANGE};
+use http::{Method, StatusCode, response};
+
+use super::content_range::ContentRange;
+use super::draft::{Draft, Expect};
+use super::receiving::content_length;
+use crate::error::Error;
+
+/// Whether an answer is of the bytes that were asked for: those of the `Range` that was sent, or all.
+pub(super) fn answers(draft: &Draft, head: &response::Parts) -> Result<(), Error> {
+    let part = head.status == StatusCode::PARTIAL_CONTENT;
+    let reads = matches!(draft.head.method, Method::GET | Method::HEAD);
+    if !reads {
+        return Ok(());
+    }
+    let range = draft.head.headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let asked = match range {
+        None if draft.takes_part => return Ok(()),
+        None => None,
+        Some(text) => match Asked::read(text) {
+            Some(asked) => Some(asked),
+            None => return Ok(()),
+        },
+    };
+    match asked {
+        None => Expect::default().check(head),
+        // HTTP knows ranges of GET alone: a HEAD may be answered for all of the object.
+        Some(_) if draft.head.method == Method::HEAD && !part => Ok(()),
+        Some(Asked::Span(range)) => Expect { range: Some(range), ..Expect::default() }.check(head),
+        Some(Asked::Last(length)) => last(length, head),
+    }
+}
+
+/// One range, as a request asks for it.
+enum Asked {
+    /// These bytes; to the end of the object where it ends with the last number there is.
+    Span(Range<u64>),
+    /// So many at the end.
+    Last(u64),
+}
+
+impl Asked {
+    fn read(text: &str) -> Option<Self> {
+        let (first, last) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
+        Some(match (first, last) {
+            ("", length) => Self::Last(length.parse().ok()?),
+            (first, "") => Self::Span(first.parse().ok()?..u64::MAX),
+            (first, last) => Self::Span(first.parse().ok()?..last.parse::<u64>().ok()? + 1),
+        })
+    }
+}
+
+/// Whether this is the answer to a request for the last `length` bytes.
+fn last(length: u64, head: &response::Parts) -> Result<(), Error> {
+    let told = content_range(head)?;
+    let Some((range, total)) = told else {
+        let whole = content_length(head).is_some_and(|has| has <= length);
+        return if whole { Ok(()) } else { Err(broken(head, WHOLE.into())) };
+    };
+    let right = match total {
+        Some(total) => range == (total.saturating_sub(length)..total),
+        None => range.end - range.start == length,
+    };
+    if !right {
+        let what = format!("Content-Range says {range:?} where the last {length} were asked for");
+        return Err(broken(head, what));
+    }
+    same_announced(&range, head)
+}
+
+/// What an answer of 206 says of its bytes; none of another answer.
+fn content_range(head: &response::Parts) -> Result<Option<(Range<u64>, Option<u64>)>, Error> {
+    if head.status != StatusCode::PARTIAL_CONTENT {
+        return Ok(None);
+    }
+    let text = head.headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let Some(text) = text else {
+        return Err(broken(head, "a part came without Content-Range".into()));
+    };
+    match ContentRange::parse(text) {
+        Some(ContentRange { range: Some(range), total }) => Ok(Some((range, total))),
+        _ => Err(broken(head, format!("Content-Range {text:?} makes no sense"))),
+    }
+}
+
+fn same_announced(range: &Range<u64>, head: &response::Parts) -> Result<(), Error> {
+    if content_length(head).is_some_and(|length| length != range.end - range.start) {
+        return Err(broken(head, "Content-Range disagrees with Content-Length".into()));
+    }
+    Ok(())
+}
+
+fn broken(head: &response::Parts, what: String) -> Error {
+    Error::broken(what).with_status(head.status)
+}
+
+impl Expect {
+    pub(super) fn check(&self, head: &response::Parts) -> Result<(), Error> {
+        if let (Some(had), Some(has)) = (&self.etag, head.headers.get(ETAG))
+            && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes())
+        {
+            return Err(
+                Error::integrity("the object changed while it was read").with_status(head.status)
+            );
+        }
+        let whole = content_length(head).filter(|_| head.status != StatusCode::PARTIAL_CONTENT);
+        self.same_length(whole, head.status)?;
+        let Some(asked) = &self.range else {
+            return if head.status == StatusCode::PARTIAL_CONTENT {
+                Err(broken(head, PART.into()))
+            } else {
+                Ok(())
+            };
+        };
+        let Some((range, total)) = content_range(head)? else {
+            // A length that is not told may be more than was asked for.
+            let all = asked.start == 0 && whole.is_some_and(|length| length <= asked.end);
+            return if all { Ok(()) } else { Err(broken(head, WHOLE.into())) };
+        };
+        let complete = range.end == asked.end
+            || (range.end < asked.end && total.is_some_and(|total| range.end == total));
+        if range.start != asked.start || !complete {
+            let (start, last) = (asked.start, asked.end.saturating_sub(1));
+            let (first, end) = (range.start, range.end.saturating_sub(1));
+            let what =
+                format!("Content-Range says {first}-{end} where {start}-{last} was asked for");
+            return Err(broken(head, what));
+        }
+        self.same_length(total, head.status)?;
+        same_announced(&range, head)
+    }
+
+    fn same_length(&self, total: Option<u64>, status: StatusCode) -> Result<(), Error> {
+        if self.total.is_some() && total.is_some() && self.total != total {
+            let what = "the object changed its length while it was read";
+            return Err(Error::integrity(what).with_status(status));
+        }
+        Ok(())
+    }
+}
+
+/// An ETag without its quotes and weakness, which some servers change between answers.
+fn opaque_tag(tag: &[u8]) -> &[u8] {
+    let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
+    let tag = tag.strip_prefix(b"\"").unwrap_or(tag);
+    tag.strip_suffix(b"\"").unwrap_or(tag)
+}
+
+const PART: &str = "a part of the object came where all of it was asked for";
+const WHOLE: &str = "the whole object came where a range was asked for";
