@@ -3,6 +3,8 @@
 //! `apus-conformance faults --transfers N --seed S [--only NUMBER]`: see [`apus_conformance::faults`].
 //!
 //! `apus-conformance operators [FILE]`: see [`apus_conformance::operators`].
+//!
+//! `apus-conformance simulate [--schedules N] [--seed S] [--only NAME]`: see [`apus_conformance::sim`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command does")]
 
@@ -10,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use apus_conformance::run::{self, Selection};
-use apus_conformance::{faults, operators};
+use apus_conformance::{faults, operators, sim};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -26,6 +28,10 @@ fn main() -> ExitCode {
         },
         Some("operators") => match write_reference(arguments.next().as_deref().map(Path::new)) {
             Ok(()) => ExitCode::SUCCESS,
+            Err(what) => wrong(&what),
+        },
+        Some("simulate") => match Simulation::parse(arguments) {
+            Ok(wanted) => simulate(&wanted),
             Err(what) => wrong(&what),
         },
         Some("--help" | "-h" | "help") => {
@@ -63,6 +69,55 @@ impl Arguments {
             return Err("there is no path to run".into());
         }
         Ok(Self { paths, selection: Selection::of(&suites)?, json })
+    }
+}
+
+/// `simulate`: how many schedules, from which seed on, of which workload.
+struct Simulation {
+    schedules: u64,
+    seed: u64,
+    only: Option<String>,
+    /// Whether the trace is shown of a schedule that went well.
+    traces: bool,
+}
+
+impl Simulation {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut this = Self { schedules: 10_000, seed: 1, only: None, traces: false };
+        while let Some(argument) = arguments.next() {
+            if argument == "--trace" {
+                this.traces = true;
+                continue;
+            }
+            let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
+            let number = || value.parse().map_err(|_| format!("{value:?} is no number"));
+            match argument.as_str() {
+                "--schedules" => this.schedules = number()?,
+                "--seed" => this.seed = number()?,
+                "--replay" => (this.schedules, this.seed) = (1, number()?),
+                "--only" => this.only = Some(value),
+                other => return Err(format!("there is no option {other:?}")),
+            }
+        }
+        Ok(this)
+    }
+}
+
+fn simulate(wanted: &Simulation) -> ExitCode {
+    if let (true, Some(only)) = (wanted.traces, &wanted.only) {
+        match sim::trace(wanted.seed, only) {
+            Ok(trace) => print!("{trace}"),
+            Err(what) => return wrong(&what),
+        }
+    }
+    let began = std::time::Instant::now();
+    match sim::simulate(wanted.schedules, wanted.seed, wanted.only.as_deref()) {
+        Ok(report) => {
+            print!("{report}");
+            println!("{:.1} s", began.elapsed().as_secs_f64());
+            if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(what) => wrong(&what),
     }
 }
 
@@ -127,4 +182,5 @@ fn wrong(what: &str) -> ExitCode {
 
 const USAGE: &str = "usage: apus-conformance run PATH... [--suite NAME]... [--json]
        apus-conformance faults [--transfers N] [--seed S] [--only NUMBER] [--jobs N]
-       apus-conformance operators [FILE]";
+       apus-conformance operators [FILE]
+       apus-conformance simulate [--schedules N] [--seed S] [--only NAME] [--trace] [--replay SEED]";

@@ -12,7 +12,19 @@
 //! pumps that share their authorities are turned when they are woken, and not before.
 
 mod agenda;
+mod chance;
+mod faults;
+mod host;
+mod judge;
+mod report;
+mod schedule;
 mod server;
+mod shrink;
+mod simulate;
+mod trace;
+mod wire;
+mod workloads;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +41,10 @@ use apus_core::now::Now;
 use bytes::Bytes;
 
 use self::agenda::{Agenda, Event};
+pub use self::faults::Phase;
+pub use self::report::{Failure as FailedSchedule, Report};
 pub use self::server::Simulated;
+pub use self::simulate::{simulate, trace, workloads};
 use crate::server::{Cut, Reply, Request, S3Model};
 
 /// A simulated server, a source, a sink and a clock.

@@ -76,6 +76,7 @@ impl OpenStackModel {
         Ok(segments
             .take_while(|(name, _)| name.starts_with(prefix))
             .map(|(_, segment)| segment)
+            .filter(|segment| self.is_listed(segment))
             .collect())
     }
 }

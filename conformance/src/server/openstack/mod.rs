@@ -69,6 +69,8 @@ pub struct OpenStackModel {
     token_life: Duration,
     legacy: bool,
     limits: Limits,
+    /// How long it takes until a listing shows an object.
+    listing_lag: Duration,
     people: People,
     tokens: BTreeMap<String, Token>,
     trusts: BTreeMap<String, Trust>,
@@ -148,6 +150,7 @@ impl OpenStackModel {
             token_life: Duration::from_secs(3600),
             legacy: false,
             limits: Limits::default(),
+            listing_lag: Duration::ZERO,
             people,
             tokens: BTreeMap::new(),
             trusts: BTreeMap::new(),
@@ -209,6 +212,17 @@ impl OpenStackModel {
     /// Changes the faults to come; occurrences go on counting.
     pub fn set_plan(&mut self, plan: Plan<OpenStackOperation>) {
         self.plan = plan;
+    }
+
+    /// Changes how long it takes until a listing, and with it a dynamic large object, shows an object
+    /// that was written: containers are updated after objects.
+    pub fn set_listing_lag(&mut self, lag: Duration) {
+        self.listing_lag = lag;
+    }
+
+    /// Whether listings show an object already.
+    fn is_listed(&self, object: &SwiftObject) -> bool {
+        object.changed + self.listing_lag <= self.now.max(self.stamped)
     }
 
     /// Changes how long tokens live that are issued from now on.

@@ -43,6 +43,8 @@ pub struct S3Model {
     uploads: BTreeMap<String, OpenUpload>,
     /// Uploads that were completed, with the ETag that came of it.
     completed: BTreeMap<String, String>,
+    /// Uploads that were aborted.
+    aborted: BTreeMap<String, OpenUpload>,
     counts: BTreeMap<Operation, u64>,
     requests: u64,
     upload_ids: u64,
@@ -146,6 +148,47 @@ impl S3Model {
         let object = self.single(body.into(), Vec::new(), None);
         self.buckets.entry(bucket.to_owned()).or_default().objects.insert(key.to_owned(), object);
         self
+    }
+
+    /// The same with an object that was uploaded in so many parts, equal but for the last. Its bucket is
+    /// made where it is missing.
+    pub fn with_multipart_object(
+        mut self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Bytes>,
+        parts: usize,
+    ) -> Self {
+        let body: Bytes = body.into();
+        let step = body.len().div_ceil(parts.max(1)).max(1);
+        let pieces: Vec<&[u8]> = body.chunks(step).collect();
+        let digests: Vec<u8> = pieces.iter().flat_map(|part| Algorithm::Md5.digest(part)).collect();
+        let (many, lengths) = (pieces.len(), pieces.iter().map(|part| part.len() as u64));
+        let lengths: Vec<_> = lengths.map(|length| (length, None)).collect();
+        let mut object = self.single(body.clone(), Vec::new(), None);
+        object.etag = format!("{}-{many}", digest::md5_hex(&digests));
+        object.parts = lengths;
+        self.buckets.entry(bucket.to_owned()).or_default().objects.insert(key.to_owned(), object);
+        self
+    }
+
+    /// Takes the bytes of a part that was on its way while its upload was aborted: S3 may keep them, and
+    /// the upload is there again. "Aborting a multipart upload", Amazon S3 User Guide. True where that
+    /// is so.
+    pub fn land(&mut self, request: &Request) -> bool {
+        let Ok(call) = Call::parse(request, &self.manners.domain) else { return false };
+        let id = call.query("uploadId").unwrap_or_default().to_owned();
+        if call.operation != Operation::UploadPart || self.uploads.contains_key(&id) {
+            return false;
+        }
+        let Some(mut upload) = self.aborted.get(&id).cloned() else { return false };
+        upload.forget_parts();
+        self.uploads.insert(id.clone(), upload);
+        let landed = self.upload_part(&call).is_ok();
+        if !landed {
+            self.uploads.remove(&id);
+        }
+        landed
     }
 
     /// Changes the faults to come; occurrences go on counting.

@@ -145,7 +145,7 @@ impl S3Model {
 
     pub(super) fn abort_upload(&mut self, call: &Call<'_>) -> Answer {
         let id = self.upload(call)?.id.clone();
-        self.uploads.remove(&id);
+        self.aborted.extend(self.uploads.remove_entry(&id));
         Ok(Reply::new(204))
     }
 
@@ -277,6 +277,13 @@ impl S3Model {
             document.text("ChecksumType", sum.covers.name());
         }
         document.finish()
+    }
+}
+
+impl OpenUpload {
+    pub(super) fn forget_parts(&mut self) {
+        self.parts.clear();
+        self.details.parts.clear();
     }
 }
 

@@ -1,0 +1,382 @@
+//! What goes wrong with an exchange, and with which exchanges it can.
+//!
+//! | phase | what |
+//! | --- | --- |
+//! | head | before the server has the whole head: no connection, a reset, a token that ends, a clock that jumps |
+//! | body | while the body of the request is sent: a reset, a stall, an answer that comes too early |
+//! | answer | the request is there: the answer is lost, late, cut, a refusal, or about something else |
+//!
+//! In the report a fault of an operation that removes what a failed workload leaves is one of its
+//! cleaning up, whatever its phase.
+
+use std::fmt;
+
+use super::chance::Chance;
+
+/// What goes wrong with one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No connection is made.
+    Refused,
+    /// A connection takes longer than the limit.
+    ConnectStalls,
+    /// The connection ends before the head was sent.
+    ResetInHead,
+    /// All tokens, or the keys, are revoked just before the request arrives.
+    Revoked,
+    /// Our clock jumps by so many seconds before the request is sent.
+    ClockJumps(i32),
+    /// Just before the request arrives, somebody else writes another object of the same length.
+    Replaced,
+    /// The connection ends after this share (in thousandths) of the body.
+    ResetInBody(u16),
+    /// The server stops reading after this share of the body.
+    StallsInBody(u16),
+    /// A refusal comes after this share of the body.
+    EarlyRefusal(u16, u16),
+    /// A success comes after this share of the body, which then is not stored.
+    EarlySuccess(u16),
+    /// The request is lost after all of it was sent.
+    Lost,
+    /// The request is carried out, and its answer lost.
+    AnswerLost,
+    /// The connection ends, and the request is carried out so many milliseconds later.
+    Late(u32),
+    /// No answer comes in time; whether the request was carried out.
+    Stalls(bool),
+    /// The request is carried out, and the answer is no HTTP.
+    Garbage,
+    /// The connection ends after this share of the answer's body.
+    CutInAnswer(u16),
+    /// The answer's body ends in order after this share of its length.
+    Truncated(u16),
+    /// The answer's body stops after this share.
+    StallsInAnswer(u16),
+    /// The request is carried out twice, and answered by the first time.
+    Duplicated,
+    /// This status and code; nothing is done.
+    Status(u16, &'static str),
+    /// This status, although the request was carried out.
+    StatusAfter(u16),
+    /// 503, or 429, with so many seconds of `Retry-After`, or without.
+    Throttled(u16, Option<u16>),
+    /// A success whose body tells this error; nothing is done.
+    ErrorIn200(&'static str),
+    /// The answer takes so many seconds.
+    Slow(u16),
+    /// A `Content-Range` that is off by one.
+    WrongRange,
+    /// The whole object where a range was asked for.
+    RangeIgnored,
+    /// Another checksum in the head than the object's.
+    WrongChecksum,
+    /// Another byte in the body than the object's.
+    Corrupt,
+}
+
+/// Where in an exchange a fault takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Before the server has the head.
+    Head,
+    /// While the request's body is sent.
+    Body,
+    /// When the request is there.
+    Answer,
+    /// Whenever, in what removes things again.
+    Cleanup,
+}
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    S3,
+    Swift,
+    Keystone,
+}
+
+/// What a fault has to know of the exchange that it meets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facing {
+    pub(crate) operation: &'static str,
+    pub(crate) whom: Whom,
+    /// Bytes of the request's body.
+    pub(crate) body: u64,
+    /// It has a `Range`.
+    pub(crate) ranged: bool,
+    /// Its answer is passed on to a sink and compared with a checksum.
+    pub(crate) validated: bool,
+    /// Somebody else may write in the place of the object.
+    pub(crate) replaceable: bool,
+    /// There are tokens or keys that can be revoked.
+    pub(crate) revocable: bool,
+}
+
+impl Fault {
+    /// Whether it can happen to this exchange.
+    pub(crate) fn suits(self, facing: &Facing) -> bool {
+        match self {
+            Self::ResetInBody(_)
+            | Self::StallsInBody(_)
+            | Self::EarlyRefusal(..)
+            | Self::EarlySuccess(_) => {
+                let forged = !matches!(self, Self::EarlySuccess(_))
+                    || matches!(facing.operation, "PutObject" | "UploadPart");
+                facing.body > 1 && forged
+            }
+            // What has no name before the server gives it one can't be found again.
+            Self::Duplicated => !NAMELESS.contains(&facing.operation),
+            Self::ErrorIn200(code) => match facing.whom {
+                Whom::S3 => ERRORS_IN_200.contains(&facing.operation) && !code.contains(' '),
+                Whom::Swift => {
+                    matches!(facing.operation, "PutSlo" | "BulkDelete" | "DeleteSlo")
+                        && code.contains(' ')
+                }
+                Whom::Keystone => false,
+            },
+            Self::Status(_, code) => facing.whom == Whom::S3 || code.is_empty(),
+            Self::WrongRange | Self::RangeIgnored => {
+                facing.operation == "GetObject" && facing.ranged
+            }
+            Self::WrongChecksum => facing.operation == "GetObject" && facing.validated,
+            Self::Corrupt => facing.operation == "GetObject" && facing.validated,
+            Self::Replaced => facing.replaceable && facing.whom != Whom::Keystone,
+            Self::Revoked => facing.revocable && facing.whom != Whom::Keystone,
+            _ => true,
+        }
+    }
+
+    pub(crate) fn phase(self) -> Phase {
+        match self {
+            Self::Refused
+            | Self::ConnectStalls
+            | Self::ResetInHead
+            | Self::Revoked
+            | Self::ClockJumps(_)
+            | Self::Replaced => Phase::Head,
+            Self::ResetInBody(_)
+            | Self::StallsInBody(_)
+            | Self::EarlyRefusal(..)
+            | Self::EarlySuccess(_) => Phase::Body,
+            _ => Phase::Answer,
+        }
+    }
+
+    /// What the report calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "connection refused",
+            Self::ConnectStalls => "connecting stalls",
+            Self::ResetInHead => "reset in the head",
+            Self::Revoked => "token or keys revoked",
+            Self::ClockJumps(_) => "our clock jumps",
+            Self::Replaced => "replaced by another",
+            Self::ResetInBody(_) => "reset in the body",
+            Self::StallsInBody(_) => "body stalls",
+            Self::EarlyRefusal(..) => "early refusal",
+            Self::EarlySuccess(_) => "early success",
+            Self::Lost => "request lost",
+            Self::AnswerLost => "answer lost",
+            Self::Late(_) => "carried out late",
+            Self::Stalls(_) => "no answer in time",
+            Self::Garbage => "answer is no HTTP",
+            Self::CutInAnswer(_) => "answer reset",
+            Self::Truncated(_) => "answer truncated",
+            Self::StallsInAnswer(_) => "answer stalls",
+            Self::Duplicated => "carried out twice",
+            Self::Status(500.., _) => "5xx",
+            Self::Status(400.., _) => "4xx",
+            Self::Status(..) => "3xx",
+            Self::StatusAfter(_) => "5xx after all",
+            Self::Throttled(..) => "throttled",
+            Self::ErrorIn200(_) => "200 with an error",
+            Self::Slow(_) => "slow answer",
+            Self::WrongRange => "wrong Content-Range",
+            Self::RangeIgnored => "range ignored",
+            Self::WrongChecksum => "wrong checksum",
+            Self::Corrupt => "corrupt body",
+        }
+    }
+
+    /// Whether the server says of something that it is there, or is not, and that may be untrue.
+    pub(crate) fn may_lie(self) -> bool {
+        matches!(self, Self::Status(404 | 410 | 412, _) | Self::EarlyRefusal(_, 404 | 412))
+    }
+
+    /// Any.
+    pub(crate) fn any(chance: &mut Chance) -> Self {
+        match chance.below(34) {
+            0 => Self::Refused,
+            1 => Self::ConnectStalls,
+            2 => Self::ResetInHead,
+            3 => Self::Revoked,
+            4 => Self::ClockJumps(chance.pick(&[-90_000, -3600, -120, -1, 1, 90, 3600, 90_000])),
+            5 => Self::Replaced,
+            6 => Self::ResetInBody(share(chance)),
+            7 => Self::StallsInBody(share(chance)),
+            8 => {
+                Self::EarlyRefusal(share(chance), chance.pick(&[400, 403, 408, 413, 429, 500, 503]))
+            }
+            9 | 10 => Self::EarlySuccess(share(chance)),
+            11..=15 => Self::ambiguous(chance),
+            16 => Self::CutInAnswer(share(chance)),
+            17 => Self::Truncated(share(chance)),
+            18 => Self::StallsInAnswer(share(chance)),
+            19 => Self::Duplicated,
+            20..=23 => Self::status(chance),
+            24 => Self::StatusAfter(chance.pick(&[500, 502, 503, 504])),
+            25 => Self::Throttled(
+                chance.pick(&[429, 503]),
+                chance.pick(&[None, Some(0), Some(3), Some(100), Some(599)]),
+            ),
+            26 | 27 => Self::ErrorIn200(chance.pick(&BELATED)),
+            28 => Self::Slow(chance.pick(&[1, 10, 59])),
+            29 => Self::WrongRange,
+            30 => Self::RangeIgnored,
+            31 => Self::WrongChecksum,
+            32 => Self::Corrupt,
+            _ => Self::Status(403, ""),
+        }
+    }
+
+    /// One that leaves open what came of the request.
+    pub(crate) fn ambiguous(chance: &mut Chance) -> Self {
+        match chance.below(9) {
+            0 => Self::Lost,
+            1 | 2 => Self::AnswerLost,
+            3 => Self::Late(chance.pick(&[1, 40, 300, 2000, 30_000])),
+            4 => Self::Stalls(chance.percent(50)),
+            5 => Self::Garbage,
+            6 => Self::StatusAfter(chance.pick(&[500, 502, 503, 504])),
+            7 => Self::CutInAnswer(share(chance)),
+            _ => Self::Lost,
+        }
+    }
+
+    /// A documented refusal.
+    pub(crate) fn status(chance: &mut Chance) -> Self {
+        let (status, code) = chance.pick(&STATUSES);
+        Self::Status(status, code)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::ClockJumps(by) => write!(f, " by {by} s"),
+            Self::ResetInBody(share)
+            | Self::StallsInBody(share)
+            | Self::EarlySuccess(share)
+            | Self::CutInAnswer(share)
+            | Self::Truncated(share)
+            | Self::StallsInAnswer(share) => write!(f, " at {share}/1000"),
+            Self::EarlyRefusal(share, status) => write!(f, " {status} at {share}/1000"),
+            Self::Late(by) => write!(f, " by {by} ms"),
+            Self::Stalls(acted) => write!(f, ", carried out: {acted}"),
+            Self::Status(status, code) => write!(f, ": {status} {code}"),
+            Self::StatusAfter(status) => write!(f, ": {status}"),
+            Self::Throttled(status, after) => write!(f, ": {status}, Retry-After {after:?}"),
+            Self::ErrorIn200(code) => write!(f, ": {code}"),
+            Self::Slow(by) => write!(f, ": {by} s"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Answer => "answer",
+            Self::Cleanup => "cleanup",
+        })
+    }
+}
+
+fn share(chance: &mut Chance) -> u16 {
+    match chance.below(5) {
+        0 => 0,
+        1 => 999,
+        _ => chance.below(1000) as u16,
+    }
+}
+
+/// Operations that make something whose name only the answer tells.
+pub(crate) const NAMELESS: [&str; 2] = ["CreateMultipartUpload", "CreateTrust"];
+
+/// Operations of S3 that may say 200 before they know.
+const ERRORS_IN_200: [&str; 4] =
+    ["CompleteMultipartUpload", "CopyObject", "UploadPartCopy", "DeleteObjects"];
+
+const BELATED: [&str; 7] = [
+    "InternalError",
+    "SlowDown",
+    "AccessDenied",
+    "ServiceUnavailable",
+    "503 Service Unavailable",
+    "400 Bad Request",
+    "500 Internal Error",
+];
+
+/// "Error responses", S3 API reference; those without a code are what Swift, Keystone, gateways and
+/// servers without a document say.
+const STATUSES: [(u16, &str); 56] = [
+    (301, "PermanentRedirect"),
+    (307, "TemporaryRedirect"),
+    (400, ""),
+    (400, "BadDigest"),
+    (400, "EntityTooLarge"),
+    (400, "EntityTooSmall"),
+    (400, "ExpiredToken"),
+    (400, "IncompleteBody"),
+    (400, "InvalidArgument"),
+    (400, "InvalidDigest"),
+    (400, "InvalidPart"),
+    (400, "InvalidPartOrder"),
+    (400, "InvalidRequest"),
+    (400, "MalformedXML"),
+    (400, "RequestTimeout"),
+    (400, "XAmzContentSHA256Mismatch"),
+    (401, ""),
+    (403, ""),
+    (403, "AccessDenied"),
+    (403, "InvalidAccessKeyId"),
+    (403, "RequestTimeTooSkewed"),
+    (403, "SignatureDoesNotMatch"),
+    (404, ""),
+    (404, "NoSuchBucket"),
+    (404, "NoSuchKey"),
+    (404, "NoSuchUpload"),
+    (405, "MethodNotAllowed"),
+    (408, ""),
+    (409, ""),
+    (409, "ConditionalRequestConflict"),
+    (409, "OperationAborted"),
+    (411, ""),
+    (411, "MissingContentLength"),
+    (412, ""),
+    (412, "PreconditionFailed"),
+    (413, ""),
+    (416, ""),
+    (416, "InvalidRange"),
+    (417, ""),
+    (421, ""),
+    (422, ""),
+    (429, ""),
+    (498, ""),
+    (500, ""),
+    (500, "InternalError"),
+    (501, ""),
+    (501, "NotImplemented"),
+    (502, ""),
+    (503, ""),
+    (503, "ServiceUnavailable"),
+    (503, "SlowDown"),
+    (504, ""),
+    (504, "InternalError"),
+    (507, ""),
+    (509, "BandwidthLimitExceeded"),
+    (599, ""),
+];

@@ -1,0 +1,226 @@
+//! The server of a simulation, whatever it is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::faults::{Fault, Whom};
+use crate::server::{self, OpenStackModel, Plan, Reply, Request, S3Model};
+
+#[allow(dead_code, reason = "no workload of OpenStack is simulated yet")]
+/// A model, and what a schedule does to it.
+#[derive(Debug)]
+pub(crate) enum Host {
+    S3(Box<S3Host>),
+    Cloud(Box<OpenStackModel>),
+}
+
+/// S3, with keys that may end.
+#[derive(Debug, Default)]
+pub(crate) struct S3Host {
+    pub(crate) model: S3Model,
+    /// Keys of earlier generations than this are over (`AKIDSIM7` is of generation 7).
+    pub(crate) good_from: u64,
+    /// Where somebody else may write: a bucket and a key.
+    pub(crate) place: (String, String),
+}
+
+#[allow(dead_code, reason = "no workload of OpenStack is simulated yet")]
+impl Host {
+    pub(crate) fn s3(model: S3Model) -> Self {
+        let place = ("bucket".to_owned(), "key".to_owned());
+        Self::S3(Box::new(S3Host { model, good_from: 0, place }))
+    }
+
+    pub(crate) fn cloud(model: OpenStackModel) -> Self {
+        Self::Cloud(Box::new(model))
+    }
+
+    /// The model of S3.
+    ///
+    /// # Panics
+    ///
+    /// It is another one.
+    pub(crate) fn s3_model(&self) -> &S3Model {
+        match self {
+            Self::S3(host) => &host.model,
+            Self::Cloud(_) => panic!("the workload has no S3"),
+        }
+    }
+
+    /// The model of OpenStack.
+    ///
+    /// # Panics
+    ///
+    /// It is another one.
+    pub(crate) fn cloud_model(&self) -> &OpenStackModel {
+        match self {
+            Self::Cloud(model) => model,
+            Self::S3(_) => panic!("the workload has no OpenStack"),
+        }
+    }
+
+    /// The same, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// It is another one.
+    pub(crate) fn cloud_model_mut(&mut self) -> &mut OpenStackModel {
+        match self {
+            Self::Cloud(model) => model,
+            Self::S3(_) => panic!("the workload has no OpenStack"),
+        }
+    }
+
+    pub(super) fn whom(&self, uri: &http::Uri) -> Whom {
+        match self {
+            Self::S3(_) => Whom::S3,
+            Self::Cloud(_) => Whom::of_cloud(uri.host()),
+        }
+    }
+
+    pub(super) fn set_now(&mut self, unix: Duration) {
+        match self {
+            Self::S3(host) => host.model.set_now(unix.as_secs()),
+            Self::Cloud(model) => model.set_now(unix),
+        }
+    }
+
+    /// Answers a request, or what the fault says in its place.
+    pub(super) fn handle(&mut self, request: &Request, fault: Option<Fault>) -> Reply {
+        let fault = fault.and_then(Fault::of_the_server);
+        match self {
+            Self::S3(host) => {
+                if fault.is_none() && host.is_over(request) {
+                    return host.refusal(request, 400, "ExpiredToken");
+                }
+                host.with(fault, request)
+            }
+            Self::Cloud(model) => {
+                if let Some(fault) = fault {
+                    model.set_plan(Plan::new().on_any(model.requests() + 1, fault));
+                }
+                let reply = model.handle(request);
+                model.set_plan(Plan::new());
+                reply
+            }
+        }
+    }
+
+    /// A refusal as this server words it; nothing is done.
+    pub(super) fn refusal(&mut self, request: &Request, status: u16, code: &'static str) -> Reply {
+        match self {
+            Self::S3(host) => host.refusal(request, status, code),
+            Self::Cloud(_) => self.handle(request, Some(Fault::Status(status, code))),
+        }
+    }
+
+    /// Carries out a request whose connection is long gone: the identifier of the upload that is there
+    /// again because of it, where it is a part.
+    pub(super) fn handle_late(&mut self, request: &Request) -> Option<String> {
+        if let Self::S3(host) = self
+            && host.model.land(request)
+        {
+            let id = request.query().split('&').find_map(|pair| pair.strip_prefix("uploadId="));
+            return id.map(str::to_owned);
+        }
+        self.handle(request, None);
+        None
+    }
+
+    /// A request of somebody else.
+    pub(super) fn foreign(&mut self, request: &Request) -> Reply {
+        self.handle(request, None)
+    }
+
+    /// All tokens, or the keys so far, are over.
+    pub(super) fn revoke(&mut self) {
+        match self {
+            Self::S3(host) => host.good_from += 1,
+            Self::Cloud(model) => model.revoke_all(),
+        }
+    }
+
+    /// Somebody else writes these bytes in the place of the object.
+    pub(super) fn intrude(&mut self, bytes: Bytes) {
+        match self {
+            Self::S3(host) => {
+                let (bucket, key) = host.place.clone();
+                let model = std::mem::take(&mut host.model);
+                host.model = model.with_object(&bucket, &key, bytes);
+            }
+            Self::Cloud(model) => model.put_foreign("demo", "images", "object", bytes),
+        }
+    }
+
+    /// Names of uploads and trusts that are there.
+    pub(super) fn nameless(&self) -> BTreeSet<String> {
+        match self {
+            Self::S3(host) => {
+                host.model.open_uploads().iter().map(|upload| upload.id.clone()).collect()
+            }
+            Self::Cloud(model) => {
+                model.live_trusts().iter().map(|trust| trust.id.clone()).collect()
+            }
+        }
+    }
+
+    /// Listings show what there is.
+    pub(super) fn settle(&mut self) {
+        if let Self::Cloud(model) = self {
+            model.set_listing_lag(Duration::ZERO);
+        }
+    }
+}
+
+impl S3Host {
+    fn with(&mut self, fault: Option<server::Fault>, request: &Request) -> Reply {
+        if let Some(fault) = fault {
+            self.model.set_plan(Plan::new().on_any(self.model.requests() + 1, fault));
+        }
+        let reply = self.model.handle(request);
+        self.model.set_plan(Plan::new());
+        reply
+    }
+
+    fn refusal(&mut self, request: &Request, status: u16, code: &'static str) -> Reply {
+        self.with(Fault::Status(status, code).of_the_server(), request)
+    }
+
+    /// Whether the request is signed with keys that are over.
+    fn is_over(&self, request: &Request) -> bool {
+        let signed = request.header("authorization").unwrap_or_default();
+        let generation = signed.split_once("Credential=AKIDSIM").and_then(|(_, rest)| {
+            rest.split('/').next().and_then(|number| number.parse::<u64>().ok())
+        });
+        generation.is_some_and(|generation| generation < self.good_from)
+    }
+}
+
+impl Fault {
+    /// What the model is told to do.
+    fn of_the_server(self) -> Option<server::Fault> {
+        Some(match self {
+            Self::Status(status, "") => server::Fault::Refuse(status, ""),
+            Self::Status(301, _) => server::Fault::Redirect("eu-west-1"),
+            Self::Status(403, "RequestTimeTooSkewed") => server::Fault::ClockSkewed(1800),
+            Self::Status(status, code) => server::Fault::Refuse(status, code),
+            Self::EarlyRefusal(_, status) => server::Fault::Refuse(status, ""),
+            Self::Throttled(429, after) => {
+                let reply = Reply::new(429);
+                server::Fault::Instead(match after {
+                    Some(after) => reply.header("Retry-After", after.to_string()),
+                    None => reply,
+                })
+            }
+            Self::Throttled(_, after) => server::Fault::SlowDown(after.map(u32::from)),
+            Self::ErrorIn200(code) => server::Fault::ErrorIn200(code),
+            Self::WrongRange => server::Fault::WrongContentRange,
+            Self::RangeIgnored => server::Fault::RangeIgnored,
+            Self::WrongChecksum => server::Fault::WrongChecksum,
+            Self::Corrupt => server::Fault::Corrupt,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! What must hold when a schedule is over, by the model's own record.
+
+use std::collections::BTreeSet;
+
+use apus_core::Error;
+use apus_core::Kind;
+use apus_core::error::Leftover;
+
+use super::world::World;
+
+/// Secrets of every simulated caller have this in them.
+pub(crate) const SECRET: &str = "hush-hush";
+
+impl World {
+    /// The bytes of an object in S3 are these.
+    pub(crate) fn must_be(&mut self, bucket: &str, key: &str, bytes: &[u8]) {
+        let there = self.host.s3_model().object(bucket, key).map(|object| object.body.clone());
+        match there {
+            Some(there) if there == bytes => {}
+            Some(there) => self.wrong(format!(
+                "it said yes, and {bucket}/{key} has {} other bytes where {} were sent",
+                there.len(),
+                bytes.len()
+            )),
+            None => self.wrong(format!("it said yes, and {bucket}/{key} is not there")),
+        }
+    }
+
+    /// Every open upload is named by the error, where there is one, or nobody was told its name.
+    pub(crate) fn no_upload_left(&mut self, error: Option<&Error>) {
+        let told = error.map(|error| error.to_string()).unwrap_or_default();
+        let named: BTreeSet<&str> = error
+            .iter()
+            .flat_map(|error| error.leftovers())
+            .filter_map(|leftover| match leftover {
+                Leftover::MultipartUpload { upload_id, .. } => Some(upload_id.as_str()),
+                _ => None,
+            })
+            .collect();
+        let open = self.host.s3_model().open_uploads();
+        let left: Vec<String> = open
+            .iter()
+            .filter(|upload| !named.contains(upload.id.as_str()))
+            .filter(|upload| !self.record.unnamed.contains(&upload.id))
+            .filter(|upload| !self.record.landed.contains(&upload.id))
+            .map(|upload| upload.id.clone())
+            .collect();
+        // A server that denies twice what it has is believed.
+        if !left.is_empty() && self.record.lies < 2 {
+            self.wrong(format!("uploads {left:?} are left, and the error is {told:?}"));
+        }
+    }
+
+    /// A write that failed without doubt left nothing of ours.
+    pub(crate) fn not_ours_unless_said(
+        &mut self,
+        error: &Error,
+        bucket: &str,
+        key: &str,
+        bytes: &[u8],
+    ) {
+        let there = self.host.s3_model().object(bucket, key);
+        let ours = there.is_some_and(|there| there.body == bytes);
+        if ours && !leaves_open(error) && !names(error, bucket, key) && self.record.lies == 0 {
+            self.wrong(format!(
+                "{bucket}/{key} is ours, and the error says that it was not written: {error}"
+            ));
+        }
+    }
+
+    /// What was delivered is this.
+    pub(crate) fn delivered(&mut self, bytes: &[u8]) {
+        if !self.sink.is_whole() {
+            self.wrong("it said yes, and there is a gap in what was delivered");
+        } else if self.sink.bytes != bytes {
+            self.wrong(format!(
+                "it said yes, and delivered {} other bytes than the {} of the object",
+                self.sink.bytes.len(),
+                bytes.len()
+            ));
+        }
+    }
+
+    /// Bounds, secrets, and whatever else holds of every workload.
+    pub(crate) fn in_all(&mut self, most_requests: u64, held: u64) {
+        if self.sink.twice {
+            self.wrong("the sink got a byte twice");
+        }
+        if self.record.launched > most_requests {
+            self.wrong(format!(
+                "{} requests, where {most_requests} are enough",
+                self.record.launched
+            ));
+        }
+        if self.record.held > held {
+            self.wrong(format!("{} bytes of a stream held, with {held} allowed", self.record.held));
+        }
+        let spilt = self.trace.texts().find(|text| text.contains(SECRET)).map(str::to_owned);
+        if let Some(text) = spilt {
+            self.wrong(format!("law 6: {text}"));
+        }
+    }
+}
+
+/// Whether an error says that it is not known what came of it: no answer, or none that can be read.
+pub(crate) fn leaves_open(error: &Error) -> bool {
+    error.outcome_unknown()
+        || matches!(error.kind(), Kind::Wire | Kind::Broken)
+        || error.is_cancelled()
+        || error.status().is_some_and(|status| status.is_server_error())
+}
+
+/// Whether an error says that this object is left.
+pub(crate) fn names(error: &Error, bucket: &str, key: &str) -> bool {
+    error.leftovers().iter().any(|leftover| {
+        matches!(leftover, Leftover::Object { bucket: of, key: name } if of == bucket && name == key)
+    })
+}

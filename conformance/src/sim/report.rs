@@ -1,0 +1,208 @@
+//! What came of all schedules.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use super::faults::Phase;
+use super::workloads::{Outcome, Over, Workload};
+
+/// What came of all schedules of a run.
+#[derive(Debug)]
+pub struct Report {
+    seed: u64,
+    schedules: u64,
+    workloads: Vec<&'static str>,
+    failures: Vec<Failure>,
+    found: usize,
+    /// Faults that took effect.
+    met: BTreeMap<(&'static str, Phase, &'static str), u64>,
+    outcomes: BTreeMap<(&'static str, Outcome), u64>,
+    exchanges: u64,
+    deaths: u64,
+    unnamed: u64,
+    longest: Duration,
+    most_requests: u64,
+    most_held: u64,
+}
+
+/// A schedule that went wrong.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The workload.
+    pub workload: &'static str,
+    /// The seed that it is had again by.
+    pub seed: u64,
+    /// What was wrong.
+    pub what: String,
+    /// The smallest schedule that it is seen with.
+    pub schedule: String,
+    /// What happened then.
+    pub trace: String,
+}
+
+impl Report {
+    pub(super) fn new(workloads: &[Workload], schedules: u64, seed: u64) -> Self {
+        Self {
+            seed,
+            schedules,
+            workloads: workloads.iter().map(|workload| workload.name).collect(),
+            failures: Vec::new(),
+            found: 0,
+            met: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            exchanges: 0,
+            deaths: 0,
+            unnamed: 0,
+            longest: Duration::ZERO,
+            most_requests: 0,
+            most_held: 0,
+        }
+    }
+
+    /// Whether nothing went wrong, and every fault met every workload that it can.
+    pub fn is_success(&self) -> bool {
+        self.found == 0
+    }
+
+    /// Schedules that went wrong, made small: the first of each kind.
+    pub fn list(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// How many schedules went wrong.
+    pub fn failures(&self) -> usize {
+        self.found
+    }
+
+    pub(super) fn add(&mut self, workload: &Workload, seed: u64, over: Over) {
+        let record = &over.world.record;
+        *self.outcomes.entry((workload.name, over.outcome)).or_default() += 1;
+        for (fault, phase) in &over.world.met {
+            *self.met.entry((fault, *phase, workload.name)).or_default() += 1;
+        }
+        self.exchanges += record.launched;
+        self.deaths += u64::from(record.deaths);
+        self.unnamed += record.unnamed.len() as u64;
+        self.longest = self.longest.max(over.world.trace.span());
+        self.most_requests = self.most_requests.max(record.launched);
+        self.most_held = self.most_held.max(record.held);
+        if let Some(what) = record.wrong.first() {
+            self.failed(workload, seed, what.clone());
+        }
+    }
+
+    pub(super) fn panicked(&mut self, workload: &Workload, seed: u64, what: String) {
+        self.failed(workload, seed, what);
+    }
+
+    fn failed(&mut self, workload: &Workload, seed: u64, what: String) {
+        self.found += 1;
+        let (schedule, trace) = (String::new(), String::new());
+        self.failures.push(Failure { workload: workload.name, seed, what, schedule, trace });
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.failures.extend(other.failures);
+        self.found += other.found;
+        for (key, count) in other.met {
+            *self.met.entry(key).or_default() += count;
+        }
+        for (key, count) in other.outcomes {
+            *self.outcomes.entry(key).or_default() += count;
+        }
+        self.exchanges += other.exchanges;
+        self.deaths += other.deaths;
+        self.unnamed += other.unnamed;
+        self.longest = self.longest.max(other.longest);
+        self.most_requests = self.most_requests.max(other.most_requests);
+        self.most_held = self.most_held.max(other.most_held);
+    }
+
+    /// Keeps the first failure of each kind and workload, explained.
+    pub(super) fn finish(&mut self, explain: impl Fn(&mut Failure)) {
+        self.failures.sort_by_key(|failure| failure.seed);
+        let mut kinds = std::collections::BTreeSet::new();
+        self.failures.retain(|failure| {
+            let kind: String =
+                failure.what.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
+            kinds.insert((failure.workload, kind))
+        });
+        self.failures.truncate(SHOWN);
+        self.failures.iter_mut().for_each(explain);
+    }
+
+    fn outcome(&self, workload: &'static str, outcome: Outcome) -> u64 {
+        self.outcomes.get(&(workload, outcome)).copied().unwrap_or(0)
+    }
+
+    fn table(&self) -> String {
+        let mut text = String::new();
+        let rows: std::collections::BTreeSet<_> =
+            self.met.keys().map(|(fault, phase, _)| (*phase, *fault)).collect();
+        let _ =
+            writeln!(text, "  faults met, by phase; the workloads are the columns, in this order:");
+        for (number, name) in self.workloads.iter().enumerate() {
+            let count = |outcome| self.outcome(name, outcome);
+            let _ = writeln!(
+                text,
+                "  {:>3} {name}: {} done, {} failed, {} cancelled",
+                number + 1,
+                count(Outcome::Done),
+                count(Outcome::Failed),
+                count(Outcome::Cancelled)
+            );
+        }
+        let _ = write!(text, "  {:<8}{:<24}", "phase", "fault");
+        for number in 1..=self.workloads.len() {
+            let _ = write!(text, "{number:>7}");
+        }
+        text.push('\n');
+        for (phase, fault) in rows {
+            let _ = write!(text, "  {:<8}{fault:<24}", phase.to_string());
+            for name in &self.workloads {
+                match self.met.get(&(fault, phase, *name)) {
+                    Some(count) => _ = write!(text, "{count:>7}"),
+                    None => text.push_str("      ."),
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.table())?;
+        writeln!(
+            f,
+            "{} exchanges; {} processes died; {} uploads or trusts were made whose name nobody was \
+             told; at most {} requests and {} s in a schedule, {} bytes of a stream held",
+            self.exchanges,
+            self.deaths,
+            self.unnamed,
+            self.most_requests,
+            self.longest.as_secs(),
+            self.most_held
+        )?;
+        for failure in &self.failures {
+            writeln!(f, "\nFAILED: {}", failure.what)?;
+            writeln!(
+                f,
+                "again: apus-conformance simulate --schedules 1 --seed {} --only {}",
+                failure.seed, failure.workload
+            )?;
+            write!(f, "the smallest schedule found:\n{}{}", failure.schedule, failure.trace)?;
+        }
+        let ran: u64 = self.outcomes.values().sum();
+        writeln!(
+            f,
+            "\n{ran} of {} schedules from seed {}: {} went wrong",
+            self.schedules, self.seed, self.found
+        )
+    }
+}
+
+/// Failures that are shown.
+const SHOWN: usize = 12;

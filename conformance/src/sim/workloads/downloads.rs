@@ -1,0 +1,110 @@
+//! Downloads from S3: one stream, or several ranges at once, gone on with after cuts.
+
+use std::time::Duration;
+
+use apus_core::checksum::{Algorithm, Verdict};
+use apus_core::machine::{Download, DownloadOptions};
+use apus_core::s3::{ByteRange, GetObject};
+
+use super::s3::{Setup, bytes, keys, model, renewed};
+use super::{Outcome, Over, Workload};
+use crate::sim::chance::Chance;
+use crate::sim::host::Host;
+use crate::sim::schedule::Schedule;
+use crate::sim::world::{End, World};
+
+pub(super) const ALL: &[Workload] = &[
+    Workload {
+        name: "s3-get",
+        operations: OPERATIONS,
+        cleanup: &[],
+        dies: false,
+        run: |schedule| run(schedule, 1),
+    },
+    Workload {
+        name: "s3-get-wide",
+        operations: OPERATIONS,
+        cleanup: &[],
+        dies: false,
+        run: |schedule| run(schedule, 4),
+    },
+];
+
+const OPERATIONS: &[&str] = &["GetObject", "GetObject", "GetObject", "GetObject", "HeadObject"];
+
+fn run(schedule: &Schedule, width: usize) -> Over {
+    let mut chance = Chance::new(schedule.seed, "download");
+    let setup = Setup::new(&mut chance);
+    let most = [900, 6000, 15_000, 40_000][usize::from(schedule.size.min(3))];
+    let length = match chance.below(15) {
+        0 => 0,
+        _ => 1 + chance.below(most) as usize,
+    };
+    let object = bytes(length, schedule.seed);
+    let server = match 1 + chance.below(4) as usize {
+        1 => model(&mut chance).with_object("bucket", "key", object.clone()),
+        parts => model(&mut chance).with_multipart_object("bucket", "key", object.clone(), parts),
+    };
+    let mut world = World::new(schedule, Host::s3(server));
+    world.pace = chance.pick(&[1, 1, 100]);
+    world.skew = chance.pick(&[0, 0, 0, 7200, -7200]);
+    world.intruder = Some(bytes(length, schedule.seed ^ 1));
+    let (range, from, to) = range(&mut chance, length);
+    world.validates = setup.algorithm.is_some() && range.is_none();
+    let get = GetObject { range, ..GetObject::new("bucket", "key") };
+    let options = DownloadOptions {
+        range_size: chance.pick(&[500, 2000, 5000]),
+        width,
+        digests: if chance.percent(30) { vec![Algorithm::Md5] } else { Vec::new() },
+        total_attempts: None,
+    };
+    let step = options.range_size;
+    let parties = match chance.percent(30) {
+        true => {
+            world.revocable = true;
+            renewed(Duration::from_secs(60), world.skew)
+        }
+        false => keys(),
+    };
+    let download = Download::new(get, setup.service, options, schedule.seed);
+    let end = world.run(download, parties);
+    world.settle();
+    let outcome = match end {
+        End::Died => Outcome::Failed,
+        End::Done(Ok(done)) => {
+            let whole = &object[from..to];
+            // Somebody else's may have been there from the beginning, as far as the reader knows.
+            let other = world.intruder.clone().unwrap_or_default();
+            let other = &other[from..to];
+            let corrupt = world.met.iter().any(|(name, _)| *name == "corrupt body");
+            let known = matches!(done.verdict, Verdict::Validated(_));
+            if done.bytes != whole.len() as u64 {
+                let want = to - from;
+                world.wrong(format!("it says that {} bytes came of {want}", done.bytes));
+            }
+            if corrupt && !known {
+                // Nothing told the reader, and it says that nothing did.
+            } else if world.record.replaced && world.sink.bytes == other {
+                world.delivered(other);
+            } else {
+                world.delivered(whole);
+            }
+            Outcome::Done
+        }
+        End::Done(Err(error)) => Outcome::of(&error),
+    };
+    world.in_all(40 * (length as u64 / step + 4), 0);
+    Over { world, outcome }
+}
+
+/// A range, and the bytes that it is.
+fn range(chance: &mut Chance, length: usize) -> (Option<ByteRange>, usize, usize) {
+    let start = chance.below(length as u64 + 1) as usize;
+    let end = start + chance.below((length - start) as u64 + 1) as usize;
+    match chance.below(8) {
+        0 if start < length => (Some(ByteRange::From(start as u64)), start, length),
+        1 if start < end => (Some(ByteRange::Span(start as u64..end as u64)), start, end),
+        2 if start > 0 => (Some(ByteRange::Last(start as u64)), length - start, length),
+        _ => (None, 0, length),
+    }
+}

@@ -1,0 +1,47 @@
+//! What is simulated: whole workloads, each with a name.
+
+mod downloads;
+mod s3;
+mod uploads;
+
+use super::schedule::Schedule;
+use super::world::World;
+
+/// Something that somebody does with this library.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    /// Its operations; those that are worth meeting more often stand here more than once.
+    pub(crate) operations: &'static [&'static str],
+    /// Operations that remove what a failure leaves.
+    pub(crate) cleanup: &'static [&'static str],
+    /// Whether its process may die and another one goes on.
+    pub(crate) dies: bool,
+    pub(crate) run: fn(&Schedule) -> Over,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) world: World,
+    pub(crate) outcome: Outcome,
+}
+
+/// How a workload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl Outcome {
+    pub(crate) fn of(error: &apus_core::Error) -> Self {
+        if error.is_cancelled() { Self::Cancelled } else { Self::Failed }
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Workload> {
+    [uploads::ALL, downloads::ALL].concat()
+}

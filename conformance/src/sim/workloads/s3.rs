@@ -1,0 +1,133 @@
+//! What the workloads on S3 have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apus_core::Error;
+use apus_core::checksum::{
+    Algorithm, Policy, RequestChecksumCalculation, ResponseChecksumValidation,
+};
+use apus_core::credentials::{Credentials, ExpiringKeys, KeySource, KeyStep, RenewalOptions};
+use apus_core::http::Reply;
+use apus_core::machine::{Budget, Party, Patience};
+use apus_core::now::{Now, Timestamp};
+use apus_core::quirks::Provider;
+use apus_core::s3::{BaseUrl, Config, EndpointConfig, PayloadSigning, Service};
+use apus_core::sign::Keys;
+use bytes::Bytes;
+
+use crate::server::{Manners, S3Model};
+use crate::sim::chance::Chance;
+use crate::sim::judge::SECRET;
+
+/// What a caller has set up.
+pub(crate) struct Setup {
+    pub(crate) service: Arc<Service>,
+    /// The checksum that parts and objects are sent with, if any; and those of answers are compared.
+    pub(crate) algorithm: Option<Algorithm>,
+}
+
+impl Setup {
+    pub(crate) fn new(chance: &mut Chance) -> Self {
+        let url = BaseUrl::parse("http://s3.test:9000").expect("it is a URL");
+        let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
+        if chance.percent(50) {
+            config = config.of_provider(Provider::Aws);
+        }
+        config.payload = chance.pick(&[
+            PayloadSigning::Auto,
+            PayloadSigning::Auto,
+            PayloadSigning::Signed,
+            PayloadSigning::Unsigned,
+            PayloadSigning::Chunked,
+        ]);
+        config.patience = patience(chance);
+        let algorithm = chance.percent(60).then(|| {
+            chance.pick(&[
+                Algorithm::Crc32,
+                Algorithm::Crc32c,
+                Algorithm::Crc64Nvme,
+                Algorithm::Sha1,
+                Algorithm::Sha256,
+            ])
+        });
+        if let Some(algorithm) = algorithm {
+            config.checksum = Policy {
+                enable_data_integrity_protection: true,
+                request: RequestChecksumCalculation::WhenSupported,
+                response: ResponseChecksumValidation::WhenSupported,
+                algorithm,
+                ..Policy::default()
+            };
+        }
+        let service = Arc::new(Service::new(config).expect("it is a configuration"));
+        Self { service, algorithm }
+    }
+}
+
+/// As often as by default, or less.
+pub(crate) fn patience(chance: &mut Chance) -> Patience {
+    let attempts = chance.pick(&[5, 5, 5, 2, 1]);
+    let budget = match chance.percent(10) {
+        true => Budget::new(20),
+        false => Budget::default(),
+    };
+    Patience { attempts, budget: Arc::new(budget), ..Patience::default() }
+}
+
+/// A server with a bucket.
+pub(crate) fn model(chance: &mut Chance) -> S3Model {
+    let manners = match chance.percent(25) {
+        true => Manners { check_clock: true, ..Manners::ceph16() },
+        false => Manners { check_clock: true, ..Manners::aws() },
+    };
+    S3Model::new().with_manners(manners.with_min_part_size(1 << 10)).with_bucket("bucket")
+}
+
+/// Bytes that differ from part to part and from salt to salt.
+pub(crate) fn bytes(length: usize, salt: u64) -> Bytes {
+    let mut chance = Chance::new(salt, "bytes");
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        bytes.extend_from_slice(&chance.next().to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes.into()
+}
+
+/// Keys that never end.
+pub(crate) fn keys() -> Vec<Party> {
+    vec![Party::new(Credentials::new(Keys::new("AKIDFIXED", SECRET)))]
+}
+
+/// Keys that live so long by the server's clock, and are renewed by asking nobody.
+pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Party> {
+    let options = RenewalOptions {
+        advisory: Duration::from_secs(20),
+        mandatory: Duration::from_secs(10),
+        rest: Duration::from_secs(2),
+        ..RenewalOptions::default()
+    };
+    vec![Party::new(Credentials::renewed_from(Vault { life, skew, given: 0 }, options))]
+}
+
+/// Gives keys of one generation after the other.
+struct Vault {
+    life: Duration,
+    skew: i64,
+    given: u64,
+}
+
+impl KeySource for Vault {
+    fn renew(&mut self, now: Now, _: &std::task::Waker) -> Result<KeyStep, Error> {
+        let ends = (now.unix + self.life).as_secs();
+        let ends = Timestamp::from_unix(i64::try_from(ends).unwrap_or(i64::MAX) + self.skew);
+        let keys = Keys::new(format!("AKIDSIM{}", self.given), SECRET);
+        self.given += 1;
+        Ok(KeyStep::Keys(ExpiringKeys::new(keys, Some(ends))))
+    }
+
+    fn answered(&mut self, _: Now, _: &Reply) -> Result<KeyStep, Error> {
+        Err(Error::authority("nothing was asked"))
+    }
+}
