@@ -1,10 +1,12 @@
 """token-renewal: whether a token that was had at one time is renewed at another.
 
 Asked of keystoneauth1's `will_expire_soon`, at the time that the server's clock shows then: a
-client that knows it by the answer's `Date`.
+client that knows it by the answer's `Date`. An interval that is longer than half of the token's life
+is asked for as that half: apus renews no token that has more of its life left.
 """
 
 import datetime
+import math
 import time
 import unittest.mock
 
@@ -16,7 +18,8 @@ from common import case, parse_time, time_of
 from keystone_auth import SWIFTCLIENT, VERSION
 
 SOURCE = (
-    f"{VERSION}: AccessInfo.will_expire_soon(interval) of versions 2 and 3, {SWIFTCLIENT} for "
+    f"{VERSION}: AccessInfo.will_expire_soon(interval, or half of the life where that is shorter) of "
+    f"versions 2 and 3, {SWIFTCLIENT} for "
     "version 1 (`expires_in`, seconds, or null for no X-Auth-Token-Expires); asked by the "
     "server's clock, which is `ask_at` plus `server_date` less `local_clock`"
 )
@@ -131,10 +134,10 @@ def recorded(name, issued, ttl, skew, interval, asked, version="v3", written=Non
         given["issued_at"] = issued.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
         given["expires_at"] = written or expires.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     then = parse_time(given["ask_at"]) + (issued - local)
-    return case(name, given, {"renew": will_expire(given, issued, then)})
+    return case(name, given, {"renew": will_expire(given, ttl, issued, then)})
 
 
-def will_expire(given, issued, then):
+def will_expire(given, ttl, issued, then):
     """What the oracle says at this time of a token that it had when it was issued."""
     if given["version"] == "v1":
         with clock(issued):
@@ -145,7 +148,7 @@ def will_expire(given, issued, then):
     else:
         held = access.create(body={"token": {"expires_at": given["expires_at"]}}, auth_token="t")
     with clock(then):
-        return held.will_expire_soon(given["interval"])
+        return held.will_expire_soon(min(given["interval"], (ttl or math.inf) / 2))
 
 
 def clock(moment):

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Reply};
 use crate::now::Now;
 use crate::sign::Presigned;
+use crate::waiters::Place;
 
 /// One API call as plain data.
 pub trait Operation {
@@ -189,8 +190,8 @@ pub enum Notice {
         /// How long it lives, by the server's clock.
         life: Option<Duration>,
     },
-    /// A new grant lives no longer than the interval in which it is taken for expired, so that it is
-    /// renewed before every use.
+    /// A new grant lives less than twice the interval in which it is taken for expired: it is renewed
+    /// when half of its life is over.
     ShortLived {
         /// How long it lives, by the server's clock.
         life: Duration,
@@ -372,6 +373,12 @@ pub trait Authority: Send {
     fn notice(&mut self) -> Option<Notice> {
         None
     }
+
+    /// Whoever waited at these [places](Wish::places) no longer does. Should it have been woken to do
+    /// something that others wait for too, the next one is.
+    fn leave(&mut self, places: Places) {
+        let _ = places;
+    }
 }
 
 /// What one who asks for a grant brings along, each time anew until it is granted.
@@ -383,6 +390,18 @@ pub struct Wish<'a> {
     /// Who waited for another to end is given what it brought, however short its life, or told why it
     /// brought nothing.
     pub stale: &'a mut Option<u64>,
+    /// The places among those who wait, from the first [`Lease::Wait`] until another answer; set by the
+    /// authority. Whoever is dropped with one [leaves](Authority::leave).
+    pub places: &'a mut Places,
+}
+
+/// Where one waits for a renewal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// For the token or the keys.
+    pub own: Option<Place>,
+    /// For the token of a service that goes along.
+    pub service: Option<Place>,
 }
 
 /// The right to seal, of one generation: what is renewed gets the next one.

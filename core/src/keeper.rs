@@ -7,7 +7,13 @@
 //!                              │ one renews,    │ one renews,    │ nothing goes
 //!                              │ others go on   │ others wait    │ without a
 //!                              │                │                │ new one
+//! ```
 //!
+//! While more than half of its life is left it is good, whatever the margin and the interval: so there
+//! are at most two renewals in the time that one lives. Where the interval is longer than that half, the
+//! second quarter from the end is the margin and the last one the interval.
+//!
+//! ```text
 //!            ┌──────────── cancelled, or its time has come ─────────────┐
 //!            ▼                                                          │
 //!  Idle ── renew ──▶ Sent ── fails on the way, 5xx, 429 ──▶ Backoff ────┤
@@ -18,7 +24,11 @@
 //! While the old one lives, a failed renewal keeps nobody from using it. Who waits takes part in a few
 //! renewals at most: it is told the denial that ends one, however shortly denials are remembered, and
 //! given what came, however short its life. What the caller looks up (a
-//! file, a process) may take its time: it is `Looking` then, and whoever asks asks it again.
+//! file, a process) may take its time: it is `Looking` then, and whoever asks asks it again. What was over
+//! when it came is used until the server refuses it: by whose clock it was over nobody knows.
+//!
+//! All who wait are woken by what all of them may go on with, a new one or a denial. Where one of them has
+//! to do something first, one is; should it be gone, the next one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,6 +45,7 @@ use crate::error::{Cause, Error};
 use crate::http::{Completion, Draft, Reply};
 use crate::machine::{Attempts, Patience};
 use crate::now::{Now, Timestamp};
+use crate::waiters::{Place, Waiters};
 
 /// Where what is kept comes from.
 pub(crate) trait Supply: Send {
@@ -96,8 +107,6 @@ pub(crate) struct Terms {
     pub(crate) interval: Duration,
     /// Before that interval: how long one renews while the others go on.
     pub(crate) soft_margin: Duration,
-    /// The shortest time between two renewals of what lives.
-    pub(crate) rest: Duration,
     /// How long a denied renewal is remembered.
     pub(crate) denied_for: Duration,
     /// How often and how soon a renewal is tried again that failed on the way.
@@ -120,21 +129,19 @@ pub(crate) struct Keeper<S: Supply> {
     attempts: Attempts,
     /// The attempts counted are those since there was no token left to use.
     desperate: bool,
-    waiting: Vec<Waker>,
+    waiting: Waiters,
     notices: VecDeque<Notice>,
     told_short: bool,
-    /// Until then it is not renewed again while it lives.
-    rests: Duration,
 }
 
 /// One that was had.
 struct Held<T> {
     item: T,
     life: Life,
+    /// How long it lived when it came, where that is known.
+    whole: Option<Duration>,
     /// The server said 401 to it.
     refused: bool,
-    /// It was over when it came, by the clocks: whether that is so, the server has to say.
-    stillborn: bool,
     /// It ends when the one before it did: another one would not live longer.
     last: bool,
 }
@@ -151,7 +158,9 @@ enum Life {
     Unix { expires: i64, offset: i64 },
 }
 
+#[derive(Default)]
 enum Renewal {
+    #[default]
     Idle,
     Sent,
     Looking,
@@ -191,21 +200,23 @@ impl<S: Supply> Keeper<S> {
             rounds: 0,
             renewal: Renewal::Idle,
             desperate: false,
-            waiting: Vec::new(),
+            waiting: Waiters::new(),
             notices: VecDeque::new(),
             told_short: false,
-            rests: Duration::ZERO,
         }
     }
 
     /// Takes one that was had elsewhere, and lives by a clock `offset` seconds ahead of ours.
     #[cfg(feature = "swift")]
     pub(crate) fn adopt(&mut self, item: S::Item, offset: i64) {
-        let life = match item.span().expires {
+        let Span { lifetime, issued, expires } = item.span();
+        let life = match expires {
             Some(expires) => Life::Unix { expires: expires.unix(), offset },
             None => Life::Unknown,
         };
-        self.hold(item, life);
+        let seconds = issued.zip(expires).map(|(from, to)| to.unix().saturating_sub(from.unix()));
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        self.hold(item, life, lifetime.or(seconds.map(Duration::from_secs)));
     }
 
     pub(crate) fn item(&self) -> Option<&S::Item> {
@@ -237,6 +248,34 @@ impl<S: Supply> Keeper<S> {
     }
 
     pub(crate) fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+        let lease = self.decide(now, wish);
+        if !matches!(lease, Lease::Wait(_))
+            && let Some(place) = wish.places.own.take()
+        {
+            self.waiting.leave(place);
+        }
+        lease
+    }
+
+    /// Whoever waited here no longer does. It may have been woken to begin what others wait for.
+    pub(crate) fn leave(&mut self, place: Place) {
+        self.waiting.leave(place);
+        if !self.renewal.is_sent() {
+            self.wake_one();
+        }
+    }
+
+    fn wake_one(&mut self) {
+        if let Some(waker) = self.waiting.pop() {
+            waker.wake();
+        }
+    }
+
+    fn wake_all(&mut self) {
+        self.waiting.drain().into_iter().for_each(Waker::wake);
+    }
+
+    fn decide(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
         let waited = wish.stale.map_or(0, |stale| self.rounds.saturating_sub(stale));
         let fitness = self.fitness(now, waited);
         let granted = Lease::Granted(Grant { generation: self.generation });
@@ -251,9 +290,6 @@ impl<S: Supply> Keeper<S> {
         let lives = fitness != Fitness::Dead;
         if fitness != Fitness::Soft {
             wish.stale.get_or_insert(self.rounds);
-        }
-        if lives && now.tick < self.rests {
-            return granted;
         }
         match &self.renewal {
             Renewal::Sent if fitness == Fitness::Soft => granted,
@@ -304,14 +340,15 @@ impl<S: Supply> Keeper<S> {
     }
 
     pub(crate) fn renewed(&mut self, now: Now, done: Completion) {
-        if !self.landed() {
+        if !self.renewal.is_sent() {
             return;
         }
+        self.renewal = Renewal::Idle;
         let sealed = done.sealed_at();
         let outcome = done.into_parts().1;
         let Some(source) = &mut self.source else { return };
         let (step, date) = match outcome {
-            Err(error) if error.is_cancelled() => return,
+            Err(error) if error.is_cancelled() => return self.wake_one(),
             Err(error) => (source.failed(now, error), None),
             Ok(Reply { cut: Some(cut), head, .. }) if head.status.is_success() => {
                 (source.failed(now, Error::from(cut).with_status(head.status)), None)
@@ -319,21 +356,26 @@ impl<S: Supply> Keeper<S> {
             Ok(reply) => (source.answered(now, &reply), date(&reply)),
         };
         match fitting(source, step) {
-            Ok(Supplied::Ask(draft)) => self.renewal = Renewal::Next(draft, now.tick),
-            Ok(Supplied::Pending) => self.renewal = Renewal::Looking,
+            Ok(Supplied::Ask(draft)) => {
+                self.renewal = Renewal::Next(draft, now.tick);
+                self.wake_one();
+            }
+            Ok(Supplied::Pending) => {
+                self.renewal = Renewal::Looking;
+                self.wake_one();
+            }
             Ok(Supplied::Item(item)) => self.gained(*item, now, sealed, date),
             Err(error) => self.lost(now, error),
         }
     }
 
-    /// What was sent is no longer under way: the next who asks may send. False where nothing was.
-    pub(crate) fn landed(&mut self) -> bool {
-        let sent = matches!(self.renewal, Renewal::Sent);
-        if sent {
+    /// What was sent will not be answered: the next who asks may send.
+    #[cfg(feature = "swift")]
+    pub(crate) fn given_up(&mut self) {
+        if self.renewal.is_sent() {
             self.renewal = Renewal::Idle;
-            self.waiting.drain(..).for_each(Waker::wake);
+            self.wake_one();
         }
-        sent
     }
 
     /// For one who asks since so many renewals ended.
@@ -345,15 +387,16 @@ impl<S: Supply> Keeper<S> {
             return Fitness::Good;
         };
         let lives = !remaining.is_zero();
-        let enough = lives || held.stillborn || waited >= ENOUGH;
-        let interval = self.terms.interval;
+        let enough = lives || waited >= ENOUGH;
+        let half = held.whole.map_or(Duration::MAX, |whole| whole / 2);
+        let (soon, soft) = self.terms.margins(half);
         if waited > 0 && enough || held.last && lives {
             Fitness::Good
         } else if !lives {
             Fitness::Dead
-        } else if remaining < interval {
+        } else if remaining < soon {
             Fitness::Soon
-        } else if remaining < interval.saturating_add(self.terms.soft_margin) {
+        } else if remaining < soft {
             Fitness::Soft
         } else {
             Fitness::Good
@@ -370,10 +413,9 @@ impl<S: Supply> Keeper<S> {
         self.source.is_some() && (self.terms.renews || self.held.is_none())
     }
 
-    fn wait(&mut self, wish: &Wish<'_>, until: Option<Wait>) -> Lease {
-        if !self.waiting.iter().any(|waiting| waiting.will_wake(wish.waker)) {
-            self.waiting.push(wish.waker.clone());
-        }
+    fn wait(&mut self, wish: &mut Wish<'_>, until: Option<Wait>) -> Lease {
+        let place = wish.places.own.filter(|place| self.waiting.renew(*place, wish.waker));
+        wish.places.own = place.or_else(|| Some(self.waiting.join(wish.waker)));
         Lease::Wait(until)
     }
 
@@ -399,9 +441,6 @@ impl<S: Supply> Keeper<S> {
             }
             None => Err(Error::authority(format!("there is no source of {}", S::WHAT))),
         };
-        if !matches!(step, Ok(Supplied::Pending)) {
-            self.waiting.drain(..).for_each(Waker::wake);
-        }
         match step {
             Ok(Supplied::Ask(draft)) => {
                 self.attempts.sent();
@@ -418,6 +457,7 @@ impl<S: Supply> Keeper<S> {
             }
             Err(error) => {
                 if !S::REMEMBERS {
+                    self.wake_all();
                     return Err(error);
                 }
                 self.lost(now, error.clone());
@@ -441,16 +481,15 @@ impl<S: Supply> Keeper<S> {
             let alike = self.source.as_ref().is_some_and(|source| source.fits(&held.item));
             alike && later && before.expires.is_some() && !longer
         });
-        let life =
-            length.map_or(Life::Unknown, |length| Life::Tick(sealed.tick.saturating_add(length)));
-        self.hold(item, life);
+        let life = match length.map(|length| Life::Tick(sealed.tick.saturating_add(length))) {
+            Some(life) if life.remaining(now) != Some(Duration::ZERO) => life,
+            _ => Life::Unknown,
+        };
+        self.hold(item, life, length);
         if let Some(held) = &mut self.held {
-            held.stillborn = life.remaining(now).is_some_and(|left| left.is_zero());
             held.last = last;
         }
-        // What is short of life already would be renewed before every exchange.
-        let rest = self.terms.rest.min(length.unwrap_or_default() / 2);
-        self.rests = sealed.tick.saturating_add(rest);
+        self.wake_all();
         self.rounds += 1;
         self.attempts.succeeded(&self.terms.patience);
         self.attempts.forgive();
@@ -458,7 +497,7 @@ impl<S: Supply> Keeper<S> {
         let generation = self.generation;
         self.notices.push_back(Notice::Renewed { generation, life: length });
         let interval = self.terms.interval;
-        if let Some(life) = length.filter(|life| *life <= interval)
+        if let Some(life) = length.filter(|life| *life / 2 < interval)
             && self.terms.renews
             && !std::mem::replace(&mut self.told_short, true)
         {
@@ -466,10 +505,10 @@ impl<S: Supply> Keeper<S> {
         }
     }
 
-    fn hold(&mut self, item: S::Item, life: Life) {
+    fn hold(&mut self, item: S::Item, life: Life, whole: Option<Duration>) {
         self.generation += 1;
-        let (refused, stillborn, last) = (false, false, false);
-        self.held = Some(Held { item, life, refused, stillborn, last });
+        let (refused, last) = (false, false);
+        self.held = Some(Held { item, life, whole, refused, last });
     }
 
     /// Whether a failed renewal is worth another attempt.
@@ -510,13 +549,44 @@ impl<S: Supply> Keeper<S> {
             self.notices.push_back(Notice::RenewalFailed { error: error.clone() });
         }
         self.renewal = match again {
-            Some(wait) => Renewal::Backoff(wait),
+            Some(mut wait) => {
+                if lives {
+                    // Once it is over, there is something to hurry for.
+                    if wait.reason == Reason::Backoff
+                        && let Some(left) = self.remaining(now)
+                    {
+                        wait.until = wait.until.min(now.tick.saturating_add(left));
+                    }
+                    self.wake_all();
+                } else {
+                    self.wake_one();
+                }
+                Renewal::Backoff(wait)
+            }
             None => {
+                self.wake_all();
                 self.rounds += 1;
                 let until = now.tick.saturating_add(self.terms.denied_for);
                 Renewal::Denied { error: error.without_authority(S::WHAT), until }
             }
         };
+    }
+}
+
+impl Terms {
+    /// How much life is left where others wait for a renewal, and where one renews, of what lives twice
+    /// `half`.
+    fn margins(&self, half: Duration) -> (Duration, Duration) {
+        if self.interval > half {
+            return (half / 2, half);
+        }
+        (self.interval, self.interval.saturating_add(self.soft_margin).min(half))
+    }
+}
+
+impl Renewal {
+    fn is_sent(&self) -> bool {
+        matches!(self, Self::Sent)
     }
 }
 

@@ -154,8 +154,8 @@ fn short_lives_and_the_same_keys_again_are_not_asked_for_before_every_request() 
         world.ask().unwrap();
         world.pass(1);
     }
-    // One at first, and one a minute while they live ten minutes or less, or are soft.
-    assert_eq!(world.count(TOKEN), 9);
+    // Never while more than half of what was left of their life is left yet.
+    assert_eq!(world.count(TOKEN), 2);
 }
 
 #[test]

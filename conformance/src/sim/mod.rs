@@ -233,6 +233,9 @@ impl<S: Simulated> Sim<S> {
                     self.peak = self.peak.max(own);
                     assert_eq!(own, pump.in_flight(), "law 2: one completion each");
                     let width = pump.machine().width();
+                    // A renewal goes beside what goes on with the old grant.
+                    let renews = |name: &&str| RENEWALS.contains(name);
+                    let own = own - agenda.operations_of(index).filter(renews).count();
                     assert!(own <= width.max(1), "more in flight than the width {width}");
                 }
                 Turn::Done(result) => {

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::renewal::{ExpiringKeys, KeySource, RenewalOptions};
 use super::skew::Skew;
-use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
+use crate::contract::{Authority, Grant, Lease, Notice, Places, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing};
 use crate::keeper::Keeper;
@@ -194,6 +194,12 @@ impl Authority for Credentials {
 
     fn notice(&mut self) -> Option<Notice> {
         self.keeper.as_mut()?.notice()
+    }
+
+    fn leave(&mut self, places: Places) {
+        if let (Some(keeper), Some(place)) = (&mut self.keeper, places.own) {
+            keeper.leave(place);
+        }
     }
 }
 

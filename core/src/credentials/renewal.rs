@@ -73,16 +73,13 @@ impl ExpiringKeys {
     }
 }
 
-/// When keys are renewed.
+/// When keys are renewed: never while more than half of their life is left.
 #[derive(Clone, Debug)]
 pub struct RenewalOptions {
     /// Keys that live less than this are renewed by one caller, while the others go on with them.
     pub advisory: Duration,
     /// Keys that live less than this are renewed before the next request; others wait for it.
     pub mandatory: Duration,
-    /// The shortest time between two renewals of keys that live: what is given keys of a short life,
-    /// or the same ones again, does not ask before every request.
-    pub rest: Duration,
     /// How long a denied renewal is remembered.
     pub denied_for: Duration,
     /// How often and how soon a renewal is tried again that failed on the way.
@@ -92,13 +89,12 @@ pub struct RenewalOptions {
 }
 
 impl Default for RenewalOptions {
-    /// 15 and 10 minutes, as botocore has them, a minute between two, denials remembered for 5 s, four
+    /// 15 and 10 minutes, as botocore has them, denials remembered for 5 s, four
     /// attempts from half a second up to 20 s.
     fn default() -> Self {
         Self {
             advisory: Duration::from_secs(900),
             mandatory: Duration::from_secs(600),
-            rest: Duration::from_secs(60),
             denied_for: Duration::from_secs(5),
             patience: Patience {
                 attempts: 4,
@@ -117,7 +113,6 @@ impl From<RenewalOptions> for Terms {
         Self {
             interval: options.mandatory,
             soft_margin: options.advisory.saturating_sub(options.mandatory),
-            rest: options.rest,
             denied_for: options.denied_for,
             patience: options.patience,
             renews: true,

@@ -10,6 +10,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Method, Uri, request};
 
 use crate::checksum::{Algorithm, Hashers};
+use crate::contract::Places;
 use crate::error::Error;
 use crate::few::Few;
 use crate::http::Reply;
@@ -60,6 +61,8 @@ pub struct Draft {
     pub(crate) replayed: bool,
     /// The generation of the grant that it waits to be renewed.
     pub(crate) stale: Option<u64>,
+    /// Its places among those who wait for that.
+    pub(crate) places: Places,
 }
 
 impl Draft {
@@ -86,6 +89,7 @@ impl Draft {
             ticket: Ticket::default(),
             replayed: false,
             stale: None,
+            places: Places::default(),
         })
     }
 

@@ -18,8 +18,9 @@ use crate::now::Now;
 /// How a session keeps its token.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
-    /// A token that lives less than this is renewed before the next exchange. Any length holds; one
-    /// that is longer than tokens live makes every exchange renew.
+    /// A token that lives less than this is renewed before the next exchange. While more than half of
+    /// its life is left it never is: an interval that is longer than that half gives way, and a
+    /// [notice](crate::contract::Notice::ShortLived) says so.
     pub expire_soon_interval: Duration,
     /// Before that interval: how long one caller renews while the others go on with the old token.
     pub soft_margin: Duration,
@@ -60,7 +61,6 @@ impl From<SessionOptions> for Terms {
         Self {
             interval: options.expire_soon_interval,
             soft_margin: options.soft_margin,
-            rest: Duration::ZERO,
             denied_for: options.denied_for,
             patience: options.patience,
             renews: options.renews,

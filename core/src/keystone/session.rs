@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
-use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
+use crate::contract::{Authority, Grant, Lease, Notice, Places, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::cached::CachedToken;
@@ -201,15 +201,20 @@ impl Authority for Session {
             Some(stale) => (Some(stale & LOW), Some(stale >> 32)),
             None => (None, None),
         };
-        let mut part = Wish { waker: wish.waker, stale: &mut first };
+        let mut behind = Places { own: wish.places.service.take(), service: None };
+        let mut part = Wish { waker: wish.waker, stale: &mut first, places: wish.places };
         let mut lease = self.user.lease(now, &mut part);
         if let Lease::Granted(_) = lease {
-            let mut part = Wish { waker: wish.waker, stale: &mut second };
+            let mut part = Wish { waker: wish.waker, stale: &mut second, places: &mut behind };
             lease = service.lease(now, &mut part);
             if let Lease::Renew(draft) = &mut lease {
                 draft.operation = SERVICE;
             }
+        } else if let Some(place) = behind.own.take() {
+            // It waits for one of them at a time.
+            service.leave(place);
         }
+        wish.places.service = behind.own;
         if first.is_some() || second.is_some() {
             let user = first.unwrap_or(self.user.rounds());
             *wish.stale = Some(joined(user, second.unwrap_or(service.rounds())));
@@ -281,8 +286,8 @@ impl Authority for Session {
         let Some(service) = &mut self.service else { return self.user.renewed(now, done) };
         if done.outcome().is_err_and(Error::is_cancelled) {
             // It may not say which of them it was for.
-            self.user.landed();
-            service.landed();
+            self.user.given_up();
+            service.given_up();
         } else if done.draft().operation == SERVICE {
             service.renewed(now, done);
         } else {
@@ -293,6 +298,15 @@ impl Authority for Session {
     fn notice(&mut self) -> Option<Notice> {
         let service = self.service.as_mut();
         self.user.notice().or_else(|| service.and_then(Keeper::notice))
+    }
+
+    fn leave(&mut self, places: Places) {
+        if let Some(place) = places.own {
+            self.user.leave(place);
+        }
+        if let (Some(service), Some(place)) = (&mut self.service, places.service) {
+            service.leave(place);
+        }
     }
 }
 

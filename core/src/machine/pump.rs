@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::contract::{
-    Authority, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wait, Wish,
+    Authority, Intake, Lease, Leave, Machine, Notice, Places, Standing, Step, Wait, Wish,
 };
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
@@ -263,6 +263,7 @@ impl<M: Machine> Pump<M> {
                 self.parked.push_back(draft);
                 continue;
             }
+            self.leave(&draft);
             let cancelled = Error::from(Failure::cancelled()).in_operation(draft.operation);
             self.machine.complete(now, Completion::denied(draft, now, cancelled));
         }
@@ -303,7 +304,8 @@ impl<M: Machine> Pump<M> {
         };
         let mut authority = authority.lock();
         let wanted = draft.ticket;
-        let mut wish = Wish { waker: &self.waker, stale: &mut draft.stale };
+        let Draft { stale, places, .. } = &mut *draft;
+        let mut wish = Wish { waker: &self.waker, stale, places };
         let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
                 Err(Completion::granted(draft, now, grant.generation))
@@ -341,6 +343,15 @@ impl<M: Machine> Pump<M> {
         }
     }
 
+    /// A parked draft is given up: it waits no longer.
+    fn leave(&self, draft: &Draft) {
+        if draft.places != Places::default()
+            && let Some(authority) = self.parties.get(draft.party)
+        {
+            authority.lock().leave(draft.places);
+        }
+    }
+
     /// What ended without being sent.
     fn settle(&mut self, now: Now, done: Completion) -> Admission {
         self.machine.complete(now, done);
@@ -359,6 +370,7 @@ impl<M: Machine> Drop for Pump<M> {
     /// flight makes room for others, as does a place in the line.
     fn drop(&mut self) {
         self.leave_line();
+        self.parked.iter().for_each(|draft| self.leave(draft));
         let Some(now) = self.last else { return };
         for flight in self.flying.drain(..) {
             if let Some(traffic) = &self.traffic {

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Wish};
+use apus_core::contract::{Authority, Lease, Places, Wish};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Identity, Login, Scope, Session, SessionOptions, User};
 use serde::Deserialize;
@@ -63,7 +63,10 @@ pub(in crate::run) fn renewal(
 
 /// What one who comes along at this time is told.
 fn ask(session: &mut Session, now: Now) -> Lease {
-    session.lease(now, &mut Wish { waker: Waker::noop(), stale: &mut None })
+    session.lease(
+        now,
+        &mut Wish { waker: Waker::noop(), stale: &mut None, places: &mut Places::default() },
+    )
 }
 
 impl Input {

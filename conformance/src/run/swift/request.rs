@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Wish};
+use apus_core::contract::{Authority, Lease, Places, Wish};
 use apus_core::error::Error;
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::keystone::{
@@ -78,7 +78,10 @@ impl TokenSource for Given {
 /// The draft with the session's token, after its storage URL.
 fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     let now = Now::new(Default::default(), Default::default());
-    match session.lease(now, &mut Wish { waker: Waker::noop(), stale: &mut None }) {
+    match session.lease(
+        now,
+        &mut Wish { waker: Waker::noop(), stale: &mut None, places: &mut Places::default() },
+    ) {
         Lease::Granted(grant) => session.seal(grant, draft, now),
         Lease::Denied(error) => Err(error),
         _ => Err(Error::caller("a session of one token asks for another")),

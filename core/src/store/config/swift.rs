@@ -54,7 +54,7 @@ options! {
         /// How many times a download that broke off is gone on with. 0: not once, and no token is
         /// renewed for it.
         swift_store_retry_get_count: u64 = 0, in 0..=10_000;
-        /// Seconds before the end of a token in which it is renewed before it is used.
+        /// Seconds before the end of a token in which it is renewed before it is used; no more than half of its life.
         swift_store_expire_soon_interval: u64 = 60, in 0..=86_400;
         /// Whether a trust from the user lets long transfers renew their token.
         swift_store_use_trusts: bool = true;

@@ -92,7 +92,7 @@ fn told(notice: &Notice) -> String {
         }
         Notice::Renewed { life: None, .. } => "a token was had".to_owned(),
         Notice::ShortLived { life, interval } => format!(
-            "a token lives {} s, less than the {} s before its end in which it is renewed",
+            "a token lives {} s: too short to be renewed {} s before its end, so it is renewed halfway",
             life.as_secs(),
             interval.as_secs()
         ),
