@@ -105,7 +105,6 @@ pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Party> {
     let options = RenewalOptions {
         advisory: Duration::from_secs(20),
         mandatory: Duration::from_secs(10),
-        rest: Duration::from_secs(2),
         ..RenewalOptions::default()
     };
     vec![Party::new(Credentials::renewed_from(Vault { life, skew, given: 0 }, options))]
