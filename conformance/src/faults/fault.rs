@@ -45,19 +45,25 @@ pub(super) enum Way {
 }
 
 impl Fault {
-    /// That of the connection with this number; `share` of a hundred have one. `size` is about how
-    /// many bytes there are to move.
-    pub(super) fn of(random: &mut Random, share: u64, size: u64, idle: Duration) -> Option<Self> {
+    /// That of the next connection; `share` of a hundred have one. `traffic` is about how many bytes
+    /// there are to move up and down.
+    pub(super) fn of(
+        random: &mut Random,
+        share: u64,
+        traffic: (u64, u64),
+        idle: Duration,
+    ) -> Option<Self> {
         if !random.percent(share) {
             return None;
         }
         let way = random.one_of(&[Way::Up, Way::Down]);
+        let size = if way == Way::Up { traffic.0 } else { traffic.1 };
         // In the head, soon after it, or anywhere.
         let at = match random.below(4) {
             0 => random.below(64),
-            1 => random.below(2048),
-            2 => random.below(size.saturating_add(1024)),
-            _ => random.size(size.saturating_add(1024)),
+            1 => random.below(size.min(2048)),
+            2 => random.below(size),
+            _ => random.size(size),
         };
         let kind = match random.below(20) {
             0 => Kind::Dropped,

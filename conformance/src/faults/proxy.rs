@@ -31,8 +31,8 @@ pub(super) struct Weather {
     pub(super) seed: u64,
     /// So many of a hundred connections have a fault.
     pub(super) share: u64,
-    /// About how many bytes there are to move.
-    pub(super) size: u64,
+    /// About how many bytes a connection carries, up and down.
+    pub(super) traffic: (u64, u64),
     /// The longest pause that the client bears.
     pub(super) idle: Duration,
     /// For so long nobody listens.
@@ -102,8 +102,8 @@ async fn accept(listener: TcpListener, road: Arc<Road>) {
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         number += 1;
-        let Weather { seed, share, size, idle, .. } = road.weather;
-        let fault = Fault::of(&mut Random::of(seed, number), share, size, idle);
+        let Weather { seed, share, traffic, idle, .. } = road.weather;
+        let fault = Fault::of(&mut Random::of(seed, number), share, traffic, idle);
         let (road, mut stopped) = (Arc::clone(&road), road.stopped.clone());
         tokio::spawn(async move {
             tokio::select! {

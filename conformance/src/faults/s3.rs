@@ -36,7 +36,7 @@ pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome
     let weather = Weather {
         seed: transfer.random().next(),
         share: transfer.share,
-        size: transfer.size,
+        traffic: transfer.traffic(),
         idle: limits::IDLE,
         refuses: transfer.refuses,
     };

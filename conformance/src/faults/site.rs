@@ -60,7 +60,7 @@ impl S3Site {
             tls,
             keys: Keys::new(server.access_key(), server.secret_key()),
             bucket: BUCKET.into(),
-            smallest_part: 1 << 10,
+            smallest_part: 5 << 20,
             conditional: false,
             server: Running::Embedded(server),
         })

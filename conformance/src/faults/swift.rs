@@ -34,8 +34,8 @@ pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome
     }
     let mut random = transfer.random();
     let mut proxy = |name, upstream, share, refuses| {
-        let (size, idle) = (transfer.size, limits::IDLE);
-        let weather = Weather { seed: random.next(), share, size, idle, refuses };
+        let (traffic, idle) = (transfer.traffic(), limits::IDLE);
+        let weather = Weather { seed: random.next(), share, traffic, idle, refuses };
         Proxy::start(runtime(), name, upstream, weather, Arc::clone(trace)).map_err(told)
     };
     let identity = proxy("Keystone", site.identity, transfer.share / 2, None)?;

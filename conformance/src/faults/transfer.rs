@@ -61,7 +61,14 @@ impl Transfer {
         let service = random.one_of(services);
         let verb = random.one_of(&[Verb::Put, Verb::PutParts, Verb::Get, Verb::GetRanges]);
         let size = if random.percent(3) { 0 } else { random.size(LARGEST) };
-        let size = if verb == Verb::PutParts { size.max(4096) } else { size };
+        let size = match (verb, service) {
+            // Their parts have 5 MiB at least.
+            (Verb::PutParts, Service::S3Files | Service::S3Live) => {
+                (6 << 20) + random.below(LARGEST - (6 << 20))
+            }
+            (Verb::PutParts, _) => size.max(4096),
+            _ => size,
+        };
         let parts = 2 + random.below(14);
         Self {
             seed,
@@ -104,6 +111,18 @@ impl Transfer {
     /// What was there before: as many bytes, and others.
     pub(super) fn old_bytes(&self) -> Bytes {
         pattern(!self.random().next(), self.size)
+    }
+
+    /// About how many bytes a connection carries up and down.
+    pub(super) fn traffic(&self) -> (u64, u64) {
+        let one = match self.verb {
+            Verb::PutParts | Verb::GetRanges => self.part.min(self.size),
+            Verb::Put | Verb::Get => self.size,
+        };
+        match self.verb {
+            Verb::Put | Verb::PutParts => (one + HEAD, HEAD),
+            Verb::Get | Verb::GetRanges => (HEAD, one + HEAD),
+        }
     }
 
     pub(super) fn name(&self) -> String {
@@ -152,6 +171,9 @@ fn pattern(seed: u64, length: u64) -> Bytes {
     bytes.truncate(length);
     bytes.into()
 }
+
+/// Bytes of a head, about.
+const HEAD: u64 = 512;
 
 /// Bytes of the largest.
 const LARGEST: u64 = 32 << 20;
