@@ -56,6 +56,32 @@ pub trait Operation {
         Ok(())
     }
 
+    /// What is asked once more where the answer leaves open whether it is whole, and of the bytes that
+    /// are stored: nothing, for most operations, whose answers end with the form that they have.
+    ///
+    /// # Errors
+    ///
+    /// The question can't be sent.
+    fn question(
+        &self,
+        service: &Self::Service,
+        reply: &Reply,
+        output: &Self::Output,
+    ) -> Result<Option<Box<Draft>>, Error> {
+        let _ = (service, reply, output);
+        Ok(None)
+    }
+
+    /// Compares the `first` answer with the one to the [question](Self::question).
+    ///
+    /// # Errors
+    ///
+    /// It is not whole, or not as it is stored, or that can't be told.
+    fn settle(&self, first: &Reply, told: &Reply) -> Result<(), Error> {
+        let _ = (first, told);
+        Ok(())
+    }
+
     /// How this call may be repeated, where calls of one operation differ in that.
     fn class(&self) -> Class {
         Self::CLASS

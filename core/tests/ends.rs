@@ -135,17 +135,19 @@ fn only_the_protocols_own_end_is_one() {
     assert_eq!(ended(http, &[], b"hello", End::Regular), (false, false));
     assert_eq!(ended(https, &[], b"hello", End::Regular), (false, true));
     assert_eq!(ended(http, &[], b"", End::Regular), (false, false));
+    // A transport that knows more than the head says so.
+    assert_eq!(ended(http, &[], b"hello", End::Whole), (false, true));
     // A range tells its length by itself.
     let mut draft = get();
     draft.head.headers.insert("range", "bytes=0-4".parse().unwrap());
     let range = || head(206, &[("content-range", "bytes 0-4/9")]);
-    let whole = reply(answered(draft.clone(), range(), b"hello").finish(None));
+    let whole = reply(answered(draft.clone(), range(), b"hello").finish(End::Regular));
     assert!(!whole.unproven && whole.cut.is_none());
-    assert!(reply(answered(draft, range(), b"hell").finish(None)).cut.is_some());
+    assert!(reply(answered(draft, range(), b"hell").finish(End::Regular)).cut.is_some());
     // HTTP/2 ends a body by itself.
     let mut second = head(200, &[]);
     second.version = Version::HTTP_2;
-    assert!(!reply(answered(get(), second, b"hello").finish(None)).unproven);
+    assert!(!reply(answered(get(), second, b"hello").finish(End::Regular)).unproven);
 }
 
 // RFC 9112, section 6.3: request smuggling and response splitting look so.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
-use apus_core::http::{Completion, Exchange, Outgoing, Receiving};
+use apus_core::http::{Completion, End, Exchange, Outgoing, Receiving};
 use bytes::Bytes;
 use http::header::{EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{Request, Uri, request};
@@ -78,7 +78,7 @@ impl Flight {
             (Stage::Sealed(exchange), Err(Fault::Wire(failure))) => exchange.fail(failure),
             (Stage::Sealed(exchange), Err(Fault::Ours(error))) => exchange.reject(error),
             (Stage::Sealed(exchange), Ok(())) => exchange.fail(Failure::cancelled()),
-            (Stage::Answered(receiving), Ok(())) => receiving.finish(None),
+            (Stage::Answered(receiving), Ok(())) => receiving.finish(End::Regular),
             (Stage::Answered(receiving), Err(Fault::Wire(cut))) => receiving.finish(Some(cut)),
             (Stage::Answered(receiving), Err(Fault::Ours(error))) => {
                 receiving.finish(Some(Failure::new(Cause::Source, error.to_string())))

@@ -16,7 +16,7 @@ use std::task::Waker;
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
-use apus_core::http::{Completion, Exchange, Limits, Outgoing, Receiving};
+use apus_core::http::{Completion, End as BodyEnd, Exchange, Limits, Outgoing, Receiving};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
@@ -147,7 +147,9 @@ impl Flight {
             (Stage::Sending(exchange), End::Cut(cut)) => {
                 exchange.fail(cut.unwrap_or_else(Failure::cancelled))
             }
-            (Stage::Receiving(receiving), End::Cut(cut)) => receiving.finish(cut),
+            (Stage::Receiving(receiving), End::Cut(cut)) => {
+                receiving.finish(cut.map_or(BodyEnd::Regular, BodyEnd::Cut))
+            }
             (Stage::Receiving(receiving), End::Rejected(error)) => {
                 receiving.finish(Some(Failure::new(Cause::Protocol, error.what())))
             }

@@ -90,9 +90,13 @@ pub(super) fn announced(head: &response::Parts) -> Option<u64> {
 /// How the body of an answer ended, as the transport saw it.
 #[derive(Clone, Debug)]
 pub enum End {
+    /// The transport vouches that this was all of the body, whatever its head says: it does not speak
+    /// HTTP/1 itself, or made the answer.
+    Whole,
     /// In good order: `Content-Length` was reached, the last chunk and what belongs to it was read,
     /// or, where the head has neither, the peer closed the connection as its protocol says: TLS with
     /// `close_notify`, TCP with FIN. Everything else is a cut: a reset, TLS that ends without a word.
+    /// What this end proves is decided by the head.
     Regular,
     /// It ended, and the transport can't tell a close in good order from a broken connection.
     Unclear,
@@ -102,7 +106,7 @@ pub enum End {
 
 impl From<Option<Failure>> for End {
     fn from(cut: Option<Failure>) -> Self {
-        cut.map_or(Self::Regular, Self::Cut)
+        cut.map_or(Self::Whole, Self::Cut)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::checksum::{Algorithm, Hashers};
 use crate::contract::Places;
 use crate::error::Error;
 use crate::few::Few;
-use crate::http::Reply;
+use crate::http::{Coding, Reply};
 
 /// An unsigned request: what to send, what must be computed over its body first, how it is to be
 /// signed, and what to do with the answer.
@@ -278,6 +278,8 @@ pub struct Expect {
     pub etag: Option<HeaderValue>,
     /// The length that the whole object had before, in bytes.
     pub total: Option<u64>,
+    /// The content coding that the object is stored with.
+    pub coding: Coding,
 }
 
 /// Timeouts of one exchange. `None` waits without limit.

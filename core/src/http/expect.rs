@@ -100,6 +100,12 @@ fn broken(head: &response::Parts, what: String) -> Error {
 
 impl Expect {
     pub(super) fn check(&self, head: &response::Parts) -> Result<(), Error> {
+        self.bytes(head)?;
+        self.coding.check(&head.headers).map_err(|error| error.with_status(head.status))
+    }
+
+    /// Whether these are the bytes that were asked for, of the object that was there before.
+    fn bytes(&self, head: &response::Parts) -> Result<(), Error> {
         if let (Some(had), Some(has)) = (&self.etag, head.headers.get(ETAG))
             && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes())
         {

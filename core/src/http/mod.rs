@@ -14,6 +14,7 @@
 
 #[cfg(any(feature = "credentials", feature = "swift"))]
 mod address;
+mod coding;
 mod conditional;
 mod content_range;
 mod delimiter;
@@ -24,9 +25,11 @@ mod expect;
 mod frame;
 mod headers;
 mod receiving;
+mod settle;
 
 #[cfg(any(feature = "credentials", feature = "swift"))]
 pub use self::address::Address;
+pub use self::coding::Coding;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
 pub use self::delimiter::End;
@@ -41,3 +44,4 @@ pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub(crate) use self::headers::{Field, Headers};
 pub use self::receiving::{Completion, Receiving, Reply};
+pub(crate) use self::settle::settle;

@@ -166,7 +166,7 @@ impl Receiving {
         let unproven = self.is_unproven(&end);
         let cut = match end {
             End::Cut(cut) => Some(cut),
-            End::Regular | End::Unclear => self.short(),
+            End::Whole | End::Regular | End::Unclear => self.short(),
         };
         let unsent = self.unsent();
         let mut reply = Reply {
@@ -216,7 +216,7 @@ impl Receiving {
     /// an end in good order is the server's own word.
     fn is_unproven(&self, end: &End) -> bool {
         match (self.delimiter, end) {
-            (Some(Delimiter::NoBody), _) => false,
+            (Some(Delimiter::NoBody), _) | (_, End::Whole) => false,
             _ if self.announced.is_some_and(|announced| self.received >= announced) => false,
             (Some(Delimiter::Framing), End::Regular) => false,
             (Some(Delimiter::Close), End::Regular) => !self.draft.is_https(),

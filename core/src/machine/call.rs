@@ -17,7 +17,8 @@ use crate::now::Now;
 ///          ▼                                            │
 ///   Ready ──send──▶ Sent ──failed, worth repeating──▶ Backoff
 ///                    │
-///                    └──answered, or nothing helps──▶ Over
+///                    ├──answered, or nothing helps──▶ Over
+///                    └──answered in doubt──▶ Asked ──▶ Over, or Backoff
 /// ```
 #[derive(Debug)]
 pub struct Call<O: Operation> {
@@ -31,12 +32,16 @@ pub struct Call<O: Operation> {
     doubtful: bool,
     cancelled: bool,
     stamped: Vec<Value>,
+    /// To be sent next.
+    question: Option<Box<Draft>>,
 }
 
 #[derive(Debug)]
 enum State<T> {
     Ready,
     Sent(Ticket),
+    /// What came may not be whole, or not as it is stored: a question about it is in flight.
+    Asked(Ticket, T, Box<Reply>),
     Backoff(Wait),
     Over(Option<Result<T, Error>>),
 }
@@ -55,6 +60,7 @@ impl<O: Operation> Call<O> {
             doubtful: false,
             cancelled: false,
             stamped: Vec::new(),
+            question: None,
         }
     }
 
@@ -87,7 +93,7 @@ impl<O: Operation> Call<O> {
 
     /// Whether an exchange is in flight.
     pub fn is_in_flight(&self) -> bool {
-        matches!(self.state, State::Sent(_))
+        matches!(self.state, State::Sent(_) | State::Asked(..))
     }
 
     fn send(&mut self) -> Result<Box<Draft>, Error> {
@@ -101,10 +107,38 @@ impl<O: Operation> Call<O> {
         Ok(draft)
     }
 
-    fn read(&self, reply: &Reply) -> Result<O::Output, Error> {
+    fn read(&self, reply: &Reply) -> Result<(O::Output, Option<Box<Draft>>), Error> {
         let output = self.operation.parse(&self.service, reply)?;
         self.operation.confirm(&output, &self.stamped)?;
-        Ok(output)
+        let question = self.operation.question(&self.service, reply, &output)?;
+        Ok((output, question))
+    }
+
+    fn succeeded(&mut self, output: O::Output) {
+        self.attempts.succeeded(self.service.patience());
+        self.state = State::Over(Some(Ok(output)));
+    }
+
+    fn ask(&mut self, output: O::Output, reply: Reply, mut question: Box<Draft>) {
+        self.sequence += 1;
+        question.party = self.party;
+        question.ticket = Ticket::new(self.sequence);
+        self.state = State::Asked(question.ticket, output, Box::new(reply));
+        self.question = Some(question);
+    }
+
+    /// The answer to the question.
+    fn answered(&mut self, now: Now, done: Completion) {
+        let state = std::mem::replace(&mut self.state, State::Over(None));
+        let State::Asked(_, output, first) = state else { return };
+        let settled = done.into_parts().1.and_then(|told| match &told.cut {
+            Some(cut) => Err(Error::from(cut.clone()).with_status(told.status())),
+            None => self.operation.settle(&first, &told),
+        });
+        match settled {
+            Ok(()) => self.succeeded(output),
+            Err(error) => self.failed(now, error, true),
+        }
     }
 
     fn failed(&mut self, now: Now, error: Error, can_resend: bool) {
@@ -145,6 +179,9 @@ impl<O: Operation> Machine for Call<O> {
             }
             self.state = State::Ready;
         }
+        if let Some(draft) = self.question.take() {
+            return Step::Send(draft);
+        }
         match &mut self.state {
             State::Ready => match self.send() {
                 Ok(draft) => Step::Send(draft),
@@ -157,13 +194,16 @@ impl<O: Operation> Machine for Call<O> {
                 Some(result) => Step::Done(result),
                 None => Step::Wait(None),
             },
-            State::Sent(_) | State::Backoff(_) => Step::Wait(None),
+            State::Sent(_) | State::Asked(..) | State::Backoff(_) => Step::Wait(None),
         }
     }
 
     fn complete(&mut self, now: Now, done: Completion) {
         match &self.state {
             State::Sent(ticket) if *ticket == done.draft().ticket => {}
+            State::Asked(ticket, ..) if *ticket == done.draft().ticket => {
+                return self.answered(now, done);
+            }
             _ => return,
         }
         let can_resend = done.can_resend();
@@ -171,10 +211,8 @@ impl<O: Operation> Machine for Call<O> {
         self.stamped = done.stamped().to_vec();
         match done.into_parts().1 {
             Ok(reply) if reply.cut.is_none() => match self.read(&reply) {
-                Ok(output) => {
-                    self.attempts.succeeded(self.service.patience());
-                    self.state = State::Over(Some(Ok(output)));
-                }
+                Ok((output, None)) => self.succeeded(output),
+                Ok((output, Some(question))) => self.ask(output, reply, question),
                 Err(error) => {
                     // An error of the server's own tells nothing of what it did before.
                     self.doubtful |=
@@ -198,7 +236,8 @@ impl<O: Operation> Machine for Call<O> {
     /// An attempt in flight is waited for, and if it succeeds, so does the call.
     fn cancel(&mut self, _: Now, _: Leave) {
         self.cancelled = true;
-        if matches!(self.state, State::Ready | State::Backoff(_)) {
+        if matches!(self.state, State::Ready | State::Backoff(_)) || self.question.take().is_some()
+        {
             let error = Error::from(Failure::cancelled()).in_operation(O::NAME);
             self.state = State::Over(Some(Err(error.with_attempts(self.attempts.made()))));
         }

@@ -21,6 +21,14 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
+/// An error that may pass, so that what it was the answer to is asked again; any other is none.
+pub(super) fn passing(error: Error) -> Result<(), Error> {
+    match judge(&error, Class::Read) {
+        Verdict::Transient | Verdict::Throttled => Err(error),
+        Verdict::Final | Verdict::Elsewhere => Ok(()),
+    }
+}
+
 /// A success whose body says nothing, or is not XML. An `<Error>` in it is the refusal that it is,
 /// whatever the status.
 pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {

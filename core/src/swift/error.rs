@@ -32,6 +32,14 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
+/// An error that may pass, so that what it was the answer to is asked again; any other is none.
+pub(super) fn passing(error: Error) -> Result<(), Error> {
+    match judge(&error, Class::Read) {
+        Verdict::Transient | Verdict::Throttled => Err(error),
+        Verdict::Final | Verdict::Elsewhere => Ok(()),
+    }
+}
+
 /// The error that an answer which is no success tells.
 pub(crate) fn refusal(reply: &Reply) -> Error {
     told(reply, reply.status(), message(&reply.body))

@@ -21,7 +21,7 @@ use std::time::Duration;
 use apus_core::contract::{Leave, Machine};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
-use apus_core::http::{Exchange, Outgoing, Receiving};
+use apus_core::http::{End, Exchange, Outgoing, Receiving};
 use apus_core::machine::{Party, Pump, Turn};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
 use apus_core::{Error, Now};
@@ -36,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// The connection dies after this many bytes of the body.
     pub(crate) cut_after: Option<usize>,
+    /// Its end is that of the connection, in good order.
+    pub(crate) closed: bool,
     /// There is no answer at all.
     pub(crate) lost: Option<Cause>,
     /// How long it takes.
@@ -50,6 +52,7 @@ impl Answer {
             headers: Vec::new(),
             body: Bytes::new(),
             cut_after: None,
+            closed: false,
             lost: None,
             takes: Duration::from_millis(10),
         }
@@ -83,6 +86,12 @@ impl Answer {
     /// Cut after this many bytes of the body.
     pub(crate) fn cut(mut self, after: usize) -> Self {
         self.cut_after = Some(after);
+        self
+    }
+
+    /// Ended by the connection.
+    pub(crate) fn closed(mut self) -> Self {
+        self.closed = true;
         self
     }
 
@@ -326,7 +335,11 @@ impl<M: Machine> Sim<M> {
                         }
                     }
                 }
-                receiving.finish(broken.or(cut))
+                match broken.or(cut) {
+                    Some(cut) => receiving.finish(cut),
+                    None if answer.closed => receiving.finish(End::Regular),
+                    None => receiving.finish(None),
+                }
             }
         };
         self.pump.complete(self.now, done);

@@ -4,10 +4,10 @@ use http::StatusCode;
 
 use super::piece::{Piece, State};
 use super::plan::Plan;
-use super::ranges::{Dialect, Ranges};
+use super::ranges::{Dialect, Object, Ranges};
 use crate::contract::{Class, Service as _, Verdict, Wait};
 use crate::error::{Cause, Error, Failure, Kind};
-use crate::http::{ByteRange, Reply};
+use crate::http::{ByteRange, Coding, Reply};
 use crate::machine::call;
 use crate::now::Now;
 
@@ -15,6 +15,14 @@ impl<D: Dialect> Ranges<D> {
     /// An answer to the range number `at`. The error is one of this attempt.
     pub(super) fn answered(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
         if let Err(error) = self.dialect.success(reply) {
+            self.in_doubt = self.object.is_none()
+                && reply.rejected.is_some()
+                && self.coded
+                && self.dialect.can_ask()
+                && Coding::of(&reply.head.headers).is_some();
+            if self.in_doubt {
+                return Err(error);
+            }
             return self.refused(at, reply, error).map_err(|error| match self.pieces.get(at) {
                 Some(piece) => self.dialect.explain(piece, reply, error),
                 None => error,
@@ -76,18 +84,50 @@ impl<D: Dialect> Ranges<D> {
         let size = self.object.as_ref().and_then(|object| object.size);
         let patience = self.dialect.service().patience();
         piece.take(reply, size, patience);
-        match piece.is_complete(reply.cut.is_none()) {
+        if reply.unproven && piece.is_open() {
+            self.unsettled = true;
+            return Ok(true);
+        }
+        self.close(at, reply.cut.is_none())
+    }
+
+    /// Whether a range is complete, whose last answer ended by itself or not. One that is, is added up.
+    fn close(&mut self, at: usize, ended: bool) -> Result<bool, Error> {
+        let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
+        match piece.is_complete(ended) {
             Some(true) => {
                 if self.tally.is_running() {
                     self.hashers = piece.hashers().clone();
                 }
-                piece.finish(patience);
+                piece.finish(self.dialect.service().patience());
                 self.collect()?;
                 Ok(true)
             }
             Some(false) => Ok(false),
             None => Err(Error::integrity("more bytes came than the object has")),
         }
+    }
+
+    /// What an answer to a HEAD tells of the end that nothing showed, if anything.
+    pub(super) fn settle(&mut self, told: Option<Object<D::Head>>) -> Result<(), Error> {
+        self.unsettled = false;
+        let Some(piece) = self.pieces.front_mut() else { return Ok(()) };
+        let had = self.object.as_ref().and_then(Object::tag);
+        if let (Some(had), Some(has)) = (had, told.as_ref().and_then(Object::tag))
+            && had != has
+        {
+            return Err(Error::integrity("the object changed while it was read"));
+        }
+        match told.as_ref().and_then(|told| told.size) {
+            None => self.certain = false,
+            Some(size) => {
+                if let Some(object) = &mut self.object {
+                    object.size = Some(size);
+                }
+                piece.ends_at(size);
+            }
+        }
+        self.close(0, true).map(|_| ())
     }
 
     /// Adds up the finished ranges at the front.

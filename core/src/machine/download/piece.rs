@@ -116,14 +116,24 @@ impl Piece {
     pub(super) fn take(&mut self, reply: &Reply, size: Option<u64>, patience: &Patience) {
         self.delivered = self.delivered.saturating_add(reply.streamed);
         self.hashers = reply.hashers.clone();
-        self.end = match (self.until, size) {
-            (Some(until), Some(size)) => Some(until.min(size)),
-            (until, size) => until.or(size),
-        };
+        self.end = self.until;
+        if let Some(size) = size {
+            self.ends_at(size);
+        }
         if reply.streamed > 0 {
             self.attempts.succeeded(patience);
             self.attempts.forgive();
         }
+    }
+
+    /// The object has this many bytes.
+    pub(super) fn ends_at(&mut self, size: u64) {
+        self.end = Some(self.until.map_or(size, |until| until.min(size)));
+    }
+
+    /// Whether nothing has told where it ends.
+    pub(super) fn is_open(&self) -> bool {
+        self.end.is_none()
     }
 
     /// Whether all of it was delivered, where the answer's body ended by itself or not. `None`:

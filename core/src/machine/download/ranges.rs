@@ -12,7 +12,7 @@ use super::tally::Tally;
 use crate::checksum::Hashers;
 use crate::contract::{self, Step, Wait};
 use crate::error::{Error, Failure};
-use crate::http::{ByteRange, Completion, Draft, Expect, Incoming, Reply, Ticket};
+use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
 use crate::now::Now;
 
 /// How a protocol asks for bytes of an object, and what its answers say.
@@ -41,6 +41,11 @@ pub(super) trait Dialect: fmt::Debug {
 
     /// What an answer that is none tells of the object.
     fn object(&self, reply: &Reply) -> Result<Object<Self::Head>, Error>;
+
+    /// Whether a HEAD can still be asked for what an answer leaves open.
+    fn can_ask(&self) -> bool {
+        false
+    }
 
     /// Whether the checksum that a head declares of all of the object is computed too.
     fn hashes_declared(&self) -> bool;
@@ -87,13 +92,24 @@ pub(super) struct Object<H> {
     pub(super) head: H,
     pub(super) etag: Option<HeaderValue>,
     pub(super) size: Option<u64>,
+    pub(super) coding: Option<String>,
 }
 
 impl<H> Object<H> {
-    /// An object of this tag and size, in bytes.
-    pub(super) fn new(head: H, etag: Option<&str>, size: Option<u64>) -> Self {
+    /// An object of this tag, size in bytes and `Content-Encoding`.
+    pub(super) fn new(
+        head: H,
+        etag: Option<&str>,
+        size: Option<u64>,
+        coding: Option<&str>,
+    ) -> Self {
         let tag = etag.filter(|tag| !tag.is_empty());
-        Self { head, etag: tag.and_then(|tag| HeaderValue::from_str(tag).ok()), size }
+        let etag = tag.and_then(|tag| HeaderValue::from_str(tag).ok());
+        Self { head, etag, size, coding: coding.and_then(Coding::read) }
+    }
+
+    pub(super) fn tag(&self) -> Option<ETag> {
+        Some(ETag::from(self.etag.as_ref()?.to_str().ok()?))
     }
 
     /// The tag that `If-Match` is given. A weak one matches nothing there (RFC 9110, section
@@ -124,6 +140,14 @@ pub(super) struct Ranges<D: Dialect> {
     pub(super) pieces: VecDeque<Piece>,
     /// Of those before them.
     pub(super) tally: Tally,
+    /// Whether the coding of answers matters: not where the caller asks for another.
+    pub(super) coded: bool,
+    /// The first answer is coded as the object may not be: a HEAD has to tell, once.
+    pub(super) in_doubt: bool,
+    /// All came that will come by itself, and nothing shows that it is all of the object.
+    pub(super) unsettled: bool,
+    /// Whether the end of the object is known, and not only the end of a connection.
+    pub(super) certain: bool,
     sequence: u32,
     pub(super) redirected: bool,
     /// The first; nothing more is asked for.
@@ -166,6 +190,10 @@ impl<D: Dialect> Ranges<D> {
             plan: Plan::default(),
             pieces: VecDeque::new(),
             tally: Tally::default(),
+            coded: true,
+            in_doubt: false,
+            unsettled: false,
+            certain: true,
             sequence: 0,
             redirected: false,
             error: None,
@@ -221,6 +249,12 @@ impl<D: Dialect> Ranges<D> {
         Ok(())
     }
 
+    /// The first answer was of no use: what an answer to a HEAD tells is asked for, and then all anew.
+    pub(super) fn start_over(&mut self) {
+        self.in_doubt = false;
+        self.pieces.clear();
+    }
+
     /// Reads ranges of at most `step` bytes which cross no end of these parts, of a pinned object.
     pub(super) fn begin_along(&mut self, step: u64, parts: &[u64]) {
         let until = self.until();
@@ -261,6 +295,10 @@ impl<D: Dialect> Ranges<D> {
         }
         let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply));
         if let Err(error) = outcome {
+            // Said of the first answer, before the sink has a byte: how the object is stored decides.
+            if self.in_doubt {
+                return;
+            }
             self.failed(now, at, error);
         }
     }
@@ -313,12 +351,17 @@ impl<D: Dialect> Ranges<D> {
         let tag = self.object.as_ref().and_then(Object::if_match);
         let size = self.object.as_ref().and_then(|object| object.size);
         let etag = self.object.as_ref().and_then(|object| object.etag.clone());
-        let (base, tag, etag, total) = match self.dialect.segment(at) {
+        let coding = match &self.object {
+            _ if !self.coded => Coding::Any,
+            None => Coding::Untold,
+            Some(object) => Coding::Stored(object.coding.clone()),
+        };
+        let (base, tag, etag, total, coding) = match self.dialect.segment(at) {
             Some(held) => {
                 let etag = held.tag.and_then(|tag| HeaderValue::from_str(tag).ok());
-                (held.start, held.tag, etag, Some(held.length))
+                (held.start, held.tag, etag, Some(held.length), Coding::Any)
             }
-            None => (0, tag, etag, size),
+            None => (0, tag, etag, size, coding),
         };
         let range = piece.range(base);
         let mut draft = self.dialect.draft(at, range.clone(), tag)?;
@@ -328,7 +371,12 @@ impl<D: Dialect> Ranges<D> {
             at: at.saturating_sub(self.start),
             hashers: piece.hashers().clone(),
             declared,
-            expect: Expect { range: range.map(|_| at.saturating_sub(base)..until), etag, total },
+            expect: Expect {
+                range: range.map(|_| at.saturating_sub(base)..until),
+                etag,
+                total,
+                coding,
+            },
         };
         self.sequence = self.sequence.wrapping_add(1);
         let ticket = Ticket::new(self.sequence);

@@ -6,10 +6,10 @@ use http::Method;
 use crate::checksum::{Declared, Verdict, Why};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
-use crate::http::{Draft, Reply};
+use crate::http::{Coding, Draft, Reply, settle};
 use crate::now::Timestamp;
 use crate::s3::error;
-use crate::s3::object::ObjectHead;
+use crate::s3::object::{HeadObject, ObjectHead};
 use crate::s3::request::{ChecksumOptions, Members, Request};
 use crate::s3::service::Service;
 use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
@@ -90,10 +90,44 @@ impl Operation for GetObject {
 
     fn parse(&self, service: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
         error::success(reply)?;
+        if self.response.content_encoding.is_none() {
+            let touched = Coding::untouched(&reply.head.headers);
+            touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
+        }
         let head = ObjectHead::read(reply)?;
         let policy = service.config().checksum.with(&self.checksum.overrides);
         let verdict = verdict(&head, reply, policy.validates(self.checksum_mode))?;
         Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
+    }
+
+    /// A HEAD, where nothing else shows that the bytes are all there and those that are stored: a body
+    /// without a length that ended with its connection, one with a content coding that a gateway may
+    /// have added.
+    fn question(
+        &self,
+        service: &Service,
+        reply: &Reply,
+        output: &GetObjectOutput,
+    ) -> Result<Option<Box<Draft>>, Error> {
+        let coded = self.response.content_encoding.is_none();
+        let coded = coded && Coding::of(&reply.head.headers).is_some();
+        if !(reply.unproven || coded) || output.verdict.is_validated() {
+            return Ok(None);
+        }
+        let head = HeadObject {
+            version_id: self.version_id.clone(),
+            part_number: self.part_number,
+            customer_key: self.customer_key.clone(),
+            common: self.common.clone(),
+            ..HeadObject::new(&self.bucket, &self.key)
+        };
+        head.draft(service).map(Some)
+    }
+
+    fn settle(&self, first: &Reply, told: &Reply) -> Result<(), Error> {
+        error::success(told).or_else(error::passing)?;
+        let coded = self.response.content_encoding.is_none();
+        settle(first, told, self.range.is_none(), coded).map_err(|error| error::named(error, first))
     }
 
     fn resource(&self) -> Option<&str> {

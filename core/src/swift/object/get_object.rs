@@ -6,9 +6,9 @@ use http::Method;
 use crate::checksum::{Algorithm, Verdict, Why};
 use crate::contract::{Class, Operation};
 use crate::error::Error;
-use crate::http::{Draft, Reply};
+use crate::http::{Coding, Draft, Reply, settle};
 use crate::swift::error;
-use crate::swift::object::ObjectHead;
+use crate::swift::object::{HeadObject, ObjectHead};
 use crate::swift::request::Request;
 use crate::swift::service::Service;
 use crate::swift::types::{ByteRange, Conditions};
@@ -80,6 +80,8 @@ impl Operation for GetObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<GetObjectOutput, Error> {
         error::success(reply)?;
+        let touched = Coding::untouched(&reply.head.headers);
+        touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         let head = ObjectHead::read(reply);
         let verdict = if self.unchecked {
             Verdict::NotValidated(Why::Unasked)
@@ -87,6 +89,33 @@ impl Operation for GetObject {
             check(&head, reply).map_err(|error| error::named(error, reply))?
         };
         Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
+    }
+
+    /// A HEAD, where neither the MD5 nor anything else shows that the bytes are all there and those that
+    /// are stored.
+    fn question(
+        &self,
+        service: &Service,
+        reply: &Reply,
+        output: &GetObjectOutput,
+    ) -> Result<Option<Box<Draft>>, Error> {
+        let coded = Coding::of(&reply.head.headers).is_some();
+        if !(reply.unproven || coded) || output.verdict.is_validated() {
+            return Ok(None);
+        }
+        let head = HeadObject {
+            part_number: self.part_number,
+            newest: self.newest,
+            ..HeadObject::new(&self.container, &self.object)
+        };
+        head.draft(service).map(Some)
+    }
+
+    fn settle(&self, first: &Reply, told: &Reply) -> Result<(), Error> {
+        error::success(told).or_else(error::passing)?;
+        // A large object of more segments than a page says to HEAD that it is empty.
+        let whole = self.range.is_none() && ObjectHead::read(told).size.is_some();
+        settle(first, told, whole, true).map_err(|error| error::named(error, first))
     }
 
     fn resource(&self) -> Option<&str> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::{Download, Phase, check, object};
 use crate::checksum::{Composite, Declared};
 use crate::contract::Operation as _;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::machine::Call;
 use crate::machine::download::ranges::Ranges;
 use crate::machine::download::tally::Tally;
@@ -29,6 +29,7 @@ impl Download {
             return Err(Error::caller(what).in_operation(GetObject::NAME));
         }
         ranges.check()?;
+        ranges.coded = ranges.dialect.get.response.content_encoding.is_none();
         let last = matches!(ranges.wanted, Some(ByteRange::Last(_)));
         if last || ranges.width > 1 && ranges.dialect.validates && ranges.is_whole() {
             self.ask();
@@ -39,8 +40,13 @@ impl Download {
         Ok(())
     }
 
-    /// Asks for size, ETag and checksum.
-    fn ask(&mut self) {
+    /// Asks for size, ETag, checksum and coding.
+    pub(super) fn ask(&mut self) {
+        self.phase = Phase::Asking(Box::new(self.head()));
+    }
+
+    /// A HEAD of the object.
+    pub(super) fn head(&self) -> Call<HeadObject> {
         let Ranges { dialect, party, seed, .. } = &self.ranges;
         let get = dialect.get.clone();
         let head = HeadObject {
@@ -51,8 +57,16 @@ impl Download {
             common: get.common,
             ..HeadObject::new(get.bucket, get.key)
         };
-        let call = Call::new(head, Arc::clone(&dialect.service), *seed).under(*party);
-        self.phase = Phase::Asking(Box::new(call));
+        Call::new(head, Arc::clone(&dialect.service), *seed).under(*party)
+    }
+
+    /// The answer that shows whether what came is all of the object. Refused, it shows nothing.
+    pub(super) fn ended(&mut self, head: Result<ObjectHead, Error>) -> Result<(), Error> {
+        match head {
+            Ok(head) => self.ranges.settle(Some(object(head))),
+            Err(error) if error.kind() == Kind::Refused => self.ranges.settle(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The answer to that.

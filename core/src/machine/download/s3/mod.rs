@@ -38,6 +38,9 @@ pub struct Downloaded {
     pub head: ObjectHead,
     /// Bytes that the sink got.
     pub bytes: u64,
+    /// Whether these are known to be all of the bytes that were asked for. Not where the server told no
+    /// length in any answer, and ended the last one with a connection whose end proves nothing.
+    pub end_is_certain: bool,
     /// Checksums of these bytes: those that were asked for, and the one that was compared.
     pub digests: Digests,
     /// Whether the bytes were checked against a checksum of the server's.
@@ -50,6 +53,8 @@ enum Phase {
     Asking(Box<Call<HeadObject>>),
     Measuring(Box<Measuring>),
     Reading,
+    /// All came that will come by itself: is that all of it?
+    Ending(Box<Call<HeadObject>>),
     Over,
 }
 
@@ -94,6 +99,10 @@ impl Dialect for S3 {
         Ok(object(ObjectHead::read(reply)?))
     }
 
+    fn can_ask(&self) -> bool {
+        true
+    }
+
     fn hashes_declared(&self) -> bool {
         self.validates
     }
@@ -104,8 +113,8 @@ impl Dialect for S3 {
 }
 
 fn object(head: ObjectHead) -> Object<ObjectHead> {
-    let (etag, size) = (head.etag.clone(), head.size);
-    Object::new(head, etag.as_ref().map(ETag::as_str), size)
+    let (etag, size, coding) = (head.etag.clone(), head.size, head.content_encoding.clone());
+    Object::new(head, etag.as_ref().map(ETag::as_str), size, coding.as_deref())
 }
 
 impl Download {
@@ -147,7 +156,13 @@ impl Download {
         } else {
             check::verdict(tally, &head)?
         };
-        Ok(Downloaded { head, bytes: tally.length(), digests: tally.digests(), verdict })
+        Ok(Downloaded {
+            head,
+            bytes: tally.length(),
+            end_is_certain: self.ranges.certain || verdict.is_validated(),
+            digests: tally.digests(),
+            verdict,
+        })
     }
 
     fn over(&mut self, result: Result<Downloaded, Error>) -> Step<Downloaded> {
@@ -177,7 +192,23 @@ impl Machine for Download {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(answer) => self.measured(answer),
                 },
+                Phase::Ending(call) => match nest(call.poll(now), END) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        self.phase = Phase::Reading;
+                        self.ended(head)
+                    }
+                },
                 Phase::Begin if self.ranges.error.is_none() => self.begin(),
+                Phase::Reading if self.ranges.error.is_none() && self.ranges.in_doubt => {
+                    self.ranges.start_over();
+                    self.ask();
+                    continue;
+                }
+                Phase::Reading if self.ranges.error.is_none() && self.ranges.unsettled => {
+                    self.phase = Phase::Ending(Box::new(self.head()));
+                    continue;
+                }
                 Phase::Begin | Phase::Reading => Ok(()),
                 Phase::Over => return Step::Wait(None),
             };
@@ -200,6 +231,7 @@ impl Machine for Download {
         match (done.route(), &mut self.phase) {
             (Some(HEAD), Phase::Asking(call)) => call.complete(now, done),
             (Some(PARTS), Phase::Measuring(measuring)) => measuring.call.complete(now, done),
+            (Some(END), Phase::Ending(call)) => call.complete(now, done),
             (Some(RANGE), Phase::Reading) => self.ranges.complete(now, done),
             _ => {}
         }
@@ -208,7 +240,7 @@ impl Machine for Download {
     /// What is in flight is waited for, and nothing more is asked for.
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
-            Phase::Asking(call) => call.cancel(now, leave),
+            Phase::Asking(call) | Phase::Ending(call) => call.cancel(now, leave),
             Phase::Measuring(measuring) => measuring.call.cancel(now, leave),
             Phase::Begin | Phase::Reading => {}
             Phase::Over => return,
@@ -225,6 +257,7 @@ impl Machine for Download {
 const HEAD: u32 = 0;
 const PARTS: u32 = 1;
 const RANGE: u32 = 2;
+const END: u32 = 3;
 /// Bytes of an answer with 1,000 parts and all their checksums, and more. A server that does not
 /// know the question may answer with the object.
 const SIZES: usize = 2 << 20;

@@ -78,6 +78,9 @@ pub struct SwiftDownloaded {
     pub head: ObjectHead,
     /// Bytes that the sink got.
     pub bytes: u64,
+    /// Whether these are known to be all of the bytes that were asked for. Not where the server told no
+    /// length in any answer, and ended the last one with a connection whose end proves nothing.
+    pub end_is_certain: bool,
     /// Checksums of these bytes: those that were asked for, and the one that was compared.
     pub digests: Digests,
     /// Whether the bytes were checked against what the server has.
@@ -197,8 +200,8 @@ impl Dialect for Swift {
 }
 
 fn object(head: ObjectHead) -> Object<ObjectHead> {
-    let (etag, size) = (head.etag.clone(), head.size);
-    Object::new(head, etag.as_ref().map(ETag::as_str), size)
+    let (etag, size, coding) = (head.etag.clone(), head.size, head.content_encoding.clone());
+    Object::new(head, etag.as_ref().map(ETag::as_str), size, coding.as_deref())
 }
 
 impl SwiftDownload {
@@ -236,7 +239,13 @@ impl SwiftDownload {
             None => return Err(Error::broken("there was no answer")),
         };
         let verdict = self.verdict(&head)?;
-        Ok(SwiftDownloaded { head, bytes: tally.length(), digests: tally.digests(), verdict })
+        Ok(SwiftDownloaded {
+            head,
+            bytes: tally.length(),
+            end_is_certain: self.ranges.certain || verdict.is_validated(),
+            digests: tally.digests(),
+            verdict,
+        })
     }
 
     fn verdict(&self, head: &ObjectHead) -> Result<Verdict, Error> {
@@ -304,6 +313,8 @@ impl Machine for SwiftDownload {
                     }
                 },
                 Phase::Begin if self.ranges.error.is_none() => self.begin(),
+                // The HEAD that came first has told no size, and no other would.
+                Phase::Reading if self.ranges.unsettled => self.ranges.settle(None),
                 Phase::Begin | Phase::Reading => Ok(()),
                 Phase::Over => return Step::Wait(None),
             };

@@ -1,0 +1,136 @@
+//! The content coding of an answer, against the one that the object is stored with.
+//!
+//! Objects are wanted byte for byte as they are stored, so that no coding is asked for. A gateway may
+//! add one all the same, or a store take away the one that the object has: the bytes are then right by
+//! HTTP and wrong by the object.
+
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, HeaderName, WARNING};
+
+use crate::error::Error;
+
+/// What is known of the coding that an object is stored with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Coding {
+    /// It does not matter.
+    #[default]
+    Any,
+    /// Nothing: an answer that is coded is rejected, and a HEAD tells.
+    Untold,
+    /// This one, as [`Coding::of`] writes it; `None` for none.
+    Stored(Option<String>),
+}
+
+impl Coding {
+    /// The codings that a head tells of, in lower case and with commas between, if any. `identity` is
+    /// none, and `aws-chunked` is none of the object's.
+    pub fn of(headers: &HeaderMap) -> Option<String> {
+        let fields = headers.get_all(CONTENT_ENCODING).iter();
+        let texts = fields.map(|field| String::from_utf8_lossy(field.as_bytes()));
+        Self::read(&texts.collect::<Vec<_>>().join(","))
+    }
+
+    /// The same of the value of `Content-Encoding`.
+    pub(crate) fn read(text: &str) -> Option<String> {
+        let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
+        let codings: Vec<String> =
+            words.filter(|word| !matches!(&**word, "" | "identity" | "aws-chunked")).collect();
+        (!codings.is_empty()).then(|| codings.join(","))
+    }
+
+    /// Whether an answer says by itself that it is not as it is stored.
+    ///
+    /// # Errors
+    ///
+    /// It does.
+    pub(crate) fn untouched(headers: &HeaderMap) -> Result<(), Error> {
+        // RFC 7234, section 5.5.6: a proxy, or a store, has transformed the content.
+        let transformed = |value: &http::HeaderValue| value.as_bytes().starts_with(b"214");
+        if headers.get_all(WARNING).iter().any(transformed) {
+            return Err(changed("`Warning: 214` says that its content was transformed"));
+        }
+        if let Some(stored) = headers.get(&STORED) {
+            let mut own = HeaderMap::new();
+            own.insert(CONTENT_ENCODING, stored.clone());
+            let (stored, told) = (Self::of(&own), Self::of(headers));
+            if stored != told {
+                return Err(differs(told.as_deref(), stored.as_deref()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an answer with these headers is of the bytes that are stored.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
+        if *self == Self::Any {
+            return Ok(());
+        }
+        Self::untouched(headers)?;
+        match (self, Self::of(headers)) {
+            (Self::Untold, Some(told)) => Err(coded_in_doubt(&told)),
+            (Self::Stored(stored), told) if *stored != told => {
+                Err(differs(told.as_deref(), stored.as_deref()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The answer is coded as `told` where the object is stored as `stored`.
+pub(crate) fn differs(told: Option<&str>, stored: Option<&str>) -> Error {
+    let name = |coding: Option<&str>| match coding {
+        Some(coding) => format!("coded as {coding:?}"),
+        None => "without a coding".to_owned(),
+    };
+    changed(&format!("it came {} and is stored {}", name(told), name(stored)))
+}
+
+/// Nothing shows that the object is stored as it came.
+pub(crate) fn coded_in_doubt(told: &str) -> Error {
+    changed(&format!("it came coded as {told:?}, which may not be how it is stored"))
+}
+
+fn changed(why: &str) -> Error {
+    Error::integrity(format!("the object may have been changed since it left its store: {why}"))
+        .with_hint("a gateway or the store itself codes answers: switch that off for this endpoint")
+}
+
+/// Google Cloud Storage tells by it how the object is stored.
+const STORED: HeaderName = HeaderName::from_static("x-goog-stored-content-encoding");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn codings_are_compared_however_they_are_written() {
+        let of = |value| Coding::of(&headers(&[("content-encoding", value)]));
+        assert_eq!(of("GZIP , br").as_deref(), Some("gzip,br"));
+        assert_eq!(of("aws-chunked,gzip").as_deref(), Some("gzip"));
+        assert_eq!((of("identity"), of(""), of("aws-chunked")), (None, None, None));
+        let gzip = headers(&[("content-encoding", "gzip")]);
+        let plain = headers(&[]);
+        let stored = Coding::Stored(Some("gzip".to_owned()));
+        assert!(stored.check(&gzip).is_ok() && stored.check(&plain).is_err());
+        assert!(Coding::Stored(None).check(&gzip).is_err());
+        assert!(Coding::Stored(None).check(&plain).is_ok());
+        assert!(Coding::Untold.check(&gzip).is_err() && Coding::Untold.check(&plain).is_ok());
+        assert!(Coding::Any.check(&gzip).is_ok());
+    }
+
+    // Google Cloud Storage, "Transcoding of gzip-compressed files".
+    #[test]
+    fn a_store_that_decompresses_is_found_out() {
+        let stored = ("x-goog-stored-content-encoding", "gzip");
+        let warning = ("warning", "214 UploadServer gunzipped");
+        assert!(Coding::untouched(&headers(&[stored])).is_err());
+        assert!(Coding::untouched(&headers(&[warning])).is_err());
+        assert!(Coding::untouched(&headers(&[stored, ("content-encoding", "gzip")])).is_ok());
+        let plain = ("x-goog-stored-content-encoding", "identity");
+        assert!(Coding::untouched(&headers(&[plain])).is_ok());
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether a collected object is whole and as it is stored, by what a HEAD tells of it.
+
+use super::coding::{Coding, coded_in_doubt, differs};
+use super::etag::ETag;
+use super::receiving::Reply;
+use crate::error::{Cause, Error, Failure};
+
+/// Compares `first`, an object's bytes, with `told`, the answer to a HEAD of it. `whole` says whether
+/// the HEAD is of these bytes and not of more, `coded` whether the coding matters.
+///
+/// # Errors
+///
+/// They differ, or the HEAD tells too little, or was refused.
+pub(crate) fn settle(first: &Reply, told: &Reply, whole: bool, coded: bool) -> Result<(), Error> {
+    let coding = Coding::of(&first.head.headers).filter(|_| coded);
+    if !told.status().is_success() || told.rejected.is_some() {
+        first.proven()?;
+        return coding.map_or(Ok(()), |coding| Err(coded_in_doubt(&coding)));
+    }
+    let etag = |reply: &Reply| reply.header(&http::header::ETAG).map(ETag::from);
+    if let (Some(had), Some(has)) = (etag(first), etag(told))
+        && had != has
+    {
+        let detail = "another object is there now than the one whose bytes came";
+        return Err(Failure::new(Cause::Cut, detail).into());
+    }
+    let stored = Coding::of(&told.head.headers).filter(|_| coded);
+    if coding != stored {
+        return Err(differs(coding.as_deref(), stored.as_deref()));
+    }
+    let came = first.body.len() as u64;
+    match told.content_length().filter(|_| whole) {
+        Some(length) if came < length => {
+            let detail = format!("{came} of {length} bytes arrived");
+            Err(Failure::new(Cause::Cut, detail).into())
+        }
+        Some(length) if came > length => {
+            Err(Error::integrity(format!("{came} bytes came of an object that has {length}")))
+        }
+        Some(_) => Ok(()),
+        None => first.proven(),
+    }
+    .map_err(|error| error.with_status(first.status()))
+}
