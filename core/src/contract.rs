@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::checksum::Value;
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Reply};
+pub use crate::http::{GivenSource, Needs, SourceNeeds};
 use crate::now::Now;
 use crate::sign::Presigned;
 use crate::waiters::Place;
@@ -170,6 +171,11 @@ pub trait Machine {
     fn notice(&mut self) -> Option<Notice> {
         None
     }
+
+    /// What it needs of the caller. Asked for before the first step: without it nothing is sent.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
 }
 
 /// A machine that is moved without its state, or of which only the output is known.
@@ -202,6 +208,10 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
 
     fn notice(&mut self) -> Option<Notice> {
         (**self).notice()
+    }
+
+    fn needs(&self) -> Needs {
+        (**self).needs()
     }
 }
 
@@ -489,13 +499,19 @@ mod tests {
         fn intake(&mut self) -> Option<&mut Intake> {
             Some(&mut self.0)
         }
+
+        fn needs(&self) -> Needs {
+            Needs::sink()
+        }
     }
 
     #[test]
     fn a_box_answers_as_the_machine_in_it() {
-        fn answers(mut machine: impl Machine) -> (usize, bool, bool) {
-            (machine.width(), machine.is_long(), machine.intake().is_some())
+        fn answers(mut machine: impl Machine) -> (usize, bool, bool, Needs) {
+            let needs = machine.needs();
+            (machine.width(), machine.is_long(), machine.intake().is_some(), needs)
         }
-        assert_eq!(answers(Box::new(Own(Intake::default()))), (7, false, true));
+        let told = answers(Box::new(Own(Intake::default())));
+        assert_eq!(told, (7, false, true, Needs::sink()));
     }
 }

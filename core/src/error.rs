@@ -36,6 +36,7 @@ pub struct Failure {
     cause: Cause,
     detail: String,
     lasting: bool,
+    changed: bool,
 }
 
 /// What kind of [`Failure`] it was.
@@ -470,12 +471,24 @@ impl From<Failure> for Error {
 impl Failure {
     /// A failure of this cause; `detail` is what the transport knows more, without secrets.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into(), lasting: false }
+        Self { cause, detail: detail.into(), lasting: false, changed: false }
     }
 
     /// The exchange was given up on purpose.
     pub fn cancelled() -> Self {
         Self::new(Cause::Cancelled, String::new())
+    }
+
+    /// The caller's source is not what it was when it was read first, or when its length was asked
+    /// for: nothing that was made of it is sure to be the whole.
+    pub fn source_changed(detail: impl Into<String>) -> Self {
+        let detail = format!("it changed while it was sent: {}", detail.into());
+        Self { changed: true, ..Self::new(Cause::Source, detail) }
+    }
+
+    /// Whether it is that the source changed, not that it can't be read.
+    pub fn is_source_changed(&self) -> bool {
+        self.changed
     }
 
     /// The same failure, of which is known that another attempt would end alike: a proxy refuses the

@@ -59,8 +59,18 @@ impl Transport {
     /// Performs one exchange: no retries, no limits but its own. Must be called in a tokio runtime
     /// with I/O and time enabled, as all that follows.
     pub async fn perform(&self, exchange: Exchange, source: &Source, sink: &Sink) -> Completion {
-        let ends = Ends { source: source.clone(), sink: sink.clone(), ..Ends::default() };
-        Flight::new(exchange, None).perform(self.shared(), &ends).await
+        let workers = match source.begin(exchange.draft().needs().memory()).await {
+            Ok(workers) => workers,
+            Err(failure) => return exchange.fail(failure),
+        };
+        let pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
+        let (source, sink) = (source.clone(), sink.clone());
+        let ends = Ends { source, pass, sink, ..Ends::default() };
+        let done = Flight::new(exchange, None).perform(self.shared(), &ends).await;
+        if let Some(workers) = workers {
+            ends.source.settle(workers, false).await;
+        }
+        done
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -206,7 +216,7 @@ impl<S: Service> Client<S> {
 
     fn ends(&self, source: Source, sink: Sink) -> Ends {
         let traffic = Some(Arc::clone(&self.traffic));
-        Ends { source, sink, traffic, observer: self.observer.clone() }
+        Ends { source, pass: None, sink, traffic, observer: self.observer.clone() }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use apus_core::machine::{Event, Observer, Traffic};
 
 use crate::clock;
+use crate::passes::OnePass;
 use crate::sink::Sink;
 use crate::source::{PIECE, Source};
 
@@ -14,6 +15,8 @@ use crate::source::{PIECE, Source};
 #[derive(Clone, Default)]
 pub(crate) struct Ends {
     pub(crate) source: Source,
+    /// What readings of the source go by.
+    pub(crate) pass: Option<Arc<OnePass>>,
     pub(crate) sink: Sink,
     pub(crate) traffic: Option<Arc<Traffic>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,

@@ -29,7 +29,7 @@ use crate::connect::Route;
 use crate::ends::{Ends, Meter};
 use crate::link::{Link, Times};
 use crate::sending::Sending;
-use crate::source::{PIECE, Pieces, Source};
+use crate::source::{PIECE, Pieces};
 
 /// An exchange on its way. Whatever happens to it, being dropped included, it comes to exactly one
 /// completion.
@@ -102,8 +102,10 @@ impl Flight {
 
     async fn attempt(&mut self, shared: &Shared, ends: &Ends) -> Result<(), Fault> {
         let Stage::Sealed(exchange) = &mut self.stage else { return Ok(()) };
+        let given = ends.source.given().map_err(Fault::Wire)?;
+        exchange.draft().needs().check(given, ends.sink.is_given()).map_err(Fault::Wire)?;
         let times = Times::start(exchange.limits());
-        let pieces = within(&times, prepare(exchange, &ends.source, shared.keep)).await?;
+        let pieces = within(&times, prepare(exchange, ends, shared.keep)).await?;
         let head = exchange.request().map_err(Fault::Ours)?;
         let route = Route::of(&head.uri, &shared.connector.gates).map_err(Fault::Ours)?;
         let mut link = match shared.pool.take(&route) {
@@ -175,7 +177,7 @@ impl Drop for Flight {
 }
 
 /// The payload, read once before where the head says something of it.
-async fn prepare(exchange: &mut Exchange, source: &Source, longest: u64) -> Result<Pieces, Fault> {
+async fn prepare(exchange: &mut Exchange, ends: &Ends, longest: u64) -> Result<Pieces, Fault> {
     match exchange.outgoing().clone() {
         Outgoing::Empty => Ok(Pieces::none()),
         Outgoing::Bytes(bytes) => {
@@ -189,21 +191,22 @@ async fn prepare(exchange: &mut Exchange, source: &Source, longest: u64) -> Resu
             Ok(Pieces::bytes(bytes))
         }
         Outgoing::Source { range } if !exchange.measures() => {
-            source.pieces(range).map_err(Fault::Wire)
+            ends.source.pieces(range, ends.pass.as_ref()).map_err(Fault::Wire)
         }
-        Outgoing::Source { range } => measure(exchange, source, range, longest).await,
+        Outgoing::Source { range } => measure(exchange, ends, range, longest).await,
     }
 }
 
 async fn measure(
     exchange: &mut Exchange,
-    source: &Source,
+    ends: &Ends,
     range: Range<u64>,
     longest: u64,
 ) -> Result<Pieces, Fault> {
+    let Ends { source, pass, .. } = ends;
     let fits = range.end.saturating_sub(range.start) <= longest && !source.is_in_memory();
     let keep = fits || source.is_read_once();
-    let mut pieces = source.pieces(range.clone()).map_err(Fault::Wire)?;
+    let mut pieces = source.pieces(range.clone(), pass.as_ref()).map_err(Fault::Wire)?;
     if let Some(bytes) = pieces.whole() {
         exchange.load(bytes.clone()).map_err(Fault::Ours)?;
         return Ok(pieces);
@@ -219,7 +222,11 @@ async fn measure(
         }
     }
     drop(pieces);
-    if keep { Ok(Pieces::held(kept)) } else { source.pieces(range).map_err(Fault::Wire) }
+    if keep {
+        Ok(Pieces::held(kept))
+    } else {
+        source.pieces(range, pass.as_ref()).map_err(Fault::Wire)
+    }
 }
 
 async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Link>, Fault> {

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::lock;
+use crate::length::read_at;
 use crate::source::PIECE;
 
 /// A file, and the buffers that its exchanges use again and again.
@@ -27,31 +28,35 @@ impl Disk {
         Self { file, buffers: Buffers::default() }
     }
 
-    fn read(&self, at: u64, length: usize) -> io::Result<Bytes> {
+    /// These bytes. Where they are the `last` of the file, it must end with them.
+    fn read(&self, at: u64, length: usize, last: bool) -> Result<Bytes, Failure> {
         let mut buffer = self.buffers.take(length);
         let mut have = 0;
         while have < length {
-            match self.read_at(&mut buffer[have..], at + have as u64) {
-                Ok(0) => {
-                    let detail = format!("the file ended at byte {}", at + have as u64);
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, detail));
+            match read_some(&self.file, &mut buffer[have..], at + have as u64)? {
+                0 => {
+                    let (at, end) = (at + have as u64, at + length as u64);
+                    let detail = format!("it ended at byte {at}, before {end}");
+                    return Err(Failure::source_changed(detail));
                 }
-                Ok(read) => have += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                read => have += read,
             }
+        }
+        let end = at + length as u64;
+        if last && read_some(&self.file, &mut [0], end)? > 0 {
+            return Err(Failure::source_changed(format!("it has more than {end} bytes")));
         }
         Ok(self.buffers.lend(buffer))
     }
+}
 
-    #[cfg(unix)]
-    pub(crate) fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.file, buffer, at)
-    }
-
-    #[cfg(windows)]
-    pub(crate) fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&self.file, buffer, at)
+/// Reads once, unless it is interrupted.
+fn read_some(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, Failure> {
+    loop {
+        match read_at(file, buffer, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(|error| Failure::new(Cause::Source, error.to_string())),
+        }
     }
 }
 
@@ -59,13 +64,15 @@ impl Disk {
 pub(crate) struct Pages {
     disk: Arc<Disk>,
     left: Range<u64>,
-    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Where the file ends.
+    end: Option<u64>,
+    ahead: Option<JoinHandle<Result<Bytes, Failure>>>,
 }
 
 impl Pages {
-    /// The bytes of `range`; the first of them are read at once.
-    pub(crate) fn new(disk: Arc<Disk>, range: Range<u64>) -> Self {
-        let mut pages = Self { disk, left: range, ahead: None };
+    /// The bytes of `range`, of a file that has so many; the first of them are read at once.
+    pub(crate) fn new(disk: Arc<Disk>, range: Range<u64>, end: Option<u64>) -> Self {
+        let mut pages = Self { disk, left: range, end, ahead: None };
         pages.read_ahead();
         pages
     }
@@ -77,7 +84,8 @@ impl Pages {
         }
         let (disk, at) = (Arc::clone(&self.disk), self.left.start);
         self.left.start += length;
-        self.ahead = Some(spawn_blocking(move || disk.read(at, length as usize)));
+        let last = self.end == Some(self.left.start);
+        self.ahead = Some(spawn_blocking(move || disk.read(at, length as usize, last)));
     }
 
     /// The next piece; none is empty.
@@ -93,7 +101,7 @@ impl Pages {
                 self.read_ahead();
                 Ok(Some(piece))
             }
-            Ok(Err(error)) => Err(Failure::new(Cause::Source, error.to_string())),
+            Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::new(Cause::Source, "the runtime shut down")),
         })
     }

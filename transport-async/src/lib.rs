@@ -28,9 +28,11 @@ pub mod credentials;
 mod ends;
 mod exchange;
 mod file;
+mod length;
 mod link;
 #[cfg(feature = "clouds")]
 pub mod openstack;
+mod passes;
 mod pipe;
 mod pool;
 mod proxy;

@@ -1,7 +1,6 @@
 //! Readers whose bytes come once: one range after the other, or through the spool.
 
-use std::future::Future;
-use std::io;
+use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::cancel::lock;
-use crate::source::{PIECE, Tap};
+use crate::passes::OnePass;
+use crate::source::PIECE;
 use crate::spool::Spool;
 
 /// A reader whose bytes come once.
@@ -22,6 +22,8 @@ pub(crate) struct Pipe {
     /// Taken by who reads.
     reading: Mutex<Option<Reading>>,
     spooled: AtomicBool,
+    /// All of it was read.
+    over: AtomicBool,
     pub(crate) spool: Spool,
 }
 
@@ -39,6 +41,7 @@ impl Pipe {
             length,
             reading: Mutex::new(Some(reading)),
             spooled: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             spool: Spool::default(),
         }
     }
@@ -48,8 +51,22 @@ impl Pipe {
         self.spooled.load(Ordering::Relaxed)
     }
 
+    /// Whether all of it was read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Whether a reader of which nothing will be asked keeps its promise to have nothing.
+    pub(crate) async fn is_empty_as_said(&self) -> Result<(), Failure> {
+        let Some(mut reading) = lock(&self.reading).take() else { return Ok(()) };
+        let kept = poll_fn(|cx| reading.poll_promise(cx, self.length)).await;
+        self.over.store(reading.is_over(self.length), Ordering::Relaxed);
+        *lock(&self.reading) = Some(reading);
+        kept
+    }
+
     /// The reader, for a run that fills the spool.
-    pub(crate) fn open(self: &Arc<Self>, tap: Option<Arc<Mutex<Tap>>>) -> Result<Inflow, Failure> {
+    pub(crate) fn open(self: &Arc<Self>, tap: Option<Arc<OnePass>>) -> Result<Inflow, Failure> {
         let Some(reading) = lock(&self.reading).take() else {
             return Err(Failure::new(Cause::Source, "it was used before"));
         };
@@ -61,7 +78,7 @@ impl Pipe {
     pub(crate) fn take(
         self: &Arc<Self>,
         range: Range<u64>,
-        tap: Option<Arc<Mutex<Tap>>>,
+        tap: Option<Arc<OnePass>>,
     ) -> Result<Once, Failure> {
         let refuse = |detail: String| Err(Failure::new(Cause::Source, detail));
         if self.length.is_none() {
@@ -86,8 +103,12 @@ impl Reading {
         &mut self,
         cx: &mut Context<'_>,
         most: u64,
-        tap: Option<&Mutex<Tap>>,
-    ) -> Poll<io::Result<Bytes>> {
+        length: Option<u64>,
+        tap: Option<&OnePass>,
+    ) -> Poll<Result<Bytes, Failure>> {
+        if let Some(tap) = tap {
+            ready!(tap.poll_room(cx));
+        }
         let want = usize::try_from(most).map_or(PIECE, |most| most.min(PIECE));
         while self.buffer.len() < want && !self.ended {
             let room = want - self.buffer.len();
@@ -95,17 +116,49 @@ impl Reading {
             let mut limited = (&mut self.buffer).limit(room);
             // Reading into a buffer loses nothing when its future is dropped.
             let read = pin!(self.reader.read_buf(&mut limited)).poll(cx);
-            self.ended = ready!(read)? == 0;
+            self.ended = ready!(read).map_err(|error| broken(&error))? == 0;
         }
+        ready!(self.poll_promise(cx, length))?;
         let piece = self.buffer.split().freeze();
         self.at += piece.len() as u64;
         if let Some(tap) = tap {
-            let mut tap = lock(tap);
-            tap.hashers.update(&piece);
-            tap.ended |= self.ended;
+            tap.append(piece.clone());
         }
         Poll::Ready(Ok(piece))
     }
+
+    /// It must not end before the length that it was said to have, nor go on after it. That is looked at
+    /// before the last of its bytes is given away.
+    fn poll_promise(
+        &mut self,
+        cx: &mut Context<'_>,
+        length: Option<u64>,
+    ) -> Poll<Result<(), Failure>> {
+        let Some(length) = length else { return Poll::Ready(Ok(())) };
+        let at = self.at + self.buffer.len() as u64;
+        if at >= length && !self.ended {
+            let mut more = [0];
+            let read = ready!(pin!(self.reader.read(&mut more)).poll(cx));
+            if read.map_err(|error| broken(&error))? > 0 {
+                let detail = format!("it has more than {length} bytes");
+                return Poll::Ready(Err(Failure::new(Cause::Length, detail)));
+            }
+            self.ended = true;
+        }
+        if self.ended && at < length {
+            let detail = format!("it ended after {at} of {length} bytes");
+            return Poll::Ready(Err(Failure::new(Cause::Length, detail)));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_over(&self, length: Option<u64>) -> bool {
+        length.map_or(self.ended, |length| self.at == length)
+    }
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    Failure::new(Cause::Source, error.to_string())
 }
 
 /// A range of a reader; the reader goes back when it is dropped.
@@ -113,7 +166,7 @@ pub(crate) struct Once {
     pipe: Arc<Pipe>,
     reading: Option<Reading>,
     left: Range<u64>,
-    tap: Option<Arc<Mutex<Tap>>>,
+    tap: Option<Arc<OnePass>>,
 }
 
 impl Once {
@@ -126,22 +179,18 @@ impl Once {
             return Poll::Ready(Ok(None));
         };
         let most = self.left.end - self.left.start;
-        let piece = ready!(reading.poll_piece(cx, most, self.tap.as_deref()));
+        let piece = ready!(reading.poll_piece(cx, most, self.pipe.length, self.tap.as_deref()));
+        let over = reading.is_over(self.pipe.length);
+        self.pipe.over.store(over, Ordering::Relaxed);
         let ended_at = reading.at;
-        Poll::Ready(match piece {
-            Ok(piece) if piece.is_empty() => {
-                let detail = format!("the reader ended at byte {ended_at} of {}", self.left.end);
-                Err(Failure::new(Cause::Source, detail))
+        Poll::Ready(piece.and_then(|piece| {
+            if piece.is_empty() {
+                let detail = format!("it ended at byte {ended_at}, before {}", self.left.end);
+                return Err(Failure::new(Cause::Source, detail));
             }
-            Ok(piece) => {
-                self.left.start += piece.len() as u64;
-                if let (true, Some(tap)) = (self.pipe.length == Some(self.left.start), &self.tap) {
-                    lock(tap).ended = true;
-                }
-                Ok(Some(piece))
-            }
-            Err(error) => Err(Failure::new(Cause::Source, error.to_string())),
-        })
+            self.left.start += piece.len() as u64;
+            Ok(Some(piece))
+        }))
     }
 }
 
@@ -155,7 +204,7 @@ impl Drop for Once {
 pub(crate) struct Inflow {
     reading: Reading,
     pipe: Arc<Pipe>,
-    tap: Option<Arc<Mutex<Tap>>>,
+    tap: Option<Arc<OnePass>>,
     /// The end was told.
     ended: bool,
 }
@@ -167,27 +216,17 @@ impl Inflow {
         cx: &mut Context<'_>,
         high: u64,
     ) -> Poll<Result<(u64, bool), Failure>> {
-        let end = self.pipe.length.map_or(high, |length| length.min(high));
+        let length = self.pipe.length;
+        let end = length.map_or(high, |length| length.min(high));
         let most = end.saturating_sub(self.reading.at);
-        if most == 0 && self.pipe.length.is_none_or(|length| self.reading.at < length) {
+        if most == 0 && length.is_none_or(|length| self.reading.at < length) {
             return Poll::Pending;
         }
-        let piece = ready!(self.reading.poll_piece(cx, most, self.tap.as_deref()))
-            .map_err(|error| Failure::new(Cause::Source, error.to_string()))?;
+        let piece = ready!(self.reading.poll_piece(cx, most, length, self.tap.as_deref()))?;
         self.pipe.spool.push(piece);
-        let (at, mut ended) = (self.reading.at, self.reading.ended);
-        if let Some(length) = self.pipe.length {
-            if ended && at < length {
-                let detail = format!("the reader ended at byte {at} of {length}");
-                return Poll::Ready(Err(Failure::new(Cause::Source, detail)));
-            }
-            ended = at == length;
-            if let (true, Some(tap)) = (ended, &self.tap) {
-                lock(tap).ended = true;
-            }
-        }
-        self.ended = ended;
-        Poll::Ready(Ok((at, ended)))
+        self.ended = self.reading.is_over(length) || self.reading.ended;
+        self.pipe.over.store(self.ended, Ordering::Relaxed);
+        Poll::Ready(Ok((self.reading.at, self.ended)))
     }
 
     /// Whether there is nothing more to come.

@@ -33,9 +33,13 @@ pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
     parties: Arc<[Party]>,
-    ends: Ends,
+    mut ends: Ends,
     tokens: Vec<CancelToken>,
 ) -> Result<M::Output, Error> {
+    let needs = machine.needs();
+    needs.check(ends.source.given()?, ends.sink.is_given())?;
+    let workers = ends.source.begin(needs.memory()).await?;
+    ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
     let bell = Arc::new(Bell::default());
     let mut pump = Pump::new(machine, parties, Waker::from(Arc::clone(&bell)));
     if let Some(traffic) = &ends.traffic {
@@ -47,7 +51,6 @@ pub(crate) async fn drive<M: Machine>(
     let listeners = tokens.iter().map(CancelToken::listen).collect();
     let mut driver =
         Driver { pump, bell, tokens, listeners, stop: None, inflow: None, failed: None };
-    let tap = ends.source.run_tap();
     let alone = driver.pump.machine().width() <= 1 && driver.pump.intake().is_none();
     let result = if alone {
         driver.run_here(transport, &ends).await
@@ -57,16 +60,11 @@ pub(crate) async fn drive<M: Machine>(
     };
     let output = driver.verdict(result)?;
     ends.sink.flush().await?;
-    match tap {
-        None => Ok(output),
-        Some(tap) => match tap.await {
-            Ok(Ok(())) => Ok(output),
-            Ok(Err(error)) => {
-                Err(Failure::new(apus_core::error::Cause::Source, error.to_string()).into())
-            }
-            Err(_) => Err(Failure::cancelled().into()),
-        },
+    if let Some(workers) = workers {
+        // Nothing can be cancelled any more: what was done stands.
+        ends.source.settle(workers, needs.source.is_some()).await;
     }
+    Ok(output)
 }
 
 struct Driver<M: Machine> {

@@ -1,7 +1,7 @@
 //! Where the bytes of downloads go.
 //!
 //! ```text
-//!  none · memory · file     any range, at any time
+//!  discard · memory · file  any range, at any time
 //!  writer                   in order, through a turnstile: an exchange whose range is next writes on
 //!                           as bytes arrive; others keep what they receive until it is their turn
 //! ```
@@ -30,15 +30,26 @@ pub struct Sink(Kind);
 enum Kind {
     #[default]
     None,
+    Discard,
     Memory(Arc<Mutex<Vec<u8>>>),
     File(Arc<File>),
     Ordered(Arc<Turnstile>),
 }
 
 impl Sink {
-    /// Drops all bytes.
+    /// No sink: what needs one is refused.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Drops all bytes, which are counted, checked and hashed all the same.
+    pub fn discard() -> Self {
+        Self(Kind::Discard)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self.0, Kind::None)
     }
 
     /// Keeps all bytes in memory; [`take`](Self::take) gives them back.
@@ -72,7 +83,7 @@ impl Sink {
     /// Where the bytes of one exchange go, from this position on.
     pub(crate) fn delivery(&self, at: u64) -> Delivery {
         Delivery(match &self.0 {
-            Kind::None => To::None,
+            Kind::None | Kind::Discard => To::None,
             Kind::Memory(memory) => To::Memory { memory: Arc::clone(memory), at },
             Kind::File(file) => To::File(Pages {
                 file: Arc::clone(file),
@@ -133,6 +144,7 @@ impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
             Kind::None => "Sink(none)",
+            Kind::Discard => "Sink(discard)",
             Kind::Memory(_) => "Sink(memory)",
             Kind::File(_) => "Sink(file)",
             Kind::Ordered(_) => "Sink(writer)",

@@ -11,24 +11,29 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use apus_core::checksum::{Digests, Hashers};
+use apus_core::checksum::{Digests, Hashers, Reading};
+use apus_core::contract::GivenSource;
 use apus_core::error::{Cause, Failure};
 use bytes::Bytes;
 use tokio::io::AsyncRead;
-use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::cancel::lock;
 use crate::file::{Disk, Pages};
+use crate::length::{self, Reach};
+use crate::passes::{OnePass, Workers};
 use crate::pipe::{Inflow, Once, Pipe};
 
 /// Where the bytes of a run's uploads come from. A clone is the same source.
+///
+/// A file must not change while it is sent: one that ends early or goes on after its end, and one whose
+/// bytes are others when a range has to be read again, is an
+/// [error](apus_core::error::Failure::is_source_changed).
 #[derive(Clone, Default)]
 pub struct Source {
     kind: Kind,
-    tap: Option<Arc<Mutex<Tap>>>,
+    tap: Option<Arc<OnePass>>,
 }
 
 #[derive(Clone, Default)]
@@ -37,11 +42,13 @@ enum Kind {
     None,
     Bytes(Bytes),
     File(Arc<Disk>),
+    /// A file of which nothing can be read.
+    Unreadable(Arc<io::Error>),
     Pipe(Arc<Pipe>),
 }
 
 impl Source {
-    /// No bytes at all.
+    /// No source: what needs one is refused. An empty one is [`bytes`](Self::bytes) without any.
     pub fn none() -> Self {
         Self::default()
     }
@@ -51,14 +58,21 @@ impl Source {
         Self::of(Kind::Bytes(bytes.into()))
     }
 
-    /// A file, read at offsets: its own position is neither used nor moved. Nobody should change it
-    /// meanwhile.
+    /// A file. A regular file and a block device are read from their start, whatever the cursor says;
+    /// a FIFO, a socket, a character device, and what a special file system has no length of, are
+    /// [streams](Self::stream): one that is read where nothing comes keeps a thread of the runtime.
     pub fn file(file: File) -> Self {
-        Self::of(Kind::File(Arc::new(Disk::new(file))))
+        match length::reach(&file) {
+            Ok(Reach::Ranges) => Self::of(Kind::File(Arc::new(Disk::new(file)))),
+            Ok(Reach::InOrder) => Self::stream(tokio::fs::File::from_std(file)),
+            Err(error) => Self::of(Kind::Unreadable(Arc::new(error))),
+        }
     }
 
-    /// The next `length` bytes of a reader. Each is read once and in order, so nothing that was sent
-    /// can be sent again, and ranges can't be sent beside each other.
+    /// A reader of `length` bytes, which has to end after them: fewer or more are an error. Of a
+    /// reader that goes on, [`take`](tokio::io::AsyncReadExt::take) makes one that ends. Each byte is
+    /// read once and in order, so nothing that was sent can be sent again, and ranges can't be sent
+    /// beside each other.
     pub fn reader(reader: impl AsyncRead + Send + 'static, length: u64) -> Self {
         Self::of(Kind::Pipe(Arc::new(Pipe::new(Box::pin(reader), Some(length)))))
     }
@@ -69,19 +83,18 @@ impl Source {
         Self::of(Kind::Pipe(Arc::new(Pipe::new(Box::pin(reader), None))))
     }
 
-    /// Also feeds these hashers with all bytes of the source in order; see
-    /// [`digests`](Self::digests). Bytes of a reader or stream are hashed as they are read, those of
-    /// a file by reading it once more beside the exchanges.
+    /// Also computes digests of everything in order, of the bytes that are sent, as they are read for
+    /// it: by a task for each digest, where there is a core for it.
+    /// [`digests`](Self::digests) has them after a run that succeeded.
     #[must_use]
     pub fn tap(mut self, hashers: Hashers) -> Self {
-        self.tap = Some(Arc::new(Mutex::new(Tap { hashers, fed: false, ended: false })));
+        self.tap = Some(Arc::new(OnePass::new(hashers)));
         self
     }
 
-    /// What the [`tap`](Self::tap)ped bytes come to, when all of them went by: after the run.
+    /// What [`tap`](Self::tap) came to; `None` before all of the source was sent.
     pub fn digests(&self) -> Option<Digests> {
-        let tap = lock(self.tap.as_deref()?);
-        tap.ended.then(|| tap.hashers.clone().finish())
+        self.tap.as_ref()?.digests()
     }
 
     /// How many bytes there are, where that can be known without reading them.
@@ -93,7 +106,8 @@ impl Source {
         Ok(match &self.kind {
             Kind::None => Some(0),
             Kind::Bytes(bytes) => Some(bytes.len() as u64),
-            Kind::File(disk) => Some(disk.file.metadata()?.len()),
+            Kind::File(disk) => Some(length::length(&disk.file)?),
+            Kind::Unreadable(error) => return Err(copy(error)),
             Kind::Pipe(pipe) => pipe.length,
         })
     }
@@ -103,8 +117,70 @@ impl Source {
         !matches!(self.kind, Kind::Pipe(_))
     }
 
+    /// What a run is told that it was given.
+    pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
+        if matches!(self.kind, Kind::None) {
+            return Ok(GivenSource::Missing);
+        }
+        let length = self.length().map_err(|error| broken(&error))?;
+        Ok(length.map_or(GivenSource::Unknown, GivenSource::Known))
+    }
+
+    /// A run begins, which may hold so many bytes until it is their turn to be hashed: what its readings
+    /// go by, where they are compared or hashed.
+    pub(crate) async fn begin(&self, memory: u64) -> Result<Option<Workers>, Failure> {
+        if let Kind::Pipe(pipe) = &self.kind
+            && pipe.length == Some(0)
+        {
+            pipe.is_empty_as_said().await?;
+        }
+        let pass = match (&self.tap, &self.kind) {
+            (Some(tap), _) => Arc::clone(tap),
+            // What is read again has to be the same.
+            (None, Kind::File(_)) => Arc::new(OnePass::new(Hashers::default())),
+            _ => return Ok(None),
+        };
+        let length = self.length().map_err(|error| broken(&error))?;
+        Ok(Some(pass.begin(length, memory)))
+    }
+
+    /// A run has succeeded that went by these. Of one that `sends_all`, parts may have been stored before
+    /// it began: their bytes are read now, for nobody has hashed them.
+    pub(crate) async fn settle(&self, workers: Workers, sends_all: bool) {
+        let pass = Arc::clone(workers.pass());
+        while let Some(rest) = pass.rest().filter(|_| sends_all && self.is_rewindable()) {
+            let Ok(mut fill) = Fill::new(self, Arc::clone(&pass), rest) else { return };
+            if std::future::poll_fn(|cx| fill.poll(cx)).await.is_err() {
+                return;
+            }
+        }
+        pass.settle(match &self.kind {
+            Kind::Pipe(pipe) => Some(pipe.is_over()),
+            _ => None,
+        });
+        workers.finish().await;
+    }
+
     /// The bytes of a range, piece by piece.
-    pub(crate) fn pieces(&self, range: Range<u64>) -> Result<Pieces, Failure> {
+    pub(crate) fn pieces(
+        &self,
+        range: Range<u64>,
+        pass: Option<&Arc<OnePass>>,
+    ) -> Result<Pieces, Failure> {
+        let start = range.start;
+        let pieces = self.unwatched(range, pass.and_then(|pass| pass.length()))?;
+        let is_read_again = matches!(self.kind, Kind::Bytes(_) | Kind::File(_));
+        let watched = pass.filter(|_| is_read_again).map(|pass| Watched {
+            source: self.clone(),
+            pass: Arc::clone(pass),
+            reading: Reading::new(start),
+            fill: None,
+            seen: None,
+        });
+        Ok(Pieces { watched, ..pieces })
+    }
+
+    fn unwatched(&self, range: Range<u64>, whole: Option<u64>) -> Result<Pieces, Failure> {
         let beyond = |length: u64| {
             let detail = format!("byte {} was asked for, it has {length}", range.end);
             Failure::new(Cause::Source, detail)
@@ -121,12 +197,16 @@ impl Source {
                     _ => Err(beyond(bytes.len() as u64)),
                 }
             }
-            Kind::File(disk) => Ok(Pieces(Inner::File(Pages::new(Arc::clone(disk), range)))),
+            Kind::File(disk) => match whole.filter(|length| range.end > *length) {
+                Some(length) => Err(beyond(length)),
+                None => Ok(Pieces::of(Inner::File(Pages::new(Arc::clone(disk), range, whole)))),
+            },
+            Kind::Unreadable(error) => Err(broken(error)),
             Kind::Pipe(pipe) if pipe.is_spooled() => {
-                Ok(Pieces(Inner::Spool { pipe: Arc::clone(pipe), left: range }))
+                Ok(Pieces::of(Inner::Spool { pipe: Arc::clone(pipe), left: range }))
             }
             Kind::Pipe(pipe) => {
-                pipe.take(range, self.tap.clone()).map(|once| Pieces(Inner::Once(once)))
+                pipe.take(range, self.tap.clone()).map(|once| Pieces::of(Inner::Once(once)))
             }
         }
     }
@@ -136,7 +216,7 @@ impl Source {
     pub(crate) fn is_in_memory(&self) -> bool {
         match &self.kind {
             Kind::None | Kind::Bytes(_) => true,
-            Kind::File(_) => false,
+            Kind::File(_) | Kind::Unreadable(_) => false,
             Kind::Pipe(pipe) => pipe.is_spooled(),
         }
     }
@@ -158,38 +238,6 @@ impl Source {
                 Ok(Spooling::Whole(length.unwrap_or_default()))
             }
         }
-    }
-
-    /// Starts to feed the tap of a source that isn't read in order by itself.
-    pub(crate) fn run_tap(&self) -> Option<JoinHandle<io::Result<()>>> {
-        let tap = Arc::clone(self.tap.as_ref()?);
-        let kind = self.kind.clone();
-        if matches!(kind, Kind::Pipe(_)) || std::mem::replace(&mut lock(&tap).fed, true) {
-            return None;
-        }
-        Some(spawn_blocking(move || {
-            let mut hashers = lock(&tap).hashers.clone();
-            match &kind {
-                Kind::None | Kind::Pipe(_) => {}
-                Kind::Bytes(bytes) => hashers.update(bytes),
-                Kind::File(disk) => {
-                    let mut buffer = vec![0; PIECE];
-                    let mut at = 0;
-                    loop {
-                        let read = disk.read_at(&mut buffer, at)?;
-                        if read == 0 {
-                            break;
-                        }
-                        hashers.update(&buffer[..read]);
-                        at += read as u64;
-                    }
-                }
-            }
-            let mut tap = lock(&tap);
-            tap.hashers = hashers;
-            tap.ended = true;
-            Ok(())
-        }))
     }
 
     fn of(kind: Kind) -> Self {
@@ -226,7 +274,7 @@ impl fmt::Debug for Source {
         f.write_str(match &self.kind {
             Kind::None => "Source(none)",
             Kind::Bytes(_) => "Source(bytes)",
-            Kind::File(_) => "Source(file)",
+            Kind::File(_) | Kind::Unreadable(_) => "Source(file)",
             Kind::Pipe(pipe) if pipe.length.is_some() => "Source(reader)",
             Kind::Pipe(_) => "Source(stream)",
         })
@@ -234,7 +282,11 @@ impl fmt::Debug for Source {
 }
 
 /// The bytes of one range, in order.
-pub(crate) struct Pieces(Inner);
+pub(crate) struct Pieces {
+    inner: Inner,
+    /// Sees the bytes before they are given away.
+    watched: Option<Watched>,
+}
 
 enum Inner {
     Bytes(Bytes),
@@ -250,16 +302,20 @@ impl Pieces {
     }
 
     pub(crate) fn bytes(bytes: Bytes) -> Self {
-        Self(Inner::Bytes(bytes))
+        Self::of(Inner::Bytes(bytes))
     }
 
     pub(crate) fn held(pieces: VecDeque<Bytes>) -> Self {
-        Self(Inner::Held(pieces))
+        Self::of(Inner::Held(pieces))
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner, watched: None }
     }
 
     /// All of it, where it lies in memory in one piece and nothing was taken yet.
     pub(crate) fn whole(&self) -> Option<&Bytes> {
-        match &self.0 {
+        match &self.inner {
             Inner::Bytes(bytes) => Some(bytes),
             _ => None,
         }
@@ -270,10 +326,31 @@ impl Pieces {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Failure>> {
-        match &mut self.0 {
+        let Self { inner, watched } = self;
+        let Some(watched) = watched else { return inner.poll_next(cx, usize::MAX) };
+        loop {
+            ready!(watched.poll_ready(cx))?;
+            if let Some(piece) = watched.seen.take() {
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            match ready!(inner.poll_next(cx, PIECE))? {
+                Some(piece) => watched.see(piece)?,
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Result<Option<Bytes>, Failure>> {
+        match self {
             Inner::Bytes(bytes) => {
-                let bytes = std::mem::take(bytes);
-                Poll::Ready(Ok((!bytes.is_empty()).then_some(bytes)))
+                let piece = bytes.split_to(bytes.len().min(most));
+                Poll::Ready(Ok((!piece.is_empty()).then_some(piece)))
             }
             Inner::Held(pieces) => Poll::Ready(Ok(pieces.pop_front())),
             Inner::File(pages) => pages.poll_next(cx),
@@ -302,13 +379,73 @@ pub(crate) enum Spooling {
     Pipe(Inflow),
 }
 
-/// Hashers that see a source go by.
-pub(crate) struct Tap {
-    pub(crate) hashers: Hashers,
-    /// A task was given the job.
-    fed: bool,
-    /// All bytes went by.
-    pub(crate) ended: bool,
+/// A reading of a source that can be read from anywhere: hashed in order beside other readings, and
+/// compared with what was read before.
+struct Watched {
+    source: Source,
+    pass: Arc<OnePass>,
+    reading: Reading,
+    /// What has to be read before this goes on, because too many bytes wait for it.
+    fill: Option<Fill>,
+    /// Seen, and not given away before that.
+    seen: Option<Bytes>,
+}
+
+impl Watched {
+    /// Ready to read on.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if let Some(fill) = &mut self.fill {
+            ready!(fill.poll(cx))?;
+            self.fill = None;
+        }
+        if self.seen.is_none() {
+            ready!(self.pass.poll_room(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn see(&mut self, piece: Bytes) -> Result<(), Failure> {
+        if let Some(gap) = self.pass.read(&mut self.reading, &piece)? {
+            self.fill = Some(Fill::new(&self.source, Arc::clone(&self.pass), gap)?);
+        }
+        self.seen = Some(piece);
+        Ok(())
+    }
+}
+
+/// Reads what nobody has read of a source so far, for its digests alone: parts that were stored before
+/// this run, or bytes that too many others wait for.
+struct Fill {
+    pieces: Box<Pieces>,
+    pass: Arc<OnePass>,
+    reading: Reading,
+}
+
+impl Fill {
+    fn new(source: &Source, pass: Arc<OnePass>, gap: Range<u64>) -> Result<Self, Failure> {
+        let reading = Reading::new(gap.start);
+        let pieces = Box::new(source.unwatched(gap, pass.length())?);
+        Ok(Self { pieces, pass, reading })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        loop {
+            ready!(self.pass.poll_room(cx));
+            match ready!(self.pieces.inner.poll_next(cx, PIECE))? {
+                Some(piece) => drop(self.pass.read(&mut self.reading, &piece)?),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+fn broken(error: &io::Error) -> Failure {
+    Failure::new(Cause::Source, error.to_string())
+}
+
+/// The same error once more.
+fn copy(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
 }
 
 /// Bytes of a piece: large enough that handing one to a thread and back costs little beside reading

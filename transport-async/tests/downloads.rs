@@ -72,7 +72,8 @@ async fn no_more_than_the_width_are_in_flight() {
         now.fetch_sub(1, Ordering::SeqCst);
     });
     let client = client(server.url());
-    client.run(Ranges::new(server.url(), 20_000, 1_000, 3)).go().await.unwrap();
+    let run = client.run(Ranges::new(server.url(), 20_000, 1_000, 3));
+    run.into_sink(Sink::discard()).go().await.unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
@@ -190,7 +191,8 @@ async fn an_observer_is_told_of_every_byte() {
     let server = ranges(noise(500_000), |_, _| {});
     let count = Arc::new(Count(Mutex::default()));
     let machine = Ranges::new(server.url(), 500_000, 150_000, 2);
-    client(server.url()).run(machine).observed(count.clone()).go().await.unwrap();
+    let run = client(server.url()).run(machine).observed(count.clone());
+    run.into_sink(Sink::discard()).go().await.unwrap();
     assert_eq!(*count.0.lock().unwrap(), (500_000, 4));
 }
 
@@ -200,6 +202,7 @@ async fn bytes_move_no_faster_than_they_may() {
     let server = ranges(noise(300_000), |_, _| {});
     let client = client(server.url()).with_traffic(Traffic::new(4).bytes_per_second(200_000));
     let began = std::time::Instant::now();
-    client.run(Ranges::new(server.url(), 300_000, 50_000, 2)).go().await.unwrap();
+    let run = client.run(Ranges::new(server.url(), 300_000, 50_000, 2));
+    run.into_sink(Sink::discard()).go().await.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(450), "{:?}", began.elapsed());
 }

@@ -63,16 +63,25 @@ impl Transport {
     pub fn perform(&self, exchange: Exchange, source: &Source<'_>, sink: &Sink<'_>) -> Completion {
         let watch = Watch::default();
         sink.expect(&exchange.draft().incoming);
-        let feed = match exchange.outgoing() {
-            Outgoing::Empty => Ok(Feed::bytes(Bytes::new())),
-            Outgoing::Bytes(bytes) => Ok(Feed::bytes(bytes.clone())),
-            Outgoing::Source { range } => source.feed(range.clone(), true),
+        let begun = || {
+            let needs = exchange.draft().needs();
+            needs.check(source.given()?, sink.is_given())?;
+            let pass = source.begin(needs.memory())?;
+            let feed = match exchange.outgoing() {
+                Outgoing::Empty => Feed::bytes(Bytes::new()),
+                Outgoing::Bytes(bytes) => Feed::bytes(bytes.clone()),
+                Outgoing::Source { range } => source.feed(range.clone(), true, pass.as_ref())?,
+            };
+            Ok((feed, pass))
         };
-        match feed {
-            Ok(feed) => {
+        match begun() {
+            Ok((feed, pass)) => {
                 let landing = self.fly(exchange, feed, sink.outlet(), None, &watch);
                 if let Some(panic) = landing.panic {
                     resume_unwind(panic);
+                }
+                if let Some(pass) = pass {
+                    source.settle(&pass, false);
                 }
                 landing.completion
             }

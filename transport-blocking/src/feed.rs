@@ -3,14 +3,21 @@
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
+use apus_core::checksum::Reading;
 use apus_core::error::Failure;
 use bytes::{Buf, Bytes};
 
+use crate::passes::OnePass;
 use crate::source::{self, Ordered, PIECE, Source};
 
 /// The bytes of one request's body, before any framing.
-pub(crate) struct Feed<'a>(Inner<'a>);
+pub(crate) struct Feed<'a> {
+    inner: Inner<'a>,
+    /// Sees the bytes before they are given away.
+    watched: Option<Watched<'a>>,
+}
 
 enum Inner<'a> {
     /// In memory.
@@ -24,7 +31,7 @@ enum Inner<'a> {
 impl<'a> Feed<'a> {
     /// Bytes in memory, in pieces.
     pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
-        Self(Inner::Pieces(pieces))
+        Self::of(Inner::Pieces(pieces))
     }
 
     /// Bytes in memory.
@@ -34,18 +41,27 @@ impl<'a> Feed<'a> {
 
     /// A range of a source that can be read from anywhere.
     pub(crate) fn seekable(source: Source<'a>, range: Range<u64>) -> Self {
-        Self(Inner::Seekable { source, at: range.start, range })
+        Self::of(Inner::Seekable { source, at: range.start, range })
     }
 
     /// A range of a source that can be read only once, which gets its reader back.
     pub(crate) fn lent(source: Source<'a>, ordered: Ordered<'a>, range: &Range<u64>) -> Self {
         let left = range.end.saturating_sub(range.start);
-        Self(Inner::Lent { lent: Lent { source, ordered: Some(ordered) }, left })
+        Self::of(Inner::Lent { lent: Lent { source, ordered: Some(ordered) }, left })
+    }
+
+    /// The same, seen by this.
+    pub(crate) fn watched(self, watched: Option<Watched<'a>>) -> Self {
+        Self { watched, ..self }
+    }
+
+    fn of(inner: Inner<'a>) -> Self {
+        Self { inner, watched: None }
     }
 
     /// The bytes in memory, where they are.
     pub(crate) fn resident(&self) -> Option<&VecDeque<Bytes>> {
-        match &self.0 {
+        match &self.inner {
             Inner::Pieces(pieces) => Some(pieces),
             Inner::Seekable { .. } | Inner::Lent { .. } => None,
         }
@@ -53,25 +69,28 @@ impl<'a> Feed<'a> {
 
     /// Whether it can be read twice.
     pub(crate) fn is_rewindable(&self) -> bool {
-        !matches!(self.0, Inner::Lent { .. })
+        !matches!(self.inner, Inner::Lent { .. })
     }
 
     /// Goes back to where it started, after a first pass over a file.
     pub(crate) fn rewind(&mut self) {
-        if let Inner::Seekable { at, range, .. } = &mut self.0 {
+        if let Inner::Seekable { at, range, .. } = &mut self.inner {
             *at = range.start;
+        }
+        if let Some(watched) = &mut self.watched {
+            watched.rewind();
         }
     }
 
     /// Reads all of it into memory.
     pub(crate) fn settle(&mut self) -> Result<(), Failure> {
-        let pieces = match &mut self.0 {
+        let pieces = match &mut self.inner {
             Inner::Lent { lent, left } => {
                 let Some(ordered) = lent.ordered.as_mut() else { return Ok(()) };
                 let mut pieces = VecDeque::new();
                 while *left > 0 {
                     let most = PIECE.min(usize::try_from(*left).unwrap_or(PIECE));
-                    let piece = ordered.read_piece(most).map_err(source::broken)?;
+                    let piece = ordered.read_piece(most)?;
                     if piece.len() < most {
                         return Err(source::failed(format!("it ended {left} bytes too early")));
                     }
@@ -82,13 +101,19 @@ impl<'a> Feed<'a> {
             }
             Inner::Pieces(_) | Inner::Seekable { .. } => return Ok(()),
         };
-        self.0 = Inner::Pieces(pieces);
+        self.inner = Inner::Pieces(pieces);
         Ok(())
     }
 
     /// Reads on; 0 at the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        match &mut self.0 {
+        let read = self.read_unseen(buffer)?;
+        self.see(buffer.get(..read).unwrap_or_default())?;
+        Ok(read)
+    }
+
+    fn read_unseen(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        match &mut self.inner {
             Inner::Pieces(pieces) => {
                 drop_empty(pieces);
                 let Some(piece) = pieces.front_mut() else { return Ok(0) };
@@ -104,11 +129,14 @@ impl<'a> Feed<'a> {
                     }
                 };
                 *at += read as u64;
+                if read == 0 && *at < range.end && !buffer.is_empty() {
+                    return Err(ended_early(*at, range.end));
+                }
                 Ok(read)
             }
             Inner::Lent { lent, left } => {
                 let Some(ordered) = lent.ordered.as_mut() else { return Ok(0) };
-                let read = ordered.read(within(buffer, *left)).map_err(source::broken)?;
+                let read = ordered.read(within(buffer, *left))?;
                 *left -= read as u64;
                 Ok(read)
             }
@@ -118,11 +146,13 @@ impl<'a> Feed<'a> {
     /// The next `size` bytes, fewer at the end. Of bytes in memory none is copied, unless they lie in
     /// several pieces.
     pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, Failure> {
-        if let Inner::Pieces(pieces) = &mut self.0 {
+        if let Inner::Pieces(pieces) = &mut self.inner {
             drop_empty(pieces);
             let is_last = pieces.len() == 1;
             if let Some(piece) = pieces.front_mut().filter(|piece| piece.len() >= size || is_last) {
-                return Ok(piece.split_to(size.min(piece.len())));
+                let piece = piece.split_to(size.min(piece.len()));
+                self.see(&piece)?;
+                return Ok(piece);
             }
         }
         let mut bytes = vec![0; size];
@@ -142,6 +172,67 @@ impl<'a> Feed<'a> {
         }
         Ok(filled)
     }
+}
+
+impl Feed<'_> {
+    fn see(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.watched.as_mut().map_or(Ok(()), |watched| watched.see(bytes))
+    }
+}
+
+/// A reading of a source that can be read from anywhere: hashed in order beside other readings, and
+/// compared with what was read before.
+pub(crate) struct Watched<'a> {
+    source: Source<'a>,
+    pass: Arc<OnePass>,
+    start: u64,
+    reading: Reading,
+}
+
+impl<'a> Watched<'a> {
+    pub(crate) fn new(source: Source<'a>, pass: Arc<OnePass>, start: u64) -> Self {
+        Self { source, pass, start, reading: Reading::new(start) }
+    }
+
+    fn rewind(&mut self) {
+        self.reading = Reading::new(self.start);
+    }
+
+    fn see(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Some(gap) = self.pass.read(&mut self.reading, bytes)? {
+            fill(&self.source, &self.pass, gap)?;
+        }
+        let at = self.reading.at();
+        let goes_on = || self.source.read_at(&mut [0], at).map_err(source::broken);
+        if self.pass.length() == Some(at) && goes_on()? > 0 {
+            return Err(Failure::source_changed(format!("it has more than {at} bytes")));
+        }
+        Ok(())
+    }
+}
+
+/// Reads what nobody has read of a source so far, for its digests alone: parts that were stored before
+/// this run, or bytes that too many others wait for.
+pub(crate) fn fill(source: &Source<'_>, pass: &OnePass, gap: Range<u64>) -> Result<(), Failure> {
+    let mut buffer = vec![0; PIECE];
+    let mut reading = Reading::new(gap.start);
+    while reading.at() < gap.end {
+        let room = within(&mut buffer, gap.end - reading.at());
+        match source.read_at(room, reading.at()) {
+            Ok(0) => return Err(ended_early(reading.at(), gap.end)),
+            Ok(read) => drop(pass.read(&mut reading, room.get(..read).unwrap_or_default())?),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(source::broken(error)),
+        }
+    }
+    Ok(())
+}
+
+fn ended_early(at: u64, end: u64) -> Failure {
+    Failure::source_changed(format!("it ended at byte {at}, before {end}"))
 }
 
 /// A reader on loan: it goes back when the request is done with it.

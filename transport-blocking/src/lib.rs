@@ -61,10 +61,12 @@ pub mod credentials;
 mod exchange;
 mod failure;
 mod feed;
+mod length;
 mod meter;
 #[cfg(feature = "clouds")]
 pub mod openstack;
 mod outflow;
+mod passes;
 mod prompt;
 mod proxy;
 mod reader;

@@ -30,6 +30,7 @@ use crate::clock::now;
 use crate::exchange::{Landing, Transport};
 use crate::feed::Feed;
 use crate::meter::Watch;
+use crate::passes::OnePass;
 use crate::reader::Reader;
 use crate::sink::Sink;
 use crate::source::Source;
@@ -100,6 +101,9 @@ impl<'a, M: Machine> Run<'a, M> {
         let Self { machine, means, name, source, sink, token } = self;
         let span = trace::run(name);
         let _entered = span.enter();
+        let needs = machine.needs();
+        needs.check(source.given()?, sink.is_given())?;
+        let pass = source.begin(needs.memory())?;
         let inbox = Arc::new(Inbox::default());
         let bell = Waker::from(Arc::clone(&inbox));
         let _registration = token.as_ref().map(|token| token.register(bell.clone()));
@@ -108,7 +112,7 @@ impl<'a, M: Machine> Run<'a, M> {
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }
-        let spool = pump.intake().and_then(|_| source.in_order()).map(Spool::new);
+        let spool = pump.intake().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
         let watch = Watch {
             observer: means.observer,
             traffic: Some(means.traffic),
@@ -117,12 +121,19 @@ impl<'a, M: Machine> Run<'a, M> {
         sink.begin();
         let transport = &means.transport;
         let (result, panic) = thread::scope(|scope| {
-            if source.has_own_tap() && spool.is_none() {
-                scope.spawn(|| source.run_tap(&watch.stop));
+            if let Some(pass) = &pass {
+                pass.start(scope);
             }
-            let shared =
-                Shared { transport, source: &source, sink: &sink, watch: &watch, span: &span };
-            let mut guard = StopOnDrop { shared, armed: true };
+            let pass = pass.as_ref();
+            let shared = Shared {
+                transport,
+                source: &source,
+                pass,
+                sink: &sink,
+                watch: &watch,
+                span: &span,
+            };
+            let _guard = StopOnDrop { shared };
             let mut drive = Drive {
                 pump,
                 shared,
@@ -135,10 +146,11 @@ impl<'a, M: Machine> Run<'a, M> {
                 panic: None,
             };
             let result = drive.run();
-            // After a success, only the tap still runs, and the caller wants its digests.
-            guard.armed = result.is_err();
             if let Some(spool) = drive.spool {
                 source.give_back(spool.into_source());
+            }
+            if let (Ok(_), Some(pass)) = (&result, pass) {
+                source.settle(pass, needs.source.is_some());
             }
             (result, drive.panic)
         });
@@ -174,22 +186,23 @@ impl<M: Machine> fmt::Debug for Run<'_, M> {
 struct Shared<'r, 'a> {
     transport: &'r Transport,
     source: &'r Source<'a>,
+    pass: Option<&'r Arc<OnePass>>,
     sink: &'r Sink<'a>,
     watch: &'r Watch,
     span: &'r trace::Span,
 }
 
-/// Lets no thread wait for ever when the loop fails or panics.
+/// Lets no thread wait for ever when the loop has ended, failed or panicked.
 struct StopOnDrop<'r, 'a> {
     shared: Shared<'r, 'a>,
-    armed: bool,
 }
 
 impl Drop for StopOnDrop<'_, '_> {
     fn drop(&mut self) {
-        if self.armed {
-            self.shared.watch.stop.raise();
-            self.shared.sink.stir();
+        self.shared.watch.stop.raise();
+        self.shared.sink.stir();
+        if let Some(pass) = self.shared.pass {
+            pass.close();
         }
     }
 }
@@ -313,13 +326,14 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     }
 
     fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, Failure> {
-        let source = self.shared.source;
+        let Shared { source, pass, sink, .. } = self.shared;
+        exchange.draft().needs().check(source.given()?, sink.is_given())?;
         match (exchange.outgoing(), &self.spool) {
             (Outgoing::Empty, _) => Ok(Feed::bytes(Bytes::new())),
             (Outgoing::Bytes(bytes), _) => Ok(Feed::bytes(bytes.clone())),
             (Outgoing::Source { range }, Some(spool)) => spool.feed(range.clone()),
             (Outgoing::Source { range }, None) => {
-                caught(&mut self.panic, || source.feed(range.clone(), alone))
+                caught(&mut self.panic, || source.feed(range.clone(), alone, pass))
             }
         }
     }

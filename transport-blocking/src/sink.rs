@@ -15,7 +15,7 @@ use crate::cancel::Stop;
 ///
 /// | made by | takes ranges |
 /// | --- | --- |
-/// | [`none`](Self::none) | drops them |
+/// | [`discard`](Self::discard) | drops them |
 /// | [`memory`](Self::memory) | as they come |
 /// | [`file`](Self::file) | as they come, each at its offset |
 /// | [`writer`](Self::writer) | in order |
@@ -27,6 +27,7 @@ pub struct Sink<'a>(Arc<Kind<'a>>);
 
 enum Kind<'a> {
     None,
+    Discard,
     /// Locked for no longer than it takes to copy a piece.
     Memory(Mutex<Vec<u8>>),
     File(File),
@@ -34,9 +35,19 @@ enum Kind<'a> {
 }
 
 impl<'a> Sink<'a> {
-    /// Drops the bytes.
+    /// No sink: what needs one is refused.
     pub fn none() -> Self {
         Self(Arc::new(Kind::None))
+    }
+
+    /// Drops the bytes, which are counted, checked and hashed all the same.
+    pub fn discard() -> Self {
+        Self(Arc::new(Kind::Discard))
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(*self.0, Kind::None)
     }
 
     /// Keeps the bytes; [`take`](Self::take) gives them out.
@@ -65,7 +76,7 @@ impl<'a> Sink<'a> {
     pub fn take(&self) -> Vec<u8> {
         match &*self.0 {
             Kind::Memory(bytes) => std::mem::take(&mut *lock(bytes)),
-            Kind::None | Kind::File(_) | Kind::Writer(_) => Vec::new(),
+            Kind::None | Kind::Discard | Kind::File(_) | Kind::Writer(_) => Vec::new(),
         }
     }
 
@@ -135,6 +146,7 @@ impl fmt::Debug for Sink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &*self.0 {
             Kind::None => "Sink(none)",
+            Kind::Discard => "Sink(discard)",
             Kind::Memory(_) => "Sink(memory)",
             Kind::File(_) => "Sink(file)",
             Kind::Writer(_) => "Sink(writer)",
@@ -236,7 +248,8 @@ impl Outlet<'_, '_> {
     /// Writes `bytes` at `position`, once [`open`](Self::open) has let it.
     pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) -> Result<(), Failure> {
         match &*self.sink.0 {
-            Kind::None => Ok(()),
+            Kind::None => Err(failed("no sink was given")),
+            Kind::Discard => Ok(()),
             Kind::Memory(kept) => keep(&mut lock(kept), position, bytes),
             Kind::File(file) => write_at(file, bytes, position).map_err(broken),
             Kind::Writer(_) => {

@@ -5,44 +5,49 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apus_core::checksum::{Digests, Hashers};
+use apus_core::checksum::{Digests, Hashers, Reading};
+use apus_core::contract::GivenSource;
 use apus_core::error::{Cause, Failure};
 use bytes::Bytes;
 
-use crate::cancel::Stop;
-use crate::feed::Feed;
+use crate::feed::{Feed, Watched, fill};
+use crate::length::{self, Reach, read_at};
+use crate::passes::OnePass;
 
 /// Where the bytes of a body come from. Clones share the same bytes.
 ///
 /// | made by | length | read |
 /// | --- | --- | --- |
 /// | [`bytes`](Self::bytes) | known | from anywhere, as often as needed |
-/// | [`file`](Self::file) | known | from anywhere, as often as needed |
-/// | [`reader`](Self::reader) | told | once, in order |
+/// | [`file`](Self::file) | known, of what has a length | from anywhere, as often as needed |
+/// | [`reader`](Self::reader) | told, and kept to | once, in order |
 /// | [`stream`](Self::stream) | unknown | once, in order |
 ///
 /// What can be read only once is kept in memory as far as a machine may ask for it again, which the
 /// machine bounds; where it doesn't (a single request), the bytes go straight to the network, and a
 /// request that failed after some of them can't be repeated.
+///
+/// A file must not change while it is sent: one that ends early or goes on after its end, and one whose
+/// bytes are others when a range has to be read again, is an
+/// [error](apus_core::error::Failure::is_source_changed).
 #[derive(Clone)]
 pub struct Source<'a> {
     kind: Arc<Kind<'a>>,
-    tap: Option<Arc<Tap>>,
+    tap: Option<Arc<OnePass>>,
 }
 
 enum Kind<'a> {
     None,
     Bytes(Bytes),
     File(File),
-    Once { length: Option<u64>, slot: Mutex<Option<Ordered<'a>>> },
-}
-
-/// Hashes what a run reads, in order.
-struct Tap {
-    hashers: Mutex<Option<Hashers>>,
-    digests: OnceLock<Digests>,
+    /// A file of which nothing can be read.
+    Unreadable(io::Error),
+    Once {
+        length: Option<u64>,
+        slot: Mutex<Option<Ordered<'a>>>,
+    },
 }
 
 /// A reader and how far it has been read.
@@ -50,11 +55,16 @@ pub(crate) struct Ordered<'a> {
     reader: Box<dyn Read + Send + 'a>,
     at: u64,
     ended: bool,
-    hashers: Hashers,
+    /// Bytes that it was said to have.
+    length: Option<u64>,
+    /// Where its bytes go besides.
+    pass: Option<Arc<OnePass>>,
+    /// Of what can be read again.
+    reading: Option<Reading>,
 }
 
 impl<'a> Source<'a> {
-    /// No bytes at all.
+    /// No source: what needs one is refused. An empty one is [`bytes`](Self::bytes) without any.
     pub fn none() -> Self {
         Self::new(Kind::None)
     }
@@ -64,15 +74,21 @@ impl<'a> Source<'a> {
         Self::new(Kind::Bytes(bytes.into()))
     }
 
-    /// A file from its start, whatever its cursor says; the cursor stays where it is on Unix. The
-    /// file must not change while it is sent.
+    /// A file. A regular file and a block device are read from their start, whatever the cursor says;
+    /// a FIFO, a socket, a character device, and what a special file system has no length of, are
+    /// [streams](Self::stream).
     pub fn file(file: File) -> Self {
-        Self::new(Kind::File(file))
+        match length::reach(&file) {
+            Ok(Reach::Ranges) => Self::new(Kind::File(file)),
+            Ok(Reach::InOrder) => Self::stream(file),
+            Err(error) => Self::new(Kind::Unreadable(error)),
+        }
     }
 
-    /// `length` bytes of a reader.
+    /// A reader of `length` bytes, which has to end after them: fewer or more are an error. Of a
+    /// reader that goes on, [`Read::take`] makes one that ends.
     pub fn reader(reader: impl Read + Send + 'a, length: u64) -> Self {
-        Self::once(Box::new(reader.take(length)), Some(length))
+        Self::once(Box::new(reader), Some(length))
     }
 
     /// A reader until its end.
@@ -80,19 +96,18 @@ impl<'a> Source<'a> {
         Self::once(Box::new(reader), None)
     }
 
-    /// Also computes digests of everything in order, beside the requests: from a reader as it is
-    /// read, from a file by a reader of its own. [`digests`](Self::digests) has them after a run
-    /// that succeeded.
+    /// Also computes digests of everything in order, of the bytes that are sent, as they are read for
+    /// it: by a thread for each digest, where there is a core for it.
+    /// [`digests`](Self::digests) has them after a run that succeeded.
     #[must_use]
     pub fn tap(mut self, hashers: Hashers) -> Self {
-        let hashers = Mutex::new(Some(hashers));
-        self.tap = Some(Arc::new(Tap { hashers, digests: OnceLock::new() }));
+        self.tap = Some(Arc::new(OnePass::new(hashers)));
         self
     }
 
-    /// What [`tap`](Self::tap) came to; `None` before the source was read to its end.
+    /// What [`tap`](Self::tap) came to; `None` before all of the source was sent.
     pub fn digests(&self) -> Option<Digests> {
-        self.tap.as_ref()?.digests.get().cloned()
+        self.tap.as_ref()?.digests()
     }
 
     /// Length in bytes; `None` where it is unknown.
@@ -104,7 +119,8 @@ impl<'a> Source<'a> {
         Ok(match &*self.kind {
             Kind::None => Some(0),
             Kind::Bytes(bytes) => Some(bytes.len() as u64),
-            Kind::File(file) => Some(file.metadata()?.len()),
+            Kind::File(file) => Some(length::length(file)?),
+            Kind::Unreadable(error) => return Err(copy(error)),
             Kind::Once { length, .. } => *length,
         })
     }
@@ -119,39 +135,72 @@ impl<'a> Source<'a> {
     }
 
     fn once(reader: Box<dyn Read + Send + 'a>, length: Option<u64>) -> Self {
-        let ordered = Ordered { reader, at: 0, ended: false, hashers: Hashers::default() };
+        let ordered = Ordered { reader, at: 0, ended: false, length, pass: None, reading: None };
         Self::new(Kind::Once { length, slot: Mutex::new(Some(ordered)) })
+    }
+
+    /// What a run is told that it was given.
+    pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
+        if matches!(*self.kind, Kind::None) {
+            return Ok(GivenSource::Missing);
+        }
+        let length = self.length().map_err(broken)?;
+        Ok(length.map_or(GivenSource::Unknown, GivenSource::Known))
+    }
+
+    /// A run begins, which may hold so many bytes until it is their turn to be hashed: what its readings
+    /// go by, where they are compared or hashed.
+    pub(crate) fn begin(&self, memory: u64) -> Result<Option<Arc<OnePass>>, Failure> {
+        if let Kind::Once { length: Some(0), slot } = &*self.kind
+            && let Some(ordered) = &mut *lock(slot)
+        {
+            ordered.keep_promise()?;
+        }
+        let pass = match (&self.tap, &*self.kind) {
+            (Some(tap), _) => Arc::clone(tap),
+            // What is read again has to be the same.
+            (None, Kind::File(_)) => Arc::new(OnePass::new(Hashers::default())),
+            _ => return Ok(None),
+        };
+        pass.begin(self.length().map_err(broken)?, memory);
+        Ok(Some(pass))
+    }
+
+    /// A run has succeeded that went by this. Of one that `sends_all`, parts may have been stored before
+    /// it began: their bytes are read now, for nobody has hashed them.
+    pub(crate) fn settle(&self, pass: &OnePass, sends_all: bool) {
+        while let Some(rest) = pass.rest().filter(|_| sends_all && self.is_rewindable()) {
+            if fill(self, pass, rest).is_err() {
+                return;
+            }
+        }
+        pass.settle(match &*self.kind {
+            Kind::Once { slot, .. } => lock(slot).as_ref().map(Ordered::is_over),
+            _ => None,
+        });
     }
 
     /// Takes the reader away, for as long as it is used elsewhere.
     pub(crate) fn take_reader(&self) -> Option<Ordered<'a>> {
         let Kind::Once { slot, .. } = &*self.kind else { return None };
         let mut ordered = lock(slot).take()?;
-        if let Some(hashers) = self.take_hashers() {
-            ordered.hashers = hashers;
-        }
+        ordered.pass.clone_from(&self.tap);
         Some(ordered)
     }
 
     /// A reader of everything, for a machine that takes its bytes in order from any source.
-    pub(crate) fn in_order(&self) -> Option<Ordered<'a>> {
+    pub(crate) fn in_order(&self, pass: Option<&Arc<OnePass>>) -> Option<Ordered<'a>> {
         if !self.is_rewindable() {
             return self.take_reader();
         }
         let reader = Box::new(InOrder { source: self.clone(), at: 0 });
-        let hashers = self.take_hashers().unwrap_or_default();
-        Some(Ordered { reader, at: 0, ended: false, hashers })
+        let length = pass.and_then(|pass| pass.length());
+        let (pass, reading) = (pass.cloned(), Some(Reading::new(0)));
+        Some(Ordered { reader, at: 0, ended: false, length, pass, reading })
     }
 
-    /// Gives the reader back; at its end, its digests are told.
-    pub(crate) fn give_back(&self, mut ordered: Ordered<'a>) {
-        let length = match &*self.kind {
-            Kind::Once { length, .. } => *length,
-            Kind::None | Kind::Bytes(_) | Kind::File(_) => None,
-        };
-        if length.map_or(ordered.ended, |length| ordered.at == length) {
-            self.tell(std::mem::take(&mut ordered.hashers));
-        }
+    /// Gives the reader back.
+    pub(crate) fn give_back(&self, ordered: Ordered<'a>) {
         if let Kind::Once { slot, .. } = &*self.kind {
             *lock(slot) = Some(ordered);
         }
@@ -159,8 +208,14 @@ impl<'a> Source<'a> {
 
     /// The bytes of a range. What can be read only once is lent to one request at a time; with
     /// others beside it (`alone` is false), it is read into memory now.
-    pub(crate) fn feed(&self, range: Range<u64>, alone: bool) -> Result<Feed<'a>, Failure> {
+    pub(crate) fn feed(
+        &self,
+        range: Range<u64>,
+        alone: bool,
+        pass: Option<&Arc<OnePass>>,
+    ) -> Result<Feed<'a>, Failure> {
         let missing = || failed(format!("it has no bytes {} to {}", range.start, range.end));
+        let watched = || pass.map(|pass| Watched::new(self.clone(), Arc::clone(pass), range.start));
         let mut feed = match &*self.kind {
             Kind::None if range.is_empty() => Feed::pieces(VecDeque::new()),
             Kind::None => return Err(missing()),
@@ -169,9 +224,17 @@ impl<'a> Source<'a> {
                 if range.start > range.end || at(range.end) > bytes.len() {
                     return Err(missing());
                 }
-                Feed::bytes(bytes.slice(at(range.start)..at(range.end)))
+                Feed::bytes(bytes.slice(at(range.start)..at(range.end))).watched(watched())
             }
-            Kind::File(_) => Feed::seekable(self.clone(), range),
+            Kind::File(_) => {
+                let length = pass.and_then(|pass| pass.length());
+                if length.is_some_and(|length| range.end > length) {
+                    return Err(missing());
+                }
+                let watched = watched();
+                Feed::seekable(self.clone(), range).watched(watched)
+            }
+            Kind::Unreadable(error) => return Err(broken(copy(error))),
             Kind::Once { .. } => {
                 let ordered = self.take_reader().ok_or_else(|| {
                     failed("it can be read only once, and another request is reading it")
@@ -197,46 +260,12 @@ impl<'a> Source<'a> {
     pub(crate) fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         match &*self.kind {
             Kind::None | Kind::Once { .. } => Ok(0),
+            Kind::Unreadable(error) => Err(copy(error)),
             Kind::Bytes(bytes) => {
                 let at = usize::try_from(at).unwrap_or(usize::MAX);
                 bytes.get(at..).unwrap_or_default().read(buffer)
             }
             Kind::File(file) => read_at(file, buffer, at),
-        }
-    }
-
-    /// Hashes a source that can be read from anywhere, where a tap asks for it.
-    pub(crate) fn run_tap(&self, stop: &Stop) {
-        let Some(mut hashers) = self.take_hashers() else { return };
-        let mut reader = InOrder { source: self.clone(), at: 0 };
-        let mut buffer = vec![0; PIECE];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => hashers.update(buffer.get(..read).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
-            if stop.is_raised() {
-                return;
-            }
-        }
-        self.tell(hashers);
-    }
-
-    /// Whether [`run_tap`](Self::run_tap) has something to do.
-    pub(crate) fn has_own_tap(&self) -> bool {
-        self.is_rewindable() && self.tap.is_some()
-    }
-
-    fn take_hashers(&self) -> Option<Hashers> {
-        lock(&self.tap.as_ref()?.hashers).take()
-    }
-
-    fn tell(&self, hashers: Hashers) {
-        if let Some(tap) = &self.tap {
-            // The first run counts.
-            let _ = tap.digests.set(hashers.finish());
         }
     }
 }
@@ -276,7 +305,7 @@ impl fmt::Debug for Source<'_> {
         f.write_str(match &*self.kind {
             Kind::None => "Source(none)",
             Kind::Bytes(_) => "Source(bytes)",
-            Kind::File(_) => "Source(file)",
+            Kind::File(_) | Kind::Unreadable(_) => "Source(file)",
             Kind::Once { length: Some(_), .. } => "Source(reader)",
             Kind::Once { length: None, .. } => "Source(stream)",
         })
@@ -285,12 +314,14 @@ impl fmt::Debug for Source<'_> {
 
 impl Ordered<'_> {
     /// Reads up to `most` bytes, fewer only at the end.
-    pub(crate) fn read_piece(&mut self, most: usize) -> io::Result<Bytes> {
+    pub(crate) fn read_piece(&mut self, most: usize) -> Result<Bytes, Failure> {
         let mut piece = Vec::with_capacity(most);
-        let read = self.reader.by_ref().take(most as u64).read_to_end(&mut piece)?;
-        self.passed(&piece);
-        self.ended = read < most;
-        Ok(piece.into())
+        let room = self.room(most);
+        self.reader.by_ref().take(room as u64).read_to_end(&mut piece).map_err(broken)?;
+        self.ended |= piece.len() < room;
+        let piece = Bytes::from(piece);
+        self.passed(&piece, |piece| piece.clone())?;
+        Ok(piece)
     }
 
     /// Where it stands.
@@ -304,23 +335,66 @@ impl Ordered<'_> {
     }
 
     /// Reads what comes.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.reader.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(read) => {
-                    self.ended |= read == 0 && !buffer.is_empty();
-                    self.passed(buffer.get(..read).unwrap_or_default());
-                    return Ok(read);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let room = self.room(buffer.len());
+        let buffer = buffer.get_mut(..room).unwrap_or_default();
+        let read = read_some(&mut self.reader, buffer)?;
+        self.ended |= read == 0 && !buffer.is_empty();
+        self.passed(buffer.get(..read).unwrap_or_default(), |piece| Bytes::copy_from_slice(piece))?;
+        Ok(read)
     }
 
-    fn passed(&mut self, bytes: &[u8]) {
-        self.hashers.update(bytes);
+    /// Whether all of it was read.
+    fn is_over(&self) -> bool {
+        self.length.map_or(self.ended, |length| self.at == length)
+    }
+
+    /// How many of `most` bytes may be read.
+    fn room(&self, most: usize) -> usize {
+        let left = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.at));
+        most.min(usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
+    fn passed<P: AsRef<[u8]> + ?Sized>(
+        &mut self,
+        piece: &P,
+        share: impl FnOnce(&P) -> Bytes,
+    ) -> Result<(), Failure> {
+        let bytes = piece.as_ref();
+        match (&self.pass, &mut self.reading) {
+            (Some(pass), Some(reading)) => drop(pass.read(reading, bytes)?),
+            (Some(pass), None) => pass.append(share(piece)),
+            (None, _) => {}
+        }
         self.at += bytes.len() as u64;
+        self.keep_promise()
+    }
+
+    /// It must not end before the length that it was said to have, nor go on after it. That is looked at
+    /// before the last of its bytes is given away.
+    fn keep_promise(&mut self) -> Result<(), Failure> {
+        let Some(length) = self.length else { return Ok(()) };
+        let at = self.at;
+        if self.ended {
+            let early = || format!("it ended after {at} of {length} bytes");
+            return if at < length { Err(self.broke_promise(early())) } else { Ok(()) };
+        }
+        if at < length {
+            return Ok(());
+        }
+        if read_some(&mut self.reader, &mut [0])? > 0 {
+            return Err(self.broke_promise(format!("it has more than {length} bytes")));
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// What can be read again had that length when the run began.
+    fn broke_promise(&self, detail: String) -> Failure {
+        match &self.reading {
+            Some(_) => Failure::source_changed(detail),
+            None => Failure::new(Cause::Length, detail),
+        }
     }
 }
 
@@ -338,6 +412,21 @@ impl Read for InOrder<'_> {
     }
 }
 
+/// Reads once, unless it is interrupted.
+fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Failure> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(broken),
+        }
+    }
+}
+
+/// The same error once more.
+fn copy(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
+}
+
 /// A failure of the source.
 pub(crate) fn failed(detail: impl Into<String>) -> Failure {
     Failure::new(Cause::Source, detail)
@@ -350,16 +439,6 @@ pub(crate) fn broken(error: io::Error) -> Failure {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, at)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
 }
 
 /// Bytes that are read at a time.

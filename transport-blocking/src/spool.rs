@@ -43,7 +43,7 @@ impl<'a> Spool<'a> {
             return Ok(false);
         }
         let most = source::PIECE.min(usize::try_from(room).unwrap_or(source::PIECE));
-        let piece = self.source.read_piece(most).map_err(source::broken)?;
+        let piece = self.source.read_piece(most)?;
         if !piece.is_empty() {
             self.pieces.push_back(piece);
         }

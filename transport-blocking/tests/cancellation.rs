@@ -48,7 +48,7 @@ fn a_body_on_its_way_is_broken_off() {
         Then::Close
     });
     let machine = Ranges::new(Plain::new(server.base()), 1_000_000_000_000, 1 << 50, 1);
-    let run = client(server.base()).run(machine).into_sink(Sink::none()).cancel_on(token);
+    let run = client(server.base()).run(machine).into_sink(Sink::discard()).cancel_on(token);
     let error = run.go().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
 }

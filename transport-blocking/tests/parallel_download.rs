@@ -98,7 +98,7 @@ fn as_many_as_the_width_at_once_and_no_more() {
         flying.fetch_sub(1, Ordering::SeqCst);
         send_range(seen, peer, usize::MAX)
     });
-    client(server.base()).run(ranges(&server, 3)).go().unwrap();
+    client(server.base()).run(ranges(&server, 3)).into_sink(Sink::discard()).go().unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 

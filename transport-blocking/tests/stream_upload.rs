@@ -155,7 +155,7 @@ fn a_reader_that_ends_early_is_the_sources_fault() {
     let source = Source::reader(Cursor::new(vec![1; 10]), 20);
     let ask = Ask::put_source("/", 20);
     let error = client(server.base()).call_from(ask, source).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Source), "{error}");
+    assert_eq!(cause(&error), Some(Cause::Length), "{error}");
     assert_eq!(error.kind(), Kind::Caller);
 }
 

@@ -81,6 +81,8 @@ pub(crate) struct Setup {
     pub(crate) ca: Option<String>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// What is hashed before it is sent is read twice, and not kept in memory.
+    pub(crate) reread: bool,
 }
 
 impl Setup {
@@ -94,7 +96,7 @@ impl Setup {
         config.limits.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);
         let (keys, traffic) = (vec![server.keys()], Arc::default());
-        Self { config, keys, party: None, ca, traffic, observer: None }
+        Self { config, keys, party: None, ca, traffic, observer: None, reread: false }
     }
 
     /// The same with another configuration.
@@ -104,14 +106,14 @@ impl Setup {
     }
 
     pub(crate) fn client(self, via: Via) -> Client {
-        let Self { config, keys, party, ca, traffic, observer } = self;
+        let Self { config, keys, party, ca, traffic, observer, reread } = self;
         let service = Service::new(config).unwrap();
         let mut parties = keys.into_iter().map(|keys| Party::new(Credentials::new(keys)));
         let first = parties.next().unwrap();
         let first = party.unwrap_or(first);
         macro_rules! client {
             ($transport:ident) => {{
-                let mut config = $transport::TransportConfig::new();
+                let mut config = $transport::TransportConfig::new().reread(reread);
                 if let Some(ca) = &ca {
                     config = config.ca_bundle(ca.as_bytes()).unwrap();
                 }
@@ -352,8 +354,8 @@ impl Target {
 /// Stops runs over either transport.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Token {
-    blocking: apus_blocking::CancelToken,
-    hyper: apus_async::CancelToken,
+    pub(crate) blocking: apus_blocking::CancelToken,
+    pub(crate) hyper: apus_async::CancelToken,
 }
 
 impl Token {

@@ -36,6 +36,8 @@ mod embedded;
 mod faults;
 mod images;
 mod jobs;
+mod lengths;
+mod one_pass;
 mod replayed;
 mod secrets;
 mod stopping;

@@ -183,6 +183,23 @@ impl Hashers {
         }
     }
 
+    /// These in as many groups as there are workers to compute them beside each other, in their
+    /// order; fewer where there are fewer checksums.
+    #[must_use]
+    pub fn split(self, workers: usize) -> Vec<Self> {
+        let Self { mut whole, mut sections } = self;
+        let most = whole.len() + usize::from(sections.is_some());
+        let mut groups = Vec::new();
+        for left in (1..=workers.clamp(1, most.max(1))).rev() {
+            let rest = whole.split_off(whole.len().div_ceil(left).min(whole.len()));
+            groups.push(Self { whole: std::mem::replace(&mut whole, rest), sections: None });
+        }
+        if let Some(last) = groups.last_mut() {
+            last.sections = sections.take();
+        }
+        groups
+    }
+
     /// The checksums of bytes that are all there, one for each algorithm named. Fails as
     /// [`Hasher::new`] does.
     pub(crate) fn digest(
@@ -222,6 +239,16 @@ impl Digests {
     /// The checksum of this algorithm, if it was asked for.
     pub fn value(&self, algorithm: Algorithm) -> Option<&Value> {
         self.whole.iter().find(|value| value.algorithm() == algorithm)
+    }
+
+    /// Those of groups that were [split](Hashers::split).
+    pub fn join(groups: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self::default();
+        for group in groups {
+            all.whole.extend(group.whole.iter().copied());
+            all.sections.extend(group.sections);
+        }
+        all
     }
 
     /// All of them, in the order in which they were asked for.
@@ -361,6 +388,28 @@ mod tests {
         assert_eq!(digests.value(Algorithm::Md5), None);
         assert_ne!(other.finish(), digests);
         assert!(Hashers::default().finish().is_empty());
+    }
+
+    #[test]
+    fn groups_come_to_what_all_together_come_to() {
+        let algorithms = [Algorithm::Md5, Algorithm::Sha512, Algorithm::Crc32];
+        let hashers = Hashers::new(algorithms).unwrap();
+        let whole = {
+            let mut hashers = hashers.in_sections(Algorithm::Md5, [3, 4]).unwrap();
+            hashers.update(b"abcdefg");
+            hashers.finish()
+        };
+        for (workers, groups) in [(0, 1), (1, 1), (2, 2), (3, 3), (4, 4), (9, 4)] {
+            let split = hashers.in_sections(Algorithm::Md5, [3, 4]).unwrap().split(workers);
+            assert_eq!(split.len(), groups, "{workers}");
+            let joined = Digests::join(split.into_iter().map(|mut group| {
+                group.update(b"abc");
+                group.update(b"defg");
+                group.finish()
+            }));
+            assert_eq!(joined, whole, "{workers}");
+        }
+        assert_eq!(Hashers::default().split(4).len(), 1);
     }
 
     proptest::proptest! {

@@ -18,6 +18,7 @@ mod algorithm;
 mod composite;
 mod crc;
 mod hasher;
+mod pass;
 mod policy;
 mod sections;
 mod value;
@@ -26,6 +27,7 @@ mod verdict;
 pub use self::algorithm::Algorithm;
 pub use self::composite::{Composite, Declared, Type};
 pub use self::hasher::{Digests, Hasher, Hashers};
+pub use self::pass::{Pass, Reading};
 pub use self::policy::{
     Decision, Need, Overrides, Placement, Policy, RequestChecksumCalculation,
     ResponseChecksumValidation,

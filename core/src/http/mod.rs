@@ -24,6 +24,7 @@ mod exchange;
 mod expect;
 mod frame;
 mod headers;
+mod needs;
 mod receiving;
 mod settle;
 
@@ -43,5 +44,6 @@ pub(crate) use self::exchange::Sent;
 pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub(crate) use self::headers::{Field, Headers};
+pub use self::needs::{GivenSource, Needs, SourceNeeds};
 pub use self::receiving::{Completion, Receiving, Reply};
 pub(crate) use self::settle::settle;

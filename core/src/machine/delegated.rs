@@ -24,7 +24,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contract::{Intake, Leave, Machine, Notice, Step};
+use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, Draft};
 use crate::keystone::{
@@ -535,6 +535,10 @@ impl<M: Machine> Machine for Delegated<M> {
 
     fn notice(&mut self) -> Option<Notice> {
         self.notices.pop_front().or_else(|| self.machine.notice())
+    }
+
+    fn needs(&self) -> Needs {
+        self.machine.needs()
     }
 }
 

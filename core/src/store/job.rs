@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::StoreError;
 use crate::checksum::Hashers;
-use crate::contract::{Intake, Leave, Machine, Notice, Step};
+use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Party;
@@ -137,5 +137,9 @@ where
 
     fn notice(&mut self) -> Option<Notice> {
         self.machine.notice()
+    }
+
+    fn needs(&self) -> Needs {
+        self.machine.needs()
     }
 }

@@ -19,7 +19,7 @@ use super::plan::{PartLimits, Plan};
 use super::source::{Gather, UploadSource, Way};
 use super::tag;
 use crate::checksum::{Algorithm, Decision, Declared, Need, Type};
-use crate::contract::{Intake, Leave, Machine, Operation as _, Step};
+use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
 use crate::error::{Error, Failure};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
@@ -351,6 +351,10 @@ impl Machine for Upload {
             Phase::Multipart(inner) => inner.intake(),
             _ => self.gather.source.is_stream().then_some(&mut self.gather.intake),
         }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::source(self.gather.source.needs(self.job.memory))
     }
 }
 

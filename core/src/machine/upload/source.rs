@@ -1,6 +1,6 @@
 //! Where an upload's bytes come from, and when it is known how they go.
 
-use crate::contract::Intake;
+use crate::contract::{Intake, SourceNeeds};
 use crate::error::{Cause, Error, Failure};
 
 /// Where an upload's bytes come from.
@@ -24,6 +24,11 @@ impl UploadSource {
     /// Whether it comes once and in order.
     pub(super) fn is_stream(self) -> bool {
         matches!(self, Self::Stream(_))
+    }
+
+    /// What a machine that was told of it needs of the caller's source.
+    pub(super) fn needs(self, memory: u64) -> SourceNeeds {
+        SourceNeeds { length: self.length(), ranges: !self.is_stream(), memory }
     }
 
     /// A stream whose length was announced must keep to it.

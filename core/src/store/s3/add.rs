@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Intake, Leave, Machine, Operation as _, Step};
+use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -215,6 +215,10 @@ impl Machine for Adding {
 
     fn intake(&mut self) -> Option<&mut Intake> {
         self.upload.intake()
+    }
+
+    fn needs(&self) -> Needs {
+        self.upload.needs()
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Intake, Leave, Machine, Operation, Step};
+use crate::contract::{Intake, Leave, Machine, Needs, Operation, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -188,6 +188,10 @@ impl Machine for Adding {
 
     fn intake(&mut self) -> Option<&mut Intake> {
         self.upload.intake()
+    }
+
+    fn needs(&self) -> Needs {
+        self.upload.needs()
     }
 }
 

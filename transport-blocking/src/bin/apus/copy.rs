@@ -58,7 +58,7 @@ pub(crate) fn run(
     if again {
         let copied = Stored::new(added.url.as_str(), Some(to));
         let get = Get { digests: vec![Algorithm::Sha512], ..Get::default() };
-        let read = open.stores.get(&copied, &get, apus_blocking::Sink::none())?.outcome;
+        let read = open.stores.get(&copied, &get, apus_blocking::Sink::discard())?.outcome;
         let digest = read.digests.value(Algorithm::Sha512).map(|value| value.hex());
         if digest.as_deref() != Some(&added.multihash) {
             let what = "the copy, read again, has another digest";

@@ -10,7 +10,7 @@ use self::begin::Measuring;
 use super::DownloadOptions;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::checksum::{Digests, Verdict, Why};
-use crate::contract::{Leave, Machine, Operation as _, Step};
+use crate::contract::{Leave, Machine, Needs, Operation as _, Step};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Incoming, Reply};
 use crate::machine::Call;
@@ -250,6 +250,10 @@ impl Machine for Download {
 
     fn width(&self) -> usize {
         self.ranges.width
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::sink()
     }
 }
 

@@ -27,7 +27,7 @@ use super::DownloadOptions;
 use super::piece::Piece;
 use super::ranges::{Dialect, Held, Object, Ranges};
 use crate::checksum::{Algorithm, Digests, Verdict, Why};
-use crate::contract::{Leave, Machine, Operation as _, Step};
+use crate::contract::{Leave, Machine, Needs, Operation as _, Step};
 use crate::error::{Error, Kind};
 use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Reply};
 use crate::machine::Call;
@@ -357,6 +357,10 @@ impl Machine for SwiftDownload {
 
     fn width(&self) -> usize {
         self.ranges.width
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::sink()
     }
 
     fn is_long(&self) -> bool {

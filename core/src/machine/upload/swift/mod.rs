@@ -40,7 +40,7 @@ use super::checkpoint::Checkpoints;
 use super::plan::Plan;
 use super::source::{Gather, UploadSource, Way};
 use crate::checksum::Algorithm;
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Leave, Machine, Needs, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
@@ -365,6 +365,10 @@ impl Machine for SwiftUpload {
             Phase::Segmented(inner) => inner.intake(),
             _ => self.gather.source.is_stream().then_some(&mut self.gather.intake),
         }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::source(self.gather.source.needs(self.job.options.memory))
     }
 }
 

@@ -1,0 +1,130 @@
+//! What a machine or a request needs of the caller.
+
+use super::draft::{Body, Draft, Incoming};
+use crate::error::{Cause, Failure};
+
+/// What a machine or a request needs of the caller's source and sink. A driver compares it with what it
+/// was given before anything is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Needs {
+    /// It sends the bytes of a source.
+    pub source: Option<SourceNeeds>,
+    /// It passes bytes on to a sink.
+    pub sink: bool,
+}
+
+/// What is needed of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceNeeds {
+    /// How many bytes it was said to have. The source knows better: another number is refused.
+    pub length: Option<u64>,
+    /// Whether ranges of it are asked for, not only what its
+    /// [`Intake`](crate::contract::Intake) lets a driver read: its length has to be known.
+    pub ranges: bool,
+    /// Bytes of it that may be held in memory at most: a driver that hashes in order what parts read
+    /// beside each other holds no more than this.
+    pub memory: u64,
+}
+
+/// What the caller gave as a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenSource {
+    /// Nothing.
+    Missing,
+    /// So many bytes.
+    Known(u64),
+    /// Bytes whose number only their end tells.
+    Unknown,
+}
+
+impl Needs {
+    /// The needs of what passes bytes on to a sink.
+    pub fn sink() -> Self {
+        Self { sink: true, ..Self::default() }
+    }
+
+    /// The needs of what sends the bytes of a source.
+    pub fn source(source: SourceNeeds) -> Self {
+        Self { source: Some(source), ..Self::default() }
+    }
+
+    /// Bytes of the source that may be held in memory at most.
+    pub fn memory(&self) -> u64 {
+        self.source.map_or(MEMORY, |source| source.memory)
+    }
+
+    /// Whether what was given is what is needed.
+    ///
+    /// # Errors
+    ///
+    /// A source or sink is needed and was not given, or the source has another length than was said.
+    pub fn check(&self, source: GivenSource, sink: bool) -> Result<(), Failure> {
+        if self.sink && !sink {
+            return Err(Failure::new(Cause::Sink, "no sink was given"));
+        }
+        let Some(needs) = self.source else { return Ok(()) };
+        match (source, needs.length) {
+            (GivenSource::Missing, _) => Err(Failure::new(Cause::Source, "no source was given")),
+            (GivenSource::Known(has), Some(told)) if has != told => Err(Failure::new(
+                Cause::Length,
+                format!("it has {has} bytes, and {told} were announced"),
+            )),
+            (GivenSource::Unknown, _) if needs.ranges => Err(Failure::new(
+                Cause::Length,
+                "its length is not known, and ranges of it are needed",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Draft {
+    /// What this one request needs of the caller.
+    pub fn needs(&self) -> Needs {
+        let source = match &self.body {
+            Body::Source { range, .. } if !range.is_empty() => Some(SourceNeeds::default()),
+            Body::Source { .. } | Body::Empty | Body::Bytes(_) => None,
+        };
+        Needs { source, sink: matches!(self.incoming, Incoming::Stream { .. }) }
+    }
+}
+
+/// What a machine may hold that says nothing of it.
+const MEMORY: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(needs: Needs, source: GivenSource, sink: bool) -> Option<Cause> {
+        needs.check(source, sink).err().map(|failure| failure.cause())
+    }
+
+    #[test]
+    fn what_is_needed_has_to_be_given() {
+        use GivenSource::{Known, Missing, Unknown};
+
+        let none = Needs::default();
+        assert_eq!(cause(none, Missing, false), None);
+        assert_eq!(cause(Needs::sink(), Known(5), false), Some(Cause::Sink));
+        assert_eq!(cause(Needs::sink(), Missing, true), None);
+        let told = |length, ranges| {
+            Needs::source(SourceNeeds { length, ranges, ..SourceNeeds::default() })
+        };
+        for (needs, given, expected) in [
+            (told(Some(5), true), Missing, Some(Cause::Source)),
+            (told(None, false), Missing, Some(Cause::Source)),
+            (told(Some(0), true), Missing, Some(Cause::Source)),
+            (told(Some(5), true), Known(5), None),
+            (told(Some(5), true), Known(10), Some(Cause::Length)),
+            (told(Some(5), false), Known(4), Some(Cause::Length)),
+            (told(Some(5), true), Unknown, Some(Cause::Length)),
+            // The machine counts what it is announced.
+            (told(Some(5), false), Unknown, None),
+            (told(None, false), Known(7), None),
+        ] {
+            assert_eq!(cause(needs, given, false), expected, "{needs:?} {given:?}");
+        }
+    }
+}

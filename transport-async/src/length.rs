@@ -1,0 +1,148 @@
+//! How the bytes of a file are reached, and how many there are.
+//!
+//! | the file is | its bytes | its length |
+//! | --- | --- | --- |
+//! | regular | ranges from offset 0, whatever the cursor says | of its metadata |
+//! | regular, and shorter or longer than its metadata says (`/proc`, `/sys`) | in order, to the end | unknown |
+//! | a block device | ranges | where seeking to its end leads: its metadata says 0 |
+//! | a FIFO, a socket, a character device | in order, to the end | unknown |
+//! | a directory | refused | |
+
+use std::fs::{File, Metadata};
+use std::io::{self, Seek, SeekFrom};
+
+/// How the bytes of a file are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Any range, again and again.
+    Ranges,
+    /// In order, to the end.
+    InOrder,
+}
+
+/// How the bytes of this file are reached. One that is read in order stands at its start after this, if it
+/// has one.
+pub(crate) fn reach(mut file: &File) -> io::Result<Reach> {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+    }
+    if is_block_device(&metadata) {
+        return Ok(Reach::Ranges);
+    }
+    if metadata.is_file() {
+        if tells_its_length(file, &metadata)? {
+            return Ok(Reach::Ranges);
+        }
+        file.seek(SeekFrom::Start(0))?;
+    }
+    Ok(Reach::InOrder)
+}
+
+/// The length of a file that has [ranges](Reach::Ranges).
+pub(crate) fn length(file: &File) -> io::Result<u64> {
+    let metadata = file.metadata()?;
+    if is_block_device(&metadata) { by_seeking(file) } else { Ok(metadata.len()) }
+}
+
+/// The position of the end. The cursor is put back.
+fn by_seeking(mut file: impl Seek) -> io::Result<u64> {
+    let stood = file.stream_position()?;
+    let end = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(stood))?;
+    Ok(end)
+}
+
+/// Whether a regular file has as many bytes as its metadata says. Special file systems say 0 or the size
+/// of a page; neither has blocks. A file with holes only has none either, and is as long as it says.
+fn tells_its_length(file: &File, metadata: &Metadata) -> io::Result<bool> {
+    let length = metadata.len();
+    if length > PAGE || length > 0 && has_blocks(metadata) {
+        return Ok(true);
+    }
+    let has = |at| Ok::<_, io::Error>(read_at(file, &mut [0], at)? > 0);
+    Ok(match length {
+        0 => !has(0)?,
+        length => has(length - 1)?,
+    })
+}
+
+#[cfg(unix)]
+fn is_block_device(metadata: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_block_device(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_block_device(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn has_blocks(metadata: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::blocks(metadata) > 0
+}
+
+#[cfg(not(unix))]
+fn has_blocks(_: &Metadata) -> bool {
+    true
+}
+
+/// Reads at a position, without the cursor on Unix.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+/// Reads at a position. The cursor moves.
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
+}
+
+/// The largest page of memory that attributes in `/sys` claim as their size.
+const PAGE: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A block device is not to be had in every test; what seeks like one is.
+    #[test]
+    fn the_end_is_found_by_seeking_and_the_cursor_put_back() {
+        let mut device = io::Cursor::new(vec![0; 4096]);
+        device.set_position(100);
+        assert_eq!(by_seeking(&mut device).unwrap(), 4096);
+        assert_eq!(device.position(), 100);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn special_files_are_read_in_order() {
+        for path in ["/proc/version", "/proc/self/maps", "/dev/null", "/dev/zero"] {
+            assert_eq!(reach(&File::open(path).unwrap()).unwrap(), Reach::InOrder, "{path}");
+        }
+        let wrong = reach(&File::open("/proc").unwrap()).unwrap_err();
+        assert_eq!(wrong.kind(), io::ErrorKind::IsADirectory);
+    }
+
+    // An attribute that claims a page and has a few bytes.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn attributes_of_the_kernel_are_read_in_order() {
+        let Ok(file) = File::open("/sys/kernel/mm/transparent_hugepage/enabled") else { return };
+        assert_eq!(reach(&file).unwrap(), Reach::InOrder);
+    }
+
+    #[test]
+    fn regular_files_have_ranges_empty_and_with_holes_too() {
+        let name = format!("apus-length-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = File::options().create(true).read(true).write(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for length in [0, 1, 4096, 1 << 20] {
+            file.set_len(length).unwrap();
+            assert_eq!(reach(&file).unwrap(), Reach::Ranges, "{length}");
+            assert_eq!(super::length(&file).unwrap(), length);
+        }
+    }
+}

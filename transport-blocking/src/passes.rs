@@ -1,0 +1,193 @@
+//! One pass over a source: what is read of it goes to a thread for each digest, in order, and is compared
+//! where it is read again.
+//!
+//! ```text
+//!  feeds ──▶ Pass (in the core: order, what is due, what was read before) ──▶ a worker for each digest
+//!    ▲                                                                         │
+//!    └──────────── wait while the workers are too far behind ◀─────────────────┘
+//! ```
+
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
+
+use apus_core::checksum::{Digests, Hashers, Pass, Reading};
+use apus_core::error::Failure;
+use bytes::Bytes;
+
+/// The one pass over a source: of a run, or, where the source is tapped, of all its runs.
+pub(crate) struct OnePass {
+    state: Mutex<State>,
+    /// Something is due to the workers, or nothing more will be.
+    filled: Condvar,
+    /// The workers took something.
+    taken: Condvar,
+}
+
+struct State {
+    pass: Pass,
+    /// A group for each worker; absent while it is at work.
+    groups: Vec<Option<Hashers>>,
+    working: usize,
+    closing: bool,
+    /// All bytes of the source went by.
+    is_whole: bool,
+    /// Bytes of the source when a run began, where that is known.
+    length: Option<u64>,
+    /// Bytes that may be held until it is their turn.
+    memory: u64,
+}
+
+impl OnePass {
+    /// Feeds these hashers. With none, it only compares.
+    pub(crate) fn new(hashers: Hashers) -> Self {
+        let groups = match hashers.is_empty() {
+            true => Vec::new(),
+            false => hashers.split(cores()).into_iter().map(Some).collect(),
+        };
+        let pass = Pass::new(groups.len());
+        let state = State {
+            pass,
+            groups,
+            working: 0,
+            closing: false,
+            is_whole: false,
+            length: None,
+            memory: 0,
+        };
+        Self { state: Mutex::new(state), filled: Condvar::new(), taken: Condvar::new() }
+    }
+
+    /// A run begins, on a source of this length.
+    pub(crate) fn begin(&self, length: Option<u64>, memory: u64) {
+        let mut state = self.lock();
+        state.length = length;
+        state.memory = memory;
+    }
+
+    /// Starts the workers, unless they run. Where there is one core only, whoever reads hashes.
+    pub(crate) fn start<'scope>(self: &Arc<Self>, scope: &'scope Scope<'scope, '_>) {
+        let mut state = self.lock();
+        if state.working > 0 || cores() < 2 {
+            return;
+        }
+        state.closing = false;
+        state.working = state.groups.len();
+        for worker in 0..state.working {
+            let this = Arc::clone(self);
+            scope.spawn(move || this.work(worker));
+        }
+    }
+
+    /// Nothing more is read: the workers end when they have done what is due.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.filled.notify_all();
+    }
+
+    /// All of the source went by, if `whole` or, where that is not known otherwise, as many bytes did as
+    /// it had when the run began.
+    pub(crate) fn settle(&self, whole: Option<bool>) {
+        let mut state = self.lock();
+        let all = || state.length == Some(state.pass.position());
+        let whole = whole.unwrap_or_else(all);
+        state.is_whole |= whole;
+    }
+
+    /// The digests of the whole, once all of it went by.
+    pub(crate) fn digests(&self) -> Option<Digests> {
+        let state = self.lock();
+        let groups: Option<Vec<Hashers>> = state.groups.iter().cloned().collect();
+        let groups = groups.filter(|_| state.is_whole)?;
+        Some(Digests::join(groups.into_iter().map(Hashers::finish)))
+    }
+
+    /// A reading has come to these bytes, which may be given away after this. Says which bytes have to be
+    /// read before it goes on, because too many wait for them; and waits for the workers.
+    pub(crate) fn read(
+        &self,
+        reading: &mut Reading,
+        bytes: &[u8],
+    ) -> Result<Option<Range<u64>>, Failure> {
+        let mut state = self.lock();
+        state.pass.read(reading, bytes)?;
+        let gap = state.pass.gap().filter(|_| state.pass.held() > state.memory);
+        self.hand_on(state);
+        Ok(gap)
+    }
+
+    /// Bytes of what is read only once, and in order.
+    pub(crate) fn append(&self, bytes: Bytes) {
+        let mut state = self.lock();
+        state.pass.append(bytes);
+        self.hand_on(state);
+    }
+
+    /// The next bytes that nobody has hashed, where somebody should have.
+    pub(crate) fn rest(&self) -> Option<Range<u64>> {
+        let state = self.lock();
+        if state.groups.is_empty() {
+            return None;
+        }
+        let all = || {
+            let range = state.pass.position()..state.length?;
+            (!range.is_empty()).then_some(range)
+        };
+        state.pass.gap().or_else(all)
+    }
+
+    /// Bytes of the source when the run began.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.lock().length
+    }
+
+    /// Gives the workers what is due, and waits where they are too far behind.
+    fn hand_on(&self, mut state: MutexGuard<'_, State>) {
+        if state.working == 0 {
+            let State { pass, groups, .. } = &mut *state;
+            for (worker, group) in groups.iter_mut().enumerate() {
+                while let Some((piece, group)) = pass.piece(worker).zip(group.as_mut()) {
+                    group.update(&piece);
+                }
+            }
+            return;
+        }
+        self.filled.notify_all();
+        while state.pass.backlog() > BEHIND && state.working > 0 {
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn work(&self, worker: usize) {
+        let mut state = self.lock();
+        let mut hashers = state.groups.get_mut(worker).and_then(Option::take);
+        loop {
+            if let Some((piece, hashers)) = state.pass.piece(worker).zip(hashers.as_mut()) {
+                drop(state);
+                self.taken.notify_all();
+                hashers.update(&piece);
+                state = self.lock();
+            } else if state.closing {
+                break;
+            } else {
+                state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        if let Some(group) = state.groups.get_mut(worker) {
+            *group = hashers;
+        }
+        state.working -= 1;
+        self.taken.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Bytes that the slowest worker may be behind before who reads waits for it.
+const BEHIND: u64 = 4 << 20;
