@@ -190,7 +190,7 @@ impl Client {
         self.run_until(machine, origin, &Token::default())
     }
 
-    /// Runs a machine that sends, until it is over or the token is used.
+    /// Runs a machine that sends, until it is over or the token is used. What it reads is dropped.
     pub(crate) fn run_until<M>(
         &self,
         machine: M,
@@ -203,10 +203,12 @@ impl Client {
         match &self.wire {
             Wire::Blocking(client) => {
                 let run = client.run(machine).from(origin.blocking());
+                let run = run.into_sink(apus_blocking::Sink::discard());
                 run.cancel_on(token.blocking.clone()).go()
             }
             Wire::Async(client, runtime) => {
                 let run = client.run(machine).from(origin.hyper());
+                let run = run.into_sink(apus_async::Sink::discard());
                 runtime.block_on(run.cancel_on(token.hyper.clone()).go())
             }
         }

@@ -79,7 +79,8 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     let mut down = [
         Racer::ours("apus-async", |_| {
             let download = download(client.service());
-            check(runtime.block_on(client.run(download).go()).unwrap(), bytes);
+            let run = client.run(download).into_sink(apus_async::Sink::discard());
+            check(runtime.block_on(run.go()).unwrap(), bytes);
         }),
         Racer::peer("hyper", bare(false)),
     ];
@@ -129,7 +130,8 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     report("upload over ureq", &up, budget, bytes);
     let mut down = [
         Racer::ours("apus-blocking", |_| {
-            check(client.run(download(client.service())).go().unwrap(), bytes);
+            let run = client.run(download(client.service()));
+            check(run.into_sink(apus_blocking::Sink::discard()).go().unwrap(), bytes);
         }),
         Racer::peer("ureq", bare(false)),
     ];

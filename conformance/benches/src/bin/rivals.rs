@@ -270,10 +270,12 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
     vec![
         Racer::ours("apus-async", move |_| {
             let run = clients.apus.run(download(clients.apus.service()));
+            let run = run.into_sink(apus_async::Sink::discard());
             assert_eq!(runtime.block_on(run.go()).unwrap().bytes, size);
         }),
         Racer::ours("apus-blocking", move |_| {
             let run = clients.apus_blocking.run(download(clients.apus_blocking.service()));
+            let run = run.into_sink(apus_blocking::Sink::discard());
             assert_eq!(run.go().unwrap().bytes, size);
         }),
         Racer::peer("object_store", move |_| {
