@@ -74,7 +74,7 @@ fn missing(document: &str) -> Vec<String> {
 /// everybody.
 #[test]
 fn what_both_transports_need_is_the_same_in_both() {
-    for name in ["accept_any.rs", "credentials.rs", "openstack.rs"] {
+    for name in ["accept_any.rs", "credentials.rs", "openstack.rs", "trusted.rs"] {
         let blocking = read(&format!("transport-blocking/src/{name}"));
         let hyper = read(&format!("transport-async/src/{name}"));
         assert!(blocking.replace("apus_blocking", "apus_async") == hyper, "{name} differs");

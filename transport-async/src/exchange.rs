@@ -27,7 +27,7 @@ use crate::cancel::Bell;
 use crate::client::Shared;
 use crate::connect::Route;
 use crate::ends::{Ends, Meter};
-use crate::link::{Link, Times};
+use crate::link::{BodyTimes, Link, Times};
 use crate::sending::Sending;
 use crate::source::{PIECE, Pieces};
 
@@ -122,14 +122,8 @@ impl Flight {
         let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
         let body = Box::new(body);
         let mut request = Request::from_parts(head, body);
-        if expects {
-            let pulse = Arc::clone(&link.pulse);
-            hyper::ext::on_informational(&mut request, move |answer| {
-                if answer.status() == http::StatusCode::CONTINUE {
-                    pulse.invite();
-                }
-            });
-        }
+        let pulse = Arc::clone(&link.pulse);
+        hyper::ext::on_informational(&mut request, move |answer| pulse.inform(answer.status()));
         let answered = link.head(request, &times).await;
         let answer = answered.map_err(|failure| match link.pulse.spoilt() {
             Some(error) => Fault::Ours(error),
@@ -308,11 +302,12 @@ async fn receive(
 ) -> Result<bool, Fault> {
     let mut delivery = receiving.position().map(|at| ends.sink.delivery(at));
     let mut meter = delivery.is_some().then(|| ends.meter());
+    let mut times = BodyTimes::new(receiving, times);
     let result = loop {
         if receiving.has_body() && !receiving.wants_more() {
             break Ok(false);
         }
-        let piece = match link.piece(body, times).await {
+        let piece = match link.piece(body, &mut times).await {
             None => break Ok(true),
             Some(Ok(piece)) => piece,
             Some(Err(failure)) => break Err(failure),

@@ -46,6 +46,8 @@ mod spool;
 mod stores;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod trusted;
 mod turnstile;
 mod wire;
 

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use apus_core::error::{Cause, Failure};
-use apus_core::http::Limits;
+use apus_core::http::{Limits, MOST_FIELDS, MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -37,6 +37,9 @@ pub(crate) struct Link {
     /// Gone when it has ended.
     connection: Option<Connection<TokioIo<Wire>, Box<Sending>>>,
     alarm: Alarm,
+    /// What the body of the request is held to, and the bytes of it that were counted.
+    pace: Pace,
+    counted: u64,
 }
 
 /// The limits of one exchange, and when the whole of it must be over.
@@ -68,15 +71,32 @@ impl Times {
     }
 }
 
+/// What the body of an answer is held to.
+pub(crate) struct BodyTimes {
+    times: Times,
+    pace: Pace,
+    /// When it must be over.
+    end: Option<(Instant, &'static str)>,
+}
+
+impl BodyTimes {
+    /// Of an answer whose head has arrived now.
+    pub(crate) fn new(receiving: &Receiving, times: &Times) -> Self {
+        let end = receiving.time().and_then(|time| Instant::now().checked_add(time));
+        Self { times: *times, pace: receiving.pace(), end: end.map(|end| (end, BODY)) }
+    }
+}
+
 impl Link {
     /// Speaks HTTP/1.1 over `stream`.
     pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, Failure> {
         let pulse = Arc::new(Pulse::new());
         let wire = Wire::new(stream, Arc::clone(&pulse));
-        let handshake = Builder::new().max_headers(MOST_HEADERS).handshake(TokioIo::new(wire));
+        let handshake = Builder::new().max_headers(MOST_FIELDS).handshake(TokioIo::new(wire));
         let (sender, connection) =
             handshake.await.map_err(|error| failure(&error, Cause::Connect))?;
-        Ok(Self { route, pulse, sender, connection: Some(connection), alarm: Alarm::default() })
+        let (connection, alarm) = (Some(connection), Alarm::default());
+        Ok(Self { route, pulse, sender, connection, alarm, pace: Pace::default(), counted: 0 })
     }
 
     /// Whether nothing was heard of the peer since the last exchange: neither an end nor bytes that
@@ -93,7 +113,8 @@ impl Link {
         request: Request<Box<Sending>>,
         times: &Times,
     ) -> Result<Response<Incoming>, Failure> {
-        let Self { sender, connection, alarm, pulse, .. } = self;
+        let Self { sender, connection, alarm, pulse, pace, counted, .. } = self;
+        (*pace, *counted) = (Pace::new(times.limits.rate), 0);
         let mut answer = pin!(sender.send_request(request));
         poll_fn(|cx| {
             // The connection gives the answer away while it is polled, so it is asked for after.
@@ -108,15 +129,19 @@ impl Link {
                 }
                 Poll::Pending => {}
             }
-            let limits = &times.limits;
-            let (after, name) = if pulse.is_held() {
-                (None, IDLE)
-            } else if pulse.is_given() {
-                (limits.first_byte, FIRST_BYTE)
-            } else {
-                (limits.idle, IDLE)
+            if pulse.informational() > MOST_INFORMATIONAL {
+                let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
+                return Poll::Ready(Err(Failure::new(Cause::Protocol, detail)));
+            }
+            // What the peer says before its answer moves no limit: only what it takes.
+            let deadline = match sending(pulse, pace, counted, times) {
+                Ok(_) if pulse.is_given() => {
+                    times.deadline(pulse.wrote(), times.limits.first_byte, FIRST_BYTE)
+                }
+                Ok(deadline) => deadline,
+                Err(failure) => return Poll::Ready(Err(failure)),
             };
-            alarm.poll(cx, times.deadline(pulse.last(), after, name)).map(Err)
+            alarm.poll(cx, deadline).map(Err)
         })
         .await
     }
@@ -125,7 +150,7 @@ impl Link {
     pub(crate) async fn piece(
         &mut self,
         body: &mut Incoming,
-        times: &Times,
+        times: &mut BodyTimes,
     ) -> Option<Result<Bytes, Failure>> {
         let mut asked = None;
         let mut driven = false;
@@ -133,7 +158,14 @@ impl Link {
             loop {
                 match Pin::new(&mut *body).poll_frame(cx) {
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                        Ok(piece) => return Poll::Ready(Some(Ok(piece))),
+                        Ok(piece) => {
+                            let now = self.pulse.tick();
+                            if !times.pace.moved(now, piece.len() as u64) {
+                                return Poll::Ready(Some(Err(too_slow())));
+                            }
+                            times.pace.rest(now);
+                            return Poll::Ready(Some(Ok(piece)));
+                        }
                         // Trailers say nothing that is asked for.
                         Err(_) => continue,
                     },
@@ -156,7 +188,10 @@ impl Link {
             driven = false;
             // The time that the sink took is not the server's.
             let since = self.pulse.last().max(*asked.get_or_insert_with(Instant::now));
-            let deadline = times.deadline(since, times.limits.idle, IDLE);
+            let idle = times.times.deadline(since, times.times.limits.idle, IDLE);
+            let least = times.pace.wait(self.pulse.tick()).and_then(|tick| self.pulse.at(tick));
+            let least = least.map(|at| (at, TOO_SLOW));
+            let deadline = earliest([idle, least, times.end]);
             self.alarm.poll(cx, deadline).map(|timeout| Some(Err(timeout)))
         })
         .await
@@ -177,9 +212,11 @@ impl Link {
             if over {
                 return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
             }
-            let idle = times.limits.idle.filter(|_| !self.pulse.is_held());
-            let deadline = times.deadline(self.pulse.last(), idle, IDLE);
-            self.alarm.poll(cx, deadline).map(Err)
+            let Self { pulse, pace, counted, alarm, .. } = self;
+            match sending(pulse, pace, counted, times) {
+                Ok(deadline) => alarm.poll(cx, deadline).map(Err),
+                Err(failure) => Poll::Ready(Err(failure)),
+            }
         })
         .await
     }
@@ -193,6 +230,37 @@ impl Link {
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         poll_connection(&mut self.connection, cx)
     }
+}
+
+/// Counts what was sent of the body: until when more must be, where the peer is waited for.
+fn sending(
+    pulse: &Pulse,
+    pace: &mut Pace,
+    counted: &mut u64,
+    times: &Times,
+) -> Result<Option<(Instant, &'static str)>, Failure> {
+    let (now, sent) = (pulse.tick(), pulse.sent());
+    if sent > *counted {
+        if !pace.moved(now, sent - *counted) && !pulse.is_given() {
+            return Err(too_slow());
+        }
+        *counted = sent;
+    }
+    if pulse.is_held() {
+        pace.rest(now);
+        return Ok(times.deadline(pulse.wrote(), None, IDLE));
+    }
+    let least = pace.wait(now).and_then(|tick| pulse.at(tick)).map(|at| (at, TOO_SLOW));
+    let idle = times.deadline(pulse.wrote(), times.limits.idle, IDLE);
+    Ok(earliest([idle, least, None]))
+}
+
+fn earliest(deadlines: [Option<(Instant, &'static str)>; 3]) -> Option<(Instant, &'static str)> {
+    deadlines.into_iter().flatten().min_by_key(|(at, _)| *at)
+}
+
+fn too_slow() -> Failure {
+    Failure::new(Cause::Timeout, TOO_SLOW)
 }
 
 /// Ready when the connection has ended. Its error was told to who waits for the answer or the body.
@@ -250,13 +318,16 @@ fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
         }
         source = inner.source();
     }
+    // hyper has no other word for it.
+    if error.is_parse() && detail.contains("too large") {
+        detail = format!(
+            "the answer's head is too long, or has more than {MOST_FIELDS} header fields: {detail}"
+        );
+    }
     Failure::new(cause, detail)
 }
 
-/// Swift lets an object have 90 headers of metadata, and hyper's default is 100 in all. More cost
-/// more, for room is made for all of them at every answer.
-const MOST_HEADERS: usize = 128;
-
 const FIRST_BYTE: &str = "no answer within the first-byte limit";
+const BODY: &str = "the answer's body took longer than its limit";
 const IDLE: &str = "nothing moved within the idle limit";
 const WHOLE: &str = "not done within the limit of the whole exchange";

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use apus_core::Error;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::accept_any::AcceptAny;
+use crate::trusted::Trusted;
 
 /// The TLS half of a configuration.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct Tls {
     pub(crate) ready: Option<Arc<ClientConfig>>,
     /// Mozilla's, unless told otherwise.
     roots: RootCertStore,
+    /// Those of them that we were told of.
+    bundle: Vec<CertificateDer<'static>>,
     identity: Option<Arc<Identity>>,
 }
 
@@ -31,6 +34,7 @@ impl Default for Tls {
             accept_any: false,
             ready: None,
             roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            bundle: Vec::new(),
             identity: None,
         }
     }
@@ -40,15 +44,17 @@ impl Tls {
     /// Trusts the authorities of a PEM bundle alone.
     pub(crate) fn trust_only(&mut self, pem: &[u8]) -> Result<(), Error> {
         self.roots = RootCertStore::empty();
+        self.bundle.clear();
         self.trust(pem)
     }
 
     /// Also trusts the authorities of a PEM bundle.
     pub(crate) fn trust(&mut self, pem: &[u8]) -> Result<(), Error> {
         for (at, certificate) in certificates(pem, "the CA bundle")?.into_iter().enumerate() {
-            self.roots.add(certificate).map_err(|error| {
+            self.roots.add(certificate.clone()).map_err(|error| {
                 Error::caller(format!("certificate {} of the CA bundle: {error}", at + 1))
             })?;
+            self.bundle.push(certificate);
         }
         Ok(())
     }
@@ -70,13 +76,16 @@ impl Tls {
         }
         let provider = Arc::new(ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
-        let builder = ClientConfig::builder_with_provider(CryptoProvider::clone(&provider).into())
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::caller(format!("TLS: {error}")))?;
         let builder = if self.accept_any {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
-        } else {
+        } else if self.bundle.is_empty() {
             builder.with_root_certificates(self.roots)
+        } else {
+            let trusted = Trusted::new(Arc::new(self.roots), self.bundle, provider)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(trusted))
         };
         let mut config = match self.identity {
             None => builder.with_no_client_auth(),

@@ -4,11 +4,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -103,8 +104,8 @@ impl Wire {
 
     fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match result {
-            Poll::Ready(Ok(_)) => {
-                self.pulse.beat();
+            Poll::Ready(Ok(bytes)) => {
+                self.pulse.write(bytes as u64);
                 result
             }
             Poll::Ready(Err(_)) => {
@@ -190,6 +191,12 @@ pub(crate) struct Pulse {
     born: Instant,
     /// Nanoseconds after `born` when a byte last moved.
     moved: AtomicU64,
+    /// The same of bytes that were sent.
+    wrote: AtomicU64,
+    /// Bytes that were sent.
+    sent: AtomicU64,
+    /// Informational answers that came.
+    informational: AtomicUsize,
     /// The whole body was handed over.
     given: AtomicBool,
     /// And nothing of it waits in the connection any more.
@@ -209,6 +216,9 @@ impl Pulse {
         Self {
             born: Instant::now(),
             moved: AtomicU64::new(0),
+            wrote: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            informational: AtomicUsize::new(0),
             given: AtomicBool::new(false),
             off: AtomicBool::new(false),
             held: AtomicBool::new(false),
@@ -224,7 +234,36 @@ impl Pulse {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
+        self.sent.store(0, Ordering::Relaxed);
+        self.informational.store(0, Ordering::Relaxed);
+        self.write(0);
+    }
+
+    /// So many bytes were sent.
+    pub(crate) fn write(&self, bytes: u64) {
         self.beat();
+        self.wrote.store(self.moved.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// When bytes were last sent.
+    pub(crate) fn wrote(&self) -> Instant {
+        self.born + Duration::from_nanos(self.wrote.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that were sent in this exchange.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The time, as rates are measured by it.
+    pub(crate) fn tick(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    /// The moment of a [`tick`](Self::tick).
+    pub(crate) fn at(&self, tick: Duration) -> Option<Instant> {
+        self.born.checked_add(tick)
     }
 
     /// Something moved.
@@ -266,7 +305,7 @@ impl Pulse {
     /// is nobody's silence.
     pub(crate) fn hold(&self, held: bool) {
         if self.held.swap(held, Ordering::Relaxed) && !held {
-            self.beat();
+            self.write(0);
         }
     }
 
@@ -282,8 +321,17 @@ impl Pulse {
         self.invited.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn invite(&self) {
-        self.invited.store(true, Ordering::Relaxed);
+    /// An informational answer came.
+    pub(crate) fn inform(&self, status: StatusCode) {
+        self.informational.fetch_add(1, Ordering::Relaxed);
+        if status == StatusCode::CONTINUE {
+            self.invited.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Informational answers that came in this exchange.
+    pub(crate) fn informational(&self) -> usize {
+        self.informational.load(Ordering::Relaxed)
     }
 
     pub(crate) fn spoil(&self, why: Error) {

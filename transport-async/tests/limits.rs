@@ -12,7 +12,7 @@ use apus_core::machine::Call;
 use common::{Ask, Server, noise, ok, once};
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(60));
-const NONE: Limits = Limits { connect: None, first_byte: None, idle: None, whole: None };
+const NONE: Limits = Limits::NONE;
 
 fn timed_out(error: &Error, which: &str) {
     assert!(error.is_timeout(), "{error}");

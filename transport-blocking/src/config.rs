@@ -12,10 +12,10 @@ use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
-use crate::prompt::Prompt;
 use crate::proxy::{Gates, Through, Toward};
 #[cfg(feature = "tls")]
 use crate::secured::Secure;
+use crate::substitute::Substitute;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -25,7 +25,7 @@ use crate::tls::Tls;
 pub struct TransportConfig {
     idle_connection: Duration,
     idle_connections: usize,
-    user_agent: String,
+    pub(crate) user_agent: String,
     proxies: Proxies,
     pub(crate) expect_continue_above: Option<u64>,
     pub(crate) in_memory_part_limit: u64,
@@ -192,7 +192,7 @@ impl TransportConfig {
             .max_redirects_will_error(false)
             .output_buffer_size(OUTPUT)
             .allow_non_standard_methods(true)
-            .user_agent(&self.user_agent)
+            .user_agent("")
             .accept("")
             .accept_encoding("")
             .max_idle_age(self.idle_connection)
@@ -229,7 +229,7 @@ impl Ways {
         let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(&self.gates)));
         #[cfg(feature = "tls")]
         let connector = connector.chain(Secure(Arc::clone(&self.tls)));
-        Agent::with_parts(config, connector.chain(Prompt), Toward::new(Arc::clone(&self.gates)))
+        Agent::with_parts(config, connector.chain(Substitute), Toward::new(Arc::clone(&self.gates)))
     }
 }
 
@@ -249,16 +249,13 @@ pub(crate) struct Agents {
 /// Puts the limits of a request into ureq's terms; a macro, for the two builders have no common
 /// name. `$lookup` says whether the host has to be looked up.
 ///
-/// ureq limits every read alike, whether of the head or of the body: [`Prompt`] lifts that from those
-/// that wait for a head.
+/// Those of heads and answers are not ureq's, which reads neither.
 macro_rules! limited {
     ($builder:expr, $limits:expr, $lookup:expr) => {{
         let limits: &apus_core::http::Limits = $limits;
         $builder
             .timeout_resolve(limits.connect.filter(|_| $lookup))
             .timeout_connect(limits.connect)
-            .timeout_recv_response(limits.first_byte)
-            .timeout_per_read(limits.idle)
             .timeout_per_write(limits.idle)
             .timeout_global(limits.whole)
             .timeout_await_100(Some($crate::config::CONTINUE))

@@ -8,11 +8,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::Read;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
+use std::time::Instant;
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
@@ -22,13 +22,16 @@ use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
 use ureq::SendBody;
 
+use crate::answer::{Answer, Deadlines};
 use crate::config::{Agents, TransportConfig, Ways, limited};
 use crate::failure;
 use crate::feed::Feed;
 use crate::meter::{Direction, Meter, Watch};
 use crate::outflow::Outflow;
+use crate::request_head;
 use crate::sink::{Outlet, Sink};
 use crate::source::{PIECE, Source};
+use crate::substitute::Conversation;
 use crate::trace;
 
 /// Sends requests over connections that are kept and used again. Cheap to clone; clones share their
@@ -181,34 +184,47 @@ struct Errand<'r> {
 
 impl Errand<'_> {
     fn run(&self, flight: &mut Flight, feed: Feed<'_>, outlet: Outlet<'_, '_>) -> End {
-        let body = match self.send(flight, feed) {
-            Ok(body) => body,
+        let answer = match self.send(flight, feed) {
+            Ok(answer) => answer,
             Err(end) => return end,
         };
         let Some(Stage::Receiving(receiving)) = &mut flight.0 else { return End::Cut(None) };
-        End::Cut(self.receive(receiving, body, outlet).err())
+        End::Cut(self.receive(receiving, answer, outlet).err())
     }
 
     /// Sends the request; the flight is receiving when this succeeds.
-    fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<ureq::Body, End> {
+    fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<Answer, End> {
         let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
-        self.measure(exchange, &mut feed)?;
-        let mut head = exchange.request().map_err(End::Rejected)?.clone();
-        let length = exchange.content_length();
-        if self.transport.config.expect_continue_above.is_some_and(|above| length > above) {
-            head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
-        }
-        let proxy = self.transport.ways.gates.proxy_for(&head.uri);
-        let forwarded = proxy.filter(|_| head.uri.scheme() == Some(&Scheme::HTTP));
         let limits = *exchange.limits();
+        let whole = limits.whole.and_then(|whole| Instant::now().checked_add(whole));
+        self.measure(exchange, &mut feed)?;
+        let length = exchange.content_length();
+        let Inner { config, ways, .. } = self.transport;
+        let expects = config.expect_continue_above.is_some_and(|above| length > above);
+        let head = exchange.request().map_err(End::Rejected)?;
+        let no_place =
+            || End::Rejected(Error::caller("the URI has no host, or is no http or https"));
+        let place = request_head::place(&head.uri).ok_or_else(no_place)?;
+        let mut told = http::Request::new(());
+        *told.method_mut() = head.method.clone();
+        told.headers_mut().insert(CONTENT_LENGTH, length.into());
+        if expects {
+            told.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        let proxy = ways.gates.proxy_for(&head.uri);
+        let forwarded = proxy.filter(|_| head.uri.scheme() == Some(&Scheme::HTTP));
+        *told.uri_mut() = place;
+        let written = request_head::write(head, &config.user_agent, expects);
+        let conversation = Conversation::new(written, head.method.clone(), &limits);
         let mut outflow = Outflow::new(exchange, feed, self.watch).map_err(End::Rejected)?;
-        let answer = match length {
-            0 => self.ask(head, SendBody::none(), &limits),
-            _ => self.ask(head, SendBody::from_reader(&mut outflow), &limits),
-        };
+        let told = told.into_parts().0;
+        let answer = conversation.hold(|| match length {
+            0 => self.ask(told, SendBody::none(), &limits),
+            _ => self.ask(told, SendBody::from_reader(&mut outflow), &limits),
+        });
         outflow.settle();
-        let (mut head, body) = match answer {
-            Ok(answer) => answer.into_parts(),
+        let told = match answer {
+            Ok(answer) => answer.into_body(),
             Err(error) => {
                 return Err(match (outflow.failure(), failure::misuse(&error)) {
                     (Some(failure), _) => failure.into(),
@@ -217,29 +233,32 @@ impl Errand<'_> {
                 });
             }
         };
-        // ureq keeps the request's URI there, which may hold a signature.
-        head.extensions.clear();
+        let Some((head, body, line)) = conversation.take_answer() else {
+            return Err(Failure::new(Cause::Closed, "no answer was read").into());
+        };
         if let Some(refusal) = forwarded.and_then(|proxy| proxy.refusal(&head)) {
             return Err(refusal.into());
         }
         flight.respond(head);
-        Ok(body)
+        let Some(Stage::Receiving(receiving)) = &flight.0 else { return Err(End::Cut(None)) };
+        let deadlines = Deadlines::new(receiving, &limits, whole);
+        Ok(Answer { conversation, body, line, told, deadlines })
     }
 
     fn ask(
         &self,
-        head: http::request::Parts,
+        told: http::request::Parts,
         body: SendBody<'_>,
         limits: &Limits,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         let Inner { config, ways, agents } = self.transport;
         let agents = agents.get_or_init(|| config.agents(ways, *limits));
-        let is_address = match ways.gates.proxy_for(&head.uri) {
+        let is_address = match ways.gates.proxy_for(&told.uri) {
             Some(proxy) => is_address(proxy.host()),
-            None => head.uri.host().is_some_and(is_address),
+            None => told.uri.host().is_some_and(is_address),
         };
         let agent = if is_address { &agents.numbered } else { &agents.named };
-        let request = http::Request::from_parts(head, body);
+        let request = http::Request::from_parts(told, body);
         if *limits == agents.limits {
             return agent.run(request);
         }
@@ -307,32 +326,29 @@ impl Errand<'_> {
     fn receive(
         &self,
         receiving: &mut Receiving,
-        body: ureq::Body,
+        mut answer: Answer,
         mut outlet: Outlet<'_, '_>,
     ) -> Result<(), Failure> {
         let announced = content_length(receiving);
         let most = self.watch.piece(BUFFER);
-        let size = announced.map_or(most as u64, |length| length.clamp(1, most as u64));
-        let mut buffer = vec![0; usize::try_from(size).unwrap_or(most)];
         let mut meter = self.watch.meter(Direction::Received);
-        let mut reader = body.into_reader();
         let mut held = Vec::new();
         let end = loop {
             if !receiving.wants_more() {
-                // Without its end having been read, ureq closes the connection.
+                // Without its end having been read, the connection is closed.
                 break Ok(());
             }
-            let read = match reader.read(&mut buffer) {
-                Ok(0) => break Ok(()),
-                Ok(read) => read,
-                Err(error) => break Err(failure::in_body(error)),
+            let mut piece = match answer.piece(most) {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break Ok(()),
+                Err(failure) => break Err(failure),
             };
-            let piece = buffer.get(..read).unwrap_or_default();
+            let piece = piece.bytes();
             let Some(position) = receiving.position() else {
                 receiving.push(piece)?;
                 continue;
             };
-            meter.before(read);
+            meter.before(piece.len());
             if self.watch.stop.is_raised() {
                 break Err(Failure::cancelled());
             }
@@ -350,6 +366,9 @@ impl Errand<'_> {
         self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
         meter.flush();
         outlet.finish()?;
+        if end.is_ok() {
+            answer.release();
+        }
         end
     }
 
@@ -400,7 +419,7 @@ fn source_failed(error: &Error) -> Failure {
     Failure::new(Cause::Source, error.what())
 }
 
-/// Bytes that are received at a time.
+/// Bytes that are received at a time at most.
 const BUFFER: usize = 128 << 10;
 /// Bytes of an answer without a length that wait in memory for their turn.
 const HELD: u64 = 1 << 20;

@@ -45,15 +45,16 @@ fn cause_before_head(error: ureq::Error) -> Failure {
 }
 
 /// The head has arrived, and reading the body failed.
-pub(crate) fn in_body(error: io::Error) -> Failure {
-    let error = ureq::Error::from(error);
-    let cause = match &error {
-        ureq::Error::Timeout(_) => Cause::Timeout,
-        ureq::Error::Io(error) if error.kind() == ErrorKind::TimedOut => Cause::Timeout,
+pub(crate) fn in_body(error: &ureq::Error) -> Failure {
+    let cause = match error {
         ureq::Error::Protocol(_) => Cause::Protocol,
         _ => Cause::Cut,
     };
-    Failure::new(cause, detail(&error))
+    let detail = match error {
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    Failure::new(cause, detail)
 }
 
 fn io_before_head(error: &io::Error) -> Failure {
@@ -71,13 +72,6 @@ fn io_before_head(error: &io::Error) -> Failure {
         _ => Cause::Connect,
     };
     Failure::new(cause, error.to_string())
-}
-
-fn detail(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    }
 }
 
 /// rustls reports what it refuses inside an I/O error.

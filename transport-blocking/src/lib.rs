@@ -46,12 +46,12 @@
 //!   ([`expect_continue_above`](TransportConfig::expect_continue_above)), or else after the body; a
 //!   server that closes instead of reading on makes it a lost connection.
 //! - A host name is looked up for every request, as the operating system does and remembers it.
-//! - ureq's cargo features are those of the whole program: with `gzip`, `brotli` or `charset` switched
-//!   on by another crate, it unpacks answers whose `Content-Encoding` or charset says so, objects that
-//!   were stored so among them.
+//! - ureq sees neither heads nor answers, which it would write to the log at the level `TRACE`: they go
+//!   past it, and its cargo features (`gzip`, `brotli`, `charset`) change nothing about them.
 
 #[cfg(feature = "tls")]
 mod accept_any;
+mod answer;
 mod cancel;
 mod client;
 mod clock;
@@ -67,9 +67,9 @@ mod meter;
 pub mod openstack;
 mod outflow;
 mod passes;
-mod prompt;
 mod proxy;
 mod reader;
+mod request_head;
 mod run;
 #[cfg(feature = "tls")]
 mod secured;
@@ -78,9 +78,12 @@ mod source;
 mod spool;
 #[cfg(feature = "store")]
 mod stores;
+mod substitute;
 #[cfg(feature = "tls")]
 mod tls;
 mod trace;
+#[cfg(feature = "tls")]
+mod trusted;
 
 pub use self::cancel::CancelToken;
 pub use self::client::Client;

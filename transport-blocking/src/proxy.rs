@@ -1,7 +1,7 @@
 //! Connections that lead through a proxy, below ureq.
 //!
 //! ```text
-//!   Toward ─▶ TCP ─▶ Through ─────────────────────────────────▶ TLS with the endpoint ─▶ Prompt
+//!   Toward ─▶ TCP ─▶ Through ─────────────────────────────────▶ TLS with the endpoint ─▶ Substitute
 //!   resolves         TLS with the proxy, if it speaks TLS;      https
 //!   the proxy's      then a tunnel by CONNECT: Tunnel,          https
 //!   name             or the proxy is asked itself: Forwarding   http
@@ -308,7 +308,7 @@ fn trust(proxy: &Proxy) -> Result<Tls, Error> {
 }
 
 /// Sends bytes that are not in the buffer yet.
-fn transmit(
+pub(crate) fn transmit(
     wire: &mut dyn Transport,
     bytes: &[u8],
     timeout: NextTimeout,

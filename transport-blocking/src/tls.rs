@@ -11,12 +11,15 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::accept_any::AcceptAny;
+use crate::trusted::Trusted;
 
 /// Whom to trust and who we are.
 #[derive(Clone)]
 pub(crate) struct Tls {
     /// Mozilla's, unless told otherwise.
     roots: Arc<RootCertStore>,
+    /// Those of them that we were told of.
+    bundle: Vec<CertificateDer<'static>>,
     client: Option<Arc<Client>>,
     unverified: bool,
 }
@@ -30,12 +33,17 @@ impl Tls {
     pub(crate) fn with_roots(mut self, pem: &[u8], besides: bool) -> Result<Self, Error> {
         let mut roots =
             if besides { RootCertStore::clone(&self.roots) } else { RootCertStore::empty() };
-        for (at, certificate) in certificates(pem, "the CA bundle")?.into_iter().enumerate() {
-            roots.add(certificate).map_err(|error| {
+        let certificates = certificates(pem, "the CA bundle")?;
+        for (at, certificate) in certificates.iter().enumerate() {
+            roots.add(certificate.clone()).map_err(|error| {
                 Error::caller(format!("certificate {} of the CA bundle: {error}", at + 1))
             })?;
         }
         self.roots = Arc::new(roots);
+        if !besides {
+            self.bundle.clear();
+        }
+        self.bundle.extend(certificates);
         Ok(self)
     }
 
@@ -58,13 +66,16 @@ impl Tls {
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         let provider = Arc::new(ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::caller(format!("TLS: {error}")))?;
         let builder = if self.unverified {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
-        } else {
+        } else if self.bundle.is_empty() {
             builder.with_root_certificates(Arc::clone(&self.roots))
+        } else {
+            let trusted = Trusted::new(Arc::clone(&self.roots), self.bundle.clone(), provider)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(trusted))
         };
         let config = match &self.client {
             None => builder.with_no_client_auth(),
@@ -79,7 +90,7 @@ impl Tls {
 impl Default for Tls {
     fn default() -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Self { roots: Arc::new(roots), client: None, unverified: false }
+        Self { roots: Arc::new(roots), bundle: Vec::new(), client: None, unverified: false }
     }
 }
 

@@ -14,7 +14,7 @@ use support::{Ask, cause, client};
 
 /// Long enough for a loopback answer, and nobody waits for it twice.
 const SHORT: Option<Duration> = Some(Duration::from_millis(200));
-const NONE: Limits = Limits { connect: None, first_byte: None, idle: None, whole: None };
+const NONE: Limits = Limits::NONE;
 
 #[test]
 #[cfg(feature = "tls")]

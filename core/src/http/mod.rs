@@ -14,6 +14,8 @@
 
 #[cfg(any(feature = "credentials", feature = "swift"))]
 mod address;
+mod answer_body;
+mod answer_head;
 mod coding;
 mod conditional;
 mod content_range;
@@ -25,11 +27,14 @@ mod expect;
 mod frame;
 mod headers;
 mod needs;
+mod pace;
 mod receiving;
 mod settle;
 
 #[cfg(any(feature = "credentials", feature = "swift"))]
 pub use self::address::Address;
+pub use self::answer_body::{AnswerBody, Step};
+pub use self::answer_head::{MOST_BYTES, MOST_FIELDS, MOST_INFORMATIONAL, read_head};
 pub use self::coding::Coding;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
@@ -45,5 +50,6 @@ pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub(crate) use self::headers::{Field, Headers};
 pub use self::needs::{GivenSource, Needs, SourceNeeds};
+pub use self::pace::{LeastRate, Pace, TOO_SLOW};
 pub use self::receiving::{Completion, Receiving, Reply};
 pub(crate) use self::settle::settle;

@@ -14,6 +14,7 @@ use super::delimiter::{self, Delimiter, End};
 use super::draft::{Body, Draft, Incoming};
 use super::exchange::{Origin, Sent};
 use super::expect;
+use super::pace::Pace;
 use crate::checksum::{Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
@@ -111,6 +112,21 @@ impl Receiving {
             Taking::Collecting { .. } | Taking::Streaming { .. } => true,
             Taking::Refusing { .. } => self.received < LONGEST_REFUSAL,
             Taking::Rejecting(_) => self.announced.is_some_and(|length| length <= DRAINED),
+        }
+    }
+
+    /// The least rate that the body is held to.
+    pub fn pace(&self) -> Pace {
+        let streams = matches!(self.taking, Taking::Streaming { .. });
+        Pace::new(self.draft.limits.rate.filter(|_| streams))
+    }
+
+    /// How long the body may take as a whole.
+    pub fn time(&self) -> Option<Duration> {
+        match &self.taking {
+            Taking::Collecting { .. } => self.draft.limits.document,
+            Taking::Streaming { .. } => None,
+            Taking::Refusing { .. } | Taking::Rejecting(_) => self.draft.limits.refusal,
         }
     }
 

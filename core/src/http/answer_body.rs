@@ -1,0 +1,346 @@
+//! Where the body of an answer begins and ends, for transports that read it themselves (RFC 9112,
+//! sections 6 to 8).
+
+use http::header::{CONNECTION, HeaderMap};
+use http::{Method, Version, response};
+
+use super::delimiter::Delimiter;
+use crate::error::{Cause, Failure};
+
+/// The body of an answer as its bytes come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerBody {
+    framing: Framing,
+    keeps_alive: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Framing {
+    /// So many bytes are still to come.
+    Length(u64),
+    /// All until the connection ends.
+    Close,
+    Chunked(Chunked),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Chunked {
+    at: At,
+    /// Bytes of chunk extensions and trailers so far.
+    besides: usize,
+}
+
+/// What comes next of a chunked body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// Digits of a chunk's size: how many there were, and their value.
+    Size {
+        digits: u8,
+        size: u64,
+    },
+    /// What follows the size in its line.
+    Extension {
+        size: u64,
+    },
+    /// Bytes of a chunk.
+    Data(u64),
+    /// The end of a chunk's line.
+    DataEnd,
+    /// A line of the trailers, empty so far or not.
+    Trailer {
+        empty: bool,
+    },
+    Over,
+}
+
+/// What the bytes at hand begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes that belong to the framing: to be dropped.
+    pub skip: usize,
+    /// Bytes after those that belong to the body.
+    pub take: usize,
+}
+
+impl AnswerBody {
+    /// The body that follows this head, in an answer to `method`. Where the head contradicts itself,
+    /// nobody can tell where it ends: [`Receiving`](super::Receiving) wants nothing of it.
+    pub fn of(method: &Method, head: &response::Parts) -> Self {
+        let keeps_alive = match head.version {
+            Version::HTTP_10 => has(&head.headers, "keep-alive"),
+            _ => !has(&head.headers, "close"),
+        };
+        let framing = match Delimiter::of(method, head) {
+            Ok(Delimiter::NoBody) => Framing::Length(0),
+            Ok(Delimiter::Length(length)) => Framing::Length(length),
+            Ok(Delimiter::Framing) => {
+                let at = At::Size { digits: 0, size: 0 };
+                Framing::Chunked(Chunked { at, besides: 0 })
+            }
+            Ok(Delimiter::Close) | Err(_) => Framing::Close,
+        };
+        // After 101 another protocol is spoken.
+        let ends = framing == Framing::Close || head.status.is_informational();
+        Self { keeps_alive: keeps_alive && !ends, framing }
+    }
+
+    /// Whether all of it was taken. One that ends with the connection is never known to be over.
+    pub fn is_over(&self) -> bool {
+        match &self.framing {
+            Framing::Length(left) => *left == 0,
+            Framing::Close => false,
+            Framing::Chunked(chunked) => chunked.at == At::Over,
+        }
+    }
+
+    /// Whether another answer may follow on the same connection.
+    pub fn keeps_alive(&self) -> bool {
+        self.keeps_alive
+    }
+
+    /// What `input` begins with, of which no more than `most` bytes of the body are taken. More input
+    /// is needed when nothing is skipped and nothing taken; what is skipped and taken counts as read.
+    ///
+    /// # Errors
+    ///
+    /// The framing is broken, or goes on beyond its limits.
+    pub fn step(&mut self, input: &[u8], most: usize) -> Result<Step, Failure> {
+        let most = input.len().min(most);
+        match &mut self.framing {
+            Framing::Length(left) => {
+                let take = usize::try_from(*left).unwrap_or(usize::MAX).min(most);
+                *left -= take as u64;
+                Ok(Step { skip: 0, take })
+            }
+            Framing::Close => Ok(Step { skip: 0, take: most }),
+            Framing::Chunked(chunked) => chunked.step(input, most),
+        }
+    }
+
+    /// The connection ended properly.
+    ///
+    /// # Errors
+    ///
+    /// The body had not: it was cut.
+    pub fn close(&mut self) -> Result<(), Failure> {
+        match &self.framing {
+            Framing::Close => {
+                self.framing = Framing::Length(0);
+                Ok(())
+            }
+            _ if self.is_over() => Ok(()),
+            Framing::Length(left) => {
+                let detail = format!("the connection ended {left} bytes before the body");
+                Err(Failure::new(Cause::Cut, detail))
+            }
+            Framing::Chunked(_) => {
+                Err(Failure::new(Cause::Cut, "the connection ended before the last chunk"))
+            }
+        }
+    }
+}
+
+impl Chunked {
+    fn step(&mut self, input: &[u8], most: usize) -> Result<Step, Failure> {
+        for (skip, &byte) in input.iter().enumerate() {
+            match self.at {
+                At::Data(left) => {
+                    let have = input.len() - skip;
+                    let take = usize::try_from(left).unwrap_or(usize::MAX).min(have).min(most);
+                    let left = left - take as u64;
+                    self.at = if left == 0 { At::DataEnd } else { At::Data(left) };
+                    return Ok(Step { skip, take });
+                }
+                At::Over => return Ok(Step { skip, take: 0 }),
+                _ => self.at = self.after(byte)?,
+            }
+        }
+        Ok(Step { skip: input.len(), take: 0 })
+    }
+
+    fn after(&mut self, byte: u8) -> Result<At, Failure> {
+        let wrong = || broken("the answer's chunks are broken");
+        Ok(match (self.at, byte) {
+            (At::Size { digits, size }, byte) if byte.is_ascii_hexdigit() => {
+                if digits == 16 {
+                    return Err(broken("a chunk of the answer is longer than there are numbers"));
+                }
+                let digit = char::from(byte).to_digit(16).unwrap_or(0);
+                At::Size { digits: digits + 1, size: size << 4 | u64::from(digit) }
+            }
+            (At::Size { digits: 0, .. }, _) => return Err(wrong()),
+            (At::Size { size, .. } | At::Extension { size }, b'\n') => match size {
+                0 => At::Trailer { empty: true },
+                _ => At::Data(size),
+            },
+            (At::Size { size, .. }, b'\r') => At::Extension { size },
+            (At::Size { size, .. }, b';' | b' ' | b'\t') | (At::Extension { size }, _) => {
+                self.beside()?;
+                At::Extension { size }
+            }
+            (At::Size { .. }, _) => return Err(wrong()),
+            (At::DataEnd, b'\r') => At::DataEnd,
+            (At::DataEnd, b'\n') => At::Size { digits: 0, size: 0 },
+            (At::DataEnd, _) => return Err(wrong()),
+            (At::Trailer { empty: true }, b'\n') => At::Over,
+            (At::Trailer { empty: true }, b'\r') => {
+                self.beside()?;
+                At::Trailer { empty: true }
+            }
+            (At::Trailer { .. }, byte) => {
+                self.beside()?;
+                At::Trailer { empty: byte == b'\n' }
+            }
+            (at @ (At::Data(_) | At::Over), _) => at,
+        })
+    }
+
+    fn beside(&mut self) -> Result<(), Failure> {
+        self.besides += 1;
+        if self.besides > MOST_BESIDES {
+            return Err(broken(format!(
+                "the answer's chunk extensions and trailers are longer than {MOST_BESIDES} bytes"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Whether `Connection` has this word.
+fn has(headers: &HeaderMap, word: &str) -> bool {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .any(|one| one.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn broken(detail: impl Into<String>) -> Failure {
+    Failure::new(Cause::Protocol, detail)
+}
+
+/// Bytes of chunk extensions and trailers together, which say nothing that is asked for.
+const MOST_BESIDES: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_head;
+    use super::*;
+
+    fn body(method: &Method, head: &str) -> AnswerBody {
+        let text = head.replace('\n', "\r\n");
+        let (_, head) = read_head(format!("{text}\r\n\r\n").as_bytes()).unwrap().unwrap();
+        AnswerBody::of(method, &head)
+    }
+
+    /// All that is taken of `input`, which comes in pieces of `size`; and what is left of it.
+    fn take(
+        body: &mut AnswerBody,
+        input: &[u8],
+        size: usize,
+    ) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let (mut taken, mut held) = (Vec::new(), Vec::new());
+        for piece in input.chunks(size) {
+            held.extend_from_slice(piece);
+            loop {
+                let step = body.step(&held, 3).map_err(|failure| failure.to_string())?;
+                if step == (Step { skip: 0, take: 0 }) {
+                    break;
+                }
+                taken.extend(held.drain(..step.skip + step.take).skip(step.skip));
+            }
+        }
+        Ok((taken, held))
+    }
+
+    #[test]
+    fn a_body_of_a_length() {
+        for size in 1..8 {
+            let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nContent-Length: 5, 5");
+            assert!(body.keeps_alive() && body.close().is_err());
+            assert_eq!(take(&mut body, b"helloHTTP", size).unwrap().0, b"hello");
+            assert!(body.is_over() && body.close().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_body_until_the_connection_ends() {
+        let mut body = body(&Method::GET, "HTTP/1.1 200 OK");
+        assert_eq!(take(&mut body, b"hello", 2).unwrap().0, b"hello");
+        assert!(!body.is_over() && !body.keeps_alive());
+        body.close().unwrap();
+        assert!(body.is_over());
+    }
+
+    #[test]
+    fn a_body_in_chunks() {
+        let text = b"5\r\nhello\r\n006 ; a=b\r\n world\r\n0\r\nx-a: 1\r\nx-b: 2\r\n\r\nHTTP";
+        for size in 1..text.len() {
+            let head = "HTTP/1.1 200 OK\nTransfer-Encoding: Chunked";
+            let mut body = body(&Method::GET, head);
+            let (taken, left) = take(&mut body, text, size).unwrap();
+            assert_eq!((taken.as_slice(), left.as_slice()), (&b"hello world"[..], &b"HTTP"[..]));
+            assert!(body.is_over() && body.keeps_alive());
+        }
+        let end = text.len() - b"HTTP".len();
+        for cut in 0..end {
+            let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");
+            take(&mut body, &text[..cut], 7).unwrap();
+            assert!(!body.is_over() && body.close().is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn chunks_that_are_none() {
+        for text in ["\r\n", "g\r\n", "5\r\nhelloX", "-1\r\n", "0x5\r\n", "11111111111111111\r\n"] {
+            let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");
+            take(&mut body, text.as_bytes(), 100).expect_err(text);
+        }
+    }
+
+    #[test]
+    fn neither_extensions_nor_trailers_go_on_for_ever() {
+        for (start, endless) in
+            [("5;", "a"), ("0\r\n", "a: 1\r\n"), ("0\r\n", "\r"), ("0\r\n", "a")]
+        {
+            let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");
+            let text = format!("{start}{}", endless.repeat(20_000));
+            let error = take(&mut body, text.as_bytes(), 1000).unwrap_err();
+            assert!(error.contains("longer than 16384 bytes"), "{error}");
+        }
+        // Small chunks, each with an extension.
+        let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");
+        take(&mut body, "1;a\r\nx\r\n".repeat(20_000).as_bytes(), 1000).unwrap_err();
+    }
+
+    #[test]
+    fn answers_that_have_no_body() {
+        let chunked = "\nTransfer-Encoding: chunked";
+        for (method, head) in [
+            (Method::HEAD, "HTTP/1.1 200 OK\nContent-Length: 5"),
+            (Method::HEAD, &format!("HTTP/1.1 200 OK{chunked}")),
+            (Method::GET, "HTTP/1.1 204 No Content\nContent-Length: 5"),
+            (Method::GET, &format!("HTTP/1.1 304 Not Modified{chunked}")),
+            (Method::PUT, "HTTP/1.1 200 OK\nContent-Length: 0"),
+        ] {
+            let body = body(&method, head);
+            assert!(body.is_over() && body.keeps_alive(), "{head}");
+        }
+    }
+
+    #[test]
+    fn who_may_go_on() {
+        for (head, keeps_alive) in [
+            ("HTTP/1.1 200 OK\nContent-Length: 5\nConnection: x, Close", false),
+            ("HTTP/1.1 204 No Content\nConnection: close", false),
+            ("HTTP/1.0 200 OK\nContent-Length: 5", false),
+            ("HTTP/1.0 200 OK\nContent-Length: 5\nConnection: Keep-Alive", true),
+            ("HTTP/1.0 200 OK\nConnection: Keep-Alive", false),
+            ("HTTP/1.1 101 Switching Protocols\nUpgrade: x", false),
+            ("HTTP/1.1 200 OK\nContent-Length: 5\nTransfer-Encoding: chunked", false),
+            ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked, gzip", false),
+        ] {
+            assert_eq!(body(&Method::GET, head).keeps_alive(), keeps_alive, "{head}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The head of an answer, for transports that read it themselves (RFC 9112, sections 2 to 5).
+
+use http::header::{HeaderName, HeaderValue};
+use http::{StatusCode, Version, response};
+
+use crate::error::{Cause, Failure};
+
+/// Reads the head that `input` begins with: it, and how many bytes it takes. `None` where it is not
+/// complete yet.
+///
+/// # Errors
+///
+/// These bytes begin no answer of HTTP/1.0 or 1.1; the head is longer than [`MOST_BYTES`], or has more
+/// than [`MOST_FIELDS`].
+pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Failure> {
+    let known = input.len().min(PROTOCOL.len());
+    if input.get(..known) != PROTOCOL.get(..known) {
+        return Err(broken("the answer is no HTTP/1"));
+    }
+    let mut lines = Lines { input, at: 0 };
+    let Some(status_line) = lines.next()? else { return unfinished(input) };
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    (head.version, head.status) = status(status_line)?;
+    let mut fields = 0;
+    loop {
+        let Some(line) = lines.next()? else { return unfinished(input) };
+        if line.is_empty() {
+            return Ok(Some((lines.at, head)));
+        }
+        fields += 1;
+        if fields > MOST_FIELDS {
+            let detail = format!("the answer's head has more than {MOST_FIELDS} header fields");
+            return Err(broken(detail));
+        }
+        let (name, value) = field(line)?;
+        head.headers.append(name, value);
+    }
+}
+
+/// Lines, without their ends.
+struct Lines<'a> {
+    input: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn next(&mut self) -> Result<Option<&'a [u8]>, Failure> {
+        let rest = self.input.get(self.at..).unwrap_or_default();
+        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
+        self.at += end + 1;
+        if self.at > MOST_BYTES {
+            return Err(too_long());
+        }
+        let line = rest.get(..end).unwrap_or_default();
+        Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)))
+    }
+}
+
+fn unfinished<T>(input: &[u8]) -> Result<Option<T>, Failure> {
+    if input.len() >= MOST_BYTES { Err(too_long()) } else { Ok(None) }
+}
+
+fn status(line: &[u8]) -> Result<(Version, StatusCode), Failure> {
+    let wrong = || broken("the answer's status line can't be read");
+    let (version, rest) = match line.strip_prefix(PROTOCOL).ok_or_else(wrong)? {
+        [b'0', b' ', rest @ ..] => (Version::HTTP_10, rest),
+        [b'1', b' ', rest @ ..] => (Version::HTTP_11, rest),
+        _ => return Err(wrong()),
+    };
+    let (code, reason) = rest.split_at_checked(3).ok_or_else(wrong)?;
+    if reason.first().is_some_and(|&byte| byte != b' ') {
+        return Err(wrong());
+    }
+    Ok((version, StatusCode::from_bytes(code).map_err(|_| wrong())?))
+}
+
+fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), Failure> {
+    let colon = line.iter().position(|&byte| byte == b':');
+    let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(broken("a header field of the answer goes over several lines"));
+    }
+    let name = colon.and_then(|_| HeaderName::from_bytes(name).ok());
+    let name = name.ok_or_else(|| broken("a line of the answer's head is no header field"))?;
+    let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+    let value = HeaderValue::from_bytes(value).map_err(|_| {
+        broken(format!("the value of the answer's header {name} has a control character"))
+    })?;
+    Ok((name, value))
+}
+
+fn too_long() -> Failure {
+    broken(format!("the answer's head is longer than {MOST_BYTES} bytes"))
+}
+
+fn broken(detail: impl Into<String>) -> Failure {
+    Failure::new(Cause::Protocol, detail)
+}
+
+const PROTOCOL: &[u8] = b"HTTP/1.";
+
+/// Header fields that an answer may have. Swift lets an object have 90 of metadata.
+pub const MOST_FIELDS: usize = 256;
+/// Bytes of an answer's head at most.
+pub const MOST_BYTES: usize = 64 << 10;
+/// Informational answers (100 to 199) that may come before the one that counts.
+pub const MOST_INFORMATIONAL: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<(usize, response::Parts)>, String> {
+        read_head(text.as_bytes()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_head_and_where_it_ends() {
+        let text = "HTTP/1.1 206 Partial Content\r\nA:1\r\nb: \t 2 2 \r\na:\r\n\r\nbody";
+        let (length, head) = read(text).unwrap().unwrap();
+        assert_eq!(&text[length..], "body");
+        assert_eq!((head.status.as_u16(), head.version), (206, Version::HTTP_11));
+        assert_eq!(head.headers.get_all("a").iter().collect::<Vec<_>>(), ["1", ""]);
+        assert_eq!(head.headers["b"], "2 2");
+        for cut in 0..length {
+            assert!(read(&text[..cut]).unwrap().is_none(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_servers_write_of_a_status_line() {
+        for (line, status) in [
+            ("HTTP/1.1 200", 200),
+            ("HTTP/1.1 200 ", 200),
+            ("HTTP/1.0 404 N\u{e9}ant", 404),
+            ("HTTP/1.1 999 x", 999),
+        ] {
+            let (_, head) = read(&format!("{line}\r\n\r\n")).unwrap().unwrap();
+            assert_eq!(head.status.as_u16(), status, "{line}");
+        }
+        for line in [
+            "HTTP/1.1 2000 OK",
+            "HTTP/1.1 20",
+            "HTTP/1.1 099 OK",
+            "HTTP/1.1  200 OK",
+            "HTTP/2.0 200 OK",
+            "HTTP/1.2 200 OK",
+            "SSH-2.0-OpenSSH",
+        ] {
+            read(&format!("{line}\r\n\r\n")).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn bare_line_feeds_are_ends_of_lines() {
+        let (_, head) = read("HTTP/1.1 200 OK\na: 1\n\n").unwrap().unwrap();
+        assert_eq!(head.headers["a"], "1");
+    }
+
+    #[test]
+    fn lines_that_are_no_fields() {
+        for line in
+            ["no colon", ": no name", "na me: 1", "na\0me: 1", "a : 1", "a: \u{1}", "a: b\rc"]
+        {
+            read(&format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n")).expect_err(line);
+        }
+        let error = read("HTTP/1.1 200 OK\r\na: 1\r\n  2\r\n\r\n").unwrap_err();
+        assert!(error.contains("several lines"), "{error}");
+    }
+
+    #[test]
+    fn a_head_has_its_limits() {
+        let of = |fields: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: 1\r\n".repeat(fields));
+        read(&of(MOST_FIELDS)).unwrap().unwrap();
+        let error = read(&of(MOST_FIELDS + 1)).unwrap_err();
+        assert!(error.contains("more than 256 header fields"), "{error}");
+        let long = format!("HTTP/1.1 200 OK\r\na: {}", "a".repeat(MOST_BYTES));
+        let error = read(&long).unwrap_err();
+        assert!(error.contains("longer than 65536 bytes"), "{error}");
+        assert!(read(&format!("{long}\r\n\r\n")).is_err());
+    }
+}

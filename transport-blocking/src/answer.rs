@@ -1,0 +1,147 @@
+//! The body of an answer, read from the connection past ureq.
+
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apus_core::error::{Cause, Failure};
+use apus_core::http::{AnswerBody, Limits, Pace, Receiving, TOO_SLOW};
+use ureq::unversioned::transport::{NextTimeout, Transport};
+use ureq::{Error, Timeout};
+
+use crate::failure;
+use crate::substitute::Conversation;
+
+/// The rest of an exchange, once the head of its answer is there.
+pub(crate) struct Answer {
+    pub(crate) conversation: Arc<Conversation>,
+    pub(crate) body: AnswerBody,
+    /// `None` where there is no body.
+    pub(crate) line: Option<Box<dyn Transport>>,
+    /// What ureq takes for the body.
+    pub(crate) told: ureq::Body,
+    pub(crate) deadlines: Deadlines,
+}
+
+/// What the body of an answer is held to.
+pub(crate) struct Deadlines {
+    begun: Instant,
+    idle: Option<Duration>,
+    pace: Pace,
+    /// When the body must be over, and what is said if it is not.
+    end: Option<(Instant, &'static str)>,
+}
+
+impl Deadlines {
+    /// Of an answer whose head has arrived now, in an exchange that must be over at `whole`.
+    pub(crate) fn new(receiving: &Receiving, limits: &Limits, whole: Option<Instant>) -> Self {
+        let begun = Instant::now();
+        let end = receiving.time().and_then(|time| begun.checked_add(time));
+        let end = end.map(|end| (end, "the answer's body took longer than its limit"));
+        let whole = whole.map(|end| (end, "not done within the limit of the whole exchange"));
+        let end = [end, whole].into_iter().flatten().min_by_key(|(end, _)| *end);
+        Self { begun, idle: limits.idle, pace: receiving.pace(), end }
+    }
+
+    /// How long to wait for more, from now on.
+    fn wait(&mut self) -> Result<NextTimeout, Failure> {
+        let mut timeout = NextTimeout { reason: Timeout::RecvBody, ..NextTimeout::default() };
+        // The rate is looked at when something came: this limit stays the same from read to read,
+        // so that the system need not be told another for each.
+        self.pace.wait(self.begun.elapsed());
+        if let Some(idle) = self.idle {
+            timeout.after = idle.into();
+        }
+        if let Some((end, why)) = self.end {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::new(Cause::Timeout, why));
+            }
+            if timeout.after > left.into() {
+                timeout.after = left.into();
+            }
+        }
+        Ok(timeout)
+    }
+
+    fn arrived(&mut self, bytes: usize) -> Result<(), Failure> {
+        let now = self.begun.elapsed();
+        if !self.pace.moved(now, bytes as u64) {
+            return Err(Failure::new(Cause::Timeout, TOO_SLOW));
+        }
+        self.pace.rest(now);
+        Ok(())
+    }
+
+    /// Why nothing came for so long.
+    fn over(&self) -> Failure {
+        let (end, why) = self.end.unzip();
+        let ended = end.is_some_and(|end| end <= Instant::now());
+        let idle = "nothing moved within the idle limit";
+        Failure::new(Cause::Timeout, why.filter(|_| ended).unwrap_or(idle))
+    }
+}
+
+impl Answer {
+    /// The next piece of the body, of `most` bytes at most; `None` at its end.
+    pub(crate) fn piece(&mut self, most: usize) -> Result<Option<Piece<'_>>, Failure> {
+        let Some(line) = &mut self.line else { return Ok(None) };
+        loop {
+            if self.body.is_over() {
+                return Ok(None);
+            }
+            let step = self.body.step(line.buffers().input(), most)?;
+            line.buffers().input_consume(step.skip);
+            if step.take > 0 {
+                break Ok(Some(Piece { line, length: step.take }));
+            }
+            if self.body.is_over() || step.skip > 0 && !line.buffers().input().is_empty() {
+                continue;
+            }
+            let before = line.buffers().input().len();
+            let timeout = self.deadlines.wait()?;
+            match line.await_input(timeout) {
+                Ok(true) => {
+                    let came = line.buffers().input().len() - before;
+                    self.deadlines.arrived(came)?;
+                }
+                Ok(false) => self.body.close()?,
+                Err(Error::Timeout(_)) => return Err(self.deadlines.over()),
+                Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut => {
+                    return Err(self.deadlines.over());
+                }
+                Err(error) => return Err(failure::in_body(&error)),
+            }
+        }
+    }
+
+    /// Lets the connection be used again, if the body is over and both sides want to go on.
+    pub(crate) fn release(mut self) {
+        let Some(line) = self.line.take() else { return };
+        if !self.body.is_over() || !self.body.keeps_alive() {
+            return;
+        }
+        self.conversation.give_back(line);
+        // One byte, and then the end: where ureq keeps the connection.
+        let mut told = self.told.into_reader();
+        while told.read(&mut [0; 8]).is_ok_and(|read| read > 0) {}
+    }
+}
+
+/// Bytes of a body, which are gone from the connection when this is dropped.
+pub(crate) struct Piece<'a> {
+    line: &'a mut Box<dyn Transport>,
+    length: usize,
+}
+
+impl Piece<'_> {
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        self.line.buffers().input().get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        self.line.buffers().input_consume(self.length);
+    }
+}
