@@ -45,3 +45,8 @@ pub use self::s3_model::{
 };
 pub use self::scripted::{AtHead, Script, Scripted};
 pub use self::tls::Identity;
+
+/// Takes percent-encoding off a path; none where it is no UTF-8.
+pub(crate) fn unescape(path: &str) -> Option<String> {
+    message::decode(path, false)
+}

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::faults::{Fault, Whom};
 use crate::server::{self, OpenStackModel, Plan, Reply, Request, S3Model};
 
-#[allow(dead_code, reason = "no workload of OpenStack is simulated yet")]
 /// A model, and what a schedule does to it.
 #[derive(Debug)]
 pub(crate) enum Host {
@@ -26,7 +25,6 @@ pub(crate) struct S3Host {
     pub(crate) place: (String, String),
 }
 
-#[allow(dead_code, reason = "no workload of OpenStack is simulated yet")]
 impl Host {
     pub(crate) fn s3(model: S3Model) -> Self {
         let place = ("bucket".to_owned(), "key".to_owned());
@@ -114,6 +112,16 @@ impl Host {
             Self::S3(host) => host.refusal(request, status, code),
             Self::Cloud(_) => self.handle(request, Some(Fault::Status(status, code))),
         }
+    }
+
+    /// A request of somebody's whose connection is long gone is an object that is written.
+    pub(super) fn written(&self, request: &Request) -> Option<(String, String)> {
+        if !matches!(self, Self::Cloud(_)) || request.method != "PUT" {
+            return None;
+        }
+        let mut path = request.path().trim_start_matches('/').splitn(4, '/').skip(2);
+        let decode = |text: &str| crate::server::unescape(text);
+        Some((decode(path.next()?)?, decode(path.next()?)?))
     }
 
     /// Carries out a request whose connection is long gone: the identifier of the upload that is there

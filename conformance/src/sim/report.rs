@@ -15,6 +15,8 @@ pub struct Report {
     workloads: Vec<&'static str>,
     failures: Vec<Failure>,
     found: usize,
+    /// How many schedules of a workload went wrong in a way, and the first seed.
+    kinds: BTreeMap<(&'static str, String), (u64, u64)>,
     /// Faults that took effect.
     met: BTreeMap<(&'static str, Phase, &'static str), u64>,
     outcomes: BTreeMap<(&'static str, Outcome), u64>,
@@ -41,6 +43,13 @@ pub struct Failure {
     pub trace: String,
 }
 
+impl Failure {
+    /// What tells it from failures of another kind.
+    fn kind(&self) -> (&'static str, String) {
+        (self.workload, self.what.chars().filter(|c| !c.is_ascii_digit()).take(60).collect())
+    }
+}
+
 impl Report {
     pub(super) fn new(workloads: &[Workload], schedules: u64, seed: u64) -> Self {
         Self {
@@ -49,6 +58,7 @@ impl Report {
             workloads: workloads.iter().map(|workload| workload.name).collect(),
             failures: Vec::new(),
             found: 0,
+            kinds: BTreeMap::new(),
             met: BTreeMap::new(),
             outcomes: BTreeMap::new(),
             exchanges: 0,
@@ -122,12 +132,12 @@ impl Report {
     /// Keeps the first failure of each kind and workload, explained.
     pub(super) fn finish(&mut self, explain: impl Fn(&mut Failure)) {
         self.failures.sort_by_key(|failure| failure.seed);
-        let mut kinds = std::collections::BTreeSet::new();
-        self.failures.retain(|failure| {
-            let kind: String =
-                failure.what.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
-            kinds.insert((failure.workload, kind))
-        });
+        for failure in &self.failures {
+            let first = self.kinds.entry(failure.kind()).or_insert((0, failure.seed));
+            first.0 += 1;
+        }
+        let kinds = &self.kinds;
+        self.failures.retain(|failure| kinds[&failure.kind()].1 == failure.seed);
         self.failures.truncate(SHOWN);
         self.failures.iter_mut().for_each(explain);
     }
@@ -194,6 +204,9 @@ impl fmt::Display for Report {
                 failure.seed, failure.workload
             )?;
             write!(f, "the smallest schedule found:\n{}{}", failure.schedule, failure.trace)?;
+        }
+        for ((workload, kind), (count, seed)) in &self.kinds {
+            writeln!(f, "{count:>6} x {workload}, first with seed {seed}: {kind}")?;
         }
         let ran: u64 = self.outcomes.values().sum();
         writeln!(

@@ -76,6 +76,12 @@ pub(crate) struct Record {
     pub(crate) unnamed: BTreeSet<String>,
     /// Uploads that a late part brought back and that nobody looked at since.
     pub(crate) landed: BTreeSet<String>,
+    /// Objects of Swift that were written by requests whose connection was long gone.
+    pub(crate) landed_objects: BTreeSet<(String, String)>,
+    /// Trusts that were made so.
+    pub(crate) late: BTreeSet<String>,
+    /// How many requests were carried out after their connection had ended.
+    pub(crate) acted_late: u32,
     /// How often the server denied something without looking.
     pub(crate) lies: u32,
     /// Somebody else wrote in the place of the object.
@@ -557,12 +563,16 @@ impl World {
     fn act_late(&mut self, request: &Request, operation: &'static str) {
         self.tell_time();
         let before = self.host.nameless();
+        self.record.acted_late += 1;
+        self.record.landed_objects.extend(self.host.written(request));
         if let Some(id) = self.host.handle_late(request) {
             self.trace.say(self.now, format!("upload {id} is there again"));
             self.record.landed.insert(id);
         } else if NAMELESS.contains(&operation) {
             let after = self.host.nameless();
-            self.record.unnamed.extend(after.difference(&before).cloned());
+            let made: Vec<String> = after.difference(&before).cloned().collect();
+            self.record.unnamed.extend(made.iter().cloned());
+            self.record.late.extend(made);
         }
     }
 

@@ -206,6 +206,11 @@ impl S3Model {
         self.buckets.get(bucket)?.objects.get(key)
     }
 
+    /// Whether there is a bucket of this name.
+    pub fn has_bucket(&self, name: &str) -> bool {
+        self.buckets.contains_key(name)
+    }
+
     /// All keys of a bucket, in order.
     pub fn keys(&self, bucket: &str) -> Vec<&str> {
         let objects = self.buckets.get(bucket).map(|bucket| &bucket.objects);

@@ -1,7 +1,14 @@
 //! What is simulated: whole workloads, each with a name.
 
+mod calls;
 mod downloads;
+mod images;
+mod jobs;
 mod s3;
+mod sessions;
+mod swift;
+mod swift_downloads;
+mod swift_uploads;
 mod uploads;
 
 use super::schedule::Schedule;
@@ -43,5 +50,15 @@ impl Outcome {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Workload> {
-    [uploads::ALL, downloads::ALL].concat()
+    [
+        uploads::ALL,
+        downloads::ALL,
+        jobs::ALL,
+        calls::ALL,
+        images::ALL,
+        swift_uploads::ALL,
+        swift_downloads::ALL,
+        sessions::ALL,
+    ]
+    .concat()
 }

@@ -1,0 +1,223 @@
+//! Uploads to Swift: in one request, as static and dynamic large objects, of known and unknown length,
+//! gone on with by another process.
+
+use std::time::Duration;
+
+use apus_core::contract::Leave;
+use apus_core::machine::{LargeObject, SwiftUpload, UploadSource};
+
+use super::s3::bytes;
+use super::swift::{
+    SEGMENT, demo, life, model, named, options, present, service, with_object, world,
+};
+use super::{Outcome, Over, Workload};
+use crate::sim::chance::Chance;
+use crate::sim::schedule::Schedule;
+use crate::sim::world::{End, Source};
+
+pub(super) const ALL: &[Workload] = &[
+    Workload {
+        name: "swift-put",
+        operations: &["PutObject", "PutObject", "HeadObject", "Authenticate"],
+        cleanup: &["DeleteObject", "BulkDelete"],
+        dies: false,
+        run: |schedule| run(schedule, None, false),
+    },
+    Workload {
+        name: "swift-static",
+        operations: STATIC,
+        cleanup: CLEANUP,
+        dies: false,
+        run: |schedule| run(schedule, Some(LargeObject::Static), false),
+    },
+    Workload {
+        name: "swift-dynamic",
+        operations: DYNAMIC,
+        cleanup: CLEANUP,
+        dies: false,
+        run: |schedule| run(schedule, Some(LargeObject::Dynamic), false),
+    },
+    Workload {
+        name: "swift-stream",
+        operations: STATIC,
+        cleanup: CLEANUP,
+        dies: false,
+        run: |schedule| run(schedule, Some(LargeObject::Static), true),
+    },
+    Workload {
+        name: "swift-resume",
+        operations: STATIC,
+        cleanup: CLEANUP,
+        dies: true,
+        run: |schedule| {
+            let kind = match schedule.seed % 2 {
+                0 => LargeObject::Static,
+                _ => LargeObject::Dynamic,
+            };
+            run(schedule, Some(kind), false)
+        },
+    },
+];
+
+const STATIC: &[&str] = &[
+    "PutObject",
+    "PutObject",
+    "PutSlo",
+    "PutSlo",
+    "PutSlo",
+    "HeadObject",
+    "HeadContainer",
+    "PutContainer",
+    "GetInfo",
+    "Authenticate",
+];
+const DYNAMIC: &[&str] = &[
+    "PutObject",
+    "PutObject",
+    "PutDlo",
+    "PutDlo",
+    "PutDlo",
+    "HeadObject",
+    "HeadContainer",
+    "PutContainer",
+    "GetContainer",
+    "Authenticate",
+];
+const CLEANUP: &[&str] = &["DeleteObject", "BulkDelete"];
+
+fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
+    let mut chance = Chance::new(schedule.seed, "swift upload");
+    let segmented = kind.is_some();
+    let most = [1500, 4000, 9000, 20_000][usize::from(schedule.size.min(3))];
+    let least = if segmented { SEGMENT + 1 } else { 0 };
+    let length = (least + chance.below(most)) as usize;
+    let object = bytes(length, schedule.seed);
+    let mut options = options(&mut chance, kind);
+    options.if_absent = chance.percent(25);
+    options.on_failure = chance.pick(&[Leave::Abort, Leave::Abort, Leave::Abort, Leave::Keep]);
+    let mut cloud = model(3600);
+    // An older object of the same length, of one piece or of many.
+    let older = bytes(length, schedule.seed ^ 2);
+    let older_kind = chance.pick(&[None, None, Some(None), Some(kind), Some(kind)]);
+    if let Some(older_kind) = older_kind {
+        let mut before = super::swift::options(&mut chance, older_kind);
+        before.segments_in = options.segments_in.clone();
+        cloud = with_object(cloud, &older, before, schedule.seed ^ 3);
+    }
+    cloud.set_token_life(Duration::from_secs(life(&mut chance)));
+    let before = present(&cloud);
+    let mut world = world(schedule, &mut chance, cloud);
+    world.cleanup = CLEANUP;
+    world.source = Source::seekable(object.clone());
+    if options.if_absent || chance.percent(20) {
+        world.intruder = Some(bytes(length, schedule.seed ^ 1));
+    }
+    let lag = match kind {
+        Some(LargeObject::Dynamic) => chance.pick(&[0, 0, 200, 3000, 100_000]),
+        _ => 0,
+    };
+    world.host.cloud_model_mut().set_listing_lag(Duration::from_millis(lag));
+    if chance.percent(5) {
+        world.source.breaks_at = Some(chance.below(length as u64 + 1));
+    }
+    let source = match stream {
+        true if chance.percent(40) => UploadSource::Stream(Some(length as u64)),
+        true => UploadSource::Stream(None),
+        false => UploadSource::Seekable(length as u64),
+    };
+    let service = service(&mut chance);
+    let new =
+        |seed| SwiftUpload::new("images", "object", source, options.clone(), service.clone(), seed);
+    let upload = match new(schedule.seed) {
+        Ok(upload) => upload,
+        Err(error) => {
+            world.trace.say(world.now, format!("refused: {error}"));
+            return Over { world, outcome: Outcome::Failed };
+        }
+    };
+    let mut checkpoints = upload.checkpoints();
+    let mut end = world.run(upload, demo());
+    let mut told = std::collections::BTreeSet::new();
+    while matches!(end, End::Died) && world.record.wrong.is_empty() {
+        let again = match checkpoints.latest() {
+            Some(checkpoint) => {
+                let text = serde_json::to_string(&checkpoint).expect("it is plain data");
+                let checkpoint = serde_json::from_str(&text).expect("it was written by us");
+                let (options, service) = (options.clone(), service.clone());
+                SwiftUpload::resume(checkpoint, source, options, service, schedule.seed + 1)
+            }
+            None => {
+                // Nobody is told what the last process left before it had a checkpoint to keep, or
+                // after it had the object.
+                told.extend(present(world.host.cloud_model()));
+                new(schedule.seed + 1)
+            }
+        };
+        match again {
+            Ok(again) => {
+                checkpoints = again.checkpoints();
+                end = world.run(again, demo());
+            }
+            Err(error) => world.wrong(format!("its own checkpoint is refused: {error}")),
+        }
+    }
+    world.tell_time();
+    if let (End::Done(Ok(done)), true) = (&end, world.record.wrong.is_empty()) {
+        // A dynamic large object is what it is read as from now on.
+        if done.size != length as u64 {
+            world.wrong(format!("it says that {} bytes were stored of {length}", done.size));
+        }
+        world.must_read(&object);
+    }
+    world.settle();
+    let outcome = match end {
+        End::Died => Outcome::Failed,
+        End::Done(Ok(done)) => {
+            world.must_read(&object);
+            told.extend(named(&done.leftovers));
+            let replaced = world.record.replaced;
+            // Of an object that somebody else replaced in the meantime nobody knows the segments.
+            let kept =
+                if replaced { present(world.host.cloud_model()) } else { Default::default() };
+            told.extend(kept);
+            world.nothing_but(&Default::default(), &told, "it said yes");
+            Outcome::Done
+        }
+        End::Done(Err(error)) => {
+            told.extend(named(error.leftovers()));
+            let keeps = options.on_failure == Leave::Keep || world.record.cancelled;
+            if keeps && checkpoints.latest().is_some() {
+                told.extend(present(world.host.cloud_model()));
+            }
+            world.nothing_but(&before, &told, &format!("the error is {error}"));
+            world.not_read_unless_said(&error, &object);
+            if older_kind.is_some() && world.record.wrong.is_empty() {
+                still_there(&mut world, &older, &object);
+            }
+            Outcome::of(&error)
+        }
+    };
+    if options.if_absent && older_kind.is_some() && !world.record.replaced {
+        let there = world.host.cloud_model().content_of("demo", "images", "object");
+        if there.as_deref() != Some(&older[..]) && length > 0 {
+            world.wrong("an object was replaced that was not to be");
+        }
+    }
+    let segments = length as u64 / SEGMENT + 2;
+    let held = options.segment_size * (options.width as u64 + 1) + 1;
+    world.in_all(40 * (2 * segments + 10), held.max(options.threshold + 1));
+    Over { world, outcome }
+}
+
+/// A failure left the object that was there, or what replaced it.
+fn still_there(world: &mut crate::sim::world::World, older: &[u8], ours: &[u8]) {
+    let there = world.host.cloud_model().content_of("demo", "images", "object");
+    let other = world.intruder.clone();
+    let there = there.as_deref();
+    let fine = there == Some(older)
+        || there == Some(ours)
+        || (world.record.replaced && there == other.as_deref());
+    if !fine && world.record.lies == 0 {
+        world.wrong("it said no, and what was there before is no longer to be read");
+    }
+}
