@@ -46,7 +46,17 @@ pub struct Failure {
 impl Failure {
     /// What tells it from failures of another kind.
     fn kind(&self) -> (&'static str, String) {
-        (self.workload, self.what.chars().filter(|c| !c.is_ascii_digit()).take(60).collect())
+        let mut text = String::new();
+        let mut inside = 0;
+        for c in self.what.chars() {
+            match c {
+                '[' => inside += 1,
+                ']' => inside -= 1,
+                c if inside == 0 && !c.is_ascii_digit() => text.push(c),
+                _ => {}
+            }
+        }
+        (self.workload, text.chars().take(60).collect())
     }
 }
 

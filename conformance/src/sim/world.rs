@@ -17,7 +17,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::Machine;
+use apus_core::contract::{Leave, Machine};
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{self, Observer, Party, Pump, Traffic, Turn};
@@ -89,6 +89,10 @@ pub(crate) struct Record {
     /// The process died.
     pub(crate) deaths: u32,
     pub(crate) cancelled: bool,
+    /// It was cancelled so that another process goes on with it.
+    pub(crate) kept: bool,
+    /// A question about what was there before was answered by a fault.
+    pub(crate) looked_in_vain: bool,
 }
 
 /// The bytes of a caller.
@@ -262,6 +266,7 @@ impl World {
                     }
                     How::Cancel(leave) => {
                         self.record.cancelled = true;
+                        self.record.kept = leave == Leave::Keep;
                         self.trace.say(self.now, format!("cancelled: {leave:?}"));
                         for (pump, place) in pumps.iter_mut().zip(&mut *places) {
                             pump.cancel(self.now, leave);
@@ -641,6 +646,7 @@ impl World {
             true => Phase::Cleanup,
             false => fault.phase(),
         };
+        self.record.looked_in_vain |= LOOKS.contains(&operation);
         self.met.push((fault.name(), phase));
     }
 
@@ -736,6 +742,8 @@ impl Whom {
 /// The operations by which authorities get their tokens and keys.
 const RENEWALS: [&str; 4] =
     ["Authenticate", "AuthenticateService", "DiscoverVersions", "RenewKeys"];
+/// The operations by which is asked what is there.
+const LOOKS: [&str; 3] = ["HeadObject", "GetManifest", "GetContainer"];
 /// Longer than any schedule takes.
 const MOST_EVENTS: u64 = 20_000;
 /// Where an exchange has no limit.

@@ -90,9 +90,8 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
             Outcome::Done
         }
         End::Done(Err(error)) => {
-            let kept = world.record.cancelled && schedule.stop.is_some();
             // A copy has no checkpoint: what is kept on purpose is listed by the bucket.
-            if !kept {
+            if !world.record.kept {
                 world.no_upload_left(Some(&error));
             }
             world.not_ours_unless_said(&error, "bucket", "key", &object);

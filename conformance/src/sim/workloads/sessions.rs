@@ -11,7 +11,9 @@ use apus_core::machine::{
 use apus_core::{s3, swift};
 
 use super::s3::{Setup, bytes, model as s3_model, renewed};
-use super::swift::{INTERVAL, demo, life, model, named, options, project, service, session, world};
+use super::swift::{
+    INTERVAL, demo, life, model, named, options, present, project, service, session, world,
+};
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
 use crate::sim::host::Host;
@@ -93,7 +95,10 @@ fn trust(schedule: &Schedule) -> Over {
             Outcome::Done
         }
         End::Done(Err(error)) => {
-            let told = named(error.leftovers());
+            let mut told = named(error.leftovers());
+            if world.record.kept {
+                told.extend(present(world.host.cloud_model()));
+            }
             world.nothing_but(&Default::default(), &told, &format!("the error is {error}"));
             world.not_read_unless_said(&error, &object);
             no_trust(&mut world, &trusts, &error.to_string());

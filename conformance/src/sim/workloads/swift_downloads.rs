@@ -65,7 +65,7 @@ fn stage(schedule: &Schedule, chance: &mut Chance) -> (World, bytes::Bytes, Opti
     let kind = chance.pick(&[None, Some(LargeObject::Static), Some(LargeObject::Dynamic)]);
     let least = if kind.is_some() { 1025 } else { 0 };
     let object = bytes((least + chance.below(most)) as usize, schedule.seed);
-    let mut cloud = with_object(model(3600), &object, options(chance, kind), schedule.seed ^ 3);
+    let mut cloud = with_object(model(3600), &object, options(chance, kind), !schedule.seed);
     cloud.set_token_life(Duration::from_secs(life(chance)));
     (world(schedule, chance, cloud), object, kind)
 }

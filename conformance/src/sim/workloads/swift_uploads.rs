@@ -102,7 +102,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     if let Some(older_kind) = older_kind {
         let mut before = super::swift::options(&mut chance, older_kind);
         before.segments_in = options.segments_in.clone();
-        cloud = with_object(cloud, &older, before, schedule.seed ^ 3);
+        cloud = with_object(cloud, &older, before, !schedule.seed);
     }
     cloud.set_token_life(Duration::from_secs(life(&mut chance)));
     let before = present(&cloud);
@@ -180,18 +180,22 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
             let kept =
                 if replaced { present(world.host.cloud_model()) } else { Default::default() };
             told.extend(kept);
+            // What could not be looked at could not be removed either.
+            if world.record.looked_in_vain {
+                told.extend(before.iter().cloned());
+            }
             world.nothing_but(&Default::default(), &told, "it said yes");
             Outcome::Done
         }
         End::Done(Err(error)) => {
             told.extend(named(error.leftovers()));
-            let keeps = options.on_failure == Leave::Keep || world.record.cancelled;
+            let keeps = options.on_failure == Leave::Keep || world.record.kept;
             if keeps && checkpoints.latest().is_some() {
                 told.extend(present(world.host.cloud_model()));
             }
             world.nothing_but(&before, &told, &format!("the error is {error}"));
             world.not_read_unless_said(&error, &object);
-            if older_kind.is_some() && world.record.wrong.is_empty() {
+            if older_kind.is_some() && world.record.acted_late == 0 {
                 still_there(&mut world, &older, &object);
             }
             Outcome::of(&error)

@@ -188,8 +188,13 @@ fn failed(
     checkpoints: &Checkpoints<Checkpoint>,
 ) {
     // What is kept on purpose is named by the checkpoint.
-    if keeps || world.record.cancelled {
+    if keeps || world.record.kept {
         world.record.unnamed.extend(checkpoints.latest().map(|checkpoint| checkpoint.upload_id));
+    }
+    // An upload that can't be listed is not touched: whoever goes on with it has its name.
+    if world.record.deaths > 0 && error.operation() == Some("ListParts") {
+        let open = world.host.nameless();
+        world.record.unnamed.extend(open);
     }
     world.no_upload_left(Some(error));
     world.not_ours_unless_said(error, "bucket", "key", object);
