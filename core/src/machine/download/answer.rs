@@ -28,6 +28,10 @@ impl<D: Dialect> Ranges<D> {
                 None => error,
             });
         }
+        // That all bytes came does not mean that the sink has them.
+        if let Some(cut) = reply.cut.as_ref().filter(|cut| cut.cause() == Cause::Sink) {
+            return Err(Error::from(cut.clone()).with_status(reply.status()));
+        }
         match self.take(at, reply) {
             Ok(true) => Ok(()),
             Ok(false) => {
