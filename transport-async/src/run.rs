@@ -33,6 +33,19 @@ pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
     parties: Arc<[Party]>,
+    ends: Ends,
+    tokens: Vec<CancelToken>,
+) -> Result<M::Output, Error> {
+    let sink = ends.sink.clone();
+    let result = drive_into(machine, transport, parties, ends, tokens).await;
+    sink.end(result).await
+}
+
+/// The same, before it is known whether the sink keeps what it was given.
+async fn drive_into<M: Machine>(
+    machine: M,
+    transport: &Transport,
+    parties: Arc<[Party]>,
     mut ends: Ends,
     tokens: Vec<CancelToken>,
 ) -> Result<M::Output, Error> {

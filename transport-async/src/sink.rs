@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  discard · memory · file  any range, at any time
+//!  path                     as file, where it is a file on a disk; else as writer
 //!  writer                   in order, through a turnstile: an exchange whose range is next writes on
 //!                           as bytes arrive; others keep what they receive until it is their turn
 //! ```
@@ -11,9 +12,12 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use apus_core::Error;
 use apus_core::error::{Cause, Failure};
+use apus_files::Output;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
@@ -24,7 +28,11 @@ use crate::turnstile::{Out, Place, Turnstile};
 
 /// Where the bytes of a run's downloads go. A clone is the same sink.
 #[derive(Clone, Default)]
-pub struct Sink(Kind);
+pub struct Sink {
+    kind: Kind,
+    /// What the end of a run commits.
+    output: Option<Arc<Output>>,
+}
 
 #[derive(Clone, Default)]
 enum Kind {
@@ -33,6 +41,7 @@ enum Kind {
     Discard,
     Memory(Arc<Mutex<Vec<u8>>>),
     File(Arc<File>),
+    Path(Arc<Output>),
     Ordered(Arc<Turnstile>),
 }
 
@@ -44,68 +53,105 @@ impl Sink {
 
     /// Drops all bytes, which are counted, checked and hashed all the same.
     pub fn discard() -> Self {
-        Self(Kind::Discard)
+        Self::of(Kind::Discard)
     }
 
     /// Whether there is one.
     pub(crate) fn is_given(&self) -> bool {
-        !matches!(self.0, Kind::None)
+        !matches!(self.kind, Kind::None)
     }
 
     /// Keeps all bytes in memory; [`take`](Self::take) gives them back.
     pub fn memory() -> Self {
-        Self(Kind::Memory(Arc::default()))
+        Self::of(Kind::Memory(Arc::default()))
     }
 
     /// A file, written at offsets: its own position is neither used nor moved. It is not shortened
     /// first.
     pub fn file(file: File) -> Self {
-        Self(Kind::File(Arc::new(file)))
+        Self::of(Kind::File(Arc::new(file)))
+    }
+
+    /// A file that is complete or as it was before: what a run brings is written beside it, from the
+    /// first byte on, and takes its place when the run has succeeded. Owner and mode stay, links are
+    /// followed, and what is no file on a disk (a FIFO, a device) is written through.
+    /// [`remarks`](Self::remarks) has what should be told of it.
+    ///
+    /// # Errors
+    ///
+    /// What can't be written to: a directory, a file in a directory that does not exist, a file without
+    /// permission.
+    pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let output = Output::new(path).map_err(|error| Error::from(failure(&error)))?;
+        let output = Arc::new(output);
+        let kind = match output.is_ordered() {
+            true => Kind::Ordered(Arc::new(Turnstile::new(Out::Path(Arc::clone(&output))))),
+            false => Kind::Path(Arc::clone(&output)),
+        };
+        Ok(Self { kind, output: Some(output) })
     }
 
     /// A writer, which gets the bytes in order and is flushed at the end of a run that succeeded.
     pub fn writer(writer: impl AsyncWrite + Send + 'static) -> Self {
-        Self(Kind::Ordered(Arc::new(Turnstile::new(Out::Writer(Box::pin(writer))))))
+        Self::of(Kind::Ordered(Arc::new(Turnstile::new(Out::Writer(Box::pin(writer))))))
     }
 
     /// What a [`memory`](Self::memory) sink has collected; other sinks have nothing.
     pub fn take(&self) -> Vec<u8> {
-        match &self.0 {
+        match &self.kind {
             Kind::Memory(memory) => std::mem::take(&mut lock(memory)),
             _ => Vec::new(),
         }
     }
 
+    /// What should be told of the file that a [`path`](Self::path) got: its other names that keep the old
+    /// content, an owner that could not be kept. Nothing for other sinks.
+    pub fn remarks(&self) -> Vec<String> {
+        let remarks = self.output.as_ref().map(|output| output.remarks()).unwrap_or_default();
+        remarks.iter().map(ToString::to_string).collect()
+    }
+
+    /// A run has ended: what it wrote is what the path names from now on, or nothing is.
+    pub(crate) async fn end<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let Some(output) = self.output.clone() else { return result };
+        if result.is_err() {
+            output.discard();
+            return result;
+        }
+        let committed = spawn_blocking(move || output.commit());
+        committed.await.unwrap_or_else(|_| Err(over())).map_err(|error| failure(&error))?;
+        result
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, output: None }
+    }
+
     pub(crate) fn channel(sender: mpsc::Sender<Bytes>) -> Self {
-        Self(Kind::Ordered(Arc::new(Turnstile::new(Out::Channel(sender)))))
+        Self::of(Kind::Ordered(Arc::new(Turnstile::new(Out::Channel(sender)))))
     }
 
     /// Where the bytes of one exchange go, from this position on.
     pub(crate) fn delivery(&self, at: u64) -> Delivery {
-        Delivery(match &self.0 {
+        Delivery(match &self.kind {
             Kind::None | Kind::Discard => To::None,
             Kind::Memory(memory) => To::Memory { memory: Arc::clone(memory), at },
-            Kind::File(file) => To::File(Pages {
-                file: Arc::clone(file),
-                at,
-                held: Vec::new(),
-                length: 0,
-                behind: None,
-            }),
+            Kind::File(file) => To::File(Pages::new(Some(Arc::clone(file)), None, at)),
+            Kind::Path(output) => To::File(Pages::new(None, Some(Arc::clone(output)), at)),
             Kind::Ordered(turnstile) => To::Ordered(turnstile.place(at)),
         })
     }
 
     /// Rings this bell when an exchange has to wait for its turn.
     pub(crate) fn attach(&self, bell: &Arc<Bell>) {
-        if let Kind::Ordered(turnstile) = &self.0 {
+        if let Kind::Ordered(turnstile) = &self.kind {
             turnstile.attach(bell);
         }
     }
 
     /// How many exchanges have all their bytes and wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
-        match &self.0 {
+        match &self.kind {
             Kind::Ordered(turnstile) => turnstile.waiting(),
             _ => 0,
         }
@@ -114,14 +160,14 @@ impl Sink {
     /// Lets exchanges that wait for their turn end, and keeps their bytes: whoever is next can't come
     /// before one of them has ended.
     pub(crate) fn settle(&self) {
-        if let Kind::Ordered(turnstile) = &self.0 {
+        if let Kind::Ordered(turnstile) = &self.kind {
             turnstile.settle();
         }
     }
 
     /// The run succeeded: nothing more will come.
     pub(crate) async fn flush(&self) -> Result<(), Failure> {
-        match &self.0 {
+        match &self.kind {
             Kind::Ordered(turnstile) => turnstile.flush().await,
             _ => Ok(()),
         }
@@ -142,11 +188,12 @@ impl From<&Sink> for Sink {
 
 impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        f.write_str(match &self.kind {
             Kind::None => "Sink(none)",
             Kind::Discard => "Sink(discard)",
             Kind::Memory(_) => "Sink(memory)",
             Kind::File(_) => "Sink(file)",
+            Kind::Path(_) => "Sink(path)",
             Kind::Ordered(_) => "Sink(writer)",
         })
     }
@@ -199,7 +246,9 @@ impl Delivery {
 
 /// A range of a file, written one batch behind so that disk and network work at the same time.
 struct Pages {
-    file: Arc<File>,
+    /// Absent until a path is written to first.
+    file: Option<Arc<File>>,
+    output: Option<Arc<Output>>,
     at: u64,
     held: Vec<Bytes>,
     length: usize,
@@ -207,6 +256,20 @@ struct Pages {
 }
 
 impl Pages {
+    fn new(file: Option<Arc<File>>, output: Option<Arc<Output>>, at: u64) -> Self {
+        Self { file, output, at, held: Vec::new(), length: 0, behind: None }
+    }
+
+    /// The file, which is created for the first bytes.
+    async fn file(&mut self) -> Result<Arc<File>, Failure> {
+        if let (None, Some(output)) = (&self.file, self.output.clone()) {
+            let file = spawn_blocking(move || output.file());
+            let file = file.await.unwrap_or_else(|_| Err(over()));
+            self.file = Some(file.map_err(|error| failure(&error))?);
+        }
+        self.file.clone().ok_or_else(|| failure(&over()))
+    }
+
     async fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
         self.length += piece.len();
         self.held.push(piece);
@@ -216,9 +279,10 @@ impl Pages {
     async fn write_behind(&mut self) -> Result<(), Failure> {
         self.written().await?;
         let batch = std::mem::take(&mut self.held);
-        let (file, at) = (Arc::clone(&self.file), self.at);
+        let at = self.at;
         self.at += std::mem::take(&mut self.length) as u64;
         if !batch.is_empty() {
+            let file = self.file().await?;
             self.behind = Some(spawn_blocking(move || write_batch(&file, at, &batch)));
         }
         Ok(())
@@ -230,7 +294,7 @@ impl Pages {
         self.behind = None;
         match result {
             Ok(result) => result.map_err(|error| failure(&error)),
-            Err(_) => Err(Failure::new(Cause::Sink, "the runtime shut down")),
+            Err(_) => Err(failure(&over())),
         }
     }
 }
@@ -264,6 +328,10 @@ fn write_all_at(file: &File, mut piece: &[u8], mut at: u64) -> io::Result<()> {
 /// What an error of the sink is to the core.
 pub(crate) fn failure(error: &io::Error) -> Failure {
     Failure::new(Cause::Sink, error.to_string())
+}
+
+fn over() -> io::Error {
+    io::Error::other("the runtime shut down")
 }
 
 /// Bytes that are written to a file at once.

@@ -8,15 +8,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use apus_core::error::{Cause, Failure};
+use apus_files::Output;
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::cancel::{Bell, lock};
 use crate::sink::failure;
@@ -40,6 +42,7 @@ struct Turn {
 pub(crate) enum Out {
     Writer(Pin<Box<dyn AsyncWrite + Send>>),
     Channel(mpsc::Sender<Bytes>),
+    Path(Arc<Output>),
 }
 
 impl Turnstile {
@@ -129,6 +132,12 @@ impl Passing<'_> {
                     .send(piece)
                     .await
                     .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads")),
+                Some(Out::Path(output)) => {
+                    let output = Arc::clone(output);
+                    spawn_blocking(move || (&*output).write_all(&piece))
+                        .await
+                        .unwrap_or_else(|_| Err(io::Error::other("the runtime shut down")))
+                }
                 None => Ok(()),
             };
             if let Err(error) = written {

@@ -155,8 +155,11 @@ impl<'a, M: Machine> Run<'a, M> {
             (result, drive.panic)
         });
         match panic {
-            Some(panic) => resume_unwind(panic),
-            None => result,
+            Some(panic) => {
+                let _ = sink.end::<()>(Err(Failure::cancelled().into()));
+                resume_unwind(panic)
+            }
+            None => sink.end(result),
         }
     }
 

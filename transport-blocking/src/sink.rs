@@ -3,11 +3,14 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use apus_core::Error;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::Incoming;
+use apus_files::Output;
 
 use crate::cancel::Stop;
 
@@ -19,11 +22,16 @@ use crate::cancel::Stop;
 /// | [`memory`](Self::memory) | as they come |
 /// | [`file`](Self::file) | as they come, each at its offset |
 /// | [`writer`](Self::writer) | in order |
+/// | [`path`](Self::path) | as they come, each at its offset; in order where it is no file on a disk |
 ///
 /// Where ranges come in parallel and must go in order, a range whose turn it isn't is kept in
 /// memory until it is. The machine's width times the length of a range bounds that.
 #[derive(Clone)]
-pub struct Sink<'a>(Arc<Kind<'a>>);
+pub struct Sink<'a> {
+    kind: Arc<Kind<'a>>,
+    /// What the end of a run commits.
+    output: Option<Arc<Output>>,
+}
 
 enum Kind<'a> {
     None,
@@ -31,34 +39,53 @@ enum Kind<'a> {
     /// Locked for no longer than it takes to copy a piece.
     Memory(Mutex<Vec<u8>>),
     File(File),
+    Path(Arc<Output>),
     Writer(Turnstile<'a>),
 }
 
 impl<'a> Sink<'a> {
     /// No sink: what needs one is refused.
     pub fn none() -> Self {
-        Self(Arc::new(Kind::None))
+        Self::of(Kind::None)
     }
 
     /// Drops the bytes, which are counted, checked and hashed all the same.
     pub fn discard() -> Self {
-        Self(Arc::new(Kind::Discard))
+        Self::of(Kind::Discard)
     }
 
     /// Whether there is one.
     pub(crate) fn is_given(&self) -> bool {
-        !matches!(*self.0, Kind::None)
+        !matches!(*self.kind, Kind::None)
     }
 
     /// Keeps the bytes; [`take`](Self::take) gives them out.
     pub fn memory() -> Self {
-        Self(Arc::new(Kind::Memory(Mutex::default())))
+        Self::of(Kind::Memory(Mutex::default()))
     }
 
     /// Writes each range at its offset from the file's start. What the file already holds beyond
     /// the last byte stays.
     pub fn file(file: File) -> Self {
-        Self(Arc::new(Kind::File(file)))
+        Self::of(Kind::File(file))
+    }
+
+    /// A file that is complete or as it was before: what a run brings is written beside it, from the
+    /// first byte on, and takes its place when the run has succeeded. Owner and mode stay, links are
+    /// followed, and what is no file on a disk (a FIFO, a device) is written through.
+    /// [`remarks`](Self::remarks) has what should be told of it.
+    ///
+    /// # Errors
+    ///
+    /// What can't be written to: a directory, a file in a directory that does not exist, a file without
+    /// permission.
+    pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let output = Arc::new(Output::new(path).map_err(|error| Error::from(broken(error)))?);
+        let sink = match output.is_ordered() {
+            true => Self::writer(Through(Arc::clone(&output))),
+            false => Self::of(Kind::Path(Arc::clone(&output))),
+        };
+        Ok(Self { output: Some(output), ..sink })
     }
 
     /// Writes everything in order, and what a second run brings after what the first one brought.
@@ -69,27 +96,49 @@ impl<'a> Sink<'a> {
             waiting: Vec::new(),
             dismissed: None,
         };
-        Self(Arc::new(Kind::Writer(Turnstile { desk: Mutex::new(desk), turned: Condvar::new() })))
+        Self::of(Kind::Writer(Turnstile { desk: Mutex::new(desk), turned: Condvar::new() }))
+    }
+
+    fn of(kind: Kind<'a>) -> Self {
+        Self { kind: Arc::new(kind), output: None }
     }
 
     /// The bytes that [`memory`](Self::memory) kept. Nothing for other sinks, or the second time.
     pub fn take(&self) -> Vec<u8> {
-        match &*self.0 {
+        match &*self.kind {
             Kind::Memory(bytes) => std::mem::take(&mut *lock(bytes)),
-            Kind::None | Kind::Discard | Kind::File(_) | Kind::Writer(_) => Vec::new(),
+            _ => Vec::new(),
         }
+    }
+
+    /// What should be told of the file that a [`path`](Self::path) got: its other names that keep the old
+    /// content, an owner that could not be kept. Nothing for other sinks.
+    pub fn remarks(&self) -> Vec<String> {
+        let remarks = self.output.as_ref().map(|output| output.remarks()).unwrap_or_default();
+        remarks.iter().map(ToString::to_string).collect()
+    }
+
+    /// A run has ended: what it wrote is what the path names from now on, or nothing is.
+    pub(crate) fn end<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let Some(output) = &self.output else { return result };
+        if result.is_err() {
+            output.discard();
+            return result;
+        }
+        output.commit().map_err(broken)?;
+        result
     }
 
     /// Another run writes from another start.
     pub(crate) fn begin(&self) {
-        if let Kind::Writer(turnstile) = &*self.0 {
+        if let Kind::Writer(turnstile) = &*self.kind {
             lock(&turnstile.desk).next = None;
         }
     }
 
     /// The first range that is launched says where a writer starts.
     pub(crate) fn expect(&self, incoming: &Incoming) {
-        if let (Kind::Writer(turnstile), Incoming::Stream { at, .. }) = (&*self.0, incoming) {
+        if let (Kind::Writer(turnstile), Incoming::Stream { at, .. }) = (&*self.kind, incoming) {
             lock(&turnstile.desk).next.get_or_insert(*at);
         }
     }
@@ -101,7 +150,7 @@ impl<'a> Sink<'a> {
 
     /// Wakes those who wait for their turn, so that they see that the run was stopped.
     pub(crate) fn stir(&self) {
-        if let Kind::Writer(turnstile) = &*self.0 {
+        if let Kind::Writer(turnstile) = &*self.kind {
             let desk = lock(&turnstile.desk);
             turnstile.turned.notify_all();
             drop(desk);
@@ -111,7 +160,7 @@ impl<'a> Sink<'a> {
     /// Sends the last of those away who wait for their turn, if all of `flying` exchanges wait and
     /// none of them is next: the range that is cannot start before another exchange has ended.
     pub(crate) fn unblock(&self, flying: usize) {
-        let Kind::Writer(turnstile) = &*self.0 else { return };
+        let Kind::Writer(turnstile) = &*self.kind else { return };
         let mut desk = lock(&turnstile.desk);
         let stuck = flying > 0
             && desk.dismissed.is_none()
@@ -144,11 +193,12 @@ impl<'a> From<&Sink<'a>> for Sink<'a> {
 
 impl fmt::Debug for Sink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &*self.0 {
+        f.write_str(match &*self.kind {
             Kind::None => "Sink(none)",
             Kind::Discard => "Sink(discard)",
             Kind::Memory(_) => "Sink(memory)",
             Kind::File(_) => "Sink(file)",
+            Kind::Path(_) => "Sink(path)",
             Kind::Writer(_) => "Sink(writer)",
         })
     }
@@ -183,7 +233,7 @@ pub(crate) struct Outlet<'s, 'a> {
 impl Outlet<'_, '_> {
     /// Whether bytes for this position can be written now.
     pub(crate) fn is_open(&mut self, position: u64) -> bool {
-        let Kind::Writer(turnstile) = &*self.sink.0 else { return true };
+        let Kind::Writer(turnstile) = &*self.sink.kind else { return true };
         if self.writer.is_some() {
             return true;
         }
@@ -206,7 +256,7 @@ impl Outlet<'_, '_> {
         if self.is_open(position) {
             return Ok(());
         }
-        let Kind::Writer(turnstile) = &*self.sink.0 else { return Ok(()) };
+        let Kind::Writer(turnstile) = &*self.sink.kind else { return Ok(()) };
         let mut desk = lock(&turnstile.desk);
         desk.waiting.push(position);
         if let Some(bell) = bell {
@@ -247,11 +297,15 @@ impl Outlet<'_, '_> {
 
     /// Writes `bytes` at `position`, once [`open`](Self::open) has let it.
     pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) -> Result<(), Failure> {
-        match &*self.sink.0 {
+        match &*self.sink.kind {
             Kind::None => Err(failed("no sink was given")),
             Kind::Discard => Ok(()),
             Kind::Memory(kept) => keep(&mut lock(kept), position, bytes),
             Kind::File(file) => write_at(file, bytes, position).map_err(broken),
+            Kind::Path(output) => {
+                let file = output.file().map_err(broken)?;
+                write_at(&file, bytes, position).map_err(broken)
+            }
             Kind::Writer(_) => {
                 let Some(writer) = &mut self.writer else {
                     return Err(failed("it is not this range's turn"));
@@ -271,12 +325,25 @@ impl Outlet<'_, '_> {
 
 impl Drop for Outlet<'_, '_> {
     fn drop(&mut self) {
-        if let (Kind::Writer(turnstile), Some(writer)) = (&*self.sink.0, self.writer.take()) {
+        if let (Kind::Writer(turnstile), Some(writer)) = (&*self.sink.kind, self.writer.take()) {
             let mut desk = lock(&turnstile.desk);
             desk.writer = Some(writer);
             desk.next = Some(self.at);
             turnstile.turned.notify_all();
         }
+    }
+}
+
+/// What is written to in order, and opened when there is something to write.
+struct Through(Arc<Output>);
+
+impl Write for Through {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,6 +2,8 @@
 //! ends, and that no secret is in any of it.
 
 mod doctor;
+#[cfg(unix)]
+mod files;
 mod interrupted;
 mod program;
 mod s3;

@@ -365,6 +365,14 @@ impl Token {
         self.blocking.cancel_with(leave);
         self.hyper.cancel_with(leave);
     }
+
+    pub(crate) fn blocking(&self) -> apus_blocking::CancelToken {
+        self.blocking.clone()
+    }
+
+    pub(crate) fn hyper(&self) -> apus_async::CancelToken {
+        self.hyper.clone()
+    }
 }
 
 /// Bytes that differ from one range to the next.

@@ -38,6 +38,7 @@ mod images;
 mod jobs;
 mod lengths;
 mod one_pass;
+mod paths;
 mod replayed;
 mod secrets;
 mod stopping;

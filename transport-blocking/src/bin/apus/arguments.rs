@@ -74,6 +74,10 @@ pub(crate) enum Command {
         location: String,
 
         /// The file that gets it; standard output without it
+        ///
+        /// It is replaced when all of the object is there and checked, and is what it was until then and
+        /// when anything fails. Owner and mode stay, links are followed; a FIFO or a device is written
+        /// through.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
 

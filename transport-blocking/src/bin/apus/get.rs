@@ -1,8 +1,7 @@
 //! `apus get`: fetches an object.
 
-use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use apus_blocking::Sink;
 use apus_core::http::ByteRange;
@@ -24,20 +23,15 @@ pub(crate) fn run(
     let stored = open.stored(location)?;
     let path = output.filter(|path| !is_dash(path));
     let get = Get { range, width: if path.is_some() { WIDTH } else { 1 }, ..Get::default() };
-    let part = path.map(Part::create).transpose()?;
-    let sink = match &part {
-        Some((_, file)) => {
-            let file =
-                file.try_clone().map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-            Sink::file(file)
-        }
+    let sink = match path {
+        Some(path) => Sink::path(path)?,
         None => Sink::writer(io::stdout()),
     };
     let shown = open.watch.show("get", None);
-    let got = open.stores.get(&stored, &get, sink)?.outcome;
+    let got = open.stores.get(&stored, &get, &sink)?.outcome;
     drop(shown);
-    if let Some((part, file)) = part {
-        part.finish(&file)?;
+    for remark in sink.remarks() {
+        stage.output.remark(&remark);
     }
     let checked = got.verdict.to_string();
     if stage.output.is_json() && path.is_some() {
@@ -47,38 +41,6 @@ pub(crate) fn run(
         stage.output.remark(format_args!("{} read; {checked}", human(got.bytes)));
     }
     Ok(Exit::Done)
-}
-
-/// A file that gets its name when all of it is there. One that is not finished is removed.
-struct Part {
-    part: PathBuf,
-    path: PathBuf,
-    is_done: bool,
-}
-
-impl Part {
-    fn create(path: &Path) -> Result<(Self, File), Failure> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).map_err(|error| Failure::file(&part, &error))?;
-        Ok((Self { part, path: path.to_owned(), is_done: false }, file))
-    }
-
-    fn finish(mut self, file: &File) -> Result<(), Failure> {
-        file.sync_all().map_err(|error| Failure::file(&self.part, &error))?;
-        fs::rename(&self.part, &self.path).map_err(|error| Failure::file(&self.path, &error))?;
-        self.is_done = true;
-        Ok(())
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.is_done {
-            let _ = fs::remove_file(&self.part);
-        }
-    }
 }
 
 /// `0-99`, `100-`, `-100`: the last one inclusive, as HTTP has it.

@@ -17,10 +17,11 @@ mod places;
 mod row;
 mod summary;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use apus_files::{Output, Remark};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -98,7 +99,10 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
         }
         _ => work.read(BufReader::with_capacity(BUFFER, io::stdin().lock()), &interrupt)?,
     }
-    let summary = work.finish()?;
+    let (summary, remarks) = work.finish()?;
+    for remark in remarks {
+        stage.output.remark(remark);
+    }
     if stage.output.is_json() {
         stage.output.remark(json!({ "summary": summary.json() }));
     } else {
@@ -190,65 +194,48 @@ impl Work {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Summary, Failure> {
+    fn finish(mut self) -> Result<(Summary, Vec<Remark>), Failure> {
         self.told.flush()?;
-        if let Some(written) = self.written {
-            written.finish()?;
-        }
-        Ok(self.summary)
+        let remarks = self.written.map(Written::finish).transpose()?;
+        Ok((self.summary, remarks.unwrap_or_default()))
     }
 }
 
-/// A file that is there when it is complete, or standard output. One that is not finished is removed.
+/// A file that is complete or as it was before, or standard output.
 struct Written {
-    out: Option<BufWriter<Box<dyn Write>>>,
-    /// The name it has meanwhile, and the one that it gets.
-    names: Option<(PathBuf, PathBuf)>,
+    out: BufWriter<Box<dyn Write>>,
+    output: Option<Output>,
 }
 
 impl Written {
     fn create(path: &Path) -> Result<Self, Failure> {
-        if is_dash(path) {
-            let out: Box<dyn Write> = Box::new(io::stdout());
-            return Ok(Self { out: Some(BufWriter::with_capacity(BUFFER, out)), names: None });
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).map_err(|error| Failure::file(&part, &error))?;
-        let out: Box<dyn Write> = Box::new(file);
-        let out = Some(BufWriter::with_capacity(BUFFER, out));
-        Ok(Self { out, names: Some((part, path.to_owned())) })
+        let (out, output): (Box<dyn Write>, _) = if is_dash(path) {
+            (Box::new(io::stdout()), None)
+        } else {
+            let output = Output::new(path).map_err(|error| not_written(&error))?;
+            (Box::new(output.file().map_err(|error| not_written(&error))?), Some(output))
+        };
+        Ok(Self { out: BufWriter::with_capacity(BUFFER, out), output })
     }
 
     fn line(&mut self, text: &[u8]) -> Result<(), Failure> {
-        if let Some(out) = &mut self.out {
-            out.write_all(text)?;
-            out.write_all(b"\n")?;
-        }
+        self.out.write_all(text)?;
+        self.out.write_all(b"\n")?;
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
-        if let Some(mut out) = self.out.take() {
-            out.flush()?;
-        }
-        match self.names.take() {
-            Some((part, path)) => {
-                fs::rename(&part, &path).map_err(|error| Failure::file(&path, &error))
-            }
-            None => Ok(()),
-        }
+    /// What should be told of the file.
+    fn finish(mut self) -> Result<Vec<Remark>, Failure> {
+        self.out.flush()?;
+        let Some(output) = &self.output else { return Ok(Vec::new()) };
+        output.commit().map_err(|error| not_written(&error))?;
+        Ok(output.remarks())
     }
 }
 
-impl Drop for Written {
-    fn drop(&mut self) {
-        if let Some((part, _)) = &self.names {
-            drop(self.out.take());
-            let _ = fs::remove_file(part);
-        }
-    }
+/// An error that says of which file.
+fn not_written(error: &io::Error) -> Failure {
+    Failure::new(Exit::Other, error.to_string())
 }
 
 pub(crate) fn is_dash(path: &Path) -> bool {

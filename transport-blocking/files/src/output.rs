@@ -1,0 +1,285 @@
+//! What is written beside a file and then takes its place.
+
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::target::{Target, failed, folder};
+
+/// What is written to a path: see the [table](crate).
+///
+/// Nothing is created before the first [`file`](Self::file), or [`commit`](Self::commit). What was not
+/// committed is removed when this is dropped.
+#[derive(Debug)]
+pub struct Output {
+    target: Target,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Option<Open>,
+    remarks: Vec<Remark>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: Arc<File>,
+    /// The name that the file has until it takes its place.
+    part: Option<PathBuf>,
+}
+
+/// What was not done as one may expect, although it was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remark {
+    /// The file that was replaced has other names, which keep the old content.
+    HardLinks {
+        /// The file.
+        path: PathBuf,
+        /// How many other names.
+        others: u64,
+    },
+    /// The new file belongs to another user or group than the one that it replaced.
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// User and group that it belonged to.
+        was: (u32, u32),
+        /// User and group that it belongs to.
+        is: (u32, u32),
+    },
+}
+
+impl Output {
+    /// Looks where `path` leads to. Nothing is created yet.
+    ///
+    /// # Errors
+    ///
+    /// A directory or a socket; a directory that does not exist; a file that may not be written.
+    pub fn new(path: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(Self { target: Target::of(path.as_ref())?, state: Mutex::default() })
+    }
+
+    /// Whether bytes have to come in order, since this is no file on a disk.
+    pub fn is_ordered(&self) -> bool {
+        matches!(self.target, Target::Through { .. })
+    }
+
+    /// What is written to, created or opened when it is asked for first. To open a FIFO waits for who
+    /// reads from it.
+    ///
+    /// # Errors
+    ///
+    /// It can't be created or opened; the error says why.
+    pub fn file(&self) -> io::Result<Arc<File>> {
+        let mut state = self.lock();
+        if let Some(open) = &state.open {
+            return Ok(Arc::clone(&open.file));
+        }
+        let open = match &self.target {
+            Target::File { path } => {
+                state.remarks.clear();
+                part_of(path, &mut state.remarks)?
+            }
+            Target::Through { path, append } => {
+                // This may take for ever, and giving up must not.
+                drop(state);
+                let file = OpenOptions::new().write(true).append(*append).open(path);
+                let file = file.map_err(|error| failed(path, "it can't be opened: ", &error))?;
+                state = self.lock();
+                Open { file: Arc::new(file), part: None }
+            }
+        };
+        Ok(Arc::clone(&state.open.insert(open).file))
+    }
+
+    /// All is written: the new content takes the place of the old one, on the disk. A file that nothing
+    /// was written to is empty.
+    ///
+    /// # Errors
+    ///
+    /// It can't be written to the disk, or not take its place. Unless the error says otherwise, the old
+    /// file is what it was.
+    pub fn commit(&self) -> io::Result<()> {
+        self.file()?;
+        let Some(mut open) = self.lock().open.take() else { return Ok(()) };
+        let (path, part) = match (&self.target, &open.part) {
+            (Target::File { path }, Some(part)) => (path, part),
+            (Target::File { path } | Target::Through { path, .. }, _) => {
+                return match open.file.sync_all() {
+                    // Pipes and terminals can't be synced.
+                    Err(error) if !is_unsupported(&error) => Err(failed(path, "", &error)),
+                    _ => Ok(()),
+                };
+            }
+        };
+        open.file.sync_all().map_err(|error| failed(path, "", &error))?;
+        fs::rename(part, path).map_err(|error| {
+            let what = match error.kind() {
+                ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => {
+                    "it can't be replaced, as something is mounted there: "
+                }
+                _ => "it can't be replaced: ",
+            };
+            failed(path, what, &error)
+        })?;
+        open.part = None;
+        sync_folder(folder(path)).map_err(|error| {
+            failed(
+                path,
+                "it was replaced, but its directory can't be written to the disk: ",
+                &error,
+            )
+        })
+    }
+
+    /// Gives up what was written, and leaves the old file as it is.
+    pub fn discard(&self) {
+        let open = self.lock().open.take();
+        drop(open);
+    }
+
+    /// What should be told of the file that was written last.
+    pub fn remarks(&self) -> Vec<Remark> {
+        self.lock().remarks.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes one after the other.
+impl Write for &Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.file()?).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(part) = &self.part {
+            let _ = fs::remove_file(part);
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HardLinks { path, others } => write!(
+                f,
+                "{}: other names of the file (hard links: {others}) keep the old content",
+                path.display()
+            ),
+            Self::Owner { path, was, is } => write!(
+                f,
+                "{}: the file belonged to user {} and group {}, and now to user {} and group {}, as \
+                 this process may not give it away",
+                path.display(),
+                was.0,
+                was.1,
+                is.0,
+                is.1
+            ),
+        }
+    }
+}
+
+/// A file beside `path`, under a name that nobody else has.
+fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
+    let old = fs::symlink_metadata(path).ok();
+    let folder = folder(path);
+    let mut tries = 0;
+    let (file, part) = loop {
+        let random = RandomState::new().hash_one((std::process::id(), tries));
+        let part = folder.join(format!(".apus-{random:016x}.part"));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        private(&mut options, old.is_some());
+        match options.open(&part) {
+            Ok(file) => break (file, part),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
+            Err(error) => {
+                let what = format!("no file can be created beside it, in {}: ", folder.display());
+                return Err(failed(path, &what, &error));
+            }
+        }
+    };
+    let open = Open { file: Arc::new(file), part: Some(part) };
+    if let Some(old) = old {
+        keep(path, &old, &open.file, remarks)
+            .map_err(|error| failed(path, "its mode: ", &error))?;
+    }
+    Ok(open)
+}
+
+/// Nobody else may read what replaces a file, before it has the mode of that.
+#[cfg(unix)]
+fn private(options: &mut OpenOptions, replaces: bool) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(if replaces { 0o600 } else { 0o666 });
+}
+
+#[cfg(not(unix))]
+fn private(_: &mut OpenOptions, _: bool) {}
+
+/// Gives the new file the owner and mode of the old one.
+#[cfg(unix)]
+fn keep(path: &Path, old: &Metadata, file: &File, remarks: &mut Vec<Remark>) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    if old.nlink() > 1 {
+        remarks.push(Remark::HardLinks { path: path.to_owned(), others: old.nlink() - 1 });
+    }
+    let owner = |found: &Metadata| (found.uid(), found.gid());
+    let was = owner(old);
+    let mut is = owner(&file.metadata()?);
+    if is != was {
+        if fchown(file, Some(was.0), Some(was.1)).is_err() {
+            let _ = fchown(file, None, Some(was.1));
+        }
+        is = owner(&file.metadata()?);
+    }
+    let mut mode = old.mode() & 0o7777;
+    if is != was {
+        // Not with the rights of another user or group than those who gave them.
+        mode &= 0o777;
+        remarks.push(Remark::Owner { path: path.to_owned(), was, is });
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn keep(_: &Path, _: &Metadata, _: &File, _: &mut Vec<Remark>) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A folder that may be written and not read, and file systems that sync no folders.
+        Err(error) if error.kind() != ErrorKind::PermissionDenied && !is_unsupported(&error) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
+}
+
+const TRIES: u32 = 100;

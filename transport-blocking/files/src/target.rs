@@ -1,0 +1,142 @@
+//! Where a path leads to.
+
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// What is at the end of a path.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A file in a folder, behind all links, to be replaced; or where one is to be made.
+    File { path: PathBuf },
+    /// What is written to as it is.
+    Through { path: PathBuf, append: bool },
+}
+
+impl Target {
+    /// Looks at it, and changes nothing.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let through = |append| Ok(Self::Through { path: path.to_owned(), append });
+        if is_device_name(path) {
+            return through(false);
+        }
+        // This follows links as the system allows it, also where it guards them (`protected_symlinks`).
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => Err(is_folder(path)),
+            Ok(found) if found.is_file() => {
+                if is_of_the_kernel(path) {
+                    return through(true);
+                }
+                let path = fs::canonicalize(path).map_err(|error| failed(path, "", &error))?;
+                may_be_written(&path)?;
+                Ok(Self::File { path })
+            }
+            Ok(found) if is_socket(&found) => {
+                let what = "it is a socket, which can't be opened as a file";
+                Err(io::Error::new(ErrorKind::InvalidInput, format!("{}: {what}", path.display())))
+            }
+            Ok(_) => through(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => missing(path),
+            Err(error) => Err(failed(path, "", &error)),
+        }
+    }
+}
+
+/// Where the file would be that a path names, and a link that leads nowhere yet.
+fn missing(path: &Path) -> io::Result<Target> {
+    if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
+        return Err(is_folder(path));
+    }
+    let mut at = path.to_owned();
+    for _ in 0..LINKS {
+        let next = match fs::read_link(&at) {
+            Ok(next) => folder(&at).join(next),
+            Err(_) => {
+                let name = at.file_name().ok_or_else(|| is_folder(path))?;
+                let folder = folder(&at);
+                let folder = fs::canonicalize(folder).map_err(|error| {
+                    failed(path, &format!("folder {}: ", folder.display()), &error)
+                })?;
+                return Ok(Target::File { path: folder.join(name) });
+            }
+        };
+        at = next;
+    }
+    let what = "too many symbolic links";
+    Err(io::Error::new(ErrorKind::InvalidInput, format!("{}: {what}", path.display())))
+}
+
+/// What is marked as not to be written is not replaced either.
+fn may_be_written(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            Err(failed(path, "it may not be written: ", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path leads through `/proc` or `/sys`, where names are no entries of a folder on a disk:
+/// `/dev/stdout` is a link to `/proc/self/fd/1`.
+fn is_of_the_kernel(path: &Path) -> bool {
+    let mut at = path.to_owned();
+    for _ in 0..LINKS {
+        let inside = fs::canonicalize(folder(&at))
+            .is_ok_and(|folder| folder.starts_with("/proc") || folder.starts_with("/sys"));
+        if inside {
+            return true;
+        }
+        match fs::read_link(&at) {
+            Ok(next) => at = folder(&at).join(next),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// The folder that a path is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
+}
+
+/// An error that says of which file.
+pub(crate) fn failed(path: &Path, what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {what}{error}", path.display()))
+}
+
+fn is_folder(path: &Path) -> io::Error {
+    io::Error::new(ErrorKind::IsADirectory, format!("{}: it is a directory", path.display()))
+}
+
+#[cfg(unix)]
+fn is_socket(found: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_socket(&found.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(windows)]
+fn is_device_name(path: &Path) -> bool {
+    let text = path.as_os_str().to_string_lossy().to_ascii_uppercase();
+    matches!(text.as_str(), "NUL" | "CON") || text.starts_with(r"\\.\")
+}
+
+#[cfg(not(windows))]
+fn is_device_name(_: &Path) -> bool {
+    false
+}
+
+/// As many links as Linux follows.
+const LINKS: usize = 40;
