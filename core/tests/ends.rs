@@ -271,7 +271,7 @@ fn a_call_takes_the_range_that_it_asked_for_and_no_other() {
 fn streamed(expect: Expect, status: u16, headers: &[(&str, &str)]) -> Result<(), Error> {
     let mut draft = get();
     let hashers = Hashers::default();
-    draft.incoming = Incoming::Stream { at: 0, hashers, declared: false, expect };
+    draft.incoming = Incoming::Stream { at: 0, hashers, declared: false, tag: false, expect };
     let done = Exchange::open(draft, NOW, 0).respond(head(status, headers));
     reply(done.finish(None)).rejected.map_or(Ok(()), Err)
 }

@@ -162,6 +162,7 @@ fn fetch_presigned(
         at: 0,
         hashers: apus_core::checksum::Hashers::default(),
         declared: false,
+        tag: false,
         expect: apus_core::http::Expect::default(),
     };
     let exchange = Exchange::open(draft, apus_blocking::now(), 0);

@@ -31,6 +31,19 @@ impl Value {
         Ok(Self::from_digest(algorithm, bytes))
     }
 
+    /// Reads hex in either case, as image services keep digests. Anything else, and any other length than
+    /// the algorithm's, is the caller's fault.
+    pub fn from_hex(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
+        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if text.len() != algorithm.size() * 2 || !is_hex {
+            let digits = algorithm.size() * 2;
+            return Err(Error::caller(format!("{algorithm} has {digits} hex digits")));
+        }
+        let digit = |at| u8::from_str_radix(text.get(at..at + 2).unwrap_or_default(), 16);
+        let bytes: Vec<u8> = (0..text.len()).step_by(2).flat_map(digit).collect();
+        Self::new(algorithm, &bytes)
+    }
+
     /// Reads the padded standard base64 of a header or document. Anything else, and any other
     /// length than the algorithm's, is a broken value.
     pub fn from_base64(algorithm: Algorithm, text: &str) -> Result<Self, Error> {

@@ -262,6 +262,9 @@ pub enum Incoming {
         hashers: Hashers,
         /// Whether the algorithm of the checksum that the head declares is computed too.
         declared: bool,
+        /// Whether MD5 is computed too where the head's ETag can be one and nothing else is declared that
+        /// would be computed.
+        tag: bool,
         /// What the head must say before a byte is passed on.
         expect: Expect,
     },

@@ -29,6 +29,13 @@ impl ETag {
         tag.strip_suffix('"').unwrap_or(tag)
     }
 
+    /// Whether it has the form of an MD5: so is the tag of an object of S3 that was stored in one request,
+    /// unless it is encrypted with a key of KMS or of the caller's.
+    pub fn is_md5(&self) -> bool {
+        let tag = self.opaque();
+        tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
     /// Whether the server told nothing.
     pub fn is_empty(&self) -> bool {
         self.opaque().is_empty()
@@ -68,6 +75,9 @@ mod tests {
         assert_eq!(ETag::from("\"abc\""), ETag::from("abc"));
         assert_eq!(ETag::from("W/\"abc\""), ETag::from("\"abc\""));
         assert_ne!(ETag::from("\"abc\""), ETag::from("\"abd\""));
+        let md5 = "5d41402abc4b2a76b9719d911017c592";
+        assert!(ETag::from(md5).is_md5() && ETag::from(format!("\"{md5}\"")).is_md5());
+        assert!(!ETag::from(format!("\"{md5}-2\"")).is_md5() && !ETag::from("abc").is_md5());
         assert!(ETag::from("\"\"").is_empty() && ETag::from("").is_empty());
     }
 }

@@ -142,7 +142,13 @@ impl Expect {
 
     fn same_length(&self, total: Option<u64>, status: StatusCode) -> Result<(), Error> {
         if self.total.is_some() && total.is_some() && self.total != total {
-            let what = "the object changed its length while it was read";
+            let (has, expected) = (total.unwrap_or_default(), self.total.unwrap_or_default());
+            let what = match self.etag {
+                Some(_) => "the object changed its length while it was read".to_owned(),
+                None => format!(
+                    "the object changed, or is another one: it has {has} bytes where {expected} are expected"
+                ),
+            };
             return Err(Error::integrity(what).with_status(status));
         }
         Ok(())

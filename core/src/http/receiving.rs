@@ -12,10 +12,11 @@ use http::{StatusCode, response};
 use super::content_range::ContentRange;
 use super::delimiter::{self, Delimiter, End};
 use super::draft::{Body, Draft, Incoming};
+use super::etag::ETag;
 use super::exchange::{Origin, Sent};
 use super::expect;
 use super::pace::Pace;
-use crate::checksum::{Declared, Hashers, Value};
+use crate::checksum::{Algorithm, Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
 use crate::now::{Now, Timestamp};
@@ -271,9 +272,9 @@ fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result
                 _ => Ok(Taking::Collecting { body: BytesMut::new(), limit: *limit }),
             }
         }
-        Incoming::Stream { at, hashers, declared, expect } => {
+        Incoming::Stream { at, hashers, declared, tag, expect } => {
             expect.check(head)?;
-            Ok(Taking::Streaming { at: *at, hashers: hashing(hashers, *declared, head)? })
+            Ok(Taking::Streaming { at: *at, hashers: hashing(hashers, *declared, *tag, head)? })
         }
     }
 }
@@ -488,13 +489,23 @@ fn hidden(mut head: response::Parts) -> response::Parts {
     head
 }
 
-/// `hashers`, and the one that it takes to check what the head declares of the full object.
-fn hashing(hashers: &Hashers, declared: bool, head: &response::Parts) -> Result<Hashers, Error> {
+/// `hashers`, and the one that it takes to check what the head declares of the full object, or its tag.
+fn hashing(
+    hashers: &Hashers,
+    declared: bool,
+    tag: bool,
+    head: &response::Parts,
+) -> Result<Hashers, Error> {
     match Declared::in_headers(&head.headers) {
         Ok(Some(Declared::FullObject(value))) if declared => hashers.with(value.algorithm()),
         Err(error) if declared => Err(error.with_status(head.status)),
+        _ if tag && etag(head).is_some_and(|tag| tag.is_md5()) => hashers.with(Algorithm::Md5),
         _ => Ok(hashers.clone()),
     }
+}
+
+fn etag(head: &response::Parts) -> Option<ETag> {
+    head.headers.get(http::header::ETAG)?.to_str().ok().map(ETag::from)
 }
 
 pub(super) fn content_length(head: &response::Parts) -> Option<u64> {

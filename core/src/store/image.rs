@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::StoreError;
 use super::migration::Migration;
-use crate::checksum::{Algorithm, Digests, Hashers, Verdict};
+use crate::checksum::{Algorithm, Digests, Hashers, Value, Verdict};
 use crate::error::Error;
 use crate::http::ByteRange;
 use crate::keystone::Catalogue;
@@ -174,6 +174,13 @@ pub struct Get {
     pub range: Option<ByteRange>,
     /// Digests of what is read.
     pub digests: Vec<Algorithm>,
+    /// How many bytes the image has, by the image service: another number is an error, before any byte is
+    /// delivered where the server tells it.
+    pub size: Option<u64>,
+    /// Digests of the whole image that the image service has: `checksum`, an MD5, and `os_hash_value`.
+    /// They are compared where all of it is read. Other bytes are an error; the sink has them by then, and
+    /// what was made of them is not to be kept.
+    pub expected: Vec<Value>,
     /// How many ranges are read at once; 0 and 1 read one stream.
     pub width: usize,
 }
@@ -188,7 +195,7 @@ pub struct Got {
     pub bytes: u64,
     /// Digests of these.
     pub digests: Digests,
-    /// Whether they were checked against something that the server knows.
+    /// Whether they were checked against something that the server or the caller knows.
     pub verdict: Verdict,
 }
 

@@ -275,7 +275,13 @@ impl Ask {
 }
 
 pub(crate) fn stream_at(at: u64) -> Incoming {
-    Incoming::Stream { at, hashers: Default::default(), declared: false, expect: Expect::default() }
+    Incoming::Stream {
+        at,
+        hashers: Default::default(),
+        declared: false,
+        tag: false,
+        expect: Expect::default(),
+    }
 }
 
 impl Operation for Ask {

@@ -58,6 +58,7 @@ impl Machine for Ranges {
             at: range.start,
             hashers: apus_core::checksum::Hashers::default(),
             declared: false,
+            tag: false,
             expect: Expect { range: Some(range.clone()), ..Expect::default() },
         };
         let mut draft = ask.draft(&self.service);

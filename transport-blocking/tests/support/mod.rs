@@ -108,6 +108,7 @@ impl Ask {
             at: 0,
             hashers: apus_core::checksum::Hashers::default(),
             declared: false,
+            tag: false,
             expect: Expect::default(),
         };
         Self { incoming, ..self }

@@ -57,6 +57,7 @@ fn run(schedule: &Schedule, width: usize) -> Over {
         width,
         digests: if chance.percent(30) { vec![Algorithm::Md5] } else { Vec::new() },
         total_attempts: None,
+        ..DownloadOptions::default()
     };
     let step = options.range_size;
     let parties = match chance.percent(30) {

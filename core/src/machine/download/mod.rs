@@ -42,7 +42,7 @@ mod tally;
 pub use self::s3::{Download, Downloaded};
 #[cfg(feature = "swift")]
 pub use self::swift::{SwiftDownload, SwiftDownloaded};
-use crate::checksum::Algorithm;
+use crate::checksum::{Algorithm, Value};
 
 /// How an object is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,16 @@ pub struct DownloadOptions {
     /// How many times a range is asked for at most. `None`: as often as there is progress, and
     /// [`Patience::attempts`](crate::machine::Patience::attempts) times without.
     pub total_attempts: Option<u32>,
+    /// How many bytes the whole object has, where the caller knows: an object of another length is
+    /// refused before any of it is delivered.
+    pub size: Option<u64>,
+    /// Digests of the whole object that the caller knows. They are computed and compared where all of it
+    /// is read; other bytes are an error after the last of them was delivered. As with
+    /// [`digests`](Self::digests), those that don't combine make it read one range.
+    pub expected: Vec<Value>,
+    /// Whether the ETag is compared with the MD5 of what is read, where the service's are MD5s, nothing
+    /// else is to be compared and all of the object is read. Such an object is read in one range.
+    pub verify_etag: bool,
 }
 
 impl DownloadOptions {
@@ -70,8 +80,17 @@ impl DownloadOptions {
 }
 
 impl Default for DownloadOptions {
-    /// One range at a time, or several of 8 MiB; no digests; attempts as long as there is progress.
+    /// One range at a time, or several of 8 MiB; no digests, and none that are known; attempts as long as
+    /// there is progress.
     fn default() -> Self {
-        Self { range_size: 8 << 20, width: 1, digests: Vec::new(), total_attempts: None }
+        Self {
+            range_size: 8 << 20,
+            width: 1,
+            digests: Vec::new(),
+            total_attempts: None,
+            size: None,
+            expected: Vec::new(),
+            verify_etag: false,
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::DownloadOptions;
 use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::tally::Tally;
-use crate::checksum::Hashers;
+use crate::checksum::{Algorithm, Hashers, Value, Verdict};
 use crate::contract::{self, Step, Wait};
 use crate::error::{Error, Failure};
 use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
@@ -49,6 +49,11 @@ pub(super) trait Dialect: fmt::Debug {
 
     /// Whether the checksum that a head declares of all of the object is computed too.
     fn hashes_declared(&self) -> bool;
+
+    /// Whether the tag of an object that was stored in one request is the MD5 of its bytes.
+    fn tags_are_md5(&self) -> bool {
+        false
+    }
 
     /// What the service remembers redirects by.
     fn resource(&self) -> Option<&str> {
@@ -169,7 +174,7 @@ impl<D: Dialect> Ranges<D> {
         options: DownloadOptions,
         seed: u64,
     ) -> Self {
-        let combine = options.digests.iter().all(|algorithm| algorithm.combines());
+        let combine = computed(&options).all(Algorithm::combines);
         let start = match &wanted {
             Some(ByteRange::From(start)) => *start,
             Some(ByteRange::Span(span)) => span.start,
@@ -205,13 +210,63 @@ impl<D: Dialect> Ranges<D> {
         if self.wanted.as_ref().is_some_and(is_empty) {
             return Err(Error::caller("the range is empty").in_operation(D::NAME));
         }
-        self.hashers = Hashers::new(self.options.digests.iter().copied())?;
+        self.hashers = Hashers::new(computed(&self.options))?;
         Ok(())
     }
 
     /// Whether all of the object is wanted.
     pub(super) fn is_whole(&self) -> bool {
         self.wanted.is_none()
+    }
+
+    /// Whether the MD5 of the bytes is to be compared with the tag of the object.
+    pub(super) fn compares_tag(&self) -> bool {
+        self.is_whole()
+            && self.options.verify_etag
+            && self.options.expected.is_empty()
+            && self.dialect.tags_are_md5()
+    }
+
+    /// An object of another size than the caller knows is another one.
+    fn expects(&self, size: Option<u64>) -> Result<(), Error> {
+        match (size, self.options.size) {
+            (Some(size), Some(expected)) if size != expected => Err(Error::integrity(format!(
+                "the object has {size} bytes, and {expected} are expected"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares what was read with what the caller knows of the object. The verdict is one where a
+    /// digest was compared.
+    pub(super) fn compare_expected(&self) -> Result<Option<Verdict>, Error> {
+        let size = self.object.as_ref().and_then(|object| object.size);
+        self.expects(size.or(self.is_whole().then(|| self.tally.length())))?;
+        if !self.is_whole() {
+            return Ok(None);
+        }
+        let digests = self.tally.digests();
+        for expected in &self.options.expected {
+            let algorithm = expected.algorithm();
+            match digests.value(algorithm) {
+                Some(computed) if computed == expected => {}
+                Some(computed) => {
+                    return Err(Error::integrity(format!(
+                        "the {algorithm} of the bytes is {}, and {} is expected",
+                        computed.hex(),
+                        expected.hex()
+                    )));
+                }
+                // An empty object may have been read without a request for its bytes.
+                None if self.tally.length() == 0 && algorithm.digest(b"")? == *expected => {}
+                None => {
+                    let what = format!("the {algorithm} of the bytes was not computed");
+                    return Err(Error::integrity(what));
+                }
+            }
+        }
+        let first = self.options.expected.first();
+        Ok(first.map(|value| Verdict::Validated(value.algorithm())))
     }
 
     /// Bytes from the first one that was asked for which the sink has without a gap.
@@ -239,6 +294,7 @@ impl<D: Dialect> Ranges<D> {
 
     /// The object is this one, as an answer to a HEAD says.
     pub(super) fn pin(&mut self, object: Object<D::Head>) -> Result<(), Error> {
+        self.expects(object.size)?;
         if let Some(ByteRange::Last(length)) = self.wanted {
             let size = object.size.ok_or_else(|| {
                 Error::broken("the answer to a HEAD does not tell the length of the object")
@@ -346,10 +402,11 @@ impl<D: Dialect> Ranges<D> {
     }
 
     fn send(&mut self, at: usize) -> Result<Next, Error> {
+        let compares_tag = self.compares_tag();
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(Next::Wait(None)) };
         let at = piece.next();
         let tag = self.object.as_ref().and_then(Object::if_match);
-        let size = self.object.as_ref().and_then(|object| object.size);
+        let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
         let etag = self.object.as_ref().and_then(|object| object.etag.clone());
         let coding = match &self.object {
             _ if !self.coded => Coding::Any,
@@ -365,12 +422,14 @@ impl<D: Dialect> Ranges<D> {
         };
         let range = piece.range(base);
         let mut draft = self.dialect.draft(at, range.clone(), tag)?;
-        let declared = self.dialect.hashes_declared() && self.object.is_none() && range.is_none();
+        let first = self.object.is_none() && range.is_none();
+        let declared = self.dialect.hashes_declared() && first;
         let until = piece.until().map_or(u64::MAX, |until| until.saturating_sub(base));
         draft.incoming = Incoming::Stream {
             at: at.saturating_sub(self.start),
             hashers: piece.hashers().clone(),
             declared,
+            tag: compares_tag && first,
             expect: Expect {
                 range: range.map(|_| at.saturating_sub(base)..until),
                 etag,
@@ -385,6 +444,12 @@ impl<D: Dialect> Ranges<D> {
         draft.ticket = ticket;
         Ok(Next::Send(draft))
     }
+}
+
+/// The digests that are computed whatever the head says.
+fn computed(options: &DownloadOptions) -> impl Iterator<Item = Algorithm> {
+    let expected = options.expected.iter().map(Value::algorithm);
+    options.digests.iter().copied().chain(expected)
 }
 
 fn is_empty(range: &ByteRange) -> bool {

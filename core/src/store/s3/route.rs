@@ -44,6 +44,9 @@ impl<'a> S3Route<'a> {
         let options = DownloadOptions {
             width: get.width.max(1),
             digests: get.digests.clone(),
+            size: get.size,
+            expected: get.expected.clone(),
+            verify_etag: true,
             ..DownloadOptions::default()
         };
         let machine = Download::new(object, self.service()?, options, seed);

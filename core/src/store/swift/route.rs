@@ -47,6 +47,8 @@ impl<'a> SwiftRoute<'a> {
         let options = DownloadOptions {
             width: get.width.max(1),
             digests: get.digests.clone(),
+            size: get.size,
+            expected: get.expected.clone(),
             ..DownloadOptions::default().with_retries(retries)
         };
         let machine = SwiftDownload::new(object, Arc::clone(&self.store.service), options, seed);

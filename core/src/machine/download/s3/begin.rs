@@ -4,12 +4,13 @@
 //!  one stream, or ranges that nobody checks ──────────────────────────────────────▶ GET
 //!  the last bytes, or ranges whose checksums combine ──▶ HEAD ────────────────────▶ GETs
 //!  ranges of a checksum over parts ────────────────────▶ HEAD ──▶ attributes* ────▶ GETs
+//!  ranges, and the ETag is to be compared ─────────────▶ HEAD ─ it is an MD5 ─────▶ GET
 //! ```
 
 use std::sync::Arc;
 
 use super::{Download, Phase, check, object};
-use crate::checksum::{Composite, Declared};
+use crate::checksum::{Algorithm, Composite, Declared};
 use crate::contract::Operation as _;
 use crate::error::{Error, Kind};
 use crate::machine::Call;
@@ -31,7 +32,8 @@ impl Download {
         ranges.check()?;
         ranges.coded = ranges.dialect.get.response.content_encoding.is_none();
         let last = matches!(ranges.wanted, Some(ByteRange::Last(_)));
-        if last || ranges.width > 1 && ranges.dialect.validates && ranges.is_whole() {
+        let checks = ranges.dialect.validates || ranges.compares_tag();
+        if last || ranges.width > 1 && checks && ranges.is_whole() {
             self.ask();
         } else {
             ranges.begin();
@@ -75,6 +77,7 @@ impl Download {
         let ranges = &mut self.ranges;
         let wanted = ranges.dialect.validates && ranges.is_whole();
         let declared = check::declared(&object.head).filter(|_| wanted);
+        let is_md5 = check::md5_tag(&object.head).is_some();
         ranges.pin(object)?;
         match declared {
             Some(Declared::FullObject(value)) => {
@@ -94,6 +97,11 @@ impl Download {
                 attributes.common.clone_from(&get.common);
                 self.measure(attributes, composite, Vec::new());
                 return Ok(());
+            }
+            // The tag is the only evidence: it wants the bytes in order.
+            None if ranges.compares_tag() && is_md5 => {
+                ranges.hashers = ranges.hashers.with(Algorithm::Md5)?;
+                ranges.width = 1;
             }
             Some(Declared::Composite(_)) | None => {}
         }

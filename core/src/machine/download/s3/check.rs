@@ -49,6 +49,29 @@ pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Verdict, Error
     }
 }
 
+/// The tag of an object that is the MD5 of its bytes, where the service's tags are: it has the form of one,
+/// and the object is not encrypted with a key of KMS or of the caller's. "Checking object integrity", Amazon
+/// S3 User Guide.
+pub(super) fn md5_tag(head: &ObjectHead) -> Option<&str> {
+    let encrypted = head.customer_algorithm.is_some()
+        || head.server_side_encryption.as_deref().is_some_and(|way| way.starts_with("aws:kms"));
+    let tag = head.etag.as_ref().filter(|tag| tag.is_md5() && !encrypted)?;
+    Some(tag.opaque())
+}
+
+/// Compares with the tag of the object, of which all was read; `None` where there is nothing to compare.
+pub(super) fn tag(tally: &Tally, head: &ObjectHead) -> Result<Option<Verdict>, Error> {
+    let digests = tally.digests();
+    let Some((tag, md5)) = md5_tag(head).zip(digests.value(Algorithm::Md5)) else {
+        return Ok(None);
+    };
+    if md5.hex().eq_ignore_ascii_case(tag) {
+        return Ok(Some(Verdict::Validated(Algorithm::Md5)));
+    }
+    let what = format!("the MD5 of the bytes is {} where the object's ETag is {tag}", md5.hex());
+    Err(Error::integrity(what).with_hint("name the provider where its ETags are no MD5s"))
+}
+
 fn differs(
     algorithm: Algorithm,
     computed: &dyn std::fmt::Display,

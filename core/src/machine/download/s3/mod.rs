@@ -107,6 +107,10 @@ impl Dialect for S3 {
         self.validates
     }
 
+    fn tags_are_md5(&self) -> bool {
+        self.service.config().quirks.etag_is_md5
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.get.bucket)
     }
@@ -148,6 +152,7 @@ impl Download {
             Some(object) => object.head.clone(),
             None => return Err(Error::broken("there was no answer")),
         };
+        let expected = self.ranges.compare_expected()?;
         let verdict = if !dialect.validates {
             let asked = if head.checksums.is_empty() { Why::NotAsked } else { Why::Unasked };
             Verdict::NotValidated(asked)
@@ -155,6 +160,13 @@ impl Download {
             Verdict::NotValidated(Why::Partial)
         } else {
             check::verdict(tally, &head)?
+        };
+        let verdict = match (verdict, expected) {
+            (Verdict::NotValidated(_), Some(expected)) => expected,
+            (Verdict::NotValidated(why), None) if self.ranges.compares_tag() => {
+                check::tag(tally, &head)?.unwrap_or(Verdict::NotValidated(why))
+            }
+            (verdict, _) => verdict,
         };
         Ok(Downloaded {
             head,

@@ -238,7 +238,11 @@ impl SwiftDownload {
             Some(object) => object.head.clone(),
             None => return Err(Error::broken("there was no answer")),
         };
-        let verdict = self.verdict(&head)?;
+        let expected = self.ranges.compare_expected()?;
+        let verdict = match (self.verdict(&head)?, expected) {
+            (Verdict::NotValidated(_), Some(expected)) => expected,
+            (verdict, _) => verdict,
+        };
         Ok(SwiftDownloaded {
             head,
             bytes: tally.length(),
