@@ -7,4 +7,5 @@ mod files;
 mod interrupted;
 mod program;
 mod s3;
+mod sources;
 mod swift;

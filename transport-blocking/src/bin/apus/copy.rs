@@ -1,14 +1,15 @@
 //! `apus copy`: from one backend into another, without a file between.
 //!
 //! ```text
-//!  from ──▶ download: what arrives is hashed, and compared with what the server knows of it
+//!  from ──▶ download: what arrives is hashed, and compared with what the server knows of it: a checksum,
+//!              an ETag that is an MD5, the length; the upload ends with the last byte only if it is the same
 //!              │ a few pieces in memory
 //!              ▼
 //!  to   ──▶ upload: what is sent is hashed, and compared with what the server says it has
 //! ```
 
-use apus_blocking::Source;
-use apus_core::checksum::Algorithm;
+use apus_blocking::{Sink, Source};
+use apus_core::checksum::{Algorithm, Value};
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::machine::UploadSource;
 use apus_core::store::{Add, Address, Get, StoreBackend, Stored};
@@ -38,7 +39,8 @@ pub(crate) fn run(
     let size = open.stores.size(&stored)?.outcome;
     let shown = open.watch.show(&id, Some(size * 2));
     let digests = vec![Algorithm::Md5, Algorithm::Sha512];
-    let mut reader = open.stores.reader(&stored, &Get { digests, ..Get::default() })?.outcome;
+    let get = Get { digests, size: Some(size), ..Get::default() };
+    let mut reader = open.stores.reader(&stored, &get)?.outcome;
     let image = Add::new(id, UploadSource::Stream(Some(size)));
     let added = open.stores.add(Some(to), image, Source::reader(&mut reader, size));
     let got = match (added.is_err(), reader.finish()) {
@@ -49,20 +51,22 @@ pub(crate) fn run(
     };
     let added = added?;
     let got = got?;
+    let copied = Stored::new(added.url.as_str(), Some(to));
     let same =
         |algorithm, hex: &str| got.digests.value(algorithm).is_some_and(|value| value.hex() == hex);
     if !same(Algorithm::Md5, &added.md5) || !same(Algorithm::Sha512, &added.multihash) {
         let what = "what was stored has another digest than what was read";
-        return Err(Failure::new(Exit::Integrity, format!("{}: {what}", added.url)));
+        return Err(removed(&open, &copied, Failure::new(Exit::Integrity, what)));
     }
     if again {
-        let copied = Stored::new(added.url.as_str(), Some(to));
-        let get = Get { digests: vec![Algorithm::Sha512], ..Get::default() };
-        let read = open.stores.get(&copied, &get, apus_blocking::Sink::discard())?.outcome;
-        let digest = read.digests.value(Algorithm::Sha512).map(|value| value.hex());
-        if digest.as_deref() != Some(&added.multihash) {
-            let what = "the copy, read again, has another digest";
-            return Err(Failure::new(Exit::Integrity, format!("{}: {what}", added.url)));
+        let expected = vec![Value::from_hex(Algorithm::Sha512, &added.multihash)?];
+        let get = Get { size: Some(size), expected, ..Get::default() };
+        if let Err(error) = open.stores.get(&copied, &get, Sink::discard()) {
+            let failure = Failure::from(error);
+            return Err(match failure.exit {
+                Exit::Integrity => removed(&open, &copied, failure),
+                _ => failure,
+            });
         }
     }
     drop(shown);
@@ -78,6 +82,16 @@ pub(crate) fn run(
         got.verdict
     ));
     Ok(Exit::Done)
+}
+
+/// A copy that is not what was read does not stay.
+fn removed(open: &Open, copied: &Stored, failure: Failure) -> Failure {
+    let what = match open.stores.delete(copied) {
+        Ok(_) => "the copy was removed again".to_owned(),
+        Err(error) => format!("the copy stays, for it could not be removed: {error}"),
+    };
+    let url = copied.url.expose();
+    Failure { message: format!("{url}: {}; {what}", failure.message), ..failure }
 }
 
 /// The object's name, wherever it is.

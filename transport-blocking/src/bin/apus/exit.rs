@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use apus_core::error::Kind;
+use apus_core::error::{Cause, Kind};
 use apus_core::store::config::ConfigErrors;
 use apus_core::store::{StoreError, StoreErrorKind};
 use apus_core::{Error, location::LocationError};
@@ -68,6 +68,8 @@ impl Exit {
         let status = error.status().map(|status| status.as_u16());
         match (error.kind(), status) {
             (Kind::Integrity, _) => Self::Integrity,
+            // What is sent is not what was read before, or not as much as was said.
+            (Kind::Caller, _) if is_other_source(error) => Self::Integrity,
             (Kind::Wire, _) | (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
             (Kind::Authority, _) | (_, Some(401 | 403 | 407)) => Self::Denied,
             (_, Some(404 | 410)) => Self::NotFound,
@@ -76,6 +78,11 @@ impl Exit {
             _ => Self::Other,
         }
     }
+}
+
+fn is_other_source(error: &Error) -> bool {
+    let failure = error.failure();
+    failure.is_some_and(|failure| failure.is_source_changed() || failure.cause() == Cause::Length)
 }
 
 impl From<Exit> for ExitCode {

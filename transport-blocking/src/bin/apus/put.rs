@@ -34,14 +34,11 @@ pub(crate) fn run(
         if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(Failure::usage(format!("{}: it is a directory", file.display())));
         }
-        match opened.metadata() {
-            Ok(metadata) if metadata.is_file() => Source::file(opened),
-            _ => Source::stream(opened),
-        }
+        Source::file(opened)
     };
     let open = stage.open()?;
     let backend = open.backend()?.id().to_owned();
-    let length = source.length().ok().flatten().or(size);
+    let length = source.length().map_err(|error| Failure::file(file, &error))?.or(size);
     let image = Add::new(id.as_str(), UploadSource::Stream(None)).with_size(size).with_hash(hash);
     let shown = open.watch.show(&id, length);
     let added = open.stores.add(Some(&backend), image, source)?;
