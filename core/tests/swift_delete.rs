@@ -38,7 +38,7 @@ fn large(segments: usize, dynamic: bool) -> Store {
     let mut store = Store::new();
     let bytes = object(segments * 10);
     if dynamic {
-        store.put_dlo("c/o", &bytes, &vec![10; segments]);
+        store.put_unsized_dlo("c/o", &bytes, &vec![10; segments]);
     } else {
         store.put_slo("c/o", &bytes, &vec![10; segments]);
     }

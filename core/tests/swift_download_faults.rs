@@ -66,7 +66,17 @@ fn stored(what: What, bytes: &Bytes, segment: usize) -> (Store, Vec<String>) {
     let mut store = Store::new();
     let mut lengths = vec![segment; bytes.len() / segment];
     lengths.push(bytes.len() % segment);
-    let names = (0..lengths.len()).map(|number| format!("s/c-o/{number:08}")).collect();
+    let under = match what {
+        What::Plain | What::Static => "s/c-o/".to_owned(),
+        What::Dynamic | What::Paged => {
+            format!(
+                "s/o/1767322800.123456/{}/{}/",
+                bytes.len(),
+                lengths.iter().max().unwrap().max(&1)
+            )
+        }
+    };
+    let names = (0..lengths.len()).map(|number| format!("{under}{number:08}")).collect();
     match what {
         What::Plain => {
             store.put("c/o", bytes.clone());

@@ -32,6 +32,8 @@ pub enum Why {
     /// The object is a large one, and not every segment has a checksum of its own: it is a range, or
     /// a large object itself. Those that have one were checked.
     Segments,
+    /// The object is a dynamic large one, and nothing tells whether all of its segments are listed.
+    Listing,
     /// The checksum is one of the whole object, and the bytes are a range of it.
     Partial,
     /// The bytes are not those that were stored: the transport or the caller decoded them.
@@ -67,6 +69,9 @@ impl fmt::Display for Why {
             }
             Self::Manifest => f.write_str("the segments of the large object are not known"),
             Self::Segments => f.write_str("not every segment has a checksum of its own"),
+            Self::Listing => f.write_str(
+                "nothing tells whether all segments of the dynamic large object are listed",
+            ),
             Self::Partial => {
                 f.write_str("the checksum is of the whole object, of which this is a range")
             }

@@ -8,6 +8,8 @@ mod delete_many;
 mod download;
 mod grant_only;
 pub(crate) mod nest;
+#[cfg(feature = "swift")]
+pub(crate) mod numbered;
 mod patience;
 mod pump;
 #[cfg(feature = "swift")]

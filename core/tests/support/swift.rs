@@ -91,11 +91,20 @@ impl Store {
     }
 
     /// The same as a dynamic one.
-    pub(crate) fn put_dlo(&mut self, object: &str, bytes: &Bytes, lengths: &[usize]) {
+    pub(crate) fn put_unsized_dlo(&mut self, object: &str, bytes: &Bytes, lengths: &[usize]) {
         self.put_parts(object, bytes, lengths);
         let prefix = format!("{}/", object.replace('/', "-"));
         let header = format!("s/{}", escape::path(&prefix));
-        self.objects.insert(named(object), Stored::Dynamic(header));
+        self.put_pointer(object, &header);
+    }
+
+    /// The same, whose prefix tells the length, as swiftclient's does.
+    pub(crate) fn put_dlo(&mut self, object: &str, bytes: &Bytes, lengths: &[usize]) {
+        let longest = lengths.iter().max().copied().unwrap_or(1).max(1);
+        let (_, name) = object.split_once('/').unwrap();
+        let prefix = format!("s/{name}/1767322800.123456/{}/{longest}/", bytes.len());
+        self.put_under(&prefix, bytes, lengths);
+        self.put_pointer(object, &escape::path(&prefix));
     }
 
     pub(crate) fn put_pointer(&mut self, object: &str, header: &str) {
@@ -103,10 +112,20 @@ impl Store {
     }
 
     fn put_parts(&mut self, object: &str, bytes: &Bytes, lengths: &[usize]) -> Vec<(String, u64)> {
+        self.put_under(&format!("s/{}/", object.replace('/', "-")), bytes, lengths)
+    }
+
+    /// `bytes` in segments of these lengths, whose names begin so.
+    pub(crate) fn put_under(
+        &mut self,
+        prefix: &str,
+        bytes: &Bytes,
+        lengths: &[usize],
+    ) -> Vec<(String, u64)> {
         let mut at = 0;
         let mut parts = Vec::new();
         for (number, length) in lengths.iter().enumerate() {
-            let name = format!("s/{}/{number:08}", object.replace('/', "-"));
+            let name = format!("{prefix}{number:08}");
             self.put(&name, bytes.slice(at..at + length));
             parts.push((name, *length as u64));
             at += length;

@@ -13,6 +13,7 @@ use crate::http::ByteRange;
 use crate::machine::Call;
 use crate::machine::download::ranges::Ranges;
 use crate::machine::download::tally::Tally;
+use crate::machine::numbered::Naming;
 use crate::machine::segments::Listed;
 use crate::swift::{GetManifest, GetObject, HeadObject, ListedObject, Manifest, ObjectHead};
 
@@ -43,6 +44,9 @@ impl SwiftDownload {
         let is_slo = object.head.is_slo;
         ranges.dialect.is_large = object.head.is_large();
         let prefix = object.head.dlo.clone();
+        if let (Some(prefix), Some(size)) = (&prefix, object.size) {
+            Naming::of(&ranges.dialect.get.object, prefix).check_size(prefix, size)?;
+        }
         let is_md5 = object.head.md5().is_ok();
         let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
         let endless = prefix.is_some() && object.size.is_none();
@@ -92,10 +96,10 @@ impl SwiftDownload {
     pub(super) fn listed(&mut self, answer: Result<Vec<ListedObject>, Error>) -> Result<(), Error> {
         let Some(mut object) = self.ranges.object.take() else { return Ok(()) };
         let endless = object.size.is_none();
-        let layout = match answer {
+        let (mut layout, entries) = match answer {
             Ok(entries) => {
                 let container = object.head.dlo.as_ref().map(|prefix| prefix.container.as_str());
-                Layout::of_listing(container.unwrap_or_default(), &entries)?
+                (Layout::of_listing(container.unwrap_or_default(), &entries)?, entries)
             }
             Err(error) if endless || is_unheard(&error) => return Err(error),
             Err(_) => {
@@ -106,6 +110,11 @@ impl SwiftDownload {
             }
         };
         let same = layout.is_of(&object.head);
+        if (endless || same)
+            && let Some(prefix) = &object.head.dlo
+        {
+            layout.check(&self.ranges.dialect.get.object, prefix, &entries)?;
+        }
         if endless {
             object.size = Some(layout.size());
         }

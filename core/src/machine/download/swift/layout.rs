@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::checksum::{Algorithm, Value, Verdict, Why};
 use crate::error::Error;
-use crate::swift::{ListedObject, ObjectHead, ObjectSegment, Segment, slo_etag};
+use crate::machine::numbered::Naming;
+use crate::swift::{ListedObject, ObjectHead, ObjectSegment, Prefix, Segment, slo_etag};
 
 /// The segments that have bytes, in their order.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(super) struct Layout {
     parts: Vec<Part>,
     /// The tag that a large object of these segments has.
     etag: Option<String>,
+    /// They are known to be all of them.
+    whole: bool,
 }
 
 /// A segment.
@@ -39,7 +42,7 @@ impl Layout {
         segments: &[Segment],
         head: Option<&ObjectHead>,
     ) -> Result<Option<Self>, Error> {
-        let layout = match Self::new(segments) {
+        let layout = match Self::new(segments, true) {
             Some(layout) if head.is_some_and(|head| layout.is_of(head)) => layout,
             _ => return Ok(None),
         };
@@ -72,12 +75,31 @@ impl Layout {
             })
         };
         let segments: Vec<Segment> = entries.iter().map(segment).collect();
-        Self::new(&segments)
+        Self::new(&segments, false)
             .ok_or_else(|| Error::broken("the listing does not tell how long the segments are"))
     }
 
+    /// Makes sure, as far as the names tell, that a listing left out no segment of the dynamic large
+    /// object of this name and prefix.
+    ///
+    /// # Errors
+    ///
+    /// It did.
+    pub(super) fn check(
+        &mut self,
+        object: &str,
+        prefix: &Prefix,
+        entries: &[ListedObject],
+    ) -> Result<(), Error> {
+        let naming = Naming::of(object, prefix);
+        naming.check_numbers(prefix, entries.iter().map(|entry| entry.name.as_str()))?;
+        naming.check_size(prefix, self.size())?;
+        self.whole = naming.is_whole(self.size()) == Some(true);
+        Ok(())
+    }
+
     /// None where a length is not told.
-    fn new(segments: &[Segment]) -> Option<Self> {
+    fn new(segments: &[Segment], whole: bool) -> Option<Self> {
         let mut parts = Vec::with_capacity(segments.len());
         let mut start = 0u64;
         for (at, segment) in segments.iter().enumerate() {
@@ -106,7 +128,7 @@ impl Layout {
                 parts.push(part);
             }
         }
-        Some(Self { parts, etag: slo_etag(segments) })
+        Some(Self { parts, etag: slo_etag(segments), whole })
     }
 
     /// Whether these are the segments of the object with this head, by its tag.
@@ -153,10 +175,10 @@ impl Layout {
                 None => all = false,
             }
         }
-        Ok(if all {
-            Verdict::Validated(Algorithm::Md5)
-        } else {
-            Verdict::NotValidated(Why::Segments)
+        Ok(match (all, self.whole) {
+            (true, true) => Verdict::Validated(Algorithm::Md5),
+            (true, false) => Verdict::NotValidated(Why::Listing),
+            (false, _) => Verdict::NotValidated(Why::Segments),
         })
     }
 }

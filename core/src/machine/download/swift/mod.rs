@@ -49,7 +49,13 @@ use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service
 /// | --- | --- |
 /// | plain | its ETag, where that is an MD5 |
 /// | static large object | the MD5 of each segment, where the manifest may be read |
-/// | dynamic large object | the MD5 of each segment, where the listing is that of the ETag |
+/// | dynamic large object | the MD5 of each segment, where the listing is that of the ETag and has all the bytes that the prefix tells |
+///
+/// What a listing leaves out, for it lags behind or segments are lost, is missing in the bytes, the length
+/// and the tag of a dynamic large object. One that is known to be short is refused: its prefix tells
+/// another length (`name/…/size/segment size/`, as this library and swiftclient write it), the numbers of
+/// its segments have a gap, or no segment is listed at all. Where nothing tells it, the bytes are
+/// [not validated](crate::checksum::Why::Listing).
 ///
 /// MD5s of parts can't be put together. A plain object is therefore read by one GET, whatever the
 /// width, and a large one segment by segment, up to `width` at once, where each is at most

@@ -1,5 +1,6 @@
 //! What the segments of a large object are called.
 
+use crate::machine::numbered::stem;
 use crate::machine::upload::plan::Plan;
 use crate::swift::Prefix;
 
@@ -60,27 +61,11 @@ pub(super) fn all_of(object: &str) -> String {
     format!("{}/", stem(object))
 }
 
-/// The name of the object as far as it can begin the name of a segment: `X-Object-Manifest` takes
-/// no slash at its beginning, and no `?` anywhere.
-fn stem(object: &str) -> String {
-    let kept = object.trim_start_matches('/').replace(['?', '&'], "_");
-    let mut end = kept.len().min(LONGEST_STEM);
-    while !kept.is_char_boundary(end) {
-        end -= 1;
-    }
-    let kept = kept.get(..end).unwrap_or_default();
-    if kept.is_empty() { "object".to_owned() } else { kept.to_owned() }
-}
-
 /// Digits of a segment's number at least.
 const DIGITS: u8 = 8;
 
 /// Digits of the highest number.
 const MOST_DIGITS: u8 = 10;
-
-/// Bytes of the beginning of a segment's name, so that with an id of 64 bytes and three numbers it
-/// is within 1,024: `max_object_name_length` of Swift and of Ceph.
-const LONGEST_STEM: usize = 896;
 
 #[cfg(test)]
 mod tests {
