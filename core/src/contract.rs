@@ -306,6 +306,8 @@ pub enum Reason {
     Pacing,
     /// Somebody else renews the grant.
     Renewal,
+    /// A container's listing does not show yet what was stored.
+    Listing,
 }
 
 /// What a machine that is stopped early leaves on the server.

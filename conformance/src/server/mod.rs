@@ -35,8 +35,8 @@ pub use self::embedded::{EmbeddedS3, Options};
 pub use self::faulty::FaultyS3;
 pub use self::message::{Cut, Ending, Framing, Intake, Pace, Reply, Request};
 pub use self::openstack::{
-    Account, Admission, ApplicationCredential, Container, EmbeddedOpenStack, Gate, Limits, Login,
-    OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,
+    Account, Admission, ApplicationCredential, Container, EmbeddedOpenStack, Gate, Lag, Limits,
+    Login, OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,
 };
 pub use self::plan::{Fault, Operation, Plan};
 pub use self::proxy::{Passed, ScriptedProxy};

@@ -55,7 +55,7 @@ fn travel(via: Via, core: apus_core::store::Stores, origin: Origin) -> Result<Jo
     }
 }
 
-fn stores(text: &str, references: &str) -> apus_core::store::Stores {
+pub(crate) fn stores(text: &str, references: &str) -> apus_core::store::Stores {
     let config = OsloConfig::parse([("glance-api.conf", text)]).unwrap();
     let references = Reference::read_all("swift.conf", references).unwrap();
     let files = BTreeMap::from([("swift.conf".to_owned(), references)]);

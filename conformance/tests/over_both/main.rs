@@ -36,6 +36,7 @@ mod embedded;
 mod faults;
 mod images;
 mod jobs;
+mod lagging;
 mod lengths;
 mod one_pass;
 mod paths;

@@ -37,6 +37,11 @@ impl Listed {
         self
     }
 
+    /// How many pages were asked for.
+    pub(crate) fn pages(&self) -> u32 {
+        self.page
+    }
+
     /// The call for this page.
     fn ask(&mut self, get: GetContainer) {
         self.page = self.page.wrapping_add(1);

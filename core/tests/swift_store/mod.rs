@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Leave, Machine, Reason};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{Party, Pump, Turn};
@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) tokens: Vec<String>,
     /// The most exchanges that were in flight at once.
     pub(crate) peak: usize,
+    /// What was waited for.
+    pub(crate) reasons: Vec<Reason>,
     /// The most bytes of a stream that were held.
     pub(crate) held: u64,
     rules: Vec<Rule>,
@@ -89,6 +91,7 @@ impl World {
             log: Vec::new(),
             tokens: Vec::new(),
             peak: 0,
+            reasons: Vec::new(),
             held: 0,
             rules: Vec::new(),
         }
@@ -145,7 +148,10 @@ impl World {
                     assert!(matches!(pump.turn(self.now), Turn::Park(None)), "it is done again");
                     return result;
                 }
-                Turn::Park(wait) => wait,
+                Turn::Park(wait) => {
+                    self.reasons.extend(wait.map(|wait| wait.reason));
+                    wait
+                }
             };
             if self.supply(pump) {
                 continue;

@@ -62,7 +62,7 @@ impl OpenStackModel {
         if call.operation == OpenStackOperation::HeadContainer {
             return Ok(head(listing::no_content()));
         }
-        let listed = container.objects.iter().filter(|(_, object)| self.is_listed(object));
+        let listed = container.objects.iter().filter(|(name, object)| self.is_listed(name, object));
         let names = listed.map(|(name, _)| name.as_str());
         let entries = listing::select(call, names, self.limits.container_listing_limit);
         if !call.wants_json() {

@@ -75,8 +75,8 @@ impl OpenStackModel {
         let segments = container.objects.range(prefix.to_owned()..);
         Ok(segments
             .take_while(|(name, _)| name.starts_with(prefix))
+            .filter(|(name, segment)| self.is_listed(name, segment))
             .map(|(_, segment)| segment)
-            .filter(|segment| self.is_listed(segment))
             .collect())
     }
 }

@@ -71,6 +71,8 @@ pub struct OpenStackModel {
     limits: Limits,
     /// How long it takes until a listing shows an object.
     listing_lag: Duration,
+    /// And objects whose names end so.
+    lagging: Vec<(String, Lag)>,
     people: People,
     tokens: BTreeMap<String, Token>,
     trusts: BTreeMap<String, Trust>,
@@ -115,6 +117,15 @@ impl Default for Limits {
     }
 }
 
+/// How long listings do not show an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// From when it was written.
+    For(Duration),
+    /// Until so many more requests have come.
+    Requests(u64),
+}
+
 /// What became of a request whose head has arrived.
 #[derive(Debug)]
 pub enum Gate {
@@ -151,6 +162,7 @@ impl OpenStackModel {
             legacy: false,
             limits: Limits::default(),
             listing_lag: Duration::ZERO,
+            lagging: Vec::new(),
             people,
             tokens: BTreeMap::new(),
             trusts: BTreeMap::new(),
@@ -220,9 +232,26 @@ impl OpenStackModel {
         self.listing_lag = lag;
     }
 
+    /// The same for objects whose names end so, be they there already or not: this long after each was
+    /// written, or until so many more requests have come.
+    pub fn lag_listing_of(&mut self, ending: impl Into<String>, lag: Lag) {
+        let lag = match lag {
+            Lag::For(time) => Lag::For(time),
+            Lag::Requests(more) => Lag::Requests(self.requests + more),
+        };
+        self.lagging.push((ending.into(), lag));
+    }
+
     /// Whether listings show an object already.
-    fn is_listed(&self, object: &SwiftObject) -> bool {
-        object.changed + self.listing_lag <= self.now.max(self.stamped)
+    fn is_listed(&self, name: &str, object: &SwiftObject) -> bool {
+        let now = self.now.max(self.stamped);
+        object.changed + self.listing_lag <= now
+            && self.lagging.iter().filter(|(end, _)| name.ends_with(end)).all(
+                |(_, lag)| match lag {
+                    Lag::For(time) => object.changed.saturating_add(*time) <= now,
+                    Lag::Requests(until) => self.requests > *until,
+                },
+            )
     }
 
     /// Changes how long tokens live that are issued from now on.

@@ -5,6 +5,7 @@ use super::manifest::{Manifest, Mark};
 use super::options::{LargeObject, SwiftUploaded};
 use super::replaced::{Found, Replaced};
 use super::segmented::{CHECK, CONFIRM, MANIFEST, Phase, Segmented};
+use super::settle::Settle;
 use super::sweep::Sweep;
 use crate::contract::Leave;
 use crate::error::{Error, Kind, Leftover};
@@ -115,8 +116,47 @@ impl Segmented {
             .collect()
     }
 
-    /// The server says that the object is there.
+    /// The server says that the object is there. A dynamic one has to become what was sent.
     pub(super) fn made(&mut self, etag: ETag, recovered: bool) {
+        match self.large_object {
+            LargeObject::Static => self.whole(etag, recovered),
+            LargeObject::Dynamic => {
+                let mut settle = Settle::new(
+                    self.job.head(),
+                    self.layout.all(),
+                    self.segments(),
+                    self.flight.size(),
+                    self.job.options.listing_lag,
+                    self.job.with(),
+                );
+                // A cancellation that came too late counts for nothing, if the object is whole.
+                if self.failure.is_some() {
+                    settle = settle.at_once();
+                }
+                self.phase = Phase::Settle(Box::new(settle), recovered);
+            }
+        }
+    }
+
+    /// The object is not what was sent, as far as was seen: it may become so, and must not lose its
+    /// segments. What it replaced is lost in any case.
+    pub(super) fn unsettled(&mut self, now: Now, error: Error) {
+        if self.failure.is_some() {
+            self.spoilt = self.job.options.on_failure == Leave::Abort;
+            self.phase = self.cleanup();
+            return;
+        }
+        self.spoilt = true;
+        self.fail(now, error);
+        self.name_all();
+        let replaced = std::mem::take(&mut self.replaced).into_iter();
+        let replaced =
+            replaced.map(|one| Leftover::Object { bucket: one.container, key: one.object });
+        self.leave(replaced.collect());
+    }
+
+    /// The object is there, and is what was sent.
+    pub(super) fn whole(&mut self, etag: ETag, recovered: bool) {
         // A cancellation that came too late counts for nothing.
         self.failure = None;
         self.job.checkpoints.end();
@@ -159,7 +199,9 @@ impl Segmented {
             Ok(head) if is_ours => self.ours(head, refusal),
             Err(error) if !error.is_not_found() => {
                 // The manifest may be there, and then it must not lose its segments.
-                self.fail(now, refusal);
+                let Job { container, object, .. } = &self.job;
+                let look_at = format!("the manifest of {container}/{object}");
+                self.fail(now, refusal.with_outcome_unknown(look_at));
                 self.name_all();
             }
             _ => {

@@ -13,6 +13,7 @@
 //! | `layout.rs` | what segments are called |
 //! | `part.rs` | one segment on its way |
 //! | `manifest.rs` | static and dynamic large objects side by side |
+//! | `settle.rs` | a dynamic large object until it is what was sent |
 //! | `replaced.rs` | what the object that is replaced is made of |
 //! | `sweep.rs` | objects removed, several at once |
 
@@ -25,6 +26,7 @@ mod options;
 mod part;
 mod replaced;
 mod segmented;
+mod settle;
 mod sweep;
 
 use std::ops::ControlFlow;

@@ -1,5 +1,7 @@
 //! How an object is uploaded to Swift, and what comes of it.
 
+use std::time::Duration;
+
 use crate::checksum::{Algorithm, Value};
 use crate::contract::Leave;
 use crate::error::Leftover;
@@ -72,12 +74,16 @@ pub struct SwiftUploadOptions {
     pub remove_replaced: bool,
     /// What a failing upload leaves on the server.
     pub on_failure: Leave,
+    /// How long a dynamic large object is waited for, after its manifest, to be what was sent: it is what
+    /// its container's listing shows, and a listing may lag behind. One that is not whole by then is an
+    /// error; it is not removed, for it may become whole.
+    pub listing_lag: Duration,
 }
 
 impl Default for SwiftUploadOptions {
     /// One request up to 32 MiB, segments from 32 MiB, four at once, 256 MiB of memory, whatever
-    /// large objects the server has, in a container of their own, verified, and nothing left after
-    /// a failure.
+    /// large objects the server has, in a container of their own, verified, nothing left after a
+    /// failure, and a minute for listings.
     fn default() -> Self {
         Self {
             threshold: 32 << 20,
@@ -95,6 +101,7 @@ impl Default for SwiftUploadOptions {
             digests: Vec::new(),
             remove_replaced: true,
             on_failure: Leave::Abort,
+            listing_lag: Duration::from_secs(60),
         }
     }
 }

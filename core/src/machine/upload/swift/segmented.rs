@@ -6,7 +6,8 @@
 //!                                                                 answer lost, then refused ◀──┘  │
 //!    any failure: nothing more is sent,                         Check, Confirm ── it is ours ──┐  │
 //!    what is in flight is waited for                                       │ it is not         ▼  ▼
-//!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Remove what was replaced
+//!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Settle, of a dynamic one
+//!                                                                              Remove what was replaced
 //!                                                                                          └──▶ Over(Ok)
 //! ```
 //!
@@ -30,6 +31,7 @@ use super::manifest::{Manifest, Mark};
 use super::options::{LargeObject, SegmentsIn, SwiftUploaded};
 use super::part::Part;
 use super::replaced::Replaced;
+use super::settle::Settle;
 use super::sweep::Sweep;
 use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure};
@@ -83,6 +85,8 @@ pub(super) enum Phase {
     Manifest(Box<Manifest>, Mark),
     Check(Box<Call<HeadObject>>, Mark, Error),
     Confirm(Box<Call<GetManifest>>, ETag, Error),
+    /// The manifest is there: is the object what was sent? It may be known to be ours by a look.
+    Settle(Box<Settle>, bool),
     Remove(Sweep, Option<Box<SwiftUploaded>>),
     Over,
 }
@@ -362,6 +366,14 @@ impl Machine for Segmented {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(manifest) => self.confirmed(now, manifest.ok()),
                 },
+                Phase::Settle(settle, recovered) => match nest(settle.poll(now), SETTLE) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(())) => {
+                        let recovered = *recovered;
+                        self.whole(ETag::default(), recovered);
+                    }
+                    ControlFlow::Continue(Err(error)) => self.unsettled(now, error),
+                },
                 Phase::Remove(sweep, _) => match sweep.poll(now) {
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
@@ -398,6 +410,7 @@ impl Machine for Segmented {
             Phase::Manifest(call, _) if slot == MANIFEST => call.complete(now, done),
             Phase::Check(call, ..) if slot == CHECK => call.complete(now, done),
             Phase::Confirm(call, ..) if slot == CONFIRM => call.complete(now, done),
+            Phase::Settle(settle, _) if slot == SETTLE => settle.complete(now, done),
             _ => {}
         }
     }
@@ -416,6 +429,7 @@ impl Machine for Segmented {
             Phase::Manifest(call, _) => call.cancel(now, leave),
             Phase::Check(call, ..) => call.cancel(now, leave),
             Phase::Confirm(call, ..) => call.cancel(now, leave),
+            Phase::Settle(settle, _) => settle.cancel(now, leave),
             Phase::Segments => {}
         }
         self.job.options.on_failure = leave;
@@ -488,6 +502,7 @@ const LIST: u32 = 3;
 pub(super) const MANIFEST: u32 = 4;
 pub(super) const CHECK: u32 = 5;
 pub(super) const CONFIRM: u32 = 6;
+const SETTLE: u32 = 7;
 
 /// The seed of segment n is made of this and n.
 const SEED: u32 = 16;

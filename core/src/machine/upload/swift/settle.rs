@@ -1,0 +1,262 @@
+//! A dynamic large object, from its manifest until it is what was sent.
+//!
+//! ```text
+//!  Head ── its size, its tag ─────────────────────────────▶ over
+//!   ▲ │
+//!   │ ├─ its size, another tag, or none; no size ─▶ List ── every segment as it was sent ─▶ over
+//!   │ └─ another size, not there                     │
+//!   └───────────── later, up to a limit ◀────────────┘ segments are missing
+//! ```
+//!
+//! The object is what the container's listing shows, which is updated after the segments are stored. What
+//! has not all of them yet must not be called stored: whoever reads it would get less.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sweep::With;
+use crate::contract::{Leave, Machine, Operation, Reason, Step, Wait};
+use crate::error::{Error, Failure};
+use crate::http::Completion;
+use crate::machine::Call;
+use crate::machine::nest::{nest, seed};
+use crate::machine::segments::Listed;
+use crate::now::Now;
+use crate::swift::{HeadObject, ListedObject, ObjectHead, ObjectSegment, Prefix, PutDlo, slo_etag};
+use crate::swift::{Segment, Service};
+
+/// Waits until the object is whole.
+#[derive(Debug)]
+pub(super) struct Settle {
+    head: HeadObject,
+    prefix: Prefix,
+    segments: Vec<Segment>,
+    size: u64,
+    with: With,
+    /// How long it is waited for.
+    within: Duration,
+    until: Option<Duration>,
+    pause: Duration,
+    looks: u32,
+    /// The head told the size. It tells none of more segments than a page of a listing has.
+    sized: bool,
+    phase: Phase,
+    /// What the object was when it was last looked at.
+    seen: String,
+    cancelled: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head(Box<Call<HeadObject>>),
+    List(Box<Listed>),
+    Pause(Wait),
+}
+
+impl Settle {
+    /// Waits for the object that `head` asks for, which is made of these segments, for so long.
+    pub(super) fn new(
+        head: HeadObject,
+        prefix: Prefix,
+        segments: Vec<Segment>,
+        size: u64,
+        within: Duration,
+        with: With,
+    ) -> Self {
+        let phase = Phase::Head(Box::new(call(&with, head.clone(), 0)));
+        Self {
+            head,
+            prefix,
+            segments,
+            size,
+            with,
+            within,
+            until: None,
+            pause: FIRST_PAUSE,
+            looks: 0,
+            sized: false,
+            phase,
+            seen: String::new(),
+            cancelled: false,
+        }
+    }
+
+    /// Looks once, and does not wait.
+    pub(super) fn at_once(mut self) -> Self {
+        self.cancelled = true;
+        self
+    }
+
+    /// Whether the object is whole, as far as its head tells; none where the listing has to.
+    fn looked(&mut self, head: &ObjectHead) -> Option<bool> {
+        if head.dlo.as_ref() != Some(&self.prefix) {
+            "HEAD shows another object in its place".clone_into(&mut self.seen);
+            return Some(false);
+        }
+        let ours = slo_etag(&self.segments);
+        let tag = ours.as_deref().zip(head.etag.as_ref());
+        let same = tag.is_some_and(|(ours, theirs)| theirs.opaque().eq_ignore_ascii_case(ours));
+        match head.size {
+            Some(size) if size != self.size => {
+                self.seen.clear();
+                let _ = write!(self.seen, "HEAD tells {size} bytes");
+                Some(false)
+            }
+            Some(_) if same => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Whether the listing has what was sent.
+    fn listed(&mut self, objects: &[ListedObject], pages: u32) -> bool {
+        let alike = |one: &ObjectSegment, listed: &ListedObject| {
+            let size = listed.bytes.is_none() || listed.bytes == one.size;
+            let tags = one.etag.as_ref().zip(listed.hash.as_ref());
+            let tag = tags.is_none_or(|(a, b)| a.opaque().eq_ignore_ascii_case(b.opaque()));
+            one.object == listed.name && size && tag
+        };
+        let missing = self.segments.iter().filter(|segment| match segment {
+            Segment::Object(one) => {
+                let at = objects.binary_search_by(|listed| listed.name.as_str().cmp(&one.object));
+                at.ok().and_then(|at| objects.get(at)).is_none_or(|listed| !alike(one, listed))
+            }
+            Segment::Data(_) => false,
+        });
+        let missing = missing.count();
+        self.seen.clear();
+        let _ = match (missing, objects.len() == self.segments.len()) {
+            (0, true) if self.sized || pages > 1 => return true,
+            (0, true) => write!(self.seen, "HEAD tells no bytes"),
+            (0, false) => write!(self.seen, "the listing shows others beside its segments"),
+            (some, _) => write!(self.seen, "the listing lacks {some} of its segments"),
+        };
+        false
+    }
+
+    /// Looks again later, or gives up.
+    fn later(&mut self, now: Now) -> Result<Phase, Error> {
+        let until = *self.until.get_or_insert(now.tick.saturating_add(self.within));
+        if now.tick >= until {
+            return Err(self.lags());
+        }
+        let next = now.tick.saturating_add(self.pause).min(until);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(Phase::Pause(Wait { until: next, reason: Reason::Listing }))
+    }
+
+    fn lags(&self) -> Error {
+        let Self { size, segments, within, seen, prefix, head, .. } = self;
+        Error::broken(format!(
+            "the dynamic large object is not whole after {} s: {seen}, and {size} bytes in {} segments \
+             were sent; the listing of container `{}` lags behind",
+            within.as_secs(),
+            segments.len(),
+            prefix.container
+        ))
+        .in_operation(PutDlo::NAME)
+        .with_outcome_unknown(format!(
+            "the length of {}/{}: it is whole once it has {size} bytes",
+            head.container, head.object
+        ))
+    }
+
+    fn look(&mut self) -> Phase {
+        self.looks = self.looks.wrapping_add(1);
+        Phase::Head(Box::new(call(&self.with, self.head.clone(), self.looks)))
+    }
+}
+
+impl Machine for Settle {
+    type Output = ();
+
+    fn poll(&mut self, now: Now) -> Step<()> {
+        loop {
+            self.until.get_or_insert(now.tick.saturating_add(self.within));
+            if self.cancelled && matches!(self.phase, Phase::Pause(_)) {
+                return Step::Done(Err(Failure::cancelled().into()));
+            }
+            let next = match &mut self.phase {
+                Phase::Pause(wait) if now.tick < wait.until => return Step::Wait(Some(*wait)),
+                Phase::Pause(_) => Ok(self.look()),
+                Phase::Head(call) => match nest(call.poll(now), HEAD) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(head)) => match self.looked(&head) {
+                        Some(true) => return Step::Done(Ok(())),
+                        Some(false) => self.later(now),
+                        None => {
+                            self.sized = head.size.is_some();
+                            let With { service, party, seed: outer, .. } = &self.with;
+                            let seed = seed(*outer, self.looks);
+                            let listed =
+                                Listed::new(self.prefix.clone(), Arc::clone(service), seed);
+                            Ok(Phase::List(Box::new(listed.under(*party))))
+                        }
+                    },
+                    ControlFlow::Continue(Err(error)) if error.is_not_found() => {
+                        "it is not there".clone_into(&mut self.seen);
+                        self.later(now)
+                    }
+                    ControlFlow::Continue(Err(error)) => Err(self.unseen(error)),
+                },
+                Phase::List(listed) => {
+                    let pages = listed.pages();
+                    match nest(listed.poll(now), LIST) {
+                        ControlFlow::Break(step) => return step,
+                        ControlFlow::Continue(Ok(objects)) => {
+                            if self.listed(&objects, pages) {
+                                return Step::Done(Ok(()));
+                            }
+                            self.later(now)
+                        }
+                        ControlFlow::Continue(Err(error)) => Err(self.unseen(error)),
+                    }
+                }
+            };
+            match next {
+                Ok(phase) => self.phase = phase,
+                Err(error) => return Step::Done(Err(error)),
+            }
+        }
+    }
+
+    fn complete(&mut self, now: Now, mut done: Completion) {
+        match (done.route(), &mut self.phase) {
+            (Some(HEAD), Phase::Head(call)) => call.complete(now, done),
+            (Some(LIST), Phase::List(listed)) => listed.complete(now, done),
+            _ => {}
+        }
+    }
+
+    fn cancel(&mut self, now: Now, leave: Leave) {
+        self.cancelled = true;
+        match &mut self.phase {
+            Phase::Head(call) => call.cancel(now, leave),
+            Phase::List(listed) => listed.cancel(now, leave),
+            Phase::Pause(_) => {}
+        }
+    }
+}
+
+impl Settle {
+    /// Nobody could look.
+    fn unseen(&self, error: Error) -> Error {
+        let HeadObject { container, object, .. } = &self.head;
+        let size = self.size;
+        error.with_outcome_unknown(format!(
+            "the length of {container}/{object}: it is whole once it has {size} bytes"
+        ))
+    }
+}
+
+fn call<O: Operation<Service = Service>>(with: &With, operation: O, looks: u32) -> Call<O> {
+    Call::new(operation, Arc::clone(&with.service), seed(with.seed, looks)).under(with.party)
+}
+
+const HEAD: u32 = 0;
+const LIST: u32 = 1;
+
+/// From the first look to the second; from then on twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
