@@ -6,6 +6,8 @@
 mod images;
 mod support;
 
+use std::collections::BTreeMap;
+
 use apus_core::error::Leftover;
 use apus_core::http::ByteRange;
 use apus_core::machine::UploadSource;
@@ -106,12 +108,21 @@ fn from_the_threshold_on_an_image_goes_in_segments() {
             let mut keystone = Keystone::default();
             let mut sent = Vec::new();
             let mut manifests = Vec::new();
+            // What a dynamic large object is, once it is there.
+            let (mut shown, mut tags) = (None, BTreeMap::new());
             let (added, _) = add(&stores, &object(size), |head, body| {
                 keystone.or(head, body, |head, body| {
+                    if let ("HEAD", Some(manifest)) = (head.method.as_str(), &shown) {
+                        let tags: String = tags.values().map(String::as_str).collect();
+                        let answer = Answer::new(200).header("x-object-manifest", manifest);
+                        let answer = answer.header("etag", md5(tags.as_bytes()));
+                        return answer.header("content-length", size);
+                    }
                     let is_manifest = head.uri.query().is_some()
                         || head.headers.contains_key("x-object-manifest");
                     if head.method == "PUT" && is_manifest {
                         let of_container = header(head, "x-object-manifest");
+                        shown = of_container.map(str::to_owned);
                         manifests
                             .push(of_container.map(|it| it.split('/').next().unwrap().to_owned()));
                         assert_eq!(header(head, "if-none-match"), Some("*"));
@@ -120,6 +131,7 @@ fn from_the_threshold_on_an_image_goes_in_segments() {
                         assert_eq!(header(head, "content-length"), Some(&*body.len().to_string()));
                         assert!(head.uri.path().starts_with("/v1/AUTH_glance/glance/id"));
                         sent.push(body.len());
+                        tags.insert(head.uri.path().to_owned(), md5(body));
                     }
                     empty(head, body)
                 })
