@@ -83,6 +83,34 @@ pub trait Operation {
         Ok(())
     }
 
+    /// The output of a success whose body was cut off, where its head alone says that the operation was
+    /// carried out and all that a caller needs.
+    fn parse_head(&self, reply: &Reply) -> Option<Self::Output> {
+        let _ = reply;
+        None
+    }
+
+    /// Changes the output of a success that came after another attempt which may have been carried
+    /// out: what that one did is not told as a failure.
+    fn repeated(&self, output: Self::Output) -> Self::Output {
+        output
+    }
+
+    /// What came of a call that failed after an attempt that may have been carried out. Asked first with
+    /// no [`looks`](Doubt::looks), and again with the answer to each [`Recovery::Look`].
+    fn recover(&self, service: &Self::Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
+        let _ = (service, doubt);
+        Recovery::Unknown
+    }
+
+    /// What a caller has to look at to find out what came of it. No secret.
+    fn look_at(&self) -> String {
+        match self.resource() {
+            Some(resource) => format!("what {} changes in {resource}", Self::NAME),
+            None => format!("what {} changes", Self::NAME),
+        }
+    }
+
     /// How this call may be repeated, where calls of one operation differ in that.
     fn class(&self) -> Class {
         Self::CLASS
@@ -92,6 +120,30 @@ pub trait Operation {
     fn resource(&self) -> Option<&str> {
         None
     }
+}
+
+/// What is known of a call that failed after an attempt that may have been carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubt<'a> {
+    /// How the last attempt ended.
+    pub error: &'a Error,
+    /// What was computed over the body, by whichever attempt.
+    pub stamped: &'a [Value],
+    /// What was answered to each look so far, whatever its status.
+    pub looks: &'a [Reply],
+}
+
+/// What came of a call that failed after an attempt that may have been carried out.
+#[derive(Debug)]
+pub enum Recovery<T> {
+    /// It was carried out, and a success would have said this.
+    Done(T),
+    /// It was not carried out, or nothing of it is there.
+    NotDone,
+    /// This request, which changes nothing, finds out more.
+    Look(Box<Draft>),
+    /// Nothing proves it.
+    Unknown,
 }
 
 /// Where operations go, and how that place wants to be treated.

@@ -101,6 +101,12 @@ pub enum Leftover {
         /// Its id.
         id: String,
     },
+    /// Something that may be there: the answer to the request that would have made it was lost, and
+    /// nothing proves that it is not.
+    Perhaps {
+        /// What, and where to look for it.
+        look_at: String,
+    },
 }
 
 /// Why a job did not succeed. See the [module](self) for how to read one.
@@ -366,6 +372,11 @@ impl Error {
         self.status_is(404)
     }
 
+    /// It is not there, and no code says that it is something else that is not: a bucket.
+    pub(crate) fn is_bare_not_found(&self) -> bool {
+        self.is_not_found() && self.0.code.is_none()
+    }
+
     /// A condition (`If-Match`, `If-None-Match`) did not hold: 412.
     pub fn is_precondition_failed(&self) -> bool {
         self.status_is(412)
@@ -553,6 +564,7 @@ impl fmt::Display for Leftover {
             }
             Self::Container { container } => write!(f, "container {}", OneLine::new(container)),
             Self::Trust { id } => write!(f, "trust {}", OneLine::new(id)),
+            Self::Perhaps { look_at } => write!(f, "perhaps {}", OneLine::new(look_at)),
         }
     }
 }

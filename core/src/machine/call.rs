@@ -1,7 +1,12 @@
 //! One operation, sent until it is answered.
 
+mod outcome;
+
 use std::sync::Arc;
 
+use http::StatusCode;
+
+use self::outcome::{Failed, Looking};
 use crate::checksum::Value;
 use crate::contract::{Class, Leave, Machine, Operation, Service, Step, Verdict, Wait};
 use crate::error::{Cause, Error, Failure, Kind};
@@ -16,10 +21,17 @@ use crate::now::Now;
 ///          ┌────────────── back-off over ───────────────┐
 ///          ▼                                            │
 ///   Ready ──send──▶ Sent ──failed, worth repeating──▶ Backoff
-///                    │
-///                    ├──answered, or nothing helps──▶ Over
-///                    └──answered in doubt──▶ Asked ──▶ Over, or Backoff
+///    ▲               │                                  ▲
+///    │               ├──answered, or nothing helps──▶ Over
+///    │               ├──answered in doubt──▶ Asked ──▶ Over, or Backoff
+///    └── a look ─────┘                                  │ it was not carried out, and is repeated
+///         failed, and may have been carried out ────────┘
 /// ```
+///
+/// A write is not repeated because the body of its answer of 2xx can't be read. Where it failed and an
+/// attempt may have been carried out, the operation says what proves it
+/// ([`Operation::recover`]); what nothing proves is an error whose
+/// [outcome is unknown](Error::outcome_unknown).
 #[derive(Debug)]
 pub struct Call<O: Operation> {
     operation: O,
@@ -27,11 +39,16 @@ pub struct Call<O: Operation> {
     party: usize,
     attempts: Attempts,
     state: State<O::Output>,
+    looking: Option<Looking>,
     sequence: u32,
+    seed: u64,
     redirected: bool,
     doubtful: bool,
+    recovered: bool,
     cancelled: bool,
     stamped: Vec<Value>,
+    /// What all attempts computed over the body.
+    computed: Vec<Value>,
     /// To be sent next.
     question: Option<Box<Draft>>,
 }
@@ -55,11 +72,15 @@ impl<O: Operation> Call<O> {
             party: 0,
             attempts: Attempts::new(seed),
             state: State::Ready,
+            looking: None,
             sequence: 0,
+            seed,
             redirected: false,
             doubtful: false,
+            recovered: false,
             cancelled: false,
             stamped: Vec::new(),
+            computed: Vec::new(),
             question: None,
         }
     }
@@ -86,6 +107,11 @@ impl<O: Operation> Call<O> {
         self.doubtful
     }
 
+    /// Whether it succeeded although the answer was lost: something proved it afterwards.
+    pub fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
     /// What was computed over the body of the last attempt.
     pub fn stamped(&self) -> &[Value] {
         &self.stamped
@@ -97,12 +123,21 @@ impl<O: Operation> Call<O> {
     }
 
     fn send(&mut self) -> Result<Box<Draft>, Error> {
-        let mut draft =
-            self.operation.draft(&self.service).map_err(|error| error.in_operation(O::NAME))?;
+        let mut draft = match &mut self.looking {
+            Some(looking) => {
+                looking.attempts.sent();
+                looking.draft.clone()
+            }
+            None => {
+                let draft = self.operation.draft(&self.service);
+                let draft = draft.map_err(|error| error.in_operation(O::NAME))?;
+                self.attempts.sent();
+                draft
+            }
+        };
         self.sequence += 1;
         draft.party = self.party;
         draft.ticket = Ticket::new(self.sequence);
-        self.attempts.sent();
         self.state = State::Sent(draft.ticket);
         Ok(draft)
     }
@@ -114,11 +149,6 @@ impl<O: Operation> Call<O> {
         Ok((output, question))
     }
 
-    fn succeeded(&mut self, output: O::Output) {
-        self.attempts.succeeded(self.service.patience());
-        self.state = State::Over(Some(Ok(output)));
-    }
-
     fn ask(&mut self, output: O::Output, reply: Reply, mut question: Box<Draft>) {
         self.sequence += 1;
         question.party = self.party;
@@ -128,7 +158,7 @@ impl<O: Operation> Call<O> {
     }
 
     /// The answer to the question.
-    fn answered(&mut self, now: Now, done: Completion) {
+    fn settled(&mut self, now: Now, done: Completion) {
         let state = std::mem::replace(&mut self.state, State::Over(None));
         let State::Asked(_, output, first) = state else { return };
         let settled = done.into_parts().1.and_then(|told| match &told.cut {
@@ -136,17 +166,107 @@ impl<O: Operation> Call<O> {
             None => self.operation.settle(&first, &told),
         });
         match settled {
-            Ok(()) => self.succeeded(output),
-            Err(error) => self.failed(now, error, true),
+            Ok(()) => self.succeed(output),
+            Err(error) => self.failed(now, error, true, false),
         }
     }
 
-    fn failed(&mut self, now: Now, error: Error, can_resend: bool) {
-        let error = error.in_operation(O::NAME).with_attempts(self.attempts.made());
-        self.state = match self.again(now, &error, can_resend) {
-            Some(wait) => State::Backoff(wait),
-            None => State::Over(Some(Err(error))),
+    fn succeed(&mut self, output: O::Output) {
+        self.attempts.succeeded(self.service.patience());
+        self.state = State::Over(Some(Ok(output)));
+    }
+
+    /// An attempt at the operation has ended.
+    fn attempted(&mut self, now: Now, done: Completion) {
+        let can_resend = done.can_resend();
+        let sent = done.sent();
+        // A server that has got a part of the body has not carried it out. Where none was counted it is
+        // not known how much left.
+        let whole = sent == 0 || sent >= done.draft().body.len();
+        self.stamped = done.stamped().to_vec();
+        self.keep_computed();
+        match done.into_parts().1 {
+            Ok(reply) => self.answered(now, reply, can_resend, whole),
+            Err(error) => {
+                // A success that came too early says that something was done with a part of the body.
+                let early = error.failure().is_some_and(|why| why.cause() == Cause::Unsent);
+                let acted = (whole || early) && may_have_acted(&error);
+                self.doubtful |= acted;
+                let error = if can_resend { error } else { error.with_sent_once(sent) };
+                self.failed(now, error, can_resend, acted);
+            }
+        }
+    }
+
+    fn keep_computed(&mut self) {
+        for value in &self.stamped {
+            if !self.computed.contains(value) {
+                self.computed.push(*value);
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Now, reply: Reply, can_resend: bool, whole: bool) {
+        let writes = self.operation.class() != Class::Read;
+        let accepted = reply.status().is_success() && reply.rejected.is_none();
+        let error = match &reply.cut {
+            None => match self.read(&reply) {
+                Ok((output, Some(question))) => return self.ask(output, reply, question),
+                Ok((output, None)) => {
+                    let repeated = self.doubtful;
+                    let output = if repeated { self.operation.repeated(output) } else { output };
+                    return self.succeed(output);
+                }
+                Err(error) => error,
+            },
+            Some(cut) => {
+                if accepted && let Some(output) = self.operation.parse_head(&reply) {
+                    return self.succeed(output);
+                }
+                Error::from(cut.clone()).with_status(reply.status())
+            }
         };
+        let unreadable = reply.cut.is_some() || error.kind() == Kind::Broken;
+        if writes && accepted && unreadable {
+            // The server said that it has carried it out, or that it will.
+            self.doubtful = true;
+            let idempotent = self.operation.class() == Class::Idempotent;
+            let repeats_unproven = reply.cut.is_some() && idempotent && can_resend;
+            let failed = Failed { error: self.named(error), repeats: can_resend, repeats_unproven };
+            return self.conclude(now, failed, Vec::new());
+        }
+        let acted = whole && self.may_have_acted(reply.status(), &error);
+        self.doubtful |= acted;
+        self.failed(now, error, can_resend, acted);
+    }
+
+    /// Whether the server may have done it, or some of it, before it answered with this error: one of its
+    /// own tells nothing of that. A 503 says that it did not begin, and so does what it does not know. In
+    /// an answer of 2xx an error is a refusal, unless it is one of the server's own by its code.
+    fn may_have_acted(&self, status: StatusCode, error: &Error) -> bool {
+        let verdict = self.service.judge(error, Class::Once);
+        match status.as_u16() {
+            200..=299 => verdict == Verdict::Transient,
+            501 | 503 | 505 => false,
+            status => status >= 500 && verdict != Verdict::Throttled,
+        }
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.in_operation(O::NAME).with_attempts(self.attempts.made())
+    }
+
+    /// An attempt failed; `acted` says whether it may have been carried out.
+    fn failed(&mut self, now: Now, error: Error, can_resend: bool, acted: bool) {
+        let error = self.named(error);
+        let once = acted && self.operation.class() == Class::Once;
+        match self.again(now, &error, can_resend && !once) {
+            Some(wait) => self.state = State::Backoff(wait),
+            None => {
+                let failed = Failed { error, repeats: false, repeats_unproven: false };
+                self.conclude(now, failed, Vec::new());
+            }
+        }
     }
 
     fn again(&mut self, now: Now, error: &Error, can_resend: bool) -> Option<Wait> {
@@ -154,10 +274,7 @@ impl<O: Operation> Call<O> {
             return None;
         }
         let class = self.operation.class();
-        let verdict = match verdict(error, class) {
-            Some(verdict) => verdict,
-            None => self.service.judge(error, class),
-        };
+        let verdict = verdict(error).unwrap_or_else(|| self.service.judge(error, class));
         if verdict == Verdict::Elsewhere {
             let resource = self.operation.resource()?;
             if std::mem::replace(&mut self.redirected, true) || !self.service.learn(resource, error)
@@ -202,44 +319,32 @@ impl<O: Operation> Machine for Call<O> {
         match &self.state {
             State::Sent(ticket) if *ticket == done.draft().ticket => {}
             State::Asked(ticket, ..) if *ticket == done.draft().ticket => {
-                return self.answered(now, done);
+                return self.settled(now, done);
             }
             _ => return,
         }
-        let can_resend = done.can_resend();
-        let sent = done.sent();
-        self.stamped = done.stamped().to_vec();
-        match done.into_parts().1 {
-            Ok(reply) if reply.cut.is_none() => match self.read(&reply) {
-                Ok((output, None)) => self.succeeded(output),
-                Ok((output, Some(question))) => self.ask(output, reply, question),
-                Err(error) => {
-                    // An error of the server's own tells nothing of what it did before.
-                    self.doubtful |=
-                        reply.status().is_server_error() || reply.status().is_success();
-                    self.failed(now, error, can_resend);
-                }
-            },
-            Ok(reply) => {
-                self.doubtful = true;
-                let cut = reply.cut.clone().unwrap_or_else(Failure::cancelled);
-                self.failed(now, Error::from(cut).with_status(reply.status()), can_resend);
-            }
-            Err(error) => {
-                self.doubtful |= may_have_acted(&error);
-                let error = if can_resend { error } else { error.with_sent_once(sent) };
-                self.failed(now, error, can_resend);
-            }
+        match self.looking {
+            Some(_) => self.looked(now, done),
+            None => self.attempted(now, done),
         }
     }
 
     /// An attempt in flight is waited for, and if it succeeds, so does the call.
     fn cancel(&mut self, _: Now, _: Leave) {
         self.cancelled = true;
-        if matches!(self.state, State::Ready | State::Backoff(_)) || self.question.take().is_some()
-        {
-            let error = Error::from(Failure::cancelled()).in_operation(O::NAME);
-            self.state = State::Over(Some(Err(error.with_attempts(self.attempts.made()))));
+        let asks = self.question.take().is_some();
+        if !asks && !matches!(self.state, State::Ready | State::Backoff(_)) {
+            return;
+        }
+        if let Some(looking) = self.looking.take() {
+            return self.unknown(looking.failed.error);
+        }
+        let error = Error::from(Failure::cancelled()).in_operation(O::NAME);
+        let error = error.with_attempts(self.attempts.made());
+        if self.doubtful && self.operation.class() != Class::Read {
+            self.unknown(error);
+        } else {
+            self.state = State::Over(Some(Err(error)));
         }
     }
 
@@ -248,8 +353,9 @@ impl<O: Operation> Machine for Call<O> {
     }
 }
 
-/// What is to be done about a failure on the wire; `None` when the server answered.
-pub(super) fn verdict(error: &Error, class: Class) -> Option<Verdict> {
+/// What is to be done about a failure on the wire; `None` when the server answered. What may have been
+/// carried out and must not be repeated is not sent again whatever this says.
+pub(super) fn verdict(error: &Error) -> Option<Verdict> {
     if error.kind() == Kind::Caller || error.kind() == Kind::Authority {
         return Some(Verdict::Final);
     }
@@ -257,9 +363,7 @@ pub(super) fn verdict(error: &Error, class: Class) -> Option<Verdict> {
     Some(match failure.cause() {
         _ if failure.is_lasting() => Verdict::Final,
         Cause::Resolve | Cause::Connect | Cause::Proxy => Verdict::Transient,
-        Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent if class != Class::Once => {
-            Verdict::Transient
-        }
+        Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent => Verdict::Transient,
         _ => Verdict::Final,
     })
 }

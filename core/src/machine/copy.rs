@@ -172,13 +172,14 @@ impl Machine for Copy {
                 Phase::Copy(call, size) => match nest(call.poll(now), COPY) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(result) => {
-                        let size = *size;
+                        let (size, recovered) = (*size, call.is_recovered());
                         self.phase = Phase::Over(None);
                         return Step::Done(result.map(|copied| Uploaded {
                             etag: copied.stored.etag,
                             version_id: copied.stored.version_id,
                             checksums: copied.stored.checksums,
                             size,
+                            recovered,
                             ..Uploaded::default()
                         }));
                     }

@@ -284,7 +284,10 @@ where
                 let DeleteObject { key, version_id, .. } = call.operation().clone();
                 let code = error.code().map(str::to_owned);
                 let message = error.message().unwrap_or(error.what()).to_owned();
-                self.errors.push(DeleteError { key, version_id, code, message: Some(message) });
+                let outcome_unknown = error.outcome_unknown();
+                let message = Some(message);
+                let failed = DeleteError { key, version_id, code, message, outcome_unknown };
+                self.errors.push(failed);
             }
             Err(error) => self.fail(now, error),
         }

@@ -30,14 +30,18 @@ pub(super) fn passing(error: Error) -> Result<(), Error> {
 }
 
 /// A success whose body says nothing, or is not XML. An `<Error>` in it is the refusal that it is,
-/// whatever the status.
+/// whatever the status; a web page is not from S3.
 pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
     success(reply)?;
     if reply.body.is_empty() {
         return Ok(());
     }
+    if is_web_page(&reply.body) {
+        let error = Error::broken("the answer is a web page, which no S3 server sends");
+        return Err(named(error.with_status(reply.status()), reply));
+    }
     match Document::parse(&reply.body) {
-        Ok(document) if document.root().name() == "Error" => Err(refusal(reply)),
+        Ok(document) if error_in(&document).is_some() => Err(refusal(reply)),
         _ => Ok(()),
     }
 }
@@ -45,12 +49,24 @@ pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
 /// The document of a success, of which some operations say "200" before they know. An `<Error>`
 /// in it is the refusal that it is; a document that can't be read is what a connection that died
 /// in the meantime leaves.
-pub(super) fn document<'a>(reply: &'a Reply) -> Result<Document<'a>, Error> {
+///
+/// It is judged by what is in it: servers give its root other names than `root`
+/// (`CompleteMultipartUploadResponse`). One of another name that has none of these `members` is not
+/// what was asked for.
+pub(super) fn document<'a>(
+    reply: &'a Reply,
+    root: &str,
+    members: &[&str],
+) -> Result<Document<'a>, Error> {
     success(reply)?;
-    let document = Document::parse(&reply.body)
-        .map_err(|error| named(error.with_status(reply.status()), reply))?;
-    if document.root().name() == "Error" {
-        return Err(named(of_document(reply, Some(document.root())), reply));
+    let broken = |error: Error| named(error.with_status(reply.status()), reply);
+    let document = Document::parse(&reply.body).map_err(broken)?;
+    if let Some(error) = error_in(&document) {
+        return Err(named(of_document(reply, Some(error)), reply));
+    }
+    let has_member = document.root().elements().any(|member| members.contains(&member.name()));
+    if !has_member {
+        document.root_named(root).map_err(broken)?;
     }
     Ok(document)
 }
@@ -58,14 +74,32 @@ pub(super) fn document<'a>(reply: &'a Reply) -> Result<Document<'a>, Error> {
 /// The error that an answer which is no success tells.
 pub(super) fn refusal(reply: &Reply) -> Error {
     let document = Document::parse(&reply.body).ok();
-    let root = document.as_ref().map(Document::root).filter(|root| root.name() == "Error");
-    named(of_document(reply, root), reply)
+    named(of_document(reply, document.as_ref().and_then(error_in)), reply)
 }
 
 /// The code of an answer's error document.
 pub(crate) fn code(reply: &Reply) -> Option<String> {
     let document = Document::parse(&reply.body).ok()?;
-    document.root().text_of("Code").map(str::to_owned)
+    error_in(&document)?.text_of("Code").map(str::to_owned)
+}
+
+/// The error in a document that is one: S3's `Error`, or one in the wrapper that Amazon's other services
+/// and some servers put around it.
+fn error_in<'d>(document: &'d Document<'_>) -> Option<Element<'d>> {
+    let root = document.root();
+    match root.name() {
+        "Error" => Some(root),
+        "ErrorResponse" => root.child("Error"),
+        "Response" => root.child("Errors")?.child("Error"),
+        _ => None,
+    }
+}
+
+/// Whether it begins as HTML does: the page of a proxy or portal.
+fn is_web_page(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    let begins = |tag: &[u8]| body.get(..tag.len()).is_some_and(|at| at.eq_ignore_ascii_case(tag));
+    begins(b"<!doctype html") || begins(b"<html")
 }
 
 fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
@@ -123,7 +157,8 @@ fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
 /// What is to be done about a refusal or a broken answer.
 pub(super) fn judge(error: &Error, class: Class) -> Verdict {
     if error.kind() == Kind::Broken {
-        // A success that can't be read: cut off on the way, or not from S3 at all.
+        // A success that can't be read: cut off on the way, or not from S3 at all. Whether a write is
+        // sent again, which may have been carried out, is for `Call` to find out.
         return if class == Class::Once { Verdict::Final } else { Verdict::Transient };
     }
     let Some(status) = error.status() else { return Verdict::Final };

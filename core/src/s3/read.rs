@@ -17,8 +17,8 @@ pub(super) fn word<T: std::str::FromStr>(element: Element<'_>, name: &str) -> Op
     element.text_of(name).and_then(|text| text.trim().parse().ok())
 }
 
-/// The children named `ChecksumCRC32` and so on.
-pub(super) fn checksums(element: Element<'_>) -> Result<Vec<Declared>, Error> {
+/// The children named `ChecksumCRC32` and so on, as far as they can be read.
+pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
     let mut checksums = Vec::new();
     for child in element.elements() {
         let name = child.name();
@@ -28,10 +28,10 @@ pub(super) fn checksums(element: Element<'_>) -> Result<Vec<Declared>, Error> {
         };
         let text = child.text().trim();
         if !text.is_empty() {
-            checksums.push(Declared::parse(algorithm, text)?);
+            checksums.extend(Declared::parse(algorithm, text));
         }
     }
-    Ok(checksums)
+    checksums
 }
 
 /// Keys of a list, which the server percent-encoded if it says so.

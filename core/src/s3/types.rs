@@ -83,7 +83,7 @@ pub struct Tags(pub Vec<(String, String)>);
 impl Tags {
     /// The answer of GetObjectTagging and GetBucketTagging.
     pub(super) fn of_document(document: &Document<'_>) -> Result<Self, Error> {
-        let set = document.root_named("Tagging")?.child("TagSet");
+        let set = document.root().child("TagSet");
         set.map_or_else(|| Ok(Self::default()), Self::read)
     }
 

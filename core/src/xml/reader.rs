@@ -184,6 +184,25 @@ impl<'d> Element<'d> {
         self.read(name, Timestamp::parse_iso8601)
     }
 
+    /// As [`parsed`](Self::parsed), of a child that a caller can do without: what can't be read is not
+    /// there.
+    pub fn optional<T: FromStr>(self, name: &str) -> Option<T> {
+        self.parsed(name).unwrap_or_default()
+    }
+
+    /// As [`flag`](Self::flag), of a child that a caller can do without.
+    pub fn optional_flag(self, name: &str) -> Option<bool> {
+        self.flag(name).unwrap_or_default()
+    }
+
+    /// As [`timestamp`](Self::timestamp), of a child that a caller can do without; also in the form
+    /// that HTTP's headers have, which some servers write here.
+    pub fn optional_timestamp(self, name: &str) -> Option<Timestamp> {
+        let read =
+            |text: &str| Timestamp::parse_iso8601(text).or_else(|| Timestamp::parse_http(text));
+        self.read(name, read).unwrap_or_default()
+    }
+
     /// The names from the root to here, with slashes between: `ListBucketResult/Contents`.
     pub fn path(self) -> String {
         let mut names = vec![shown(self.name())];
@@ -241,8 +260,10 @@ struct Open {
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(text: &'a str, limits: &'l Limits) -> Self {
-        // The reader drops a byte order mark without counting it.
-        let rest = text.trim_start_matches('\u{FEFF}');
+        // The reader drops a byte order mark without counting it, and S3 sends white space while it
+        // works.
+        let blank = |char: char| char == '\u{FEFF}' || char.is_ascii_whitespace();
+        let rest = text.trim_start_matches(blank);
         let base = text.len() - rest.len();
         Self { text: rest, base, limits, nodes: Vec::new(), open: Vec::new() }
     }

@@ -188,8 +188,7 @@ impl<D: Dialect> Ranges<D> {
             return None;
         }
         let service = self.dialect.service();
-        let verdict =
-            call::verdict(error, Class::Read).unwrap_or_else(|| service.judge(error, Class::Read));
+        let verdict = call::verdict(error).unwrap_or_else(|| service.judge(error, Class::Read));
         if verdict == Verdict::Elsewhere {
             let twice = std::mem::replace(&mut self.redirected, true);
             if twice || !service.learn(self.dialect.resource()?, error) {

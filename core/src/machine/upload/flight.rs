@@ -32,6 +32,7 @@ pub(super) struct Flight<P> {
     next: u32,
     slots: Vec<Slot<P>>,
     stopped: bool,
+    late: u32,
 }
 
 /// How many parts at once, and where their bytes come from.
@@ -77,7 +78,7 @@ struct Slot<P> {
 impl<P: Machine<Output = StoredPart>> Flight<P> {
     pub(super) fn new(plan: Plan, bounds: Bounds, intake: Intake) -> Self {
         let (stored, slots) = (BTreeMap::new(), Vec::new());
-        Self { plan, stored, intake, bounds, next: 1, slots, stopped: false }
+        Self { plan, stored, intake, bounds, next: 1, slots, stopped: false, late: 0 }
     }
 
     /// Bytes of the parts that the server has.
@@ -95,6 +96,11 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
     pub(super) fn stop(&mut self, now: Now) {
         self.stopped = true;
         self.slots.iter_mut().for_each(|slot| slot.call.cancel(now, Leave::Abort));
+    }
+
+    /// How many parts were given up whose bytes the server had: it may store them yet.
+    pub(super) fn late(&self) -> u32 {
+        self.late
     }
 
     /// Begins anew, with nothing stored.
@@ -131,7 +137,11 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
                             self.stored.insert(number, part);
                             Event::Stored(number)
                         }
-                        Err(error) => Event::Failed(error),
+                        Err(error) => {
+                            self.late += u32::from(error.outcome_unknown());
+                            // Whether a part is stored is no question once there is no upload.
+                            Event::Failed(error.with_outcome_known())
+                        }
                     });
                 }
             }

@@ -26,7 +26,7 @@
 //! | `source.rs` | where bytes come from, and when it is known how they go |
 //! | `plan.rs` | which part holds which bytes |
 //! | `flight.rs` | the parts in flight: which is next, how many at once, how far a stream is read |
-//! | `s3.rs`, `multipart/`, `evidence.rs`, `tag.rs` | S3 |
+//! | `s3.rs`, `multipart/`, `tag.rs` | S3; what proves a lost answer is in `s3/evidence.rs` |
 //! | `swift/` | Swift: `manifest.rs` has its two kinds of large objects side by side |
 //! | `checkpoint.rs`, `swift/checkpoint.rs` | what it takes to go on in another process |
 //!
@@ -34,7 +34,6 @@
 //! failing road what was stored is removed again; what could not be removed stands in the error.
 
 mod checkpoint;
-mod evidence;
 mod flight;
 pub(super) mod multipart;
 pub(super) mod plan;

@@ -1,9 +1,9 @@
 //! An object on S3, in one request or as a multipart upload.
 //!
 //! ```text
-//!            ┌─ not above the threshold ─▶ Put ─── answer lost, then refused ──▶ Check ──▶ over
+//!            ┌─ not above the threshold ─▶ Put ────────────────────────────────▶ over
 //!   Gather ──┤
-//!            └─ above it ─▶ Multipart (its own drawing is in `multipart/`) ───────────────▶ over
+//!            └─ above it ─▶ Multipart (its own drawing is in `multipart/`) ──────▶ over
 //! ```
 //!
 //! On every failing road the multipart upload is aborted, and a look at the server proves that it is
@@ -13,19 +13,20 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Checkpoints};
-use super::evidence::Evidence;
 use super::multipart::{Job, Multipart, PartsFrom, Uploaded};
 use super::plan::{PartLimits, Plan};
 use super::source::{Gather, UploadSource, Way};
 use super::tag;
-use crate::checksum::{Algorithm, Decision, Declared, Need, Type};
+use crate::checksum::{
+    Algorithm, Decision, Declared, Need, Placement, RequestChecksumCalculation, Type,
+};
 use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
 use crate::error::{Error, Failure};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::now::Now;
-use crate::s3::{ChecksumOptions, Common, Conditions, HeadObject, Properties, PutObject, Service};
+use crate::s3::{ChecksumOptions, Common, Conditions, Properties, PutObject, Service};
 
 /// How an object is uploaded.
 #[derive(Clone, Debug)]
@@ -98,7 +99,6 @@ pub struct Upload {
 enum Phase {
     Gather,
     Put(Box<Call<PutObject>>),
-    Check(Box<Call<HeadObject>>, Evidence, Error),
     Multipart(Box<Multipart>),
     Over(Option<Error>),
 }
@@ -217,22 +217,22 @@ impl Upload {
         put.conditions.clone_from(&job.conditions);
         put.common.clone_from(&job.common);
         put.checksum.clone_from(&job.checksum);
-        // Should the answer be lost and the repetition be refused, the MD5 tells whose object it is.
-        if !job.conditions.is_empty() && !put.checksum.digests.contains(&Algorithm::Md5) {
-            put.checksum.digests.push(Algorithm::Md5);
+        // Should the answer be lost and the repetition be refused, a checksum that the server keeps tells
+        // whose object it is, also where its ETags are no MD5s.
+        let config = self.service.config();
+        let policy = config.checksum.with(&put.checksum.overrides);
+        let permitted = policy.request_mode() == RequestChecksumCalculation::WhenRequired
+            && policy.placement == Placement::Auto;
+        let named = put.checksum.algorithm.is_some() || !put.checksum.values.is_empty();
+        if !job.conditions.is_empty()
+            && permitted
+            && !named
+            && config.quirks.takes(policy.algorithm)
+        {
+            put.checksum.algorithm = Some(policy.algorithm);
         }
         let service = Arc::clone(&self.service);
         Call::new(put, service, seed(job.seed, PUT)).under(job.party)
-    }
-
-    fn check(&self) -> Box<Call<HeadObject>> {
-        let job = &self.job;
-        let mut head = HeadObject::new(&job.bucket, &job.key);
-        head.checksum_mode = job.algorithm.is_some();
-        head.customer_key.clone_from(&job.properties.encryption.customer_key);
-        head.common.clone_from(&job.common);
-        let service = Arc::clone(&self.service);
-        Box::new(Call::new(head, service, seed(job.seed, CHECK)).under(job.party))
     }
 }
 
@@ -263,10 +263,10 @@ impl Machine for Upload {
                 Phase::Put(call) => match nest(call.poll(now), PUT) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(stored)) => {
-                        let size = call.operation().body.len();
+                        let (size, recovered) = (call.operation().body.len(), call.is_recovered());
                         let ours = call.stamped().iter().copied().map(Declared::FullObject);
                         let ours = ours.collect();
-                        let checked = match self.job.verify_etag {
+                        let checked = match self.job.verify_etag && !recovered {
                             true => tag::confirm(&stored, call.stamped()),
                             false => Ok(()),
                         };
@@ -276,37 +276,16 @@ impl Machine for Upload {
                         }
                         let told = stored.checksums;
                         let checksums = if told.is_empty() { ours } else { told };
-                        let (etag, version_id) = (stored.etag, stored.version_id);
-                        let done =
-                            Uploaded { etag, version_id, size, checksums, ..Uploaded::default() };
-                        return Step::Done(Ok(done));
-                    }
-                    ControlFlow::Continue(Err(error)) if call.is_doubtful() => {
-                        let length = call.operation().body.len();
-                        let evidence = Evidence::of_put(length, call.stamped());
-                        self.phase = Phase::Check(self.check(), evidence, error);
-                    }
-                    ControlFlow::Continue(Err(error)) => self.phase = Phase::Over(Some(error)),
-                },
-                Phase::Check(call, evidence, refusal) => match nest(call.poll(now), CHECK) {
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(head) => {
-                        let head = head.ok().filter(|head| evidence.holds(head));
-                        let (size, refusal) = (evidence.length, refusal.clone());
-                        let Some(head) = head else {
-                            self.phase = Phase::Over(Some(refusal));
-                            continue;
-                        };
-                        self.phase = Phase::Over(None);
                         return Step::Done(Ok(Uploaded {
-                            etag: head.etag.unwrap_or_default(),
-                            version_id: head.version_id,
+                            etag: stored.etag,
+                            version_id: stored.version_id,
                             size,
-                            checksums: head.checksums,
-                            recovered: true,
+                            checksums,
+                            recovered,
                             ..Uploaded::default()
                         }));
                     }
+                    ControlFlow::Continue(Err(error)) => self.phase = Phase::Over(Some(error)),
                 },
                 Phase::Multipart(inner) => return inner.poll(now),
                 Phase::Over(error) => {
@@ -325,7 +304,6 @@ impl Machine for Upload {
         }
         match (&mut self.phase, done.route()) {
             (Phase::Put(call), Some(PUT)) => call.complete(now, done),
-            (Phase::Check(call, ..), Some(CHECK)) => call.complete(now, done),
             _ => {}
         }
     }
@@ -336,7 +314,6 @@ impl Machine for Upload {
                 self.phase = Phase::Over(Some(Failure::cancelled().into()));
             }
             Phase::Put(call) => call.cancel(now, leave),
-            Phase::Check(call, ..) => call.cancel(now, leave),
             Phase::Multipart(inner) => inner.cancel(now, leave),
             Phase::Over(_) => {}
         }
@@ -403,7 +380,6 @@ fn parts_from(source: UploadSource) -> PartsFrom {
 }
 
 const PUT: u32 = 5;
-const CHECK: u32 = 6;
 
 /// The most that PutObject takes.
 const LARGEST_PUT: u64 = 5 << 30;

@@ -8,10 +8,9 @@
 //! "Checking object integrity", Amazon S3 User Guide. Whether a server keeps to it is for its
 //! [quirks](crate::quirks) to say; a tag of another shape is none of these.
 
-use super::evidence::multipart_etag;
 use crate::checksum::{Algorithm, Value};
 use crate::error::Error;
-use crate::s3::{ETag, Stored};
+use crate::s3::{ETag, Stored, multipart_etag};
 
 /// Compares the tag of an object or part with the MD5 that was computed over it on the way.
 ///

@@ -90,8 +90,8 @@ impl Operation for GetBucketCors {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Vec<CorsRule>, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("CORSConfiguration")?;
+        let document = error::document(reply, "CORSConfiguration", &["CORSRule"])?;
+        let root = document.root();
         root.children("CORSRule").map(CorsRule::read).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::s3::error;
@@ -92,6 +92,25 @@ impl Operation for CreateBucket {
             location: head.text("location"),
             arn: head.text("x-amz-bucket-arn"),
         })
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<CreateBucketOutput> {
+        // A bucket that was there before may have other settings than were asked for.
+        let plain = Self { bucket: String::new(), location_constraint: None, ..self.clone() }
+            == Self::default();
+        match doubt.error.code() {
+            Some("BucketAlreadyOwnedByYou") if plain => {
+                Recovery::Done(CreateBucketOutput::default())
+            }
+            Some("BucketAlreadyExists") if service.config().quirks.already_exists_is_foreign => {
+                Recovery::NotDone
+            }
+            _ => Recovery::Unknown,
+        }
+    }
+
+    fn look_at(&self) -> String {
+        format!("whether the bucket {} is there, and its settings", self.bucket)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::s3::error;
@@ -40,6 +40,15 @@ impl Operation for DeleteBucket {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
         error::accepted(reply)
+    }
+
+    fn recover(&self, _: &Service, doubt: &Doubt<'_>) -> Recovery<()> {
+        let gone = doubt.error.code() == Some("NoSuchBucket") || doubt.error.is_bare_not_found();
+        if gone { Recovery::Done(()) } else { Recovery::Unknown }
+    }
+
+    fn look_at(&self) -> String {
+        format!("whether the bucket {} is there", self.bucket)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -56,8 +56,8 @@ impl Operation for GetBucketLifecycleConfiguration {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Self::Output, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("LifecycleConfiguration")?;
+        let document = error::document(reply, "LifecycleConfiguration", &["Rule"])?;
+        let root = document.root();
         let rules = root.children("Rule").map(LifecycleRule::read);
         Ok(GetBucketLifecycleConfigurationOutput {
             rules: rules.collect::<Result<_, _>>()?,

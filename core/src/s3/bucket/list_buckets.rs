@@ -92,13 +92,13 @@ impl Operation for ListBuckets {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListBucketsOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("ListAllMyBucketsResult")?;
+        let document = error::document(reply, "ListAllMyBucketsResult", &["Buckets", "Owner"])?;
+        let root = document.root();
         let buckets = root.child("Buckets").into_iter().flat_map(|list| list.children("Bucket"));
         let buckets = buckets.map(|bucket| {
             Ok(Bucket {
                 name: bucket.required("Name")?.to_owned(),
-                creation_date: bucket.timestamp("CreationDate")?,
+                creation_date: bucket.optional_timestamp("CreationDate"),
                 region: text(bucket, "BucketRegion"),
                 arn: text(bucket, "BucketArn"),
             })

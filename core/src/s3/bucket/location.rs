@@ -63,8 +63,8 @@ impl Operation for GetBucketLocation {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<BucketLocation, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("LocationConstraint")?;
+        let document = error::document(reply, "LocationConstraint", &["LocationConstraint"])?;
+        let root = document.root();
         // Some servers write an element of the same name into the root.
         let text = root.text_of("LocationConstraint").unwrap_or(root.text());
         Ok(BucketLocation { location_constraint: text.trim().to_owned() })

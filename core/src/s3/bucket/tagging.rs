@@ -44,7 +44,7 @@ impl Operation for GetBucketTagging {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Tags, Error> {
-        Tags::of_document(&error::document(reply)?)
+        Tags::of_document(&error::document(reply, "Tagging", &["TagSet"])?)
     }
 
     fn resource(&self) -> Option<&str> {

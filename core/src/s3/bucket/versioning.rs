@@ -71,8 +71,8 @@ impl Operation for GetBucketVersioning {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<BucketVersioning, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("VersioningConfiguration")?;
+        let document = error::document(reply, "VersioningConfiguration", &["Status"])?;
+        let root = document.root();
         Ok(BucketVersioning { status: text(root, "Status"), mfa_delete: text(root, "MfaDelete") })
     }
 

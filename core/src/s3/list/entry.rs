@@ -37,9 +37,9 @@ impl Object {
         let algorithms = object.children("ChecksumAlgorithm");
         Ok(Self {
             key: keys.required(object, "Key")?,
-            last_modified: object.timestamp("LastModified")?,
+            last_modified: object.optional_timestamp("LastModified"),
             etag: text(object, "ETag").map(ETag::from),
-            size: object.parsed("Size")?,
+            size: object.optional("Size"),
             storage_class: text(object, "StorageClass"),
             checksum_algorithms: algorithms.filter_map(|word| word.text().parse().ok()).collect(),
             checksum_type: word(object, "ChecksumType"),
@@ -62,8 +62,8 @@ pub struct RestoreStatus {
 impl RestoreStatus {
     fn read(status: Element<'_>) -> Result<Self, Error> {
         Ok(Self {
-            is_restore_in_progress: status.flag("IsRestoreInProgress")?,
-            restore_expiry_date: status.timestamp("RestoreExpiryDate")?,
+            is_restore_in_progress: status.optional_flag("IsRestoreInProgress"),
+            restore_expiry_date: status.optional_timestamp("RestoreExpiryDate"),
         })
     }
 }

@@ -109,8 +109,12 @@ impl Operation for ListObjects {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectsOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("ListBucketResult")?;
+        let document = error::document(
+            reply,
+            "ListBucketResult",
+            &["Contents", "CommonPrefixes", "IsTruncated", "Name"],
+        )?;
+        let root = document.root();
         let keys = Keys::of(root);
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
         let contents = contents.collect::<Result<Vec<_>, _>>()?;
@@ -125,7 +129,7 @@ impl Operation for ListObjects {
             name: text(root, "Name"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
             delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
-            max_keys: root.parsed("MaxKeys")?,
+            max_keys: root.optional("MaxKeys"),
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })

@@ -138,8 +138,12 @@ impl Operation for ListObjectsV2 {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectsV2Output, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("ListBucketResult")?;
+        let document = error::document(
+            reply,
+            "ListBucketResult",
+            &["Contents", "CommonPrefixes", "IsTruncated", "Name"],
+        )?;
+        let root = document.root();
         let keys = Keys::of(root);
         let contents = root.children("Contents").map(|object| Object::read(object, keys));
         Ok(ListObjectsV2Output {
@@ -147,11 +151,11 @@ impl Operation for ListObjectsV2 {
             common_prefixes: keys.common_prefixes(root),
             is_truncated: root.flag("IsTruncated")?,
             next_continuation_token: text(root, "NextContinuationToken"),
-            key_count: root.parsed("KeyCount")?,
+            key_count: root.optional("KeyCount"),
             name: text(root, "Name"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
             delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
-            max_keys: root.parsed("MaxKeys")?,
+            max_keys: root.optional("MaxKeys"),
             start_after: keys.known(root, "StartAfter", self.start_after.as_deref()),
             continuation_token: text(root, "ContinuationToken"),
             encoding_type: text(root, "EncodingType"),

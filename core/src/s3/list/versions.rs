@@ -147,8 +147,12 @@ impl Operation for ListObjectVersions {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListObjectVersionsOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("ListVersionsResult")?;
+        let document = error::document(
+            reply,
+            "ListVersionsResult",
+            &["Version", "DeleteMarker", "CommonPrefixes", "IsTruncated", "Name"],
+        )?;
+        let root = document.root();
         let keys = Keys::of(root);
         let versions = root.children("Version").map(|version| ObjectVersion::read(version, keys));
         let markers = root.children("DeleteMarker").map(|marker| DeleteMarker::read(marker, keys));
@@ -170,7 +174,7 @@ impl Operation for ListObjectVersions {
             name: text(root, "Name"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
             delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
-            max_keys: root.parsed("MaxKeys")?,
+            max_keys: root.optional("MaxKeys"),
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
@@ -186,7 +190,7 @@ impl ObjectVersion {
         Ok(Self {
             object: Object::read(version, keys)?,
             version_id: text(version, "VersionId"),
-            is_latest: version.flag("IsLatest")?,
+            is_latest: version.optional_flag("IsLatest"),
         })
     }
 }
@@ -196,8 +200,8 @@ impl DeleteMarker {
         Ok(Self {
             key: keys.required(marker, "Key")?,
             version_id: text(marker, "VersionId"),
-            is_latest: marker.flag("IsLatest")?,
-            last_modified: marker.timestamp("LastModified")?,
+            is_latest: marker.optional_flag("IsLatest"),
+            last_modified: marker.optional_timestamp("LastModified"),
             owner: marker.child("Owner").map(Owner::read),
         })
     }

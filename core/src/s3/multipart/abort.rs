@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
@@ -67,6 +67,17 @@ impl Operation for AbortMultipartUpload {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
         error::accepted(reply)?;
         Ok(Headers(&reply.head.headers).text("x-amz-request-charged"))
+    }
+
+    fn recover(&self, _: &Service, doubt: &Doubt<'_>) -> Recovery<Option<String>> {
+        match doubt.error.code() == Some("NoSuchUpload") || doubt.error.is_bare_not_found() {
+            true => Recovery::Done(None),
+            false => Recovery::Unknown,
+        }
+    }
+
+    fn look_at(&self) -> String {
+        format!("the multipart upload {} of {}/{}", self.upload_id, self.bucket, self.key)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -2,12 +2,14 @@
 
 use http::Method;
 
-use crate::checksum::{Declared, Type, Value};
-use crate::contract::{Class, Operation};
+use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, ETag, Reply};
 use crate::s3::error;
-use crate::s3::object::Stored;
+use crate::s3::evidence::{Evidence, multipart_etag};
+use crate::s3::multipart::ListParts;
+use crate::s3::object::{HeadObject, Stored, proven};
 use crate::s3::read::text;
 use crate::s3::request::Request;
 use crate::s3::service::Service;
@@ -19,6 +21,10 @@ use crate::xml::{S3_NAMESPACE, Writer};
 /// S3 says 200 before it is done, and sends white space while it works: the answer may still be an
 /// error, and is read as one. Sent a second time it is a success on some servers (AWS, Ceph), and
 /// `NoSuchUpload` on others.
+///
+/// Where the answer is lost, or can't be read, and the repetition fails, it is found out whether the
+/// upload is there still, and by a HEAD whether the object is the one of these parts: its ETag or its
+/// checksum says so, or the error's [outcome is unknown](Error::outcome_unknown).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompleteMultipartUpload {
     /// The bucket: its name, or the ARN or alias of an access point.
@@ -102,6 +108,28 @@ pub struct CompleteMultipartUploadOutput {
     pub key: Option<String>,
 }
 
+impl CompleteMultipartUpload {
+    /// What the object of these parts must look like.
+    fn evidence(&self) -> Evidence<'_> {
+        let mut checksums: Vec<Declared> = self.checksum.into_iter().collect();
+        for algorithm in Algorithm::ALL {
+            let value = |part: &CompletedPart| {
+                part.checksums.iter().find(|value| value.algorithm() == algorithm).copied()
+            };
+            let values: Option<Vec<Value>> = self.parts.iter().map(value).collect();
+            let Some(values) = values.filter(|values| !values.is_empty()) else { continue };
+            checksums.extend(Composite::of(values).map(Declared::Composite));
+        }
+        Evidence {
+            size: self.object_size,
+            etag: multipart_etag(self.parts.iter().map(|part| &part.etag)),
+            checksums,
+            replaces: self.if_match.as_ref(),
+            properties: None,
+        }
+    }
+}
+
 impl Operation for CompleteMultipartUpload {
     type Service = Service;
     type Output = CompleteMultipartUploadOutput;
@@ -128,14 +156,64 @@ impl Operation for CompleteMultipartUpload {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<CompleteMultipartUploadOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("CompleteMultipartUploadResult")?;
+        let document = error::document(
+            reply,
+            "CompleteMultipartUploadResult",
+            &["ETag", "Location", "Bucket", "Key"],
+        )?;
+        let root = document.root();
         Ok(CompleteMultipartUploadOutput {
-            stored: Stored::read_with(reply, root)?,
+            stored: Stored::read_with(reply, root),
             location: text(root, "Location"),
             bucket: text(root, "Bucket"),
             key: text(root, "Key"),
         })
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
+        // An upload that has parts was not completed; one that is gone was, or was aborted.
+        let is_gone = doubt.error.is_not_found() || doubt.error.code() == Some("NoSuchUpload");
+        let looks = match (doubt.looks, is_gone) {
+            (looks, true) => looks,
+            ([], false) => {
+                let mut list = ListParts::new(&self.bucket, &self.key, &self.upload_id);
+                list.max_parts = Some(1);
+                list.customer_key.clone_from(&self.customer_key);
+                list.common.clone_from(&self.common);
+                return list.draft(service).map_or(Recovery::Unknown, Recovery::Look);
+            }
+            ([listed, looks @ ..], false) => {
+                let list = ListParts::default().parse(service, listed);
+                if list.is_ok_and(|list| !list.parts.is_empty()) {
+                    return Recovery::NotDone;
+                }
+                looks
+            }
+        };
+        let Some(look) = looks.last() else {
+            let mut head = HeadObject::new(&self.bucket, &self.key);
+            head.customer_key.clone_from(&self.customer_key);
+            head.common.clone_from(&self.common);
+            return head.look(service);
+        };
+        match proven(service, look, &self.evidence()) {
+            Recovery::Done(stored) => {
+                let (bucket, key) = (Some(self.bucket.clone()), Some(self.key.clone()));
+                Recovery::Done(CompleteMultipartUploadOutput {
+                    stored,
+                    location: None,
+                    bucket,
+                    key,
+                })
+            }
+            Recovery::NotDone => Recovery::NotDone,
+            Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,
+        }
+    }
+
+    fn look_at(&self) -> String {
+        let Self { bucket, key, upload_id, .. } = self;
+        format!("the object {bucket}/{key}, and its multipart upload {upload_id}")
     }
 
     fn resource(&self) -> Option<&str> {

@@ -15,6 +15,14 @@ use crate::s3::service::Service;
 use crate::s3::types::{Common, Properties};
 
 /// Begins an upload in parts. "CreateMultipartUpload", S3 API reference.
+///
+/// Where the answer is lost the server may have begun an upload whose id nobody knows, and it is sent
+/// again all the same, as every SDK does. Nothing can prove which of the uploads that
+/// [`ListMultipartUploads`](crate::s3::ListMultipartUploads) shows with this key as prefix is that one, for
+/// another process may be about its own; it has no parts. A lifecycle rule that aborts incomplete uploads
+/// removes it, and so does [`AbortMultipartUpload`](crate::s3::AbortMultipartUpload) of each upload of
+/// this key that nobody is about. Where all attempts fail the error's
+/// [outcome is unknown](Error::outcome_unknown).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateMultipartUpload {
     /// The bucket: its name, or the ARN or alias of an access point.
@@ -80,8 +88,8 @@ impl Operation for CreateMultipartUpload {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<CreateMultipartUploadOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("InitiateMultipartUploadResult")?;
+        let document = error::document(reply, "InitiateMultipartUploadResult", &["UploadId"])?;
+        let root = document.root();
         let head = Headers(&reply.head.headers);
         Ok(CreateMultipartUploadOutput {
             upload_id: root.required("UploadId")?.to_owned(),
@@ -90,8 +98,15 @@ impl Operation for CreateMultipartUpload {
             checksum_algorithm: head.parsed("x-amz-checksum-algorithm"),
             abort_date: head.plain("x-amz-abort-date").and_then(Timestamp::parse_http),
             abort_rule_id: head.text("x-amz-abort-rule-id"),
-            stored: Stored::read(reply)?,
+            stored: Stored::read(reply),
         })
+    }
+
+    fn look_at(&self) -> String {
+        format!(
+            "the multipart uploads of {}/{}: one without parts may be ours",
+            self.bucket, self.key
+        )
     }
 
     fn resource(&self) -> Option<&str> {

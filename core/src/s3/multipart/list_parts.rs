@@ -136,15 +136,16 @@ impl Operation for ListParts {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListPartsOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("ListPartsResult")?;
+        let document =
+            error::document(reply, "ListPartsResult", &["UploadId", "Part", "PartNumberMarker"])?;
+        let root = document.root();
         let head = Headers(&reply.head.headers);
         Ok(ListPartsOutput {
             parts: root.children("Part").map(Part::read).collect::<Result<_, _>>()?,
             is_truncated: root.flag("IsTruncated")?,
-            part_number_marker: root.parsed("PartNumberMarker")?,
-            next_part_number_marker: root.parsed("NextPartNumberMarker")?,
-            max_parts: root.parsed("MaxParts")?,
+            part_number_marker: root.optional("PartNumberMarker"),
+            next_part_number_marker: root.optional("NextPartNumberMarker"),
+            max_parts: root.optional("MaxParts"),
             bucket: text(root, "Bucket"),
             key: text(root, "Key"),
             upload_id: text(root, "UploadId"),
@@ -171,9 +172,9 @@ impl Part {
         Ok(Self {
             part_number: part.parsed("PartNumber")?.unwrap_or_default(),
             etag: ETag::from(part.text_of("ETag").unwrap_or_default()),
-            size: part.parsed("Size")?,
-            last_modified: part.timestamp("LastModified")?,
-            checksums: checksums(part)?,
+            size: part.optional("Size"),
+            last_modified: part.optional_timestamp("LastModified"),
+            checksums: checksums(part),
         })
     }
 }

@@ -157,8 +157,12 @@ impl Operation for ListMultipartUploads {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ListMultipartUploadsOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("ListMultipartUploadsResult")?;
+        let document = error::document(
+            reply,
+            "ListMultipartUploadsResult",
+            &["Upload", "IsTruncated", "UploadIdMarker"],
+        )?;
+        let root = document.root();
         let keys = if self.is_silently_encoded(root) { Keys::encoded() } else { Keys::of(root) };
         let uploads = root.children("Upload").map(|upload| MultipartUpload::read(upload, keys));
         let uploads = uploads.collect::<Result<Vec<_>, _>>()?;
@@ -176,7 +180,7 @@ impl Operation for ListMultipartUploads {
             bucket: text(root, "Bucket"),
             prefix: keys.known(root, "Prefix", self.prefix.as_deref()),
             delimiter: keys.known(root, "Delimiter", self.delimiter.as_deref()),
-            max_uploads: root.parsed("MaxUploads")?,
+            max_uploads: root.optional("MaxUploads"),
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
@@ -192,7 +196,7 @@ impl MultipartUpload {
         Ok(Self {
             key: keys.required(upload, "Key")?,
             upload_id: upload.required("UploadId")?.to_owned(),
-            initiated: upload.timestamp("Initiated")?,
+            initiated: upload.optional_timestamp("Initiated"),
             initiator: upload.child("Initiator").map(Owner::read),
             owner: upload.child("Owner").map(Owner::read),
             storage_class: text(upload, "StorageClass"),

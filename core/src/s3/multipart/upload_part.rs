@@ -86,7 +86,16 @@ impl Operation for UploadPart {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
         error::accepted(reply)?;
-        Stored::read(reply)
+        Ok(Stored::read(reply))
+    }
+
+    fn parse_head(&self, reply: &Reply) -> Option<Stored> {
+        Stored::read_head(reply)
+    }
+
+    fn look_at(&self) -> String {
+        let Self { bucket, key, upload_id, part_number, .. } = self;
+        format!("part {part_number} of the multipart upload {upload_id} of {bucket}/{key}")
     }
 
     fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {

@@ -92,13 +92,18 @@ impl Operation for UploadPartCopy {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<UploadPartCopyOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("CopyPartResult")?;
+        let document = error::document(reply, "CopyPartResult", &["ETag", "LastModified"])?;
+        let root = document.root();
         Ok(UploadPartCopyOutput {
-            stored: Stored::read_with(reply, root)?,
-            last_modified: root.timestamp("LastModified")?,
+            stored: Stored::read_with(reply, root),
+            last_modified: root.optional_timestamp("LastModified"),
             source_version_id: Headers(&reply.head.headers).text("x-amz-copy-source-version-id"),
         })
+    }
+
+    fn look_at(&self) -> String {
+        let Self { bucket, key, upload_id, part_number, .. } = self;
+        format!("part {part_number} of the multipart upload {upload_id} of {bucket}/{key}")
     }
 
     fn resource(&self) -> Option<&str> {

@@ -185,18 +185,18 @@ impl Operation for GetObjectAttributes {
             return Err(Error::new(Kind::Refused, "the server answered with the object itself")
                 .with_hint("the server does not have GetObjectAttributes: use HeadObject"));
         }
-        let document = error::document(reply)?;
+        let document = error::document(reply, "GetObjectAttributesResponse", ATTRIBUTES)?;
         // Its name is GetObjectAttributesOutput on the page, and GetObjectAttributesResponse on
         // the wire.
         let root = document.root();
         let checksum = root.child("Checksum");
         Ok(GetObjectAttributesOutput {
             etag: text(root, "ETag").map(ETag::from),
-            checksums: checksum.map(checksums).transpose()?.unwrap_or_default(),
+            checksums: checksum.map(checksums).unwrap_or_default(),
             checksum_type: checksum.and_then(|checksum| word(checksum, "ChecksumType")),
             parts: root.child("ObjectParts").map(ObjectParts::read).transpose()?,
             storage_class: text(root, "StorageClass"),
-            size: root.parsed("ObjectSize")?,
+            size: root.optional("ObjectSize"),
             last_modified: head.plain("last-modified").and_then(Timestamp::parse_http),
             version_id: head.text("x-amz-version-id"),
             delete_marker: head.flag("x-amz-delete-marker"),
@@ -214,22 +214,23 @@ impl ObjectParts {
         let list = parts.children("Part").map(|part| {
             Ok(ObjectPart {
                 part_number: part.parsed("PartNumber")?,
-                size: part.parsed("Size")?,
-                checksums: checksums(part)?,
+                size: part.optional("Size"),
+                checksums: checksums(part),
             })
         });
         // The page and the wire do not agree on the name of the count.
-        let count = match parts.parsed("PartsCount")? {
-            Some(count) => Some(count),
-            None => parts.parsed("TotalPartsCount")?,
-        };
+        let count = parts.optional("PartsCount").or_else(|| parts.optional("TotalPartsCount"));
         Ok(Self {
             total_parts_count: count,
-            part_number_marker: parts.parsed("PartNumberMarker")?,
-            next_part_number_marker: parts.parsed("NextPartNumberMarker")?,
-            max_parts: parts.parsed("MaxParts")?,
+            part_number_marker: parts.optional("PartNumberMarker"),
+            next_part_number_marker: parts.optional("NextPartNumberMarker"),
+            max_parts: parts.optional("MaxParts"),
             is_truncated: parts.flag("IsTruncated")?,
             parts: list.collect::<Result<_, Error>>()?,
         })
     }
 }
+
+/// What the document has, as far as it was asked for. An object that has none of it has an empty one,
+/// whose root is `GetObjectAttributesOutput` on the page.
+const ATTRIBUTES: &[&str] = &["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];

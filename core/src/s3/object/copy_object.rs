@@ -3,12 +3,13 @@
 use http::Method;
 
 use crate::checksum::{Algorithm, Overrides};
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
-use crate::s3::object::{CopySource, Stored};
+use crate::s3::evidence::{Evidence, is_md5};
+use crate::s3::object::{CopySource, HeadObject, Stored, proven};
 use crate::s3::request::Request;
 use crate::s3::service::Service;
 use crate::s3::types::{Common, Conditions, Properties};
@@ -16,6 +17,11 @@ use crate::s3::types::{Common, Conditions, Properties};
 /// Copies an object of up to 5 GiB within the server. "CopyObject", S3 API reference.
 ///
 /// Larger ones are copied in parts, with [`UploadPartCopy`](crate::s3::UploadPartCopy).
+///
+/// Where the answer is lost and the repetition fails, a HEAD shows whether the copy has the tag that the
+/// source's condition names ([`CopySource::conditions`]). It proves a copy that was to be new, or of
+/// which the metadata was replaced; where nothing proves it, the error's
+/// [outcome is unknown](Error::outcome_unknown).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopyObject {
     /// The bucket of the copy.
@@ -98,13 +104,51 @@ impl Operation for CopyObject {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<CopyObjectOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("CopyObjectResult")?;
+        let document = error::document(reply, "CopyObjectResult", &["ETag", "LastModified"])?;
+        let root = document.root();
         Ok(CopyObjectOutput {
-            stored: Stored::read_with(reply, root)?,
-            last_modified: root.timestamp("LastModified")?,
+            stored: Stored::read_with(reply, root),
+            last_modified: root.optional_timestamp("LastModified"),
             source_version_id: Headers(&reply.head.headers).text("x-amz-copy-source-version-id"),
         })
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<CopyObjectOutput> {
+        let itself = (&self.bucket, &self.key) == (&self.source.bucket, &self.source.key);
+        let Some(look) = doubt.looks.last().filter(|_| !itself) else {
+            if itself {
+                return Recovery::Unknown;
+            }
+            let mut head = HeadObject::new(&self.bucket, &self.key);
+            head.customer_key.clone_from(&self.properties.encryption.customer_key);
+            head.common.clone_from(&self.common);
+            return head.look(service);
+        };
+        // What the source's metadata is, nobody knows: an older copy may have had another.
+        let replaces = self.metadata_directive == Some(Directive::Replace);
+        let is_new = self.conditions.if_none_match.is_some();
+        let tag = self.source.conditions.if_match.as_ref().filter(|_| replaces || is_new);
+        let evidence = Evidence {
+            etag: tag.map(|tag| tag.opaque().to_owned()).filter(|tag| is_md5(tag)),
+            replaces: self.conditions.if_match.as_ref(),
+            properties: replaces.then_some(&self.properties),
+            ..Evidence::default()
+        };
+        match proven(service, look, &evidence) {
+            Recovery::Done(stored) => Recovery::Done(CopyObjectOutput {
+                stored,
+                last_modified: None,
+                source_version_id: self.source.version_id.clone(),
+            }),
+            // The copy of an object of parts has the tag of an object of one request.
+            Recovery::NotDone if look.status().is_success() => Recovery::Unknown,
+            Recovery::NotDone => Recovery::NotDone,
+            Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,
+        }
+    }
+
+    fn look_at(&self) -> String {
+        format!("the object {}/{}", self.bucket, self.key)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -1,12 +1,13 @@
 //! DeleteObject.
 
-use http::Method;
+use http::{Method, StatusCode};
 
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, ETag, Headers, Reply};
 use crate::now::Timestamp;
 use crate::s3::error;
+use crate::s3::object::{HeadObject, ObjectHead};
 use crate::s3::request::Request;
 use crate::s3::service::Service;
 use crate::s3::types::Common;
@@ -16,6 +17,9 @@ use crate::secret::Secret;
 ///
 /// Without a version id, a bucket with versioning keeps all versions and puts the mark of a deletion
 /// before them. An object that is not there is a success all the same, but on a few servers.
+///
+/// Where the answer is lost and the repetition fails, an object that is not there any more counts as
+/// removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteObject {
     /// The bucket: its name, or the ARN or alias of an access point.
@@ -87,6 +91,40 @@ impl Operation for DeleteObject {
             version_id: head.text("x-amz-version-id"),
             request_charged: head.text("x-amz-request-charged"),
         })
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<DeleteObjectOutput> {
+        let any = self.if_match.as_ref().is_some_and(|tag| tag.opaque() == "*");
+        let error = doubt.error;
+        let absent = matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion"))
+            || error.is_bare_not_found()
+            || any && error.is_precondition_failed();
+        if absent {
+            return Recovery::Done(DeleteObjectOutput::default());
+        }
+        let Some(look) = doubt.looks.last() else {
+            let mut head = HeadObject::new(&self.bucket, &self.key);
+            head.version_id.clone_from(&self.version_id);
+            head.common.clone_from(&self.common);
+            return head.look(service);
+        };
+        match look.status() {
+            StatusCode::NOT_FOUND => Recovery::Done(DeleteObjectOutput::default()),
+            status if !status.is_success() => Recovery::Unknown,
+            _ => {
+                // Another object than the condition names: it was removed, or replaced, before.
+                let there = ObjectHead::read(look).etag;
+                let named = self.if_match.as_ref().filter(|_| !any);
+                match named.is_none_or(|tag| there.as_ref() == Some(tag)) {
+                    true => Recovery::NotDone,
+                    false => Recovery::Unknown,
+                }
+            }
+        }
+    }
+
+    fn look_at(&self) -> String {
+        format!("whether {}/{} is there", self.bucket, self.key)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -129,6 +129,9 @@ pub struct DeleteError {
     pub code: Option<String>,
     /// What the server says of it.
     pub message: Option<String>,
+    /// The request was sent before, its answer was lost, and what is refused now may have been removed
+    /// then.
+    pub outcome_unknown: bool,
 }
 
 impl Operation for DeleteObjects {
@@ -164,14 +167,14 @@ impl Operation for DeleteObjects {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<DeleteObjectsOutput, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("DeleteResult")?;
+        let document = error::document(reply, "DeleteResult", &["Deleted", "Error"])?;
+        let root = document.root();
         let key = |element: Element<'_>| text(element, "Key").unwrap_or_default();
         let deleted = root.children("Deleted").map(|deleted| {
             Ok(DeletedObject {
                 key: key(deleted),
                 version_id: text(deleted, "VersionId"),
-                delete_marker: deleted.flag("DeleteMarker")?,
+                delete_marker: deleted.optional_flag("DeleteMarker"),
                 delete_marker_version_id: text(deleted, "DeleteMarkerVersionId"),
             })
         });
@@ -180,12 +183,36 @@ impl Operation for DeleteObjects {
             version_id: text(error, "VersionId"),
             code: text(error, "Code"),
             message: text(error, "Message"),
+            outcome_unknown: false,
         });
         Ok(DeleteObjectsOutput {
             deleted: deleted.collect::<Result<_, Error>>()?,
             errors: errors.collect(),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
+    }
+
+    /// An object that is not there any more was removed by the attempt whose answer was lost, or counts
+    /// as removed; one of another tag than the condition names may have been removed by it.
+    fn repeated(&self, mut output: DeleteObjectsOutput) -> DeleteObjectsOutput {
+        let is_absent = |error: &DeleteError| {
+            matches!(error.code.as_deref(), Some("NoSuchKey" | "NoSuchVersion"))
+        };
+        let (absent, mut errors): (Vec<_>, Vec<_>) = output.errors.into_iter().partition(is_absent);
+        output.deleted.extend(absent.into_iter().map(|error| DeletedObject {
+            key: error.key,
+            version_id: error.version_id,
+            ..DeletedObject::default()
+        }));
+        for error in &mut errors {
+            error.outcome_unknown = error.code.as_deref() == Some("PreconditionFailed");
+        }
+        output.errors = errors;
+        output
+    }
+
+    fn look_at(&self) -> String {
+        format!("which of {} objects in {} are there", self.objects.len(), self.bucket)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -94,7 +94,7 @@ impl Operation for GetObject {
             let touched = Coding::untouched(&reply.head.headers);
             touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         }
-        let head = ObjectHead::read(reply)?;
+        let head = ObjectHead::read(reply);
         let policy = service.config().checksum.with(&self.checksum.overrides);
         let verdict = verdict(&head, reply, policy.validates(self.checksum_mode))?;
         Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })

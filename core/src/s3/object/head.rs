@@ -85,7 +85,7 @@ pub struct ObjectHead {
 }
 
 impl ObjectHead {
-    pub(crate) fn read(reply: &Reply) -> Result<Self, Error> {
+    pub(crate) fn read(reply: &Reply) -> Self {
         let headers = Headers(&reply.head.headers);
         let content_length = reply.content_length();
         let size = match reply.content_range() {
@@ -136,8 +136,8 @@ impl ObjectHead {
             }
         }
         head.metadata = headers.items("x-amz-meta-");
-        head.checksums = checksums(&headers)?;
-        Ok(head)
+        head.checksums = checksums(&headers);
+        head
     }
 }
 
@@ -174,9 +174,9 @@ pub struct Stored {
 }
 
 impl Stored {
-    pub(in crate::s3) fn read(reply: &Reply) -> Result<Self, Error> {
+    pub(in crate::s3) fn read(reply: &Reply) -> Self {
         let headers = Headers(&reply.head.headers);
-        let mut stored = Self { checksums: checksums(&headers)?, ..Self::default() };
+        let mut stored = Self { checksums: checksums(&headers), ..Self::default() };
         for (name, field) in headers.fields() {
             match name {
                 "etag" => stored.etag = ETag::from(field.text()),
@@ -194,7 +194,15 @@ impl Stored {
                 _ => {}
             }
         }
-        Ok(stored)
+        stored
+    }
+
+    /// The same, of an answer whose body was cut off: its tag says that it was stored, unless an error
+    /// document began.
+    pub(in crate::s3) fn read_head(reply: &Reply) -> Option<Self> {
+        let stored = Self::read(reply);
+        let silent = reply.body.trim_ascii().is_empty();
+        (silent && !stored.etag.is_empty()).then_some(stored)
     }
 
     /// Compares the checksums that the server answered with those that were sent.
@@ -212,14 +220,14 @@ impl Stored {
     }
 
     /// As [`read`](Self::read), with what the document of a copy or of a completed upload says.
-    pub(in crate::s3) fn read_with(reply: &Reply, document: Element<'_>) -> Result<Self, Error> {
-        let mut stored = Self::read(reply)?;
+    pub(in crate::s3) fn read_with(reply: &Reply, document: Element<'_>) -> Self {
+        let mut stored = Self::read(reply);
         if let Some(etag) = document.text_of("ETag") {
             stored.etag = ETag::from(etag.trim());
         }
-        stored.checksums.append(&mut read::checksums(document)?);
+        stored.checksums.append(&mut read::checksums(document));
         stored.checksum_type = word(document, "ChecksumType").or(stored.checksum_type);
-        Ok(stored)
+        stored
     }
 
     /// The server's value over the full object of this algorithm.
@@ -239,6 +247,27 @@ impl Stored {
     }
 }
 
+impl From<ObjectHead> for Stored {
+    /// What a HEAD shows of an object that was stored by a request whose answer was lost.
+    fn from(head: ObjectHead) -> Self {
+        Self {
+            etag: head.etag.unwrap_or_default(),
+            version_id: head.version_id,
+            checksums: head.checksums,
+            checksum_type: head.checksum_type,
+            size: head.size,
+            expiration: head.expiration,
+            server_side_encryption: head.server_side_encryption,
+            kms_key_id: head.kms_key_id,
+            kms_context: None,
+            bucket_key_enabled: head.bucket_key_enabled,
+            customer_algorithm: head.customer_algorithm,
+            customer_key_md5: head.customer_key_md5,
+            request_charged: head.request_charged,
+        }
+    }
+}
+
 fn without_aws_chunked(field: &Field<'_>) -> Option<String> {
     let codings = field.plain()?.split(',').map(str::trim);
     let kept: Vec<&str> =
@@ -246,17 +275,18 @@ fn without_aws_chunked(field: &Field<'_>) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-fn checksums(headers: &Headers<'_>) -> Result<Vec<Declared>, Error> {
+/// The checksums that can be read: one that can't says nothing of the object.
+fn checksums(headers: &Headers<'_>) -> Vec<Declared> {
     let mut checksums = Vec::new();
     for (name, field) in headers.fields().filter(|(name, _)| name.starts_with(CHECKSUM)) {
         let algorithm = Algorithm::ALL.into_iter().find(|known| known.header().as_str() == name);
         let text = field.plain().map(str::trim).filter(|text| !text.is_empty());
         if let (Some(algorithm), Some(text)) = (algorithm, text) {
-            checksums.push(Declared::parse(algorithm, text)?);
+            checksums.extend(Declared::parse(algorithm, text));
         }
     }
     checksums.sort_by_key(Declared::algorithm);
-    Ok(checksums)
+    checksums
 }
 
 const CHECKSUM: &str = "x-amz-checksum-";

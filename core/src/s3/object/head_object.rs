@@ -1,12 +1,13 @@
 //! HeadObject.
 
-use http::Method;
+use http::{Method, StatusCode};
 
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::s3::error;
-use crate::s3::object::{ObjectHead, ResponseOverrides};
+use crate::s3::evidence::{Evidence, Proof};
+use crate::s3::object::{ObjectHead, ResponseOverrides, Stored};
 use crate::s3::request::Request;
 use crate::s3::service::Service;
 use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
@@ -46,6 +47,34 @@ impl HeadObject {
     }
 }
 
+impl HeadObject {
+    /// A look at the object, and at its checksum, that is to find out what came of a write.
+    pub(in crate::s3) fn look<T>(mut self, service: &Service) -> Recovery<T> {
+        self.checksum_mode = true;
+        self.draft(service).map_or(Recovery::Unknown, Recovery::Look)
+    }
+}
+
+/// What this answer to [`HeadObject::look`] proves of an object that was to be like `evidence`.
+pub(in crate::s3) fn proven(
+    service: &Service,
+    look: &Reply,
+    evidence: &Evidence<'_>,
+) -> Recovery<Stored> {
+    if look.status() == StatusCode::NOT_FOUND {
+        return Recovery::NotDone;
+    }
+    if !look.status().is_success() {
+        return Recovery::Unknown;
+    }
+    let head = ObjectHead::read(look);
+    match evidence.weigh(&head, &service.config().quirks) {
+        Proof::Ours => Recovery::Done(head.into()),
+        Proof::Another => Recovery::NotDone,
+        Proof::Unknown => Recovery::Unknown,
+    }
+}
+
 impl Operation for HeadObject {
     type Service = Service;
     type Output = ObjectHead;
@@ -70,7 +99,7 @@ impl Operation for HeadObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {
         error::success(reply)?;
-        ObjectHead::read(reply)
+        Ok(ObjectHead::read(reply))
     }
 
     fn resource(&self) -> Option<&str> {

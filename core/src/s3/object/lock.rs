@@ -61,8 +61,8 @@ impl Operation for GetObjectRetention {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Retention, Error> {
-        let document = error::document(reply)?;
-        let root = document.root_named("Retention")?;
+        let document = error::document(reply, "Retention", &["Mode", "RetainUntilDate"])?;
+        let root = document.root();
         Ok(Retention { mode: text(root, "Mode"), retain_until: root.timestamp("RetainUntilDate")? })
     }
 
@@ -166,8 +166,8 @@ impl Operation for GetObjectLegalHold {
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
-        let document = error::document(reply)?;
-        Ok(text(document.root_named("LegalHold")?, "Status"))
+        let document = error::document(reply, "LegalHold", &["Status"])?;
+        Ok(text(document.root(), "Status"))
     }
 
     fn resource(&self) -> Option<&str> {

@@ -24,6 +24,7 @@ pub use self::delete_objects::{
 pub use self::get_object::{GetObject, GetObjectOutput, ResponseOverrides};
 pub use self::head::{ObjectHead, Stored};
 pub use self::head_object::HeadObject;
+pub(in crate::s3) use self::head_object::proven;
 pub use self::lock::{
     GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention, Retention,
 };

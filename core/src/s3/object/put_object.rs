@@ -1,14 +1,17 @@
 //! PutObject.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::Method;
 
-use crate::checksum::{Need, Value};
-use crate::contract::{Class, Operation};
+use crate::checksum::{Algorithm, Need, RequestChecksumCalculation, Value};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
 use crate::s3::error;
-use crate::s3::object::Stored;
+use crate::s3::evidence::Evidence;
+use crate::s3::object::{HeadObject, Stored, proven};
 use crate::s3::request::{ChecksumOptions, Request};
 use crate::s3::service::Service;
 use crate::s3::types::{Common, Conditions, Properties};
@@ -17,6 +20,11 @@ use crate::s3::types::{Common, Conditions, Properties};
 ///
 /// Larger objects, sources of unknown length and uploads that survive a lost connection are for
 /// [`Upload`](crate::machine::Upload).
+///
+/// Where the answer is lost and the repetition fails, a HEAD shows whether the object that is there is
+/// the one that was sent: its checksum or its ETag says so, or the error's
+/// [outcome is unknown](Error::outcome_unknown). An object of the same bytes and metadata that somebody
+/// else wrote counts as the one that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutObject {
     /// The bucket: its name, or the ARN or alias of an access point.
@@ -58,6 +66,30 @@ impl PutObject {
     }
 }
 
+impl PutObject {
+    /// What is computed over the body, with what a look needs should the answer be lost and the
+    /// repetition be refused for its condition: the MD5, which most servers' ETags are, and the checksum
+    /// that Amazon computes of every object.
+    fn evident(&self, service: &Service) -> Cow<'_, ChecksumOptions> {
+        let reads_again = !matches!(self.body, Body::Source { rewindable: false, .. });
+        if self.conditions.is_empty() || !reads_again {
+            return Cow::Borrowed(&self.checksum);
+        }
+        let config = service.config();
+        let policy = config.checksum.with(&self.checksum.overrides);
+        let keeps = config.quirks.full_object_checksums
+            && policy.request_mode() != RequestChecksumCalculation::Never;
+        let wanted = [(Algorithm::Md5, true), (Algorithm::Crc64Nvme, keeps)];
+        let mut options = self.checksum.clone();
+        for (algorithm, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+            if algorithm.is_available() && !options.digests.contains(&algorithm) {
+                options.digests.push(algorithm);
+            }
+        }
+        Cow::Owned(options)
+    }
+}
+
 impl Operation for PutObject {
     type Service = Service;
     type Output = Stored;
@@ -72,13 +104,37 @@ impl Operation for PutObject {
             .with(&self.conditions)
             .with(&self.common)
             .object_body(&self.body)
-            .checksum(Need::Supported, &self.checksum)
+            .checksum(Need::Supported, &self.evident(service))
             .finish()
     }
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Stored, Error> {
         error::accepted(reply)?;
-        Stored::read(reply)
+        Ok(Stored::read(reply))
+    }
+
+    fn parse_head(&self, reply: &Reply) -> Option<Stored> {
+        Stored::read_head(reply)
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {
+        if self.write_offset.is_some() {
+            // The object is longer than what was appended to it.
+            return Recovery::Unknown;
+        }
+        let Some(look) = doubt.looks.last() else {
+            let mut head = HeadObject::new(&self.bucket, &self.key);
+            head.customer_key.clone_from(&self.properties.encryption.customer_key);
+            head.common.clone_from(&self.common);
+            return head.look(service);
+        };
+        let mut evidence = Evidence::of_put(self.body.len(), doubt.stamped, &self.properties);
+        evidence.replaces = self.conditions.if_match.as_ref();
+        proven(service, look, &evidence)
+    }
+
+    fn look_at(&self) -> String {
+        format!("the object {}/{}", self.bucket, self.key)
     }
 
     fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {

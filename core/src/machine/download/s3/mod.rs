@@ -96,7 +96,7 @@ impl Dialect for S3 {
     }
 
     fn object(&self, reply: &Reply) -> Result<Object<ObjectHead>, Error> {
-        Ok(object(ObjectHead::read(reply)?))
+        Ok(object(ObjectHead::read(reply)))
     }
 
     fn can_ask(&self) -> bool {

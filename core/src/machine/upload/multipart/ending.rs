@@ -1,15 +1,17 @@
 //! How an upload ends: completed, or removed, or with what is left behind in the error.
 
+use std::time::Duration;
+
 use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{Leave, Operation as _};
+use crate::contract::{Leave, Operation as _, Reason, Wait};
 use crate::error::{Error, Leftover};
-use crate::machine::upload::evidence::{Evidence, multipart_etag};
 use crate::machine::upload::multipart::Uploaded;
 use crate::machine::upload::tag;
 use crate::now::Now;
 use crate::s3::{
-    AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, HeadObject, Stored,
+    AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, Evidence, HeadObject,
+    ObjectHead, Proof, Stored, multipart_etag,
 };
 
 impl Multipart {
@@ -36,10 +38,14 @@ impl Multipart {
     }
 
     pub(super) fn complete_upload(&mut self, now: Now) {
-        let sums = match self.checksums() {
-            Ok(sums) => sums,
-            Err(error) => return self.fail(now, error),
-        };
+        match self.completion() {
+            Ok(complete) => self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE))),
+            Err(error) => self.fail(now, error),
+        }
+    }
+
+    pub(super) fn completion(&self) -> Result<CompleteMultipartUpload, Error> {
+        let sums = self.checksums()?;
         let (job, id) = (&self.job, self.upload_id.clone().unwrap_or_default());
         let part = |(number, part): (&u32, &StoredPart)| CompletedPart {
             part_number: *number,
@@ -60,7 +66,7 @@ impl Multipart {
         if job.algorithm.is_some() {
             complete.object_size = Some(self.flight.size());
         }
-        self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE)));
+        Ok(complete)
     }
 
     /// The server says that the object is there.
@@ -101,17 +107,13 @@ impl Multipart {
         Ok(())
     }
 
-    pub(super) fn evidence(&self) -> Evidence {
-        Evidence {
-            length: self.flight.size(),
-            etag: multipart_etag(self.flight.stored.values().map(|part| &part.etag)),
-            checksums: self.checksums().unwrap_or_default(),
-            length_suffices: self.job.conditions.is_empty(),
-        }
-    }
-
+    /// Ends it, with the first error. What a later one says is unknown is said by the first.
     pub(super) fn fail(&mut self, now: Now, error: Error) {
-        self.failure.get_or_insert(error);
+        self.failure = Some(match (self.failure.take(), error.look_at()) {
+            (None, _) => error,
+            (Some(first), None) => first,
+            (Some(first), Some(look_at)) => first.with_outcome_unknown(look_at.to_owned()),
+        });
         self.flight.stop(now);
     }
 
@@ -140,8 +142,16 @@ impl Multipart {
         self.phase = Phase::Over;
     }
 
-    /// The upload is removed.
-    pub(super) fn gone(&mut self) {
+    /// The upload is removed, as a look has shown. Parts that the server had when they were given up may
+    /// be stored after it, so that it is looked for again; what is not proven then stands in the error.
+    pub(super) fn gone(&mut self, now: Now) {
+        if self.flight.late() > 0
+            && let Some(delay) = WATCHES.get(self.watches)
+        {
+            self.watches += 1;
+            self.phase = Phase::Watch(Wait { until: now.tick + *delay, reason: Reason::Pacing });
+            return;
+        }
         self.job.checkpoints.end();
         self.phase = Phase::Over;
         if self.restarting.take().is_some() && self.failure.is_none() {
@@ -149,24 +159,95 @@ impl Multipart {
             self.aborts = 0;
             self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
+            return;
+        }
+        if self.flight.late() > self.landed {
+            let id = self.upload_id.as_deref().unwrap_or_default();
+            let (bucket, key) = (&self.job.bucket, &self.job.key);
+            self.perhaps(format!(
+                "a part of multipart upload {id} of {bucket}/{key}, which was aborted while the part \
+                 was stored"
+            ));
+        }
+        if self.is_created_twice {
+            let (bucket, key) = (&self.job.bucket, &self.job.key);
+            self.perhaps(format!(
+                "a multipart upload of {bucket}/{key} without parts: the answer to \
+                 CreateMultipartUpload was lost once"
+            ));
+        }
+        if self.failure.as_ref().is_some_and(Error::outcome_unknown) && self.upload_id.is_some() {
+            // Now that nothing can complete it any more, what is there is what there is.
+            self.phase = self.check();
         }
     }
 
-    pub(super) fn refused_completion(&mut self, now: Now, error: Error, doubtful: bool) {
-        let conflict = error.code() == Some("ConditionalRequestConflict");
-        let resendable = !matches!(self.from, PartsFrom::Stream);
-        if doubtful {
-            let mut head = HeadObject::new(&self.job.bucket, &self.job.key);
-            head.checksum_mode = self.job.algorithm.is_some();
-            head.customer_key = self.job.customer_key();
-            head.common.clone_from(&self.job.common);
-            self.phase = Phase::Check(Box::new(self.call(head, CHECK)), error);
-        } else if conflict && resendable && !std::mem::replace(&mut self.restarted, true) {
-            self.restarting = Some(error);
-            self.phase = self.abort();
-        } else {
-            self.fail(now, error);
-            self.phase = self.cleanup();
+    /// What the object of these parts must look like.
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            size: Some(self.flight.size()),
+            etag: multipart_etag(self.flight.stored.values().map(|part| &part.etag)),
+            checksums: self.checksums().unwrap_or_default(),
+            replaces: self.job.conditions.if_match.as_ref(),
+            properties: Some(&self.job.properties),
         }
     }
+
+    fn check(&self) -> Phase {
+        let mut head = HeadObject::new(&self.job.bucket, &self.job.key);
+        head.checksum_mode = true;
+        head.customer_key = self.job.customer_key();
+        head.common.clone_from(&self.job.common);
+        Phase::Check(Box::new(self.call(head, CHECK)))
+    }
+
+    fn perhaps(&mut self, look_at: String) {
+        let failure = self.failure.take();
+        self.failure = failure.map(|error| error.with_leftover(Leftover::Perhaps { look_at }));
+    }
+
+    /// What the object is that is there after the upload is gone, whose completion was in doubt. Ours:
+    /// the upload has succeeded.
+    pub(super) fn checked(&mut self, head: Result<ObjectHead, Error>) -> Option<Uploaded> {
+        self.phase = Phase::Over;
+        let proof = match &head {
+            Ok(head) => self.evidence().weigh(head, &self.service.config().quirks),
+            Err(error) if error.is_not_found() => Proof::Another,
+            Err(_) => Proof::Unknown,
+        };
+        match (proof, head) {
+            (Proof::Ours, Ok(head)) => {
+                self.failure = None;
+                let etag = head.etag.unwrap_or_default();
+                let done = self.completed(etag, head.version_id, head.checksums);
+                Some(Uploaded { recovered: true, ..done })
+            }
+            (Proof::Another, _) if self.aborts > 0 => {
+                self.failure = self.failure.take().map(Error::with_outcome_known);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn refused_completion(&mut self, now: Now, error: Error) {
+        let conflict = error.code() == Some("ConditionalRequestConflict");
+        let resendable = !matches!(self.from, PartsFrom::Stream);
+        if conflict
+            && resendable
+            && !error.outcome_unknown()
+            && !std::mem::replace(&mut self.restarted, true)
+        {
+            self.restarting = Some(error);
+            self.phase = self.abort();
+            return;
+        }
+        let keeps = error.outcome_unknown() && self.job.leave == Leave::Keep;
+        self.fail(now, error);
+        self.phase = if keeps { self.check() } else { self.cleanup() };
+    }
 }
+
+/// How long after an upload was seen to be gone it is looked for again, where parts of it may be stored
+/// late.
+const WATCHES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];

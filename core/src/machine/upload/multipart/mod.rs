@@ -1,16 +1,17 @@
 //! A multipart upload, from its creation to its completion or its disappearance.
 //!
 //! ```text
-//!  new ───▶ Create ──▶ Parts ──all stored──▶ Complete ──answered──────────────▶ Over(Ok)
-//!              │         │ ▲                    │ answer lost, then refused        ▲
-//!  resume ─▶ List ───────┘ │                    └──▶ Check ── it is our object ────┘
-//!                          │                            │ it is not
-//!            Restart ◀─────┴── 409 conflict             ▼
-//!               any failure: nothing more is sent, what is in flight is waited for
-//!                        │
-//!                        └──▶ Abort ──▶ Verify ── parts are left ──▶ Abort …
-//!                                         │ gone
-//!                                         └──────────────────────────────────▶ Over(Err, the first)
+//!  new ───▶ Create ──▶ Parts ──all stored──▶ Complete ──answered, or proven──▶ Over(Ok)
+//!              │         │ ▲                    │                                ▲
+//!  resume ─▶ List ───────┘ │                    │                                │ it is our object
+//!                          │                    ▼                                │
+//!            Restart ◀─────┴── 409 conflict,  any failure: nothing more is sent, │
+//!                                             what is in flight is waited for    │
+//!                        ┌──────────────────────┘                                │
+//!                        └──▶ Abort ──▶ Verify ── parts are left ──▶ Abort …     │
+//!                              a while ▲  │ gone ── completion in doubt ──▶ Check ┤
+//!                                later └──┤                                       │ it is not
+//!                   parts may come late   └──────────────────────────────────────▶ Over(Err, the first)
 //! ```
 
 mod ending;
@@ -27,7 +28,7 @@ use super::checkpoint::{Checkpoint, CheckpointPart};
 use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Leave, Machine, Step, Wait};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -79,6 +80,12 @@ pub(in crate::machine) struct Multipart {
     known: BTreeMap<u32, StoredPart>,
     failure: Option<Error>,
     aborts: u32,
+    /// How often it was looked for again after it was gone.
+    watches: usize,
+    /// Parts that were found then, and removed.
+    landed: u32,
+    /// An answer to its creation was lost before another one came.
+    is_created_twice: bool,
     restarted: bool,
     /// The conflict for which everything is sent again, once the first upload is gone.
     restarting: Option<Error>,
@@ -90,9 +97,10 @@ enum Phase {
     List(Call<ListParts>),
     Parts,
     Complete(Box<Call<CompleteMultipartUpload>>),
-    Check(Box<Call<HeadObject>>, Error),
+    Check(Box<Call<HeadObject>>),
     Abort(Call<AbortMultipartUpload>),
     Verify(Call<ListParts>),
+    Watch(Wait),
     Over,
 }
 
@@ -124,6 +132,9 @@ impl Multipart {
             known: BTreeMap::new(),
             failure: None,
             aborts: 0,
+            watches: 0,
+            landed: 0,
+            is_created_twice: false,
             restarted: false,
             restarting: None,
         }
@@ -218,7 +229,11 @@ impl Multipart {
 
     /// Gives up for a reason of the caller's.
     pub(in crate::machine::upload) fn give_up(&mut self, now: Now, error: Error) {
-        if !matches!(self.phase, Phase::Over | Phase::Abort(_) | Phase::Verify(_)) {
+        let cleans_up = matches!(
+            self.phase,
+            Phase::Over | Phase::Abort(_) | Phase::Verify(_) | Phase::Watch(_) | Phase::Check(_)
+        );
+        if !cleans_up {
             self.fail(now, error);
         }
     }
@@ -241,6 +256,7 @@ impl Machine for Multipart {
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(created)) => {
+                        self.is_created_twice |= call.is_doubtful();
                         self.upload_id = Some(created.upload_id);
                         self.job.checkpoints.begin(self.checkpoint());
                         self.phase = Phase::Parts;
@@ -288,31 +304,23 @@ impl Machine for Multipart {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(done)) => {
                         // A cancellation that came too late counts for nothing.
+                        let recovered = call.is_recovered();
                         self.failure = None;
                         self.phase = Phase::Over;
                         return Step::Done(self.confirm(&done.stored).map(|()| {
                             let Stored { etag, version_id, checksums, .. } = done.stored;
-                            self.completed(etag, version_id, checksums)
+                            let done = self.completed(etag, version_id, checksums);
+                            Uploaded { recovered, ..done }
                         }));
                     }
-                    ControlFlow::Continue(Err(error)) => {
-                        let doubtful = call.is_doubtful();
-                        self.refused_completion(now, error, doubtful);
-                    }
+                    ControlFlow::Continue(Err(error)) => self.refused_completion(now, error),
                 },
-                Phase::Check(call, refusal) => match nest(call.poll(now), CHECK) {
+                Phase::Check(call) => match nest(call.poll(now), CHECK) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(head) => {
-                        let refusal = refusal.clone();
-                        if let Some(head) = head.ok().filter(|head| self.evidence().holds(head)) {
-                            self.failure = None;
-                            self.phase = Phase::Over;
-                            let etag = head.etag.unwrap_or_default();
-                            let done = self.completed(etag, head.version_id, head.checksums);
-                            return Step::Done(Ok(Uploaded { recovered: true, ..done }));
+                        if let Some(done) = self.checked(head) {
+                            return Step::Done(Ok(done));
                         }
-                        self.fail(now, refusal);
-                        self.phase = self.cleanup();
                     }
                 },
                 Phase::Abort(call) => match nest(call.poll(now), ABORT) {
@@ -326,13 +334,22 @@ impl Machine for Multipart {
                 Phase::Verify(call) => match nest(call.poll(now), LIST) {
                     ControlFlow::Break(step) => return step,
                     // Parts that were under way while it was aborted may have been stored after it.
-                    ControlFlow::Continue(Ok(_)) if self.aborts < ABORTS => {
+                    ControlFlow::Continue(Ok(page)) if self.aborts < ABORTS => {
+                        if self.watches > 0 {
+                            self.landed += u32::try_from(page.parts.len()).unwrap_or(u32::MAX);
+                        }
                         self.phase = self.abort();
                     }
                     ControlFlow::Continue(Ok(_)) => self.left_behind(),
                     // Who may not list may have aborted all the same.
-                    ControlFlow::Continue(Err(_)) => self.gone(),
+                    ControlFlow::Continue(Err(_)) => self.gone(now),
                 },
+                Phase::Watch(wait) => {
+                    if now.tick < wait.until {
+                        return Step::Wait(Some(*wait));
+                    }
+                    self.phase = Phase::Verify(self.list(None));
+                }
                 Phase::Over => {
                     return match self.failure.take() {
                         Some(error) => Step::Done(Err(error)),
@@ -349,7 +366,7 @@ impl Machine for Multipart {
             Phase::Create(call) if slot == CREATE => call.complete(now, done),
             Phase::List(call) | Phase::Verify(call) if slot == LIST => call.complete(now, done),
             Phase::Complete(call) if slot == COMPLETE => call.complete(now, done),
-            Phase::Check(call, _) if slot == CHECK => call.complete(now, done),
+            Phase::Check(call) if slot == CHECK => call.complete(now, done),
             Phase::Abort(call) if slot == ABORT => call.complete(now, done),
             Phase::Parts => self.flight.complete(now, slot, done),
             _ => {}
@@ -359,13 +376,16 @@ impl Machine for Multipart {
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
             // What was to be sent again is not.
-            Phase::Abort(_) | Phase::Verify(_) if self.restarting.is_some() => {}
+            Phase::Abort(_) | Phase::Verify(_) | Phase::Watch(_) if self.restarting.is_some() => {}
             // It has failed or succeeded already, and is only cleaning up.
-            Phase::Abort(_) | Phase::Verify(_) | Phase::Over => return,
+            Phase::Abort(_)
+            | Phase::Verify(_)
+            | Phase::Watch(_)
+            | Phase::Check(_)
+            | Phase::Over => return,
             Phase::Create(call) => call.cancel(now, leave),
             Phase::List(call) => call.cancel(now, leave),
             Phase::Complete(call) => call.cancel(now, leave),
-            Phase::Check(call, _) => call.cancel(now, leave),
             Phase::Parts => {}
         }
         self.job.leave = leave;

@@ -1,0 +1,137 @@
+//! What came of an operation that failed after an attempt that may have been carried out.
+//!
+//! ```text
+//!  conclude ──▶ Operation::recover ─┬─ Done ──────────────────────────────▶ success
+//!     ▲                             ├─ NotDone ─▶ sent again, or the error
+//!     │                             ├─ Unknown ─▶ the error, whose outcome is unknown
+//!     └── answered ◀── a look ◀─────┘
+//! ```
+
+use http::StatusCode;
+
+use super::{Call, State, verdict};
+use crate::contract::{Class, Doubt, Operation, Recovery, Service as _, Verdict};
+use crate::error::Error;
+use crate::http::{Completion, Draft, Reply};
+use crate::machine::Attempts;
+use crate::now::Now;
+
+/// A look at what came of the operation.
+#[derive(Debug)]
+pub(super) struct Looking {
+    pub(super) draft: Box<Draft>,
+    pub(super) attempts: Attempts,
+    replies: Vec<Reply>,
+    pub(super) failed: Failed,
+}
+
+/// How the operation failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// Whether it is repeated once it is proven that it was not carried out.
+    pub(super) repeats: bool,
+    /// Whether it is repeated where nothing proves whether it was.
+    pub(super) repeats_unproven: bool,
+}
+
+impl<O: Operation> Call<O> {
+    /// Finds out what came of an operation that failed, where an attempt may have been carried out.
+    pub(super) fn conclude(&mut self, now: Now, failed: Failed, replies: Vec<Reply>) {
+        self.looking = None;
+        if !self.doubtful || self.operation.class() == Class::Read {
+            self.state = State::Over(Some(Err(failed.error)));
+            return;
+        }
+        let doubt =
+            Doubt { error: &failed.error, stamped: &self.computed, looks: replies.as_slice() };
+        match self.operation.recover(&self.service, &doubt) {
+            Recovery::Done(output) => {
+                self.recovered = true;
+                self.succeed(output);
+            }
+            Recovery::Look(draft) if !self.cancelled && replies.len() < MOST_LOOKS => {
+                let seed = self.seed.wrapping_add(1 + replies.len() as u64);
+                let attempts = Attempts::new(seed);
+                self.looking = Some(Looking { draft, attempts, replies, failed });
+                self.state = State::Ready;
+            }
+            Recovery::NotDone if failed.repeats => self.repeat(now, failed.error, true),
+            Recovery::NotDone if is_settled(&failed.error) => {
+                self.state = State::Over(Some(Err(failed.error)));
+            }
+            Recovery::Look(_) | Recovery::Unknown if failed.repeats_unproven => {
+                self.repeat(now, failed.error, false);
+            }
+            Recovery::Look(_) | Recovery::Unknown | Recovery::NotDone => {
+                self.unknown(failed.error);
+            }
+        }
+    }
+
+    pub(super) fn unknown(&mut self, error: Error) {
+        let look_at = self.operation.look_at();
+        self.state = State::Over(Some(Err(error.with_outcome_unknown(look_at))));
+    }
+
+    /// Sends again what was answered by 2xx and something that can't be read. `proven` says that it was
+    /// not carried out.
+    fn repeat(&mut self, now: Now, error: Error, proven: bool) {
+        let patience = self.service.patience();
+        let wait = match self.cancelled {
+            true => None,
+            false => self.attempts.next(now, patience, Verdict::Transient, &error),
+        };
+        match wait {
+            Some(wait) => self.state = State::Backoff(wait),
+            None if proven => self.state = State::Over(Some(Err(error))),
+            None => self.unknown(error),
+        }
+    }
+
+    /// A look has been answered, or has failed.
+    pub(super) fn looked(&mut self, now: Now, done: Completion) {
+        let Some(mut looking) = self.looking.take() else { return };
+        let error = match done.into_parts().1 {
+            Ok(reply) if reply.cut.is_none() && !is_busy(reply.status()) => {
+                looking.replies.push(reply);
+                return self.conclude(now, looking.failed, looking.replies);
+            }
+            Ok(reply) => {
+                Error::refused(reply.status(), None, None).with_retry_after(reply.retry_after())
+            }
+            Err(error) => error,
+        };
+        let verdict = verdict(&error).unwrap_or(Verdict::Transient);
+        let patience = self.service.patience();
+        let wait = match self.cancelled {
+            true => None,
+            false => looking.attempts.next(now, patience, verdict, &error),
+        };
+        match wait {
+            Some(wait) => {
+                self.state = State::Backoff(wait);
+                self.looking = Some(looking);
+            }
+            None if looking.failed.repeats_unproven => {
+                self.repeat(now, looking.failed.error, false);
+            }
+            None => self.unknown(looking.failed.error),
+        }
+    }
+}
+
+/// Whether nothing of the operation can be under way any more: the server answered, and not a gateway
+/// that did not wait for it.
+fn is_settled(error: &Error) -> bool {
+    let answered = error.failure().is_none() && error.status().is_some();
+    answered && !error.status().is_some_and(|status| matches!(status.as_u16(), 502 | 504))
+}
+
+/// Whether a look is repeated after this answer.
+fn is_busy(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 429)
+}
+
+/// Looks at what came of one operation.
+const MOST_LOOKS: usize = 4;
