@@ -114,20 +114,20 @@ impl Operation for CopyObject {
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<CopyObjectOutput> {
+        // What the source's metadata is, nobody knows: an older copy may have had another.
+        let replaces = self.metadata_directive == Some(Directive::Replace);
+        let is_new = self.conditions.if_none_match.is_some();
         let itself = (&self.bucket, &self.key) == (&self.source.bucket, &self.source.key);
-        let Some(look) = doubt.looks.last().filter(|_| !itself) else {
-            if itself {
-                return Recovery::Unknown;
-            }
+        if itself || !replaces && !is_new {
+            return Recovery::Unknown;
+        }
+        let Some(look) = doubt.looks.last() else {
             let mut head = HeadObject::new(&self.bucket, &self.key);
             head.customer_key.clone_from(&self.properties.encryption.customer_key);
             head.common.clone_from(&self.common);
             return head.look(service);
         };
-        // What the source's metadata is, nobody knows: an older copy may have had another.
-        let replaces = self.metadata_directive == Some(Directive::Replace);
-        let is_new = self.conditions.if_none_match.is_some();
-        let tag = self.source.conditions.if_match.as_ref().filter(|_| replaces || is_new);
+        let tag = self.source.conditions.if_match.as_ref();
         let evidence = Evidence {
             etag: tag.map(|tag| tag.opaque().to_owned()).filter(|tag| is_md5(tag)),
             replaces: self.conditions.if_match.as_ref(),

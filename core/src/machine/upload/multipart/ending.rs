@@ -143,7 +143,8 @@ impl Multipart {
     }
 
     /// The upload is removed, as a look has shown. Parts that the server had when they were given up may
-    /// be stored after it, so that it is looked for again; what is not proven then stands in the error.
+    /// be stored after it, and bring the upload back, so that it is looked for again. A server that takes
+    /// longer than that leaves parts that nothing here can see.
     pub(super) fn gone(&mut self, now: Now) {
         if self.flight.late() > 0
             && let Some(delay) = WATCHES.get(self.watches)
@@ -160,14 +161,6 @@ impl Multipart {
             self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
             return;
-        }
-        if self.flight.late() > self.landed {
-            let id = self.upload_id.as_deref().unwrap_or_default();
-            let (bucket, key) = (&self.job.bucket, &self.job.key);
-            self.perhaps(format!(
-                "a part of multipart upload {id} of {bucket}/{key}, which was aborted while the part \
-                 was stored"
-            ));
         }
         if self.is_created_twice {
             let (bucket, key) = (&self.job.bucket, &self.job.key);

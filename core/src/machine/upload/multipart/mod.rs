@@ -82,8 +82,6 @@ pub(in crate::machine) struct Multipart {
     aborts: u32,
     /// How often it was looked for again after it was gone.
     watches: usize,
-    /// Parts that were found then, and removed.
-    landed: u32,
     /// An answer to its creation was lost before another one came.
     is_created_twice: bool,
     restarted: bool,
@@ -133,7 +131,6 @@ impl Multipart {
             failure: None,
             aborts: 0,
             watches: 0,
-            landed: 0,
             is_created_twice: false,
             restarted: false,
             restarting: None,
@@ -334,10 +331,7 @@ impl Machine for Multipart {
                 Phase::Verify(call) => match nest(call.poll(now), LIST) {
                     ControlFlow::Break(step) => return step,
                     // Parts that were under way while it was aborted may have been stored after it.
-                    ControlFlow::Continue(Ok(page)) if self.aborts < ABORTS => {
-                        if self.watches > 0 {
-                            self.landed += u32::try_from(page.parts.len()).unwrap_or(u32::MAX);
-                        }
+                    ControlFlow::Continue(Ok(_)) if self.aborts < ABORTS => {
                         self.phase = self.abort();
                     }
                     ControlFlow::Continue(Ok(_)) => self.left_behind(),
