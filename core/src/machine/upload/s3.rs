@@ -302,9 +302,8 @@ impl Machine for Upload {
         if let Phase::Multipart(inner) = &mut self.phase {
             return inner.complete(now, done);
         }
-        match (&mut self.phase, done.route()) {
-            (Phase::Put(call), Some(PUT)) => call.complete(now, done),
-            _ => {}
+        if let (Phase::Put(call), Some(PUT)) = (&mut self.phase, done.route()) {
+            call.complete(now, done);
         }
     }
 
