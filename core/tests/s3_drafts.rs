@@ -256,3 +256,22 @@ fn raw_does_what_is_not_modelled() {
     acl.headers.insert("x-secret", HeaderValue::from_static("hidden-value"));
     assert!(!format!("{acl:?}").contains("hidden-value"));
 }
+
+// Google Cloud Storage, "Transcoding of gzip-compressed files": such an object comes as it is stored
+// to who takes gzip. The header is not signed, for gateways change it.
+#[test]
+fn a_store_that_decompresses_is_told_that_gzip_is_taken() {
+    let coding = |provider, operation: &dyn Fn(&Service) -> Box<Draft>| {
+        let config = config("us-east-1").of_provider(provider);
+        let draft = operation(&Service::new(config).unwrap());
+        header(&draft, "accept-encoding").map(str::to_owned)
+    };
+    let get = |service: &Service| GetObject::new("b", "k").draft(service).unwrap();
+    let head = |service: &Service| HeadObject::new("b", "k").draft(service).unwrap();
+    let list = |service: &Service| ListObjectsV2::new("b").draft(service).unwrap();
+    use apus_core::quirks::Provider::{Aws, Gcs};
+    assert_eq!(coding(Gcs, &get).as_deref(), Some("gzip"));
+    assert_eq!(coding(Gcs, &head).as_deref(), Some("gzip"));
+    assert_eq!(coding(Gcs, &list), None);
+    assert_eq!(coding(Aws, &get), None);
+}

@@ -81,7 +81,7 @@ async fn the_target_goes_out_as_it_is() {
     assert_eq!(head.lines().next(), Some(format!("GET {target} HTTP/1.1").as_str()));
     assert_eq!(header(&head, "host"), Some(server.address.to_string().as_str()));
     let names: Vec<_> = head.lines().skip(1).filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(names, ["host", "user-agent"]);
+    assert_eq!(names, ["accept-encoding", "host", "user-agent"]);
 }
 
 #[tokio::test]

@@ -51,12 +51,12 @@ fn an_empty_post_says_that_it_is_empty() {
 }
 
 #[test]
-fn a_get_has_no_length_and_nothing_is_added_but_host_and_agent() {
+fn a_get_has_no_length_and_nothing_is_added_but_host_agent_and_no_coding() {
     let server = echo();
     client(server.base()).call(Ask::get("/")).unwrap();
     let mut names: Vec<_> = server.seen()[0].headers.iter().map(|(name, _)| name.clone()).collect();
     names.sort();
-    assert_eq!(names, ["host", "user-agent"]);
+    assert_eq!(names, ["accept-encoding", "host", "user-agent"]);
 }
 
 #[test]

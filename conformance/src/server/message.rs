@@ -259,6 +259,8 @@ pub enum Intake {
 pub enum Cut {
     /// Before its first byte.
     Head(Ending),
+    /// After this many bytes of its head.
+    Within(usize, Ending),
     /// After the head and this many bytes of the body (as framed).
     Body(usize, Ending),
 }
@@ -269,6 +271,8 @@ pub enum Ending {
     /// In order (FIN; over TLS after `close_notify`). What the client still sends is read and
     /// dropped for a while, so that it can read what it was told.
     Close,
+    /// At once (FIN; over TLS without `close_notify`).
+    Drop,
     /// By a TCP reset.
     Reset,
     /// Not at all: it stays open and says nothing more until the server stops.

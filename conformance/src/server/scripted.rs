@@ -301,6 +301,7 @@ fn accept(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, shared: &Arc<
             shared.left.notify_all();
             match ending {
                 Ok((stream, Ending::Close)) => stream.close(),
+                Ok((stream, Ending::Drop)) => drop(stream),
                 Ok((stream, Ending::Reset)) => stream.reset(),
                 Ok((stream, Ending::Hang)) => {
                     shared.hang();
@@ -401,6 +402,12 @@ fn answer(
         return Ok(Some(Ending::Close));
     }
     if let Some(Cut::Head(ending)) = reply.cut {
+        return Ok(Some(ending));
+    }
+    if let Some(Cut::Within(bytes, ending)) = reply.cut {
+        let head = wire::head_bytes(reply);
+        output.write_all(head.get(..bytes).unwrap_or(&head))?;
+        output.flush()?;
         return Ok(Some(ending));
     }
     let body = wire::body_bytes(reply, &request.method);

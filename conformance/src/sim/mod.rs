@@ -353,7 +353,7 @@ impl<S: Simulated> Sim<S> {
         let limit = exchange.limits().first_byte.unwrap_or(Duration::MAX);
         let (done, after) = if reply.delay > limit {
             (exchange.fail(Failure::new(Cause::Timeout, "no answer in time")), limit)
-        } else if let Some(Cut::Head(_)) = reply.cut {
+        } else if let Some(Cut::Head(_) | Cut::Within(..)) = reply.cut {
             let detail = "the simulated connection broke";
             (exchange.fail(Failure::new(Cause::Closed, detail)), reply.delay)
         } else {

@@ -27,12 +27,14 @@ macro_rules! both {
     )+};
 }
 
+mod answers;
 mod broken_reads;
 mod checksum_options;
 mod client;
 mod credentials;
 mod downloads;
 mod embedded;
+mod ends;
 mod faults;
 mod images;
 mod jobs;

@@ -181,6 +181,7 @@ impl Receiving {
     pub fn finish(self, end: impl Into<End>) -> Completion {
         let end = end.into();
         let unproven = self.is_unproven(&end);
+        let until_close = unproven || self.ends_by_close(&end);
         let cut = match end {
             End::Cut(cut) => Some(cut),
             End::Whole | End::Regular | End::Unclear => self.short(),
@@ -192,6 +193,7 @@ impl Receiving {
             streamed: 0,
             hashers: Hashers::default(),
             unproven: unproven && cut.is_none(),
+            until_close: until_close && cut.is_none(),
             cut,
             rejected: None,
         };
@@ -200,7 +202,7 @@ impl Receiving {
             Taking::Refusing { body } => {
                 reply.body = body.freeze();
                 reply.cut.take_if(|cut| cut.cause() != Cause::Cancelled);
-                reply.unproven = false;
+                (reply.unproven, reply.until_close) = (false, false);
             }
             Taking::Streaming { hashers, .. } => {
                 reply.streamed = self.received;
@@ -209,7 +211,7 @@ impl Receiving {
             Taking::Rejecting(error) => {
                 reply.rejected = Some(error);
                 reply.cut = None;
-                reply.unproven = false;
+                (reply.unproven, reply.until_close) = (false, false);
             }
         }
         let outcome = match unsent.filter(|_| reply.cut.is_none()) {
@@ -239,6 +241,12 @@ impl Receiving {
             (Some(Delimiter::Close), End::Regular) => !self.draft.is_https(),
             _ => true,
         }
+    }
+
+    /// Whether the end of the connection was that of the body, and nothing else tells its length.
+    fn ends_by_close(&self, end: &End) -> bool {
+        let closed = self.delimiter == Some(Delimiter::Close) && !matches!(end, End::Whole);
+        closed && self.announced.is_none()
     }
 
     /// Why a success is none: it came before all of the request was sent.
@@ -407,6 +415,9 @@ pub struct Reply {
     /// Nothing says that the body is whole: the answer has neither a length nor chunks, and ended with
     /// a connection whose end proves nothing, as FIN over plain TCP does.
     pub unproven: bool,
+    /// The body ended with its connection, however that ended: of a server that is itself given its
+    /// bytes by another, even an end in good order may be that of a failure.
+    pub until_close: bool,
     /// The head was not what was expected, so the sink got nothing.
     pub rejected: Option<Error>,
 }
@@ -415,7 +426,16 @@ impl Reply {
     /// An answer whose body is in memory, as another HTTP client gave it.
     pub fn new(head: response::Parts, body: Bytes) -> Self {
         let hashers = Hashers::default();
-        Self { head, body, streamed: 0, hashers, cut: None, unproven: false, rejected: None }
+        Self {
+            head,
+            body,
+            streamed: 0,
+            hashers,
+            cut: None,
+            unproven: false,
+            until_close: false,
+            rejected: None,
+        }
     }
 
     /// The value of a header, if it is there and made of visible ASCII.

@@ -68,6 +68,9 @@ pub struct Quirks {
     pub content_md5_required: bool,
     /// Whether `UNSIGNED-PAYLOAD` works over https.
     pub unsigned_payload: bool,
+    /// Whether an object that is stored with a coding comes without it unless the request takes the
+    /// coding: then GET and HEAD say `Accept-Encoding: gzip`, others `identity`.
+    pub transcodes: bool,
     /// The most parts that an upload may have.
     pub max_parts: u32,
     /// The least size of a part but the last, in bytes.

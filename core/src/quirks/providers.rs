@@ -98,13 +98,15 @@ providers! {
     };
 
     /// Google Cloud Storage's XML API. aws/aws-sdk-java-v2 5987: checksum headers end in
-    /// `SignatureDoesNotMatch`, MD5 is wanted; rclone: no UploadPartCopy.
+    /// `SignatureDoesNotMatch`, MD5 is wanted; rclone: no UploadPartCopy. "Transcoding of
+    /// gzip-compressed files": objects stored as gzip are decompressed for who does not take gzip.
     Gcs = "gcs" | "google" => Quirks {
         multipart_copy: false,
         checksums: NONE,
         part_checksums: NONE,
         sdk_algorithm_header: false,
         content_md5_required: true,
+        transcodes: true,
         ..HOST
     };
     /// Cloudflare R2. rclone: by path, random multipart ETags. Issues: no `STREAMING-*` payloads,
@@ -300,6 +302,7 @@ pub(super) const AWS: Quirks = Quirks {
     signed_chunks: true,
     content_md5_required: false,
     unsigned_payload: true,
+    transcodes: false,
     max_parts: 10_000,
     min_part_size: 5 * MIB,
     // 10,000 parts of 5 GiB, or 48.8 TiB.

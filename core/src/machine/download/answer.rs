@@ -88,8 +88,9 @@ impl<D: Dialect> Ranges<D> {
         let size = self.object.as_ref().and_then(|object| object.size);
         let patience = self.dialect.service().patience();
         piece.take(reply, size, patience);
-        if reply.unproven && piece.is_open() {
+        if reply.until_close && piece.is_open() {
             self.unsettled = true;
+            self.certain = !reply.unproven;
             return Ok(true);
         }
         self.close(at, reply.cut.is_none())
@@ -122,14 +123,12 @@ impl<D: Dialect> Ranges<D> {
         {
             return Err(Error::integrity("the object changed while it was read"));
         }
-        match told.as_ref().and_then(|told| told.size) {
-            None => self.certain = false,
-            Some(size) => {
-                if let Some(object) = &mut self.object {
-                    object.size = Some(size);
-                }
-                piece.ends_at(size);
+        if let Some(size) = told.as_ref().and_then(|told| told.size) {
+            if let Some(object) = &mut self.object {
+                object.size = Some(size);
             }
+            piece.ends_at(size);
+            self.certain = true;
         }
         self.close(0, true).map(|_| ())
     }
@@ -156,6 +155,11 @@ impl<D: Dialect> Ranges<D> {
             if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
                 piece.finish(self.dialect.service().patience());
                 return self.collect();
+            }
+            // Not every server tells the length here.
+            if unsatisfiable && piece.is_open() && total.is_none() && self.dialect.can_ask() {
+                (self.unsettled, self.certain) = (true, false);
+                return Ok(());
             }
             if error.is_precondition_failed() && piece.is_conditional() && self.dialect.relax() {
                 return Ok(());

@@ -149,7 +149,7 @@ pub(super) struct Ranges<D: Dialect> {
     pub(super) coded: bool,
     /// The first answer is coded as the object may not be: a HEAD has to tell, once.
     pub(super) in_doubt: bool,
-    /// All came that will come by itself, and nothing shows that it is all of the object.
+    /// All came that will come by itself, and no length shows that it is all of the object.
     pub(super) unsettled: bool,
     /// Whether the end of the object is known, and not only the end of a connection.
     pub(super) certain: bool,

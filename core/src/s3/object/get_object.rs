@@ -78,6 +78,7 @@ impl Operation for GetObject {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
             .version(&self.version_id)
             .one_part(self.part_number)
+            .as_stored()
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             .with(&self.response)
             .with(&self.conditions)
@@ -111,7 +112,7 @@ impl Operation for GetObject {
     ) -> Result<Option<Box<Draft>>, Error> {
         let coded = self.response.content_encoding.is_none();
         let coded = coded && Coding::of(&reply.head.headers).is_some();
-        if !(reply.unproven || coded) || output.verdict.is_validated() {
+        if !(reply.until_close || coded) || output.verdict.is_validated() {
             return Ok(None);
         }
         let head = HeadObject {

@@ -87,6 +87,7 @@ impl Operation for HeadObject {
         Request::object(service, Self::NAME, Method::HEAD, &self.bucket, &self.key)?
             .version(&self.version_id)
             .one_part(self.part_number)
+            .as_stored()
             .header("range", self.range.as_ref().map(ByteRange::to_string))
             // A HEAD has no body to check, so the client's policy does not ask by itself.
             .header("x-amz-checksum-mode", asks.then_some("ENABLED"))

@@ -127,6 +127,12 @@ impl<'a> Request<'a> {
         self.query_number("partNumber", number)
     }
 
+    /// The object's bytes are wanted with the coding that they are stored with.
+    pub(super) fn as_stored(&mut self) -> &mut Self {
+        let coding = self.service.config().quirks.transcodes.then_some("gzip");
+        self.header("accept-encoding", coding)
+    }
+
     /// The answer is an object: it is collected up to this limit, or to that of all answers.
     pub(super) fn collect(&mut self, limit: Option<usize>) -> &mut Self {
         self.draft().larger = Some(LARGER);

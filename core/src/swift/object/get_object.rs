@@ -100,7 +100,7 @@ impl Operation for GetObject {
         output: &GetObjectOutput,
     ) -> Result<Option<Box<Draft>>, Error> {
         let coded = Coding::of(&reply.head.headers).is_some();
-        if !(reply.unproven || coded) || output.verdict.is_validated() {
+        if !(reply.until_close || coded) || output.verdict.is_validated() {
             return Ok(None);
         }
         let head = HeadObject {

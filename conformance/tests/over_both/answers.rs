@@ -1,0 +1,201 @@
+//! Answers that come too early, are of something else, or say two things at once.
+
+use std::time::Duration;
+
+use apus_conformance::server::{AtHead, Cut, Ending, Framing, Intake, Reply, Request, Scripted};
+use apus_core::error::{Cause, Failure};
+use apus_core::machine::{Download, DownloadOptions};
+use apus_core::s3::{ByteRange, GetObject, ListObjectsV2, PutObject};
+use apus_core::{Error, Kind};
+
+use crate::client::{Client, Setup, Target, Via, pattern};
+
+both! {
+    a_success_before_the_body_was_sent_is_none,
+    a_refusal_is_what_its_status_says,
+    an_answer_with_two_ends_is_an_error,
+    a_call_gets_the_range_that_it_asked_for,
+    no_coding_is_asked_for,
+    a_coding_that_a_gateway_adds_is_found_out,
+    a_longer_answer_than_a_call_collects_is_not_read,
+}
+
+fn client(server: &Scripted, via: Via) -> Client {
+    let setup = Setup::of(server).with(|config| {
+        config.patience.attempts = 2;
+        config.limits.idle = Some(Duration::from_millis(500));
+    });
+    setup.client(via)
+}
+
+/// What a download of width 1 comes to, and what the sink has.
+fn download(client: &Client) -> (Result<u64, Error>, Vec<u8>) {
+    let get = GetObject::new("bucket", "key");
+    let options = DownloadOptions { width: 1, ..DownloadOptions::default() };
+    let download = Download::new(get, client.service.clone(), options, 7);
+    let (result, sink) = client.run_into(download, Target::Memory);
+    (result.map(|done| done.bytes), sink)
+}
+
+fn a_success_before_the_body_was_sent_is_none(via: Via) {
+    let body = pattern(16 << 20);
+    let intakes = [
+        Intake::Drain,
+        Intake::Ignore,
+        Intake::Refuse(Ending::Close),
+        Intake::Refuse(Ending::Reset),
+    ];
+    for intake in intakes {
+        let server =
+            Scripted::start(AtHead(move |_: &Request| Reply::new(200).intake(intake))).unwrap();
+        let put = PutObject::new("bucket", "key", body.clone());
+        match client(&server, via).call(put) {
+            // The server may still be reading what was handed over.
+            Ok(_) => {
+                assert_eq!(intake, Intake::Drain);
+                let received = || server.requests().last().is_some_and(|put| put.complete);
+                while !received() {
+                    std::thread::yield_now();
+                }
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Wire, "{intake:?}: {error}");
+                assert_eq!(error.attempts(), 2, "{intake:?}: {error}");
+            }
+        }
+    }
+    // What was asked whether it may send, and was told that it is done, has sent nothing.
+    if via == Via::Blocking {
+        let early = AtHead(|_: &Request| Reply::new(200).intake(Intake::Refuse(Ending::Close)));
+        let server = Scripted::start(early).unwrap();
+        let put = PutObject::new("bucket", "key", body);
+        let error = client(&server, via).call(put).unwrap_err();
+        assert_eq!(error.failure().map(Failure::cause), Some(Cause::Unsent), "{error}");
+    }
+}
+
+fn a_refusal_is_what_its_status_says(via: Via) {
+    let document = "<Error><Code>NoSuchKey</Code></Error>";
+    let long = format!("{document}{}", " ".repeat(3 << 20));
+    let two_ends = Reply::xml(404, document).framing(Framing::Chunked(9));
+    let answers = [
+        Reply::xml(404, long.clone()),
+        Reply::xml(404, long.clone()).framing(Framing::Chunked(64 << 10)),
+        Reply::xml(404, long).framing(Framing::Close),
+        Reply::xml(404, document).cut(Cut::Body(0, Ending::Reset)),
+        Reply::xml(404, document).cut(Cut::Body(20, Ending::Reset)),
+        Reply::xml(404, document).cut(Cut::Body(20, Ending::Drop)),
+        Reply::xml(404, document).framing(Framing::Chunked(9)).cut(Cut::Body(20, Ending::Close)),
+        Reply::xml(404, document).framing(Framing::Chunked(9)).cut(Cut::Body(20, Ending::Hang)),
+        two_ends.header("Content-Length", "3"),
+    ];
+    for answer in answers {
+        let what = format!("{:?} {:?}", answer.framing, answer.cut);
+        let reply = answer.clone();
+        let server = Scripted::start(move |_: &Request| reply.clone()).unwrap();
+        let client = client(&server, via);
+        for error in [
+            client.call(GetObject::new("bucket", "key")).unwrap_err(),
+            client.call(ListObjectsV2::new("bucket")).unwrap_err(),
+            download(&client).0.unwrap_err(),
+        ] {
+            assert!(error.is_not_found() && error.kind() == Kind::Refused, "{what}: {error}");
+        }
+        assert_eq!(server.requests().len(), 3, "{what}");
+    }
+    // And what passes is asked again.
+    let busy = Reply::xml(503, document).cut(Cut::Body(20, Ending::Reset));
+    let server = Scripted::replay(vec![busy, Reply::new(200).body("hello")]).unwrap();
+    let output = client(&server, via).call(GetObject::new("bucket", "key")).unwrap();
+    assert_eq!(output.body, "hello");
+}
+
+// RFC 9112, section 6.3.
+fn an_answer_with_two_ends_is_an_error(via: Via) {
+    for length in ["3", "5", "9"] {
+        let both = Reply::new(200).body("hello").framing(Framing::Chunked(9));
+        let both = both.header("Content-Length", length);
+        let server = Scripted::start(move |_: &Request| both.clone()).unwrap();
+        let client = client(&server, via);
+        let (result, sink) = download(&client);
+        assert!(sink.is_empty());
+        for error in [result.unwrap_err(), client.call(GetObject::new("b", "k")).unwrap_err()] {
+            assert_eq!(error.kind(), Kind::Broken, "{length}: {error}");
+        }
+        // Nothing is sent over a connection of which nobody knows where it stands.
+        assert_eq!(server.connections(), server.requests().len(), "{length}");
+    }
+}
+
+fn a_call_gets_the_range_that_it_asked_for(via: Via) {
+    let part =
+        |range: &str, body: &'static str| Reply::new(206).header("Content-Range", range).body(body);
+    let asked = |range: Option<ByteRange>, answer: Reply| {
+        let server = Scripted::start(move |_: &Request| answer.clone()).unwrap();
+        let get = GetObject { range, ..GetObject::new("bucket", "key") };
+        client(&server, via).call(get).map(|output| output.body)
+    };
+    let span = || Some(ByteRange::Span(2..5));
+    assert_eq!(asked(span(), part("bytes 2-4/9", "llo")).unwrap(), "llo");
+    for (range, answer) in [
+        (None, part("bytes 0-4/9", "hello")),
+        (None, Reply::new(206).body("hello")),
+        (span(), part("bytes 1-4/9", "ello")),
+        (span(), part("bytes 2-5/9", "llo ")),
+        (span(), Reply::new(206).body("llo")),
+        (span(), Reply::new(200).body("hello all")),
+        (Some(ByteRange::Last(3)), part("bytes 0-2/9", "hel")),
+    ] {
+        let error = asked(range, answer).unwrap_err();
+        assert_eq!(error.kind(), Kind::Broken, "{error}");
+    }
+}
+
+fn no_coding_is_asked_for(via: Via) {
+    let server = Scripted::start(|_: &Request| Reply::new(200)).unwrap();
+    let client = client(&server, via);
+    client.call(GetObject::new("bucket", "key")).unwrap();
+    client.call(PutObject::new("bucket", "key", "hello")).unwrap();
+    for request in server.requests() {
+        assert_eq!(request.header("accept-encoding"), Some("identity"));
+        let signature = request.header("authorization").unwrap();
+        assert!(!signature.contains("accept-encoding"), "{signature}");
+    }
+}
+
+fn a_coding_that_a_gateway_adds_is_found_out(via: Via) {
+    let stored = |coding: Option<&'static str>| {
+        move |request: &Request| {
+            let coded = |reply: Reply, coding| reply.header("Content-Encoding", coding);
+            if request.method == "HEAD" {
+                let head = Reply::new(200).header("Content-Length", "39");
+                return coding.map_or(head.clone(), |coding| coded(head, coding));
+            }
+            coded(Reply::new(200), "gzip").body(pattern(39))
+        }
+    };
+    let server = Scripted::start(stored(None)).unwrap();
+    let client = self::client(&server, via);
+    let (result, sink) = download(&client);
+    assert!(sink.is_empty());
+    for error in [result.unwrap_err(), client.call(GetObject::new("b", "k")).unwrap_err()] {
+        assert_eq!(error.kind(), Kind::Integrity, "{error}");
+    }
+    // What is stored so comes as it is stored.
+    let server = Scripted::start(stored(Some("gzip"))).unwrap();
+    let client = self::client(&server, via);
+    assert!(download(&client).1 == pattern(39));
+    assert_eq!(client.call(GetObject::new("b", "k")).unwrap().body, pattern(39));
+}
+
+fn a_longer_answer_than_a_call_collects_is_not_read(via: Via) {
+    for framing in [Framing::Length, Framing::Chunked(1000), Framing::Close] {
+        let answer = Reply::new(200).body(pattern(100_000)).framing(framing);
+        let server = Scripted::start(move |_: &Request| answer.clone()).unwrap();
+        let get = GetObject { collect_limit: Some(99_999), ..GetObject::new("bucket", "key") };
+        let error = client(&server, via).call(get).unwrap_err();
+        assert_eq!(error.kind(), Kind::Caller, "{framing:?}: {error}");
+        assert!(error.to_string().contains("Download"), "{error}");
+        assert_eq!(server.requests().len(), 1, "{framing:?}");
+    }
+}
