@@ -85,6 +85,8 @@ impl Source {
 
     /// Also computes digests of everything in order, of the bytes that are sent, as they are read for
     /// it: by a task for each digest, where there is a core for it.
+    /// Where parts are read beside each other, those that are ahead of their turn are kept in memory
+    /// until then, no more than the machine's memory.
     /// [`digests`](Self::digests) has them after a run that succeeded.
     #[must_use]
     pub fn tap(mut self, hashers: Hashers) -> Self {

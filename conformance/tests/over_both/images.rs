@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use apus_conformance::server::{EmbeddedOpenStack, FaultyS3, OpenStackModel, S3Model};
-use apus_core::checksum::Algorithm;
+use apus_conformance::server::{
+    EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
+};
+use apus_core::checksum::{Algorithm, Value, Verdict};
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
-use apus_core::store::{Add, Added, Get, StoreError, StoreErrorKind, Stored};
+use apus_core::store::{Add, Added, Get, Got, StoreError, StoreErrorKind, Stored};
 use tempfile::NamedTempFile;
 use tokio::runtime::Builder;
 
@@ -17,6 +19,7 @@ both! {
     an_image_in_s3_goes_and_comes_over_one_connection,
     an_image_in_swift_goes_and_comes_with_one_login,
     an_authority_that_is_not_configured_is_not_trusted,
+    an_image_is_compared_with_what_is_known_of_it,
 }
 
 /// What became of an image that was stored, looked at, read and removed.
@@ -127,4 +130,52 @@ fn an_authority_that_is_not_configured_is_not_trusted(via: Via) {
     let error = travel(via, s3(&server, "s3_store_retries = 0\n"), origin).err().unwrap();
     assert!(error.starts_with(&format!("{:?}", StoreErrorKind::BackendUnavailable)), "{error}");
     assert!(server.model().keys("images").is_empty());
+}
+
+/// Reads the image into memory: what came of it.
+fn read(via: Via, core: apus_core::store::Stores, url: &str, get: &Get) -> Result<Got, StoreError> {
+    let row = Stored::new(url, Some("s3"));
+    match via {
+        Via::Blocking => {
+            let stores = apus_blocking::Stores::new(core).unwrap();
+            stores.get(&row, get, apus_blocking::Sink::memory())
+        }
+        Via::Async => {
+            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            runtime.unwrap().block_on(async {
+                let stores = apus_async::Stores::new(core).unwrap();
+                stores.get(&row, get, apus_async::Sink::memory()).await
+            })
+        }
+    }
+    .map(|access| access.outcome)
+}
+
+fn an_image_is_compared_with_what_is_known_of_it(via: Via) {
+    let model = S3Model::new().with_bucket("images").with_object("images", "image-1", content());
+    let server = FaultyS3::start(model).unwrap();
+    let host = server.endpoint().replace("http://", "");
+    let url = format!("s3+http://{host}/images/image-1");
+    let sha256 = "caa938e97d93065e6d5e609e8d22592c8d8d64b8117f576684bce52e8227bbcb";
+    let expected = |hex: &str| vec![Value::from_hex(Algorithm::Sha256, hex).unwrap()];
+    for width in [1, 4] {
+        let get = |expected, size| Get { expected, size, width, ..Get::default() };
+        let read = |get: &Get| read(via, s3(&server, ""), &url, get);
+        // Nothing but the ETag is there to be compared.
+        let got = read(&get(Vec::new(), None)).unwrap();
+        assert_eq!(got.verdict, Verdict::Validated(Algorithm::Md5));
+        let got = read(&get(expected(sha256), Some(5120))).unwrap();
+        assert_eq!(got.verdict, Verdict::Validated(Algorithm::Sha256));
+        let other = sha256.replace("caa9", "caa8");
+        let error = read(&get(expected(&other), None)).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+        let error = read(&get(Vec::new(), Some(5119))).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+        // The bytes are others on the way.
+        let corrupt = Plan::new().always(Operation::GetObject, Fault::Corrupt);
+        server.model().set_plan(corrupt);
+        let error = read(&get(Vec::new(), None)).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+        server.model().set_plan(Plan::new());
+    }
 }

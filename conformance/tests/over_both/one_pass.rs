@@ -1,15 +1,18 @@
 //! The caller's digests are those of the bytes that were sent, whatever becomes of the source.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
+use apus_conformance::server::{
+    EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
+};
 use apus_core::checksum::{Algorithm, Digests, Hashers};
 use apus_core::machine::{Event, Observer, Upload, UploadOptions, UploadSource, Uploaded};
-use apus_core::store::config::{Configuration, OsloConfig};
+use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{Add, Added, StoreError, Stores};
 use apus_core::{Error, Kind as Blame, Now};
 use tokio::runtime::Builder;
@@ -24,6 +27,7 @@ both! {
     what_is_measured_and_read_again_has_to_be_the_same,
     nothing_is_left_to_compute_after_complete,
     parts_that_were_stored_before_are_hashed_too,
+    segments_in_swift_are_hashed_as_they_are_sent,
 }
 
 const LENGTH: usize = 1 << 20;
@@ -229,6 +233,31 @@ fn nothing_is_left_to_compute_after_complete(via: Via) {
     }
 }
 
+fn segments_in_swift_are_hashed_as_they_are_sent(via: Via) {
+    let model = OpenStackModel::new().with_container("demo", "images");
+    let server = EmbeddedOpenStack::start(model).unwrap();
+    let text = "[glance_store]\nstores = swift\ndefault_store = swift\n\
+                swift_store_config_file = swift.conf\nswift_store_container = images\n\
+                swift_store_large_object_size = 2\nswift_store_large_object_chunk_size = 1\n";
+    let references = format!(
+        "[ref1]\nauth_address = {}\nuser = demo:demo\nkey = demo-secret\n",
+        server.auth_url()
+    );
+    let config = OsloConfig::parse([("glance-api.conf", text)]).unwrap();
+    let references = Reference::read_all("swift.conf", &references).unwrap();
+    let files = BTreeMap::from([("swift.conf".to_owned(), references)]);
+    let core = Stores::new(&Configuration::of_oslo(&config).unwrap(), &files).unwrap();
+    let bytes = pattern((5 << 20) + 3);
+    let token = Token::default();
+    // The token is of no use: the last request of a large object is a manifest.
+    let observer = Arc::new(CancelsWhenStored(Token::default()));
+    let origin = Origin::new(Kind::File, bytes.clone());
+    let added = add(via, core, origin, observer, &token).unwrap();
+    assert_eq!(added.size, bytes.len() as u64);
+    assert_eq!(added.md5, Algorithm::Md5.digest(&bytes).unwrap().hex());
+    assert_eq!(added.multihash, Algorithm::Sha512.digest(&bytes).unwrap().hex());
+}
+
 fn s3(server: &FaultyS3) -> Stores {
     let text = format!(
         "[glance_store]\nstores = s3\ndefault_store = s3\ns3_store_host = {}\n\
@@ -265,13 +294,22 @@ fn add(
 }
 
 fn parts_that_were_stored_before_are_hashed_too(via: Via) {
-    let plan = Plan::new().from(Operation::UploadPart, 9, Fault::Refuse(403, "AccessDenied"));
+    // Where more than may be held waits for them, they are read before the rest is sent.
+    for (memory, stored_before) in [(256 << 20, 9), (64 << 10, 9), (64 << 10, 20)] {
+        hashes_what_was_stored_before(via, memory, stored_before);
+    }
+}
+
+fn hashes_what_was_stored_before(via: Via, memory: u64, stored_before: u64) {
+    let denied = Fault::Refuse(403, "AccessDenied");
+    let plan = Plan::new().from(Operation::UploadPart, stored_before, denied);
     let server = server(false, plan);
     let client = Setup::of(&server).client(via);
     let bytes = pattern(LENGTH);
     let file = file_of(&bytes);
     let source = UploadSource::Seekable(LENGTH as u64);
-    let kept = UploadOptions { on_failure: apus_core::contract::Leave::Keep, ..options() };
+    let on_failure = apus_core::contract::Leave::Keep;
+    let kept = UploadOptions { on_failure, memory, ..options() };
     let service = || Arc::clone(&client.service);
     let machine = Upload::new("bucket", "key", source, kept.clone(), service(), 7).unwrap();
     let checkpoints = machine.checkpoints();
