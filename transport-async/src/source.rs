@@ -434,7 +434,9 @@ impl Fill {
         loop {
             ready!(self.pass.poll_room(cx));
             match ready!(self.pieces.inner.poll_next(cx, PIECE))? {
-                Some(piece) => drop(self.pass.read(&mut self.reading, &piece)?),
+                Some(piece) => {
+                    self.pass.read(&mut self.reading, &piece)?;
+                }
                 None => return Poll::Ready(Ok(())),
             }
         }

@@ -223,7 +223,9 @@ pub(crate) fn fill(source: &Source<'_>, pass: &OnePass, gap: Range<u64>) -> Resu
         let room = within(&mut buffer, gap.end - reading.at());
         match source.read_at(room, reading.at()) {
             Ok(0) => return Err(ended_early(reading.at(), gap.end)),
-            Ok(read) => drop(pass.read(&mut reading, room.get(..read).unwrap_or_default())?),
+            Ok(read) => {
+                pass.read(&mut reading, room.get(..read).unwrap_or_default())?;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(source::broken(error)),
         }

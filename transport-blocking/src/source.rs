@@ -342,7 +342,7 @@ impl Ordered<'_> {
         let buffer = buffer.get_mut(..room).unwrap_or_default();
         let read = read_some(&mut self.reader, buffer)?;
         self.ended |= read == 0 && !buffer.is_empty();
-        self.passed(buffer.get(..read).unwrap_or_default(), |piece| Bytes::copy_from_slice(piece))?;
+        self.passed(buffer.get(..read).unwrap_or_default(), Bytes::copy_from_slice)?;
         Ok(read)
     }
 
@@ -364,7 +364,9 @@ impl Ordered<'_> {
     ) -> Result<(), Failure> {
         let bytes = piece.as_ref();
         match (&self.pass, &mut self.reading) {
-            (Some(pass), Some(reading)) => drop(pass.read(reading, bytes)?),
+            (Some(pass), Some(reading)) => {
+                pass.read(reading, bytes)?;
+            }
             (Some(pass), None) => pass.append(share(piece)),
             (None, _) => {}
         }
