@@ -297,6 +297,86 @@ fn a_trust_whose_creation_was_answered_into_the_void_is_found_again() {
 }
 
 #[test]
+fn a_trust_whose_creation_says_nothing_readable_is_found_and_not_made_again() {
+    let says = |body: &str| Answer { body: body.into(), ..Answer::new(201) };
+    for (body, lifetime) in [
+        ("", Some(secs(86_400))),
+        ("<html>", Some(secs(86_400))),
+        ("{\"trust\": {}}", None),
+        ("[]", None),
+    ] {
+        let mut cloud = living(300);
+        cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), vec![says(body)]);
+        cloud.loses_trusts = true;
+        let mut world = world(cloud, secs(300), Puts::new(3, 1), |it| it.lifetime = lifetime);
+        let done = run(&mut world).unwrap();
+        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{body}");
+        assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 1, "{body}");
+        assert!(world.cloud.trusts.is_empty());
+    }
+}
+
+/// A trust of the same users and project, without an end.
+fn endless(cloud: &mut Cloud) {
+    cloud.trust(
+        br#"{"trust": {"trustor_user_id": "demo-id", "trustee_user_id": "glance-id",
+            "project_id": "p", "impersonation": true}}"#,
+    );
+}
+
+#[test]
+fn a_trust_without_an_end_is_told_from_older_ones() {
+    for older in [0, 1, 3] {
+        let mut cloud = living(300);
+        (0..older).for_each(|_| endless(&mut cloud));
+        let lost = vec![Answer::lost(Cause::Closed)];
+        cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), lost);
+        cloud.loses_trusts = true;
+        let mut world = world(cloud, secs(300), Puts::new(3, 1), |it| it.lifetime = None);
+        let done = run(&mut world).unwrap();
+        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{older}");
+        let left: Vec<String> = (1..=older).map(|at| format!("trust-{at}")).collect();
+        assert_eq!(world.cloud.trusts, left, "ours alone is gone");
+    }
+}
+
+#[test]
+fn a_trust_that_can_not_be_found_again_is_said_to_be_possible() {
+    for fails in [true, false] {
+        let mut cloud = living(300);
+        let lost = vec![Answer::lost(Cause::Closed)];
+        cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), lost);
+        cloud.loses_trusts = true;
+        // The last answer is the first: a list before, and one that does not come.
+        let refused = (0..8).map(|_| Answer::new(403)).collect();
+        if fails {
+            cloud.scripted.insert("GET /v3/OS-TRUST/trusts".into(), refused);
+        }
+        // Each request is refused, and so is the transfer.
+        let puts = if fails { 1 } else { 2 };
+        let no = |status| (0..9).map(|_| Answer::new(status)).collect::<Vec<_>>();
+        cloud.scripted.insert("PUT /v1/AUTH_p/c/o-1".into(), no(403));
+        let mut world = world(cloud, secs(300), Puts::new(puts, 1), |_| {});
+        let error = run(&mut world).unwrap_err();
+        assert_eq!(error.outcome_unknown(), fails, "{error}");
+        let refusals = world.notices().into_iter().filter_map(|notice| match notice {
+            Notice::TrustRefused { error } => Some(error),
+            _ => None,
+        });
+        let look_at: Vec<_> = refusals.map(|error| error.look_at().map(str::to_owned)).collect();
+        if fails {
+            let look_at = look_at[0].as_ref().unwrap();
+            let trusts = "the trusts of user demo-id for user glance-id in project p that end at ";
+            assert!(look_at.starts_with(trusts), "{look_at}");
+            assert!(error.to_string().contains(trusts), "{error}");
+            assert_eq!(world.cloud.trusts.len(), 1);
+        } else {
+            assert!(look_at.is_empty() && world.cloud.trusts.is_empty());
+        }
+    }
+}
+
+#[test]
 fn another_trust_with_the_same_end_is_got_out_of_the_way_of() {
     let mut cloud = living(300);
     let conflict = Answer::error(409, "Conflict", "Duplicate entry found");

@@ -36,7 +36,8 @@ pub(super) fn named(error: Error, reply: &Reply) -> Error {
 /// What is to be done about a refusal or a broken answer.
 pub(super) fn judge(error: &Error, class: Class) -> Verdict {
     if error.kind() == Kind::Broken {
-        return if class == Class::Once { Verdict::Final } else { Verdict::Transient };
+        // A success that can't be read was carried out.
+        return if class == Class::Read { Verdict::Transient } else { Verdict::Final };
     }
     let verdict = judge_status(error);
     let status = error.status().unwrap_or(StatusCode::OK).as_u16();

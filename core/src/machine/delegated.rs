@@ -9,6 +9,7 @@
 //!  ValidateToken ─ roles, project ─▶ ValidateToken ─ user id ─┐
 //!                                                             │
 //!  CreateTrust ◀──────────────────────────────────────────────┘
+//!      │ its answer is lost or can't be read: ListTrusts ─ the one that was not there before
 //!      │ its id goes into the slot of party 2
 //!      └──▶ ShowTrust under party 2: can a token be had by it?
 //!             │                               │ no, or anything failed before
@@ -19,7 +20,7 @@
 //!        DeleteTrust, under party 0 or else under party 2, however the transfer ended
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +127,8 @@ pub struct Delegated<M: Machine> {
     party: usize,
     /// What the inner machine wants to send as soon as its party is known.
     held: Option<Box<Draft>>,
+    /// Trusts like the one to be made that were there before it.
+    before: BTreeSet<String>,
     /// The trust that was made, until it is revoked.
     trust: Option<String>,
     /// Why it could not be revoked.
@@ -144,6 +147,8 @@ enum Phase {
     User(Call<ValidateToken>),
     /// Who is the service user?
     Trustee(Call<ValidateToken>, Box<TokenFacts>, Timestamp),
+    /// What is there already of trusts like one that has no end to tell it by.
+    Before(Call<ListTrusts>, Box<CreateTrust>),
     Create(Call<CreateTrust>, u32),
     /// A trust was perhaps made, and its id lost.
     Find(Call<ListTrusts>, Box<CreateTrust>, Error),
@@ -209,6 +214,7 @@ impl<M: Machine> Delegated<M> {
             service: Arc::default(),
             seed: 0,
             phase: Phase::Run,
+            before: BTreeSet::new(),
             trust: None,
             left: None,
             right,
@@ -240,7 +246,7 @@ impl<M: Machine> Delegated<M> {
         let date = user.date.unwrap_or(Timestamp::from_duration(now.unix));
         if let Some(id) = &self.delegation.trustee_user_id {
             let create = self.create(&user.facts, id.clone(), date)?;
-            return Ok(self.creating(create, 0));
+            return Ok(self.prepare(create));
         }
         let who = ValidateToken { nocatalog: true, ..ValidateToken::default() };
         let call = self.call(who, TRUSTEE).under(self.delegation.trustee);
@@ -290,6 +296,23 @@ impl<M: Machine> Delegated<M> {
         })
     }
 
+    fn list(&self, create: &CreateTrust) -> Call<ListTrusts> {
+        let list = ListTrusts {
+            trustor_user_id: Some(create.trustor_user_id.clone()),
+            trustee_user_id: None,
+        };
+        self.call(list, FIND).under(self.delegation.user)
+    }
+
+    /// A trust that ends is known by its end, should the answer be lost; one that does not, by not having
+    /// been there before.
+    fn prepare(&self, create: CreateTrust) -> Phase {
+        match create.expires_at {
+            Some(_) => self.creating(create, 0),
+            None => Phase::Before(self.list(&create), Box::new(create)),
+        }
+    }
+
     /// The `again`th attempt to make it. Keystone tells two trusts by the microseconds of their end.
     fn creating(&self, mut create: CreateTrust, again: u32) -> Phase {
         let random = seed(seed(self.seed, MICROSECONDS), again);
@@ -306,16 +329,41 @@ impl<M: Machine> Delegated<M> {
         again: u32,
         error: &Error,
     ) -> Option<Phase> {
-        if doubtful && create.expires_at.is_some() {
-            let list = ListTrusts {
-                trustor_user_id: Some(create.trustor_user_id.clone()),
-                trustee_user_id: None,
-            };
-            let call = self.call(list, FIND).under(self.delegation.user);
-            return Some(Phase::Find(call, Box::new(create), error.clone()));
+        if doubtful {
+            return Some(Phase::Find(self.list(&create), Box::new(create), error.clone()));
         }
         let repeats = error.is_conflict() && again < MOST_CONFLICTS && !self.cancelled;
         repeats.then(|| self.creating(create, again + 1))
+    }
+
+    /// What became of a trust whose answer was lost. A trust that nobody knows lets the service user act
+    /// for the user: what can't be told is said, with where to look.
+    fn found(
+        &mut self,
+        list: Result<Vec<Trust>, Error>,
+        create: &CreateTrust,
+        why: Error,
+    ) -> Phase {
+        let CreateTrust { trustor_user_id, trustee_user_id, project_id, .. } = create;
+        let trusts = format!(
+            "the trusts of user {trustor_user_id} for user {trustee_user_id} in project {project_id}"
+        );
+        let end = create.expires_at.map(|end| format!(" that end at {}", end.iso8601()));
+        let trusts = trusts + end.as_deref().unwrap_or_default();
+        let Ok(list) = list else { return self.fall_back(why.with_outcome_unknown(trusts)) };
+        let mut alike = list
+            .into_iter()
+            .filter(|trust| is_like(trust, create) && !self.before.contains(&trust.id));
+        match (alike.next(), alike.next()) {
+            (None, _) => self.fall_back(why),
+            (Some(trust), None) => self.made(trust),
+            (Some(one), Some(other)) => {
+                let ids: Vec<String> =
+                    [one, other].into_iter().chain(alike).map(|it| it.id).collect();
+                let trusts = format!("{trusts}: one of {}", ids.join(", "));
+                self.fall_back(why.with_outcome_unknown(trusts))
+            }
+        }
     }
 
     fn made(&mut self, trust: Trust) -> Phase {
@@ -369,6 +417,10 @@ impl<M: Machine> Delegated<M> {
         let left = self.left.take();
         let leftovers = left.as_ref().map(Error::leftovers).unwrap_or_default().iter().cloned();
         let mut trust = std::mem::replace(&mut self.right, Trusted::NotNeeded);
+        let look_at = match &trust {
+            Trusted::OwnToken { why } => why.look_at().map(str::to_owned),
+            _ => None,
+        };
         match &mut trust {
             Trusted::OwnToken { why } => {
                 *why = leftovers.clone().fold(why.clone(), Error::with_leftover);
@@ -378,7 +430,13 @@ impl<M: Machine> Delegated<M> {
         }
         match outcome {
             Ok(output) => Ok(Entrusted { output, trust }),
-            Err(error) => Err(leftovers.fold(error, Error::with_leftover)),
+            Err(error) => {
+                let error = leftovers.fold(error, Error::with_leftover);
+                Err(match look_at.filter(|_| !error.outcome_unknown()) {
+                    Some(look_at) => error.with_outcome_unknown(look_at),
+                    None => error,
+                })
+            }
         }
     }
 
@@ -433,11 +491,22 @@ impl<M: Machine> Machine for Delegated<M> {
                             self.create(&user, id, date)
                         });
                         match create {
-                            Ok(create) if !self.cancelled => self.creating(create, 0),
+                            Ok(create) if !self.cancelled => self.prepare(create),
                             Ok(_) => Phase::Run,
                             Err(why) => self.fall_back(why),
                         }
                     }
+                },
+                Phase::Before(call, create) => match nest(call.poll(now), FIND) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(Ok(_)) if self.cancelled => Phase::Run,
+                    ControlFlow::Continue(Ok(list)) => {
+                        let create = std::mem::take(&mut **create);
+                        let alike = list.into_iter().filter(|trust| is_like(trust, &create));
+                        self.before = alike.map(|trust| trust.id).collect();
+                        self.creating(create, 0)
+                    }
+                    ControlFlow::Continue(Err(why)) => self.fall_back(why),
                 },
                 Phase::Create(call, again) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
@@ -452,11 +521,8 @@ impl<M: Machine> Machine for Delegated<M> {
                 Phase::Find(call, create, why) => match nest(call.poll(now), FIND) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(list) => {
-                        let (why, create) = (why.clone(), std::mem::take(create));
-                        match list.ok().and_then(|list| only(list, &create)) {
-                            Some(trust) => self.made(trust),
-                            None => self.fall_back(why),
-                        }
+                        let (why, create) = (why.clone(), std::mem::take(&mut **create));
+                        self.found(list, &create, why)
                     }
                 },
                 Phase::Probe(call) => match nest(call.poll(now), PROBE) {
@@ -494,7 +560,9 @@ impl<M: Machine> Machine for Delegated<M> {
             (Phase::User(call), Some(USER)) => call.complete(now, done),
             (Phase::Trustee(call, ..), Some(TRUSTEE)) => call.complete(now, done),
             (Phase::Create(call, _), Some(CREATE)) => call.complete(now, done),
-            (Phase::Find(call, ..), Some(FIND)) => call.complete(now, done),
+            (Phase::Before(call, _) | Phase::Find(call, ..), Some(FIND)) => {
+                call.complete(now, done)
+            }
             (Phase::Probe(call), Some(PROBE)) => call.complete(now, done),
             (Phase::Revoke(call, _), Some(REVOKE)) => call.complete(now, done),
             _ => {}
@@ -515,6 +583,7 @@ impl<M: Machine> Machine for Delegated<M> {
         match &mut self.phase {
             Phase::User(call) => call.cancel(now, leave),
             Phase::Trustee(call, ..) => call.cancel(now, leave),
+            Phase::Before(call, _) => call.cancel(now, leave),
             Phase::Create(call, _) => call.cancel(now, leave),
             Phase::Probe(call) => call.cancel(now, leave),
             _ => {}
@@ -542,16 +611,12 @@ impl<M: Machine> Machine for Delegated<M> {
     }
 }
 
-/// The only trust of the list that is like this one.
-fn only(list: Vec<Trust>, create: &CreateTrust) -> Option<Trust> {
-    let mut alike = list.into_iter().filter(|trust| {
-        trust.trustee_user_id == create.trustee_user_id
-            && trust.project_id.as_ref() == Some(&create.project_id)
-            && trust.impersonation == create.impersonation
-            && trust.expires_at == create.expires_at
-    });
-    let one = alike.next()?;
-    alike.next().is_none().then_some(one)
+/// Whether a trust may be the one that was to be made. Lists leave the roles out.
+fn is_like(trust: &Trust, create: &CreateTrust) -> bool {
+    trust.trustee_user_id == create.trustee_user_id
+        && trust.project_id.as_ref() == Some(&create.project_id)
+        && trust.impersonation == create.impersonation
+        && trust.expires_at == create.expires_at
 }
 
 const INNER: u32 = 0;

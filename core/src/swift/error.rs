@@ -109,8 +109,9 @@ fn unescape(text: &str) -> String {
 /// What is to be done about a refusal or a broken answer.
 pub(super) fn judge(error: &Error, class: Class) -> Verdict {
     if error.kind() == Kind::Broken {
-        // A success that can't be read: cut off on the way, or not from Swift at all.
-        return if class == Class::Once { Verdict::Final } else { Verdict::Transient };
+        // A success that can't be read, or not from Swift at all. What it says was done is not done
+        // again for that.
+        return if class == Class::Read { Verdict::Transient } else { Verdict::Final };
     }
     let Some(status) = error.status() else { return Verdict::Final };
     match status.as_u16() {
