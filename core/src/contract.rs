@@ -483,6 +483,9 @@ pub struct Wish<'a> {
     /// The places among those who wait, from the first [`Lease::Wait`] until another answer; set by the
     /// authority. Whoever is dropped with one [leaves](Authority::leave).
     pub places: &'a mut Places,
+    /// How often and how soon the draft that asks is repeated where it fails: what is asked for its sake is
+    /// repeated so too, unless the authority has a policy of its own.
+    pub patience: Option<&'a crate::machine::Patience>,
 }
 
 /// Where one waits for a renewal.

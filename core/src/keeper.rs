@@ -110,7 +110,8 @@ pub(crate) struct Terms {
     /// How long a denied renewal is remembered.
     pub(crate) denied_for: Duration,
     /// How often and how soon a renewal is tried again that failed on the way.
-    pub(crate) patience: Patience,
+    /// `None`: as what first asks for it is repeated.
+    pub(crate) patience: Option<Patience>,
     /// Whether there is ever a second one.
     pub(crate) renews: bool,
     /// Decides the jitter of delays.
@@ -127,6 +128,8 @@ pub(crate) struct Keeper<S: Supply> {
     rounds: u64,
     renewal: Renewal,
     attempts: Attempts,
+    /// The policy of the renewal at hand.
+    patience: Patience,
     /// The attempts counted are those since there was no token left to use.
     desperate: bool,
     waiting: Waiters,
@@ -194,6 +197,7 @@ impl<S: Supply> Keeper<S> {
         Self {
             source,
             attempts: Attempts::new(terms.seed),
+            patience: terms.patience.clone().unwrap_or_default(),
             terms,
             held: None,
             generation: 0,
@@ -305,7 +309,7 @@ impl<S: Supply> Keeper<S> {
                     Lease::Denied(error.clone())
                 }
             }
-            _ => match self.begin(now, lives, wish.waker) {
+            _ => match self.begin(now, lives, wish) {
                 Ok(Begun::Ask(draft)) => Lease::Renew(draft),
                 Ok(Begun::Had) => Lease::Granted(Grant { generation: self.generation }),
                 Ok(Begun::Looking) if fitness == Fitness::Soft => granted,
@@ -420,11 +424,14 @@ impl<S: Supply> Keeper<S> {
     }
 
     /// Starts a renewal, or goes on with it.
-    fn begin(&mut self, now: Now, lives: bool, waker: &Waker) -> Result<Begun, Error> {
+    fn begin(&mut self, now: Now, lives: bool, wish: &Wish<'_>) -> Result<Begun, Error> {
         if !lives && !std::mem::replace(&mut self.desperate, true)
             || matches!(self.renewal, Renewal::Denied { .. })
         {
             self.attempts.forgive();
+        }
+        if let (None, Some(asked)) = (&self.terms.patience, wish.patience) {
+            self.patience = asked.clone();
         }
         let renewal = std::mem::replace(&mut self.renewal, Renewal::Idle);
         if let Renewal::Next(draft, since) = renewal
@@ -436,7 +443,7 @@ impl<S: Supply> Keeper<S> {
         let source = self.source.as_mut();
         let step = match source {
             Some(source) => {
-                let step = source.renew(now, waker);
+                let step = source.renew(now, wish.waker);
                 fitting(source, step)
             }
             None => Err(Error::authority(format!("there is no source of {}", S::WHAT))),
@@ -491,7 +498,7 @@ impl<S: Supply> Keeper<S> {
         }
         self.wake_all();
         self.rounds += 1;
-        self.attempts.succeeded(&self.terms.patience);
+        self.attempts.succeeded(&self.patience);
         self.attempts.forgive();
         self.desperate = false;
         let generation = self.generation;
@@ -535,7 +542,7 @@ impl<S: Supply> Keeper<S> {
     fn lost(&mut self, now: Now, error: Error) {
         let error = error.with_attempts(self.attempts.made());
         let lives = self.fitness(now, 0) != Fitness::Dead;
-        let patience = &self.terms.patience;
+        let patience = &self.patience;
         let again = match self.verdict(&error) {
             Verdict::Final | Verdict::Elsewhere => None,
             verdict => self.attempts.next(now, patience, verdict, &error).or_else(|| {

@@ -28,9 +28,7 @@ fn store(
 ) -> Store<Service> {
     let mut config = Config::default();
     config.patience.base = Duration::from_millis(2);
-    let mut options = SessionOptions::default();
-    options.patience.base = Duration::from_millis(2);
-    let party = Party::new(Session::new(login, options));
+    let party = Party::new(Session::new(login, SessionOptions::default()));
     Store::through(proxy, transport, Service::new(config).unwrap(), ca, vec![party])
 }
 

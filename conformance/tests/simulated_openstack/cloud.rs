@@ -9,7 +9,7 @@ use apus_conformance::sim::{Sim, Simulated};
 use apus_core::Error;
 use apus_core::error::Leftover;
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Party, SwiftUpload, SwiftUploadOptions, UploadSource};
+use apus_core::machine::{Budget, Party, Patience, SwiftUpload, SwiftUploadOptions, UploadSource};
 use apus_core::swift::{Config, Service};
 use bytes::Bytes;
 
@@ -66,7 +66,9 @@ pub(crate) fn project(name: &str) -> Scope {
 }
 
 pub(crate) fn session_options(interval: Duration) -> SessionOptions {
-    SessionOptions { expire_soon_interval: interval, ..SessionOptions::default() }
+    let (base, budget) = (Duration::from_millis(500), Arc::new(Budget::unlimited()));
+    let patience = Some(Patience { attempts: 8, base, budget, ..Patience::default() });
+    SessionOptions { expire_soon_interval: interval, patience, ..SessionOptions::default() }
 }
 
 /// The session of a single tenant.

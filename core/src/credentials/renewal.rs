@@ -114,7 +114,7 @@ impl From<RenewalOptions> for Terms {
             interval: options.mandatory,
             soft_margin: options.advisory.saturating_sub(options.mandatory),
             denied_for: options.denied_for,
-            patience: options.patience,
+            patience: Some(options.patience),
             renews: true,
             seed: options.seed,
         }

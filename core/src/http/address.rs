@@ -61,6 +61,12 @@ impl Address {
         &self.path
     }
 
+    /// Whether it is reached over TLS.
+    #[cfg(feature = "swift")]
+    pub(crate) fn is_tls(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
     /// Host and port.
     pub fn authority(&self) -> &str {
         self.authority.as_str()

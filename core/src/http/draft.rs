@@ -14,6 +14,7 @@ use crate::contract::Places;
 use crate::error::Error;
 use crate::few::Few;
 use crate::http::{Coding, LeastRate, Reply};
+use crate::machine::Patience;
 
 /// An unsigned request: what to send, what must be computed over its body first, how it is to be
 /// signed, and what to do with the answer.
@@ -57,6 +58,8 @@ pub struct Draft {
     pub party: usize,
     /// Where its completion belongs. Set by machines; a driver only carries it.
     pub ticket: Ticket,
+    /// How often and how soon a renewal that it asks for is tried again.
+    pub(crate) patience: Option<Patience>,
     /// It was sealed anew once, after its first proof was refused.
     pub(crate) replayed: bool,
     /// The generation of the grant that it waits to be renewed.
@@ -90,6 +93,7 @@ impl Draft {
             replayed: false,
             stale: None,
             places: Places::default(),
+            patience: None,
         })
     }
 

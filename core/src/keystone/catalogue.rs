@@ -143,6 +143,31 @@ impl EndpointFilter {
         }
     }
 
+    /// The same, for tokens of a Keystone at this address. Where that is reached over https, a catalogue
+    /// that says `http://` is refused: the token would go in clear. Who wants that says so by an
+    /// [override](Self::endpoint_override).
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve); the endpoint is less secure than Keystone.
+    pub fn resolve_beside(
+        &self,
+        token: &TokenFacts,
+        keystone: Option<&Address>,
+    ) -> Result<Address, Error> {
+        let address = self.resolve(token)?;
+        let is_tls = keystone.is_some_and(Address::is_tls);
+        if is_tls && !address.is_tls() && self.endpoint_override.is_none() {
+            let what = format!(
+                "the {} endpoint is {address}, where the token would go in clear, and Keystone is asked over \
+                 https",
+                self.service_type
+            );
+            return Err(Error::authority(what).with_hint(IN_CLEAR));
+        }
+        Ok(address)
+    }
+
     fn describe(&self) -> String {
         let mut out = String::new();
         for (at, interface) in self.interfaces.iter().enumerate() {
@@ -157,6 +182,9 @@ impl EndpointFilter {
         out
     }
 }
+
+const IN_CLEAR: &str = "have the catalogue say https, or, if http is meant, say so: `swift_store_endpoint`, \
+                        `object_store_endpoint_override`, `EndpointFilter::endpoint_override`";
 
 impl Catalogue {
     /// The endpoint that is meant: of the type itself, and where none of those will do, of the first

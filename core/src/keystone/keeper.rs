@@ -12,7 +12,7 @@ use crate::keeper::{self, Perishable, Span, Supplied, Supply, Terms};
 use crate::keystone::error;
 use crate::keystone::source::{Sourced, TokenSource};
 use crate::keystone::token::Token;
-use crate::machine::{Budget, Patience};
+use crate::machine::Patience;
 use crate::now::Now;
 
 /// How a session keeps its token.
@@ -27,8 +27,9 @@ pub struct SessionOptions {
     /// How long a denied renewal is remembered, so that a wrong password is not tried for every
     /// request.
     pub denied_for: Duration,
-    /// How often and how soon a renewal is tried again that failed on the way.
-    pub patience: Patience,
+    /// How often and how soon a renewal is tried again that failed on the way. `None`: as the
+    /// [configuration](crate::swift::Config::patience) of the service says whose request asks for it.
+    pub patience: Option<Patience>,
     /// Whether there is ever a second token. Without, the first is used until it is refused.
     pub renews: bool,
     /// Decides the jitter of delays.
@@ -36,20 +37,13 @@ pub struct SessionOptions {
 }
 
 impl Default for SessionOptions {
-    /// 60 s of interval, no margin, denials remembered for 5 s, eight attempts from half a second
-    /// up to 20 s.
+    /// 60 s of interval, no margin, denials remembered for 5 s, attempts as for the requests.
     fn default() -> Self {
         Self {
             expire_soon_interval: Duration::from_secs(60),
             soft_margin: Duration::ZERO,
             denied_for: Duration::from_secs(5),
-            patience: Patience {
-                attempts: 8,
-                base: Duration::from_millis(500),
-                // One renewal at a time drowns nobody.
-                budget: Budget::unlimited().into(),
-                ..Patience::default()
-            },
+            patience: None,
             renews: true,
             seed: 0,
         }

@@ -173,8 +173,10 @@ impl Session {
         let known = self.storage.take().filter(|(of, _)| *of == generation);
         let known = known.unwrap_or_else(|| {
             let facts = token(&self.user).map(Token::facts);
+            let source = self.user.source().and_then(|source| source.identity_address());
+            let keystone = self.identity.as_ref().or(source);
             let address = facts.ok_or_else(|| Error::authority("there is no token"));
-            (generation, address.and_then(|facts| self.endpoint.resolve(facts)))
+            (generation, address.and_then(|it| self.endpoint.resolve_beside(it, keystone)))
         });
         let (_, address) = self.storage.insert(known);
         address.as_ref().map_err(|error| error.clone())
@@ -202,10 +204,11 @@ impl Authority for Session {
             None => (None, None),
         };
         let mut behind = Places { own: wish.places.service.take(), service: None };
-        let mut part = Wish { waker: wish.waker, stale: &mut first, places: wish.places };
+        let Wish { waker, patience, .. } = *wish;
+        let mut part = Wish { waker, stale: &mut first, places: wish.places, patience };
         let mut lease = self.user.lease(now, &mut part);
         if let Lease::Granted(_) = lease {
-            let mut part = Wish { waker: wish.waker, stale: &mut second, places: &mut behind };
+            let mut part = Wish { waker, stale: &mut second, places: &mut behind, patience };
             lease = service.lease(now, &mut part);
             if let Lease::Renew(draft) = &mut lease {
                 draft.operation = SERVICE;

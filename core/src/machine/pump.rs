@@ -304,8 +304,9 @@ impl<M: Machine> Pump<M> {
         };
         let mut authority = authority.lock();
         let wanted = draft.ticket;
-        let Draft { stale, places, .. } = &mut *draft;
-        let mut wish = Wish { waker: &self.waker, stale, places };
+        let Draft { stale, places, patience, .. } = &mut *draft;
+        let patience = patience.as_ref();
+        let mut wish = Wish { waker: &self.waker, stale, places, patience };
         let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
                 Err(Completion::granted(draft, now, grant.generation))

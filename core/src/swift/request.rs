@@ -77,6 +77,7 @@ impl<'a> Request<'a> {
     ) -> Self {
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
+        draft.patience = Some(service.config().patience.clone());
         draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
         draft.larger = Some("raise `Config::collect_limit`");
         draft.sealing = Sealing::Token(place);

@@ -65,7 +65,12 @@ pub(in crate::run) fn renewal(
 fn ask(session: &mut Session, now: Now) -> Lease {
     session.lease(
         now,
-        &mut Wish { waker: Waker::noop(), stale: &mut None, places: &mut Places::default() },
+        &mut Wish {
+            waker: Waker::noop(),
+            stale: &mut None,
+            places: &mut Places::default(),
+            patience: None,
+        },
     )
 }
 

@@ -80,7 +80,12 @@ fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     let now = Now::new(Default::default(), Default::default());
     match session.lease(
         now,
-        &mut Wish { waker: Waker::noop(), stale: &mut None, places: &mut Places::default() },
+        &mut Wish {
+            waker: Waker::noop(),
+            stale: &mut None,
+            places: &mut Places::default(),
+            patience: None,
+        },
     ) {
         Lease::Granted(grant) => session.seal(grant, draft, now),
         Lease::Denied(error) => Err(error),

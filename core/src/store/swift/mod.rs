@@ -116,7 +116,7 @@ impl SwiftStore {
     /// The storage URL of a user, where images lie in the accounts of users.
     pub(super) fn storage_of(&self, tenant: &TenantContext) -> Option<BaseUrl> {
         let is_for_several = self.options.swift_store_multi_tenant;
-        is_for_several.then(|| rights::storage(&self.options, tenant).ok())?
+        is_for_several.then(|| rights::storage(self, tenant).ok())?
     }
 
     fn party_of(&self, reference: &str) -> Result<Party, StoreError> {

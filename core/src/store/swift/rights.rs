@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::SwiftStore;
 use crate::contract::Machine;
 use crate::error::Error;
+use crate::http::Address;
 use crate::keystone::{
     EndpointFilter, Holder, Login, Role, Scope, Session, SessionOptions, Token, TokenFacts,
     TrustSlot,
@@ -83,7 +84,7 @@ impl Rights {
                 "images lie in the accounts of users, and it is not said whose request it is",
             ))
         })?;
-        let (facts, storage) = (facts(context), storage(&store.options, context).map_err(lacks)?);
+        let (facts, storage) = (facts(context), storage(store, context).map_err(lacks)?);
         let mut url = storage.to_string();
         if let Some((location, place)) = location.and_then(|it| Some((it, storage_of(it)?))) {
             if !SwiftPlace::storage(&storage).is_server_of(location.scheme(), place) {
@@ -161,18 +162,23 @@ fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<
     Ok(login.with_limits(options.config().limits))
 }
 
+/// Its tokens are asked for as often as anything else.
 fn renewal(options: &SwiftOptions) -> SessionOptions {
-    let mut renewal = SessionOptions {
+    SessionOptions {
         expire_soon_interval: Duration::from_secs(options.swift_store_expire_soon_interval),
+        patience: Some(options.config().patience),
         ..SessionOptions::default()
-    };
-    renewal.patience.attempts = options.config().patience.attempts;
-    renewal
+    }
 }
 
 /// The storage URL of a user: what is configured, or what the user's catalogue says.
-pub(super) fn storage(options: &SwiftOptions, context: &TenantContext) -> Result<BaseUrl, Error> {
-    BaseUrl::parse(&options.endpoint().resolve(&facts(context))?.to_string())
+pub(super) fn storage(store: &SwiftStore, context: &TenantContext) -> Result<BaseUrl, Error> {
+    let options = &store.options;
+    let reference = store.references.get(&options.default_swift_reference);
+    let keystone = reference.map(|one| Address::parse(&one.auth_address, "auth_address"));
+    let keystone = keystone.transpose()?;
+    let address = options.endpoint().resolve_beside(&facts(context), keystone.as_ref())?;
+    BaseUrl::parse(&address.to_string())
 }
 
 /// What the user's request tells of the token.

@@ -126,7 +126,9 @@ impl Open {
         let login = Login::new(&reference.auth_address, reference.identity()?, reference.scope())?
             .with_limits(config.limits);
         let interval = Duration::from_secs(options.swift_store_expire_soon_interval);
-        let session = SessionOptions { expire_soon_interval: interval, ..Default::default() };
+        let patience = Some(config.patience.clone());
+        let session =
+            SessionOptions { expire_soon_interval: interval, patience, ..Default::default() };
         let session = Session::new(login, session).with_endpoint(options.endpoint());
         let session = Arc::new(Mutex::new(session));
         let service = swift::Service::clone(store.service());
