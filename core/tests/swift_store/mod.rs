@@ -42,6 +42,10 @@ pub(crate) enum Fault {
     Answer(u16),
     /// It is done, and the answer has another tag.
     OtherTag,
+    /// It is done, and the answer tells one byte more.
+    OtherSize,
+    /// It is done, and the answer has no tag.
+    NoTag,
     /// Nothing is done, and the answer is a success with this in it.
     Says(&'static str),
 }
@@ -260,6 +264,13 @@ impl World {
             Some(Fault::OtherTag) => {
                 let other = "0123456789abcdef0123456789abcdef".parse().unwrap();
                 answer.headers_mut().insert("etag", other);
+            }
+            Some(Fault::NoTag) => {
+                answer.headers_mut().remove("etag");
+            }
+            Some(Fault::OtherSize) => {
+                let size = answer.headers()["content-length"].to_str().unwrap().parse::<u64>();
+                answer.headers_mut().insert("content-length", (size.unwrap() + 1).into());
             }
             _ => {}
         }

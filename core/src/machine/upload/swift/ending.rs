@@ -191,13 +191,19 @@ impl Segmented {
     }
 
     /// The object was looked at, to see whether it is ours.
-    pub(super) fn checked(&mut self, now: Now, head: Result<ObjectHead, Error>, is_ours: bool) {
+    pub(super) fn checked(
+        &mut self,
+        now: Now,
+        head: Result<ObjectHead, Error>,
+        is_ours: bool,
+        untold: bool,
+    ) {
         let Phase::Check(_, _, refusal) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return;
         };
         match head {
             Ok(head) if is_ours => self.ours(head, refusal),
-            Err(error) if !error.is_not_found() => {
+            head if untold || head.as_ref().is_err_and(|error| !error.is_not_found()) => {
                 // The manifest may be there, and then it must not lose its segments.
                 let Job { container, object, .. } = &self.job;
                 let look_at = format!("the manifest of {container}/{object}");

@@ -88,6 +88,19 @@ impl Mark {
     }
 }
 
+impl Mark {
+    /// Whether nothing tells: it may be ours, and has no tag to compare.
+    pub(super) fn is_untold(&self, head: &ObjectHead) -> bool {
+        match self {
+            Self::Static(ours, size) => {
+                let same_size = head.size.is_none_or(|theirs| theirs == *size);
+                head.is_slo && same_size && (ours.is_none() || head.etag.is_none())
+            }
+            Self::Dynamic(_) => false,
+        }
+    }
+}
+
 impl LargeObject {
     /// What there is, as far as the server says.
     pub(super) fn offered(info: Option<&Info>) -> Self {

@@ -288,9 +288,9 @@ impl Machine for SwiftUpload {
                 Phase::Check(call, unsure) => match nest(call.poll(now), CHECK) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(head) => {
-                        let head = head.ok().filter(|head| unsure.is_ours(head));
-                        self.phase = match head {
-                            Some(head) => {
+                        let shown = unsure.shown(&head);
+                        self.phase = match (shown, head) {
+                            (Shown::Ours, Ok(head)) => {
                                 let done = SwiftUploaded {
                                     etag: head.etag.unwrap_or_default(),
                                     recovered: true,
@@ -300,9 +300,9 @@ impl Machine for SwiftUpload {
                                 let sweep = Sweep::new(replaced, self.job.with());
                                 Phase::Remove(sweep, Box::new(done))
                             }
-                            None => {
+                            (shown, _) => {
                                 let refusal = unsure.refusal.clone();
-                                Phase::Over(Some(self.refused(refusal)))
+                                Phase::Over(Some(self.refused(refusal, shown)))
                             }
                         };
                     }
@@ -376,22 +376,48 @@ impl Machine for SwiftUpload {
 
 impl SwiftUpload {
     /// The error of a PUT; what the server stored has another tag, it is named.
-    fn refused(&self, error: Error) -> Error {
+    fn refused(&self, error: Error, shown: Shown) -> Error {
         // A 422 stored nothing.
         if error.kind() == Kind::Integrity && error.status().is_none() {
             let (bucket, key) = (self.job.container.clone(), self.job.object.clone());
             return error.with_leftover(Leftover::Object { bucket, key });
         }
-        error
+        match shown {
+            Shown::Nothing => {
+                let Job { container, object, .. } = &self.job;
+                error.with_outcome_unknown(format!("the ETag of {container}/{object}"))
+            }
+            Shown::Ours | Shown::Another => error,
+        }
     }
 }
 
+/// What a look at an object showed of a PUT whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// It has our MD5 and length.
+    Ours,
+    /// It is none, or another one.
+    Another,
+    /// Nothing: it could not be looked at, or has no tag to compare. Its length proves nothing.
+    Nothing,
+}
+
 impl Unsure {
-    fn is_ours(&self, head: &ObjectHead) -> bool {
-        let same = |ours: &str, theirs: &ETag| theirs.opaque().eq_ignore_ascii_case(ours);
-        !head.is_large()
-            && head.size == Some(self.done.size)
-            && self.md5.as_deref().zip(head.etag.as_ref()).is_some_and(|(a, b)| same(a, b))
+    fn shown(&self, head: &Result<ObjectHead, Error>) -> Shown {
+        let head = match head {
+            Ok(head) => head,
+            Err(error) if error.is_not_found() => return Shown::Another,
+            Err(_) => return Shown::Nothing,
+        };
+        if head.is_large() || head.size.is_some_and(|size| size != self.done.size) {
+            return Shown::Another;
+        }
+        match (&self.md5, head.md5()) {
+            (Some(ours), Ok(theirs)) if theirs.eq_ignore_ascii_case(ours) => Shown::Ours,
+            (Some(_), Ok(_)) => Shown::Another,
+            _ => Shown::Nothing,
+        }
     }
 }
 

@@ -359,7 +359,8 @@ impl Machine for Segmented {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(head) => {
                         let is_ours = head.as_ref().is_ok_and(|head| mark.is_on(head));
-                        self.checked(now, head, is_ours);
+                        let untold = head.as_ref().is_ok_and(|head| mark.is_untold(head));
+                        self.checked(now, head, is_ours, untold);
                     }
                 },
                 Phase::Confirm(call, ..) => match nest(call.poll(now), CONFIRM) {
