@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::checksum::Value;
-use crate::error::Error;
+use crate::error::{Error, Leftover};
 use crate::http::{Completion, Draft, Exchange, Reply};
 pub use crate::http::{GivenSource, Needs, SourceNeeds};
 use crate::now::Now;
@@ -228,6 +228,12 @@ pub trait Machine {
     fn needs(&self) -> Needs {
         Needs::default()
     }
+
+    /// What would stay on the server that it means to remove, were it not driven any further. What is
+    /// being made or removed just now is among it.
+    fn leftovers(&self) -> Vec<Leftover> {
+        Vec::new()
+    }
 }
 
 /// A machine that is moved without its state, or of which only the output is known.
@@ -264,6 +270,10 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
 
     fn needs(&self) -> Needs {
         (**self).needs()
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        (**self).leftovers()
     }
 }
 
@@ -560,15 +570,19 @@ mod tests {
         fn needs(&self) -> Needs {
             Needs::sink()
         }
+
+        fn leftovers(&self) -> Vec<Leftover> {
+            vec![Leftover::Trust { id: "t".into() }]
+        }
     }
 
     #[test]
     fn a_box_answers_as_the_machine_in_it() {
-        fn answers(mut machine: impl Machine) -> (usize, bool, bool, Needs) {
-            let needs = machine.needs();
-            (machine.width(), machine.is_long(), machine.intake().is_some(), needs)
+        fn answers(mut machine: impl Machine) -> (usize, bool, bool, Needs, usize) {
+            let (needs, left) = (machine.needs(), machine.leftovers().len());
+            (machine.width(), machine.is_long(), machine.intake().is_some(), needs, left)
         }
         let told = answers(Box::new(Own(Intake::default())));
-        assert_eq!(told, (7, false, true, Needs::sink()));
+        assert_eq!(told, (7, false, true, Needs::sink(), 1));
     }
 }

@@ -81,7 +81,7 @@ pub enum Leftover {
         bucket: String,
         /// The key it was for.
         key: String,
-        /// The id under which it can be listed and aborted.
+        /// The id under which it can be listed and aborted; empty where it was never told.
         upload_id: String,
     },
     /// An object that should have been deleted.
@@ -98,7 +98,7 @@ pub enum Leftover {
     },
     /// A trust of a user's that was not revoked.
     Trust {
-        /// Its id.
+        /// Its id; empty where it was never told.
         id: String,
     },
     /// Something that may be there: the answer to the request that would have made it was lost, and
@@ -557,12 +557,16 @@ impl fmt::Display for Leftover {
             Self::MultipartUpload { bucket, key, upload_id } => {
                 let (bucket, key, id) =
                     (OneLine::new(bucket), OneLine::new(key), OneLine::new(upload_id));
-                write!(f, "multipart upload {id} of {bucket}/{key}")
+                match upload_id.is_empty() {
+                    true => write!(f, "multipart upload of {bucket}/{key}, whose id is not known"),
+                    false => write!(f, "multipart upload {id} of {bucket}/{key}"),
+                }
             }
             Self::Object { bucket, key } => {
                 write!(f, "object {}/{}", OneLine::new(bucket), OneLine::new(key))
             }
             Self::Container { container } => write!(f, "container {}", OneLine::new(container)),
+            Self::Trust { id } if id.is_empty() => f.write_str("a trust, whose id is not known"),
             Self::Trust { id } => write!(f, "trust {}", OneLine::new(id)),
             Self::Perhaps { look_at } => write!(f, "perhaps {}", OneLine::new(look_at)),
         }

@@ -2,16 +2,19 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
-use apus_core::error::Failure;
+use apus_core::error::{Failure, Leftover};
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Call, GrantOnly, Observer, Party, Traffic};
+use apus_core::machine::{Call, Claim, CleanUps, GrantOnly, Observer, Party, Running, Traffic};
 use apus_core::sign::Presigned;
+use apus_core::waiters::Place;
 use http::HeaderValue;
 
 use crate::cancel::CancelToken;
@@ -93,6 +96,7 @@ pub struct Client<S> {
     traffic: Arc<Traffic>,
     observer: Option<Arc<dyn Observer>>,
     seeds: Arc<AtomicU64>,
+    cleanups: CleanUps,
 }
 
 impl<S: Service> Client<S> {
@@ -105,6 +109,7 @@ impl<S: Service> Client<S> {
             traffic: Arc::default(),
             observer: None,
             seeds: Arc::new(AtomicU64::new(clock::seed())),
+            cleanups: CleanUps::new(),
         }
     }
 
@@ -189,7 +194,8 @@ impl<S: Service> Client<S> {
     /// [`go`](Run::go)es.
     pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
         let ends = self.ends(Source::none(), Sink::none());
-        Run::new(type_name::<M>(), machine, self.transport.clone(), self.parties.clone(), ends)
+        let (transport, parties) = (self.transport.clone(), self.parties.clone());
+        Run::new(type_name::<M>(), machine, transport, parties, ends, &self.cleanups)
     }
 
     /// Runs a machine that downloads; the bytes are there to be read as they come.
@@ -201,6 +207,17 @@ impl<S: Service> Client<S> {
         self.run(machine).reader()
     }
 
+    /// Waits until all runs have cleaned up that were dropped, or whose [`Reader`] was, before their
+    /// end: no longer than `deadline`. What is still on the server then is returned, each once it is
+    /// sure: what could not be removed, what a runtime that ended kept from being removed, and what has
+    /// yet to be removed.
+    ///
+    /// Call it before the runtime ends, which ends all cleaning up; or afterwards in another one, to be
+    /// told what was left. Runs whose callers still wait are not stopped, and tell their own errors.
+    pub async fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
+        shutdown(&self.cleanups, deadline).await
+    }
+
     /// In the caller's own task: a call leaves nothing behind when it is dropped.
     async fn exchange<O: Operation<Service = S>>(
         &self,
@@ -210,7 +227,7 @@ impl<S: Service> Client<S> {
         // Boxed, because a machine is moved several times before it runs.
         let call = Box::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
         let ends = self.ends(source, Sink::none());
-        let driven = drive(call, &self.transport, self.parties.clone(), ends, Vec::new());
+        let driven = drive(call, &self.transport, self.parties.clone(), ends, Vec::new(), None);
         spanned(O::NAME, driven).await
     }
 
@@ -229,6 +246,7 @@ impl<S> Clone for Client<S> {
             traffic: Arc::clone(&self.traffic),
             observer: self.observer.clone(),
             seeds: Arc::clone(&self.seeds),
+            cleanups: self.cleanups.clone(),
         }
     }
 }
@@ -248,6 +266,7 @@ pub struct Run<M> {
     parties: Arc<[Party]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
+    cleanups: CleanUps,
 }
 
 impl<M: Machine> Run<M> {
@@ -257,8 +276,10 @@ impl<M: Machine> Run<M> {
         transport: Transport,
         parties: impl Into<Arc<[Party]>>,
         ends: Ends,
+        cleanups: &CleanUps,
     ) -> Self {
-        Self { name, machine, transport, parties: parties.into(), ends, tokens: Vec::new() }
+        let (parties, tokens, cleanups) = (parties.into(), Vec::new(), cleanups.clone());
+        Self { name, machine, transport, parties, ends, tokens, cleanups }
     }
 
     /// Takes the bytes of uploads from `source`.
@@ -293,15 +314,17 @@ where
 {
     /// Runs the machine to its end, in a task of its own: who drops this future cancels the run, and
     /// the task goes on until what the machine promises to clean up is cleaned up.
+    /// [`Client::shutdown`] waits for that, and tells what was left.
     ///
     /// # Errors
     ///
     /// The machine's, and the source's or sink's.
     pub async fn go(self) -> Result<M::Output, Error> {
         let token = CancelToken::new();
-        let task = tokio::spawn(self.cancel_on(token.clone()).drive());
-        let _guard = DropGuard(token);
-        join(task.await)
+        let (running, claim) = self.cleanups.begin();
+        let guard = DropGuard { token: token.clone(), claim: Some(claim) };
+        let task = tokio::spawn(self.cancel_on(token).drive(running));
+        guard.join(task.await)
     }
 
     /// Runs a machine that downloads; the bytes are there to be read as they come. Replaces the
@@ -309,37 +332,81 @@ where
     pub fn reader(self) -> Reader<M::Output> {
         Reader::spawn(|sink| {
             let token = CancelToken::new();
-            let run = self.into_sink(sink).cancel_on(token.clone());
-            (tokio::spawn(run.drive()), token)
+            let (running, claim) = self.cleanups.begin();
+            let guard = DropGuard { token: token.clone(), claim: Some(claim) };
+            let run = self.into_sink(sink).cancel_on(token);
+            (tokio::spawn(run.drive(running)), guard)
         })
     }
 
     /// The span begins here, in the caller's, whatever task the future goes to.
-    fn drive(self) -> impl Future<Output = Result<M::Output, Error>> + Send + use<M> {
-        let Self { name, machine, transport, parties, ends, tokens } = self;
-        spanned(name, async move { drive(machine, &transport, parties, ends, tokens).await })
-    }
-}
-
-/// What came of a task; its panic goes on here.
-pub(crate) fn join<T>(
-    joined: Result<Result<T, Error>, tokio::task::JoinError>,
-) -> Result<T, Error> {
-    match joined {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Failure::cancelled().into()),
-        },
+    fn drive(
+        self,
+        running: Running,
+    ) -> impl Future<Output = Result<M::Output, Error>> + Send + use<M> {
+        let Self { name, machine, transport, parties, ends, tokens, .. } = self;
+        spanned(name, async move {
+            drive(machine, &transport, parties, ends, tokens, Some(running)).await
+        })
     }
 }
 
 /// Cancels what nobody waits for any more.
-pub(crate) struct DropGuard(pub(crate) CancelToken);
+pub(crate) struct DropGuard {
+    token: CancelToken,
+    /// Gone once the result has come.
+    claim: Option<Claim>,
+}
+
+impl DropGuard {
+    /// What came of the task; its panic goes on here.
+    pub(crate) fn join<T>(
+        mut self,
+        joined: Result<Result<T, Error>, tokio::task::JoinError>,
+    ) -> Result<T, Error> {
+        match joined {
+            Ok(result) => {
+                self.claim.take().map(Claim::settle);
+                result
+            }
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime of the run has ended, and not that of its caller.
+                Err(_) => {
+                    let left = self.claim.take().map(Claim::settle).unwrap_or_default();
+                    let cancelled = Error::from(Failure::cancelled());
+                    Err(left.into_iter().fold(cancelled, Error::with_leftover))
+                }
+            },
+        }
+    }
+}
 
 impl Drop for DropGuard {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.token.cancel();
+    }
+}
+
+/// Waits for runs that clean up; what is left.
+pub(crate) async fn shutdown(cleanups: &CleanUps, deadline: Duration) -> Vec<Leftover> {
+    let mut waiting = Waiting { cleanups, place: None };
+    let idle = poll_fn(|cx| match cleanups.is_idle(cx.waker(), &mut waiting.place) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+    let _ = tokio::time::timeout(deadline, idle).await;
+    cleanups.leftovers()
+}
+
+struct Waiting<'a> {
+    cleanups: &'a CleanUps,
+    place: Option<Place>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.cleanups.leave(self.place.take());
     }
 }
 

@@ -12,8 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::cancel::CancelToken;
-use crate::client::{DropGuard, join};
+use crate::client::DropGuard;
 use crate::sink::Sink;
 
 /// The bytes of a download in order: a [`Stream`] of pieces, or an [`AsyncRead`]. It is as fast as
@@ -26,7 +25,7 @@ pub struct Reader<T> {
     pieces: mpsc::Receiver<Bytes>,
     rest: Bytes,
     end: End<T>,
-    _guard: DropGuard,
+    guard: Option<DropGuard>,
 }
 
 enum End<T> {
@@ -37,11 +36,11 @@ enum End<T> {
 
 impl<T> Reader<T> {
     pub(crate) fn spawn(
-        run: impl FnOnce(Sink) -> (JoinHandle<Result<T, Error>>, CancelToken),
+        run: impl FnOnce(Sink) -> (JoinHandle<Result<T, Error>>, DropGuard),
     ) -> Self {
         let (sender, pieces) = mpsc::channel(READY);
-        let (task, token) = run(Sink::channel(sender));
-        Self { pieces, rest: Bytes::new(), end: End::Running(task), _guard: DropGuard(token) }
+        let (task, guard) = run(Sink::channel(sender));
+        Self { pieces, rest: Bytes::new(), end: End::Running(task), guard: Some(guard) }
     }
 
     /// Reads what is left, and gives what the machine came to.
@@ -67,7 +66,9 @@ impl<T> Reader<T> {
             return Poll::Ready(Some(Ok(piece)));
         }
         let End::Running(task) = &mut self.end else { return Poll::Ready(None) };
-        match join(ready!(Pin::new(task).poll(cx))) {
+        let joined = ready!(Pin::new(task).poll(cx));
+        let Some(guard) = self.guard.take() else { return Poll::Ready(None) };
+        match guard.join(joined) {
             Ok(output) => {
                 self.end = End::Reached(output);
                 Poll::Ready(None)

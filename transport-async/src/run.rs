@@ -17,7 +17,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine, Wait};
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Party, Pump, Turn};
+use apus_core::machine::{Party, Pump, Running, Turn};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::cancel::{Bell, CancelToken, Listener};
@@ -35,9 +35,10 @@ pub(crate) async fn drive<M: Machine>(
     parties: Arc<[Party]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
+    running: Option<Running>,
 ) -> Result<M::Output, Error> {
     let sink = ends.sink.clone();
-    let result = drive_into(machine, transport, parties, ends, tokens).await;
+    let result = drive_into(machine, transport, parties, ends, tokens, running).await;
     sink.end(result).await
 }
 
@@ -48,6 +49,7 @@ async fn drive_into<M: Machine>(
     parties: Arc<[Party]>,
     mut ends: Ends,
     tokens: Vec<CancelToken>,
+    running: Option<Running>,
 ) -> Result<M::Output, Error> {
     let needs = machine.needs();
     needs.check(ends.source.given()?, ends.sink.is_given())?;
@@ -62,8 +64,18 @@ async fn drive_into<M: Machine>(
         pump = pump.with_observer(Arc::clone(observer));
     }
     let listeners = tokens.iter().map(CancelToken::listen).collect();
-    let mut driver =
-        Driver { pump, bell, tokens, listeners, stop: None, inflow: None, failed: None };
+    let mut driver = Driver {
+        pump,
+        bell,
+        tokens,
+        listeners,
+        stop: None,
+        inflow: None,
+        failed: None,
+        running,
+        cancelled: false,
+        steps: 0,
+    };
     let alone = driver.pump.machine().width() <= 1 && driver.pump.intake().is_none();
     let result = if alone {
         driver.run_here(transport, &ends).await
@@ -92,6 +104,11 @@ struct Driver<M: Machine> {
     inflow: Option<Inflow>,
     /// Why the run was given up, where that is not the machine's own reason.
     failed: Option<Error>,
+    /// Told what is left on the server; gone once the result says it.
+    running: Option<Running>,
+    cancelled: bool,
+    /// How many steps of cleaning up go on before it is told again what is left.
+    steps: usize,
 }
 
 /// What a parked run was woken by.
@@ -110,6 +127,7 @@ impl<M: Machine> Driver<M> {
         loop {
             match self.pump.turn(now) {
                 Turn::Launch(exchange) => {
+                    self.tell();
                     let mut flight = Flight::new(exchange, None);
                     let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
                     let done = fly(&mut flight, transport, ends, stop).await;
@@ -175,6 +193,7 @@ impl<M: Machine> Driver<M> {
     }
 
     async fn pause(&mut self, wait: Option<Wait>) {
+        self.tell();
         let window = self.pump.intake().map(|intake| (intake.low(), intake.high()));
         if let (Some((low, _)), Some(inflow)) = (window, &self.inflow) {
             inflow.release(low);
@@ -231,6 +250,7 @@ impl<M: Machine> Driver<M> {
 
     /// Gives up what moves bytes, and lets the machine clean up.
     fn cancel(&mut self, leave: Leave) {
+        self.cancelled = true;
         self.tokens.clear();
         self.listeners.clear();
         self.inflow = None;
@@ -240,8 +260,29 @@ impl<M: Machine> Driver<M> {
         self.pump.cancel(clock::now(), leave);
     }
 
+    /// Tells what cleaning up has yet to remove: seldom, where that is much.
+    fn tell(&mut self) {
+        let Some(running) = self.running.as_ref().filter(|_| self.cancelled) else { return };
+        if self.steps > 0 {
+            self.steps -= 1;
+            return;
+        }
+        let left = self.pump.machine().leftovers();
+        self.steps = left.len() / 16;
+        running.tell(left);
+    }
+
     /// The reason of the run before the machine's, which then only says that it was cancelled.
     fn verdict(&mut self, result: Result<M::Output, Error>) -> Result<M::Output, Error> {
+        let result = self.reason(result);
+        if let Some(running) = self.running.take() {
+            let left = result.as_ref().err().map(|error| error.leftovers().to_vec());
+            running.tell(left.unwrap_or_default());
+        }
+        result
+    }
+
+    fn reason(&mut self, result: Result<M::Output, Error>) -> Result<M::Output, Error> {
         let Some(mut failed) = self.failed.take() else { return result };
         if let Err(error) = result {
             for leftover in error.leftovers() {
@@ -249,6 +290,15 @@ impl<M: Machine> Driver<M> {
             }
         }
         Err(failed)
+    }
+}
+
+impl<M: Machine> Drop for Driver<M> {
+    /// Without a result: the runtime ends, or the machine has panicked.
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.tell(self.pump.machine().leftovers());
+        }
     }
 }
 
@@ -335,7 +385,14 @@ mod tests {
         let waker = || Waker::from(Arc::new(Count(Arc::clone(&woken))));
         let run = || {
             let tokens = vec![token.clone()];
-            Box::pin(drive(Idle::default(), &transport, Arc::new([]), Ends::default(), tokens))
+            Box::pin(drive(
+                Idle::default(),
+                &transport,
+                Arc::new([]),
+                Ends::default(),
+                tokens,
+                None,
+            ))
         };
         let mut runs: Vec<_> = (0..10_000).map(|_| (run(), waker())).collect();
         for (run, waker) in &mut runs {

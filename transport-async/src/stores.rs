@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::Machine;
-use apus_core::machine::{Observer, Traffic, UploadSource};
+use apus_core::error::Leftover;
+use apus_core::machine::{CleanUps, Observer, Traffic, UploadSource};
 use apus_core::store::config::Configuration;
 use apus_core::store::{
     self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
@@ -39,6 +41,7 @@ pub struct Stores {
     traffic: Arc<Traffic>,
     observer: Option<Arc<dyn Observer>>,
     token: Option<CancelToken>,
+    cleanups: CleanUps,
 }
 
 impl Stores {
@@ -71,6 +74,7 @@ impl Stores {
             traffic: Arc::default(),
             observer: None,
             token: None,
+            cleanups: CleanUps::new(),
         })
     }
 
@@ -123,6 +127,12 @@ impl Stores {
     /// The way to a backend: for what goes beyond the verbs.
     pub fn transport(&self, backend: &str) -> Option<&Transport> {
         self.transports.get(backend)
+    }
+
+    /// Waits for jobs that were dropped and clean up, and tells what is left: as
+    /// [`Client::shutdown`](crate::Client::shutdown).
+    pub async fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
+        crate::client::shutdown(&self.cleanups, deadline).await
     }
 
     /// Stores an image in the backend named, or in the default one. The bytes are those of `source`,
@@ -233,7 +243,9 @@ impl Stores {
             observer: self.observer.clone(),
             ..Ends::default()
         };
-        let run = Run::new(verb.name(), job.machine, transport.clone(), job.parties, ends);
+        let transport = transport.clone();
+        let cleanups = &self.cleanups;
+        let run = Run::new(verb.name(), job.machine, transport, job.parties, ends, cleanups);
         Ok(match &self.token {
             Some(token) => run.cancel_on(token.clone()),
             None => run,

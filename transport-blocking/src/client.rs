@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
-use apus_core::machine::{Call, GrantOnly, Observer, Party, Traffic};
+use apus_core::error::Leftover;
+use apus_core::machine::{Call, CleanUps, GrantOnly, Observer, Party, Traffic};
 use apus_core::sign::Presigned;
 
 use crate::clock;
@@ -27,7 +30,13 @@ impl<S: Service> Client<S> {
     /// A client of `service` under `party`.
     pub fn new(transport: Transport, service: S, party: Party) -> Self {
         let parties = [party].into();
-        let means = Means { transport, parties, traffic: Arc::default(), observer: None };
+        let means = Means {
+            transport,
+            parties,
+            traffic: Arc::default(),
+            observer: None,
+            cleanups: CleanUps::new(),
+        };
         Self { service: Arc::new(service), means }
     }
 
@@ -122,6 +131,16 @@ impl<S: Service> Client<S> {
         self.run(machine).reader()
     }
 
+    /// Waits until all runs have cleaned up whose [`Reader`] was dropped before their end: no longer
+    /// than `deadline`. What is still on the server then is returned, each once it is sure: what could
+    /// not be removed, and what has yet to be removed.
+    ///
+    /// Call it before the process ends, which ends all cleaning up. Runs whose callers still wait are not
+    /// stopped, and tell their own errors.
+    pub fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
+        shutdown(&self.means.cleanups, deadline)
+    }
+
     fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Box<Call<O>>> {
         let call = Call::new(operation, Arc::clone(&self.service), clock::seed());
         // Boxed, because a machine is moved several times before it runs.
@@ -136,6 +155,7 @@ impl<S: Service> Client<S> {
             source: Source::none(),
             sink: Sink::none(),
             token: None,
+            running: None,
         }
     }
 }
@@ -149,6 +169,29 @@ impl<S: Service> Clone for Client<S> {
 impl<S: Service> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("parties", &self.means.parties.len()).finish_non_exhaustive()
+    }
+}
+
+/// Waits for runs that clean up; what is left.
+pub(crate) fn shutdown(cleanups: &CleanUps, deadline: Duration) -> Vec<Leftover> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (begun, mut place) = (Instant::now(), None);
+    while !cleanups.is_idle(&waker, &mut place) {
+        let Some(left) = deadline.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+        else {
+            break;
+        };
+        thread::park_timeout(left);
+    }
+    cleanups.leave(place);
+    cleanups.leftovers()
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use apus_core::Error;
 use apus_core::contract::Machine;
+use apus_core::machine::Claim;
 use bytes::{Buf, Bytes};
 
 use crate::cancel::CancelToken;
@@ -24,6 +25,8 @@ pub struct Reader<T> {
     current: Bytes,
     token: CancelToken,
     thread: Option<JoinHandle<Result<T, Error>>>,
+    /// Gone once the outcome is there.
+    claim: Option<Claim>,
     outcome: Option<Result<T, Error>>,
 }
 
@@ -36,6 +39,8 @@ impl<T: Send + 'static> Reader<T> {
         // The caller's own token may be of other runs too.
         let token = run.token.unwrap_or_default().child();
         run.token = Some(token.clone());
+        let (running, claim) = run.means.cleanups.begin();
+        run.running = Some(running);
         run.sink = Sink::writer(Pipe(sender));
         let thread = thread::spawn(move || run.go());
         Self {
@@ -43,6 +48,7 @@ impl<T: Send + 'static> Reader<T> {
             current: Bytes::new(),
             token,
             thread: Some(thread),
+            claim: Some(claim),
             outcome: None,
         }
     }
@@ -69,6 +75,7 @@ impl<T: Send + 'static> Reader<T> {
         self.pieces = None;
         if let Some(thread) = self.thread.take() {
             self.outcome = Some(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            self.claim.take().map(Claim::settle);
         }
         false
     }

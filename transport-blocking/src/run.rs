@@ -22,7 +22,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine, Wait};
 use apus_core::error::Failure;
 use apus_core::http::{Exchange, Outgoing};
-use apus_core::machine::{Observer, Party, Pump, Traffic, Turn};
+use apus_core::machine::{CleanUps, Observer, Party, Pump, Running, Traffic, Turn};
 use bytes::Bytes;
 
 use crate::cancel::{CancelToken, Stop};
@@ -46,6 +46,8 @@ pub struct Run<'a, M: Machine> {
     pub(crate) source: Source<'a>,
     pub(crate) sink: Sink<'a>,
     pub(crate) token: Option<CancelToken>,
+    /// Told what is left on the server, where the caller may go before the run ends.
+    pub(crate) running: Option<Running>,
 }
 
 /// What a client lends to its runs.
@@ -56,6 +58,7 @@ pub(crate) struct Means {
     pub(crate) parties: Arc<[Party]>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) cleanups: CleanUps,
 }
 
 impl<'a, M: Machine> Run<'a, M> {
@@ -98,7 +101,7 @@ impl<'a, M: Machine> Run<'a, M> {
     /// With what a reader, a writer or an observer panicked with, after the machine was cancelled
     /// and has cleaned up.
     pub fn go(self) -> Result<M::Output, Error> {
-        let Self { machine, means, name, source, sink, token } = self;
+        let Self { machine, means, name, source, sink, token, running } = self;
         let span = trace::run(name);
         let _entered = span.enter();
         let needs = machine.needs();
@@ -142,6 +145,8 @@ impl<'a, M: Machine> Run<'a, M> {
                 bell,
                 spool,
                 told: false,
+                running,
+                steps: 0,
                 broken: None,
                 panic: None,
             };
@@ -272,6 +277,9 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
     spool: Option<Spool<'a>>,
     /// The machine knows that it is cancelled.
     told: bool,
+    running: Option<Running>,
+    /// How many steps of cleaning up go on before it is told again what is left.
+    steps: usize,
     /// Why the source could not be read.
     broken: Option<Failure>,
     panic: Option<Box<dyn Any + Send>>,
@@ -284,6 +292,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
                 self.land(landing);
             }
             self.heed_token();
+            self.tell();
             match self.pump.turn(now()) {
                 Turn::Launch(exchange) => self.launch(exchange),
                 // While a source blocks, a place that others wait for would be kept from them.
@@ -292,6 +301,10 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
                 Turn::Done(result) => break result,
             }
         };
+        if let Some(running) = self.running.take() {
+            let left = result.as_ref().err().map(|error| error.leftovers().to_vec());
+            running.tell(left.unwrap_or_default());
+        }
         match (self.broken.take(), result) {
             (Some(failure), Err(error)) => {
                 let left = error.leftovers().iter().cloned();
@@ -299,6 +312,18 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             }
             (_, result) => result,
         }
+    }
+
+    /// Tells what cleaning up has yet to remove: seldom, where that is much.
+    fn tell(&mut self) {
+        let Some(running) = self.running.as_ref().filter(|_| self.told) else { return };
+        if self.steps > 0 {
+            self.steps -= 1;
+            return;
+        }
+        let left = self.pump.machine().leftovers();
+        self.steps = left.len() / 16;
+        running.tell(left);
     }
 
     fn launch(&mut self, exchange: Exchange) {

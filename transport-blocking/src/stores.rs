@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::Machine;
-use apus_core::machine::{Observer, Traffic, UploadSource};
+use apus_core::error::Leftover;
+use apus_core::machine::{CleanUps, Observer, Traffic, UploadSource};
 use apus_core::store::config::Configuration;
 use apus_core::store::{
     self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
@@ -39,6 +41,7 @@ pub struct Stores {
     traffic: Arc<Traffic>,
     observer: Option<Arc<dyn Observer>>,
     token: Option<CancelToken>,
+    cleanups: CleanUps,
 }
 
 impl Stores {
@@ -71,6 +74,7 @@ impl Stores {
             traffic: Arc::default(),
             observer: None,
             token: None,
+            cleanups: CleanUps::new(),
         })
     }
 
@@ -123,6 +127,12 @@ impl Stores {
     /// The way to a backend: for what goes beyond the verbs.
     pub fn transport(&self, backend: &str) -> Option<&Transport> {
         self.transports.get(backend)
+    }
+
+    /// Waits for jobs whose reader was dropped and that clean up, and tells what is left: as
+    /// [`Client::shutdown`](crate::Client::shutdown).
+    pub fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
+        crate::client::shutdown(&self.cleanups, deadline)
     }
 
     /// Stores an image in the backend named, or in the default one. The bytes are those of `source`,
@@ -232,11 +242,13 @@ impl Stores {
                 parties: job.parties.into(),
                 traffic: Arc::clone(&self.traffic),
                 observer: self.observer.clone(),
+                cleanups: self.cleanups.clone(),
             },
             name: verb.name(),
             source: Source::none(),
             sink: Sink::none(),
             token: self.token.clone(),
+            running: None,
         })
     }
 }

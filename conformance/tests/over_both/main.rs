@@ -44,5 +44,6 @@ mod one_pass;
 mod paths;
 mod replayed;
 mod secrets;
+mod shutdown;
 mod stopping;
 mod uploads;

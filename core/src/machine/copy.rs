@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::checksum::RequestChecksumCalculation;
 use crate::contract::{Intake, Leave, Machine, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
@@ -155,6 +155,13 @@ impl Copy {
 }
 
 impl Machine for Copy {
+    fn leftovers(&self) -> Vec<Leftover> {
+        match &self.phase {
+            Phase::Multipart(inner) => inner.leftovers(),
+            _ => Vec::new(),
+        }
+    }
+
     type Output = Uploaded;
 
     fn poll(&mut self, now: Now) -> Step<Uploaded> {

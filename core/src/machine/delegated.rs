@@ -609,6 +609,12 @@ impl<M: Machine> Machine for Delegated<M> {
     fn needs(&self) -> Needs {
         self.machine.needs()
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        let unknown = matches!(self.phase, Phase::Create(..)).then(String::new);
+        let trust = self.trust.clone().or(unknown).map(|id| Leftover::Trust { id });
+        self.machine.leftovers().into_iter().chain(trust).collect()
+    }
 }
 
 /// Whether a trust may be the one that was to be made. Lists leave the roles out.

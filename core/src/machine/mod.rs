@@ -1,6 +1,7 @@
 //! The machines, and the pump that joins one to its authorities.
 
 mod call;
+mod cleanups;
 mod copy;
 #[cfg(feature = "swift")]
 mod delegated;
@@ -20,6 +21,7 @@ mod traffic;
 pub mod upload;
 
 pub use self::call::Call;
+pub use self::cleanups::{Claim, CleanUps, Running};
 pub use self::copy::{Copy, CopyOptions};
 #[cfg(feature = "swift")]
 pub use self::delegated::{Delegated, Delegation, Entrusted, Trusted};

@@ -5,7 +5,7 @@ use std::fmt;
 use super::error::StoreError;
 use crate::checksum::Hashers;
 use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
-use crate::error::Error;
+use crate::error::{Error, Leftover};
 use crate::http::Completion;
 use crate::machine::Party;
 use crate::now::Now;
@@ -141,5 +141,9 @@ where
 
     fn needs(&self) -> Needs {
         self.machine.needs()
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        self.machine.leftovers()
     }
 }

@@ -21,7 +21,7 @@ use crate::checksum::{
     Algorithm, Decision, Declared, Need, Placement, RequestChecksumCalculation, Type,
 };
 use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
@@ -331,6 +331,13 @@ impl Machine for Upload {
 
     fn needs(&self) -> Needs {
         Needs::source(self.gather.source.needs(self.job.memory))
+    }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        match &self.phase {
+            Phase::Multipart(inner) => inner.leftovers(),
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -220,6 +220,17 @@ impl Machine for Adding {
     fn needs(&self) -> Needs {
         self.upload.needs()
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        match &self.phase {
+            Phase::Remove(delete, _) => {
+                let (bucket, key) = (&delete.operation().bucket, &delete.operation().key);
+                vec![Leftover::Object { bucket: bucket.clone(), key: key.clone() }]
+            }
+            Phase::Over => Vec::new(),
+            _ => self.upload.leftovers(),
+        }
+    }
 }
 
 const LOOK: u32 = 0;

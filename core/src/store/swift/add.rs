@@ -193,6 +193,16 @@ impl Machine for Adding {
     fn needs(&self) -> Needs {
         self.upload.needs()
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        if matches!(self.phase, Phase::Over) {
+            return Vec::new();
+        }
+        let removing = matches!(self.phase, Phase::Create(_) | Phase::Remove(..));
+        let made = self.for_each && (self.made || removing);
+        let container = made.then(|| Leftover::Container { container: self.container.clone() });
+        self.upload.leftovers().into_iter().chain(container).collect()
+    }
 }
 
 const LOOK: u32 = 0;

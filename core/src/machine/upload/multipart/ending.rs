@@ -132,14 +132,19 @@ impl Multipart {
 
     /// The upload could not be removed: the error says so.
     pub(super) fn left_behind(&mut self) {
-        let leftover = Leftover::MultipartUpload {
-            bucket: self.job.bucket.clone(),
-            key: self.job.key.clone(),
-            upload_id: self.upload_id.clone().unwrap_or_default(),
-        };
+        let leftover = self.leftover();
         let error = self.failure.take().or(self.restarting.take());
         self.failure = error.map(|error| error.with_leftover(leftover));
         self.phase = Phase::Over;
+    }
+
+    /// The upload, which may be there.
+    pub(super) fn leftover(&self) -> Leftover {
+        Leftover::MultipartUpload {
+            bucket: self.job.bucket.clone(),
+            key: self.job.key.clone(),
+            upload_id: self.upload_id.clone().unwrap_or_default(),
+        }
     }
 
     /// The upload is removed, as a look has shown. Parts that the server had when they were given up may

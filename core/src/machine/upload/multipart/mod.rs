@@ -29,7 +29,7 @@ use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
 use crate::contract::{Intake, Leave, Machine, Step, Wait};
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
@@ -246,6 +246,14 @@ impl Multipart {
 
 impl Machine for Multipart {
     type Output = Uploaded;
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        match &self.phase {
+            Phase::Over => Vec::new(),
+            _ if self.job.leave == Leave::Keep => Vec::new(),
+            _ => vec![self.leftover()],
+        }
+    }
 
     fn poll(&mut self, now: Now) -> Step<Uploaded> {
         loop {

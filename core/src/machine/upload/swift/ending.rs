@@ -240,10 +240,14 @@ impl Segmented {
 
     /// Nothing is removed, and all of it named.
     pub(super) fn name_all(&mut self) {
-        let left = self.sent().into_iter();
-        let left = left.map(|one| Leftover::Object { bucket: one.container, key: one.object });
-        self.leave(left.collect());
+        self.leave(self.everything());
         self.phase = Phase::Over;
+    }
+
+    /// All that was sent.
+    pub(super) fn everything(&self) -> Vec<Leftover> {
+        let sent = self.sent().into_iter();
+        sent.map(|one| Leftover::Object { bucket: one.container, key: one.object }).collect()
     }
 
     fn leave(&mut self, left: Vec<Leftover>) {

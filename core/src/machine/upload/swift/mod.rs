@@ -372,6 +372,14 @@ impl Machine for SwiftUpload {
     fn needs(&self) -> Needs {
         Needs::source(self.gather.source.needs(self.job.options.memory))
     }
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        match &self.phase {
+            Phase::Remove(sweep, _) => sweep.leftovers(),
+            Phase::Segmented(inner) => inner.leftovers(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl SwiftUpload {

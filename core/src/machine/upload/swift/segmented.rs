@@ -34,7 +34,7 @@ use super::replaced::Replaced;
 use super::settle::Settle;
 use super::sweep::Sweep;
 use crate::contract::{Intake, Leave, Machine, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
@@ -290,6 +290,15 @@ impl Segmented {
 
 impl Machine for Segmented {
     type Output = SwiftUploaded;
+
+    fn leftovers(&self) -> Vec<Leftover> {
+        match &self.phase {
+            Phase::Over => Vec::new(),
+            Phase::Remove(sweep, _) => sweep.leftovers(),
+            _ if self.job.options.on_failure == Leave::Keep => Vec::new(),
+            _ => self.everything(),
+        }
+    }
 
     fn poll(&mut self, now: Now) -> Step<SwiftUploaded> {
         loop {

@@ -61,6 +61,12 @@ impl Sweep {
 impl Machine for Sweep {
     type Output = Vec<Leftover>;
 
+    fn leftovers(&self) -> Vec<Leftover> {
+        let flying = self.slots.iter().map(|(_, call)| call.operation());
+        let there = flying.chain(&self.objects).map(leftover);
+        self.left.iter().cloned().chain(there).collect()
+    }
+
     fn poll(&mut self, now: Now) -> Step<Vec<Leftover>> {
         loop {
             let mut wait = None;

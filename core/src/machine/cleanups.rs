@@ -1,0 +1,214 @@
+//! Runs whose callers have gone, and what they leave on the server.
+//!
+//! ```text
+//!  begin ──▶ Running, with who drives the machine:  told ──▶ told ──▶ dropped: it has ended
+//!       └──▶ Claim, with who wants the result:      settled: it was told everything itself
+//!                                                   dropped: what is left is told here
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use crate::error::Leftover;
+use crate::waiters::{Place, Waiters};
+
+/// The runs of a client that may still have something to remove. Clones are the same set.
+#[derive(Clone, Default)]
+pub struct CleanUps(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    runs: BTreeMap<u64, Run>,
+    begun: u64,
+    /// What was left by runs that have ended, and that nobody was told of.
+    left: Vec<Leftover>,
+    waiters: Waiters,
+}
+
+#[derive(Default)]
+struct Run {
+    abandoned: bool,
+    ended: bool,
+    left: Vec<Leftover>,
+}
+
+impl CleanUps {
+    /// No runs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A run begins.
+    pub fn begin(&self) -> (Running, Claim) {
+        let mut state = self.lock();
+        state.begun += 1;
+        let number = state.begun;
+        state.runs.insert(number, Run::default());
+        drop(state);
+        (Running { set: self.clone(), number }, Claim { set: self.clone(), number })
+    }
+
+    /// How many runs go on whose callers have gone.
+    pub fn pending(&self) -> usize {
+        self.lock().pending()
+    }
+
+    /// Whether no run goes on whose caller has gone; `waker` is woken when that may have changed. Give
+    /// `place` back each time, and at the end to [`leave`](Self::leave).
+    pub fn is_idle(&self, waker: &Waker, place: &mut Option<Place>) -> bool {
+        let mut state = self.lock();
+        if state.pending() == 0 {
+            return true;
+        }
+        if !place.is_some_and(|place| state.waiters.renew(place, waker)) {
+            *place = Some(state.waiters.join(waker));
+        }
+        false
+    }
+
+    /// Waits no longer.
+    pub fn leave(&self, place: Option<Place>) {
+        if let Some(place) = place {
+            self.lock().waiters.leave(place);
+        }
+    }
+
+    /// What is left on the server by runs whose callers have gone: by those that have ended, told once,
+    /// and what those that go on have yet to remove.
+    pub fn leftovers(&self) -> Vec<Leftover> {
+        let mut state = self.lock();
+        let mut left = std::mem::take(&mut state.left);
+        let pending = state.runs.values().filter(|run| run.abandoned);
+        left.extend(pending.flat_map(|run| run.left.iter().cloned()));
+        left
+    }
+
+    fn change<T>(&self, number: u64, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
+        let mut state = self.lock();
+        let run = state.runs.get_mut(&number)?;
+        let result = change(run);
+        let mut wakers = Vec::new();
+        if run.abandoned && run.ended {
+            let left = std::mem::take(&mut run.left);
+            state.left.extend(left);
+            state.runs.remove(&number);
+            wakers = state.waiters.drain();
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        Some(result)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn pending(&self) -> usize {
+        self.runs.values().filter(|run| run.abandoned).count()
+    }
+}
+
+impl fmt::Debug for CleanUps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CleanUps").field("pending", &self.pending()).finish_non_exhaustive()
+    }
+}
+
+/// A run, with who drives it. It has ended when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    set: CleanUps,
+    number: u64,
+}
+
+impl Running {
+    /// What would be left if it ended here.
+    pub fn tell(&self, left: Vec<Leftover>) {
+        self.set.change(self.number, |run| run.left = left);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.set.change(self.number, |run| run.ended = true);
+    }
+}
+
+/// A run, with who wants its result. Who drops this without [`settle`](Self::settle) has gone.
+#[derive(Debug)]
+pub struct Claim {
+    set: CleanUps,
+    number: u64,
+}
+
+impl Claim {
+    /// The result has come, and is passed on with what is left. Gives what the run told last, for a
+    /// result that does not say it.
+    pub fn settle(self) -> Vec<Leftover> {
+        let run = self.set.lock().runs.remove(&self.number);
+        run.map(|run| run.left).unwrap_or_default()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.set.change(self.number, |run| run.abandoned = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trust(id: &str) -> Vec<Leftover> {
+        vec![Leftover::Trust { id: id.to_owned() }]
+    }
+
+    #[test]
+    fn what_a_run_left_is_told_once_to_its_caller_or_here() {
+        let set = CleanUps::new();
+        let (running, claim) = set.begin();
+        running.tell(trust("told to the caller"));
+        drop(running);
+        assert_eq!((claim.settle(), set.leftovers()), (trust("told to the caller"), vec![]));
+
+        // The caller has gone first, or the run has ended first.
+        for caller_first in [true, false] {
+            let (running, claim) = set.begin();
+            running.tell(trust("left"));
+            assert!(set.leftovers().is_empty());
+            if caller_first {
+                drop(claim);
+                assert_eq!((set.pending(), set.leftovers()), (1, trust("left")));
+                drop(running);
+            } else {
+                drop(running);
+                drop(claim);
+            }
+            assert_eq!((set.pending(), set.leftovers()), (0, trust("left")));
+            assert!(set.leftovers().is_empty());
+        }
+        assert!(set.lock().runs.is_empty());
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_a_run_has_ended_whose_caller_has_gone() {
+        let set = CleanUps::new();
+        let mut place = None;
+        assert!(set.is_idle(Waker::noop(), &mut place));
+        let (running, claim) = set.begin();
+        assert!(set.is_idle(Waker::noop(), &mut place));
+        drop(claim);
+        assert!(!set.is_idle(Waker::noop(), &mut place));
+        assert_eq!(set.lock().waiters.len(), 1);
+        running.tell(Vec::new());
+        drop(running);
+        assert_eq!(set.lock().waiters.len(), 0);
+        assert!(set.is_idle(Waker::noop(), &mut place));
+        set.leave(place);
+    }
+}
