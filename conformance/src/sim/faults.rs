@@ -322,7 +322,8 @@ const BELATED: [&str; 7] = [
 
 /// "Error responses", S3 API reference; those without a code are what Swift, Keystone, gateways and
 /// servers without a document say.
-const STATUSES: [(u16, &str); 56] = [
+const STATUSES: [(u16, &str); 57] = [
+    (302, ""),
     (301, "PermanentRedirect"),
     (307, "TemporaryRedirect"),
     (400, ""),

@@ -13,6 +13,8 @@
 
 mod agenda;
 mod chance;
+mod drive;
+mod ends;
 mod faults;
 mod host;
 mod judge;

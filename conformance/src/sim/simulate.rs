@@ -129,4 +129,4 @@ pub fn workloads() -> Vec<&'static str> {
 /// Schedules that a worker takes at once.
 const BATCH: u64 = 64;
 /// Failures after which nobody wants to see more.
-const ENOUGH: usize = 200;
+const ENOUGH: usize = 5000;

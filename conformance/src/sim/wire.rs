@@ -5,7 +5,7 @@ use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use bytes::Bytes;
 
-use super::world::{Sink, Source};
+use super::ends::{Sink, Source};
 use crate::server::{Reply, Request};
 
 /// Why a request did not leave.

@@ -14,10 +14,12 @@ use super::swift;
 use super::{Outcome, Over, Workload};
 use crate::server::S3Model;
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
+use crate::sim::ends::Source;
 use crate::sim::host::Host;
 use crate::sim::judge::{SECRET, leaves_open};
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, Source, World};
+use crate::sim::world::World;
 
 pub(super) const ALL: &[Workload] = &[
     Workload {
@@ -162,7 +164,7 @@ fn life(
     };
     if there(&world).as_deref() != Some(image) {
         world.wrong("it said that the image is stored, and it is not");
-    } else if before.is_some() {
+    } else if before.is_some() && !world.record.looked_in_vain {
         world.wrong("an image was replaced");
     }
     let row = Stored::new(placed.url.clone(), Some(placed.store.as_str()));

@@ -6,9 +6,10 @@ use apus_core::s3::{Conditions, CopyObject, CopySource};
 use super::s3::{Setup, bytes, keys, model};
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
 use crate::sim::host::Host;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, World};
+use crate::sim::world::World;
 
 pub(super) const ALL: &[Workload] = &[
     Workload {

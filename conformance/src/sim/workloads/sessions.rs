@@ -16,10 +16,12 @@ use super::swift::{
 };
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
+use crate::sim::ends::Source;
 use crate::sim::host::Host;
 use crate::sim::judge::leaves_open;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, Source, World};
+use crate::sim::world::World;
 
 pub(super) const ALL: &[Workload] = &[
     Workload {

@@ -16,10 +16,12 @@ use bytes::Bytes;
 use super::s3::patience;
 use crate::server::OpenStackModel;
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
+use crate::sim::ends::Source;
 use crate::sim::host::Host;
 use crate::sim::judge::leaves_open;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, Source, World};
+use crate::sim::world::World;
 
 /// How long before a workload what it finds was made.
 pub(super) const BEFORE: Duration = Duration::from_secs(936_000);

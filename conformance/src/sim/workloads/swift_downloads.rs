@@ -13,8 +13,9 @@ use super::swift::{
 };
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, World};
+use crate::sim::world::World;
 
 pub(super) const ALL: &[Workload] = &[
     Workload {

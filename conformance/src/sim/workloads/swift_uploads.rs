@@ -12,8 +12,9 @@ use super::swift::{
 };
 use super::{Outcome, Over, Workload};
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
+use crate::sim::ends::Source;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, Source};
 
 pub(super) const ALL: &[Workload] = &[
     Workload {
@@ -190,7 +191,8 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         End::Done(Err(error)) => {
             told.extend(named(error.leftovers()));
             let keeps = options.on_failure == Leave::Keep || world.record.kept;
-            if keeps && checkpoints.latest().is_some() {
+            let unlisted = world.record.deaths > 0 && error.operation() == Some("GetContainer");
+            if unlisted || keeps && checkpoints.latest().is_some() {
                 told.extend(present(world.host.cloud_model()));
             }
             world.nothing_but(&before, &told, &format!("the error is {error}"));

@@ -14,9 +14,11 @@ use super::s3::{Setup, bytes, keys, model};
 use super::{Outcome, Over, Workload};
 use crate::server::{Request, S3Model};
 use crate::sim::chance::Chance;
+use crate::sim::drive::End;
+use crate::sim::ends::Source;
 use crate::sim::host::Host;
 use crate::sim::schedule::Schedule;
-use crate::sim::world::{End, Source, World};
+use crate::sim::world::World;
 
 pub(super) const ALL: &[Workload] = &[
     Workload {

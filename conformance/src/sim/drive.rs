@@ -1,0 +1,241 @@
+//! The loop of a driver, and the laws that it can see: what is against one is written down and ends the
+//! run.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use apus_core::Error;
+use apus_core::contract::{Leave, Machine};
+use apus_core::machine::{self, Observer, Party, Pump, Turn};
+use apus_core::now::Now;
+
+use super::schedule::How;
+use super::world::World;
+
+/// How a machine ended.
+#[derive(Debug)]
+pub(crate) enum End<T> {
+    Done(Result<T, Error>),
+    /// Its process died, or a law was broken.
+    Died,
+}
+
+struct Place<T> {
+    ready: bool,
+    wait: Option<Duration>,
+    result: Option<Result<T, Error>>,
+}
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Writes down what machines and authorities have to tell.
+#[derive(Default)]
+struct Listener(Mutex<Vec<String>>);
+
+impl Observer for Listener {
+    fn event(&self, _: Now, event: &machine::Event<'_>) {
+        if let machine::Event::Noticed(notice) = event {
+            let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            told.push(format!("{notice:?}"));
+        }
+    }
+}
+
+impl World {
+    /// Drives one machine.
+    pub(crate) fn run<M: Machine>(&mut self, machine: M, parties: Vec<Party>) -> End<M::Output> {
+        self.race(vec![machine], parties).pop().unwrap_or(End::Died)
+    }
+
+    /// Drives machines that share these authorities until all are done.
+    pub(crate) fn race<M: Machine>(
+        &mut self,
+        machines: Vec<M>,
+        parties: Vec<Party>,
+    ) -> Vec<End<M::Output>> {
+        let listener = Arc::new(Listener::default());
+        let flags: Vec<Arc<Flag>> = machines.iter().map(|_| Arc::default()).collect();
+        let pumps = machines.into_iter().zip(&flags).map(|(machine, flag)| {
+            let pump = Pump::new(machine, parties.clone(), Waker::from(Arc::clone(flag)));
+            let pump = pump.with_observer(Arc::clone(&listener) as Arc<dyn Observer>);
+            match &self.traffic {
+                Some(traffic) => pump.with_traffic(Arc::clone(traffic)),
+                None => pump,
+            }
+        });
+        let mut pumps: Vec<Pump<M>> = pumps.collect();
+        let mut places: Vec<Place<M::Output>> =
+            pumps.iter().map(|_| Place { ready: true, wait: None, result: None }).collect();
+        let died = self.drive(&mut pumps, &mut places, &flags, &listener);
+        self.hear(&listener);
+        if died {
+            self.die();
+        }
+        // What was done before the process died was done.
+        let end = |place: Place<M::Output>| place.result.map_or(End::Died, End::Done);
+        places.into_iter().map(end).collect()
+    }
+
+    /// True when the process died or a law was broken.
+    fn drive<M: Machine>(
+        &mut self,
+        pumps: &mut [Pump<M>],
+        places: &mut [Place<M::Output>],
+        flags: &[Arc<Flag>],
+        listener: &Listener,
+    ) -> bool {
+        loop {
+            for (index, (pump, place)) in pumps.iter_mut().zip(&mut *places).enumerate() {
+                let woken = flags[index].0.swap(false, Ordering::Relaxed);
+                let due = place.wait.is_some_and(|until| until <= self.now.tick);
+                if place.result.is_none() && (place.ready || woken || due) {
+                    self.turn(index, pump, place);
+                    self.hear(listener);
+                }
+            }
+            if !self.record.wrong.is_empty() {
+                return true;
+            }
+            if places.iter().all(|place| place.result.is_some()) {
+                return false;
+            }
+            if flags.iter().any(|flag| flag.0.load(Ordering::Relaxed)) {
+                continue;
+            }
+            if let Some(stop) = self.stop.filter(|stop| self.record.events >= stop.after) {
+                self.stop = None;
+                match stop.how {
+                    How::Die => {
+                        self.record.deaths += 1;
+                        self.trace.say(self.now, "the process dies");
+                        return true;
+                    }
+                    How::Cancel(leave) => {
+                        self.record.cancelled = true;
+                        self.record.kept = leave == Leave::Keep;
+                        self.trace.say(self.now, format!("cancelled: {leave:?}"));
+                        for (pump, place) in pumps.iter_mut().zip(&mut *places) {
+                            pump.cancel(self.now, leave);
+                            place.ready = true;
+                        }
+                        continue;
+                    }
+                }
+            }
+            let waits = places.iter().filter(|place| place.result.is_none());
+            let until = waits.filter_map(|place| place.wait).min();
+            let next = self.agenda.keys().next().map(|(at, _)| *at);
+            let Some(at) = [next, until].into_iter().flatten().min() else {
+                self.wrong("law 10: parked for ever with nothing in flight");
+                return true;
+            };
+            self.now = self.now.after(at.saturating_sub(self.now.tick));
+            self.record.events += 1;
+            if self.record.events > MOST_EVENTS {
+                self.wrong(format!("no end after {MOST_EVENTS} events"));
+                return true;
+            }
+            if next == Some(at)
+                && let Some((index, done)) = self.happen()
+                && let (Some(pump), Some(place)) = (pumps.get_mut(index), places.get_mut(index))
+            {
+                pump.complete(self.now, *done);
+                place.ready = true;
+            }
+        }
+    }
+
+    /// Turns one pump until it parks or is done.
+    fn turn<M: Machine>(&mut self, index: usize, pump: &mut Pump<M>, place: &mut Place<M::Output>) {
+        (place.ready, place.wait) = (false, None);
+        for _ in 0..MOST_EVENTS {
+            match pump.turn(self.now) {
+                Turn::Launch(exchange) => {
+                    self.launch(index, exchange, pump.intake().map(|intake| intake.low()));
+                    let own = self.in_flight(index).count();
+                    self.record.peak = self.record.peak.max(own);
+                    if own != pump.in_flight() {
+                        self.wrong("law 2: not one completion for each exchange");
+                    }
+                    let renewals =
+                        self.in_flight(index).filter(|name| RENEWALS.contains(name)).count();
+                    let width = pump.machine().width().max(1);
+                    if own - renewals > width {
+                        self.wrong(format!("{own} exchanges in flight, with a width of {width}"));
+                    }
+                }
+                Turn::Done(result) => {
+                    let left: Vec<_> =
+                        self.in_flight(index).filter(|name| !RENEWALS.contains(name)).collect();
+                    if !left.is_empty() {
+                        self.wrong(format!("law 3: done while {left:?} are in flight"));
+                    }
+                    if !matches!(pump.turn(self.now), Turn::Park(None)) {
+                        self.wrong("law 3: done, and then something else");
+                    }
+                    let how = match &result {
+                        Ok(_) => "done".to_owned(),
+                        Err(error) => format!("failed: {error}"),
+                    };
+                    self.trace.say(self.now, format!("[{index}] {how}"));
+                    if let Err(error) = &result {
+                        self.trace.heard.push(format!("{error:?}"));
+                    }
+                    place.result = Some(result);
+                    return;
+                }
+                Turn::Park(wait) => {
+                    if self.supply(pump) {
+                        continue;
+                    }
+                    place.wait = wait.map(|wait| wait.until);
+                    return;
+                }
+            }
+            if !self.record.wrong.is_empty() {
+                return;
+            }
+        }
+        self.wrong("the machine goes round in circles");
+    }
+
+    fn hear(&mut self, listener: &Listener) {
+        let mut told = listener.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for notice in told.drain(..) {
+            self.trace.say(self.now, format!("notice: {notice}"));
+        }
+    }
+
+    /// Feeds a machine that reads a stream. True when it got something.
+    fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
+        let length = self.source.bytes.len() as u64;
+        let Some(intake) = pump.intake() else { return false };
+        if intake.has_ended() || intake.supplied() >= intake.high() {
+            return false;
+        }
+        let most = intake.high().min(length);
+        let until = match most - intake.supplied().min(most) {
+            0 | 1 => most,
+            room => intake.supplied() + 1 + self.chance.below(room),
+        };
+        let until = if self.chance.percent(50) { most } else { until };
+        intake.supply(until, until == length && intake.high() > length);
+        self.record.held = self.record.held.max(until.saturating_sub(intake.low()));
+        true
+    }
+}
+
+/// The operations by which authorities get their tokens and keys.
+const RENEWALS: [&str; 4] =
+    ["Authenticate", "AuthenticateService", "DiscoverVersions", "RenewKeys"];
+/// Longer than any schedule takes.
+const MOST_EVENTS: u64 = 20_000;
