@@ -11,6 +11,7 @@ use apus_core::contract::{Leave, Machine};
 use apus_core::machine::{self, Observer, Party, Pump, Turn};
 use apus_core::now::Now;
 
+use super::faults::Phase;
 use super::schedule::How;
 use super::world::World;
 
@@ -116,12 +117,18 @@ impl World {
                 match stop.how {
                     How::Die => {
                         self.record.deaths += 1;
+                        self.met.push(("process dies", Phase::Head));
                         self.trace.say(self.now, "the process dies");
                         return true;
                     }
                     How::Cancel(leave) => {
                         self.record.cancelled = true;
                         self.record.kept = leave == Leave::Keep;
+                        let name = match leave {
+                            Leave::Abort => "cancelled",
+                            Leave::Keep => "cancelled, to be gone on with",
+                        };
+                        self.met.push((name, Phase::Head));
                         self.trace.say(self.now, format!("cancelled: {leave:?}"));
                         for (pump, place) in pumps.iter_mut().zip(&mut *places) {
                             pump.cancel(self.now, leave);

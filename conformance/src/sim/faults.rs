@@ -61,7 +61,7 @@ pub(crate) enum Fault {
     /// 503, or 429, with so many seconds of `Retry-After`, or without.
     Throttled(u16, Option<u16>),
     /// A success whose body tells this error; nothing is done.
-    ErrorIn200(&'static str),
+    ErrorIn200(u8),
     /// The answer takes so many seconds.
     Slow(u16),
     /// A `Content-Range` that is off by one.
@@ -126,15 +126,7 @@ impl Fault {
             }
             // What has no name before the server gives it one can't be found again.
             Self::Duplicated => !NAMELESS.contains(&facing.operation),
-            Self::ErrorIn200(code) => match facing.whom {
-                Whom::S3 => ERRORS_IN_200.contains(&facing.operation) && !code.contains(' '),
-                Whom::Swift => {
-                    matches!(facing.operation, "PutSlo" | "BulkDelete" | "DeleteSlo")
-                        && code.contains(' ')
-                }
-                Whom::Keystone => false,
-            },
-            Self::Status(_, code) => facing.whom == Whom::S3 || code.is_empty(),
+            Self::ErrorIn200(_) => ERRORS_IN_200.contains(&facing.operation),
             Self::WrongRange | Self::RangeIgnored => {
                 facing.operation == "GetObject" && facing.ranged
             }
@@ -160,6 +152,21 @@ impl Fault {
             | Self::EarlySuccess(_) => Phase::Body,
             _ => Phase::Answer,
         }
+    }
+
+    /// Whether it can happen to few exchanges only.
+    pub(crate) fn is_choosy(self) -> bool {
+        self.phase() == Phase::Body
+            || matches!(
+                self,
+                Self::ErrorIn200(_)
+                    | Self::Replaced
+                    | Self::Revoked
+                    | Self::WrongRange
+                    | Self::RangeIgnored
+                    | Self::WrongChecksum
+                    | Self::Corrupt
+            )
     }
 
     /// What the report calls it.
@@ -229,7 +236,7 @@ impl Fault {
                 chance.pick(&[429, 503]),
                 chance.pick(&[None, Some(0), Some(3), Some(100), Some(599)]),
             ),
-            26 | 27 => Self::ErrorIn200(chance.pick(&BELATED)),
+            26 | 27 => Self::ErrorIn200(chance.below(4) as u8),
             28 => Self::Slow(chance.pick(&[1, 10, 59])),
             29 => Self::WrongRange,
             30 => Self::RangeIgnored,
@@ -277,7 +284,7 @@ impl fmt::Display for Fault {
             Self::Status(status, code) => write!(f, ": {status} {code}"),
             Self::StatusAfter(status) => write!(f, ": {status}"),
             Self::Throttled(status, after) => write!(f, ": {status}, Retry-After {after:?}"),
-            Self::ErrorIn200(code) => write!(f, ": {code}"),
+            Self::ErrorIn200(which) => write!(f, ": {}", BELATED[usize::from(*which)].0),
             Self::Slow(by) => write!(f, ": {by} s"),
             _ => Ok(()),
         }
@@ -306,18 +313,23 @@ fn share(chance: &mut Chance) -> u16 {
 /// Operations that make something whose name only the answer tells.
 pub(crate) const NAMELESS: [&str; 2] = ["CreateMultipartUpload", "CreateTrust"];
 
-/// Operations of S3 that may say 200 before they know.
-const ERRORS_IN_200: [&str; 4] =
-    ["CompleteMultipartUpload", "CopyObject", "UploadPartCopy", "DeleteObjects"];
+/// Operations that may say 200 before they know.
+const ERRORS_IN_200: [&str; 7] = [
+    "CompleteMultipartUpload",
+    "CopyObject",
+    "UploadPartCopy",
+    "DeleteObjects",
+    "PutSlo",
+    "BulkDelete",
+    "DeleteSlo",
+];
 
-const BELATED: [&str; 7] = [
-    "InternalError",
-    "SlowDown",
-    "AccessDenied",
-    "ServiceUnavailable",
-    "503 Service Unavailable",
-    "400 Bad Request",
-    "500 Internal Error",
+/// What S3 says then, and what Swift does.
+pub(crate) const BELATED: [(&str, &str); 4] = [
+    ("InternalError", "503 Service Unavailable"),
+    ("SlowDown", "500 Internal Error"),
+    ("AccessDenied", "400 Bad Request"),
+    ("ServiceUnavailable", "502 Bad Gateway"),
 ];
 
 /// "Error responses", S3 API reference; those without a code are what Swift, Keystone, gateways and

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::faults::{Fault, Whom};
+use super::faults::{BELATED, Fault, Whom};
 use crate::server::{self, OpenStackModel, Plan, Reply, Request, S3Model};
 
 /// A model, and what a schedule does to it.
@@ -87,7 +87,8 @@ impl Host {
 
     /// Answers a request, or what the fault says in its place.
     pub(super) fn handle(&mut self, request: &Request, fault: Option<Fault>) -> Reply {
-        let fault = fault.and_then(Fault::of_the_server);
+        let cloud = matches!(self, Self::Cloud(_));
+        let fault = fault.and_then(|fault| fault.of_the_server(cloud));
         match self {
             Self::S3(host) => {
                 if fault.is_none() && host.is_over(request) {
@@ -193,7 +194,7 @@ impl S3Host {
     }
 
     fn refusal(&mut self, request: &Request, status: u16, code: &'static str) -> Reply {
-        self.with(Fault::Status(status, code).of_the_server(), request)
+        self.with(Fault::Status(status, code).of_the_server(false), request)
     }
 
     /// Whether the request is signed with keys that are over.
@@ -208,8 +209,9 @@ impl S3Host {
 
 impl Fault {
     /// What the model is told to do.
-    fn of_the_server(self) -> Option<server::Fault> {
+    fn of_the_server(self, cloud: bool) -> Option<server::Fault> {
         Some(match self {
+            Self::Status(status, _) if cloud => server::Fault::Refuse(status, ""),
             Self::Status(status, "") => server::Fault::Refuse(status, ""),
             Self::Status(301, _) => server::Fault::Redirect("eu-west-1"),
             Self::Status(403, "RequestTimeTooSkewed") => server::Fault::ClockSkewed(1800),
@@ -223,7 +225,10 @@ impl Fault {
                 })
             }
             Self::Throttled(_, after) => server::Fault::SlowDown(after.map(u32::from)),
-            Self::ErrorIn200(code) => server::Fault::ErrorIn200(code),
+            Self::ErrorIn200(which) => {
+                let (s3, swift) = BELATED[usize::from(which)];
+                server::Fault::ErrorIn200(if cloud { swift } else { s3 })
+            }
             Self::WrongRange => server::Fault::WrongContentRange,
             Self::RangeIgnored => server::Fault::RangeIgnored,
             Self::WrongChecksum => server::Fault::WrongChecksum,

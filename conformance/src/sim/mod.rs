@@ -12,6 +12,7 @@
 //! pumps that share their authorities are turned when they are woken, and not before.
 
 mod agenda;
+mod cells;
 mod chance;
 mod drive;
 mod ends;

@@ -1,9 +1,10 @@
 //! What came of all schedules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use super::cells::{FAULTS, cannot};
 use super::faults::Phase;
 use super::workloads::{Outcome, Over, Workload};
 
@@ -12,7 +13,7 @@ use super::workloads::{Outcome, Over, Workload};
 pub struct Report {
     seed: u64,
     schedules: u64,
-    workloads: Vec<&'static str>,
+    workloads: Vec<Workload>,
     failures: Vec<Failure>,
     found: usize,
     /// How many schedules of a workload went wrong in a way, and the first seed.
@@ -65,7 +66,7 @@ impl Report {
         Self {
             seed,
             schedules,
-            workloads: workloads.iter().map(|workload| workload.name).collect(),
+            workloads: workloads.to_vec(),
             failures: Vec::new(),
             found: 0,
             kinds: BTreeMap::new(),
@@ -82,7 +83,37 @@ impl Report {
 
     /// Whether nothing went wrong, and every fault met every workload that it can.
     pub fn is_success(&self) -> bool {
-        self.found == 0
+        self.found == 0 && self.gaps().is_empty()
+    }
+
+    /// Workloads and faults that should have met and did not, and those that met although they can't;
+    /// none where too few schedules ran to tell.
+    pub fn gaps(&self) -> Vec<String> {
+        let ran: u64 = self.outcomes.values().sum();
+        let mut gaps = Vec::new();
+        for workload in &self.workloads {
+            for (fault, phase) in cells() {
+                let met = self.count(fault, phase, workload.name) > 0;
+                let cannot = cannot(workload, fault, phase);
+                match (met, cannot) {
+                    (false, None) if ran >= TELLING * self.workloads.len() as u64 => {
+                        gaps.push(format!("{}: {fault} ({phase}) was never met", workload.name));
+                    }
+                    (true, Some(why)) => {
+                        gaps.push(format!(
+                            "{}: {fault} ({phase}) was met, but: {why}",
+                            workload.name
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        gaps
+    }
+
+    fn count(&self, fault: &'static str, phase: Phase, workload: &'static str) -> u64 {
+        self.met.get(&(fault, phase, workload)).copied().unwrap_or(0)
     }
 
     /// Schedules that went wrong, made small: the first of each kind.
@@ -158,38 +189,53 @@ impl Report {
 
     fn table(&self) -> String {
         let mut text = String::new();
-        let rows: std::collections::BTreeSet<_> =
-            self.met.keys().map(|(fault, phase, _)| (*phase, *fault)).collect();
         let _ =
             writeln!(text, "  faults met, by phase; the workloads are the columns, in this order:");
-        for (number, name) in self.workloads.iter().enumerate() {
-            let count = |outcome| self.outcome(name, outcome);
+        for (number, workload) in self.workloads.iter().enumerate() {
+            let count = |outcome| self.outcome(workload.name, outcome);
             let _ = writeln!(
                 text,
-                "  {:>3} {name}: {} done, {} failed, {} cancelled",
+                "  {:>3} {}: {} done, {} failed, {} cancelled",
                 number + 1,
+                workload.name,
                 count(Outcome::Done),
                 count(Outcome::Failed),
                 count(Outcome::Cancelled)
             );
         }
-        let _ = write!(text, "  {:<8}{:<24}", "phase", "fault");
+        let _ = write!(text, "  {:<8}{:<30}", "phase", "fault");
         for number in 1..=self.workloads.len() {
             let _ = write!(text, "{number:>7}");
         }
         text.push('\n');
-        for (phase, fault) in rows {
-            let _ = write!(text, "  {:<8}{fault:<24}", phase.to_string());
-            for name in &self.workloads {
-                match self.met.get(&(fault, phase, *name)) {
-                    Some(count) => _ = write!(text, "{count:>7}"),
-                    None => text.push_str("      ."),
+        let mut reasons: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for (fault, phase) in cells() {
+            let _ = write!(text, "  {:<8}{fault:<30}", phase.to_string());
+            for workload in &self.workloads {
+                let count = self.count(fault, phase, workload.name);
+                match cannot(workload, fault, phase) {
+                    Some(why) if count == 0 => {
+                        text.push_str("      -");
+                        reasons.entry(why).or_default().insert(format!("{fault} ({phase})"));
+                    }
+                    _ => _ = write!(text, "{count:>7}"),
                 }
             }
             text.push('\n');
         }
+        text.push_str("  a cell with - can't be met:\n");
+        for (why, which) in reasons {
+            let which: Vec<String> = which.into_iter().collect();
+            let _ = writeln!(text, "    {why}: {}", which.join(", "));
+        }
         text
     }
+}
+
+/// All rows of the table.
+fn cells() -> impl Iterator<Item = (&'static str, Phase)> {
+    let cleanup = FAULTS.iter().map(|(fault, _)| (*fault, Phase::Cleanup));
+    FAULTS.iter().copied().chain(cleanup)
 }
 
 impl fmt::Display for Report {
@@ -218,6 +264,9 @@ impl fmt::Display for Report {
         for ((workload, kind), (count, seed)) in &self.kinds {
             writeln!(f, "{count:>6} x {workload}, first with seed {seed}: {kind}")?;
         }
+        for gap in self.gaps() {
+            writeln!(f, "GAP: {gap}")?;
+        }
         let ran: u64 = self.outcomes.values().sum();
         writeln!(
             f,
@@ -227,5 +276,7 @@ impl fmt::Display for Report {
     }
 }
 
+/// Schedules of each workload from which on an empty cell is no accident.
+const TELLING: u64 = 1500;
 /// Failures that are shown.
 const SHOWN: usize = 12;

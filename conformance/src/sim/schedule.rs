@@ -92,19 +92,27 @@ impl Schedule {
                     };
                     faults.push(planned(nth, true, fault));
                 }
-                _ => faults.push(planned(nth, false, Fault::any(&mut chance))),
+                _ => {
+                    let mut fault = planned(nth, false, Fault::any(&mut chance));
+                    if fault.fault.is_choosy() && chance.percent(70) {
+                        (fault.operation, fault.nth) = (None, chance.pick(&[1, 1, 1, 2, 3]));
+                    }
+                    faults.push(fault);
+                }
             }
         }
-        if !faults.is_empty() && !cleanup.is_empty() && chance.percent(40) {
+        if !faults.is_empty() && !cleanup.is_empty() && chance.percent(55) {
             // What removes things again is reached by a failure, and then meets one of its own.
             let operation = Some(chance.pick(operations));
             let fault = Fault::Status(403, "");
             let nth = chance.pick(&[1, 2, 3]);
             faults.push(Planned { operation, nth, lasts: true, fault });
-            let operation = Some(chance.pick(cleanup));
-            let fault = Fault::any(&mut chance);
-            let (nth, lasts) = (chance.pick(&[1, 1, 2]), chance.percent(15));
-            faults.push(Planned { operation, nth, lasts, fault });
+            for _ in 0..2 {
+                let operation = Some(chance.pick(cleanup));
+                let fault = Fault::any(&mut chance);
+                let (nth, lasts) = (chance.pick(&[1, 1, 2]), chance.percent(15));
+                faults.push(Planned { operation, nth, lasts, fault });
+            }
         }
         let stop = match chance.below(100) {
             0..=11 => Some(How::Cancel(Leave::Abort)),

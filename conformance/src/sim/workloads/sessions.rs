@@ -90,7 +90,7 @@ fn trust(schedule: &Schedule) -> Over {
             world.nothing_but(&Default::default(), &told, "it said yes");
             let known = match &done.trust {
                 Trusted::ByTrust { id, leftover: Some(_) } => id.clone(),
-                Trusted::OwnToken { why } => why.to_string(),
+                Trusted::OwnToken { why } if why.outcome_unknown() => trusts.join(" "),
                 _ => String::new(),
             };
             no_trust(&mut world, &trusts, &known);
@@ -103,7 +103,11 @@ fn trust(schedule: &Schedule) -> Over {
             }
             world.nothing_but(&Default::default(), &told, &format!("the error is {error}"));
             world.not_read_unless_said(&error, &object);
-            no_trust(&mut world, &trusts, &error.to_string());
+            let known = match error.outcome_unknown() {
+                true => trusts.join(" "),
+                false => error.to_string(),
+            };
+            no_trust(&mut world, &trusts, &known);
             Outcome::of(&error)
         }
     };

@@ -187,7 +187,8 @@ impl World {
         let there = self.host.cloud_model().content_of("demo", "images", "object");
         let told = named(error.leftovers()).contains(&object_name());
         let ours = there.as_deref() == Some(bytes) && !bytes.is_empty();
-        if ours && !leaves_open(error) && !told && self.record.lies == 0 {
+        let excused = self.record.lies > 0 || self.record.acted_late > 0;
+        if ours && !leaves_open(error) && !told && !excused {
             self.wrong(format!("the object is ours, and the error says that it is not: {error}"));
         }
     }

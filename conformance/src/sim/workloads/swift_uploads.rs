@@ -20,7 +20,7 @@ pub(super) const ALL: &[Workload] = &[
     Workload {
         name: "swift-put",
         operations: &["PutObject", "PutObject", "HeadObject", "Authenticate"],
-        cleanup: &["DeleteObject", "BulkDelete"],
+        cleanup: &[],
         dies: false,
         run: |schedule| run(schedule, None, false),
     },
@@ -108,7 +108,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     cloud.set_token_life(Duration::from_secs(life(&mut chance)));
     let before = present(&cloud);
     let mut world = world(schedule, &mut chance, cloud);
-    world.cleanup = CLEANUP;
+    world.cleanup = if segmented { CLEANUP } else { &[] };
     world.source = Source::seekable(object.clone());
     if options.if_absent || chance.percent(20) {
         world.intruder = Some(bytes(length, schedule.seed ^ 1));
@@ -182,7 +182,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
                 if replaced { present(world.host.cloud_model()) } else { Default::default() };
             told.extend(kept);
             // What could not be looked at could not be removed either.
-            if world.record.looked_in_vain {
+            if world.record.looked_in_vain || world.record.deaths > 0 {
                 told.extend(before.iter().cloned());
             }
             world.nothing_but(&Default::default(), &told, "it said yes");
@@ -191,7 +191,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         End::Done(Err(error)) => {
             told.extend(named(error.leftovers()));
             let keeps = options.on_failure == Leave::Keep || world.record.kept;
-            let unlisted = world.record.deaths > 0 && error.operation() == Some("GetContainer");
+            let unlisted = world.record.deaths > 0 && UNTOUCHED.contains(&error.operation());
             if unlisted || keeps && checkpoints.latest().is_some() {
                 told.extend(present(world.host.cloud_model()));
             }
@@ -214,6 +214,10 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     world.in_all(40 * (2 * segments + 10), held.max(options.threshold + 1));
     Over { world, outcome }
 }
+
+/// Where a process that goes on with an upload has failed before it touched it.
+const UNTOUCHED: [Option<&str>; 3] =
+    [Some("GetContainer"), Some("Authenticate"), Some("HeadContainer")];
 
 /// A failure left the object that was there, or what replaced it.
 fn still_there(world: &mut crate::sim::world::World, older: &[u8], ours: &[u8]) {
