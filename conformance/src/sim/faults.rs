@@ -108,6 +108,8 @@ pub(crate) struct Facing {
     pub(crate) validated: bool,
     /// Somebody else may write in the place of the object.
     pub(crate) replaceable: bool,
+    /// It removes what a failure leaves.
+    pub(crate) cleans: bool,
     /// There are tokens or keys that can be revoked.
     pub(crate) revocable: bool,
 }
@@ -132,7 +134,7 @@ impl Fault {
             }
             Self::WrongChecksum => facing.operation == "GetObject" && facing.validated,
             Self::Corrupt => facing.operation == "GetObject" && facing.validated,
-            Self::Replaced => facing.replaceable && facing.whom != Whom::Keystone,
+            Self::Replaced => facing.replaceable && !facing.cleans && facing.whom != Whom::Keystone,
             Self::Revoked => facing.revocable && facing.whom != Whom::Keystone,
             _ => true,
         }

@@ -46,8 +46,8 @@ impl World {
             .filter(|upload| !self.record.landed.contains(&upload.id))
             .map(|upload| upload.id.clone())
             .collect();
-        // A server that denies twice what it has is believed.
-        if !left.is_empty() && self.record.lies < 2 {
+        // A server that denies what it has is believed.
+        if !left.is_empty() && self.record.lies == 0 {
             self.wrong(format!("uploads {left:?} are left, and the error is {told:?}"));
         }
     }

@@ -10,6 +10,18 @@
 //! Nothing sleeps: the clock jumps to the next thing that happens. Latencies come from a seed, so
 //! that equal seeds give equal runs. The laws that a driver can see are asserted on the way. Several
 //! pumps that share their authorities are turned when they are woken, and not before.
+//!
+//! That is [`Sim`], for tests of single machines. [`simulate`] runs whole workloads under schedules of
+//! faults:
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `schedule.rs`, `faults.rs`, `chance.rs` | what goes wrong, all of it from a seed |
+//! | `workloads/` | what is done, and what must have come of it |
+//! | `world.rs`, `drive.rs`, `wire.rs`, `ends.rs`, `host.rs` | where it happens: the clock, the loop, the transport, the caller's bytes, the server |
+//! | `judge.rs` | what must hold of every workload |
+//! | `simulate.rs`, `shrink.rs`, `trace.rs` | many of them, on all cores; a failing one made small, and shown |
+//! | `report.rs`, `cells.rs` | what came of all, and which fault must have met which workload |
 
 mod agenda;
 mod cells;

@@ -395,6 +395,7 @@ impl World {
             ranged: draft.head.headers.contains_key(http::header::RANGE),
             validated: self.validates,
             replaceable: self.intruder.is_some(),
+            cleans: self.cleanup.contains(&exchange.operation()),
             revocable: self.revocable,
         }
     }

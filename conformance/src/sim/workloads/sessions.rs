@@ -91,6 +91,7 @@ fn trust(schedule: &Schedule) -> Over {
             let known = match &done.trust {
                 Trusted::ByTrust { id, leftover: Some(_) } => id.clone(),
                 Trusted::OwnToken { why } if why.outcome_unknown() => trusts.join(" "),
+                Trusted::OwnToken { why } => why.to_string(),
                 _ => String::new(),
             };
             no_trust(&mut world, &trusts, &known);

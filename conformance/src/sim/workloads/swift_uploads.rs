@@ -197,7 +197,8 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
             }
             world.nothing_but(&before, &told, &format!("the error is {error}"));
             world.not_read_unless_said(&error, &object);
-            if older_kind.is_some() && world.record.acted_late == 0 {
+            // Whether a dynamic large object is what was sent is seen once it has replaced another.
+            if older_kind.is_some() && world.record.acted_late == 0 && lag == 0 {
                 still_there(&mut world, &older, &object);
             }
             Outcome::of(&error)
@@ -216,8 +217,8 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
 }
 
 /// Where a process that goes on with an upload has failed before it touched it.
-const UNTOUCHED: [Option<&str>; 3] =
-    [Some("GetContainer"), Some("Authenticate"), Some("HeadContainer")];
+const UNTOUCHED: [Option<&str>; 4] =
+    [Some("GetContainer"), Some("Authenticate"), Some("HeadContainer"), Some("PutContainer")];
 
 /// A failure left the object that was there, or what replaced it.
 fn still_there(world: &mut crate::sim::world::World, older: &[u8], ours: &[u8]) {

@@ -1,0 +1,48 @@
+//! The simulator: that a schedule is the same each time, and that some of them end well.
+
+use apus_conformance::sim::{simulate, trace, workloads};
+
+#[test]
+fn equal_seeds_give_equal_traces() {
+    for name in workloads() {
+        for seed in [1, 77, 4711] {
+            let text = trace(seed, name).unwrap();
+            assert_eq!(text, trace(seed, name).unwrap(), "{name} {seed}");
+            assert!(text.contains(name) && text.lines().count() > 2, "{text}");
+        }
+    }
+}
+
+#[test]
+fn other_seeds_give_other_traces() {
+    for name in workloads() {
+        assert_ne!(trace(1, name).unwrap(), trace(2, name).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn a_workload_that_there_is_not_is_told() {
+    let told = simulate(1, 1, Some("s3-teleport")).unwrap_err();
+    assert!(told.contains("s3-teleport") && told.contains("s3-put"), "{told}");
+}
+
+#[test]
+fn a_few_schedules_of_each_workload_end_well() {
+    for name in SMOKE {
+        let report = simulate(60, 9000, Some(name)).unwrap();
+        assert_eq!(report.failures(), 0, "{report}");
+    }
+}
+
+/// Workloads that no known fault of ours is left in.
+const SMOKE: &[&str] = &[
+    "s3-get",
+    "s3-get-wide",
+    "s3-delete-many",
+    "call-put-once",
+    "call-get",
+    "rows",
+    "swift-get",
+    "swift-get-wide",
+    "swift-delete",
+];
