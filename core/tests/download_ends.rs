@@ -2,7 +2,7 @@
 
 mod support;
 
-use apus_core::machine::{Call, Download};
+use apus_core::machine::{Call, Download, DownloadOptions};
 use apus_core::s3::GetObject;
 use apus_core::{Error, Kind};
 use bytes::Bytes;
@@ -58,6 +58,11 @@ fn an_end_that_nobody_tells_is_said_to_be_uncertain() {
         let done = run.result.unwrap();
         assert_eq!((done.end_is_certain, done.bytes), (false, 300));
     }
+    // The caller may know.
+    let known = DownloadOptions { size: Some(1000), ..wide(1, 100) };
+    let run = reading(download(known), &stored, 300, Some(Answer::error(403, "AccessDenied")));
+    assert!(run.result.unwrap().end_is_certain && run.sink == stored.bytes);
+    assert_eq!(run.requests[1..], ["GET /bucket/key bytes=300-"]);
     let other = Answer::new(200).header("etag", "\"v2\"").header("content-length", 300);
     let run = reading(download(wide(1, 100)), &stored, 300, Some(other));
     assert_eq!(run.result.unwrap_err().kind(), Kind::Integrity);

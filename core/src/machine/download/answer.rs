@@ -85,7 +85,8 @@ impl<D: Dialect> Ranges<D> {
             // Not every first answer tells it.
             object.size = object.size.or(reply.content_range().and_then(|range| range.total));
         }
-        let size = self.object.as_ref().and_then(|object| object.size);
+        // What the caller knows of it counts where the server tells nothing.
+        let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
         let patience = self.dialect.service().patience();
         piece.take(reply, size, patience);
         if reply.until_close && piece.is_open() {

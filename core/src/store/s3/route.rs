@@ -53,6 +53,11 @@ impl<'a> S3Route<'a> {
         let job = Job::new(Verb::Get, &self.store.id, machine, vec![self.party()?]);
         Ok(job.map(|read| {
             let read = read?;
+            if !read.end_is_certain {
+                let what = "nothing tells whether this is all of the image: neither the server nor \
+                            the caller knows its size";
+                return Err(Error::broken(what).in_operation(GetObject::NAME));
+            }
             let (size, verdict) = (read.head.size, read.verdict);
             Ok(Got { size, bytes: read.bytes, digests: read.digests, verdict })
         }))

@@ -55,6 +55,11 @@ impl<'a> SwiftRoute<'a> {
         let job = self.rights(tenant)?.job(self.store, Verb::Get, machine, retries > 0, seed);
         Ok(job.map(|read| {
             let read = read?;
+            if !read.end_is_certain {
+                let what = "nothing tells whether this is all of the image: neither the server nor \
+                            the caller knows its size";
+                return Err(Error::broken(what).in_operation("GetObject"));
+            }
             let (size, verdict) = (read.head.size, read.verdict);
             Ok(Got { size, bytes: read.bytes, digests: read.digests, verdict })
         }))
