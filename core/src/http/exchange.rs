@@ -11,9 +11,10 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use http::{Method, request, response};
 use sha2::{Digest, Sha256};
 
+use super::completion::Completion;
 use super::draft::{Body, Draft, Encoding, Framing, Limits, Payload, Sealing, Stamp};
 use super::frame;
-use super::receiving::{Completion, Receiving};
+use super::receiving::Receiving;
 use crate::checksum::{Algorithm, Digests, Hasher, Hashers, LONGEST_BASE64, Value};
 use crate::error::{Error, Failure};
 use crate::few::Few;
