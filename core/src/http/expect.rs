@@ -72,8 +72,11 @@ fn last(length: u64, head: &response::Parts) -> Result<(), Error> {
     same_announced(&range, head)
 }
 
+/// Which bytes an answer has, and the length of the object where it is told.
+type Told = (Range<u64>, Option<u64>);
+
 /// What an answer of 206 says of its bytes; none of another answer.
-fn content_range(head: &response::Parts) -> Result<Option<(Range<u64>, Option<u64>)>, Error> {
+fn content_range(head: &response::Parts) -> Result<Option<Told>, Error> {
     if head.status != StatusCode::PARTIAL_CONTENT {
         return Ok(None);
     }
