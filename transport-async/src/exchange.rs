@@ -102,8 +102,8 @@ impl Flight {
 
     async fn attempt(&mut self, shared: &Shared, ends: &Ends) -> Result<(), Fault> {
         let Stage::Sealed(exchange) = &mut self.stage else { return Ok(()) };
-        let given = ends.source.given().map_err(Fault::Wire)?;
-        exchange.draft().needs().check(given, ends.sink.is_given()).map_err(Fault::Wire)?;
+        let needs = exchange.draft().needs();
+        needs.check(ends.source.presence(), ends.sink.is_given()).map_err(Fault::Wire)?;
         let times = Times::start(exchange.limits());
         let pieces = within(&times, prepare(exchange, ends, shared.keep)).await?;
         let head = exchange.request().map_err(Fault::Ours)?;

@@ -68,7 +68,7 @@ impl Transport {
         sink.expect(&exchange.draft().incoming);
         let begun = || {
             let needs = exchange.draft().needs();
-            needs.check(source.given()?, sink.is_given())?;
+            needs.check(source.presence(), sink.is_given())?;
             let pass = source.begin(needs.memory())?;
             let feed = match exchange.outgoing() {
                 Outgoing::Empty => Feed::bytes(Bytes::new()),

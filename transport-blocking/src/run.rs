@@ -355,7 +355,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
 
     fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, Failure> {
         let Shared { source, pass, sink, .. } = self.shared;
-        exchange.draft().needs().check(source.given()?, sink.is_given())?;
+        exchange.draft().needs().check(source.presence(), sink.is_given())?;
         match (exchange.outgoing(), &self.spool) {
             (Outgoing::Empty, _) => Ok(Feed::bytes(Bytes::new())),
             (Outgoing::Bytes(bytes), _) => Ok(Feed::bytes(bytes.clone())),

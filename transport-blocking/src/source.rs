@@ -141,6 +141,14 @@ impl<'a> Source<'a> {
         Self::new(Kind::Once { length, slot: Mutex::new(Some(ordered)) })
     }
 
+    /// Whether there is one, for a single request: how many bytes it has is its run's to compare.
+    pub(crate) fn presence(&self) -> GivenSource {
+        match *self.kind {
+            Kind::None => GivenSource::Missing,
+            _ => GivenSource::Unknown,
+        }
+    }
+
     /// What a run is told that it was given.
     pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
         if matches!(*self.kind, Kind::None) {

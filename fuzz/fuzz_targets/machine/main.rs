@@ -139,6 +139,7 @@ impl Script {
                     width: setup.width.into(),
                     digests: digest.map(algorithm).into_iter().collect(),
                     total_attempts: attempts.map(u32::from),
+                    ..DownloadOptions::default()
                 };
                 self.drive(0, || {
                     Download::new(get.clone(), Arc::clone(&service), options.clone(), 7)

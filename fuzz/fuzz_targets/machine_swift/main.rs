@@ -148,6 +148,7 @@ impl Script {
                     width: setup.width.into(),
                     digests: Vec::new(),
                     total_attempts: attempts.map(u32::from),
+                    ..DownloadOptions::default()
                 };
                 self.entrust(0, || {
                     SwiftDownload::new(get.clone(), Arc::clone(&service), options.clone(), 7)
