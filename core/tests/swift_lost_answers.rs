@@ -9,7 +9,7 @@ use apus_core::Error;
 use apus_core::machine::{
     Call, LargeObject, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
 };
-use apus_core::swift::BulkDelete;
+use apus_core::swift::{BulkDelete, DeleteObject};
 
 use self::support::swift::Tokens as SimTokens;
 use self::support::{Answer, Sim};
@@ -130,5 +130,23 @@ fn deletions_whose_answer_makes_no_sense_are_not_asked_for_again() {
     };
     for body in ["", "{}", "<html>", "[]"] {
         assert_eq!(calls(body), (Some(apus_core::Kind::Broken), 1), "{body}");
+    }
+}
+
+#[test]
+fn what_is_gone_after_a_lost_answer_was_removed() {
+    for lost in [true, false] {
+        let mut world = World::new(object(10));
+        if lost {
+            world = world.fault("DELETE c/o", 1, Fault::AnswerLost);
+            world.store.put("c", "o", object(10));
+        }
+        let result = world.run(Call::new(DeleteObject::new("c", "o"), service(), 1));
+        match lost {
+            true => result.unwrap(),
+            // Who was answered at once is told that there was nothing.
+            false => assert!(result.unwrap_err().is_not_found()),
+        }
+        assert_eq!(world.count("DELETE c/o"), 1 + usize::from(lost));
     }
 }

@@ -220,10 +220,12 @@ impl<O: Operation> Call<O> {
                 Err(error) => error,
             },
             Some(cut) => {
-                if accepted && let Some(output) = self.operation.parse_head(&reply) {
-                    return self.succeed(output);
+                let output = accepted.then(|| self.operation.parse_head(&reply)).flatten();
+                match output.map(|it| self.operation.confirm(&it, &self.stamped).map(|()| it)) {
+                    Some(Ok(output)) => return self.succeed(output),
+                    Some(Err(error)) => error,
+                    None => Error::from(cut.clone()).with_status(reply.status()),
                 }
-                Error::from(cut.clone()).with_status(reply.status())
             }
         };
         let unreadable = reply.cut.is_some() || error.kind() == Kind::Broken;

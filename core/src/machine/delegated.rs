@@ -355,7 +355,7 @@ impl<M: Machine> Delegated<M> {
             .into_iter()
             .filter(|trust| is_like(trust, create) && !self.before.contains(&trust.id));
         match (alike.next(), alike.next()) {
-            (None, _) => self.fall_back(why),
+            (None, _) => self.fall_back(why.with_outcome_known()),
             (Some(trust), None) => self.made(trust),
             (Some(one), Some(other)) => {
                 let ids: Vec<String> =

@@ -66,6 +66,14 @@ impl Operation for PutDlo {
         Ok(Stored::read(reply))
     }
 
+    fn parse_head(&self, reply: &Reply) -> Option<Stored> {
+        Some(Stored::read(reply)).filter(|stored| !stored.etag.is_empty())
+    }
+
+    fn look_at(&self) -> String {
+        format!("the manifest of {}/{}", self.container, self.object)
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
     }

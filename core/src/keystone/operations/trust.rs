@@ -100,6 +100,13 @@ impl Operation for CreateTrust {
         one(reply)
     }
 
+    fn look_at(&self) -> String {
+        format!(
+            "the trusts of user {} for user {} in project {}",
+            self.trustor_user_id, self.trustee_user_id, self.project_id
+        )
+    }
+
     fn class(&self) -> Class {
         if self.expires_at.is_some() { Class::Idempotent } else { Class::Once }
     }

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::{Class, Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::swift::error;
@@ -42,6 +42,18 @@ impl Operation for DeleteObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
         error::success(reply)
+    }
+
+    /// What is not there any more was removed by the attempt whose answer was lost, or by others.
+    fn recover(&self, _: &Service, doubt: &Doubt<'_>) -> Recovery<()> {
+        match doubt.error.is_not_found() {
+            true => Recovery::Done(()),
+            false => Recovery::Unknown,
+        }
+    }
+
+    fn look_at(&self) -> String {
+        format!("whether {}/{} is there", self.container, self.object)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -106,6 +106,14 @@ impl Operation for PutObject {
         }
     }
 
+    fn parse_head(&self, reply: &Reply) -> Option<Stored> {
+        Some(Stored::read(reply)).filter(|stored| !stored.etag.is_empty())
+    }
+
+    fn look_at(&self) -> String {
+        format!("the ETag of {}/{}", self.container, self.object)
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
     }

@@ -131,6 +131,10 @@ impl Operation for PutSlo {
         slo_etag(&self.segments).map_or(Ok(()), |etag| same_md5(&output.etag, &etag))
     }
 
+    fn look_at(&self) -> String {
+        format!("the manifest of {}/{}", self.container, self.object)
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
     }

@@ -69,7 +69,7 @@ impl Segmented {
             Segment::Data(_) => true,
         };
         if segments.iter().any(is_another) {
-            self.fail(now, refusal);
+            self.fail(now, refusal.with_outcome_known());
             self.phase = self.cleanup();
         } else {
             self.made(etag, true);
@@ -211,7 +211,7 @@ impl Segmented {
                 self.name_all();
             }
             _ => {
-                self.fail(now, refusal);
+                self.fail(now, refusal.with_outcome_known());
                 self.phase = self.cleanup();
             }
         }

@@ -395,7 +395,7 @@ impl SwiftUpload {
                 let Job { container, object, .. } = &self.job;
                 error.with_outcome_unknown(format!("the ETag of {container}/{object}"))
             }
-            Shown::Ours | Shown::Another => error,
+            Shown::Ours | Shown::Another => error.with_outcome_known(),
         }
     }
 }
