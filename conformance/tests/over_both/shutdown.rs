@@ -134,7 +134,7 @@ fn nothing_is_left_unnamed_when_the_runtime_ends_at_any_time() {
         (random >> 33) % below
     };
     let (mut named_ever, mut clean) = (0, 0);
-    for round in 0..60 {
+    for round in 0..40 {
         let slow = Fault::Delay(Duration::from_millis(pick(20)));
         let plan = Plan::new().always(Operation::AbortMultipartUpload, slow.clone()).from(
             Operation::UploadPart,
