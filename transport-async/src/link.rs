@@ -119,6 +119,10 @@ impl Link {
         poll_fn(|cx| {
             // The connection gives the answer away while it is polled, so it is asked for after.
             let over = poll_connection(connection, cx).is_ready();
+            if pulse.informational() > MOST_INFORMATIONAL {
+                let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
+                return Poll::Ready(Err(Failure::new(Cause::Protocol, detail)));
+            }
             match answer.as_mut().poll(cx) {
                 Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
                 Poll::Ready(Err(error)) => {
@@ -128,10 +132,6 @@ impl Link {
                     return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
                 }
                 Poll::Pending => {}
-            }
-            if pulse.informational() > MOST_INFORMATIONAL {
-                let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
-                return Poll::Ready(Err(Failure::new(Cause::Protocol, detail)));
             }
             // What the peer says before its answer moves no limit: only what it takes.
             let deadline = match sending(pulse, pace, counted, times) {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
+use apus_core::http::MOST_INFORMATIONAL;
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -124,6 +125,10 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.informational() > MOST_INFORMATIONAL {
+            // hyper reads on while there is something to read, and gives nobody else a turn.
+            return Poll::Ready(Err(io::Error::other("too many informational answers")));
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {

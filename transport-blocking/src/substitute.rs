@@ -44,6 +44,7 @@ struct State {
     first_byte: Option<Duration>,
     /// What the body of the request is held to, by times since `begun`.
     pace: Pace,
+    window: Option<Wait>,
     begun: Instant,
     answer: Option<(response::Parts, AnswerBody)>,
     /// The connection, while the exchange reads the body of the answer.
@@ -63,6 +64,7 @@ impl Conversation {
             method,
             first_byte: limits.first_byte,
             pace: Pace::new(limits.rate),
+            window: limits.rate.map(|rate| rate.over.into()),
             begun: Instant::now(),
             answer: None,
             line: None,
@@ -205,13 +207,19 @@ impl Substituted {
     }
 
     /// Sends bytes of the body. What the caller's source takes in between is not the peer's time.
-    fn transmit_body(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+    fn transmit_body(&mut self, amount: usize, mut timeout: NextTimeout) -> Result<(), Error> {
         let Some(conversation) = self.conversation.clone() else {
             return self.line()?.transmit_output(amount, timeout);
         };
         let mut state = conversation.state();
         let begun = state.begun;
         state.pace.wait(begun.elapsed());
+        // Of what is handed over, something must be taken in each window, and enough of it in all.
+        if let Some(window) = state.window
+            && timeout.per_write.is_none_or(|write| write > window)
+        {
+            timeout.per_write = Some(window);
+        }
         self.line()?.transmit_output(amount, timeout)?;
         let now = begun.elapsed();
         if !state.pace.moved(now, amount as u64) {

@@ -7,7 +7,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A server certificate for `localhost` and `127.0.0.1`, with the authority that signed it.
 #[derive(Clone)]
@@ -23,6 +23,28 @@ impl Identity {
     /// If the machine gives no random bytes.
     pub fn generate() -> Self {
         Self::try_generate().expect("fixed certificate parameters are valid")
+    }
+
+    /// A certificate for `name` that signed itself and is one of an authority (`CA:TRUE`), as
+    /// `openssl req -x509` makes them: over since a year ago, or good.
+    ///
+    /// # Panics
+    /// If the machine gives no random bytes.
+    pub fn of_an_authority(name: &str, is_over: bool) -> Self {
+        Self::try_self_signed(name, is_over).expect("fixed certificate parameters are valid")
+    }
+
+    fn try_self_signed(name: &str, is_over: bool) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        if is_over {
+            params.not_after = time::OffsetDateTime::now_utc() - time::Duration::days(365);
+        }
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?;
+        let config = serving(certificate.der().clone(), &key)?;
+        Ok(Self { ca_pem: certificate.pem(), config })
     }
 
     /// The authority's certificate, in PEM: what a client has to trust.
@@ -50,15 +72,23 @@ impl Identity {
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = server.signed_by(&key, &authority)?;
 
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
-            )?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { ca_pem: authority.pem(), config: Arc::new(config) })
+        let config = serving(certificate.der().clone(), &key)?;
+        Ok(Self { ca_pem: authority.pem(), config })
     }
+}
+
+fn serving(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate],
+            PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
+        )?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }

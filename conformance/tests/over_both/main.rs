@@ -29,6 +29,7 @@ macro_rules! both {
 
 mod answers;
 mod broken_reads;
+mod certificates;
 mod checksum_options;
 mod client;
 mod credentials;
@@ -45,5 +46,6 @@ mod paths;
 mod replayed;
 mod secrets;
 mod shutdown;
+mod slow_peers;
 mod stopping;
 mod uploads;

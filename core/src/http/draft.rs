@@ -11,7 +11,7 @@ use http::{Method, Uri, request};
 
 use crate::checksum::{Algorithm, Hashers};
 use crate::contract::Places;
-use crate::error::Error;
+use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
 use crate::http::{Coding, LeastRate, Reply};
 use crate::machine::Patience;
@@ -321,6 +321,15 @@ impl Limits {
         refusal: None,
         whole: None,
     };
+
+    /// Whether an attempt that brought so many bytes, and may have been cut, got anywhere. One that ran
+    /// out of time before it kept the least rate for one window did not: a server that drips would be
+    /// asked again for ever.
+    pub(crate) fn is_progress(&self, bytes: u64, cut: Option<&Failure>) -> bool {
+        let late = cut.is_some_and(|cut| cut.cause() == Cause::Timeout);
+        let least = self.rate.filter(|_| late).map_or(1, LeastRate::least);
+        bytes >= least
+    }
 }
 
 impl Default for Limits {

@@ -26,7 +26,7 @@ pub struct LeastRate {
 
 impl LeastRate {
     /// Bytes that must move in each window: one at least.
-    fn least(self) -> u64 {
+    pub fn least(self) -> u64 {
         let bytes = u128::from(self.bytes).saturating_mul(self.over.as_millis()) / 1000;
         u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
     }
@@ -73,7 +73,8 @@ impl Pace {
         }
     }
 
-    /// `bytes` have moved. False when the window was over before enough had.
+    /// `bytes` have moved. False when it took too long: more than the window, or as many windows as they
+    /// are enough for.
     #[must_use]
     pub fn moved(&mut self, now: Duration, bytes: u64) -> bool {
         let Some(rate) = self.rate else { return true };
@@ -82,11 +83,11 @@ impl Pace {
         } else {
             self.since = None;
         }
-        let in_time = self.waited <= rate.over;
         self.moved = self.moved.saturating_add(bytes);
-        if self.moved >= rate.least() {
+        let windows = u32::try_from(self.moved / rate.least()).unwrap_or(u32::MAX);
+        let in_time = self.waited <= rate.over.saturating_mul(windows.saturating_add(1));
+        if windows > 0 {
             (self.moved, self.waited) = (0, Duration::ZERO);
-            return true;
         }
         in_time
     }
@@ -135,12 +136,18 @@ mod tests {
     }
 
     #[test]
-    fn enough_that_comes_late_is_enough() {
-        // A deadline is looked at when it has passed; what came meanwhile came.
+    fn what_moves_in_large_pieces_may_take_as_many_windows() {
+        // Where a piece is told of only when all of it has moved.
+        for (windows, in_time) in [(4, true), (5, true), (6, false)] {
+            let mut pace = Pace::new(Some(RATE));
+            pace.wait(s(0));
+            assert_eq!(pace.moved(s(windows * 5), 4 * 50), in_time, "{windows}");
+        }
+        // And with them nothing is saved up.
         let mut pace = Pace::new(Some(RATE));
         pace.wait(s(0));
-        assert!(pace.moved(s(100), 50));
-        assert!(!pace.moved(s(200), 49));
+        assert!(pace.moved(s(1), 1000));
+        assert!(!pace.moved(s(7), 49));
     }
 
     #[test]

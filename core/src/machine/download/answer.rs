@@ -7,13 +7,18 @@ use super::plan::Plan;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::contract::{Class, Service as _, Verdict, Wait};
 use crate::error::{Cause, Error, Failure, Kind};
-use crate::http::{ByteRange, Coding, Reply};
+use crate::http::{ByteRange, Coding, Limits, Reply};
 use crate::machine::call;
 use crate::now::Now;
 
 impl<D: Dialect> Ranges<D> {
     /// An answer to the range number `at`. The error is one of this attempt.
-    pub(super) fn answered(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
+    pub(super) fn answered(
+        &mut self,
+        at: usize,
+        reply: &Reply,
+        limits: &Limits,
+    ) -> Result<(), Error> {
         if let Err(error) = self.dialect.success(reply) {
             self.in_doubt = self.object.is_none()
                 && reply.rejected.is_some()
@@ -32,7 +37,7 @@ impl<D: Dialect> Ranges<D> {
         if let Some(cut) = reply.cut.as_ref().filter(|cut| cut.cause() == Cause::Sink) {
             return Err(Error::from(cut.clone()).with_status(reply.status()));
         }
-        match self.take(at, reply) {
+        match self.take(at, reply, limits) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 let short = || Failure::new(Cause::Cut, "the body ended early");
@@ -63,7 +68,7 @@ impl<D: Dialect> Ranges<D> {
     }
 
     /// Takes what the sink got of an answer with a good head. True when the range is complete.
-    fn take(&mut self, at: usize, reply: &Reply) -> Result<bool, Error> {
+    fn take(&mut self, at: usize, reply: &Reply, limits: &Limits) -> Result<bool, Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
         // Before the first byte the object may still change.
         if self.object.is_none() && (reply.streamed > 0 || reply.cut.is_none()) {
@@ -88,7 +93,10 @@ impl<D: Dialect> Ranges<D> {
         // What the caller knows of it counts where the server tells nothing.
         let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
         let patience = self.dialect.service().patience();
-        piece.take(reply, size, patience);
+        piece.take(reply, size);
+        if limits.is_progress(reply.streamed, reply.cut.as_ref()) {
+            piece.progressed(patience);
+        }
         if reply.until_close && piece.is_open() {
             self.unsettled = true;
             self.certain = !reply.unproven;

@@ -111,18 +111,19 @@ impl Piece {
         self.state = State::Sent(ticket);
     }
 
-    /// Takes note of what an answer with a good head delivered, of an object of `size` bytes.
     /// Progress counts as a success.
-    pub(super) fn take(&mut self, reply: &Reply, size: Option<u64>, patience: &Patience) {
+    pub(super) fn progressed(&mut self, patience: &Patience) {
+        self.attempts.succeeded(patience);
+        self.attempts.forgive();
+    }
+
+    /// Takes note of what an answer with a good head delivered, of an object of `size` bytes.
+    pub(super) fn take(&mut self, reply: &Reply, size: Option<u64>) {
         self.delivered = self.delivered.saturating_add(reply.streamed);
         self.hashers = reply.hashers.clone();
         self.end = self.until;
         if let Some(size) = size {
             self.ends_at(size);
-        }
-        if reply.streamed > 0 {
-            self.attempts.succeeded(patience);
-            self.attempts.forgive();
         }
     }
 

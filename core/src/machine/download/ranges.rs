@@ -349,7 +349,8 @@ impl<D: Dialect> Ranges<D> {
         if let Some(piece) = self.pieces.get_mut(at) {
             piece.state = State::Ready;
         }
-        let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply));
+        let limits = done.draft().limits;
+        let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply, &limits));
         if let Err(error) = outcome {
             // Said of the first answer, before the sink has a byte: how the object is stored decides.
             if self.in_doubt {

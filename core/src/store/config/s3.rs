@@ -8,6 +8,7 @@ use crate::checksum::{
 };
 use crate::credentials::CredentialSource;
 use crate::error::Error;
+use crate::http::LeastRate;
 use crate::location::S3Place;
 use crate::quirks::Provider;
 use crate::s3::{Addressing, BaseUrl, Config, EndpointConfig};
@@ -72,8 +73,15 @@ options! {
         s3_store_retries: u64 = 4, in 0..=100;
         /// Seconds until a connection must stand.
         s3_store_connect_timeout: u64 = 10, in 1..=3600;
-        /// Seconds until an answer must begin, and of silence within it.
+        /// Seconds from the last byte sent until the head of an answer must be there, of silence within its
+        /// body, and for all of an answer that is no success.
         s3_store_read_timeout: u64 = 60, in 1..=3600;
+        /// Bytes a second that the body of an object must move at least, up or down, on the average of the
+        /// window below; 0 lets it take for ever. Time that the limit of bandwidth, the image's source or
+        /// its reader takes does not count.
+        s3_store_minimum_rate: u64 = 1024, in 0..=1073741824;
+        /// The window in seconds.
+        s3_store_minimum_rate_window: u64 = 60, in 1..=3600;
         /// Whether a proxy is used.
         s3_store_enable_proxy: bool = false;
         /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
@@ -145,6 +153,11 @@ impl S3Options {
         config.limits.connect = seconds(self.s3_store_connect_timeout);
         config.limits.first_byte = seconds(self.s3_store_read_timeout);
         config.limits.idle = seconds(self.s3_store_read_timeout);
+        config.limits.refusal = seconds(self.s3_store_read_timeout);
+        config.limits.rate = (self.s3_store_minimum_rate > 0).then(|| LeastRate {
+            bytes: self.s3_store_minimum_rate,
+            over: std::time::Duration::from_secs(self.s3_store_minimum_rate_window),
+        });
         Ok(config)
     }
 

@@ -7,6 +7,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
+use crate::http::LeastRate;
 use crate::keystone::{self, EndpointFilter, Interface};
 use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
 use crate::s3::BaseUrl;
@@ -95,8 +96,15 @@ options! {
         swift_store_thread_pools: u64 = 4, in 1..=256;
         /// Seconds until a connection must stand.
         swift_store_connect_timeout: u64 = 10, in 1..=3600;
-        /// Seconds until an answer must begin, and of silence within it.
+        /// Seconds from the last byte sent until the head of an answer must be there, of silence within its
+        /// body, and for all of an answer that is no success.
         swift_store_read_timeout: u64 = 60, in 1..=3600;
+        /// Bytes a second that the body of an object must move at least, up or down, on the average of the
+        /// window below; 0 lets it take for ever. Time that the limit of bandwidth, the image's source or
+        /// its reader takes does not count.
+        swift_store_minimum_rate: u64 = 1024, in 0..=1073741824;
+        /// The window in seconds.
+        swift_store_minimum_rate_window: u64 = 60, in 1..=3600;
         /// Whether a proxy is used, for Keystone and for Swift.
         swift_store_enable_proxy: bool = false;
         /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
@@ -183,6 +191,11 @@ impl SwiftOptions {
         config.limits.connect = seconds(self.swift_store_connect_timeout);
         config.limits.first_byte = seconds(self.swift_store_read_timeout);
         config.limits.idle = seconds(self.swift_store_read_timeout);
+        config.limits.refusal = seconds(self.swift_store_read_timeout);
+        config.limits.rate = (self.swift_store_minimum_rate > 0).then(|| LeastRate {
+            bytes: self.swift_store_minimum_rate,
+            over: Duration::from_secs(self.swift_store_minimum_rate_window),
+        });
         config
     }
 

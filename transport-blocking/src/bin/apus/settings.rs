@@ -40,6 +40,13 @@ pub(crate) struct Which {
     /// APUS_STORE
     #[arg(short = 'e', long, global = true, conflicts_with = "config")]
     from_environment: bool,
+
+    /// Bytes a second that the body of an object must move at least, on the average of a minute; 0: none
+    ///
+    /// Counts in place of the options s3_store_minimum_rate and swift_store_minimum_rate. Time that
+    /// files, pipes and programs at their other end take is not counted.
+    #[arg(long, global = true, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 30))]
+    minimum_rate: Option<u64>,
 }
 
 /// A configuration in which nothing is wrong.
@@ -73,12 +80,25 @@ pub(crate) enum Needs {
     Connections,
 }
 
+/// Sets the least rate of every backend.
+fn hold_to(rate: u64, configuration: &mut Configuration) {
+    for backend in configuration.backends.values_mut() {
+        match backend {
+            Backend::S3(options) => options.s3_store_minimum_rate = rate,
+            Backend::Swift(options) => options.swift_store_minimum_rate = rate,
+        }
+    }
+}
+
 impl Which {
     /// The configuration, where nothing is wrong with it.
     pub(crate) fn read(&self, needs: Needs) -> Result<Sound, Failure> {
         let settings = self.examine(needs)?;
         match settings.configuration {
-            Some(configuration) if settings.errors.is_empty() => {
+            Some(mut configuration) if settings.errors.is_empty() => {
+                if let Some(rate) = self.minimum_rate {
+                    hold_to(rate, &mut configuration);
+                }
                 Ok(Sound { configuration, references: settings.references })
             }
             _ => {
