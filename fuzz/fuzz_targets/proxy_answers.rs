@@ -7,6 +7,7 @@
 
 mod message;
 
+use apus_core::Secret;
 use apus_core::error::Failure;
 use apus_core::proxy::Proxy;
 use libfuzzer_sys::fuzz_target;
@@ -14,8 +15,9 @@ use libfuzzer_sys::fuzz_target;
 use self::message::reply;
 
 fuzz_target!(|bytes: &[u8]| {
-    let proxies = ["http://proxy:3128", "http://user:PassWord@proxy:3128"];
-    for proxy in proxies.map(|url| Proxy::new(url).unwrap()) {
+    let open = Proxy::new("http://proxy:3128").unwrap();
+    let known = open.clone().credentials("user", Secret::new("PassWord")).unwrap();
+    for proxy in [open, known] {
         connect(&proxy, bytes);
         if let Some(failure) = reply(bytes).and_then(|reply| proxy.refusal(&reply.head)) {
             check(&failure);
