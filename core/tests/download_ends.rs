@@ -50,6 +50,24 @@ fn a_head_tells_what_the_end_of_a_connection_does_not() {
     assert!(run.result.unwrap().end_is_certain && run.sink == stored.bytes);
 }
 
+/// A server that denies one range of several, whose ends it told: the others are in flight meanwhile.
+#[test]
+fn a_denied_range_of_several_ends_the_download() {
+    let stored = Stored::new(1000);
+    for denied in 2..=10 {
+        let mut gets = 0;
+        let run = Sim::new(download(wide(4, 100))).run(|request, _| {
+            gets += usize::from(request.method == "GET");
+            match gets == denied {
+                true => Answer::error(416, "InvalidRange"),
+                false => stored.answer(request),
+            }
+        });
+        let error = run.result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity, "{denied}: {error}");
+    }
+}
+
 #[test]
 fn an_end_that_nobody_tells_is_said_to_be_uncertain() {
     let stored = Stored::new(1000);

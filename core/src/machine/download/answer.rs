@@ -165,8 +165,9 @@ impl<D: Dialect> Ranges<D> {
                 piece.finish(self.dialect.service().patience());
                 return self.collect();
             }
-            // Not every server tells the length here.
-            if unsatisfiable && piece.is_open() && total.is_none() && self.dialect.can_ask() {
+            // Not every server tells the length here. A range whose end was asked for is no such body.
+            let untold = piece.until().is_none() && piece.is_open() && total.is_none();
+            if unsatisfiable && untold && self.dialect.can_ask() {
                 (self.unsettled, self.certain) = (true, false);
                 return Ok(());
             }

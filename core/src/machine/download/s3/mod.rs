@@ -244,7 +244,7 @@ impl Machine for Download {
             (Some(HEAD), Phase::Asking(call)) => call.complete(now, done),
             (Some(PARTS), Phase::Measuring(measuring)) => measuring.call.complete(now, done),
             (Some(END), Phase::Ending(call)) => call.complete(now, done),
-            (Some(RANGE), Phase::Reading) => self.ranges.complete(now, done),
+            (Some(RANGE), Phase::Reading | Phase::Ending(_)) => self.ranges.complete(now, done),
             _ => {}
         }
     }
