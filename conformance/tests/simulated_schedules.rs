@@ -28,21 +28,8 @@ fn a_workload_that_there_is_not_is_told() {
 
 #[test]
 fn a_few_schedules_of_each_workload_end_well() {
-    for name in SMOKE {
+    for name in workloads() {
         let report = simulate(60, 9000, Some(name)).unwrap();
         assert_eq!(report.failures(), 0, "{report}");
     }
 }
-
-/// Workloads that no known fault of ours is left in.
-const SMOKE: &[&str] = &[
-    "s3-get",
-    "s3-get-wide",
-    "s3-delete-many",
-    "call-put-once",
-    "call-get",
-    "rows",
-    "swift-get",
-    "swift-get-wide",
-    "swift-delete",
-];

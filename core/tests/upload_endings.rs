@@ -392,3 +392,22 @@ fn code(answer: &Answer) -> &str {
 const LENGTH: usize = 19;
 /// A tag of another object of three parts.
 const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
+
+/// The process that completed it had no time to say so, or somebody removed it.
+#[test]
+fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
+    let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+    let mut server = Server::new(&[lost()], Answer::new(404));
+    let first = Sim::new(upload(|_| {}, keeps.clone()))
+        .source(object(LENGTH))
+        .cancel_at(Duration::from_millis(25), Leave::Keep)
+        .run(|head, body| server.answer(head, body));
+    let checkpoint = first.pump.machine().checkpoint().unwrap();
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let resumed = Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
+    let run =
+        Sim::new(resumed).source(object(LENGTH)).run(|_, _| Answer::error(404, "NoSuchUpload"));
+    let error = run.result.unwrap_err();
+    assert!(error.outcome_unknown() && error.is_not_found(), "{error}");
+    assert!(error.look_at().is_some_and(|look_at| look_at.contains("bucket/key")), "{error}");
+}

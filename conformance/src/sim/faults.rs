@@ -56,7 +56,7 @@ pub(crate) enum Fault {
     Duplicated,
     /// This status and code; nothing is done.
     Status(u16, &'static str),
-    /// This status, although the request was carried out.
+    /// This status, although the request was carried out. Not 503: that says that nothing was done.
     StatusAfter(u16),
     /// 503, or 429, with so many seconds of `Retry-After`, or without.
     Throttled(u16, Option<u16>),
@@ -233,7 +233,7 @@ impl Fault {
             18 => Self::StallsInAnswer(share(chance)),
             19 => Self::Duplicated,
             20..=23 => Self::status(chance),
-            24 => Self::StatusAfter(chance.pick(&[500, 502, 503, 504])),
+            24 => Self::StatusAfter(chance.pick(&[500, 502, 504])),
             25 => Self::Throttled(
                 chance.pick(&[429, 503]),
                 chance.pick(&[None, Some(0), Some(3), Some(100), Some(599)]),
@@ -256,7 +256,7 @@ impl Fault {
             3 => Self::Late(chance.pick(&[1, 40, 300, 2000, 30_000])),
             4 => Self::Stalls(chance.percent(50)),
             5 => Self::Garbage,
-            6 => Self::StatusAfter(chance.pick(&[500, 502, 503, 504])),
+            6 => Self::StatusAfter(chance.pick(&[500, 502, 504])),
             7 => Self::CutInAnswer(share(chance)),
             _ => Self::Lost,
         }

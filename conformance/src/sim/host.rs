@@ -111,7 +111,14 @@ impl Host {
     pub(super) fn refusal(&mut self, request: &Request, status: u16, code: &'static str) -> Reply {
         match self {
             Self::S3(host) => host.refusal(request, status, code),
-            Self::Cloud(_) => self.handle(request, Some(Fault::Status(status, code))),
+            // What would be refused now was carried out a moment ago.
+            Self::Cloud(model) => {
+                let page = server::Fault::Instead(Reply::new(status));
+                model.set_plan(Plan::new().on_any(model.requests() + 1, page));
+                let reply = model.handle(request);
+                model.set_plan(Plan::new());
+                reply
+            }
         }
     }
 
