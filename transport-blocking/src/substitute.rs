@@ -33,6 +33,9 @@ use ureq::{Error, Timeout};
 
 use crate::proxy::transmit;
 
+/// The head of an answer, its body, and the connection where that is still to be read.
+type Answered = (response::Parts, AnswerBody, Option<Box<dyn Transport>>);
+
 /// What an exchange and the connection it goes over tell each other past ureq.
 pub(crate) struct Conversation(Mutex<State>);
 
@@ -86,9 +89,7 @@ impl Conversation {
     }
 
     /// The true answer, and the connection where a body follows.
-    pub(crate) fn take_answer(
-        &self,
-    ) -> Option<(response::Parts, AnswerBody, Option<Box<dyn Transport>>)> {
+    pub(crate) fn take_answer(&self) -> Option<Answered> {
         let mut state = self.state();
         let (head, body) = state.answer.take()?;
         Some((head, body, state.line.take()))
