@@ -138,8 +138,10 @@ pub struct Doubt<'a> {
 pub enum Recovery<T> {
     /// It was carried out, and a success would have said this.
     Done(T),
-    /// It was not carried out, or nothing of it is there.
+    /// It was not carried out so far. An attempt that was never answered may be yet.
     NotDone,
+    /// It was not carried out, and whatever attempt is under way will be refused as well.
+    Never,
     /// This request, which changes nothing, finds out more.
     Look(Box<Draft>),
     /// Nothing proves it.

@@ -89,8 +89,8 @@ fn a_condition_that_did_not_hold_is_the_refusal() {
     // At once: nothing was lost, and nothing is looked at.
     let at_once = call(absent(), &[Answer::error(412, "PreconditionFailed")]);
     refused(&at_once.result.unwrap_err(), "PreconditionFailed");
-    // Somebody else's object, and none at all.
-    for there in [shown(5, NOTHING), shown(6, HELLO), Answer::new(404)] {
+    // Somebody else's object, while which is there a late attempt is refused as well.
+    for there in [shown(5, NOTHING), shown(6, HELLO)] {
         let answers = [lost(), Answer::error(412, "PreconditionFailed"), there];
         let error = call(absent(), &answers).result.unwrap_err();
         refused(&error, "PreconditionFailed");
@@ -99,7 +99,8 @@ fn a_condition_that_did_not_hold_is_the_refusal() {
     // The object that was to be replaced, on a server whose tags are no MD5s.
     let matched = Conditions::matches("\"before\"".into());
     let put = PutObject { conditions: matched, ..PutObject::new("bucket", "key", BYTES) };
-    let answers = [lost(), Answer::error(403, "AccessDenied"), shown(5, "\"before\"")];
+    let failed = Answer::error(500, "InternalError");
+    let answers = [failed, Answer::error(403, "AccessDenied"), shown(5, "\"before\"")];
     refused(&call(put, &answers).result.unwrap_err(), "AccessDenied");
 }
 
@@ -207,6 +208,19 @@ fn an_older_object_of_the_same_bytes_with_other_metadata_proves_nothing() {
 
 #[test]
 fn what_was_never_answered_may_be_carried_out_yet() {
+    // The repetition was refused for another reason than that it is there, and the first may be on its
+    // way.
+    for code in ["PreconditionFailed", "AccessDenied"] {
+        let answers = [lost(), Answer::error(403, code), Answer::new(404)];
+        unknown(&call(absent(), &answers).result.unwrap_err(), "bucket/key");
+        // A gateway did not wait for it either.
+        let answers = [Answer::new(504), Answer::error(403, code), Answer::new(404)];
+        unknown(&call(absent(), &answers).result.unwrap_err(), "bucket/key");
+        // One that was answered is over.
+        let failed = Answer::error(503, "");
+        let answers = [failed, Answer::error(403, code), Answer::new(404)];
+        refused(&call(absent(), &answers).result.unwrap_err(), code);
+    }
     // Nobody is there, but the last request may be on its way.
     let mut answers = vec![lost(); 5];
     answers.push(Answer::new(404));
@@ -328,7 +342,8 @@ fn a_conditional_delete_whose_answer_was_lost_is_looked_after() {
         || DeleteObject { if_match: Some("tag".into()), ..DeleteObject::new("bucket", "key") };
     let again = Answer::error(412, "PreconditionFailed");
     call(delete(), &[lost(), again.clone(), Answer::new(404)]).result.unwrap();
-    let still = call(delete(), &[lost(), again.clone(), shown(5, "\"tag\"")]);
+    let failed = Answer::error(500, "InternalError");
+    let still = call(delete(), &[failed, again.clone(), shown(5, "\"tag\"")]);
     refused(&still.result.unwrap_err(), "PreconditionFailed");
     let other = call(delete(), &[lost(), again.clone(), shown(5, "\"other\"")]);
     unknown(&other.result.unwrap_err(), "bucket/key");
@@ -383,7 +398,9 @@ fn a_copy_that_was_to_be_new_is_known_by_the_tag_of_its_source() {
     let error = call(new.clone(), &[lost(), again.clone(), shown(5, "opaque")]).result.unwrap_err();
     unknown(&error, "bucket/key");
     refused(
-        &call(new, &[lost(), again, Answer::new(404)]).result.unwrap_err(),
+        &call(new, &[Answer::error(500, "InternalError"), again, Answer::new(404)])
+            .result
+            .unwrap_err(),
         "PreconditionFailed",
     );
     // An older copy of the same bytes, and the object itself, prove nothing.

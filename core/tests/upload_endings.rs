@@ -167,10 +167,13 @@ fn what_can_not_be_told_is_said_and_the_upload_is_removed() {
     }
     // An upload that had parts after it was to be completed was not completed.
     let denied = Answer::error(403, "AccessDenied");
-    let mut server = Server::new(&[lost(), denied], shown(LENGTH, "opaque"));
-    let run = run(&mut server, |_| {});
-    removed(&run, &server);
-    assert!(!run.result.unwrap_err().outcome_unknown());
+    for (first, unknown) in [(Answer::error(500, "InternalError"), false), (lost(), true)] {
+        // Unless the request that was never answered got there between the looks.
+        let mut server = Server::new(&[first, denied.clone()], shown(LENGTH, "opaque"));
+        let run = run(&mut server, |_| {});
+        removed(&run, &server);
+        assert_eq!(run.result.unwrap_err().outcome_unknown(), unknown);
+    }
 }
 
 #[test]
@@ -276,6 +279,40 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
         let first = sent.iter().any(|query| query.contains("partNumber=1"));
         assert_eq!(first, !taken, "a part of {size} bytes: {sent:?}");
         assert_eq!(sent.len(), if taken { 2 } else { 3 }, "{sent:?}");
+    }
+}
+
+#[test]
+fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
+    let resumed = |there: Answer, parts: usize| {
+        let mut server = Server::new(&[lost()], there);
+        let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+        // It ends before its completion is answered, as a process does that dies.
+        let mut asked = 0;
+        let first = Sim::new(upload(|_| {}, keeps.clone()))
+            .source(object(LENGTH))
+            .cancel_at(Duration::from_millis(5 + 10 * parts as u64), Leave::Keep)
+            .run(|head, body| {
+                asked += usize::from(head.method == "PUT");
+                server.answer(head, body)
+            });
+        let checkpoint = first.pump.machine().checkpoint().unwrap();
+        assert_eq!((asked, checkpoint.parts.len()), (parts, parts));
+        server.open = false;
+        let source = UploadSource::Seekable(LENGTH as u64);
+        let again = Upload::resume(checkpoint, source, keeps, service(aws), 2).unwrap();
+        Sim::new(again).source(object(LENGTH)).run(|head, body| server.answer(head, body)).result
+    };
+    assert!(resumed(shown(LENGTH, &ours()), 3).unwrap().recovered);
+    for (there, parts, unknown) in [
+        (shown(LENGTH, OTHER), 3, false),
+        (Answer::new(404), 3, false),
+        (shown(LENGTH, "opaque"), 3, true),
+        (shown(LENGTH, &ours()), 1, true),
+    ] {
+        let error = resumed(there, parts).unwrap_err();
+        assert_eq!(error.code(), Some("NoSuchUpload"), "{error}");
+        assert_eq!(error.outcome_unknown(), unknown, "{error}");
     }
 }
 

@@ -41,6 +41,7 @@ mod images;
 mod jobs;
 mod lagging;
 mod lengths;
+mod lost_answers;
 mod one_pass;
 mod paths;
 mod replayed;

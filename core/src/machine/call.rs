@@ -44,6 +44,8 @@ pub struct Call<O: Operation> {
     seed: u64,
     redirected: bool,
     doubtful: bool,
+    /// An attempt was never answered, or by a gateway that did not wait: it may be carried out yet.
+    under_way: bool,
     recovered: bool,
     cancelled: bool,
     stamped: Vec<Value>,
@@ -77,6 +79,7 @@ impl<O: Operation> Call<O> {
             seed,
             redirected: false,
             doubtful: false,
+            under_way: false,
             recovered: false,
             cancelled: false,
             stamped: Vec::new(),
@@ -192,6 +195,7 @@ impl<O: Operation> Call<O> {
                 let early = error.failure().is_some_and(|why| why.cause() == Cause::Unsent);
                 let acted = (whole || early) && may_have_acted(&error);
                 self.doubtful |= acted;
+                self.under_way |= acted;
                 let error = if can_resend { error } else { error.with_sent_once(sent) };
                 self.failed(now, error, can_resend, acted);
             }
@@ -232,6 +236,7 @@ impl<O: Operation> Call<O> {
         if writes && accepted && unreadable {
             // The server said that it has carried it out, or that it will.
             self.doubtful = true;
+            self.under_way |= reply.cut.is_some();
             let idempotent = self.operation.class() == Class::Idempotent;
             let repeats_unproven = reply.cut.is_some() && idempotent && can_resend;
             let failed = Failed { error: self.named(error), repeats: can_resend, repeats_unproven };
@@ -239,17 +244,18 @@ impl<O: Operation> Call<O> {
         }
         let acted = whole && self.may_have_acted(reply.status(), &error);
         self.doubtful |= acted;
+        self.under_way |= acted && matches!(reply.status().as_u16(), 502 | 504);
         self.failed(now, error, can_resend, acted);
     }
 
     /// Whether the server may have done it, or some of it, before it answered with this error: one of its
-    /// own tells nothing of that. A 503 says that it did not begin, and so does what it does not know. In
-    /// an answer of 2xx an error is a refusal, unless it is one of the server's own by its code.
+    /// own tells nothing of that, unless it says that it is asked too much, or does not know what it is
+    /// asked. In an answer of 2xx an error is a refusal, unless it is one of the server's own by its code.
     fn may_have_acted(&self, status: StatusCode, error: &Error) -> bool {
         let verdict = self.service.judge(error, Class::Once);
         match status.as_u16() {
             200..=299 => verdict == Verdict::Transient,
-            501 | 503 | 505 => false,
+            501 | 505 => false,
             status => status >= 500 && verdict != Verdict::Throttled,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  conclude ──▶ Operation::recover ─┬─ Done ──────────────────────────────▶ success
-//!     ▲                             ├─ NotDone ─▶ sent again, or the error
+//!     ▲                             ├─ NotDone, Never ─▶ sent again, or the error
 //!     │                             ├─ Unknown ─▶ the error, whose outcome is unknown
 //!     └── answered ◀── a look ◀─────┘
 //! ```
@@ -57,15 +57,14 @@ impl<O: Operation> Call<O> {
                 self.state = State::Ready;
             }
             Recovery::NotDone if failed.repeats => self.repeat(now, failed.error, true),
-            Recovery::NotDone if is_settled(&failed.error) => {
+            Recovery::NotDone if self.under_way => self.unknown(failed.error),
+            Recovery::NotDone | Recovery::Never => {
                 self.state = State::Over(Some(Err(failed.error)));
             }
             Recovery::Look(_) | Recovery::Unknown if failed.repeats_unproven => {
                 self.repeat(now, failed.error, false);
             }
-            Recovery::Look(_) | Recovery::Unknown | Recovery::NotDone => {
-                self.unknown(failed.error);
-            }
+            Recovery::Look(_) | Recovery::Unknown => self.unknown(failed.error),
         }
     }
 
@@ -84,7 +83,7 @@ impl<O: Operation> Call<O> {
         };
         match wait {
             Some(wait) => self.state = State::Backoff(wait),
-            None if proven => self.state = State::Over(Some(Err(error))),
+            None if proven && !self.under_way => self.state = State::Over(Some(Err(error))),
             None => self.unknown(error),
         }
     }
@@ -119,13 +118,6 @@ impl<O: Operation> Call<O> {
             None => self.unknown(looking.failed.error),
         }
     }
-}
-
-/// Whether nothing of the operation can be under way any more: the server answered, and not a gateway
-/// that did not wait for it.
-fn is_settled(error: &Error) -> bool {
-    let answered = error.failure().is_none() && error.status().is_some();
-    answered && !error.status().is_some_and(|status| matches!(status.as_u16(), 502 | 504))
 }
 
 /// Whether a look is repeated after this answer.

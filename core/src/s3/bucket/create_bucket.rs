@@ -103,7 +103,7 @@ impl Operation for CreateBucket {
                 Recovery::Done(CreateBucketOutput::default())
             }
             Some("BucketAlreadyExists") if service.config().quirks.already_exists_is_foreign => {
-                Recovery::NotDone
+                Recovery::Never
             }
             _ => Recovery::Unknown,
         }

@@ -173,6 +173,7 @@ impl Operation for CompleteMultipartUpload {
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
         // An upload that has parts was not completed; one that is gone was, or was aborted.
         let is_gone = doubt.error.is_not_found() || doubt.error.code() == Some("NoSuchUpload");
+        let mut gone = is_gone;
         let looks = match (doubt.looks, is_gone) {
             (looks, true) => looks,
             ([], false) => {
@@ -184,6 +185,7 @@ impl Operation for CompleteMultipartUpload {
             }
             ([listed, looks @ ..], false) => {
                 let list = ListParts::default().parse(service, listed);
+                gone = list.as_ref().is_err_and(Error::is_not_found);
                 if list.is_ok_and(|list| !list.parts.is_empty()) {
                     return Recovery::NotDone;
                 }
@@ -206,7 +208,9 @@ impl Operation for CompleteMultipartUpload {
                     key,
                 })
             }
-            Recovery::NotDone => Recovery::NotDone,
+            // The upload is gone: nothing can complete it any more.
+            Recovery::NotDone | Recovery::Never if gone => Recovery::Never,
+            Recovery::NotDone | Recovery::Never => Recovery::NotDone,
             Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,
         }
     }

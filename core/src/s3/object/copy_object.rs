@@ -142,7 +142,7 @@ impl Operation for CopyObject {
             }),
             // The copy of an object of parts has the tag of an object of one request.
             Recovery::NotDone if look.status().is_success() => Recovery::Unknown,
-            Recovery::NotDone => Recovery::NotDone,
+            Recovery::NotDone | Recovery::Never => Recovery::NotDone,
             Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,
         }
     }

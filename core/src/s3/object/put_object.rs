@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
 use crate::s3::error;
 use crate::s3::evidence::Evidence;
-use crate::s3::object::{HeadObject, Stored, proven};
+use crate::s3::object::{HeadObject, ObjectHead, Stored, proven};
 use crate::s3::request::{ChecksumOptions, Request};
 use crate::s3::service::Service;
 use crate::s3::types::{Common, Conditions, Properties};
@@ -67,6 +67,13 @@ impl PutObject {
 }
 
 impl PutObject {
+    /// Whether the condition names another object than the one that this HEAD shows.
+    fn replaces_another(&self, look: &Reply) -> bool {
+        let there = ObjectHead::read(look).etag;
+        let named = self.conditions.if_match.as_ref().filter(|tag| tag.opaque() != "*");
+        named.is_some_and(|named| there.is_some_and(|there| there != *named))
+    }
+
     /// What is computed over the body, with what a look needs should the answer be lost and the
     /// repetition be refused for its condition: the MD5, which most servers' ETags are, and the checksum
     /// that Amazon computes of every object.
@@ -130,7 +137,16 @@ impl Operation for PutObject {
         };
         let mut evidence = Evidence::of_put(self.body.len(), doubt.stamped, &self.properties);
         evidence.replaces = self.conditions.if_match.as_ref();
-        proven(service, look, &evidence)
+        let there = look.status().is_success();
+        match proven(service, look, &evidence) {
+            // While it is there, none is made beside it.
+            Recovery::NotDone if there && self.conditions.if_none_match.is_some() => {
+                Recovery::Never
+            }
+            // It is not the one that was to be replaced any more.
+            Recovery::NotDone if there && self.replaces_another(look) => Recovery::Never,
+            recovery => recovery,
+        }
     }
 
     fn look_at(&self) -> String {

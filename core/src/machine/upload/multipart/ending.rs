@@ -158,11 +158,12 @@ impl Multipart {
             self.phase = Phase::Watch(Wait { until: now.tick + *delay, reason: Reason::Pacing });
             return;
         }
+        self.is_gone = true;
         self.job.checkpoints.end();
         self.phase = Phase::Over;
         if self.restarting.take().is_some() && self.failure.is_none() {
             self.upload_id = None;
-            self.aborts = 0;
+            (self.aborts, self.is_gone) = (0, false);
             self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
             return;
@@ -178,6 +179,18 @@ impl Multipart {
             // Now that nothing can complete it any more, what is there is what there is.
             self.phase = self.check();
         }
+    }
+
+    /// The upload that was to be gone on with is gone: it was aborted, or completed by a process that did
+    /// not live to hear of it. Where the checkpoint has all parts, the object tells.
+    pub(super) fn gone_before(&mut self, error: Error) -> Phase {
+        let (bucket, key) = (&self.job.bucket, &self.job.key);
+        let error = error.with_outcome_unknown(format!("the object {bucket}/{key}"));
+        self.failure.get_or_insert(error);
+        self.is_gone = true;
+        self.flight.stored = std::mem::take(&mut self.known);
+        let all = self.flight.plan.length() == Some(self.flight.size());
+        if all { self.check() } else { Phase::Over }
     }
 
     /// What the object of these parts must look like.
@@ -220,7 +233,7 @@ impl Multipart {
                 let done = self.completed(etag, head.version_id, head.checksums);
                 Some(Uploaded { recovered: true, ..done })
             }
-            (Proof::Another, _) if self.aborts > 0 => {
+            (Proof::Another, _) if self.is_gone => {
                 self.failure = self.failure.take().map(Error::with_outcome_known);
                 None
             }

@@ -84,6 +84,8 @@ pub(in crate::machine) struct Multipart {
     watches: usize,
     /// An answer to its creation was lost before another one came.
     is_created_twice: bool,
+    /// There is no such upload any more.
+    is_gone: bool,
     restarted: bool,
     /// The conflict for which everything is sent again, once the first upload is gone.
     restarting: Option<Error>,
@@ -132,6 +134,7 @@ impl Multipart {
             aborts: 0,
             watches: 0,
             is_created_twice: false,
+            is_gone: false,
             restarted: false,
             restarting: None,
         }
@@ -289,6 +292,9 @@ impl Machine for Multipart {
                             self.phase = Phase::Over;
                         }
                     },
+                    ControlFlow::Continue(Err(error)) if is_gone(&error) => {
+                        self.phase = self.gone_before(error);
+                    }
                     ControlFlow::Continue(Err(error)) => {
                         // An upload that can't be listed is not ours to abort. One that is no longer there
                         // may have been completed by a process that had no time to say so.
