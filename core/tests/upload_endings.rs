@@ -283,7 +283,7 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
 }
 
 #[test]
-fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
+fn a_checkpoint_of_all_parts_tells_what_came_of_an_upload_that_is_gone() {
     let resumed = |there: Answer, parts: usize| {
         let mut server = Server::new(&[lost()], there);
         let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };

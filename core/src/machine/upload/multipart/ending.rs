@@ -184,13 +184,23 @@ impl Multipart {
     /// The upload that was to be gone on with is gone: it was aborted, or completed by a process that did
     /// not live to hear of it. Where the checkpoint has all parts, the object tells.
     pub(super) fn gone_before(&mut self, error: Error) -> Phase {
-        let (bucket, key) = (&self.job.bucket, &self.job.key);
-        let error = error.with_outcome_unknown(format!("the object {bucket}/{key}"));
-        self.failure.get_or_insert(error);
         self.is_gone = true;
+        if self.unlisted(error) { self.check() } else { Phase::Over }
+    }
+
+    /// Whether the checkpoint has all parts of the upload that can't be listed: the process that wrote it
+    /// may have completed it.
+    pub(super) fn unlisted(&mut self, error: Error) -> bool {
         self.flight.stored = std::mem::take(&mut self.known);
-        let all = self.flight.plan.length() == Some(self.flight.size());
-        if all { self.check() } else { Phase::Over }
+        let length = self.flight.plan.length();
+        let all = length == Some(self.flight.size());
+        let (bucket, key) = (&self.job.bucket, &self.job.key);
+        let error = match all || length.is_none() || self.is_gone {
+            true => error.with_outcome_unknown(format!("the object {bucket}/{key}")),
+            false => error,
+        };
+        self.failure.get_or_insert(error);
+        all
     }
 
     /// What the object of these parts must look like.

@@ -296,16 +296,8 @@ impl Machine for Multipart {
                         self.phase = self.gone_before(error);
                     }
                     ControlFlow::Continue(Err(error)) => {
-                        // An upload that can't be listed is not ours to abort. One that is no longer there
-                        // may have been completed by a process that had no time to say so.
-                        let error = match error.is_not_found() {
-                            true => {
-                                let (bucket, key) = (&self.job.bucket, &self.job.key);
-                                error.with_outcome_unknown(format!("the ETag of {bucket}/{key}"))
-                            }
-                            false => error,
-                        };
-                        self.failure.get_or_insert(error);
+                        // An upload that can't be listed is not ours to abort.
+                        self.unlisted(error);
                         self.phase = Phase::Over;
                     }
                 },
