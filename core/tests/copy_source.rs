@@ -42,7 +42,7 @@ fn pins(options: CopyOptions) -> Vec<Option<String>> {
 #[test]
 fn it_is_of_the_object_that_was_looked_at_or_of_none() {
     let seen = Some("\"seen\"".to_owned());
-    assert_eq!(pins(CopyOptions::default()), [seen.clone()]);
+    assert_eq!(pins(CopyOptions::default()), std::slice::from_ref(&seen));
     let limits = PartLimits { smallest: 1, ..PartLimits::default() };
     let parts = CopyOptions { threshold: 8, part_size: 8, limits, ..CopyOptions::default() };
     assert_eq!(pins(parts), [seen.clone(), seen.clone(), seen]);

@@ -137,7 +137,7 @@ mod tests {
     fn regular_files_have_ranges_empty_and_with_holes_too() {
         let name = format!("apus-length-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        let file = File::options().create(true).read(true).write(true).open(&path).unwrap();
+        let file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         for length in [0, 1, 4096, 1 << 20] {
             file.set_len(length).unwrap();

@@ -476,7 +476,7 @@ fn a_slow_sink_is_not_a_slow_server(via: Via) {
     let machine = download(&client.service);
     let done = match &client.wire {
         Wire::Blocking(client) => {
-            client.run(machine).into_sink(&apus_blocking::Sink::writer(SlowWriter)).go()
+            client.run(machine).into_sink(apus_blocking::Sink::writer(SlowWriter)).go()
         }
         Wire::Async(client, runtime) => {
             let sink = apus_async::Sink::writer(SlowWriter);

@@ -4,7 +4,7 @@ use apus_core::error::Error;
 use apus_core::http::{Exchange, Outgoing};
 use bytes::Bytes;
 use http::Method;
-use http::header::HOST;
+use http::header::{ACCEPT_ENCODING, HOST};
 
 use crate::run::compare::Header;
 
@@ -35,7 +35,9 @@ pub(in crate::run) fn send(mut exchange: Exchange, source: Option<&[u8]>) -> Res
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let headers = head.headers.iter();
     let headers = headers.map(|(name, value)| (name.to_string(), text(value.as_bytes())));
-    let headers = headers.filter(|(name, _)| name != HOST.as_str()).collect();
+    let own = [HOST.as_str(), ACCEPT_ENCODING.as_str()];
+    // What every HTTP client sends by itself, and no vector records.
+    let headers = headers.filter(|(name, _)| !own.contains(&&**name)).collect();
     let outgoing = exchange.outgoing().clone();
     let mut encoder = exchange.encoder()?;
     let data = match &outgoing {
