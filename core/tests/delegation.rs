@@ -386,6 +386,26 @@ fn another_trust_with_the_same_end_is_got_out_of_the_way_of() {
     assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 2);
 }
 
+/// Not the server alone answers with an error: a gateway does, while the server makes the trust. The
+/// next attempt conflicts with it.
+#[test]
+fn a_trust_that_was_made_before_an_error_is_found_by_the_conflict_with_it() {
+    for status in [408, 429, 503] {
+        let mut cloud = living(300);
+        let made = Answer::error(status, "Error", "made all the same");
+        let conflict = Answer::error(409, "Conflict", "Duplicate entry found");
+        // The last is the first.
+        cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), vec![conflict, made]);
+        cloud.loses_trusts = true;
+        let mut world = world(cloud, secs(300), Puts::new(1, 1), |_| {});
+        let done = run(&mut world).unwrap();
+        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{status}");
+        assert_eq!(told(&world), ["created", "revoked"], "{status}");
+        assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 2, "{status}");
+        assert!(world.cloud.trusts.is_empty(), "{status}: a trust is left that nobody knows");
+    }
+}
+
 #[test]
 fn the_service_users_id_is_not_asked_where_it_is_known() {
     let known = |it: &mut Delegation| it.trustee_user_id = Some("glance-id".into());

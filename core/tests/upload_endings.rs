@@ -370,6 +370,50 @@ fn a_part_that_may_land_yet_is_looked_for_a_bounded_number_of_times() {
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
 }
 
+/// The abort is acknowledged, a part that the server has whole is stored after it, and no look at the
+/// upload is answered.
+#[test]
+fn an_upload_that_a_part_may_bring_back_is_named_where_no_look_shows_that_it_is_gone() {
+    let failing = [lost(), Answer::error(503, "SlowDown"), Answer::error(403, "AccessDenied")];
+    for look in failing {
+        for first in [Answer::error(404, "NoSuchUpload"), look.clone()] {
+            let (mut server, mut looks) = (Server::new(&[lost()], Answer::new(404)), 0);
+            let one = UploadOptions { width: 1, ..options() };
+            let run = Sim::new(upload(|_| {}, one))
+                .source(object(LENGTH))
+                .cancel_at(Duration::from_millis(15), Leave::Abort)
+                .run(|head, body| match head.method.as_str() {
+                    "PUT" => Answer::lost(Cause::Cancelled),
+                    "GET" => {
+                        looks += 1;
+                        if looks == 1 { first.clone() } else { look.clone() }
+                    }
+                    _ => server.answer(head, body),
+                });
+            let error = run.result.unwrap_err();
+            assert!(error.is_cancelled() && !server.open, "{error}: {:?}", run.requests);
+            let [Leftover::MultipartUpload { upload_id, .. }] = error.leftovers() else {
+                panic!("{look:?}: {error}: {:?}", run.requests)
+            };
+            assert_eq!(upload_id, "id");
+        }
+    }
+}
+
+/// Nothing can bring the upload back, and who may abort it need not be allowed to look at it.
+#[test]
+fn an_upload_without_a_part_in_doubt_is_gone_once_its_abort_is_acknowledged() {
+    let mut server = Server::new(&[Answer::error(403, "AccessDenied")], Answer::new(404));
+    let run =
+        Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+            match head.method.as_str() {
+                "GET" => Answer::error(403, "AccessDenied"),
+                _ => server.answer(head, body),
+            }
+        });
+    removed(&run, &server);
+}
+
 #[test]
 fn parts_that_were_answered_are_not_waited_for() {
     let mut server = Server::new(&[Answer::error(403, "AccessDenied")], Answer::new(404));

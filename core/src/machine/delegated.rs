@@ -512,8 +512,11 @@ impl<M: Machine> Machine for Delegated<M> {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(trust)) => self.made(trust),
                     ControlFlow::Continue(Err(error)) => {
-                        let (create, doubtful) = (call.operation().clone(), call.is_doubtful());
-                        let again = *again;
+                        // The other trust may be one that an earlier attempt has made, although it
+                        // was answered with an error.
+                        let conflicts = error.is_conflict() && call.attempts() > 1;
+                        let doubtful = call.is_doubtful() || conflicts;
+                        let (create, again) = (call.operation().clone(), *again);
                         let next = self.create_failed(create, doubtful, again, &error);
                         next.unwrap_or_else(|| self.fall_back(error))
                     }

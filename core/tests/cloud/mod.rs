@@ -85,7 +85,7 @@ pub(crate) struct Cloud {
     pub(crate) denial: Option<(Duration, Duration)>,
     /// Answers to these requests, by their `METHOD path`, the next one last.
     pub(crate) scripted: BTreeMap<String, Vec<Answer>>,
-    /// A trust is made also where its answer is lost.
+    /// A trust is made also where its answer is lost, or an error that is no conflict.
     pub(crate) loses_trusts: bool,
     /// Trusts that live.
     pub(crate) trusts: Vec<String>,
@@ -161,7 +161,8 @@ impl Cloud {
         let key = format!("{} {path}", head.method);
         self.log.push(format!("{key} {user}"));
         let scripted = self.scripted.get_mut(&key).and_then(Vec::pop);
-        if self.loses_trusts && scripted.is_some() && key == "POST /v3/OS-TRUST/trusts" {
+        let carried_out = scripted.as_ref().is_some_and(|answer| answer.status != 409);
+        if self.loses_trusts && carried_out && key == "POST /v3/OS-TRUST/trusts" {
             self.trust(body);
         }
         let mut answer = scripted.unwrap_or_else(|| match path.strip_prefix("/v3") {

@@ -147,16 +147,21 @@ impl Multipart {
         }
     }
 
-    /// The upload is removed, as a look has shown. Parts that the server had when they were given up may
-    /// be stored after it, and bring the upload back, so that it is looked for again. A server that takes
-    /// longer than that leaves parts that nothing here can see.
-    pub(super) fn gone(&mut self, now: Now) {
+    /// The server has acknowledged the abort, and a look has shown nothing else; `seen` says whether the
+    /// look has shown that the upload is gone, and did not fail. Parts that the server had when they were
+    /// given up may be stored after the abort, and bring the upload back, so that it is looked for again.
+    /// A server that takes longer than that leaves parts that nothing here can see; where the last look
+    /// failed, the error names the upload, because such a part may have been stored.
+    pub(super) fn gone(&mut self, now: Now, seen: bool) {
         if self.flight.late() > 0
             && let Some(delay) = WATCHES.get(self.watches)
         {
             self.watches += 1;
             self.phase = Phase::Watch(Wait { until: now.tick + *delay, reason: Reason::Pacing });
             return;
+        }
+        if self.flight.late() > 0 && !seen {
+            return self.left_behind();
         }
         self.is_gone = true;
         self.job.checkpoints.end();

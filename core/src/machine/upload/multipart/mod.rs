@@ -350,7 +350,7 @@ impl Machine for Multipart {
                     }
                     ControlFlow::Continue(Ok(_)) => self.left_behind(),
                     // Who may not list may have aborted all the same.
-                    ControlFlow::Continue(Err(_)) => self.gone(now),
+                    ControlFlow::Continue(Err(error)) => self.gone(now, is_gone(&error)),
                 },
                 Phase::Watch(wait) => {
                     if now.tick < wait.until {
