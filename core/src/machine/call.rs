@@ -238,8 +238,10 @@ impl<O: Operation> Call<O> {
             self.doubtful = true;
             self.under_way |= reply.cut.is_some();
             let idempotent = self.operation.class() == Class::Idempotent;
-            let repeats_unproven = reply.cut.is_some() && idempotent && can_resend;
-            let failed = Failed { error: self.named(error), repeats: can_resend, repeats_unproven };
+            // What the caller's sink refused would be refused again.
+            let repeats = can_resend && verdict(&error) != Some(Verdict::Final);
+            let repeats_unproven = reply.cut.is_some() && idempotent && repeats;
+            let failed = Failed { error: self.named(error), repeats, repeats_unproven };
             return self.conclude(now, failed, Vec::new());
         }
         let acted = whole && self.may_have_acted(reply.status(), &error);
