@@ -229,12 +229,13 @@ async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Lin
         Link::open(route, stream).await
     };
     let start = std::time::Instant::now();
-    let limit = times.deadline(start, times.limits.connect, "no connection within its limit");
+    let limit = times.deadline(start, times.limits.connect, "it was not made within its limit");
     let link = match limit {
         None => connecting.await,
+        // No timeout, which would leave open whether the server has acted: no request has left.
         Some((at, name)) => tokio::time::timeout_at(at.into(), connecting)
             .await
-            .unwrap_or_else(|_| Err(Failure::new(Cause::Timeout, name))),
+            .unwrap_or_else(|_| Err(Failure::new(Cause::Connect, name))),
     };
     link.map(Box::new).map_err(Fault::Wire)
 }

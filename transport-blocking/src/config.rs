@@ -12,6 +12,7 @@ use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
+use crate::connecting::Connecting;
 use crate::proxy::{Gates, Through, Toward};
 #[cfg(feature = "tls")]
 use crate::secured::Secure;
@@ -229,7 +230,8 @@ impl Ways {
         let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(&self.gates)));
         #[cfg(feature = "tls")]
         let connector = connector.chain(Secure(Arc::clone(&self.tls)));
-        Agent::with_parts(config, connector.chain(Substitute), Toward::new(Arc::clone(&self.gates)))
+        let connector = Connecting(connector.chain(Substitute));
+        Agent::with_parts(config, connector, Toward::new(Arc::clone(&self.gates)))
     }
 }
 

@@ -25,15 +25,15 @@ pub(crate) fn before_head(error: ureq::Error, proxy: Option<&Arc<Proxy>>) -> Fai
     {
         return failure.clone();
     }
-    let failure = cause_before_head(error);
+    let failure = cause_before_head(&error);
     match (failure.cause(), proxy) {
         (Cause::Resolve | Cause::Connect, Some(proxy)) => proxy.failed(failure),
         _ => failure,
     }
 }
 
-fn cause_before_head(error: ureq::Error) -> Failure {
-    let cause = match &error {
+pub(crate) fn cause_before_head(error: &ureq::Error) -> Failure {
+    let cause = match error {
         ureq::Error::Timeout(_) => Cause::Timeout,
         ureq::Error::HostNotFound => Cause::Resolve,
         ureq::Error::TlsRequired => Cause::Tls,

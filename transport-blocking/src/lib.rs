@@ -56,6 +56,7 @@ mod cancel;
 mod client;
 mod clock;
 mod config;
+mod connecting;
 #[cfg(feature = "credentials")]
 pub mod credentials;
 mod exchange;

@@ -23,6 +23,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::time::{Duration, Instant};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use crate::connecting::never_connected;
 use crate::failure::is_tls;
 #[cfg(feature = "tls")]
 use crate::secured::Secure;
@@ -165,7 +166,7 @@ impl Resolver for Toward {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let uri = self.gates.gate_for(uri).map_or(uri, |gate| &gate.uri);
-        self.system.resolve(uri, config, timeout)
+        self.system.resolve(uri, config, timeout).map_err(never_connected)
     }
 }
 

@@ -36,6 +36,7 @@ both! {
     an_upload_that_nobody_reads_is_given_up,
     a_slow_upload_has_all_the_time_it_takes,
     a_slow_sink_is_not_a_slow_server,
+    a_connection_that_is_never_made_has_carried_nothing_out,
 }
 
 /// Says what it likes to whoever has sent a head.
@@ -485,4 +486,52 @@ fn a_slow_sink_is_not_a_slow_server(via: Via) {
     };
     assert_eq!(done.unwrap().bytes, 8 << 20);
     assert_eq!(peer.asked.load(Ordering::SeqCst), 1);
+}
+
+/// Agrees with nobody on TLS.
+struct Unmade(u16);
+
+impl Server for Unmade {
+    fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.0)
+    }
+
+    fn ca(&self) -> Option<&str> {
+        None
+    }
+}
+
+fn a_connection_that_is_never_made_has_carried_nothing_out(via: Via) {
+    for waits in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let hellos = Arc::new(AtomicU64::new(0));
+        let counts = Arc::clone(&hellos);
+        thread::spawn(move || {
+            let mut held = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                    counts.fetch_add(1, Ordering::SeqCst);
+                }
+                if waits {
+                    held.push(stream);
+                }
+            }
+        });
+        let client = Setup::of(&Unmade(port))
+            .with(|config| {
+                config.limits =
+                    Limits { connect: ms(if waits { 300 } else { 5000 }), ..Limits::NONE };
+                config.patience.attempts = 2;
+            })
+            .client(via);
+        // Were it a lost answer, an object with the tag of nothing would be looked for.
+        let put = PutObject::new("bucket", "key", "");
+        let error = client.call(put).unwrap_err();
+        assert_eq!(cause(&error), Some(Cause::Connect), "{waits}: {error}");
+        assert!(!error.outcome_unknown(), "{error}");
+        assert_eq!(error.to_string().contains("within its limit"), waits, "{error}");
+        assert_eq!(hellos.load(Ordering::SeqCst), 2, "a repetition and nothing else");
+    }
 }
