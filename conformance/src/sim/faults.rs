@@ -262,6 +262,13 @@ impl Fault {
         }
     }
 
+    /// A documented answer that sends the client elsewhere.
+    pub(crate) fn redirection(chance: &mut Chance) -> Self {
+        let elsewhere: Vec<_> = STATUSES.into_iter().filter(|(status, _)| *status < 400).collect();
+        let (status, code) = chance.pick(&elsewhere);
+        Self::Status(status, code)
+    }
+
     /// A documented refusal.
     pub(crate) fn status(chance: &mut Chance) -> Self {
         let (status, code) = chance.pick(&STATUSES);

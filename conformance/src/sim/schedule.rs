@@ -109,7 +109,11 @@ impl Schedule {
             faults.push(Planned { operation, nth, lasts: true, fault });
             for _ in 0..2 {
                 let operation = Some(chance.pick(cleanup));
-                let fault = Fault::any(&mut chance);
+                // Redirections are few among the statuses, and what removes things is reached rarely.
+                let fault = match chance.percent(5) {
+                    true => Fault::redirection(&mut chance),
+                    false => Fault::any(&mut chance),
+                };
                 let (nth, lasts) = (chance.pick(&[1, 1, 2]), chance.percent(15));
                 faults.push(Planned { operation, nth, lasts, fault });
             }

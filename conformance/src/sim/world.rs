@@ -77,6 +77,8 @@ pub(crate) struct Record {
     pub(crate) landed_objects: BTreeSet<(String, String)>,
     /// Trusts that were made so.
     pub(crate) late: BTreeSet<String>,
+    /// Operations that the server answered with a success, whether or not anybody heard of it.
+    pub(crate) carried_out: BTreeSet<&'static str>,
     /// How many requests were carried out after their connection had ended.
     pub(crate) acted_late: u32,
     /// How often the server denied something without looking.
@@ -333,6 +335,9 @@ impl World {
             self.record.lies += 1;
         }
         let reply = self.host.handle(request, fault);
+        if (200..300).contains(&reply.status) {
+            self.record.carried_out.insert(operation);
+        }
         if watched {
             let after = self.host.nameless();
             self.record.unnamed.extend(after.difference(&before).cloned());

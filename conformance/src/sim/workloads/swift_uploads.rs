@@ -205,7 +205,11 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
                 world.not_read_unless_said(&error, &object);
             }
             // Whether a dynamic large object is what was sent is seen once it has replaced another.
-            if older_kind.is_some() && world.record.acted_late == 0 && lag == 0 {
+            // Where it is cancelled then, nothing that was sent may stay, and the older one is gone.
+            let record = &world.record;
+            let withdrawn =
+                record.cancelled && !record.kept && record.carried_out.contains("PutDlo");
+            if older_kind.is_some() && world.record.acted_late == 0 && lag == 0 && !withdrawn {
                 still_there(&mut world, &older, &object);
             }
             Outcome::of(&error)
