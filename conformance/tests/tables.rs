@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 #[test]
 fn every_defect_has_a_test_that_would_show_it() {
     let document = read("conformance/DEFECTS.md");
+    let (theirs, _) = document.split_once(OURS).expect("a part for the faults of ours");
     let rows: BTreeMap<&str, Vec<&str>> =
-        rows(&document).into_iter().map(|row| (row[0], row)).collect();
+        rows(theirs).into_iter().map(|row| (row[0], row)).collect();
     let expected: BTreeSet<String> = (1..=21)
         .map(|number| format!("S{number}"))
         .chain((1..=18).map(|number| format!("W{number}")))
@@ -23,7 +24,35 @@ fn every_defect_has_a_test_that_would_show_it() {
             wrong.push(format!("{name} names no test"));
         }
     }
-    wrong.extend(missing(&document));
+    wrong.extend(missing(theirs));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_fault_of_ours_names_its_fix_and_the_tests_that_fail_without_it() {
+    let document = read("conformance/DEFECTS.md");
+    let (_, ours) = document.split_once(OURS).expect("a part for the faults of ours");
+    let rows = rows(ours);
+    let found: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let distinct: BTreeSet<&str> = found.iter().copied().collect();
+    let mut wrong = Vec::new();
+    if distinct.len() != found.len() {
+        wrong.push("a row is there twice".to_owned());
+    }
+    let numbered = [('T', 1..=19), ('L', 1..=12), ('G', 1..=3)];
+    for (letter, numbers) in numbered {
+        let missing = numbers.map(|number| format!("{letter}{number}"));
+        let missing = missing.filter(|name| !distinct.contains(&**name));
+        wrong.extend(missing.map(|name| format!("{name} is missing")));
+    }
+    for row in &rows {
+        if row.len() != 4 || row.iter().any(|cell| cell.is_empty()) {
+            wrong.push(format!("{} is not filled", row[0]));
+        } else if tests(row[3]).is_empty() {
+            wrong.push(format!("{} names no test", row[0]));
+        }
+    }
+    wrong.extend(missing(ours));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -109,6 +138,9 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
 fn read(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap()
 }
+
+/// The head of the part of `DEFECTS.md` about faults of our own.
+const OURS: &str = "\n## Ours";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
