@@ -107,12 +107,14 @@ impl Schedule {
             let fault = Fault::Status(403, "");
             let nth = chance.pick(&[1, 2, 3]);
             faults.push(Planned { operation, nth, lasts: true, fault });
+            let mut rare = Chance::new(seed, "rare");
             for _ in 0..2 {
                 let operation = Some(chance.pick(cleanup));
+                let any = Fault::any(&mut chance);
                 // Redirections are few among the statuses, and what removes things is reached rarely.
-                let fault = match chance.percent(5) {
-                    true => Fault::redirection(&mut chance),
-                    false => Fault::any(&mut chance),
+                let fault = match rare.percent(5) {
+                    true => Fault::redirection(&mut rare),
+                    false => any,
                 };
                 let (nth, lasts) = (chance.pick(&[1, 1, 2]), chance.percent(15));
                 faults.push(Planned { operation, nth, lasts, fault });
