@@ -367,6 +367,44 @@ fn an_object_of_somebody_else_is_a_failure_of_the_condition() {
 }
 
 #[test]
+fn nothing_is_replaced_that_is_there_where_the_server_ignores_the_condition_on_complete() {
+    // As Ceph 16.2 does.
+    let manners =
+        Manners { conditional_writes: false, ..Manners::aws().with_min_part_size(1 << 10) };
+    for kind in [UploadSource::Seekable(MIB as u64), UploadSource::Stream(None)] {
+        let model = model(Plan::new()).with_manners(manners.clone());
+        let mut sim = Sim::new(model.with_object("bucket", "key", object(5)), object(MIB), 3);
+        let options = || UploadOptions { conditions: Conditions::absent(), ..options() };
+        let error = upload(&mut sim, kind, options(), Policy::default()).unwrap_err();
+        assert!(error.is_precondition_failed(), "{error}");
+        assert!(error.leftovers().is_empty() && !error.outcome_unknown(), "{error}");
+        assert_eq!(sim.model.object("bucket", "key").unwrap().body, object(5));
+        assert_eq!(sim.model.count(Operation::CreateMultipartUpload), 0);
+
+        let mut sim =
+            Sim::new(self::model(Plan::new()).with_manners(manners.clone()), object(MIB), 3);
+        upload(&mut sim, kind, options(), Policy::default()).unwrap();
+        stored(&sim);
+    }
+}
+
+#[test]
+fn a_look_that_is_denied_leaves_the_condition_to_the_server() {
+    let conditional = || UploadOptions { conditions: Conditions::absent(), ..options() };
+    let denied = Plan::new().on(Operation::HeadObject, 1, Fault::Refuse(403, "AccessDenied"));
+    let mut sim = Sim::new(model(denied.clone()), object(MIB), 3);
+    let source = seekable(&sim);
+    upload(&mut sim, source, conditional(), Policy::default()).unwrap();
+    stored(&sim);
+    let model = model(denied).with_object("bucket", "key", object(5));
+    let mut sim = Sim::new(model, object(MIB), 3);
+    let error = upload(&mut sim, source, conditional(), Policy::default()).unwrap_err();
+    assert!(error.is_precondition_failed(), "{error}");
+    assert!(sim.model.open_uploads().is_empty());
+    assert_eq!(sim.model.object("bucket", "key").unwrap().body, object(5));
+}
+
+#[test]
 fn an_error_inside_an_answer_of_200_is_repeated() {
     let plan =
         Plan::new().on(Operation::CompleteMultipartUpload, 1, Fault::ErrorIn200("InternalError"));

@@ -28,6 +28,7 @@ pub const CASES: &[Case] = &[
     Case::ok("Upload in parts, stream of unknown length", upload_unknown),
     Case::ok("Upload in one request", upload_small),
     Case::ok("Upload with If-None-Match: *", upload_if_absent),
+    Case::ok("Upload in parts with If-None-Match: *", upload_in_parts_if_absent),
     Case::ok("Upload resumed from its checkpoint", upload_resumed),
     Case::ok("Upload that fails leaves nothing", upload_failing),
     Case::ok("Download in one stream", download_stream),
@@ -138,6 +139,20 @@ fn upload_if_absent(stage: &Stage<'_>) -> Result<(), Error> {
     };
     go()?;
     refused(go(), 412, "PreconditionFailed");
+    Ok(())
+}
+
+/// Ceph 16.2 ignores the condition on CompleteMultipartUpload.
+fn upload_in_parts_if_absent(stage: &Stage<'_>) -> Result<(), Error> {
+    let bytes = payload(PART + 1);
+    let go = |bytes: &[u8]| {
+        let conditions = Conditions::absent();
+        let options = UploadOptions { threshold: 0, conditions, ..options() };
+        upload(&stage.store, &stage.bucket, "absent-in-parts", Feed::Memory, bytes, options)
+    };
+    go(&bytes)?;
+    refused(go(&payload(PART + 2)), 412, "PreconditionFailed");
+    assert!(stage.call(GetObject::new(&stage.bucket, "absent-in-parts"))?.body == bytes);
     Ok(())
 }
 

@@ -45,7 +45,9 @@ pub struct UploadOptions {
     pub limits: PartLimits,
     /// What is stored with the object.
     pub properties: Properties,
-    /// On what condition it is written.
+    /// On what condition it is written. Before an upload in parts that must replace nothing, a HEAD looks
+    /// for an object where the server may ignore the condition of CompleteMultipartUpload
+    /// ([`Quirks::conditional_complete`](crate::quirks::Quirks::conditional_complete)).
     pub conditions: Conditions,
     /// What this upload wants otherwise than the client about checksums.
     pub checksum: ChecksumOptions,

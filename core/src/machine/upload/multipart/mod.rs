@@ -13,7 +13,11 @@
 //!                                later └──┤                                       │ it is not
 //!                   parts may come late   └──────────────────────────────────────▶ Over(Err, the first)
 //! ```
+//!
+//! One that may replace nothing looks for an object before its creation (Absent), where the server is not
+//! known to heed `If-None-Match` on CompleteMultipartUpload: Ceph 16.2 ignores it, and replaces what is there.
 
+mod absent;
 mod ending;
 mod job;
 mod part;
@@ -22,6 +26,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use self::absent::first;
 pub(in crate::machine) use self::job::Job;
 use self::part::{Part, full_object};
 use super::checkpoint::{Checkpoint, CheckpointPart};
@@ -93,6 +98,7 @@ pub(in crate::machine) struct Multipart {
 
 #[derive(Debug)]
 enum Phase {
+    Absent(Box<Call<HeadObject>>),
     Create(Box<Call<CreateMultipartUpload>>),
     List(Call<ListParts>),
     Parts,
@@ -119,7 +125,7 @@ impl Multipart {
         service: Arc<Service>,
         intake: Intake,
     ) -> Self {
-        let create = create(&job, &service);
+        let phase = first(&job, &service);
         let stream = matches!(from, PartsFrom::Stream);
         let bounds = Bounds { width: job.width, memory: job.memory, stream };
         Self {
@@ -127,7 +133,7 @@ impl Multipart {
             from,
             service,
             flight: Flight::new(plan, bounds, intake),
-            phase: Phase::Create(Box::new(create)),
+            phase,
             upload_id: None,
             known: BTreeMap::new(),
             failure: None,
@@ -252,7 +258,7 @@ impl Machine for Multipart {
 
     fn leftovers(&self) -> Vec<Leftover> {
         match &self.phase {
-            Phase::Over => Vec::new(),
+            Phase::Over | Phase::Absent(_) => Vec::new(),
             _ if self.job.leave == Leave::Keep => Vec::new(),
             _ => vec![self.leftover()],
         }
@@ -261,6 +267,10 @@ impl Machine for Multipart {
     fn poll(&mut self, now: Now) -> Step<Uploaded> {
         loop {
             match &mut self.phase {
+                Phase::Absent(call) => match nest(call.poll(now), CHECK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => self.looked_first(now, head),
+                },
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(created)) => {
@@ -374,7 +384,7 @@ impl Machine for Multipart {
             Phase::Create(call) if slot == CREATE => call.complete(now, done),
             Phase::List(call) | Phase::Verify(call) if slot == LIST => call.complete(now, done),
             Phase::Complete(call) if slot == COMPLETE => call.complete(now, done),
-            Phase::Check(call) if slot == CHECK => call.complete(now, done),
+            Phase::Absent(call) | Phase::Check(call) if slot == CHECK => call.complete(now, done),
             Phase::Abort(call) if slot == ABORT => call.complete(now, done),
             Phase::Parts => self.flight.complete(now, slot, done),
             _ => {}
@@ -391,6 +401,7 @@ impl Machine for Multipart {
             | Phase::Watch(_)
             | Phase::Check(_)
             | Phase::Over => return,
+            Phase::Absent(call) => call.cancel(now, leave),
             Phase::Create(call) => call.cancel(now, leave),
             Phase::List(call) => call.cancel(now, leave),
             Phase::Complete(call) => call.cancel(now, leave),

@@ -11,9 +11,9 @@ use apus_core::credentials::Credentials;
 use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{Upload, UploadOptions, UploadSource};
 use apus_core::s3::{
-    AbortMultipartUpload, ByteRange, Conditions, CreateMultipartUpload, DeleteObjects, GetObject,
-    HeadObject, ListObjectsV2, ListParts, ObjectIdentifier, PayloadSigning, PutObject, Raw,
-    Service,
+    AbortMultipartUpload, ByteRange, CompleteMultipartUpload, CompletedPart, Conditions,
+    CreateMultipartUpload, DeleteObjects, GetObject, HeadObject, ListObjectsV2, ListParts,
+    ObjectIdentifier, PayloadSigning, PutObject, Raw, Service, UploadPart,
 };
 
 use super::super::reach::short;
@@ -160,7 +160,7 @@ impl Objects<'_> {
         let key = self.ward.trial.name("multipart");
         let body = bytes(PART + 1000);
         let result = self
-            .in_parts(&key, body.clone(), Conditions::default())
+            .in_parts(&key, body.clone())
             .and_then(|()| self.ward.call(&self.client, GetObject::new(self.bucket(), &*key)));
         match &result {
             Ok(got) if got.body == body => {
@@ -181,12 +181,11 @@ impl Objects<'_> {
         }
     }
 
-    fn in_parts(&self, key: &str, body: Vec<u8>, conditions: Conditions) -> Result<(), Error> {
+    fn in_parts(&self, key: &str, body: Vec<u8>) -> Result<(), Error> {
         let options = UploadOptions {
             threshold: 0,
             part_size: PART as u64,
             width: 2,
-            conditions,
             ..UploadOptions::default()
         };
         let source = UploadSource::Seekable(body.len() as u64);
@@ -197,15 +196,34 @@ impl Objects<'_> {
         run.cancel_on(self.ward.open.interrupt.token()).go().map(drop)
     }
 
-    /// Whether the last request of an upload in parts heeds the condition that a single put does.
+    /// Whether the last request of an upload in parts heeds the condition that a single put does. `Upload`
+    /// would look for the object itself.
     fn absent_in_parts(&self, report: &mut Report, key: &str) {
         const WHAT: &str = "put in parts if absent";
-        match self.in_parts(key, bytes(1_000), Conditions::absent()) {
+        let (ward, client, bucket) = (self.ward, &self.client, self.bucket());
+        let made = ward.call(client, CreateMultipartUpload::new(bucket, key));
+        let result = made.and_then(|made| {
+            let id = &*made.upload_id;
+            let result = ward
+                .call(client, UploadPart::new(bucket, key, id, 1, bytes(1_000)))
+                .and_then(|sent| {
+                    let part =
+                        CompletedPart { part_number: 1, etag: sent.etag, checksums: Vec::new() };
+                    let mut complete = CompleteMultipartUpload::new(bucket, key, id, vec![part]);
+                    complete.if_none_match = Conditions::absent().if_none_match;
+                    ward.call(client, complete)
+                });
+            if result.is_err() {
+                ward.call(client, AbortMultipartUpload::new(bucket, key, id))?;
+            }
+            result
+        });
+        match result {
             Err(error) if error.is_precondition_failed() || error.is_conflict() => {
                 report.tell("conditions", WHAT, Answer::Yes, short(&error));
             }
             Err(error) => report.tell("conditions", WHAT, Answer::No, short(&error)),
-            Ok(()) => {
+            Ok(_) => {
                 let detail = "ignored: the object was replaced";
                 report.tell("conditions", WHAT, Answer::Beware, detail);
             }
