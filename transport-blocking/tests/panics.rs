@@ -45,7 +45,9 @@ fn a_panic_on_a_worker_comes_back_after_cleaning_up() {
         let result = catch_unwind(AssertUnwindSafe(|| run.go()));
         if width == 1 {
             assert_eq!(message(&*result.unwrap_err()), "the observer is out of order");
-            assert_eq!(server.seen().last().unwrap().line, "DELETE /upload HTTP/1.1");
+            // What was broken off may be seen after what cleans up: it has another connection.
+            let seen = server.seen();
+            assert!(seen.iter().any(|one| one.line == "DELETE /upload HTTP/1.1"), "{seen:?}");
         } else {
             result.unwrap().unwrap();
         }

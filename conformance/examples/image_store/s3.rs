@@ -166,7 +166,7 @@ fn fetch_presigned(
         expect: apus_core::http::Expect::default(),
     };
     let exchange = Exchange::open(draft, apus_blocking::now(), 0);
-    let done = client.transport().perform(exchange, &Source::none(), &Sink::none());
+    let done = client.transport().perform(exchange, &Source::none(), &Sink::discard());
     let reply = done.outcome().map_err(Clone::clone)?;
     if !reply.status().is_success() || reply.streamed != size {
         return Err(format!(

@@ -331,7 +331,10 @@ fn an_object_that_drips_is_given_up(via: Via) {
             let rest = speech.head.contains("range: bytes=");
             let head = match (rest, framing.starts_with("Content-Length")) {
                 (false, _) => format!("HTTP/1.1 200 OK\r\nETag: \"a\"\r\n{framing}"),
-                (true, _) => "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                (true, _) => {
+                    "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        .to_owned()
+                }
             };
             speech.say(head)?;
             if rest { Ok(()) } else { speech.drip(&piece, LONG) }
