@@ -1,5 +1,7 @@
 //! What a machine says that it would leave on the server, at any time.
 
+#![cfg(feature = "swift")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What the jobs of an image service need of the caller: what the machines in them do.
 
+#![cfg(feature = "store")]
+
 use std::collections::BTreeMap;
 
 use apus_core::contract::GivenSource;
