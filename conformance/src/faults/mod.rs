@@ -56,7 +56,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// A real server that the environment tells of can't be used.
+/// A real server that the environment names can't be used.
 pub fn run(options: &Options, say: impl Fn(&str) + Sync) -> Result<Report, String> {
     let services = services()?;
     let began = Instant::now();
@@ -91,7 +91,7 @@ pub fn run(options: &Options, say: impl Fn(&str) + Sync) -> Result<Report, Strin
     Ok(report)
 }
 
-/// The servers of this crate, and those that the environment tells of.
+/// The servers of this crate, and those that the environment names.
 fn services() -> Result<Vec<Service>, String> {
     let mut services = vec![Service::S3Model, Service::S3Model, Service::S3Files];
     services.extend([Service::SwiftModel, Service::SwiftModel]);

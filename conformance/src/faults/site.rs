@@ -67,7 +67,7 @@ impl S3Site {
         })
     }
 
-    /// The one that `conformance/live/ceph env` tells of.
+    /// The server that `conformance/live/ceph env` names.
     pub(super) fn live(tls: bool, bucket: &str) -> Option<Self> {
         let variable = |name: &str| env::var(format!("APUS_LIVE_S3_{name}")).ok();
         let url = variable(if tls { "HTTPS" } else { "HTTP" })?;
@@ -87,7 +87,7 @@ impl S3Site {
         Party::new(Credentials::new(self.keys.clone()))
     }
 
-    /// Waits until everything is over that the connections brought which are gone.
+    /// Waits until every request of the closed connections has been handled.
     pub(super) fn settle(&self) {
         match &self.server {
             Running::Model(server) => server.server().settle(),
@@ -150,7 +150,7 @@ impl SwiftSite {
         })
     }
 
-    /// Those that `conformance/live/openstack env` tells of.
+    /// The servers that `conformance/live/openstack env` names.
     pub(super) fn live(container: &str) -> Option<Self> {
         let variable = |name: &str| env::var(format!("APUS_LIVE_OPENSTACK{name}")).ok();
         let (identity, storage) = (variable("")?, variable("_STORAGE_URL")?);
@@ -189,7 +189,7 @@ impl SwiftSite {
         Party::new(session.with_endpoint(EndpointFilter::at(storage)))
     }
 
-    /// Waits until everything is over that the connections brought which are gone.
+    /// Waits until every request of the closed connections has been handled.
     pub(super) fn settle(&self) {
         if let Some(server) = &self.server {
             server.storage().settle();

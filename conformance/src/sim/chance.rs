@@ -1,4 +1,4 @@
-//! Chance that can be had again: equal seeds give equal throws.
+//! A seeded random generator: equal seeds give equal values.
 
 /// A generator (splitmix64).
 #[derive(Clone, Debug)]

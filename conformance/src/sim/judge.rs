@@ -1,4 +1,4 @@
-//! What must hold when a schedule is over, by the model's own record.
+//! What must hold when a schedule has ended, by the model's own record.
 
 use std::collections::BTreeSet;
 
