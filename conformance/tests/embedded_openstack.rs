@@ -49,8 +49,8 @@ fn project(name: &str) -> Scope {
 
 fn store(server: &EmbeddedOpenStack, transport: Transport, parties: Vec<Party>) -> Store<Service> {
     let mut config = Config::default();
-    config.patience.base = Duration::from_millis(2);
-    config.patience.throttled = Duration::from_millis(4);
+    config.retry_policy.base = Duration::from_millis(2);
+    config.retry_policy.throttled = Duration::from_millis(4);
     let ca = server.ca_pem().unwrap_or_default();
     Store::new(transport, Service::new(config).unwrap(), ca.as_bytes(), parties)
 }

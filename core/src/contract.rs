@@ -16,7 +16,8 @@ use crate::checksum::Value;
 use crate::error::{Error, Leftover};
 use crate::http::{Completion, Draft, Exchange, Reply};
 pub use crate::http::{GivenSource, Needs, SourceNeeds};
-use crate::now::Now;
+use crate::now::{Now, Wait};
+use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::sign::Presigned;
 use crate::waiters::Place;
 
@@ -30,7 +31,7 @@ pub trait Operation {
     /// The service's own name for it (`PutObject`).
     const NAME: &'static str;
     /// How it may be repeated.
-    const CLASS: Class;
+    const IDEMPOTENCY: Idempotency;
 
     /// The request.
     ///
@@ -112,8 +113,8 @@ pub trait Operation {
     }
 
     /// How this call may be repeated, where calls of one operation differ in that.
-    fn class(&self) -> Class {
-        Self::CLASS
+    fn idempotency(&self) -> Idempotency {
+        Self::IDEMPOTENCY
     }
 
     /// What the service remembers redirects by: the bucket.
@@ -151,39 +152,14 @@ pub enum Recovery<T> {
 /// Where operations go, and how that place wants to be treated.
 pub trait Service {
     /// What is to be done about an error.
-    fn judge(&self, error: &Error, class: Class) -> Verdict;
+    fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision;
 
     /// Learns from an error where `resource` really is. True when another attempt would go
     /// somewhere else than the one that failed.
     fn learn(&self, resource: &str, error: &Error) -> bool;
 
     /// How often and how soon attempts are repeated.
-    fn patience(&self) -> &crate::machine::Patience;
-}
-
-/// How an operation may be repeated when it is not known whether the server has acted on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// Changes nothing.
-    Read,
-    /// A second time leaves things as the first did.
-    Idempotent,
-    /// A second time does something else than the first; repeated only when the first surely did
-    /// nothing.
-    Once,
-}
-
-/// What is to be done about a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing helps; the error goes to the caller.
-    Final,
-    /// Another attempt may succeed.
-    Transient,
-    /// Another attempt may succeed when made more slowly.
-    Throttled,
-    /// The resource is somewhere else, as the error says.
-    Elsewhere,
+    fn retry_policy(&self) -> &RetryPolicy;
 }
 
 /// A conversation of several exchanges, as a state machine without any I/O.
@@ -338,42 +314,6 @@ pub enum Step<T> {
     Done(Result<T, Error>),
 }
 
-/// Until when there is nothing to do but to take completions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// On [`Now::tick`]'s clock.
-    pub until: Duration,
-    /// What for.
-    pub reason: Reason,
-}
-
-impl Wait {
-    /// The earlier of two.
-    #[must_use]
-    pub fn earlier(a: Option<Self>, b: Option<Self>) -> Option<Self> {
-        match (a, b) {
-            (Some(a), Some(b)) => Some(if b.until < a.until { b } else { a }),
-            (one, None) | (None, one) => one,
-        }
-    }
-}
-
-/// Why a machine waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// An attempt failed and is repeated later.
-    Backoff,
-    /// The server asked to be left alone.
-    RetryAfter,
-    /// A limit of requests is kept.
-    Pacing,
-    /// Somebody else renews the grant.
-    Renewal,
-    /// A container's listing does not show yet what was stored.
-    Listing,
-}
-
 /// What a machine that is stopped early leaves on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Leave {
@@ -497,7 +437,7 @@ pub struct Wish<'a> {
     pub places: &'a mut Places,
     /// How often and how soon the draft that asks is repeated where it fails: what is asked for its sake is
     /// repeated so too, unless the authority has a policy of its own.
-    pub patience: Option<&'a crate::machine::Patience>,
+    pub retry_policy: Option<&'a RetryPolicy>,
 }
 
 /// Where one waits for a renewal.

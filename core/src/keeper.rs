@@ -40,11 +40,11 @@ use http::StatusCode;
 use http::header::AGE;
 use http::header::DATE;
 
-use crate::contract::{Grant, Lease, Notice, Reason, Verdict, Wait, Wish};
+use crate::contract::{Grant, Lease, Notice, Wish};
 use crate::error::{Cause, Error};
 use crate::http::{Completion, Draft, Reply};
-use crate::machine::{Attempts, Patience};
-use crate::now::{Now, Timestamp};
+use crate::now::{Now, Timestamp, Wait, WaitReason};
+use crate::retry::{Attempts, RetryDecision, RetryPolicy};
 use crate::waiters::{Place, Waiters};
 
 /// Where what is kept comes from.
@@ -73,7 +73,7 @@ pub(crate) trait Supply: Send {
     }
 
     /// Whether a refusal with a status is worth another attempt.
-    fn verdict(&self, error: &Error) -> Verdict;
+    fn decision(&self, error: &Error) -> RetryDecision;
 }
 
 /// A step on the way to a new one.
@@ -111,7 +111,7 @@ pub(crate) struct Terms {
     pub(crate) denied_for: Duration,
     /// How often and how soon a renewal is tried again that failed on the way.
     /// `None`: as what first asks for it is repeated.
-    pub(crate) patience: Option<Patience>,
+    pub(crate) retry_policy: Option<RetryPolicy>,
     /// Whether there is ever a second one.
     pub(crate) renews: bool,
     /// Decides the jitter of delays.
@@ -129,7 +129,7 @@ pub(crate) struct Keeper<S: Supply> {
     renewal: Renewal,
     attempts: Attempts,
     /// The policy of the renewal at hand.
-    patience: Patience,
+    retry_policy: RetryPolicy,
     /// The attempts counted are those since there was no token left to use.
     desperate: bool,
     waiting: Waiters,
@@ -197,7 +197,7 @@ impl<S: Supply> Keeper<S> {
         Self {
             source,
             attempts: Attempts::new(terms.seed),
-            patience: terms.patience.clone().unwrap_or_default(),
+            retry_policy: terms.retry_policy.clone().unwrap_or_default(),
             terms,
             held: None,
             generation: 0,
@@ -428,10 +428,10 @@ impl<S: Supply> Keeper<S> {
         if !lives && !std::mem::replace(&mut self.desperate, true)
             || matches!(self.renewal, Renewal::Denied { .. })
         {
-            self.attempts.forgive();
+            self.attempts.reset();
         }
-        if let (None, Some(asked)) = (&self.terms.patience, wish.patience) {
-            self.patience = asked.clone();
+        if let (None, Some(asked)) = (&self.terms.retry_policy, wish.retry_policy) {
+            self.retry_policy = asked.clone();
         }
         let renewal = std::mem::replace(&mut self.renewal, Renewal::Idle);
         if let Renewal::Next(draft, since) = renewal
@@ -498,8 +498,8 @@ impl<S: Supply> Keeper<S> {
         }
         self.wake_all();
         self.rounds += 1;
-        self.attempts.succeeded(&self.patience);
-        self.attempts.forgive();
+        self.attempts.succeeded(&self.retry_policy);
+        self.attempts.reset();
         self.desperate = false;
         let generation = self.generation;
         self.notices.push_back(Notice::Renewed { generation, life: length });
@@ -519,36 +519,37 @@ impl<S: Supply> Keeper<S> {
     }
 
     /// Whether a failed renewal is worth another attempt.
-    fn verdict(&self, error: &Error) -> Verdict {
+    fn decision(&self, error: &Error) -> RetryDecision {
         if let Some(failure) = error.failure() {
             return match failure.cause() {
-                _ if failure.is_lasting() => Verdict::Final,
+                _ if failure.is_lasting() => RetryDecision::Final,
                 Cause::Resolve
                 | Cause::Connect
                 | Cause::Proxy
                 | Cause::Timeout
                 | Cause::Closed
                 | Cause::Cut
-                | Cause::Unsent => Verdict::Transient,
-                _ => Verdict::Final,
+                | Cause::Unsent => RetryDecision::Transient,
+                _ => RetryDecision::Final,
             };
         }
         match (error.status(), &self.source) {
-            (Some(_), Some(source)) => source.verdict(error),
-            _ => Verdict::Final,
+            (Some(_), Some(source)) => source.decision(error),
+            _ => RetryDecision::Final,
         }
     }
 
     fn lost(&mut self, now: Now, error: Error) {
         let error = error.with_attempts(self.attempts.made());
         let lives = self.fitness(now, 0) != Fitness::Dead;
-        let patience = &self.patience;
-        let again = match self.verdict(&error) {
-            Verdict::Final | Verdict::Elsewhere => None,
-            verdict => self.attempts.next(now, patience, verdict, &error).or_else(|| {
+        let retry_policy = &self.retry_policy;
+        let again = match self.decision(&error) {
+            RetryDecision::Final | RetryDecision::Elsewhere => None,
+            decision => self.attempts.next(now, retry_policy, decision, &error).or_else(|| {
                 // Nothing hurries: the old one lives.
-                let pause = error.retry_after().unwrap_or_default().max(patience.longest);
-                let wait = Wait { until: now.tick.saturating_add(pause), reason: Reason::Backoff };
+                let pause = error.retry_after().unwrap_or_default().max(retry_policy.longest);
+                let wait =
+                    Wait { until: now.tick.saturating_add(pause), reason: WaitReason::Backoff };
                 lives.then_some(wait)
             }),
         };
@@ -559,7 +560,7 @@ impl<S: Supply> Keeper<S> {
             Some(mut wait) => {
                 if lives {
                     // Once it is over, there is something to hurry for.
-                    if wait.reason == Reason::Backoff
+                    if wait.reason == WaitReason::Backoff
                         && let Some(left) = self.remaining(now)
                     {
                         wait.until = wait.until.min(now.tick.saturating_add(left));

@@ -92,6 +92,7 @@ mod one_line;
 pub mod proxy;
 pub mod quirks;
 mod request;
+pub mod retry;
 pub mod s3;
 pub mod secret;
 pub mod sign;

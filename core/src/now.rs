@@ -29,6 +29,42 @@ impl Now {
     }
 }
 
+/// Until when there is nothing to do but to take completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// On [`Now::tick`]'s clock.
+    pub until: Duration,
+    /// What for.
+    pub reason: WaitReason,
+}
+
+impl Wait {
+    /// The earlier of two.
+    #[must_use]
+    pub fn earlier(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(if b.until < a.until { b } else { a }),
+            (one, None) | (None, one) => one,
+        }
+    }
+}
+
+/// Why a machine waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// An attempt failed and is repeated later.
+    Backoff,
+    /// The server asked to be left alone.
+    RetryAfter,
+    /// A limit of requests is kept.
+    Pacing,
+    /// Somebody else renews the grant.
+    Renewal,
+    /// A container's listing does not show yet what was stored.
+    Listing,
+}
+
 /// A UTC date and time of whole seconds, as found in headers and documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);

@@ -8,7 +8,8 @@ use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Receiving};
-use apus_core::machine::{Call, Party, Patience, Pump, Turn};
+use apus_core::machine::{Call, Party, Pump, Turn};
+use apus_core::retry::RetryPolicy;
 use apus_core::s3::{
     BaseUrl, Config, EndpointConfig, GetObject, ListObjectsV2, PutObject, Service,
 };
@@ -22,7 +23,7 @@ fn now() -> Now {
 fn service() -> Arc<Service> {
     let url = BaseUrl::parse("http://s3.test").unwrap();
     let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
-    config.patience = Patience { attempts: 1, ..Patience::default() };
+    config.retry_policy = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
     config.checksum.enable_data_integrity_protection = true;
     config.checksum.response = "when_supported".parse().unwrap();
     Arc::new(Service::new(config).unwrap())

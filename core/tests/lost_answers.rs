@@ -249,7 +249,7 @@ fn what_surely_did_nothing_is_not_in_doubt() {
 
 #[test]
 fn a_call_that_is_cancelled_after_a_lost_answer_says_so_and_sends_nothing() {
-    let put = Call::new(absent(), service(|config| config.patience.base = HOUR), 1);
+    let put = Call::new(absent(), service(|config| config.retry_policy.base = HOUR), 1);
     let run = Sim::new(put).cancel_at(Duration::from_secs(1), Leave::Abort).run(|_, _| lost());
     let error = run.result.unwrap_err();
     assert!(error.is_cancelled(), "{error}");

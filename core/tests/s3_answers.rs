@@ -1,8 +1,9 @@
 //! What operations make of answers: the documents of the S3 API reference, and those of real servers.
 
 use apus_core::checksum::{Algorithm, Declared, Type, Value};
-use apus_core::contract::{Class, Operation, Service as _, Verdict};
+use apus_core::contract::{Operation, Service as _};
 use apus_core::http::Reply;
+use apus_core::retry::{Idempotency, RetryDecision};
 use apus_core::s3::*;
 use apus_core::{Error, Kind};
 use http::StatusCode;
@@ -66,12 +67,12 @@ fn a_success_may_be_an_error() {
     for error in all {
         assert_eq!((error.kind(), error.code()), (Kind::Refused, Some("InternalError")));
         assert_eq!(error.request_id(), Some("656c76696e6727732072657175657374"));
-        assert_eq!(service().judge(&error, Class::Idempotent), Verdict::Transient);
+        assert_eq!(service().judge(&error, Idempotency::Idempotent), RetryDecision::Transient);
     }
     // White space alone is what a connection leaves that died while the server worked.
     let error = parse(&CompleteMultipartUpload::default(), "\n \n ").unwrap_err();
     assert_eq!(error.kind(), Kind::Broken);
-    assert_eq!(service().judge(&error, Class::Idempotent), Verdict::Transient);
+    assert_eq!(service().judge(&error, Idempotency::Idempotent), RetryDecision::Transient);
 }
 
 // "CopyObject", S3 API reference; the tag without quotes is Ceph's.
@@ -165,7 +166,7 @@ fn a_server_without_attributes_answers_with_the_object() {
     let error = operation.parse(&service(), &reply).unwrap_err();
     assert_eq!(error.kind(), Kind::Refused);
     assert!(error.hint().unwrap().contains("HeadObject"), "{error}");
-    assert_eq!(service().judge(&error, Class::Read), Verdict::Final);
+    assert_eq!(service().judge(&error, Idempotency::Read), RetryDecision::Final);
 }
 
 #[test]

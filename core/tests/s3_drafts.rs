@@ -2,8 +2,9 @@
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Declared, Need, RequestChecksumCalculation, Type, Value};
-use apus_core::contract::{Class, Operation};
+use apus_core::contract::Operation;
 use apus_core::http::{Body, Draft, Payload};
+use apus_core::retry::Idempotency;
 use apus_core::s3::*;
 use http::{HeaderValue, Method};
 
@@ -243,9 +244,9 @@ fn raw_does_what_is_not_modelled() {
     assert_eq!(draft.target(), "/bucket?acl&x%20y=a%2Fb");
     assert_eq!(header(&draft, "x-amz-acl"), Some("private"));
     assert_eq!(draft.stamps[0].name, "x-amz-checksum-crc32");
-    assert_eq!(acl.class(), Class::Idempotent);
-    assert_eq!(Raw::new(Method::HEAD).class(), Class::Read);
-    assert_eq!(Raw::new(Method::POST).class(), Class::Once);
+    assert_eq!(acl.idempotency(), Idempotency::Idempotent);
+    assert_eq!(Raw::new(Method::HEAD).idempotency(), Idempotency::Read);
+    assert_eq!(Raw::new(Method::POST).idempotency(), Idempotency::Once);
 
     for name in ["authorization", "host", "content-length", "x-amz-content-sha256"] {
         let mut forged = Raw::new(Method::GET);

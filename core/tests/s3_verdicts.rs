@@ -4,7 +4,8 @@
 mod support;
 
 use apus_core::Error;
-use apus_core::contract::{Class, Service as _, Verdict};
+use apus_core::contract::Service as _;
+use apus_core::retry::{Idempotency, RetryDecision};
 use http::StatusCode;
 
 use crate::support::service;
@@ -21,8 +22,12 @@ fn asked_too_much_means_slower() {
     ] {
         let status = StatusCode::from_u16(status).unwrap();
         let error = Error::refused(status, code.map(str::to_owned), None);
-        for class in [Class::Read, Class::Idempotent, Class::Once] {
-            assert_eq!(service.judge(&error, class), Verdict::Throttled, "{status} {code:?}");
+        for idempotency in [Idempotency::Read, Idempotency::Idempotent, Idempotency::Once] {
+            assert_eq!(
+                service.judge(&error, idempotency),
+                RetryDecision::Throttled,
+                "{status} {code:?}"
+            );
         }
     }
 }

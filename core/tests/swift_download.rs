@@ -264,7 +264,7 @@ fn attempts_are_counted_anew_with_progress_unless_there_is_a_total() {
         assert_eq!(error.failure().unwrap().cause(), Cause::Cut);
         assert_eq!(run.sink.len(), 100 * (retries as usize + 1));
     }
-    // Without progress it ends after `Patience::attempts`.
+    // Without progress it ends after `RetryPolicy::attempts`.
     let run = cutting(get(DownloadOptions::default(), |_| {}), &mut store(&bytes), &[0; 99]);
     assert_eq!((run.result.unwrap_err().attempts(), run.requests.len()), (5, 6));
 }

@@ -9,11 +9,12 @@ mod swift_store;
 
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Reason};
+use apus_core::contract::Leave;
 use apus_core::error::Leftover;
 use apus_core::machine::{
     LargeObject, Party, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
 };
+use apus_core::now::WaitReason;
 use apus_core::{Error, Kind};
 
 use crate::swift_store::{Fault, Tokens, World, object, pump, service};
@@ -189,5 +190,5 @@ fn who_watches_is_told_what_it_waits_for() {
     world.reasons.clear();
     let mut pump = pump(machine(&world, options()), Party::new(Tokens::default()));
     world.drive(&mut pump).unwrap_err();
-    assert!(world.reasons.contains(&Reason::Listing), "{:?}", world.reasons);
+    assert!(world.reasons.contains(&WaitReason::Listing), "{:?}", world.reasons);
 }

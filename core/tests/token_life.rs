@@ -86,7 +86,7 @@ impl Asker {
 
     fn ask(&mut self, session: &mut Session, at: Now) -> Lease {
         let Self { waker, stale, places, .. } = self;
-        let lease = session.lease(at, &mut Wish { waker, stale, places, patience: None });
+        let lease = session.lease(at, &mut Wish { waker, stale, places, retry_policy: None });
         if let Lease::Granted(_) = lease {
             self.stale = None;
         }

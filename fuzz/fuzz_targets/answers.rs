@@ -128,7 +128,7 @@ impl Asked {
             Err(error) => {
                 assert_ne!(error.kind(), Kind::Caller, "it is not the caller's fault: {error}");
                 let _ = format!("{error} {error:?}");
-                self.service.judge(&error, operation.class());
+                self.service.judge(&error, operation.idempotency());
                 if let Some(bucket) = operation.resource() {
                     self.service.learn(bucket, &error);
                     // Whatever was learnt, requests can still be made.

@@ -43,7 +43,9 @@ fn take(
 
 fuzz_target!(|input: Input<'_>| {
     let Ok(Some((length, head))) = read_head(input.head) else { return };
-    assert!(length <= input.head.len() && length <= MOST_BYTES && head.headers.len() <= MOST_FIELDS);
+    assert!(
+        length <= input.head.len() && length <= MOST_BYTES && head.headers.len() <= MOST_FIELDS
+    );
     // Before its end it is unfinished, and never anything else.
     let cut = usize::from(input.sizes[0]) % length;
     assert!(matches!(read_head(&input.head[..cut]), Ok(None)));

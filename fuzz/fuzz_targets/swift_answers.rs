@@ -92,7 +92,7 @@ impl Asked {
                 assert_ne!(error.kind(), Kind::Caller, "it is not the caller's fault: {error}");
                 let line = format!("{error} {error:?}");
                 assert!(!line.contains('\n'), "an error is one line: {line}");
-                self.service.judge(&error, operation.class());
+                self.service.judge(&error, operation.idempotency());
                 None
             }
         }

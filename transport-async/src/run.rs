@@ -14,10 +14,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine, Wait};
+use apus_core::contract::{Leave, Machine};
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Party, Pump, Running, Turn};
+use apus_core::now::Wait;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::cancel::{Bell, CancelToken, Listener};

@@ -112,8 +112,8 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
     let notes = traced(async {
         let endpoint = EndpointConfig::custom(BaseUrl::parse(&server.url()).unwrap(), "region");
         let mut config = s3::Config::new(endpoint);
-        config.patience.base = std::time::Duration::from_millis(1);
-        config.patience.throttled = std::time::Duration::from_millis(1);
+        config.retry_policy.base = std::time::Duration::from_millis(1);
+        config.retry_policy.throttled = std::time::Duration::from_millis(1);
         let service = s3::Service::new(config).unwrap();
         let keys = Keys {
             session_token: Some("sesame-token".into()),

@@ -19,10 +19,11 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine, Wait};
+use apus_core::contract::{Leave, Machine};
 use apus_core::error::Failure;
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{CleanUps, Observer, Party, Pump, Running, Traffic, Turn};
+use apus_core::now::Wait;
 use bytes::Bytes;
 
 use crate::cancel::{CancelToken, Stop};

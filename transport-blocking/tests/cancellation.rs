@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_blocking::{CancelToken, Sink, Source};
-use apus_core::machine::Patience;
+use apus_core::retry::RetryPolicy;
 use support::machines::{Parts, Ranges};
 use support::server::{Server, Then};
 use support::{Ask, Plain, client};
@@ -70,8 +70,8 @@ fn a_wait_is_cut_short() {
         Then::Keep
     });
     let hour = Duration::from_secs(3600 * 24 * 365);
-    let patience = Patience { base: hour, longest: hour, ..Patience::default() };
-    let service = Arc::new(Plain { patience, ..Plain::new(server.base()) });
+    let retry_policy = RetryPolicy { base: hour, longest: hour, ..RetryPolicy::default() };
+    let service = Arc::new(Plain { retry_policy, ..Plain::new(server.base()) });
     let machine = apus_core::machine::Call::new(Ask::get("/"), service, 7);
     let error = client(server.base()).run(machine).cancel_on(token).go().unwrap_err();
     assert!(error.is_cancelled(), "{error}");

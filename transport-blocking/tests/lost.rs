@@ -6,7 +6,8 @@ use std::net::TcpListener;
 
 use apus_blocking::Sink;
 use apus_core::error::{Cause, Kind};
-use apus_core::machine::{Call, Patience};
+use apus_core::machine::Call;
+use apus_core::retry::RetryPolicy;
 use support::server::{Server, Then};
 use support::{Ask, Plain, cause, client, client_with};
 
@@ -106,7 +107,7 @@ fn a_lost_connection_is_tried_again_by_the_machine() {
         peer.answer("200 OK", &[], "at last");
         Then::Keep
     });
-    let service = Plain { patience: Patience::default(), ..Plain::new(server.base()) };
+    let service = Plain { retry_policy: RetryPolicy::default(), ..Plain::new(server.base()) };
     let client = client_with(apus_blocking::TransportConfig::new(), service);
     assert_eq!(client.call(Ask::get("/")).unwrap().body, "at last");
     assert_eq!(server.seen().len(), 2);

@@ -11,7 +11,8 @@ use apus_core::credentials::Credentials;
 use apus_core::keystone::{
     Domain, EndpointFilter, Identity, Login, Scope, Session, SessionOptions, User,
 };
-use apus_core::machine::{Budget, Party, Patience};
+use apus_core::machine::Party;
+use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::s3::BaseUrl;
 use apus_core::sign::Keys;
 
@@ -176,14 +177,15 @@ impl SwiftSite {
         let scope = Scope::project_named(self.project.clone(), Domain::default_id());
         let auth_url = format!("{}{}", url(self.tls, identity), self.identity_path);
         let login = Login::new(&auth_url, who, scope).expect("the URL is one of ours");
-        let patience = Patience {
+        let retry_policy = RetryPolicy {
             attempts: 8,
             base: limits::PAUSE,
             longest: limits::LONGEST_PAUSE,
             budget: Arc::new(Budget::unlimited()),
-            ..Patience::default()
+            ..RetryPolicy::default()
         };
-        let options = SessionOptions { patience: Some(patience), ..SessionOptions::default() };
+        let options =
+            SessionOptions { retry_policy: Some(retry_policy), ..SessionOptions::default() };
         let session = Session::new(login.with_limits(limits::of_request()), options);
         let storage = format!("{}{}", url(self.tls, storage), self.storage_path);
         Party::new(session.with_endpoint(EndpointFilter::at(storage)))

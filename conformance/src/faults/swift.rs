@@ -81,9 +81,9 @@ impl Task<'_> {
         let mut config = Config::default();
         if short {
             config.limits = limits::of_request();
-            config.patience.attempts = limits::ATTEMPTS;
-            config.patience.base = limits::PAUSE;
-            config.patience.longest = limits::LONGEST_PAUSE;
+            config.retry_policy.attempts = limits::ATTEMPTS;
+            config.retry_policy.base = limits::PAUSE;
+            config.retry_policy.longest = limits::LONGEST_PAUSE;
         }
         Service::new(config).map_err(told)
     }

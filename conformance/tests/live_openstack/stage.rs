@@ -6,7 +6,8 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::contract::Operation;
 use apus_core::http::Limits;
-use apus_core::machine::{Party, Patience};
+use apus_core::machine::Party;
+use apus_core::retry::RetryPolicy;
 use apus_core::swift::{
     Config, DeleteContainer, DeleteObject, GetContainer, HeadContainer, PutContainer, Service,
 };
@@ -119,7 +120,7 @@ fn client(site: &Site, place: Place, parties: Vec<Party>) -> Store<Service> {
 /// A configuration that shows soon what does not work.
 pub fn config() -> Config {
     Config {
-        patience: Patience { attempts: 3, ..Patience::default() },
+        retry_policy: RetryPolicy { attempts: 3, ..RetryPolicy::default() },
         limits: Limits {
             first_byte: Some(Duration::from_secs(30)),
             idle: Some(Duration::from_secs(5)),

@@ -20,7 +20,7 @@ pub fn store(server: &Scripted, proxy: impl Into<Proxies>, transport: Transport)
 
 pub fn store_at(url: &str, ca: &str, proxy: impl Into<Proxies>, transport: Transport) -> Store {
     let mut config = Config::new(EndpointConfig::custom(BaseUrl::parse(url).unwrap(), "us-east-1"));
-    config.patience.base = Duration::from_millis(2);
+    config.retry_policy.base = Duration::from_millis(2);
     let party = Party::new(Credentials::new(Keys::new("AKIDEXAMPLE", "an+example/secret")));
     Store::through(proxy, transport, Service::new(config).unwrap(), ca.as_bytes(), vec![party])
 }

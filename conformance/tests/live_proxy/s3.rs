@@ -54,7 +54,7 @@ impl Place {
     fn store(&self, proxy: impl Into<Proxies>, transport: Transport) -> Store {
         let url = BaseUrl::parse(&self.url).unwrap();
         let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
-        config.patience.base = std::time::Duration::from_millis(2);
+        config.retry_policy.base = std::time::Duration::from_millis(2);
         let party = Party::new(Credentials::new(self.keys.clone()));
         Store::through(proxy, transport, Service::new(config).unwrap(), &self.ca, vec![party])
     }

@@ -27,7 +27,7 @@ fn store(
     transport: Transport,
 ) -> Store<Service> {
     let mut config = Config::default();
-    config.patience.base = Duration::from_millis(2);
+    config.retry_policy.base = Duration::from_millis(2);
     let party = Party::new(Session::new(login, SessionOptions::default()));
     Store::through(proxy, transport, Service::new(config).unwrap(), ca, vec![party])
 }

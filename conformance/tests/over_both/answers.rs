@@ -22,7 +22,7 @@ both! {
 
 fn client(server: &Scripted, via: Via) -> Client {
     let setup = Setup::of(server).with(|config| {
-        config.patience.attempts = 2;
+        config.retry_policy.attempts = 2;
         config.limits.idle = Some(Duration::from_millis(500));
     });
     setup.client(via)

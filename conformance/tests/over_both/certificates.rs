@@ -18,7 +18,7 @@ fn server(identity: Identity) -> Scripted {
 fn a_certificate_in_the_bundle_is_the_servers_own(via: Via) {
     let call = |server: &Scripted, ca: Option<&str>| {
         let mut setup = Setup::of(server);
-        setup.config.patience.attempts = 1;
+        setup.config.retry_policy.attempts = 1;
         if let Some(ca) = ca {
             setup.ca = Some(ca.to_owned());
         }

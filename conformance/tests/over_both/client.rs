@@ -90,8 +90,8 @@ impl Setup {
     pub(crate) fn of(server: &impl Server) -> Self {
         let url = BaseUrl::parse(&server.url()).unwrap();
         let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
-        config.patience.base = Duration::from_millis(2);
-        config.patience.throttled = Duration::from_millis(4);
+        config.retry_policy.base = Duration::from_millis(2);
+        config.retry_policy.throttled = Duration::from_millis(4);
         config.limits.first_byte = Some(Duration::from_secs(20));
         config.limits.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);

@@ -195,7 +195,7 @@ struct Clients {
 
 impl Clients {
     fn of(server: &Scripted, via: Via) -> Self {
-        let s3 = Setup::of(server).with(|config| config.patience.attempts = 3).client(via);
+        let s3 = Setup::of(server).with(|config| config.retry_policy.attempts = 3).client(via);
         Self { s3, swift: SwiftClient::of(server, via) }
     }
 
@@ -232,8 +232,8 @@ enum SwiftClient {
 impl SwiftClient {
     fn of(server: &Scripted, via: Via) -> Self {
         let mut config = swift::Config::at(format!("{}/v1/AUTH_a", server.endpoint()));
-        config.patience.base = std::time::Duration::from_millis(2);
-        config.patience.attempts = 3;
+        config.retry_policy.base = std::time::Duration::from_millis(2);
+        config.retry_policy.attempts = 3;
         let service = swift::Service::new(config).unwrap();
         macro_rules! client {
             ($transport:ident) => {{

@@ -156,7 +156,7 @@ fn silence_is_a_timeout(via: Via) {
         let setup = Setup::of(&server).with(|config| {
             let limit = Some(Duration::from_millis(150));
             (config.limits.first_byte, config.limits.idle) = (limit, limit);
-            config.patience.attempts = 1;
+            config.retry_policy.attempts = 1;
         });
         let error = get(&setup.client(via)).unwrap_err();
         assert!(error.is_timeout(), "{fault:?}: {error}");
@@ -166,7 +166,7 @@ fn silence_is_a_timeout(via: Via) {
     let (server, _) = one_object(via, Plan::new().on(Operation::GetObject, 1, slow));
     let setup = Setup::of(&server).with(|config| {
         config.limits.whole = Some(Duration::from_millis(200));
-        config.patience.attempts = 1;
+        config.retry_policy.attempts = 1;
     });
     let error = get(&setup.client(via)).unwrap_err();
     assert!(error.is_timeout(), "{error}");

@@ -12,8 +12,10 @@ use apus_conformance::server::{
 };
 use apus_core::checksum::{Algorithm, Digests, Hashers};
 use apus_core::machine::{Event, Observer, Upload, UploadOptions, UploadSource, Uploaded};
-use apus_core::store::config::{Configuration, OsloConfig, Reference};
-use apus_core::store::{Add, Added, StoreError, Stores};
+use apus_core::store::{
+    Add, Added, StoreError, Stores,
+    config::{Configuration, OsloConfig, Reference},
+};
 use apus_core::{Error, Kind as Blame, Now};
 use tokio::runtime::Builder;
 
@@ -191,7 +193,7 @@ fn what_is_measured_and_read_again_has_to_be_the_same(via: Via) {
         }
     });
     let mut setup = Setup::of(&server);
-    setup.config.patience.attempts = 1;
+    setup.config.retry_policy.attempts = 1;
     setup.reread = true;
     let client = setup.client(via);
     let (result, digests) =

@@ -153,7 +153,7 @@ fn client(via: Via, peer: &Peer, limits: Limits) -> Client {
     Setup::of(peer)
         .with(|config| {
             config.limits = Limits { connect: ms(5000), ..limits };
-            config.patience.attempts = 2;
+            config.retry_policy.attempts = 2;
         })
         .client(via)
 }
@@ -526,7 +526,7 @@ fn a_connection_that_is_never_made_has_carried_nothing_out(via: Via) {
             .with(|config| {
                 config.limits =
                     Limits { connect: ms(if waits { 300 } else { 5000 }), ..Limits::NONE };
-                config.patience.attempts = 2;
+                config.retry_policy.attempts = 2;
             })
             .client(via);
         // Were it a lost answer, an object with the tag of nothing would be looked for.

@@ -9,7 +9,8 @@ use apus_conformance::sim::{Sim, Simulated};
 use apus_core::Error;
 use apus_core::error::Leftover;
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Budget, Party, Patience, SwiftUpload, SwiftUploadOptions, UploadSource};
+use apus_core::machine::{Party, SwiftUpload, SwiftUploadOptions, UploadSource};
+use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::swift::{Config, Service};
 use bytes::Bytes;
 
@@ -67,8 +68,8 @@ pub(crate) fn project(name: &str) -> Scope {
 
 pub(crate) fn session_options(interval: Duration) -> SessionOptions {
     let (base, budget) = (Duration::from_millis(500), Arc::new(Budget::unlimited()));
-    let patience = Some(Patience { attempts: 8, base, budget, ..Patience::default() });
-    SessionOptions { expire_soon_interval: interval, patience, ..SessionOptions::default() }
+    let retry_policy = Some(RetryPolicy { attempts: 8, base, budget, ..RetryPolicy::default() });
+    SessionOptions { expire_soon_interval: interval, retry_policy, ..SessionOptions::default() }
 }
 
 /// The session of a single tenant.

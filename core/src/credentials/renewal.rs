@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::contract::Verdict;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::keeper::{Perishable, Span, Supplied, Supply, Terms};
-use crate::machine::{Budget, Patience};
 use crate::now::{Now, Timestamp};
+use crate::retry::{Budget, RetryDecision, RetryPolicy};
 use crate::sign::Keys;
 
 /// Gives keys, one set after the other: [`Provider`](super::Provider) does for the sources of the AWS
@@ -83,7 +82,7 @@ pub struct RenewalOptions {
     /// How long a denied renewal is remembered.
     pub denied_for: Duration,
     /// How often and how soon a renewal is tried again that failed on the way.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// Decides the jitter of delays.
     pub seed: u64,
 }
@@ -96,12 +95,12 @@ impl Default for RenewalOptions {
             advisory: Duration::from_secs(900),
             mandatory: Duration::from_secs(600),
             denied_for: Duration::from_secs(5),
-            patience: Patience {
+            retry_policy: RetryPolicy {
                 attempts: 4,
                 base: Duration::from_millis(500),
                 // One renewal at a time drowns nobody.
                 budget: Budget::unlimited().into(),
-                ..Patience::default()
+                ..RetryPolicy::default()
             },
             seed: 0,
         }
@@ -114,7 +113,7 @@ impl From<RenewalOptions> for Terms {
             interval: options.mandatory,
             soft_margin: options.advisory.saturating_sub(options.mandatory),
             denied_for: options.denied_for,
-            patience: Some(options.patience),
+            retry_policy: Some(options.retry_policy),
             renews: true,
             seed: options.seed,
         }
@@ -145,15 +144,15 @@ impl Supply for Box<dyn KeySource> {
     }
 
     /// STS says some of what may pass with a 400.
-    fn verdict(&self, error: &Error) -> Verdict {
+    fn decision(&self, error: &Error) -> RetryDecision {
         match (error.status().map(|status| status.as_u16()), error.code()) {
             (_, Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded")) => {
-                Verdict::Throttled
+                RetryDecision::Throttled
             }
-            (_, Some("IDPCommunicationError")) => Verdict::Transient,
-            (Some(429), _) => Verdict::Throttled,
-            (Some(408 | 500 | 502 | 503 | 504), _) => Verdict::Transient,
-            _ => Verdict::Final,
+            (_, Some("IDPCommunicationError")) => RetryDecision::Transient,
+            (Some(429), _) => RetryDecision::Throttled,
+            (Some(408 | 500 | 502 | 503 | 504), _) => RetryDecision::Transient,
+            _ => RetryDecision::Final,
         }
     }
 }

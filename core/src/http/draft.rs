@@ -14,7 +14,7 @@ use crate::contract::Places;
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
 use crate::http::{Coding, LeastRate, Reply};
-use crate::machine::Patience;
+use crate::retry::RetryPolicy;
 
 /// An unsigned request: what to send, what must be computed over its body first, how it is to be
 /// signed, and what to do with the answer.
@@ -59,7 +59,7 @@ pub struct Draft {
     /// Where its completion belongs. Set by machines; a driver only carries it.
     pub ticket: Ticket,
     /// How often and how soon a renewal that it asks for is tried again.
-    pub(crate) patience: Option<Patience>,
+    pub(crate) retry_policy: Option<RetryPolicy>,
     /// It was sealed anew once, after its first proof was refused.
     pub(crate) replayed: bool,
     /// The generation of the grant that it waits to be renewed.
@@ -93,7 +93,7 @@ impl Draft {
             replayed: false,
             stale: None,
             places: Places::default(),
-            patience: None,
+            retry_policy: None,
         })
     }
 

@@ -4,9 +4,9 @@ use http::StatusCode;
 use http::header::HeaderName;
 use serde_json::Value;
 
-use crate::contract::{Class, Verdict};
 use crate::error::{Error, Kind};
 use crate::http::Reply;
+use crate::retry::{Idempotency, RetryDecision};
 
 /// The reply, unless it is a refusal or was cut.
 pub(super) fn success(reply: &Reply) -> Result<(), Error> {
@@ -34,24 +34,28 @@ pub(super) fn named(error: Error, reply: &Reply) -> Error {
 }
 
 /// What is to be done about a refusal or a broken answer.
-pub(super) fn judge(error: &Error, class: Class) -> Verdict {
+pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     if error.kind() == Kind::Broken {
         // A success that can't be read was carried out.
-        return if class == Class::Read { Verdict::Transient } else { Verdict::Final };
+        return if idempotency == Idempotency::Read {
+            RetryDecision::Transient
+        } else {
+            RetryDecision::Final
+        };
     }
-    let verdict = judge_status(error);
+    let decision = judge_status(error);
     let status = error.status().unwrap_or(StatusCode::OK).as_u16();
     // Whatever else failed may have done its work before.
     let undone = matches!(status, 408 | 429 | 503);
-    if class == Class::Once && !undone { Verdict::Final } else { verdict }
+    if idempotency == Idempotency::Once && !undone { RetryDecision::Final } else { decision }
 }
 
 /// What a status says of another attempt at something that may be repeated.
-pub(super) fn judge_status(error: &Error) -> Verdict {
+pub(super) fn judge_status(error: &Error) -> RetryDecision {
     match error.status().unwrap_or(StatusCode::OK).as_u16() {
-        429 => Verdict::Throttled,
-        408 | 500 | 502 | 503 | 504 => Verdict::Transient,
-        _ => Verdict::Final,
+        429 => RetryDecision::Throttled,
+        408 | 500 | 502 | 503 | 504 => RetryDecision::Transient,
+        _ => RetryDecision::Final,
     }
 }
 

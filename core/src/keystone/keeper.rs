@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::contract::Verdict;
 use crate::error::Error;
 use crate::http::{Reply, header_value};
 use crate::keeper::{self, Perishable, Span, Supplied, Supply, Terms};
-use crate::keystone::error;
-use crate::keystone::source::{Sourced, TokenSource};
-use crate::keystone::token::Token;
-use crate::machine::Patience;
+use crate::keystone::{
+    error,
+    source::{Sourced, TokenSource},
+    token::Token,
+};
 use crate::now::Now;
+use crate::retry::{RetryDecision, RetryPolicy};
 
 /// How a session keeps its token.
 #[derive(Clone, Debug)]
@@ -28,8 +29,8 @@ pub struct SessionOptions {
     /// request.
     pub denied_for: Duration,
     /// How often and how soon a renewal is tried again that failed on the way. `None`: as the
-    /// [configuration](crate::swift::Config::patience) of the service says whose request asks for it.
-    pub patience: Option<Patience>,
+    /// [configuration](crate::swift::Config::retry_policy) of the service says whose request asks for it.
+    pub retry_policy: Option<RetryPolicy>,
     /// Whether there is ever a second token. Without, the first is used until it is refused.
     pub renews: bool,
     /// Decides the jitter of delays.
@@ -43,7 +44,7 @@ impl Default for SessionOptions {
             expire_soon_interval: Duration::from_secs(60),
             soft_margin: Duration::ZERO,
             denied_for: Duration::from_secs(5),
-            patience: None,
+            retry_policy: None,
             renews: true,
             seed: 0,
         }
@@ -56,7 +57,7 @@ impl From<SessionOptions> for Terms {
             interval: options.expire_soon_interval,
             soft_margin: options.soft_margin,
             denied_for: options.denied_for,
-            patience: options.patience,
+            retry_policy: options.retry_policy,
             renews: options.renews,
             seed: options.seed,
         }
@@ -110,7 +111,7 @@ impl Supply for Box<dyn TokenSource> {
         (**self).fits(&kept.token)
     }
 
-    fn verdict(&self, error: &Error) -> Verdict {
+    fn decision(&self, error: &Error) -> RetryDecision {
         error::judge_status(error)
     }
 }

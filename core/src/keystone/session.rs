@@ -9,12 +9,14 @@ use http::header::{HeaderName, HeaderValue};
 use crate::contract::{Authority, Grant, Lease, Notice, Places, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
-use crate::keystone::cached::CachedToken;
-use crate::keystone::catalogue::EndpointFilter;
-use crate::keystone::discovery;
-use crate::keystone::keeper::{Keeper, Kept, SessionOptions};
-use crate::keystone::source::TokenSource;
-use crate::keystone::token::{Token, TokenFacts};
+use crate::keystone::{
+    cached::CachedToken,
+    catalogue::EndpointFilter,
+    discovery,
+    keeper::{Keeper, Kept, SessionOptions},
+    source::TokenSource,
+    token::{Token, TokenFacts},
+};
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
 
@@ -204,11 +206,11 @@ impl Authority for Session {
             None => (None, None),
         };
         let mut behind = Places { own: wish.places.service.take(), service: None };
-        let Wish { waker, patience, .. } = *wish;
-        let mut part = Wish { waker, stale: &mut first, places: wish.places, patience };
+        let Wish { waker, retry_policy, .. } = *wish;
+        let mut part = Wish { waker, stale: &mut first, places: wish.places, retry_policy };
         let mut lease = self.user.lease(now, &mut part);
         if let Lease::Granted(_) = lease {
-            let mut part = Wish { waker, stale: &mut second, places: &mut behind, patience };
+            let mut part = Wish { waker, stale: &mut second, places: &mut behind, retry_policy };
             lease = service.lease(now, &mut part);
             if let Lease::Renew(draft) = &mut lease {
                 draft.operation = SERVICE;

@@ -8,11 +8,11 @@ use http::StatusCode;
 
 use self::outcome::{Failed, Looking};
 use crate::checksum::Value;
-use crate::contract::{Class, Leave, Machine, Operation, Service, Step, Verdict, Wait};
+use crate::contract::{Leave, Machine, Operation, Service, Step};
 use crate::error::{Cause, Error, Failure, Kind};
 use crate::http::{Completion, Draft, Reply, Ticket};
-use crate::machine::Attempts;
-use crate::now::Now;
+use crate::now::{Now, Wait};
+use crate::retry::{Attempts, Idempotency, RetryDecision};
 
 /// One [`Operation`] with retries: transient and throttled answers are repeated after a delay, a
 /// redirect to another region is followed once, an error inside an answer of 200 counts as an error.
@@ -175,7 +175,7 @@ impl<O: Operation> Call<O> {
     }
 
     fn succeed(&mut self, output: O::Output) {
-        self.attempts.succeeded(self.service.patience());
+        self.attempts.succeeded(self.service.retry_policy());
         self.state = State::Over(Some(Ok(output)));
     }
 
@@ -211,7 +211,7 @@ impl<O: Operation> Call<O> {
     }
 
     fn answered(&mut self, now: Now, reply: Reply, can_resend: bool, whole: bool) {
-        let writes = self.operation.class() != Class::Read;
+        let writes = self.operation.idempotency() != Idempotency::Read;
         let accepted = reply.status().is_success() && reply.rejected.is_none();
         let error = match &reply.cut {
             None => match self.read(&reply) {
@@ -237,9 +237,9 @@ impl<O: Operation> Call<O> {
             // The server said that it has carried it out, or that it will.
             self.doubtful = true;
             self.under_way |= reply.cut.is_some();
-            let idempotent = self.operation.class() == Class::Idempotent;
+            let idempotent = self.operation.idempotency() == Idempotency::Idempotent;
             // What the caller's sink refused would be refused again.
-            let repeats = can_resend && verdict(&error) != Some(Verdict::Final);
+            let repeats = can_resend && decision(&error) != Some(RetryDecision::Final);
             let repeats_unproven = reply.cut.is_some() && idempotent && repeats;
             let failed = Failed { error: self.named(error), repeats, repeats_unproven };
             return self.conclude(now, failed, Vec::new());
@@ -254,11 +254,11 @@ impl<O: Operation> Call<O> {
     /// own tells nothing of that, unless it says that it is asked too much, or does not know what it is
     /// asked. In an answer of 2xx an error is a refusal, unless it is one of the server's own by its code.
     fn may_have_acted(&self, status: StatusCode, error: &Error) -> bool {
-        let verdict = self.service.judge(error, Class::Once);
+        let decision = self.service.judge(error, Idempotency::Once);
         match status.as_u16() {
-            200..=299 => verdict == Verdict::Transient,
+            200..=299 => decision == RetryDecision::Transient,
             501 | 505 => false,
-            status => status >= 500 && verdict != Verdict::Throttled,
+            status => status >= 500 && decision != RetryDecision::Throttled,
         }
     }
 
@@ -269,7 +269,7 @@ impl<O: Operation> Call<O> {
     /// An attempt failed; `acted` says whether it may have been carried out.
     fn failed(&mut self, now: Now, error: Error, can_resend: bool, acted: bool) {
         let error = self.named(error);
-        let once = acted && self.operation.class() == Class::Once;
+        let once = acted && self.operation.idempotency() == Idempotency::Once;
         match self.again(now, &error, can_resend && !once) {
             Some(wait) => self.state = State::Backoff(wait),
             None => {
@@ -283,16 +283,16 @@ impl<O: Operation> Call<O> {
         if self.cancelled || !can_resend {
             return None;
         }
-        let class = self.operation.class();
-        let verdict = verdict(error).unwrap_or_else(|| self.service.judge(error, class));
-        if verdict == Verdict::Elsewhere {
+        let idempotency = self.operation.idempotency();
+        let decision = decision(error).unwrap_or_else(|| self.service.judge(error, idempotency));
+        if decision == RetryDecision::Elsewhere {
             let resource = self.operation.resource()?;
             if std::mem::replace(&mut self.redirected, true) || !self.service.learn(resource, error)
             {
                 return None;
             }
         }
-        self.attempts.next(now, self.service.patience(), verdict, error)
+        self.attempts.next(now, self.service.retry_policy(), decision, error)
     }
 }
 
@@ -351,7 +351,7 @@ impl<O: Operation> Machine for Call<O> {
         }
         let error = Error::from(Failure::cancelled()).in_operation(O::NAME);
         let error = error.with_attempts(self.attempts.made());
-        if self.doubtful && self.operation.class() != Class::Read {
+        if self.doubtful && self.operation.idempotency() != Idempotency::Read {
             self.unknown(error);
         } else {
             self.state = State::Over(Some(Err(error)));
@@ -365,16 +365,16 @@ impl<O: Operation> Machine for Call<O> {
 
 /// What is to be done about a failure on the wire; `None` when the server answered. What may have been
 /// carried out and must not be repeated is not sent again whatever this says.
-pub(super) fn verdict(error: &Error) -> Option<Verdict> {
+pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
     if error.kind() == Kind::Caller || error.kind() == Kind::Authority {
-        return Some(Verdict::Final);
+        return Some(RetryDecision::Final);
     }
     let failure = error.failure()?;
     Some(match failure.cause() {
-        _ if failure.is_lasting() => Verdict::Final,
-        Cause::Resolve | Cause::Connect | Cause::Proxy => Verdict::Transient,
-        Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent => Verdict::Transient,
-        _ => Verdict::Final,
+        _ if failure.is_lasting() => RetryDecision::Final,
+        Cause::Resolve | Cause::Connect | Cause::Proxy => RetryDecision::Transient,
+        Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent => RetryDecision::Transient,
+        _ => RetryDecision::Final,
     })
 }
 

@@ -21,12 +21,15 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Class, Leave, Machine, Service as _, Step, Verdict, Wait};
+use crate::contract::{Leave, Machine, Service as _, Step};
 use crate::error::{Error, Failure, Kind};
 use crate::http::Completion;
-use crate::machine::nest::{nest, seed};
-use crate::machine::{Attempts, Call};
-use crate::now::Now;
+use crate::machine::{
+    Call,
+    nest::{nest, seed},
+};
+use crate::now::{Now, Wait};
+use crate::retry::{Attempts, Idempotency, RetryDecision};
 use crate::s3::{
     ChecksumOptions, Common, DeleteError, DeleteObject, DeleteObjects, DeleteObjectsOutput,
     ObjectIdentifier, Service,
@@ -246,13 +249,16 @@ where
             let same = object.key == failed.key;
             // The status is that of a refusal which no status tells anything of.
             let error = Error::refused(StatusCode::BAD_REQUEST, failed.code.clone(), None);
-            let verdict = self.service.judge(&error, Class::Idempotent);
-            let again = match verdict {
-                Verdict::Transient | Verdict::Throttled if same && self.error.is_none() => delay
-                    .or_else(|| {
-                        let patience = self.service.patience();
-                        batch.attempts.next(now, patience, verdict, &error)
-                    }),
+            let decision = self.service.judge(&error, Idempotency::Idempotent);
+            let again = match decision {
+                RetryDecision::Transient | RetryDecision::Throttled
+                    if same && self.error.is_none() =>
+                {
+                    delay.or_else(|| {
+                        let retry_policy = self.service.retry_policy();
+                        batch.attempts.next(now, retry_policy, decision, &error)
+                    })
+                }
                 _ => None,
             };
             match again {
@@ -267,7 +273,7 @@ where
         if let Some(wait) = delay {
             batch.state = State::Backoff(wait);
         } else {
-            batch.attempts.succeeded(self.service.patience());
+            batch.attempts.succeeded(self.service.retry_policy());
         }
     }
 

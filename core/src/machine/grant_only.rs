@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use http::{Method, Uri};
 
-use crate::contract::{Class, Operation, Service};
+use crate::contract::{Operation, Service};
 use crate::error::Error;
 use crate::http::{Draft, Reply, Sealing};
+use crate::retry::Idempotency;
 
 /// Asks the authority for its grant, which is renewed where it is time to, and sends nothing.
 ///
@@ -32,7 +33,7 @@ impl<S: Service> Operation for GrantOnly<S> {
     type Output = ();
 
     const NAME: &'static str = "GrantOnly";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, _: &S) -> Result<Box<Draft>, Error> {
         let mut draft = Draft::new(Self::NAME, Method::GET, Uri::default());

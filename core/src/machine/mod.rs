@@ -11,7 +11,6 @@ mod grant_only;
 pub(crate) mod nest;
 #[cfg(feature = "swift")]
 pub(crate) mod numbered;
-mod patience;
 mod pump;
 #[cfg(feature = "swift")]
 pub(crate) mod segments;
@@ -30,7 +29,6 @@ pub use self::download::{Download, DownloadOptions, Downloaded};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::grant_only::GrantOnly;
-pub use self::patience::{Attempts, Budget, Patience};
 pub use self::pump::{Event, Observer, Party, Pump, Turn};
 #[cfg(feature = "swift")]
 pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};

@@ -13,12 +13,12 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::contract::{
-    Authority, Intake, Lease, Leave, Machine, Notice, Places, Standing, Step, Wait, Wish,
+    Authority, Intake, Lease, Leave, Machine, Notice, Places, Standing, Step, Wish,
 };
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
 use crate::machine::traffic::{Admit, Line, Traffic};
-use crate::now::Now;
+use crate::now::{Now, Wait};
 use crate::sign::Presigned;
 
 /// An authority, shared by all machines that go under it.
@@ -304,9 +304,9 @@ impl<M: Machine> Pump<M> {
         };
         let mut authority = authority.lock();
         let wanted = draft.ticket;
-        let Draft { stale, places, patience, .. } = &mut *draft;
-        let patience = patience.as_ref();
-        let mut wish = Wish { waker: &self.waker, stale, places, patience };
+        let Draft { stale, places, retry_policy, .. } = &mut *draft;
+        let retry_policy = retry_policy.as_ref();
+        let mut wish = Wish { waker: &self.waker, stale, places, retry_policy };
         let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
                 Err(Completion::granted(draft, now, grant.generation))

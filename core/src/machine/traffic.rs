@@ -20,8 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::contract::{Reason, Wait};
-use crate::now::Now;
+use crate::now::{Now, Wait, WaitReason};
 use crate::waiters::{Place, Waiters};
 
 /// Limits shared by a client's machines. The default is [`Traffic::AT_ONCE`] requests at once, and no
@@ -253,7 +252,7 @@ impl State {
 }
 
 fn paced(until: Duration) -> Wait {
-    Wait { until, reason: Reason::Pacing }
+    Wait { until, reason: WaitReason::Pacing }
 }
 
 /// A token bucket that holds one second's worth.

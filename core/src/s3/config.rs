@@ -2,8 +2,8 @@
 
 use crate::checksum::Policy;
 use crate::http::{COLLECT, Limits};
-use crate::machine::Patience;
 use crate::quirks::{Provider, Quirks};
+use crate::retry::RetryPolicy;
 use crate::s3::endpoint::EndpointConfig;
 
 /// Everything about a client of S3 but its keys. A [`Service`](crate::s3::Service) is made of it.
@@ -33,7 +33,7 @@ pub struct Config {
     /// is read by a call, of a listing, of any document. Some listings may have more.
     pub collect_limit: usize,
     /// How often and how soon failed attempts are repeated.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// Timeouts of each request.
     pub limits: Limits,
 }
@@ -52,7 +52,7 @@ impl Config {
             verifies_trailers: None,
             spool: 8 << 20,
             collect_limit: COLLECT,
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
             limits: Limits::default(),
         }
     }

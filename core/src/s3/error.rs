@@ -8,9 +8,9 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::HeaderName;
 
-use crate::contract::{Class, Verdict};
 use crate::error::{Error, Kind};
 use crate::http::Reply;
+use crate::retry::{Idempotency, RetryDecision};
 use crate::xml::{Document, Element};
 
 /// The reply, unless it is a refusal.
@@ -23,9 +23,9 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
 
 /// An error that may pass, so that what it was the answer to is asked again; any other is none.
 pub(super) fn passing(error: Error) -> Result<(), Error> {
-    match judge(&error, Class::Read) {
-        Verdict::Transient | Verdict::Throttled => Err(error),
-        Verdict::Final | Verdict::Elsewhere => Ok(()),
+    match judge(&error, Idempotency::Read) {
+        RetryDecision::Transient | RetryDecision::Throttled => Err(error),
+        RetryDecision::Final | RetryDecision::Elsewhere => Ok(()),
     }
 }
 
@@ -155,38 +155,42 @@ fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
 }
 
 /// What is to be done about a refusal or a broken answer.
-pub(super) fn judge(error: &Error, class: Class) -> Verdict {
+pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     if error.kind() == Kind::Broken {
         // A success that can't be read: cut off on the way, or not from S3 at all. Whether a write is
         // sent again, which may have been carried out, is for `Call` to find out.
-        return if class == Class::Once { Verdict::Final } else { Verdict::Transient };
+        return if idempotency == Idempotency::Once {
+            RetryDecision::Final
+        } else {
+            RetryDecision::Transient
+        };
     }
-    let Some(status) = error.status() else { return Verdict::Final };
+    let Some(status) = error.status() else { return RetryDecision::Final };
     match (status.as_u16(), error.code()) {
-        (_, Some(code)) if THROTTLED.contains(&code) => Verdict::Throttled,
-        (429, _) => Verdict::Throttled,
-        (_, Some(code)) if TRANSIENT.contains(&code) => Verdict::Transient,
+        (_, Some(code)) if THROTTLED.contains(&code) => RetryDecision::Throttled,
+        (429, _) => RetryDecision::Throttled,
+        (_, Some(code)) if TRANSIENT.contains(&code) => RetryDecision::Transient,
         // A conditional write that met another one; on Complete the parts have to be sent again,
         // which is for the upload to do.
         (409, Some("ConditionalRequestConflict" | "OperationAborted"))
             if error.operation() != Some("CompleteMultipartUpload") =>
         {
-            Verdict::Transient
+            RetryDecision::Transient
         }
-        (301 | 302 | 307 | 308, _) => Verdict::Elsewhere,
+        (301 | 302 | 307 | 308, _) => RetryDecision::Elsewhere,
         (400, Some("AuthorizationHeaderMalformed" | "400") | None) if error.region().is_some() => {
-            Verdict::Elsewhere
+            RetryDecision::Elsewhere
         }
         (_, Some("IllegalLocationConstraintException"))
             if error.operation() != Some("CreateBucket") =>
         {
-            Verdict::Elsewhere
+            RetryDecision::Elsewhere
         }
-        (_, Some("InternalError")) => Verdict::Transient,
-        (500 | 502 | 503 | 504 | 509, _) => Verdict::Transient,
-        (408, _) => Verdict::Transient,
-        (200..=299, _) if class != Class::Once => Verdict::Transient,
-        _ => Verdict::Final,
+        (_, Some("InternalError")) => RetryDecision::Transient,
+        (500 | 502 | 503 | 504 | 509, _) => RetryDecision::Transient,
+        (408, _) => RetryDecision::Transient,
+        (200..=299, _) if idempotency != Idempotency::Once => RetryDecision::Transient,
+        _ => RetryDecision::Final,
     }
 }
 

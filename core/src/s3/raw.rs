@@ -7,12 +7,15 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENC
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
-use crate::s3::error;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    request::{ChecksumOptions, Request},
+    service::Service,
+};
 
 /// Any operation: built, signed, sent and repeated as the others are, and read by the caller.
 ///
@@ -45,19 +48,19 @@ pub struct Raw {
     /// What this call wants otherwise about that checksum.
     pub checksum: ChecksumOptions,
     /// How it may be repeated.
-    pub class: Class,
+    pub idempotency: Idempotency,
 }
 
 impl Raw {
     /// A request on the service, without a body. It may be repeated as its method says: GET and
     /// HEAD always, PUT and DELETE as idempotent, others only where the first surely did nothing.
     pub fn new(method: Method) -> Self {
-        let class = if method.is_safe() {
-            Class::Read
+        let idempotency = if method.is_safe() {
+            Idempotency::Read
         } else if method.is_idempotent() {
-            Class::Idempotent
+            Idempotency::Idempotent
         } else {
-            Class::Once
+            Idempotency::Once
         };
         Self {
             method,
@@ -68,7 +71,7 @@ impl Raw {
             body: Body::Empty,
             need: Need::None,
             checksum: ChecksumOptions::default(),
-            class,
+            idempotency,
         }
     }
 
@@ -95,7 +98,7 @@ impl fmt::Debug for Raw {
             .field("key", &self.key)
             .field("query", &query)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
-            .field("class", &self.class)
+            .field("idempotency", &self.idempotency)
             .finish_non_exhaustive()
     }
 }
@@ -117,7 +120,7 @@ impl Operation for Raw {
     type Output = RawOutput;
 
     const NAME: &'static str = "Raw";
-    const CLASS: Class = Class::Once;
+    const IDEMPOTENCY: Idempotency = Idempotency::Once;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let method = self.method.clone();
@@ -158,7 +161,7 @@ impl Operation for Raw {
     /// caller to look for. What was read and may be only a beginning is an error.
     fn parse(&self, _: &Service, reply: &Reply) -> Result<RawOutput, Error> {
         error::success(reply)?;
-        if self.class == Class::Read {
+        if self.idempotency == Idempotency::Read {
             reply.proven().map_err(|error| error::named(error, reply))?;
         }
         Ok(RawOutput {
@@ -168,8 +171,8 @@ impl Operation for Raw {
         })
     }
 
-    fn class(&self) -> Class {
-        self.class
+    fn idempotency(&self) -> Idempotency {
+        self.idempotency
     }
 
     fn resource(&self) -> Option<&str> {

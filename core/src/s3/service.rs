@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::contract::{self, Class, Verdict};
+use crate::contract;
 use crate::error::Error;
-use crate::machine::Patience;
-use crate::s3::config::Config;
-use crate::s3::endpoint::{Addressing, Endpoint, Resolver};
-use crate::s3::error;
+use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
+use crate::s3::{
+    config::Config,
+    endpoint::{Addressing, Endpoint, Resolver},
+    error,
+};
 
 /// Where S3 requests go and how they are made. Cheap to clone; clones share what is learnt: in
 /// which region a bucket is.
@@ -77,8 +79,8 @@ impl Service {
 }
 
 impl contract::Service for Service {
-    fn judge(&self, error: &Error, class: Class) -> Verdict {
-        error::judge(error, class)
+    fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision {
+        error::judge(error, idempotency)
     }
 
     fn learn(&self, resource: &str, error: &Error) -> bool {
@@ -96,8 +98,8 @@ impl contract::Service for Service {
         true
     }
 
-    fn patience(&self) -> &Patience {
-        &self.0.config.patience
+    fn retry_policy(&self) -> &RetryPolicy {
+        &self.0.config.retry_policy
     }
 }
 

@@ -2,14 +2,17 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::report::{Failed, Report};
-use crate::swift::request::{Request, check_container, check_object};
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    report::{Failed, Report},
+    request::{Request, check_container, check_object},
+    service::Service,
+};
 
 /// Removes many objects, and containers after them. `POST ?bulk-delete`; servers take 10,000 paths
 /// unless `/info` says otherwise.
@@ -117,7 +120,7 @@ impl Operation for BulkDelete {
     type Output = Deleted;
 
     const NAME: &'static str = "BulkDelete";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.paths.is_empty() {
@@ -144,7 +147,8 @@ impl Operation for BulkDelete {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Service as _, Verdict};
+    use crate::contract::Service as _;
+    use crate::retry::RetryDecision;
     use crate::swift::testing::{parsed, refused, sent, service};
 
     #[test]
@@ -194,7 +198,7 @@ mod tests {
         assert_eq!((error.status().unwrap().as_u16(), error.message()), (413, Some("told")));
         assert_eq!(error.request_id(), Some("tx1"));
         let error = told("502 Bad Gateway", "[]").unwrap_err().in_operation(BulkDelete::NAME);
-        assert_eq!(service().judge(&error, Class::Idempotent), Verdict::Transient);
+        assert_eq!(service().judge(&error, Idempotency::Idempotent), RetryDecision::Transient);
         // The token ran out: every path is told so, under a status of 200.
         let error = told("400 Bad Request", r#"[["/c/o", "401 Unauthorized"]]"#).unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), 401);

@@ -1,7 +1,7 @@
 //! How a client wants its Swift requests made.
 
 use crate::http::{COLLECT, Limits};
-use crate::machine::Patience;
+use crate::retry::RetryPolicy;
 
 /// Everything about a client of Swift but who it is. A [`Service`](crate::swift::Service) is made of
 /// it.
@@ -18,7 +18,7 @@ pub struct Config {
     /// is read by a call, of a listing, of any document. Some listings may have more.
     pub collect_limit: usize,
     /// How often and how soon failed attempts are repeated.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// Timeouts of each request.
     pub limits: Limits,
 }
@@ -30,7 +30,7 @@ impl Default for Config {
             storage_url: None,
             spool: 8 << 20,
             collect_limit: COLLECT,
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
             limits: Limits::default(),
         }
     }

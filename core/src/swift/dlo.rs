@@ -2,14 +2,17 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::object::{Prefix, Stored};
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::Properties;
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::{Prefix, Stored},
+    request::Request,
+    service::Service,
+    types::Properties,
+};
 
 /// Makes a dynamic large object of all objects that begin with a prefix: whatever the listing shows
 /// when it is read. An empty object with `X-Object-Manifest`.
@@ -48,7 +51,7 @@ impl Operation for PutDlo {
     type Output = Stored;
 
     const NAME: &'static str = "PutDlo";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         self.segments

@@ -20,9 +20,9 @@
 
 use http::StatusCode;
 
-use crate::contract::{Class, Verdict};
 use crate::error::{Error, Kind};
 use crate::http::{Headers, Reply};
+use crate::retry::{Idempotency, RetryDecision};
 
 /// The reply, unless it is a refusal.
 pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
@@ -34,9 +34,9 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
 
 /// An error that may pass, so that what it was the answer to is asked again; any other is none.
 pub(super) fn passing(error: Error) -> Result<(), Error> {
-    match judge(&error, Class::Read) {
-        Verdict::Transient | Verdict::Throttled => Err(error),
-        Verdict::Final | Verdict::Elsewhere => Ok(()),
+    match judge(&error, Idempotency::Read) {
+        RetryDecision::Transient | RetryDecision::Throttled => Err(error),
+        RetryDecision::Final | RetryDecision::Elsewhere => Ok(()),
     }
 }
 
@@ -107,22 +107,28 @@ fn unescape(text: &str) -> String {
 }
 
 /// What is to be done about a refusal or a broken answer.
-pub(super) fn judge(error: &Error, class: Class) -> Verdict {
+pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     if error.kind() == Kind::Broken {
         // A success that can't be read, or not from Swift at all. What it says was done is not done
         // again for that.
-        return if class == Class::Read { Verdict::Transient } else { Verdict::Final };
+        return if idempotency == Idempotency::Read {
+            RetryDecision::Transient
+        } else {
+            RetryDecision::Final
+        };
     }
-    let Some(status) = error.status() else { return Verdict::Final };
+    let Some(status) = error.status() else { return RetryDecision::Final };
     match status.as_u16() {
-        429 | 498 => Verdict::Throttled,
-        408 | 499 | 500 | 502 | 503 | 504 => Verdict::Transient,
+        429 | 498 => RetryDecision::Throttled,
+        408 | 499 | 500 | 502 | 503 | 504 => RetryDecision::Transient,
         // Of two changes at the same time one is asked to come again; and a container may still be
         // listed with what was removed from it a moment ago.
-        409 if CONTAINERS.iter().any(|name| error.operation() == Some(name)) => Verdict::Transient,
+        409 if CONTAINERS.iter().any(|name| error.operation() == Some(name)) => {
+            RetryDecision::Transient
+        }
         // The bytes may have been damaged on the way, and nothing of them was stored.
-        422 if error.operation() == Some("PutObject") => Verdict::Transient,
-        _ => Verdict::Final,
+        422 if error.operation() == Some("PutObject") => RetryDecision::Transient,
+        _ => RetryDecision::Final,
     }
 }
 
@@ -159,19 +165,19 @@ mod tests {
         let judged = |status: u16, operation| {
             let status = StatusCode::from_u16(status).unwrap();
             let error = Error::refused(status, None, None).in_operation(operation);
-            judge(&error, Class::Idempotent)
+            judge(&error, Idempotency::Idempotent)
         };
         for status in [408, 499, 500, 502, 503, 504] {
-            assert_eq!(judged(status, "GetObject"), Verdict::Transient, "{status}");
+            assert_eq!(judged(status, "GetObject"), RetryDecision::Transient, "{status}");
         }
         for status in [429, 498] {
-            assert_eq!(judged(status, "GetObject"), Verdict::Throttled, "{status}");
+            assert_eq!(judged(status, "GetObject"), RetryDecision::Throttled, "{status}");
         }
         for status in [400, 401, 403, 404, 409, 411, 412, 413, 416, 422, 501, 507] {
-            assert_eq!(judged(status, "GetObject"), Verdict::Final, "{status}");
+            assert_eq!(judged(status, "GetObject"), RetryDecision::Final, "{status}");
         }
-        assert_eq!(judged(409, "DeleteContainer"), Verdict::Transient);
-        assert_eq!(judged(422, "PutObject"), Verdict::Transient);
-        assert_eq!(judged(422, "PutSlo"), Verdict::Final);
+        assert_eq!(judged(409, "DeleteContainer"), RetryDecision::Transient);
+        assert_eq!(judged(422, "PutObject"), RetryDecision::Transient);
+        assert_eq!(judged(422, "PutSlo"), RetryDecision::Final);
     }
 }

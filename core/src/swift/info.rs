@@ -3,12 +3,11 @@
 use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{error, request::Request, service::Service};
 
 /// Asks what the cluster can do. It needs no token; a cluster that does not tell answers 403, 404 or
 /// 405.
@@ -28,7 +27,7 @@ impl Operation for GetInfo {
     type Output = Info;
 
     const NAME: &'static str = "GetInfo";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::cluster(service, Self::NAME, Method::GET, "/info").finish()

@@ -11,9 +11,7 @@ use crate::http::{Body, Draft, ETag, Encoding, Incoming, Place, Sealing, Stamp};
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
-use crate::swift::object::BodyCheck;
-use crate::swift::report::refuses_token;
-use crate::swift::service::Service;
+use crate::swift::{object::BodyCheck, report::refuses_token, service::Service};
 
 /// A request to Swift.
 pub(super) type Request<'a> = crate::request::Request<'a, Service>;
@@ -77,7 +75,7 @@ impl<'a> Request<'a> {
     ) -> Self {
         let mut draft = Draft::new(operation, method, Uri::default());
         draft.limits = service.config().limits;
-        draft.patience = Some(service.config().patience.clone());
+        draft.retry_policy = Some(service.config().retry_policy.clone());
         draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
         draft.larger = Some("raise `Config::collect_limit`");
         draft.sealing = Sealing::Token(place);
@@ -241,8 +239,10 @@ const LONGEST_OBJECT: usize = 1024;
 mod tests {
     use crate::contract::Operation as _;
     use crate::http::{Place, Sealing};
-    use crate::swift::testing::{refused, sent, service};
-    use crate::swift::{Config, DeleteObject, GetInfo, HeadObject, Service};
+    use crate::swift::{
+        Config, DeleteObject, GetInfo, HeadObject, Service,
+        testing::{refused, sent, service},
+    };
 
     // Names that Swift 2.38 stored as they were sent.
     #[test]

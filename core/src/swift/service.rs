@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::contract::{self, Class, Verdict};
+use crate::contract;
 use crate::error::Error;
 use crate::http::Address;
-use crate::machine::Patience;
-use crate::swift::config::Config;
-use crate::swift::error;
+use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
+use crate::swift::{config::Config, error};
 
 /// Where Swift requests go and how they are made. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,8 +42,8 @@ impl Service {
 }
 
 impl contract::Service for Service {
-    fn judge(&self, error: &Error, class: Class) -> Verdict {
-        error::judge(error, class)
+    fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision {
+        error::judge(error, idempotency)
     }
 
     /// Nothing: Swift does not send requests elsewhere.
@@ -52,8 +51,8 @@ impl contract::Service for Service {
         false
     }
 
-    fn patience(&self) -> &Patience {
-        &self.0.config.patience
+    fn retry_policy(&self) -> &RetryPolicy {
+        &self.0.config.retry_policy
     }
 }
 

@@ -14,8 +14,9 @@ use apus_core::contract::{Leave, Machine, Notice, Step};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Outgoing, Place, Sealing, Ticket};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Budget, Event, Observer, Party, Patience, Pump, Turn};
+use apus_core::machine::{Event, Observer, Party, Pump, Turn};
 use apus_core::now::Timestamp;
+use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::{Error, Now};
 use http::{Method, Uri, request};
 use serde_json::{Value, json};
@@ -618,13 +619,13 @@ pub(crate) fn login(user: &str, password: &str, scope: Scope) -> Login {
 /// With this interval.
 pub(crate) fn interval(seconds: u64) -> SessionOptions {
     let expire_soon_interval = Duration::from_secs(seconds);
-    SessionOptions { expire_soon_interval, patience: Some(long()), ..SessionOptions::default() }
+    SessionOptions { expire_soon_interval, retry_policy: Some(long()), ..SessionOptions::default() }
 }
 
 /// Eight attempts from half a second up to 20 s.
-pub(crate) fn long() -> Patience {
+pub(crate) fn long() -> RetryPolicy {
     let (base, budget) = (Duration::from_millis(500), Arc::new(Budget::unlimited()));
-    Patience { attempts: 8, base, budget, ..Patience::default() }
+    RetryPolicy { attempts: 8, base, budget, ..RetryPolicy::default() }
 }
 
 pub(crate) const START: Duration = Duration::from_millis(1_000_300);

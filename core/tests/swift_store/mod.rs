@@ -18,10 +18,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine, Reason};
+use apus_core::contract::{Leave, Machine};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{Party, Pump, Turn};
+use apus_core::now::WaitReason;
 use apus_core::swift::{Config, Service};
 use apus_core::{Error, Now};
 use bytes::Bytes;
@@ -77,7 +78,7 @@ pub(crate) struct World {
     /// The most exchanges that were in flight at once.
     pub(crate) peak: usize,
     /// What was waited for.
-    pub(crate) reasons: Vec<Reason>,
+    pub(crate) reasons: Vec<WaitReason>,
     /// The most bytes of a stream that were held.
     pub(crate) held: u64,
     rules: Vec<Rule>,

@@ -17,10 +17,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine, Wait};
+use apus_core::contract::{Leave, Machine};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Exchange};
 use apus_core::machine::{Pump, Traffic, Turn};
+use apus_core::now::Wait;
 use apus_core::{Error, Now};
 use arbitrary::Arbitrary;
 use bytes::Bytes;

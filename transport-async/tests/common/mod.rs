@@ -11,13 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use apus_async::{Client, Transport, TransportConfig};
-use apus_core::Error;
-use apus_core::Now;
-use apus_core::contract::{
-    Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict, Wish,
-};
+use apus_core::contract::{Authority, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply};
-use apus_core::machine::{Party, Patience};
+use apus_core::machine::Party;
+use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
+use apus_core::{Error, Now};
 use http::Method;
 
 /// A listener whose connections are each played by a script in a thread of their own.
@@ -190,28 +188,28 @@ pub(crate) fn answer(status: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 /// A place that retries what may be retried, quickly.
 pub(crate) struct Place {
     pub(crate) url: String,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
 impl Place {
     pub(crate) fn at(url: impl Into<String>) -> Self {
         let quick = Duration::from_millis(1);
-        let patience = Patience { base: quick, throttled: quick, ..Patience::default() };
-        Self { url: url.into(), patience }
+        let retry_policy = RetryPolicy { base: quick, throttled: quick, ..RetryPolicy::default() };
+        Self { url: url.into(), retry_policy }
     }
 
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
-        self.patience.attempts = attempts;
+        self.retry_policy.attempts = attempts;
         self
     }
 }
 
 impl Service for Place {
-    fn judge(&self, error: &Error, _: Class) -> Verdict {
+    fn judge(&self, error: &Error, _: Idempotency) -> RetryDecision {
         match error.status().map(|status| status.as_u16()) {
-            Some(503) => Verdict::Throttled,
-            Some(500) => Verdict::Transient,
-            _ => Verdict::Final,
+            Some(503) => RetryDecision::Throttled,
+            Some(500) => RetryDecision::Transient,
+            _ => RetryDecision::Final,
         }
     }
 
@@ -219,8 +217,8 @@ impl Service for Place {
         false
     }
 
-    fn patience(&self) -> &Patience {
-        &self.patience
+    fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry_policy
     }
 }
 
@@ -289,7 +287,7 @@ impl Operation for Ask {
     type Output = Reply;
 
     const NAME: &'static str = "Ask";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Place) -> Result<Box<Draft>, Error> {
         Ok(self.draft_at(&service.url))

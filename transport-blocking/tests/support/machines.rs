@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use apus_core::contract::{Intake, Leave, Machine, Reason, Step, Wait};
+use apus_core::contract::{Intake, Leave, Machine, Step};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Expect, Incoming, Ticket};
+use apus_core::now::{Wait, WaitReason};
 use apus_core::{Error, Now};
 use http::Method;
 use http::header::{HeaderValue, RANGE};
@@ -83,7 +84,7 @@ impl Machine for Ranges {
                     let before = self.todo.iter().filter(|todo| todo.start < rest.start).count();
                     self.todo.insert(before, rest);
                     let until = now.tick + std::time::Duration::from_millis(20);
-                    self.again = Some(Wait { until, reason: Reason::Backoff });
+                    self.again = Some(Wait { until, reason: WaitReason::Backoff });
                 }
                 (Some(cut), _) => {
                     self.failed.get_or_insert(cut.clone().into());

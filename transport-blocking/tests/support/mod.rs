@@ -8,32 +8,34 @@ pub mod server;
 use std::sync::Arc;
 
 use apus_blocking::{Client, Transport, TransportConfig};
-use apus_core::contract::{
-    Authority, Class, Grant, Lease, Operation, Service, Standing, Verdict, Wish,
-};
+use apus_core::contract::{Authority, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply, Stamp};
-use apus_core::machine::{Party, Patience};
+use apus_core::machine::Party;
+use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
 use apus_core::{Error, Now};
 use http::{HeaderMap, Method};
 
 /// A place to send plain requests to.
 pub struct Plain {
     pub base: String,
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 impl Plain {
     /// Asks once only.
     pub fn new(base: impl Into<String>) -> Self {
-        Self { base: base.into(), patience: Patience { attempts: 1, ..Patience::default() } }
+        Self {
+            base: base.into(),
+            retry_policy: RetryPolicy { attempts: 1, ..RetryPolicy::default() },
+        }
     }
 }
 
 impl Service for Plain {
-    fn judge(&self, error: &Error, _: Class) -> Verdict {
+    fn judge(&self, error: &Error, _: Idempotency) -> RetryDecision {
         match error.status() {
-            Some(status) if status.is_server_error() => Verdict::Transient,
-            _ => Verdict::Final,
+            Some(status) if status.is_server_error() => RetryDecision::Transient,
+            _ => RetryDecision::Final,
         }
     }
 
@@ -41,8 +43,8 @@ impl Service for Plain {
         false
     }
 
-    fn patience(&self) -> &Patience {
-        &self.patience
+    fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry_policy
     }
 }
 
@@ -130,7 +132,7 @@ impl Operation for Ask {
     type Service = Plain;
     type Output = Reply;
     const NAME: &'static str = "Ask";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Plain) -> Result<Box<Draft>, Error> {
         Ok(Ask::draft(self, service))

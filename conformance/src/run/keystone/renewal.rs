@@ -10,8 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::reply;
-use crate::run::compare::{Check, Header};
-use crate::run::value::{Fields, Time};
+use crate::run::{
+    compare::{Check, Header},
+    value::{Fields, Time},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +71,7 @@ fn ask(session: &mut Session, now: Now) -> Lease {
             waker: Waker::noop(),
             stale: &mut None,
             places: &mut Places::default(),
-            patience: None,
+            retry_policy: None,
         },
     )
 }

@@ -23,9 +23,10 @@ mod request;
 mod response;
 mod sent;
 
-use apus_core::contract::{Class, Operation};
+use apus_core::contract::Operation;
 use apus_core::error::Error;
 use apus_core::http::{Draft, Reply};
+use apus_core::retry::Idempotency;
 use apus_core::s3::Service;
 
 use self::output::Answer;
@@ -39,7 +40,7 @@ pub(super) use self::sent::{Sent, send};
 trait Call {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error>;
     fn answer(&self, service: &Service, reply: &Reply) -> Result<Answer, Error>;
-    fn class(&self) -> Class;
+    fn idempotency(&self) -> Idempotency;
 }
 
 /// An operation, and how its output is shown.
@@ -63,8 +64,8 @@ where
         Ok((self.show)(&output).into())
     }
 
-    fn class(&self) -> Class {
-        self.operation.class()
+    fn idempotency(&self) -> Idempotency {
+        self.operation.idempotency()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `s3-response`.
 
 use apus_core::checksum::Verdict;
-use apus_core::contract::{self, Service as _};
+use apus_core::contract::Service as _;
 use apus_core::error::{Error, Kind};
 use apus_core::s3::Service;
 use serde::Deserialize;
@@ -203,8 +203,8 @@ fn refused(
     let message = error.message().unwrap_or_default();
     check.same_if("error message", expected.message.as_deref(), message);
     if let Some(retryable) = expected.retryable {
-        use contract::Verdict::{Throttled, Transient};
-        let got = matches!(service.judge(error, call.class()), Transient | Throttled);
+        use apus_core::retry::RetryDecision::{Throttled, Transient};
+        let got = matches!(service.judge(error, call.idempotency()), Transient | Throttled);
         check.same("error retryable", &retryable.to_string(), &got.to_string());
     }
     if let Some(kind) = expected.kind {

@@ -13,10 +13,13 @@ use apus_core::swift::{Config, Service};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{operation, query};
-use crate::run::compare::{Check, Header};
-use crate::run::s3::{Sent, send};
-use crate::run::value::{Data, Fields};
+use super::operation;
+use super::query;
+use crate::run::{
+    compare::{Check, Header},
+    s3::{Sent, send},
+    value::{Data, Fields},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +87,7 @@ fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
             waker: Waker::noop(),
             stale: &mut None,
             places: &mut Places::default(),
-            patience: None,
+            retry_policy: None,
         },
     ) {
         Lease::Granted(grant) => session.seal(grant, draft, now),

@@ -9,16 +9,15 @@ use apus_core::s3::{
     CreateBucket, DeleteObject, GetObject, PutObject, Service,
 };
 
+use super::Outcome;
+use super::Over;
+use super::Workload;
 use super::s3::{Setup, bytes, keys, model};
-use super::{Outcome, Over, Workload};
 use crate::server::{Manners, Request, S3Model};
-use crate::sim::chance::Chance;
-use crate::sim::drive::End;
-use crate::sim::ends::Source;
-use crate::sim::host::Host;
-use crate::sim::judge::leaves_open;
-use crate::sim::schedule::Schedule;
-use crate::sim::world::World;
+use crate::sim::{
+    chance::Chance, drive::End, ends::Source, host::Host, judge::leaves_open, schedule::Schedule,
+    world::World,
+};
 
 pub(super) const ALL: &[Workload] = &[
     Workload { name: "call-put", operations: &["PutObject"], cleanup: &[], dies: false, run: put },
@@ -289,8 +288,8 @@ fn regions(schedule: &Schedule) -> Over {
             Some(Err(error)) => {
                 result = Outcome::of(&error);
                 world.not_ours_unless_said(&error, bucket, &key, &body);
-                let patience = setup.service.config().patience.attempts;
-                if world.met.is_empty() && !world.record.cancelled && patience > 1 {
+                let retry_policy = setup.service.config().retry_policy.attempts;
+                if world.met.is_empty() && !world.record.cancelled && retry_policy > 1 {
                     world.wrong(format!("nothing went wrong, and yet: {error}"));
                 }
             }

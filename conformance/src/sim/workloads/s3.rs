@@ -9,16 +9,16 @@ use apus_core::checksum::{
 };
 use apus_core::credentials::{Credentials, ExpiringKeys, KeySource, KeyStep, RenewalOptions};
 use apus_core::http::Reply;
-use apus_core::machine::{Budget, Party, Patience};
+use apus_core::machine::Party;
 use apus_core::now::{Now, Timestamp};
 use apus_core::quirks::Provider;
+use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, PayloadSigning, Service};
 use apus_core::sign::Keys;
 use bytes::Bytes;
 
 use crate::server::{Manners, S3Model};
-use crate::sim::chance::Chance;
-use crate::sim::judge::SECRET;
+use crate::sim::{chance::Chance, judge::SECRET};
 
 /// What a caller has set up.
 pub(crate) struct Setup {
@@ -41,7 +41,7 @@ impl Setup {
             PayloadSigning::Unsigned,
             PayloadSigning::Chunked,
         ]);
-        config.patience = patience(chance);
+        config.retry_policy = retry_policy(chance);
         let algorithm = chance.percent(60).then(|| {
             chance.pick(&[
                 Algorithm::Crc32,
@@ -66,13 +66,13 @@ impl Setup {
 }
 
 /// As often as by default, or less.
-pub(crate) fn patience(chance: &mut Chance) -> Patience {
+pub(crate) fn retry_policy(chance: &mut Chance) -> RetryPolicy {
     let attempts = chance.pick(&[5, 5, 5, 2, 1]);
     let budget = match chance.percent(10) {
         true => Budget::new(20),
         false => Budget::default(),
     };
-    Patience { attempts, budget: Arc::new(budget), ..Patience::default() }
+    RetryPolicy { attempts, budget: Arc::new(budget), ..RetryPolicy::default() }
 }
 
 /// A server with a bucket.

@@ -13,15 +13,12 @@ use apus_core::machine::{
 use apus_core::swift::{Config, Service};
 use bytes::Bytes;
 
-use super::s3::patience;
+use super::s3::retry_policy;
 use crate::server::OpenStackModel;
-use crate::sim::chance::Chance;
-use crate::sim::drive::End;
-use crate::sim::ends::Source;
-use crate::sim::host::Host;
-use crate::sim::judge::leaves_open;
-use crate::sim::schedule::Schedule;
-use crate::sim::world::World;
+use crate::sim::{
+    chance::Chance, drive::End, ends::Source, host::Host, judge::leaves_open, schedule::Schedule,
+    world::World,
+};
 
 /// How long before a workload what it finds was made.
 pub(super) const BEFORE: Duration = Duration::from_secs(936_000);
@@ -41,7 +38,7 @@ pub(super) fn life(chance: &mut Chance) -> u64 {
 }
 
 pub(super) fn service(chance: &mut Chance) -> Arc<Service> {
-    let config = Config { patience: patience(chance), ..Config::default() };
+    let config = Config { retry_policy: retry_policy(chance), ..Config::default() };
     Arc::new(Service::new(config).expect("it is a configuration"))
 }
 

@@ -26,6 +26,6 @@ fn draft(
     draft.sealing = Sealing::Token(Place::Identity);
     draft.incoming = Incoming::Collect { limit: super::v3::LONGEST };
     draft.limits = service.limits;
-    draft.patience = Some(service.patience.clone());
+    draft.retry_policy = Some(service.retry_policy.clone());
     Ok(draft)
 }

@@ -4,13 +4,12 @@ use http::header::{DATE, HeaderName};
 use http::{Method, StatusCode};
 
 use super::draft;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply, Sealing, header_value};
-use crate::keystone::service::Service;
-use crate::keystone::token::TokenFacts;
-use crate::keystone::{error, v3};
+use crate::keystone::{error, service::Service, token::TokenFacts, v3};
 use crate::now::Timestamp;
+use crate::retry::Idempotency;
 use crate::secret::Secret;
 
 /// Which token a request is about.
@@ -53,7 +52,7 @@ impl Operation for ValidateToken {
     type Output = ValidatedToken;
 
     const NAME: &'static str = "ValidateToken";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let target = match (self.nocatalog, self.allow_expired) {
@@ -90,7 +89,7 @@ impl Operation for RevokeToken {
     type Output = ();
 
     const NAME: &'static str = "RevokeToken";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         about(&self.subject, draft(Self::NAME, Method::DELETE, "/auth/tokens", service)?)

@@ -6,15 +6,18 @@ use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
 use super::draft;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Body, Draft, Reply};
-use crate::keystone::error;
-use crate::keystone::json::{self, Node};
-use crate::keystone::service::Service;
-use crate::keystone::token::Role;
+use crate::keystone::{
+    error,
+    json::{self, Node},
+    service::Service,
+    token::Role,
+};
 use crate::now::Timestamp;
+use crate::retry::Idempotency;
 
 /// A trust, as Keystone describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Operation for CreateTrust {
     type Output = Trust;
 
     const NAME: &'static str = "CreateTrust";
-    const CLASS: Class = Class::Once;
+    const IDEMPOTENCY: Idempotency = Idempotency::Once;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.roles.is_empty() {
@@ -107,8 +110,8 @@ impl Operation for CreateTrust {
         )
     }
 
-    fn class(&self) -> Class {
-        if self.expires_at.is_some() { Class::Idempotent } else { Class::Once }
+    fn idempotency(&self) -> Idempotency {
+        if self.expires_at.is_some() { Idempotency::Idempotent } else { Idempotency::Once }
     }
 }
 
@@ -125,7 +128,7 @@ impl Operation for ShowTrust {
     type Output = Trust;
 
     const NAME: &'static str = "ShowTrust";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         draft(Self::NAME, Method::GET, &target(&self.id)?, service)
@@ -150,7 +153,7 @@ impl Operation for ListTrusts {
     type Output = Vec<Trust>;
 
     const NAME: &'static str = "ListTrusts";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut target = "/OS-TRUST/trusts".to_owned();
@@ -194,7 +197,7 @@ impl Operation for DeleteTrust {
     type Output = ();
 
     const NAME: &'static str = "DeleteTrust";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         draft(Self::NAME, Method::DELETE, &target(&self.id)?, service)

@@ -9,12 +9,14 @@
 
 use http::StatusCode;
 
-use super::{Call, State, verdict};
-use crate::contract::{Class, Doubt, Operation, Recovery, Service as _, Verdict};
+use super::Call;
+use super::State;
+use super::decision;
+use crate::contract::{Doubt, Operation, Recovery, Service as _};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Reply};
-use crate::machine::Attempts;
 use crate::now::Now;
+use crate::retry::{Attempts, Idempotency, RetryDecision};
 
 /// A look at what came of the operation.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl<O: Operation> Call<O> {
     /// Finds out what came of an operation that failed, where an attempt may have been carried out.
     pub(super) fn conclude(&mut self, now: Now, failed: Failed, replies: Vec<Reply>) {
         self.looking = None;
-        if !self.doubtful || self.operation.class() == Class::Read {
+        if !self.doubtful || self.operation.idempotency() == Idempotency::Read {
             self.state = State::Over(Some(Err(failed.error)));
             return;
         }
@@ -76,10 +78,10 @@ impl<O: Operation> Call<O> {
     /// Sends again what was answered by 2xx and something that can't be read. `proven` says that it was
     /// not carried out.
     fn repeat(&mut self, now: Now, error: Error, proven: bool) {
-        let patience = self.service.patience();
+        let retry_policy = self.service.retry_policy();
         let wait = match self.cancelled {
             true => None,
-            false => self.attempts.next(now, patience, Verdict::Transient, &error),
+            false => self.attempts.next(now, retry_policy, RetryDecision::Transient, &error),
         };
         match wait {
             Some(wait) => self.state = State::Backoff(wait),
@@ -101,11 +103,11 @@ impl<O: Operation> Call<O> {
             }
             Err(error) => error,
         };
-        let verdict = verdict(&error).unwrap_or(Verdict::Transient);
-        let patience = self.service.patience();
+        let decision = decision(&error).unwrap_or(RetryDecision::Transient);
+        let retry_policy = self.service.retry_policy();
         let wait = match self.cancelled {
             true => None,
-            false => looking.attempts.next(now, patience, verdict, &error),
+            false => looking.attempts.next(now, retry_policy, decision, &error),
         };
         match wait {
             Some(wait) => {

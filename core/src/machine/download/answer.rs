@@ -5,11 +5,12 @@ use http::StatusCode;
 use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::ranges::{Dialect, Object, Ranges};
-use crate::contract::{Class, Service as _, Verdict, Wait};
+use crate::contract::Service as _;
 use crate::error::{Cause, Error, Failure, Kind};
 use crate::http::{ByteRange, Coding, Limits, Reply};
 use crate::machine::call;
-use crate::now::Now;
+use crate::now::{Now, Wait};
+use crate::retry::{Idempotency, RetryDecision};
 
 impl<D: Dialect> Ranges<D> {
     /// An answer to the range number `at`. The error is one of this attempt.
@@ -92,10 +93,10 @@ impl<D: Dialect> Ranges<D> {
         }
         // What the caller knows of it counts where the server tells nothing.
         let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
-        let patience = self.dialect.service().patience();
+        let retry_policy = self.dialect.service().retry_policy();
         piece.take(reply, size);
         if limits.is_progress(reply.streamed, reply.cut.as_ref()) {
-            piece.progressed(patience);
+            piece.progressed(retry_policy);
         }
         if reply.until_close && piece.is_open() {
             self.unsettled = true;
@@ -113,7 +114,7 @@ impl<D: Dialect> Ranges<D> {
                 if self.tally.is_running() {
                     self.hashers = piece.hashers().clone();
                 }
-                piece.finish(self.dialect.service().patience());
+                piece.finish(self.dialect.service().retry_policy());
                 self.collect()?;
                 Ok(true)
             }
@@ -162,7 +163,7 @@ impl<D: Dialect> Ranges<D> {
             // The connection went away with the end of a body of untold length.
             let total = reply.content_range().and_then(|range| range.total);
             if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
-                piece.finish(self.dialect.service().patience());
+                piece.finish(self.dialect.service().retry_policy());
                 return self.collect();
             }
             // Not every server tells the length here. A range whose end was asked for is no such body.
@@ -202,14 +203,15 @@ impl<D: Dialect> Ranges<D> {
             return None;
         }
         let service = self.dialect.service();
-        let verdict = call::verdict(error).unwrap_or_else(|| service.judge(error, Class::Read));
-        if verdict == Verdict::Elsewhere {
+        let decision =
+            call::decision(error).unwrap_or_else(|| service.judge(error, Idempotency::Read));
+        if decision == RetryDecision::Elsewhere {
             let twice = std::mem::replace(&mut self.redirected, true);
             if twice || !service.learn(self.dialect.resource()?, error) {
                 return None;
             }
         }
-        piece.attempts().next(now, service.patience(), verdict, error)
+        piece.attempts().next(now, service.retry_policy(), decision, error)
     }
 }
 

@@ -56,7 +56,7 @@ pub struct DownloadOptions {
     /// [combine](Algorithm::combines) make it read one range, whatever the width.
     pub digests: Vec<Algorithm>,
     /// How many times a range is asked for at most. `None`: as often as there is progress, and
-    /// [`Patience::attempts`](crate::machine::Patience::attempts) times without.
+    /// [`RetryPolicy::attempts`](crate::retry::RetryPolicy::attempts) times without.
     pub total_attempts: Option<u32>,
     /// How many bytes the whole object has, where the caller knows: an object of another length is
     /// refused before any of it is delivered.

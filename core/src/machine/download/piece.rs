@@ -1,9 +1,9 @@
 //! One range of an object on its way.
 
 use crate::checksum::{Digests, Hashers};
-use crate::contract::Wait;
 use crate::http::{ByteRange, Reply, Ticket};
-use crate::machine::{Attempts, Patience};
+use crate::now::Wait;
+use crate::retry::{Attempts, RetryPolicy};
 
 /// A range, how much of it was delivered, and what is done about the rest.
 ///
@@ -112,9 +112,9 @@ impl Piece {
     }
 
     /// Progress counts as a success.
-    pub(super) fn progressed(&mut self, patience: &Patience) {
-        self.attempts.succeeded(patience);
-        self.attempts.forgive();
+    pub(super) fn progressed(&mut self, retry_policy: &RetryPolicy) {
+        self.attempts.succeeded(retry_policy);
+        self.attempts.reset();
     }
 
     /// Takes note of what an answer with a good head delivered, of an object of `size` bytes.
@@ -148,8 +148,8 @@ impl Piece {
     }
 
     /// It is all there.
-    pub(super) fn finish(&mut self, patience: &Patience) {
-        self.attempts.succeeded(patience);
+    pub(super) fn finish(&mut self, retry_policy: &RetryPolicy) {
+        self.attempts.succeeded(retry_policy);
         self.state = State::Done(std::mem::take(&mut self.hashers).finish());
     }
 }

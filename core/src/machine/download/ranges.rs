@@ -10,10 +10,10 @@ use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::tally::Tally;
 use crate::checksum::{Algorithm, Hashers, Value, Verdict};
-use crate::contract::{self, Step, Wait};
+use crate::contract::{self, Step};
 use crate::error::{Error, Failure};
 use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
-use crate::now::Now;
+use crate::now::{Now, Wait};
 
 /// How a protocol asks for bytes of an object, and what its answers say.
 pub(super) trait Dialect: fmt::Debug {

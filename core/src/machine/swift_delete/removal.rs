@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Leave, Machine, Step, Wait};
+use crate::contract::{Leave, Machine, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::Completion;
-use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
-use crate::now::Now;
+use crate::machine::{
+    Call,
+    nest::{nest, seed},
+};
+use crate::now::{Now, Wait};
 use crate::swift::{BulkDelete, BulkPath, DeleteObject, Deleted, Service};
 
 /// An object.

@@ -15,11 +15,11 @@ use std::ops::{ControlFlow, Range};
 
 use super::plan::Plan;
 use crate::checksum::Value;
-use crate::contract::{Intake, Leave, Machine, Step, Wait};
+use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::Error;
 use crate::http::{Completion, ETag};
 use crate::machine::nest::nest;
-use crate::now::Now;
+use crate::now::{Now, Wait};
 
 /// The parts of one source.
 #[derive(Debug)]

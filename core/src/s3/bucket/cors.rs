@@ -3,13 +3,16 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::read::text;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::text,
+    request::{ChecksumOptions, Request},
+    service::Service,
+};
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
 /// The CORS rules of a bucket. "GetBucketCors", S3 API reference.
@@ -80,7 +83,7 @@ impl Operation for GetBucketCors {
     type Output = Vec<CorsRule>;
 
     const NAME: &'static str = "GetBucketCors";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -125,7 +128,7 @@ impl Operation for PutBucketCors {
     type Output = ();
 
     const NAME: &'static str = "PutBucketCors";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("CORSConfiguration", Some(S3_NAMESPACE));
@@ -170,7 +173,7 @@ impl Operation for DeleteBucketCors {
     type Output = ();
 
     const NAME: &'static str = "DeleteBucketCors";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?

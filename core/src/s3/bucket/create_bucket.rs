@@ -2,13 +2,16 @@
 
 use http::Method;
 
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::s3::error;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Access, Tags};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    request::Request,
+    service::Service,
+    types::{Access, Tags},
+};
 use crate::xml::{S3_NAMESPACE, Writer};
 
 /// Makes a bucket. "CreateBucket", S3 API reference.
@@ -65,7 +68,7 @@ impl Operation for CreateBucket {
     type Output = CreateBucketOutput;
 
     const NAME: &'static str = "CreateBucket";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut request = Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?;

@@ -2,12 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{error, request::Request, service::Service};
 
 /// Removes a bucket that is empty. "DeleteBucket", S3 API reference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +29,7 @@ impl Operation for DeleteBucket {
     type Output = ();
 
     const NAME: &'static str = "DeleteBucket";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?

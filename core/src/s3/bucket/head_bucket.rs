@@ -2,12 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::s3::error;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{error, request::Request, service::Service};
 
 /// Whether a bucket is there and may be used, and where it is. "HeadBucket", S3 API reference.
 ///
@@ -49,7 +48,7 @@ impl Operation for HeadBucket {
     type Output = HeadBucketOutput;
 
     const NAME: &'static str = "HeadBucket";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::HEAD, &self.bucket)?

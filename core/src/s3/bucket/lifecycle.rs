@@ -3,13 +3,16 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::s3::bucket::lifecycle_rule::LifecycleRule;
-use crate::s3::error;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{
+    bucket::lifecycle_rule::LifecycleRule,
+    error,
+    request::{ChecksumOptions, Request},
+    service::Service,
+};
 use crate::xml::{S3_NAMESPACE, Writer};
 
 /// The lifecycle rules of a bucket. "GetBucketLifecycleConfiguration", S3 API reference.
@@ -46,7 +49,7 @@ impl Operation for GetBucketLifecycleConfiguration {
     type Output = GetBucketLifecycleConfigurationOutput;
 
     const NAME: &'static str = "GetBucketLifecycleConfiguration";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -101,7 +104,7 @@ impl Operation for PutBucketLifecycleConfiguration {
     type Output = Option<String>;
 
     const NAME: &'static str = "PutBucketLifecycleConfiguration";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("LifecycleConfiguration", Some(S3_NAMESPACE));
@@ -148,7 +151,7 @@ impl Operation for DeleteBucketLifecycle {
     type Output = ();
 
     const NAME: &'static str = "DeleteBucketLifecycle";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?

@@ -2,15 +2,18 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::read::{onward, text};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::Owner;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::{onward, text},
+    request::Request,
+    service::Service,
+    types::Owner,
+};
 
 /// The buckets of an account. "ListBuckets", S3 API reference.
 ///
@@ -80,7 +83,7 @@ impl Operation for ListBuckets {
     type Output = ListBucketsOutput;
 
     const NAME: &'static str = "ListBuckets";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::service(service, Self::NAME, Method::GET)?

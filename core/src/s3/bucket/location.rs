@@ -2,12 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{error, request::Request, service::Service};
 
 /// Where a bucket is. "GetBucketLocation", S3 API reference.
 ///
@@ -53,7 +52,7 @@ impl Operation for GetBucketLocation {
     type Output = BucketLocation;
 
     const NAME: &'static str = "GetBucketLocation";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket_by_path(service, Self::NAME, Method::GET, &self.bucket)?

@@ -4,12 +4,15 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    request::{ChecksumOptions, Request},
+    service::Service,
+};
 
 /// The policy of a bucket, as JSON. "GetBucketPolicy", S3 API reference.
 ///
@@ -34,7 +37,7 @@ impl Operation for GetBucketPolicy {
     type Output = String;
 
     const NAME: &'static str = "GetBucketPolicy";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -83,7 +86,7 @@ impl Operation for PutBucketPolicy {
     type Output = ();
 
     const NAME: &'static str = "PutBucketPolicy";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
@@ -128,7 +131,7 @@ impl Operation for DeleteBucketPolicy {
     type Output = ();
 
     const NAME: &'static str = "DeleteBucketPolicy";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?

@@ -3,13 +3,16 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
-use crate::s3::types::Tags;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    request::{ChecksumOptions, Request},
+    service::Service,
+    types::Tags,
+};
 
 /// The tags of a bucket. "GetBucketTagging", S3 API reference.
 ///
@@ -34,7 +37,7 @@ impl Operation for GetBucketTagging {
     type Output = Tags;
 
     const NAME: &'static str = "GetBucketTagging";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -77,7 +80,7 @@ impl Operation for PutBucketTagging {
     type Output = ();
 
     const NAME: &'static str = "PutBucketTagging";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?
@@ -118,7 +121,7 @@ impl Operation for DeleteBucketTagging {
     type Output = ();
 
     const NAME: &'static str = "DeleteBucketTagging";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?

@@ -3,13 +3,16 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::read::text;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::text,
+    request::{ChecksumOptions, Request},
+    service::Service,
+};
 use crate::secret::Secret;
 use crate::xml::{S3_NAMESPACE, Writer};
 
@@ -61,7 +64,7 @@ impl Operation for GetBucketVersioning {
     type Output = BucketVersioning;
 
     const NAME: &'static str = "GetBucketVersioning";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -108,7 +111,7 @@ impl Operation for PutBucketVersioning {
     type Output = ();
 
     const NAME: &'static str = "PutBucketVersioning";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("VersioningConfiguration", Some(S3_NAMESPACE));

@@ -2,16 +2,18 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::s3::error;
-use crate::s3::list::Object;
-use crate::s3::list::objects_v2::last_name;
-use crate::s3::read::{Keys, onward, text};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::Common;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    list::{Object, objects_v2::last_name},
+    read::{Keys, onward, text},
+    request::Request,
+    service::Service,
+    types::Common,
+};
 
 /// A page of the objects of a bucket, in the order of their keys. "ListObjects", S3 API reference.
 ///
@@ -94,7 +96,7 @@ impl Operation for ListObjects {
     type Output = ListObjectsOutput;
 
     const NAME: &'static str = "ListObjects";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?

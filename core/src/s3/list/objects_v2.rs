@@ -2,15 +2,18 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::s3::error;
-use crate::s3::list::Object;
-use crate::s3::read::{Keys, onward, text};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::Common;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    list::Object,
+    read::{Keys, onward, text},
+    request::Request,
+    service::Service,
+    types::Common,
+};
 
 /// A page of the objects of a bucket, in the order of their keys. "ListObjectsV2", S3 API
 /// reference.
@@ -119,7 +122,7 @@ impl Operation for ListObjectsV2 {
     type Output = ListObjectsV2Output;
 
     const NAME: &'static str = "ListObjectsV2";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let fetch_owner = self.fetch_owner.map(|fetch| if fetch { "true" } else { "false" });

@@ -2,16 +2,19 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::list::Object;
-use crate::s3::read::{Keys, onward, text};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, Owner};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    list::Object,
+    read::{Keys, onward, text},
+    request::Request,
+    service::Service,
+    types::{Common, Owner},
+};
 use crate::xml::Element;
 
 /// A page of the versions of a bucket's objects, in the order of their keys, the newest first.
@@ -130,7 +133,7 @@ impl Operation for ListObjectVersions {
     type Output = ListObjectVersionsOutput;
 
     const NAME: &'static str = "ListObjectVersions";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?

@@ -2,14 +2,12 @@
 
 use http::Method;
 
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::Common;
+use crate::retry::Idempotency;
+use crate::s3::{error, request::Request, service::Service, types::Common};
 
 /// Removes an upload and its parts. "AbortMultipartUpload", S3 API reference.
 ///
@@ -53,7 +51,7 @@ impl Operation for AbortMultipartUpload {
     type Output = Option<String>;
 
     const NAME: &'static str = "AbortMultipartUpload";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let initiated = self.if_match_initiated_time.map(Timestamp::http_date);

@@ -3,17 +3,20 @@
 use http::Method;
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, ETag, Reply};
-use crate::s3::error;
-use crate::s3::evidence::{Evidence, multipart_etag};
-use crate::s3::multipart::ListParts;
-use crate::s3::object::{HeadObject, Stored, proven};
-use crate::s3::read::text;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, CustomerKey};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    evidence::{Evidence, multipart_etag},
+    multipart::ListParts,
+    object::{HeadObject, Stored, proven},
+    read::text,
+    request::Request,
+    service::Service,
+    types::{Common, CustomerKey},
+};
 use crate::xml::{S3_NAMESPACE, Writer};
 
 /// Makes an object of the parts of an upload. "CompleteMultipartUpload", S3 API reference.
@@ -135,7 +138,7 @@ impl Operation for CompleteMultipartUpload {
     type Output = CompleteMultipartUploadOutput;
 
     const NAME: &'static str = "CompleteMultipartUpload";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("CompleteMultipartUpload", Some(S3_NAMESPACE));

@@ -3,16 +3,19 @@
 use http::Method;
 
 use crate::checksum::{Algorithm, Overrides, Type};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::object::Stored;
-use crate::s3::read::text;
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, Properties};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    object::Stored,
+    read::text,
+    request::Request,
+    service::Service,
+    types::{Common, Properties},
+};
 
 /// Begins an upload in parts. "CreateMultipartUpload", S3 API reference.
 ///
@@ -76,7 +79,7 @@ impl Operation for CreateMultipartUpload {
     const NAME: &'static str = "CreateMultipartUpload";
     // A second one begins another upload. As in the SDKs it is repeated all the same: the first, if
     // there is one, has no parts and costs nothing until it is aborted or a lifecycle rule does so.
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?

@@ -3,15 +3,18 @@
 use http::Method;
 
 use crate::checksum::{Algorithm, Declared, Type};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, ETag, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::read::{checksums, onward, text, word};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, CustomerKey, Owner};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::{checksums, onward, text, word},
+    request::Request,
+    service::Service,
+    types::{Common, CustomerKey, Owner},
+};
 use crate::xml::Element;
 
 /// A page of the parts of an upload, by ascending numbers. "ListParts", S3 API reference.
@@ -123,7 +126,7 @@ impl Operation for ListParts {
     type Output = ListPartsOutput;
 
     const NAME: &'static str = "ListParts";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?

@@ -3,16 +3,19 @@
 use http::Method;
 
 use crate::checksum::{Algorithm, Type};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::read::{Keys, onward, text, word};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, Owner};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::{Keys, onward, text, word},
+    request::Request,
+    service::Service,
+    types::{Common, Owner},
+};
 use crate::xml::Element;
 
 /// A page of the uploads of a bucket that were neither completed nor aborted.
@@ -141,7 +144,7 @@ impl Operation for ListMultipartUploads {
     type Output = ListMultipartUploadsOutput;
 
     const NAME: &'static str = "ListMultipartUploads";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?

@@ -4,14 +4,17 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::{Need, Value};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
-use crate::s3::error;
-use crate::s3::object::Stored;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
-use crate::s3::types::{Common, CustomerKey};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    object::Stored,
+    request::{ChecksumOptions, Request},
+    service::Service,
+    types::{Common, CustomerKey},
+};
 
 /// Uploads a part: 5 MiB to 5 GiB, or less for the last one. "UploadPart", S3 API reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl Operation for UploadPart {
     type Output = Stored;
 
     const NAME: &'static str = "UploadPart";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?

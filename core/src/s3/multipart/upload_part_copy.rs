@@ -4,15 +4,18 @@ use std::ops::Range;
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::object::{CopySource, Stored};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{ByteRange, Common, CustomerKey};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    object::{CopySource, Stored},
+    request::Request,
+    service::Service,
+    types::{ByteRange, Common, CustomerKey},
+};
 
 /// Makes a part of what the server has already. "UploadPartCopy", S3 API reference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl Operation for UploadPartCopy {
     type Output = UploadPartCopyOutput;
 
     const NAME: &'static str = "UploadPartCopy";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let range = match &self.source_range {

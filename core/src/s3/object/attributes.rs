@@ -3,15 +3,18 @@
 use http::Method;
 
 use crate::checksum::{Declared, Type};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::{Error, Kind};
 use crate::http::{Draft, ETag, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::read::{checksums, onward, text, word};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, CustomerKey};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::{checksums, onward, text, word},
+    request::Request,
+    service::Service,
+    types::{Common, CustomerKey},
+};
 use crate::xml::Element;
 
 /// What the server knows of an object and its parts. "GetObjectAttributes", S3 API reference.
@@ -158,7 +161,7 @@ impl Operation for GetObjectAttributes {
     type Output = GetObjectAttributesOutput;
 
     const NAME: &'static str = "GetObjectAttributes";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.attributes.is_empty() {

@@ -3,16 +3,19 @@
 use http::Method;
 
 use crate::checksum::{Algorithm, Overrides};
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::evidence::{Evidence, is_md5};
-use crate::s3::object::{CopySource, HeadObject, Stored, proven};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{Common, Conditions, Properties};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    evidence::{Evidence, is_md5},
+    object::{CopySource, HeadObject, Stored, proven},
+    request::Request,
+    service::Service,
+    types::{Common, Conditions, Properties},
+};
 
 /// Copies an object of up to 5 GiB within the server. "CopyObject", S3 API reference.
 ///
@@ -89,7 +92,7 @@ impl Operation for CopyObject {
     type Output = CopyObjectOutput;
 
     const NAME: &'static str = "CopyObject";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?

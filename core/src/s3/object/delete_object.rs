@@ -2,15 +2,18 @@
 
 use http::{Method, StatusCode};
 
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, ETag, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::object::{HeadObject, ObjectHead};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::Common;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    object::{HeadObject, ObjectHead},
+    request::Request,
+    service::Service,
+    types::Common,
+};
 use crate::secret::Secret;
 
 /// Removes an object, or one version of it. "DeleteObject", S3 API reference.
@@ -68,7 +71,7 @@ impl Operation for DeleteObject {
 
     const NAME: &'static str = "DeleteObject";
     // The object is gone after one as after two, of which the second may leave another mark.
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let modified = self.if_match_last_modified_time.map(Timestamp::http_date);

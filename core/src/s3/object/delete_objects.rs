@@ -3,15 +3,18 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, ETag, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::read::text;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
-use crate::s3::types::Common;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::text,
+    request::{ChecksumOptions, Request},
+    service::Service,
+    types::Common,
+};
 use crate::secret::Secret;
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
@@ -139,7 +142,7 @@ impl Operation for DeleteObjects {
     type Output = DeleteObjectsOutput;
 
     const NAME: &'static str = "DeleteObjects";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if !(1..=MOST).contains(&self.objects.len()) {

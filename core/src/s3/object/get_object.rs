@@ -4,15 +4,18 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::{Declared, Verdict, Why};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Coding, Draft, Reply, settle};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::object::{HeadObject, ObjectHead};
-use crate::s3::request::{ChecksumOptions, Members, Request};
-use crate::s3::service::Service;
-use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    object::{HeadObject, ObjectHead},
+    request::{ChecksumOptions, Members, Request},
+    service::Service,
+    types::{ByteRange, Common, Conditions, CustomerKey},
+};
 
 /// An object's bytes. "GetObject", S3 API reference.
 ///
@@ -72,7 +75,7 @@ impl Operation for GetObject {
     type Output = GetObjectOutput;
 
     const NAME: &'static str = "GetObject";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?

@@ -2,15 +2,18 @@
 
 use http::{Method, StatusCode};
 
-use crate::contract::{Class, Operation, Recovery};
+use crate::contract::{Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::s3::error;
-use crate::s3::evidence::{Evidence, Proof};
-use crate::s3::object::{ObjectHead, ResponseOverrides, Stored};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    evidence::{Evidence, Proof},
+    object::{ObjectHead, ResponseOverrides, Stored},
+    request::Request,
+    service::Service,
+    types::{ByteRange, Common, Conditions, CustomerKey},
+};
 
 /// What the server knows of an object. "HeadObject", S3 API reference.
 ///
@@ -80,7 +83,7 @@ impl Operation for HeadObject {
     type Output = ObjectHead;
 
     const NAME: &'static str = "HeadObject";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let asks = self.checksum_mode && service.config().checksum.validates(true);

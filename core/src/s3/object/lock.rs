@@ -3,15 +3,18 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::s3::error;
-use crate::s3::read::text;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
-use crate::s3::types::Common;
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    read::text,
+    request::{ChecksumOptions, Request},
+    service::Service,
+    types::Common,
+};
 use crate::xml::{S3_NAMESPACE, Writer};
 
 /// Until when an object is locked. "GetObjectRetention", S3 API reference.
@@ -50,7 +53,7 @@ impl Operation for GetObjectRetention {
     type Output = Retention;
 
     const NAME: &'static str = "GetObjectRetention";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
@@ -103,7 +106,7 @@ impl Operation for PutObjectRetention {
     type Output = Option<String>;
 
     const NAME: &'static str = "PutObjectRetention";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("Retention", Some(S3_NAMESPACE));
@@ -155,7 +158,7 @@ impl Operation for GetObjectLegalHold {
     type Output = Option<String>;
 
     const NAME: &'static str = "GetObjectLegalHold";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
@@ -205,7 +208,7 @@ impl Operation for PutObjectLegalHold {
     type Output = Option<String>;
 
     const NAME: &'static str = "PutObjectLegalHold";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("LegalHold", Some(S3_NAMESPACE));

@@ -6,15 +6,18 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::{Algorithm, Need, RequestChecksumCalculation, Value};
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
-use crate::s3::error;
-use crate::s3::evidence::Evidence;
-use crate::s3::object::{HeadObject, ObjectHead, Stored, proven};
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
-use crate::s3::types::{Common, Conditions, Properties};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    evidence::Evidence,
+    object::{HeadObject, ObjectHead, Stored, proven},
+    request::{ChecksumOptions, Request},
+    service::Service,
+    types::{Common, Conditions, Properties},
+};
 
 /// Stores an object of up to 5 GiB with one request. "PutObject", S3 API reference.
 ///
@@ -102,7 +105,7 @@ impl Operation for PutObject {
     type Output = Stored;
 
     const NAME: &'static str = "PutObject";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?

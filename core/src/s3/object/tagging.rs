@@ -3,13 +3,16 @@
 use http::Method;
 
 use crate::checksum::Need;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::s3::error;
-use crate::s3::request::{ChecksumOptions, Request};
-use crate::s3::service::Service;
-use crate::s3::types::{Common, Tags};
+use crate::retry::Idempotency;
+use crate::s3::{
+    error,
+    request::{ChecksumOptions, Request},
+    service::Service,
+    types::{Common, Tags},
+};
 
 /// The tags of an object. "GetObjectTagging", S3 API reference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Operation for GetObjectTagging {
     type Output = GetObjectTaggingOutput;
 
     const NAME: &'static str = "GetObjectTagging";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
@@ -96,7 +99,7 @@ impl Operation for PutObjectTagging {
     type Output = Option<String>;
 
     const NAME: &'static str = "PutObjectTagging";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
@@ -144,7 +147,7 @@ impl Operation for DeleteObjectTagging {
     type Output = Option<String>;
 
     const NAME: &'static str = "DeleteObjectTagging";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?

@@ -148,7 +148,7 @@ impl S3Options {
             placement: self.s3_store_checksum_placement.unwrap_or(default.placement),
             ..default
         };
-        config.patience.attempts = u32::try_from(self.s3_store_retries).unwrap_or(u32::MAX) + 1;
+        config.retry_policy.attempts = u32::try_from(self.s3_store_retries).unwrap_or(u32::MAX) + 1;
         let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
         config.limits.connect = seconds(self.s3_store_connect_timeout);
         config.limits.first_byte = seconds(self.s3_store_read_timeout);

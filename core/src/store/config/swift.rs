@@ -186,7 +186,8 @@ impl SwiftOptions {
     /// How requests are made.
     pub fn config(&self) -> Config {
         let mut config = Config::default();
-        config.patience.attempts = u32::try_from(self.swift_store_retries).unwrap_or(u32::MAX) + 1;
+        config.retry_policy.attempts =
+            u32::try_from(self.swift_store_retries).unwrap_or(u32::MAX) + 1;
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         config.limits.connect = seconds(self.swift_store_connect_timeout);
         config.limits.first_byte = seconds(self.swift_store_read_timeout);
@@ -201,8 +202,8 @@ impl SwiftOptions {
 
     /// How Keystone is asked beside Swift.
     pub fn keystone(&self) -> keystone::Service {
-        let Config { patience, limits, .. } = self.config();
-        keystone::Service { patience, limits }
+        let Config { retry_policy, limits, .. } = self.config();
+        keystone::Service { retry_policy, limits }
     }
 
     /// How an object is uploaded that comes as a stream, or from where it can be read again. Its

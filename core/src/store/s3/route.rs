@@ -10,10 +10,12 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::machine::{Call, Download, DownloadOptions, Party};
 use crate::s3::{BaseUrl, Config, EndpointConfig, GetObject, HeadObject, ObjectHead, Service};
-use crate::store::error::StoreError;
-use crate::store::image::{Address, Get, Got};
-use crate::store::job::{Job, Verb};
-use crate::store::migration::S3Access;
+use crate::store::{
+    error::StoreError,
+    image::{Address, Get, Got},
+    job::{Job, Verb},
+    migration::S3Access,
+};
 
 /// An object in S3, the backend over whose connection it is reached, and whose credentials are used.
 pub(in crate::store) struct S3Route<'a> {
@@ -106,7 +108,7 @@ impl<'a> S3Route<'a> {
         }
     }
 
-    /// The backend's server, or the one of the location with the backend's patience and limits.
+    /// The backend's server, or the one of the location with the backend's retry policy and limits.
     fn service(&self) -> Result<Arc<Service>, StoreError> {
         if !self.foreign {
             return Ok(Arc::clone(&self.store.service));
@@ -120,7 +122,7 @@ impl<'a> S3Route<'a> {
         let ours = self.store.service.config();
         let config = Config {
             checksum: ours.checksum,
-            patience: ours.patience.clone(),
+            retry_policy: ours.retry_policy.clone(),
             limits: ours.limits,
             ..Config::new(EndpointConfig::custom(url, region.as_str()))
         };

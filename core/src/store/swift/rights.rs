@@ -20,11 +20,13 @@ use crate::keystone::{
 use crate::location::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace};
 use crate::machine::{Delegated, Delegation, Party};
 use crate::s3::BaseUrl;
-use crate::store::config::{Reference, SwiftOptions};
-use crate::store::error::{StoreError, StoreErrorKind};
-use crate::store::image::TenantContext;
-use crate::store::job::{Job, Verb};
-use crate::store::migration::Refusal;
+use crate::store::{
+    config::{Reference, SwiftOptions},
+    error::{StoreError, StoreErrorKind},
+    image::TenantContext,
+    job::{Job, Verb},
+    migration::Refusal,
+};
 
 /// The authorities that a job goes under.
 pub(super) struct Rights {
@@ -166,7 +168,7 @@ fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<
 fn renewal(options: &SwiftOptions) -> SessionOptions {
     SessionOptions {
         expire_soon_interval: Duration::from_secs(options.swift_store_expire_soon_interval),
-        patience: Some(options.config().patience),
+        retry_policy: Some(options.config().retry_policy),
         ..SessionOptions::default()
     }
 }

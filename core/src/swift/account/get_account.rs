@@ -3,14 +3,17 @@
 use http::Method;
 use serde::Deserialize;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
-use crate::swift::account::AccountHead;
-use crate::swift::listing::{self, Number, Window};
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{
+    account::AccountHead,
+    listing::{self, Number, Window},
+    request::Request,
+    service::Service,
+};
 
 /// The containers of the account, a page at a time, in the order of their names. "Show account
 /// details and list containers", Object Storage API.
@@ -108,7 +111,7 @@ impl Operation for GetAccount {
     type Output = GetAccountOutput;
 
     const NAME: &'static str = "GetAccount";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::GET)

@@ -2,13 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::account::AccountHead;
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{account::AccountHead, error, request::Request, service::Service};
 
 /// What the server knows of the account. "Show account metadata", Object Storage API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +25,7 @@ impl Operation for HeadAccount {
     type Output = AccountHead;
 
     const NAME: &'static str = "HeadAccount";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::HEAD).finish()

@@ -2,15 +2,12 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
+use crate::retry::Idempotency;
 use crate::secret::Secret;
-use crate::swift::acl::AccountAcl;
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::Metadata;
+use crate::swift::{acl::AccountAcl, error, request::Request, service::Service, types::Metadata};
 
 /// Changes the account's metadata; what is not named stays. "Create, update, or delete account
 /// metadata", Object Storage API.
@@ -38,7 +35,7 @@ impl Operation for PostAccount {
     type Output = ();
 
     const NAME: &'static str = "PostAccount";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::POST)

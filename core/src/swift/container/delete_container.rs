@@ -2,12 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{error, request::Request, service::Service};
 
 /// Removes an empty container. "Delete container", Object Storage API.
 ///
@@ -31,7 +30,7 @@ impl Operation for DeleteContainer {
     type Output = ();
 
     const NAME: &'static str = "DeleteContainer";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::DELETE, &self.container)?.finish()

@@ -3,15 +3,18 @@
 use http::Method;
 use serde::Deserialize;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
-use crate::swift::container::ContainerHead;
-use crate::swift::listing::{self, Number, Window};
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::ETag;
+use crate::retry::Idempotency;
+use crate::swift::{
+    container::ContainerHead,
+    listing::{self, Number, Window},
+    request::Request,
+    service::Service,
+    types::ETag,
+};
 
 /// The objects of a container, a page at a time, in the order of their names. "Show container
 /// details and list objects", Object Storage API.
@@ -167,7 +170,7 @@ impl Operation for GetContainer {
     type Output = GetContainerOutput;
 
     const NAME: &'static str = "GetContainer";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::GET, &self.container)?

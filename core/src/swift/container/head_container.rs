@@ -2,13 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::container::ContainerHead;
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{container::ContainerHead, error, request::Request, service::Service};
 
 /// What the server knows of a container. "Show container metadata", Object Storage API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +29,7 @@ impl Operation for HeadContainer {
     type Output = ContainerHead;
 
     const NAME: &'static str = "HeadContainer";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::HEAD, &self.container)?

@@ -2,13 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::container::ContainerSettings;
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{container::ContainerSettings, error, request::Request, service::Service};
 
 /// Changes the settings of a container; what is not named stays. "Create, update, or delete
 /// container metadata", Object Storage API.
@@ -32,7 +30,7 @@ impl Operation for PostContainer {
     type Output = ();
 
     const NAME: &'static str = "PostContainer";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::POST, &self.container)?
@@ -52,8 +50,7 @@ impl Operation for PostContainer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::acl::Acl;
-    use crate::swift::testing::sent;
+    use crate::swift::{acl::Acl, testing::sent};
 
     #[test]
     fn an_empty_acl_is_removed() {

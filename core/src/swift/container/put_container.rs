@@ -2,13 +2,11 @@
 
 use http::{Method, StatusCode};
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Headers, Reply};
-use crate::swift::container::ContainerSettings;
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{container::ContainerSettings, error, request::Request, service::Service};
 
 /// Makes a container, or changes the settings of one that is there. "Create container", Object
 /// Storage API.
@@ -44,7 +42,7 @@ impl Operation for PutContainer {
     type Output = PutContainerOutput;
 
     const NAME: &'static str = "PutContainer";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::PUT, &self.container)?
@@ -70,8 +68,10 @@ impl Operation for PutContainer {
 mod tests {
     use super::*;
     use crate::secret::Secret;
-    use crate::swift::acl::Acl;
-    use crate::swift::testing::{parsed, refused, sent};
+    use crate::swift::{
+        acl::Acl,
+        testing::{parsed, refused, sent},
+    };
 
     #[test]
     fn everything_that_can_be_set() {

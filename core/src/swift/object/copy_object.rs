@@ -2,16 +2,19 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Draft, Headers, Reply};
 use crate::now::Timestamp;
-use crate::swift::error;
-use crate::swift::object::Stored;
-use crate::swift::request::{Request, check_container, check_object};
-use crate::swift::service::Service;
-use crate::swift::types::{ByteRange, Properties};
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::Stored,
+    request::{Request, check_container, check_object},
+    service::Service,
+    types::{ByteRange, Properties},
+};
 
 /// Copies an object on the server. "Copy object", Object Storage API.
 ///
@@ -83,7 +86,7 @@ impl Operation for CopyObject {
     type Output = Copied;
 
     const NAME: &'static str = "CopyObject";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         // By COPY, not by PUT with X-Copy-From: a query there belongs to the PUT.

@@ -2,12 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Doubt, Operation, Recovery};
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{error, request::Request, service::Service};
 
 /// Removes an object; of a large one only the manifest. "Delete object", Object Storage API.
 ///
@@ -33,7 +32,7 @@ impl Operation for DeleteObject {
     type Output = ();
 
     const NAME: &'static str = "DeleteObject";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?

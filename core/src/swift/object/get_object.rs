@@ -4,14 +4,17 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::{Algorithm, Verdict, Why};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Coding, Draft, Reply, settle};
-use crate::swift::error;
-use crate::swift::object::{HeadObject, ObjectHead};
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::{ByteRange, Conditions};
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::{HeadObject, ObjectHead},
+    request::Request,
+    service::Service,
+    types::{ByteRange, Conditions},
+};
 
 /// An object's bytes. "Get object content and metadata", Object Storage API.
 ///
@@ -66,7 +69,7 @@ impl Operation for GetObject {
     type Output = GetObjectOutput;
 
     const NAME: &'static str = "GetObject";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?

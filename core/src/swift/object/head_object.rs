@@ -2,14 +2,17 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::object::ObjectHead;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::{ByteRange, Conditions};
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::ObjectHead,
+    request::Request,
+    service::Service,
+    types::{ByteRange, Conditions},
+};
 
 /// What the server knows of an object. "Show object metadata", Object Storage API.
 ///
@@ -44,7 +47,7 @@ impl Operation for HeadObject {
     type Output = ObjectHead;
 
     const NAME: &'static str = "HeadObject";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::HEAD, &self.container, &self.object)?

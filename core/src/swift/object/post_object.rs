@@ -2,14 +2,11 @@
 
 use http::Method;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::object::Prefix;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::Properties;
+use crate::retry::Idempotency;
+use crate::swift::{error, object::Prefix, request::Request, service::Service, types::Properties};
 
 /// Replaces what is stored with an object beside its bytes. "Create or update object metadata",
 /// Object Storage API.
@@ -44,7 +41,7 @@ impl Operation for PostObject {
     type Output = ();
 
     const NAME: &'static str = "PostObject";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if let Some(segments) = &self.segments {
@@ -68,8 +65,7 @@ impl Operation for PostObject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::testing::sent;
-    use crate::swift::types::Expiry;
+    use crate::swift::{testing::sent, types::Expiry};
 
     #[test]
     fn what_is_replaced() {

@@ -4,14 +4,17 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::{Algorithm, Value};
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
-use crate::swift::error;
-use crate::swift::object::{Stored, same_md5};
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::types::{ETag, Properties};
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::{Stored, same_md5},
+    request::Request,
+    service::Service,
+    types::{ETag, Properties},
+};
 
 /// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage API.
 ///
@@ -78,7 +81,7 @@ impl Operation for PutObject {
     type Output = Stored;
 
     const NAME: &'static str = "PutObject";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut draft =
@@ -124,8 +127,10 @@ mod tests {
     use super::*;
     use crate::http::Encoding;
     use crate::now::Timestamp;
-    use crate::swift::testing::{parsed, sent, service};
-    use crate::swift::types::Expiry;
+    use crate::swift::{
+        testing::{parsed, sent, service},
+        types::Expiry,
+    };
 
     #[test]
     fn everything_that_can_be_stored() {

@@ -2,12 +2,11 @@
 
 use http::{Method, StatusCode};
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::swift::bulk::Deleted;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::retry::Idempotency;
+use crate::swift::{bulk::Deleted, request::Request, service::Service};
 
 /// Removes a static large object, its segments, and those of its segments. "Static Large Objects",
 /// Swift: `?multipart-manifest=delete`.
@@ -37,7 +36,7 @@ impl Operation for DeleteSlo {
     type Output = Deleted;
 
     const NAME: &'static str = "DeleteSlo";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?

@@ -3,14 +3,17 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::{Error, Kind};
 use crate::http::{Draft, Reply};
-use crate::swift::error;
-use crate::swift::object::ObjectHead;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::slo::{Segment, slo_etag};
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::ObjectHead,
+    request::Request,
+    service::Service,
+    slo::{Segment, slo_etag},
+};
 
 /// The segments of a static large object. "Static Large Objects", Swift:
 /// `?multipart-manifest=get`.
@@ -74,7 +77,7 @@ impl Operation for GetManifest {
     type Output = Manifest;
 
     const NAME: &'static str = "GetManifest";
-    const CLASS: Class = Class::Read;
+    const IDEMPOTENCY: Idempotency = Idempotency::Read;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
@@ -103,8 +106,10 @@ impl Operation for GetManifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::testing::{parsed, sent};
-    use crate::swift::types::ByteRange;
+    use crate::swift::{
+        testing::{parsed, sent},
+        types::ByteRange,
+    };
 
     const SLO: &str = "x-static-large-object: True\netag: 0d599f0ec05c3bda8c3b8a68c32a1b47";
 

@@ -4,17 +4,20 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::checksum;
-use crate::contract::{Class, Operation};
+use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
-use crate::swift::error;
-use crate::swift::object::{Stored, same_md5};
-use crate::swift::report::Report;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
-use crate::swift::slo::{Segment, slo_etag};
-use crate::swift::types::{ETag, Properties};
+use crate::retry::Idempotency;
+use crate::swift::{
+    error,
+    object::{Stored, same_md5},
+    report::Report,
+    request::Request,
+    service::Service,
+    slo::{Segment, slo_etag},
+    types::{ETag, Properties},
+};
 
 /// Makes a static large object of segments that are there already. "Static Large Objects", Swift:
 /// `?multipart-manifest=put`.
@@ -75,7 +78,7 @@ impl Operation for PutSlo {
     type Output = SloStored;
 
     const NAME: &'static str = "PutSlo";
-    const CLASS: Class = Class::Idempotent;
+    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut entries = Vec::with_capacity(self.segments.len());
@@ -143,8 +146,10 @@ impl Operation for PutSlo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::slo::ObjectSegment;
-    use crate::swift::testing::{parsed, sent, service};
+    use crate::swift::{
+        slo::ObjectSegment,
+        testing::{parsed, sent, service},
+    };
 
     fn put() -> PutSlo {
         let hello = ETag::from("f814893777bcc2295fff05f00e508da6");

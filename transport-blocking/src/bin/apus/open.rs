@@ -10,8 +10,10 @@ use apus_core::keystone::{Login, Session, SessionOptions};
 use apus_core::location::SwiftLocation;
 use apus_core::machine::{Call, Observer, Party};
 use apus_core::s3;
-use apus_core::store::config::{Reference, SwiftOptions};
-use apus_core::store::{self, S3Store, StoreBackend, Stored, SwiftStore};
+use apus_core::store::{
+    self, S3Store, StoreBackend, Stored, SwiftStore,
+    config::{Reference, SwiftOptions},
+};
 use apus_core::swift;
 
 use crate::Stage;
@@ -126,9 +128,9 @@ impl Open {
         let login = Login::new(&reference.auth_address, reference.identity()?, reference.scope())?
             .with_limits(config.limits);
         let interval = Duration::from_secs(options.swift_store_expire_soon_interval);
-        let patience = Some(config.patience.clone());
+        let retry_policy = Some(config.retry_policy.clone());
         let session =
-            SessionOptions { expire_soon_interval: interval, patience, ..Default::default() };
+            SessionOptions { expire_soon_interval: interval, retry_policy, ..Default::default() };
         let session = Session::new(login, session).with_endpoint(options.endpoint());
         let session = Arc::new(Mutex::new(session));
         let service = swift::Service::clone(store.service());

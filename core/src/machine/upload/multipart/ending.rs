@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
+use super::ABORT;
+use super::CHECK;
+use super::COMPLETE;
+use super::Multipart;
+use super::PartsFrom;
+use super::Phase;
+use super::StoredPart;
+use super::create;
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{Leave, Operation as _, Reason, Wait};
+use crate::contract::{Leave, Operation as _};
 use crate::error::{Error, Leftover};
-use crate::machine::upload::multipart::Uploaded;
-use crate::machine::upload::tag;
-use crate::now::Now;
+use crate::machine::upload::{multipart::Uploaded, tag};
+use crate::now::{Now, Wait, WaitReason};
 use crate::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, Evidence, HeadObject,
     ObjectHead, Proof, Stored, multipart_etag,
@@ -157,7 +163,8 @@ impl Multipart {
             && let Some(delay) = WATCHES.get(self.watches)
         {
             self.watches += 1;
-            self.phase = Phase::Watch(Wait { until: now.tick + *delay, reason: Reason::Pacing });
+            self.phase =
+                Phase::Watch(Wait { until: now.tick + *delay, reason: WaitReason::Pacing });
             return;
         }
         if self.flight.late() > 0 && !seen {

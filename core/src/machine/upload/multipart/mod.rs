@@ -26,19 +26,23 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use self::absent::first;
 pub(in crate::machine) use self::job::Job;
-use self::part::{Part, full_object};
+use self::{
+    absent::first,
+    part::{Part, full_object},
+};
 use super::checkpoint::{Checkpoint, CheckpointPart};
 use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
-use crate::contract::{Intake, Leave, Machine, Step, Wait};
+use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
-use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
-use crate::now::Now;
+use crate::machine::{
+    Call,
+    nest::{nest, seed},
+};
+use crate::now::{Now, Wait};
 use crate::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CopySource, CreateMultipartUpload, ETag,
     HeadObject, ListParts, ListPartsOutput, Service, Stored,

@@ -17,15 +17,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sweep::With;
-use crate::contract::{Leave, Machine, Operation, Reason, Step, Wait};
+use crate::contract::{Leave, Machine, Operation, Step};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
-use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
-use crate::machine::segments::Listed;
-use crate::now::Now;
-use crate::swift::{HeadObject, ListedObject, ObjectHead, ObjectSegment, Prefix, PutDlo, slo_etag};
-use crate::swift::{Segment, Service};
+use crate::machine::{
+    Call,
+    nest::{nest, seed},
+    segments::Listed,
+};
+use crate::now::{Now, Wait, WaitReason};
+use crate::swift::{
+    HeadObject, ListedObject, ObjectHead, ObjectSegment, Prefix, PutDlo, Segment, Service, slo_etag,
+};
 
 /// Waits until the object is whole.
 #[derive(Debug)]
@@ -143,7 +146,7 @@ impl Settle {
         }
         let next = now.tick.saturating_add(self.pause).min(until);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        Ok(Phase::Pause(Wait { until: next, reason: Reason::Listing }))
+        Ok(Phase::Pause(Wait { until: next, reason: WaitReason::Listing }))
     }
 
     fn lags(&self) -> Error {

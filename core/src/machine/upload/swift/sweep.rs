@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::contract::{Leave, Machine, Step, Wait};
+use crate::contract::{Leave, Machine, Step};
 use crate::error::Leftover;
 use crate::http::Completion;
-use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
-use crate::now::Now;
+use crate::machine::{
+    Call,
+    nest::{nest, seed},
+};
+use crate::now::{Now, Wait};
 use crate::swift::{DeleteObject, Service};
 
 /// Removes objects and tells which it could not. What is not there is removed.

@@ -128,7 +128,7 @@ impl Ward<'_> {
     /// A client that differs from the configured one.
     fn variant(&self, change: impl FnOnce(&mut Config)) -> Result<Client<Service>, Error> {
         let mut config = self.store.service().config().clone();
-        config.patience.attempts = config.patience.attempts.min(2);
+        config.retry_policy.attempts = config.retry_policy.attempts.min(2);
         change(&mut config);
         let party = self.store.party().map_err(Error::from)?;
         let transport = self.bucket.client.transport().clone();

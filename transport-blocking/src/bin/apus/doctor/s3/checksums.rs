@@ -186,7 +186,7 @@ fn wrong(algorithm: Algorithm) -> Result<Value, Error> {
 fn impatient(ward: &Ward<'_>, found: &Found) -> Result<Client<Service>, Error> {
     ward.variant(|config| {
         found.address(config);
-        config.patience.attempts = 1;
+        config.retry_policy.attempts = 1;
     })
 }
 

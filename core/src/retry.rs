@@ -7,13 +7,37 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::contract::{Reason, Verdict, Wait};
 use crate::error::Error;
-use crate::now::Now;
+use crate::now::{Now, Wait, WaitReason};
+
+/// How an operation may be repeated when it is not known whether the server has acted on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Idempotency {
+    /// Changes nothing.
+    Read,
+    /// A second time leaves things as the first did.
+    Idempotent,
+    /// A second time does something else than the first; repeated only when the first surely did
+    /// nothing.
+    Once,
+}
+
+/// What is to be done about a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryDecision {
+    /// Nothing helps; the error goes to the caller.
+    Final,
+    /// Another attempt may succeed.
+    Transient,
+    /// Another attempt may succeed when made more slowly.
+    Throttled,
+    /// The resource is somewhere else, as the error says.
+    Elsewhere,
+}
 
 /// The policy: how often, how soon, and the budget.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How many times a request is sent at most, the first time included.
     pub attempts: u32,
     /// The first delay; the second is twice as long, and so on.
@@ -28,7 +52,7 @@ pub struct Patience {
     pub budget: Arc<Budget>,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     /// Five attempts, from 50 ms (1 s when throttled) up to 20 s; a `Retry-After` of up to 5
     /// minutes is kept.
     fn default() -> Self {
@@ -118,13 +142,13 @@ impl Attempts {
     }
 
     /// Starts to count anew, as a download does that made progress.
-    pub fn forgive(&mut self) {
+    pub fn reset(&mut self) {
         self.made = 0;
     }
 
     /// The last one succeeded.
-    pub fn succeeded(&mut self, patience: &Patience) {
-        patience.budget.give(if self.spent > 0 { self.spent } else { 1 });
+    pub fn succeeded(&mut self, policy: &RetryPolicy) {
+        policy.budget.give(if self.spent > 0 { self.spent } else { 1 });
         self.spent = 0;
     }
 
@@ -132,26 +156,26 @@ impl Attempts {
     pub fn next(
         &mut self,
         now: Now,
-        patience: &Patience,
-        verdict: Verdict,
+        policy: &RetryPolicy,
+        decision: RetryDecision,
         error: &Error,
     ) -> Option<Wait> {
-        let first = match verdict {
-            Verdict::Final => return None,
-            Verdict::Elsewhere => Duration::ZERO,
-            Verdict::Transient => patience.base,
-            Verdict::Throttled => patience.throttled,
+        let first = match decision {
+            RetryDecision::Final => return None,
+            RetryDecision::Elsewhere => Duration::ZERO,
+            RetryDecision::Transient => policy.base,
+            RetryDecision::Throttled => policy.throttled,
         };
-        if self.made >= patience.attempts {
+        if self.made >= policy.attempts {
             return None;
         }
         let delay = match error.retry_after() {
-            Some(asked) if asked > patience.longest_retry_after => return None,
-            Some(asked) => (asked, Reason::RetryAfter),
-            None => (self.jitter(self.longest(first, patience.longest)), Reason::Backoff),
+            Some(asked) if asked > policy.longest_retry_after => return None,
+            Some(asked) => (asked, WaitReason::RetryAfter),
+            None => (self.jitter(self.longest(first, policy.longest)), WaitReason::Backoff),
         };
         let cost = if error.is_timeout() { 10 } else { 5 };
-        if !patience.budget.take(cost) {
+        if !policy.budget.take(cost) {
             return None;
         }
         self.spent += cost;
@@ -191,15 +215,18 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_longest_and_never_pass_it() {
-        let patience =
-            Patience { attempts: 20, budget: Arc::new(Budget::unlimited()), ..Patience::default() };
+        let policy = RetryPolicy {
+            attempts: 20,
+            budget: Arc::new(Budget::unlimited()),
+            ..RetryPolicy::default()
+        };
         for seed in 0..200 {
             let mut attempts = Attempts::new(seed);
             for made in 1..20u32 {
                 attempts.sent();
                 let wait =
-                    attempts.next(now(), &patience, Verdict::Throttled, &slow_down()).unwrap();
-                let bound = Duration::from_secs(1 << (made - 1).min(10)).min(patience.longest);
+                    attempts.next(now(), &policy, RetryDecision::Throttled, &slow_down()).unwrap();
+                let bound = Duration::from_secs(1 << (made - 1).min(10)).min(policy.longest);
                 assert!(wait.until - now().tick <= bound, "{made}: {wait:?}");
             }
         }
@@ -210,7 +237,7 @@ mod tests {
         let delay = |seed| {
             let mut attempts = Attempts::new(seed);
             attempts.sent();
-            attempts.next(now(), &Patience::default(), Verdict::Transient, &slow_down())
+            attempts.next(now(), &RetryPolicy::default(), RetryDecision::Transient, &slow_down())
         };
         assert_eq!(delay(7), delay(7));
         assert_ne!(delay(7), delay(8));
@@ -218,37 +245,37 @@ mod tests {
 
     #[test]
     fn retry_after_goes_before_our_own_delay_and_is_bounded() {
-        let patience = Patience::default();
+        let policy = RetryPolicy::default();
         let mut attempts = Attempts::new(1);
         attempts.sent();
         let error = slow_down().with_retry_after(Some(Duration::from_secs(7)));
-        let wait = attempts.next(now(), &patience, Verdict::Throttled, &error).unwrap();
-        assert_eq!(wait, Wait { until: Duration::from_secs(107), reason: Reason::RetryAfter });
+        let wait = attempts.next(now(), &policy, RetryDecision::Throttled, &error).unwrap();
+        assert_eq!(wait, Wait { until: Duration::from_secs(107), reason: WaitReason::RetryAfter });
         let error = slow_down().with_retry_after(Some(Duration::from_secs(301)));
-        assert_eq!(attempts.next(now(), &patience, Verdict::Throttled, &error), None);
+        assert_eq!(attempts.next(now(), &policy, RetryDecision::Throttled, &error), None);
     }
 
     #[test]
     fn a_shared_budget_runs_out_and_is_given_back() {
-        let patience = Patience { budget: Arc::new(Budget::new(10)), ..Patience::default() };
+        let policy = RetryPolicy { budget: Arc::new(Budget::new(10)), ..RetryPolicy::default() };
         let mut attempts: Vec<Attempts> = (0..3).map(Attempts::new).collect();
         attempts.iter_mut().for_each(Attempts::sent);
         let error = slow_down();
-        assert!(attempts[0].next(now(), &patience, Verdict::Transient, &error).is_some());
-        assert!(attempts[1].next(now(), &patience, Verdict::Transient, &error).is_some());
-        assert!(attempts[2].next(now(), &patience, Verdict::Transient, &error).is_none());
-        attempts[0].succeeded(&patience);
-        assert_eq!(patience.budget.left(), 5);
-        assert!(attempts[2].next(now(), &patience, Verdict::Transient, &error).is_some());
+        assert!(attempts[0].next(now(), &policy, RetryDecision::Transient, &error).is_some());
+        assert!(attempts[1].next(now(), &policy, RetryDecision::Transient, &error).is_some());
+        assert!(attempts[2].next(now(), &policy, RetryDecision::Transient, &error).is_none());
+        attempts[0].succeeded(&policy);
+        assert_eq!(policy.budget.left(), 5);
+        assert!(attempts[2].next(now(), &policy, RetryDecision::Transient, &error).is_some());
     }
 
     #[test]
     fn the_number_of_attempts_is_kept() {
-        let patience = Patience { attempts: 2, ..Patience::default() };
+        let policy = RetryPolicy { attempts: 2, ..RetryPolicy::default() };
         let mut attempts = Attempts::new(0);
         attempts.sent();
-        assert!(attempts.next(now(), &patience, Verdict::Transient, &slow_down()).is_some());
+        assert!(attempts.next(now(), &policy, RetryDecision::Transient, &slow_down()).is_some());
         attempts.sent();
-        assert!(attempts.next(now(), &patience, Verdict::Transient, &slow_down()).is_none());
+        assert!(attempts.next(now(), &policy, RetryDecision::Transient, &slow_down()).is_none());
     }
 }
