@@ -1,0 +1,429 @@
+//! Calls whose answer was lost: what is proven to be done is a success, what is proven not to be done is
+//! the refusal, and what nothing proves is an error that says so.
+
+use std::time::Duration;
+
+use apus_core::checksum::Algorithm;
+use apus_core::contract::{Leave, Operation};
+use apus_core::error::Cause;
+use apus_core::http::Body;
+use apus_core::machine::{Call, Upload, UploadOptions, UploadSource};
+use apus_core::quirks::Provider;
+use apus_core::s3::{
+    AbortMultipartUpload, Conditions, Config, CopyObject, CopySource, CreateBucket,
+    CreateMultipartUpload, DeleteBucket, DeleteObject, DeleteObjects, HeadObject, ObjectIdentifier,
+    Properties, PutBucketTagging, PutObject, Raw, Service, UploadPart,
+};
+use apus_core::{Error, Kind};
+use http::Method;
+
+use crate::support::{Answer, Run, Sim, service};
+
+/// Calls it at a server that gives these answers, one after the other.
+fn call<O: Operation<Service = Service>>(operation: O, answers: &[Answer]) -> Run<Call<O>> {
+    call_at(operation, |_| {}, answers)
+}
+
+fn call_at<O: Operation<Service = Service>>(
+    operation: O,
+    set: impl FnOnce(&mut Config),
+    answers: &[Answer],
+) -> Run<Call<O>> {
+    let mut answers = answers.iter().cloned();
+    Sim::new(Call::new(operation, service(set), 1))
+        .source(BYTES)
+        .run(|head, _| answers.next().unwrap_or_else(|| panic!("too much is asked: {head:?}")))
+}
+
+fn aws(config: &mut Config) {
+    config.quirks = Provider::Aws.quirks();
+}
+
+fn lost() -> Answer {
+    Answer::lost(Cause::Closed)
+}
+
+/// What a HEAD shows of an object.
+fn shown(size: usize, etag: &str) -> Answer {
+    Answer::new(200).header("content-length", size).header("etag", etag)
+}
+
+fn absent() -> PutObject {
+    PutObject { conditions: Conditions::absent(), ..PutObject::new("bucket", "key", BYTES) }
+}
+
+/// It says that nobody knows, and where to look.
+#[track_caller]
+fn unknown(error: &Error, look_at: &str) {
+    assert!(error.outcome_unknown(), "{error}");
+    assert!(error.look_at().is_some_and(|told| told.contains(look_at)), "{error}");
+    assert!(error.to_string().contains("the outcome is unknown: look at"), "{error}");
+}
+
+/// It says that it was not carried out.
+#[track_caller]
+fn refused(error: &Error, code: &str) {
+    assert!(!error.outcome_unknown(), "{error}");
+    assert_eq!((error.kind(), error.code()), (Kind::Refused, Some(code)), "{error}");
+}
+
+#[test]
+fn a_conditional_put_whose_answer_was_lost_is_known_by_its_tag() {
+    for lost in [lost(), Answer::lost(Cause::Timeout), Answer::error(500, "InternalError")] {
+        let again = Answer::error(412, "PreconditionFailed");
+        let run = call(absent(), &[lost, again, shown(5, HELLO)]);
+        assert_eq!(run.result.unwrap().etag.opaque(), HELLO);
+        assert_eq!(run.requests, ["PUT /bucket/key", "PUT /bucket/key", "HEAD /bucket/key"]);
+        assert!(run.pump.machine().is_recovered());
+    }
+    let matched = Conditions::matches("\"before\"".into());
+    let put = PutObject { conditions: matched, ..PutObject::new("bucket", "key", BYTES) };
+    let again = Answer::error(412, "PreconditionFailed");
+    call(put, &[lost(), again, shown(5, HELLO)]).result.unwrap();
+}
+
+#[test]
+fn a_condition_that_did_not_hold_is_the_refusal() {
+    // At once: nothing was lost, and nothing is looked at.
+    let at_once = call(absent(), &[Answer::error(412, "PreconditionFailed")]);
+    refused(&at_once.result.unwrap_err(), "PreconditionFailed");
+    // Somebody else's object, while which is there a late attempt is refused as well.
+    for there in [shown(5, NOTHING), shown(6, HELLO)] {
+        let answers = [lost(), Answer::error(412, "PreconditionFailed"), there];
+        let error = call(absent(), &answers).result.unwrap_err();
+        refused(&error, "PreconditionFailed");
+        assert_eq!(error.attempts(), 2);
+    }
+    // The object that was to be replaced, on a server whose tags are no MD5s.
+    let matched = Conditions::matches("\"before\"".into());
+    let put = PutObject { conditions: matched, ..PutObject::new("bucket", "key", BYTES) };
+    let failed = Answer::error(500, "InternalError");
+    let answers = [failed, Answer::error(403, "AccessDenied"), shown(5, "\"before\"")];
+    refused(&call(put, &answers).result.unwrap_err(), "AccessDenied");
+}
+
+#[test]
+fn what_no_tag_and_no_checksum_proves_is_unknown() {
+    for there in [shown(5, "opaque"), Answer::new(403), Answer::new(200)] {
+        let answers = [lost(), Answer::error(412, "PreconditionFailed"), there];
+        let error = call(absent(), &answers).result.unwrap_err();
+        unknown(&error, "bucket/key");
+        assert!(error.is_precondition_failed());
+    }
+}
+
+#[test]
+fn a_checksum_that_the_server_computed_proves_it_where_tags_are_no_md5s() {
+    // Amazon computes CRC64NVME of every object, and SSE-KMS has tags of its own.
+    let keyed = |bytes: &[u8]| {
+        shown(5, NOTHING)
+            .header("x-amz-server-side-encryption", "aws:kms")
+            .header("x-amz-checksum-type", "FULL_OBJECT")
+            .header("x-amz-checksum-crc64nvme", Algorithm::Crc64Nvme.digest(bytes).unwrap())
+    };
+    let refusal = Answer::error(412, "PreconditionFailed");
+    call_at(absent(), aws, &[lost(), refusal.clone(), keyed(BYTES)]).result.unwrap();
+    let error = call_at(absent(), aws, &[lost(), refusal, keyed(b"HELLO")]).result.unwrap_err();
+    refused(&error, "PreconditionFailed");
+}
+
+#[test]
+fn the_look_asks_for_the_checksum_and_shows_the_key_that_it_takes() {
+    let key = apus_core::s3::CustomerKey::new(&[7; 32]);
+    let mut put = absent();
+    put.properties.encryption.customer_key = Some(key);
+    let mut asked = Vec::new();
+    let run = Sim::new(Call::new(put, service(|_| {}), 1)).run(|head, _| {
+        if head.method != "HEAD" {
+            return if asked.is_empty() {
+                lost()
+            } else {
+                Answer::error(412, "PreconditionFailed")
+            };
+        }
+        asked.push(head.headers.clone());
+        shown(5, HELLO).header("x-amz-server-side-encryption-customer-algorithm", "AES256")
+    });
+    run.result.ok();
+    let asked = asked.pop().expect("a HEAD was sent");
+    assert_eq!(asked["x-amz-checksum-mode"], "ENABLED");
+    assert!(asked.contains_key("x-amz-server-side-encryption-customer-key-md5"));
+}
+
+#[test]
+fn an_early_refusal_of_the_repetition_does_not_forget_what_was_computed() {
+    // A checksum in a trailer is known when all of the body was sent, and the 412 comes before that.
+    let mut put = absent();
+    put.checksum.algorithm = Some(Algorithm::Crc32);
+    put.checksum.overrides.placement = Some(apus_core::checksum::Placement::Trailer);
+    let there =
+        shown(5, "opaque").header("x-amz-checksum-crc32", Algorithm::Crc32.digest(BYTES).unwrap());
+    call(put, &[lost(), Answer::error(412, "PreconditionFailed"), there]).result.unwrap();
+}
+
+#[test]
+fn an_upload_sends_a_checksum_with_a_conditional_create() {
+    // The server keeps what it is sent, and its tags are no MD5s.
+    let upload = |conditions| {
+        let options = UploadOptions { conditions, ..UploadOptions::default() };
+        let source = UploadSource::Seekable(5);
+        Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap()
+    };
+    let mut kept = None;
+    let mut puts = 0;
+    let run = Sim::new(upload(Conditions::absent())).source(BYTES).run(|head, _| {
+        if head.method == "HEAD" {
+            let there = shown(5, "opaque");
+            return match &kept {
+                Some(sum) => there.header("x-amz-checksum-crc32", sum),
+                None => there,
+            };
+        }
+        puts += 1;
+        let sum = head.headers.get("x-amz-checksum-crc32");
+        kept = sum.map(|sum| sum.to_str().unwrap().to_owned());
+        if puts == 1 { lost() } else { Answer::error(412, "PreconditionFailed") }
+    });
+    assert!(run.result.unwrap().recovered);
+    // What is unconditional is sent as the policy says.
+    Sim::new(upload(Conditions::default())).source(BYTES).run(|head, _| {
+        assert!(!head.headers.contains_key("x-amz-checksum-crc32"));
+        Answer::new(200)
+    });
+}
+
+#[test]
+fn an_older_object_of_the_same_bytes_with_other_metadata_proves_nothing() {
+    let mut put = PutObject::new("bucket", "key", BYTES);
+    put.properties = Properties::content_type("text/plain");
+    put.checksum.digests = vec![Algorithm::Md5];
+    let denied = Answer::error(403, "AccessDenied");
+    let error = call(put.clone(), &[lost(), denied.clone(), shown(5, HELLO)]).result.unwrap_err();
+    unknown(&error, "bucket/key");
+    let ours = shown(5, HELLO).header("content-type", "text/plain");
+    call(put, &[lost(), denied, ours]).result.unwrap();
+}
+
+#[test]
+fn what_was_never_answered_may_be_carried_out_yet() {
+    // The repetition was refused for another reason than that it is there, and the first may be on its
+    // way.
+    for code in ["PreconditionFailed", "AccessDenied"] {
+        let answers = [lost(), Answer::error(403, code), Answer::new(404)];
+        unknown(&call(absent(), &answers).result.unwrap_err(), "bucket/key");
+        // A gateway did not wait for it either.
+        let answers = [Answer::new(504), Answer::error(403, code), Answer::new(404)];
+        unknown(&call(absent(), &answers).result.unwrap_err(), "bucket/key");
+        // One that was answered is over.
+        let failed = Answer::error(503, "");
+        let answers = [failed, Answer::error(403, code), Answer::new(404)];
+        refused(&call(absent(), &answers).result.unwrap_err(), code);
+    }
+    // Nobody is there, but the last request may be on its way.
+    let mut answers = vec![lost(); 5];
+    answers.push(Answer::new(404));
+    let run = call(absent(), &answers);
+    unknown(&run.result.unwrap_err(), "bucket/key");
+    // Nothing can be looked at.
+    let error = call(absent(), &vec![lost(); 10]).result.unwrap_err();
+    unknown(&error, "bucket/key");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 5));
+}
+
+#[test]
+fn what_surely_did_nothing_is_not_in_doubt() {
+    for cause in [Cause::Connect, Cause::Resolve, Cause::Tls] {
+        let error = call(absent(), &vec![Answer::lost(cause); 5]).result.unwrap_err();
+        assert!(!error.outcome_unknown(), "{error}");
+    }
+    for refusal in [Answer::error(503, "SlowDown"), Answer::error(501, "NotImplemented")] {
+        let error = call(absent(), &vec![refusal; 5]).result.unwrap_err();
+        assert!(!error.outcome_unknown(), "{error}");
+    }
+    // Nor is what changes nothing.
+    let error = call(HeadObject::new("bucket", "key"), &vec![lost(); 5]).result.unwrap_err();
+    assert!(!error.outcome_unknown(), "{error}");
+}
+
+#[test]
+fn a_call_that_is_cancelled_after_a_lost_answer_says_so_and_sends_nothing() {
+    let put = Call::new(absent(), service(|config| config.retry_policy.base = HOUR), 1);
+    let run = Sim::new(put).cancel_at(Duration::from_secs(1), Leave::Abort).run(|_, _| lost());
+    let error = run.result.unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+    unknown(&error, "bucket/key");
+    assert_eq!(run.requests.len(), 1);
+}
+
+#[test]
+fn an_operation_of_class_once_is_sent_once_when_it_may_have_been_carried_out() {
+    let doubtful = [
+        lost(),
+        Answer::lost(Cause::Timeout),
+        Answer::lost(Cause::Cut),
+        Answer::error(500, "InternalError"),
+        Answer::new(502),
+        Answer::new(504),
+        Answer::new(200).body("half of it").cut(3),
+    ];
+    for answer in doubtful {
+        let raw = Raw::new(Method::POST).bucket("bucket").key("key");
+        let run = call(raw, std::slice::from_ref(&answer));
+        let error = run.result.unwrap_err();
+        assert_eq!(run.requests.len(), 1, "{answer:?}");
+        unknown(&error, "bucket");
+    }
+    // What surely did nothing is repeated.
+    for answer in [Answer::lost(Cause::Connect), Answer::error(503, "SlowDown")] {
+        let raw = Raw::new(Method::POST).bucket("bucket").key("key");
+        call(raw, &[answer, Answer::new(200)]).result.unwrap();
+    }
+}
+
+#[test]
+fn a_half_sent_body_that_can_be_read_once_is_not_sent_again() {
+    let once = |sent: u64| {
+        let body = Body::Source { range: 0..5, rewindable: false };
+        let mut put = PutObject::from_body("bucket", "key", body);
+        put.checksum.overrides.placement = Some(apus_core::checksum::Placement::Trailer);
+        let config = |config: &mut Config| {
+            config.payload = apus_core::s3::PayloadSigning::Unsigned;
+        };
+        // The simulator sends all of a body, so the exchange is driven by hand.
+        let call = Call::new(put, service(config), 1);
+        let party =
+            apus_core::machine::Party::new(apus_core::credentials::Credentials::anonymous());
+        let waker = std::task::Waker::noop().clone();
+        let mut pump = apus_core::machine::Pump::new(call, vec![party], waker);
+        let now = apus_core::Now::new(HOUR, HOUR);
+        let apus_core::machine::Turn::Launch(mut exchange) = pump.turn(now) else { panic!() };
+        exchange.request().unwrap();
+        let mut encoder = exchange.encoder().unwrap();
+        if sent > 0 {
+            encoder.frame(&BYTES[..sent as usize]).unwrap();
+        }
+        let failure = apus_core::error::Failure::new(Cause::Closed, "");
+        pump.complete(now, exchange.fail(failure));
+        match pump.turn(now) {
+            apus_core::machine::Turn::Done(result) => Some(result.unwrap_err()),
+            apus_core::machine::Turn::Park(Some(_)) => None,
+            turn => panic!("{turn:?}"),
+        }
+    };
+    let error = once(3).expect("it is not repeated");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 1));
+    assert!(error.hint().is_some_and(|hint| hint.contains("read only once")), "{error}");
+    // The server has not got all of it.
+    assert!(!error.outcome_unknown(), "{error}");
+    assert!(once(0).is_none(), "nothing of it had left: it is repeated");
+}
+
+#[test]
+fn what_is_gone_after_a_lost_answer_was_removed() {
+    let gone = Answer::error(404, "NoSuchKey");
+    call(DeleteObject::new("bucket", "key"), &[lost(), gone.clone()]).result.unwrap();
+    let gone_upload = Answer::error(404, "NoSuchUpload");
+    let abort = || AbortMultipartUpload::new("bucket", "key", "id");
+    call(abort(), &[lost(), gone_upload.clone()]).result.unwrap();
+    let gone_bucket = Answer::error(404, "NoSuchBucket");
+    call(DeleteBucket::new("bucket"), &[lost(), gone_bucket.clone()]).result.unwrap();
+    // Without a lost answer it is a refusal.
+    refused(&call(abort(), &[gone_upload]).result.unwrap_err(), "NoSuchUpload");
+    let delete = DeleteBucket::new("bucket");
+    refused(&call(delete, &[gone_bucket]).result.unwrap_err(), "NoSuchBucket");
+    refused(&call(DeleteObject::new("bucket", "key"), &[gone]).result.unwrap_err(), "NoSuchKey");
+}
+
+#[test]
+fn a_conditional_delete_whose_answer_was_lost_is_looked_after() {
+    let delete =
+        || DeleteObject { if_match: Some("tag".into()), ..DeleteObject::new("bucket", "key") };
+    let again = Answer::error(412, "PreconditionFailed");
+    call(delete(), &[lost(), again.clone(), Answer::new(404)]).result.unwrap();
+    let failed = Answer::error(500, "InternalError");
+    let still = call(delete(), &[failed, again.clone(), shown(5, "\"tag\"")]);
+    refused(&still.result.unwrap_err(), "PreconditionFailed");
+    let other = call(delete(), &[lost(), again.clone(), shown(5, "\"other\"")]);
+    unknown(&other.result.unwrap_err(), "bucket/key");
+    let any = DeleteObject { if_match: Some("*".into()), ..DeleteObject::new("bucket", "key") };
+    call(any, &[lost(), again]).result.unwrap();
+}
+
+#[test]
+fn objects_that_a_lost_deletion_removed_are_no_errors() {
+    let named = ObjectIdentifier { etag: Some("tag".into()), ..ObjectIdentifier::new("named") };
+    let delete = DeleteObjects::new("bucket", ["gone".into(), named, "kept".into()]);
+    let body = "<DeleteResult><Error><Key>gone</Key><Code>NoSuchKey</Code></Error><Error><Key>named\
+                </Key><Code>PreconditionFailed</Code></Error><Error><Key>kept</Key><Code>AccessDenied\
+                </Code></Error></DeleteResult>";
+    let answer = Answer::new(200).body(body);
+    let done = call(delete.clone(), &[lost(), answer.clone()]).result.unwrap();
+    assert_eq!(done.deleted[0].key, "gone");
+    let errors: Vec<_> =
+        done.errors.iter().map(|error| (&*error.key, error.outcome_unknown)).collect();
+    assert_eq!(errors, [("named", true), ("kept", false)]);
+    let done = call(delete, &[answer]).result.unwrap();
+    assert!(done.errors.len() == 3 && done.errors.iter().all(|error| !error.outcome_unknown));
+}
+
+#[test]
+fn a_bucket_that_is_ours_after_a_lost_answer_was_made() {
+    let owned = Answer::error(409, "BucketAlreadyOwnedByYou");
+    call(CreateBucket::new("bucket"), &[lost(), owned.clone()]).result.unwrap();
+    let at_once = call(CreateBucket::new("bucket"), std::slice::from_ref(&owned));
+    refused(&at_once.result.unwrap_err(), "BucketAlreadyOwnedByYou");
+    // One that was there before may not have what was asked for.
+    let locked = CreateBucket { object_lock_enabled: Some(true), ..CreateBucket::new("bucket") };
+    unknown(&call(locked, &[lost(), owned]).result.unwrap_err(), "bucket");
+    // What `BucketAlreadyExists` means depends on the server.
+    let exists = [lost(), Answer::error(409, "BucketAlreadyExists")];
+    unknown(&call(CreateBucket::new("bucket"), &exists).result.unwrap_err(), "bucket");
+    let error = call_at(CreateBucket::new("bucket"), aws, &exists).result.unwrap_err();
+    refused(&error, "BucketAlreadyExists");
+}
+
+#[test]
+fn a_copy_that_was_to_be_new_is_known_by_the_tag_of_its_source() {
+    let mut source = CopySource::new("bucket", "source");
+    source.conditions.if_match = Some(HELLO.into());
+    let new = CopyObject {
+        conditions: Conditions::absent(),
+        ..CopyObject::new("bucket", "key", source.clone())
+    };
+    let again = Answer::error(412, "PreconditionFailed");
+    let done = call(new.clone(), &[lost(), again.clone(), shown(5, HELLO)]).result.unwrap();
+    assert_eq!(done.stored.etag.opaque(), HELLO);
+    let error = call(new.clone(), &[lost(), again.clone(), shown(5, "opaque")]).result.unwrap_err();
+    unknown(&error, "bucket/key");
+    refused(
+        &call(new, &[Answer::error(500, "InternalError"), again, Answer::new(404)])
+            .result
+            .unwrap_err(),
+        "PreconditionFailed",
+    );
+    // An older copy of the same bytes, and the object itself, prove nothing.
+    let denied = Answer::error(403, "AccessDenied");
+    let over = CopyObject::new("bucket", "key", source.clone());
+    unknown(&call(over, &[lost(), denied.clone()]).result.unwrap_err(), "bucket/key");
+    let itself = CopyObject::new("bucket", "source", source);
+    unknown(&call(itself, &[lost(), denied]).result.unwrap_err(), "bucket/source");
+}
+
+#[test]
+fn what_can_not_be_looked_at_says_where_to_look() {
+    let denied = || [lost(), Answer::error(403, "AccessDenied")];
+    let part = UploadPart::new("bucket", "key", "id", 3, BYTES);
+    unknown(&call(part, &denied()).result.unwrap_err(), "part 3 of the multipart upload id");
+    let create = CreateMultipartUpload::new("bucket", "key");
+    unknown(&call(create, &denied()).result.unwrap_err(), "the multipart uploads of bucket/key");
+    let tags = PutBucketTagging { bucket: "bucket".into(), ..PutBucketTagging::default() };
+    unknown(&call(tags, &denied()).result.unwrap_err(), "PutBucketTagging");
+    let appended = PutObject { write_offset: Some(5), ..PutObject::new("bucket", "key", BYTES) };
+    unknown(&call(appended, &denied()).result.unwrap_err(), "bucket/key");
+}
+
+const BYTES: &[u8] = b"hello";
+/// The MD5s of `hello` and of nothing, from RFC 1321's algorithm as hashlib has it.
+const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
+const NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+const HOUR: Duration = Duration::from_secs(3600);

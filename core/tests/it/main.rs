@@ -1,0 +1,111 @@
+//! The tests of the core: a file for each subject, in one program, for linking takes longer than testing.
+//!
+//! ```sh
+//! cargo test -p apus-core --test it upload::
+//! ```
+//!
+//! `aws`, `cloud`, `images`, `support` and `swift_store` are the servers that the others run against.
+
+#[cfg(feature = "credentials")]
+mod aws;
+#[cfg(feature = "swift")]
+mod cloud;
+mod copy;
+mod copy_source;
+#[cfg(feature = "credentials")]
+mod credentials_renewal;
+#[cfg(feature = "credentials")]
+mod credentials_sources;
+#[cfg(feature = "swift")]
+mod delegation;
+mod delete_many;
+mod download;
+mod download_checksums;
+mod download_ends;
+mod download_evidence;
+mod download_faults;
+mod download_sink;
+mod ends;
+mod error_kinds;
+mod framed_bodies;
+#[cfg(feature = "store")]
+mod images;
+#[cfg(feature = "swift")]
+mod keystone_answers;
+#[cfg(feature = "swift")]
+mod keystone_session;
+#[cfg(feature = "swift")]
+mod leftovers;
+mod location_classes;
+#[cfg(feature = "swift")]
+mod login_patience;
+mod lost_answers;
+#[cfg(feature = "store")]
+mod needs;
+#[cfg(feature = "swift")]
+mod plain_endpoint;
+mod proxy;
+mod pump;
+#[cfg(feature = "swift")]
+mod pump_places;
+mod regions;
+#[cfg(all(feature = "swift", feature = "credentials"))]
+mod renewal_bounds;
+mod s3_answers;
+mod s3_drafts;
+mod s3_endpoint;
+mod s3_lists;
+mod s3_verdicts;
+mod short_bodies;
+#[cfg(feature = "store")]
+mod store_backends;
+#[cfg(feature = "store")]
+mod store_configuration;
+#[cfg(feature = "store")]
+mod store_connections;
+#[cfg(feature = "store")]
+mod store_errors;
+#[cfg(feature = "store")]
+mod store_references;
+#[cfg(feature = "store")]
+mod store_s3_access;
+#[cfg(feature = "store")]
+mod store_s3_add;
+#[cfg(feature = "store")]
+mod store_swift;
+#[cfg(feature = "store")]
+mod store_swift_tenants;
+mod support;
+#[cfg(feature = "swift")]
+mod swift_delete;
+#[cfg(feature = "swift")]
+mod swift_download;
+#[cfg(feature = "swift")]
+mod swift_download_faults;
+#[cfg(feature = "swift")]
+mod swift_download_large;
+#[cfg(feature = "swift")]
+mod swift_hostile;
+#[cfg(feature = "swift")]
+mod swift_lagging_download;
+#[cfg(feature = "swift")]
+mod swift_lagging_upload;
+#[cfg(feature = "swift")]
+mod swift_lost_answers;
+#[cfg(feature = "swift")]
+mod swift_store;
+#[cfg(feature = "swift")]
+mod swift_token;
+#[cfg(feature = "swift")]
+mod swift_upload;
+#[cfg(feature = "swift")]
+mod swift_upload_faults;
+#[cfg(feature = "swift")]
+mod token_life;
+mod traffic;
+mod unreadable_successes;
+mod upload;
+mod upload_cleanup;
+mod upload_endings;
+mod upload_lengths;
+mod xml;

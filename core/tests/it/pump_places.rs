@@ -1,0 +1,59 @@
+//! Whose turn it is: places among those in flight, and what is not sent any more.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use apus_core::Now;
+use apus_core::contract::Leave;
+use apus_core::credentials::Credentials;
+use apus_core::error::{Cause, Failure};
+use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
+use apus_core::machine::{Call, GrantOnly, Party, Pump, Traffic, Turn};
+use apus_core::s3::HeadBucket;
+
+use crate::support::service;
+
+fn session() -> Party {
+    let identity = Identity::password(User::named("demo", Domain::default_id()), "secret");
+    let scope = Scope::project_named("demo", Domain::default_id());
+    let login = Login::new("http://keystone:5000/v3", identity, scope).unwrap();
+    Party::new(Session::new(login, SessionOptions::default()))
+}
+
+#[test]
+fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
+    let (traffic, party) = (Arc::new(Traffic::new(2)), session());
+    let asks = || {
+        let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
+        let pump = Pump::new(call, [party.clone()], Waker::noop().clone());
+        pump.with_traffic(Arc::clone(&traffic))
+    };
+    let mut renews = asks();
+    let Turn::Launch(renewal) = renews.turn(NOON) else { panic!("it does not renew") };
+    let mut waiting: Vec<_> = (0..5).map(|_| asks()).collect();
+    for pump in &mut waiting {
+        assert!(matches!(pump.turn(NOON), Turn::Park(None)));
+    }
+    let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
+    let nobody = Party::new(Credentials::anonymous());
+    let mut other = Pump::new(call, [nobody], Waker::noop().clone()).with_traffic(traffic);
+    assert!(matches!(other.turn(NOON), Turn::Launch(_)), "both places are taken");
+    drop(renewal);
+}
+
+#[test]
+fn what_is_cancelled_in_flight_is_not_sent_again() {
+    for cause in [Cause::Closed, Cause::Timeout, Cause::Connect, Cause::Cut] {
+        let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
+        let nobody = Party::new(Credentials::anonymous());
+        let mut pump = Pump::new(call, [nobody], Waker::noop().clone());
+        let Turn::Launch(exchange) = pump.turn(NOON) else { panic!("it sends nothing") };
+        pump.cancel(NOON, Leave::Abort);
+        pump.complete(NOON, exchange.fail(Failure::new(cause, "by the test")));
+        let Turn::Done(result) = pump.turn(NOON) else { panic!("{cause:?}: it goes on") };
+        assert_eq!(result.unwrap_err().failure().map(Failure::cause), Some(cause));
+    }
+}
+
+const NOON: Now = Now { tick: Duration::from_secs(5), unix: Duration::from_secs(1_440_938_160) };

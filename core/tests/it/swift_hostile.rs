@@ -1,0 +1,132 @@
+//! Servers that answer anything at all: a download and a deletion end, with bytes that can be
+//! accounted for, and touch nothing that they were not led to.
+
+use std::time::Duration;
+
+use apus_core::contract::Leave;
+use apus_core::error::Cause;
+use apus_core::http::ByteRange;
+use apus_core::machine::{DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
+use apus_core::swift::GetObject;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Strategy, any};
+use proptest::sample::select;
+
+use crate::support::swift::{Tokens, service};
+use crate::support::{Answer, Sim};
+
+const STATUSES: [u16; 18] =
+    [200, 200, 200, 200, 200, 202, 204, 206, 206, 301, 400, 401, 404, 409, 412, 416, 500, 503];
+
+const HEADERS: [(&str, &str); 20] = [
+    ("content-length", "0"),
+    ("content-length", "5"),
+    ("content-length", "18446744073709551615"),
+    ("content-length", "-1"),
+    ("content-range", "bytes 0-4/5"),
+    ("content-range", "bytes 2-4/5"),
+    ("content-range", "bytes */5"),
+    ("content-range", "bytes 4-2/18446744073709551615"),
+    ("etag", "5d41402abc4b2a76b9719d911017c592"),
+    ("etag", "\"d41d8cd98f00b204e9800998ecf8427e\""),
+    ("etag", "W/\"\""),
+    ("x-static-large-object", "True"),
+    ("x-static-large-object", "no"),
+    ("x-object-manifest", "s/p"),
+    ("x-object-manifest", "%ff%fe/%"),
+    ("x-object-manifest", "/"),
+    ("x-object-manifest", "c/"),
+    ("retry-after", "99999999999999999999"),
+    ("retry-after", "1"),
+    ("x-trans-id", "tx\u{e9}"),
+];
+
+const BODIES: [&str; 16] = [
+    "",
+    "hello",
+    "[]",
+    "{}",
+    "[[]]",
+    r#"[{"name": "/s/p1", "bytes": 5, "hash": "5d41402abc4b2a76b9719d911017c592"}]"#,
+    r#"[{"name": "/s/p1", "bytes": 18446744073709551615, "hash": "x"}, {"name": "/s/p2", "bytes": 2}]"#,
+    r#"[{"name": "/c/o", "sub_slo": true, "bytes": 5, "hash": "5d41402abc4b2a76b9719d911017c592"}]"#,
+    r#"[{"name": "p1", "bytes": 5, "hash": "5d41402abc4b2a76b9719d911017c592"}, {"name": "p2"}]"#,
+    r#"[{"name": "p2", "bytes": 1}, {"name": "p1", "bytes": 1}]"#,
+    r#"[{"name": "elsewhere", "bytes": 1}]"#,
+    r#"[{"subdir": "p"}]"#,
+    r#"[{"data": "aGVsbG8="}, {"name": "/s/p1", "bytes": 0, "range": "5-1"}]"#,
+    r#"{"Response Status": "200 OK", "Number Deleted": 18446744073709551615, "Errors": []}"#,
+    r#"{"Response Status": "400 Bad Request", "Errors": [["/c/o", "409 Conflict"], ["x", "?"]]}"#,
+    r#"{"bulk_delete": {"max_deletes_per_request": 0}}"#,
+];
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let lost = option::weighted(0.1, select(vec![Cause::Closed, Cause::Timeout, Cause::Protocol]));
+    let cut = option::weighted(0.2, 0usize..6);
+    let headers = vec(select(HEADERS.to_vec()), 0..5);
+    (select(STATUSES.to_vec()), headers, select(BODIES.to_vec()), lost, cut).prop_map(
+        |(status, headers, body, lost, cut)| {
+            let mut answer = Answer::new(status);
+            for (name, value) in headers {
+                answer.headers.retain(|(had, _)| had != name);
+                answer = answer.header(name, value);
+            }
+            Answer { body: body.into(), lost, cut_after: cut, ..answer }
+        },
+    )
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(1500))]
+
+    #[test]
+    fn a_download_ends(
+        answers in vec(answer(), 1..40),
+        width in 1usize..4,
+        range_size in 0u64..9,
+        unchecked in any::<bool>(),
+        range in option::of(select(vec![
+            ByteRange::From(0), ByteRange::From(2), ByteRange::Span(1..4), ByteRange::Last(3),
+            ByteRange::Span(u64::MAX - 1..u64::MAX), ByteRange::Last(u64::MAX),
+        ])),
+        cancel in option::of(0u64..200),
+    ) {
+        let get = GetObject { range, unchecked, ..GetObject::new("c", "o") };
+        let options = DownloadOptions { width, range_size, ..DownloadOptions::default() };
+        let sim = Sim::under(SwiftDownload::new(get, service(), options, 7), Tokens::party());
+        let sim = match cancel {
+            Some(at) => sim.cancel_at(Duration::from_millis(at), Leave::Abort),
+            None => sim,
+        };
+        let mut script = answers.iter().cycle();
+        let run = sim.run(|_, _| script.next().unwrap().clone());
+        proptest::prop_assert_eq!(run.pump.machine().delivered(), run.sink.len() as u64);
+        if let Ok(done) = run.result {
+            proptest::prop_assert_eq!(done.bytes, run.sink.len() as u64);
+            proptest::prop_assert_eq!(run.beyond, 0);
+        }
+    }
+
+    #[test]
+    fn a_deletion_ends_and_deletes_only_what_it_was_led_to(
+        answers in vec(answer(), 1..40),
+        width in 1usize..4,
+        bulk in any::<bool>(),
+        cancel in option::of(0u64..200),
+    ) {
+        let options = SwiftDeleteOptions { width, bulk, ..SwiftDeleteOptions::default() };
+        let delete = SwiftDelete::new("c", "o", service(), options, 7);
+        let sim = Sim::under(delete, Tokens::party());
+        let sim = match cancel {
+            Some(at) => sim.cancel_at(Duration::from_millis(at), Leave::Abort),
+            None => sim,
+        };
+        let mut script = answers.iter().cycle();
+        let run = sim.run(|_, _| script.next().unwrap().clone());
+        for request in run.requests.iter().filter_map(|line| line.strip_prefix("DELETE /v1/AUTH_a/")) {
+            let known = ["c/o", "c/o?multipart-manifest=delete", "s/p1", "s/p2"];
+            proptest::prop_assert!(known.contains(&request), "{request}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Uploads: how far a stream is read, and what a cancellation means that comes too late.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use apus_core::contract::Leave;
+use apus_core::credentials::Credentials;
+use apus_core::http::{Completion, Exchange};
+use apus_core::machine::{PartLimits, Party, Pump, Turn, Upload, UploadOptions, UploadSource};
+use apus_core::{Error, Now};
+
+use crate::support::service;
+
+fn pump(source: UploadSource, options: UploadOptions) -> Pump<Upload> {
+    let upload = Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
+    let party = Party::new(Credentials::anonymous());
+    Pump::new(upload, vec![party], Waker::noop().clone())
+}
+
+/// A refusal of S3's.
+fn refused(exchange: Exchange, status: u16, code: &str) -> Completion {
+    let head = http::Response::builder().status(status).body(()).unwrap();
+    let mut receiving = exchange.respond(head.into_parts().0);
+    receiving.push(format!("<Error><Code>{code}</Code></Error>").as_bytes()).unwrap();
+    receiving.finish(None)
+}
+
+/// Uploads a stream without end to a server that takes everything.
+fn endless(options: UploadOptions) -> Error {
+    let mut pump = pump(UploadSource::Stream(None), options);
+    loop {
+        match pump.turn(NOW) {
+            Turn::Launch(exchange) => pump.complete(NOW, answer(exchange)),
+            Turn::Done(result) => return result.unwrap_err(),
+            Turn::Park(_) => {
+                let intake = pump.intake().unwrap();
+                assert!(intake.supplied() < intake.high(), "it waits for nothing");
+                intake.supply(intake.high(), false);
+            }
+        }
+    }
+}
+
+fn answer(mut exchange: Exchange) -> Completion {
+    let body = vec![0; exchange.draft().body.len() as usize];
+    if exchange.measures() {
+        exchange.load(body.clone().into()).unwrap();
+    }
+    let mut encoder = exchange.encoder().unwrap();
+    for piece in body.chunks(encoder.frame_size().unwrap_or(usize::MAX)) {
+        encoder.frame(piece).unwrap();
+    }
+    encoder.end().unwrap();
+    let body = match exchange.operation() {
+        "CreateMultipartUpload" => {
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+        }
+        "CompleteMultipartUpload" => {
+            "<CompleteMultipartUploadResult><ETag>tag</ETag></CompleteMultipartUploadResult>"
+        }
+        "ListParts" => "<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>",
+        _ => "",
+    };
+    let head = http::Response::builder().header("etag", "\"tag\"").body(()).unwrap();
+    let mut receiving = exchange.respond(head.into_parts().0);
+    receiving.push(body.as_bytes()).unwrap();
+    receiving.finish(None)
+}
+
+fn options(part_size: u64, object: u64) -> UploadOptions {
+    UploadOptions {
+        threshold: 0,
+        part_size,
+        limits: PartLimits { parts: 4, smallest: 1, largest: 1 << 40, object },
+        on_failure: Leave::Keep,
+        ..UploadOptions::default()
+    }
+}
+
+#[test]
+fn a_stream_longer_than_the_largest_object_is_refused_in_the_middle_of_a_part() {
+    let error = endless(options(8, 20));
+    assert!(error.to_string().contains("longer than 20 bytes"), "{error}");
+}
+
+#[test]
+fn a_part_that_no_object_holds_is_not_waited_for() {
+    let error = endless(options(1 << 30, 20));
+    assert!(error.to_string().contains("longer than 20 bytes"), "{error}");
+}
+
+#[test]
+fn an_upload_that_is_cancelled_too_late_is_done_once() {
+    let mut pump = pump(UploadSource::Seekable(16), options(8, 20));
+    let result = loop {
+        match pump.turn(NOW) {
+            Turn::Launch(exchange) => {
+                if exchange.operation() == "CompleteMultipartUpload" {
+                    pump.cancel(NOW, Leave::Abort);
+                }
+                pump.complete(NOW, answer(exchange));
+            }
+            Turn::Done(result) => break result,
+            Turn::Park(wait) => panic!("it waits for {wait:?}"),
+        }
+    };
+    assert_eq!(result.unwrap().size, 16);
+    assert!(matches!(pump.turn(NOW), Turn::Park(None)), "it is done again");
+}
+
+#[test]
+fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
+    let source = UploadSource::Seekable(16);
+    let mut pump = pump(source, options(8, 20));
+    for _ in 0..2 {
+        let result = loop {
+            match pump.turn(NOW) {
+                Turn::Launch(exchange) => {
+                    if exchange.operation() == "UploadPart" {
+                        pump.cancel(NOW, Leave::Keep);
+                    }
+                    pump.complete(NOW, answer(exchange));
+                }
+                Turn::Done(result) => break result,
+                Turn::Park(wait) => panic!("it waits for {wait:?}"),
+            }
+        };
+        assert!(result.unwrap_err().is_cancelled());
+        let checkpoint = pump.machine().checkpoint().expect("it was kept");
+        assert_eq!(checkpoint.acknowledged(), 8);
+        let service = service(|_| {});
+        let resumed = Upload::resume(checkpoint, source, options(8, 20), service, 2).unwrap();
+        let party = Party::new(Credentials::anonymous());
+        pump = Pump::new(resumed, vec![party], Waker::noop().clone());
+    }
+}
+
+#[test]
+fn nothing_is_aborted_while_parts_are_on_their_way_and_the_abort_is_looked_after() {
+    let mut options = options(8, 1 << 20);
+    (options.on_failure, options.width) = (Leave::Abort, 4);
+    let mut pump = pump(UploadSource::Seekable(32), options);
+    let mut flying = Vec::new();
+    while let Turn::Launch(exchange) = pump.turn(NOW) {
+        match exchange.operation() {
+            "UploadPart" => flying.push(exchange),
+            _ => pump.complete(NOW, answer(exchange)),
+        }
+    }
+    assert_eq!(flying.len(), 4);
+    pump.complete(NOW, refused(flying.remove(2), 403, "AccessDenied"));
+    for part in flying {
+        assert!(matches!(pump.turn(NOW), Turn::Park(_)), "a part is still on its way");
+        pump.complete(NOW, answer(part));
+    }
+    let mut asked = Vec::new();
+    let error = loop {
+        match pump.turn(NOW) {
+            Turn::Launch(exchange) => {
+                asked.push(exchange.operation());
+                let gone = exchange.operation() == "ListParts";
+                let done =
+                    if gone { refused(exchange, 404, "NoSuchUpload") } else { answer(exchange) };
+                pump.complete(NOW, done);
+            }
+            Turn::Done(result) => break result.unwrap_err(),
+            Turn::Park(wait) => panic!("it waits for {wait:?}"),
+        }
+    };
+    assert_eq!(asked, ["AbortMultipartUpload", "ListParts"]);
+    assert_eq!((error.operation(), error.code()), (Some("UploadPart"), Some("AccessDenied")));
+    assert!(error.leftovers().is_empty(), "{error}");
+}
+
+const NOW: Now = Now { tick: Duration::ZERO, unix: Duration::ZERO };

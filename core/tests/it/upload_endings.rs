@@ -1,0 +1,492 @@
+//! How a multipart upload ends when the answer to its completion is lost, or a part comes late: proven to
+//! be there, proven to be gone, or named in the error.
+
+use std::time::Duration;
+
+use apus_core::checksum::{Algorithm, Composite, RequestChecksumCalculation};
+use apus_core::contract::Leave;
+use apus_core::error::{Cause, Leftover};
+use apus_core::machine::{
+    Copy, CopyOptions, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
+};
+use apus_core::quirks::Provider;
+use apus_core::s3::{Config, CopyObject, CopySource};
+use apus_core::{Error, Kind};
+use http::request;
+
+use crate::support::{Answer, Run, Sim, object, service};
+
+/// A server that has an upload or not, and what there is in its place.
+struct Server {
+    /// What it says to Complete, one after the other; the last for ever.
+    complete: Vec<Answer>,
+    /// Whether the upload is there.
+    open: bool,
+    /// An object in the same place.
+    there: Answer,
+    /// After how many looks at the upload that is gone a part is stored late.
+    late_after: Option<usize>,
+    /// How often it is.
+    comes_back: usize,
+    looks: usize,
+}
+
+impl Server {
+    fn new(complete: &[Answer], there: Answer) -> Self {
+        Self {
+            complete: complete.to_vec(),
+            open: true,
+            there,
+            late_after: None,
+            comes_back: 0,
+            looks: 0,
+        }
+    }
+
+    fn answer(&mut self, head: &request::Parts, body: &[u8]) -> Answer {
+        let query = head.uri.query().unwrap_or_default();
+        match head.method.as_str() {
+            "HEAD" => self.there.clone(),
+            "POST" if query == "uploads" => {
+                self.open = true;
+                let id = "<UploadId>id</UploadId>";
+                let root = "InitiateMultipartUploadResult";
+                Answer::new(200).body(format!("<{root}>{id}</{root}>"))
+            }
+            "POST" if self.complete.len() > 1 => self.complete.remove(0),
+            "POST" => self.complete[0].clone(),
+            "PUT" => {
+                let tag = Algorithm::Md5.digest(body).unwrap().hex();
+                Answer::new(200).header("etag", format!("\"{tag}\""))
+            }
+            "DELETE" if self.open => {
+                self.open = false;
+                Answer::new(204)
+            }
+            "GET" => {
+                if !self.open {
+                    self.looks += 1;
+                    let late = self.late_after.is_some_and(|after| self.looks > after);
+                    self.open = late && self.comes_back > 0;
+                    self.comes_back -= usize::from(self.open);
+                }
+                match self.open {
+                    true => Answer::new(200).body(
+                        "<ListPartsResult><UploadId>id</UploadId><Part><PartNumber>1</PartNumber>\
+                         </Part></ListPartsResult>",
+                    ),
+                    false => Answer::error(404, "NoSuchUpload"),
+                }
+            }
+            _ => Answer::error(404, "NoSuchUpload"),
+        }
+    }
+}
+
+fn options() -> UploadOptions {
+    UploadOptions {
+        threshold: 0,
+        part_size: 8,
+        limits: PartLimits { parts: 10, smallest: 1, ..PartLimits::default() },
+        ..UploadOptions::default()
+    }
+}
+
+fn upload(set: impl FnOnce(&mut Config), options: UploadOptions) -> Upload {
+    let source = UploadSource::Seekable(LENGTH as u64);
+    Upload::new("bucket", "key", source, options, service(set), 1).unwrap()
+}
+
+fn run(server: &mut Server, set: impl FnOnce(&mut Config)) -> Run<Upload> {
+    Sim::new(upload(set, options()))
+        .source(object(LENGTH))
+        .run(|head, body| server.answer(head, body))
+}
+
+fn aws(config: &mut Config) {
+    config.quirks = Provider::Aws.quirks();
+}
+
+fn lost() -> Answer {
+    Answer::lost(Cause::Closed)
+}
+
+fn shown(size: usize, etag: &str) -> Answer {
+    Answer::new(200).header("content-length", size).header("etag", format!("\"{etag}\""))
+}
+
+/// The tag of the object of three parts, as the User Guide says that it is made.
+fn ours() -> String {
+    let parts = object(LENGTH);
+    let md5s = parts.chunks(8).map(|part| Algorithm::Md5.digest(part).unwrap());
+    Composite::of(md5s).unwrap().etag()
+}
+
+fn refusals() -> [Answer; 3] {
+    [
+        Answer::error(403, "AccessDenied"),
+        Answer::error(400, "InvalidPart"),
+        Answer::error(404, "NoSuchUpload"),
+    ]
+}
+
+#[track_caller]
+fn removed(run: &Run<Upload>, server: &Server) {
+    assert!(!server.open, "the upload is left: {:?}", run.requests);
+    assert!(run.requests.iter().any(|asked| asked.starts_with("DELETE")), "{:?}", run.requests);
+    let error = run.result.as_ref().unwrap_err();
+    assert!(error.leftovers().is_empty(), "{error}");
+}
+
+#[test]
+fn an_older_object_of_the_same_length_is_not_taken_for_ours() {
+    // A well-formed tag of three parts, and no word of anything that proves whose it is.
+    for refusal in refusals() {
+        let mut server = Server::new(&[lost(), refusal.clone()], shown(LENGTH, OTHER));
+        let run = run(&mut server, aws);
+        removed(&run, &server);
+        let error = run.result.unwrap_err();
+        assert_eq!(error.code(), Some(code(&refusal)), "{error}");
+        assert!(!error.outcome_unknown(), "{error}");
+    }
+}
+
+#[test]
+fn what_can_not_be_told_is_said_and_the_upload_is_removed() {
+    // Opaque tags, and a server of which it is not known whether its tags are MD5s.
+    for tag in ["opaque", OTHER] {
+        let gone = Answer::error(404, "NoSuchUpload");
+        let mut server = Server::new(&[lost(), gone], shown(LENGTH, tag));
+        let run = run(&mut server, |_| {});
+        removed(&run, &server);
+        let error = run.result.unwrap_err();
+        assert!(error.outcome_unknown(), "{error}");
+        assert!(error.look_at().unwrap().contains("bucket/key"), "{error}");
+    }
+    // An upload that had parts after it was to be completed was not completed.
+    let denied = Answer::error(403, "AccessDenied");
+    for (first, unknown) in [(Answer::error(500, "InternalError"), false), (lost(), true)] {
+        // Unless the request that was never answered got there between the looks.
+        let mut server = Server::new(&[first, denied.clone()], shown(LENGTH, "opaque"));
+        let run = run(&mut server, |_| {});
+        removed(&run, &server);
+        assert_eq!(run.result.unwrap_err().outcome_unknown(), unknown);
+    }
+}
+
+#[test]
+fn a_completion_whose_answer_was_lost_is_known_by_its_tag_or_checksum() {
+    let gone = Answer::error(404, "NoSuchUpload");
+    let mut server = Server::new(&[lost(), gone.clone()], shown(LENGTH, &ours()));
+    let done = run(&mut server, |_| {}).result.unwrap();
+    assert!(done.recovered && done.size == LENGTH as u64);
+    // SSE-KMS, and the checksum of the whole that the parts' come to.
+    let whole = Algorithm::Crc32.digest(&object(LENGTH)).unwrap();
+    let keyed = |value: &str| {
+        shown(LENGTH, OTHER)
+            .header("x-amz-server-side-encryption", "aws:kms")
+            .header("x-amz-checksum-type", "FULL_OBJECT")
+            .header("x-amz-checksum-crc32", value)
+    };
+    let summed = |config: &mut Config| {
+        aws(config);
+        config.checksum.enable_data_integrity_protection = true;
+        config.checksum.request = RequestChecksumCalculation::WhenSupported;
+    };
+    let mut server = Server::new(&[lost(), gone.clone()], keyed(&whole.base64()));
+    assert!(run(&mut server, summed).result.unwrap().recovered);
+    let mut server = Server::new(&[lost(), gone], keyed("AAAAAA=="));
+    let error = run(&mut server, summed).result.unwrap_err();
+    assert!(!error.outcome_unknown() && error.code() == Some("NoSuchUpload"), "{error}");
+}
+
+#[test]
+fn a_completion_that_is_carried_out_after_it_was_given_up_is_found() {
+    // Never answered, and the upload is still there when it is looked at; aborting it comes too late.
+    let mut looks = 0;
+    let mut server = Server::new(&[lost()], shown(LENGTH, &ours()));
+    let run = Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+        if head.method == "HEAD" {
+            looks += 1;
+        }
+        server.answer(head, body)
+    });
+    assert!(run.result.unwrap().recovered);
+    assert_eq!(looks, 1, "after the upload is gone, for before it had parts");
+}
+
+#[test]
+fn the_checksum_of_the_whole_is_compared_after_complete() {
+    let summed = |config: &mut Config| {
+        config.checksum.enable_data_integrity_protection = true;
+        config.checksum.request = RequestChecksumCalculation::WhenSupported;
+    };
+    let complete = |sum: &str| {
+        let root = "CompleteMultipartUploadResult";
+        Answer::new(200).body(format!("<{root}><ETag>t</ETag>{sum}</{root}>"))
+    };
+    let with = |sum: &str, set: &dyn Fn(&mut Config)| {
+        run(&mut Server::new(&[complete(sum)], Answer::new(404)), set).result
+    };
+    let error = with("<ChecksumCRC32>AAAAAA==</ChecksumCRC32>", &summed).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity, "{error}");
+    assert_eq!(error.operation(), Some("CompleteMultipartUpload"));
+    let error = with("<ChecksumCRC32>AAAAAA==-3</ChecksumCRC32>", &summed).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity, "{error}");
+    let whole = Algorithm::Crc32.digest(&object(LENGTH)).unwrap();
+    with(&format!("<ChecksumCRC32>{whole}</ChecksumCRC32>"), &summed).unwrap();
+}
+
+#[test]
+fn resuming_takes_no_part_of_another_size_or_tag() {
+    let mut listed = String::new();
+    let mut sent = Vec::new();
+    for (size, taken) in [(8, true), (7, false), (9, false), (0, false)] {
+        // The first run is cancelled, and leaves what its checkpoint tells.
+        let mut server = Server::new(&[lost()], Answer::new(404));
+        let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+        let first = Sim::new(upload(|_| {}, keeps.clone()))
+            .source(object(LENGTH))
+            .cancel_at(Duration::from_millis(25), Leave::Keep)
+            .run(|head, body| server.answer(head, body));
+        assert!(first.result.is_err_and(|error| error.is_cancelled()));
+        let checkpoint = first.pump.machine().checkpoint().unwrap();
+        let tag = Algorithm::Md5.digest(&object(8)).unwrap().hex();
+        listed.clear();
+        listed.push_str(&format!(
+            "<ListPartsResult><UploadId>id</UploadId><Part><PartNumber>1</PartNumber>\
+             <ETag>{tag}</ETag><Size>{size}</Size></Part></ListPartsResult>"
+        ));
+        sent.clear();
+        let source = UploadSource::Seekable(LENGTH as u64);
+        let resumed = Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
+        let done = Sim::new(resumed).source(object(LENGTH)).run(|head, body| {
+            let query = head.uri.query().unwrap_or_default();
+            match head.method.as_str() {
+                "GET" => Answer::new(200).body(listed.clone()),
+                "POST" => Answer::new(200).body(
+                    "<CompleteMultipartUploadResult><ETag>t</ETag></CompleteMultipartUploadResult>",
+                ),
+                _ => {
+                    sent.push(query.to_owned());
+                    server.answer(head, body)
+                }
+            }
+        });
+        assert_eq!(done.result.unwrap().size, LENGTH as u64);
+        let first = sent.iter().any(|query| query.contains("partNumber=1"));
+        assert_eq!(first, !taken, "a part of {size} bytes: {sent:?}");
+        assert_eq!(sent.len(), if taken { 2 } else { 3 }, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_all_parts_tells_what_came_of_an_upload_that_is_gone() {
+    let resumed = |there: Answer, parts: usize| {
+        let mut server = Server::new(&[lost()], there);
+        let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+        // It ends before its completion is answered, as a process does that dies.
+        let mut asked = 0;
+        let first = Sim::new(upload(|_| {}, keeps.clone()))
+            .source(object(LENGTH))
+            .cancel_at(Duration::from_millis(5 + 10 * parts as u64), Leave::Keep)
+            .run(|head, body| {
+                asked += usize::from(head.method == "PUT");
+                server.answer(head, body)
+            });
+        let checkpoint = first.pump.machine().checkpoint().unwrap();
+        assert_eq!((asked, checkpoint.parts.len()), (parts, parts));
+        server.open = false;
+        let source = UploadSource::Seekable(LENGTH as u64);
+        let again = Upload::resume(checkpoint, source, keeps, service(aws), 2).unwrap();
+        Sim::new(again).source(object(LENGTH)).run(|head, body| server.answer(head, body)).result
+    };
+    assert!(resumed(shown(LENGTH, &ours()), 3).unwrap().recovered);
+    for (there, parts, unknown) in [
+        (shown(LENGTH, OTHER), 3, false),
+        (Answer::new(404), 3, false),
+        (shown(LENGTH, "opaque"), 3, true),
+        (shown(LENGTH, &ours()), 1, true),
+    ] {
+        let error = resumed(there, parts).unwrap_err();
+        assert_eq!(error.code(), Some("NoSuchUpload"), "{error}");
+        assert_eq!(error.outcome_unknown(), unknown, "{error}");
+    }
+}
+
+/// Cancels an upload while the server has all of a part and has not answered.
+fn cancelled(
+    late_after: Option<usize>,
+    comes_back: usize,
+) -> (Result<Uploaded, Error>, Vec<String>, Server, Duration) {
+    let mut server = Server::new(&[lost()], Answer::new(404));
+    (server.late_after, server.comes_back) = (late_after, comes_back);
+    let one = UploadOptions { width: 1, ..options() };
+    let run = Sim::new(upload(|_| {}, one))
+        .source(object(LENGTH))
+        .cancel_at(Duration::from_millis(15), Leave::Abort)
+        .run(|head, body| match head.method.as_str() {
+            // The part that is in flight when it is cancelled is broken off.
+            "PUT" => Answer::lost(Cause::Cancelled),
+            _ => server.answer(head, body),
+        });
+    (run.result, run.requests, server, run.elapsed)
+}
+
+#[test]
+fn a_part_that_lands_after_the_abort_is_removed_too() {
+    for late_after in [1, 2] {
+        let (result, requests, server, _) = cancelled(Some(late_after), 1);
+        let error = result.unwrap_err();
+        assert!(error.is_cancelled(), "{error}");
+        assert!(!server.open, "the part that came late is removed: {requests:?}");
+        assert_eq!(requests.iter().filter(|asked| asked.starts_with("DELETE")).count(), 2);
+        assert!(error.leftovers().is_empty(), "all that was in flight came and went: {error}");
+    }
+}
+
+#[test]
+fn an_upload_that_comes_back_again_and_again_is_named() {
+    let (result, requests, server, _) = cancelled(Some(1), usize::MAX);
+    let error = result.unwrap_err();
+    assert!(server.open);
+    let [Leftover::MultipartUpload { upload_id, .. }] = error.leftovers() else {
+        panic!("{error}: {requests:?}")
+    };
+    assert_eq!(upload_id, "id");
+    assert_eq!(requests.iter().filter(|asked| asked.starts_with("DELETE")).count(), 3);
+}
+
+#[test]
+fn a_part_that_may_land_yet_is_looked_for_a_bounded_number_of_times() {
+    let (result, requests, _, elapsed) = cancelled(None, 0);
+    let error = result.unwrap_err();
+    assert!(!error.outcome_unknown(), "there is no object: {error}");
+    assert!(error.leftovers().is_empty(), "{error}");
+    let looks = requests.iter().filter(|asked| asked.starts_with("GET")).count();
+    assert_eq!(looks, 3, "{requests:?}");
+    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+}
+
+/// The abort is acknowledged, a part that the server has whole is stored after it, and no look at the
+/// upload is answered.
+#[test]
+fn an_upload_that_a_part_may_bring_back_is_named_where_no_look_shows_that_it_is_gone() {
+    let failing = [lost(), Answer::error(503, "SlowDown"), Answer::error(403, "AccessDenied")];
+    for look in failing {
+        for first in [Answer::error(404, "NoSuchUpload"), look.clone()] {
+            let (mut server, mut looks) = (Server::new(&[lost()], Answer::new(404)), 0);
+            let one = UploadOptions { width: 1, ..options() };
+            let run = Sim::new(upload(|_| {}, one))
+                .source(object(LENGTH))
+                .cancel_at(Duration::from_millis(15), Leave::Abort)
+                .run(|head, body| match head.method.as_str() {
+                    "PUT" => Answer::lost(Cause::Cancelled),
+                    "GET" => {
+                        looks += 1;
+                        if looks == 1 { first.clone() } else { look.clone() }
+                    }
+                    _ => server.answer(head, body),
+                });
+            let error = run.result.unwrap_err();
+            assert!(error.is_cancelled() && !server.open, "{error}: {:?}", run.requests);
+            let [Leftover::MultipartUpload { upload_id, .. }] = error.leftovers() else {
+                panic!("{look:?}: {error}: {:?}", run.requests)
+            };
+            assert_eq!(upload_id, "id");
+        }
+    }
+}
+
+/// Nothing can bring the upload back, and who may abort it need not be allowed to look at it.
+#[test]
+fn an_upload_without_a_part_in_doubt_is_gone_once_its_abort_is_acknowledged() {
+    let mut server = Server::new(&[Answer::error(403, "AccessDenied")], Answer::new(404));
+    let run =
+        Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+            match head.method.as_str() {
+                "GET" => Answer::error(403, "AccessDenied"),
+                _ => server.answer(head, body),
+            }
+        });
+    removed(&run, &server);
+}
+
+#[test]
+fn parts_that_were_answered_are_not_waited_for() {
+    let mut server = Server::new(&[Answer::error(403, "AccessDenied")], Answer::new(404));
+    let run = run(&mut server, |_| {});
+    removed(&run, &server);
+    assert!(run.requests.iter().filter(|asked| asked.starts_with("GET")).count() == 1);
+    assert!(!run.result.unwrap_err().outcome_unknown());
+}
+
+#[test]
+fn a_copied_part_may_land_late_as_well() {
+    let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source"));
+    let options = CopyOptions {
+        threshold: 1,
+        part_size: 8,
+        width: 1,
+        limits: PartLimits { parts: 10, smallest: 1, ..PartLimits::default() },
+        on_failure: Leave::Abort,
+    };
+    let mut server = Server::new(&[lost()], shown(LENGTH, "source"));
+    let run = Sim::new(Copy::new(copy, options, service(|_| {}), 1))
+        .cancel_at(Duration::from_millis(25), Leave::Abort)
+        .run(|head, body| match head.method.as_str() {
+            "PUT" => Answer::lost(Cause::Cancelled),
+            _ => server.answer(head, body),
+        });
+    let error = run.result.unwrap_err();
+    assert!(error.is_cancelled() && !server.open, "{error}");
+    assert_eq!(server.looks, 3, "{:?}", run.requests);
+}
+
+#[test]
+fn an_upload_whose_id_nobody_knows_is_named_where_the_upload_fails() {
+    let mut creations = 0;
+    let mut server = Server::new(&[Answer::error(403, "AccessDenied")], Answer::new(404));
+    let once = Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+        creations += usize::from(head.uri.query() == Some("uploads"));
+        if creations == 1 && head.method == "POST" { lost() } else { server.answer(head, body) }
+    });
+    let error = once.result.unwrap_err();
+    let [Leftover::Perhaps { look_at }] = error.leftovers() else { panic!("{error}") };
+    assert!(look_at.contains("bucket/key without parts"), "{look_at}");
+    // None of the creations was answered.
+    let never = Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|_, _| lost());
+    let error = never.result.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert!(error.look_at().unwrap().contains("the multipart uploads of bucket/key"), "{error}");
+}
+
+fn code(answer: &Answer) -> &str {
+    let text = std::str::from_utf8(&answer.body).unwrap();
+    let from = text.find("<Code>").unwrap() + "<Code>".len();
+    &text[from..text.find("</Code>").unwrap()]
+}
+
+/// Bytes of the object: two parts of 8 and one of 3.
+const LENGTH: usize = 19;
+/// A tag of another object of three parts.
+const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
+
+/// The process that completed it had no time to say so, or somebody removed it.
+#[test]
+fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
+    let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+    let mut server = Server::new(&[lost()], Answer::new(404));
+    let first = Sim::new(upload(|_| {}, keeps.clone()))
+        .source(object(LENGTH))
+        .cancel_at(Duration::from_millis(25), Leave::Keep)
+        .run(|head, body| server.answer(head, body));
+    let checkpoint = first.pump.machine().checkpoint().unwrap();
+    let source = UploadSource::Seekable(LENGTH as u64);
+    let resumed = Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
+    let run =
+        Sim::new(resumed).source(object(LENGTH)).run(|_, _| Answer::error(404, "NoSuchUpload"));
+    let error = run.result.unwrap_err();
+    assert!(error.outcome_unknown() && error.is_not_found(), "{error}");
+    assert!(error.look_at().is_some_and(|look_at| look_at.contains("bucket/key")), "{error}");
+}
