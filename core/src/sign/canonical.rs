@@ -18,8 +18,28 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use sha2::digest::Update;
 
-use super::v4::Rule;
 use crate::escape;
+
+/// How a service wants its requests brought into canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Whether `.`, `..` and repeated slashes are resolved in the path before it is signed.
+    pub normalize_path: bool,
+    /// Whether the path, escaped as it is on the wire, is escaped once more before it is signed.
+    pub double_encode: bool,
+    /// Whether the header `x-amz-content-sha256` is added and signed.
+    pub sign_payload_header: bool,
+}
+
+impl Rule {
+    /// Amazon S3 and what speaks its protocol: the path is signed as it is, and so is the payload.
+    pub const S3: Self =
+        Self { normalize_path: false, double_encode: false, sign_payload_header: true };
+
+    /// Every other service (STS, IAM).
+    pub const GENERIC: Self =
+        Self { normalize_path: true, double_encode: true, sign_payload_header: false };
+}
 
 /// Takes text in pieces.
 pub(super) trait Sink {

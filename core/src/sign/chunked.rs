@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::canonical::Sink;
-use super::v4::{EMPTY_SHA256, Signature, Signing, hex};
+use super::key::SigningKey;
+use super::signature::{Date, EMPTY_SHA256, Signature, hex};
 
 /// Signs the chunks of one body in order, then its trailer.
 ///
@@ -11,13 +12,14 @@ use super::v4::{EMPTY_SHA256, Signature, Signing, hex};
 /// and "Including Trailing Headers", Amazon S3 API reference.
 #[derive(Clone, Debug)]
 pub struct ChunkSigner {
-    signing: Signing,
+    key: SigningKey,
+    date: Date,
     previous: Signature,
 }
 
 impl ChunkSigner {
-    pub(super) fn new(signing: Signing, seed: Signature) -> Self {
-        Self { signing, previous: seed }
+    pub(super) fn new(key: SigningKey, date: Date, seed: Signature) -> Self {
+        Self { key, date, previous: seed }
     }
 
     /// The signature of the next chunk, of whose data this is the SHA-256. The last chunk is empty.
@@ -45,12 +47,11 @@ impl ChunkSigner {
     }
 
     fn next(&mut self, algorithm: &[u8], content: impl FnOnce(&mut dyn Sink)) -> Signature {
-        let signing = &self.signing;
-        self.previous = signing.key.signature(|mac| {
+        self.previous = self.key.signature(|mac| {
             mac.write(algorithm);
-            mac.write(signing.date.as_bytes());
+            mac.write(self.date.as_bytes());
             mac.write(b"\n");
-            mac.write(signing.key.scope().as_bytes());
+            mac.write(self.key.scope().as_bytes());
             mac.write(b"\n");
             mac.write(self.previous.as_bytes());
             mac.write(b"\n");

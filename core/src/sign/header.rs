@@ -5,7 +5,8 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::canonical::{self, Buffered, SignedHeaders, Sink, changes_on_the_way};
-use super::v4::{Payload, Signature, Signing, hex};
+use super::signature::{Signature, hex};
+use super::v4::{Payload, Signing};
 use crate::error::Error;
 
 impl Signing {

@@ -1,14 +1,14 @@
 //! From a secret to the key that signs one day's requests to one service in one region.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::canonical::Buffered;
-use super::v4::{Date, Rule, Signature, Signing};
+use super::signature::Signature;
 use crate::error::Error;
 use crate::now::Timestamp;
 use crate::secret::Secret;
@@ -22,22 +22,6 @@ pub struct Keys {
     pub secret_key: Secret,
     /// The token of temporary credentials, sent and signed with every request.
     pub session_token: Option<Secret>,
-}
-
-/// The signing keys derived from one set of [`Keys`], kept for as long as they are of use.
-///
-/// Deriving costs four HMACs and depends on the day, the region and the service only. When the keys
-/// rotate, a new cache is made.
-pub struct KeyCache {
-    keys: Arc<Keys>,
-    state: Mutex<Cached>,
-}
-
-#[derive(Default)]
-struct Cached {
-    derived: Vec<SigningKey>,
-    /// The last second that was signed: many requests are of the same.
-    date: Option<Date>,
 }
 
 impl Keys {
@@ -58,54 +42,9 @@ impl fmt::Debug for Keys {
     }
 }
 
-impl KeyCache {
-    /// An empty cache for these keys.
-    pub fn new(keys: Arc<Keys>) -> Self {
-        Self { keys, state: Mutex::default() }
-    }
-
-    /// The keys everything here is derived from.
-    pub fn keys(&self) -> &Arc<Keys> {
-        &self.keys
-    }
-
-    /// What signs one request at this time, as [`Signing::new`] makes it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Signing::new`].
-    pub fn signing(
-        &self,
-        at: Timestamp,
-        region: &str,
-        service: &str,
-        rule: Rule,
-    ) -> Result<Signing, Error> {
-        let day = day_of(at);
-        // No code that holds the lock panics; the list is whole in any case.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Cached { derived, date } = &mut *state;
-        let date = match date {
-            Some(last) if last.at == at => last.clone(),
-            last => last.insert(Date::of(at)).clone(),
-        };
-        if let Some(key) = derived.iter().find(|key| key.is_for(day, region, service)) {
-            return Ok(Signing { key: key.clone(), date, rule });
-        }
-        let key = SigningKey::derive(&self.keys, at, region, service)?;
-        // Around midnight, servers whose clocks differ are on different days.
-        derived.retain(|key| (key.0.day - day).abs() <= 1);
-        if derived.len() == CACHED {
-            derived.remove(0);
-        }
-        derived.push(key.clone());
-        Ok(Signing { key, date, rule })
-    }
-}
-
-impl fmt::Debug for KeyCache {
+impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyCache").field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_tuple("SigningKey").field(&self.credential()).finish()
     }
 }
 
@@ -170,8 +109,13 @@ impl SigningKey {
         })))
     }
 
-    fn is_for(&self, day: i64, region: &str, service: &str) -> bool {
+    pub(super) fn is_for(&self, day: i64, region: &str, service: &str) -> bool {
         self.0.day == day && *self.0.region == *region && *self.0.service == *service
+    }
+
+    /// Days since 1970.
+    pub(super) fn day(&self) -> i64 {
+        self.0.day
     }
 
     pub(super) fn keys(&self) -> &Keys {
@@ -221,7 +165,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 }
 
 /// Days since 1970.
-fn day_of(at: Timestamp) -> i64 {
+pub(super) fn day_of(at: Timestamp) -> i64 {
     at.unix().div_euclid(86_400)
 }
 
@@ -237,82 +181,16 @@ fn check(text: &str, what: &'static str) -> Result<(), Error> {
     Err(Error::caller(format!("{what}: {why}")))
 }
 
-/// How many keys a cache holds: regions and services used side by side.
-const CACHED: usize = 8;
-
 const CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=";
 const SIGNED_HEADERS: &str = ", SignedHeaders=";
 const TERMINATOR: &str = "aws4_request";
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn keys() -> Keys {
-        let mut keys = Keys::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
-        keys.session_token = Some("TOKEN".into());
-        keys
-    }
-
-    fn cached(cache: &KeyCache) -> Vec<(i64, String)> {
-        let state = cache.state.lock().unwrap();
-        state.derived.iter().map(|key| (key.0.day, key.region().into())).collect()
-    }
-
     /// An HMAC is the state of two hashes. This compiles only where those overwrite it.
     #[test]
     fn derived_keys_are_erased() {
         fn erased_on_drop<T: zeroize::ZeroizeOnDrop>() {}
         erased_on_drop::<sha2::block_api::Sha256VarCore>();
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let cache = KeyCache::new(Arc::new(keys()));
-        let signing = cache.signing(Timestamp::from_unix(0), "us-east-1", "s3", Rule::S3).unwrap();
-        let shown = format!("{:?} {cache:?} {signing:?}", keys());
-        assert!(shown.contains("AKIDEXAMPLE"));
-        assert!(!shown.contains("wJalr") && !shown.contains("TOKEN"), "{shown}");
-    }
-
-    #[test]
-    fn keys_of_other_days_are_dropped_and_few_are_kept() {
-        let cache = KeyCache::new(Arc::new(keys()));
-        let sign = |day: i64, region: &str| {
-            let at = Timestamp::from_unix(day * 86_400 + 5);
-            cache.signing(at, region, "s3", Rule::S3).unwrap()
-        };
-        sign(1, "a");
-        sign(1, "a");
-        sign(2, "a");
-        assert_eq!(cached(&cache), [(1, "a".into()), (2, "a".into())]);
-        sign(3, "a");
-        assert_eq!(cached(&cache), [(2, "a".into()), (3, "a".into())]);
-        for region in ["b", "c", "d", "e", "f", "g", "h", "i"] {
-            sign(3, region);
-        }
-        assert_eq!(cached(&cache).len(), CACHED);
-        assert_eq!(sign(3, "i").key.scope(), "19700104/i/s3/aws4_request");
-    }
-
-    #[test]
-    fn text_that_would_forge_a_header_is_refused_by_name() {
-        let (at, rule) = (Timestamp::from_unix(0), Rule::S3);
-        for bad in ["", "a b", "a\r\nx: y", "a\0", "é"] {
-            let mut of_key = keys();
-            of_key.access_key = bad.into();
-            let error = Signing::new(&Arc::new(of_key), at, "r", "s3", rule).unwrap_err();
-            assert!(error.what().contains("`authorization`"), "{error}");
-            for (region, service) in [(bad, "s3"), ("r", bad)] {
-                assert!(Signing::new(&Arc::new(keys()), at, region, service, rule).is_err());
-            }
-            let mut of_token = keys();
-            of_token.session_token = Some(bad.into());
-            let outcome = Signing::new(&Arc::new(of_token), at, "r", "s3", rule);
-            match outcome {
-                Ok(_) => assert_eq!(bad, "", "an empty token is none"),
-                Err(error) => assert!(error.what().contains("`x-amz-security-token`"), "{error}"),
-            }
-        }
     }
 }

@@ -1,12 +1,14 @@
-//! The values of a signature: what signs, by which rule, and what comes out.
+//! What signs one request, and what of its body is covered.
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::canonical::Rule;
 use super::chunked::ChunkSigner;
 use super::key::{Keys, SigningKey};
+use super::signature::{Date, EMPTY_SHA256, Signature, hex};
 use crate::error::Error;
 use crate::now::Timestamp;
 
@@ -20,24 +22,6 @@ pub struct Signing {
     pub(super) key: SigningKey,
     pub(super) date: Date,
     pub(super) rule: Rule,
-}
-
-/// The time of a signature, and how `x-amz-date` says it. Clones share the text.
-#[derive(Clone)]
-pub(super) struct Date {
-    pub(super) at: Timestamp,
-    pub(super) text: HeaderValue,
-}
-
-/// How a service wants its requests brought into canonical form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Whether `.`, `..` and repeated slashes are resolved in the path before it is signed.
-    pub normalize_path: bool,
-    /// Whether the path, escaped as it is on the wire, is escaped once more before it is signed.
-    pub double_encode: bool,
-    /// Whether the header `x-amz-content-sha256` is added and signed.
-    pub sign_payload_header: bool,
 }
 
 /// What of the body is covered by the signature: the value of `x-amz-content-sha256`.
@@ -56,12 +40,6 @@ pub enum Payload {
     /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: nothing of it, and a trailer follows the chunks.
     StreamingUnsignedTrailer,
 }
-
-/// A signature in its written form: 64 lower-case hex digits.
-///
-/// Whoever has it can repeat the request for some minutes, so its `Debug` is redacted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Signature([u8; 64]);
 
 impl Signing {
     /// What signs a request at this time, to this service in this region, after deriving the key
@@ -111,23 +89,12 @@ impl Signing {
     /// What signs the chunks of a body whose head was signed with
     /// [`Payload::StreamingSigned`] or [`Payload::StreamingSignedTrailer`] and got this signature.
     pub fn chunks(&self, seed: Signature) -> ChunkSigner {
-        ChunkSigner::new(self.clone(), seed)
+        ChunkSigner::new(self.key.clone(), self.date.clone(), seed)
     }
 
     /// `20130524T000000Z`
     pub(super) fn date(&self) -> &str {
         self.date.text.to_str().unwrap_or_default()
-    }
-}
-
-impl Date {
-    pub(super) fn of(at: Timestamp) -> Self {
-        let text = HeaderValue::from_bytes(&at.amz()).expect("digits are allowed in a header");
-        Self { at, text }
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
     }
 }
 
@@ -139,16 +106,6 @@ impl fmt::Debug for Signing {
             .field("rule", &self.rule)
             .finish_non_exhaustive()
     }
-}
-
-impl Rule {
-    /// Amazon S3 and what speaks its protocol: the path is signed as it is, and so is the payload.
-    pub const S3: Self =
-        Self { normalize_path: false, double_encode: false, sign_payload_header: true };
-
-    /// Every other service (STS, IAM).
-    pub const GENERIC: Self =
-        Self { normalize_path: true, double_encode: true, sign_payload_header: false };
 }
 
 impl Payload {
@@ -188,52 +145,5 @@ impl Payload {
         }
     }
 }
-
-impl Signature {
-    pub(super) fn of(mac: &[u8; 32]) -> Self {
-        Self(hex(mac))
-    }
-
-    /// The 64 hex digits.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    /// The 64 hex digits, as bytes.
-    pub fn as_bytes(&self) -> &[u8; 64] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Signature(..)")
-    }
-}
-
-/// Lower-case hex digits.
-pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
-    let mut out = [0; 64];
-    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
-    }
-    out
-}
-
-/// Both digits of every byte.
-const PAIRS: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
-
-/// The SHA-256 of nothing.
-pub(super) const EMPTY_SHA256: &str =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
