@@ -18,6 +18,7 @@ mod algorithm;
 mod composite;
 mod crc;
 mod hasher;
+mod hashers;
 mod pass;
 mod policy;
 mod sections;
@@ -26,7 +27,8 @@ mod verdict;
 
 pub use self::algorithm::Algorithm;
 pub use self::composite::{Composite, Declared, Type};
-pub use self::hasher::{Digests, Hasher, Hashers};
+pub use self::hasher::Hasher;
+pub use self::hashers::{Digests, Hashers};
 pub use self::pass::{Pass, Reading};
 pub use self::policy::{
     Decision, Need, Overrides, Placement, Policy, RequestChecksumCalculation,
