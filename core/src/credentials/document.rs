@@ -1,13 +1,21 @@
 //! The answers that are JSON, with errors that name what is missing and show no value.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::renewal::ExpiringKeys;
 use crate::error::Error;
-use crate::http::Reply;
+use crate::http::{Draft, Incoming, Reply};
 use crate::now::Timestamp;
 use crate::secret::Secret;
 use crate::sign::Keys;
+
+/// Bounds the length and the time of an answer with keys in it.
+pub(super) fn bound(draft: &mut Draft) {
+    draft.incoming = Incoming::Collect { limit: 64 << 10 };
+    draft.limits.whole = Some(Duration::from_secs(60));
+}
 
 /// An object, and what it is in errors.
 pub(super) struct Document {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 
-use super::document::{Document, Names, success};
+use super::document::{Document, Names, bound, success};
 use super::renewal::ExpiringKeys;
 use super::source::{Container, Instance, Sso};
 use crate::error::Error;
@@ -127,7 +127,7 @@ pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Box<Draft>
     let target = format!("/federation/credentials?role_name={role}&account_id={account}");
     let mut draft = Draft::new(SSO, Method::GET, sso.portal.join(&target)?);
     sensitive(&mut draft, BEARER, document.required("accessToken")?)?;
-    super::provider::bound(&mut draft);
+    bound(&mut draft);
     Ok(draft)
 }
 
@@ -166,7 +166,7 @@ pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
 /// A request to something that is there at once or not at all.
 fn near(operation: &'static str, method: Method, uri: Uri) -> Box<Draft> {
     let mut draft = Draft::new(operation, method, uri);
-    super::provider::bound(&mut draft);
+    bound(&mut draft);
     draft.limits.connect = Some(Duration::from_secs(1));
     draft.limits.first_byte = Some(Duration::from_secs(2));
     draft.limits.whole = Some(Duration::from_secs(5));

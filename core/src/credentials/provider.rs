@@ -21,7 +21,7 @@ use super::renewal::{ExpiringKeys, KeySource, KeyStep};
 use super::source::{AssumeRole, Authorization, Source};
 use super::sts;
 use crate::error::{Error, Kind};
-use crate::http::{Draft, Incoming, Reply};
+use crate::http::Reply;
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
 use crate::sign::Keys;
@@ -296,12 +296,6 @@ impl fmt::Debug for Provider {
             .field("roles", &self.roles)
             .finish_non_exhaustive()
     }
-}
-
-/// No answer with keys in it is longer.
-pub(super) fn bound(draft: &mut Draft) {
-    draft.incoming = Incoming::Collect { limit: 64 << 10 };
-    draft.limits.whole = Some(Duration::from_secs(60));
 }
 
 /// The name of a session that has none.

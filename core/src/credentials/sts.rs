@@ -7,6 +7,7 @@ use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use sha2::{Digest, Sha256};
 
+use super::document::bound;
 use super::renewal::ExpiringKeys;
 use super::source::Sts;
 use crate::error::Error;
@@ -40,7 +41,7 @@ pub(super) fn draft(
     // Ceph's gateway answers in JSON where it is not asked for XML.
     draft.header(ACCEPT, "application/xml, text/xml")?;
     draft.body = Body::Bytes(Bytes::from(body));
-    super::provider::bound(&mut draft);
+    bound(&mut draft);
     Ok(draft)
 }
 
