@@ -1,7 +1,5 @@
 //! What a transport does otherwise for a backend.
 
-use super::config::{S3Options, SwiftOptions};
-use crate::credentials::CredentialSource;
 use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::secret::Secret;
@@ -23,57 +21,15 @@ pub struct Connection {
 }
 
 /// The options that say what proxy there is.
-struct ProxyOptions<'a> {
-    host: &'a Option<String>,
-    port: u64,
-    user: &'a Option<String>,
-    password: &'a Option<Secret>,
-    bypass: &'a [String],
+pub(super) struct ProxyOptions<'a> {
+    pub(super) host: &'a Option<String>,
+    pub(super) port: u64,
+    pub(super) user: &'a Option<String>,
+    pub(super) password: &'a Option<Secret>,
+    pub(super) bypass: &'a [String],
 }
 
 impl Connection {
-    /// The way to a backend in S3.
-    ///
-    /// # Errors
-    ///
-    /// What of its proxy can't be.
-    pub fn of_s3(options: &S3Options) -> Result<Self, Error> {
-        let proxy = ProxyOptions {
-            host: &options.s3_store_proxy_host,
-            port: options.s3_store_proxy_port,
-            user: &options.s3_store_proxy_user,
-            password: &options.s3_store_proxy_password,
-            bypass: &bypass(options),
-        };
-        Ok(Self {
-            ca_file: file(&options.s3_store_cacert),
-            insecure: false,
-            proxy: options.s3_store_enable_proxy.then(|| proxy.read()).transpose()?,
-            proxy_ca_file: file(&options.s3_store_proxy_cacert),
-        })
-    }
-
-    /// The way to a backend in Swift, and to its Keystone.
-    ///
-    /// # Errors
-    ///
-    /// As [`of_s3`](Self::of_s3).
-    pub fn of_swift(options: &SwiftOptions) -> Result<Self, Error> {
-        let proxy = ProxyOptions {
-            host: &options.swift_store_proxy_host,
-            port: options.swift_store_proxy_port,
-            user: &options.swift_store_proxy_user,
-            password: &options.swift_store_proxy_password,
-            bypass: &options.swift_store_proxy_bypass,
-        };
-        Ok(Self {
-            ca_file: file(&options.swift_store_cacert),
-            insecure: options.swift_store_auth_insecure,
-            proxy: options.swift_store_enable_proxy.then(|| proxy.read()).transpose()?,
-            proxy_ca_file: file(&options.swift_store_proxy_cacert),
-        })
-    }
-
     /// The proxy, with the file of certificates that it is trusted by; `read` gives what is in a file.
     ///
     /// # Errors
@@ -92,7 +48,7 @@ impl Connection {
 
 impl ProxyOptions<'_> {
     /// A host alone is spoken to in plain text; one that is written as a URL, as its scheme says.
-    fn read(&self) -> Result<Proxy, Error> {
+    pub(super) fn read(&self) -> Result<Proxy, Error> {
         let host = self.host.as_deref().unwrap_or_default().trim().trim_end_matches('/');
         let proxy = match host.contains("://") {
             true => Proxy::new(&format!("{host}:{}", self.port))?,
@@ -106,52 +62,7 @@ impl ProxyOptions<'_> {
     }
 }
 
-/// The hosts that are reached without a proxy: those of the option, and the metadata services where keys
-/// may come from one, as a proxy would ask its own.
-fn bypass(options: &S3Options) -> Vec<String> {
-    let mut hosts = options.s3_store_proxy_bypass.clone();
-    let source = options.s3_store_credential_source;
-    if !matches!(source, CredentialSource::Static | CredentialSource::Environment) {
-        hosts.extend(METADATA.map(str::to_owned));
-    }
-    hosts
-}
-
-fn file(path: &Option<String>) -> Option<String> {
+/// The path, unless it is empty.
+pub(super) fn file(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
-}
-
-/// Where a container or an instance has its metadata services.
-const METADATA: [&str; 5] = ["169.254.0.0/16", "fd00:ec2::/32", "127.0.0.0/8", "::1", "localhost"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_is_not_asked_for_the_keys_of_this_instance() {
-        let mut options = S3Options {
-            s3_store_enable_proxy: true,
-            s3_store_proxy_host: Some("proxy.example.com".to_owned()),
-            s3_store_proxy_bypass: vec!["near.example.com".to_owned()],
-            ..S3Options::default()
-        };
-        let bypassed = |options: &S3Options, url: &'static str| {
-            let proxy = Connection::of_s3(options).unwrap().proxy.unwrap();
-            proxy.is_bypassed(&http::Uri::from_static(url))
-        };
-        for url in [
-            "http://169.254.169.254/latest/api/token",
-            "http://169.254.170.2/v2/x",
-            "http://[fd00:ec2::23]/v1/credentials",
-            "http://127.0.0.1:1338/x",
-            "http://near.example.com/",
-        ] {
-            options.s3_store_credential_source = CredentialSource::Static;
-            assert_eq!(bypassed(&options, url), url.contains("near"), "{url}");
-            options.s3_store_credential_source = CredentialSource::Instance;
-            assert!(bypassed(&options, url), "{url}");
-            assert!(!bypassed(&options, "https://s3.example.com/"));
-        }
-    }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use http::StatusCode;
 
-use super::job::Verb;
 use super::migration::Refusal;
+use super::verb::Verb;
 use crate::error::{Cause, Error, Kind};
 
 /// What went wrong with an image, and the error of the protocol that it was seen by.
@@ -102,6 +102,13 @@ impl StoreError {
     /// What was seen of it: operation, status, code, request id, what was left behind.
     pub fn protocol(&self) -> &Error {
         &self.0.error
+    }
+}
+
+impl Verb {
+    /// What an error that a job of this verb came to means to an image service.
+    pub fn error(self, error: Error) -> StoreError {
+        StoreError::new(self, error)
     }
 }
 

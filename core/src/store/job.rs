@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::StoreError;
+use super::verb::Verb;
 use crate::checksum::Hashers;
 use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
 use crate::error::{Error, Leftover};
@@ -52,42 +52,6 @@ impl<T> fmt::Debug for Job<T> {
             .field("verb", &self.verb)
             .field("backend", &self.backend)
             .finish_non_exhaustive()
-    }
-}
-
-/// What is done with an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verb {
-    /// It is stored.
-    Add,
-    /// It is read.
-    Get,
-    /// Its size is asked for.
-    Size,
-    /// It is asked whether it is there.
-    Exists,
-    /// It is removed.
-    Delete,
-    /// It is said who may use it.
-    SetAcls,
-}
-
-impl Verb {
-    /// Its name, as in the image service's drivers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Get => "get",
-            Self::Size => "size",
-            Self::Exists => "exists",
-            Self::Delete => "delete",
-            Self::SetAcls => "set_acls",
-        }
-    }
-
-    /// What an error that a job of this verb came to means to an image service.
-    pub fn error(self, error: Error) -> StoreError {
-        StoreError::new(self, error)
     }
 }
 

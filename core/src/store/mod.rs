@@ -41,12 +41,13 @@ mod s3;
 mod stores;
 mod swift;
 mod table;
+mod verb;
 
 pub use self::backend::StoreBackend;
 pub use self::connection::Connection;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::image::{Access, Acls, Add, Added, Address, Get, Got, Placed, Stored, TenantContext};
-pub use self::job::{Job, Verb};
+pub use self::job::Job;
 pub use self::migration::{
     Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftPlaces, SwiftRight,
 };
@@ -54,3 +55,4 @@ pub use self::s3::S3Store;
 pub use self::stores::Stores;
 pub use self::swift::SwiftStore;
 pub use self::table::{Applied, LocationTable};
+pub use self::verb::Verb;

@@ -20,9 +20,11 @@ use std::collections::BTreeMap;
 use super::error::{ConfigError, ConfigErrors};
 use super::option::OptionSpec;
 use super::oslo::{OsloConfig, OsloValue};
+use super::references::Reference;
 use super::s3::S3Options;
 use super::section::{Section, Written};
 use super::swift::SwiftOptions;
+use crate::error::Error;
 
 /// The backends, checked as a whole.
 #[derive(Clone, Debug)]
@@ -274,6 +276,30 @@ impl Configuration {
             };
             self.warnings.push(section.wrong(name, true, problem));
         }
+    }
+
+    /// The references of every file that a backend in Swift names, by its path; `read` gives what is
+    /// in a file.
+    ///
+    /// # Errors
+    ///
+    /// `read`'s, and everything that is wrong with a file.
+    pub fn references(
+        &self,
+        mut read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
+    ) -> Result<BTreeMap<String, BTreeMap<String, Reference>>, Error> {
+        let mut references = BTreeMap::new();
+        for backend in self.backends.values() {
+            if let Backend::Swift(options) = backend
+                && let Some(path) = &options.swift_store_config_file
+                && !references.contains_key(path)
+            {
+                let text = String::from_utf8(read(path)?)
+                    .map_err(|_| Error::caller(format!("{path}: it is not UTF-8")))?;
+                references.insert(path.clone(), Reference::read_all(path, &text)?);
+            }
+        }
+        Ok(references)
     }
 }
 

@@ -11,7 +11,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::configuration::{Backend, Configuration};
 use super::error::{ConfigError, ConfigErrors};
 use super::oslo::OsloConfig;
 use crate::error::Error;
@@ -126,32 +125,6 @@ impl Reference {
             references.insert(name.to_owned(), reference);
         }
         ConfigErrors::check(errors)?;
-        Ok(references)
-    }
-}
-
-impl Configuration {
-    /// The references of every file that a backend in Swift names, by its path; `read` gives what is
-    /// in a file.
-    ///
-    /// # Errors
-    ///
-    /// `read`'s, and everything that is wrong with a file.
-    pub fn references(
-        &self,
-        mut read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
-    ) -> Result<BTreeMap<String, BTreeMap<String, Reference>>, Error> {
-        let mut references = BTreeMap::new();
-        for backend in self.backends.values() {
-            if let Backend::Swift(options) = backend
-                && let Some(path) = &options.swift_store_config_file
-                && !references.contains_key(path)
-            {
-                let text = String::from_utf8(read(path)?)
-                    .map_err(|_| Error::caller(format!("{path}: it is not UTF-8")))?;
-                references.insert(path.clone(), Reference::read_all(path, &text)?);
-            }
-        }
         Ok(references)
     }
 }

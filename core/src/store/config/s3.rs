@@ -14,7 +14,7 @@ use crate::quirks::Provider;
 use crate::s3::{Addressing, BaseUrl, Config, EndpointConfig};
 use crate::secret::Secret;
 use crate::sign::Keys;
-use crate::store::Connection;
+use crate::store::connection::{Connection, ProxyOptions, file};
 
 options! {
     /// What there is to say about a backend in S3.
@@ -237,6 +237,75 @@ impl S3Options {
             if is_missing && !is_told(name, errors) {
                 errors.push(section.wrong(name, true, "it is required"));
             }
+        }
+    }
+}
+
+impl Connection {
+    /// The way to a backend in S3.
+    ///
+    /// # Errors
+    ///
+    /// What of its proxy can't be.
+    pub fn of_s3(options: &S3Options) -> Result<Self, Error> {
+        let proxy = ProxyOptions {
+            host: &options.s3_store_proxy_host,
+            port: options.s3_store_proxy_port,
+            user: &options.s3_store_proxy_user,
+            password: &options.s3_store_proxy_password,
+            bypass: &bypass(options),
+        };
+        Ok(Self {
+            ca_file: file(&options.s3_store_cacert),
+            insecure: false,
+            proxy: options.s3_store_enable_proxy.then(|| proxy.read()).transpose()?,
+            proxy_ca_file: file(&options.s3_store_proxy_cacert),
+        })
+    }
+}
+
+/// The hosts that are reached without a proxy: those of the option, and the metadata services where keys
+/// may come from one, as a proxy would ask its own.
+fn bypass(options: &S3Options) -> Vec<String> {
+    let mut hosts = options.s3_store_proxy_bypass.clone();
+    let source = options.s3_store_credential_source;
+    if !matches!(source, CredentialSource::Static | CredentialSource::Environment) {
+        hosts.extend(METADATA.map(str::to_owned));
+    }
+    hosts
+}
+
+/// Where a container or an instance has its metadata services.
+const METADATA: [&str; 5] = ["169.254.0.0/16", "fd00:ec2::/32", "127.0.0.0/8", "::1", "localhost"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_not_asked_for_the_keys_of_this_instance() {
+        let mut options = S3Options {
+            s3_store_enable_proxy: true,
+            s3_store_proxy_host: Some("proxy.example.com".to_owned()),
+            s3_store_proxy_bypass: vec!["near.example.com".to_owned()],
+            ..S3Options::default()
+        };
+        let bypassed = |options: &S3Options, url: &'static str| {
+            let proxy = Connection::of_s3(options).unwrap().proxy.unwrap();
+            proxy.is_bypassed(&http::Uri::from_static(url))
+        };
+        for url in [
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/x",
+            "http://[fd00:ec2::23]/v1/credentials",
+            "http://127.0.0.1:1338/x",
+            "http://near.example.com/",
+        ] {
+            options.s3_store_credential_source = CredentialSource::Static;
+            assert_eq!(bypassed(&options, url), url.contains("near"), "{url}");
+            options.s3_store_credential_source = CredentialSource::Instance;
+            assert!(bypassed(&options, url), "{url}");
+            assert!(!bypassed(&options, "https://s3.example.com/"));
         }
     }
 }

@@ -7,12 +7,13 @@ use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
+use crate::error::Error;
 use crate::http::LeastRate;
 use crate::keystone::{self, EndpointFilter, Interface};
 use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
 use crate::s3::BaseUrl;
 use crate::secret::Secret;
-use crate::store::Connection;
+use crate::store::connection::{Connection, ProxyOptions, file};
 use crate::swift::Config;
 
 options! {
@@ -329,3 +330,26 @@ impl SwiftOptions {
 
 /// Bytes of what the options call a megabyte.
 const MEGABYTE: u64 = 1_024_000;
+
+impl Connection {
+    /// The way to a backend in Swift, and to its Keystone.
+    ///
+    /// # Errors
+    ///
+    /// As [`of_s3`](Self::of_s3).
+    pub fn of_swift(options: &SwiftOptions) -> Result<Self, Error> {
+        let proxy = ProxyOptions {
+            host: &options.swift_store_proxy_host,
+            port: options.swift_store_proxy_port,
+            user: &options.swift_store_proxy_user,
+            password: &options.swift_store_proxy_password,
+            bypass: &options.swift_store_proxy_bypass,
+        };
+        Ok(Self {
+            ca_file: file(&options.swift_store_cacert),
+            insecure: options.swift_store_auth_insecure,
+            proxy: options.swift_store_enable_proxy.then(|| proxy.read()).transpose()?,
+            proxy_ca_file: file(&options.swift_store_proxy_cacert),
+        })
+    }
+}

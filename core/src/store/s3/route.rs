@@ -13,8 +13,9 @@ use crate::s3::{BaseUrl, Config, EndpointConfig, GetObject, HeadObject, ObjectHe
 use crate::store::{
     error::StoreError,
     image::{Address, Get, Got},
-    job::{Job, Verb},
+    job::Job,
     migration::S3Access,
+    verb::Verb,
 };
 
 /// An object in S3, the backend over whose connection it is reached, and whose credentials are used.

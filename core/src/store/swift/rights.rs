@@ -24,8 +24,9 @@ use crate::store::{
     config::{Reference, SwiftOptions},
     error::{StoreError, StoreErrorKind},
     image::TenantContext,
-    job::{Job, Verb},
+    job::Job,
     migration::Refusal,
+    verb::Verb,
 };
 
 /// The authorities that a job goes under.

@@ -10,8 +10,9 @@ use crate::error::Error;
 use crate::machine::{Call, DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::image::{Acls, Address, Get, Got, TenantContext};
-use crate::store::job::{Job, Verb};
+use crate::store::job::Job;
 use crate::store::migration::{SwiftAccess, SwiftRight};
+use crate::store::verb::Verb;
 use crate::swift::{Acl, AclEntry, GetObject, HeadObject, PostContainer};
 
 /// An object in Swift, the backend over whose connection it is reached, and by what right.
