@@ -10,6 +10,7 @@ mod head;
 mod head_object;
 mod lock;
 mod put_object;
+mod response_overrides;
 mod tagging;
 
 pub use self::attributes::{
@@ -21,7 +22,7 @@ pub use self::delete_object::{DeleteObject, DeleteObjectOutput};
 pub use self::delete_objects::{
     DeleteError, DeleteObjects, DeleteObjectsOutput, DeletedObject, ObjectIdentifier,
 };
-pub use self::get_object::{GetObject, GetObjectOutput, ResponseOverrides};
+pub use self::get_object::{GetObject, GetObjectOutput};
 pub use self::head::{ObjectHead, Stored};
 pub use self::head_object::HeadObject;
 pub(in crate::s3) use self::head_object::proven;
@@ -29,6 +30,7 @@ pub use self::lock::{
     GetObjectLegalHold, GetObjectRetention, PutObjectLegalHold, PutObjectRetention, Retention,
 };
 pub use self::put_object::PutObject;
+pub use self::response_overrides::ResponseOverrides;
 pub use self::tagging::{
     DeleteObjectTagging, GetObjectTagging, GetObjectTaggingOutput, PutObjectTagging,
 };

@@ -3,6 +3,8 @@
 
 mod body;
 
+use std::collections::BTreeMap;
+
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
@@ -15,7 +17,6 @@ pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::s3::endpoint::Endpoint;
 use crate::s3::service::Service;
-use crate::s3::types::Metadata;
 
 /// A request to S3.
 pub(super) type Request<'a> = crate::request::Request<'a, Service>;
@@ -193,7 +194,7 @@ impl<'a> Request<'a> {
     }
 
     /// `x-amz-meta-*`.
-    pub(super) fn metadata(&mut self, metadata: &Metadata) -> &mut Self {
+    pub(super) fn metadata(&mut self, metadata: &BTreeMap<String, String>) -> &mut Self {
         if let Some((name, _)) = metadata.iter().find(|(_, value)| !value.is_ascii()) {
             self.fail(Error::caller(format!(
                 "the value of metadata `{name}` is not ASCII, which S3 does not keep"
