@@ -11,7 +11,20 @@ use crate::http::{Body, Draft, ETag, Encoding, Incoming, Place, Sealing, Stamp};
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
-use crate::swift::{object::BodyCheck, report::refuses_token, service::Service};
+use crate::swift::{report::refuses_token, service::Service};
+
+/// How it is made sure that the bytes which are stored are those which were meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BodyCheck {
+    /// Their MD5 is computed and sent as `ETag`, so that the server stores nothing else: where they
+    /// are in memory, in a source that can be read twice, or short enough to be held.
+    #[default]
+    Auto,
+    /// This is their MD5.
+    Given(ETag),
+    /// Not at all.
+    Never,
+}
 
 /// A request to Swift.
 pub(super) type Request<'a> = crate::request::Request<'a, Service>;

@@ -15,4 +15,5 @@ pub use self::head::{ObjectHead, Prefix, Stored};
 pub(super) use self::head::{is_md5, same_md5};
 pub use self::head_object::HeadObject;
 pub use self::post_object::PostObject;
-pub use self::put_object::{BodyCheck, PutObject};
+pub use self::put_object::PutObject;
+pub use crate::swift::request::BodyCheck;

@@ -11,9 +11,9 @@ use crate::retry::Idempotency;
 use crate::swift::{
     error,
     object::{Stored, same_md5},
-    request::Request,
+    request::{BodyCheck, Request},
     service::Service,
-    types::{ETag, Properties},
+    types::Properties,
 };
 
 /// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage API.
@@ -37,19 +37,6 @@ pub struct PutObject {
     pub check: BodyCheck,
     /// Digests that are computed over the body and not sent: the completion tells them.
     pub digests: Vec<Algorithm>,
-}
-
-/// How it is made sure that the bytes which are stored are those which were meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum BodyCheck {
-    /// Their MD5 is computed and sent as `ETag`, so that the server stores nothing else: where they
-    /// are in memory, in a source that can be read twice, or short enough to be held.
-    #[default]
-    Auto,
-    /// This is their MD5.
-    Given(ETag),
-    /// Not at all.
-    Never,
 }
 
 impl PutObject {
