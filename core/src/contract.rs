@@ -19,7 +19,7 @@ pub use crate::http::{GivenSource, Needs, SourceNeeds};
 use crate::now::{Now, Wait};
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::sign::Presigned;
-use crate::waiters::Place;
+use crate::waiters::Positions;
 
 /// One API call as plain data.
 pub trait Operation {
@@ -418,7 +418,7 @@ pub trait Authority: Send {
 
     /// Whoever waited at these [places](Wish::places) no longer does. Should it have been woken to do
     /// something that others wait for too, the next one is.
-    fn leave(&mut self, places: Places) {
+    fn leave(&mut self, places: Positions) {
         let _ = places;
     }
 }
@@ -434,19 +434,10 @@ pub struct Wish<'a> {
     pub stale: &'a mut Option<u64>,
     /// The places among those who wait, from the first [`Lease::Wait`] until another answer; set by the
     /// authority. Whoever is dropped with one [leaves](Authority::leave).
-    pub places: &'a mut Places,
+    pub places: &'a mut Positions,
     /// How often and how soon the draft that asks is repeated where it fails: what is asked for its sake is
     /// repeated so too, unless the authority has a policy of its own.
     pub retry_policy: Option<&'a RetryPolicy>,
-}
-
-/// Where one waits for a renewal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Places {
-    /// For the token or the keys.
-    pub own: Option<Place>,
-    /// For the token of a service that goes along.
-    pub service: Option<Place>,
 }
 
 /// The right to seal, of one generation: what is renewed gets the next one.

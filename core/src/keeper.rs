@@ -45,7 +45,7 @@ use crate::error::{Cause, Error};
 use crate::http::{Completion, Draft, Reply};
 use crate::now::{Now, Timestamp, Wait, WaitReason};
 use crate::retry::{Attempts, RetryDecision, RetryPolicy};
-use crate::waiters::{Place, Waiters};
+use crate::waiters::{Position, Waiters};
 
 /// Where what is kept comes from.
 pub(crate) trait Supply: Send {
@@ -262,7 +262,7 @@ impl<S: Supply> Keeper<S> {
     }
 
     /// Whoever waited here no longer does. It may have been woken to begin what others wait for.
-    pub(crate) fn leave(&mut self, place: Place) {
+    pub(crate) fn leave(&mut self, place: Position) {
         self.waiting.leave(place);
         if !self.renewal.is_sent() {
             self.wake_one();

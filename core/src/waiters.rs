@@ -21,9 +21,18 @@ pub struct Waiters {
 /// The place of one who waits. It is good until the waker was taken out or has left; afterwards it
 /// names nobody, also where its slot is in use again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     slot: usize,
     number: u64,
+}
+
+/// Where one waits for a renewal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// For the token or the keys.
+    pub own: Option<Position>,
+    /// For the token of a service that goes along.
+    pub service: Option<Position>,
 }
 
 struct Slot {
@@ -51,7 +60,7 @@ impl Waiters {
     }
 
     /// Joins the queue at its end.
-    pub fn join(&mut self, waker: &Waker) -> Place {
+    pub fn join(&mut self, waker: &Waker) -> Position {
         self.joined += 1;
         let number = self.joined;
         let slot = Slot { number, waker: Some(waker.clone()), previous: self.last, next: None };
@@ -72,11 +81,11 @@ impl Waiters {
         }
         self.last = Some(at);
         self.length += 1;
-        Place { slot: at, number }
+        Position { slot: at, number }
     }
 
     /// Whether `place` still waits; if so, it is `waker` that will be woken.
-    pub fn renew(&mut self, place: Place, waker: &Waker) -> bool {
+    pub fn renew(&mut self, place: Position, waker: &Waker) -> bool {
         match self.slots.get_mut(place.slot) {
             Some(Slot { number, waker: Some(kept), .. }) if *number == place.number => {
                 kept.clone_from(waker);
@@ -87,7 +96,7 @@ impl Waiters {
     }
 
     /// Leaves the queue. False where `place` no longer waited: it was taken out before.
-    pub fn leave(&mut self, place: Place) -> bool {
+    pub fn leave(&mut self, place: Position) -> bool {
         let waits = self
             .slots
             .get(place.slot)
@@ -164,8 +173,8 @@ mod tests {
     fn any_sequence_is_that_of_a_list_searched_from_its_front() {
         let woken = Arc::new(AtomicU64::new(0));
         let mut waiters = Waiters::new();
-        let mut model: VecDeque<(u64, Place)> = VecDeque::new();
-        let mut gone: Vec<Place> = Vec::new();
+        let mut model: VecDeque<(u64, Position)> = VecDeque::new();
+        let mut gone: Vec<Position> = Vec::new();
         let mut random = 7_u64;
         let mut pick = |below: usize| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

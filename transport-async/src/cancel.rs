@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use apus_core::contract::Leave;
 use apus_core::http::Completion;
-use apus_core::waiters::{Place, Waiters};
+use apus_core::waiters::{Position, Waiters};
 
 /// Stops runs: give clones to as many as should stop together.
 ///
@@ -69,7 +69,7 @@ impl CancelToken {
 /// One who waits for a token. Nothing of it stays with the token when it is dropped.
 pub(crate) struct Listener {
     token: CancelToken,
-    place: Option<Place>,
+    place: Option<Position>,
 }
 
 impl Listener {

@@ -14,7 +14,7 @@ use apus_core::error::{Failure, Leftover};
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Call, Claim, CleanUps, GrantOnly, Observer, Party, Running, Traffic};
 use apus_core::sign::Presigned;
-use apus_core::waiters::Place;
+use apus_core::waiters::Position;
 use http::HeaderValue;
 
 use crate::cancel::CancelToken;
@@ -401,7 +401,7 @@ pub(crate) async fn shutdown(cleanups: &CleanUps, deadline: Duration) -> Vec<Lef
 
 struct Waiting<'a> {
     cleanups: &'a CleanUps,
-    place: Option<Place>,
+    place: Option<Position>,
 }
 
 impl Drop for Waiting<'_> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use apus_core::contract::Leave;
-use apus_core::waiters::{Place, Waiters};
+use apus_core::waiters::{Position, Waiters};
 
 /// Stops the runs that it was given to. Clones stop the same runs.
 ///
@@ -95,7 +95,7 @@ impl fmt::Debug for CancelToken {
 /// Keeps a waker with a token while a run lasts.
 pub(crate) struct Registration {
     token: CancelToken,
-    place: Place,
+    place: Position,
     _above: Option<Box<Registration>>,
 }
 

@@ -7,13 +7,14 @@ use http::StatusCode;
 
 use super::renewal::{ExpiringKeys, KeySource, RenewalOptions};
 use super::skew::Skew;
-use crate::contract::{Authority, Grant, Lease, Notice, Places, Standing, Wish};
+use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing};
 use crate::keeper::Keeper;
 use crate::now::Now;
 use crate::s3;
 use crate::sign::{KeyCache, Keys, Presign, Presigned, Rule, Signing};
+use crate::waiters::Positions;
 
 /// Signs S3 requests with fixed keys, with keys that are renewed in time, or leaves them anonymous.
 #[derive(Debug)]
@@ -196,7 +197,7 @@ impl Authority for Credentials {
         self.keeper.as_mut()?.notice()
     }
 
-    fn leave(&mut self, places: Places) {
+    fn leave(&mut self, places: Positions) {
         if let (Some(keeper), Some(place)) = (&mut self.keeper, places.own) {
             keeper.leave(place);
         }

@@ -3,18 +3,20 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Uri, request};
 
+use super::coding::Coding;
+use super::limits::Limits;
+use super::reply::Reply;
+use super::stamp::Stamp;
 use crate::checksum::{Algorithm, Hashers};
-use crate::contract::Places;
-use crate::error::{Cause, Error, Failure};
+use crate::error::Error;
 use crate::few::Few;
-use crate::http::{Coding, LeastRate, Reply};
 use crate::retry::RetryPolicy;
+use crate::waiters::Positions;
 
 /// An unsigned request: what to send, what must be computed over its body first, how it is to be
 /// signed, and what to do with the answer.
@@ -65,7 +67,7 @@ pub struct Draft {
     /// The generation of the grant that it waits to be renewed.
     pub(crate) stale: Option<u64>,
     /// Its places among those who wait for that.
-    pub(crate) places: Places,
+    pub(crate) places: Positions,
 }
 
 impl Draft {
@@ -92,7 +94,7 @@ impl Draft {
             ticket: Ticket::default(),
             replayed: false,
             stale: None,
-            places: Places::default(),
+            places: Positions::default(),
             retry_policy: None,
         })
     }
@@ -176,26 +178,6 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A value computed over the body and sent in a header or trailer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// What is computed.
-    pub algorithm: Algorithm,
-    /// The header that carries it.
-    pub name: HeaderName,
-    /// How it is written.
-    pub encoding: Encoding,
-}
-
-/// How the value of a [`Stamp`] is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// As S3's checksums and `Content-MD5` are.
-    Base64,
-    /// As ETags are.
-    Hex,
-}
-
 /// How a signature covers the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -234,6 +216,13 @@ pub enum Sealing {
     /// As [`Token`](Self::Token) at [`Place::Identity`], and the same token in `X-Subject-Token`:
     /// what Keystone is asked of the token itself.
     TokenAsSubject,
+}
+
+impl Sealing {
+    /// Whether the request goes out without proof of an identity.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
 }
 
 /// What a path is relative to, for an authority that knows the URLs.
@@ -287,67 +276,6 @@ pub struct Expect {
     pub total: Option<u64>,
     /// The content coding that the object is stored with.
     pub coding: Coding,
-}
-
-/// Timeouts of one exchange. `None` waits without limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Until the connection, TLS included, stands.
-    pub connect: Option<Duration>,
-    /// From the last byte sent to the end of the answer's head. Informational answers (100 to 199)
-    /// before it don't move it.
-    pub first_byte: Option<Duration>,
-    /// The longest pause between two pieces of a body, either way.
-    pub idle: Option<Duration>,
-    /// The least rate at which a body moves, either way. An answer that is collected is not held to
-    /// it: while a copy or a completion lasts, servers send a blank now and then.
-    pub rate: Option<LeastRate>,
-    /// From the head of an answer that is collected to its end.
-    pub document: Option<Duration>,
-    /// From the head of an answer that is no success to its end.
-    pub refusal: Option<Duration>,
-    /// The whole exchange.
-    pub whole: Option<Duration>,
-}
-
-impl Limits {
-    /// No limits at all.
-    pub const NONE: Self = Self {
-        connect: None,
-        first_byte: None,
-        idle: None,
-        rate: None,
-        document: None,
-        refusal: None,
-        whole: None,
-    };
-
-    /// Whether an attempt that brought so many bytes, and may have been cut, got anywhere. One that ran
-    /// out of time before it kept the least rate for one window did not: a server that drips would be
-    /// asked again for ever.
-    pub(crate) fn is_progress(&self, bytes: u64, cut: Option<&Failure>) -> bool {
-        let late = cut.is_some_and(|cut| cut.cause() == Cause::Timeout);
-        let least = self.rate.filter(|_| late).map_or(1, LeastRate::least);
-        bytes >= least
-    }
-}
-
-impl Default for Limits {
-    /// 10 s to connect, 60 s for the head, 60 s between pieces of a body and 1 KiB a second over 60 s,
-    /// an hour for an answer that is collected and 60 s for one that is no success, no limit on the
-    /// whole. The hour is for servers that answer at once and work on: S3 while it copies or
-    /// completes, Swift while it deletes in bulk.
-    fn default() -> Self {
-        Self {
-            connect: Some(Duration::from_secs(10)),
-            first_byte: Some(Duration::from_secs(60)),
-            idle: Some(Duration::from_secs(60)),
-            rate: Some(LeastRate::default()),
-            document: Some(Duration::from_secs(60 * 60)),
-            refusal: Some(Duration::from_secs(60)),
-            whole: None,
-        }
-    }
 }
 
 /// The way of a completion to the machine that asked for it.

@@ -3,23 +3,25 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use http::{Method, request, response};
-use sha2::{Digest, Sha256};
 
 use super::completion::Completion;
-use super::draft::{Body, Draft, Encoding, Framing, Limits, Payload, Sealing, Stamp};
+use super::draft::{Body, Draft, Framing, Payload};
+use super::encoder::Encoder;
 use super::frame;
+use super::limits::Limits;
 use super::receiving::Receiving;
-use crate::checksum::{Algorithm, Digests, Hasher, Hashers, LONGEST_BASE64, Value};
+use super::sent::{Origin, Sent};
+use super::stamp::Stamp;
+use crate::checksum::{Algorithm, Digests, Hasher, Hashers, Value};
 use crate::error::{Error, Failure};
 use crate::few::Few;
 use crate::now::Now;
-use crate::sign::{self, ChunkSigner, Signature, Signing};
+use crate::sign::{self, ChunkSigner, Signing};
 
 /// A request that an authority has let go. Whoever sends it calls, in this order:
 ///
@@ -40,17 +42,6 @@ pub struct Exchange {
     sent: Option<Arc<Sent>>,
     stamped: Few<Value>,
     origin: Origin,
-}
-
-/// What a completion has to tell of how the exchange was sealed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    /// When it was sealed.
-    pub(crate) at: Now,
-    /// Under which grant of its authority.
-    pub(crate) generation: u64,
-    /// It renews the grant instead of using it.
-    pub(crate) renewal: bool,
 }
 
 /// What is to be sent as the body.
@@ -173,7 +164,7 @@ impl Exchange {
         match &self.draft.framing {
             None => length,
             Some(framing) => {
-                let trailer = framing.trailer.as_ref().map(trailer_length);
+                let trailer = framing.trailer.as_ref().map(Stamp::line_length);
                 let signed = self.signs_chunks();
                 frame::framed_length(length, framing.chunk_size as u64, trailer, signed)
             }
@@ -348,136 +339,6 @@ impl Exchange {
     }
 }
 
-/// Frames the pieces of a body, and keeps count of what left.
-#[derive(Debug)]
-pub struct Encoder {
-    remaining: u64,
-    frame_size: Option<usize>,
-    trailer: Option<(Stamp, Hasher)>,
-    chunks: Option<ChunkSigner>,
-    ended: bool,
-    sent: Arc<Sent>,
-}
-
-/// What goes around one piece of the body on the wire. The piece itself is not copied.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
-    /// Goes before the piece.
-    pub before: Bytes,
-    /// Goes after the piece.
-    pub after: Bytes,
-}
-
-impl Encoder {
-    /// How many bytes each piece must have, the last one excepted; `None` where any will do.
-    pub fn frame_size(&self) -> Option<usize> {
-        self.frame_size
-    }
-
-    /// Payload bytes that are still to come.
-    pub fn remaining(&self) -> u64 {
-        self.remaining
-    }
-
-    /// What goes around this piece, which is sent next.
-    ///
-    /// # Errors
-    ///
-    /// More bytes than were announced, or a piece that is no whole frame.
-    pub fn frame(&mut self, piece: &[u8]) -> Result<Frame, Error> {
-        let length = piece.len() as u64;
-        let Some(remaining) = self.remaining.checked_sub(length) else {
-            return Err(Error::caller(format!(
-                "the source has more than the {} bytes that were announced",
-                self.sent.bytes.load(Ordering::Relaxed) + self.remaining
-            )));
-        };
-        if let Some(size) = self.frame_size
-            && piece.len() != size
-            && remaining > 0
-        {
-            return Err(Error::caller(format!("a piece of {length} bytes is no frame of {size}")));
-        }
-        self.remaining = remaining;
-        self.sent.bytes.fetch_add(length, Ordering::Relaxed);
-        if self.frame_size.is_none() || piece.is_empty() {
-            return Ok(Frame::default());
-        }
-        if let Some((_, hasher)) = &mut self.trailer {
-            hasher.update(piece);
-        }
-        let signature =
-            self.chunks.as_mut().map(|chunks| chunks.chunk(&Sha256::digest(piece).into()));
-        let signature = signature.as_ref().map(Signature::as_str);
-        let before = frame::chunk_line(piece.len(), signature);
-        Ok(Frame { before: before.into(), after: Bytes::from_static(b"\r\n") })
-    }
-
-    /// What goes after the last piece: the final chunk and the trailers. Empty where nothing is
-    /// framed.
-    ///
-    /// # Errors
-    ///
-    /// Fewer bytes came than were announced.
-    pub fn end(&mut self) -> Result<Bytes, Error> {
-        if self.remaining > 0 {
-            return Err(Error::caller(format!(
-                "the source ended {} bytes before its announced length",
-                self.remaining
-            )));
-        }
-        if self.frame_size.is_none() || std::mem::replace(&mut self.ended, true) {
-            return Ok(Bytes::new());
-        }
-        let signature =
-            self.chunks.as_mut().map(|chunks| chunks.chunk(&Sha256::digest(b"").into()));
-        let mut out = frame::chunk_line(0, signature.as_ref().map(Signature::as_str));
-        if let Some((stamp, hasher)) = self.trailer.take() {
-            let value = hasher.finish();
-            let text = stamp.encoding.write(&value);
-            out.push_str(&format!("{}:{text}\r\n", stamp.name));
-            if let Some(chunks) = &mut self.chunks {
-                let signature = chunks.trailer(&[(stamp.name.as_str(), &text)]);
-                out.push_str(&format!("x-amz-trailer-signature:{}\r\n", signature.as_str()));
-            }
-            // Said once: `take` above leaves no second hasher to finish.
-            let _ = self.sent.trailer.set(value);
-        }
-        out.push_str("\r\n");
-        self.sent.closed.store(true, Ordering::Relaxed);
-        Ok(out.into())
-    }
-}
-
-/// What an encoder, which a transport may drop at any time, tells the exchange.
-#[derive(Debug, Default)]
-pub(crate) struct Sent {
-    /// Payload bytes that left.
-    pub(crate) bytes: AtomicU64,
-    /// The frame after the last of them left too, where there are frames.
-    closed: AtomicBool,
-    /// What leaves is counted here, for the transport took the encoder.
-    counted: AtomicBool,
-    /// The transport can't tell what left.
-    unknown: AtomicBool,
-    /// The value that went out in the trailer.
-    pub(crate) trailer: OnceLock<Value>,
-}
-
-impl Sent {
-    /// Whether anything is counted.
-    pub(crate) fn is_counted(&self) -> bool {
-        self.counted.load(Ordering::Relaxed)
-    }
-
-    /// Whether all of a body of this length left, as far as can be told.
-    pub(crate) fn is_whole(&self, length: u64, framed: bool) -> bool {
-        let all = self.bytes.load(Ordering::Relaxed) >= length;
-        self.unknown.load(Ordering::Relaxed)
-            || all && (!framed || self.closed.load(Ordering::Relaxed))
-    }
-}
-
 /// The first pass over a body.
 #[derive(Debug, Default)]
 struct Measuring {
@@ -511,37 +372,6 @@ impl Draft {
     }
 }
 
-impl Stamp {
-    fn value(&self, value: &Value) -> HeaderValue {
-        let header = match self.encoding {
-            Encoding::Base64 => {
-                HeaderValue::from_bytes(value.base64_into(&mut [0; LONGEST_BASE64]))
-            }
-            Encoding::Hex => HeaderValue::try_from(value.hex()),
-        };
-        header.expect("base64 and hex are made of visible characters")
-    }
-}
-
-impl Encoding {
-    fn write(self, value: &Value) -> String {
-        match self {
-            Self::Base64 => value.base64(),
-            Self::Hex => value.hex(),
-        }
-    }
-}
-
-/// Length in bytes of a trailer's line without its end.
-fn trailer_length(stamp: &Stamp) -> u64 {
-    let size = stamp.algorithm.size();
-    let value = match stamp.encoding {
-        Encoding::Base64 => size.div_ceil(3) * 4,
-        Encoding::Hex => size * 2,
-    };
-    (stamp.name.as_str().len() + 1 + value) as u64
-}
-
 /// A number as the value of a header, in no more memory than it takes.
 fn decimal(mut number: u64) -> HeaderValue {
     let mut digits = [0; 20];
@@ -559,12 +389,4 @@ fn decimal(mut number: u64) -> HeaderValue {
 
 fn may_have_body(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)
-}
-
-/// Sealing is decided by the authority; this one asks for nothing.
-impl Sealing {
-    /// Whether the request goes out without proof of an identity.
-    pub fn is_open(&self) -> bool {
-        matches!(self, Self::Open)
-    }
 }

@@ -7,7 +7,7 @@ use http::{Method, StatusCode, response};
 
 use super::content_range::ContentRange;
 use super::draft::{Draft, Expect};
-use super::receiving::content_length;
+use super::reply::content_length;
 use crate::error::Error;
 
 /// Whether an answer is of the bytes that were asked for: those of the `Range` that was sent, or all.

@@ -22,36 +22,42 @@ mod conditional;
 mod content_range;
 mod delimiter;
 mod draft;
+mod encoder;
 mod etag;
 mod exchange;
 mod expect;
 mod frame;
 mod headers;
+mod limits;
 mod needs;
 mod pace;
 mod receiving;
+mod reply;
+mod sent;
 mod settle;
+mod stamp;
 
 #[cfg(any(feature = "credentials", feature = "swift"))]
 pub use self::address::Address;
 pub use self::answer_body::{AnswerBody, Step};
 pub use self::answer_head::{MOST_BYTES, MOST_FIELDS, MOST_INFORMATIONAL, read_head};
 pub use self::coding::Coding;
-pub use self::completion::{Completion, Reply};
+pub use self::completion::Completion;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
 pub use self::delimiter::End;
-pub use self::draft::{
-    Body, Draft, Encoding, Expect, Framing, Incoming, Limits, Payload, Place, Sealing, Stamp,
-    Ticket,
-};
+pub use self::draft::{Body, Draft, Expect, Framing, Incoming, Payload, Place, Sealing, Ticket};
 pub(crate) use self::draft::{COLLECT, header_value};
+pub use self::encoder::{Encoder, Frame};
 pub use self::etag::ETag;
-pub(crate) use self::exchange::Sent;
-pub use self::exchange::{Encoder, Exchange, Frame, Outgoing};
+pub use self::exchange::{Exchange, Outgoing};
 pub use self::frame::{decode as decode_aws_chunked, framed_length};
 pub(crate) use self::headers::{Field, Headers};
+pub use self::limits::Limits;
 pub use self::needs::{GivenSource, Needs, SourceNeeds};
 pub use self::pace::{LeastRate, Pace, TOO_SLOW};
 pub use self::receiving::Receiving;
+pub use self::reply::Reply;
+pub(crate) use self::sent::Sent;
 pub(crate) use self::settle::settle;
+pub use self::stamp::{Encoding, Stamp};

@@ -5,16 +5,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HeaderName};
+use http::header::HeaderName;
 use http::response;
 
-use super::completion::{Completion, Reply};
+use super::completion::Completion;
 use super::delimiter::{self, Delimiter, End};
 use super::draft::{Body, Draft, Incoming};
 use super::etag::ETag;
-use super::exchange::{Origin, Sent};
 use super::expect;
 use super::pace::Pace;
+use super::reply::Reply;
+use super::sent::{Origin, Sent};
 use crate::checksum::{Algorithm, Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
@@ -323,10 +324,6 @@ fn hashing(
 
 fn etag(head: &response::Parts) -> Option<ETag> {
     head.headers.get(http::header::ETAG)?.to_str().ok().map(ETag::from)
-}
-
-pub(super) fn content_length(head: &response::Parts) -> Option<u64> {
-    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Headers of an answer that hold a token.

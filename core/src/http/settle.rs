@@ -1,8 +1,8 @@
 //! Whether a collected object is whole and as it is stored, by what a HEAD tells of it.
 
 use super::coding::{Coding, coded_in_doubt, differs};
-use super::completion::Reply;
 use super::etag::ETag;
+use super::reply::Reply;
 use crate::error::{Cause, Error, Failure};
 
 /// Compares `first`, an object's bytes, with `told`, the answer to a HEAD of it. `whole` says whether

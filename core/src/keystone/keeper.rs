@@ -11,7 +11,7 @@ use crate::keeper::{self, Perishable, Span, Supplied, Supply, Terms};
 use crate::keystone::{
     error,
     source::{Sourced, TokenSource},
-    token::Token,
+    token::{AUTH_TOKEN, Token},
 };
 use crate::now::Now;
 use crate::retry::{RetryDecision, RetryPolicy};
@@ -75,7 +75,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(super) fn new(token: Token) -> Result<Self, Error> {
-        let mut header = header_value(&super::session::AUTH_TOKEN, token.secret().expose())
+        let mut header = header_value(&AUTH_TOKEN, token.secret().expose())
             .map_err(|_| Error::broken("the token can't stand in a header"))?;
         header.set_sensitive(true);
         Ok(Self { token, header })

@@ -24,6 +24,7 @@ mod catalogue;
 #[cfg(feature = "clouds")]
 pub mod clouds;
 mod discovery;
+mod endpoint_filter;
 mod error;
 mod identity;
 mod json;
@@ -40,7 +41,8 @@ mod v2;
 mod v3;
 
 pub use self::cached::CachedToken;
-pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, EndpointFilter, Interface};
+pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, Interface};
+pub use self::endpoint_filter::EndpointFilter;
 pub use self::identity::{Domain, Identity, Project, SecondFactor, User};
 pub use self::keeper::SessionOptions;
 pub use self::login::Login;

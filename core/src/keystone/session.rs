@@ -6,19 +6,20 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
-use crate::contract::{Authority, Grant, Lease, Notice, Places, Standing, Wish};
+use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::{
     cached::CachedToken,
-    catalogue::EndpointFilter,
     discovery,
+    endpoint_filter::EndpointFilter,
     keeper::{Keeper, Kept, SessionOptions},
     source::TokenSource,
-    token::{Token, TokenFacts},
+    token::{AUTH_TOKEN, Token, TokenFacts},
 };
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
+use crate::waiters::Positions;
 
 /// Gives requests their token, and gets a new one in time.
 ///
@@ -205,7 +206,7 @@ impl Authority for Session {
             Some(stale) => (Some(stale & LOW), Some(stale >> 32)),
             None => (None, None),
         };
-        let mut behind = Places { own: wish.places.service.take(), service: None };
+        let mut behind = Positions { own: wish.places.service.take(), service: None };
         let Wish { waker, retry_policy, .. } = *wish;
         let mut part = Wish { waker, stale: &mut first, places: wish.places, retry_policy };
         let mut lease = self.user.lease(now, &mut part);
@@ -305,7 +306,7 @@ impl Authority for Session {
         self.user.notice().or_else(|| service.and_then(Keeper::notice))
     }
 
-    fn leave(&mut self, places: Places) {
+    fn leave(&mut self, places: Positions) {
         if let Some(place) = places.own {
             self.user.leave(place);
         }
@@ -344,8 +345,6 @@ fn joined(user: u64, service: u64) -> u64 {
     service << 32 | user & LOW
 }
 
-/// The header of the user's token.
-pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
 /// The operation of a service token's renewal, by which its answer is known.
 const SERVICE: &str = "AuthenticateService";

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use crate::keystone::catalogue::Catalogue;
@@ -109,6 +110,9 @@ impl fmt::Display for Role {
         f.write_str(&self.name)
     }
 }
+
+/// The header that carries a token.
+pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Dates as ISO 8601 text.
 mod iso {

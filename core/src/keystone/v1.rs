@@ -9,7 +9,7 @@ use http::header::HeaderName;
 use crate::error::Error;
 use crate::http::{Address, Draft, Incoming, Reply, header_value};
 use crate::keystone::error;
-use crate::keystone::token::{Token, TokenFacts};
+use crate::keystone::token::{AUTH_TOKEN, Token, TokenFacts};
 use crate::secret::Secret;
 
 /// The request for a token. The key's header is marked, so that no log shows it.
@@ -50,7 +50,6 @@ const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const KEY: HeaderName = HeaderName::from_static("x-auth-key");
 const STORAGE_URL: HeaderName = HeaderName::from_static("x-storage-url");
 const STORAGE_TOKEN: HeaderName = HeaderName::from_static("x-storage-token");
-const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const EXPIRES: HeaderName = HeaderName::from_static("x-auth-token-expires");
 /// Some servers say a few words in the body.
 const LONGEST: usize = 64 << 10;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::error::Leftover;
-use crate::waiters::{Place, Waiters};
+use crate::waiters::{Position, Waiters};
 
 /// The runs of a client that may still have something to remove. Clones are the same set.
 #[derive(Clone, Default)]
@@ -57,7 +57,7 @@ impl CleanUps {
 
     /// Whether no run goes on whose caller has gone; `waker` is woken when that may have changed. Give
     /// `place` back each time, and at the end to [`leave`](Self::leave).
-    pub fn is_idle(&self, waker: &Waker, place: &mut Option<Place>) -> bool {
+    pub fn is_idle(&self, waker: &Waker, place: &mut Option<Position>) -> bool {
         let mut state = self.lock();
         if state.pending() == 0 {
             return true;
@@ -69,7 +69,7 @@ impl CleanUps {
     }
 
     /// Waits no longer.
-    pub fn leave(&self, place: Option<Place>) {
+    pub fn leave(&self, place: Option<Position>) {
         if let Some(place) = place {
             self.lock().waiters.leave(place);
         }

@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::contract::{
-    Authority, Intake, Lease, Leave, Machine, Notice, Places, Standing, Step, Wish,
-};
+use crate::contract::{Authority, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wish};
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
 use crate::machine::traffic::{Admit, Line, Traffic};
 use crate::now::{Now, Wait};
 use crate::sign::Presigned;
+use crate::waiters::Positions;
 
 /// An authority, shared by all machines that go under it.
 #[derive(Clone)]
@@ -346,7 +345,7 @@ impl<M: Machine> Pump<M> {
 
     /// A parked draft is given up: it waits no longer.
     fn leave(&self, draft: &Draft) {
-        if draft.places != Places::default()
+        if draft.places != Positions::default()
             && let Some(authority) = self.parties.get(draft.party)
         {
             authority.lock().leave(draft.places);

@@ -21,7 +21,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::now::{Now, Wait, WaitReason};
-use crate::waiters::{Place, Waiters};
+use crate::waiters::{Position, Waiters};
 
 /// Limits shared by a client's machines. The default is [`Traffic::AT_ONCE`] requests at once, and no
 /// limit of requests or bytes a second.
@@ -57,7 +57,7 @@ pub(crate) enum Line {
     #[default]
     Out,
     /// It waits for a place, or was woken since because it has got one.
-    Queued(Place),
+    Queued(Position),
     /// It has a place, and may send at this time.
     Paced(Duration),
     /// It may send. [`Traffic::ended`] or [`Traffic::abandoned`] must follow once it has.

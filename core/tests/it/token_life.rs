@@ -6,11 +6,12 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Notice, Places, Wish};
+use apus_core::contract::{Authority, Lease, Notice, Wish};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Scope, ServiceToken, Session, SessionOptions};
 use apus_core::machine::Party;
+use apus_core::waiters::Positions;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, land, login, session};
 
@@ -71,13 +72,18 @@ struct Asker {
     bell: Arc<Bell>,
     waker: Waker,
     stale: Option<u64>,
-    places: Places,
+    places: Positions,
 }
 
 impl Asker {
     fn new() -> Self {
         let bell = Arc::new(Bell::default());
-        Self { waker: Waker::from(Arc::clone(&bell)), bell, stale: None, places: Places::default() }
+        Self {
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
+            stale: None,
+            places: Positions::default(),
+        }
     }
 
     fn ask(&mut self, session: &mut Session, at: Now) -> Lease {
@@ -187,7 +193,7 @@ fn a_new_token_wakes_each_who_waits_once_and_a_renewal_given_up_the_first() {
     assert_eq!(woken(&askers), (1..1000).collect::<Vec<_>>());
     for asker in &mut askers {
         assert!(matches!(asker.ask(&mut session, at(2.0)), Lease::Granted(_)));
-        assert_eq!(asker.places, Places::default());
+        assert_eq!(asker.places, Positions::default());
     }
     let Lease::Renew(draft) = Asker::new().ask(&mut session, at(290.0)) else { panic!() };
     bring(&mut session, &mut cloud, draft, at(290.0), at(291.0));

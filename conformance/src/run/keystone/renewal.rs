@@ -3,9 +3,10 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Places, Wish};
+use apus_core::contract::{Authority, Lease, Wish};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Identity, Login, Scope, Session, SessionOptions, User};
+use apus_core::waiters::Positions;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -70,7 +71,7 @@ fn ask(session: &mut Session, now: Now) -> Lease {
         &mut Wish {
             waker: Waker::noop(),
             stale: &mut None,
-            places: &mut Places::default(),
+            places: &mut Positions::default(),
             retry_policy: None,
         },
     )

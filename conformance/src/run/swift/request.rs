@@ -3,13 +3,14 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Places, Wish};
+use apus_core::contract::{Authority, Lease, Wish};
 use apus_core::error::Error;
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::keystone::{
     ServiceToken, Session, SessionOptions, Sourced, Token, TokenFacts, TokenSource,
 };
 use apus_core::swift::{Config, Service};
+use apus_core::waiters::Positions;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -86,7 +87,7 @@ fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
         &mut Wish {
             waker: Waker::noop(),
             stale: &mut None,
-            places: &mut Places::default(),
+            places: &mut Positions::default(),
             retry_policy: None,
         },
     ) {

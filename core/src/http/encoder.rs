@@ -1,0 +1,115 @@
+//! What goes around the pieces of a body on the wire.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::frame;
+use super::sent::Sent;
+use super::stamp::Stamp;
+use crate::checksum::Hasher;
+use crate::error::Error;
+use crate::sign::{ChunkSigner, Signature};
+
+/// Frames the pieces of a body, and keeps count of what left.
+#[derive(Debug)]
+pub struct Encoder {
+    pub(super) remaining: u64,
+    pub(super) frame_size: Option<usize>,
+    pub(super) trailer: Option<(Stamp, Hasher)>,
+    pub(super) chunks: Option<ChunkSigner>,
+    pub(super) ended: bool,
+    pub(super) sent: Arc<Sent>,
+}
+
+/// What goes around one piece of the body on the wire. The piece itself is not copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Goes before the piece.
+    pub before: Bytes,
+    /// Goes after the piece.
+    pub after: Bytes,
+}
+
+impl Encoder {
+    /// How many bytes each piece must have, the last one excepted; `None` where any will do.
+    pub fn frame_size(&self) -> Option<usize> {
+        self.frame_size
+    }
+
+    /// Payload bytes that are still to come.
+    pub fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// What goes around this piece, which is sent next.
+    ///
+    /// # Errors
+    ///
+    /// More bytes than were announced, or a piece that is no whole frame.
+    pub fn frame(&mut self, piece: &[u8]) -> Result<Frame, Error> {
+        let length = piece.len() as u64;
+        let Some(remaining) = self.remaining.checked_sub(length) else {
+            return Err(Error::caller(format!(
+                "the source has more than the {} bytes that were announced",
+                self.sent.bytes.load(Ordering::Relaxed) + self.remaining
+            )));
+        };
+        if let Some(size) = self.frame_size
+            && piece.len() != size
+            && remaining > 0
+        {
+            return Err(Error::caller(format!("a piece of {length} bytes is no frame of {size}")));
+        }
+        self.remaining = remaining;
+        self.sent.bytes.fetch_add(length, Ordering::Relaxed);
+        if self.frame_size.is_none() || piece.is_empty() {
+            return Ok(Frame::default());
+        }
+        if let Some((_, hasher)) = &mut self.trailer {
+            hasher.update(piece);
+        }
+        let signature =
+            self.chunks.as_mut().map(|chunks| chunks.chunk(&Sha256::digest(piece).into()));
+        let signature = signature.as_ref().map(Signature::as_str);
+        let before = frame::chunk_line(piece.len(), signature);
+        Ok(Frame { before: before.into(), after: Bytes::from_static(b"\r\n") })
+    }
+
+    /// What goes after the last piece: the final chunk and the trailers. Empty where nothing is
+    /// framed.
+    ///
+    /// # Errors
+    ///
+    /// Fewer bytes came than were announced.
+    pub fn end(&mut self) -> Result<Bytes, Error> {
+        if self.remaining > 0 {
+            return Err(Error::caller(format!(
+                "the source ended {} bytes before its announced length",
+                self.remaining
+            )));
+        }
+        if self.frame_size.is_none() || std::mem::replace(&mut self.ended, true) {
+            return Ok(Bytes::new());
+        }
+        let signature =
+            self.chunks.as_mut().map(|chunks| chunks.chunk(&Sha256::digest(b"").into()));
+        let mut out = frame::chunk_line(0, signature.as_ref().map(Signature::as_str));
+        if let Some((stamp, hasher)) = self.trailer.take() {
+            let value = hasher.finish();
+            let text = stamp.encoding.write(&value);
+            out.push_str(&format!("{}:{text}\r\n", stamp.name));
+            if let Some(chunks) = &mut self.chunks {
+                let signature = chunks.trailer(&[(stamp.name.as_str(), &text)]);
+                out.push_str(&format!("x-amz-trailer-signature:{}\r\n", signature.as_str()));
+            }
+            // Said once: `take` above leaves no second hasher to finish.
+            let _ = self.sent.trailer.set(value);
+        }
+        out.push_str("\r\n");
+        self.sent.closed.store(true, Ordering::Relaxed);
+        Ok(out.into())
+    }
+}

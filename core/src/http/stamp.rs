@@ -1,0 +1,58 @@
+//! A checksum that a request carries in a header or a trailer.
+
+use http::header::{HeaderName, HeaderValue};
+
+use crate::checksum::{Algorithm, LONGEST_BASE64, Value};
+
+/// A value computed over the body and sent in a header or trailer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// What is computed.
+    pub algorithm: Algorithm,
+    /// The header that carries it.
+    pub name: HeaderName,
+    /// How it is written.
+    pub encoding: Encoding,
+}
+
+/// How the value of a [`Stamp`] is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As S3's checksums and `Content-MD5` are.
+    Base64,
+    /// As ETags are.
+    Hex,
+}
+
+impl Stamp {
+    /// The value as the header's.
+    pub(super) fn value(&self, value: &Value) -> HeaderValue {
+        let header = match self.encoding {
+            Encoding::Base64 => {
+                HeaderValue::from_bytes(value.base64_into(&mut [0; LONGEST_BASE64]))
+            }
+            Encoding::Hex => HeaderValue::try_from(value.hex()),
+        };
+        header.expect("base64 and hex are made of visible characters")
+    }
+
+    /// Length in bytes of a trailer's line without its end.
+    pub(super) fn line_length(&self) -> u64 {
+        let size = self.algorithm.size();
+        let value = match self.encoding {
+            Encoding::Base64 => size.div_ceil(3) * 4,
+            Encoding::Hex => size * 2,
+        };
+        (self.name.as_str().len() + 1 + value) as u64
+    }
+}
+
+impl Encoding {
+    /// The value as text.
+    pub(super) fn write(self, value: &Value) -> String {
+        match self {
+            Self::Base64 => value.base64(),
+            Self::Hex => value.hex(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Which endpoint of a catalogue is used.
+
+use crate::error::{Error, Kind};
+use crate::http::Address;
+use crate::keystone::catalogue::{Catalogue, Endpoint, Interface};
+use crate::keystone::token::TokenFacts;
+
+/// Which endpoint of a catalogue is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointFilter {
+    /// The service's type.
+    pub service_type: String,
+    /// Types that are taken for it where the catalogue has no such endpoint of it, the best first.
+    pub aliases: Vec<String>,
+    /// The interfaces that will do, the best first; any where there are none.
+    pub interfaces: Vec<Interface>,
+    /// The region; the first endpoint of any where there is none.
+    pub region: Option<String>,
+    /// A URL instead of the catalogue's. `%(project_id)s` in it, or `$(project_id)s`, becomes the
+    /// token's project, and so do `tenant_id`, its old name, and `user_id`.
+    pub endpoint_override: Option<String>,
+}
+
+impl Default for EndpointFilter {
+    /// The public endpoint of the object store, in whichever region comes first.
+    fn default() -> Self {
+        Self {
+            service_type: "object-store".into(),
+            aliases: Vec::new(),
+            interfaces: vec![Interface::Public],
+            region: None,
+            endpoint_override: None,
+        }
+    }
+}
+
+impl EndpointFilter {
+    /// This URL, whatever the catalogue says.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { endpoint_override: Some(url.into()), ..Self::default() }
+    }
+
+    /// Where a token leads to: the override, or the URL that came with the token itself, or the
+    /// endpoint of its catalogue.
+    ///
+    /// # Errors
+    ///
+    /// The override holds a placeholder that the token has nothing for; the catalogue is missing or
+    /// empty; there is no such endpoint in it; its URL is none.
+    pub fn resolve(&self, token: &TokenFacts) -> Result<Address, Error> {
+        if let Some(template) = &self.endpoint_override {
+            return Address::parse(&fill(template, token)?, "the endpoint override");
+        }
+        let what = format!("the {} endpoint", self.service_type);
+        if let Some(url) = &token.storage_url {
+            return address(url, &what);
+        }
+        let Some(catalogue) = &token.catalogue else {
+            return Err(none(
+                "the token has no catalogue: it has no project, or the \
+                             catalogue was not asked for",
+            ));
+        };
+        if catalogue.services.is_empty() {
+            return Err(none("the catalogue of the token is empty"));
+        }
+        match catalogue.find(self) {
+            Some(endpoint) => address(&endpoint.url, &what),
+            None => Err(none(format!("the catalogue has no {}", self.describe()))),
+        }
+    }
+
+    /// The same, for tokens of a Keystone at this address. Where that is reached over https, a catalogue
+    /// that says `http://` is refused: the token would go in clear. Who wants that says so by an
+    /// [override](Self::endpoint_override).
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve); the endpoint is less secure than Keystone.
+    pub fn resolve_beside(
+        &self,
+        token: &TokenFacts,
+        keystone: Option<&Address>,
+    ) -> Result<Address, Error> {
+        let address = self.resolve(token)?;
+        let is_tls = keystone.is_some_and(Address::is_tls);
+        if is_tls && !address.is_tls() && self.endpoint_override.is_none() {
+            let what = format!(
+                "the {} endpoint is {address}, where the token would go in clear, and Keystone is asked over \
+                 https",
+                self.service_type
+            );
+            return Err(Error::authority(what).with_hint(IN_CLEAR));
+        }
+        Ok(address)
+    }
+
+    fn describe(&self) -> String {
+        let mut out = String::new();
+        for (at, interface) in self.interfaces.iter().enumerate() {
+            out.push_str(if at > 0 { " or " } else { "" });
+            out.push_str(interface.as_str());
+        }
+        out.push_str(if out.is_empty() { "endpoint of " } else { " endpoint of " });
+        out.push_str(&self.service_type);
+        if let Some(region) = &self.region {
+            out.push_str(&format!(" in region {region:?}"));
+        }
+        out
+    }
+}
+
+impl Catalogue {
+    /// The endpoint that is meant: of the type itself, and where none of those will do, of the first
+    /// alias that has one. Endpoints without a URL are passed over.
+    pub fn find(&self, filter: &EndpointFilter) -> Option<&Endpoint> {
+        let mut types = std::iter::once(&filter.service_type).chain(&filter.aliases);
+        types.find_map(|wanted| self.find_of(&canonical(wanted), filter))
+    }
+
+    fn find_of(&self, service_type: &str, filter: &EndpointFilter) -> Option<&Endpoint> {
+        let endpoints: Vec<&Endpoint> = self
+            .services
+            .iter()
+            .filter(|service| canonical(&service.service_type) == service_type)
+            .flat_map(|service| &service.endpoints)
+            .filter(|it| filter.region.is_none() || it.region == filter.region)
+            .filter(|it| !it.url.is_empty())
+            .collect();
+        if filter.interfaces.is_empty() {
+            return endpoints.first().copied();
+        }
+        let mut interfaces = filter.interfaces.iter();
+        interfaces.find_map(|wanted| endpoints.iter().find(|it| it.interface == *wanted).copied())
+    }
+}
+
+/// Service types are written with hyphens; some catalogues have underscores.
+fn canonical(service_type: &str) -> String {
+    service_type.replace('_', "-").to_lowercase()
+}
+
+fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::authority(what).with_hint("an endpoint override goes before the catalogue")
+}
+
+fn address(url: &str, what: &str) -> Result<Address, Error> {
+    Address::parse(url, what).map_err(|error| Error::new(Kind::Broken, error.what().to_owned()))
+}
+
+/// An override with what the token knows in place of its placeholders.
+fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some(at) = rest.find("%(").into_iter().chain(rest.find("$(")).min() {
+        let (before, placeholder) = rest.split_at(at);
+        out.push_str(before);
+        let inside = placeholder.get(2..).unwrap_or_default();
+        let Some((name, after)) = inside.split_once(")s") else {
+            return Err(Error::caller("the endpoint override has a placeholder without its end"));
+        };
+        let value = match name {
+            "project_id" | "tenant_id" => token.project.as_ref().map(|it| it.id.as_str()),
+            "user_id" => token.user.as_ref().map(|it| it.id.as_str()),
+            _ => {
+                return Err(Error::caller(format!(
+                    "the endpoint override has an unknown placeholder, {name:?}"
+                )));
+            }
+        };
+        out.push_str(value.filter(|id| !id.is_empty()).ok_or_else(|| {
+            none(format!("the endpoint override wants the {name}, and the token has none"))
+        })?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+const IN_CLEAR: &str = "have the catalogue say https, or, if http is meant, say so: `swift_store_endpoint`, \
+                        `object_store_endpoint_override`, `EndpointFilter::endpoint_override`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keystone::catalogue::CatalogueService;
+    use crate::keystone::token::Holder;
+
+    fn endpoint(interface: Interface, region: &str, url: &str) -> Endpoint {
+        Endpoint { interface, region: Some(region.into()), url: url.into() }
+    }
+
+    fn facts() -> TokenFacts {
+        let service = |service_type: &str, endpoints| CatalogueService {
+            service_type: service_type.into(),
+            name: None,
+            endpoints,
+        };
+        let services = vec![
+            service("identity", vec![endpoint(Interface::Public, "one", "http://k/v3")]),
+            service(
+                "object-store",
+                vec![
+                    endpoint(Interface::Internal, "one", "http://in/v1/A"),
+                    endpoint(Interface::Public, "one", ""),
+                    endpoint(Interface::Public, "two", "http://two/v1/A"),
+                    endpoint(Interface::Admin, "one", "http://admin/v1"),
+                ],
+            ),
+            service("volumev3", vec![endpoint(Interface::Public, "one", "http://c/v3")]),
+        ];
+        TokenFacts {
+            catalogue: Some(Catalogue { services }),
+            project: Some(Holder { id: "p1".into(), ..Holder::default() }),
+            ..TokenFacts::default()
+        }
+    }
+
+    fn find(filter: &EndpointFilter) -> String {
+        match filter.resolve(&facts()) {
+            Ok(address) => address.to_string(),
+            Err(error) => error.what().to_owned(),
+        }
+    }
+
+    #[test]
+    fn interfaces_are_taken_in_their_order_and_empty_urls_passed_over() {
+        let with = |interfaces: &[Interface], region: Option<&str>| {
+            find(&EndpointFilter {
+                interfaces: interfaces.to_vec(),
+                region: region.map(str::to_owned),
+                ..EndpointFilter::default()
+            })
+        };
+        assert_eq!(with(&[Interface::Public], None), "http://two/v1/A");
+        assert_eq!(with(&[Interface::Admin, Interface::Public], None), "http://admin/v1");
+        assert_eq!(with(&[Interface::Public, Interface::Internal], Some("one")), "http://in/v1/A");
+        assert_eq!(with(&[], None), "http://in/v1/A");
+        let none = "the catalogue has no public endpoint of object-store in region \"one\"";
+        assert_eq!(with(&[Interface::Public], Some("one")), none);
+    }
+
+    #[test]
+    fn aliases_come_after_the_type_itself() {
+        let with = |service_type: &str, aliases: &[&str]| {
+            find(&EndpointFilter {
+                service_type: service_type.into(),
+                aliases: aliases.iter().map(|it| (*it).to_owned()).collect(),
+                ..EndpointFilter::default()
+            })
+        };
+        assert_eq!(with("block-storage", &["volumev3", "volume"]), "http://c/v3");
+        assert_eq!(with("object_store", &["volumev3"]), "http://two/v1/A");
+        assert_eq!(with("image", &[]), "the catalogue has no public endpoint of image");
+    }
+
+    #[test]
+    fn no_catalogue_and_an_empty_one_are_told_apart() {
+        let filter = EndpointFilter::default();
+        let empty = TokenFacts { catalogue: Some(Catalogue::default()), ..TokenFacts::default() };
+        let error = filter.resolve(&empty).unwrap_err();
+        assert_eq!(error.what(), "the catalogue of the token is empty");
+        let error = filter.resolve(&TokenFacts::default()).unwrap_err();
+        assert!(error.what().starts_with("the token has no catalogue"), "{error}");
+    }
+
+    #[test]
+    fn an_override_is_filled_in() {
+        for (template, want) in [
+            ("http://s/v1/AUTH_%(project_id)s", "http://s/v1/AUTH_p1"),
+            ("http://s/v1/AUTH_$(tenant_id)s/", "http://s/v1/AUTH_p1"),
+            ("http://s/v1/a%20b", "http://s/v1/a%20b"),
+            (
+                "http://s/%(user_id)s",
+                "the endpoint override wants the user_id, and the token has none",
+            ),
+            ("http://s/%(domain)s", "the endpoint override has an unknown placeholder, \"domain\""),
+            ("http://s/%(user_id", "the endpoint override has a placeholder without its end"),
+        ] {
+            assert_eq!(find(&EndpointFilter::at(template)), want);
+        }
+    }
+}
