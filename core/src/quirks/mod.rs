@@ -11,10 +11,25 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use self::providers::Provider;
-use self::providers::{AWS, NAMES, OTHER};
+use self::providers::{NAMES, OTHER};
 use crate::checksum::Algorithm;
 use crate::error::Error;
-use crate::s3::endpoint::{Addressing, BaseUrl, EndpointConfig};
+
+/// Where a bucket's name goes in a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Addressing {
+    /// In the path for a custom endpoint; in the host on AWS, where the name can be a host label.
+    #[default]
+    Auto,
+    /// In the path. An access point's ARN and acceleration go by host all the same, since they
+    /// have no other form.
+    Path,
+    /// In the host, where the name can be a host label and the server is not an IP address; in
+    /// the path otherwise.
+    Virtual,
+}
 
 /// What one server or service does, where servers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,17 +104,6 @@ impl Quirks {
         name.parse().map(Provider::quirks)
     }
 
-    /// What is known of the server that a configuration leads to, when no provider is named:
-    /// Amazon S3 at Amazon's hosts, [`Provider::Other`] elsewhere.
-    pub fn of_endpoint(config: &EndpointConfig) -> Self {
-        match config.endpoint.as_ref().is_none_or(BaseUrl::is_aws) {
-            // boto/boto3 4400: a trailer there is `SignatureDoesNotMatch`.
-            true if config.accelerate => Self { verifies_trailers: false, ..AWS },
-            true => AWS,
-            false => OTHER,
-        }
-    }
-
     /// Whether a PutObject may carry this algorithm in a header.
     pub fn takes(&self, algorithm: Algorithm) -> bool {
         self.checksums.contains(&algorithm)
@@ -163,21 +167,6 @@ mod tests {
         }
         assert_eq!("RGW".parse::<Provider>().unwrap(), Provider::Ceph);
         assert_eq!(Quirks::of("nobody").unwrap_err().kind(), crate::Kind::Caller);
-    }
-
-    #[test]
-    fn amazon_is_known_by_its_hosts_and_nobody_else() {
-        let of = |url: &str| {
-            let url = BaseUrl::parse(url).unwrap();
-            Quirks::of_endpoint(&EndpointConfig::custom(url, "us-east-1"))
-        };
-        let amazon = EndpointConfig::aws("us-east-1");
-        assert_eq!(Quirks::of_endpoint(&amazon), Provider::Aws.quirks());
-        assert_eq!(of("https://s3.cn-north-1.amazonaws.com.cn"), Provider::Aws.quirks());
-        assert_eq!(of("https://amazonaws.com.example.org"), Quirks::default());
-        assert_eq!(of("http://127.0.0.1:7480"), Provider::Other.quirks());
-        let fast = EndpointConfig { accelerate: true, ..amazon };
-        assert!(!Quirks::of_endpoint(&fast).verifies_trailers);
     }
 
     // rclone's table: `p` by path, `v1` ListObjects, `nu` no listing encoding, `ne` no multipart

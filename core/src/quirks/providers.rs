@@ -3,9 +3,8 @@
 //! "Seen" is what the server of that version did when it was tried; "rclone" is the provider table
 //! of rclone's S3 backend; a repository and a number is an issue there.
 
-use super::Quirks;
+use super::{Addressing, Quirks};
 use crate::checksum::Algorithm;
-use crate::s3::endpoint::Addressing;
 
 /// Declares [`Provider`]: each with what is known and from where, its names, and its quirks.
 macro_rules! providers {

@@ -4,7 +4,7 @@ use crate::checksum::Policy;
 use crate::http::{COLLECT, Limits};
 use crate::quirks::{Provider, Quirks};
 use crate::retry::RetryPolicy;
-use crate::s3::endpoint::EndpointConfig;
+use crate::s3::endpoint::{BaseUrl, EndpointConfig};
 
 /// Everything about a client of S3 but its keys. A [`Service`](crate::s3::Service) is made of it.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Config {
     /// that nothing is known of.
     pub fn new(endpoint: EndpointConfig) -> Self {
         Self {
-            quirks: Quirks::of_endpoint(&endpoint),
+            quirks: endpoint.quirks(),
             endpoint,
             checksum: Policy::default(),
             payload: PayloadSigning::Auto,
@@ -63,6 +63,19 @@ impl Config {
     }
 }
 
+impl EndpointConfig {
+    /// What is known of the server that this leads to when no provider is named: Amazon S3 at Amazon's
+    /// hosts, [`Provider::Other`] elsewhere.
+    pub fn quirks(&self) -> Quirks {
+        let is_aws = self.endpoint.as_ref().is_none_or(BaseUrl::is_aws);
+        let provider = if is_aws { Provider::Aws } else { Provider::Other };
+        let quirks = provider.quirks();
+        // boto/boto3 4400: at an accelerated endpoint a trailer is `SignatureDoesNotMatch`.
+        let verifies_trailers = quirks.verifies_trailers && !(is_aws && self.accelerate);
+        Quirks { verifies_trailers, ..quirks }
+    }
+}
+
 /// How a SigV4 signature covers the body of a PutObject or UploadPart. Empty bodies and XML
 /// documents are always covered by their SHA-256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,4 +91,24 @@ pub enum PayloadSigning {
     Unsigned,
     /// By a signature of each frame (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`).
     Chunked,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amazon_is_known_by_its_hosts_and_nobody_else() {
+        let of = |url: &str| {
+            let url = BaseUrl::parse(url).unwrap();
+            EndpointConfig::custom(url, "us-east-1").quirks()
+        };
+        let amazon = EndpointConfig::aws("us-east-1");
+        assert_eq!(amazon.quirks(), Provider::Aws.quirks());
+        assert_eq!(of("https://s3.cn-north-1.amazonaws.com.cn"), Provider::Aws.quirks());
+        assert_eq!(of("https://amazonaws.com.example.org"), Quirks::default());
+        assert_eq!(of("http://127.0.0.1:7480"), Provider::Other.quirks());
+        let fast = EndpointConfig { accelerate: true, ..amazon };
+        assert!(!fast.quirks().verifies_trailers);
+    }
 }

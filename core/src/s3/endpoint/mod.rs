@@ -27,6 +27,7 @@ pub use self::base_url::BaseUrl;
 use self::partition::Partition;
 use crate::error::Error;
 use crate::escape;
+pub use crate::quirks::Addressing;
 
 /// Which endpoint a client talks to, and how. A [`Resolver`] is made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,22 +56,6 @@ pub struct EndpointConfig {
     pub use_global_endpoint: bool,
     /// Whether ARNs of access points are refused: for operations that take a bucket only.
     pub disable_access_points: bool,
-}
-
-/// Where a bucket's name goes in a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-pub enum Addressing {
-    /// In the path for a custom endpoint; in the host on AWS, where the name can be a host label.
-    #[default]
-    Auto,
-    /// In the path. An access point's ARN and acceleration go by host all the same, since they
-    /// have no other form.
-    Path,
-    /// In the host, where the name can be a host label and the server is not an IP address; in
-    /// the path otherwise.
-    Virtual,
 }
 
 /// Where one request goes and for whom it is signed.
