@@ -7,9 +7,15 @@ pub mod faults;
 pub mod operators;
 pub mod run;
 pub mod server;
-pub mod sim;
+
+pub use apus_testing::sim;
 
 /// The README's examples, compiled and, where they need no server, run.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The examples of `apus-testing` over a transport, which that crate knows none of.
+#[cfg(doctest)]
+#[doc = include_str!("../testing/README.md")]
+pub struct Testing;

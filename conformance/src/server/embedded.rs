@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::Identity;
+use super::Identity;
 
 /// How an [`EmbeddedS3`] is started.
 #[derive(Debug, Clone, Default)]

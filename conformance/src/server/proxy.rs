@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::Identity;
+use super::Identity;
 
 /// A request as a proxy saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,8 +52,8 @@ impl Identity {
         &self.ca_pem
     }
 
-    /// The server side's configuration.
-    pub(super) fn config(&self) -> Arc<ServerConfig> {
+    /// The server side's configuration, for a server of one's own.
+    pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
 

@@ -1,6 +1,10 @@
-//! The simulator: that a schedule is the same each time, and that some of them end well.
+//! The simulator: that a schedule is the same each time, and that many of them end well.
+//!
+//! ```sh
+//! APUS_SIMULATE_SCHEDULES=50000 APUS_SIMULATE_SEED=1 cargo test -p apus-testing --test schedules
+//! ```
 
-use apus_conformance::sim::{simulate, trace, workloads};
+use apus_testing::sim::{simulate, trace, workloads};
 
 #[test]
 fn equal_seeds_give_equal_traces() {
@@ -32,4 +36,16 @@ fn a_few_schedules_of_each_workload_end_well() {
         let report = simulate(60, 9000, Some(name)).unwrap();
         assert_eq!(report.failures(), 0, "{report}");
     }
+}
+
+/// 2,000 of all workloads, or as many as the environment says, from the seed on that it says.
+#[test]
+fn schedules_of_all_workloads_end_well() {
+    let number = |name: &str, otherwise: u64| match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, no number")),
+        Err(_) => otherwise,
+    };
+    let schedules = number("APUS_SIMULATE_SCHEDULES", 2000);
+    let report = simulate(schedules, number("APUS_SIMULATE_SEED", 1), None).unwrap();
+    assert!(report.is_success(), "{report}");
 }
