@@ -82,7 +82,6 @@ pub mod error;
 pub mod escape;
 mod few;
 pub mod http;
-mod keeper;
 #[cfg(feature = "swift")]
 pub mod keystone;
 pub mod location;
@@ -91,6 +90,7 @@ pub mod now;
 mod one_line;
 pub mod proxy;
 pub mod quirks;
+mod refresh;
 mod request;
 pub mod retry;
 pub mod s3;

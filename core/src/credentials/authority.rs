@@ -10,8 +10,8 @@ use super::skew::Skew;
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing};
-use crate::keeper::Keeper;
 use crate::now::Now;
+use crate::refresh::Refresher;
 use crate::s3;
 use crate::sign::{KeyCache, Keys, Presign, Presigned, Rule, Signing};
 use crate::waiters::Positions;
@@ -22,7 +22,7 @@ pub struct Credentials {
     cache: Option<KeyCache>,
     skew: Skew,
     generation: u64,
-    keeper: Option<Keeper<Box<dyn KeySource>>>,
+    refresher: Option<Refresher<Box<dyn KeySource>>>,
 }
 
 impl Credentials {
@@ -33,7 +33,7 @@ impl Credentials {
 
     /// Signs nothing: what a public bucket takes.
     pub fn anonymous() -> Self {
-        Self { cache: None, skew: Skew::default(), generation: 0, keeper: None }
+        Self { cache: None, skew: Skew::default(), generation: 0, refresher: None }
     }
 
     /// Signs with the keys that this source gives, and gets new ones in time: one request renews them
@@ -41,18 +41,18 @@ impl Credentials {
     /// expired is sent once more with new ones.
     pub fn renewed_from(source: impl KeySource + 'static, options: RenewalOptions) -> Self {
         let source: Box<dyn KeySource> = Box::new(source);
-        Self { keeper: Some(Keeper::new(Some(source), options.into())), ..Self::anonymous() }
+        Self { refresher: Some(Refresher::new(Some(source), options.into())), ..Self::anonymous() }
     }
 
     /// How long the present keys live yet; none where that is not known, or there are none.
     pub fn remaining(&self, now: Now) -> Option<Duration> {
-        self.keeper.as_ref()?.remaining(now)
+        self.refresher.as_ref()?.remaining(now)
     }
 
     /// Replaces the keys, as a rotation does, and a source of keys with them. Requests in flight keep
     /// theirs.
     pub fn rotate(&mut self, keys: Keys) {
-        self.keeper = None;
+        self.refresher = None;
         self.cache = Some(KeyCache::new(Arc::new(keys)));
         self.generation += 1;
     }
@@ -112,7 +112,7 @@ impl Credentials {
     /// Anonymous credentials, or none yet; a key, token or region that can't be signed with.
     pub fn signing_at(&self, region: &str, now: Now) -> Result<Signing, Error> {
         let Some(cache) = &self.cache else {
-            return Err(match self.keeper {
+            return Err(match self.refresher {
                 Some(_) => Error::authority("there are no keys yet"),
                 None => Error::caller("anonymous credentials can't sign"),
             });
@@ -120,14 +120,14 @@ impl Credentials {
         cache.signing(self.skew.correct(now), region, "s3", Rule::S3)
     }
 
-    /// Signs with what the keeper has from now on.
+    /// Signs with what the refresher has from now on.
     fn adopt(&mut self) {
-        let Some(keeper) = &self.keeper else { return };
-        if keeper.generation() != self.generation
-            && let Some(ExpiringKeys { keys, .. }) = keeper.item()
+        let Some(refresher) = &self.refresher else { return };
+        if refresher.generation() != self.generation
+            && let Some(ExpiringKeys { keys, .. }) = refresher.item()
         {
             self.cache = Some(KeyCache::new(Arc::clone(keys)));
-            self.generation = keeper.generation();
+            self.generation = refresher.generation();
         }
     }
 
@@ -137,7 +137,7 @@ impl Credentials {
                 cache.signing(self.skew.correct(now), region, service, Rule::S3).map(Some)
             }
             (_, Sealing::Open | Sealing::GrantOnly) => Ok(None),
-            (None, _) if self.keeper.is_some() => Err(Error::authority("there are no keys yet")),
+            (None, _) if self.refresher.is_some() => Err(Error::authority("there are no keys yet")),
             (None, _) => Ok(None),
             (Some(_), Sealing::Token(_) | Sealing::TokenAsSubject) => {
                 Err(Error::caller("S3 keys can't give the token that this request needs"))
@@ -148,10 +148,10 @@ impl Credentials {
 
 impl Authority for Credentials {
     fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
-        let Some(keeper) = &mut self.keeper else {
+        let Some(refresher) = &mut self.refresher else {
             return Lease::Granted(Grant { generation: self.generation });
         };
-        let lease = keeper.lease(now, wish);
+        let lease = refresher.lease(now, wish);
         self.adopt();
         lease
     }
@@ -174,11 +174,11 @@ impl Authority for Credentials {
         if done.generation() < self.generation {
             return Standing::Refused;
         }
-        if let Some(keeper) = &mut self.keeper
+        if let Some(refresher) = &mut self.refresher
             && !done.draft().replayed
             && s3::error_code(reply).is_some_and(|code| EXPIRED.contains(&&*code))
         {
-            return if keeper.refuse() { Standing::Refused } else { Standing::Accepted };
+            return if refresher.refuse() { Standing::Refused } else { Standing::Accepted };
         }
         if self.cache.is_some() && self.skew.learn(now, done, reply) {
             return Standing::Refused;
@@ -187,19 +187,19 @@ impl Authority for Credentials {
     }
 
     fn renewed(&mut self, now: Now, done: Completion) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.renewed(now, done);
+        if let Some(refresher) = &mut self.refresher {
+            refresher.renewed(now, done);
             self.adopt();
         }
     }
 
     fn notice(&mut self) -> Option<Notice> {
-        self.keeper.as_mut()?.notice()
+        self.refresher.as_mut()?.notice()
     }
 
     fn leave(&mut self, places: Positions) {
-        if let (Some(keeper), Some(place)) = (&mut self.keeper, places.own) {
-            keeper.leave(place);
+        if let (Some(refresher), Some(place)) = (&mut self.refresher, places.own) {
+            refresher.leave(place);
         }
     }
 }

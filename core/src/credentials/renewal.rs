@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::http::{Draft, Reply};
-use crate::keeper::{Perishable, Span, Supplied, Supply, Terms};
 use crate::now::{Now, Timestamp};
+use crate::refresh::{Expiring, RefreshTerms, RenewalSource, RenewalStep, Span};
 use crate::retry::{Budget, RetryDecision, RetryPolicy};
 use crate::sign::Keys;
 
@@ -107,7 +107,7 @@ impl Default for RenewalOptions {
     }
 }
 
-impl From<RenewalOptions> for Terms {
+impl From<RenewalOptions> for RefreshTerms {
     fn from(options: RenewalOptions) -> Self {
         Self {
             interval: options.mandatory,
@@ -120,26 +120,26 @@ impl From<RenewalOptions> for Terms {
     }
 }
 
-impl Perishable for ExpiringKeys {
+impl Expiring for ExpiringKeys {
     fn span(&self) -> Span {
         Span { lifetime: self.lifetime, issued: None, expires: self.expires_at }
     }
 }
 
-impl Supply for Box<dyn KeySource> {
+impl RenewalSource for Box<dyn KeySource> {
     type Item = ExpiringKeys;
     const WHAT: &'static str = "credentials";
     const REMEMBERS: bool = true;
 
-    fn renew(&mut self, now: Now, waker: &Waker) -> Result<Supplied<ExpiringKeys>, Error> {
+    fn renew(&mut self, now: Now, waker: &Waker) -> Result<RenewalStep<ExpiringKeys>, Error> {
         (**self).renew(now, waker).map(supplied)
     }
 
-    fn answered(&mut self, now: Now, reply: &Reply) -> Result<Supplied<ExpiringKeys>, Error> {
+    fn answered(&mut self, now: Now, reply: &Reply) -> Result<RenewalStep<ExpiringKeys>, Error> {
         (**self).answered(now, reply).map(supplied)
     }
 
-    fn failed(&mut self, now: Now, error: Error) -> Result<Supplied<ExpiringKeys>, Error> {
+    fn failed(&mut self, now: Now, error: Error) -> Result<RenewalStep<ExpiringKeys>, Error> {
         (**self).failed(now, error).map(supplied)
     }
 
@@ -157,11 +157,11 @@ impl Supply for Box<dyn KeySource> {
     }
 }
 
-fn supplied(step: KeyStep) -> Supplied<ExpiringKeys> {
+fn supplied(step: KeyStep) -> RenewalStep<ExpiringKeys> {
     match step {
-        KeyStep::Ask(draft) => Supplied::Ask(draft),
-        KeyStep::Pending => Supplied::Pending,
-        KeyStep::Keys(keys) => Supplied::Item(Box::new(keys)),
+        KeyStep::Ask(draft) => RenewalStep::Ask(draft),
+        KeyStep::Pending => RenewalStep::Pending,
+        KeyStep::Keys(keys) => RenewalStep::Item(Box::new(keys)),
     }
 }
 

@@ -28,9 +28,9 @@ mod endpoint_filter;
 mod error;
 mod identity;
 mod json;
-mod keeper;
 mod login;
 mod operations;
+mod refresh;
 mod scope;
 mod service;
 mod session;
@@ -44,12 +44,12 @@ pub use self::cached::CachedToken;
 pub use self::catalogue::{Catalogue, CatalogueService, Endpoint, Interface};
 pub use self::endpoint_filter::EndpointFilter;
 pub use self::identity::{Domain, Identity, Project, SecondFactor, User};
-pub use self::keeper::SessionOptions;
 pub use self::login::Login;
 pub use self::operations::{
     CreateTrust, DeleteTrust, ListTrusts, RevokeToken, ShowTrust, Subject, Trust, ValidateToken,
     ValidatedToken,
 };
+pub use self::refresh::SessionOptions;
 pub use self::scope::{Scope, TrustSlot};
 pub use self::service::Service;
 pub use self::session::{ServiceToken, Session};

@@ -13,7 +13,7 @@ use crate::keystone::{
     cached::CachedToken,
     discovery,
     endpoint_filter::EndpointFilter,
-    keeper::{Keeper, Kept, SessionOptions},
+    refresh::{Kept, Refresher, SessionOptions},
     source::TokenSource,
     token::{AUTH_TOKEN, Token, TokenFacts},
 };
@@ -42,8 +42,8 @@ use crate::waiters::Positions;
 /// # }
 /// ```
 pub struct Session {
-    user: Keeper,
-    service: Option<Keeper>,
+    user: Refresher,
+    service: Option<Refresher>,
     endpoint: EndpointFilter,
     /// Where Keystone is, for a session whose tokens do not come from there.
     identity: Option<Address>,
@@ -54,19 +54,19 @@ pub struct Session {
 /// The token of a service that acts for users, sent in `X-Service-Token` beside theirs. Servers that
 /// take it take a user's token for a while after it has expired: 48 hours, unless Keystone's
 /// `allow_expired_window` says otherwise.
-pub struct ServiceToken(Keeper);
+pub struct ServiceToken(Refresher);
 
 impl ServiceToken {
     /// One that is had, and renewed, from this source.
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
-        Self(Keeper::new(Some(Box::new(source)), options.into()))
+        Self(Refresher::new(Some(Box::new(source)), options.into()))
     }
 }
 
 impl Session {
     /// A session whose tokens come from this source, a [`Login`](crate::keystone::Login) most often.
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
-        Self::of(Keeper::new(Some(Box::new(source)), options.into()))
+        Self::of(Refresher::new(Some(Box::new(source)), options.into()))
     }
 
     /// A session of this one token, which is used until the server refuses it, and never renewed.
@@ -76,9 +76,9 @@ impl Session {
     ///
     /// The token holds what no header can.
     pub fn fixed(token: Token) -> Result<Self, Error> {
-        let mut keeper = Keeper::new(None, SessionOptions::default().into());
-        keeper.adopt(Kept::new(token)?, 0);
-        Ok(Self::of(keeper))
+        let mut refresher = Refresher::new(None, SessionOptions::default().into());
+        refresher.adopt(Kept::new(token)?, 0);
+        Ok(Self::of(refresher))
     }
 
     /// A session of a token that came from somewhere, for this storage URL.
@@ -94,7 +94,7 @@ impl Session {
         Self::fixed(Token::new(token, facts))
     }
 
-    fn of(user: Keeper) -> Self {
+    fn of(user: Refresher) -> Self {
         let endpoint = EndpointFilter::default();
         Self { user, service: None, endpoint, identity: None, storage: None }
     }
@@ -167,7 +167,7 @@ impl Session {
     }
 
     fn generation(&self) -> u64 {
-        joined(self.user.generation(), self.service.as_ref().map_or(0, Keeper::generation))
+        joined(self.user.generation(), self.service.as_ref().map_or(0, Refresher::generation))
     }
 
     /// The storage URL, worked out once for each token.
@@ -303,7 +303,7 @@ impl Authority for Session {
 
     fn notice(&mut self) -> Option<Notice> {
         let service = self.service.as_mut();
-        self.user.notice().or_else(|| service.and_then(Keeper::notice))
+        self.user.notice().or_else(|| service.and_then(Refresher::notice))
     }
 
     fn leave(&mut self, places: Positions) {
@@ -332,12 +332,12 @@ impl fmt::Debug for ServiceToken {
     }
 }
 
-fn token(keeper: &Keeper) -> Option<&Token> {
-    keeper.item().map(|kept| &kept.token)
+fn token(refresher: &Refresher) -> Option<&Token> {
+    refresher.item().map(|kept| &kept.token)
 }
 
-fn header(keeper: &Keeper) -> Option<&HeaderValue> {
-    keeper.item().map(|kept| &kept.header)
+fn header(refresher: &Refresher) -> Option<&HeaderValue> {
+    refresher.item().map(|kept| &kept.header)
 }
 
 /// One number for the generations or rounds of two tokens, which grows with either.

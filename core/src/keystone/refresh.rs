@@ -1,4 +1,4 @@
-//! How a session keeps its token: [`Keeper`](crate::keeper::Keeper) of what a [`TokenSource`] gives.
+//! How a session keeps its token: [`Refresher`](crate::refresh::Refresher) of what a [`TokenSource`] gives.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use http::HeaderValue;
 
 use crate::error::Error;
 use crate::http::{Reply, header_value};
-use crate::keeper::{self, Perishable, Span, Supplied, Supply, Terms};
 use crate::keystone::{
     error,
     source::{Sourced, TokenSource},
     token::{AUTH_TOKEN, Token},
 };
 use crate::now::Now;
+use crate::refresh::{self, Expiring, RefreshTerms, RenewalSource, RenewalStep, Span};
 use crate::retry::{RetryDecision, RetryPolicy};
 
 /// How a session keeps its token.
@@ -51,7 +51,7 @@ impl Default for SessionOptions {
     }
 }
 
-impl From<SessionOptions> for Terms {
+impl From<SessionOptions> for RefreshTerms {
     fn from(options: SessionOptions) -> Self {
         Self {
             interval: options.expire_soon_interval,
@@ -65,7 +65,7 @@ impl From<SessionOptions> for Terms {
 }
 
 /// Keeps one token.
-pub(super) type Keeper = keeper::Keeper<Box<dyn TokenSource>>;
+pub(super) type Refresher = refresh::Refresher<Box<dyn TokenSource>>;
 
 /// A token, and the header that it goes into.
 pub(crate) struct Kept {
@@ -82,27 +82,27 @@ impl Kept {
     }
 }
 
-impl Perishable for Kept {
+impl Expiring for Kept {
     fn span(&self) -> Span {
         let facts = self.token.facts();
         Span { lifetime: facts.lifetime, issued: facts.issued_at, expires: facts.expires_at }
     }
 }
 
-impl Supply for Box<dyn TokenSource> {
+impl RenewalSource for Box<dyn TokenSource> {
     type Item = Kept;
     const WHAT: &'static str = "token";
 
-    fn renew(&mut self, now: Now, _: &Waker) -> Result<Supplied<Kept>, Error> {
+    fn renew(&mut self, now: Now, _: &Waker) -> Result<RenewalStep<Kept>, Error> {
         supplied((**self).renew(now)?)
     }
 
-    fn answered(&mut self, _: Now, reply: &Reply) -> Result<Supplied<Kept>, Error> {
+    fn answered(&mut self, _: Now, reply: &Reply) -> Result<RenewalStep<Kept>, Error> {
         let step = (**self).answered(reply).and_then(supplied);
         step.map_err(|error| error.in_operation(OPERATION))
     }
 
-    fn failed(&mut self, _: Now, error: Error) -> Result<Supplied<Kept>, Error> {
+    fn failed(&mut self, _: Now, error: Error) -> Result<RenewalStep<Kept>, Error> {
         let step = (**self).failed(error).and_then(supplied);
         step.map_err(|error| error.in_operation(OPERATION))
     }
@@ -116,10 +116,10 @@ impl Supply for Box<dyn TokenSource> {
     }
 }
 
-fn supplied(step: Sourced) -> Result<Supplied<Kept>, Error> {
+fn supplied(step: Sourced) -> Result<RenewalStep<Kept>, Error> {
     Ok(match step {
-        Sourced::Ask(draft) => Supplied::Ask(draft),
-        Sourced::Token(token) => Supplied::Item(Box::new(Kept::new(*token)?)),
+        Sourced::Ask(draft) => RenewalStep::Ask(draft),
+        Sourced::Token(token) => RenewalStep::Item(Box::new(Kept::new(*token)?)),
     })
 }
 

@@ -1,0 +1,394 @@
+//! One credential: whether it is good for another exchange, and when it is renewed.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::task::Waker;
+use std::time::Duration;
+
+use http::StatusCode;
+#[cfg(feature = "swift")]
+use http::header::AGE;
+
+use super::life::Life;
+#[cfg(feature = "swift")]
+use super::life::date;
+#[cfg(feature = "swift")]
+use super::source::{Expiring, Span};
+use super::source::{RenewalSource, RenewalStep, fitting};
+use crate::contract::{Grant, Lease, Notice, Wish};
+use crate::error::Error;
+use crate::http::Draft;
+#[cfg(feature = "swift")]
+use crate::http::{Completion, Reply};
+use crate::now::{Now, Wait};
+use crate::retry::{Attempts, RetryPolicy};
+use crate::waiters::{Position, Waiters};
+
+/// When a credential is renewed.
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshTerms {
+    /// What lives less than this is renewed before the next exchange.
+    pub(crate) interval: Duration,
+    /// Before that interval: how long one renews while the others go on.
+    pub(crate) soft_margin: Duration,
+    /// How long a denied renewal is remembered.
+    pub(crate) denied_for: Duration,
+    /// How often and how soon a renewal is tried again that failed on the way.
+    /// `None`: as what first asks for it is repeated.
+    pub(crate) retry_policy: Option<RetryPolicy>,
+    /// Whether there is ever a second one.
+    pub(crate) renews: bool,
+    /// Decides the jitter of delays.
+    pub(crate) seed: u64,
+}
+
+/// Renews one credential before it ends, and leases it meanwhile.
+pub(crate) struct Refresher<S: RenewalSource> {
+    pub(super) source: Option<S>,
+    pub(super) terms: RefreshTerms,
+    pub(super) held: Option<Held<S::Item>>,
+    pub(super) generation: u64,
+    /// How many renewals have ended, well or denied.
+    pub(super) rounds: u64,
+    pub(super) renewal: Renewal,
+    pub(super) attempts: Attempts,
+    /// The policy of the renewal at hand.
+    pub(super) retry_policy: RetryPolicy,
+    /// The attempts counted are those since there was no token left to use.
+    pub(super) no_usable_token: bool,
+    waiting: Waiters,
+    pub(super) notices: VecDeque<Notice>,
+    pub(super) told_short: bool,
+}
+
+/// One that was had.
+pub(super) struct Held<T> {
+    pub(super) item: T,
+    pub(super) life: Life,
+    /// How long it lived when it came, where that is known.
+    whole: Option<Duration>,
+    /// The server said 401 to it.
+    refused: bool,
+    /// It ends when the one before it did: another one would not live longer.
+    pub(super) last: bool,
+}
+
+#[derive(Default)]
+pub(super) enum Renewal {
+    #[default]
+    Idle,
+    Sent,
+    Looking,
+    /// The draft, and since when.
+    Next(Box<Draft>, Duration),
+    Backoff(Wait),
+    Denied {
+        error: Error,
+        until: Duration,
+    },
+}
+
+/// What a renewal began with.
+enum Begun {
+    Ask(Box<Draft>),
+    Looking,
+    Had,
+}
+
+/// What the credential is good for at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fitness {
+    Good,
+    Soft,
+    Soon,
+    Dead,
+}
+
+impl<S: RenewalSource> Refresher<S> {
+    pub(crate) fn new(source: Option<S>, terms: RefreshTerms) -> Self {
+        Self {
+            source,
+            attempts: Attempts::new(terms.seed),
+            retry_policy: terms.retry_policy.clone().unwrap_or_default(),
+            terms,
+            held: None,
+            generation: 0,
+            rounds: 0,
+            renewal: Renewal::Idle,
+            no_usable_token: false,
+            waiting: Waiters::new(),
+            notices: VecDeque::new(),
+            told_short: false,
+        }
+    }
+
+    /// Takes one that was had elsewhere, and lives by a clock `offset` seconds ahead of ours.
+    #[cfg(feature = "swift")]
+    pub(crate) fn adopt(&mut self, item: S::Item, offset: i64) {
+        let Span { lifetime, issued, expires } = item.span();
+        let life = match expires {
+            Some(expires) => Life::Unix { expires: expires.unix(), offset },
+            None => Life::Unknown,
+        };
+        let seconds = issued.zip(expires).map(|(from, to)| to.unix().saturating_sub(from.unix()));
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        self.hold(item, life, lifetime.or(seconds.map(Duration::from_secs)));
+    }
+
+    pub(crate) fn item(&self) -> Option<&S::Item> {
+        self.held.as_ref().map(|held| &held.item)
+    }
+
+    #[cfg(feature = "swift")]
+    pub(crate) fn source(&self) -> Option<&S> {
+        self.source.as_ref()
+    }
+
+    /// How long it lives yet; none where that is not known, or there is none.
+    pub(crate) fn remaining(&self, now: Now) -> Option<Duration> {
+        self.held.as_ref()?.life.remaining(now)
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many renewals have ended, well or denied.
+    #[cfg(feature = "swift")]
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    pub(crate) fn notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    pub(crate) fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+        let lease = self.decide(now, wish);
+        if !matches!(lease, Lease::Wait(_))
+            && let Some(place) = wish.places.own.take()
+        {
+            self.waiting.leave(place);
+        }
+        lease
+    }
+
+    /// Whoever waited here no longer does. It may have been woken to begin what others wait for.
+    pub(crate) fn leave(&mut self, place: Position) {
+        self.waiting.leave(place);
+        if !self.renewal.is_sent() {
+            self.wake_one();
+        }
+    }
+
+    pub(super) fn wake_one(&mut self) {
+        if let Some(waker) = self.waiting.pop() {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        self.waiting.drain().into_iter().for_each(Waker::wake);
+    }
+
+    fn decide(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+        let waited = wish.stale.map_or(0, |stale| self.rounds.saturating_sub(stale));
+        let fitness = self.fitness(now, waited);
+        let granted = Lease::Granted(Grant { generation: self.generation });
+        if fitness == Fitness::Good {
+            return granted;
+        }
+        if !self.can_renew() {
+            let what =
+                format!("the {} was refused, and there is nothing to renew it with", S::WHAT);
+            return Lease::Denied(Error::authority(what).with_status(StatusCode::UNAUTHORIZED));
+        }
+        let lives = fitness != Fitness::Dead;
+        if fitness != Fitness::Soft {
+            wish.stale.get_or_insert(self.rounds);
+        }
+        match &self.renewal {
+            Renewal::Sent if fitness == Fitness::Soft => granted,
+            Renewal::Sent => self.wait(wish, None),
+            Renewal::Backoff(wait) if now.tick < wait.until => {
+                let wait = *wait;
+                if lives { granted } else { self.wait(wish, Some(wait)) }
+            }
+            Renewal::Denied { error, until } if now.tick < *until || waited > 0 => {
+                if lives {
+                    granted
+                } else {
+                    Lease::Denied(error.clone())
+                }
+            }
+            _ => match self.begin(now, lives, wish) {
+                Ok(Begun::Ask(draft)) => Lease::Renew(draft),
+                Ok(Begun::Had) => Lease::Granted(Grant { generation: self.generation }),
+                Ok(Begun::Looking) if fitness == Fitness::Soft => granted,
+                Ok(Begun::Looking) => self.wait(wish, None),
+                Err(_) if lives => granted,
+                Err(error) => Lease::Denied(error),
+            },
+        }
+    }
+
+    /// The server refused what was sealed with the present one. True when another may be had.
+    pub(crate) fn refuse(&mut self) -> bool {
+        if let Some(held) = &mut self.held {
+            held.refused = true;
+        }
+        self.can_renew()
+    }
+
+    /// The answer to an exchange under it tells the server's clock, which one that was had elsewhere
+    /// came without.
+    #[cfg(feature = "swift")]
+    pub(crate) fn learn(&mut self, done: &Completion, reply: &Reply) {
+        let Some(held) = &mut self.held else { return };
+        if let Life::Unix { expires, .. } = held.life
+            && !reply.head.headers.contains_key(AGE)
+            && let Some(date) = date(reply)
+        {
+            let left = u64::try_from(expires.saturating_sub(date)).unwrap_or_default();
+            let from = done.sealed_at().tick;
+            held.life = Life::Tick(from.saturating_add(Duration::from_secs(left)));
+        }
+    }
+
+    /// What was sent will not be answered: the next who asks may send.
+    #[cfg(feature = "swift")]
+    pub(crate) fn given_up(&mut self) {
+        if self.renewal.is_sent() {
+            self.renewal = Renewal::Idle;
+            self.wake_one();
+        }
+    }
+
+    /// For one who asks since so many renewals ended.
+    pub(super) fn fitness(&self, now: Now, waited: u64) -> Fitness {
+        let Some(held) = self.held.as_ref().filter(|held| self.is_usable(held)) else {
+            return Fitness::Dead;
+        };
+        let Some(remaining) = held.life.remaining(now).filter(|_| self.can_renew()) else {
+            return Fitness::Good;
+        };
+        let lives = !remaining.is_zero();
+        let enough = lives || waited >= ENOUGH;
+        let half = held.whole.map_or(Duration::MAX, |whole| whole / 2);
+        let (soon, soft) = self.terms.margins(half);
+        if waited > 0 && enough || held.last && lives {
+            Fitness::Good
+        } else if !lives {
+            Fitness::Dead
+        } else if remaining < soon {
+            Fitness::Soon
+        } else if remaining < soft {
+            Fitness::Soft
+        } else {
+            Fitness::Good
+        }
+    }
+
+    fn is_usable(&self, held: &Held<S::Item>) -> bool {
+        let fits = self.source.as_ref().is_none_or(|source| source.fits(&held.item));
+        !held.refused && fits
+    }
+
+    /// Whether one can still be had, the first included.
+    fn can_renew(&self) -> bool {
+        self.source.is_some() && (self.terms.renews || self.held.is_none())
+    }
+
+    fn wait(&mut self, wish: &mut Wish<'_>, until: Option<Wait>) -> Lease {
+        let place = wish.places.own.filter(|place| self.waiting.renew(*place, wish.waker));
+        wish.places.own = place.or_else(|| Some(self.waiting.join(wish.waker)));
+        Lease::Wait(until)
+    }
+
+    /// Starts a renewal, or goes on with it.
+    fn begin(&mut self, now: Now, lives: bool, wish: &Wish<'_>) -> Result<Begun, Error> {
+        if !lives && !std::mem::replace(&mut self.no_usable_token, true)
+            || matches!(self.renewal, Renewal::Denied { .. })
+        {
+            self.attempts.reset();
+        }
+        if let (None, Some(asked)) = (&self.terms.retry_policy, wish.retry_policy) {
+            self.retry_policy = asked.clone();
+        }
+        let renewal = std::mem::replace(&mut self.renewal, Renewal::Idle);
+        if let Renewal::Next(draft, since) = renewal
+            && now.tick.saturating_sub(since) < STALE
+        {
+            self.renewal = Renewal::Sent;
+            return Ok(Begun::Ask(draft));
+        }
+        let source = self.source.as_mut();
+        let step = match source {
+            Some(source) => {
+                let step = source.renew(now, wish.waker);
+                fitting(source, step)
+            }
+            None => Err(Error::authority(format!("there is no source of {}", S::WHAT))),
+        };
+        match step {
+            Ok(RenewalStep::Ask(draft)) => {
+                self.attempts.sent();
+                self.renewal = Renewal::Sent;
+                Ok(Begun::Ask(draft))
+            }
+            Ok(RenewalStep::Pending) => {
+                self.renewal = Renewal::Looking;
+                Ok(Begun::Looking)
+            }
+            Ok(RenewalStep::Item(item)) => {
+                self.gained(*item, now, now, None);
+                Ok(Begun::Had)
+            }
+            Err(error) => {
+                if !S::REMEMBERS {
+                    self.wake_all();
+                    return Err(error);
+                }
+                self.lost(now, error.clone());
+                Err(error.without_authority(S::WHAT))
+            }
+        }
+    }
+
+    pub(super) fn hold(&mut self, item: S::Item, life: Life, whole: Option<Duration>) {
+        self.generation += 1;
+        let (refused, last) = (false, false);
+        self.held = Some(Held { item, life, whole, refused, last });
+    }
+}
+
+impl RefreshTerms {
+    /// How much life is left where others wait for a renewal, and where one renews, of what lives twice
+    /// `half`.
+    fn margins(&self, half: Duration) -> (Duration, Duration) {
+        if self.interval > half {
+            return (half / 2, half);
+        }
+        (self.interval, self.interval.saturating_add(self.soft_margin).min(half))
+    }
+}
+
+impl Renewal {
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(self, Self::Sent)
+    }
+}
+
+impl<S: RenewalSource> fmt::Debug for Refresher<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresher")
+            .field("generation", &self.generation)
+            .field("life", &self.held.as_ref().map(|held| held.life))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a renewal would send next is signed, or holds a token of its own, so that it does not keep.
+const STALE: Duration = Duration::from_secs(60);
+/// Who took part in so many renewals takes what is there, though it is over by now.
+const ENOUGH: u64 = 3;
