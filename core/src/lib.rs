@@ -75,6 +75,7 @@
 //!    believing the server's list of parts.
 //! 10. A machine never waits for ever with nothing in flight and no source left to read.
 
+mod base_url;
 pub mod checksum;
 pub mod contract;
 pub mod credentials;
@@ -103,6 +104,7 @@ pub mod swift;
 pub mod waiters;
 pub mod xml;
 
+pub use self::base_url::BaseUrl;
 pub use self::error::{Error, Kind};
 pub use self::few::Few;
 pub use self::now::Now;

@@ -15,8 +15,8 @@ use super::config::{AwsConfig, Profile, Referred};
 use super::environment::Environment;
 use super::ini::AwsConfigError;
 use super::source::{AssumeRole, Process, Source, Sso, WebIdentity};
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::Address;
 use crate::secret::Secret;
 use crate::sign::Keys;
 
@@ -324,7 +324,7 @@ impl<'a> Resolver<'a> {
             value.map(str::to_owned).ok_or_else(missing)
         };
         let portal = match self.endpoint_of("sso", walk.first)? {
-            Some(url) => Address::parse(url, "the SSO endpoint")?,
+            Some(url) => BaseUrl::parse_as(url, "the SSO endpoint")?,
             None => Sso::portal_of(&required("sso_region")?)?,
         };
         Ok(Some(Sso {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use sha1::{Digest, Sha1};
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::Address;
 use crate::s3;
 use crate::secret::Secret;
 use crate::sign::Keys;
@@ -51,7 +51,7 @@ pub struct Process {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sts {
     /// Its URL.
-    pub endpoint: Address,
+    pub endpoint: BaseUrl,
     /// The region that requests are signed for.
     pub region: String,
 }
@@ -67,7 +67,7 @@ impl Sts {
             Some(region) => format!("sts.{}.{}", named(region)?, s3::dns_suffix(region)),
             None => "sts.amazonaws.com".to_owned(),
         };
-        let endpoint = Address::parse(&format!("https://{host}"), "the STS endpoint")?;
+        let endpoint = BaseUrl::parse_as(&format!("https://{host}"), "the STS endpoint")?;
         Ok(Self { endpoint, region: region.unwrap_or("us-east-1").to_owned() })
     }
 
@@ -77,7 +77,7 @@ impl Sts {
     ///
     /// It is no http or https URL.
     pub fn at(endpoint: &str, region: Option<&str>) -> Result<Self, Error> {
-        let endpoint = Address::parse(endpoint, "the STS endpoint")?;
+        let endpoint = BaseUrl::parse_as(endpoint, "the STS endpoint")?;
         Ok(Self { endpoint, region: region.unwrap_or("us-east-1").to_owned() })
     }
 }
@@ -126,7 +126,7 @@ pub struct Sso {
     /// The name of the `sso-session`; none for a profile of the older kind.
     pub session: Option<String>,
     /// Where the portal is.
-    pub portal: Address,
+    pub portal: BaseUrl,
 }
 
 impl Sso {
@@ -143,9 +143,9 @@ impl Sso {
     /// # Errors
     ///
     /// The region is no name of one.
-    pub fn portal_of(region: &str) -> Result<Address, Error> {
+    pub fn portal_of(region: &str) -> Result<BaseUrl, Error> {
         let (region, suffix) = (named(region)?, s3::dns_suffix(region));
-        Address::parse(&format!("https://portal.sso.{region}.{suffix}"), "the SSO endpoint")
+        BaseUrl::parse_as(&format!("https://portal.sso.{region}.{suffix}"), "the SSO endpoint")
     }
 }
 
@@ -176,7 +176,7 @@ impl Container {
     /// It is no URL, or one of http at another host.
     pub fn at(url: &str, authorization: Authorization) -> Result<Self, Error> {
         let (before, query) = url.split_once('?').unwrap_or((url, ""));
-        let address = Address::parse(before, WHERE)?;
+        let address = BaseUrl::parse_as(before, WHERE)?;
         let secure = before.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("https:"));
         if !secure && !is_near(address.authority()) {
             return Err(Error::caller(format!(
@@ -220,7 +220,7 @@ impl Container {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// Where it is.
-    pub endpoint: Address,
+    pub endpoint: BaseUrl,
     /// Whether version 1, which has no tokens, is asked where there is no version 2.
     pub allow_v1: bool,
 }
@@ -232,7 +232,7 @@ impl Instance {
     ///
     /// It is no http or https URL.
     pub fn at(endpoint: &str) -> Result<Self, Error> {
-        let endpoint = Address::parse(endpoint, "the instance metadata endpoint")?;
+        let endpoint = BaseUrl::parse_as(endpoint, "the instance metadata endpoint")?;
         Ok(Self { endpoint, allow_v1: false })
     }
 }

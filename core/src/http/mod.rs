@@ -12,8 +12,6 @@
 //! Everything here is an owned value that is [`Send`]: hashing and framing happen on the worker
 //! where the bytes are, and no lock is held meanwhile.
 
-#[cfg(any(feature = "credentials", feature = "swift"))]
-mod address;
 mod answer_body;
 mod answer_head;
 mod coding;
@@ -37,8 +35,6 @@ mod sent;
 mod settle;
 mod stamp;
 
-#[cfg(any(feature = "credentials", feature = "swift"))]
-pub use self::address::Address;
 pub use self::answer_body::{AnswerBody, Step};
 pub use self::answer_head::{MOST_BYTES, MOST_FIELDS, MOST_INFORMATIONAL, read_head};
 pub use self::coding::Coding;

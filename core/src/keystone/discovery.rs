@@ -7,11 +7,12 @@ use http::header::ACCEPT;
 use http::{HeaderValue, Method};
 use serde_json::Value;
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Address, Draft, Incoming, Reply};
+use crate::http::{Draft, Incoming, Reply};
 
 /// The request for the versions.
-pub(super) fn draft(base: &Address) -> Result<Box<Draft>, Error> {
+pub(super) fn draft(base: &BaseUrl) -> Result<Box<Draft>, Error> {
     let mut draft = Draft::new("DiscoverVersions", Method::GET, base.join("/")?);
     draft.head.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     draft.incoming = Incoming::Collect { limit: LONGEST };
@@ -25,7 +26,7 @@ pub(super) fn draft(base: &Address) -> Result<Box<Draft>, Error> {
 /// # Errors
 ///
 /// The answer lists versions, and v3 is not among them.
-pub(super) fn v3(base: &Address, reply: &Reply) -> Result<Address, Error> {
+pub(super) fn v3(base: &BaseUrl, reply: &Reply) -> Result<BaseUrl, Error> {
     let told = matches!(reply.status().as_u16(), 200 | 300) && reply.cut.is_none();
     let document = Some(&reply.body).filter(|_| told);
     let document: Option<Value> = document.and_then(|body| serde_json::from_slice(body).ok());
@@ -46,7 +47,7 @@ pub(super) fn v3(base: &Address, reply: &Reply) -> Result<Address, Error> {
 }
 
 /// Where v3 is where nothing says so.
-pub(super) fn usual(base: &Address) -> Address {
+pub(super) fn usual(base: &BaseUrl) -> BaseUrl {
     base.with_path(&format!("{}/v3", base.path()))
 }
 
@@ -68,11 +69,11 @@ fn is_v3(version: &Value) -> bool {
     id(version).is_some_and(|id| id == "v3" || id.starts_with("v3."))
 }
 
-fn on_the_same_host(base: &Address, href: &str) -> Option<Address> {
+fn on_the_same_host(base: &BaseUrl, href: &str) -> Option<BaseUrl> {
     if href.starts_with('/') && !href.starts_with("//") {
-        return Address::parse(&format!("{}{href}", base.host()), "the version").ok();
+        return BaseUrl::parse_as(&format!("{}{href}", base.origin()), "the version").ok();
     }
-    let address = Address::parse(href, "the version").ok()?;
+    let address = BaseUrl::parse_as(href, "the version").ok()?;
     let same = address.authority().eq_ignore_ascii_case(base.authority());
     same.then(|| base.with_path(address.path()))
 }
@@ -89,7 +90,7 @@ mod tests {
     fn at(base: &str, status: u16, body: &str) -> Result<String, String> {
         let head = http::Response::builder().status(status).body(()).unwrap().into_parts().0;
         let reply = Reply::new(head, Bytes::copy_from_slice(body.as_bytes()));
-        let base = Address::parse(base, "auth_url").unwrap();
+        let base = BaseUrl::parse_as(base, "auth_url").unwrap();
         v3(&base, &reply).map(|it| it.to_string()).map_err(|error| error.what().to_owned())
     }
 

@@ -1,9 +1,11 @@
 //! Which endpoint of a catalogue is used.
 
+use crate::base_url::BaseUrl;
 use crate::error::{Error, Kind};
-use crate::http::Address;
-use crate::keystone::catalogue::{Catalogue, Endpoint, Interface};
-use crate::keystone::token::TokenFacts;
+use crate::keystone::{
+    catalogue::{Catalogue, Endpoint, Interface},
+    token::TokenFacts,
+};
 
 /// Which endpoint of a catalogue is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +49,9 @@ impl EndpointFilter {
     ///
     /// The override holds a placeholder that the token has nothing for; the catalogue is missing or
     /// empty; there is no such endpoint in it; its URL is none.
-    pub fn resolve(&self, token: &TokenFacts) -> Result<Address, Error> {
+    pub fn resolve(&self, token: &TokenFacts) -> Result<BaseUrl, Error> {
         if let Some(template) = &self.endpoint_override {
-            return Address::parse(&fill(template, token)?, "the endpoint override");
+            return BaseUrl::parse_as(&fill(template, token)?, "the endpoint override");
         }
         let what = format!("the {} endpoint", self.service_type);
         if let Some(url) = &token.storage_url {
@@ -80,10 +82,10 @@ impl EndpointFilter {
     pub fn resolve_beside(
         &self,
         token: &TokenFacts,
-        keystone: Option<&Address>,
-    ) -> Result<Address, Error> {
+        keystone: Option<&BaseUrl>,
+    ) -> Result<BaseUrl, Error> {
         let address = self.resolve(token)?;
-        let is_tls = keystone.is_some_and(Address::is_tls);
+        let is_tls = keystone.is_some_and(BaseUrl::is_tls);
         if is_tls && !address.is_tls() && self.endpoint_override.is_none() {
             let what = format!(
                 "the {} endpoint is {address}, where the token would go in clear, and Keystone is asked over \
@@ -144,8 +146,8 @@ fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::authority(what).with_hint("an endpoint override goes before the catalogue")
 }
 
-fn address(url: &str, what: &str) -> Result<Address, Error> {
-    Address::parse(url, what).map_err(|error| Error::new(Kind::Broken, error.what().to_owned()))
+fn address(url: &str, what: &str) -> Result<BaseUrl, Error> {
+    BaseUrl::parse_as(url, what).map_err(|error| Error::new(Kind::Broken, error.what().to_owned()))
 }
 
 /// An override with what the token knows in place of its placeholders.
@@ -183,8 +185,7 @@ const IN_CLEAR: &str = "have the catalogue say https, or, if http is meant, say 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keystone::catalogue::CatalogueService;
-    use crate::keystone::token::Holder;
+    use crate::keystone::{catalogue::CatalogueService, token::Holder};
 
     fn endpoint(interface: Interface, region: &str, url: &str) -> Endpoint {
         Endpoint { interface, region: Some(region.into()), url: url.into() }

@@ -1,12 +1,16 @@
 //! The source of tokens that Keystone and v1 authentication are.
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Address, Limits, Reply};
-use crate::keystone::identity::Identity;
-use crate::keystone::scope::Scope;
-use crate::keystone::source::{Sourced, TokenSource};
-use crate::keystone::token::Token;
-use crate::keystone::{discovery, error, v1, v2, v3};
+use crate::http::{Limits, Reply};
+use crate::keystone::{
+    discovery, error,
+    identity::Identity,
+    scope::Scope,
+    source::{Sourced, TokenSource},
+    token::Token,
+    v1, v2, v3,
+};
 use crate::now::Now;
 
 /// Asks for tokens at an auth URL, for an identity and a scope.
@@ -15,11 +19,11 @@ use crate::now::Now;
 /// there are; v1 is asked where it says.
 #[derive(Clone, Debug)]
 pub struct Login {
-    auth: Address,
+    auth: BaseUrl,
     /// With its version, once it is known.
-    versioned: Option<Address>,
+    versioned: Option<BaseUrl>,
     /// With the version that it most probably is.
-    usual: Address,
+    usual: BaseUrl,
     identity: Identity,
     scope: Scope,
     nocatalog: bool,
@@ -36,7 +40,7 @@ impl Login {
     ///
     /// No URL; a scope that the identity can't ask for.
     pub fn new(auth_url: &str, identity: Identity, scope: Scope) -> Result<Self, Error> {
-        let auth = Address::parse(auth_url, "auth_url")?;
+        let auth = BaseUrl::parse_as(auth_url, "auth_url")?;
         check(&identity, &scope)?;
         let versioned = versioned(&auth, &identity)?;
         let usual = versioned.clone().unwrap_or_else(|| discovery::usual(&auth));
@@ -65,7 +69,7 @@ impl Login {
         Self { limits, ..self }
     }
 
-    fn authenticate(&mut self, base: &Address) -> Result<Sourced, Error> {
+    fn authenticate(&mut self, base: &BaseUrl) -> Result<Sourced, Error> {
         // Another trust may be put into the slot before the answer comes.
         let scope = match &self.scope {
             Scope::Trust(slot) => Scope::trust(slot.id().ok_or_else(no_trust)?),
@@ -83,7 +87,7 @@ impl Login {
         Ok(Sourced::Ask(draft))
     }
 
-    fn discovered(&mut self, base: Address) -> Result<Sourced, Error> {
+    fn discovered(&mut self, base: BaseUrl) -> Result<Sourced, Error> {
         self.discovering = false;
         let next = self.authenticate(&base);
         self.versioned = Some(base);
@@ -149,7 +153,7 @@ impl TokenSource for Login {
         }
     }
 
-    fn identity_address(&self) -> Option<&Address> {
+    fn identity_address(&self) -> Option<&BaseUrl> {
         self.versioned.as_ref().or(Some(&self.usual))
     }
 }
@@ -190,7 +194,7 @@ fn check(identity: &Identity, scope: &Scope) -> Result<(), Error> {
 }
 
 /// The address with its version, where that is known without asking.
-fn versioned(auth: &Address, identity: &Identity) -> Result<Option<Address>, Error> {
+fn versioned(auth: &BaseUrl, identity: &Identity) -> Result<Option<BaseUrl>, Error> {
     let last = auth.path().rsplit('/').next().unwrap_or_default();
     let (v2, v3) = (last == "v2.0", last == "v3");
     let clash = |api: &str| {

@@ -55,4 +55,3 @@ pub use self::service::Service;
 pub use self::session::{ServiceToken, Session};
 pub use self::source::{Sourced, TokenSource};
 pub use self::token::{Holder, Role, Token, TokenFacts, TrustFacts};
-pub use crate::http::Address;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
+use crate::base_url::BaseUrl;
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
-use crate::http::{Address, Completion, Draft, Exchange, Place, Sealing};
+use crate::http::{Completion, Draft, Exchange, Place, Sealing};
 use crate::keystone::{
     cached::CachedToken,
     discovery,
@@ -46,9 +47,9 @@ pub struct Session {
     service: Option<Refresher>,
     endpoint: EndpointFilter,
     /// Where Keystone is, for a session whose tokens do not come from there.
-    identity: Option<Address>,
+    identity: Option<BaseUrl>,
     /// Where the token of this generation leads to.
-    storage: Option<(u64, Result<Address, Error>)>,
+    storage: Option<(u64, Result<BaseUrl, Error>)>,
 }
 
 /// The token of a service that acts for users, sent in `X-Service-Token` beside theirs. Servers that
@@ -112,7 +113,7 @@ impl Session {
     ///
     /// It is no http or https URL.
     pub fn with_auth_url(self, auth_url: &str) -> Result<Self, Error> {
-        let address = Address::parse(auth_url, "auth_url")?;
+        let address = BaseUrl::parse_as(auth_url, "auth_url")?;
         let versioned = address.path().ends_with("/v3");
         let address = if versioned { address } else { discovery::usual(&address) };
         Ok(Self { identity: Some(address), ..self })
@@ -171,7 +172,7 @@ impl Session {
     }
 
     /// The storage URL, worked out once for each token.
-    fn storage(&mut self) -> Result<&Address, Error> {
+    fn storage(&mut self) -> Result<&BaseUrl, Error> {
         let generation = self.user.generation();
         let known = self.storage.take().filter(|(of, _)| *of == generation);
         let known = known.unwrap_or_else(|| {
@@ -185,10 +186,10 @@ impl Session {
         address.as_ref().map_err(|error| error.clone())
     }
 
-    fn address(&mut self, place: Place) -> Result<Address, Error> {
+    fn address(&mut self, place: Place) -> Result<BaseUrl, Error> {
         match place {
             Place::Storage => self.storage().cloned(),
-            Place::StorageHost => self.storage().map(Address::unversioned),
+            Place::StorageHost => self.storage().map(BaseUrl::unversioned),
             Place::Identity => {
                 let source = self.user.source().and_then(|source| source.identity_address());
                 self.identity.as_ref().or(source).cloned().ok_or_else(|| {

@@ -1,7 +1,8 @@
 //! Where tokens come from.
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Address, Draft, Reply};
+use crate::http::{Draft, Reply};
 use crate::keystone::token::Token;
 use crate::now::Now;
 
@@ -44,7 +45,7 @@ pub trait TokenSource: Send {
 
     /// Where Keystone's API is, for requests that are relative to it
     /// ([`Place::Identity`](crate::http::Place::Identity)).
-    fn identity_address(&self) -> Option<&Address> {
+    fn identity_address(&self) -> Option<&BaseUrl> {
         None
     }
 }

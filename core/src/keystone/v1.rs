@@ -6,14 +6,17 @@ use std::time::Duration;
 use http::Method;
 use http::header::HeaderName;
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Address, Draft, Incoming, Reply, header_value};
-use crate::keystone::error;
-use crate::keystone::token::{AUTH_TOKEN, Token, TokenFacts};
+use crate::http::{Draft, Incoming, Reply, header_value};
+use crate::keystone::{
+    error,
+    token::{AUTH_TOKEN, Token, TokenFacts},
+};
 use crate::secret::Secret;
 
 /// The request for a token. The key's header is marked, so that no log shows it.
-pub(super) fn draft(base: &Address, user: &str, key: &Secret) -> Result<Box<Draft>, Error> {
+pub(super) fn draft(base: &BaseUrl, user: &str, key: &Secret) -> Result<Box<Draft>, Error> {
     let mut draft = Draft::new("Authenticate", Method::GET, base.join("/")?);
     draft.header(USER, user)?;
     let mut key = header_value(&KEY, key.expose())?;

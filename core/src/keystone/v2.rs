@@ -6,21 +6,24 @@ use http::{HeaderValue, Method};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Address, Body, Draft, Incoming, Reply};
-use crate::keystone::catalogue::Catalogue;
-use crate::keystone::error;
-use crate::keystone::identity::{Project, User};
-use crate::keystone::json::{self, Node};
-use crate::keystone::scope::Scope;
-use crate::keystone::token::{Holder, Role, Token, TokenFacts};
-use crate::keystone::v3;
+use crate::http::{Body, Draft, Incoming, Reply};
+use crate::keystone::{
+    catalogue::Catalogue,
+    error,
+    identity::{Project, User},
+    json::{self, Node},
+    scope::Scope,
+    token::{Holder, Role, Token, TokenFacts},
+    v3,
+};
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
 /// The request for a token. `base` ends in `/v2.0`.
 pub(super) fn draft(
-    base: &Address,
+    base: &BaseUrl,
     user: &User,
     password: &Secret,
     scope: &Scope,

@@ -6,20 +6,23 @@ use http::{HeaderValue, Method};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Address, Body, Draft, Incoming, Reply};
-use crate::keystone::catalogue::Catalogue;
-use crate::keystone::error;
-use crate::keystone::identity::{Domain, Identity, Project, SecondFactor, User};
-use crate::keystone::json::{self, Node};
-use crate::keystone::scope::Scope;
-use crate::keystone::token::{Holder, Role, Token, TokenFacts, TrustFacts};
+use crate::http::{Body, Draft, Incoming, Reply};
+use crate::keystone::{
+    catalogue::Catalogue,
+    error,
+    identity::{Domain, Identity, Project, SecondFactor, User},
+    json::{self, Node},
+    scope::Scope,
+    token::{Holder, Role, Token, TokenFacts, TrustFacts},
+};
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
 /// The request for a token. `base` ends in `/v3`.
 pub(super) fn draft(
-    base: &Address,
+    base: &BaseUrl,
     identity: &Identity,
     scope: &Scope,
     nocatalog: bool,

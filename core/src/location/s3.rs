@@ -6,7 +6,7 @@ use super::error::{LocationError, Problem};
 use super::name;
 use super::place::Place;
 use super::reading::{Reading, decide, readings, split_scheme};
-use crate::s3::BaseUrl;
+use crate::base_url::BaseUrl;
 use crate::secret::Secret;
 use crate::sign::Keys;
 
@@ -56,7 +56,7 @@ pub struct S3Place {
 impl S3Place {
     /// The bucket at this endpoint.
     pub fn new(endpoint: &BaseUrl, bucket: impl Into<String>) -> Self {
-        let place = Place::new(endpoint.host(), endpoint.port(), endpoint.prefix());
+        let place = Place::new(endpoint.host(), endpoint.port(), endpoint.path());
         Self { tls: endpoint.is_tls(), place, bucket: bucket.into() }
     }
 

@@ -6,8 +6,8 @@ use super::error::{LocationError, Problem};
 use super::name;
 use super::place::Place;
 use super::reading::{Reading, decide, readings, split_scheme};
+use crate::base_url::BaseUrl;
 use crate::escape;
-use crate::s3::BaseUrl;
 use crate::secret::Secret;
 
 /// How a location in Swift begins. `swift` is TLS, as it always was.
@@ -67,7 +67,7 @@ impl SwiftPlace {
 
     /// A storage URL, with its account.
     pub fn storage(url: &BaseUrl) -> Self {
-        let place = Place::new(url.host(), url.port(), url.prefix());
+        let place = Place::new(url.host(), url.port(), url.path());
         Self { tls: url.is_tls(), place, reference: None }
     }
 
@@ -161,7 +161,7 @@ impl SwiftLocation {
     ) -> Self {
         Self {
             scheme: if url.is_tls() { SwiftScheme::Https } else { SwiftScheme::Http },
-            at: SwiftAt::Storage(Place::new(url.host(), url.port(), url.prefix())),
+            at: SwiftAt::Storage(Place::new(url.host(), url.port(), url.path())),
             container: container.into(),
             object: object.into(),
             tail: String::new(),

@@ -24,8 +24,8 @@ use http::header::VIA;
 use http::{HeaderName, HeaderValue, StatusCode, Uri, response};
 
 use self::bypass::Bypass;
+use crate::base_url::BaseUrl;
 use crate::error::{Cause, Error, Failure};
-use crate::s3::BaseUrl;
 use crate::secret::Secret;
 
 /// An HTTP proxy. Its `Display` and `Debug` show no credentials.
@@ -58,7 +58,7 @@ impl Proxy {
         }
         let url = BaseUrl::parse(url)
             .map_err(|_| wrong("is not of the form http://HOST:PORT or https://HOST:PORT"))?;
-        if !url.prefix().is_empty() {
+        if !url.path().is_empty() {
             return Err(wrong("has a path, which a proxy can't have"));
         }
         Ok(Self { url, basic: None, bypass: Bypass::default(), ca_bundle: None })

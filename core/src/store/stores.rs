@@ -11,10 +11,10 @@ use super::job::Job;
 use super::migration::{S3Places, SwiftPlaces};
 use super::s3::{S3Route, S3Store};
 use super::swift::{SwiftRoute, SwiftStore};
+use crate::base_url::BaseUrl;
 use crate::credentials::{CredentialSource, Credentials};
 use crate::error::Error;
 use crate::machine::Party;
-use crate::s3::BaseUrl;
 
 /// All backends of an image service. Cheap to clone; clones share what is learnt of servers, tokens
 /// and clocks.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::base_url::BaseUrl;
 use crate::contract;
 use crate::error::Error;
-use crate::http::Address;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::swift::{config::Config, error};
 
@@ -15,7 +15,7 @@ pub struct Service(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: Config,
-    storage: Option<Address>,
+    storage: Option<BaseUrl>,
 }
 
 impl Service {
@@ -26,7 +26,7 @@ impl Service {
     /// A storage URL that is none, or that has a query or a user in it.
     pub fn new(config: Config) -> Result<Self, Error> {
         let storage = config.storage_url.as_deref();
-        let storage = storage.map(|url| Address::parse(url, "the storage URL")).transpose()?;
+        let storage = storage.map(|url| BaseUrl::parse_as(url, "the storage URL")).transpose()?;
         Ok(Self(Arc::new(Inner { config, storage })))
     }
 
@@ -36,7 +36,7 @@ impl Service {
     }
 
     /// The storage URL, where it was known beforehand.
-    pub fn storage(&self) -> Option<&Address> {
+    pub fn storage(&self) -> Option<&BaseUrl> {
         self.0.storage.as_ref()
     }
 }

@@ -59,7 +59,7 @@ fn a_keystone_over_http_has_nothing_to_lose() {
     // Nor does one that nobody knows, or a store over https.
     let facts = |url: &str| TokenFacts { storage_url: Some(url.into()), ..TokenFacts::default() };
     let filter = EndpointFilter::default();
-    let keystone = |url| apus_core::http::Address::parse(url, "auth_url").unwrap();
+    let keystone = |url| apus_core::BaseUrl::parse_as(url, "auth_url").unwrap();
     assert!(filter.resolve_beside(&facts("http://swift/v1/a"), None).is_ok());
     let secure = keystone("https://keystone/v3");
     assert!(filter.resolve_beside(&facts("https://swift/v1/a"), Some(&secure)).is_ok());

@@ -182,8 +182,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         // What may be a secret is not repeated.
         "glance-api.conf:11: [a] s3_store_secret_key: the value refers to an option that there is \
          not; write `$$` for a dollar sign",
-        "glance-api.conf:6: [a] s3_store_host = \"ftp://x\": the endpoint's scheme is neither \
-         https nor http",
+        "glance-api.conf:6: [a] s3_store_host = \"ftp://x\": the endpoint has a scheme that is \
+         neither https nor http",
         "glance-api.conf:7: [a] s3_store_thread_pools = \"0\": expected a whole number from 1 to 256",
         "glance-api.conf:8: [a] s3_store_large_object_chunk_size = \"4\": expected a whole number \
          from 5 to 5120",

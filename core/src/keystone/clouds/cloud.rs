@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::error::CloudsError;
 use super::settings::{Settings, flag_of};
 use super::yaml::Node;
+use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::Address;
 use crate::keystone::{
     Domain, EndpointFilter, Identity, Interface, Login, Project, Scope, SecondFactor, Session,
     SessionOptions, User,
@@ -321,7 +321,8 @@ impl Reader<'_> {
     /// Whether the URL says that it is the Identity API v2.0.
     fn is_v2(&self) -> Result<bool, CloudsError> {
         let Some(url) = self.0.plain("auth_url")? else { return Ok(false) };
-        let is_v2 = Address::parse(url, "auth_url").is_ok_and(|url| url.path().ends_with("/v2.0"));
+        let is_v2 =
+            BaseUrl::parse_as(url, "auth_url").is_ok_and(|url| url.path().ends_with("/v2.0"));
         if !is_v2 {
             return Ok(false);
         }

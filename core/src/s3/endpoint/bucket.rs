@@ -1,5 +1,6 @@
 //! What a bucket may be called, and which names can be part of a host.
 
+use crate::base_url::is_ipv4;
 use crate::error::Error;
 
 /// Refuses what is no bucket's name, and the kinds of bucket that need another protocol.
@@ -52,12 +53,4 @@ pub(super) fn is_label(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-/// Whether the text looks like an IPv4 address: four groups of one to three digits.
-pub(super) fn is_ipv4(text: &str) -> bool {
-    let group = |group: &str| {
-        (1..=3).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    text.split('.').count() == 4 && text.split('.').all(group)
 }

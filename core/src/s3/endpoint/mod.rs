@@ -12,7 +12,6 @@
 //! multi-region access points need protocols that this crate does not speak and are refused.
 
 mod access_point;
-mod base_url;
 mod bucket;
 mod partition;
 
@@ -23,8 +22,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 
-pub use self::base_url::BaseUrl;
 use self::partition::Partition;
+pub use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::escape;
 pub use crate::quirks::Addressing;
@@ -149,7 +148,7 @@ impl Resolver {
         let (scheme, server, virtual_suffix, prefix) = match &config.endpoint {
             Some(url) => {
                 let server = Suffix { text: url.authority().into(), implied: url.implied_port() };
-                (url.scheme().clone(), server.clone(), server, Arc::from(url.prefix()))
+                (url.scheme().clone(), server.clone(), server, Arc::from(url.path()))
             }
             None => {
                 let server = aws_server(&config, &region, partition);

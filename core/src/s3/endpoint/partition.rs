@@ -1,5 +1,7 @@
 //! AWS's partitions: groups of regions under one DNS suffix (`partitions.json` of the AWS SDKs).
 
+use crate::base_url::BaseUrl;
+
 /// A group of regions that share accounts and a DNS suffix.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Partition {
@@ -106,6 +108,25 @@ const SUFFIXES: [&str; 8] = [
     "csp.hci.ic.gov",
     "api.aws",
 ];
+
+impl BaseUrl {
+    /// Whether the host is one of Amazon's, in any partition.
+    pub fn is_aws(&self) -> bool {
+        is_aws_host(self.host())
+    }
+
+    /// The region that one of Amazon's hosts is of: `s3.eu-west-1.amazonaws.com`, and the old form
+    /// `s3-eu-west-1.amazonaws.com`. None for the host that is of no region, and for others.
+    pub fn aws_region(&self) -> Option<String> {
+        if !self.is_aws() {
+            return None;
+        }
+        let name = self.host().strip_prefix("s3.").or_else(|| self.host().strip_prefix("s3-"))?;
+        let name = name.strip_prefix("dualstack.").unwrap_or(name);
+        let (region, rest) = name.split_once('.')?;
+        rest.starts_with("amazonaws.").then(|| region.to_owned())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -13,9 +13,9 @@ use std::fmt;
 
 use super::error::{ConfigError, ConfigErrors};
 use super::oslo::OsloConfig;
+use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::keystone::{Domain, Identity, Project, Scope, User};
-use crate::s3::BaseUrl;
 use crate::secret::Secret;
 
 /// One reference.

@@ -7,11 +7,11 @@ use super::error::{ConfigError, ConfigErrors};
 use super::option::{OptionSpec, OptionValue, options};
 use super::references::Reference;
 use super::section::Section;
+use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::http::LeastRate;
 use crate::keystone::{self, EndpointFilter, Interface};
 use crate::machine::{LargeObject, SegmentsIn, SwiftUploadOptions};
-use crate::s3::BaseUrl;
 use crate::secret::Secret;
 use crate::store::connection::{Connection, ProxyOptions, file};
 use crate::swift::Config;
@@ -167,7 +167,7 @@ impl SwiftOptions {
             // A template is of no one account.
             let url = BaseUrl::parse(self.swift_store_endpoint.as_deref()?).ok()?;
             let scheme = if url.is_tls() { "swift+https" } else { "swift+http" };
-            return Some(format!("{scheme}://{}{}/{container}_", url.authority(), url.prefix()));
+            return Some(format!("{scheme}://{}{}/{container}_", url.authority(), url.path()));
         }
         let end = if self.swift_store_multiple_containers_seed == 0 { '/' } else { '_' };
         Some(format!("swift+config://{}/{container}{end}", self.default_swift_reference))

@@ -154,8 +154,8 @@ impl fmt::Debug for S3Access {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base_url::BaseUrl;
     use crate::location::Problem;
-    use crate::s3::BaseUrl;
 
     fn places(backends: &[(&str, &str, &str, &str)]) -> S3Places {
         let place = |(id, url, bucket, key): &(&str, &str, &str, &str)| {

@@ -24,11 +24,11 @@
 use std::collections::BTreeMap;
 
 use super::{Migration, Refusal};
+use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::location::{
     LocationError, Place, Problem, SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace,
 };
-use crate::s3::BaseUrl;
 use crate::store::config::{Reference, SwiftOptions};
 
 /// What is known of the backends in Swift.
@@ -229,7 +229,7 @@ impl SwiftPlaces {
         let mut known: Vec<(BaseUrl, SwiftPlace)> =
             references.flat_map(|it| it.addresses.iter().cloned()).chain(endpoints).collect();
         known.extend(storage.map(|url| (url.clone(), SwiftPlace::storage(url))));
-        known.sort_by_key(|(url, _)| std::cmp::Reverse(url.prefix().len()));
+        known.sort_by_key(|(url, _)| std::cmp::Reverse(url.path().len()));
         known.into_iter().map(|(_, place)| place).collect()
     }
 

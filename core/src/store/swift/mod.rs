@@ -38,11 +38,11 @@ use super::error::{StoreError, StoreErrorKind};
 use super::image::{Add, Placed, TenantContext};
 use super::job::Job;
 use super::verb::Verb;
+use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::keystone;
 use crate::location::SwiftLocation;
 use crate::machine::{Party, SwiftUpload, UploadSource};
-use crate::s3::BaseUrl;
 use crate::swift::Service;
 
 /// A backend in Swift. Cheap to clone.

@@ -10,16 +10,15 @@
 use std::time::Duration;
 
 use super::SwiftStore;
+use crate::base_url::BaseUrl;
 use crate::contract::Machine;
 use crate::error::Error;
-use crate::http::Address;
 use crate::keystone::{
     EndpointFilter, Holder, Login, Role, Scope, Session, SessionOptions, Token, TokenFacts,
     TrustSlot,
 };
 use crate::location::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace};
 use crate::machine::{Delegated, Delegation, Party};
-use crate::s3::BaseUrl;
 use crate::store::{
     config::{Reference, SwiftOptions},
     error::{StoreError, StoreErrorKind},
@@ -178,7 +177,7 @@ fn renewal(options: &SwiftOptions) -> SessionOptions {
 pub(super) fn storage(store: &SwiftStore, context: &TenantContext) -> Result<BaseUrl, Error> {
     let options = &store.options;
     let reference = store.references.get(&options.default_swift_reference);
-    let keystone = reference.map(|one| Address::parse(&one.auth_address, "auth_address"));
+    let keystone = reference.map(|one| BaseUrl::parse_as(&one.auth_address, "auth_address"));
     let keystone = keystone.transpose()?;
     let address = options.endpoint().resolve_beside(&facts(context), keystone.as_ref())?;
     BaseUrl::parse(&address.to_string())

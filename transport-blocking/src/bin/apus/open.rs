@@ -179,7 +179,7 @@ impl Account {
     }
 
     /// The storage URL: a token is asked for where there is none yet.
-    pub(crate) fn storage(&self) -> Result<apus_core::keystone::Address, Failure> {
+    pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
         let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let facts = session.facts().ok_or_else(|| Error::authority("there is no token"))?;
         Ok(self.options.endpoint().resolve(facts)?)

@@ -113,7 +113,7 @@ pub(crate) fn tempurl(
     );
     signed.digest = digest(&account);
     let target = signed.sign(&key)?;
-    let url = storage.host().join(&target)?.to_string();
+    let url = storage.origin().join(&target)?.to_string();
     let told = json!({
         "url": url, "method": method.http().as_str(), "expires_in": expires.as_secs(),
     });

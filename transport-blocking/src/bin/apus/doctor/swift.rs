@@ -313,7 +313,7 @@ impl Ward<'_> {
         let mut signed =
             TempUrl::object(http::Method::GET, storage.path(), container, &name, until);
         signed.digest = digest;
-        let uri = storage.host().join(&signed.sign(key)?)?;
+        let uri = storage.origin().join(&signed.sign(key)?)?;
         let draft = Draft::new("temporary URL", http::Method::GET, uri);
         let exchange = Exchange::open(draft, apus_blocking::now(), 0);
         let transport = self.account.client.transport();
