@@ -79,7 +79,7 @@ impl Ini {
         let mut reader = Reader {
             ini: Self { name: name.to_owned(), ..Self::default() },
             seen: BTreeSet::new(),
-            place: Place::Nowhere,
+            place: Within::Nowhere,
             open: None,
             indent: 0,
         };
@@ -107,15 +107,15 @@ struct Reader {
     ini: Ini,
     /// The names of sections.
     seen: BTreeSet<String>,
-    place: Place,
+    place: Within,
     open: Option<Open>,
     /// Of the line that a value began in.
     indent: usize,
 }
 
-/// Where options go.
+/// Which section options are read for.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Within {
     Nowhere,
     Defaults,
     Section,
@@ -155,7 +155,7 @@ impl Reader {
         {
             return self.section(name, number);
         }
-        if self.place == Place::Nowhere {
+        if self.place == Within::Nowhere {
             return Err(self.wrong(number, "there is no section before this line"));
         }
         let Some((name, value)) = trimmed.split_once(['=', ':']) else {
@@ -175,14 +175,14 @@ impl Reader {
 
     fn section(&mut self, name: &str, line: usize) -> Result<(), AwsConfigError> {
         if name == "DEFAULT" {
-            self.place = Place::Defaults;
+            self.place = Within::Defaults;
             return Ok(());
         }
         if !self.seen.insert(name.to_owned()) {
             return Err(self.wrong(line, format!("the section [{name}] is there twice")));
         }
         self.ini.sections.push(Section { name: name.to_owned(), line, options: Options::new() });
-        self.place = Place::Section;
+        self.place = Within::Section;
         Ok(())
     }
 
@@ -212,7 +212,7 @@ impl Reader {
 
     fn options(&mut self) -> &mut Options {
         match self.ini.sections.last_mut() {
-            Some(section) if self.place == Place::Section => &mut section.options,
+            Some(section) if self.place == Within::Section => &mut section.options,
             _ => &mut self.ini.defaults,
         }
     }

@@ -212,8 +212,8 @@ pub enum Sealing {
     },
     /// A token in `X-Auth-Token`. A URI that is only a path and a query is put after the URL of
     /// this place; an absolute one is left as it is.
-    Token(Place),
-    /// As [`Token`](Self::Token) at [`Place::Identity`], and the same token in `X-Subject-Token`:
+    Token(UrlRoot),
+    /// As [`Token`](Self::Token) at [`UrlRoot::Identity`], and the same token in `X-Subject-Token`:
     /// what Keystone is asked of the token itself.
     TokenAsSubject,
 }
@@ -227,7 +227,7 @@ impl Sealing {
 
 /// What a path is relative to, for an authority that knows the URLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum UrlRoot {
     /// The storage URL of the account (`https://host/v1/AUTH_project`).
     Storage,
     /// The storage URL up to its version (`https://host`, and `https://host/swift` of Ceph's gateway

@@ -42,7 +42,7 @@ pub use self::completion::Completion;
 pub use self::conditional::{ByteRange, Conditions};
 pub use self::content_range::ContentRange;
 pub use self::delimiter::End;
-pub use self::draft::{Body, Draft, Expect, Framing, Incoming, Payload, Place, Sealing, Ticket};
+pub use self::draft::{Body, Draft, Expect, Framing, Incoming, Payload, Sealing, Ticket, UrlRoot};
 pub(crate) use self::draft::{COLLECT, header_value};
 pub use self::encoder::{Encoder, Frame};
 pub use self::etag::ETag;

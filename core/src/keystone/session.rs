@@ -9,7 +9,7 @@ use http::header::{HeaderName, HeaderValue};
 use crate::base_url::BaseUrl;
 use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
-use crate::http::{Completion, Draft, Exchange, Place, Sealing};
+use crate::http::{Completion, Draft, Exchange, Sealing, UrlRoot};
 use crate::keystone::{
     cached::CachedToken,
     discovery,
@@ -186,11 +186,11 @@ impl Session {
         address.as_ref().map_err(|error| error.clone())
     }
 
-    fn address(&mut self, place: Place) -> Result<BaseUrl, Error> {
+    fn address(&mut self, place: UrlRoot) -> Result<BaseUrl, Error> {
         match place {
-            Place::Storage => self.storage().cloned(),
-            Place::StorageHost => self.storage().map(BaseUrl::unversioned),
-            Place::Identity => {
+            UrlRoot::Storage => self.storage().cloned(),
+            UrlRoot::StorageHost => self.storage().map(BaseUrl::unversioned),
+            UrlRoot::Identity => {
                 let source = self.user.source().and_then(|source| source.identity_address());
                 self.identity.as_ref().or(source).cloned().ok_or_else(|| {
                     Error::authority("the session's tokens do not come from a Keystone it knows")
@@ -241,7 +241,7 @@ impl Authority for Session {
                 return Err(Error::caller("a token can't give the signature this request needs"));
             }
             Sealing::Token(place) => (*place, false),
-            Sealing::TokenAsSubject => (Place::Identity, true),
+            Sealing::TokenAsSubject => (UrlRoot::Identity, true),
         };
         if draft.head.uri.scheme().is_none() {
             draft.head.uri = self.address(place)?.join(draft.target())?;

@@ -44,7 +44,7 @@ pub trait TokenSource: Send {
     }
 
     /// Where Keystone's API is, for requests that are relative to it
-    /// ([`Place::Identity`](crate::http::Place::Identity)).
+    /// ([`UrlRoot::Identity`](crate::http::UrlRoot::Identity)).
     fn identity_address(&self) -> Option<&BaseUrl> {
         None
     }

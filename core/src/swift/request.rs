@@ -7,7 +7,7 @@ use http::{Method, Uri};
 use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::escape;
-use crate::http::{Body, Draft, ETag, Encoding, Incoming, Place, Sealing, Stamp};
+use crate::http::{Body, Draft, ETag, Encoding, Incoming, Sealing, Stamp, UrlRoot};
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
@@ -36,7 +36,7 @@ impl Room for Service {
 impl<'a> Request<'a> {
     /// A request on the account.
     pub(super) fn account(service: &'a Service, operation: &'static str, method: Method) -> Self {
-        Self::at(service, operation, method, Place::Storage, String::new())
+        Self::at(service, operation, method, UrlRoot::Storage, String::new())
     }
 
     /// A request on a container.
@@ -48,7 +48,7 @@ impl<'a> Request<'a> {
     ) -> Result<Self, Error> {
         check_container(container)?;
         let path = format!("/{}", escape::query(container));
-        Ok(Self::at(service, operation, method, Place::Storage, path))
+        Ok(Self::at(service, operation, method, UrlRoot::Storage, path))
     }
 
     /// A request on an object. Its name goes as it is: Swift stores `..`, `//` and `%2F` as sent.
@@ -66,7 +66,7 @@ impl<'a> Request<'a> {
         escape::query_into(&mut path, container);
         path.push('/');
         escape::path_into(&mut path, object);
-        Ok(Self::at(service, operation, method, Place::Storage, path))
+        Ok(Self::at(service, operation, method, UrlRoot::Storage, path))
     }
 
     /// A request on the cluster.
@@ -76,14 +76,14 @@ impl<'a> Request<'a> {
         method: Method,
         path: &str,
     ) -> Self {
-        Self::at(service, operation, method, Place::StorageHost, path.to_owned())
+        Self::at(service, operation, method, UrlRoot::StorageHost, path.to_owned())
     }
 
     fn at(
         service: &'a Service,
         operation: &'static str,
         method: Method,
-        place: Place,
+        place: UrlRoot,
         path: String,
     ) -> Self {
         let mut draft = Draft::new(operation, method, Uri::default());
@@ -200,7 +200,9 @@ impl<'a> Request<'a> {
         let mut draft = self.take_draft()?;
         if let Some(storage) = storage {
             draft.head.uri = match draft.sealing {
-                Sealing::Token(Place::StorageHost) => storage.unversioned().join(draft.target())?,
+                Sealing::Token(UrlRoot::StorageHost) => {
+                    storage.unversioned().join(draft.target())?
+                }
                 _ => storage.join(draft.target())?,
             };
         }
@@ -251,7 +253,7 @@ const LONGEST_OBJECT: usize = 1024;
 #[cfg(test)]
 mod tests {
     use crate::contract::Operation as _;
-    use crate::http::{Place, Sealing};
+    use crate::http::{Sealing, UrlRoot};
     use crate::swift::{
         Config, DeleteObject, GetInfo, HeadObject, Service,
         testing::{refused, sent, service},
@@ -306,9 +308,9 @@ mod tests {
     fn what_a_path_is_relative_to() {
         let object = HeadObject::new("c", "o");
         let draft = object.draft(&service()).unwrap();
-        assert_eq!(draft.sealing, Sealing::Token(Place::Storage));
+        assert_eq!(draft.sealing, Sealing::Token(UrlRoot::Storage));
         let draft = GetInfo::new().draft(&service()).unwrap();
-        assert_eq!(draft.sealing, Sealing::Token(Place::StorageHost));
+        assert_eq!(draft.sealing, Sealing::Token(UrlRoot::StorageHost));
         assert_eq!(draft.head.uri, "/info");
 
         let known = Service::new(Config::at("http://127.0.0.1:8080/v1/AUTH_a/")).unwrap();

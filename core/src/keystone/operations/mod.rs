@@ -7,7 +7,7 @@ mod trust;
 use http::{HeaderValue, Method, Uri};
 
 use crate::error::Error;
-use crate::http::{Draft, Incoming, Place, Sealing};
+use crate::http::{Draft, Incoming, Sealing, UrlRoot};
 use crate::keystone::service::Service;
 
 pub use self::token::{RevokeToken, Subject, ValidateToken, ValidatedToken};
@@ -23,7 +23,7 @@ fn draft(
     let uri = Uri::try_from(target).map_err(|_| Error::caller("the id is too long for a URL"))?;
     let mut draft = Draft::new(operation, method, uri);
     draft.head.headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-    draft.sealing = Sealing::Token(Place::Identity);
+    draft.sealing = Sealing::Token(UrlRoot::Identity);
     draft.incoming = Incoming::Collect { limit: super::v3::LONGEST };
     draft.limits = service.limits;
     draft.retry_policy = Some(service.retry_policy.clone());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use apus_core::contract::{Leave, Machine, Notice, Step};
 use apus_core::error::{Cause, Failure};
-use apus_core::http::{Completion, Draft, Exchange, Outgoing, Place, Sealing, Ticket};
+use apus_core::http::{Completion, Draft, Exchange, Outgoing, Sealing, Ticket, UrlRoot};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::machine::{Event, Observer, Party, Pump, Turn};
 use apus_core::now::Timestamp;
@@ -362,7 +362,7 @@ impl Machine for Puts {
             self.next += 1;
             let uri = Uri::try_from(format!("/c/o-{}", self.next)).unwrap();
             let mut draft = Draft::new("PutObject", Method::PUT, uri);
-            draft.sealing = Sealing::Token(Place::Storage);
+            draft.sealing = Sealing::Token(UrlRoot::Storage);
             draft.ticket = Ticket::new(self.next);
             self.flying.push(draft.ticket);
             return Step::Send(draft);
