@@ -178,11 +178,15 @@ impl Error {
     /// The server's considered refusal, with the code and message of its error document where it
     /// sent one.
     pub fn refused(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
-        let mut error = Self::new(Kind::Refused, "the server refused");
-        error.0.status = Some(status);
-        error.0.code = code.filter(|code| !code.is_empty());
-        error.0.message = message.filter(|message| !message.is_empty());
-        error
+        Self::new(Kind::Refused, "the server refused").with_status(status).with_code(code, message)
+    }
+
+    /// Keeps the code and the message of the server's error document.
+    #[must_use]
+    pub(crate) fn with_code(mut self, code: Option<String>, message: Option<String>) -> Self {
+        self.0.code = code.filter(|code| !code.is_empty());
+        self.0.message = message.filter(|message| !message.is_empty());
+        self
     }
 
     /// The same, of another kind: a refusal that says that bytes differ.
@@ -392,9 +396,9 @@ impl Error {
         self.status_is(409)
     }
 
-    /// The server denied access: 401 or 403.
+    /// The server denied access: 401, 403, or `AccessDenied` of one key among several.
     pub fn is_denied(&self) -> bool {
-        self.status_is(401) || self.status_is(403)
+        self.status_is(401) || self.status_is(403) || self.code() == Some("AccessDenied")
     }
 
     /// The job was given up on purpose.

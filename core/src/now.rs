@@ -4,7 +4,7 @@
 //! back-off can be simulated in microseconds and a skewed host can be corrected.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::{Date, Month, OffsetDateTime};
 
@@ -230,6 +230,30 @@ impl Timestamp {
     }
 }
 
+impl From<SystemTime> for Timestamp {
+    /// Drops the fraction of a second.
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => Self::from_duration(since),
+            Err(before) => {
+                let before = before.duration();
+                let seconds = before.as_secs() + u64::from(before.subsec_nanos() > 0);
+                Self::from_unix(i64::try_from(seconds).map_or(OLDEST, |seconds| -seconds))
+            }
+        }
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    /// A moment that the operating system's clock has no value for becomes 1970-01-01T00:00:00Z.
+    fn from(time: Timestamp) -> Self {
+        let span = Duration::from_secs(time.0.unsigned_abs());
+        let moment =
+            if time.0 < 0 { UNIX_EPOCH.checked_sub(span) } else { UNIX_EPOCH.checked_add(span) };
+        moment.unwrap_or(UNIX_EPOCH)
+    }
+}
+
 fn two(out: &mut [u8; 16], at: usize, value: u8) {
     out[at] = b'0' + value / 10;
     out[at + 1] = b'0' + value % 10;
@@ -282,6 +306,21 @@ const NEWEST: i64 = 253_402_300_799;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timestamp_is_the_system_time_of_the_same_second() {
+        let second = |seconds| Timestamp::from_unix(seconds);
+        for seconds in [0, 1, -1, 1_440_938_160, -86_400] {
+            assert_eq!(Timestamp::from(SystemTime::from(second(seconds))), second(seconds));
+        }
+        let half = Duration::from_millis(1_500);
+        assert_eq!(Timestamp::from(UNIX_EPOCH + half), second(1));
+        assert_eq!(Timestamp::from(UNIX_EPOCH - half), second(-2));
+        assert_eq!(
+            SystemTime::from(second(1_440_938_160)),
+            UNIX_EPOCH + Duration::from_secs(1_440_938_160)
+        );
+    }
 
     // RFC 9110, section 5.6.7: three writings of the same second.
     const RFC_9110: i64 = 784_111_777;

@@ -1,5 +1,6 @@
 //! Several checksums of the same bytes, computed in one pass.
 
+use std::io;
 use std::sync::Arc;
 
 use super::algorithm::Algorithm;
@@ -110,6 +111,18 @@ impl Hashers {
             whole: self.whole.into_iter().map(Hasher::finish).collect(),
             sections: self.sections.map_or_else(Vec::new, |sections| sections.finish()),
         }
+    }
+}
+
+/// Hashes what is written: `std::io::copy(&mut file, &mut hashers)` reads a file through. It never fails.
+impl io::Write for Hashers {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

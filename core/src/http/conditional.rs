@@ -47,6 +47,68 @@ pub enum ByteRange {
     Last(u64),
 }
 
+impl ByteRange {
+    /// Reads the value of a `Range` header that names one range of bytes, as RFC 9110, section 14.2, has it.
+    ///
+    /// Returns `None` for a value that a server ignores, and answers with the whole: another unit than
+    /// `bytes`, several ranges, a range that ends before it begins, anything else.
+    ///
+    /// ```
+    /// use apus_core::http::ByteRange;
+    ///
+    /// assert_eq!(ByteRange::parse("bytes=0-499"), Some(ByteRange::Span(0..500)));
+    /// assert_eq!(ByteRange::parse("bytes=500-"), Some(ByteRange::From(500)));
+    /// assert_eq!(ByteRange::parse("bytes=-500"), Some(ByteRange::Last(500)));
+    /// assert_eq!(ByteRange::parse("bytes=0-1,4-5"), None);
+    /// ```
+    pub fn parse(header: &str) -> Option<Self> {
+        let (unit, range) = header.split_once('=')?;
+        if !unit.trim().eq_ignore_ascii_case("bytes") {
+            return None;
+        }
+        let (first, last) = range.trim_matches([' ', '\t']).split_once('-')?;
+        match (first, last) {
+            ("", last) => Some(Self::Last(position(last)?)),
+            (first, "") => Some(Self::From(position(first)?)),
+            (first, last) => {
+                let (first, last) = (position(first)?, position(last)?);
+                (first <= last).then(|| Self::Span(first..last.saturating_add(1)))
+            }
+        }
+    }
+
+    /// Returns the positions that this range has in an object of `size` bytes, end exclusive; `None` where
+    /// it has none, which a server answers with 416 Range Not Satisfiable.
+    ///
+    /// Of an object of 0 bytes, a range of the last bytes is `0..0`: RFC 9110, section 14.1.2, has it
+    /// satisfied, and no `Content-Range` can say so, so that the answer is the whole, with 200.
+    ///
+    /// ```
+    /// use apus_core::http::ByteRange;
+    ///
+    /// assert_eq!(ByteRange::Span(90..200).resolve(100), Some(90..100));
+    /// assert_eq!(ByteRange::Last(10).resolve(100), Some(90..100));
+    /// assert_eq!(ByteRange::From(100).resolve(100), None);
+    /// ```
+    pub fn resolve(&self, size: u64) -> Option<Range<u64>> {
+        match self {
+            Self::From(start) => (*start < size).then_some(*start..size),
+            Self::Span(span) => {
+                let end = span.end.min(size);
+                (span.start < end).then_some(span.start..end)
+            }
+            Self::Last(0) => None,
+            Self::Last(length) => Some(size.saturating_sub(*length)..size),
+        }
+    }
+}
+
+/// A position in a range. One too large for 64 bits is beyond every object.
+fn position(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
 impl fmt::Display for ByteRange {
     /// As the header `Range` has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,5 +117,73 @@ impl fmt::Display for ByteRange {
             Self::Span(span) => write!(f, "bytes={}-{}", span.start, span.end.saturating_sub(1)),
             Self::Last(length) => write!(f, "bytes=-{length}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The examples of RFC 9110, section 14.1.2, of a representation of 10,000 bytes.
+    #[test]
+    fn the_examples_of_rfc_9110_are_read_and_resolved() {
+        for (header, positions) in [
+            ("bytes=0-499", 0..500),
+            ("bytes=500-999", 500..1000),
+            ("bytes=-500", 9_500..10_000),
+            ("bytes=9500-", 9_500..10_000),
+            ("bytes=0-0", 0..1),
+            ("bytes=-1", 9_999..10_000),
+            ("bytes=0-99999", 0..10_000),
+            ("bytes=-99999", 0..10_000),
+            ("Bytes = 0-0", 0..1),
+        ] {
+            let range = ByteRange::parse(header).unwrap();
+            assert_eq!(range.resolve(10_000), Some(positions), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_a_server_ignores_is_no_range() {
+        for header in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=5-4",
+            "bytes=0-1,4-5",
+            "bytes=+1-2",
+            "bytes=1 - 2",
+            "items=0-1",
+            "0-1",
+            "bytes=--1",
+            "bytes=1-2-3",
+        ] {
+            assert_eq!(ByteRange::parse(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn positions_beyond_64_bits_are_beyond_the_object() {
+        let huge = "99999999999999999999999999";
+        let range = ByteRange::parse(&format!("bytes=3-{huge}")).unwrap();
+        assert_eq!(range.resolve(10), Some(3..10));
+        assert_eq!(ByteRange::parse(&format!("bytes={huge}-")).unwrap().resolve(u64::MAX), None);
+        assert_eq!(ByteRange::parse(&format!("bytes=-{huge}")).unwrap().resolve(10), Some(0..10));
+    }
+
+    #[test]
+    fn what_is_not_in_the_object_can_not_be_satisfied() {
+        for (range, size) in [
+            (ByteRange::From(0), 0),
+            (ByteRange::From(10), 10),
+            (ByteRange::Span(10..11), 10),
+            (ByteRange::Span(0..1), 0),
+            (ByteRange::Last(0), 10),
+        ] {
+            assert_eq!(range.resolve(size), None, "{range} of {size}");
+        }
+        assert_eq!(ByteRange::Last(5).resolve(0), Some(0..0));
     }
 }

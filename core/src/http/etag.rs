@@ -32,8 +32,30 @@ impl ETag {
     /// Whether it has the form of an MD5: so is the tag of an object of S3 that was stored in one request,
     /// unless it is encrypted with a key of KMS or of the caller's.
     pub fn is_md5(&self) -> bool {
-        let tag = self.opaque();
-        tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+        self.md5().is_some()
+    }
+
+    /// Returns the MD5 that the tag has the form of, or `None` where it has another. What
+    /// [`is_md5`](Self::is_md5) says of encrypted objects holds here too.
+    ///
+    /// ```
+    /// use apus_core::http::ETag;
+    ///
+    /// let etag = ETag::from("\"5d41402abc4b2a76b9719d911017c592\"");
+    /// assert_eq!(etag.md5().unwrap()[..2], [0x5d, 0x41]);
+    /// assert_eq!(ETag::from("\"5d41402abc4b2a76b9719d911017c592-2\"").md5(), None);
+    /// ```
+    pub fn md5(&self) -> Option<[u8; 16]> {
+        let tag = self.opaque().as_bytes();
+        let mut digest = [0; 16];
+        if tag.len() != 2 * digest.len() {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(tag.chunks_exact(2)) {
+            let [high, low] = [pair[0], pair[1]].map(|digit| char::from(digit).to_digit(16));
+            *byte = (high? << 4 | low?) as u8;
+        }
+        Some(digest)
     }
 
     /// Whether the server told nothing.

@@ -133,6 +133,35 @@ fn deleting_many_says_what_became_of_each() {
 
 // "GetObjectAttributes", S3 API reference.
 #[test]
+fn an_object_that_was_not_deleted_is_an_error_with_its_code_and_key() {
+    let answer = "<DeleteResult><Error><Key>a</Key><VersionId>v1</VersionId><Code>AccessDenied</Code>\
+                  <Message>Access Denied</Message></Error></DeleteResult>";
+    let delete = DeleteObjects { objects: vec!["a".into()], ..DeleteObjects::default() };
+    let output = parse(&delete, answer).unwrap();
+    let [failed] = <[DeleteError; 1]>::try_from(output.errors).unwrap();
+    let error = Error::from(failed.clone());
+    assert_eq!((error.kind(), error.code()), (Kind::Refused, Some("AccessDenied")));
+    assert!(error.is_denied() && !error.outcome_unknown());
+    let said = "DeleteObjects: the server did not delete the object a, version v1: AccessDenied: Access Denied";
+    assert_eq!(error.to_string(), said);
+    let mut lost = failed;
+    lost.outcome_unknown = true;
+    assert!(Error::from(lost).outcome_unknown());
+}
+
+#[test]
+fn the_answer_to_a_part_is_what_complete_lists_of_it() {
+    let headers =
+        [("etag", "\"5d41402abc4b2a76b9719d911017c592\""), ("x-amz-checksum-crc32", "NhCmhg==")];
+    let part = UploadPart::new("bucket", "key", "id", 3, "hello");
+    let stored = part.parse(&service(), &reply(200, &headers, "")).unwrap();
+    let listed = stored.completed(3);
+    assert_eq!(listed.part_number, 3);
+    assert_eq!(listed.etag.as_str(), "\"5d41402abc4b2a76b9719d911017c592\"");
+    assert_eq!(listed.checksums, [Value::from_base64(Algorithm::Crc32, "NhCmhg==").unwrap()]);
+}
+
+#[test]
 fn attributes_and_parts() {
     let ask = GetObjectAttributes::new("bucket", "key");
     let output = parse(

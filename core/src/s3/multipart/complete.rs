@@ -97,6 +97,18 @@ impl CompletedPart {
     }
 }
 
+impl Stored {
+    /// Returns the part of this number as CompleteMultipartUpload lists it, from the answer to its
+    /// UploadPart: its tag, and the checksums over its bytes that the server answered.
+    pub fn completed(&self, part_number: u32) -> CompletedPart {
+        let checksums = self.checksums.iter().filter_map(|declared| match declared {
+            Declared::FullObject(value) => Some(*value),
+            Declared::Composite(_) => None,
+        });
+        CompletedPart { part_number, etag: self.etag.clone(), checksums: checksums.collect() }
+    }
+}
+
 /// What CompleteMultipartUpload answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

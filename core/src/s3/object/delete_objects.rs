@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::checksum::Need;
 use crate::contract::Operation;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::{Draft, ETag, Headers, Reply};
 use crate::now::Timestamp;
 use crate::retry::Idempotency;
@@ -135,6 +135,21 @@ pub struct DeleteError {
     /// The request was sent before, its answer was lost, and what is refused now may have been removed
     /// then.
     pub outcome_unknown: bool,
+}
+
+/// A refusal with the code and the message of the server, of the operation DeleteObjects.
+impl From<DeleteError> for Error {
+    fn from(error: DeleteError) -> Self {
+        let DeleteError { key, version_id, code, message, outcome_unknown } = error;
+        let version = version_id.map_or_else(String::new, |version| format!(", version {version}"));
+        let object = format!("the object {key}{version}");
+        let error = Self::new(Kind::Refused, format!("the server did not delete {object}"));
+        let error = error.with_code(code, message).in_operation(DeleteObjects::NAME);
+        match outcome_unknown {
+            true => error.with_outcome_unknown(format!("whether {object} is there")),
+            false => error,
+        }
+    }
 }
 
 impl Operation for DeleteObjects {

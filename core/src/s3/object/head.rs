@@ -142,6 +142,13 @@ impl ObjectHead {
 }
 
 /// What the answer to a write says of what was stored: PutObject, UploadPart and others.
+///
+/// ```
+/// # use apus_core::s3::{CompletedPart, Stored};
+/// # let stored = Stored::default();
+/// // The answer to UploadPart of part 1, as CompleteMultipartUpload lists it.
+/// let part: CompletedPart = stored.completed(1);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
