@@ -32,6 +32,10 @@ pub trait Operation {
     const NAME: &'static str;
     /// How it may be repeated.
     const IDEMPOTENCY: Idempotency;
+    /// Whether a repetition replaces what an attempt before it did, unseen by anybody: a part of a multipart
+    /// upload. No other write is sent again after a success whose body was cut off, unless it is proven
+    /// that it was not carried out.
+    const REPLACES_UNSEEN: bool = false;
 
     /// The request.
     ///
@@ -112,6 +116,13 @@ pub trait Operation {
         }
     }
 
+    /// Whether a call is repeated only once a look has shown that it was not carried out: the server is not
+    /// known to heed its condition, and might replace what somebody else wrote in the meantime.
+    fn looks_before_repeating(&self, service: &Self::Service) -> bool {
+        let _ = service;
+        false
+    }
+
     /// How this call may be repeated, where calls of one operation differ in that.
     fn idempotency(&self) -> Idempotency {
         Self::IDEMPOTENCY
@@ -134,6 +145,17 @@ pub struct Doubt<'a> {
     pub looks: &'a [Reply],
 }
 
+/// What a look at an object proves of a write whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It is what was written.
+    Ours,
+    /// It is something else.
+    Another,
+    /// It may be either.
+    Unknown,
+}
+
 /// What came of a call that failed after an attempt that may have been carried out.
 #[derive(Debug)]
 pub enum Recovery<T> {
@@ -147,6 +169,19 @@ pub enum Recovery<T> {
     Look(Box<Draft>),
     /// Nothing proves it.
     Unknown,
+}
+
+impl<T> Recovery<T> {
+    /// The same, with another output.
+    pub fn map<U>(self, output: impl FnOnce(T) -> U) -> Recovery<U> {
+        match self {
+            Self::Done(done) => Recovery::Done(output(done)),
+            Self::NotDone => Recovery::NotDone,
+            Self::Never => Recovery::Never,
+            Self::Look(draft) => Recovery::Look(draft),
+            Self::Unknown => Recovery::Unknown,
+        }
+    }
 }
 
 /// Where operations go, and how that place wants to be treated.

@@ -267,7 +267,17 @@ impl Error {
     /// Lists something that could not be removed from the server again.
     #[must_use]
     pub fn with_leftover(mut self, leftover: Leftover) -> Self {
-        self.0.leftovers.push(leftover);
+        if !self.0.leftovers.contains(&leftover) {
+            self.0.leftovers.push(leftover);
+        }
+        self
+    }
+
+    /// Says that this leftover has been removed.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub(crate) fn without_leftover(mut self, removed: &Leftover) -> Self {
+        self.0.leftovers.retain(|leftover| leftover != removed);
         self
     }
 
@@ -286,6 +296,23 @@ impl Error {
     pub fn with_outcome_known(mut self) -> Self {
         self.0.look_at = None;
         self
+    }
+
+    /// Puts an error where a job keeps its first one: where there is one, it is told what the `later` one
+    /// says is unknown or left.
+    pub(crate) fn keep_first(place: &mut Option<Self>, later: Self) {
+        let Some(first) = place else { return *place = Some(later) };
+        let later = *later.0;
+        let (facts, told) = (&mut first.0, later.look_at);
+        facts.look_at = match (facts.look_at.take(), told) {
+            (Some(one), Some(other)) if one != other => Some(format!("{one}, and {other}").into()),
+            (one, other) => one.or(other),
+        };
+        later.leftovers.into_iter().for_each(|leftover| {
+            if !facts.leftovers.contains(&leftover) {
+                facts.leftovers.push(leftover);
+            }
+        });
     }
 
     /// Whose fault it was.
@@ -628,6 +655,20 @@ mod tests {
         assert!(line.contains("object c/s19") && !line.contains("object c/s20"), "{line}");
         assert!(line.ends_with("; and 5 more"), "{line}");
         assert_eq!(error.leftovers().len(), 25);
+    }
+
+    #[test]
+    fn the_first_error_is_kept_with_what_later_ones_leave_open() {
+        let object = |key: &str| Leftover::Object { bucket: "b".into(), key: key.into() };
+        let mut kept = None;
+        Error::keep_first(&mut kept, Error::caller("first").with_leftover(object("1")));
+        let second = Error::caller("second").with_outcome_unknown("b/2");
+        Error::keep_first(&mut kept, second.clone().with_leftover(object("2")));
+        Error::keep_first(&mut kept, second);
+        Error::keep_first(&mut kept, Error::caller("third").with_outcome_unknown("b/3"));
+        let kept = kept.unwrap();
+        assert_eq!((kept.what(), kept.look_at()), ("first", Some("b/2, and b/3")));
+        assert_eq!(kept.leftovers(), [object("1"), object("2")]);
     }
 
     #[test]

@@ -28,10 +28,11 @@ use crate::retry::{Attempts, Idempotency, RetryDecision};
 ///         failed, and may have been carried out ────────┘
 /// ```
 ///
-/// A write is not repeated because the body of its answer of 2xx can't be read. Where it failed and an
-/// attempt may have been carried out, the operation says what proves it
+/// A write is not repeated because the body of its answer of 2xx can't be read or was cut off. Where it
+/// failed and an attempt may have been carried out, the operation says what proves it
 /// ([`Operation::recover`]); what nothing proves is an error whose
-/// [outcome is unknown](Error::outcome_unknown).
+/// [outcome is unknown](Error::outcome_unknown). The part of a multipart upload is the exception
+/// ([`Operation::REPLACES_UNSEEN`]).
 #[derive(Debug)]
 pub struct Call<O: Operation> {
     operation: O,
@@ -44,10 +45,12 @@ pub struct Call<O: Operation> {
     seed: u64,
     redirected: bool,
     doubtful: bool,
-    /// An attempt was never answered, or by a gateway that did not wait: it may be carried out yet.
-    under_way: bool,
+    /// Attempts that were never answered, or by a gateway that did not wait: they may be carried out yet.
+    under_way: u32,
     recovered: bool,
     cancelled: bool,
+    /// It is looked after what came of it although it was cancelled.
+    persists: bool,
     stamped: Vec<Value>,
     /// What all attempts computed over the body.
     computed: Vec<Value>,
@@ -79,9 +82,10 @@ impl<O: Operation> Call<O> {
             seed,
             redirected: false,
             doubtful: false,
-            under_way: false,
+            under_way: 0,
             recovered: false,
             cancelled: false,
+            persists: false,
             stamped: Vec::new(),
             computed: Vec::new(),
             question: None,
@@ -92,6 +96,13 @@ impl<O: Operation> Call<O> {
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.party = party;
+        self
+    }
+
+    /// Looks after what came of it also once it is cancelled.
+    #[cfg(feature = "swift")]
+    pub(super) fn persisting(mut self) -> Self {
+        self.persists = true;
         self
     }
 
@@ -108,6 +119,12 @@ impl<O: Operation> Call<O> {
     /// Whether the server may have acted on an attempt whose answer was lost.
     pub fn is_doubtful(&self) -> bool {
         self.doubtful
+    }
+
+    /// How many attempts may be carried out yet: they were never answered, or by a gateway that did not
+    /// wait.
+    pub(super) fn under_way(&self) -> u32 {
+        self.under_way
     }
 
     /// Whether it succeeded although the answer was lost: something proved it afterwards.
@@ -195,7 +212,7 @@ impl<O: Operation> Call<O> {
                 let early = error.failure().is_some_and(|why| why.cause() == Cause::Unsent);
                 let acted = (whole || early) && may_have_acted(&error);
                 self.doubtful |= acted;
-                self.under_way |= acted;
+                self.under_way += u32::from(acted);
                 let error = if can_resend { error } else { error.with_sent_once(sent) };
                 self.failed(now, error, can_resend, acted);
             }
@@ -236,17 +253,16 @@ impl<O: Operation> Call<O> {
         if writes && accepted && unreadable {
             // The server said that it has carried it out, or that it will.
             self.doubtful = true;
-            self.under_way |= reply.cut.is_some();
-            let idempotent = self.operation.idempotency() == Idempotency::Idempotent;
+            self.under_way += u32::from(reply.cut.is_some());
             // What the caller's sink refused would be refused again.
-            let repeats = can_resend && decision(&error) != Some(RetryDecision::Final);
-            let repeats_unproven = reply.cut.is_some() && idempotent && repeats;
+            let repeats = can_resend && self.decision(&error) != RetryDecision::Final;
+            let repeats_unproven = reply.cut.is_some() && O::REPLACES_UNSEEN && repeats;
             let failed = Failed { error: self.named(error), repeats, repeats_unproven };
             return self.conclude(now, failed, Vec::new());
         }
         let acted = whole && self.may_have_acted(reply.status(), &error);
         self.doubtful |= acted;
-        self.under_way |= acted && matches!(reply.status().as_u16(), 502 | 504);
+        self.under_way += u32::from(acted && matches!(reply.status().as_u16(), 502 | 504));
         self.failed(now, error, can_resend, acted);
     }
 
@@ -270,6 +286,11 @@ impl<O: Operation> Call<O> {
     fn failed(&mut self, now: Now, error: Error, can_resend: bool, acted: bool) {
         let error = self.named(error);
         let once = acted && self.operation.idempotency() == Idempotency::Once;
+        if acted && !once && self.operation.looks_before_repeating(&self.service) {
+            let repeats = can_resend && self.decision(&error) == RetryDecision::Transient;
+            let failed = Failed { error, repeats, repeats_unproven: false };
+            return self.conclude(now, failed, Vec::new());
+        }
         match self.again(now, &error, can_resend && !once) {
             Some(wait) => self.state = State::Backoff(wait),
             None => {
@@ -279,12 +300,16 @@ impl<O: Operation> Call<O> {
         }
     }
 
+    fn decision(&self, error: &Error) -> RetryDecision {
+        let idempotency = self.operation.idempotency();
+        decision(error).unwrap_or_else(|| self.service.judge(error, idempotency))
+    }
+
     fn again(&mut self, now: Now, error: &Error, can_resend: bool) -> Option<Wait> {
         if self.cancelled || !can_resend {
             return None;
         }
-        let idempotency = self.operation.idempotency();
-        let decision = decision(error).unwrap_or_else(|| self.service.judge(error, idempotency));
+        let decision = self.decision(error);
         if decision == RetryDecision::Elsewhere {
             let resource = self.operation.resource()?;
             if std::mem::replace(&mut self.redirected, true) || !self.service.learn(resource, error)
@@ -340,10 +365,13 @@ impl<O: Operation> Machine for Call<O> {
     }
 
     /// An attempt in flight is waited for, and if it succeeds, so does the call.
-    fn cancel(&mut self, _: Now, _: Leave) {
+    fn cancel(&mut self, now: Now, _: Leave) {
         self.cancelled = true;
         let asks = self.question.take().is_some();
         if !asks && !matches!(self.state, State::Ready | State::Backoff(_)) {
+            return;
+        }
+        if self.persists && self.looking.is_some() {
             return;
         }
         if let Some(looking) = self.looking.take() {
@@ -351,7 +379,10 @@ impl<O: Operation> Machine for Call<O> {
         }
         let error = Error::from(Failure::cancelled()).in_operation(O::NAME);
         let error = error.with_attempts(self.attempts.made());
-        if self.doubtful && self.operation.idempotency() != Idempotency::Read {
+        if self.persists {
+            let failed = Failed { error, repeats: false, repeats_unproven: false };
+            self.conclude(now, failed, Vec::new());
+        } else if self.doubtful && self.operation.idempotency() != Idempotency::Read {
             self.unknown(error);
         } else {
             self.state = State::Over(Some(Err(error)));

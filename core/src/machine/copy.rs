@@ -1,11 +1,12 @@
 //! An object copied on the server, of any size.
 //!
 //! ```text
-//!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ CopyObject ──────────────────▶ over
+//!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ Absent ─▶ CopyObject ────────▶ over
 //!                                   └─ above ───────▶ Multipart of UploadPartCopy ─▶ over
 //! ```
 //!
-//! The source is pinned by the tag that HEAD told, so that a copy in parts is of one object. What a
+//! A copy that may replace nothing looks whether anything is there (Absent), where the server is not known to
+//! heed its condition. The source is pinned by the tag that HEAD told, so that a copy in parts is of one object. What a
 //! single CopyObject keeps by itself (metadata, content type and the like) a copy in parts is told:
 //! it is taken from the HEAD, unless the caller replaces it. Tags of a copy in parts are those that the
 //! caller gives: a HEAD does not tell them.
@@ -14,14 +15,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::checksum::RequestChecksumCalculation;
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Leave, Machine, Operation, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::machine::upload::multipart::{Job, Multipart, PartsFrom};
 use crate::machine::upload::plan::Plan;
-use crate::machine::upload::{Checkpoints, PartLimits, Uploaded};
+use crate::machine::upload::{Checkpoints, PartLimits, Uploaded, absent};
 use crate::now::Now;
 use crate::s3::{
     ChecksumOptions, Common, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties,
@@ -71,6 +72,8 @@ pub struct Copy {
 #[derive(Debug)]
 enum Phase {
     Head(Box<Call<HeadObject>>),
+    /// Is there an object in its place? If not, this copy of so many bytes is made.
+    Absent(Box<Call<HeadObject>>, Box<CopyObject>, u64),
     Copy(Box<Call<CopyObject>>, u64),
     Multipart(Box<Multipart>),
     Over(Option<Error>),
@@ -103,8 +106,11 @@ impl Copy {
             expected_bucket_owner: source.expected_bucket_owner.clone(),
             request_payer: self.copy.common.request_payer.clone(),
         };
-        let call = Call::new(head, Arc::clone(&self.service), seed(self.seed, HEAD));
-        Phase::Head(Box::new(call.under(self.party)))
+        Phase::Head(Box::new(self.call(head, HEAD)))
+    }
+
+    fn call<O: Operation<Service = Service>>(&self, operation: O, slot: u32) -> Call<O> {
+        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)).under(self.party)
     }
 
     fn begin(&self, head: ObjectHead) -> Result<Phase, Error> {
@@ -117,8 +123,14 @@ impl Copy {
             copy.source.conditions.if_match = head.etag.clone().filter(|etag| !etag.is_empty());
         }
         if size <= self.options.threshold.min(LARGEST_COPY) {
-            let call = Call::new(copy, Arc::clone(&self.service), seed(self.seed, COPY));
-            return Ok(Phase::Copy(Box::new(call.under(self.party)), size));
+            let heeds = self.service.config().quirks.conditional_put;
+            if absent::is_needed(&copy.conditions, heeds) {
+                let mut head = HeadObject::new(&copy.bucket, &copy.key);
+                head.customer_key.clone_from(&copy.properties.encryption.customer_key);
+                head.common.clone_from(&copy.common);
+                return Ok(Phase::Absent(Box::new(self.call(head, LOOK)), Box::new(copy), size));
+            }
+            return Ok(Phase::Copy(Box::new(self.call(copy, COPY)), size));
         }
         let limits = self.options.limits.within(&self.service.config().quirks);
         let plan = Plan::known(size, self.options.part_size, &limits)?;
@@ -176,6 +188,17 @@ impl Machine for Copy {
                         self.phase = next.unwrap_or_else(|error| Phase::Over(Some(error)));
                     }
                 },
+                Phase::Absent(call, copy, size) => match nest(call.poll(now), LOOK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        let (copy, size) = (std::mem::take(&mut **copy), *size);
+                        self.phase = match absent::looked(head) {
+                            _ if self.cancelled => Phase::Over(Some(Failure::cancelled().into())),
+                            Ok(()) => Phase::Copy(Box::new(self.call(copy, COPY)), size),
+                            Err(error) => Phase::Over(Some(error)),
+                        };
+                    }
+                },
                 Phase::Copy(call, size) => match nest(call.poll(now), COPY) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(result) => {
@@ -208,6 +231,7 @@ impl Machine for Copy {
         }
         match (&mut self.phase, done.route()) {
             (Phase::Head(call), Some(HEAD)) => call.complete(now, done),
+            (Phase::Absent(call, ..), Some(LOOK)) => call.complete(now, done),
             (Phase::Copy(call, _), Some(COPY)) => call.complete(now, done),
             _ => {}
         }
@@ -219,7 +243,7 @@ impl Machine for Copy {
             Phase::Head(call) if !call.is_in_flight() => {
                 self.phase = Phase::Over(Some(Failure::cancelled().into()));
             }
-            Phase::Head(call) => call.cancel(now, leave),
+            Phase::Head(call) | Phase::Absent(call, ..) => call.cancel(now, leave),
             Phase::Copy(call, _) => call.cancel(now, leave),
             Phase::Multipart(inner) => inner.cancel(now, leave),
             Phase::Over(_) => {}
@@ -249,6 +273,7 @@ fn kept(asked: Properties, head: ObjectHead) -> Properties {
 
 const HEAD: u32 = 0;
 const COPY: u32 = 1;
+const LOOK: u32 = 2;
 
 /// The most that CopyObject takes.
 const LARGEST_COPY: u64 = 5 << 30;

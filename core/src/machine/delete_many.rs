@@ -106,6 +106,8 @@ struct Batch {
     many: Vec<ObjectIdentifier>,
     /// To be removed one by one.
     ones: Vec<ObjectIdentifier>,
+    /// What the server failed at, and may have removed.
+    doubtful: Vec<ObjectIdentifier>,
     attempts: Attempts,
     state: State,
 }
@@ -178,7 +180,8 @@ where
         self.number = self.number.wrapping_add(1);
         let attempts = Attempts::new(seed(self.seed, self.number));
         let state = State::Ready;
-        self.batches.push(Batch { number: self.number, many, ones, attempts, state });
+        let (number, doubtful) = (self.number, Vec::new());
+        self.batches.push(Batch { number, many, ones, doubtful, attempts, state });
         true
     }
 
@@ -234,8 +237,9 @@ where
             Err(error) => return self.fail(now, error),
         };
         let mut left = std::mem::take(&mut batch.many);
+        let doubtful = std::mem::take(&mut batch.doubtful);
         let mut delay: Option<Wait> = None;
-        for failed in answer.errors {
+        for mut failed in answer.errors {
             let is_it = |object: &ObjectIdentifier| {
                 object.key == failed.key
                     && (failed.version_id.is_none() || object.version_id == failed.version_id)
@@ -246,6 +250,16 @@ where
                 continue;
             };
             let object = left.swap_remove(found);
+            if doubtful.contains(&object) {
+                match failed.code.as_deref() {
+                    Some("NoSuchKey" | "NoSuchVersion") => {
+                        self.deleted += 1;
+                        continue;
+                    }
+                    Some("PreconditionFailed") => failed.outcome_unknown = true,
+                    _ => {}
+                }
+            }
             let same = object.key == failed.key;
             // The status is that of a refusal which no status tells anything of.
             let error = Error::refused(StatusCode::BAD_REQUEST, failed.code.clone(), None);
@@ -264,6 +278,9 @@ where
             match again {
                 Some(wait) => {
                     delay = Some(wait);
+                    if failed.outcome_unknown {
+                        batch.doubtful.push(object.clone());
+                    }
                     batch.many.push(object);
                 }
                 None => self.errors.push(failed),
@@ -301,7 +318,7 @@ where
 
     /// Ends it: nothing more is asked for, and what is in flight is waited for.
     fn fail(&mut self, now: Now, error: Error) {
-        self.error.get_or_insert(error);
+        Error::keep_first(&mut self.error, error);
         for batch in &mut self.batches {
             match &mut batch.state {
                 State::Many(call) => call.cancel(now, Leave::Abort),

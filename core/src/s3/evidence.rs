@@ -15,15 +15,22 @@
 //! | another ETag of the shape of ours, where the server's are known to be MD5s, and neither SSE-KMS nor SSE-C | another's |
 //! | anything else: equal size, number of parts, a later date, an opaque ETag | not known |
 //!
-//! What is ours by this has to show what was asked to be stored with it, too: an older object of the
-//! same bytes with other metadata is not known to be ours. An object of the same bytes and the same
+//! What is ours by this has to show what was asked to be stored with it, too, but for tags and access, which
+//! a HEAD does not show: an older object of the same bytes with other metadata, in another storage class,
+//! or encrypted or locked otherwise, is not known to be ours. An object of the same bytes and the same
 //! metadata that somebody else wrote can't be told from ours.
+//!
+//! One write is repeated without such a proof: a part of a multipart upload whose answer of 2xx was cut off
+//! before its ETag. A part replaces the one of its number, nobody sees it before the upload is completed,
+//! and the repetition has the same bytes. All other writes that were answered by 2xx are sent again only
+//! where a look shows that they were not carried out; else the error says that the outcome is unknown.
 //!
 //! An ETag is an MD5 on most servers, but not with SSE-KMS or SSE-C, in directory buckets, and of some
 //! providers ("Checking object integrity", Amazon S3 User Guide; [`Quirks`]). A checksum is shown to
 //! whom asks by `x-amz-checksum-mode`, by servers that keep them.
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
+use crate::contract::Proof;
 use crate::quirks::Quirks;
 use crate::s3::ETag;
 use crate::s3::object::ObjectHead;
@@ -42,17 +49,6 @@ pub(crate) struct Evidence<'a> {
     pub(crate) replaces: Option<&'a ETag>,
     /// What was to be stored with it.
     pub(crate) properties: Option<&'a Properties>,
-}
-
-/// What the look at an object proves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Proof {
-    /// It is what was written.
-    Ours,
-    /// It is something else.
-    Another,
-    /// It may be either.
-    Unknown,
 }
 
 impl<'a> Evidence<'a> {
@@ -139,12 +135,20 @@ impl<'a> Evidence<'a> {
     /// Ours, if it shows what was to be stored with it.
     fn with_properties(&self, head: &ObjectHead) -> Proof {
         let Some(asked) = self.properties else { return Proof::Ours };
+        let (encryption, lock) = (&asked.encryption, &asked.lock);
         let pairs = [
-            (&asked.cache_control, &head.cache_control),
-            (&asked.content_disposition, &head.content_disposition),
-            (&asked.content_encoding, &head.content_encoding),
-            (&asked.content_language, &head.content_language),
-            (&asked.content_type, &head.content_type),
+            (asked.cache_control.as_deref(), &head.cache_control),
+            (asked.content_disposition.as_deref(), &head.content_disposition),
+            (asked.content_encoding.as_deref(), &head.content_encoding),
+            (asked.content_language.as_deref(), &head.content_language),
+            (asked.content_type.as_deref(), &head.content_type),
+            (asked.website_redirect_location.as_deref(), &head.website_redirect_location),
+            // A HEAD shows no class of what is `STANDARD`.
+            (asked.storage_class.as_deref().filter(|it| *it != "STANDARD"), &head.storage_class),
+            (encryption.algorithm.as_deref(), &head.server_side_encryption),
+            (encryption.customer_key.as_ref().map(|_| "AES256"), &head.customer_algorithm),
+            (lock.mode.as_deref(), &head.lock_mode),
+            (lock.legal_hold.as_deref(), &head.legal_hold),
         ];
         let headers = pairs.into_iter().all(|(asked, shown)| match asked {
             Some(asked) => shown.as_deref().is_some_and(|shown| shown.trim() == asked.trim()),
@@ -350,6 +354,35 @@ mod tests {
         assert_eq!(aws(&put(&asked), &shown), Proof::Ours);
         shown.metadata.insert("origin".into(), "there".into());
         assert_eq!(aws(&put(&asked), &shown), Proof::Unknown);
+    }
+
+    #[test]
+    fn an_older_object_that_is_stored_otherwise_is_not_known_to_be_ours() {
+        let mut asked = Properties { storage_class: Some("GLACIER_IR".into()), ..<_>::default() };
+        asked.encryption.algorithm = Some("AES256".into());
+        asked.lock.mode = Some("GOVERNANCE".into());
+        asked.lock.legal_hold = Some("ON".into());
+        let ours = ObjectHead {
+            storage_class: asked.storage_class.clone(),
+            server_side_encryption: Some("AES256".into()),
+            lock_mode: Some("GOVERNANCE".into()),
+            legal_hold: Some("ON".into()),
+            ..head(5, HELLO)
+        };
+        assert_eq!(aws(&put(&asked), &ours), Proof::Ours);
+        for change in [
+            |head: &mut ObjectHead| head.storage_class = None,
+            |head: &mut ObjectHead| head.server_side_encryption = None,
+            |head: &mut ObjectHead| head.lock_mode = Some("COMPLIANCE".into()),
+            |head: &mut ObjectHead| head.legal_hold = Some("OFF".into()),
+        ] {
+            let mut other = ours.clone();
+            change(&mut other);
+            assert_eq!(aws(&put(&asked), &other), Proof::Unknown, "{other:?}");
+        }
+        // Of the standard class nothing is shown.
+        let standard = Properties { storage_class: Some("STANDARD".into()), ..<_>::default() };
+        assert_eq!(aws(&put(&standard), &head(5, HELLO)), Proof::Ours);
     }
 
     #[test]

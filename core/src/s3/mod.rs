@@ -39,7 +39,7 @@ pub use self::config::{Config, PayloadSigning};
 pub(crate) use self::endpoint::dns_suffix;
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
 pub(crate) use self::error::{code as error_code, success};
-pub(crate) use self::evidence::{Evidence, Proof, multipart_etag};
+pub(crate) use self::evidence::{Evidence, multipart_etag};
 pub use self::list::*;
 pub use self::multipart::*;
 pub use self::object::*;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::StoreError;
 use super::migration::Migration;
 use crate::checksum::{Algorithm, Digests, Hashers, Value, Verdict};
-use crate::error::Error;
+use crate::error::{Error, Leftover};
 use crate::http::ByteRange;
 use crate::keystone::Catalogue;
 use crate::machine::UploadSource;
@@ -80,6 +80,8 @@ pub struct Placed {
     pub store: String,
     /// What the multihash is made with.
     pub hash: Algorithm,
+    /// What is left on the server, or may be, although the image was stored.
+    pub leftovers: Vec<Leftover>,
 }
 
 impl Placed {
@@ -99,6 +101,7 @@ impl Placed {
             metadata: BTreeMap::from([("store".to_owned(), self.store)]),
             url: self.url,
             size: self.size,
+            leftovers: self.leftovers,
         })
     }
 }
@@ -117,6 +120,9 @@ pub struct Added {
     pub multihash: String,
     /// The metadata of the location: `store`.
     pub metadata: BTreeMap<String, String>,
+    /// What is left on the server, or may be, although the image was stored: segments of what it replaced, a
+    /// multipart upload whose creation was never answered.
+    pub leftovers: Vec<Leftover>,
 }
 
 /// A row of an image service: where an image is.

@@ -142,6 +142,10 @@ impl Operation for BulkDelete {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Deleted, Error> {
         Deleted::read(reply)
     }
+
+    fn look_at(&self) -> String {
+        format!("which of {} objects and containers are there", self.paths.len())
+    }
 }
 
 #[cfg(test)]

@@ -2,17 +2,16 @@
 
 use http::Method;
 
-use crate::contract::Operation;
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    object::{Prefix, Stored},
-    request::Request,
-    service::Service,
-    types::Properties,
-};
+use crate::swift::error;
+use crate::swift::evidence::Evidence;
+use crate::swift::object::{Prefix, Stored};
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::types::Properties;
 
 /// Makes a dynamic large object of all objects that begin with a prefix: whatever the listing shows
 /// when it is read. An empty object with `X-Object-Manifest`.
@@ -70,7 +69,13 @@ impl Operation for PutDlo {
     }
 
     fn parse_head(&self, reply: &Reply) -> Option<Stored> {
-        Some(Stored::read(reply)).filter(|stored| !stored.etag.is_empty())
+        Some(Stored::read(reply))
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {
+        let place = (self.container.as_str(), self.object.as_str());
+        let evidence = Evidence::of_dlo(&self.segments).with(&self.properties);
+        evidence.recover(service, doubt, place, self.if_absent).map(Stored::from)
     }
 
     fn look_at(&self) -> String {

@@ -24,6 +24,7 @@
 //! | `acl` | who may do what |
 //! | `error` | what each status means |
 //! | `report` | outcomes that stand in a body |
+//! | `evidence` | what proves whose object is there, when an answer was lost |
 
 mod account;
 mod acl;
@@ -32,6 +33,7 @@ mod config;
 mod container;
 mod dlo;
 mod error;
+mod evidence;
 mod info;
 mod listing;
 mod object;
@@ -51,6 +53,7 @@ pub use self::config::Config;
 pub use self::container::*;
 pub use self::dlo::PutDlo;
 pub(crate) use self::error::success;
+pub(crate) use self::evidence::Evidence;
 pub use self::info::{BulkDeleteLimits, GetInfo, Info, SloLimits, SwiftLimits, TempUrlLimits};
 pub use self::object::*;
 pub use self::report::Failed;

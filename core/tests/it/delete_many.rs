@@ -104,6 +104,47 @@ fn keys_that_may_go_later_are_asked_for_again_and_others_are_told() {
     assert_eq!((done.deleted, failed(&done)), (9, vec![("key/4", "AccessDenied")]));
 }
 
+/// A server's own error for one object says as little of what it did as one for all of them.
+#[test]
+fn an_object_that_the_server_failed_at_may_be_gone() {
+    let object =
+        |key: &str| ObjectIdentifier { etag: Some("tag".into()), ..ObjectIdentifier::new(key) };
+    let objects = vec![object("gone"), object("other"), object("stays"), object("kept")];
+    let mut requests = 0;
+    let run = Sim::new(delete(objects, options(1, 1000))).run(|_, _| {
+        requests += 1;
+        let failed = |key| (key, "InternalError");
+        match requests {
+            1 => result(["gone", "other", "stays"].map(failed)),
+            2 => result([
+                ("gone", "NoSuchKey"),
+                ("other", "PreconditionFailed"),
+                ("stays", "InternalError"),
+            ]),
+            _ => result([("stays", "InternalError")]),
+        }
+    });
+    let done = run.result.unwrap();
+    // `kept` was removed at once.
+    assert_eq!(done.deleted, 2);
+    let told: Vec<_> =
+        done.errors.iter().map(|error| (&*error.key, error.outcome_unknown)).collect();
+    assert_eq!(told, [("other", true), ("stays", true)]);
+    // Refused at once, nothing was done.
+    let run = Sim::new(delete(vec![object("a")], options(1, 1000)))
+        .run(|_, _| result([("a", "PreconditionFailed")]));
+    assert!(!run.result.unwrap().errors[0].outcome_unknown);
+}
+
+/// Of two requests that fail, the error is the first one's, and names what either leaves open.
+#[test]
+fn what_each_of_two_requests_leaves_open_is_said() {
+    let run = Sim::new(delete(keys(4), options(2, 2))).run(|_, _| result([]).cut(9));
+    let error = run.result.unwrap_err();
+    assert!(error.outcome_unknown() && run.requests.len() == 2, "{error}: {:?}", run.requests);
+    assert!(error.look_at().unwrap().contains("2 objects in bucket"), "{error}");
+}
+
 #[test]
 fn what_never_goes_is_told_after_the_last_attempt() {
     let run = Sim::new(delete(keys(3), options(1, 1000)))

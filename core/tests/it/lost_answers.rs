@@ -7,7 +7,7 @@ use apus_core::checksum::Algorithm;
 use apus_core::contract::{Leave, Operation};
 use apus_core::error::Cause;
 use apus_core::http::Body;
-use apus_core::machine::{Call, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Call, Copy, CopyOptions, Upload, UploadOptions, UploadSource};
 use apus_core::quirks::Provider;
 use apus_core::s3::{
     AbortMultipartUpload, Conditions, Config, CopyObject, CopySource, CreateBucket,
@@ -19,9 +19,14 @@ use http::Method;
 
 use crate::support::{Answer, Run, Sim, service};
 
-/// Calls it at a server that gives these answers, one after the other.
+/// Calls it at a server that heeds conditions and gives these answers, one after the other.
 fn call<O: Operation<Service = Service>>(operation: O, answers: &[Answer]) -> Run<Call<O>> {
-    call_at(operation, |_| {}, answers)
+    call_at(operation, heeds, answers)
+}
+
+fn heeds(config: &mut Config) {
+    config.quirks.conditional_put = true;
+    config.quirks.conditional_complete = true;
 }
 
 fn call_at<O: Operation<Service = Service>>(
@@ -167,7 +172,7 @@ fn an_upload_sends_a_checksum_with_a_conditional_create() {
     let upload = |conditions| {
         let options = UploadOptions { conditions, ..UploadOptions::default() };
         let source = UploadSource::Seekable(5);
-        Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap()
+        Upload::new("bucket", "key", source, options, service(heeds), 1).unwrap()
     };
     let mut kept = None;
     let mut puts = 0;
@@ -245,9 +250,99 @@ fn what_surely_did_nothing_is_not_in_doubt() {
     assert!(!error.outcome_unknown(), "{error}");
 }
 
+/// The server may ignore the condition: the repetition might replace what somebody else wrote meanwhile.
+#[test]
+fn where_the_condition_may_be_ignored_a_look_comes_before_the_repetition() {
+    let at = |answers: &[Answer]| call_at(absent(), |_| {}, answers);
+    let run = at(&[lost(), shown(5, HELLO)]);
+    assert_eq!(run.result.unwrap().etag.opaque(), HELLO);
+    assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key"]);
+    // It is not there: it is sent again.
+    let run = at(&[Answer::new(500), Answer::new(404), Answer::new(200)]);
+    run.result.unwrap();
+    assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key", "PUT /bucket/key"]);
+    // Somebody else's, which may have replaced ours: it is left as it is.
+    for there in [shown(5, NOTHING), shown(6, HELLO), shown(5, "opaque"), Answer::new(403)] {
+        for failed in [lost(), Answer::error(500, "InternalError")] {
+            let run = at(&[failed, there.clone()]);
+            unknown(&run.result.unwrap_err(), "bucket/key");
+            assert_eq!(run.requests.len(), 2);
+        }
+    }
+    // What surely did nothing is sent again at once.
+    at(&[Answer::error(503, "SlowDown"), Answer::new(200)]).result.unwrap();
+    let mut source = CopySource::new("bucket", "source");
+    source.conditions.if_match = Some(HELLO.into());
+    let copy =
+        CopyObject { conditions: Conditions::absent(), ..CopyObject::new("bucket", "key", source) };
+    call_at(copy.clone(), |_| {}, &[lost(), shown(5, HELLO)]).result.unwrap();
+    let run = call_at(copy, |_| {}, &[lost(), shown(5, NOTHING)]);
+    unknown(&run.result.unwrap_err(), "bucket/key");
+    // Without a condition nothing is replaced that was not to be.
+    let put = PutObject::new("bucket", "key", BYTES);
+    let run = call_at(put, |_| {}, &[lost(), Answer::new(200)]);
+    assert_eq!(run.requests, ["PUT /bucket/key", "PUT /bucket/key"]);
+}
+
+#[test]
+fn an_upload_that_may_replace_nothing_looks_first_where_the_condition_may_be_ignored() {
+    let upload = |set: fn(&mut Config), there: Answer| {
+        let conditions = Conditions::absent();
+        let options = UploadOptions { conditions, ..UploadOptions::default() };
+        let source = UploadSource::Seekable(5);
+        let upload = Upload::new("bucket", "key", source, options, service(set), 1).unwrap();
+        Sim::new(upload).source(BYTES).run(|head, _| match head.method.as_str() {
+            "HEAD" => there.clone(),
+            _ => Answer::new(200).header("etag", HELLO),
+        })
+    };
+    let run = upload(|_| {}, shown(5, HELLO));
+    refused(&run.result.unwrap_err(), "PreconditionFailed");
+    assert_eq!(run.requests, ["HEAD /bucket/key"]);
+    // Who may not look leaves it to the server.
+    for there in [Answer::new(404), Answer::new(403)] {
+        let run = upload(|_| {}, there);
+        assert_eq!(run.result.unwrap().size, 5);
+        assert_eq!(run.requests, ["HEAD /bucket/key", "PUT /bucket/key"]);
+    }
+    let run = upload(|_| {}, lost());
+    assert!(run.result.is_err() && run.requests.iter().all(|asked| asked.starts_with("HEAD")));
+    assert_eq!(upload(heeds, shown(5, HELLO)).requests, ["PUT /bucket/key"]);
+}
+
+#[test]
+fn a_copy_that_may_replace_nothing_looks_first_where_the_condition_may_be_ignored() {
+    let copy = |there: Answer| {
+        let copy = CopyObject {
+            conditions: Conditions::absent(),
+            ..CopyObject::new("bucket", "key", CopySource::new("bucket", "source"))
+        };
+        let copy = Copy::new(copy, CopyOptions::default(), service(|_| {}), 1);
+        let body = "<CopyObjectResult><ETag>tag</ETag></CopyObjectResult>";
+        Sim::new(copy).run(|head, _| match (head.method.as_str(), head.uri.path()) {
+            ("HEAD", "/bucket/source") => shown(5, HELLO),
+            ("HEAD", _) => there.clone(),
+            _ => Answer::new(200).body(body),
+        })
+    };
+    let run = copy(shown(5, HELLO));
+    refused(&run.result.unwrap_err(), "PreconditionFailed");
+    assert_eq!(run.requests, ["HEAD /bucket/source", "HEAD /bucket/key"]);
+    let run = copy(Answer::new(404));
+    run.result.unwrap();
+    assert_eq!(run.requests, ["HEAD /bucket/source", "HEAD /bucket/key", "PUT /bucket/key"]);
+}
+
 #[test]
 fn a_call_that_is_cancelled_after_a_lost_answer_says_so_and_sends_nothing() {
-    let put = Call::new(absent(), service(|config| config.retry_policy.base = HOUR), 1);
+    let put = Call::new(
+        absent(),
+        service(|config| {
+            heeds(config);
+            config.retry_policy.base = HOUR;
+        }),
+        1,
+    );
     let run = Sim::new(put).cancel_at(Duration::from_secs(1), Leave::Abort).run(|_, _| lost());
     let error = run.result.unwrap_err();
     assert!(error.is_cancelled(), "{error}");

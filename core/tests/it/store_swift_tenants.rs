@@ -3,6 +3,7 @@
 //!
 //! Answers are those of Swift 2.38 and Keystone 30.
 
+use apus_core::error::Cause;
 use apus_core::machine::UploadSource;
 use apus_core::store::{Acls, Add, Get, StoreErrorKind, Stored, Stores, Verb};
 use bytes::Bytes;
@@ -109,6 +110,22 @@ fn a_container_that_was_made_for_nothing_goes_again() {
         let removed = requests.contains(&format!("DELETE {PATH}"));
         assert_eq!(removed, made == 201, "{requests:?}");
     }
+}
+
+/// The first answer never came, and the second says that it is there: it was not, a moment ago.
+#[test]
+fn a_container_that_a_request_made_which_was_never_answered_goes_again_too() {
+    let mut puts = 0;
+    let (added, requests) = add(&tenants(""), &object(5), |head, body| match head.uri.path() {
+        PATH if head.method == "PUT" => {
+            puts += 1;
+            if puts == 1 { Answer::lost(Cause::Closed) } else { Answer::new(202) }
+        }
+        path if head.method == "PUT" && path.len() > PATH.len() => Answer::new(507),
+        _ => swift(head, body),
+    });
+    assert_eq!(added.unwrap_err().kind(), StoreErrorKind::StorageFull);
+    assert!(requests.contains(&format!("DELETE {PATH}")), "{requests:?}");
 }
 
 #[test]

@@ -2,19 +2,34 @@
 //! proves that it is not, and what is said where nothing does.
 
 use apus_core::Error;
+use apus_core::checksum::Algorithm;
+use apus_core::contract::Operation;
 use apus_core::machine::{
-    Call, LargeObject, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
+    Call, LargeObject, Party, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
 };
-use apus_core::swift::{BulkDelete, DeleteObject};
+use apus_core::swift::{
+    BodyCheck, BulkDelete, CopyObject, DeleteContainer, DeleteObject, DeleteSlo, ObjectSegment,
+    PostAccount, PostContainer, PostObject, Prefix, Properties, PutContainer, PutDlo, PutObject,
+    PutSlo, Segment, Service,
+};
 
 use crate::support::swift::Tokens as SimTokens;
 use crate::support::{Answer, Sim};
-use crate::swift_store::{Fault, World, object, service};
+use crate::swift_store::{Fault, Tokens, World, object, pump, service};
 
 /// An upload that must not replace anything, whose PUT is done and not answered, and refused the second
 /// time; the look at the object afterwards meets this fault.
 fn look(length: usize, fault: Option<Fault>) -> (World, Result<SwiftUploaded, Error>) {
-    let put = World::new(object(length)).fault("PUT c/o", 1, Fault::AnswerLost);
+    look_after(Fault::AnswerLost, length, fault)
+}
+
+/// The same, of a PUT that meets another fault.
+fn look_after(
+    first: Fault,
+    length: usize,
+    fault: Option<Fault>,
+) -> (World, Result<SwiftUploaded, Error>) {
+    let put = World::new(object(length)).fault("PUT c/o", 1, first);
     // It is looked at before the upload, and in segments before the manifest too.
     let nth = if length > 2000 { 3 } else { 2 };
     let mut world = match fault {
@@ -84,8 +99,166 @@ fn where_nothing_proves_it_that_is_said_and_nothing_is_removed() {
 #[test]
 fn an_object_that_is_not_there_was_not_stored() {
     for length in [1000, 10_000] {
-        let (_, result) = look(length, Some(Fault::Refuse(404)));
-        assert!(!result.unwrap_err().outcome_unknown());
+        // Answered, so that nothing is under way any more.
+        let (world, result) = look_after(Fault::Answer(500), length, Some(Fault::Refuse(404)));
+        let error = result.unwrap_err();
+        assert!(!error.outcome_unknown() && error.leftovers().is_empty(), "{error}");
+        assert_eq!(world.store.names("c_segments"), [""; 0]);
+    }
+}
+
+/// A request that was never answered may be carried out yet, and the manifest then needs its segments.
+#[test]
+fn an_object_that_is_not_there_may_be_stored_by_a_request_that_was_never_answered() {
+    for length in [1000, 10_000] {
+        let (world, result) = look(length, Some(Fault::Refuse(404)));
+        let error = result.unwrap_err();
+        assert!(error.outcome_unknown(), "{error}");
+        assert_eq!(error.leftovers().len(), world.store.names("c_segments").len());
+        assert!(world.store.read("c", "o").unwrap() == world.source);
+    }
+}
+
+/// Calls it at a server that has two segments, carries it out, does not answer, and refuses the repetition.
+/// The look afterwards meets this fault.
+fn called<O>(operation: O, looked: Option<Fault>) -> Result<bool, Error>
+where
+    O: Operation<Service = Service>,
+{
+    let mut world = World::new(object(10)).fault("PUT c/o", 1, Fault::AnswerLost);
+    world = world.fault_from("PUT c/o", 2, Fault::Refuse(403));
+    if let Some(fault) = looked {
+        world = world.fault_from("HEAD c/o", 1, fault);
+    }
+    for (at, length) in SEGMENTS.into_iter().enumerate() {
+        world.store.put("c_segments", &format!("o/{at}"), object(length));
+    }
+    let mut pump = pump(Call::new(operation, service(), 1), Party::new(Tokens::default()));
+    let result = world.drive(&mut pump);
+    assert_eq!(world.count("PUT c/o"), 2, "{:?}", world.log);
+    result.map(|_| pump.machine().is_recovered())
+}
+
+fn slo() -> PutSlo {
+    let segments = SEGMENTS.into_iter().enumerate().map(|(at, length)| {
+        let md5 = Algorithm::Md5.digest(&object(length)).unwrap().hex();
+        let (name, size) = (format!("o/{at}"), length as u64);
+        Segment::Object(ObjectSegment::stored("c_segments", name, md5.into(), size))
+    });
+    PutSlo::new("c", "o", segments.collect())
+}
+
+fn dlo() -> PutDlo {
+    PutDlo::new("c", "o", Prefix::new("c_segments", "o/"))
+}
+
+#[track_caller]
+fn unknown(result: Result<bool, Error>) {
+    let error = result.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert!(error.look_at().is_some_and(|look_at| look_at.contains("c/o")), "{error}");
+}
+
+#[test]
+fn what_a_call_put_is_known_by_a_look_at_it() {
+    let put = PutObject::new("c", "o", object(10));
+    assert!(called(put.clone(), None).unwrap());
+    assert!(called(slo(), None).unwrap());
+    assert!(called(dlo(), None).unwrap());
+    for fault in [Fault::Refuse(403), Fault::Lost] {
+        unknown(called(put.clone(), Some(fault)));
+        unknown(called(slo(), Some(fault)));
+        unknown(called(dlo(), Some(fault)));
+    }
+    // Of equal length, and without a tag.
+    unknown(called(put.clone(), Some(Fault::NoTag)));
+    unknown(called(slo(), Some(Fault::NoTag)));
+    // Another object, and the request that was never answered may be carried out yet.
+    for fault in [Fault::OtherTag, Fault::OtherSize, Fault::Refuse(404)] {
+        unknown(called(put.clone(), Some(fault)));
+        unknown(called(slo(), Some(fault)));
+    }
+    // The MD5 is computed of what may have to be known again.
+    let unchecked = PutObject { check: BodyCheck::Never, if_absent: true, ..put.clone() };
+    assert!(called(unchecked, None).unwrap());
+    let unchecked = PutObject { check: BodyCheck::Never, ..put };
+    unknown(called(unchecked, None));
+}
+
+#[test]
+fn an_older_object_of_the_same_bytes_with_other_properties_proves_nothing() {
+    let mut put = PutObject::new("c", "o", object(10));
+    put.properties = Properties::content_type("text/plain");
+    put.properties.metadata.insert("colour".into(), "red".into());
+    assert!(called(put.clone(), None).unwrap());
+    // It was there before, and the PUT was lost on its way.
+    let mut world = World::new(object(10)).fault("PUT c/o", 1, Fault::Lost);
+    world = world.fault_from("PUT c/o", 2, Fault::Refuse(403));
+    world.store.put("c", "o", object(10));
+    let error = world.run(Call::new(put, service(), 1)).unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+}
+
+/// Equal segments of somebody else have the same tag: the manifest names others.
+#[test]
+fn a_large_object_of_somebody_elses_equal_segments_is_not_ours() {
+    for is_ceph in [false, true] {
+        let mut world = World::new(object(10)).fault("PUT c/o", 1, Fault::Lost);
+        world = world.fault_from("PUT c/o", 2, Fault::Refuse(403));
+        world.store.is_ceph = is_ceph;
+        let (mut theirs, mut ours) = (slo(), slo());
+        for (at, length) in SEGMENTS.into_iter().enumerate() {
+            world.store.put("c_segments", &format!("o/{at}"), object(length));
+            world.store.put("c_segments", &format!("theirs/{at}"), object(length));
+        }
+        for (at, segment) in theirs.segments.iter_mut().enumerate() {
+            let Segment::Object(one) = segment else { panic!() };
+            one.object = format!("theirs/{at}");
+        }
+        (theirs.heartbeat, ours.heartbeat) = (false, false);
+        let mut elsewhere = World::new(object(10));
+        elsewhere.store = world.store.clone();
+        elsewhere.run(Call::new(theirs, service(), 1)).unwrap();
+        world.store = elsewhere.store;
+        let result = world.run(Call::new(ours, service(), 1));
+        // Ceph does not show its manifests: equal segments can't be told apart.
+        assert_eq!(result.is_ok(), is_ceph, "{:?}", world.log);
+        assert!(
+            result.is_ok_and(|_| true) || world.log.iter().any(|asked| asked.ends_with("=get"))
+        );
+    }
+}
+
+/// The status says all there is: a page that is cut off takes nothing from it.
+#[test]
+fn a_cut_body_takes_nothing_from_what_the_status_said() {
+    fn cut<O: Operation<Service = Service>>(operation: O, status: u16, answers: usize) -> Error {
+        let mut asked = 0;
+        let run = Sim::under(Call::new(operation, service(), 1), SimTokens::party()).run(|_, _| {
+            asked += 1;
+            Answer::new(status).body("<html><h1>Accepted</h1><p>The request</p></html>").cut(9)
+        });
+        assert_eq!(asked, answers, "{status}");
+        match run.result {
+            Ok(_) => Error::caller("it succeeded"),
+            Err(error) => error,
+        }
+    }
+    let done = |error: Error| assert_eq!(error.what(), "it succeeded", "{error}");
+    done(cut(PutObject::new("c", "o", object(10)), 201, 1));
+    done(cut(PostObject::new("c", "o", Properties::content_type("text/plain")), 202, 1));
+    done(cut(DeleteObject::new("c", "o"), 200, 1));
+    done(cut(CopyObject::new("c", "o", "c", "p"), 201, 1));
+    done(cut(dlo(), 201, 1));
+    done(cut(PutContainer::new("c"), 202, 1));
+    done(cut(PostContainer::new("c"), 202, 1));
+    done(cut(DeleteContainer::new("c"), 200, 1));
+    done(cut(PostAccount::new(), 200, 1));
+    // What the body would have said is not known, and it is not asked for again.
+    for error in
+        [cut(BulkDelete::objects("c", ["a", "b"]), 200, 1), cut(DeleteSlo::new("c", "o"), 200, 1)]
+    {
+        assert!(error.outcome_unknown(), "{error}");
     }
 }
 
@@ -146,3 +319,6 @@ fn what_is_gone_after_a_lost_answer_was_removed() {
         assert_eq!(world.count("DELETE c/o"), 1 + usize::from(lost));
     }
 }
+
+/// Bytes of the segments that are there.
+const SEGMENTS: [usize; 2] = [10, 11];

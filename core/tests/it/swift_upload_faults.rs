@@ -99,11 +99,16 @@ fn a_segment_that_is_refused_for_good_takes_the_others_with_it() {
 
 #[test]
 fn a_segment_whose_answer_never_comes_is_removed_too() {
-    let mut world = World::new(object(10_000)).fault_from(
-        "PUT c_segments/o/id/10000/1000/00000003",
-        1,
-        Fault::AnswerLost,
-    );
+    let segment = "c_segments/o/id/10000/1000/00000003";
+    let lost = || {
+        let put = format!("PUT {segment}");
+        World::new(object(10_000)).fault_from(&put, 1, Fault::AnswerLost)
+    };
+    // A look at it proves that it is there.
+    let mut world = lost();
+    upload(&mut world, options()).unwrap();
+    assert!(world.store.read("c", "o").unwrap() == world.source);
+    let mut world = lost().fault_from(&format!("HEAD {segment}"), 1, Fault::Lost);
     let error = upload(&mut world, options()).unwrap_err();
     assert_eq!(error.kind(), Kind::Wire);
     nothing_left(&world, &error);

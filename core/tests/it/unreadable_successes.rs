@@ -4,9 +4,9 @@
 use apus_core::contract::Operation;
 use apus_core::machine::Call;
 use apus_core::s3::{
-    CompleteMultipartUpload, CompletedPart, CopyObject, CopySource, CreateBucket,
-    CreateMultipartUpload, DeleteObjects, ListObjectsV2, PutObject, Service, UploadPart,
-    UploadPartCopy,
+    AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CopyObject, CopySource,
+    CreateBucket, CreateMultipartUpload, DeleteBucket, DeleteObject, DeleteObjects, ListObjectsV2,
+    PutBucketPolicy, PutBucketTagging, PutObject, Service, UploadPart, UploadPartCopy,
 };
 use apus_core::{Error, Kind};
 
@@ -135,6 +135,58 @@ fn a_write_that_was_answered_is_sent_once_whatever_its_body_is() {
     // What changes nothing is asked again.
     let page = ok("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
     call(ListObjectsV2::new("bucket"), &[ok("no XML"), page]).result.unwrap();
+}
+
+/// The status said that it was carried out, and the rest of the answer never came.
+#[test]
+fn a_write_that_was_answered_is_sent_once_wherever_its_answer_is_cut() {
+    let deleted = "<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>";
+    let copied = "<CopyObjectResult><ETag>tag</ETag></CopyObjectResult>";
+    let created = "<InitiateMultipartUploadResult><UploadId>id</UploadId>\
+                   </InitiateMultipartUploadResult>";
+    for at in [0, 1, 9, 20] {
+        let error = unknown(call(DeleteObjects::new("bucket", ["a"]), &[ok(deleted).cut(at)]), 1);
+        assert!(error.look_at().unwrap().contains("bucket"), "{error}");
+        let error = unknown(call(CreateBucket::new("bucket"), &[ok(copied).cut(at)]), 1);
+        assert!(error.look_at().unwrap().contains("bucket"), "{error}");
+        let error = unknown(call(PutBucketPolicy::new("bucket", "{}"), &[ok(copied).cut(at)]), 1);
+        assert!(error.look_at().unwrap().contains("PutBucketPolicy"), "{error}");
+        let tags = PutBucketTagging { bucket: "bucket".into(), ..PutBucketTagging::default() };
+        unknown(call(tags, &[ok(copied).cut(at)]), 1);
+        unknown(call(DeleteBucket::new("bucket"), &[ok(copied).cut(at)]), 1);
+        let abort = AbortMultipartUpload::new("bucket", "key", "id");
+        unknown(call(abort, &[ok(copied).cut(at)]), 1);
+        unknown(call(copy(), &[ok(copied).cut(at)]), 1);
+        unknown(call(CreateMultipartUpload::new("bucket", "key"), &[ok(created).cut(at)]), 1);
+        // What a HEAD tells.
+        let opaque = || Answer::new(200).header("content-length", 5).header("etag", "opaque");
+        let put = || PutObject::new("bucket", "key", "hello");
+        unknown(call(put(), &[ok(copied).cut(at), opaque()]), 2);
+        let run = call(put(), &[ok(copied).cut(at), Answer::new(404), Answer::new(200)]);
+        run.result.unwrap();
+        assert_eq!(run.requests, ["PUT /bucket/key", "HEAD /bucket/key", "PUT /bucket/key"]);
+        let delete = || DeleteObject::new("bucket", "key");
+        call(delete(), &[ok(copied).cut(at), Answer::new(404)]).result.unwrap();
+        unknown(call(delete(), &[ok(copied).cut(at), Answer::new(403)]), 2);
+    }
+}
+
+/// A part replaces the one of its number, and is seen by nobody before the upload is completed.
+#[test]
+fn a_part_whose_answer_is_cut_before_its_tag_is_sent_again() {
+    let part = UploadPart::new("bucket", "key", "id", 1, "a");
+    let stored = Answer::new(200).header("etag", "tag");
+    let run = call(part, &[ok("     ").cut(2), stored]);
+    assert_eq!(run.result.unwrap().etag.opaque(), "tag");
+    assert_eq!(run.requests.len(), 2);
+    let body = "<CopyPartResult><ETag>tag</ETag></CopyPartResult>";
+    let run = call(copy_part(), &[ok(body).cut(9), ok(body)]);
+    assert_eq!(run.result.unwrap().stored.etag.opaque(), "tag");
+    assert_eq!(run.requests.len(), 2);
+    // Each time: nobody knows whether it is there, and that is said.
+    let part = UploadPart::new("bucket", "key", "id", 1, "a");
+    let error = unknown(call(part, &vec![ok("     ").cut(2); 5]), 5);
+    assert!(error.look_at().unwrap().contains("part 1 of the multipart upload id"), "{error}");
 }
 
 #[test]

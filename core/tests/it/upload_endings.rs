@@ -10,7 +10,7 @@ use apus_core::machine::{
     Copy, CopyOptions, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
 };
 use apus_core::quirks::Provider;
-use apus_core::s3::{Config, CopyObject, CopySource};
+use apus_core::s3::{Conditions, Config, CopyObject, CopySource};
 use apus_core::{Error, Kind};
 use http::request;
 
@@ -231,8 +231,16 @@ fn the_checksum_of_the_whole_is_compared_after_complete() {
     let error = with("<ChecksumCRC32>AAAAAA==</ChecksumCRC32>", &summed).unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity, "{error}");
     assert_eq!(error.operation(), Some("CompleteMultipartUpload"));
+    // It is in its place, and is not what was sent.
+    assert_eq!(error.leftovers(), [object_named()]);
     let error = with("<ChecksumCRC32>AAAAAA==-3</ChecksumCRC32>", &summed).unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity, "{error}");
+    // So is one of a single request.
+    let whole = UploadOptions { threshold: 100, verify_etag: true, ..options() };
+    let other = Answer::new(200).header("etag", "d41d8cd98f00b204e9800998ecf8427e");
+    let run = Sim::new(upload(aws, whole)).source(object(LENGTH)).run(|_, _| other.clone());
+    let error = run.result.unwrap_err();
+    assert_eq!((error.kind(), error.leftovers()), (Kind::Integrity, &[object_named()][..]));
     let whole = Algorithm::Crc32.digest(&object(LENGTH)).unwrap();
     with(&format!("<ChecksumCRC32>{whole}</ChecksumCRC32>"), &summed).unwrap();
 }
@@ -362,7 +370,9 @@ fn a_part_that_may_land_yet_is_looked_for_a_bounded_number_of_times() {
     let (result, requests, _, elapsed) = cancelled(None, 0);
     let error = result.unwrap_err();
     assert!(!error.outcome_unknown(), "there is no object: {error}");
-    assert!(error.leftovers().is_empty(), "{error}");
+    // It came in no look, and may land later still: Amazon says so of parts in progress.
+    let [Leftover::Perhaps { look_at }] = error.leftovers() else { panic!("{error}") };
+    assert!(look_at.starts_with("a part of the multipart upload id of bucket/key"), "{look_at}");
     let looks = requests.iter().filter(|asked| asked.starts_with("GET")).count();
     assert_eq!(looks, 3, "{requests:?}");
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
@@ -443,6 +453,80 @@ fn a_copied_part_may_land_late_as_well() {
     assert_eq!(server.looks, 3, "{:?}", run.requests);
 }
 
+/// An attempt at a part was never answered, the next one was, and the upload is aborted for another reason.
+#[test]
+fn an_attempt_at_a_part_that_may_land_yet_is_named_though_the_part_was_stored() {
+    let mut server = Server::new(&[Answer::error(403, "AccessDenied")], Answer::new(404));
+    let mut puts = 0;
+    let run = Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+        puts += usize::from(head.method == "PUT");
+        if head.method == "PUT" && puts == 1 { lost() } else { server.answer(head, body) }
+    });
+    let error = run.result.unwrap_err();
+    let [Leftover::Perhaps { look_at }] = error.leftovers() else { panic!("{error}") };
+    assert!(look_at.contains("multipart upload id of bucket/key"), "{look_at}");
+    assert!(!server.open, "{:?}", run.requests);
+}
+
+#[test]
+fn an_upload_whose_id_nobody_knows_is_named_where_the_upload_succeeds_too() {
+    let complete = "<CompleteMultipartUploadResult><ETag>t</ETag></CompleteMultipartUploadResult>";
+    let mut server = Server::new(&[Answer::new(200).body(complete)], Answer::new(404));
+    let mut creations = 0;
+    let run = Sim::new(upload(|_| {}, options())).source(object(LENGTH)).run(|head, body| {
+        let creates = head.uri.query() == Some("uploads");
+        creations += usize::from(creates);
+        if creates && creations == 1 { lost() } else { server.answer(head, body) }
+    });
+    let done = run.result.unwrap();
+    let [Leftover::Perhaps { look_at }] = &done.leftovers[..] else { panic!("{done:?}") };
+    assert!(look_at.contains("bucket/key without parts"), "{look_at}");
+}
+
+/// Between the process that began it and the one that completes it, somebody stored another object.
+#[test]
+fn an_upload_that_may_replace_nothing_looks_again_before_its_completion() {
+    let absent = |set: fn(&mut Config), resumes: bool, appears: bool| {
+        let keeps = UploadOptions {
+            on_failure: Leave::Keep,
+            width: 1,
+            conditions: Conditions::absent(),
+            ..options()
+        };
+        let complete =
+            "<CompleteMultipartUploadResult><ETag>t</ETag></CompleteMultipartUploadResult>";
+        let mut server = Server::new(&[Answer::new(200).body(complete)], Answer::new(404));
+        let mut machine = upload(set, keeps.clone());
+        if resumes {
+            let first = Sim::new(machine)
+                .source(object(LENGTH))
+                .cancel_at(Duration::from_millis(35), Leave::Keep)
+                .run(|head, body| server.answer(head, body));
+            let checkpoint = first.pump.machine().checkpoint().unwrap();
+            let source = UploadSource::Seekable(LENGTH as u64);
+            machine = Upload::resume(checkpoint, source, keeps, service(set), 2).unwrap();
+        }
+        let run = Sim::new(machine).source(object(LENGTH)).run(|head, body| {
+            if head.method == "PUT" && appears {
+                server.there = shown(LENGTH, OTHER);
+            }
+            server.answer(head, body)
+        });
+        let completed =
+            run.requests.iter().any(|asked| asked.starts_with("POST /bucket/key?uploadId"));
+        (run.result, completed)
+    };
+    for resumes in [true, false] {
+        let (result, completed) = absent(|_| {}, resumes, true);
+        assert!(result.unwrap_err().is_precondition_failed() && !completed, "{resumes}");
+        let (result, completed) = absent(|_| {}, resumes, false);
+        assert!(result.is_ok() && completed, "{resumes}");
+        // A server that heeds it is not asked.
+        let (result, _) = absent(aws, resumes, true);
+        assert!(result.is_ok(), "{resumes}");
+    }
+}
+
 #[test]
 fn an_upload_whose_id_nobody_knows_is_named_where_the_upload_fails() {
     let mut creations = 0;
@@ -459,6 +543,10 @@ fn an_upload_whose_id_nobody_knows_is_named_where_the_upload_fails() {
     let error = never.result.unwrap_err();
     assert!(error.outcome_unknown(), "{error}");
     assert!(error.look_at().unwrap().contains("the multipart uploads of bucket/key"), "{error}");
+}
+
+fn object_named() -> Leftover {
+    Leftover::Object { bucket: "bucket".into(), key: "key".into() }
 }
 
 fn code(answer: &Answer) -> &str {

@@ -33,7 +33,7 @@ pub(super) struct Failed {
     pub(super) error: Error,
     /// Whether it is repeated once it is proven that it was not carried out.
     pub(super) repeats: bool,
-    /// Whether it is repeated where nothing proves whether it was.
+    /// Whether it is repeated although nothing proves whether it was: a part whose answer was cut off.
     pub(super) repeats_unproven: bool,
 }
 
@@ -52,22 +52,24 @@ impl<O: Operation> Call<O> {
                 self.recovered = true;
                 self.succeed(output);
             }
-            Recovery::Look(draft) if !self.cancelled && replies.len() < MOST_LOOKS => {
+            Recovery::Look(draft) if self.looks_on() && replies.len() < MOST_LOOKS => {
                 let seed = self.seed.wrapping_add(1 + replies.len() as u64);
                 let attempts = Attempts::new(seed);
                 self.looking = Some(Looking { draft, attempts, replies, failed });
                 self.state = State::Ready;
             }
             Recovery::NotDone if failed.repeats => self.repeat(now, failed.error, true),
-            Recovery::NotDone if self.under_way => self.unknown(failed.error),
+            Recovery::NotDone if self.under_way > 0 => self.unknown(failed.error),
             Recovery::NotDone | Recovery::Never => {
                 self.state = State::Over(Some(Err(failed.error)));
             }
-            Recovery::Look(_) | Recovery::Unknown if failed.repeats_unproven => {
-                self.repeat(now, failed.error, false);
-            }
+            Recovery::Unknown if failed.repeats_unproven => self.repeat(now, failed.error, false),
             Recovery::Look(_) | Recovery::Unknown => self.unknown(failed.error),
         }
+    }
+
+    fn looks_on(&self) -> bool {
+        !self.cancelled || self.persists
     }
 
     pub(super) fn unknown(&mut self, error: Error) {
@@ -85,7 +87,7 @@ impl<O: Operation> Call<O> {
         };
         match wait {
             Some(wait) => self.state = State::Backoff(wait),
-            None if proven && !self.under_way => self.state = State::Over(Some(Err(error))),
+            None if proven && self.under_way == 0 => self.state = State::Over(Some(Err(error))),
             None => self.unknown(error),
         }
     }
@@ -105,17 +107,14 @@ impl<O: Operation> Call<O> {
         };
         let decision = decision(&error).unwrap_or(RetryDecision::Transient);
         let retry_policy = self.service.retry_policy();
-        let wait = match self.cancelled {
-            true => None,
-            false => looking.attempts.next(now, retry_policy, decision, &error),
+        let wait = match self.looks_on() {
+            true => looking.attempts.next(now, retry_policy, decision, &error),
+            false => None,
         };
         match wait {
             Some(wait) => {
                 self.state = State::Backoff(wait);
                 self.looking = Some(looking);
-            }
-            None if looking.failed.repeats_unproven => {
-                self.repeat(now, looking.failed.error, false);
             }
             None => self.unknown(looking.failed.error),
         }

@@ -145,7 +145,7 @@ impl Removal {
                 if error.kind() != Kind::Refused || error.is_denied() {
                     self.stop(now);
                 }
-                self.removed.error.get_or_insert(error);
+                Error::keep_first(&mut self.removed.error, error);
             }
         }
     }
@@ -154,8 +154,11 @@ impl Removal {
     fn many(&mut self, now: Now, names: Vec<Name>, answer: Result<Deleted, Error>) {
         let report = match answer {
             Ok(report) => report,
-            // It can't be done so, or was broken off.
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
+            // It can't be done so, or was broken off, or the answer was cut.
+            Err(error)
+                if matches!(error.kind(), Kind::Refused | Kind::Broken)
+                    || error.status().is_some_and(|status| status.is_success()) =>
+            {
                 if error.status() != Some(StatusCode::OK) {
                     self.bulk = None;
                 }
@@ -164,7 +167,7 @@ impl Removal {
             }
             Err(error) => {
                 self.removed.left.extend(names);
-                self.removed.error.get_or_insert(error);
+                Error::keep_first(&mut self.removed.error, error);
                 return self.stop(now);
             }
         };

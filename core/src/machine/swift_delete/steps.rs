@@ -100,7 +100,10 @@ impl SwiftDelete {
     pub(super) fn whole(&mut self, answer: Result<Deleted, Error>) -> Result<(), Error> {
         let report = match answer {
             Ok(report) => report,
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Broken) => {
+            Err(error)
+                if matches!(error.kind(), Kind::Refused | Kind::Broken)
+                    || error.status().is_some_and(|status| status.is_success()) =>
+            {
                 if self.unreadable {
                     return Err(error);
                 }

@@ -32,7 +32,8 @@ pub(super) struct Flight<P> {
     next: u32,
     slots: Vec<Slot<P>>,
     stopped: bool,
-    late: u32,
+    /// How many attempts at a part were never answered: the server may store them yet.
+    late: BTreeMap<u32, u32>,
 }
 
 /// How many parts at once, and where their bytes come from.
@@ -52,6 +53,12 @@ pub(super) struct StoredPart {
     pub(super) etag: ETag,
     pub(super) size: u64,
     pub(super) checksum: Option<Value>,
+}
+
+/// What sends one part.
+pub(super) trait SendsPart: Machine<Output = StoredPart> {
+    /// How many of its attempts were never answered.
+    fn under_way(&self) -> u32;
 }
 
 /// What there is to do.
@@ -75,10 +82,18 @@ struct Slot<P> {
     call: P,
 }
 
-impl<P: Machine<Output = StoredPart>> Flight<P> {
+impl<P: SendsPart> Flight<P> {
     pub(super) fn new(plan: Plan, bounds: Bounds, intake: Intake) -> Self {
-        let (stored, slots) = (BTreeMap::new(), Vec::new());
-        Self { plan, stored, intake, bounds, next: 1, slots, stopped: false, late: 0 }
+        Self {
+            plan,
+            stored: BTreeMap::new(),
+            intake,
+            bounds,
+            next: 1,
+            slots: Vec::new(),
+            stopped: false,
+            late: BTreeMap::new(),
+        }
     }
 
     /// Bytes of the parts that the server has.
@@ -98,14 +113,25 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
         self.slots.iter_mut().for_each(|slot| slot.call.cancel(now, Leave::Abort));
     }
 
-    /// How many parts were given up whose bytes the server had: it may store them yet.
-    pub(super) fn late(&self) -> u32 {
-        self.late
+    /// How many parts the server may store yet: it had their bytes, and never answered.
+    pub(super) fn late(&self) -> usize {
+        self.late.len()
+    }
+
+    /// The server shows this part, after it was told to remove all: one that was late has come.
+    pub(super) fn came(&mut self, number: u32) {
+        if let Some(attempts) = self.late.get_mut(&number) {
+            *attempts -= 1;
+            if *attempts == 0 {
+                self.late.remove(&number);
+            }
+        }
     }
 
     /// Begins anew, with nothing stored.
     pub(super) fn restart(&mut self) {
         self.stored.clear();
+        self.late.clear();
         self.next = 1;
     }
 
@@ -131,6 +157,10 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
                 ControlFlow::Break(Step::Wait(until)) => wait = Wait::earlier(wait, until),
                 ControlFlow::Break(step) => return ControlFlow::Break(step),
                 ControlFlow::Continue(result) => {
+                    let late = slot.call.under_way();
+                    if late > 0 {
+                        self.late.insert(number, late);
+                    }
                     self.slots.swap_remove(at);
                     return ControlFlow::Continue(match result {
                         Ok(part) => {
@@ -138,7 +168,6 @@ impl<P: Machine<Output = StoredPart>> Flight<P> {
                             Event::Stored(number)
                         }
                         Err(error) => {
-                            self.late += u32::from(error.outcome_unknown());
                             // Whether a part is stored is no question once there is no upload.
                             Event::Failed(error.with_outcome_known())
                         }

@@ -33,6 +33,7 @@
 //! At most `width` parts are in flight, and none is planned before its bytes are there. On every
 //! failing road what was stored is removed again; what could not be removed stands in the error.
 
+pub(super) mod absent;
 mod checkpoint;
 mod flight;
 pub(super) mod multipart;

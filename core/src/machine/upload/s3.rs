@@ -1,9 +1,9 @@
 //! An object on S3, in one request or as a multipart upload.
 //!
 //! ```text
-//!            ┌─ not above the threshold ─▶ Put ────────────────────────────────▶ over
+//!            ┌─ not above the threshold ─▶ Absent, where its condition needs it ─▶ Put ─▶ over
 //!   Gather ──┤
-//!            └─ above it ─▶ Multipart (its own drawing is in `multipart/`) ──────▶ over
+//!            └─ above it ─▶ Multipart (its own drawing is in `multipart/`) ─────────────▶ over
 //! ```
 //!
 //! On every failing road the multipart upload is aborted, and a look at the server proves that it is
@@ -12,6 +12,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::absent;
 use super::checkpoint::{Checkpoint, Checkpoints};
 use super::multipart::{Job, Multipart, PartsFrom, Uploaded};
 use super::plan::{PartLimits, Plan};
@@ -24,9 +25,9 @@ use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::nest::nest;
 use crate::now::Now;
-use crate::s3::{ChecksumOptions, Common, Conditions, Properties, PutObject, Service};
+use crate::s3::{ChecksumOptions, Common, Conditions, HeadObject, Properties, PutObject, Service};
 
 /// How an object is uploaded.
 #[derive(Clone, Debug)]
@@ -45,8 +46,9 @@ pub struct UploadOptions {
     pub limits: PartLimits,
     /// What is stored with the object.
     pub properties: Properties,
-    /// On what condition it is written. Before an upload in parts that must replace nothing, a HEAD looks
-    /// for an object where the server may ignore the condition of CompleteMultipartUpload
+    /// On what condition it is written. Before an upload that must replace nothing, a HEAD looks for an
+    /// object where the server may ignore the condition of PutObject
+    /// ([`Quirks::conditional_put`](crate::quirks::Quirks::conditional_put)) or CompleteMultipartUpload
     /// ([`Quirks::conditional_complete`](crate::quirks::Quirks::conditional_complete)).
     pub conditions: Conditions,
     /// What this upload wants otherwise than the client about checksums.
@@ -100,6 +102,8 @@ pub struct Upload {
 #[derive(Debug)]
 enum Phase {
     Gather,
+    /// Is there an object already? If not, one of this length is put, unless it was cancelled meanwhile.
+    Absent(Box<Call<HeadObject>>, Option<u64>),
     Put(Box<Call<PutObject>>),
     Multipart(Box<Multipart>),
     Over(Option<Error>),
@@ -197,7 +201,16 @@ impl Upload {
     /// Decides how the object goes, as soon as that is known.
     fn begin(&mut self) -> Option<Phase> {
         Some(match self.gather.way()? {
-            Way::Whole(length) => Phase::Put(Box::new(self.put(length))),
+            Way::Whole(length) => {
+                let heeds = self.service.config().quirks.conditional_put;
+                match absent::is_needed(&self.job.conditions, heeds) {
+                    true => {
+                        let look = self.job.call(self.job.head(), &self.service, LOOK);
+                        Phase::Absent(Box::new(look), Some(length))
+                    }
+                    false => Phase::Put(Box::new(self.put(length))),
+                }
+            }
             Way::Parts => {
                 let intake = std::mem::take(&mut self.gather.intake);
                 let (job, from) = (self.job.clone(), parts_from(self.gather.source));
@@ -233,8 +246,7 @@ impl Upload {
         {
             put.checksum.algorithm = Some(policy.algorithm);
         }
-        let service = Arc::clone(&self.service);
-        Call::new(put, service, seed(job.seed, PUT)).under(job.party)
+        job.call(put, &self.service, PUT)
     }
 }
 
@@ -262,6 +274,17 @@ impl Machine for Upload {
                     Some(phase) => self.phase = phase,
                     None => return Step::Wait(None),
                 },
+                Phase::Absent(call, length) => match nest(call.poll(now), LOOK) {
+                    ControlFlow::Break(step) => return step,
+                    ControlFlow::Continue(head) => {
+                        let length = *length;
+                        self.phase = match (absent::looked(head), length) {
+                            (Err(error), _) => Phase::Over(Some(error)),
+                            (Ok(()), Some(length)) => Phase::Put(Box::new(self.put(length))),
+                            (Ok(()), None) => Phase::Over(Some(Failure::cancelled().into())),
+                        };
+                    }
+                },
                 Phase::Put(call) => match nest(call.poll(now), PUT) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(stored)) => {
@@ -274,7 +297,8 @@ impl Machine for Upload {
                         };
                         self.phase = Phase::Over(None);
                         if let Err(error) = checked {
-                            return Step::Done(Err(error.in_operation(PutObject::NAME)));
+                            let error = error.in_operation(PutObject::NAME);
+                            return Step::Done(Err(self.job.spoilt(error)));
                         }
                         let told = stored.checksums;
                         let checksums = if told.is_empty() { ours } else { told };
@@ -287,7 +311,9 @@ impl Machine for Upload {
                             ..Uploaded::default()
                         }));
                     }
-                    ControlFlow::Continue(Err(error)) => self.phase = Phase::Over(Some(error)),
+                    ControlFlow::Continue(Err(error)) => {
+                        self.phase = Phase::Over(Some(self.job.spoilt(error)));
+                    }
                 },
                 Phase::Multipart(inner) => return inner.poll(now),
                 Phase::Over(error) => {
@@ -304,8 +330,10 @@ impl Machine for Upload {
         if let Phase::Multipart(inner) = &mut self.phase {
             return inner.complete(now, done);
         }
-        if let (Phase::Put(call), Some(PUT)) = (&mut self.phase, done.route()) {
-            call.complete(now, done);
+        match (&mut self.phase, done.route()) {
+            (Phase::Put(call), Some(PUT)) => call.complete(now, done),
+            (Phase::Absent(call, _), Some(LOOK)) => call.complete(now, done),
+            _ => {}
         }
     }
 
@@ -313,6 +341,10 @@ impl Machine for Upload {
         match &mut self.phase {
             Phase::Gather => {
                 self.phase = Phase::Over(Some(Failure::cancelled().into()));
+            }
+            Phase::Absent(call, length) => {
+                *length = None;
+                call.cancel(now, leave);
             }
             Phase::Put(call) => call.cancel(now, leave),
             Phase::Multipart(inner) => inner.cancel(now, leave),
@@ -388,6 +420,7 @@ fn parts_from(source: UploadSource) -> PartsFrom {
 }
 
 const PUT: u32 = 5;
+const LOOK: u32 = 6;
 
 /// The most that PutObject takes.
 const LARGEST_PUT: u64 = 5 << 30;

@@ -230,6 +230,11 @@ impl Operation for CompleteMultipartUpload {
         }
     }
 
+    fn looks_before_repeating(&self, service: &Service) -> bool {
+        let conditional = self.if_match.is_some() || self.if_none_match.is_some();
+        conditional && !service.config().quirks.conditional_complete
+    }
+
     fn look_at(&self) -> String {
         let Self { bucket, key, upload_id, .. } = self;
         format!("the object {bucket}/{key}, and its multipart upload {upload_id}")

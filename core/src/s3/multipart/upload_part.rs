@@ -76,6 +76,7 @@ impl Operation for UploadPart {
 
     const NAME: &'static str = "UploadPart";
     const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    const REPLACES_UNSEEN: bool = true;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?

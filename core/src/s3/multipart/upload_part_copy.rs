@@ -76,6 +76,7 @@ impl Operation for UploadPartCopy {
 
     const NAME: &'static str = "UploadPartCopy";
     const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    const REPLACES_UNSEEN: bool = true;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let range = match &self.source_range {

@@ -150,6 +150,10 @@ impl Operation for CopyObject {
         }
     }
 
+    fn looks_before_repeating(&self, service: &Service) -> bool {
+        !self.conditions.is_empty() && !service.config().quirks.conditional_put
+    }
+
     fn look_at(&self) -> String {
         format!("the object {}/{}", self.bucket, self.key)
     }

@@ -132,8 +132,8 @@ pub struct DeleteError {
     pub code: Option<String>,
     /// What the server says of it.
     pub message: Option<String>,
-    /// The request was sent before, its answer was lost, and what is refused now may have been removed
-    /// then.
+    /// It may have been removed: the server failed at it, or what is refused now was asked for before, and
+    /// not answered.
     pub outcome_unknown: bool,
 }
 
@@ -196,12 +196,11 @@ impl Operation for DeleteObjects {
                 delete_marker_version_id: text(deleted, "DeleteMarkerVersionId"),
             })
         });
-        let errors = root.children("Error").map(|error| DeleteError {
-            key: key(error),
-            version_id: text(error, "VersionId"),
-            code: text(error, "Code"),
-            message: text(error, "Message"),
-            outcome_unknown: false,
+        let errors = root.children("Error").map(|error| {
+            let code = text(error, "Code");
+            let outcome_unknown = code.as_deref() == Some("InternalError");
+            let (version_id, message) = (text(error, "VersionId"), text(error, "Message"));
+            DeleteError { key: key(error), version_id, code, message, outcome_unknown }
         });
         Ok(DeleteObjectsOutput {
             deleted: deleted.collect::<Result<_, Error>>()?,
@@ -223,7 +222,7 @@ impl Operation for DeleteObjects {
             ..DeletedObject::default()
         }));
         for error in &mut errors {
-            error.outcome_unknown = error.code.as_deref() == Some("PreconditionFailed");
+            error.outcome_unknown |= error.code.as_deref() == Some("PreconditionFailed");
         }
         output.errors = errors;
         output

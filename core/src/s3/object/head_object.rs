@@ -2,18 +2,16 @@
 
 use http::{Method, StatusCode};
 
-use crate::contract::{Operation, Recovery};
+use crate::contract::{Operation, Proof, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    evidence::{Evidence, Proof},
-    object::{ObjectHead, ResponseOverrides, Stored},
-    request::Request,
-    service::Service,
-    types::{ByteRange, Common, Conditions, CustomerKey},
-};
+use crate::s3::error;
+use crate::s3::evidence::Evidence;
+use crate::s3::object::{ObjectHead, ResponseOverrides, Stored};
+use crate::s3::request::Request;
+use crate::s3::service::Service;
+use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
 
 /// What the server knows of an object. "HeadObject", S3 API reference.
 ///

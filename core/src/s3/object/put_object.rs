@@ -70,6 +70,11 @@ impl PutObject {
 }
 
 impl PutObject {
+    /// Whether the server may ignore the condition.
+    fn may_be_ignored(&self, service: &Service) -> bool {
+        !self.conditions.is_empty() && !service.config().quirks.conditional_put
+    }
+
     /// Whether the condition names another object than the one that this HEAD shows.
     fn replaces_another(&self, look: &Reply) -> bool {
         let there = ObjectHead::read(look).etag;
@@ -142,6 +147,14 @@ impl Operation for PutObject {
         evidence.replaces = self.conditions.if_match.as_ref();
         let there = look.status().is_success();
         match proven(service, look, &evidence) {
+            // It may have replaced ours, and an attempt under way may replace it.
+            Recovery::NotDone
+                if there
+                    && self.may_be_ignored(service)
+                    && !doubt.error.is_precondition_failed() =>
+            {
+                Recovery::Unknown
+            }
             // While it is there, none is made beside it.
             Recovery::NotDone if there && self.conditions.if_none_match.is_some() => {
                 Recovery::Never
@@ -150,6 +163,10 @@ impl Operation for PutObject {
             Recovery::NotDone if there && self.replaces_another(look) => Recovery::Never,
             recovery => recovery,
         }
+    }
+
+    fn looks_before_repeating(&self, service: &Service) -> bool {
+        self.may_be_ignored(service)
     }
 
     fn look_at(&self) -> String {

@@ -164,11 +164,10 @@ impl Machine for Adding {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(removed) => {
                         let Target { bucket, key } = self.place.clone();
+                        let object = Leftover::Object { bucket, key };
                         Err(match removed {
-                            Err(why) if !why.is_not_found() => {
-                                error.clone().with_leftover(Leftover::Object { bucket, key })
-                            }
-                            _ => error.clone(),
+                            Err(why) if !why.is_not_found() => error.clone().with_leftover(object),
+                            _ => error.clone().without_leftover(&object),
                         })
                     }
                 },

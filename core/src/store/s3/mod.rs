@@ -125,7 +125,11 @@ impl S3Store {
         let machine = Adding::new(place, upload, service, !heeds, creates, seed);
         let mut job = Job::new(Verb::Add, &self.id, machine, vec![self.party()?]);
         job.hashers = image.hashers().map_err(invalid)?;
-        Ok(job.map(move |uploaded| Ok(Placed { url, size: uploaded?.size, store, hash })))
+        Ok(job.map(move |uploaded| {
+            let uploaded = uploaded?;
+            let (size, leftovers) = (uploaded.size, uploaded.leftovers);
+            Ok(Placed { url, size, store, hash, leftovers })
+        }))
     }
 
     fn upload_options(&self, source: UploadSource) -> UploadOptions {

@@ -120,7 +120,9 @@ impl Machine for Adding {
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(made) => {
-                        self.made = made.as_ref().is_ok_and(|made| made.created);
+                        // It was not there a moment ago: an attempt that was not answered may have made it.
+                        let doubtful = call.is_doubtful();
+                        self.made = made.as_ref().is_ok_and(|made| made.created || doubtful);
                         let next = made.and_then(|_| self.upload());
                         next.or_else(|error| self.failed(error))
                     }

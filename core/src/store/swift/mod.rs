@@ -171,7 +171,11 @@ impl SwiftStore {
         let mut job = rights.job(self, Verb::Add, machine, may_be_long, seed);
         job.hashers = image.hashers().map_err(invalid)?;
         let (url, store, hash) = (location.to_string(), self.id.clone(), image.hash);
-        Ok(job.map(move |uploaded| Ok(Placed { url, size: uploaded?.size, store, hash })))
+        Ok(job.map(move |uploaded| {
+            let uploaded = uploaded?;
+            let (size, leftovers) = (uploaded.size, uploaded.leftovers);
+            Ok(Placed { url, size, store, hash, leftovers })
+        }))
     }
 }
 

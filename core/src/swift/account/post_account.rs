@@ -55,6 +55,10 @@ impl Operation for PostAccount {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
         error::success(reply)
     }
+
+    fn parse_head(&self, _: &Reply) -> Option<()> {
+        Some(())
+    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,10 @@ impl Operation for PostContainer {
         error::success(reply)
     }
 
+    fn parse_head(&self, _: &Reply) -> Option<()> {
+        Some(())
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
     }

@@ -37,6 +37,13 @@ pub struct PutContainerOutput {
     pub storage_policy: Option<String>,
 }
 
+impl PutContainerOutput {
+    fn read(reply: &Reply) -> Self {
+        let created = reply.status() == StatusCode::CREATED;
+        Self { created, storage_policy: Headers(&reply.head.headers).text("x-storage-policy") }
+    }
+}
+
 impl Operation for PutContainer {
     type Service = Service;
     type Output = PutContainerOutput;
@@ -53,10 +60,11 @@ impl Operation for PutContainer {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<PutContainerOutput, Error> {
         error::success(reply)?;
-        Ok(PutContainerOutput {
-            created: reply.status() == StatusCode::CREATED,
-            storage_policy: Headers(&reply.head.headers).text("x-storage-policy"),
-        })
+        Ok(PutContainerOutput::read(reply))
+    }
+
+    fn parse_head(&self, reply: &Reply) -> Option<PutContainerOutput> {
+        Some(PutContainerOutput::read(reply))
     }
 
     fn resource(&self) -> Option<&str> {

@@ -81,6 +81,14 @@ pub struct Copied {
     pub source_last_modified: Option<Timestamp>,
 }
 
+impl Copied {
+    fn read(reply: &Reply) -> Self {
+        let modified = Headers(&reply.head.headers).plain("x-copied-from-last-modified");
+        let source_last_modified = modified.and_then(Timestamp::parse_http);
+        Self { stored: Stored::read(reply), source_last_modified }
+    }
+}
+
 impl Operation for CopyObject {
     type Service = Service;
     type Output = Copied;
@@ -104,11 +112,15 @@ impl Operation for CopyObject {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Copied, Error> {
         error::success(reply)?;
-        let modified = Headers(&reply.head.headers).plain("x-copied-from-last-modified");
-        Ok(Copied {
-            stored: Stored::read(reply),
-            source_last_modified: modified.and_then(Timestamp::parse_http),
-        })
+        Ok(Copied::read(reply))
+    }
+
+    fn parse_head(&self, reply: &Reply) -> Option<Copied> {
+        Some(Copied::read(reply))
+    }
+
+    fn look_at(&self) -> String {
+        format!("the object {}/{}", self.to_container, self.to_object)
     }
 
     fn resource(&self) -> Option<&str> {

@@ -43,6 +43,10 @@ impl Operation for DeleteObject {
         error::success(reply)
     }
 
+    fn parse_head(&self, _: &Reply) -> Option<()> {
+        Some(())
+    }
+
     /// What is not there any more was removed by the attempt whose answer was lost, or by others.
     fn recover(&self, _: &Service, doubt: &Doubt<'_>) -> Recovery<()> {
         match doubt.error.is_not_found() {

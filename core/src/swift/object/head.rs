@@ -128,6 +128,13 @@ pub struct Stored {
     pub trans_id: Option<String>,
 }
 
+impl From<ObjectHead> for Stored {
+    fn from(head: ObjectHead) -> Self {
+        let etag = head.etag.unwrap_or_default();
+        Self { etag, last_modified: head.last_modified, trans_id: head.trans_id }
+    }
+}
+
 impl Stored {
     pub(in crate::swift) fn read(reply: &Reply) -> Self {
         let head = Headers(&reply.head.headers);

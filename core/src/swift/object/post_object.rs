@@ -57,6 +57,10 @@ impl Operation for PostObject {
         error::success(reply)
     }
 
+    fn parse_head(&self, _: &Reply) -> Option<()> {
+        Some(())
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
     }

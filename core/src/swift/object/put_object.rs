@@ -4,12 +4,13 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::checksum::{Algorithm, Value};
-use crate::contract::Operation;
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Body, Draft, Reply};
 use crate::retry::Idempotency;
 use crate::swift::{
     error,
+    evidence::Evidence,
     object::{Stored, same_md5},
     request::{BodyCheck, Request},
     service::Service,
@@ -78,6 +79,11 @@ impl Operation for PutObject {
                 .object_body(&self.body, &self.check)
                 .finish()?;
         draft.digests.clone_from(&self.digests);
+        // Should the answer be lost and the repetition be refused, the MD5 tells whose object it is.
+        let stamped = !draft.stamps.is_empty() || draft.digests.contains(&Algorithm::Md5);
+        if self.if_absent && !stamped && Algorithm::Md5.is_available() {
+            draft.digests.push(Algorithm::Md5);
+        }
         Ok(draft)
     }
 
@@ -97,7 +103,17 @@ impl Operation for PutObject {
     }
 
     fn parse_head(&self, reply: &Reply) -> Option<Stored> {
-        Some(Stored::read(reply)).filter(|stored| !stored.etag.is_empty())
+        Some(Stored::read(reply))
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {
+        let md5 = match &self.check {
+            BodyCheck::Given(etag) => Some(etag.opaque().to_owned()),
+            BodyCheck::Auto | BodyCheck::Never => md5_of(&self.body, doubt.stamped),
+        };
+        let place = (self.container.as_str(), self.object.as_str());
+        let evidence = Evidence::of_put(self.body.len(), md5).with(&self.properties);
+        evidence.recover(service, doubt, place, self.if_absent).map(Stored::from)
     }
 
     fn look_at(&self) -> String {
@@ -106,6 +122,16 @@ impl Operation for PutObject {
 
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
+    }
+}
+
+/// The MD5 of the body that was sent; none where two readings of its source came to two.
+fn md5_of(body: &Body, computed: &[Value]) -> Option<String> {
+    let mut md5s = computed.iter().filter(|value| value.algorithm() == Algorithm::Md5);
+    match (md5s.next(), md5s.next()) {
+        (Some(md5), None) => Some(md5.hex()),
+        (None, _) if body.is_empty() => Algorithm::Md5.digest(b"").ok().map(|md5| md5.hex()),
+        _ => None,
     }
 }
 

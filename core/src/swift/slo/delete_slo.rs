@@ -53,6 +53,10 @@ impl Operation for DeleteSlo {
         Deleted::read(reply)
     }
 
+    fn look_at(&self) -> String {
+        format!("whether {}/{} and its segments are there", self.container, self.object)
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.container)
     }

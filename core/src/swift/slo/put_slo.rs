@@ -4,20 +4,19 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::checksum;
-use crate::contract::Operation;
+use crate::contract::{Doubt, Operation, Recovery};
 use crate::error::Error;
 use crate::http::{Draft, Reply};
 use crate::now::Timestamp;
 use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    object::{Stored, same_md5},
-    report::Report,
-    request::Request,
-    service::Service,
-    slo::{Segment, slo_etag},
-    types::{ETag, Properties},
-};
+use crate::swift::error;
+use crate::swift::evidence::Evidence;
+use crate::swift::object::{Stored, same_md5};
+use crate::swift::report::Report;
+use crate::swift::request::Request;
+use crate::swift::service::Service;
+use crate::swift::slo::{GetManifest, Segment, slo_etag};
+use crate::swift::types::{ETag, Properties};
 
 /// Makes a static large object of segments that are there already. "Static Large Objects", Swift:
 /// `?multipart-manifest=put`.
@@ -132,6 +131,36 @@ impl Operation for PutSlo {
 
     fn confirm(&self, output: &SloStored, _: &[checksum::Value]) -> Result<(), Error> {
         slo_etag(&self.segments).map_or(Ok(()), |etag| same_md5(&output.etag, &etag))
+    }
+
+    fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<SloStored> {
+        let place = (self.container.as_str(), self.object.as_str());
+        let evidence = Evidence::of_slo(&self.segments).with(&self.properties);
+        let head = match evidence.recover(service, doubt, place, self.if_absent) {
+            Recovery::Done(head) => head,
+            open => return open.map(|_| SloStored::default()),
+        };
+        // Equal segments of somebody else have the same tag.
+        let manifest = GetManifest::new(&self.container, &self.object);
+        let Some(told) = doubt.looks.get(1) else {
+            return manifest.draft(service).map_or(Recovery::Unknown, Recovery::Look);
+        };
+        let told = manifest.parse(service, told).map(|manifest| manifest.segments);
+        let is_ours = |(ours, theirs): (&Segment, &Segment)| match (ours, theirs) {
+            (Segment::Object(a), Segment::Object(b)) => {
+                (&a.container, &a.object) == (&b.container, &b.object)
+            }
+            (a, b) => a == b,
+        };
+        match told.unwrap_or_default() {
+            // Ceph does not show it.
+            told if told.is_empty() || self.segments.iter().zip(&told).all(is_ours) => {
+                let (etag, last_modified) = (head.etag.unwrap_or_default(), head.last_modified);
+                Recovery::Done(SloStored { etag, last_modified, trans_id: head.trans_id })
+            }
+            _ if self.if_absent && doubt.error.is_precondition_failed() => Recovery::Never,
+            _ => Recovery::NotDone,
+        }
     }
 
     fn look_at(&self) -> String {

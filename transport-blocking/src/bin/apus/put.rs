@@ -50,6 +50,9 @@ pub(crate) fn run(
         added.md5,
         added.multihash
     ));
+    for leftover in &added.leftovers {
+        stage.output.remark(format_args!("left behind: {leftover}"));
+    }
     Ok(Exit::Done)
 }
 

@@ -2,22 +2,16 @@
 
 use std::time::Duration;
 
-use super::ABORT;
-use super::CHECK;
-use super::COMPLETE;
-use super::Multipart;
-use super::PartsFrom;
-use super::Phase;
-use super::StoredPart;
-use super::create;
+use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{Leave, Operation as _};
+use crate::contract::{Leave, Operation as _, Proof};
 use crate::error::{Error, Leftover};
-use crate::machine::upload::{multipart::Uploaded, tag};
+use crate::machine::upload::multipart::Uploaded;
+use crate::machine::upload::{absent, tag};
 use crate::now::{Now, Wait, WaitReason};
 use crate::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, ETag, Evidence, HeadObject,
-    ObjectHead, Proof, Stored, multipart_etag,
+    ObjectHead, Stored, multipart_etag,
 };
 
 impl Multipart {
@@ -43,10 +37,36 @@ impl Multipart {
         Ok(sums)
     }
 
+    /// All parts are stored: the object is made of them, after the look that its condition may need.
     pub(super) fn complete_upload(&mut self, now: Now) {
+        let heeds = self.service.config().quirks.conditional_complete;
+        match absent::is_needed(&self.job.conditions, heeds) {
+            true => self.phase = Phase::Absent(Box::new(self.call(self.job.head(), CHECK))),
+            false => self.make(now),
+        }
+    }
+
+    /// Goes on after a look at what must not be there.
+    pub(super) fn looked(&mut self, now: Now, looked: Result<(), Error>) {
+        match looked {
+            Ok(()) if self.failure.is_none() && self.upload_id.is_some() => return self.make(now),
+            Ok(()) if self.failure.is_none() => {
+                self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
+                return;
+            }
+            Ok(()) => {}
+            Err(error) => self.fail(now, error),
+        }
+        self.phase = self.cleanup();
+    }
+
+    fn make(&mut self, now: Now) {
         match self.completion() {
             Ok(complete) => self.phase = Phase::Complete(Box::new(self.call(complete, COMPLETE))),
-            Err(error) => self.fail(now, error),
+            Err(error) => {
+                self.fail(now, error);
+                self.phase = self.cleanup();
+            }
         }
     }
 
@@ -77,7 +97,7 @@ impl Multipart {
 
     /// The server says that the object is there.
     pub(super) fn completed(
-        &self,
+        &mut self,
         etag: ETag,
         version_id: Option<String>,
         told: Vec<Declared>,
@@ -86,7 +106,9 @@ impl Multipart {
         let ours = self.checksums().unwrap_or_default();
         let checksums = if told.is_empty() { ours } else { told };
         let parts = u32::try_from(self.flight.stored.len()).unwrap_or(u32::MAX);
-        Uploaded { etag, version_id, size: self.flight.size(), parts, checksums, recovered: false }
+        let leftovers = std::mem::take(&mut self.possible);
+        let size = self.flight.size();
+        Uploaded { etag, version_id, size, parts, checksums, recovered: false, leftovers }
     }
 
     /// What the server has of the whole against what the parts came to.
@@ -115,11 +137,7 @@ impl Multipart {
 
     /// Ends it, with the first error. What a later one says is unknown is said by the first.
     pub(super) fn fail(&mut self, now: Now, error: Error) {
-        self.failure = Some(match (self.failure.take(), error.look_at()) {
-            (None, _) => error,
-            (Some(first), None) => first,
-            (Some(first), Some(look_at)) => first.with_outcome_unknown(look_at.to_owned()),
-        });
+        Error::keep_first(&mut self.failure, error);
         self.flight.stop(now);
     }
 
@@ -156,7 +174,8 @@ impl Multipart {
     /// The server has acknowledged the abort, and a look has shown nothing else; `seen` says whether the
     /// look has shown that the upload is gone, and did not fail. Parts that the server had when they were
     /// given up may be stored after the abort, and bring the upload back, so that it is looked for again.
-    /// A server that takes longer than that leaves parts that nothing here can see; where the last look
+    /// A server may take longer than that ("AbortMultipartUpload", S3 API reference: parts in progress may
+    /// succeed after it): parts that did not come meanwhile are named as possible. Where the last look
     /// failed, the error names the upload, because such a part may have been stored.
     pub(super) fn gone(&mut self, now: Now, seen: bool) {
         if self.flight.late() > 0
@@ -170,6 +189,10 @@ impl Multipart {
         if self.flight.late() > 0 && !seen {
             return self.left_behind();
         }
+        if self.flight.late() > 0 {
+            let late = self.late_parts();
+            self.possible.push(late);
+        }
         self.is_gone = true;
         self.job.checkpoints.end();
         self.phase = Phase::Over;
@@ -179,13 +202,6 @@ impl Multipart {
             self.flight.restart();
             self.phase = Phase::Create(Box::new(create(&self.job, &self.service)));
             return;
-        }
-        if self.is_created_twice {
-            let (bucket, key) = (&self.job.bucket, &self.job.key);
-            self.perhaps(format!(
-                "a multipart upload of {bucket}/{key} without parts: the answer to \
-                 CreateMultipartUpload was lost once"
-            ));
         }
         if self.failure.as_ref().is_some_and(Error::outcome_unknown) && self.upload_id.is_some() {
             // Now that nothing can complete it any more, what is there is what there is.
@@ -227,16 +243,37 @@ impl Multipart {
     }
 
     fn check(&self) -> Phase {
-        let mut head = HeadObject::new(&self.job.bucket, &self.job.key);
-        head.checksum_mode = true;
-        head.customer_key = self.job.customer_key();
-        head.common.clone_from(&self.job.common);
+        let head = HeadObject { checksum_mode: true, ..self.job.head() };
         Phase::Check(Box::new(self.call(head, CHECK)))
     }
 
-    fn perhaps(&mut self, look_at: String) {
+    /// Parts that the server may store after the upload is gone.
+    fn late_parts(&self) -> Leftover {
+        let (bucket, key, late) = (&self.job.bucket, &self.job.key, self.flight.late());
+        let id = self.upload_id.as_deref().unwrap_or_default();
+        let parts = if late == 1 { "a part" } else { "parts" };
+        let look_at = format!(
+            "{parts} of the multipart upload {id} of {bucket}/{key}: {late} never answered, and may be \
+             stored after the upload was aborted"
+        );
+        Leftover::Perhaps { look_at }
+    }
+
+    /// The upload of an attempt at its creation that was never answered.
+    pub(super) fn nameless(&self) -> Leftover {
+        let (bucket, key) = (&self.job.bucket, &self.job.key);
+        let look_at = format!(
+            "a multipart upload of {bucket}/{key} without parts: the answer to CreateMultipartUpload was \
+             lost once"
+        );
+        Leftover::Perhaps { look_at }
+    }
+
+    /// How it ends where it did not succeed.
+    pub(super) fn failed(&mut self) -> Option<Error> {
+        let possible = std::mem::take(&mut self.possible);
         let failure = self.failure.take();
-        self.failure = failure.map(|error| error.with_leftover(Leftover::Perhaps { look_at }));
+        failure.map(|error| possible.into_iter().fold(error, Error::with_leftover))
     }
 
     /// What the object is that is there after the upload is gone, whose completion was in doubt. Ours:

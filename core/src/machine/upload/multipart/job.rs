@@ -1,9 +1,16 @@
 //! What all requests of a multipart upload share.
 
+use std::sync::Arc;
+
 use crate::checksum::{Algorithm, Type};
-use crate::contract::Leave;
+use crate::contract::{Leave, Operation};
+use crate::error::{Error, Kind, Leftover};
+use crate::machine::Call;
+use crate::machine::nest::seed;
 use crate::machine::upload::checkpoint::Checkpoints;
-use crate::s3::{ChecksumOptions, Common, Conditions, CustomerKey, Properties};
+use crate::s3::{
+    ChecksumOptions, Common, Conditions, CustomerKey, HeadObject, Properties, Service,
+};
 
 /// What all requests of the upload share.
 #[derive(Clone, Debug)]
@@ -33,5 +40,32 @@ pub(in crate::machine) struct Job {
 impl Job {
     pub(super) fn customer_key(&self) -> Option<CustomerKey> {
         self.properties.encryption.customer_key.clone()
+    }
+
+    /// The error of what was stored, and is not what was sent: the object is named.
+    pub(in crate::machine::upload) fn spoilt(&self, error: Error) -> Error {
+        // A refusal stored nothing.
+        if error.kind() != Kind::Integrity || error.status().is_some() {
+            return error;
+        }
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
+        error.with_leftover(Leftover::Object { bucket, key })
+    }
+
+    /// The object that is in its place.
+    pub(in crate::machine::upload) fn head(&self) -> HeadObject {
+        let mut head = HeadObject::new(&self.bucket, &self.key);
+        head.customer_key = self.customer_key();
+        head.common.clone_from(&self.common);
+        head
+    }
+
+    pub(in crate::machine::upload) fn call<O: Operation<Service = Service>>(
+        &self,
+        operation: O,
+        service: &Arc<Service>,
+        slot: u32,
+    ) -> Call<O> {
+        Call::new(operation, Arc::clone(service), seed(self.seed, slot)).under(self.party)
     }
 }

@@ -14,10 +14,10 @@
 //!                   parts may come late   └──────────────────────────────────────▶ Over(Err, the first)
 //! ```
 //!
-//! One that may replace nothing looks for an object before its creation (Absent), where the server is not
-//! known to heed `If-None-Match` on CompleteMultipartUpload: Ceph 16.2 ignores it, and replaces what is there.
+//! One that may replace nothing looks for an object before its creation and before its completion (Absent),
+//! where the server is not known to heed `If-None-Match` on CompleteMultipartUpload: Ceph 16.2 ignores it,
+//! and replaces what is there.
 
-mod absent;
 mod ending;
 mod job;
 mod part;
@@ -27,10 +27,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(in crate::machine) use self::job::Job;
-use self::{
-    absent::first,
-    part::{Part, full_object},
-};
+use self::part::{Part, full_object};
 use super::checkpoint::{Checkpoint, CheckpointPart};
 use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
@@ -38,10 +35,9 @@ use crate::checksum::{Declared, Value};
 use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
-use crate::machine::{
-    Call,
-    nest::{nest, seed},
-};
+use crate::machine::Call;
+use crate::machine::nest::nest;
+use crate::machine::upload::absent;
 use crate::now::{Now, Wait};
 use crate::s3::{
     AbortMultipartUpload, CompleteMultipartUpload, CopySource, CreateMultipartUpload, ETag,
@@ -75,6 +71,9 @@ pub struct Uploaded {
     pub checksums: Vec<Declared>,
     /// The answer to the last request was lost; a look at the object showed that it is ours.
     pub recovered: bool,
+    /// What may be left on the server although the upload succeeded: another upload, whose creation was
+    /// never answered.
+    pub leftovers: Vec<Leftover>,
 }
 
 #[derive(Debug)]
@@ -91,8 +90,8 @@ pub(in crate::machine) struct Multipart {
     aborts: u32,
     /// How often it was looked for again after it was gone.
     watches: usize,
-    /// An answer to its creation was lost before another one came.
-    is_created_twice: bool,
+    /// What may be left that no look can show.
+    possible: Vec<Leftover>,
     /// There is no such upload any more.
     is_gone: bool,
     restarted: bool,
@@ -129,7 +128,11 @@ impl Multipart {
         service: Arc<Service>,
         intake: Intake,
     ) -> Self {
-        let phase = first(&job, &service);
+        let heeds = service.config().quirks.conditional_complete;
+        let phase = match absent::is_needed(&job.conditions, heeds) {
+            true => Phase::Absent(Box::new(job.call(job.head(), &service, CHECK))),
+            false => Phase::Create(Box::new(create(&job, &service))),
+        };
         let stream = matches!(from, PartsFrom::Stream);
         let bounds = Bounds { width: job.width, memory: job.memory, stream };
         Self {
@@ -143,7 +146,7 @@ impl Multipart {
             failure: None,
             aborts: 0,
             watches: 0,
-            is_created_twice: false,
+            possible: Vec::new(),
             is_gone: false,
             restarted: false,
             restarting: None,
@@ -192,8 +195,7 @@ impl Multipart {
         operation: O,
         slot: u32,
     ) -> Call<O> {
-        Call::new(operation, Arc::clone(&self.service), seed(self.job.seed, slot))
-            .under(self.job.party)
+        self.job.call(operation, &self.service, slot)
     }
 
     fn list(&self, marker: Option<u32>) -> Call<ListParts> {
@@ -262,7 +264,8 @@ impl Machine for Multipart {
 
     fn leftovers(&self) -> Vec<Leftover> {
         match &self.phase {
-            Phase::Over | Phase::Absent(_) => Vec::new(),
+            Phase::Over => Vec::new(),
+            Phase::Absent(_) if self.upload_id.is_none() => Vec::new(),
             _ if self.job.leave == Leave::Keep => Vec::new(),
             _ => vec![self.leftover()],
         }
@@ -273,12 +276,15 @@ impl Machine for Multipart {
             match &mut self.phase {
                 Phase::Absent(call) => match nest(call.poll(now), CHECK) {
                     ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(head) => self.looked_first(now, head),
+                    ControlFlow::Continue(head) => self.looked(now, absent::looked(head)),
                 },
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(created)) => {
-                        self.is_created_twice |= call.is_doubtful();
+                        if call.is_doubtful() {
+                            let nameless = self.nameless();
+                            self.possible.push(nameless);
+                        }
                         self.upload_id = Some(created.upload_id);
                         self.job.checkpoints.begin(self.checkpoint());
                         self.phase = Phase::Parts;
@@ -332,11 +338,13 @@ impl Machine for Multipart {
                         let recovered = call.is_recovered();
                         self.failure = None;
                         self.phase = Phase::Over;
-                        return Step::Done(self.confirm(&done.stored).map(|()| {
-                            let Stored { etag, version_id, checksums, .. } = done.stored;
-                            let done = self.completed(etag, version_id, checksums);
-                            Uploaded { recovered, ..done }
-                        }));
+                        if let Err(error) = self.confirm(&done.stored) {
+                            self.failure = Some(self.job.spoilt(error));
+                            continue;
+                        }
+                        let Stored { etag, version_id, checksums, .. } = done.stored;
+                        let done = self.completed(etag, version_id, checksums);
+                        return Step::Done(Ok(Uploaded { recovered, ..done }));
                     }
                     ControlFlow::Continue(Err(error)) => self.refused_completion(now, error),
                 },
@@ -359,10 +367,13 @@ impl Machine for Multipart {
                 Phase::Verify(call) => match nest(call.poll(now), LIST) {
                     ControlFlow::Break(step) => return step,
                     // Parts that were under way while it was aborted may have been stored after it.
-                    ControlFlow::Continue(Ok(_)) if self.aborts < ABORTS => {
-                        self.phase = self.abort();
+                    ControlFlow::Continue(Ok(page)) => {
+                        page.parts.iter().for_each(|part| self.flight.came(part.part_number));
+                        match self.aborts < ABORTS {
+                            true => self.phase = self.abort(),
+                            false => self.left_behind(),
+                        }
                     }
-                    ControlFlow::Continue(Ok(_)) => self.left_behind(),
                     // Who may not list may have aborted all the same.
                     ControlFlow::Continue(Err(error)) => self.gone(now, is_gone(&error)),
                 },
@@ -373,7 +384,7 @@ impl Machine for Multipart {
                     self.phase = Phase::Verify(self.list(None));
                 }
                 Phase::Over => {
-                    return match self.failure.take() {
+                    return match self.failed() {
                         Some(error) => Step::Done(Err(error)),
                         None => Step::Wait(None),
                     };
@@ -431,7 +442,7 @@ fn create(job: &Job, service: &Arc<Service>) -> Call<CreateMultipartUpload> {
     create.checksum_algorithm = job.algorithm;
     create.checksum_type = job.checksum_type;
     create.overrides = job.checksum.overrides;
-    Call::new(create, Arc::clone(service), seed(job.seed, CREATE)).under(job.party)
+    job.call(create, service, CREATE)
 }
 
 /// Whether there is no such upload any more. Some servers say 403 of an upload they do not know.

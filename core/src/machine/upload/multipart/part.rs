@@ -8,7 +8,7 @@ use crate::contract::{Leave, Machine, Operation as _, Step};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::nest::done;
-use crate::machine::upload::flight::StoredPart;
+use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::machine::upload::tag;
 use crate::now::Now;
 use crate::s3::{UploadPart, UploadPartCopy};
@@ -54,6 +54,15 @@ impl Multipart {
             }
         };
         Part { size, algorithm: job.algorithm, verify_etag: job.verify_etag, call }
+    }
+}
+
+impl SendsPart for Part {
+    fn under_way(&self) -> u32 {
+        match &self.call {
+            PartCall::Send(call) => call.under_way(),
+            PartCall::Copy(call) => call.under_way(),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! How a large object ends: made, or removed, or with what is left behind in the error.
 
 use super::job::Job;
-use super::manifest::{Manifest, Mark};
+use super::manifest::Manifest;
 use super::options::{LargeObject, SwiftUploaded};
 use super::replaced::{Found, Replaced};
-use super::segmented::{CHECK, CONFIRM, MANIFEST, Phase, Segmented};
+use super::segmented::{CONFIRM, MANIFEST, Phase, Segmented};
 use super::settle::Settle;
 use super::sweep::Sweep;
 use crate::contract::Leave;
@@ -31,10 +31,10 @@ impl Segmented {
         let next = self.manifest();
         if self.job.options.if_absent
             && self.failure.is_none()
-            && let (Some(head), Phase::Manifest(_, mark)) = (head, &next)
+            && let (Some(head), Phase::Manifest(manifest)) = (head, &next)
         {
             // Whoever was interrupted may have made it, and not lived to see the answer.
-            if self.resumes && mark.is_on(&head) {
+            if self.resumes && manifest.is_on(&head) {
                 return self.ours(head, Job::exists());
             }
             self.fail(now, Job::exists());
@@ -81,25 +81,22 @@ impl Segmented {
         let (container, object) = (&job.container, &job.object);
         let expiry = self.delete_at.map(Expiry::At);
         let properties = Properties { expiry, ..job.options.properties.clone() };
-        let (manifest, mark) = match self.large_object {
+        let manifest = match self.large_object {
             LargeObject::Static => {
-                let segments = self.segments();
-                let mark = Mark::of_slo(&segments, self.flight.size());
-                let mut put = PutSlo::new(container, object, segments);
+                let mut put = PutSlo::new(container, object, self.segments());
                 put.properties = properties;
                 put.if_absent = job.options.if_absent;
                 put.heartbeat = self.heartbeat;
-                (Manifest::Static(job.call(put, MANIFEST)), mark)
+                Manifest::Static(job.call(put, MANIFEST).persisting())
             }
             LargeObject::Dynamic => {
                 let mut put = PutDlo::new(container, object, self.layout.all());
                 put.properties = properties;
                 put.if_absent = job.options.if_absent;
-                let mark = Mark::Dynamic(self.layout.all());
-                (Manifest::Dynamic(job.call(put, MANIFEST)), mark)
+                Manifest::Dynamic(job.call(put, MANIFEST).persisting())
             }
         };
-        Phase::Manifest(Box::new(manifest), mark)
+        Phase::Manifest(Box::new(manifest))
     }
 
     /// What the manifest lists.
@@ -178,47 +175,18 @@ impl Segmented {
     pub(super) fn refused(&mut self, now: Now, error: Error) {
         // What the server made has another tag than what it was made of, unless it says so itself.
         self.spoilt = error.kind() == Kind::Integrity && error.status().is_none();
-        let Phase::Manifest(call, mark) = std::mem::replace(&mut self.phase, Phase::Over) else {
-            return;
-        };
-        if call.is_doubtful() && !self.spoilt {
-            let head = self.job.call(self.job.head(), CHECK);
-            self.phase = Phase::Check(Box::new(head), mark, error);
+        let unknown = error.outcome_unknown();
+        self.fail(now, error);
+        if unknown && !self.spoilt {
+            // The manifest may be there, and then it must not lose its segments.
+            self.name_all();
         } else {
-            self.fail(now, error);
             self.phase = self.cleanup();
         }
     }
 
-    /// The object was looked at, to see whether it is ours.
-    pub(super) fn checked(
-        &mut self,
-        now: Now,
-        head: Result<ObjectHead, Error>,
-        is_ours: bool,
-        untold: bool,
-    ) {
-        let Phase::Check(_, _, refusal) = std::mem::replace(&mut self.phase, Phase::Over) else {
-            return;
-        };
-        match head {
-            Ok(head) if is_ours => self.ours(head, refusal),
-            head if untold || head.as_ref().is_err_and(|error| !error.is_not_found()) => {
-                // The manifest may be there, and then it must not lose its segments.
-                let Job { container, object, .. } = &self.job;
-                let look_at = format!("the manifest of {container}/{object}");
-                self.fail(now, refusal.with_outcome_unknown(look_at));
-                self.name_all();
-            }
-            _ => {
-                self.fail(now, refusal.with_outcome_known());
-                self.phase = self.cleanup();
-            }
-        }
-    }
-
     pub(super) fn fail(&mut self, now: Now, error: Error) {
-        self.failure.get_or_insert(error);
+        Error::keep_first(&mut self.failure, error);
         self.flight.stop(now);
     }
 

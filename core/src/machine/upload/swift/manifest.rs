@@ -8,14 +8,14 @@
 //! | the tag of the whole | the MD5 of the segments' tags | that of what is listed on reading |
 //! | it is ours, if | it has this tag | it names this prefix |
 
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Leave, Machine, Proof, Step};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::done;
 use crate::machine::upload::plan::PartLimits;
 use crate::machine::upload::swift::options::LargeObject;
 use crate::now::Now;
-use crate::swift::{Info, ObjectHead, Prefix, PutDlo, PutSlo, Segment, slo_etag};
+use crate::swift::{Evidence, Info, ObjectHead, PutDlo, PutSlo};
 
 /// The request that makes the object.
 #[derive(Debug)]
@@ -24,22 +24,22 @@ pub(super) enum Manifest {
     Dynamic(Call<PutDlo>),
 }
 
-/// What the object must look like to be ours.
-#[derive(Debug)]
-pub(super) enum Mark {
-    /// It has this tag, and so many bytes.
-    Static(Option<String>, u64),
-    /// It names these segments.
-    Dynamic(Prefix),
-}
-
 impl Manifest {
-    /// Whether the server may have acted on an attempt whose answer was lost.
-    pub(super) fn is_doubtful(&self) -> bool {
+    /// Whether it is known only by a look that the object is there.
+    pub(super) fn is_recovered(&self) -> bool {
         match self {
-            Self::Static(call) => call.is_doubtful(),
-            Self::Dynamic(call) => call.is_doubtful(),
+            Self::Static(call) => call.is_recovered(),
+            Self::Dynamic(call) => call.is_recovered(),
         }
+    }
+
+    /// Whether this object is the one that is to be made.
+    pub(super) fn is_on(&self, head: &ObjectHead) -> bool {
+        let evidence = match self {
+            Self::Static(call) => Evidence::of_slo(&call.operation().segments),
+            Self::Dynamic(call) => Evidence::of_dlo(&call.operation().segments),
+        };
+        evidence.weigh(head) == Proof::Ours
     }
 }
 
@@ -66,37 +66,6 @@ impl Machine for Manifest {
         match self {
             Self::Static(call) => call.cancel(now, leave),
             Self::Dynamic(call) => call.cancel(now, leave),
-        }
-    }
-}
-
-impl Mark {
-    pub(super) fn of_slo(segments: &[Segment], size: u64) -> Self {
-        Self::Static(slo_etag(segments), size)
-    }
-
-    pub(super) fn is_on(&self, head: &ObjectHead) -> bool {
-        match self {
-            Self::Static(etag, size) => {
-                let same = |ours: &str, theirs: &ETag| theirs.opaque().eq_ignore_ascii_case(ours);
-                head.is_slo
-                    && head.size == Some(*size)
-                    && etag.as_deref().zip(head.etag.as_ref()).is_some_and(|(a, b)| same(a, b))
-            }
-            Self::Dynamic(prefix) => head.dlo.as_ref() == Some(prefix),
-        }
-    }
-}
-
-impl Mark {
-    /// Whether nothing tells: it may be ours, and has no tag to compare.
-    pub(super) fn is_untold(&self, head: &ObjectHead) -> bool {
-        match self {
-            Self::Static(ours, size) => {
-                let same_size = head.size.is_none_or(|theirs| theirs == *size);
-                head.is_slo && same_size && (ours.is_none() || head.etag.is_none())
-            }
-            Self::Dynamic(_) => false,
         }
     }
 }

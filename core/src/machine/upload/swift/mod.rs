@@ -1,9 +1,9 @@
 //! An object in Swift, in one request or as a large object.
 //!
 //! ```text
-//!            ┌─ not above the threshold ─▶ Replaced ─▶ Put ── answer lost ──▶ Check ─┐
-//!   Gather ──┤                                          └──────────▶ Remove ─────────┴─▶ over
-//!            └─ above it ─▶ Segmented (its own drawing is in `segmented.rs`) ──────────▶ over
+//!            ┌─ not above the threshold ─▶ Replaced ─▶ Put ─▶ Remove ─────────▶ over
+//!   Gather ──┤
+//!            └─ above it ─▶ Segmented (its own drawing is in `segmented.rs`) ─▶ over
 //! ```
 //!
 //! | file | what |
@@ -41,14 +41,13 @@ use self::sweep::Sweep;
 use super::checkpoint::Checkpoints;
 use super::plan::Plan;
 use super::source::{Gather, UploadSource, Way};
-use crate::checksum::Algorithm;
 use crate::contract::{Intake, Leave, Machine, Needs, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::nest;
 use crate::now::Now;
-use crate::swift::{DeleteObject, HeadObject, ObjectHead, PutObject, Service};
+use crate::swift::{DeleteObject, PutObject, Service};
 
 /// Uploads one object to Swift. See the [module](super) for its states.
 ///
@@ -71,20 +70,9 @@ enum Phase {
     /// What is there already?
     Replaced(Box<Replaced>, Way),
     Put(Box<Call<PutObject>>, Vec<DeleteObject>),
-    Check(Box<Call<HeadObject>>, Box<Unsure>),
     Remove(Sweep, Box<SwiftUploaded>),
     Segmented(Box<Segmented>),
     Over(Option<Error>),
-}
-
-/// A PUT of which it is not known whether it was done.
-#[derive(Debug)]
-struct Unsure {
-    refusal: Error,
-    done: SwiftUploaded,
-    /// The MD5 of what was sent.
-    md5: Option<String>,
-    replaced: Vec<DeleteObject>,
 }
 
 impl SwiftUpload {
@@ -221,16 +209,13 @@ impl SwiftUpload {
         put.properties.clone_from(&options.properties);
         put.if_absent = options.if_absent;
         put.digests.clone_from(&options.digests);
-        // Should the answer be lost and the repetition be refused, the MD5 tells whose object it is.
-        if !options.verify && options.if_absent && !put.digests.contains(&Algorithm::Md5) {
-            put.digests.push(Algorithm::Md5);
-        }
-        Phase::Put(Box::new(self.job.call(put, PUT)), replaced)
+        Phase::Put(Box::new(self.job.call(put, PUT).persisting()), replaced)
     }
 
     fn uploaded(call: &Call<PutObject>, etag: ETag) -> SwiftUploaded {
         let (size, digests) = (call.operation().body.len(), call.stamped().to_vec());
-        SwiftUploaded { etag, size, digests, ..SwiftUploaded::default() }
+        let recovered = call.is_recovered();
+        SwiftUploaded { etag, size, digests, recovered, ..SwiftUploaded::default() }
     }
 }
 
@@ -274,37 +259,8 @@ impl Machine for SwiftUpload {
                         let sweep = Sweep::new(std::mem::take(replaced), self.job.with());
                         self.phase = Phase::Remove(sweep, Box::new(done));
                     }
-                    ControlFlow::Continue(Err(refusal)) if call.is_doubtful() => {
-                        let done = Self::uploaded(call, ETag::default());
-                        let md5 = done.digests.iter().find(|one| one.algorithm() == Algorithm::Md5);
-                        let md5 = md5.map(|md5| md5.hex());
-                        let replaced = std::mem::take(replaced);
-                        let unsure = Unsure { refusal, done, md5, replaced };
-                        let head = self.job.call(self.job.head(), CHECK);
-                        self.phase = Phase::Check(Box::new(head), Box::new(unsure));
-                    }
-                    ControlFlow::Continue(Err(error)) => self.phase = Phase::Over(Some(error)),
-                },
-                Phase::Check(call, unsure) => match nest(call.poll(now), CHECK) {
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(head) => {
-                        let shown = unsure.shown(&head);
-                        self.phase = match (shown, head) {
-                            (Shown::Ours, Ok(head)) => {
-                                let done = SwiftUploaded {
-                                    etag: head.etag.unwrap_or_default(),
-                                    recovered: true,
-                                    ..unsure.done.clone()
-                                };
-                                let replaced = std::mem::take(&mut unsure.replaced);
-                                let sweep = Sweep::new(replaced, self.job.with());
-                                Phase::Remove(sweep, Box::new(done))
-                            }
-                            (shown, _) => {
-                                let refusal = unsure.refusal.clone();
-                                Phase::Over(Some(self.refused(refusal, shown)))
-                            }
-                        };
+                    ControlFlow::Continue(Err(error)) => {
+                        self.phase = Phase::Over(Some(self.refused(error)));
                     }
                 },
                 Phase::Remove(sweep, done) => match sweep.poll(now) {
@@ -335,10 +291,8 @@ impl Machine for SwiftUpload {
             Phase::Remove(sweep, _) => return sweep.complete(now, done),
             _ => {}
         }
-        match (&mut self.phase, done.route()) {
-            (Phase::Put(call, _), Some(PUT)) => call.complete(now, done),
-            (Phase::Check(call, _), Some(CHECK)) => call.complete(now, done),
-            _ => {}
+        if let (Phase::Put(call, _), Some(PUT)) = (&mut self.phase, done.route()) {
+            call.complete(now, done);
         }
     }
 
@@ -347,7 +301,6 @@ impl Machine for SwiftUpload {
             Phase::Gather => self.phase = Phase::Over(Some(Failure::cancelled().into())),
             Phase::Replaced(inner, _) => inner.cancel(now, leave),
             Phase::Put(call, _) => call.cancel(now, leave),
-            Phase::Check(call, _) => call.cancel(now, leave),
             Phase::Remove(sweep, _) => sweep.cancel(now, leave),
             Phase::Segmented(inner) => inner.cancel(now, leave),
             Phase::Over(_) => {}
@@ -383,49 +336,14 @@ impl Machine for SwiftUpload {
 }
 
 impl SwiftUpload {
-    /// The error of a PUT; what the server stored has another tag, it is named.
-    fn refused(&self, error: Error, shown: Shown) -> Error {
+    /// The error of a PUT; where what the server stored has another tag, it is named.
+    fn refused(&self, error: Error) -> Error {
         // A 422 stored nothing.
         if error.kind() == Kind::Integrity && error.status().is_none() {
             let (bucket, key) = (self.job.container.clone(), self.job.object.clone());
             return error.with_leftover(Leftover::Object { bucket, key });
         }
-        match shown {
-            Shown::Nothing => {
-                let Job { container, object, .. } = &self.job;
-                error.with_outcome_unknown(format!("the ETag of {container}/{object}"))
-            }
-            Shown::Ours | Shown::Another => error.with_outcome_known(),
-        }
-    }
-}
-
-/// What a look at an object showed of a PUT whose answer was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
-    /// It has our MD5 and length.
-    Ours,
-    /// It is none, or another one.
-    Another,
-    /// Nothing: it could not be looked at, or has no tag to compare. Its length proves nothing.
-    Nothing,
-}
-
-impl Unsure {
-    fn shown(&self, head: &Result<ObjectHead, Error>) -> Shown {
-        let head = match head {
-            Ok(head) => head,
-            Err(error) if error.is_not_found() => return Shown::Another,
-            Err(_) => return Shown::Nothing,
-        };
-        if head.is_large() || head.size.is_some_and(|size| size != self.done.size) {
-            return Shown::Another;
-        }
-        match (&self.md5, head.md5()) {
-            (Some(ours), Ok(theirs)) if theirs.eq_ignore_ascii_case(ours) => Shown::Ours,
-            (Some(_), Ok(_)) => Shown::Another,
-            _ => Shown::Nothing,
-        }
+        error
     }
 }
 
@@ -437,7 +355,6 @@ fn threshold(source: UploadSource, options: &SwiftUploadOptions) -> u64 {
 }
 
 const PUT: u32 = 5;
-const CHECK: u32 = 6;
 
 /// The most that one PUT takes: `max_file_size` of most servers.
 const LARGEST_PUT: u64 = 5 << 30;

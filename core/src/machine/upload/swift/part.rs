@@ -7,7 +7,7 @@ use crate::contract::{Leave, Machine, Step};
 use crate::http::{Body, Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::done;
-use crate::machine::upload::flight::StoredPart;
+use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::now::Now;
 use crate::swift::PutObject;
 
@@ -27,6 +27,12 @@ impl Part {
             true => Body::Empty,
             false => Body::Source { range, rewindable: true },
         }
+    }
+}
+
+impl SendsPart for Part {
+    fn under_way(&self) -> u32 {
+        self.0.under_way()
     }
 }
 

@@ -20,9 +20,8 @@ use std::sync::Arc;
 
 use super::job::Job;
 use super::layout::{all_of, belongs};
-use super::manifest::Mark;
 use super::sweep::With;
-use crate::contract::{Leave, Machine, Operation, Step};
+use crate::contract::{Leave, Machine, Operation, Proof, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
@@ -30,8 +29,8 @@ use crate::machine::nest::{nest, seed};
 use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{
-    DeleteObject, GetManifest, HeadObject, ListedObject, ObjectHead, ObjectSegment, Prefix,
-    Segment, Service,
+    DeleteObject, Evidence, GetManifest, HeadObject, ListedObject, ObjectHead, ObjectSegment,
+    Prefix, Segment, Service,
 };
 
 /// Looks at an object that is about to be replaced, or that must not be there.
@@ -143,10 +142,7 @@ impl Replaced {
             uploads.entry(upload).or_default().push(Segment::Object(one));
         }
         let Some(head) = &self.found.head else { return };
-        uploads.retain(|_, one| {
-            let size = one.iter().try_fold(0u64, |sum, one| sum.checked_add(one.length()?));
-            size.is_some_and(|size| Mark::of_slo(one, size).is_on(head))
-        });
+        uploads.retain(|_, segments| Evidence::of_slo(&*segments).weigh(head) == Proof::Ours);
         // Two of the same content can't be told apart.
         if uploads.len() == 1 {
             let segments = uploads.into_values().flatten().collect();

@@ -3,9 +3,9 @@
 //! ```text
 //!  new ──▶ Info ──▶ Container ──▶ Create ──┬──────────▶ Segments ──all stored──▶ Replaced ──▶ Manifest
 //!  resume ────────────▲                    └─▶ List ───────▲                                   │  │
-//!                                                                 answer lost, then refused ◀──┘  │
-//!    any failure: nothing more is sent,                         Check, Confirm ── it is ours ──┐  │
-//!    what is in flight is waited for                                       │ it is not         ▼  ▼
+//!                                              it is there already, maybe ours ◀─┘  │            │
+//!    any failure: nothing more is sent,                         Confirm ── it is ours ─┐          │
+//!    what is in flight is waited for                                       │ it is not ▼          ▼
 //!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Settle, of a dynamic one
 //!                                                                              Remove what was replaced
 //!                                                                                          └──▶ Over(Ok)
@@ -27,7 +27,7 @@ use http::header::DATE;
 use super::checkpoint::{SwiftCheckpoint, SwiftCheckpointSegment};
 use super::job::Job;
 use super::layout::Layout;
-use super::manifest::{Manifest, Mark};
+use super::manifest::Manifest;
 use super::options::{LargeObject, SegmentsIn, SwiftUploaded};
 use super::part::Part;
 use super::replaced::Replaced;
@@ -44,8 +44,7 @@ use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp};
 use crate::swift::{
-    DeleteObject, Expiry, GetInfo, GetManifest, HeadContainer, HeadObject, Info, ListedObject,
-    PutContainer,
+    DeleteObject, Expiry, GetInfo, GetManifest, HeadContainer, Info, ListedObject, PutContainer,
 };
 
 #[derive(Debug)]
@@ -82,8 +81,7 @@ pub(super) enum Phase {
     List(Listed),
     Segments,
     Replaced(Box<Replaced>),
-    Manifest(Box<Manifest>, Mark),
-    Check(Box<Call<HeadObject>>, Mark, Error),
+    Manifest(Box<Manifest>),
     Confirm(Box<Call<GetManifest>>, ETag, Error),
     /// The manifest is there: is the object what was sent? It may be known to be ours by a look.
     Settle(Box<Settle>, bool),
@@ -359,18 +357,13 @@ impl Machine for Segmented {
                     Step::Wait(wait) => return Step::Wait(wait),
                     Step::Done(found) => self.seen(now, found.unwrap_or_default()),
                 },
-                Phase::Manifest(call, _) => match nest(call.poll(now), MANIFEST) {
+                Phase::Manifest(call) => match nest(call.poll(now), MANIFEST) {
                     ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(Ok(etag)) => self.made(etag, false),
-                    ControlFlow::Continue(Err(error)) => self.refused(now, error),
-                },
-                Phase::Check(call, mark, _) => match nest(call.poll(now), CHECK) {
-                    ControlFlow::Break(step) => return step,
-                    ControlFlow::Continue(head) => {
-                        let is_ours = head.as_ref().is_ok_and(|head| mark.is_on(head));
-                        let untold = head.as_ref().is_ok_and(|head| mark.is_untold(head));
-                        self.checked(now, head, is_ours, untold);
+                    ControlFlow::Continue(Ok(etag)) => {
+                        let recovered = call.is_recovered();
+                        self.made(etag, recovered);
                     }
+                    ControlFlow::Continue(Err(error)) => self.refused(now, error),
                 },
                 Phase::Confirm(call, ..) => match nest(call.poll(now), CONFIRM) {
                     ControlFlow::Break(step) => return step,
@@ -417,8 +410,7 @@ impl Machine for Segmented {
             Phase::Container(call) if slot == CONTAINER => call.complete(now, done),
             Phase::Create(call) if slot == CREATE => call.complete(now, done),
             Phase::Segments => self.flight.complete(now, slot, done),
-            Phase::Manifest(call, _) if slot == MANIFEST => call.complete(now, done),
-            Phase::Check(call, ..) if slot == CHECK => call.complete(now, done),
+            Phase::Manifest(call) if slot == MANIFEST => call.complete(now, done),
             Phase::Confirm(call, ..) if slot == CONFIRM => call.complete(now, done),
             Phase::Settle(settle, _) if slot == SETTLE => settle.complete(now, done),
             _ => {}
@@ -436,8 +428,7 @@ impl Machine for Segmented {
             Phase::Create(call) => call.cancel(now, leave),
             Phase::List(listed) => listed.cancel(now, leave),
             Phase::Replaced(inner) => inner.cancel(now, leave),
-            Phase::Manifest(call, _) => call.cancel(now, leave),
-            Phase::Check(call, ..) => call.cancel(now, leave),
+            Phase::Manifest(call) => call.cancel(now, leave),
             Phase::Confirm(call, ..) => call.cancel(now, leave),
             Phase::Settle(settle, _) => settle.cancel(now, leave),
             Phase::Segments => {}
@@ -510,7 +501,6 @@ const CONTAINER: u32 = 1;
 const CREATE: u32 = 2;
 const LIST: u32 = 3;
 pub(super) const MANIFEST: u32 = 4;
-pub(super) const CHECK: u32 = 5;
 pub(super) const CONFIRM: u32 = 6;
 const SETTLE: u32 = 7;
 
