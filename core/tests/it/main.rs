@@ -38,7 +38,7 @@ mod keystone_session;
 mod leftovers;
 mod location_classes;
 #[cfg(feature = "swift")]
-mod login_patience;
+mod login_retries;
 mod lost_answers;
 #[cfg(feature = "store")]
 mod needs;
