@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::now::{Now, Wait, WaitReason};
 
 /// How an operation may be repeated when it is not known whether the server has acted on it.
@@ -33,6 +33,20 @@ pub enum RetryDecision {
     Throttled,
     /// The resource is somewhere else, as the error says.
     Elsewhere,
+}
+
+impl RetryDecision {
+    /// Decides what is done about a failure on the wire; `None` when the server answered. What may have
+    /// been carried out and must not be repeated is not sent again whatever this says.
+    pub(crate) fn of_failure(error: &Error) -> Option<Self> {
+        let failure = error.failure()?;
+        Some(match failure.cause() {
+            _ if failure.is_lasting() => Self::Final,
+            Cause::Resolve | Cause::Connect | Cause::Proxy => Self::Transient,
+            Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent => Self::Transient,
+            _ => Self::Final,
+        })
+    }
 }
 
 /// The policy: how often, how soon, and the budget.

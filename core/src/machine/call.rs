@@ -394,19 +394,12 @@ impl<O: Operation> Machine for Call<O> {
     }
 }
 
-/// What is to be done about a failure on the wire; `None` when the server answered. What may have been
-/// carried out and must not be repeated is not sent again whatever this says.
+/// Decides as [`RetryDecision::of_failure`], and that no error of the caller's own is repeated.
 pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
     if error.kind() == Kind::Caller || error.kind() == Kind::Authority {
         return Some(RetryDecision::Final);
     }
-    let failure = error.failure()?;
-    Some(match failure.cause() {
-        _ if failure.is_lasting() => RetryDecision::Final,
-        Cause::Resolve | Cause::Connect | Cause::Proxy => RetryDecision::Transient,
-        Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent => RetryDecision::Transient,
-        _ => RetryDecision::Final,
-    })
+    RetryDecision::of_failure(error)
 }
 
 /// Whether the server may have got the request although it did not answer.

@@ -6,7 +6,7 @@ use super::life::{Life, date, length};
 use super::refresher::{Fitness, Refresher, Renewal};
 use super::source::{Expiring, RenewalSource, RenewalStep, fitting};
 use crate::contract::Notice;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::http::{Completion, Reply};
 use crate::now::{Now, Wait, WaitReason};
 use crate::retry::RetryDecision;
@@ -83,23 +83,10 @@ impl<S: RenewalSource> Refresher<S> {
 
     /// Whether a failed renewal is worth another attempt.
     fn decision(&self, error: &Error) -> RetryDecision {
-        if let Some(failure) = error.failure() {
-            return match failure.cause() {
-                _ if failure.is_lasting() => RetryDecision::Final,
-                Cause::Resolve
-                | Cause::Connect
-                | Cause::Proxy
-                | Cause::Timeout
-                | Cause::Closed
-                | Cause::Cut
-                | Cause::Unsent => RetryDecision::Transient,
-                _ => RetryDecision::Final,
-            };
-        }
-        match (error.status(), &self.source) {
+        RetryDecision::of_failure(error).unwrap_or_else(|| match (error.status(), &self.source) {
             (Some(_), Some(source)) => source.decision(error),
             _ => RetryDecision::Final,
-        }
+        })
     }
 
     pub(super) fn lost(&mut self, now: Now, error: Error) {
