@@ -166,7 +166,7 @@ impl Ran {
 /// The program, built once. Another package's program is not built with these tests by itself.
 pub(crate) static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "apus-blocking", "--bin", "apus"])
+        .args(["build", "--quiet", "--package", "apus-cli", "--bin", "apus"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .stderr(Stdio::inherit())

@@ -101,7 +101,7 @@ fn program() -> &'static OsStr {
     PROGRAM
         .get_or_init(|| {
             let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--package", "apus-blocking", "--bin", "apus"])
+                .args(["build", "--quiet", "--package", "apus-cli", "--bin", "apus"])
                 .status();
             assert!(built.unwrap().success());
             // `target/debug/deps/this` and `target/debug/apus`.

@@ -1,7 +1,5 @@
 //! The command line, as far as it goes without a server: configuration, locations, help.
 
-#![cfg(feature = "cli")]
-
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
