@@ -1,10 +1,11 @@
 //! What shows that apus is right: vectors recorded from other implementations and their
 //! [runner](run), [servers](server) to test against, a [simulator](sim) under a virtual clock, and
-//! [transfers](faults) over connections that are spoilt; and the [reference of options](operators)
-//! for those who run an image store.
+//! [transfers](faults) over connections that are spoilt; the [reference of options](operators)
+//! for those who run an image store, and the [program](program) `apus`.
 
 pub mod faults;
 pub mod operators;
+pub mod program;
 pub mod run;
 pub mod server;
 

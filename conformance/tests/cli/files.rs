@@ -9,11 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use apus_conformance::program::APUS;
 use apus_conformance::server::{
     EmbeddedS3, Ending, Fault, FaultyS3, Operation, Options, Plan, S3Model,
 };
 
-use crate::program::{BINARY, Program, Ran};
+use crate::program::{Program, Ran};
 
 const LENGTH: usize = 300_000;
 
@@ -60,7 +61,7 @@ fn folder(program: &Program, files: &[(&str, &str)]) -> std::path::PathBuf {
 }
 
 fn start(program: &Program, arguments: &[&str]) -> Child {
-    Command::new(&*BINARY)
+    Command::new(&*APUS)
         .arg("--config")
         .arg(program.path("glance-api.conf"))
         .args(arguments)
@@ -125,7 +126,7 @@ fn standard_output_that_is_a_file_is_appended_to() {
     let (_server, program, image) = stage();
     let log = program.write("log", b"before");
     let out = File::options().append(true).open(&log).unwrap();
-    let mut command = Command::new(&*BINARY);
+    let mut command = Command::new(&*APUS);
     command.arg("--config").arg(program.path("glance-api.conf"));
     command.args(["-q", "get", "x", "--range", "97-101", "-o", "/dev/stdout"]).stdout(out);
     assert!(command.status().unwrap().success());
@@ -199,7 +200,7 @@ fn a_disk_without_room_leaves_the_old_file() {
     let folder = folder(&program, &[("image", "old")]);
     // A limit of 64 blocks stands for the disk.
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).arg(&*BINARY);
+    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).arg(&*APUS);
     command.arg("--config").arg(program.path("glance-api.conf"));
     command.args(["get", "x", "-o", "out/image"]);
     program.finish(command, b"").ends(1).says("File too large");
@@ -229,7 +230,7 @@ fn an_interrupted_one_leaves_the_old_file() {
 fn as_nobody(program: &Program, arguments: &[&str]) -> Ran {
     let binary = program.path("apus");
     if !binary.exists() {
-        fs::copy(&*BINARY, &binary).unwrap();
+        fs::copy(&*APUS, &binary).unwrap();
     }
     fs::set_permissions(program.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(binary);

@@ -4,15 +4,16 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use apus_conformance::program::APUS;
 use apus_conformance::server::{
     EmbeddedOpenStack, EmbeddedS3, FaultyS3, OpenStackModel, Options, S3Model,
 };
 
-use crate::program::{BINARY, Program};
+use crate::program::Program;
 
 /// Interrupts a program that is fed bytes until it ends; its code and what it said.
 fn interrupted(program: &Program, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child = Command::new(&*BINARY)
+    let mut child = Command::new(&*APUS)
         .arg("--config")
         .arg(program.path("glance-api.conf"))
         .args(arguments)

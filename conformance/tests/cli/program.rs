@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
+use apus_conformance::program::APUS;
 use apus_conformance::server::{EmbeddedOpenStack, EmbeddedS3};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -106,7 +106,7 @@ impl Program {
 
     /// The same, with something on standard input.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
-        let mut command = Command::new(&*BINARY);
+        let mut command = Command::new(&*APUS);
         command.arg("--config").arg(self.path("glance-api.conf")).args(arguments);
         self.finish(command, input)
     }
@@ -162,21 +162,3 @@ impl Ran {
         self
     }
 }
-
-/// The program, built once. Another package's program is not built with these tests by itself.
-pub(crate) static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "apus-cli", "--bin", "apus"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "apus could not be built");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let executable = text.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    executable.expect("cargo tells where the program is")
-});

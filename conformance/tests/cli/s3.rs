@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Command;
 
+use apus_conformance::program::APUS;
 use apus_conformance::server::{EmbeddedS3, Options};
 
-use crate::program::{BINARY, Program};
+use crate::program::Program;
 
 fn server(tls: bool) -> EmbeddedS3 {
     EmbeddedS3::start(Options::new().tls(tls).bucket("images")).unwrap()
@@ -110,7 +111,7 @@ fn keys_come_from_where_a_backend_says() {
     );
     let file = program.write("credentials", profile.as_bytes());
     let apus = |arguments: &[&str]| {
-        let mut command = Command::new(&*BINARY);
+        let mut command = Command::new(&*APUS);
         command.arg("--config").arg(program.path("glance-api.conf")).args(arguments);
         command.env("AWS_SHARED_CREDENTIALS_FILE", &file);
         command.env("AWS_CONFIG_FILE", program.path("none"));
@@ -163,7 +164,7 @@ fn one_backend_by_its_url() {
     let program = Program::new().with_secret(server.secret_key());
     let store = server.endpoint().replace("http://", "s3+http://") + "/images";
     let apus = |arguments: &[&str]| {
-        let mut command = Command::new(&*BINARY);
+        let mut command = Command::new(&*APUS);
         command.args(arguments);
         command.env("AWS_ACCESS_KEY_ID", server.access_key());
         command.env("AWS_SECRET_ACCESS_KEY", server.secret_key());
@@ -180,7 +181,7 @@ fn one_backend_by_its_url() {
         server.secret_key()
     );
     let profile = program.write("credentials", profile.as_bytes());
-    let mut by_profile = Command::new(&*BINARY);
+    let mut by_profile = Command::new(&*APUS);
     by_profile.args(["-s", &store, "-e", "-q", "get", "x"]);
     by_profile.env("AWS_SHARED_CREDENTIALS_FILE", profile);
     assert_eq!(program.finish(by_profile, b"").ends(0).out, "by its url");

@@ -6,13 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use apus_conformance::program::APUS;
 use apus_conformance::server::{
     Fault, FaultyS3, Operation, Plan, Reply, Request, S3Model, Scripted,
 };
 use apus_core::checksum::Algorithm;
 use serde_json::Value;
 
-use crate::program::{BINARY, Program};
+use crate::program::Program;
 
 /// Not the same in any two places.
 fn pattern(length: usize) -> Vec<u8> {
@@ -145,7 +146,7 @@ fn an_interruption_after_the_object_is_complete_is_none() {
     let bytes = pattern(24 << 20);
     let file = program.write("image", &bytes);
     let mut running = child.lock().unwrap();
-    let put = Command::new(&*BINARY)
+    let put = Command::new(&*APUS)
         .arg("--config")
         .arg(program.path("glance-api.conf"))
         .args(["--json", "put"])

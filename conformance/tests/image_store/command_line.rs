@@ -1,12 +1,9 @@
 //! The command line on real servers, with a real `glance-api.conf`.
 
-use std::env;
-use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
+use apus_conformance::program::APUS;
 use serde_json::{Value, json};
 
 use crate::site::{S3, Site};
@@ -75,7 +72,7 @@ fn run(site: &Site, arguments: &[&str]) -> (String, String) {
 
 #[track_caller]
 fn attempt(site: &Site, arguments: &[&str]) -> (String, String, i32) {
-    let output = Command::new(program())
+    let output = Command::new(&*APUS)
         .arg("--config")
         .arg(site.configuration())
         .args(arguments)
@@ -93,20 +90,4 @@ fn attempt(site: &Site, arguments: &[&str]) -> (String, String, i32) {
 fn told(out: &str, name: &str) -> String {
     let value: Value = serde_json::from_str(out.trim()).unwrap();
     value[name].as_str().unwrap().to_owned()
-}
-
-/// The command line, built as it is now.
-fn program() -> &'static OsStr {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM
-        .get_or_init(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--package", "apus-cli", "--bin", "apus"])
-                .status();
-            assert!(built.unwrap().success());
-            // `target/debug/deps/this` and `target/debug/apus`.
-            let this = env::current_exe().unwrap();
-            this.ancestors().nth(2).unwrap().join("apus")
-        })
-        .as_os_str()
 }
