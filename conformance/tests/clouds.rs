@@ -151,22 +151,21 @@ macro_rules! files_of_certificates_are_read {
         use super::CloudTls;
 
         let config = $transport::TransportConfig::new;
-        let trusted = $transport::openstack::trusted;
-        assert!(trusted(config(), &CloudTls::default()).is_ok());
+        assert!(config().cloud_tls(&CloudTls::default()).is_ok());
         let tls = CloudTls { cacert: Some("/nowhere/ca.pem".into()), ..CloudTls::default() };
-        let error = trusted(config(), &tls).unwrap_err().to_string();
+        let error = config().cloud_tls(&tls).unwrap_err().to_string();
         assert!(error.contains("/nowhere/ca.pem"), "{error}");
         let unchecked = CloudTls { insecure: true, ..tls };
-        assert!(trusted(config(), &unchecked).is_ok());
+        assert!(config().cloud_tls(&unchecked).is_ok());
         let (_root, folders) = super::folders();
         std::fs::create_dir_all(&folders[0]).unwrap();
         let file = folders[0].join("ca.pem");
         std::fs::write(&file, "no certificate").unwrap();
         let tls = CloudTls { cacert: Some(file.display().to_string()), ..CloudTls::default() };
-        assert!(trusted(config(), &tls).is_err());
+        assert!(config().cloud_tls(&tls).is_err());
         let server = super::Scripted::replay_tls(Vec::new()).unwrap();
         std::fs::write(&file, server.ca_pem().unwrap()).unwrap();
-        assert!(trusted(config(), &tls).is_ok());
+        assert!(config().cloud_tls(&tls).is_ok());
     }};
 }
 

@@ -99,17 +99,6 @@ fn missing(document: &str) -> Vec<String> {
     wrong
 }
 
-/// The core reads no files and knows no TLS, and a crate for three of them would be one more for
-/// everybody.
-#[test]
-fn what_both_transports_need_is_the_same_in_both() {
-    for name in ["accept_any.rs", "credentials.rs", "openstack.rs", "trusted.rs"] {
-        let blocking = read(&format!("transport-blocking/src/{name}"));
-        let hyper = read(&format!("transport-async/src/{name}"));
-        assert!(blocking.replace("apus_blocking", "apus_async") == hyper, "{name} differs");
-    }
-}
-
 fn tests(text: &str) -> Vec<(&str, &str)> {
     let named = code(text).into_iter().filter_map(|code| code.split_once("::"));
     named.filter(|(file, _)| file.ends_with(".rs")).collect()

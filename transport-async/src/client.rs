@@ -15,10 +15,10 @@ use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Call, Claim, CleanUps, GrantOnly, Observer, Party, Running, Traffic};
 use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
+use apus_host::clock;
 use http::HeaderValue;
 
 use crate::cancel::CancelToken;
-use crate::clock;
 use crate::config::TransportConfig;
 use crate::connect::Connector;
 use crate::ends::Ends;

@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use apus_core::Error;
+#[cfg(all(feature = "clouds", feature = "tls"))]
+use apus_core::keystone::clouds::CloudTls;
 use apus_core::proxy::Proxies;
-
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use apus_host::tls::Tls;
 
 /// How connections are made and kept. Timeouts are not here: each exchange brings its own.
 ///
@@ -114,7 +115,7 @@ impl TransportConfig {
     /// There is none in it, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
-        self.tls.trust_only(pem)?;
+        self.tls = self.tls.trust_only(pem)?;
         Ok(self)
     }
 
@@ -125,7 +126,7 @@ impl TransportConfig {
     /// There is none in it, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn add_ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
-        self.tls.trust(pem)?;
+        self.tls = self.tls.trust(pem)?;
         Ok(self)
     }
 
@@ -134,11 +135,22 @@ impl TransportConfig {
     ///
     /// # Errors
     ///
-    /// Either can't be read; the error holds nothing of the key. A key that is not the certificate's
-    /// is an error of [`Transport::new`](crate::Transport::new).
+    /// Either can't be read, or the key is not the certificate's; the error holds nothing of the key.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
-        self.tls.identify(chain, key)?;
+        self.tls = self.tls.client_certificate(chain, key)?;
+        Ok(self)
+    }
+
+    /// Trusts what the TLS settings of a cloud trust, and shows the certificate that they name: reads
+    /// their files.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or holds no certificate or key.
+    #[cfg(all(feature = "clouds", feature = "tls"))]
+    pub fn cloud_tls(mut self, tls: &CloudTls) -> Result<Self, Error> {
+        self.tls = self.tls.with_cloud(tls)?;
         Ok(self)
     }
 
@@ -146,7 +158,7 @@ impl TransportConfig {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
-        self.tls.accept_any = accept;
+        self.tls = self.tls.accept_any(accept);
         self
     }
 
@@ -155,7 +167,7 @@ impl TransportConfig {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn rustls(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
-        self.tls.ready = Some(config);
+        self.tls = self.tls.rustls(config);
         self
     }
 }

@@ -102,7 +102,7 @@ impl Connector {
         Ok(Self {
             gates: Gates::new(config)?,
             #[cfg(feature = "tls")]
-            tls: tokio_rustls::TlsConnector::from(config.tls.clone().build()?),
+            tls: tokio_rustls::TlsConnector::from(config.tls.config()?),
         })
     }
 

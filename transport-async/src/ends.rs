@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::machine::{Event, Observer, Traffic};
+use apus_host::clock;
 
-use crate::clock;
 use crate::passes::OnePass;
 use crate::sink::Sink;
 use crate::source::{PIECE, Source};

@@ -349,7 +349,7 @@ fn trace(completion: &Completion) {
     let operation = completion.draft().operation;
     let sent = completion.sent();
     let sealed = completion.sealed_at().tick;
-    let elapsed = crate::clock::now().tick.saturating_sub(sealed);
+    let elapsed = apus_host::clock::now().tick.saturating_sub(sealed);
     match completion.outcome() {
         Ok(reply) => tracing::debug!(
             operation,

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use apus_core::error::{Cause, Failure};
+use apus_host::length::read_at;
 use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::lock;
-use crate::length::read_at;
 use crate::source::PIECE;
 
 /// A file, and the buffers that its exchanges use again and again.

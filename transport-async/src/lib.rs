@@ -16,22 +16,14 @@
 //! What a call costs beside hyper itself is kept small: a machine that has one exchange in flight at
 //! a time is driven in the caller's own task, connection included, and its body is not copied.
 
-#[cfg(feature = "tls")]
-mod accept_any;
 mod cancel;
 mod client;
-mod clock;
 mod config;
 mod connect;
-#[cfg(feature = "credentials")]
-pub mod credentials;
 mod ends;
 mod exchange;
 mod file;
-mod length;
 mod link;
-#[cfg(feature = "clouds")]
-pub mod openstack;
 mod passes;
 mod pipe;
 mod pool;
@@ -44,10 +36,6 @@ mod source;
 mod spool;
 #[cfg(feature = "store")]
 mod stores;
-#[cfg(feature = "tls")]
-mod tls;
-#[cfg(feature = "tls")]
-mod trusted;
 mod turnstile;
 mod wire;
 
@@ -60,3 +48,7 @@ pub use self::source::Source;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};
+#[cfg(feature = "credentials")]
+pub use apus_host::credentials;
+#[cfg(feature = "clouds")]
+pub use apus_host::openstack;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use apus_core::Error;
 use apus_core::error::Failure;
 use apus_core::proxy::{Proxies, Proxy};
+#[cfg(feature = "tls")]
+use apus_host::tls::Tls;
 use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -13,8 +15,6 @@ use crate::config::TransportConfig;
 use crate::connect::Route;
 #[cfg(feature = "tls")]
 use crate::connect::{agree, is_tls};
-#[cfg(feature = "tls")]
-use crate::tls::Tls;
 use crate::wire::Stream;
 
 /// The proxies of a transport, and how to speak to them.
@@ -34,7 +34,10 @@ impl Gates {
         #[cfg(feature = "tls")]
         {
             let secure = proxies.iter().filter(|proxy| proxy.is_tls());
-            let tls = secure.map(|proxy| Ok((Arc::clone(proxy), connector(proxy)?)));
+            let tls = secure.map(|proxy| {
+                let tls = Tls::of_proxy(proxy)?.config()?;
+                Ok((Arc::clone(proxy), tokio_rustls::TlsConnector::from(tls)))
+            });
             Ok(Self { tls: tls.collect::<Result<_, Error>>()?, proxies, user_agent })
         }
         #[cfg(not(feature = "tls"))]
@@ -94,16 +97,4 @@ impl Gates {
     async fn greet(&self, _: &Arc<Proxy>, stream: Stream) -> Result<Stream, Failure> {
         Ok(stream)
     }
-}
-
-/// Trusts what the proxy was given, and nothing of what endpoints are trusted by.
-#[cfg(feature = "tls")]
-fn connector(proxy: &Proxy) -> Result<tokio_rustls::TlsConnector, Error> {
-    let mut tls = Tls::default();
-    if let Some(pem) = proxy.ca_pem() {
-        tls.trust_only(pem).map_err(|error| {
-            Error::caller(format!("the proxy's certificates: {}", error.what()))
-        })?;
-    }
-    Ok(tokio_rustls::TlsConnector::from(tls.build()?))
 }

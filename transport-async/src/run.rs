@@ -19,11 +19,11 @@ use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Party, Pump, Running, Turn};
 use apus_core::now::Wait;
+use apus_host::clock;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::cancel::{Bell, CancelToken, Listener};
 use crate::client::Transport;
-use crate::clock;
 use crate::ends::Ends;
 use crate::exchange::Flight;
 use crate::pipe::Inflow;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
-use apus_host::Output;
+use apus_host::files::Output;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;

@@ -17,11 +17,11 @@ use std::task::{Context, Poll, ready};
 use apus_core::checksum::{Digests, Hashers, Reading};
 use apus_core::contract::GivenSource;
 use apus_core::error::{Cause, Failure};
+use apus_host::length::{self, Reach};
 use bytes::Bytes;
 use tokio::io::AsyncRead;
 
 use crate::file::{Disk, Pages};
-use crate::length::{self, Reach};
 use crate::passes::{OnePass, Workers};
 use crate::pipe::{Inflow, Once, Pipe};
 

@@ -22,10 +22,10 @@ use apus_core::store::{
     self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
     Verb,
 };
+use apus_host::clock;
 
 use crate::cancel::CancelToken;
 use crate::client::{Run, Transport};
-use crate::clock;
 use crate::config::TransportConfig;
 use crate::ends::Ends;
 use crate::reader::Reader;

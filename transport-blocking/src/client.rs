@@ -11,8 +11,8 @@ use apus_core::contract::{Machine, Operation, Service};
 use apus_core::error::Leftover;
 use apus_core::machine::{Call, CleanUps, GrantOnly, Observer, Party, Traffic};
 use apus_core::sign::Presigned;
+use apus_host::clock;
 
-use crate::clock;
 use crate::exchange::Transport;
 use crate::reader::Reader;
 use crate::run::{Means, Run};

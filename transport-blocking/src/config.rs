@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::http::Limits;
+#[cfg(all(feature = "clouds", feature = "tls"))]
+use apus_core::keystone::clouds::CloudTls;
 use apus_core::proxy::Proxies;
+#[cfg(feature = "tls")]
+use apus_host::tls::Tls;
 use ureq::Agent;
 use ureq::config::{Config, ConfigBuilder};
 use ureq::typestate::AgentScope;
@@ -17,8 +21,6 @@ use crate::proxy::{Gates, Through, Toward};
 #[cfg(feature = "tls")]
 use crate::secured::Secure;
 use crate::substitute::Substitute;
-#[cfg(feature = "tls")]
-use crate::tls::Tls;
 
 /// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
 /// here: each request brings its own [`Limits`].
@@ -131,7 +133,7 @@ impl TransportConfig {
     /// There is none in it, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
-        self.tls = self.tls.with_roots(pem, false)?;
+        self.tls = self.tls.trust_only(pem)?;
         Ok(self)
     }
 
@@ -142,7 +144,7 @@ impl TransportConfig {
     /// There is none in it, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn add_ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
-        self.tls = self.tls.with_roots(pem, true)?;
+        self.tls = self.tls.trust(pem)?;
         Ok(self)
     }
 
@@ -154,7 +156,19 @@ impl TransportConfig {
     /// Either can't be read, or the key is not the certificate's.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
-        self.tls = self.tls.with_client(chain, key)?;
+        self.tls = self.tls.client_certificate(chain, key)?;
+        Ok(self)
+    }
+
+    /// Trusts what the TLS settings of a cloud trust, and shows the certificate that they name: reads
+    /// their files.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or holds no certificate or key.
+    #[cfg(all(feature = "clouds", feature = "tls"))]
+    pub fn cloud_tls(mut self, tls: &CloudTls) -> Result<Self, Error> {
+        self.tls = self.tls.with_cloud(tls)?;
         Ok(self)
     }
 
@@ -163,7 +177,7 @@ impl TransportConfig {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
-        self.tls = self.tls.without_verification(accept);
+        self.tls = self.tls.accept_any(accept);
         self
     }
 

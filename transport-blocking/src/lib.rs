@@ -49,23 +49,15 @@
 //! - ureq sees neither heads nor answers, which it would write to the log at the level `TRACE`: they go
 //!   past it, and its cargo features (`gzip`, `brotli`, `charset`) change nothing about them.
 
-#[cfg(feature = "tls")]
-mod accept_any;
 mod answer;
 mod cancel;
 mod client;
-mod clock;
 mod config;
 mod connecting;
-#[cfg(feature = "credentials")]
-pub mod credentials;
 mod exchange;
 mod failure;
 mod feed;
-mod length;
 mod meter;
-#[cfg(feature = "clouds")]
-pub mod openstack;
 mod outflow;
 mod passes;
 mod proxy;
@@ -80,15 +72,10 @@ mod spool;
 #[cfg(feature = "store")]
 mod stores;
 mod substitute;
-#[cfg(feature = "tls")]
-mod tls;
 mod trace;
-#[cfg(feature = "tls")]
-mod trusted;
 
 pub use self::cancel::CancelToken;
 pub use self::client::Client;
-pub use self::clock::now;
 pub use self::config::TransportConfig;
 pub use self::exchange::Transport;
 pub use self::reader::Reader;
@@ -98,3 +85,8 @@ pub use self::source::Source;
 #[cfg(feature = "store")]
 pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};
+pub use apus_host::clock::now;
+#[cfg(feature = "credentials")]
+pub use apus_host::credentials;
+#[cfg(feature = "clouds")]
+pub use apus_host::openstack;

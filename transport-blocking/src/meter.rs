@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use apus_core::machine::{Event, Observer, Traffic};
+use apus_host::clock::now;
 
 use crate::cancel::Stop;
-use crate::clock::now;
 
 /// What all exchanges of a run have in common.
 #[derive(Default)]

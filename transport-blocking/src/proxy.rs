@@ -17,6 +17,8 @@ use std::{fmt, io};
 use apus_core::Error;
 use apus_core::error::Failure;
 use apus_core::proxy::{Proxies, Proxy};
+#[cfg(feature = "tls")]
+use apus_host::tls::Tls;
 use http::Uri;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -27,8 +29,6 @@ use crate::connecting::never_connected;
 use crate::failure::is_tls;
 #[cfg(feature = "tls")]
 use crate::secured::Secure;
-#[cfg(feature = "tls")]
-use crate::tls::Tls;
 
 /// The proxies of a transport, and how to speak to them.
 #[derive(Default)]
@@ -75,7 +75,7 @@ impl Gate {
             proxy: Arc::clone(proxy),
             uri,
             #[cfg(feature = "tls")]
-            tls: Secure(trust(proxy)?.config()?),
+            tls: Secure(Tls::of_proxy(proxy)?.config()?),
         })
     }
 
@@ -294,17 +294,6 @@ impl Transport for Forwarding {
 impl fmt::Debug for Forwarding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Forwarding").field("wire", &self.wire).finish_non_exhaustive()
-    }
-}
-
-/// What the proxy was given, and nothing of what endpoints are trusted by.
-#[cfg(feature = "tls")]
-fn trust(proxy: &Proxy) -> Result<Tls, Error> {
-    match proxy.ca_pem() {
-        None => Ok(Tls::default()),
-        Some(pem) => Tls::default()
-            .with_roots(pem, false)
-            .map_err(|error| Error::caller(format!("the proxy's certificates: {}", error.what()))),
     }
 }
 

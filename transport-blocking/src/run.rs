@@ -24,10 +24,10 @@ use apus_core::error::Failure;
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{CleanUps, Observer, Party, Pump, Running, Traffic, Turn};
 use apus_core::now::Wait;
+use apus_host::clock::now;
 use bytes::Bytes;
 
 use crate::cancel::{CancelToken, Stop};
-use crate::clock::now;
 use crate::exchange::{Landing, Transport};
 use crate::feed::Feed;
 use crate::meter::Watch;

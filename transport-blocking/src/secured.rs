@@ -187,12 +187,12 @@ impl<T: Transport> Write for Wire<T> {
 
 #[cfg(test)]
 mod tests {
+    use apus_host::tls::Tls;
     use rustls::crypto::ring;
     use rustls::{ServerConfig, ServerConnection};
     use rustls_pki_types::PrivatePkcs8KeyDer;
 
     use super::*;
-    use crate::tls::Tls;
 
     /// Keeps what it was told to send, and answers nothing.
     #[derive(Debug)]
@@ -255,7 +255,7 @@ mod tests {
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
         let mut server = ServerConnection::new(Arc::new(config)).unwrap();
-        let trusting = Tls::default().with_roots(made.cert.pem().as_bytes(), false).unwrap();
+        let trusting = Tls::default().trust_only(made.cert.pem().as_bytes()).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let mut client = ClientConnection::new(trusting.config().unwrap(), name).unwrap();
         client.set_buffer_limit(None);

@@ -10,7 +10,7 @@ use std::task::Waker;
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::Incoming;
-use apus_host::Output;
+use apus_host::files::Output;
 
 use crate::cancel::Stop;
 

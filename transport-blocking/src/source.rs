@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use apus_core::checksum::{Digests, Hashers, Reading};
 use apus_core::contract::GivenSource;
 use apus_core::error::{Cause, Failure};
+use apus_host::length::{self, Reach, read_at};
 use bytes::Bytes;
 
 use crate::feed::{Feed, Watched, fill};
-use crate::length::{self, Reach, read_at};
 use crate::passes::OnePass;
 
 /// Where the bytes of a body come from. Clones share the same bytes.

@@ -22,9 +22,9 @@ use apus_core::store::{
     self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
     Verb,
 };
+use apus_host::clock;
 
 use crate::cancel::CancelToken;
-use crate::clock;
 use crate::config::TransportConfig;
 use crate::exchange::Transport;
 use crate::reader::Reader;

@@ -15,7 +15,7 @@ pub(crate) fn run(name: &'static str) -> Span {
 #[cfg(feature = "tracing")]
 pub(crate) fn attempt(done: &Completion) {
     let operation = done.draft().operation;
-    let elapsed = crate::clock::now().tick.saturating_sub(done.sealed_at().tick);
+    let elapsed = apus_host::clock::now().tick.saturating_sub(done.sealed_at().tick);
     let (sent, elapsed) = (done.sent(), elapsed.as_millis() as u64);
     match done.outcome() {
         Ok(reply) => {

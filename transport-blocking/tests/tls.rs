@@ -149,7 +149,10 @@ fn what_is_wrong_with_a_pem_is_said_when_it_is_given() {
     let said = |result: Result<TransportConfig, apus_core::Error>| result.unwrap_err().to_string();
     assert_eq!(said(config().ca_bundle(b"")), "the CA bundle has no certificate in PEM form");
     let cut = b"-----BEGIN CERTIFICATE-----\nAAAA\n";
-    assert_eq!(said(config().ca_bundle(cut)), "the CA bundle: a PEM section has no end");
+    assert_eq!(
+        said(config().ca_bundle(cut)),
+        "certificate 1 of the CA bundle: a PEM section has no end"
+    );
     let nonsense = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let error = said(config().add_ca_bundle(nonsense));
     assert!(error.starts_with("certificate 1 of the CA bundle: "), "{error}");

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use apus_host::{Output, Remark};
+use apus_host::files::{Output, Remark};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 

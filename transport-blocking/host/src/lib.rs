@@ -1,32 +1,18 @@
-//! Files that apus writes: complete, or as they were before.
+//! What both transports of apus take from the machine that they run on: [files](mod@files) and their
+//! [lengths](length), the [time](clock), and, with a feature each, [credentials] from environment,
+//! files and processes, the [clouds](openstack) of a user, and [certificates](tls).
 //!
-//! ```text
-//!  path ── symbolic links followed ──▶ what is there?
-//!            │
-//!            ├─ a file, or nothing ──▶ .apus-RANDOM.part beside it, created exclusively
-//!            │                           owner and mode of the file that is replaced
-//!            │                           commit: synced, renamed, its folder synced
-//!            │                           otherwise: removed, and nothing else is
-//!            ├─ FIFO, device ────────▶ written through, in order; never replaced
-//!            └─ folder, socket ──────▶ an error
-//! ```
-//!
-//! | | |
-//! | --- | --- |
-//! | symbolic link | the file that it names is replaced, or created where there is none; the link stays |
-//! | several hard links | the name that was given gets the new content, the others keep the old: a [`Remark`] |
-//! | owner, group | kept where the process may; where not, a [`Remark`] |
-//! | mode | kept; of a new file by the umask. Set before the first byte is written |
-//! | ACLs, extended attributes | not kept |
-//! | a file that may not be written | an error, although its folder would allow to replace it |
-//! | `/dev/stdout`, `/dev/fd/N`, files in `/proc` and `/sys` | written through, appended |
-//! | a process that is killed | leaves `.apus-RANDOM.part` behind; it may be removed |
-//!
-//! On Windows a new file has the permissions that its folder gives to it, also where it replaces
-//! another; other hard links are not noticed; a folder is not synced; a file that another process has
-//! open can't be replaced; `NUL`, `CON` and `\\.\…` are written through.
+//! Nothing of it is read unless a function is called that says so. The transports re-export what a
+//! program calls itself: depend on `apus-blocking` or `apus-async` instead of this crate.
 
-mod output;
-mod target;
-
-pub use self::output::{Output, Remark};
+pub mod clock;
+#[cfg(feature = "credentials")]
+pub mod credentials;
+pub mod files;
+pub mod length;
+#[cfg(feature = "clouds")]
+pub mod openstack;
+#[cfg(any(feature = "clouds", feature = "credentials"))]
+mod read;
+#[cfg(feature = "tls")]
+pub mod tls;

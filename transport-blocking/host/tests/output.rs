@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 
-use apus_host::{Output, Remark};
+use apus_host::files::{Output, Remark};
 use tempfile::TempDir;
 
 struct Folder(TempDir);

@@ -7,9 +7,9 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::target::{Target, failed, folder};
+use super::target::{Target, failed, folder};
 
-/// What is written to a path: see the [table](crate).
+/// What is written to a path: see the [table](super).
 ///
 /// Nothing is created before the first [`file`](Self::file), or [`commit`](Self::commit). What was not
 /// committed is removed when this is dropped.

@@ -9,15 +9,13 @@
 //! use apus_core::machine::Party;
 //!
 //! # fn main() -> Result<(), apus_core::Error> {
-//! # use apus_blocking::credentials;
+//! # use apus_host::credentials;
 //! let party = Party::new(credentials::profile("backup")?);
 //! # Ok(())
 //! # }
 //! ```
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Poll, Waker};
@@ -29,6 +27,9 @@ use apus_core::credentials::{
     Resolver, Source, split_words,
 };
 use apus_core::{Error, Secret};
+
+use crate::clock;
+use crate::read::{self, home, text, unreadable};
 
 /// The keys of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
 ///
@@ -83,7 +84,7 @@ pub fn named(
 
 /// The keys of this source, renewed in time, its files and processes read and run by this process.
 pub fn renewed(source: Source) -> Credentials {
-    let options = RenewalOptions { seed: crate::clock::seed(), ..RenewalOptions::default() };
+    let options = RenewalOptions { seed: clock::seed(), ..RenewalOptions::default() };
     Credentials::renewed_from(Provider::new(source, System::default()), options)
 }
 
@@ -111,9 +112,9 @@ impl Ambient {
     /// As [`read`](Self::read).
     pub fn of(environment: Environment) -> Result<Self, Error> {
         let names = [environment.config_file(), environment.credentials_file()];
-        let [config, credentials] = names.map(|name| match open(name) {
+        let [config, credentials] = names.map(home).map(|path| match read::file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Secret::default()),
-            file => file.and_then(text).map_err(|error| unreadable(name, &error)),
+            text => text.map_err(|error| unreadable(&path, &error)),
         });
         let (config, credentials) = (config?, credentials?);
         let [config_file, credentials_file] = names;
@@ -145,7 +146,8 @@ struct Job {
 
 impl Lookup for System {
     fn file(&mut self, path: &str, _: &Waker) -> Poll<Result<Secret, Error>> {
-        Poll::Ready(open(path).and_then(text).map_err(|error| unreadable(path, &error)))
+        let path = home(path);
+        Poll::Ready(read::file(&path).map_err(|error| unreadable(&path, &error)))
     }
 
     fn process(&mut self, command: &str, waker: &Waker) -> Poll<Result<Secret, Error>> {
@@ -170,33 +172,7 @@ impl Lookup for System {
 }
 
 fn variables() -> Environment {
-    // What is no text is of no use to anybody here.
-    let texts = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Environment::new(texts)
-}
-
-fn open(path: &str) -> io::Result<File> {
-    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let path = match (rest, std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
-        _ => PathBuf::from(path),
-    };
-    File::open(path)
-}
-
-fn text(source: impl Read) -> io::Result<Secret> {
-    let mut text = String::new();
-    source.take(LONGEST + 1).read_to_string(&mut text)?;
-    let text = Secret::from(text);
-    if text.expose().len() as u64 > LONGEST {
-        return Err(io::Error::other("it is longer than 4 MiB"));
-    }
-    Ok(text)
-}
-
-fn unreadable(path: &str, error: &io::Error) -> Error {
-    Error::caller(format!("{path}: {error}"))
+    Environment::new(read::variables())
 }
 
 fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
@@ -269,5 +245,3 @@ fn lock(job: &Mutex<Job>) -> MutexGuard<'_, Job> {
 
 /// How long a process may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Bytes of a file, or of what a process prints.
-const LONGEST: u64 = 4 << 20;

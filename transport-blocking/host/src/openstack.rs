@@ -8,27 +8,22 @@
 //! use apus_core::machine::Party;
 //!
 //! # fn main() -> Result<(), apus_core::Error> {
-//! # use apus_blocking::{TransportConfig, openstack};
+//! # use apus_host::openstack;
 //! let clouds = openstack::Search::usual().with_environment().read()?;
 //! let cloud = clouds.cloud(None)?;
 //! let party = Party::new(cloud.session(SessionOptions::default())?);
-//! let transport = openstack::trusted(TransportConfig::new(), &cloud.tls)?;
 //! # Ok(())
 //! # }
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
-#[cfg(feature = "tls")]
-use apus_core::keystone::clouds::CloudTls;
 use apus_core::keystone::clouds::{Clouds, CloudsFile, directories};
 use apus_core::{Error, Secret};
 
-#[cfg(feature = "tls")]
-use crate::config::TransportConfig;
+use crate::read::{self, home, unreadable};
 
 /// Where clouds are looked for.
 #[derive(Clone, Debug)]
@@ -63,10 +58,7 @@ impl Search {
     /// `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` name, which must be there.
     #[must_use]
     pub fn with_environment(self) -> Self {
-        // What is no text is of no use to anybody here.
-        self.with_variables(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        self.with_variables(read::variables())
     }
 
     /// With these variables in place of the process's: those of an `openrc` file that was read.
@@ -100,13 +92,13 @@ impl Search {
         let by_variable = variable.filter(|path| !path.is_empty()).map(|path| home(path.expose()));
         let by_hand = self.file.clone().filter(|_| file == CloudsFile::Clouds);
         if let Some(path) = by_hand.or(by_variable) {
-            let text = text(&path).map_err(|error| unreadable(&path, &error))?;
+            let text = read::file(&path).map_err(|error| unreadable(&path, &error))?;
             return Ok(Some((path.display().to_string(), text)));
         }
         for directory in &self.directories {
             for name in file.names() {
                 let path = directory.join(name);
-                match text(&path) {
+                match read::file(&path) {
                     Ok(text) => return Ok(Some((path.display().to_string(), text))),
                     Err(error) if is_absent(&error) => {}
                     Err(error) => return Err(unreadable(&path, &error)),
@@ -117,57 +109,11 @@ impl Search {
     }
 }
 
-/// A transport that trusts whom a cloud's settings trust, and shows the certificate that they name.
-///
-/// # Errors
-///
-/// A file can't be read, or holds no certificate or key.
-#[cfg(feature = "tls")]
-pub fn trusted(config: TransportConfig, tls: &CloudTls) -> Result<TransportConfig, Error> {
-    let read = |path: &str| {
-        let path = home(path);
-        text(&path).map_err(|error| unreadable(&path, &error))
-    };
-    let mut config = config;
-    if tls.insecure {
-        config = config.danger_accept_invalid_certs(true);
-    } else if let Some(cacert) = &tls.cacert {
-        config = config.ca_bundle(read(cacert)?.expose().as_bytes())?;
-    }
-    let Some(cert) = &tls.cert else { return Ok(config) };
-    let chain = read(cert)?;
-    let key = tls.key.as_deref().map(read).transpose()?;
-    let key = key.as_ref().unwrap_or(&chain);
-    config.client_certificate(chain.expose().as_bytes(), key.expose().as_bytes())
-}
-
 fn named(file: &Option<(String, Secret)>) -> Option<(&str, &str)> {
     file.as_ref().map(|(name, text)| (name.as_str(), text.expose()))
-}
-
-/// A path whose `~` is our home.
-fn home(path: &str) -> PathBuf {
-    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    match (rest, std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
-        _ => PathBuf::from(path),
-    }
-}
-
-fn text(path: &Path) -> io::Result<Secret> {
-    let mut text = String::new();
-    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
-    Ok(text.into())
 }
 
 fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
     matches!(error.kind(), NotADirectory | NotFound | PermissionDenied)
 }
-
-fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::caller(format!("{}: {error}", path.display()))
-}
-
-/// Bytes of a file that are read: more than the core takes, so that it refuses what is longer.
-const LONGEST: u64 = 4 << 20;

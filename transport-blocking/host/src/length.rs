@@ -13,7 +13,7 @@ use std::io::{self, Seek, SeekFrom};
 
 /// How the bytes of a file are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// Any range, again and again.
     Ranges,
     /// In order, to the end.
@@ -22,7 +22,7 @@ pub(crate) enum Reach {
 
 /// How the bytes of this file are reached. One that is read in order stands at its start after this, if it
 /// has one.
-pub(crate) fn reach(mut file: &File) -> io::Result<Reach> {
+pub fn reach(mut file: &File) -> io::Result<Reach> {
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
@@ -40,7 +40,7 @@ pub(crate) fn reach(mut file: &File) -> io::Result<Reach> {
 }
 
 /// The length of a file that has [ranges](Reach::Ranges).
-pub(crate) fn length(file: &File) -> io::Result<u64> {
+pub fn length(file: &File) -> io::Result<u64> {
     let metadata = file.metadata()?;
     if is_block_device(&metadata) { by_seeking(file) } else { Ok(metadata.len()) }
 }
@@ -89,13 +89,13 @@ fn has_blocks(_: &Metadata) -> bool {
 
 /// Reads at a position, without the cursor on Unix.
 #[cfg(unix)]
-pub(crate) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, at)
 }
 
 /// Reads at a position. The cursor moves.
 #[cfg(windows)]
-pub(crate) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, at)
 }
 

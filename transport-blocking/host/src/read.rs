@@ -1,0 +1,47 @@
+//! Texts of files, and the variables of this process.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use apus_core::{Error, Secret};
+
+/// Returns the variables of this process that are text: no setting is read from another.
+pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Returns a path whose `~` is the user's home directory.
+pub(crate) fn home(path: &str) -> PathBuf {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (rest, env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// Reads the text of a file.
+pub(crate) fn file(path: &Path) -> io::Result<Secret> {
+    text(File::open(path)?)
+}
+
+/// Reads a text to its end; one of more than 4 MiB is an error.
+pub(crate) fn text(source: impl Read) -> io::Result<Secret> {
+    let mut text = String::new();
+    source.take(LONGEST + 1).read_to_string(&mut text)?;
+    let text = Secret::from(text);
+    if text.expose().len() as u64 > LONGEST {
+        return Err(io::Error::other("it is longer than 4 MiB"));
+    }
+    Ok(text)
+}
+
+/// Returns an error that names the file.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::caller(format!("{}: {error}", path.display()))
+}
+
+/// Bytes of a file, or of what a process prints.
+const LONGEST: u64 = 4 << 20;

@@ -1,0 +1,226 @@
+//! Which servers are trusted, and which certificate is shown to them: settings of rustls, from PEM that
+//! is checked when it is given.
+
+mod accept_any;
+mod trusted;
+
+use std::fmt;
+use std::sync::Arc;
+
+use apus_core::Error;
+#[cfg(feature = "clouds")]
+use apus_core::keystone::clouds::CloudTls;
+use apus_core::proxy::Proxy;
+use rustls::crypto::ring;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use self::accept_any::AcceptAny;
+use self::trusted::Trusted;
+
+/// The TLS settings of a transport. The default trusts Mozilla's list of authorities, and shows no
+/// certificate.
+#[derive(Clone)]
+pub struct Tls {
+    roots: Arc<RootCertStore>,
+    /// Those of the roots that are not of Mozilla's list.
+    bundle: Vec<CertificateDer<'static>>,
+    client: Option<Arc<Client>>,
+    accept_any: bool,
+    ready: Option<Arc<ClientConfig>>,
+}
+
+struct Client {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Tls {
+    /// Trusts what this proxy was given for its own certificate, and nothing that endpoints are trusted
+    /// by.
+    ///
+    /// # Errors
+    ///
+    /// The proxy's certificates can't be read.
+    pub fn of_proxy(proxy: &Proxy) -> Result<Self, Error> {
+        let tls = Self::default();
+        proxy
+            .ca_pem()
+            .map_or(Ok(tls.clone()), |pem| tls.trust_only(pem))
+            .map_err(|error| Error::caller(format!("the proxy's certificates: {}", error.what())))
+    }
+
+    /// Trusts the certificates of this PEM bundle, and no others.
+    ///
+    /// # Errors
+    ///
+    /// The bundle holds no certificate, or one that can't be read; the error says which.
+    pub fn trust_only(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.roots = Arc::new(RootCertStore::empty());
+        self.bundle.clear();
+        self.trust(pem)
+    }
+
+    /// Trusts the certificates of this PEM bundle besides those that were trusted before.
+    ///
+    /// # Errors
+    ///
+    /// As [`trust_only`](Self::trust_only).
+    pub fn trust(mut self, pem: &[u8]) -> Result<Self, Error> {
+        let roots = Arc::make_mut(&mut self.roots);
+        for (at, certificate) in certificates(pem, BUNDLE)?.into_iter().enumerate() {
+            roots
+                .add(certificate.clone())
+                .map_err(|error| Error::caller(format!("{}: {error}", nth(at, BUNDLE))))?;
+            self.bundle.push(certificate);
+        }
+        Ok(self)
+    }
+
+    /// Shows this certificate to servers that ask for one: a PEM chain, the client's own certificate
+    /// first, and its PEM key.
+    ///
+    /// # Errors
+    ///
+    /// Either can't be read, or the key is not the certificate's.
+    pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        let chain = certificates(chain, CLIENT)?;
+        // The parser's error could quote what it found, and that may be the key.
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
+            pem::Error::NoItemsFound => {
+                Error::caller(format!("{KEY} has no private key in PEM form"))
+            }
+            error => Error::caller(format!("{KEY}: {}", told(&error))),
+        })?;
+        CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider())
+            .map_err(|error| Error::caller(format!("{KEY}: {error}")))?;
+        self.client = Some(Arc::new(Client { chain, key }));
+        Ok(self)
+    }
+
+    /// Accepts every certificate, or checks them.
+    #[must_use]
+    pub fn accept_any(mut self, accept: bool) -> Self {
+        self.accept_any = accept;
+        self
+    }
+
+    /// Uses this configuration in place of all other settings.
+    #[must_use]
+    pub fn rustls(mut self, config: Arc<ClientConfig>) -> Self {
+        self.ready = Some(config);
+        self
+    }
+
+    /// Trusts what a cloud's settings trust, and shows the certificate that they name: reads their
+    /// files.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or holds no certificate or key.
+    #[cfg(feature = "clouds")]
+    pub fn with_cloud(self, cloud: &CloudTls) -> Result<Self, Error> {
+        let read = |path: &str| {
+            let path = crate::read::home(path);
+            crate::read::file(&path).map_err(|error| crate::read::unreadable(&path, &error))
+        };
+        let mut tls = self;
+        if cloud.insecure {
+            tls = tls.accept_any(true);
+        } else if let Some(cacert) = &cloud.cacert {
+            tls = tls.trust_only(read(cacert)?.expose().as_bytes())?;
+        }
+        let Some(cert) = &cloud.cert else { return Ok(tls) };
+        let chain = read(cert)?;
+        let key = cloud.key.as_deref().map(read).transpose()?;
+        let key = key.as_ref().unwrap_or(&chain);
+        tls.client_certificate(chain.expose().as_bytes(), key.expose().as_bytes())
+    }
+
+    /// Returns the configuration of rustls. It offers no protocol but `http/1.1`.
+    ///
+    /// # Errors
+    ///
+    /// The settings contradict each other.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(ready) = &self.ready {
+            return Ok(Arc::clone(ready));
+        }
+        let provider = Arc::new(ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::caller(format!("TLS: {error}")))?;
+        let builder = if self.accept_any {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
+        } else if self.bundle.is_empty() {
+            builder.with_root_certificates(Arc::clone(&self.roots))
+        } else {
+            let trusted = Trusted::new(Arc::clone(&self.roots), self.bundle.clone(), provider)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(trusted))
+        };
+        let mut config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some(client) => builder
+                .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
+                .map_err(|error| Error::caller(format!("{CLIENT}: {error}")))?,
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        Self {
+            roots: Arc::new(roots),
+            bundle: Vec::new(),
+            client: None,
+            accept_any: false,
+            ready: None,
+        }
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("roots", &self.roots.len())
+            .field("client_certificate", &self.client.is_some())
+            .field("accept_any", &self.accept_any)
+            .finish_non_exhaustive()
+    }
+}
+
+fn certificates(pem: &[u8], whose: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificates = CertificateDer::pem_slice_iter(pem).enumerate().map(|(at, certificate)| {
+        let wrong = |error| Error::caller(format!("{}: {}", nth(at, whose), told(&error)));
+        certificate.map_err(wrong)
+    });
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>()?;
+    match certificates.is_empty() {
+        true => Err(Error::caller(format!("{whose} has no certificate in PEM form"))),
+        false => Ok(certificates),
+    }
+}
+
+fn nth(at: usize, whose: &str) -> String {
+    format!("certificate {} of {whose}", at + 1)
+}
+
+/// Says what is wrong with PEM, and quotes nothing of it.
+fn told(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a PEM section has no end",
+        pem::Error::IllegalSectionStart { .. } => "a PEM section has a malformed first line",
+        pem::Error::Base64Decode(_) => "a PEM section is not base64",
+        _ => "it can't be read as PEM",
+    }
+}
+
+const BUNDLE: &str = "the CA bundle";
+const CLIENT: &str = "the client certificate";
+const KEY: &str = "the client certificate's key";
