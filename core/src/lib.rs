@@ -85,6 +85,7 @@ mod few;
 pub mod http;
 #[cfg(feature = "swift")]
 pub mod keystone;
+#[cfg(feature = "store")]
 pub mod location;
 pub mod machine;
 pub mod now;

@@ -38,7 +38,6 @@ mod swift;
 
 pub use self::error::{LocationError, Problem};
 pub use self::place::Place;
-#[cfg(feature = "store")]
 pub(crate) use self::s3::keys;
 pub use self::s3::{S3Location, S3Place, S3Scheme};
 pub use self::swift::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace, SwiftScheme};

@@ -180,7 +180,6 @@ impl S3Location {
     }
 
     /// Whether it is at this server, `host[:port]`; without a port, it is that of the scheme.
-    #[cfg(feature = "store")]
     pub(crate) fn is_at_host(&self, host: &str) -> bool {
         Place::read(host.trim(), 0)
             .is_ok_and(|place| place.is_host_of(&self.place, self.scheme.implied_port()))

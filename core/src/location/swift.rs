@@ -274,7 +274,6 @@ impl SwiftLocation {
     }
 
     /// Whether it is at this server, which is written as `host[:port]`.
-    #[cfg(feature = "store")]
     pub(crate) fn is_at_host(&self, host: &str) -> bool {
         let (SwiftAt::Auth(place) | SwiftAt::Storage(place)) = &self.at else { return false };
         Place::read(host.trim(), 0)

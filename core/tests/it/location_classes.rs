@@ -1,5 +1,6 @@
 //! Whose a location is: one over plain http is never taken for one of a backend over https, nor the
 //! other way round, whatever else is alike.
+#![cfg(feature = "store")]
 
 use apus_core::location::{S3Location, S3Place};
 use apus_core::s3::BaseUrl;
