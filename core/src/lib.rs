@@ -90,6 +90,7 @@ pub mod location;
 pub mod machine;
 pub mod now;
 mod one_line;
+mod operation;
 pub mod proxy;
 pub mod quirks;
 mod refresh;

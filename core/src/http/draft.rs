@@ -132,9 +132,10 @@ pub(crate) fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue
 }
 
 /// What a request carries.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Body {
     /// Nothing; `Content-Length: 0` is sent all the same.
+    #[default]
     Empty,
     /// Bytes in memory.
     Bytes(Bytes),

@@ -17,6 +17,8 @@
 //! | `list/` | lists of objects and versions, which page with `next` |
 //! | `multipart/` | uploads in parts |
 //! | `raw` | [`Raw`], the way out for what is not modelled |
+//!
+//! `operation` has the members that operations share, and the macro that declares an operation.
 
 pub mod endpoint;
 
@@ -27,6 +29,7 @@ mod evidence;
 mod list;
 mod multipart;
 mod object;
+mod operation;
 mod raw;
 mod read;
 mod request;

@@ -1,28 +1,21 @@
 //! Many deletes in one request. "Bulk Operations", Swift.
 
-use http::Method;
-
-use crate::contract::Operation;
-use crate::error::Error;
 use crate::escape;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    report::{Failed, Report},
-    request::{Request, check_container, check_object},
-    service::Service,
-};
+use crate::swift::operation::*;
+use crate::swift::report::{Failed, Report};
+use crate::swift::request::{check_container, check_object};
 
-/// Removes many objects, and containers after them. `POST ?bulk-delete`; servers take 10,000 paths
-/// unless `/info` says otherwise.
-///
-/// Of a large object only the manifest is removed. The answer is always a 200, and says in its body
-/// how it came out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BulkDelete {
-    /// What is removed.
-    pub paths: Vec<BulkPath>,
+operation! {
+    /// Removes many objects, and containers after them. `POST ?bulk-delete`; servers take 10,000 paths
+    /// unless `/info` says otherwise.
+    ///
+    /// Of a large object only the manifest is removed. The answer is always a 200, and says in its body
+    /// how it came out.
+    pub struct BulkDelete {
+        /// What is removed.
+        pub paths: Vec<BulkPath>,
+    }
+    new(paths: Vec<BulkPath>)
 }
 
 /// Something to be removed.
@@ -60,11 +53,6 @@ impl BulkPath {
 }
 
 impl BulkDelete {
-    /// All of these.
-    pub fn new(paths: Vec<BulkPath>) -> Self {
-        Self { paths }
-    }
-
     /// Objects of one container.
     pub fn objects(
         container: impl Into<String>,
@@ -116,11 +104,7 @@ impl Deleted {
 }
 
 impl Operation for BulkDelete {
-    type Service = Service;
-    type Output = Deleted;
-
-    const NAME: &'static str = "BulkDelete";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(BulkDelete: Idempotent -> Deleted = Deleted::read);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.paths.is_empty() {
@@ -137,10 +121,6 @@ impl Operation for BulkDelete {
             .header("content-type", Some("text/plain"))
             .document(lines)
             .finish()
-    }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<Deleted, Error> {
-        Deleted::read(reply)
     }
 
     fn look_at(&self) -> String {

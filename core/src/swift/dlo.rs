@@ -1,56 +1,33 @@
 //! Dynamic large objects: a prefix that names their segments. "Dynamic Large Objects", Swift.
 
-use http::Method;
-
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::error;
 use crate::swift::evidence::Evidence;
 use crate::swift::object::{Prefix, Stored};
-use crate::swift::request::Request;
-use crate::swift::service::Service;
+use crate::swift::operation::*;
 use crate::swift::types::Properties;
 
-/// Makes a dynamic large object of all objects that begin with a prefix: whatever the listing shows
-/// when it is read. An empty object with `X-Object-Manifest`.
-///
-/// The tag that is answered is that of the empty body. No `ETag` goes with the request: Ceph compares
-/// it with something else.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PutDlo {
-    /// The container of the manifest.
-    pub container: String,
-    /// The large object's name, which the prefix should not match.
-    pub object: String,
-    /// Where the segments are.
-    pub segments: Prefix,
-    /// What is stored with it.
-    pub properties: Properties,
-    /// Whether it is stored only if there is no such object yet.
-    pub if_absent: bool,
-}
-
-impl PutDlo {
-    /// Of these segments, under this name.
-    pub fn new(container: impl Into<String>, object: impl Into<String>, segments: Prefix) -> Self {
-        Self {
-            container: container.into(),
-            object: object.into(),
-            segments,
-            properties: Properties::default(),
-            if_absent: false,
-        }
+operation! {
+    /// Makes a dynamic large object of all objects that begin with a prefix: whatever the listing shows
+    /// when it is read. An empty object with `X-Object-Manifest`.
+    ///
+    /// The tag that is answered is that of the empty body. No `ETag` goes with the request: Ceph compares
+    /// it with something else.
+    pub struct PutDlo {
+        /// The container of the manifest.
+        pub container: String,
+        /// The large object's name, which the prefix should not match.
+        pub object: String,
+        /// Where the segments are.
+        pub segments: Prefix,
+        /// What is stored with it.
+        pub properties: Properties,
+        /// Whether it is stored only if there is no such object yet.
+        pub if_absent: bool,
     }
+    new(container: impl Into<String>, object: impl Into<String>, segments: Prefix)
 }
 
 impl Operation for PutDlo {
-    type Service = Service;
-    type Output = Stored;
-
-    const NAME: &'static str = "PutDlo";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PutDlo in container: Idempotent -> Stored);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         self.segments
@@ -80,10 +57,6 @@ impl Operation for PutDlo {
 
     fn look_at(&self) -> String {
         format!("the manifest of {}/{}", self.container, self.object)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }
 

@@ -1,13 +1,9 @@
 //! What a cluster can do: `/info`. "Discoverability", Object Storage API.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{error, request::Request, service::Service};
+use crate::swift::operation::*;
 
 /// Asks what the cluster can do. It needs no token; a cluster that does not tell answers 403, 404 or
 /// 405.
@@ -23,11 +19,7 @@ impl GetInfo {
 }
 
 impl Operation for GetInfo {
-    type Service = Service;
-    type Output = Info;
-
-    const NAME: &'static str = "GetInfo";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetInfo: Read -> Info);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::cluster(service, Self::NAME, Method::GET, "/info").finish()

@@ -25,6 +25,8 @@
 //! | `error` | what each status means |
 //! | `report` | outcomes that stand in a body |
 //! | `evidence` | what proves whose object is there, when an answer was lost |
+//!
+//! `operation` has the members that operations share, and the macro that declares an operation.
 
 mod account;
 mod acl;
@@ -37,6 +39,7 @@ mod evidence;
 mod info;
 mod listing;
 mod object;
+mod operation;
 mod report;
 mod request;
 mod service;

@@ -1,36 +1,20 @@
 //! From which web pages a bucket may be used (cross-origin resource sharing).
 
-use http::Method;
-
-use crate::checksum::Need;
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    read::text,
-    request::{ChecksumOptions, Request},
-    service::Service,
-};
+use crate::s3::operation::*;
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
-/// The CORS rules of a bucket. "GetBucketCors", S3 API reference.
-///
-/// A bucket without rules is a 404, `NoSuchCORSConfiguration`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetBucketCors {
-    /// The bucket.
-    pub bucket: String,
-    /// The account id that must own the bucket; another owner is a 403.
-    pub expected_bucket_owner: Option<String>,
+operation! {
+    /// The CORS rules of a bucket. "GetBucketCors", S3 API reference.
+    ///
+    /// A bucket without rules is a 404, `NoSuchCORSConfiguration`.
+    pub struct GetBucketCors on bucket;
+    GET "cors": Read -> Vec<CorsRule> = read
 }
 
-impl GetBucketCors {
-    /// Of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
+fn read(reply: &Reply) -> Result<Vec<CorsRule>, Error> {
+    let document = error::document(reply, "CORSConfiguration", &["CORSRule"])?;
+    let root = document.root();
+    root.children("CORSRule").map(CorsRule::read).collect()
 }
 
 /// What pages of these origins may ask for.
@@ -78,57 +62,19 @@ impl CorsRule {
     }
 }
 
-impl Operation for GetBucketCors {
-    type Service = Service;
-    type Output = Vec<CorsRule>;
-
-    const NAME: &'static str = "GetBucketCors";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
-
-    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
-        Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
-            .flag("cors")
-            .expected_owner(&self.expected_bucket_owner)
-            .finish()
+operation! {
+    /// Gives a bucket these CORS rules, in place of those it had. "PutBucketCors", S3 API reference.
+    pub struct PutBucketCors on bucket {
+        /// The rules, of which the first that matches counts: 100 at most.
+        pub rules: Vec<CorsRule>,
+        /// What this call wants otherwise about the checksum of its request.
+        pub checksum: ChecksumOptions,
     }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<Vec<CorsRule>, Error> {
-        let document = error::document(reply, "CORSConfiguration", &["CORSRule"])?;
-        let root = document.root();
-        root.children("CORSRule").map(CorsRule::read).collect()
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
-    }
-}
-
-/// Gives a bucket these CORS rules, in place of those it had. "PutBucketCors", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PutBucketCors {
-    /// The bucket.
-    pub bucket: String,
-    /// The rules, of which the first that matches counts: 100 at most.
-    pub rules: Vec<CorsRule>,
-    /// What this call wants otherwise about the checksum of its request.
-    pub checksum: ChecksumOptions,
-    /// The account id that must own the bucket; another owner is a 403.
-    pub expected_bucket_owner: Option<String>,
-}
-
-impl PutBucketCors {
-    /// These rules for this bucket.
-    pub fn new(bucket: impl Into<String>, rules: Vec<CorsRule>) -> Self {
-        Self { bucket: bucket.into(), rules, ..Self::default() }
-    }
+    new(rules: Vec<CorsRule>)
 }
 
 impl Operation for PutBucketCors {
-    type Service = Service;
-    type Output = ();
-
-    const NAME: &'static str = "PutBucketCors";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PutBucketCors in bucket: Idempotent -> () = error::accepted);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("CORSConfiguration", Some(S3_NAMESPACE));
@@ -142,51 +88,10 @@ impl Operation for PutBucketCors {
             .checksum(Need::Required, &self.checksum)
             .finish()
     }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::accepted(reply)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
-    }
 }
 
-/// Takes all CORS rules off a bucket. "DeleteBucketCors", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteBucketCors {
-    /// The bucket.
-    pub bucket: String,
-    /// The account id that must own the bucket; another owner is a 403.
-    pub expected_bucket_owner: Option<String>,
-}
-
-impl DeleteBucketCors {
-    /// Of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
-}
-
-impl Operation for DeleteBucketCors {
-    type Service = Service;
-    type Output = ();
-
-    const NAME: &'static str = "DeleteBucketCors";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
-
-    fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
-        Request::bucket(service, Self::NAME, Method::DELETE, &self.bucket)?
-            .flag("cors")
-            .expected_owner(&self.expected_bucket_owner)
-            .finish()
-    }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::accepted(reply)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
-    }
+operation! {
+    /// Takes all CORS rules off a bucket. "DeleteBucketCors", S3 API reference.
+    pub struct DeleteBucketCors on bucket;
+    DELETE "cors": Idempotent -> () = error::accepted
 }

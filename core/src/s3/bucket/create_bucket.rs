@@ -1,46 +1,33 @@
 //! CreateBucket.
 
-use http::Method;
-
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    request::Request,
-    service::Service,
-    types::{Access, Tags},
-};
+use crate::s3::operation::*;
+use crate::s3::types::{Access, Tags};
 use crate::xml::{S3_NAMESPACE, Writer};
 
-/// Makes a bucket. "CreateBucket", S3 API reference.
-///
-/// A bucket that the caller has already is answered by a success in us-east-1 and by Ceph, and by
-/// 409 `BucketAlreadyOwnedByYou` elsewhere; MinIO-likes say `BucketAlreadyExists`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CreateBucket {
-    /// The bucket's name.
-    pub bucket: String,
-    /// The region that is written to the request: by default the client's, and nothing for
-    /// us-east-1, which servers refuse to be told. An empty text writes nothing in any region.
-    pub location_constraint: Option<String>,
-    /// Who may do what.
-    pub access: Access,
-    /// `BucketOwnerEnforced` (AWS's default), `BucketOwnerPreferred` or `ObjectWriter`.
-    pub object_ownership: Option<String>,
-    /// Whether objects can be locked; turns versioning on too.
-    pub object_lock_enabled: Option<bool>,
-    /// The bucket's tags.
-    pub tags: Tags,
+operation! {
+    /// Makes a bucket. "CreateBucket", S3 API reference.
+    ///
+    /// A bucket that the caller has already is answered by a success in us-east-1 and by Ceph, and by
+    /// 409 `BucketAlreadyOwnedByYou` elsewhere; MinIO-likes say `BucketAlreadyExists`.
+    pub struct CreateBucket {
+        /// The bucket's name.
+        pub bucket: String,
+        /// The region that is written to the request: by default the client's, and nothing for
+        /// us-east-1, which servers refuse to be told. An empty text writes nothing in any region.
+        pub location_constraint: Option<String>,
+        /// Who may do what.
+        pub access: Access,
+        /// `BucketOwnerEnforced` (AWS's default), `BucketOwnerPreferred` or `ObjectWriter`.
+        pub object_ownership: Option<String>,
+        /// Whether objects can be locked; turns versioning on too.
+        pub object_lock_enabled: Option<bool>,
+        /// The bucket's tags.
+        pub tags: Tags,
+    }
+    new(bucket: impl Into<String>)
 }
 
 impl CreateBucket {
-    /// This bucket, in the client's region.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
-
     fn location<'a>(&'a self, service: &'a Service) -> Option<&'a str> {
         let location = match &self.location_constraint {
             Some(location) => location.as_str(),
@@ -64,11 +51,7 @@ pub struct CreateBucketOutput {
 }
 
 impl Operation for CreateBucket {
-    type Service = Service;
-    type Output = CreateBucketOutput;
-
-    const NAME: &'static str = "CreateBucket";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(CreateBucket in bucket: Idempotent -> CreateBucketOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut request = Request::bucket(service, Self::NAME, Method::PUT, &self.bucket)?;
@@ -114,9 +97,5 @@ impl Operation for CreateBucket {
 
     fn look_at(&self) -> String {
         format!("whether the bucket {} is there, and its settings", self.bucket)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

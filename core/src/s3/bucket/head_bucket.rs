@@ -1,30 +1,19 @@
 //! HeadBucket.
 
-use http::Method;
+use crate::s3::operation::*;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{error, request::Request, service::Service};
-
-/// Whether a bucket is there and may be used, and where it is. "HeadBucket", S3 API reference.
-///
-/// The answer to a HEAD has no error document: a bucket that is not there is a bare 404, one that
-/// may not be used a bare 403.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeadBucket {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The account id that must own the bucket; another owner is a 403.
-    pub expected_bucket_owner: Option<String>,
-}
-
-impl HeadBucket {
-    /// Of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
+operation! {
+    /// Whether a bucket is there and may be used, and where it is. "HeadBucket", S3 API reference.
+    ///
+    /// The answer to a HEAD has no error document: a bucket that is not there is a bare 404, one that
+    /// may not be used a bare 403.
+    pub struct HeadBucket {
+        /// The bucket: its name, or the ARN or alias of an access point.
+        pub bucket: String,
+        /// The account id that must own the bucket; another owner is a 403.
+        pub expected_bucket_owner: Option<String>,
     }
+    new(bucket: impl Into<String>)
 }
 
 /// What HeadBucket answers.
@@ -44,11 +33,7 @@ pub struct HeadBucketOutput {
 }
 
 impl Operation for HeadBucket {
-    type Service = Service;
-    type Output = HeadBucketOutput;
-
-    const NAME: &'static str = "HeadBucket";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(HeadBucket in bucket: Read -> HeadBucketOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::HEAD, &self.bucket)?
@@ -66,9 +51,5 @@ impl Operation for HeadBucket {
             location_type: head.text("x-amz-bucket-location-type"),
             location_name: head.text("x-amz-bucket-location-name"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

@@ -1,41 +1,27 @@
 //! ListBuckets.
 
-use http::Method;
+use crate::s3::operation::*;
+use crate::s3::read::onward;
+use crate::s3::types::Owner;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    read::{onward, text},
-    request::Request,
-    service::Service,
-    types::Owner,
-};
-
-/// The buckets of an account. "ListBuckets", S3 API reference.
-///
-/// Without `max_buckets` AWS answers with all of them; with it, or beyond 10,000 buckets, in pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListBuckets {
-    /// The most buckets of a page: 1 to 10,000.
-    pub max_buckets: Option<u32>,
-    /// Where to go on, as the page before said.
-    pub continuation_token: Option<String>,
-    /// Only names that begin so.
-    pub prefix: Option<String>,
-    /// Only buckets in this region.
-    pub bucket_region: Option<String>,
+operation! {
+    /// The buckets of an account. "ListBuckets", S3 API reference.
+    ///
+    /// Without `max_buckets` AWS answers with all of them; with it, or beyond 10,000 buckets, in pages.
+    pub struct ListBuckets {
+        /// The most buckets of a page: 1 to 10,000.
+        pub max_buckets: Option<u32>,
+        /// Where to go on, as the page before said.
+        pub continuation_token: Option<String>,
+        /// Only names that begin so.
+        pub prefix: Option<String>,
+        /// Only buckets in this region.
+        pub bucket_region: Option<String>,
+    }
+    new()
 }
 
 impl ListBuckets {
-    /// All buckets.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// The list of the next page, if there is one.
     ///
     /// # Errors
@@ -79,11 +65,7 @@ pub struct Bucket {
 }
 
 impl Operation for ListBuckets {
-    type Service = Service;
-    type Output = ListBucketsOutput;
-
-    const NAME: &'static str = "ListBuckets";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListBuckets: Read -> ListBucketsOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::service(service, Self::NAME, Method::GET)?

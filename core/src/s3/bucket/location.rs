@@ -1,30 +1,13 @@
 //! GetBucketLocation.
 
-use http::Method;
+use crate::s3::operation::*;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{error, request::Request, service::Service};
-
-/// Where a bucket is. "GetBucketLocation", S3 API reference.
-///
-/// The request has the bucket in its path whatever the addressing, because a virtual host of the
-/// wrong region would be redirected to the answer that is looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetBucketLocation {
-    /// The bucket.
-    pub bucket: String,
-    /// The account id that must own the bucket; another owner is a 403.
-    pub expected_bucket_owner: Option<String>,
-}
-
-impl GetBucketLocation {
-    /// Of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
+operation! {
+    /// Where a bucket is. "GetBucketLocation", S3 API reference.
+    ///
+    /// The request has the bucket in its path whatever the addressing, because a virtual host of the
+    /// wrong region would be redirected to the answer that is looked for.
+    pub struct GetBucketLocation on bucket {}
 }
 
 /// Where a bucket is, in the server's words.
@@ -48,11 +31,7 @@ impl BucketLocation {
 }
 
 impl Operation for GetBucketLocation {
-    type Service = Service;
-    type Output = BucketLocation;
-
-    const NAME: &'static str = "GetBucketLocation";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetBucketLocation in bucket: Read -> BucketLocation);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket_by_path(service, Self::NAME, Method::GET, &self.bucket)?
@@ -67,9 +46,5 @@ impl Operation for GetBucketLocation {
         // Some servers write an element of the same name into the root.
         let text = root.text_of("LocationConstraint").unwrap_or(root.text());
         Ok(BucketLocation { location_constraint: text.trim().to_owned() })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

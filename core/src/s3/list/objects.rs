@@ -1,51 +1,25 @@
 //! ListObjects, the former of the two.
 
-use http::Method;
+use crate::s3::list::Object;
+use crate::s3::list::objects_v2::last_name;
+use crate::s3::operation::*;
+use crate::s3::read::{Keys, onward};
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    list::{Object, objects_v2::last_name},
-    read::{Keys, onward, text},
-    request::Request,
-    service::Service,
-    types::Common,
-};
-
-/// A page of the objects of a bucket, in the order of their keys. "ListObjects", S3 API reference.
-///
-/// For servers without [`ListObjectsV2`](crate::s3::ListObjectsV2).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListObjects {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// Only keys that begin so.
-    pub prefix: Option<String>,
-    /// Keys with this after the prefix are rolled up in
-    /// [`common_prefixes`](ListObjectsOutput::common_prefixes).
-    pub delimiter: Option<String>,
-    /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
-    pub max_keys: Option<u32>,
-    /// Only keys after this one.
-    pub marker: Option<String>,
-    /// Whether the state of restorations is told.
-    pub restore_status: bool,
-    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
-    /// then breaks the page.
-    pub raw_keys: bool,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// A page of the objects of a bucket, in the order of their keys. "ListObjects", S3 API reference.
+    ///
+    /// For servers without [`ListObjectsV2`](crate::s3::ListObjectsV2).
+    pub struct ListObjects on listing {
+        /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
+        pub max_keys: Option<u32>,
+        /// Only keys after this one.
+        pub marker: Option<String>,
+        /// Whether the state of restorations is told.
+        pub restore_status: bool,
+    }
 }
 
 impl ListObjects {
-    /// All objects of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
-
     /// The list of the next page, if there is one.
     ///
     /// # Errors
@@ -92,11 +66,7 @@ pub struct ListObjectsOutput {
 }
 
 impl Operation for ListObjects {
-    type Service = Service;
-    type Output = ListObjectsOutput;
-
-    const NAME: &'static str = "ListObjects";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListObjects in bucket: Read -> ListObjectsOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -135,9 +105,5 @@ impl Operation for ListObjects {
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

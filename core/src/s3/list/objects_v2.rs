@@ -1,54 +1,27 @@
 //! ListObjectsV2.
 
-use http::Method;
+use crate::s3::list::Object;
+use crate::s3::operation::*;
+use crate::s3::read::{Keys, onward};
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    list::Object,
-    read::{Keys, onward, text},
-    request::Request,
-    service::Service,
-    types::Common,
-};
-
-/// A page of the objects of a bucket, in the order of their keys. "ListObjectsV2", S3 API
-/// reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListObjectsV2 {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// Only keys that begin so.
-    pub prefix: Option<String>,
-    /// Keys with this after the prefix are rolled up in
-    /// [`common_prefixes`](ListObjectsV2Output::common_prefixes).
-    pub delimiter: Option<String>,
-    /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
-    pub max_keys: Option<u32>,
-    /// Only keys after this one.
-    pub start_after: Option<String>,
-    /// Where to go on, as the page before said.
-    pub continuation_token: Option<String>,
-    /// Whether the owners are told.
-    pub fetch_owner: Option<bool>,
-    /// Whether the state of restorations is told.
-    pub restore_status: bool,
-    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
-    /// then breaks the page.
-    pub raw_keys: bool,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// A page of the objects of a bucket, in the order of their keys. "ListObjectsV2", S3 API
+    /// reference.
+    pub struct ListObjectsV2 on listing {
+        /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
+        pub max_keys: Option<u32>,
+        /// Only keys after this one.
+        pub start_after: Option<String>,
+        /// Where to go on, as the page before said.
+        pub continuation_token: Option<String>,
+        /// Whether the owners are told.
+        pub fetch_owner: Option<bool>,
+        /// Whether the state of restorations is told.
+        pub restore_status: bool,
+    }
 }
 
 impl ListObjectsV2 {
-    /// All objects of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
-
     /// Only keys that begin so.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
@@ -118,11 +91,7 @@ pub struct ListObjectsV2Output {
 }
 
 impl Operation for ListObjectsV2 {
-    type Service = Service;
-    type Output = ListObjectsV2Output;
-
-    const NAME: &'static str = "ListObjectsV2";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListObjectsV2 in bucket: Read -> ListObjectsV2Output);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let fetch_owner = self.fetch_owner.map(|fetch| if fetch { "true" } else { "false" });
@@ -164,9 +133,5 @@ impl Operation for ListObjectsV2 {
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

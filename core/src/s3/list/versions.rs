@@ -1,54 +1,27 @@
 //! ListObjectVersions.
 
-use http::Method;
-
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    list::Object,
-    read::{Keys, onward, text},
-    request::Request,
-    service::Service,
-    types::{Common, Owner},
-};
+use crate::s3::list::Object;
+use crate::s3::operation::*;
+use crate::s3::read::{Keys, onward};
+use crate::s3::types::Owner;
 use crate::xml::Element;
 
-/// A page of the versions of a bucket's objects, in the order of their keys, the newest first.
-/// "ListObjectVersions", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListObjectVersions {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// Only keys that begin so.
-    pub prefix: Option<String>,
-    /// Keys with this after the prefix are rolled up in
-    /// [`common_prefixes`](ListObjectVersionsOutput::common_prefixes).
-    pub delimiter: Option<String>,
-    /// The most versions and common prefixes of a page: 1,000 if not said, and at most.
-    pub max_keys: Option<u32>,
-    /// Only versions after those of this key.
-    pub key_marker: Option<String>,
-    /// With a `key_marker`, only versions of it after this one, too.
-    pub version_id_marker: Option<String>,
-    /// Whether the state of restorations is told.
-    pub restore_status: bool,
-    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
-    /// then breaks the page.
-    pub raw_keys: bool,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// A page of the versions of a bucket's objects, in the order of their keys, the newest first.
+    /// "ListObjectVersions", S3 API reference.
+    pub struct ListObjectVersions on listing {
+        /// The most versions and common prefixes of a page: 1,000 if not said, and at most.
+        pub max_keys: Option<u32>,
+        /// Only versions after those of this key.
+        pub key_marker: Option<String>,
+        /// With a `key_marker`, only versions of it after this one, too.
+        pub version_id_marker: Option<String>,
+        /// Whether the state of restorations is told.
+        pub restore_status: bool,
+    }
 }
 
 impl ListObjectVersions {
-    /// All versions of all objects of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
-
     /// The list of the next page, if there is one.
     ///
     /// # Errors
@@ -129,11 +102,7 @@ pub struct DeleteMarker {
 }
 
 impl Operation for ListObjectVersions {
-    type Service = Service;
-    type Output = ListObjectVersionsOutput;
-
-    const NAME: &'static str = "ListObjectVersions";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListObjectVersions in bucket: Read -> ListObjectVersionsOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -181,10 +150,6 @@ impl Operation for ListObjectVersions {
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

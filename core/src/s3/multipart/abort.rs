@@ -1,57 +1,25 @@
 //! AbortMultipartUpload.
 
-use http::Method;
+use crate::s3::operation::*;
 
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{error, request::Request, service::Service, types::Common};
-
-/// Removes an upload and its parts. "AbortMultipartUpload", S3 API reference.
-///
-/// Parts that are on their way while it is aborted may stay: [`ListParts`] tells, and another abort
-/// removes them.
-///
-/// [`ListParts`]: crate::s3::ListParts
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AbortMultipartUpload {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// The upload.
-    pub upload_id: String,
-    /// Only if it was begun then (directory buckets).
-    pub if_match_initiated_time: Option<Timestamp>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl AbortMultipartUpload {
-    /// This upload.
-    pub fn new(
-        bucket: impl Into<String>,
-        key: impl Into<String>,
-        upload_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            bucket: bucket.into(),
-            key: key.into(),
-            upload_id: upload_id.into(),
-            ..Self::default()
-        }
+operation! {
+    /// Removes an upload and its parts. "AbortMultipartUpload", S3 API reference.
+    ///
+    /// Parts that are on their way while it is aborted may stay: [`ListParts`] tells, and another abort
+    /// removes them.
+    ///
+    /// [`ListParts`]: crate::s3::ListParts
+    pub struct AbortMultipartUpload on upload {
+        /// Only if it was begun then (directory buckets).
+        pub if_match_initiated_time: Option<Timestamp>,
     }
 }
 
 impl Operation for AbortMultipartUpload {
-    type Service = Service;
-    /// Whether the requester was charged.
-    type Output = Option<String>;
-
-    const NAME: &'static str = "AbortMultipartUpload";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts! {
+        /// Whether the requester was charged.
+        AbortMultipartUpload in bucket: Idempotent -> Option<String>
+    }
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let initiated = self.if_match_initiated_time.map(Timestamp::http_date);
@@ -76,9 +44,5 @@ impl Operation for AbortMultipartUpload {
 
     fn look_at(&self) -> String {
         format!("the multipart upload {} of {}/{}", self.upload_id, self.bucket, self.key)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

@@ -1,75 +1,41 @@
 //! CompleteMultipartUpload.
 
-use http::Method;
-
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, ETag, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    evidence::{Evidence, multipart_etag},
-    multipart::ListParts,
-    object::{HeadObject, Stored, proven},
-    read::text,
-    request::Request,
-    service::Service,
-    types::{Common, CustomerKey},
-};
+use crate::http::ETag;
+use crate::s3::evidence::{Evidence, multipart_etag};
+use crate::s3::multipart::ListParts;
+use crate::s3::object::{HeadObject, Stored, proven};
+use crate::s3::operation::*;
+use crate::s3::types::CustomerKey;
 use crate::xml::{S3_NAMESPACE, Writer};
 
-/// Makes an object of the parts of an upload. "CompleteMultipartUpload", S3 API reference.
-///
-/// S3 says 200 before it is done, and sends white space while it works: the answer may still be an
-/// error, and is read as one. Sent a second time it is a success on some servers (AWS, Ceph), and
-/// `NoSuchUpload` on others.
-///
-/// Where the answer is lost, or can't be read, and the repetition fails, it is found out whether the
-/// upload is there still, and by a HEAD whether the object is the one of these parts: its ETag or its
-/// checksum says so, or the error's [outcome is unknown](Error::outcome_unknown).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CompleteMultipartUpload {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// What the parts belong to.
-    pub upload_id: String,
-    /// The parts, by ascending numbers.
-    pub parts: Vec<CompletedPart>,
-    /// The checksum of the object, which the server compares with its own.
-    pub checksum: Option<Declared>,
-    /// What the object's checksum is made over; as the upload was created.
-    pub checksum_type: Option<Type>,
-    /// The bytes that all parts have together, which the server compares with what it has.
-    pub object_size: Option<u64>,
-    /// Only if the object that is there has this tag.
-    pub if_match: Option<ETag>,
-    /// `*`: only if there is none yet.
-    pub if_none_match: Option<ETag>,
-    /// The key that the upload was created with (SSE-C), where it has a checksum.
-    pub customer_key: Option<CustomerKey>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl CompleteMultipartUpload {
-    /// The object of these parts.
-    pub fn new(
-        bucket: impl Into<String>,
-        key: impl Into<String>,
-        upload_id: impl Into<String>,
-        parts: Vec<CompletedPart>,
-    ) -> Self {
-        Self {
-            bucket: bucket.into(),
-            key: key.into(),
-            upload_id: upload_id.into(),
-            parts,
-            ..Self::default()
-        }
+operation! {
+    /// Makes an object of the parts of an upload. "CompleteMultipartUpload", S3 API reference.
+    ///
+    /// S3 says 200 before it is done, and sends white space while it works: the answer may still be an
+    /// error, and is read as one. Sent a second time it is a success on some servers (AWS, Ceph), and
+    /// `NoSuchUpload` on others.
+    ///
+    /// Where the answer is lost, or can't be read, and the repetition fails, it is found out whether the
+    /// upload is there still, and by a HEAD whether the object is the one of these parts: its ETag or its
+    /// checksum says so, or the error's [outcome is unknown](Error::outcome_unknown).
+    pub struct CompleteMultipartUpload on upload {
+        /// The parts, by ascending numbers.
+        pub parts: Vec<CompletedPart>,
+        /// The checksum of the object, which the server compares with its own.
+        pub checksum: Option<Declared>,
+        /// What the object's checksum is made over; as the upload was created.
+        pub checksum_type: Option<Type>,
+        /// The bytes that all parts have together, which the server compares with what it has.
+        pub object_size: Option<u64>,
+        /// Only if the object that is there has this tag.
+        pub if_match: Option<ETag>,
+        /// `*`: only if there is none yet.
+        pub if_none_match: Option<ETag>,
+        /// The key that the upload was created with (SSE-C), where it has a checksum.
+        pub customer_key: Option<CustomerKey>,
     }
+    new(parts: Vec<CompletedPart>)
 }
 
 /// A part that was uploaded.
@@ -146,11 +112,7 @@ impl CompleteMultipartUpload {
 }
 
 impl Operation for CompleteMultipartUpload {
-    type Service = Service;
-    type Output = CompleteMultipartUploadOutput;
-
-    const NAME: &'static str = "CompleteMultipartUpload";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(CompleteMultipartUpload in bucket: Idempotent -> CompleteMultipartUploadOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut xml = Writer::new("CompleteMultipartUpload", Some(S3_NAMESPACE));
@@ -238,9 +200,5 @@ impl Operation for CompleteMultipartUpload {
     fn look_at(&self) -> String {
         let Self { bucket, key, upload_id, .. } = self;
         format!("the object {bucket}/{key}, and its multipart upload {upload_id}")
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

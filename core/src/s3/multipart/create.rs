@@ -1,53 +1,29 @@
 //! CreateMultipartUpload.
 
-use http::Method;
-
 use crate::checksum::{Algorithm, Overrides, Type};
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    object::Stored,
-    read::text,
-    request::Request,
-    service::Service,
-    types::{Common, Properties},
-};
+use crate::s3::object::Stored;
+use crate::s3::operation::*;
+use crate::s3::types::Properties;
 
-/// Begins an upload in parts. "CreateMultipartUpload", S3 API reference.
-///
-/// Where the answer is lost the server may have begun an upload whose id nobody knows, and it is sent
-/// again all the same, as every SDK does. Nothing can prove which of the uploads that
-/// [`ListMultipartUploads`](crate::s3::ListMultipartUploads) shows with this key as prefix is that one, for
-/// another process may be about its own; it has no parts. A lifecycle rule that aborts incomplete uploads
-/// removes it, and so does [`AbortMultipartUpload`](crate::s3::AbortMultipartUpload) of each upload of
-/// this key that nobody is about. Where all attempts fail the error's
-/// [outcome is unknown](Error::outcome_unknown).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CreateMultipartUpload {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// What is stored with the object.
-    pub properties: Properties,
-    /// The algorithm of the checksums that the parts will come with: said in every mode but `never`.
-    pub checksum_algorithm: Option<Algorithm>,
-    /// What the object's checksum is to be made over: said in every mode but `never`.
-    pub checksum_type: Option<Type>,
-    /// What this call sets otherwise than the client; the same for all parts.
-    pub overrides: Overrides,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl CreateMultipartUpload {
-    /// An upload of this object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+operation! {
+    /// Begins an upload in parts. "CreateMultipartUpload", S3 API reference.
+    ///
+    /// Where the answer is lost the server may have begun an upload whose id nobody knows, and it is sent
+    /// again all the same, as every SDK does. Nothing can prove which of the uploads that
+    /// [`ListMultipartUploads`](crate::s3::ListMultipartUploads) shows with this key as prefix is that one, for
+    /// another process may be about its own; it has no parts. A lifecycle rule that aborts incomplete uploads
+    /// removes it, and so does [`AbortMultipartUpload`](crate::s3::AbortMultipartUpload) of each upload of
+    /// this key that nobody is about. Where all attempts fail the error's
+    /// [outcome is unknown](Error::outcome_unknown).
+    pub struct CreateMultipartUpload on object {
+        /// What is stored with the object.
+        pub properties: Properties,
+        /// The algorithm of the checksums that the parts will come with: said in every mode but `never`.
+        pub checksum_algorithm: Option<Algorithm>,
+        /// What the object's checksum is to be made over: said in every mode but `never`.
+        pub checksum_type: Option<Type>,
+        /// What this call sets otherwise than the client; the same for all parts.
+        pub overrides: Overrides,
     }
 }
 
@@ -73,13 +49,9 @@ pub struct CreateMultipartUploadOutput {
 }
 
 impl Operation for CreateMultipartUpload {
-    type Service = Service;
-    type Output = CreateMultipartUploadOutput;
-
-    const NAME: &'static str = "CreateMultipartUpload";
     // A second one begins another upload. As in the SDKs it is repeated all the same: the first, if
     // there is one, has no parts and costs nothing until it is aborted or a lifecycle rule does so.
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(CreateMultipartUpload in bucket: Idempotent -> CreateMultipartUploadOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::POST, &self.bucket, &self.key)?
@@ -110,9 +82,5 @@ impl Operation for CreateMultipartUpload {
             "the multipart uploads of {}/{}: one without parts may be ours",
             self.bucket, self.key
         )
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

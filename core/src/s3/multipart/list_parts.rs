@@ -1,56 +1,25 @@
 //! ListParts.
 
-use http::Method;
-
 use crate::checksum::{Algorithm, Declared, Type};
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, ETag, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    read::{checksums, onward, text, word},
-    request::Request,
-    service::Service,
-    types::{Common, CustomerKey, Owner},
-};
+use crate::http::ETag;
+use crate::s3::operation::*;
+use crate::s3::read::{checksums, onward, word};
+use crate::s3::types::{CustomerKey, Owner};
 use crate::xml::Element;
 
-/// A page of the parts of an upload, by ascending numbers. "ListParts", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListParts {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// The upload.
-    pub upload_id: String,
-    /// The most parts of a page: 1,000 if not said, and at most.
-    pub max_parts: Option<u32>,
-    /// Only parts after this one.
-    pub part_number_marker: Option<u32>,
-    /// The key that the upload was created with (SSE-C), where it has a checksum.
-    pub customer_key: Option<CustomerKey>,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// A page of the parts of an upload, by ascending numbers. "ListParts", S3 API reference.
+    pub struct ListParts on upload {
+        /// The most parts of a page: 1,000 if not said, and at most.
+        pub max_parts: Option<u32>,
+        /// Only parts after this one.
+        pub part_number_marker: Option<u32>,
+        /// The key that the upload was created with (SSE-C), where it has a checksum.
+        pub customer_key: Option<CustomerKey>,
+    }
 }
 
 impl ListParts {
-    /// All parts of this upload.
-    pub fn new(
-        bucket: impl Into<String>,
-        key: impl Into<String>,
-        upload_id: impl Into<String>,
-    ) -> Self {
-        Self {
-            bucket: bucket.into(),
-            key: key.into(),
-            upload_id: upload_id.into(),
-            ..Self::default()
-        }
-    }
-
     /// The list of the next page, if there is one.
     ///
     /// # Errors
@@ -122,11 +91,7 @@ pub struct Part {
 }
 
 impl Operation for ListParts {
-    type Service = Service;
-    type Output = ListPartsOutput;
-
-    const NAME: &'static str = "ListParts";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListParts in bucket: Read -> ListPartsOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
@@ -161,10 +126,6 @@ impl Operation for ListParts {
             abort_rule_id: head.text("x-amz-abort-rule-id"),
             request_charged: head.text("x-amz-request-charged"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

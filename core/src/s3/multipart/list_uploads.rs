@@ -1,53 +1,26 @@
 //! ListMultipartUploads.
 
-use http::Method;
-
 use crate::checksum::{Algorithm, Type};
-use crate::contract::Operation;
-use crate::error::Error;
 use crate::escape;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    read::{Keys, onward, text, word},
-    request::Request,
-    service::Service,
-    types::{Common, Owner},
-};
+use crate::s3::operation::*;
+use crate::s3::read::{Keys, onward, word};
+use crate::s3::types::Owner;
 use crate::xml::Element;
 
-/// A page of the uploads of a bucket that were neither completed nor aborted.
-/// "ListMultipartUploads", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListMultipartUploads {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// Only keys that begin so.
-    pub prefix: Option<String>,
-    /// Keys with this after the prefix are rolled up in
-    /// [`common_prefixes`](ListMultipartUploadsOutput::common_prefixes).
-    pub delimiter: Option<String>,
-    /// The most uploads of a page: 1,000 if not said, and at most.
-    pub max_uploads: Option<u32>,
-    /// Only uploads after those of this key.
-    pub key_marker: Option<String>,
-    /// With a `key_marker`, only uploads of it after this one, too.
-    pub upload_id_marker: Option<String>,
-    /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't hold
-    /// then breaks the page.
-    pub raw_keys: bool,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// A page of the uploads of a bucket that were neither completed nor aborted.
+    /// "ListMultipartUploads", S3 API reference.
+    pub struct ListMultipartUploads on listing {
+        /// The most uploads of a page: 1,000 if not said, and at most.
+        pub max_uploads: Option<u32>,
+        /// Only uploads after those of this key.
+        pub key_marker: Option<String>,
+        /// With a `key_marker`, only uploads of it after this one, too.
+        pub upload_id_marker: Option<String>,
+    }
 }
 
 impl ListMultipartUploads {
-    /// All uploads of this bucket.
-    pub fn new(bucket: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), ..Self::default() }
-    }
-
     /// The list of the next page, if there is one.
     ///
     /// # Errors
@@ -140,11 +113,7 @@ pub struct MultipartUpload {
 }
 
 impl Operation for ListMultipartUploads {
-    type Service = Service;
-    type Output = ListMultipartUploadsOutput;
-
-    const NAME: &'static str = "ListMultipartUploads";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListMultipartUploads in bucket: Read -> ListMultipartUploadsOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::bucket(service, Self::NAME, Method::GET, &self.bucket)?
@@ -187,10 +156,6 @@ impl Operation for ListMultipartUploads {
             encoding_type: text(root, "EncodingType"),
             request_charged: Headers(&reply.head.headers).text("x-amz-request-charged"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

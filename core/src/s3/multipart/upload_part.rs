@@ -1,40 +1,26 @@
 //! UploadPart.
 
 use bytes::Bytes;
-use http::Method;
 
-use crate::checksum::{Need, Value};
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Body, Draft, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    object::Stored,
-    request::{ChecksumOptions, Request},
-    service::Service,
-    types::{Common, CustomerKey},
-};
+use crate::checksum::Value;
+use crate::http::Body;
+use crate::s3::object::Stored;
+use crate::s3::operation::*;
+use crate::s3::types::CustomerKey;
 
-/// Uploads a part: 5 MiB to 5 GiB, or less for the last one. "UploadPart", S3 API reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UploadPart {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// What the part belongs to.
-    pub upload_id: String,
-    /// Its place among the parts: 1 to 10,000. A second part of the same number replaces the first.
-    pub part_number: u32,
-    /// Its bytes.
-    pub body: Body,
-    /// What this call wants otherwise about the checksum of its request.
-    pub checksum: ChecksumOptions,
-    /// The key that the upload was created with (SSE-C).
-    pub customer_key: Option<CustomerKey>,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// Uploads a part: 5 MiB to 5 GiB, or less for the last one. "UploadPart", S3 API reference.
+    pub struct UploadPart on upload {
+        /// Its place among the parts: 1 to 10,000. A second part of the same number replaces the first.
+        pub part_number: u32,
+        /// Its bytes.
+        pub body: Body,
+        /// What this call wants otherwise about the checksum of its request.
+        pub checksum: ChecksumOptions,
+        /// The key that the upload was created with (SSE-C).
+        pub customer_key: Option<CustomerKey>,
+    }
+    from_body(part_number: u32, body: Body)
 }
 
 impl UploadPart {
@@ -48,34 +34,11 @@ impl UploadPart {
     ) -> Self {
         Self::from_body(bucket, key, upload_id, part_number, Body::Bytes(body.into()))
     }
-
-    /// This body as a part of this upload.
-    pub fn from_body(
-        bucket: impl Into<String>,
-        key: impl Into<String>,
-        upload_id: impl Into<String>,
-        part_number: u32,
-        body: Body,
-    ) -> Self {
-        Self {
-            bucket: bucket.into(),
-            key: key.into(),
-            upload_id: upload_id.into(),
-            part_number,
-            body,
-            checksum: ChecksumOptions::default(),
-            customer_key: None,
-            common: Common::default(),
-        }
-    }
 }
 
 impl Operation for UploadPart {
-    type Service = Service;
-    type Output = Stored;
+    facts!(UploadPart in bucket: Idempotent -> Stored);
 
-    const NAME: &'static str = "UploadPart";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
     const REPLACES_UNSEEN: bool = true;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
@@ -104,9 +67,5 @@ impl Operation for UploadPart {
 
     fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
         output.confirm(stamped)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

@@ -2,60 +2,23 @@
 
 use std::ops::Range;
 
-use http::Method;
+use crate::s3::object::{CopySource, Stored};
+use crate::s3::operation::*;
+use crate::s3::types::{ByteRange, CustomerKey};
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    object::{CopySource, Stored},
-    request::Request,
-    service::Service,
-    types::{ByteRange, Common, CustomerKey},
-};
-
-/// Makes a part of what the server has already. "UploadPartCopy", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UploadPartCopy {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// What the part belongs to.
-    pub upload_id: String,
-    /// Its place among the parts: 1 to 10,000.
-    pub part_number: u32,
-    /// What is copied.
-    pub source: CopySource,
-    /// Only these bytes of the source, end exclusive: 5 GiB at most.
-    pub source_range: Option<Range<u64>>,
-    /// The key that the upload was created with (SSE-C).
-    pub customer_key: Option<CustomerKey>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl UploadPartCopy {
-    /// A copy of `source` as a part of this upload.
-    pub fn new(
-        bucket: impl Into<String>,
-        key: impl Into<String>,
-        upload_id: impl Into<String>,
-        part_number: u32,
-        source: CopySource,
-    ) -> Self {
-        Self {
-            bucket: bucket.into(),
-            key: key.into(),
-            upload_id: upload_id.into(),
-            part_number,
-            source,
-            ..Self::default()
-        }
+operation! {
+    /// Makes a part of what the server has already. "UploadPartCopy", S3 API reference.
+    pub struct UploadPartCopy on upload {
+        /// Its place among the parts: 1 to 10,000.
+        pub part_number: u32,
+        /// What is copied.
+        pub source: CopySource,
+        /// Only these bytes of the source, end exclusive: 5 GiB at most.
+        pub source_range: Option<Range<u64>>,
+        /// The key that the upload was created with (SSE-C).
+        pub customer_key: Option<CustomerKey>,
     }
+    new(part_number: u32, source: CopySource)
 }
 
 /// What UploadPartCopy answers.
@@ -71,11 +34,8 @@ pub struct UploadPartCopyOutput {
 }
 
 impl Operation for UploadPartCopy {
-    type Service = Service;
-    type Output = UploadPartCopyOutput;
+    facts!(UploadPartCopy in bucket: Idempotent -> UploadPartCopyOutput);
 
-    const NAME: &'static str = "UploadPartCopy";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
     const REPLACES_UNSEEN: bool = true;
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
@@ -108,9 +68,5 @@ impl Operation for UploadPartCopy {
     fn look_at(&self) -> String {
         let Self { bucket, key, upload_id, part_number, .. } = self;
         format!("part {part_number} of the multipart upload {upload_id} of {bucket}/{key}")
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

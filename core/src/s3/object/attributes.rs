@@ -1,20 +1,11 @@
 //! GetObjectAttributes.
 
-use http::Method;
-
 use crate::checksum::{Declared, Type};
-use crate::contract::Operation;
-use crate::error::{Error, Kind};
-use crate::http::{Draft, ETag, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    read::{checksums, onward, text, word},
-    request::Request,
-    service::Service,
-    types::{Common, CustomerKey},
-};
+use crate::error::Kind;
+use crate::http::ETag;
+use crate::s3::operation::*;
+use crate::s3::read::{checksums, onward, word};
+use crate::s3::types::CustomerKey;
 use crate::xml::Element;
 
 /// What the server knows of an object and its parts. "GetObjectAttributes", S3 API reference.
@@ -157,11 +148,7 @@ pub struct ObjectPart {
 }
 
 impl Operation for GetObjectAttributes {
-    type Service = Service;
-    type Output = GetObjectAttributesOutput;
-
-    const NAME: &'static str = "GetObjectAttributes";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetObjectAttributes in bucket: Read -> GetObjectAttributesOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.attributes.is_empty() {
@@ -205,10 +192,6 @@ impl Operation for GetObjectAttributes {
             delete_marker: head.flag("x-amz-delete-marker"),
             request_charged: head.text("x-amz-request-charged"),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

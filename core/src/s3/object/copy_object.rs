@@ -1,59 +1,43 @@
 //! CopyObject.
 
-use http::Method;
-
 use crate::checksum::{Algorithm, Overrides};
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    evidence::{Evidence, is_md5},
-    object::{CopySource, HeadObject, Stored, proven},
-    request::Request,
-    service::Service,
-    types::{Common, Conditions, Properties},
-};
+use crate::s3::evidence::{Evidence, is_md5};
+use crate::s3::object::{CopySource, HeadObject, Stored, proven};
+use crate::s3::operation::*;
+use crate::s3::types::{Conditions, Properties};
 
-/// Copies an object of up to 5 GiB within the server. "CopyObject", S3 API reference.
-///
-/// Larger ones are copied in parts, with [`UploadPartCopy`](crate::s3::UploadPartCopy).
-///
-/// Where the answer is lost and the repetition fails, a HEAD shows whether the copy has the tag that the
-/// source's condition names ([`CopySource::conditions`]). It proves a copy that was to be new, or of
-/// which the metadata was replaced; where nothing proves it, the error's
-/// [outcome is unknown](Error::outcome_unknown).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyObject {
-    /// The bucket of the copy.
-    pub bucket: String,
-    /// The key of the copy.
-    pub key: String,
-    /// What is copied.
-    pub source: CopySource,
-    /// Whether metadata and headers are those of the source (the default) or of `properties`. The
-    /// storage class, encryption, access and lock are always those of `properties`.
-    pub metadata_directive: Option<Directive>,
-    /// Whether tags are those of the source (the default) or of `properties`.
-    pub tagging_directive: Option<Directive>,
-    /// What is stored with the copy.
-    pub properties: Properties,
-    /// On what condition about what the copy would replace.
-    pub conditions: Conditions,
-    /// The checksum that the server computes for the copy, asked for in every mode but `never`; by
-    /// default that of the source.
-    pub checksum_algorithm: Option<Algorithm>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl CopyObject {
-    /// A copy of `source` under this key.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>, source: CopySource) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), source, ..Self::default() }
+operation! {
+    /// Copies an object of up to 5 GiB within the server. "CopyObject", S3 API reference.
+    ///
+    /// Larger ones are copied in parts, with [`UploadPartCopy`](crate::s3::UploadPartCopy).
+    ///
+    /// Where the answer is lost and the repetition fails, a HEAD shows whether the copy has the tag that the
+    /// source's condition names ([`CopySource::conditions`]). It proves a copy that was to be new, or of
+    /// which the metadata was replaced; where nothing proves it, the error's
+    /// [outcome is unknown](Error::outcome_unknown).
+    pub struct CopyObject {
+        /// The bucket of the copy.
+        pub bucket: String,
+        /// The key of the copy.
+        pub key: String,
+        /// What is copied.
+        pub source: CopySource,
+        /// Whether metadata and headers are those of the source (the default) or of `properties`. The
+        /// storage class, encryption, access and lock are always those of `properties`.
+        pub metadata_directive: Option<Directive>,
+        /// Whether tags are those of the source (the default) or of `properties`.
+        pub tagging_directive: Option<Directive>,
+        /// What is stored with the copy.
+        pub properties: Properties,
+        /// On what condition about what the copy would replace.
+        pub conditions: Conditions,
+        /// The checksum that the server computes for the copy, asked for in every mode but `never`; by
+        /// default that of the source.
+        pub checksum_algorithm: Option<Algorithm>,
+        /// Members that nearly every operation has.
+        pub common: Common,
     }
+    new(bucket: impl Into<String>, key: impl Into<String>, source: CopySource)
 }
 
 /// Where a copy has its metadata or tags from.
@@ -88,11 +72,7 @@ pub struct CopyObjectOutput {
 }
 
 impl Operation for CopyObject {
-    type Service = Service;
-    type Output = CopyObjectOutput;
-
-    const NAME: &'static str = "CopyObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(CopyObject in bucket: Idempotent -> CopyObjectOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
@@ -156,9 +136,5 @@ impl Operation for CopyObject {
 
     fn look_at(&self) -> String {
         format!("the object {}/{}", self.bucket, self.key)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

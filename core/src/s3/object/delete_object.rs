@@ -1,54 +1,33 @@
 //! DeleteObject.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, ETag, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    object::{HeadObject, ObjectHead},
-    request::Request,
-    service::Service,
-    types::Common,
-};
+use crate::http::ETag;
+use crate::s3::object::{HeadObject, ObjectHead};
+use crate::s3::operation::*;
 use crate::secret::Secret;
 
-/// Removes an object, or one version of it. "DeleteObject", S3 API reference.
-///
-/// Without a version id, a bucket with versioning keeps all versions and puts the mark of a deletion
-/// before them. An object that is not there is a success all the same, but on a few servers.
-///
-/// Where the answer is lost and the repetition fails, an object that is not there any more counts as
-/// removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteObject {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// The version that is removed for good.
-    pub version_id: Option<String>,
-    /// The serial number of an authentication device, a space, and what it shows.
-    pub mfa: Option<Secret>,
-    /// Whether a lock of mode `GOVERNANCE` does not count.
-    pub bypass_governance_retention: Option<bool>,
-    /// Only if the object has this tag; `*`: only if it is there.
-    pub if_match: Option<ETag>,
-    /// Only if it was written then (directory buckets).
-    pub if_match_last_modified_time: Option<Timestamp>,
-    /// Only if it has so many bytes (directory buckets).
-    pub if_match_size: Option<u64>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl DeleteObject {
-    /// This object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+operation! {
+    /// Removes an object, or one version of it. "DeleteObject", S3 API reference.
+    ///
+    /// Without a version id, a bucket with versioning keeps all versions and puts the mark of a deletion
+    /// before them. An object that is not there is a success all the same, but on a few servers.
+    ///
+    /// Where the answer is lost and the repetition fails, an object that is not there any more counts as
+    /// removed.
+    pub struct DeleteObject on object {
+        /// The version that is removed for good.
+        pub version_id: Option<String>,
+        /// The serial number of an authentication device, a space, and what it shows.
+        pub mfa: Option<Secret>,
+        /// Whether a lock of mode `GOVERNANCE` does not count.
+        pub bypass_governance_retention: Option<bool>,
+        /// Only if the object has this tag; `*`: only if it is there.
+        pub if_match: Option<ETag>,
+        /// Only if it was written then (directory buckets).
+        pub if_match_last_modified_time: Option<Timestamp>,
+        /// Only if it has so many bytes (directory buckets).
+        pub if_match_size: Option<u64>,
     }
 }
 
@@ -66,12 +45,8 @@ pub struct DeleteObjectOutput {
 }
 
 impl Operation for DeleteObject {
-    type Service = Service;
-    type Output = DeleteObjectOutput;
-
-    const NAME: &'static str = "DeleteObject";
     // The object is gone after one as after two, of which the second may leave another mark.
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(DeleteObject in bucket: Idempotent -> DeleteObjectOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let modified = self.if_match_last_modified_time.map(Timestamp::http_date);
@@ -128,9 +103,5 @@ impl Operation for DeleteObject {
 
     fn look_at(&self) -> String {
         format!("whether {}/{} is there", self.bucket, self.key)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

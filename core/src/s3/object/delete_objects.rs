@@ -1,20 +1,8 @@
 //! DeleteObjects.
 
-use http::Method;
-
-use crate::checksum::Need;
-use crate::contract::Operation;
-use crate::error::{Error, Kind};
-use crate::http::{Draft, ETag, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    read::text,
-    request::{ChecksumOptions, Request},
-    service::Service,
-    types::Common,
-};
+use crate::error::Kind;
+use crate::http::ETag;
+use crate::s3::operation::*;
 use crate::secret::Secret;
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
@@ -153,11 +141,7 @@ impl From<DeleteError> for Error {
 }
 
 impl Operation for DeleteObjects {
-    type Service = Service;
-    type Output = DeleteObjectsOutput;
-
-    const NAME: &'static str = "DeleteObjects";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(DeleteObjects in bucket: Idempotent -> DeleteObjectsOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if !(1..=MOST).contains(&self.objects.len()) {
@@ -230,10 +214,6 @@ impl Operation for DeleteObjects {
 
     fn look_at(&self) -> String {
         format!("which of {} objects in {} are there", self.objects.len(), self.bucket)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

@@ -1,59 +1,39 @@
 //! GetObject.
 
 use bytes::Bytes;
-use http::Method;
 
 use crate::checksum::{Declared, Verdict, Why};
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Coding, Draft, Reply, settle};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    object::{HeadObject, ObjectHead, ResponseOverrides},
-    request::{ChecksumOptions, Request},
-    service::Service,
-    types::{ByteRange, Common, Conditions, CustomerKey},
-};
+use crate::http::{Coding, settle};
+use crate::s3::object::{HeadObject, ObjectHead, ResponseOverrides};
+use crate::s3::operation::*;
+use crate::s3::types::{ByteRange, Conditions, CustomerKey};
 
-/// An object's bytes. "GetObject", S3 API reference.
-///
-/// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
-/// there. Larger objects and streams are for [`Download`](crate::machine::Download), which resumes what
-/// was cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetObject {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// A version other than the newest.
-    pub version_id: Option<String>,
-    /// Only this part of a multipart object, counted from 1.
-    pub part_number: Option<u32>,
-    /// Only these bytes.
-    pub range: Option<ByteRange>,
-    /// On what condition.
-    pub conditions: Conditions,
-    /// Headers that the answer is to have instead of the stored ones.
-    pub response: ResponseOverrides,
-    /// The key the object was encrypted with (SSE-C).
-    pub customer_key: Option<CustomerKey>,
-    /// Whether this call asks for the object's checksum, whatever the client's policy.
-    pub checksum_mode: bool,
-    /// Settings of the client's checksum policy that this call has its own of.
-    pub checksum: ChecksumOptions,
-    /// The most bytes that a call collects in memory, if other than
-    /// [`Config::collect_limit`](crate::s3::Config::collect_limit).
-    pub collect_limit: Option<usize>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl GetObject {
-    /// All of this object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+operation! {
+    /// An object's bytes. "GetObject", S3 API reference.
+    ///
+    /// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
+    /// there. Larger objects and streams are for [`Download`](crate::machine::Download), which resumes what
+    /// was cut.
+    pub struct GetObject on object {
+        /// A version other than the newest.
+        pub version_id: Option<String>,
+        /// Only this part of a multipart object, counted from 1.
+        pub part_number: Option<u32>,
+        /// Only these bytes.
+        pub range: Option<ByteRange>,
+        /// On what condition.
+        pub conditions: Conditions,
+        /// Headers that the answer is to have instead of the stored ones.
+        pub response: ResponseOverrides,
+        /// The key the object was encrypted with (SSE-C).
+        pub customer_key: Option<CustomerKey>,
+        /// Whether this call asks for the object's checksum, whatever the client's policy.
+        pub checksum_mode: bool,
+        /// Settings of the client's checksum policy that this call has its own of.
+        pub checksum: ChecksumOptions,
+        /// The most bytes that a call collects in memory, if other than
+        /// [`Config::collect_limit`](crate::s3::Config::collect_limit).
+        pub collect_limit: Option<usize>,
     }
 }
 
@@ -70,11 +50,7 @@ pub struct GetObjectOutput {
 }
 
 impl Operation for GetObject {
-    type Service = Service;
-    type Output = GetObjectOutput;
-
-    const NAME: &'static str = "GetObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetObject in bucket: Read -> GetObjectOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
@@ -131,10 +107,6 @@ impl Operation for GetObject {
         error::success(told).or_else(error::passing)?;
         let coded = self.response.content_encoding.is_none();
         settle(first, told, self.range.is_none(), coded).map_err(|error| error::named(error, first))
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

@@ -1,50 +1,33 @@
 //! HeadObject.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use crate::contract::{Operation, Proof, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::s3::error;
+use crate::contract::Proof;
 use crate::s3::evidence::Evidence;
 use crate::s3::object::{ObjectHead, ResponseOverrides, Stored};
-use crate::s3::request::Request;
-use crate::s3::service::Service;
-use crate::s3::types::{ByteRange, Common, Conditions, CustomerKey};
+use crate::s3::operation::*;
+use crate::s3::types::{ByteRange, Conditions, CustomerKey};
 
-/// What the server knows of an object. "HeadObject", S3 API reference.
-///
-/// The answer to a HEAD has no error document: an absent object is a bare 404, or a bare 403 where
-/// the caller may not list the bucket.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeadObject {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// A version other than the newest.
-    pub version_id: Option<String>,
-    /// Only this part of a multipart object, counted from 1.
-    pub part_number: Option<u32>,
-    /// Only these bytes.
-    pub range: Option<ByteRange>,
-    /// On what condition.
-    pub conditions: Conditions,
-    /// Headers that the answer is to have instead of the stored ones.
-    pub response: ResponseOverrides,
-    /// The key the object was encrypted with (SSE-C).
-    pub customer_key: Option<CustomerKey>,
-    /// Whether the object's checksum is asked for, in every mode but `never`.
-    pub checksum_mode: bool,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl HeadObject {
-    /// Of this object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+operation! {
+    /// What the server knows of an object. "HeadObject", S3 API reference.
+    ///
+    /// The answer to a HEAD has no error document: an absent object is a bare 404, or a bare 403 where
+    /// the caller may not list the bucket.
+    pub struct HeadObject on object {
+        /// A version other than the newest.
+        pub version_id: Option<String>,
+        /// Only this part of a multipart object, counted from 1.
+        pub part_number: Option<u32>,
+        /// Only these bytes.
+        pub range: Option<ByteRange>,
+        /// On what condition.
+        pub conditions: Conditions,
+        /// Headers that the answer is to have instead of the stored ones.
+        pub response: ResponseOverrides,
+        /// The key the object was encrypted with (SSE-C).
+        pub customer_key: Option<CustomerKey>,
+        /// Whether the object's checksum is asked for, in every mode but `never`.
+        pub checksum_mode: bool,
     }
 }
 
@@ -77,11 +60,7 @@ pub(in crate::s3) fn proven(
 }
 
 impl Operation for HeadObject {
-    type Service = Service;
-    type Output = ObjectHead;
-
-    const NAME: &'static str = "HeadObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(HeadObject in bucket: Read -> ObjectHead);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let asks = self.checksum_mode && service.config().checksum.validates(true);
@@ -102,9 +81,5 @@ impl Operation for HeadObject {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {
         error::success(reply)?;
         Ok(ObjectHead::read(reply))
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

@@ -3,49 +3,37 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::Method;
 
-use crate::checksum::{Algorithm, Need, RequestChecksumCalculation, Value};
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Body, Draft, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    evidence::Evidence,
-    object::{HeadObject, ObjectHead, Stored, proven},
-    request::{ChecksumOptions, Request},
-    service::Service,
-    types::{Common, Conditions, Properties},
-};
+use crate::checksum::{Algorithm, RequestChecksumCalculation, Value};
+use crate::http::Body;
+use crate::s3::evidence::Evidence;
+use crate::s3::object::{HeadObject, ObjectHead, Stored, proven};
+use crate::s3::operation::*;
+use crate::s3::types::{Conditions, Properties};
 
-/// Stores an object of up to 5 GiB with one request. "PutObject", S3 API reference.
-///
-/// Larger objects, sources of unknown length and uploads that survive a lost connection are for
-/// [`Upload`](crate::machine::Upload).
-///
-/// Where the answer is lost and the repetition fails, a HEAD shows whether the object that is there is
-/// the one that was sent: its checksum or its ETag says so, or the error's
-/// [outcome is unknown](Error::outcome_unknown). An object of the same bytes and metadata that somebody
-/// else wrote counts as the one that was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PutObject {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// The object's bytes.
-    pub body: Body,
-    /// What is stored with them.
-    pub properties: Properties,
-    /// On what condition.
-    pub conditions: Conditions,
-    /// What this call wants otherwise about the checksum of its request.
-    pub checksum: ChecksumOptions,
-    /// Where in an existing object to append (S3 Express One Zone and some other servers).
-    pub write_offset: Option<u64>,
-    /// Members that nearly every operation has.
-    pub common: Common,
+operation! {
+    /// Stores an object of up to 5 GiB with one request. "PutObject", S3 API reference.
+    ///
+    /// Larger objects, sources of unknown length and uploads that survive a lost connection are for
+    /// [`Upload`](crate::machine::Upload).
+    ///
+    /// Where the answer is lost and the repetition fails, a HEAD shows whether the object that is there is
+    /// the one that was sent: its checksum or its ETag says so, or the error's
+    /// [outcome is unknown](Error::outcome_unknown). An object of the same bytes and metadata that somebody
+    /// else wrote counts as the one that was sent.
+    pub struct PutObject on object {
+        /// The object's bytes.
+        pub body: Body,
+        /// What is stored with them.
+        pub properties: Properties,
+        /// On what condition.
+        pub conditions: Conditions,
+        /// What this call wants otherwise about the checksum of its request.
+        pub checksum: ChecksumOptions,
+        /// Where in an existing object to append (S3 Express One Zone and some other servers).
+        pub write_offset: Option<u64>,
+    }
+    from_body(body: Body)
 }
 
 impl PutObject {
@@ -54,22 +42,6 @@ impl PutObject {
         Self::from_body(bucket, key, Body::Bytes(body.into()))
     }
 
-    /// This body under this key.
-    pub fn from_body(bucket: impl Into<String>, key: impl Into<String>, body: Body) -> Self {
-        Self {
-            bucket: bucket.into(),
-            key: key.into(),
-            body,
-            properties: Properties::default(),
-            conditions: Conditions::default(),
-            checksum: ChecksumOptions::default(),
-            write_offset: None,
-            common: Common::default(),
-        }
-    }
-}
-
-impl PutObject {
     /// Whether the server may ignore the condition.
     fn may_be_ignored(&self, service: &Service) -> bool {
         !self.conditions.is_empty() && !service.config().quirks.conditional_put
@@ -106,11 +78,7 @@ impl PutObject {
 }
 
 impl Operation for PutObject {
-    type Service = Service;
-    type Output = Stored;
-
-    const NAME: &'static str = "PutObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PutObject in bucket: Idempotent -> Stored);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
@@ -175,9 +143,5 @@ impl Operation for PutObject {
 
     fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
         output.confirm(stamped)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }

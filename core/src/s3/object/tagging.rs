@@ -1,36 +1,13 @@
 //! The tags of an object.
 
-use http::Method;
+use crate::s3::operation::*;
+use crate::s3::types::Tags;
 
-use crate::checksum::Need;
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::retry::Idempotency;
-use crate::s3::{
-    error,
-    request::{ChecksumOptions, Request},
-    service::Service,
-    types::{Common, Tags},
-};
-
-/// The tags of an object. "GetObjectTagging", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetObjectTagging {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// A version other than the newest.
-    pub version_id: Option<String>,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl GetObjectTagging {
-    /// Of this object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+operation! {
+    /// The tags of an object. "GetObjectTagging", S3 API reference.
+    pub struct GetObjectTagging on object {
+        /// A version other than the newest.
+        pub version_id: Option<String>,
     }
 }
 
@@ -45,11 +22,7 @@ pub struct GetObjectTaggingOutput {
 }
 
 impl Operation for GetObjectTagging {
-    type Service = Service;
-    type Output = GetObjectTaggingOutput;
-
-    const NAME: &'static str = "GetObjectTagging";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetObjectTagging in bucket: Read -> GetObjectTaggingOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.bucket, &self.key)?
@@ -63,43 +36,26 @@ impl Operation for GetObjectTagging {
         let tags = Tags::of_document(&error::document(reply, "Tagging", &["TagSet"])?)?;
         Ok(GetObjectTaggingOutput { tags, version_id: version_id(reply) })
     }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
-    }
 }
 
-/// Gives an object these tags, in place of those it had. "PutObjectTagging", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PutObjectTagging {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// The tags: 10 at most.
-    pub tags: Tags,
-    /// A version other than the newest.
-    pub version_id: Option<String>,
-    /// What this call wants otherwise about the checksum of its request.
-    pub checksum: ChecksumOptions,
-    /// Members that nearly every operation has.
-    pub common: Common,
-}
-
-impl PutObjectTagging {
-    /// These tags for this object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>, tags: Tags) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), tags, ..Self::default() }
+operation! {
+    /// Gives an object these tags, in place of those it had. "PutObjectTagging", S3 API reference.
+    pub struct PutObjectTagging on object {
+        /// The tags: 10 at most.
+        pub tags: Tags,
+        /// A version other than the newest.
+        pub version_id: Option<String>,
+        /// What this call wants otherwise about the checksum of its request.
+        pub checksum: ChecksumOptions,
     }
+    new(tags: Tags)
 }
 
 impl Operation for PutObjectTagging {
-    type Service = Service;
-    /// Which version has them, where the server tells.
-    type Output = Option<String>;
-
-    const NAME: &'static str = "PutObjectTagging";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts! {
+        /// Which version has them, where the server tells.
+        PutObjectTagging in bucket: Idempotent -> Option<String>
+    }
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::PUT, &self.bucket, &self.key)?
@@ -115,39 +71,28 @@ impl Operation for PutObjectTagging {
         error::accepted(reply)?;
         Ok(version_id(reply))
     }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
-    }
 }
 
-/// Takes all tags off an object. "DeleteObjectTagging", S3 API reference.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteObjectTagging {
-    /// The bucket: its name, or the ARN or alias of an access point.
-    pub bucket: String,
-    /// The key.
-    pub key: String,
-    /// A version other than the newest.
-    pub version_id: Option<String>,
-    /// The account id that must own the bucket; another owner is a 403.
-    pub expected_bucket_owner: Option<String>,
-}
-
-impl DeleteObjectTagging {
-    /// Of this object.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
+operation! {
+    /// Takes all tags off an object. "DeleteObjectTagging", S3 API reference.
+    pub struct DeleteObjectTagging {
+        /// The bucket: its name, or the ARN or alias of an access point.
+        pub bucket: String,
+        /// The key.
+        pub key: String,
+        /// A version other than the newest.
+        pub version_id: Option<String>,
+        /// The account id that must own the bucket; another owner is a 403.
+        pub expected_bucket_owner: Option<String>,
     }
+    new(bucket: impl Into<String>, key: impl Into<String>)
 }
 
 impl Operation for DeleteObjectTagging {
-    type Service = Service;
-    /// Which version had them, where the server tells.
-    type Output = Option<String>;
-
-    const NAME: &'static str = "DeleteObjectTagging";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts! {
+        /// Which version had them, where the server tells.
+        DeleteObjectTagging in bucket: Idempotent -> Option<String>
+    }
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.bucket, &self.key)?
@@ -160,10 +105,6 @@ impl Operation for DeleteObjectTagging {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Option<String>, Error> {
         error::accepted(reply)?;
         Ok(version_id(reply))
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.bucket)
     }
 }
 

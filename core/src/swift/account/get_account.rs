@@ -1,48 +1,36 @@
 //! GET of the account: the listing of its containers.
 
-use http::Method;
 use serde::Deserialize;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::swift::{
-    account::AccountHead,
-    listing::{self, Number, Window},
-    request::Request,
-    service::Service,
-};
+use crate::swift::account::AccountHead;
+use crate::swift::listing::{self, Number, Window};
+use crate::swift::operation::*;
 
-/// The containers of the account, a page at a time, in the order of their names. "Show account
-/// details and list containers", Object Storage API.
-///
-/// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
-/// only an empty one is the last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetAccount {
-    /// Only names that begin so.
-    pub prefix: Option<String>,
-    /// Names are rolled up to the end of the first of these after the prefix.
-    pub delimiter: Option<String>,
-    /// Only names after this one; before it, in reverse.
-    pub marker: Option<String>,
-    /// Only names before this one; after it, in reverse.
-    pub end_marker: Option<String>,
-    /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
-    /// is a 412.
-    pub limit: Option<u32>,
-    /// Whether the last name comes first.
-    pub reverse: bool,
+operation! {
+    /// The containers of the account, a page at a time, in the order of their names. "Show account
+    /// details and list containers", Object Storage API.
+    ///
+    /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
+    /// only an empty one is the last.
+    pub struct GetAccount {
+        /// Only names that begin so.
+        pub prefix: Option<String>,
+        /// Names are rolled up to the end of the first of these after the prefix.
+        pub delimiter: Option<String>,
+        /// Only names after this one; before it, in reverse.
+        pub marker: Option<String>,
+        /// Only names before this one; after it, in reverse.
+        pub end_marker: Option<String>,
+        /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
+        /// is a 412.
+        pub limit: Option<u32>,
+        /// Whether the last name comes first.
+        pub reverse: bool,
+    }
+    new()
 }
 
 impl GetAccount {
-    /// All containers.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// The page after this one, if this one had anything.
     ///
     /// # Errors
@@ -107,11 +95,7 @@ struct Written {
 }
 
 impl Operation for GetAccount {
-    type Service = Service;
-    type Output = GetAccountOutput;
-
-    const NAME: &'static str = "GetAccount";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetAccount: Read -> GetAccountOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::GET)

@@ -1,12 +1,7 @@
 //! HEAD of the account.
 
-use http::Method;
-
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{account::AccountHead, error, request::Request, service::Service};
+use crate::swift::account::AccountHead;
+use crate::swift::operation::*;
 
 /// What the server knows of the account. "Show account metadata", Object Storage API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,11 +16,7 @@ impl HeadAccount {
 }
 
 impl Operation for HeadAccount {
-    type Service = Service;
-    type Output = AccountHead;
-
-    const NAME: &'static str = "HeadAccount";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(HeadAccount: Read -> AccountHead);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::HEAD).finish()

@@ -1,41 +1,28 @@
 //! POST to the account.
 
-use http::Method;
-
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
 use crate::secret::Secret;
-use crate::swift::{acl::AccountAcl, error, request::Request, service::Service, types::Metadata};
+use crate::swift::acl::AccountAcl;
+use crate::swift::operation::*;
+use crate::swift::types::Metadata;
 
-/// Changes the account's metadata; what is not named stays. "Create, update, or delete account
-/// metadata", Object Storage API.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PostAccount {
-    /// Items to set.
-    pub metadata: Metadata,
-    /// Names of items to remove.
-    pub remove_metadata: Vec<String>,
-    /// Keys of temporary URLs; an empty one is removed.
-    pub temp_url_keys: [Option<Secret>; 2],
-    /// Who may do what; an empty one is removed. TempAuth knows it, Keystone does not.
-    pub access_control: Option<AccountAcl>,
-}
-
-impl PostAccount {
-    /// No change.
-    pub fn new() -> Self {
-        Self::default()
+operation! {
+    /// Changes the account's metadata; what is not named stays. "Create, update, or delete account
+    /// metadata", Object Storage API.
+    pub struct PostAccount {
+        /// Items to set.
+        pub metadata: Metadata,
+        /// Names of items to remove.
+        pub remove_metadata: Vec<String>,
+        /// Keys of temporary URLs; an empty one is removed.
+        pub temp_url_keys: [Option<Secret>; 2],
+        /// Who may do what; an empty one is removed. TempAuth knows it, Keystone does not.
+        pub access_control: Option<AccountAcl>,
     }
+    new()
 }
 
 impl Operation for PostAccount {
-    type Service = Service;
-    type Output = ();
-
-    const NAME: &'static str = "PostAccount";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PostAccount: Idempotent -> () = error::success);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::account(service, Self::NAME, Method::POST)
@@ -50,10 +37,6 @@ impl Operation for PostAccount {
                 self.access_control.as_ref().map(AccountAcl::to_string),
             )
             .finish()
-    }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
     }
 
     fn parse_head(&self, _: &Reply) -> Option<()> {

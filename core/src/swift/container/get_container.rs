@@ -1,53 +1,38 @@
 //! GET of a container: the listing of its objects.
 
-use http::Method;
 use serde::Deserialize;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::swift::{
-    container::ContainerHead,
-    listing::{self, Number, Window},
-    request::Request,
-    service::Service,
-    types::ETag,
-};
+use crate::swift::container::ContainerHead;
+use crate::swift::listing::{self, Number, Window};
+use crate::swift::operation::*;
+use crate::swift::types::ETag;
 
-/// The objects of a container, a page at a time, in the order of their names. "Show container
-/// details and list objects", Object Storage API.
-///
-/// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
-/// only an empty one is the last. Listings may lag behind writes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetContainer {
-    /// The container.
-    pub container: String,
-    /// Only names that begin so.
-    pub prefix: Option<String>,
-    /// Names are rolled up to the end of the first of these after the prefix.
-    pub delimiter: Option<String>,
-    /// Only names after this one; before it, in reverse.
-    pub marker: Option<String>,
-    /// Only names before this one; after it, in reverse.
-    pub end_marker: Option<String>,
-    /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
-    /// is a 412.
-    pub limit: Option<u32>,
-    /// Whether the last name comes first.
-    pub reverse: bool,
-    /// Whether all replicas are asked for the newest: `X-Newest`.
-    pub newest: bool,
+operation! {
+    /// The objects of a container, a page at a time, in the order of their names. "Show container
+    /// details and list objects", Object Storage API.
+    ///
+    /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
+    /// only an empty one is the last. Listings may lag behind writes.
+    pub struct GetContainer on container {
+        /// Only names that begin so.
+        pub prefix: Option<String>,
+        /// Names are rolled up to the end of the first of these after the prefix.
+        pub delimiter: Option<String>,
+        /// Only names after this one; before it, in reverse.
+        pub marker: Option<String>,
+        /// Only names before this one; after it, in reverse.
+        pub end_marker: Option<String>,
+        /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
+        /// is a 412.
+        pub limit: Option<u32>,
+        /// Whether the last name comes first.
+        pub reverse: bool,
+        /// Whether all replicas are asked for the newest: `X-Newest`.
+        pub newest: bool,
+    }
 }
 
 impl GetContainer {
-    /// All objects of this container.
-    pub fn new(container: impl Into<String>) -> Self {
-        Self { container: container.into(), ..Self::default() }
-    }
-
     /// The page after this one, if this one had anything.
     ///
     /// # Errors
@@ -166,11 +151,7 @@ impl Written {
 }
 
 impl Operation for GetContainer {
-    type Service = Service;
-    type Output = GetContainerOutput;
-
-    const NAME: &'static str = "GetContainer";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetContainer in container: Read -> GetContainerOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::GET, &self.container)?
@@ -190,10 +171,6 @@ impl Operation for GetContainer {
             entries: entries.collect::<Result<_, _>>()?,
             head: ContainerHead::read(reply),
         })
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }
 

@@ -1,30 +1,22 @@
 //! PUT of a container.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Headers, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{container::ContainerSettings, error, request::Request, service::Service};
+use crate::swift::container::ContainerSettings;
+use crate::swift::operation::*;
 
-/// Makes a container, or changes the settings of one that is there. "Create container", Object
-/// Storage API.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PutContainer {
-    /// Its name: up to 256 bytes without a slash.
-    pub container: String,
-    /// Where its objects are stored; for good. One that is there with another policy is a 409.
-    pub storage_policy: Option<String>,
-    /// What is set of it.
-    pub settings: ContainerSettings,
-}
-
-impl PutContainer {
-    /// With this name.
-    pub fn new(container: impl Into<String>) -> Self {
-        Self { container: container.into(), ..Self::default() }
+operation! {
+    /// Makes a container, or changes the settings of one that is there. "Create container", Object
+    /// Storage API.
+    pub struct PutContainer {
+        /// Its name: up to 256 bytes without a slash.
+        pub container: String,
+        /// Where its objects are stored; for good. One that is there with another policy is a 409.
+        pub storage_policy: Option<String>,
+        /// What is set of it.
+        pub settings: ContainerSettings,
     }
+    new(container: impl Into<String>)
 }
 
 /// What PutContainer answers.
@@ -45,11 +37,7 @@ impl PutContainerOutput {
 }
 
 impl Operation for PutContainer {
-    type Service = Service;
-    type Output = PutContainerOutput;
-
-    const NAME: &'static str = "PutContainer";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PutContainer in container: Idempotent -> PutContainerOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::container(service, Self::NAME, Method::PUT, &self.container)?
@@ -66,20 +54,14 @@ impl Operation for PutContainer {
     fn parse_head(&self, reply: &Reply) -> Option<PutContainerOutput> {
         Some(PutContainerOutput::read(reply))
     }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::secret::Secret;
-    use crate::swift::{
-        acl::Acl,
-        testing::{parsed, refused, sent},
-    };
+    use crate::swift::acl::Acl;
+    use crate::swift::testing::{parsed, refused, sent};
 
     #[test]
     fn everything_that_can_be_set() {

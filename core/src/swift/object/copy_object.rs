@@ -1,64 +1,40 @@
 //! COPY of an object.
 
-use http::Method;
-
-use crate::contract::Operation;
-use crate::error::Error;
 use crate::escape;
-use crate::http::{Draft, Headers, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    object::Stored,
-    request::{Request, check_container, check_object},
-    service::Service,
-    types::{ByteRange, Properties},
-};
+use crate::swift::object::Stored;
+use crate::swift::operation::*;
+use crate::swift::request::{check_container, check_object};
+use crate::swift::types::{ByteRange, Properties};
 
-/// Copies an object on the server. "Copy object", Object Storage API.
-///
-/// A large object becomes a plain one of all its bytes, unless it is the manifest that is copied; it
-/// is then made of the same segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyObject {
-    /// The container of the source.
-    pub container: String,
-    /// The source's name.
-    pub object: String,
-    /// The container that it is copied to.
-    pub to_container: String,
-    /// The copy's name.
-    pub to_object: String,
-    /// The account that it is copied to, where that is another.
-    pub to_account: Option<String>,
-    /// Whether it is the manifest of a large object that is copied.
-    pub manifest: bool,
-    /// Only these bytes.
-    pub range: Option<ByteRange>,
-    /// What is stored with the copy: each item in place of the source's.
-    pub properties: Properties,
-    /// Whether nothing else than that is stored with it: `X-Fresh-Metadata`.
-    pub fresh: bool,
+operation! {
+    /// Copies an object on the server. "Copy object", Object Storage API.
+    ///
+    /// A large object becomes a plain one of all its bytes, unless it is the manifest that is copied; it
+    /// is then made of the same segments.
+    pub struct CopyObject {
+        /// The container of the source.
+        pub container: String,
+        /// The source's name.
+        pub object: String,
+        /// The container that it is copied to.
+        pub to_container: String,
+        /// The copy's name.
+        pub to_object: String,
+        /// The account that it is copied to, where that is another.
+        pub to_account: Option<String>,
+        /// Whether it is the manifest of a large object that is copied.
+        pub manifest: bool,
+        /// Only these bytes.
+        pub range: Option<ByteRange>,
+        /// What is stored with the copy: each item in place of the source's.
+        pub properties: Properties,
+        /// Whether nothing else than that is stored with it: `X-Fresh-Metadata`.
+        pub fresh: bool,
+    }
+    new(container: impl Into<String>, object: impl Into<String>, to_container: impl Into<String>, to_object: impl Into<String>)
 }
 
 impl CopyObject {
-    /// From a container and a name to a container and a name.
-    pub fn new(
-        container: impl Into<String>,
-        object: impl Into<String>,
-        to_container: impl Into<String>,
-        to_object: impl Into<String>,
-    ) -> Self {
-        Self {
-            container: container.into(),
-            object: object.into(),
-            to_container: to_container.into(),
-            to_object: to_object.into(),
-            ..Self::default()
-        }
-    }
-
     fn destination(&self) -> Result<String, Error> {
         check_container(&self.to_container)
             .and_then(|()| check_object(&self.to_object))
@@ -90,11 +66,7 @@ impl Copied {
 }
 
 impl Operation for CopyObject {
-    type Service = Service;
-    type Output = Copied;
-
-    const NAME: &'static str = "CopyObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(CopyObject in container: Idempotent -> Copied);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         // By COPY, not by PUT with X-Copy-From: a query there belongs to the PUT.
@@ -121,10 +93,6 @@ impl Operation for CopyObject {
 
     fn look_at(&self) -> String {
         format!("the object {}/{}", self.to_container, self.to_object)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }
 

@@ -1,54 +1,36 @@
 //! GET of an object.
 
 use bytes::Bytes;
-use http::Method;
 
 use crate::checksum::{Algorithm, Verdict, Why};
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Coding, Draft, Reply, settle};
-use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    object::{HeadObject, ObjectHead},
-    request::Request,
-    service::Service,
-    types::{ByteRange, Conditions},
-};
+use crate::http::{Coding, settle};
+use crate::swift::object::{HeadObject, ObjectHead};
+use crate::swift::operation::*;
+use crate::swift::types::{ByteRange, Conditions};
 
-/// An object's bytes. "Get object content and metadata", Object Storage API.
-///
-/// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
-/// there. Larger objects and streams are for the download machine, which resumes what was cut: a large object whose
-/// segments are gone breaks off in the middle.
-///
-/// Swift ignores `If-Range`, takes a malformed `Range` for none, and answers several ranges with
-/// `multipart/byteranges`, which is why only one can be asked for here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetObject {
-    /// The container.
-    pub container: String,
-    /// The object's name.
-    pub object: String,
-    /// Only these bytes.
-    pub range: Option<ByteRange>,
-    /// Only this segment of a static large object, counted from 1.
-    pub part_number: Option<u32>,
-    /// On what condition.
-    pub conditions: Conditions,
-    /// Whether all replicas are asked for the newest: `X-Newest`.
-    pub newest: bool,
-    /// Whether the MD5 of what arrives is left unchecked.
-    pub unchecked: bool,
-    /// The most bytes that a call collects in memory, if other than
-    /// [`Config::collect_limit`](crate::swift::Config::collect_limit).
-    pub collect_limit: Option<usize>,
-}
-
-impl GetObject {
-    /// All of this object.
-    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
-        Self { container: container.into(), object: object.into(), ..Self::default() }
+operation! {
+    /// An object's bytes. "Get object content and metadata", Object Storage API.
+    ///
+    /// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
+    /// there. Larger objects and streams are for the download machine, which resumes what was cut: a large object whose
+    /// segments are gone breaks off in the middle.
+    ///
+    /// Swift ignores `If-Range`, takes a malformed `Range` for none, and answers several ranges with
+    /// `multipart/byteranges`, which is why only one can be asked for here.
+    pub struct GetObject on object {
+        /// Only these bytes.
+        pub range: Option<ByteRange>,
+        /// Only this segment of a static large object, counted from 1.
+        pub part_number: Option<u32>,
+        /// On what condition.
+        pub conditions: Conditions,
+        /// Whether all replicas are asked for the newest: `X-Newest`.
+        pub newest: bool,
+        /// Whether the MD5 of what arrives is left unchecked.
+        pub unchecked: bool,
+        /// The most bytes that a call collects in memory, if other than
+        /// [`Config::collect_limit`](crate::swift::Config::collect_limit).
+        pub collect_limit: Option<usize>,
     }
 }
 
@@ -65,11 +47,7 @@ pub struct GetObjectOutput {
 }
 
 impl Operation for GetObject {
-    type Service = Service;
-    type Output = GetObjectOutput;
-
-    const NAME: &'static str = "GetObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetObject in container: Read -> GetObjectOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
@@ -119,10 +97,6 @@ impl Operation for GetObject {
         // A large object of more segments than a page says to HEAD that it is empty.
         let whole = self.range.is_none() && ObjectHead::read(told).size.is_some();
         settle(first, told, whole, true).map_err(|error| error::named(error, first))
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }
 

@@ -157,7 +157,7 @@ pub(in crate::swift) fn same_md5(etag: &ETag, md5: &str) -> Result<(), Error> {
 
 /// Where the segments of a dynamic large object are: every object of this container whose name
 /// begins so, in the order of their names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prefix {
     /// The container.
     pub container: String,

@@ -1,53 +1,29 @@
 //! HEAD of an object.
 
-use http::Method;
+use crate::swift::object::ObjectHead;
+use crate::swift::operation::*;
+use crate::swift::types::{ByteRange, Conditions};
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    object::ObjectHead,
-    request::Request,
-    service::Service,
-    types::{ByteRange, Conditions},
-};
-
-/// What the server knows of an object. "Show object metadata", Object Storage API.
-///
-/// A large object is a 200 also when segments of it are gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeadObject {
-    /// The container.
-    pub container: String,
-    /// The object's name.
-    pub object: String,
-    /// Only these bytes.
-    pub range: Option<ByteRange>,
-    /// Only this segment of a static large object, counted from 1.
-    pub part_number: Option<u32>,
-    /// On what condition.
-    pub conditions: Conditions,
-    /// Whether the manifest itself is meant, instead of the large object.
-    pub manifest: bool,
-    /// Whether all replicas are asked for the newest: `X-Newest`.
-    pub newest: bool,
-}
-
-impl HeadObject {
-    /// Of this object.
-    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
-        Self { container: container.into(), object: object.into(), ..Self::default() }
+operation! {
+    /// What the server knows of an object. "Show object metadata", Object Storage API.
+    ///
+    /// A large object is a 200 also when segments of it are gone.
+    pub struct HeadObject on object {
+        /// Only these bytes.
+        pub range: Option<ByteRange>,
+        /// Only this segment of a static large object, counted from 1.
+        pub part_number: Option<u32>,
+        /// On what condition.
+        pub conditions: Conditions,
+        /// Whether the manifest itself is meant, instead of the large object.
+        pub manifest: bool,
+        /// Whether all replicas are asked for the newest: `X-Newest`.
+        pub newest: bool,
     }
 }
 
 impl Operation for HeadObject {
-    type Service = Service;
-    type Output = ObjectHead;
-
-    const NAME: &'static str = "HeadObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(HeadObject in container: Read -> ObjectHead);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::HEAD, &self.container, &self.object)?
@@ -62,9 +38,5 @@ impl Operation for HeadObject {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<ObjectHead, Error> {
         error::success(reply)?;
         Ok(ObjectHead::read(reply))
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }

@@ -1,47 +1,26 @@
 //! POST to an object.
 
-use http::Method;
+use crate::swift::object::Prefix;
+use crate::swift::operation::*;
+use crate::swift::types::Properties;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{error, object::Prefix, request::Request, service::Service, types::Properties};
-
-/// Replaces what is stored with an object beside its bytes. "Create or update object metadata",
-/// Object Storage API.
-///
-/// All of it: metadata and headers that are not named are removed, only the content type stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PostObject {
-    /// The container.
-    pub container: String,
-    /// The object's name.
-    pub object: String,
-    /// What is stored with it from now on.
-    pub properties: Properties,
-    /// Where the segments of a dynamic large object are: without it, it becomes an ordinary empty
-    /// object. A static one stays what it is.
-    pub segments: Option<Prefix>,
-}
-
-impl PostObject {
-    /// These properties and no others.
-    pub fn new(
-        container: impl Into<String>,
-        object: impl Into<String>,
-        properties: Properties,
-    ) -> Self {
-        Self { container: container.into(), object: object.into(), properties, segments: None }
+operation! {
+    /// Replaces what is stored with an object beside its bytes. "Create or update object metadata",
+    /// Object Storage API.
+    ///
+    /// All of it: metadata and headers that are not named are removed, only the content type stays.
+    pub struct PostObject on object {
+        /// What is stored with it from now on.
+        pub properties: Properties,
+        /// Where the segments of a dynamic large object are: without it, it becomes an ordinary empty
+        /// object. A static one stays what it is.
+        pub segments: Option<Prefix>,
     }
+    new(properties: Properties)
 }
 
 impl Operation for PostObject {
-    type Service = Service;
-    type Output = ();
-
-    const NAME: &'static str = "PostObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PostObject in container: Idempotent -> () = error::success);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if let Some(segments) = &self.segments {
@@ -53,23 +32,16 @@ impl Operation for PostObject {
             .finish()
     }
 
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<(), Error> {
-        error::success(reply)
-    }
-
     fn parse_head(&self, _: &Reply) -> Option<()> {
         Some(())
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::{testing::sent, types::Expiry};
+    use crate::swift::testing::sent;
+    use crate::swift::types::Expiry;
 
     #[test]
     fn what_is_replaced() {

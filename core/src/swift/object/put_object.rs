@@ -1,43 +1,34 @@
 //! PUT of an object.
 
 use bytes::Bytes;
-use http::Method;
 
 use crate::checksum::{Algorithm, Value};
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Body, Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    evidence::Evidence,
-    object::{Stored, same_md5},
-    request::{BodyCheck, Request},
-    service::Service,
-    types::Properties,
-};
+use crate::http::Body;
+use crate::swift::evidence::Evidence;
+use crate::swift::object::{Stored, same_md5};
+use crate::swift::operation::*;
+use crate::swift::request::BodyCheck;
+use crate::swift::types::Properties;
 
-/// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage API.
-///
-/// Larger objects, sources of unknown length and uploads that outlive a token are for the upload
-/// machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PutObject {
-    /// The container.
-    pub container: String,
-    /// The object's name.
-    pub object: String,
-    /// The object's bytes.
-    pub body: Body,
-    /// What is stored with them.
-    pub properties: Properties,
-    /// Whether it is stored only if there is no such object yet: `If-None-Match: *`, the one
-    /// condition that Swift knows on a PUT.
-    pub if_absent: bool,
-    /// How it is made sure that what is stored is what was meant.
-    pub check: BodyCheck,
-    /// Digests that are computed over the body and not sent: the completion tells them.
-    pub digests: Vec<Algorithm>,
+operation! {
+    /// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage API.
+    ///
+    /// Larger objects, sources of unknown length and uploads that outlive a token are for the upload
+    /// machine.
+    pub struct PutObject on object {
+        /// The object's bytes.
+        pub body: Body,
+        /// What is stored with them.
+        pub properties: Properties,
+        /// Whether it is stored only if there is no such object yet: `If-None-Match: *`, the one
+        /// condition that Swift knows on a PUT.
+        pub if_absent: bool,
+        /// How it is made sure that what is stored is what was meant.
+        pub check: BodyCheck,
+        /// Digests that are computed over the body and not sent: the completion tells them.
+        pub digests: Vec<Algorithm>,
+    }
+    from_body(body: Body)
 }
 
 impl PutObject {
@@ -49,27 +40,10 @@ impl PutObject {
     ) -> Self {
         Self::from_body(container, object, Body::Bytes(body.into()))
     }
-
-    /// This body under this name.
-    pub fn from_body(container: impl Into<String>, object: impl Into<String>, body: Body) -> Self {
-        Self {
-            container: container.into(),
-            object: object.into(),
-            body,
-            properties: Properties::default(),
-            if_absent: false,
-            check: BodyCheck::default(),
-            digests: Vec::new(),
-        }
-    }
 }
 
 impl Operation for PutObject {
-    type Service = Service;
-    type Output = Stored;
-
-    const NAME: &'static str = "PutObject";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PutObject in container: Idempotent -> Stored);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut draft =
@@ -119,10 +93,6 @@ impl Operation for PutObject {
     fn look_at(&self) -> String {
         format!("the ETag of {}/{}", self.container, self.object)
     }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
-    }
 }
 
 /// The MD5 of the body that was sent; none where two readings of its source came to two.
@@ -140,10 +110,8 @@ mod tests {
     use super::*;
     use crate::http::Encoding;
     use crate::now::Timestamp;
-    use crate::swift::{
-        testing::{parsed, sent, service},
-        types::Expiry,
-    };
+    use crate::swift::testing::{parsed, sent, service};
+    use crate::swift::types::Expiry;
 
     #[test]
     fn everything_that_can_be_stored() {

@@ -1,42 +1,25 @@
 //! DELETE of a static large object together with its segments.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use crate::contract::Operation;
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{bulk::Deleted, request::Request, service::Service};
+use crate::swift::bulk::Deleted;
+use crate::swift::operation::*;
 
-/// Removes a static large object, its segments, and those of its segments. "Static Large Objects",
-/// Swift: `?multipart-manifest=delete`.
-///
-/// An object that is no such manifest is one of the [failures](Deleted::failed); one that is not
-/// there is counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteSlo {
-    /// The container of the manifest.
-    pub container: String,
-    /// The large object's name.
-    pub object: String,
-    /// Whether only the manifest is removed at once, and its segments later: all must be in one
-    /// container, and none a large object itself. The answer then counts nothing.
-    pub later: bool,
-}
-
-impl DeleteSlo {
-    /// This large object.
-    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
-        Self { container: container.into(), object: object.into(), later: false }
+operation! {
+    /// Removes a static large object, its segments, and those of its segments. "Static Large Objects",
+    /// Swift: `?multipart-manifest=delete`.
+    ///
+    /// An object that is no such manifest is one of the [failures](Deleted::failed); one that is not
+    /// there is counted.
+    pub struct DeleteSlo on manifest {
+        /// Whether only the manifest is removed at once, and its segments later: all must be in one
+        /// container, and none a large object itself. The answer then counts nothing.
+        pub later: bool,
     }
 }
 
 impl Operation for DeleteSlo {
-    type Service = Service;
-    type Output = Deleted;
-
-    const NAME: &'static str = "DeleteSlo";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(DeleteSlo in container: Idempotent -> Deleted);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::DELETE, &self.container, &self.object)?
@@ -55,10 +38,6 @@ impl Operation for DeleteSlo {
 
     fn look_at(&self) -> String {
         format!("whether {}/{} and its segments are there", self.container, self.object)
-    }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
     }
 }
 

@@ -1,37 +1,19 @@
 //! GET of the manifest of a static large object.
 
-use http::Method;
 use serde_json::Value;
 
-use crate::contract::Operation;
-use crate::error::{Error, Kind};
-use crate::http::{Draft, Reply};
-use crate::retry::Idempotency;
-use crate::swift::{
-    error,
-    object::ObjectHead,
-    request::Request,
-    service::Service,
-    slo::{Segment, slo_etag},
-};
+use crate::error::Kind;
+use crate::swift::object::ObjectHead;
+use crate::swift::operation::*;
+use crate::swift::slo::{Segment, slo_etag};
 
-/// The segments of a static large object. "Static Large Objects", Swift:
-/// `?multipart-manifest=get`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GetManifest {
-    /// The container of the manifest.
-    pub container: String,
-    /// The large object's name.
-    pub object: String,
-    /// Whether it is asked for as it was sent: `format=raw`. It then does not say which segments
-    /// are large objects themselves.
-    pub raw: bool,
-}
-
-impl GetManifest {
-    /// Of this large object.
-    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
-        Self { container: container.into(), object: object.into(), raw: false }
+operation! {
+    /// The segments of a static large object. "Static Large Objects", Swift:
+    /// `?multipart-manifest=get`.
+    pub struct GetManifest on manifest {
+        /// Whether it is asked for as it was sent: `format=raw`. It then does not say which segments
+        /// are large objects themselves.
+        pub raw: bool,
     }
 }
 
@@ -73,11 +55,7 @@ impl Manifest {
 }
 
 impl Operation for GetManifest {
-    type Service = Service;
-    type Output = Manifest;
-
-    const NAME: &'static str = "GetManifest";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(GetManifest in container: Read -> Manifest);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         Request::object(service, Self::NAME, Method::GET, &self.container, &self.object)?
@@ -97,19 +75,13 @@ impl Operation for GetManifest {
             .map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         Ok(Manifest { segments, head })
     }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::{
-        testing::{parsed, sent},
-        types::ByteRange,
-    };
+    use crate::swift::testing::{parsed, sent};
+    use crate::swift::types::ByteRange;
 
     const SLO: &str = "x-static-large-object: True\netag: 0d599f0ec05c3bda8c3b8a68c32a1b47";
 

@@ -1,20 +1,13 @@
 //! PUT of the manifest of a static large object.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::Value;
 
 use crate::checksum;
-use crate::contract::{Doubt, Operation, Recovery};
-use crate::error::Error;
-use crate::http::{Draft, Reply};
-use crate::now::Timestamp;
-use crate::retry::Idempotency;
-use crate::swift::error;
 use crate::swift::evidence::Evidence;
 use crate::swift::object::{Stored, same_md5};
+use crate::swift::operation::*;
 use crate::swift::report::Report;
-use crate::swift::request::Request;
-use crate::swift::service::Service;
 use crate::swift::slo::{GetManifest, Segment, slo_etag};
 use crate::swift::types::{ETag, Properties};
 
@@ -73,11 +66,7 @@ pub struct SloStored {
 }
 
 impl Operation for PutSlo {
-    type Service = Service;
-    type Output = SloStored;
-
-    const NAME: &'static str = "PutSlo";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(PutSlo in container: Idempotent -> SloStored);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut entries = Vec::with_capacity(self.segments.len());
@@ -166,19 +155,13 @@ impl Operation for PutSlo {
     fn look_at(&self) -> String {
         format!("the manifest of {}/{}", self.container, self.object)
     }
-
-    fn resource(&self) -> Option<&str> {
-        Some(&self.container)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swift::{
-        slo::ObjectSegment,
-        testing::{parsed, sent, service},
-    };
+    use crate::swift::slo::ObjectSegment;
+    use crate::swift::testing::{parsed, sent, service};
 
     fn put() -> PutSlo {
         let hello = ETag::from("f814893777bcc2295fff05f00e508da6");
