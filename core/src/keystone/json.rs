@@ -1,13 +1,33 @@
-//! Reading JSON documents that may be anything, with errors that name the place.
+//! JSON: reading documents that may be anything, with errors that name the place, and writing those
+//! that hold secrets.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::http::Reply;
+use crate::keystone::error;
+use crate::now::Timestamp;
+use crate::secret::Secret;
 
 /// A value in a document, and where it stands.
 pub(super) struct Node<'a> {
     value: &'a Value,
     path: String,
+}
+
+/// Reads the document of Keystone's answer by `read`. Its errors name the answer's status and id.
+pub(super) fn answer<T>(
+    reply: &Reply,
+    read: impl Fn(&Value) -> Result<T, Error>,
+) -> Result<T, Error> {
+    parse(&reply.body, "Keystone's answer")
+        .and_then(|document| read(&document))
+        .map_err(|error| error::named(error.with_status(reply.status()), reply))
 }
 
 /// Reads a document; `what` it should be stands in the error.
@@ -52,6 +72,13 @@ impl<'a> Node<'a> {
         self.text(name)?.ok_or_else(|| self.broken(&format!("has no `{name}`")))
     }
 
+    /// The date in a member that may be missing.
+    pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let date = Timestamp::parse_iso8601(&text);
+        date.map(Some).ok_or_else(|| self.broken(&format!("has an `{name}` that is no date")))
+    }
+
     /// A flag; false where it is missing.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.value.get(name).and_then(Value::as_bool).unwrap_or_default()
@@ -89,3 +116,63 @@ impl<'a> Node<'a> {
         Error::broken(format!("`{}` of the answer {what}", self.path))
     }
 }
+
+/// A document to send. Its texts are borrowed: a secret is copied into the [body](Self::body) only.
+pub(super) enum Json<'a> {
+    Flag(bool),
+    Number(u32),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    Object(Vec<(&'static str, Json<'a>)>),
+}
+
+impl<'a> Json<'a> {
+    /// An object of these members.
+    pub(super) fn object(members: impl Into<Vec<(&'static str, Json<'a>)>>) -> Self {
+        Self::Object(members.into())
+    }
+
+    /// The body of a request, in memory that is overwritten when the last copy of it is gone.
+    pub(super) fn body(&self) -> Result<Bytes, Error> {
+        // Room for it all, so that no half of a secret is left where it grew out of its memory.
+        let mut out = Zeroizing::new(Vec::with_capacity(ROOM));
+        serde_json::to_writer(&mut *out, self)
+            .map_err(|_| Error::caller("the request can't be written as JSON"))?;
+        Ok(Bytes::from_owner(out))
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Number(number) => serializer.serialize_u32(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(list) => serializer.collect_seq(list),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Json<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl<'a> From<&'a String> for Json<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl<'a> From<&'a Secret> for Json<'a> {
+    fn from(secret: &'a Secret) -> Self {
+        secret.expose().into()
+    }
+}
+
+/// More than any request has: a token of the oldest kind had 8 KiB.
+const ROOM: usize = 32 << 10;

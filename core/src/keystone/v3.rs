@@ -1,23 +1,17 @@
 //! `POST /auth/tokens` of the Identity API v3, and the token document.
 
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, Method};
-use serde::Serialize;
-use zeroize::Zeroizing;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Method, Uri};
 
 use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::http::{Body, Draft, Incoming, Reply};
-use crate::keystone::{
-    catalogue::Catalogue,
-    error,
-    identity::{Domain, Identity, Project, SecondFactor, User},
-    json::{self, Node},
-    scope::Scope,
-    token::{Holder, Role, Token, TokenFacts, TrustFacts},
-};
-use crate::now::Timestamp;
+use crate::keystone::catalogue::Catalogue;
+use crate::keystone::error;
+use crate::keystone::identity::{Domain, Identity, Project, SecondFactor, User};
+use crate::keystone::json::{self, Json, Node};
+use crate::keystone::scope::Scope;
+use crate::keystone::token::{Holder, Role, Token, TokenFacts, TrustFacts};
 use crate::secret::Secret;
 
 /// The request for a token. `base` ends in `/v3`.
@@ -28,10 +22,20 @@ pub(super) fn draft(
     nocatalog: bool,
 ) -> Result<Box<Draft>, Error> {
     let target = if nocatalog { "/auth/tokens?nocatalog" } else { "/auth/tokens" };
-    let mut draft = Draft::new("Authenticate", Method::POST, base.join(target)?);
+    let mut auth = vec![("identity", identity_json(identity)?)];
+    auth.extend(scope_json(scope)?.map(|scope| ("scope", scope)));
+    authenticate(base.join(target)?, auth)
+}
+
+/// A request for a token, of any version of the API.
+pub(super) fn authenticate(
+    uri: Uri,
+    auth: Vec<(&'static str, Json<'_>)>,
+) -> Result<Box<Draft>, Error> {
+    let mut draft = Draft::new("Authenticate", Method::POST, uri);
     draft.head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    draft.head.headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-    draft.body = Body::Bytes(body(identity, scope)?);
+    draft.head.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    draft.body = Body::Bytes(Json::object([("auth", Json::object(auth))]).body()?);
     draft.incoming = Incoming::Collect { limit: LONGEST };
     Ok(draft)
 }
@@ -49,29 +53,11 @@ pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
 
 /// What a token document says.
 pub(super) fn facts(reply: &Reply) -> Result<TokenFacts, Error> {
-    let read = || {
-        let document = json::parse(&reply.body, "Keystone's answer")?;
-        read_facts(&Node::root(&document, "token")?)
-    };
-    read().map_err(|error| error::named(error.with_status(reply.status()), reply))
+    json::answer(reply, |document| read_facts(&Node::root(document, "token")?))
 }
 
 fn read_facts(token: &Node<'_>) -> Result<TokenFacts, Error> {
-    let expires_at = token.required("expires_at")?;
-    let expires_at = Timestamp::parse_iso8601(&expires_at)
-        .ok_or_else(|| token.broken("has an `expires_at` that is no date"))?;
-    let issued_at = token.text("issued_at")?;
-    let issued_at = match issued_at {
-        None => None,
-        Some(text) => Some(
-            Timestamp::parse_iso8601(&text)
-                .ok_or_else(|| token.broken("has an `issued_at` that is no date"))?,
-        ),
-    };
-    let mut roles = Vec::new();
-    for role in token.objects("roles")? {
-        roles.push(Role { id: role.text("id")?, name: role.text("name")?.unwrap_or_default() });
-    }
+    token.required("expires_at")?;
     let trust = token.member("OS-TRUST:trust").map(|trust| {
         let user = |name| match trust.member(name) {
             Some(user) => user.text("id").map(Option::unwrap_or_default),
@@ -86,14 +72,14 @@ fn read_facts(token: &Node<'_>) -> Result<TokenFacts, Error> {
     });
     let credential = token.member("application_credential");
     Ok(TokenFacts {
-        expires_at: Some(expires_at),
-        issued_at,
+        expires_at: token.date("expires_at")?,
+        issued_at: token.date("issued_at")?,
         lifetime: None,
         user: holder(token, "user")?,
         project: holder(token, "project")?,
         domain: holder(token, "domain")?,
         system: token.member("system").is_some(),
-        roles,
+        roles: roles(token)?,
         catalogue: Catalogue::read_v3(token)?,
         storage_url: None,
         trust: trust.transpose()?,
@@ -109,212 +95,91 @@ fn holder(token: &Node<'_>, name: &str) -> Result<Option<Holder>, Error> {
     Ok(Some(Holder { id, name, domain_id: domain.flatten() }))
 }
 
-/// The JSON body. It is made in memory that is overwritten when the last copy of it is gone.
-fn body(identity: &Identity, scope: &Scope) -> Result<Bytes, Error> {
-    let scope = scope_json(scope)?;
-    let identity = identity_json(identity)?;
-    // Room for it all, so that no half of a secret is left where it grew out of its memory.
-    let mut out = Zeroizing::new(Vec::with_capacity(ROOM));
-    serde_json::to_writer(&mut *out, &Request { auth: Auth { identity, scope } })
-        .map_err(|_| Error::caller("the identity can't be written as JSON"))?;
-    Ok(Bytes::from_owner(out))
+/// The roles of a token or of a trust.
+pub(super) fn roles(node: &Node<'_>) -> Result<Vec<Role>, Error> {
+    let role = |role: Node<'_>| {
+        Ok(Role { id: role.text("id")?, name: role.text("name")?.unwrap_or_default() })
+    };
+    node.objects("roles")?.into_iter().map(role).collect()
 }
 
-fn identity_json(identity: &Identity) -> Result<IdentityJson<'_>, Error> {
-    let none = IdentityJson::default();
+fn identity_json(identity: &Identity) -> Result<Json<'_>, Error> {
+    let by = |method: &'static str, proof| {
+        Json::object([("methods", Json::List(vec![method.into()])), (method, proof)])
+    };
     Ok(match identity {
-        Identity::Password { user, password, second_factor } => {
-            let passcode = second_factor.as_ref().map(|SecondFactor::Passcode(code)| code);
-            let methods: &[_] =
-                if passcode.is_some() { &["password", "totp"] } else { &["password"] };
-            let with = UserJson::of(user);
-            let totp = passcode
-                .map(|code| UserOf { user: UserJson { passcode: Some(code.expose()), ..with } });
-            let password = UserOf { user: UserJson { password: Some(password.expose()), ..with } };
-            IdentityJson { methods, password: Some(password), totp, ..none }
+        Identity::Password { user, password, second_factor: None } => {
+            by("password", of_user(user, "password", password))
         }
-        Identity::Token(token) => IdentityJson {
-            methods: &["token"],
-            token: Some(TokenJson { id: token.expose() }),
-            ..none
-        },
-        Identity::ApplicationCredential { id, secret } => {
-            let credential =
-                CredentialJson { id: Some(id), name: None, user: None, secret: secret.expose() };
-            IdentityJson {
-                methods: &["application_credential"],
-                application_credential: Some(credential),
-                ..none
-            }
-        }
-        Identity::NamedApplicationCredential { name, user, secret } => {
-            let user = Some(UserJson::of(user));
-            let credential =
-                CredentialJson { id: None, name: Some(name), user, secret: secret.expose() };
-            IdentityJson {
-                methods: &["application_credential"],
-                application_credential: Some(credential),
-                ..none
-            }
-        }
+        Identity::Password {
+            user,
+            password,
+            second_factor: Some(SecondFactor::Passcode(passcode)),
+        } => Json::object([
+            ("methods", Json::List(vec!["password".into(), "totp".into()])),
+            ("password", of_user(user, "password", password)),
+            ("totp", of_user(user, "passcode", passcode)),
+        ]),
+        Identity::Token(token) => by("token", Json::object([("id", token.into())])),
+        Identity::ApplicationCredential { id, secret } => by(
+            "application_credential",
+            Json::object([("id", id.into()), ("secret", secret.into())]),
+        ),
+        Identity::NamedApplicationCredential { name, user, secret } => by(
+            "application_credential",
+            Json::object([
+                ("name", name.into()),
+                ("user", Json::Object(user_json(user))),
+                ("secret", secret.into()),
+            ]),
+        ),
         Identity::V2Password { .. } | Identity::V1 { .. } => {
             return Err(Error::caller("this identity is none of the Identity API v3"));
         }
     })
 }
 
-fn scope_json(scope: &Scope) -> Result<Option<ScopeJson>, Error> {
+/// What a user shows.
+fn of_user<'a>(user: &'a User, name: &'static str, proof: &'a Secret) -> Json<'a> {
+    let mut user = user_json(user);
+    user.push((name, proof.into()));
+    Json::object([("user", Json::Object(user))])
+}
+
+fn user_json(user: &User) -> Vec<(&'static str, Json<'_>)> {
+    match user {
+        User::Id(id) => vec![("id", id.into())],
+        User::Name { name, domain } => vec![("name", name.into()), ("domain", domain_json(domain))],
+    }
+}
+
+fn domain_json(domain: &Domain) -> Json<'_> {
+    match domain {
+        Domain::Id(id) => Json::object([("id", id.into())]),
+        Domain::Name(name) => Json::object([("name", name.into())]),
+    }
+}
+
+fn scope_json(scope: &Scope) -> Result<Option<Json<'_>>, Error> {
+    let of = |name, value| Json::object([(name, value)]);
     Ok(Some(match scope {
         Scope::Unstated => return Ok(None),
-        Scope::Unscoped => ScopeJson::Unscoped,
-        Scope::Project(Project::Id(id)) => {
-            ScopeJson::Project(ProjectJson { id: Some(id.clone()), name: None, domain: None })
+        Scope::Unscoped => "unscoped".into(),
+        Scope::Project(Project::Id(id)) => of("project", of("id", id.into())),
+        Scope::Project(Project::Name { name, domain }) => {
+            let members = [("name", name.into()), ("domain", domain_json(domain))];
+            of("project", Json::object(members))
         }
-        Scope::Project(Project::Name { name, domain }) => ScopeJson::Project(ProjectJson {
-            id: None,
-            name: Some(name.clone()),
-            domain: Some(DomainJson::of(domain)),
-        }),
-        Scope::Domain(domain) => ScopeJson::Domain(DomainJson::of(domain)),
-        Scope::System => ScopeJson::System { all: true },
+        Scope::Domain(domain) => of("domain", domain_json(domain)),
+        Scope::System => of("system", of("all", Json::Flag(true))),
         Scope::Trust(slot) => match slot.id() {
-            Some(id) => ScopeJson::Trust { id },
+            Some(id) => of("OS-TRUST:trust", of("id", Json::Text(id.into()))),
             None => return Err(Error::authority("there is no trust to ask a token for")),
         },
     }))
-}
-
-#[derive(Serialize)]
-struct Request<'a> {
-    auth: Auth<'a>,
-}
-
-#[derive(Serialize)]
-struct Auth<'a> {
-    identity: IdentityJson<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<ScopeJson>,
-}
-
-#[derive(Default, Serialize)]
-struct IdentityJson<'a> {
-    methods: &'a [&'static str],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<UserOf<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    totp: Option<UserOf<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<TokenJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    application_credential: Option<CredentialJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct UserOf<'a> {
-    user: UserJson<'a>,
-}
-
-#[derive(Clone, Copy, Default, Serialize)]
-struct UserJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<DomainRef<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    passcode: Option<&'a str>,
-}
-
-impl<'a> UserJson<'a> {
-    fn of(user: &'a User) -> Self {
-        match user {
-            User::Id(id) => Self { id: Some(id), ..Self::default() },
-            User::Name { name, domain } => {
-                Self { name: Some(name), domain: Some(DomainRef::of(domain)), ..Self::default() }
-            }
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct TokenJson<'a> {
-    id: &'a str,
-}
-
-#[derive(Serialize)]
-struct CredentialJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<UserJson<'a>>,
-    secret: &'a str,
-}
-
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum DomainRef<'a> {
-    Id(&'a str),
-    Name(&'a str),
-}
-
-impl<'a> DomainRef<'a> {
-    fn of(domain: &'a Domain) -> Self {
-        match domain {
-            Domain::Id(id) => Self::Id(id),
-            Domain::Name(name) => Self::Name(name),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum DomainJson {
-    Id(String),
-    Name(String),
-}
-
-impl DomainJson {
-    fn of(domain: &Domain) -> Self {
-        match domain {
-            Domain::Id(id) => Self::Id(id.clone()),
-            Domain::Name(name) => Self::Name(name.clone()),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum ScopeJson {
-    Unscoped,
-    Project(ProjectJson),
-    Domain(DomainJson),
-    System {
-        all: bool,
-    },
-    #[serde(rename = "OS-TRUST:trust")]
-    Trust {
-        id: String,
-    },
-}
-
-#[derive(Serialize)]
-struct ProjectJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<DomainJson>,
 }
 
 /// The token, in answers and where a request is about one.
 pub(super) const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 /// The longest token document: a catalogue of a thousand services in ten regions has 2 MB.
 pub(super) const LONGEST: usize = 4 << 20;
-/// More than any request for a token has: a token of the oldest kind had 8 KiB.
-const ROOM: usize = 32 << 10;

@@ -7,8 +7,11 @@ use super::draft;
 use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::{Draft, Reply, Sealing, header_value};
-use crate::keystone::{error, service::Service, token::TokenFacts, v3};
+use crate::keystone::service::Service;
+use crate::keystone::token::TokenFacts;
+use crate::keystone::{error, v3};
 use crate::now::Timestamp;
+use crate::operation::facts;
 use crate::retry::Idempotency;
 use crate::secret::Secret;
 
@@ -48,11 +51,7 @@ pub struct ValidatedToken {
 }
 
 impl Operation for ValidateToken {
-    type Service = Service;
-    type Output = ValidatedToken;
-
-    const NAME: &'static str = "ValidateToken";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ValidateToken: Read -> ValidatedToken);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let target = match (self.nocatalog, self.allow_expired) {
@@ -85,11 +84,7 @@ pub struct RevokeToken {
 }
 
 impl Operation for RevokeToken {
-    type Service = Service;
-    type Output = ();
-
-    const NAME: &'static str = "RevokeToken";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(RevokeToken: Idempotent -> ());
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         about(&self.subject, draft(Self::NAME, Method::DELETE, "/auth/tokens", service)?)

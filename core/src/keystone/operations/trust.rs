@@ -1,22 +1,19 @@
 //! Trusts: a user lets another act with some of the own roles, for a while.
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
-use serde::Serialize;
 
 use super::draft;
 use crate::contract::Operation;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Body, Draft, Reply};
-use crate::keystone::{
-    error,
-    json::{self, Node},
-    service::Service,
-    token::Role,
-};
+use crate::keystone::json::{self, Json, Node};
+use crate::keystone::service::Service;
+use crate::keystone::token::Role;
+use crate::keystone::{error, v3};
 use crate::now::Timestamp;
+use crate::operation::facts;
 use crate::retry::Idempotency;
 
 /// A trust, as Keystone describes it.
@@ -68,11 +65,7 @@ pub struct CreateTrust {
 }
 
 impl Operation for CreateTrust {
-    type Service = Service;
-    type Output = Trust;
-
-    const NAME: &'static str = "CreateTrust";
-    const IDEMPOTENCY: Idempotency = Idempotency::Once;
+    facts!(CreateTrust: Once -> Trust = one);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.roles.is_empty() {
@@ -82,25 +75,19 @@ impl Operation for CreateTrust {
             let date = at.iso8601();
             format!("{}.{:06}Z", date.trim_end_matches('Z'), self.microseconds % 1_000_000)
         });
-        let trust = TrustJson {
-            trustor_user_id: &self.trustor_user_id,
-            trustee_user_id: &self.trustee_user_id,
-            project_id: &self.project_id,
-            impersonation: self.impersonation,
-            roles: self.roles.iter().map(RoleJson::of).collect(),
-            expires_at,
-            remaining_uses: self.remaining_uses,
-        };
+        let mut trust = vec![
+            ("trustor_user_id", (&self.trustor_user_id).into()),
+            ("trustee_user_id", (&self.trustee_user_id).into()),
+            ("project_id", (&self.project_id).into()),
+            ("impersonation", Json::Flag(self.impersonation)),
+            ("roles", Json::List(self.roles.iter().map(role_json).collect())),
+        ];
+        trust.extend(expires_at.map(|at| ("expires_at", Json::Text(at.into()))));
+        trust.extend(self.remaining_uses.map(|uses| ("remaining_uses", Json::Number(uses))));
         let mut draft = draft(Self::NAME, Method::POST, "/OS-TRUST/trusts", service)?;
         draft.head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let body = serde_json::to_vec(&Request { trust })
-            .map_err(|_| Error::caller("the trust can't be written as JSON"))?;
-        draft.body = Body::Bytes(Bytes::from(body));
+        draft.body = Body::Bytes(Json::object([("trust", Json::Object(trust))]).body()?);
         Ok(draft)
-    }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<Trust, Error> {
-        one(reply)
     }
 
     fn look_at(&self) -> String {
@@ -124,18 +111,10 @@ pub struct ShowTrust {
 }
 
 impl Operation for ShowTrust {
-    type Service = Service;
-    type Output = Trust;
-
-    const NAME: &'static str = "ShowTrust";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ShowTrust: Read -> Trust = one);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         draft(Self::NAME, Method::GET, &target(&self.id)?, service)
-    }
-
-    fn parse(&self, _: &Service, reply: &Reply) -> Result<Trust, Error> {
-        one(reply)
     }
 }
 
@@ -149,11 +128,7 @@ pub struct ListTrusts {
 }
 
 impl Operation for ListTrusts {
-    type Service = Service;
-    type Output = Vec<Trust>;
-
-    const NAME: &'static str = "ListTrusts";
-    const IDEMPOTENCY: Idempotency = Idempotency::Read;
+    facts!(ListTrusts: Read -> Vec<Trust>);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut target = "/OS-TRUST/trusts".to_owned();
@@ -174,12 +149,9 @@ impl Operation for ListTrusts {
 
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Vec<Trust>, Error> {
         error::success(reply)?;
-        let read = || {
-            let document = json::parse(&reply.body, "Keystone's answer")?;
-            let list = Node::list(&document, "trusts")?;
-            list.iter().map(read_trust).collect::<Result<Vec<_>, Error>>()
-        };
-        read().map_err(|error| error::named(error.with_status(reply.status()), reply))
+        json::answer(reply, |document| {
+            Node::list(document, "trusts")?.iter().map(read_trust).collect()
+        })
     }
 }
 
@@ -193,11 +165,7 @@ pub struct DeleteTrust {
 }
 
 impl Operation for DeleteTrust {
-    type Service = Service;
-    type Output = ();
-
-    const NAME: &'static str = "DeleteTrust";
-    const IDEMPOTENCY: Idempotency = Idempotency::Idempotent;
+    facts!(DeleteTrust: Idempotent -> ());
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         draft(Self::NAME, Method::DELETE, &target(&self.id)?, service)
@@ -220,67 +188,25 @@ fn target(id: &str) -> Result<String, Error> {
 
 fn one(reply: &Reply) -> Result<Trust, Error> {
     error::success(reply)?;
-    let read = || {
-        let document = json::parse(&reply.body, "Keystone's answer")?;
-        read_trust(&Node::root(&document, "trust")?)
-    };
-    read().map_err(|error| error::named(error.with_status(reply.status()), reply))
+    json::answer(reply, |document| read_trust(&Node::root(document, "trust")?))
 }
 
 fn read_trust(trust: &Node<'_>) -> Result<Trust, Error> {
-    let expires_at = match trust.text("expires_at")? {
-        None => None,
-        Some(text) => Some(
-            Timestamp::parse_iso8601(&text)
-                .ok_or_else(|| trust.broken("has an `expires_at` that is no date"))?,
-        ),
-    };
-    let mut roles = Vec::new();
-    for role in trust.objects("roles")? {
-        roles.push(Role { id: role.text("id")?, name: role.text("name")?.unwrap_or_default() });
-    }
     Ok(Trust {
         id: trust.required("id")?,
         trustor_user_id: trust.text("trustor_user_id")?.unwrap_or_default(),
         trustee_user_id: trust.text("trustee_user_id")?.unwrap_or_default(),
         project_id: trust.text("project_id")?,
         impersonation: trust.flag("impersonation"),
-        roles,
-        expires_at,
+        roles: v3::roles(trust)?,
+        expires_at: trust.date("expires_at")?,
         remaining_uses: trust.number("remaining_uses")?,
     })
 }
 
-#[derive(Serialize)]
-struct Request<'a> {
-    trust: TrustJson<'a>,
-}
-
-#[derive(Serialize)]
-struct TrustJson<'a> {
-    trustor_user_id: &'a str,
-    trustee_user_id: &'a str,
-    project_id: &'a str,
-    impersonation: bool,
-    roles: Vec<RoleJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining_uses: Option<u32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum RoleJson<'a> {
-    Id(&'a str),
-    Name(&'a str),
-}
-
-impl<'a> RoleJson<'a> {
-    fn of(role: &'a Role) -> Self {
-        match &role.id {
-            Some(id) => Self::Id(id),
-            None => Self::Name(&role.name),
-        }
+fn role_json(role: &Role) -> Json<'_> {
+    match &role.id {
+        Some(id) => Json::object([("id", id.into())]),
+        None => Json::object([("name", (&role.name).into())]),
     }
 }
