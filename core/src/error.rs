@@ -40,6 +40,7 @@ pub struct Failure {
     detail: String,
     lasting: bool,
     changed: bool,
+    unsent: bool,
 }
 
 /// What kind of [`Failure`] it was.
@@ -478,7 +479,8 @@ impl From<Failure> for Error {
 impl Failure {
     /// A failure of this cause; `detail` is what the transport knows more, without secrets.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into(), lasting: false, changed: false }
+        let (lasting, changed, unsent) = (false, false, false);
+        Self { cause, detail: detail.into(), lasting, changed, unsent }
     }
 
     /// The exchange was given up on purpose.
@@ -508,6 +510,18 @@ impl Failure {
     /// Whether another attempt would end alike.
     pub fn is_lasting(&self) -> bool {
         self.lasting
+    }
+
+    /// The same failure, of which is known that nothing of the request had left when it happened: the
+    /// server has not acted on it.
+    #[must_use]
+    pub fn before_request(self) -> Self {
+        Self { unsent: true, ..self }
+    }
+
+    /// Whether it is known that nothing of the request had left.
+    pub fn is_before_request(&self) -> bool {
+        self.unsent
     }
 
     /// What kind of failure it was.

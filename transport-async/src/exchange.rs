@@ -30,11 +30,14 @@ use crate::ends::{Ends, Meter};
 use crate::link::{BodyTimes, Link, Times};
 use crate::sending::Sending;
 use crate::source::{PIECE, Pieces};
+use crate::wire::Pulse;
 
 /// An exchange on its way. Whatever happens to it, being dropped included, it comes to exactly one
 /// completion.
 pub(crate) struct Flight {
     stage: Stage,
+    /// Of the connection that the request goes over, once it may go.
+    pulse: Option<Arc<Pulse>>,
     /// Where the completion goes if nobody waits for it any more.
     home: Option<Arc<Bell>>,
 }
@@ -56,7 +59,7 @@ enum Fault {
 impl Flight {
     /// Takes off. Where there is a `home`, a completion that nobody waits for goes there.
     pub(crate) fn new(exchange: Exchange, home: Option<Arc<Bell>>) -> Self {
-        Self { stage: Stage::Sealed(exchange), home }
+        Self { stage: Stage::Sealed(exchange), pulse: None, home }
     }
 
     /// Whether this moves bytes of the caller's, as opposed to the machine's own.
@@ -75,9 +78,11 @@ impl Flight {
     pub(crate) async fn perform(&mut self, shared: &Shared, ends: &Ends) -> Completion {
         let result = self.attempt(shared, ends).await;
         let completion = match (std::mem::replace(&mut self.stage, Stage::Over), result) {
-            (Stage::Sealed(exchange), Err(Fault::Wire(failure))) => exchange.fail(failure),
+            (Stage::Sealed(exchange), Err(Fault::Wire(failure))) => {
+                exchange.fail(self.dated(failure))
+            }
             (Stage::Sealed(exchange), Err(Fault::Ours(error))) => exchange.reject(error),
-            (Stage::Sealed(exchange), Ok(())) => exchange.fail(Failure::cancelled()),
+            (Stage::Sealed(exchange), Ok(())) => exchange.fail(self.dated(Failure::cancelled())),
             (Stage::Answered(receiving), Ok(())) => receiving.finish(End::Regular),
             (Stage::Answered(receiving), Err(Fault::Wire(cut))) => receiving.finish(Some(cut)),
             (Stage::Answered(receiving), Err(Fault::Ours(error))) => {
@@ -92,12 +97,18 @@ impl Flight {
     /// Gives up.
     pub(crate) fn cancel(&mut self) -> Option<Completion> {
         let completion = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Sealed(exchange) => exchange.fail(Failure::cancelled()),
+            Stage::Sealed(exchange) => exchange.fail(self.dated(Failure::cancelled())),
             Stage::Answered(receiving) => receiving.finish(Some(Failure::cancelled())),
             Stage::Over => return None,
         };
         trace(&completion);
         Some(completion)
+    }
+
+    /// Says of a failure whether it came before anything of the request had left.
+    fn dated(&self, failure: Failure) -> Failure {
+        let left = self.pulse.as_ref().is_some_and(|pulse| pulse.sent() > 0);
+        if left { failure } else { failure.before_request() }
     }
 
     async fn attempt(&mut self, shared: &Shared, ends: &Ends) -> Result<(), Fault> {
@@ -119,6 +130,7 @@ impl Flight {
         let encoder = exchange.encoder().map_err(Fault::Ours)?;
         let pulse = Arc::clone(&link.pulse);
         pulse.restart();
+        self.pulse = Some(Arc::clone(&pulse));
         let body = Sending::new(pieces, encoder, length, ends.meter(), pulse, expects);
         let body = Box::new(body);
         let mut request = Request::from_parts(head, body);

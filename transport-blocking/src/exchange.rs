@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
@@ -195,9 +195,12 @@ impl Errand<'_> {
     /// Sends the request; the flight is receiving when this succeeds.
     fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<Answer, End> {
         let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
-        let limits = *exchange.limits();
+        let mut limits = *exchange.limits();
         let whole = limits.whole.and_then(|whole| Instant::now().checked_add(whole));
-        self.measure(exchange, &mut feed)?;
+        if exchange.measures() {
+            self.measure(exchange, &mut feed, whole)?;
+            limits.whole = remaining(whole)?;
+        }
         let length = exchange.content_length();
         let Inner { config, ways, .. } = self.transport;
         let expects = config.expect_continue_above.is_some_and(|above| length > above);
@@ -226,10 +229,14 @@ impl Errand<'_> {
         let told = match answer {
             Ok(answer) => answer.into_body(),
             Err(error) => {
+                let dated = |failure: Failure| match conversation.has_begun() {
+                    true => failure,
+                    false => failure.before_request(),
+                };
                 return Err(match (outflow.failure(), failure::misuse(&error)) {
-                    (Some(failure), _) => failure.into(),
+                    (Some(failure), _) => dated(failure).into(),
                     (None, Some(error)) => End::Rejected(error),
-                    (None, None) => failure::before_head(error, proxy).into(),
+                    (None, None) => dated(failure::before_head(error, proxy)).into(),
                 });
             }
         };
@@ -266,10 +273,12 @@ impl Errand<'_> {
     }
 
     /// The first pass over a source whose hashes stand in the head.
-    fn measure(&self, exchange: &mut Exchange, feed: &mut Feed<'_>) -> Result<(), End> {
-        if !exchange.measures() {
-            return Ok(());
-        }
+    fn measure(
+        &self,
+        exchange: &mut Exchange,
+        feed: &mut Feed<'_>,
+        whole: Option<Instant>,
+    ) -> Result<(), End> {
         let config = &self.transport.config;
         let length = exchange.draft().body.len();
         if feed.resident().is_none() {
@@ -280,6 +289,7 @@ impl Errand<'_> {
                 // Each piece is hashed while it is still in the processor's cache.
                 for piece in bytes.chunks_mut(PIECE) {
                     let read = feed.fill(piece)?;
+                    self.may_go_on(whole)?;
                     let piece = piece.get(..read).unwrap_or_default();
                     exchange.measure(piece).map_err(|error| source_failed(&error))?;
                     filled += read;
@@ -310,9 +320,7 @@ impl Errand<'_> {
                     if read == 0 {
                         break;
                     }
-                    if self.watch.stop.is_raised() {
-                        return Err(Failure::cancelled().into());
-                    }
+                    self.may_go_on(whole)?;
                     let piece = buffer.get(..read).unwrap_or_default();
                     exchange.measure(piece).map_err(|error| source_failed(&error))?;
                 }
@@ -320,6 +328,14 @@ impl Errand<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is still time to read a source before anything is sent, and somebody who waits.
+    fn may_go_on(&self, whole: Option<Instant>) -> Result<(), Failure> {
+        if self.watch.stop.is_raised() {
+            return Err(Failure::cancelled().before_request());
+        }
+        remaining(whole).map(drop)
     }
 
     /// Takes the body of the answer; an error is where and why it was cut.
@@ -402,6 +418,17 @@ fn pass(
     outlet.write(position, payload)?;
     meter.moved(payload.len());
     Ok(())
+}
+
+/// What is left of the exchange's time, of which a source has taken some before anything was sent.
+fn remaining(whole: Option<Instant>) -> Result<Option<Duration>, Failure> {
+    let Some(whole) = whole else { return Ok(None) };
+    let left = whole.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        let detail = "the source took all the time there was for the exchange";
+        return Err(Failure::new(Cause::Timeout, detail).before_request());
+    }
+    Ok(Some(left))
 }
 
 fn content_length(receiving: &Receiving) -> Option<u64> {

@@ -88,6 +88,11 @@ impl Conversation {
         send()
     }
 
+    /// Whether anything of the request may have left.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state().request.is_empty()
+    }
+
     /// The true answer, and the connection where a body follows.
     pub(crate) fn take_answer(&self) -> Option<Answered> {
         let mut state = self.state();

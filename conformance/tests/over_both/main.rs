@@ -49,4 +49,5 @@ mod secrets;
 mod shutdown;
 mod slow_peers;
 mod stopping;
+mod unsent;
 mod uploads;

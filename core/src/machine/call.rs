@@ -405,14 +405,15 @@ pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
 /// Whether the server may have got the request although it did not answer.
 pub(super) fn may_have_acted(error: &Error) -> bool {
     error.failure().is_some_and(|failure| {
-        matches!(
-            failure.cause(),
-            Cause::Timeout
-                | Cause::Closed
-                | Cause::Cut
-                | Cause::Unsent
-                | Cause::Cancelled
-                | Cause::Protocol
-        )
+        !failure.is_before_request()
+            && matches!(
+                failure.cause(),
+                Cause::Timeout
+                    | Cause::Closed
+                    | Cause::Cut
+                    | Cause::Unsent
+                    | Cause::Cancelled
+                    | Cause::Protocol
+            )
     })
 }

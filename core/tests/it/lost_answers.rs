@@ -376,6 +376,39 @@ fn an_operation_of_class_once_is_sent_once_when_it_may_have_been_carried_out() {
 }
 
 #[test]
+fn what_failed_before_the_request_is_repeated_and_leaves_no_doubt() {
+    use apus_core::error::Failure;
+
+    for cause in [Cause::Timeout, Cause::Closed, Cause::Cancelled] {
+        for before in [true, false] {
+            let raw = Raw::new(Method::POST).bucket("bucket").key("key");
+            let party =
+                apus_core::machine::Party::new(apus_core::credentials::Credentials::anonymous());
+            let waker = std::task::Waker::noop().clone();
+            let call = Call::new(raw, service(|_| {}), 1);
+            let mut pump = apus_core::machine::Pump::new(call, vec![party], waker);
+            let now = apus_core::Now::new(HOUR, HOUR);
+            let apus_core::machine::Turn::Launch(exchange) = pump.turn(now) else { panic!() };
+            let failure = Failure::new(cause, "");
+            let failure = if before { failure.before_request() } else { failure };
+            pump.complete(now, exchange.fail(failure));
+            match pump.turn(now) {
+                // A moment later it is sent again.
+                apus_core::machine::Turn::Park(Some(_)) => {
+                    assert!(before && cause != Cause::Cancelled, "{cause:?} {before}");
+                }
+                apus_core::machine::Turn::Done(result) => {
+                    let error = result.unwrap_err();
+                    assert_eq!(error.outcome_unknown(), !before, "{cause:?}: {error}");
+                    assert!(!before || cause == Cause::Cancelled, "{cause:?}: {error}");
+                }
+                _ => panic!("{cause:?} {before}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_half_sent_body_that_can_be_read_once_is_not_sent_again() {
     let once = |sent: u64| {
         let body = Body::Source { range: 0..5, rewindable: false };
