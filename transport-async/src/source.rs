@@ -132,8 +132,11 @@ impl Source {
         if matches!(self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
         }
-        let length = self.length().map_err(|error| broken(&error))?;
-        Ok(length.map_or(GivenSource::Unknown, GivenSource::Known))
+        Ok(match self.length().map_err(|error| broken(&error))? {
+            None => GivenSource::Unknown,
+            Some(length) if self.is_rewindable() => GivenSource::Known(length),
+            Some(length) => GivenSource::Once(length),
+        })
     }
 
     /// A run begins, which may hold so many bytes until it is their turn to be hashed: what its readings

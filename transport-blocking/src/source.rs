@@ -154,8 +154,11 @@ impl<'a> Source<'a> {
         if matches!(*self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
         }
-        let length = self.length().map_err(broken)?;
-        Ok(length.map_or(GivenSource::Unknown, GivenSource::Known))
+        Ok(match self.length().map_err(broken)? {
+            None => GivenSource::Unknown,
+            Some(length) if self.is_rewindable() => GivenSource::Known(length),
+            Some(length) => GivenSource::Once(length),
+        })
     }
 
     /// A run begins, which may hold so many bytes until it is their turn to be hashed: what its readings

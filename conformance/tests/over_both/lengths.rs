@@ -26,6 +26,7 @@ both! {
     nothing_is_sent_without_a_source,
     nothing_is_fetched_without_a_sink,
     a_source_of_another_length_than_was_said_is_refused,
+    a_reader_has_no_parts,
     a_reader_that_is_longer_or_shorter_than_it_said_is_an_error,
     a_file_is_read_from_its_start_whatever_its_cursor_says,
     what_has_no_length_is_read_to_its_end,
@@ -153,6 +154,29 @@ fn a_source_of_another_length_than_was_said_is_refused(via: Via) {
         let error = client.run(machine_of(&client, said, options()), origin).unwrap_err();
         is_of(&error, Cause::Length);
         assert_eq!(server.server().requests().len(), 0, "{kind:?} {said:?} {has}: {error}");
+    }
+}
+
+// Parts are sent beside each other and again.
+fn a_reader_has_no_parts(via: Via) {
+    let server = server(false, Plan::new());
+    let client = Setup::of(&server).client(via);
+    let bytes = pattern(200_000);
+    for (threshold, width) in [(64 << 10, 1), (64 << 10, 4), (1 << 20, 4)] {
+        let options = UploadOptions { threshold, width, ..options() };
+        let reader = std::io::Cursor::new(bytes.clone());
+        let machine = machine_of(&client, UploadSource::Seekable(200_000), options);
+        let result = go!(client, machine, |run, transport| {
+            run.from(transport::Source::reader(reader, 200_000))
+        });
+        if threshold > bytes.len() as u64 {
+            assert_eq!(result.unwrap().size, 200_000);
+            continue;
+        }
+        let error = result.unwrap_err();
+        is_of(&error, Cause::Source);
+        assert!(error.to_string().contains("Stream(Some(200000))"), "{error}");
+        assert_eq!(server.server().requests().len(), 0, "{error}");
     }
 }
 

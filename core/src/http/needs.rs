@@ -22,6 +22,9 @@ pub struct SourceNeeds {
     /// Whether ranges of it are asked for, not only what its
     /// [`Intake`](crate::contract::Intake) lets a driver read: its length has to be known.
     pub ranges: bool,
+    /// Whether these ranges are asked for beside each other, in any order, and again where a request
+    /// failed: what can be read only once has none of them.
+    pub again: bool,
     /// Bytes of it that may be held in memory at most: a driver that hashes in order what parts read
     /// beside each other holds no more than this.
     pub memory: u64,
@@ -32,8 +35,10 @@ pub struct SourceNeeds {
 pub enum GivenSource {
     /// Nothing.
     Missing,
-    /// So many bytes.
+    /// So many bytes, which can be read from anywhere and again.
     Known(u64),
+    /// So many bytes, each of which can be read once and in order.
+    Once(u64),
     /// Bytes whose number only their end tells.
     Unknown,
 }
@@ -58,7 +63,8 @@ impl Needs {
     ///
     /// # Errors
     ///
-    /// A source or sink is needed and was not given, or the source has another length than was said.
+    /// A source or sink is needed and was not given; the source has another length than was said, or
+    /// can't be read as it has to be.
     pub fn check(&self, source: GivenSource, sink: bool) -> Result<(), Failure> {
         if self.sink && !sink {
             return Err(Failure::new(Cause::Sink, "no sink was given"));
@@ -66,10 +72,17 @@ impl Needs {
         let Some(needs) = self.source else { return Ok(()) };
         match (source, needs.length) {
             (GivenSource::Missing, _) => Err(Failure::new(Cause::Source, "no source was given")),
-            (GivenSource::Known(has), Some(told)) if has != told => Err(Failure::new(
-                Cause::Length,
-                format!("it has {has} bytes, and {told} were announced"),
-            )),
+            (GivenSource::Known(has) | GivenSource::Once(has), Some(told)) if has != told => {
+                let detail = format!("it has {has} bytes, and {told} were announced");
+                Err(Failure::new(Cause::Length, detail))
+            }
+            (GivenSource::Once(has), _) if needs.again => {
+                let detail = format!(
+                    "it can be read only once, and ranges of it are needed: announce it as \
+                     `UploadSource::Stream(Some({has}))`"
+                );
+                Err(Failure::new(Cause::Source, detail))
+            }
             (GivenSource::Unknown, _) if needs.ranges => Err(Failure::new(
                 Cause::Length,
                 "its length is not known, and ranges of it are needed",
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_needed_has_to_be_given() {
-        use GivenSource::{Known, Missing, Unknown};
+        use GivenSource::{Known, Missing, Once, Unknown};
 
         let none = Needs::default();
         assert_eq!(cause(none, Missing, false), None);
@@ -120,11 +133,24 @@ mod tests {
             (told(Some(5), true), Known(10), Some(Cause::Length)),
             (told(Some(5), false), Known(4), Some(Cause::Length)),
             (told(Some(5), true), Unknown, Some(Cause::Length)),
+            (told(Some(5), true), Once(4), Some(Cause::Length)),
+            // All of it in one go.
+            (told(Some(5), true), Once(5), None),
+            (told(Some(5), false), Once(5), None),
             // The machine counts what it is announced.
             (told(Some(5), false), Unknown, None),
             (told(None, false), Known(7), None),
         ] {
             assert_eq!(cause(needs, given, false), expected, "{needs:?} {given:?}");
+        }
+        let again = SourceNeeds { length: Some(5), ranges: true, again: true, memory: 0 };
+        for (given, expected) in [
+            (Known(5), None),
+            (Once(5), Some(Cause::Source)),
+            (Once(4), Some(Cause::Length)),
+            (Unknown, Some(Cause::Length)),
+        ] {
+            assert_eq!(cause(Needs::source(again), given, false), expected, "{given:?}");
         }
     }
 }

@@ -364,7 +364,7 @@ impl Machine for Upload {
     }
 
     fn needs(&self) -> Needs {
-        Needs::source(self.gather.source.needs(self.job.memory))
+        Needs::source(self.gather.needs(self.job.memory))
     }
 
     fn leftovers(&self) -> Vec<Leftover> {

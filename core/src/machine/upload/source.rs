@@ -6,7 +6,8 @@ use crate::error::{Cause, Error, Failure};
 /// Where an upload's bytes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadSource {
-    /// This many bytes that can be read anywhere and again: memory, a file.
+    /// This many bytes that can be read anywhere and again: memory, a file. A reader of known length is
+    /// a stream, and refused where the object goes in parts.
     Seekable(u64),
     /// Bytes that come once and in order: a pipe. Their number may be known.
     Stream(Option<u64>),
@@ -24,11 +25,6 @@ impl UploadSource {
     /// Whether it comes once and in order.
     pub(super) fn is_stream(self) -> bool {
         matches!(self, Self::Stream(_))
-    }
-
-    /// What a machine that was told of it needs of the caller's source.
-    pub(super) fn needs(self, memory: u64) -> SourceNeeds {
-        SourceNeeds { length: self.length(), ranges: !self.is_stream(), memory }
     }
 
     /// A stream whose length was announced must keep to it.
@@ -70,6 +66,13 @@ impl Gather {
         // One byte more than the threshold tells whether the source goes on.
         intake.allow(0, threshold.saturating_add(1));
         Self { source, intake, threshold }
+    }
+
+    /// What a machine needs of the caller's source that holds so much of it in memory at most.
+    pub(super) fn needs(&self, memory: u64) -> SourceNeeds {
+        let ranges = !self.source.is_stream();
+        let again = ranges && self.way() == Some(Way::Parts);
+        SourceNeeds { length: self.source.length(), ranges, again, memory }
     }
 
     /// How the object goes, as soon as that is known.

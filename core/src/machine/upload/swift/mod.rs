@@ -323,7 +323,7 @@ impl Machine for SwiftUpload {
     }
 
     fn needs(&self) -> Needs {
-        Needs::source(self.gather.source.needs(self.job.options.memory))
+        Needs::source(self.gather.needs(self.job.options.memory))
     }
 
     fn leftovers(&self) -> Vec<Leftover> {
