@@ -123,6 +123,9 @@ impl Link {
                 let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
                 return Poll::Ready(Err(Failure::new(Cause::Protocol, detail)));
             }
+            if let Some(failure) = pulse.head_failure() {
+                return Poll::Ready(Err(failure));
+            }
             match answer.as_mut().poll(cx) {
                 Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
                 Poll::Ready(Err(error)) => {

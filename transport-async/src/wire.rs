@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::http::MOST_INFORMATIONAL;
+use apus_core::error::Failure;
+use apus_core::http::{HeadMeter, MOST_INFORMATIONAL};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -131,8 +132,12 @@ impl AsyncRead for Wire {
         }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if !came.is_empty() {
             self.pulse.beat();
+            if !self.pulse.read_head(came) {
+                return Poll::Ready(Err(io::Error::other("the answer's head is too long")));
+            }
         }
         result
     }
@@ -214,6 +219,8 @@ pub(crate) struct Pulse {
     invited: AtomicBool,
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
+    /// The heads of the answers, and what is wrong with one.
+    heads: Mutex<(HeadMeter, Option<Failure>)>,
 }
 
 impl Pulse {
@@ -230,6 +237,7 @@ impl Pulse {
             stopped: AtomicBool::new(false),
             invited: AtomicBool::new(false),
             spoilt: Mutex::new(None),
+            heads: Mutex::default(),
         }
     }
 
@@ -239,6 +247,7 @@ impl Pulse {
             flag.store(false, Ordering::Relaxed);
         }
         *lock(&self.spoilt) = None;
+        *lock(&self.heads) = Default::default();
         self.sent.store(0, Ordering::Relaxed);
         self.informational.store(0, Ordering::Relaxed);
         self.write(0);
@@ -337,6 +346,21 @@ impl Pulse {
     /// Informational answers that came in this exchange.
     pub(crate) fn informational(&self) -> usize {
         self.informational.load(Ordering::Relaxed)
+    }
+
+    /// Measures what came, as far as it belongs to the head of an answer. False when that is too long.
+    fn read_head(&self, came: &[u8]) -> bool {
+        let mut heads = lock(&self.heads);
+        let (meter, failed) = &mut *heads;
+        if failed.is_none() {
+            *failed = meter.push(came).err();
+        }
+        failed.is_none()
+    }
+
+    /// What is wrong with the head of an answer.
+    pub(crate) fn head_failure(&self) -> Option<Failure> {
+        lock(&self.heads).1.clone()
     }
 
     pub(crate) fn spoil(&self, why: Error) {

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use apus_core::error::Cause;
-use apus_core::http::{Body, LeastRate, Limits};
+use apus_core::http::{Body, LeastRate, Limits, MOST_BYTES};
 use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{GetObject, ListObjectsV2, PutObject, Service};
 use apus_core::sign::Keys;
@@ -26,6 +26,7 @@ both! {
     a_refusal_without_end_is_read_for_a_mebibyte,
     neither_trailers_nor_chunk_extensions_go_on_for_ever,
     a_head_has_an_end,
+    a_head_has_sixty_four_kibibytes_at_most,
     two_hundred_and_fifty_six_header_fields_are_taken,
     informational_answers_are_few,
     what_comes_before_an_answer_moves_no_limit,
@@ -219,6 +220,45 @@ fn a_head_has_an_end(via: Via) {
         assert_eq!(cause(&error), Some(Cause::Protocol), "{error}");
         assert!(error.to_string().contains("head"), "{error}");
         assert!(peer.said() / 2 < 24 * KIB * KIB, "{} bytes", peer.said());
+    }
+}
+
+fn a_head_has_sixty_four_kibibytes_at_most(via: Via) {
+    // In fields of a few kibibytes, as no single one need be longer.
+    let head = |status: &str, length: usize| {
+        let mut head = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n");
+        while head.len() + 2 < length {
+            let left = length - head.len() - 2;
+            let field = if left <= 4000 { left } else { 3000 };
+            head += &format!("a: {}\r\n", "v".repeat(field - 5));
+        }
+        assert_eq!(head.len() + 2, length);
+        head + "\r\n"
+    };
+    for (before, length, fits) in [
+        ("", MOST_BYTES, true),
+        ("", MOST_BYTES + 1, false),
+        ("", 300 << 10, false),
+        ("103", MOST_BYTES, true),
+        ("103", MOST_BYTES + 1, false),
+    ] {
+        let peer = Peer::start(move |speech| {
+            if before.is_empty() {
+                return speech.say(head("200", length));
+            }
+            speech.say(head(before, length))?;
+            speech.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        });
+        let result = client(via, &peer, Limits::NONE).call(GetObject::new("bucket", "key"));
+        match result {
+            Ok(_) => assert!(fits, "{before} {length}"),
+            Err(error) => {
+                assert!(!fits, "{before} {length}: {error}");
+                assert_eq!(cause(&error), Some(Cause::Protocol), "{error}");
+                let limit = format!("longer than {MOST_BYTES} bytes");
+                assert!(error.to_string().contains(&limit), "{error}");
+            }
+        }
     }
 }
 
@@ -468,8 +508,9 @@ impl AsyncWrite for SlowWriter {
 }
 
 fn a_slow_sink_is_not_a_slow_server(via: Via) {
-    // The writer takes 60 ms a piece: far less than the rate, were it the server's time.
-    let rate = Some(LeastRate { bytes: 64 << 20, over: Duration::from_millis(50) });
+    // The writer takes 60 ms a piece: far less than the rate, were it the server's time. The window is
+    // long enough for a server on a machine that has other things to do.
+    let rate = Some(LeastRate { bytes: 64 << 20, over: Duration::from_millis(1000) });
     let limits = Limits { first_byte: ms(5000), idle: ms(5000), rate, ..Limits::NONE };
     let peer = Peer::start(|speech| {
         let length = 8 << 20;

@@ -97,6 +97,57 @@ fn broken(detail: impl Into<String>) -> Failure {
     Failure::new(Cause::Protocol, detail)
 }
 
+/// Measures the heads of one exchange's answers as their bytes come, for transports whose HTTP library
+/// reads them: none may be longer than [`MOST_BYTES`], those of informational answers neither.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadMeter {
+    /// Bytes of the head so far.
+    length: usize,
+    /// Bytes of its line so far, without the line's end.
+    line: usize,
+    /// What it begins with, as far as the status.
+    start: [u8; STATUS],
+    over: bool,
+}
+
+impl HeadMeter {
+    /// Counts what has come; what follows the last head is not counted.
+    ///
+    /// # Errors
+    ///
+    /// A head is longer than [`MOST_BYTES`].
+    pub fn push(&mut self, input: &[u8]) -> Result<(), Failure> {
+        for &byte in input {
+            if self.over {
+                break;
+            }
+            if let Some(start) = self.start.get_mut(self.length) {
+                *start = byte;
+            }
+            self.length += 1;
+            match byte {
+                b'\n' if self.line == 0 && self.length > STATUS => self.end(),
+                b'\n' => self.line = 0,
+                b'\r' => {}
+                _ => self.line += 1,
+            }
+            if self.length >= MOST_BYTES {
+                return Err(too_long());
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        // Another follows one that is informational, unless another protocol does.
+        let status = &self.start[STATUS - 3..];
+        let over = status.first() != Some(&b'1') || status == b"101";
+        *self = Self { over, ..Self::default() };
+    }
+}
+
+/// Bytes of a status line to the end of the status: `HTTP/1.1 200`.
+const STATUS: usize = 12;
 const PROTOCOL: &[u8] = b"HTTP/1.";
 
 /// Header fields that an answer may have. Swift lets an object have 90 of metadata.
@@ -166,6 +217,34 @@ mod tests {
         }
         let error = read("HTTP/1.1 200 OK\r\na: 1\r\n  2\r\n\r\n").unwrap_err();
         assert!(error.contains("several lines"), "{error}");
+    }
+
+    #[test]
+    fn heads_are_measured_as_they_come() {
+        let head = |status: &str, length: usize| {
+            let (start, end) = (format!("HTTP/1.1 {status} X\r\na: "), "\r\n\r\n");
+            format!("{start}{}{end}", "a".repeat(length - start.len() - end.len()))
+        };
+        let measure = |text: &str, size: usize| {
+            let mut meter = HeadMeter::default();
+            text.as_bytes().chunks(size).try_for_each(|piece| meter.push(piece)).is_ok()
+        };
+        let body = "b".repeat(2 * MOST_BYTES);
+        for size in [1, 7, 1000, usize::MAX] {
+            let most = head("200", MOST_BYTES);
+            assert!(read(&most).unwrap().is_some());
+            assert!(measure(&format!("{most}{body}"), size), "{size}");
+            let early = head("103", MOST_BYTES).repeat(3);
+            assert!(measure(&format!("{early}{most}{body}"), size), "{size}");
+            let long = head("200", MOST_BYTES + 1);
+            assert!(read(&long).is_err());
+            assert!(!measure(&long, size), "{size}");
+            assert!(!measure(&format!("{early}{long}"), size), "{size}");
+            assert!(!measure(&head("103", MOST_BYTES + 1), size), "{size}");
+            assert!(!measure(&body, size), "{size}");
+            // What follows another protocol's beginning is no head.
+            assert!(measure(&format!("{}{body}", head("101", 100)), size), "{size}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod settle;
 mod stamp;
 
 pub use self::answer_body::{AnswerBody, Step};
-pub use self::answer_head::{MOST_BYTES, MOST_FIELDS, MOST_INFORMATIONAL, read_head};
+pub use self::answer_head::{HeadMeter, MOST_BYTES, MOST_FIELDS, MOST_INFORMATIONAL, read_head};
 pub use self::coding::Coding;
 pub use self::completion::Completion;
 pub use self::conditional::{ByteRange, Conditions};
