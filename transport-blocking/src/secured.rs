@@ -100,11 +100,34 @@ impl<T: Transport> Transport for Secured<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        self.wire.transport.is_open()
+        self.is_silent() && self.wire.transport.is_open()
     }
 
     fn is_tls(&self) -> bool {
         true
+    }
+}
+
+impl<T: Transport> Secured<T> {
+    /// Whether nothing of the peer's waits to be read: bytes that nobody asked for, or its goodbye. What
+    /// came in one piece with the end of an answer is not in the socket any more.
+    fn is_silent(&mut self) -> bool {
+        loop {
+            let Ok(state) = self.session.process_new_packets() else { return false };
+            if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
+                return false;
+            }
+            let held = self.wire.transport.buffers();
+            if held.input().is_empty() {
+                return true;
+            }
+            let mut input = held.input();
+            let Ok(read) = self.session.read_tls(&mut input) else { return false };
+            if read == 0 {
+                return false;
+            }
+            held.input_consume(read);
+        }
     }
 }
 

@@ -49,5 +49,6 @@ mod secrets;
 mod shutdown;
 mod slow_peers;
 mod stopping;
+mod stray_bytes;
 mod unsent;
 mod uploads;
