@@ -272,3 +272,53 @@ fn a_folder_without_permission_is_named() {
     let said = error.to_string();
     assert!(said.contains("/sys/apus-is-not-here") && said.contains("in /sys:"), "{said}");
 }
+
+// An access list for user 1234, as acl(5) and the kernel's header posix_acl_xattr.h have it.
+#[cfg(target_os = "linux")]
+#[test]
+fn access_lists_and_attributes_are_kept_or_told_of() {
+    use rustix::fs::{XattrFlags, getxattr, setxattr};
+
+    let entry = |tag: u16, rights: u16, id: u32| {
+        [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    let nobody = u32::MAX;
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in
+        [(1, 6, nobody), (2, 4, 1234), (4, 4, nobody), (0x10, 4, nobody), (0x20, 0, nobody)]
+    {
+        list.extend(entry(tag, rights, id));
+    }
+    let folder = Folder::new();
+    let path = folder.with("file", "old");
+    let set = |name: &str, value: &[u8]| setxattr(&path, name, value, XattrFlags::empty()).is_ok();
+    let read_back = |name: &str| {
+        let mut value = vec![0; 256];
+        let length = getxattr(&path, name, &mut value[..]).ok()?;
+        value.truncate(length);
+        Some(value)
+    };
+    // Not every file system has them.
+    let attributes = [
+        ("user.origin", &b"elsewhere"[..]),
+        ("user.empty", b""),
+        ("system.posix_acl_access", &list),
+    ];
+    let had: Vec<_> = attributes.into_iter().filter(|(name, value)| set(name, value)).collect();
+    let output = write(&path, "new");
+    output.commit().unwrap();
+    for (name, value) in &had {
+        assert_eq!(read_back(name).as_deref(), Some(*value), "{name}");
+    }
+    assert_eq!(output.remarks(), []);
+    // What another content was trusted with is not passed on, and that is told.
+    let capability = [&0x0200_0000_u32.to_le_bytes()[..], &[0; 16]].concat();
+    if set("security.capability", &capability) {
+        let output = write(&path, "newer");
+        output.commit().unwrap();
+        assert_eq!(read_back("security.capability"), None);
+        let names = vec!["security.capability".to_owned()];
+        let path = fs::canonicalize(&path).unwrap();
+        assert_eq!(output.remarks(), [Remark::Attributes { path, names }]);
+    }
+}

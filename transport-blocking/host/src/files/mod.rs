@@ -17,7 +17,8 @@
 //! | several hard links | the name that was given gets the new content, the others keep the old: a [`Remark`] |
 //! | owner, group | kept where the process may; where not, a [`Remark`] |
 //! | mode | kept; of a new file by the umask. Set before the first byte is written |
-//! | ACLs, extended attributes | not kept |
+//! | access lists, extended attributes | kept on Linux; what can't be kept is a [`Remark`] |
+//! | a place where something is mounted | an error: it can't be replaced |
 //! | a file that may not be written | an error, although its folder would allow to replace it |
 //! | `/dev/stdout`, `/dev/fd/N`, files in `/proc` and `/sys` | written through, appended |
 //! | a process that is killed | leaves `.apus-RANDOM.part` behind; it may be removed |
@@ -26,6 +27,8 @@
 //! another; other hard links are not noticed; a folder is not synced; a file that another process has
 //! open can't be replaced; `NUL`, `CON` and `\\.\…` are written through.
 
+#[cfg(unix)]
+mod attributes;
 mod output;
 mod target;
 

@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+#[cfg(unix)]
+use super::attributes;
 use super::target::{Target, failed, folder};
 
 /// What is written to a path: see the [table](super).
@@ -51,6 +53,14 @@ pub enum Remark {
         was: (u32, u32),
         /// User and group that it belongs to.
         is: (u32, u32),
+    },
+    /// The file that was replaced had extended attributes that the new one has not: access lists, labels,
+    /// capabilities.
+    Attributes {
+        /// The file.
+        path: PathBuf,
+        /// Their names.
+        names: Vec<String>,
     },
 }
 
@@ -121,7 +131,8 @@ impl Output {
         fs::rename(part, path).map_err(|error| {
             let what = match error.kind() {
                 ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => {
-                    "it can't be replaced, as something is mounted there: "
+                    "it can't be replaced, as something is mounted there; write to another name, and \
+                     copy that over it: "
                 }
                 _ => "it can't be replaced: ",
             };
@@ -190,6 +201,12 @@ impl fmt::Display for Remark {
                 is.0,
                 is.1
             ),
+            Self::Attributes { path, names } => write!(
+                f,
+                "{}: the file had attributes that could not be kept: {}",
+                path.display(),
+                names.join(", ")
+            ),
         }
     }
 }
@@ -254,7 +271,13 @@ fn keep(path: &Path, old: &Metadata, file: &File, remarks: &mut Vec<Remark>) -> 
         mode &= 0o777;
         remarks.push(Remark::Owner { path: path.to_owned(), was, is });
     }
-    file.set_permissions(fs::Permissions::from_mode(mode))
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    // After the mode, which is a part of an access list.
+    let names = attributes::keep(path, file);
+    if !names.is_empty() {
+        remarks.push(Remark::Attributes { path: path.to_owned(), names });
+    }
+    Ok(())
 }
 
 #[cfg(not(unix))]
