@@ -18,6 +18,8 @@ both! {
     no_coding_is_asked_for,
     a_coding_that_a_gateway_adds_is_found_out,
     a_longer_answer_than_a_call_collects_is_not_read,
+    whatever_a_server_says_of_an_object_nothing_else_is_delivered,
+    chunks_that_are_none_are_an_error,
 }
 
 fn client(server: &Scripted, via: Via) -> Client {
@@ -197,5 +199,149 @@ fn a_longer_answer_than_a_call_collects_is_not_read(via: Via) {
         assert_eq!(error.kind(), Kind::Caller, "{framing:?}: {error}");
         assert!(error.to_string().contains("Download"), "{error}");
         assert_eq!(server.requests().len(), 1, "{framing:?}");
+    }
+}
+
+/// An answer to a GET of 3000 bytes, made wrong.
+type Lie = fn(&Request, Reply) -> Reply;
+
+fn whatever_a_server_says_of_an_object_nothing_else_is_delivered(via: Via) {
+    fn told(reply: Reply, range: &str) -> Reply {
+        reply.replace_header("Content-Range", range)
+    }
+    fn only_gets(request: &Request, reply: Reply, lie: impl Fn(Reply) -> Reply) -> Reply {
+        if request.method == "GET" { lie(reply) } else { reply }
+    }
+    let lies: [(&str, Lie); 14] = [
+        ("the truth", |_, reply| reply),
+        ("HEAD says more", |request, reply| match &*request.method {
+            "HEAD" => reply.replace_header("Content-Length", "3001"),
+            _ => reply,
+        }),
+        ("HEAD says less", |request, reply| match &*request.method {
+            "HEAD" => reply.replace_header("Content-Length", "2999"),
+            _ => reply,
+        }),
+        ("HEAD says nothing", |request, reply| match &*request.method {
+            "HEAD" => reply.replace_header("Content-Length", "0"),
+            _ => reply,
+        }),
+        ("another start", |request, reply| {
+            only_gets(request, reply, |reply| told(reply, "bytes 1-500/3000"))
+        }),
+        ("another end", |request, reply| {
+            only_gets(request, reply, |reply| told(reply, "bytes 0-2000/3000"))
+        }),
+        ("a shorter whole", |request, reply| {
+            only_gets(request, reply, |reply| told(reply, "bytes 0-499/499"))
+        }),
+        ("no range", |request, reply| {
+            only_gets(request, reply, |reply| told(reply, "bytes */3000"))
+        }),
+        ("a range the wrong way round", |request, reply| {
+            only_gets(request, reply, |reply| told(reply, "bytes 499-0/3000"))
+        }),
+        ("a range beyond all numbers", |request, reply| {
+            only_gets(request, reply, |reply| {
+                told(reply, "bytes 0-18446744073709551616/18446744073709551617")
+            })
+        }),
+        ("another unit", |request, reply| {
+            only_gets(request, reply, |reply| told(reply, "items 0-499/3000"))
+        }),
+        ("a byte too few", |request, reply| {
+            only_gets(request, reply, |reply| {
+                let body = reply.body.slice(..reply.body.len() - 1);
+                reply.body(body)
+            })
+        }),
+        ("a byte too many", |request, reply| {
+            only_gets(request, reply, |reply| {
+                let body = [&reply.body[..], b"x"].concat();
+                reply.body(body)
+            })
+        }),
+        ("another ETag each time", |request, reply| {
+            let tag = format!("\"{:032x}\"", request.sequence + 100 * request.connection);
+            reply.replace_header("ETag", tag)
+        }),
+    ];
+    let bytes = pattern(3000);
+    for (name, lie) in lies {
+        let object = bytes.clone();
+        let server = Scripted::start(move |request: &Request| {
+            let reply = match request.header("range") {
+                _ if request.method == "HEAD" => Reply::new(200).header("Content-Length", "3000"),
+                None => Reply::new(200).body(object.clone()),
+                Some(range) => {
+                    let (first, last) = range["bytes=".len()..].split_once('-').unwrap();
+                    let first: usize = first.parse().unwrap();
+                    let end = last.parse().map_or(3000, |last: usize| last + 1).min(3000);
+                    if first >= end {
+                        return Reply::new(416).header("Content-Range", "bytes */3000");
+                    }
+                    Reply::new(206)
+                        .header("Content-Range", format!("bytes {first}-{}/3000", end - 1))
+                        .body(object.slice(first..end))
+                }
+            };
+            lie(request, reply.header("ETag", "\"5d41402abc4b2a76b9719d911017c592\""))
+        })
+        .unwrap();
+        let client = client(&server, via);
+        for width in [1, 4] {
+            let get = GetObject::new("bucket", "key");
+            let options = DownloadOptions { width, range_size: 500, ..DownloadOptions::default() };
+            let download = Download::new(get, client.service.clone(), options, 7);
+            let (result, sink) = client.run_into(download, Target::Memory);
+            match result {
+                Ok(_) => {
+                    // Without ranges nothing but the answer itself says how long it is.
+                    let whole = sink == bytes || width == 1 && name.starts_with("a byte");
+                    assert!(whole, "{name} {width}: {} bytes", sink.len());
+                }
+                Err(error) => {
+                    assert_ne!(name, "the truth", "{width}: {error}");
+                    assert_ne!(error.kind(), Kind::Caller, "{name} {width}: {error}");
+                }
+            }
+        }
+    }
+}
+
+fn chunks_that_are_none_are_an_error(via: Via) {
+    for (chunks, is_right) in [
+        ("5\r\nhello\r\n0\r\n\r\n", true),
+        ("5\r\nhello\r\n0\r\nx-amz-checksum-crc32: NhCmhg==\r\nx: y\r\n\r\n", true),
+        ("005;a=b\r\nhello\r\n0;c\r\n\r\n", true),
+        ("5\r\nhelloX\r\n0\r\n\r\n", false),
+        ("4\r\nhello\r\n0\r\n\r\n", false),
+        ("6\r\nhello\r\n0\r\n\r\n", false),
+        ("-5\r\nhello\r\n0\r\n\r\n", false),
+        ("0x5\r\nhello\r\n0\r\n\r\n", false),
+        ("\r\nhello\r\n0\r\n\r\n", false),
+        ("five\r\nhello\r\n0\r\n\r\n", false),
+        ("10000000000000005\r\nhello\r\n0\r\n\r\n", false),
+        ("5\r\nhello\r\n", false),
+        ("5\r\nhello\r\n0\r\n", false),
+        ("5\r\nhello\r\n0\r\nx: y\r\n", false),
+    ] {
+        let answer = Reply::new(200).header("Transfer-Encoding", "chunked").body(chunks);
+        let answer = answer.framing(Framing::Close);
+        let server = Scripted::start(move |_: &Request| answer.clone()).unwrap();
+        let client = client(&server, via);
+        let called = client.call(GetObject::new("bucket", "key")).map(|output| output.body);
+        let (downloaded, sink) = download(&client);
+        match is_right {
+            true => {
+                assert_eq!((called.unwrap().as_ref(), &sink[..]), (&b"hello"[..], &b"hello"[..]))
+            }
+            false => {
+                for error in [called.unwrap_err(), downloaded.unwrap_err()] {
+                    let known = matches!(error.kind(), Kind::Broken | Kind::Wire);
+                    assert!(known, "{chunks:?}: {error}");
+                }
+            }
+        }
     }
 }

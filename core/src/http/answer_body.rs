@@ -42,10 +42,17 @@ enum At {
     Extension {
         size: u64,
     },
+    /// The line feed after that. Unlike those of a head, the lines of chunks end with both (RFC 9112,
+    /// sections 2.2 and 7.1): otherwise a size that is wrong by one takes framing for bytes.
+    SizeEnd {
+        size: u64,
+    },
     /// Bytes of a chunk.
     Data(u64),
-    /// The end of a chunk's line.
+    /// The carriage return after them.
     DataEnd,
+    /// The line feed after that.
+    DataFeed,
     /// A line of the trailers, empty so far or not.
     Trailer {
         empty: bool,
@@ -169,19 +176,18 @@ impl Chunked {
                 At::Size { digits: digits + 1, size: size << 4 | u64::from(digit) }
             }
             (At::Size { digits: 0, .. }, _) => return Err(wrong()),
-            (At::Size { size, .. } | At::Extension { size }, b'\n') => match size {
-                0 => At::Trailer { empty: true },
-                _ => At::Data(size),
-            },
-            (At::Size { size, .. }, b'\r') => At::Extension { size },
+            (At::Size { size, .. } | At::Extension { size }, b'\r') => At::SizeEnd { size },
+            (At::SizeEnd { size: 0 }, b'\n') => At::Trailer { empty: true },
+            (At::SizeEnd { size }, b'\n') => At::Data(size),
+            (At::SizeEnd { .. }, _) | (At::Extension { .. }, b'\n') => return Err(wrong()),
             (At::Size { size, .. }, b';' | b' ' | b'\t') | (At::Extension { size }, _) => {
                 self.beside()?;
                 At::Extension { size }
             }
             (At::Size { .. }, _) => return Err(wrong()),
-            (At::DataEnd, b'\r') => At::DataEnd,
-            (At::DataEnd, b'\n') => At::Size { digits: 0, size: 0 },
-            (At::DataEnd, _) => return Err(wrong()),
+            (At::DataEnd, b'\r') => At::DataFeed,
+            (At::DataFeed, b'\n') => At::Size { digits: 0, size: 0 },
+            (At::DataEnd | At::DataFeed, _) => return Err(wrong()),
             (At::Trailer { empty: true }, b'\n') => At::Over,
             (At::Trailer { empty: true }, b'\r') => {
                 self.beside()?;
@@ -292,7 +298,21 @@ mod tests {
 
     #[test]
     fn chunks_that_are_none() {
-        for text in ["\r\n", "g\r\n", "5\r\nhelloX", "-1\r\n", "0x5\r\n", "11111111111111111\r\n"] {
+        for text in [
+            "\r\n",
+            "g\r\n",
+            "5\r\nhelloX",
+            "-1\r\n",
+            "0x5\r\n",
+            "11111111111111111\r\n",
+            // A size that is one too many, and ends of lines that are none.
+            "6\r\nhello\r\n0\r\n\r\n",
+            "5\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\n0\r\n\r\n",
+            "5;a\nhello\r\n0\r\n\r\n",
+            "5\rhello\r\n0\r\n\r\n",
+            "5\r\nhello\r\r\n0\r\n\r\n",
+        ] {
             let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");
             take(&mut body, text.as_bytes(), 100).expect_err(text);
         }
