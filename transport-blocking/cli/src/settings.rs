@@ -41,12 +41,19 @@ pub(crate) struct Which {
     #[arg(short = 'e', long, global = true, conflicts_with = "config")]
     from_environment: bool,
 
-    /// Bytes a second that the body of an object must move at least, on the average of a minute; 0: none
+    /// Bytes a second that the body of an object must move at least, on the average of
+    /// --minimum-rate-window; 0: none
     ///
     /// Counts in place of the options s3_store_minimum_rate and swift_store_minimum_rate. Time that
     /// files, pipes and programs at their other end take is not counted.
     #[arg(long, global = true, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 30))]
     minimum_rate: Option<u64>,
+
+    /// Seconds that the rate of --minimum-rate is averaged over: 60 unless the configuration says otherwise
+    ///
+    /// Counts in place of the options s3_store_minimum_rate_window and swift_store_minimum_rate_window.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    minimum_rate_window: Option<u64>,
 }
 
 /// A configuration in which nothing is wrong.
@@ -80,25 +87,30 @@ pub(crate) enum Needs {
     Connections,
 }
 
-/// Sets the least rate of every backend.
-fn hold_to(rate: u64, configuration: &mut Configuration) {
-    for backend in configuration.backends.values_mut() {
-        match backend {
-            Backend::S3(options) => options.s3_store_minimum_rate = rate,
-            Backend::Swift(options) => options.swift_store_minimum_rate = rate,
+impl Which {
+    /// Sets the least rate of every backend, and its window, as far as they were given.
+    fn hold_to_rate(&self, configuration: &mut Configuration) {
+        for backend in configuration.backends.values_mut() {
+            let (rate, window) = match backend {
+                Backend::S3(options) => {
+                    (&mut options.s3_store_minimum_rate, &mut options.s3_store_minimum_rate_window)
+                }
+                Backend::Swift(options) => (
+                    &mut options.swift_store_minimum_rate,
+                    &mut options.swift_store_minimum_rate_window,
+                ),
+            };
+            *rate = self.minimum_rate.unwrap_or(*rate);
+            *window = self.minimum_rate_window.unwrap_or(*window);
         }
     }
-}
 
-impl Which {
     /// The configuration, where nothing is wrong with it.
     pub(crate) fn read(&self, needs: Needs) -> Result<Sound, Failure> {
         let settings = self.examine(needs)?;
         match settings.configuration {
             Some(mut configuration) if settings.errors.is_empty() => {
-                if let Some(rate) = self.minimum_rate {
-                    hold_to(rate, &mut configuration);
-                }
+                self.hold_to_rate(&mut configuration);
                 Ok(Sound { configuration, references: settings.references })
             }
             _ => {
