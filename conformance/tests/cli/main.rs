@@ -9,3 +9,5 @@ mod program;
 mod s3;
 mod sources;
 mod swift;
+#[cfg(unix)]
+mod unheard;

@@ -74,7 +74,8 @@ pub(crate) fn run(
     told["from"] = json!(address.url);
     told["checked"] = json!(got.verdict.to_string());
     told["read_again"] = json!(again);
-    stage.output.result(&told, &added.url)?;
+    let done = format_args!("the copy is stored as {}", added.url);
+    stage.output.of_done(&told, &added.url, done)?;
     stage.output.remark(format_args!(
         "{} copied; SHA512 {}; read: {}",
         human(added.size),

@@ -192,7 +192,7 @@ impl From<LocationError> for Failure {
     }
 }
 
-/// Standard output that can't be written; who stops reading it is no failure.
+/// Standard output that can't be written; who stops reading a list is no failure.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let exit = match error.kind() {

@@ -91,7 +91,7 @@ fn tell(
     let value = json!({ "name": name, "size": size, "modified": modified });
     let size = size.map_or("?".to_owned(), |size| size.to_string());
     let modified = modified.unwrap_or_else(|| "-".to_owned());
-    output.result(&value, format_args!("{size:>14}  {modified:<20}  {}", Printable(name)))
+    output.listed(&value, format_args!("{size:>14}  {modified:<20}  {}", Printable(name)))
 }
 
 /// Tells what is known of one object.

@@ -86,8 +86,8 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
         places,
         written: write.map(Written::create).transpose()?,
         told: match write {
-            Some(path) if is_dash(path) => Box::new(BufWriter::new(io::stderr())),
-            _ => Box::new(BufWriter::with_capacity(BUFFER, io::stdout().lock())),
+            Some(path) if is_dash(path) => Box::new(BufWriter::new(Heard(io::stderr()))),
+            _ => Box::new(BufWriter::with_capacity(BUFFER, Heard(io::stdout().lock()))),
         },
         all,
         summary: Summary::default(),
@@ -201,8 +201,29 @@ impl Work {
     }
 }
 
+/// What is said to who may stop listening: what becomes of the rows does not depend on that.
+struct Heard<W>(W);
+
+impl<W: Write> Write for Heard<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
 /// A file that is complete or as it was before, or standard output.
 struct Written {
+    /// As it was given.
+    path: PathBuf,
     out: BufWriter<Box<dyn Write>>,
     output: Option<Output>,
 }
@@ -215,18 +236,29 @@ impl Written {
             let output = Output::new(path).map_err(|error| not_written(&error))?;
             (Box::new(output.file().map_err(|error| not_written(&error))?), Some(output))
         };
-        Ok(Self { out: BufWriter::with_capacity(BUFFER, out), output })
+        let out = BufWriter::with_capacity(BUFFER, out);
+        Ok(Self { path: path.to_owned(), out, output })
     }
 
     fn line(&mut self, text: &[u8]) -> Result<(), Failure> {
-        self.out.write_all(text)?;
-        self.out.write_all(b"\n")?;
-        Ok(())
+        let line = self.out.write_all(text).and_then(|()| self.out.write_all(b"\n"));
+        line.map_err(|error| self.failed(&error))
+    }
+
+    /// Also where nobody reads what is written through: rows are lost then.
+    fn failed(&self, error: &io::Error) -> Failure {
+        let place = match is_dash(&self.path) {
+            true => "standard output".into(),
+            false => self.path.display().to_string(),
+        };
+        Failure::new(Exit::Other, format!("{place}: not all rows could be written: {error}"))
     }
 
     /// What should be told of the file.
     fn finish(mut self) -> Result<Vec<Remark>, Failure> {
-        self.out.flush()?;
+        if let Err(error) = self.out.flush() {
+            return Err(self.failed(&error));
+        }
         let Some(output) = &self.output else { return Ok(Vec::new()) };
         output.commit().map_err(|error| not_written(&error))?;
         Ok(output.remarks())

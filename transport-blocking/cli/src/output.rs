@@ -34,15 +34,38 @@ impl Output {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
-    /// A result: one JSON document on a line of its own, or the text that it is for people.
+    /// A result: one JSON document on a line of its own, or the text that it is for people. That nobody
+    /// reads it any more changes neither what is done nor how that ends.
     pub(crate) fn result(self, value: &Value, text: impl fmt::Display) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        if self.json {
-            writeln!(out, "{value}")?
-        } else {
-            writeln!(out, "{text}")?
+        match self.line(value, text) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
         }
-        Ok(())
+    }
+
+    /// One of many results, which nobody has to compute any more once nobody reads them.
+    pub(crate) fn listed(self, value: &Value, text: impl fmt::Display) -> Result<(), Failure> {
+        Ok(self.line(value, text)?)
+    }
+
+    /// The result of what was done and can't be told otherwise: a failure to write it says `done` too.
+    pub(crate) fn of_done(
+        self,
+        value: &Value,
+        text: impl fmt::Display,
+        done: impl fmt::Display,
+    ) -> Result<(), Failure> {
+        self.line(value, text).map_err(|error| {
+            Failure::new(
+                Exit::Other,
+                format!("{done}, but standard output can't be written: {error}"),
+            )
+        })
+    }
+
+    fn line(self, value: &Value, text: impl fmt::Display) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json { writeln!(out, "{value}") } else { writeln!(out, "{text}") }
     }
 
     /// Text as it is, without a line's end of ours.

@@ -43,7 +43,8 @@ pub(crate) fn run(
     let shown = open.watch.show(&id, length);
     let added = open.stores.add(Some(&backend), image, source)?;
     drop(shown);
-    stage.output.result(&told(&added, hash), &added.url)?;
+    let done = format_args!("the image is stored as {}", added.url);
+    stage.output.of_done(&told(&added, hash), &added.url, done)?;
     stage.output.remark(format_args!(
         "{} stored; MD5 {}, {hash} {}",
         human(added.size),

@@ -10,12 +10,14 @@ use crate::output::redacted;
 pub(crate) fn run(stage: &Stage, locations: &[String]) -> Result<Exit, Failure> {
     let open = stage.open()?;
     let mut failed: Vec<Failure> = Vec::new();
+    let mut told = Ok(());
     for location in locations {
         let result = open.stored(location).and_then(|stored| Ok(open.stores.delete(&stored)?));
         let name = redacted(location);
         match result {
             Ok(_) => {
-                stage.output.result(&json!({ "removed": name }), format_args!("removed {name}"))?;
+                let value = json!({ "removed": name });
+                told = told.and(stage.output.result(&value, format_args!("removed {name}")));
             }
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(mut failure) => {
@@ -28,7 +30,7 @@ pub(crate) fn run(stage: &Stage, locations: &[String]) -> Result<Exit, Failure> 
         }
     }
     match (failed.len(), locations.len()) {
-        (0, _) => Ok(Exit::Done),
+        (0, _) => told.map(|()| Exit::Done),
         (1, 1) => Err(failed.remove(0)),
         (failures, all) => {
             let message = format!("{failures} of {all} were not removed");

@@ -1,0 +1,138 @@
+//! Results that nobody reads, or that can't be written: what was asked for is done all the same, and the code
+//! is that of the work; but where the result says what no one else does, that is a failure.
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+
+use apus_conformance::program::APUS;
+use apus_conformance::server::{EmbeddedS3, Options};
+
+use crate::program::{Program, Ran};
+
+/// Where standard output goes.
+#[derive(Clone, Copy, Debug)]
+enum Out {
+    /// A pipe that nobody reads.
+    Closed,
+    /// A disk without room.
+    Full,
+}
+
+fn run(program: &Program, arguments: &[&str], out: Out) -> Ran {
+    let mut command = Command::new(&*APUS);
+    command.arg("--config").arg(program.path("glance-api.conf")).args(arguments);
+    command.current_dir(program.path("")).stdin(Stdio::null()).stderr(Stdio::piped());
+    match out {
+        Out::Closed => {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.stdout(writer);
+        }
+        Out::Full => {
+            command.stdout(File::options().write(true).open("/dev/full").unwrap());
+        }
+    }
+    let output = command.output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    Ran { code: output.status.code().unwrap_or(-1), out: String::new(), err }
+}
+
+fn stage() -> (EmbeddedS3, Program) {
+    let server = EmbeddedS3::start(Options::new().bucket("images")).unwrap();
+    let program = Program::new().with_s3("fast", &server, "images");
+    for id in ["a", "b", "c"] {
+        program.run_with(&["-q", "put", "-", "--id", id], &[7; 1000]).ends(0);
+    }
+    (server, program)
+}
+
+fn names(program: &Program) -> Vec<String> {
+    let listed = program.json(&["ls"]);
+    listed.iter().map(|told| told["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_object_that_nobody_reads_is_not_read() {
+    let (_server, program) = stage();
+    let ran = run(&program, &["get", "a"], Out::Closed).ends(1).says("Broken pipe");
+    assert!(!ran.err.contains("read;"), "{ran:?}");
+    let ran = run(&program, &["get", "a", "-o", "/dev/stdout"], Out::Closed).ends(1);
+    assert!(!ran.err.contains("read;"), "{ran:?}");
+    if cfg!(target_os = "linux") {
+        run(&program, &["get", "a"], Out::Full).ends(1).says("No space left");
+    }
+    // Who has read enough of a list has it.
+    let ran = run(&program, &["ls"], Out::Closed).ends(0);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn where_an_image_is_stored_is_told_one_way_or_the_other() {
+    let (server, program) = stage();
+    program.write("image", b"an image");
+    let outs = [("closed", Out::Closed, "Broken pipe"), ("full", Out::Full, "No space left")];
+    for (id, out, why) in outs {
+        if matches!(out, Out::Full) && !cfg!(target_os = "linux") {
+            continue;
+        }
+        let ran = run(&program, &["put", "image", "--id", id], out).ends(1).says(why);
+        let host = server.endpoint().replace("http://", "");
+        let told = format!("the image is stored as s3://{host}/images/{id}, but standard output");
+        let ran = ran.says(&told);
+        assert!(!ran.err.contains("MD5"), "{ran:?}");
+        assert!(names(&program).iter().any(|name| name == id));
+    }
+}
+
+#[test]
+fn what_nobody_hears_is_done_all_the_same() {
+    let (server, program) = stage();
+    run(&program, &["rm", "a", "b"], Out::Closed).ends(0);
+    assert_eq!(names(&program), ["c"]);
+    run(&program, &["rm", "c", "nothing"], Out::Closed).ends(9);
+    assert!(names(&program).is_empty());
+
+    let host = server.endpoint().replace("http://", "");
+    let secret = "old/secret";
+    let mut rows = String::new();
+    for id in 0..3000 {
+        let url = format!("s3://AK:{secret}@{host}/images/{id}");
+        rows += &format!("{{\"id\": {id}, \"url\": \"{url}\", \"metadata\": {{}}}}\n");
+    }
+    let program = program.with_secret(secret);
+    program.write("rows", rows.as_bytes());
+    run(&program, &["locations", "check", "rows"], Out::Closed).ends(10);
+    rows += "no row\n";
+    program.write("rows", rows.as_bytes());
+    run(&program, &["locations", "migrate", "rows", "--write", "out"], Out::Closed).ends(9);
+    assert_eq!(fs::read_to_string(program.path("out")).unwrap().lines().count(), 3000);
+    // Rows that are lost are no success.
+    let ran = run(&program, &["locations", "migrate", "rows", "--write", "-"], Out::Closed);
+    ran.ends(1).says("standard output: not all rows could be written: Broken pipe");
+
+    let broken = program.with_backend("slow", "s3", "s3_store_host = x\ns3_store_retries = many\n");
+    run(&broken, &["config", "check"], Out::Closed).ends(6);
+}
+
+#[test]
+fn rows_that_are_not_all_written_are_told_of() {
+    let (server, program) = stage();
+    let host = server.endpoint().replace("http://", "");
+    let secret = "old/secret";
+    let row = format!("{{\"id\": 1, \"url\": \"s3://AK:{secret}@{host}/images/a\"}}\n");
+    let program = program.with_secret(secret);
+    program.write("rows", row.repeat(20_000).as_bytes());
+    // A reader that has enough after a while.
+    let fifo = program.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let reader = {
+        let fifo = fifo.clone();
+        std::thread::spawn(move || {
+            use std::io::Read;
+            File::open(fifo).unwrap().read_exact(&mut [0; 10]).unwrap();
+        })
+    };
+    let ran = program.run(&["locations", "migrate", "rows", "--write", "fifo"]);
+    reader.join().unwrap();
+    ran.ends(1).says("fifo: not all rows could be written: Broken pipe");
+}
