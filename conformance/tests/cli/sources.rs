@@ -123,7 +123,7 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
         let program = program(&server.endpoint());
         let ran = program.run(&["put", path.to_str().unwrap(), "--id", "image"]);
         fs::remove_file(&path).unwrap();
-        let ran = ran.ends(8).says("changed while it was sent");
+        let ran = ran.ends(8).says("changed while it was sent").says(path.to_str().unwrap());
         assert!(!ran.err.contains("left behind"), "{change}: {ran:?}");
         let model = model.lock().unwrap();
         assert!(model.keys("images").is_empty() && model.open_uploads().is_empty(), "{change}");
@@ -208,4 +208,59 @@ fn a_copy_that_is_read_again_with_other_bytes_is_removed() {
     program.run(&["copy", "image", "--to", "other", "--read-again"]).ends(8).says("removed again");
     assert!(server.model().keys("copies").is_empty());
     assert_eq!(server.model().keys("images"), ["image"]);
+}
+
+#[test]
+fn what_ends_too_early_names_itself() {
+    let server = FaultyS3::start(model()).unwrap();
+    let program = program(&server.endpoint());
+    // Its writer dies: nothing but the size tells.
+    let fifo = program.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for length in [1000, 8 << 20] {
+        let mut writer = Command::new("sh")
+            .args(["-c", "head -c \"$1\" /dev/zero > \"$2\"; kill -KILL $$", "sh"])
+            .arg(length.to_string())
+            .arg(&fifo)
+            .spawn()
+            .unwrap();
+        let size = (9 << 20).to_string();
+        let ran = program.run(&["put", fifo.to_str().unwrap(), "--id", "x", "--size", &size]);
+        writer.wait().unwrap();
+        ran.ends(8).says(fifo.to_str().unwrap()).says(&length.to_string());
+        let model = server.model();
+        assert!(model.keys("images").is_empty() && model.open_uploads().is_empty());
+    }
+    let file = program.write("file", &[7; 10]);
+    let ran = program.run(&["put", file.to_str().unwrap(), "--size", "11"]);
+    ran.ends(8).says(file.to_str().unwrap());
+    let ran = program.run_with(&["put", "-", "--id", "x", "--size", "11"], &[7; 10]);
+    ran.ends(8).says("standard input: ");
+    program.run(&["put", "/proc", "--id", "x"]).ends(2).says("/proc: it is a directory");
+    program.run(&["put", "nothing", "--id", "x"]).ends(1).says("nothing: No such file");
+    assert!(server.model().keys("images").is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_standard_input_is_no_empty_image() {
+    let server = FaultyS3::start(model()).unwrap();
+    let program = program(&server.endpoint());
+    let run = |redirection: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$@\" {redirection}"), "sh"]).arg(&*APUS);
+        command.arg("--config").arg(program.path("glance-api.conf"));
+        program.finish(
+            {
+                command.args(["put", "-", "--id", "x"]);
+                command
+            },
+            b"",
+        )
+    };
+    run("<&-").ends(1).says("standard input is closed");
+    assert!(server.model().keys("images").is_empty());
+    // Who says so has an empty image.
+    run("< /dev/null").ends(0);
+    assert!(server.model().object("images", "x").unwrap().body.is_empty());
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use apus_blocking::Source;
 use apus_core::checksum::Algorithm;
+use apus_core::error::Cause;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Add, Added};
+use apus_core::store::{Add, Added, StoreErrorKind};
 use serde_json::{Value, json};
 
 use crate::Stage;
@@ -28,6 +29,10 @@ pub(crate) fn run(
         (None, false) => name_of(file)?,
     };
     let source = if is_dash(file) {
+        if is_closed() {
+            let what = "standard input is closed: there is nothing to store";
+            return Err(Failure::new(Exit::Other, what));
+        }
         Source::stream(io::stdin())
     } else {
         let opened = File::open(file).map_err(|error| Failure::file(file, &error))?;
@@ -41,7 +46,18 @@ pub(crate) fn run(
     let length = source.length().map_err(|error| Failure::file(file, &error))?.or(size);
     let image = Add::new(id.as_str(), UploadSource::Stream(None)).with_size(size).with_hash(hash);
     let shown = open.watch.show(&id, length);
-    let added = open.stores.add(Some(&backend), image, source)?;
+    let added = open.stores.add(Some(&backend), image, source).map_err(|error| {
+        let cause = error.protocol().failure().map(apus_core::error::Failure::cause);
+        let of_source = error.kind() == StoreErrorKind::InvalidSize
+            || matches!(cause, Some(Cause::Source | Cause::Length));
+        let failure = Failure::from(error);
+        let place =
+            if is_dash(file) { "standard input".into() } else { file.display().to_string() };
+        match of_source {
+            true => Failure { message: format!("{place}: {}", failure.message), ..failure },
+            false => failure,
+        }
+    })?;
     drop(shown);
     let done = format_args!("the image is stored as {}", added.url);
     stage.output.of_done(&told(&added, hash), &added.url, done)?;
@@ -56,6 +72,29 @@ pub(crate) fn run(
     }
     Ok(Exit::Done)
 }
+
+/// Whether the process was started without a standard input: the standard library opens `/dev/null` in its
+/// place, for reading and writing, which would be stored as an empty object.
+#[cfg(target_os = "linux")]
+fn is_closed() -> bool {
+    let flags = std::fs::read_to_string("/proc/self/fdinfo/0").unwrap_or_default();
+    let flags = flags.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    let is_null =
+        std::fs::read_link("/proc/self/fd/0").is_ok_and(|it| it == Path::new("/dev/null"));
+    is_null && flags.is_some_and(|flags| flags & ACCESS == READ_WRITE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_closed() -> bool {
+    false
+}
+
+/// What of a descriptor's flags says how it was opened.
+#[cfg(target_os = "linux")]
+const ACCESS: u32 = 3;
+#[cfg(target_os = "linux")]
+const READ_WRITE: u32 = 2;
 
 /// What an image service writes down.
 pub(crate) fn told(added: &Added, hash: Algorithm) -> Value {
