@@ -187,3 +187,20 @@ fn a_refusal_costs_no_body() {
         assert!(taken < length, "{transport:?}: {taken} bytes were sent");
     }
 }
+
+// Nothing else is asked of Keystone than what one renewal for each request can change.
+#[test]
+fn tokens_that_are_over_when_they_come_end_in_an_error() {
+    for transport in TRANSPORTS {
+        let model = OpenStackModel::new().with_token_life(Duration::ZERO);
+        let server = EmbeddedOpenStack::start(model.with_container("demo", "images")).unwrap();
+        let store = demo(&server, transport);
+        for calls in 1..=3 {
+            let error = store.call(PutObject::new("images", "object", "hello")).unwrap_err();
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
+            let logins = server.model().logins().len();
+            assert!(logins <= 2 * calls, "{transport:?}: {logins} logins for {calls} calls");
+        }
+        assert!(server.model().names_of("demo", "images").is_empty());
+    }
+}

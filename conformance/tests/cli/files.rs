@@ -208,10 +208,10 @@ fn a_disk_without_room_leaves_the_old_file() {
     assert_eq!(fs::read_to_string(folder.join("image")).unwrap(), "old");
 }
 
-#[test]
-fn an_interrupted_one_leaves_the_old_file() {
+/// A slow download to `out/image` that has begun to write.
+fn begun(length: usize) -> (FaultyS3, Program, std::path::PathBuf, Child) {
     let slow = Fault::Trickle(10_000, Duration::from_millis(50));
-    let (_server, program) = faulty(8_000_000, Plan::new().always(Operation::GetObject, slow));
+    let (server, program) = faulty(length, Plan::new().always(Operation::GetObject, slow));
     let folder = folder(&program, &[("image", "old"), ("image.part", "theirs")]);
     let run = start(&program, &["get", "x", "-o", "out/image"]);
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -219,11 +219,94 @@ fn an_interrupted_one_leaves_the_old_file() {
         assert!(Instant::now() < deadline, "nothing was begun");
         thread::sleep(Duration::from_millis(5));
     }
-    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    (server, program, folder, run)
+}
+
+#[test]
+fn an_interrupted_one_leaves_the_old_file() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let (_server, _program, folder, run) = begun(8_000_000);
+        let sent = Command::new("kill").args([signal, &run.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let output = run.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}: {output:?}");
+        assert_eq!(names(&folder), ["image", "image.part"], "{signal}");
+        assert_eq!(fs::read_to_string(folder.join("image")).unwrap(), "old");
+    }
+}
+
+#[test]
+fn a_directory_that_comes_in_its_place_meanwhile_stays() {
+    let (_server, _program, folder, run) = begun(400_000);
+    fs::remove_file(folder.join("image")).unwrap();
+    fs::create_dir(folder.join("image")).unwrap();
+    fs::write(folder.join("image/in"), "theirs").unwrap();
     let output = run.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("out/image: it can't be replaced: Is a directory"), "{said}");
     assert_eq!(names(&folder), ["image", "image.part"]);
-    assert_eq!(fs::read_to_string(folder.join("image")).unwrap(), "old");
+    assert_eq!(fs::read_to_string(folder.join("image/in")).unwrap(), "theirs");
+}
+
+#[test]
+fn links_in_a_circle_are_said() {
+    let (_server, program, _) = stage();
+    let folder = folder(&program, &[]);
+    symlink("two", folder.join("one")).unwrap();
+    symlink("one", folder.join("two")).unwrap();
+    program.run(&["get", "x", "-o", "out/one"]).ends(1).says("out/one").says("symbolic links");
+    program.run(&["put", "out/one", "--id", "y"]).ends(1).says("out/one").says("symbolic links");
+    assert_eq!(names(&folder), ["one", "two"]);
+}
+
+/// Runs the program below a shell that has mounted something in `out`; `None` where that may not be done.
+fn mounted(program: &Program, mount: &str, arguments: &str) -> Option<Ran> {
+    let shell = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(&*APUS);
+        command.arg(program.path("glance-api.conf"));
+        command
+    };
+    let mut test = shell(mount);
+    if !test.current_dir(program.path("")).output().is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let script = format!(
+        "{mount} && {{ \"$1\" --config \"$2\" {arguments}; code=$?; ls -a out; exit $code; }}"
+    );
+    Some(program.finish(shell(&script), b""))
+}
+
+#[test]
+fn a_place_where_something_is_mounted_is_said() {
+    let (_server, program, _) = stage();
+    let folder = folder(&program, &[("image", "old"), ("other", "other")]);
+    let mount = "mount --bind out/other out/image";
+    if let Some(ran) = mounted(&program, mount, "get x -o out/image") {
+        ran.ends(1).says("something is mounted there").says("write to another name");
+        assert_eq!(names(&folder), ["image", "other"]);
+        assert_eq!(fs::read_to_string(folder.join("other")).unwrap(), "other");
+    }
+    // A disk of 64 KiB.
+    let mount = "mount -t tmpfs -o size=64k none out && echo old > out/image";
+    if let Some(ran) = mounted(&program, mount, "get x -o out/image") {
+        let ran = ran.ends(1).says("No space left on device").prints("image");
+        assert!(!ran.out.contains(".part"), "{ran:?}");
+        let rows = "{\"id\": 1, \"url\": \"http://elsewhere/\"}\n".repeat(10_000);
+        program.write("rows", rows.as_bytes());
+        let write = "locations migrate rows --all --write out/rows";
+        let ran = mounted(&program, mount, write).unwrap();
+        let ran = ran.ends(1).says("out/rows").says("No space left on device");
+        assert!(!ran.out.contains("rows") && !ran.out.contains(".part"), "{ran:?}");
+    }
+    // A folder that may only be read.
+    let mount = "mount --bind out out && mount -o remount,ro,bind out";
+    for (to, why) in [("out/new", "Read-only file system"), ("out/image", "may not be written")] {
+        if let Some(ran) = mounted(&program, mount, &format!("get x -o {to}")) {
+            ran.ends(1).says(to).says(why);
+        }
+    }
 }
 
 /// Runs as somebody who is not the superuser, where these tests are run by that.

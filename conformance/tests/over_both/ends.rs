@@ -175,16 +175,17 @@ enum Reader {
     Download(usize),
     Listing,
     Swift,
-    SwiftDownload,
+    SwiftDownload(usize),
 }
 
-const READERS: [Reader; 6] = [
+const READERS: [Reader; 7] = [
     Reader::Call,
     Reader::Download(1),
     Reader::Download(4),
     Reader::Listing,
     Reader::Swift,
-    Reader::SwiftDownload,
+    Reader::SwiftDownload(1),
+    Reader::SwiftDownload(4),
 ];
 
 /// A client for each of the readers.
@@ -219,7 +220,9 @@ impl Clients {
                 list.map(|output| output.contents.len() == KEYS)
             }
             Reader::Swift => self.swift.get().map(|body| body == *bytes),
-            Reader::SwiftDownload => self.swift.download(options(1)).map(|sink| sink == *bytes),
+            Reader::SwiftDownload(width) => {
+                self.swift.download(options(width)).map(|sink| sink == *bytes)
+            }
         }
     }
 }
@@ -329,10 +332,10 @@ fn every_end(via: Via, tls: bool) {
             let (result, gets) = run(true);
             let right = result.unwrap_or_else(|error| panic!("{reader:?} {case:?}: {error}"));
             assert!(right, "{reader:?} {case:?}: wrong bytes");
-            let one = !matches!(reader, Reader::Download(4));
+            let one = !matches!(reader, Reader::Download(4) | Reader::SwiftDownload(4));
             // A HEAD has told how long it is, and so much came.
             let all = matches!(case.place, Place::BeforeLastChunk | Place::AfterBody)
-                && matches!(reader, Reader::SwiftDownload);
+                && matches!(reader, Reader::SwiftDownload(_));
             match case.is_whole().filter(|whole| *whole || !all) {
                 Some(true) => assert!(!one || gets == 1, "{reader:?} {case:?}: {gets}"),
                 Some(false) => assert!(gets > 1, "{reader:?} {case:?}: {gets}"),
@@ -340,7 +343,7 @@ fn every_end(via: Via, tls: bool) {
             }
             // What ends too soon each time is never taken for the whole.
             let (result, _) = run(false);
-            let resumes = matches!(reader, Reader::Download(_) | Reader::SwiftDownload);
+            let resumes = matches!(reader, Reader::Download(_) | Reader::SwiftDownload(_));
             match (result, case.is_whole()) {
                 (Ok(right), whole) if !all => {
                     assert!(right, "{reader:?} {case:?}: wrong bytes");

@@ -27,6 +27,7 @@ macro_rules! both {
     )+};
 }
 
+mod abandoned;
 mod answers;
 mod broken_reads;
 mod certificates;
