@@ -7,6 +7,8 @@ use apus_core::Error;
 #[cfg(all(feature = "clouds", feature = "tls"))]
 use apus_core::keystone::clouds::CloudTls;
 use apus_core::proxy::Proxies;
+#[cfg(feature = "store")]
+use apus_core::store::Connection;
 #[cfg(feature = "tls")]
 use apus_host::tls::Tls;
 
@@ -152,6 +154,20 @@ impl TransportConfig {
     pub fn cloud_tls(mut self, tls: &CloudTls) -> Result<Self, Error> {
         self.tls = self.tls.with_cloud(tls)?;
         Ok(self)
+    }
+
+    /// Connects as the options of a backend say: reads the files of certificates that they name.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or holds no certificate.
+    #[cfg(feature = "store")]
+    pub fn connection(mut self, connection: &Connection) -> Result<Self, Error> {
+        self.tls = self.tls.with_connection(connection)?;
+        Ok(match apus_host::backends::proxy(connection)? {
+            Some(proxy) => self.proxy(proxy),
+            None => self,
+        })
     }
 
     /// Takes any certificate, and so any server that comes between. For tests.

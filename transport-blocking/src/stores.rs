@@ -7,21 +7,19 @@
 //!                     Run ──▶ Placed + digests = Added, Got, …, or a StoreError
 //! ```
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::Machine;
 use apus_core::error::Leftover;
-use apus_core::machine::{CleanUps, Observer, Traffic, UploadSource};
+use apus_core::machine::{Observer, Traffic};
 use apus_core::store::config::Configuration;
 use apus_core::store::{
-    self, Access, Acls, Add, Added, Connection, Get, Got, Job, StoreError, Stored, TenantContext,
-    Verb,
+    self, Access, Acls, Add, Added, Get, Got, Job, StoreError, Stored, TenantContext, Verb,
 };
+use apus_host::backends::{self, Backends};
 use apus_host::clock;
 
 use crate::cancel::CancelToken;
@@ -36,12 +34,8 @@ use crate::source::Source;
 /// connections, limits, and what was learnt of the servers.
 #[derive(Clone)]
 pub struct Stores {
-    stores: store::Stores,
-    transports: Arc<BTreeMap<String, Transport>>,
-    traffic: Arc<Traffic>,
-    observer: Option<Arc<dyn Observer>>,
+    backends: Backends<Transport>,
     token: Option<CancelToken>,
-    cleanups: CleanUps,
 }
 
 impl Stores {
@@ -61,21 +55,8 @@ impl Stores {
     ///
     /// As [`new`](Self::new).
     pub fn with_transports(stores: store::Stores, like: &TransportConfig) -> Result<Self, Error> {
-        let mut transports = BTreeMap::new();
-        for backend in stores.ids().filter_map(|id| stores.backend(id)) {
-            let transport = transport(backend.connection(), like.clone()).map_err(|error| {
-                Error::caller(format!("backend {}: {}", backend.id(), error.what()))
-            })?;
-            transports.insert(backend.id().to_owned(), transport);
-        }
-        Ok(Self {
-            stores,
-            transports: Arc::new(transports),
-            traffic: Arc::default(),
-            observer: None,
-            token: None,
-            cleanups: CleanUps::new(),
-        })
+        let connect = |connection: &_| Transport::new(like.clone().connection(connection)?);
+        Ok(Self { backends: Backends::new(stores, connect)?, token: None })
     }
 
     /// The backends of a configuration, with all files that it names read: of references, of
@@ -86,29 +67,27 @@ impl Stores {
     /// As [`new`](Self::new); a file of references that can't be read, and everything that is wrong
     /// with it.
     pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
-        let references = configuration.references(read)?;
-        let stores = store::Stores::new(configuration, &references)?;
-        Self::new(stores.with_credentials(crate::credentials::named)?)
+        Self::new(backends::of_configuration(configuration)?)
     }
 
     /// For the user of one request: where images lie in the accounts of users.
     #[must_use]
     pub fn for_tenant(&self, context: TenantContext) -> Self {
-        Self { stores: self.stores.for_tenant(context), ..self.clone() }
+        Self { backends: self.backends.for_tenant(context), token: self.token.clone() }
     }
 
     /// Keeps these limits, which others may share. Without this there are
     /// [`Traffic::AT_ONCE`] requests at once (256), and the rest wait, first in, first out.
     #[must_use]
     pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
-        self.traffic = traffic.into();
+        self.backends.traffic = traffic.into();
         self
     }
 
     /// Tells this observer what happens.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        self.backends.observer = Some(observer);
         self
     }
 
@@ -121,18 +100,18 @@ impl Stores {
 
     /// The backends, and where a row leads to.
     pub fn core(&self) -> &store::Stores {
-        &self.stores
+        &self.backends.core
     }
 
     /// The way to a backend: for what goes beyond the verbs.
     pub fn transport(&self, backend: &str) -> Option<&Transport> {
-        self.transports.get(backend)
+        self.backends.transport(backend)
     }
 
     /// Waits for jobs whose reader was dropped and that clean up, and tells what is left: as
     /// [`Client::shutdown`](crate::Client::shutdown).
     pub fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
-        crate::client::shutdown(&self.cleanups, deadline)
+        crate::client::shutdown(&self.backends.cleanups, deadline)
     }
 
     /// Stores an image in the backend named, or in the default one. The bytes are those of `source`,
@@ -150,8 +129,9 @@ impl Stores {
     ) -> Result<Added, StoreError> {
         let mut source = source.into();
         let wrong = |error| Verb::Add.error(error);
-        image.source = upload_source(&source).map_err(wrong)?;
-        let mut job = self.stores.add(backend, &image, clock::seed())?;
+        image.source =
+            backends::upload_source(source.length(), source.is_rewindable()).map_err(wrong)?;
+        let mut job = self.backends.core.add(backend, &image, clock::seed())?;
         let hashers = std::mem::take(&mut job.hashers);
         if !hashers.is_empty() {
             source = source.tap(hashers);
@@ -171,7 +151,8 @@ impl Stores {
         get: &Get,
         sink: impl Into<Sink<'a>>,
     ) -> Result<Access<Got>, StoreError> {
-        let Access { outcome: job, migration } = self.stores.get(stored, get, clock::seed())?;
+        let Access { outcome: job, migration } =
+            self.backends.core.get(stored, get, clock::seed())?;
         let got = self.run(job)?.into_sink(sink).go();
         let outcome = got.map_err(|error| Verb::Get.error(error))?;
         Ok(Access { outcome, migration })
@@ -183,7 +164,8 @@ impl Stores {
     ///
     /// The location is not used. What goes wrong later is an error of the reader.
     pub fn reader(&self, stored: &Stored, get: &Get) -> Result<Access<Reader<Got>>, StoreError> {
-        let Access { outcome: job, migration } = self.stores.get(stored, get, clock::seed())?;
+        let Access { outcome: job, migration } =
+            self.backends.core.get(stored, get, clock::seed())?;
         Ok(Access { outcome: self.run(job)?.reader(), migration })
     }
 
@@ -193,7 +175,7 @@ impl Stores {
     ///
     /// The image service's word for what went wrong.
     pub fn size(&self, stored: &Stored) -> Result<Access<u64>, StoreError> {
-        self.access(self.stores.size(stored, clock::seed())?)
+        self.access(self.backends.core.size(stored, clock::seed())?)
     }
 
     /// Whether an image is there.
@@ -202,7 +184,7 @@ impl Stores {
     ///
     /// The image service's word for what went wrong; who may not know is forbidden to ask.
     pub fn exists(&self, stored: &Stored) -> Result<Access<bool>, StoreError> {
-        self.access(self.stores.exists(stored, clock::seed())?)
+        self.access(self.backends.core.exists(stored, clock::seed())?)
     }
 
     /// Removes an image.
@@ -211,7 +193,7 @@ impl Stores {
     ///
     /// The image service's word for what went wrong.
     pub fn delete(&self, stored: &Stored) -> Result<Access<()>, StoreError> {
-        self.access(self.stores.delete(stored, clock::seed())?)
+        self.access(self.backends.core.delete(stored, clock::seed())?)
     }
 
     /// Says who may use an image that lies in the account of the user who stored it.
@@ -220,7 +202,7 @@ impl Stores {
     ///
     /// The image service's word for what went wrong.
     pub fn set_acls(&self, stored: &Stored, acls: &Acls) -> Result<Access<()>, StoreError> {
-        self.access(self.stores.set_acls(stored, acls, clock::seed())?)
+        self.access(self.backends.core.set_acls(stored, acls, clock::seed())?)
     }
 
     fn access<T>(&self, access: Access<Job<T>>) -> Result<Access<T>, StoreError> {
@@ -232,17 +214,16 @@ impl Stores {
 
     fn run<'a, T>(&self, job: Job<T>) -> Result<Run<'a, JobMachine<T>>, StoreError> {
         let verb = job.verb;
-        let transport = self.transports.get(&job.backend).ok_or_else(|| {
-            verb.error(Error::caller(format!("there is no transport to backend {:?}", job.backend)))
-        })?;
+        let transport = self.backends.transport_of(&job)?.clone();
+        let Backends { traffic, observer, cleanups, .. } = &self.backends;
         Ok(Run {
             machine: job.machine,
             means: Means {
-                transport: transport.clone(),
+                transport,
                 parties: job.parties.into(),
-                traffic: Arc::clone(&self.traffic),
-                observer: self.observer.clone(),
-                cleanups: self.cleanups.clone(),
+                traffic: Arc::clone(traffic),
+                observer: observer.clone(),
+                cleanups: cleanups.clone(),
             },
             name: verb.name(),
             source: Source::none(),
@@ -255,36 +236,8 @@ impl Stores {
 
 impl fmt::Debug for Stores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stores").field("backends", &self.transports.keys()).finish_non_exhaustive()
+        f.debug_struct("Stores").field("backends", &self.backends).finish_non_exhaustive()
     }
 }
 
 type JobMachine<T> = Box<dyn Machine<Output = T> + Send>;
-
-fn upload_source(source: &Source<'_>) -> Result<UploadSource, Error> {
-    let length = source
-        .length()
-        .map_err(|error| Error::caller(format!("the source does not tell its length: {error}")))?;
-    Ok(match length {
-        Some(length) if source.is_rewindable() => UploadSource::Seekable(length),
-        length => UploadSource::Stream(length),
-    })
-}
-
-/// A transport as the options of a backend want it.
-fn transport(connection: &Connection, mut config: TransportConfig) -> Result<Transport, Error> {
-    if let Some(path) = &connection.ca_file {
-        config = config.ca_bundle(&read(path)?)?;
-    }
-    if connection.insecure {
-        config = config.danger_accept_invalid_certs(true);
-    }
-    if let Some(proxy) = connection.proxy_with(read)? {
-        config = config.proxy(proxy);
-    }
-    Transport::new(config)
-}
-
-fn read(path: &str) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| Error::caller(format!("{path}: {error}")))
-}

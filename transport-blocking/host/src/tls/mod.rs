@@ -11,6 +11,8 @@ use apus_core::Error;
 #[cfg(feature = "clouds")]
 use apus_core::keystone::clouds::CloudTls;
 use apus_core::proxy::Proxy;
+#[cfg(feature = "store")]
+use apus_core::store::Connection;
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
@@ -137,6 +139,20 @@ impl Tls {
         let key = cloud.key.as_deref().map(read).transpose()?;
         let key = key.as_ref().unwrap_or(&chain);
         tls.client_certificate(chain.expose().as_bytes(), key.expose().as_bytes())
+    }
+
+    /// Trusts what the options of a backend trust: reads the file that they name.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or holds no certificate.
+    #[cfg(feature = "store")]
+    pub fn with_connection(self, connection: &Connection) -> Result<Self, Error> {
+        let tls = match &connection.ca_file {
+            Some(path) => self.trust_only(&crate::backends::read(path)?)?,
+            None => self,
+        };
+        Ok(if connection.insecure { tls.accept_any(true) } else { tls })
     }
 
     /// Returns the configuration of rustls. It offers no protocol but `http/1.1`.

@@ -1,0 +1,129 @@
+//! The backends of an image service with a transport for each, whatever the transport is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use apus_core::Error;
+use apus_core::machine::{CleanUps, Observer, Traffic, UploadSource};
+use apus_core::proxy::Proxy;
+use apus_core::store::config::Configuration;
+use apus_core::store::{Connection, Job, StoreError, Stores, TenantContext};
+
+use crate::credentials;
+
+/// The backends, the transport to each, and what all jobs share. Clones share transports and limits.
+#[derive(Clone)]
+pub struct Backends<T> {
+    /// The backends, and where a row leads to.
+    pub core: Stores,
+    transports: Arc<BTreeMap<String, T>>,
+    /// The limits that requests keep.
+    pub traffic: Arc<Traffic>,
+    /// Told what happens.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// The jobs that clean up after their callers have gone.
+    pub cleanups: CleanUps,
+}
+
+impl<T> Backends<T> {
+    /// Makes the transport of each backend by `connect`.
+    ///
+    /// # Errors
+    ///
+    /// The first of `connect`; the error names the backend.
+    pub fn new(
+        core: Stores,
+        connect: impl Fn(&Connection) -> Result<T, Error>,
+    ) -> Result<Self, Error> {
+        let mut transports = BTreeMap::new();
+        for backend in core.ids().filter_map(|id| core.backend(id)) {
+            let transport = connect(backend.connection()).map_err(|error| {
+                Error::caller(format!("backend {}: {}", backend.id(), error.what()))
+            })?;
+            transports.insert(backend.id().to_owned(), transport);
+        }
+        Ok(Self {
+            core,
+            transports: Arc::new(transports),
+            traffic: Arc::default(),
+            observer: None,
+            cleanups: CleanUps::new(),
+        })
+    }
+
+    /// Returns the backends as the user of one request sees them.
+    #[must_use]
+    pub fn for_tenant(&self, context: TenantContext) -> Self
+    where
+        T: Clone,
+    {
+        Self { core: self.core.for_tenant(context), ..self.clone() }
+    }
+
+    /// Returns the transport to a backend.
+    pub fn transport(&self, id: &str) -> Option<&T> {
+        self.transports.get(id)
+    }
+
+    /// Returns the transport that a job goes over.
+    ///
+    /// # Errors
+    ///
+    /// The job is for another set of backends.
+    pub fn transport_of<U>(&self, job: &Job<U>) -> Result<&T, StoreError> {
+        self.transport(&job.backend).ok_or_else(|| {
+            let missing = format!("there is no transport to backend {:?}", job.backend);
+            job.verb.error(Error::caller(missing))
+        })
+    }
+}
+
+impl<T> fmt::Debug for Backends<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backends").field("ids", &self.transports.keys()).finish_non_exhaustive()
+    }
+}
+
+/// Returns the backends of a configuration, with all files that it names read: of references, and those
+/// of the AWS SDKs where keys come from there.
+///
+/// # Errors
+///
+/// A file can't be read; everything that is wrong with the references.
+pub fn of_configuration(configuration: &Configuration) -> Result<Stores, Error> {
+    let references = configuration.references(read)?;
+    Stores::new(configuration, &references)?.with_credentials(credentials::named)
+}
+
+/// Returns the proxy of a backend, with the file of its certificates read.
+///
+/// # Errors
+///
+/// The file can't be read.
+pub fn proxy(connection: &Connection) -> Result<Option<Proxy>, Error> {
+    connection.proxy_with(read)
+}
+
+/// Returns what an upload is told of a source of this length.
+///
+/// # Errors
+///
+/// The source could not tell its length.
+pub fn upload_source(
+    length: io::Result<Option<u64>>,
+    is_rewindable: bool,
+) -> Result<UploadSource, Error> {
+    let length = length
+        .map_err(|error| Error::caller(format!("the source does not tell its length: {error}")))?;
+    Ok(match length {
+        Some(length) if is_rewindable => UploadSource::Seekable(length),
+        length => UploadSource::Stream(length),
+    })
+}
+
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| Error::caller(format!("{path}: {error}")))
+}
