@@ -274,7 +274,7 @@ fn a_folder_without_permission_is_named() {
 }
 
 // An access list for user 1234, as acl(5) and the kernel's header posix_acl_xattr.h have it.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "attributes"))]
 #[test]
 fn access_lists_and_attributes_are_kept_or_told_of() {
     use rustix::fs::{XattrFlags, getxattr, setxattr};

@@ -7,7 +7,7 @@ use std::path::Path;
 /// that it could not be given.
 ///
 /// What says something of the content (capabilities, hashes) is not for another content: it is not kept.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "attributes"))]
 pub(crate) fn keep(path: &Path, file: &File) -> Vec<String> {
     use rustix::fs::{XattrFlags, fgetxattr, fsetxattr, getxattr, listxattr};
 
@@ -34,13 +34,13 @@ pub(crate) fn keep(path: &Path, file: &File) -> Vec<String> {
     lost
 }
 
-#[cfg(all(unix, not(target_os = "linux")))]
+#[cfg(all(unix, not(all(target_os = "linux", feature = "attributes"))))]
 pub(crate) fn keep(_: &Path, _: &File) -> Vec<String> {
     Vec::new()
 }
 
 /// What `read` puts into a buffer. `None`: there is nothing, or it can't be read.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "attributes"))]
 fn read(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> Option<Vec<u8>> {
     let mut bytes = vec![0; MOST];
     let length = read(&mut bytes).ok()?;
@@ -49,11 +49,11 @@ fn read(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> Option<Vec<u8>
 }
 
 /// What the kernel computes of the content.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "attributes"))]
 const MEASURED: [&str; 2] = ["security.ima", "security.evm"];
 /// What a program may do that nobody has looked at since.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "attributes"))]
 const CAPABILITIES: &str = "security.capability";
 /// Bytes of an attribute, and of all their names together (xattr(7)).
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "attributes"))]
 const MOST: usize = 64 << 10;
