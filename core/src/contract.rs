@@ -1,13 +1,13 @@
-//! The contracts: what an operation, a service, a machine and an authority are.
+//! The contracts: what an operation, a service, a machine and an authenticator are.
 //!
-//! Nothing in here does anything; it is the page to read before any other.
+//! This module contains only definitions. Read it first.
 //!
-//! | word | meaning |
+//! | trait | meaning |
 //! | --- | --- |
-//! | [`Operation`] | one API call: drafts a request, parses its answer; no state |
-//! | [`Service`] | where operations go: an endpoint, its policies, and what was learnt of it |
-//! | [`Machine`] | a conversation of several exchanges: a call with retries, an upload, a download |
-//! | [`Authority`] | who we are: leases a grant, renews it, seals drafts with it |
+//! | [`Operation`] | one API call: drafts a request, parses its response; no state |
+//! | [`Service`] | where operations are sent: an endpoint, its policies, what was learnt about it |
+//! | [`Machine`] | several exchanges: an operation with retries, an upload, a download |
+//! | [`Authority`] | the authenticator: grants leases, renews its credentials, seals drafts |
 
 mod authority;
 mod machine;
@@ -22,38 +22,39 @@ use crate::http::{Draft, Reply};
 pub use crate::http::{GivenSource, Needs, SourceNeeds};
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 
-/// One API call as plain data.
+/// An operation: one API call as plain data.
 pub trait Operation {
-    /// Where it goes.
+    /// The service that it is sent to.
     type Service: Service;
-    /// What a successful answer says.
+    /// What a successful response contains.
     type Output;
 
-    /// The service's own name for it (`PutObject`).
+    /// The service's own name of the operation (`PutObject`).
     const NAME: &'static str;
-    /// How it may be repeated.
+    /// How the operation may be repeated.
     const IDEMPOTENCY: Idempotency;
-    /// Whether a repetition replaces what an attempt before it did, unseen by anybody: a part of a multipart
-    /// upload. No other write is sent again after a success whose body was cut off, unless it is proven
-    /// that it was not carried out.
+    /// Whether a repeated attempt replaces what an earlier attempt wrote before anybody can see it:
+    /// true for a part of a multipart upload. Any other write whose successful response was cut off
+    /// is sent again only if it is proven that the server did not carry it out.
     const REPLACES_UNSEEN: bool = false;
 
-    /// The request.
+    /// Drafts the request.
     ///
     /// # Errors
     ///
     /// A member that the service would refuse or that can't be sent; the error names it.
     fn draft(&self, service: &Self::Service) -> Result<Box<Draft>, Error>;
 
-    /// What the answer says. An answer that is no success, or a success whose body is an error
-    /// document, comes out as an error of kind `Refused`.
+    /// Parses the response. A response that is not a success, or a success whose body is an error
+    /// document, is an error of kind `Refused`.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or what makes no sense in its answer.
+    /// The server's refusal, or a response that can't be understood.
     fn parse(&self, service: &Self::Service, reply: &Reply) -> Result<Self::Output, Error>;
 
-    /// Compares what the server says it has with what was computed over the body on the way.
+    /// Compares the checksums or ETag in the response with those computed over the request's body
+    /// while it was sent.
     ///
     /// # Errors
     ///
@@ -63,12 +64,13 @@ pub trait Operation {
         Ok(())
     }
 
-    /// What is asked once more where the answer leaves open whether it is whole, and of the bytes that
-    /// are stored: nothing, for most operations, whose answers end with the form that they have.
+    /// Returns a second request to send where the response does not prove that it is complete, or
+    /// that it equals what is stored. `None` for most operations, whose responses prove it by their
+    /// form.
     ///
     /// # Errors
     ///
-    /// The question can't be sent.
+    /// The second request can't be sent.
     fn question(
         &self,
         service: &Self::Service,
@@ -79,37 +81,39 @@ pub trait Operation {
         Ok(None)
     }
 
-    /// Compares the `first` answer with the one to the [question](Self::question).
+    /// Compares the `first` response with the response to the second request, the
+    /// [question](Self::question).
     ///
     /// # Errors
     ///
-    /// It is not whole, or not as it is stored, or that can't be told.
+    /// The first response is not complete, differs from what is stored, or this can't be decided.
     fn settle(&self, first: &Reply, told: &Reply) -> Result<(), Error> {
         let _ = (first, told);
         Ok(())
     }
 
-    /// The output of a success whose body was cut off, where its head alone says that the operation was
-    /// carried out and all that a caller needs.
+    /// Returns the output of a success whose body was cut off, if the head alone proves that the
+    /// operation was carried out and contains all that a caller needs.
     fn parse_head(&self, reply: &Reply) -> Option<Self::Output> {
         let _ = reply;
         None
     }
 
-    /// Changes the output of a success that came after another attempt which may have been carried
-    /// out: what that one did is not told as a failure.
+    /// Changes the output of a success that followed another attempt which may have been carried
+    /// out, so that the effect of that attempt is not reported as a failure.
     fn repeated(&self, output: Self::Output) -> Self::Output {
         output
     }
 
-    /// What came of a call that failed after an attempt that may have been carried out. Asked first with
-    /// no [`looks`](Doubt::looks), and again with the answer to each [`Recovery::Look`].
+    /// Determines the outcome of a call that failed after an attempt that may have been carried
+    /// out. Called first with no [`looks`](Doubt::looks), and again after the response to each
+    /// [`Recovery::Look`].
     fn recover(&self, service: &Self::Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
         let _ = (service, doubt);
         Recovery::Unknown
     }
 
-    /// What a caller has to look at to find out what came of it. No secret.
+    /// Describes what a caller has to look at to find the outcome. Contains no secret.
     fn look_at(&self) -> String {
         match self.resource() {
             Some(resource) => format!("what {} changes in {resource}", Self::NAME),
@@ -117,63 +121,66 @@ pub trait Operation {
         }
     }
 
-    /// Whether a call is repeated only once a look has shown that it was not carried out: the server is not
-    /// known to heed its condition, and might replace what somebody else wrote in the meantime.
+    /// Whether the call is repeated only after a look has proven that it was not carried out. True
+    /// where the server is not known to honour the call's condition, so that a repetition might
+    /// replace what another client wrote in the meantime.
     fn looks_before_repeating(&self, service: &Self::Service) -> bool {
         let _ = service;
         false
     }
 
-    /// How this call may be repeated, where calls of one operation differ in that.
+    /// How this call may be repeated, if calls of one operation differ in that.
     fn idempotency(&self) -> Idempotency {
         Self::IDEMPOTENCY
     }
 
-    /// What the service remembers redirects by: the bucket.
+    /// The name by which the service remembers redirects: the bucket.
     fn resource(&self) -> Option<&str> {
         None
     }
 }
 
-/// What is known of a call that failed after an attempt that may have been carried out.
+/// What is known about a call that failed after an attempt that may have been carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct Doubt<'a> {
     /// How the last attempt ended.
     pub error: &'a Error,
-    /// What was computed over the body, by whichever attempt.
+    /// What was computed over the body, by all attempts.
     pub stamped: &'a [Value],
-    /// What was answered to each look so far, whatever its status.
+    /// The response to each look so far, whatever its status.
     pub looks: &'a [Reply],
 }
 
-/// What a look at an object proves of a write whose answer was lost.
+/// What a look at an object proves about a write whose response was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// It is what was written.
+    /// The object is what was written.
     Ours,
-    /// It is something else.
+    /// The object is something else.
     Another,
-    /// It may be either.
+    /// The object may be either.
     Unknown,
 }
 
-/// What came of a call that failed after an attempt that may have been carried out.
+/// The outcome of a call that failed after an attempt that may have been carried out.
 #[derive(Debug)]
 pub enum Recovery<T> {
-    /// It was carried out, and a success would have said this.
+    /// The call was carried out; a successful response would have had this output.
     Done(T),
-    /// It was not carried out so far. An attempt that was never answered may be yet.
+    /// The call has not been carried out so far. An attempt without a response may still be carried
+    /// out.
     NotDone,
-    /// It was not carried out, and whatever attempt is under way will be refused as well.
+    /// The call was not carried out, and the server will refuse every attempt that is still under
+    /// way.
     Never,
-    /// This request, which changes nothing, finds out more.
+    /// Send this request, which changes nothing, to find out more.
     Look(Box<Draft>),
-    /// Nothing proves it.
+    /// Nothing proves the outcome.
     Unknown,
 }
 
 impl<T> Recovery<T> {
-    /// The same, with another output.
+    /// Converts the output.
     pub fn map<U>(self, output: impl FnOnce(T) -> U) -> Recovery<U> {
         match self {
             Self::Done(done) => Recovery::Done(output(done)),
@@ -185,15 +192,15 @@ impl<T> Recovery<T> {
     }
 }
 
-/// Where operations go, and how that place wants to be treated.
+/// Where operations are sent, and how that server has to be treated.
 pub trait Service {
-    /// What is to be done about an error.
+    /// Decides what to do about an error.
     fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision;
 
-    /// Learns from an error where `resource` really is. True when another attempt would go
-    /// somewhere else than the one that failed.
+    /// Learns from an error where `resource` is located. Returns true if another attempt would be
+    /// sent to another place than the one that failed.
     fn learn(&self, resource: &str, error: &Error) -> bool;
 
-    /// How often and how soon attempts are repeated.
+    /// How often and after which delays attempts are repeated.
     fn retry_policy(&self) -> &RetryPolicy;
 }

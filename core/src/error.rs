@@ -1,8 +1,8 @@
-//! One error type that says whose fault it was and keeps the facts.
+//! The error type: who is responsible for an error, and its facts.
 //!
-//! [`Error`] is opaque and one word wide. [`Error::kind`] tells whom to blame, the predicates answer
-//! what callers branch on, and the accessors give status, code, request id and attempts as the
-//! server and the machine reported them.
+//! [`Error`] is opaque and has the size of one pointer. [`Error::kind`] tells who is responsible,
+//! predicates such as [`Error::is_not_found`] serve to branch on, and the accessors return status,
+//! code, request id and attempts as the server and the machine reported them.
 
 mod leftover;
 
@@ -15,25 +15,26 @@ use http::StatusCode;
 pub use self::leftover::Leftover;
 use crate::one_line::OneLine;
 
-/// Whose fault an [`Error`] is.
+/// Who is responsible for an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The caller's: an argument, a configuration, a source that could not be read or ended early.
+    /// The caller: an argument, a configuration, a source that could not be read or ended early.
     Caller,
-    /// The server understood and said no: `AccessDenied`, `NoSuchKey`, `PreconditionFailed`.
+    /// The server understood the request and refused it: `AccessDenied`, `NoSuchKey`,
+    /// `PreconditionFailed`.
     Refused,
-    /// The server answered something that makes no sense: broken XML, a wrong `Content-Range`.
+    /// The server sent a response that can't be understood: broken XML, a wrong `Content-Range`.
     Broken,
-    /// There was no answer, or not all of it: connection, TLS, proxy, timeout, cut body.
+    /// There was no response, or only a part of it: connection, TLS, proxy, timeout, cut body.
     Wire,
-    /// Bytes arrived, and are not the bytes that were meant: a checksum, length or ETag differs.
+    /// Bytes arrived that are not the expected ones: a checksum, length or ETag differs.
     Integrity,
-    /// We could not prove who we are: no credentials, a token that could not be renewed.
+    /// No valid credentials: none are configured, or a token could not be renewed.
     Authority,
 }
 
-/// What happened on the way to the server or back, as a transport reports it.
+/// What prevented or interrupted an exchange, as a transport reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     cause: Cause,
@@ -43,39 +44,39 @@ pub struct Failure {
     unsent: bool,
 }
 
-/// What kind of [`Failure`] it was.
+/// The cause of a [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
     /// The host name has no address.
     Resolve,
-    /// No connection to the server could be made.
+    /// The connection to the server could not be opened.
     Connect,
-    /// TLS could not be agreed on, or the certificate is not trusted.
+    /// TLS could not be negotiated, or the certificate is not trusted.
     Tls,
-    /// The proxy refused or broke.
+    /// The proxy refused the request or failed.
     Proxy,
-    /// Nothing happened for longer than the limits of the exchange allow.
+    /// No byte arrived or left for longer than the limits of the exchange allow.
     Timeout,
-    /// The connection ended before a status line arrived.
+    /// The connection was closed before a status line arrived.
     Closed,
-    /// The connection ended after the head and before the end of the body.
+    /// The connection was closed after the head and before the end of the body.
     Cut,
-    /// A success was answered before all of the request's body was sent.
+    /// A success arrived before the whole body of the request was sent.
     Unsent,
-    /// The exchange was given up on purpose.
+    /// The exchange was cancelled.
     Cancelled,
     /// The caller's source could not be read, or gave fewer or more bytes than a request needs.
     Source,
-    /// The caller's source has fewer or more bytes than were announced of it.
+    /// The caller's source has fewer or more bytes than were announced.
     Length,
-    /// The caller's sink did not take the bytes.
+    /// The caller's sink failed to take the bytes.
     Sink,
-    /// The answer is no HTTP, or breaks a limit.
+    /// The response is not valid HTTP, or exceeds a limit.
     Protocol,
 }
 
-/// Why a job did not succeed. See the [module](self) for how to read one.
+/// Why an operation or a machine failed. The [module](self) describes how to read it.
 #[derive(Clone)]
 pub struct Error(Box<Facts>);
 
@@ -99,8 +100,8 @@ struct Facts {
 }
 
 impl Error {
-    /// An error of this kind; `what` is one sentence without a final full stop that names what was
-    /// wrong and where. It must hold no secret.
+    /// Creates an error of this kind. `what` is one sentence without a final full stop that names
+    /// what was wrong and where. It must contain no secret.
     pub fn new(kind: Kind, what: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Facts {
             kind,
@@ -121,33 +122,33 @@ impl Error {
         }))
     }
 
-    /// [`Kind::Caller`].
+    /// Creates an error of kind [`Kind::Caller`].
     pub fn caller(what: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Caller, what)
     }
 
-    /// [`Kind::Broken`].
+    /// Creates an error of kind [`Kind::Broken`].
     pub fn broken(what: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Broken, what)
     }
 
-    /// [`Kind::Integrity`].
+    /// Creates an error of kind [`Kind::Integrity`].
     pub fn integrity(what: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Integrity, what)
     }
 
-    /// [`Kind::Authority`].
+    /// Creates an error of kind [`Kind::Authority`].
     pub fn authority(what: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Authority, what)
     }
 
-    /// The server's considered refusal, with the code and message of its error document where it
-    /// sent one.
+    /// Creates an error of kind [`Kind::Refused`], with the code and message of the server's error
+    /// document if it sent one.
     pub fn refused(status: StatusCode, code: Option<String>, message: Option<String>) -> Self {
         Self::new(Kind::Refused, "the server refused").with_status(status).with_code(code, message)
     }
 
-    /// Keeps the code and the message of the server's error document.
+    /// Sets the code and the message of the server's error document.
     #[must_use]
     pub(crate) fn with_code(mut self, code: Option<String>, message: Option<String>) -> Self {
         self.0.code = code.filter(|code| !code.is_empty());
@@ -155,28 +156,28 @@ impl Error {
         self
     }
 
-    /// The same, of another kind: a refusal that says that bytes differ.
+    /// Changes the kind: for a refusal whose reason is that bytes differ.
     #[cfg(feature = "swift")]
     pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// Names the operation, by the service's own name, that this happened in.
+    /// Sets the operation, by the service's own name, unless it is already set.
     #[must_use]
     pub fn in_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// Keeps the status of the answer that this was read from.
+    /// Sets the status of the response that caused this error.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
         self
     }
 
-    /// Keeps the ids under which the server can find the request in its log.
+    /// Sets the ids by which the server can find the request in its log.
     #[must_use]
     pub fn with_request_id(mut self, id: Option<String>, host_id: Option<String>) -> Self {
         self.0.request_id = id.or(self.0.request_id);
@@ -184,14 +185,14 @@ impl Error {
         self
     }
 
-    /// Keeps the region in which the server said the request should have been made.
+    /// Sets the region in which the server said the request should have been made.
     #[must_use]
     pub fn with_region(mut self, region: Option<String>) -> Self {
         self.0.region = region.or(self.0.region);
         self
     }
 
-    /// Keeps how long the server asked to be left alone.
+    /// Sets how long the server asked to wait before the next request.
     #[must_use]
     pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
         self.0.retry_after = after.or(self.0.retry_after);
@@ -205,14 +206,16 @@ impl Error {
         self
     }
 
-    /// Keeps how many times the request was sent.
+    /// Sets how many times the request was sent. A smaller number than the present one has no
+    /// effect.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = self.0.attempts.max(attempts);
         self
     }
 
-    /// Says that the body could not be sent again because its source can't be read again.
+    /// Adds the hint that the body can't be sent again because its source can be read only once,
+    /// unless `sent`, the number of bytes that were sent, is 0.
     #[must_use]
     pub fn with_sent_once(self, sent: u64) -> Self {
         if sent == 0 {
@@ -221,8 +224,8 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
-    /// The same as an error of kind [`Kind::Authority`]: it happened while a token or keys, `what`, were
-    /// asked for.
+    /// Changes the kind to [`Kind::Authority`]: the error occurred while the credentials `what`, a
+    /// token or keys, were requested.
     #[must_use]
     pub(crate) fn without_authority(mut self, what: &str) -> Self {
         self.0.kind = Kind::Authority;
@@ -230,7 +233,7 @@ impl Error {
         self
     }
 
-    /// Lists something that could not be removed from the server again.
+    /// Adds something that could not be removed from the server.
     #[must_use]
     pub fn with_leftover(mut self, leftover: Leftover) -> Self {
         if !self.0.leftovers.contains(&leftover) {
@@ -239,7 +242,7 @@ impl Error {
         self
     }
 
-    /// Says that this leftover has been removed.
+    /// Removes this leftover from the list: it has been removed from the server.
     #[cfg(feature = "store")]
     #[must_use]
     pub(crate) fn without_leftover(mut self, removed: &Leftover) -> Self {
@@ -247,25 +250,25 @@ impl Error {
         self
     }
 
-    /// Says that the server may have carried out what this error reports as failed, that nothing
-    /// proved whether it did, and what to look at to find out: `the ETag of images/a1`. It must hold no
-    /// secret.
+    /// Marks the outcome as unknown: the server may have carried out what this error reports as
+    /// failed, and nothing proves whether it did. `look_at` is what to look at to find out: `the
+    /// ETag of images/a1`. It must contain no secret.
     #[must_use]
     pub fn with_outcome_unknown(mut self, look_at: impl Into<Cow<'static, str>>) -> Self {
         self.0.look_at = Some(look_at.into());
         self
     }
 
-    /// Says that it was proved afterwards that the server did not carry it out, or that nothing of it
-    /// is left.
+    /// Marks the outcome as known: it was proven that the server did not carry it out, or that
+    /// nothing of it remains.
     #[must_use]
     pub fn with_outcome_known(mut self) -> Self {
         self.0.look_at = None;
         self
     }
 
-    /// Puts an error where a job keeps its first one: where there is one, it is told what the `later` one
-    /// says is unknown or left.
+    /// Stores the `later` error in `place` if it is empty. Otherwise the first error stays there,
+    /// and gets the leftovers and the unknown outcome of the later one.
     pub(crate) fn keep_first(place: &mut Option<Self>, later: Self) {
         let Some(first) = place else { return *place = Some(later) };
         let later = *later.0;
@@ -281,125 +284,127 @@ impl Error {
         });
     }
 
-    /// Whose fault it was.
+    /// Returns who is responsible.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The sentence this error was made with, without the facts around it.
+    /// Returns the sentence this error was created with, without the other facts.
     pub fn what(&self) -> &str {
         &self.0.what
     }
 
-    /// The operation it happened in, by the service's own name (`PutObject`).
+    /// Returns the operation that failed, by the service's own name (`PutObject`).
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// The HTTP status of the answer, if there was one.
+    /// Returns the HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The code of the server's error document (`NoSuchKey`). Answers to HEAD have none.
+    /// Returns the code of the server's error document (`NoSuchKey`). Responses to HEAD have none.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The message of the server's error document, as the server wrote it.
+    /// Returns the message of the server's error document, as the server wrote it.
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
-    /// The server's id of the request (`x-amz-request-id`, `X-Trans-Id`).
+    /// Returns the server's id of the request (`x-amz-request-id`, `X-Trans-Id`).
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// The second id of the request (`x-amz-id-2`, `X-Openstack-Request-Id`).
+    /// Returns the second id of the request (`x-amz-id-2`, `X-Openstack-Request-Id`).
     pub fn host_id(&self) -> Option<&str> {
         self.0.host_id.as_deref()
     }
 
-    /// The region in which the server said the request should have been made.
+    /// Returns the region in which the server said the request should have been made.
     pub fn region(&self) -> Option<&str> {
         self.0.region.as_deref()
     }
 
-    /// Which setting helps, where that is known.
+    /// Returns which setting helps, if that is known.
     pub fn hint(&self) -> Option<&'static str> {
         self.0.hint
     }
 
-    /// How long the server asked to be left alone.
+    /// Returns how long the server asked to wait before the next request.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What happened on the wire, for [`Kind::Wire`].
+    /// Returns what prevented or interrupted the exchange, as the transport reported it.
     pub fn failure(&self) -> Option<&Failure> {
         self.0.failure.as_ref()
     }
 
-    /// How many times the request was sent before this error was given up to the caller.
+    /// Returns how many times the request was sent.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// What a failed job could not remove from the server again.
+    /// Returns what could not be removed from the server.
     pub fn leftovers(&self) -> &[Leftover] {
         &self.0.leftovers
     }
 
-    /// Whether the server may have carried out what failed: the answer was lost or could not be read, and
-    /// nothing proved afterwards what came of it. [`look_at`](Self::look_at) says where to find out. A
-    /// caller that repeats the call without looking may do it twice.
+    /// Whether the outcome is unknown: the server may have carried out what failed, because its
+    /// response was lost or could not be read, and nothing proved the outcome afterwards.
+    /// [`look_at`](Self::look_at) returns where to find out. A caller that repeats the call without
+    /// looking may do it twice.
     pub fn outcome_unknown(&self) -> bool {
         self.0.look_at.is_some()
     }
 
-    /// What to look at to find out what came of a call whose [outcome is
+    /// Returns what to look at to find the outcome of a call whose [outcome is
     /// unknown](Self::outcome_unknown).
     pub fn look_at(&self) -> Option<&str> {
         self.0.look_at.as_deref()
     }
 
-    /// The object, bucket or upload is not there.
+    /// Whether the object, bucket or upload does not exist: 404.
     pub fn is_not_found(&self) -> bool {
         self.status_is(404)
     }
 
-    /// It is not there, and no code says that it is something else that is not: a bucket.
+    /// Whether the status is 404 without a code. A code may say that something else does not exist,
+    /// such as the bucket.
     pub(crate) fn is_bare_not_found(&self) -> bool {
         self.is_not_found() && self.0.code.is_none()
     }
 
-    /// A condition (`If-Match`, `If-None-Match`) did not hold: 412.
+    /// Whether a condition (`If-Match`, `If-None-Match`) was not met: 412.
     pub fn is_precondition_failed(&self) -> bool {
         self.status_is(412)
     }
 
-    /// The object has not changed: 304, the answer to a conditional read.
+    /// Whether the object has not changed: 304, the response to a conditional read.
     pub fn is_not_modified(&self) -> bool {
         self.status_is(304)
     }
 
-    /// Another request is changing the same thing: 409.
+    /// Whether another request is changing the same resource: 409.
     pub fn is_conflict(&self) -> bool {
         self.status_is(409)
     }
 
-    /// The server denied access: 401, 403, or `AccessDenied` of one key among several.
+    /// Whether the server denied access: 401, 403, or `AccessDenied` for one key of several.
     pub fn is_denied(&self) -> bool {
         self.status_is(401) || self.status_is(403) || self.code() == Some("AccessDenied")
     }
 
-    /// The job was given up on purpose.
+    /// Whether the operation or machine was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.failure().is_some_and(|failure| failure.cause == Cause::Cancelled)
     }
 
-    /// A limit of time was reached.
+    /// Whether a time limit was exceeded.
     pub fn is_timeout(&self) -> bool {
         self.failure().is_some_and(|failure| failure.cause == Cause::Timeout)
     }
@@ -410,8 +415,8 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// One line: what, the operation, status, code, message, attempts, request id, what is left
-    /// behind, what to look at where the outcome is unknown, and what helps.
+    /// Writes one line: the operation, what failed, status, code, message, attempts, request id, up
+    /// to 20 leftovers, what to look at if the outcome is unknown, and the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = &*self.0;
         if let Some(operation) = facts.operation {
@@ -477,59 +482,60 @@ impl From<Failure> for Error {
 }
 
 impl Failure {
-    /// A failure of this cause; `detail` is what the transport knows more, without secrets.
+    /// Creates a failure with this cause. `detail` is what else the transport knows, without
+    /// secrets.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let (lasting, changed, unsent) = (false, false, false);
         Self { cause, detail: detail.into(), lasting, changed, unsent }
     }
 
-    /// The exchange was given up on purpose.
+    /// Creates a failure with the cause [`Cause::Cancelled`].
     pub fn cancelled() -> Self {
         Self::new(Cause::Cancelled, String::new())
     }
 
-    /// The caller's source is not what it was when it was read first, or when its length was asked
-    /// for: nothing that was made of it is sure to be the whole.
+    /// Creates a failure with the cause [`Cause::Source`]: the source has changed since it was
+    /// first read, or since its length was read. What was sent may mix old and new bytes.
     pub fn source_changed(detail: impl Into<String>) -> Self {
         let detail = format!("it changed while it was sent: {}", detail.into());
         Self { changed: true, ..Self::new(Cause::Source, detail) }
     }
 
-    /// Whether it is that the source changed, not that it can't be read.
+    /// Whether the source changed, as opposed to a source that can't be read.
     pub fn is_source_changed(&self) -> bool {
         self.changed
     }
 
-    /// The same failure, of which is known that another attempt would end alike: a proxy refuses the
-    /// password. It is not repeated.
+    /// Marks the failure as lasting: another attempt would fail in the same way, because a proxy
+    /// refuses the password, for example. The request is not repeated.
     #[must_use]
     pub fn lasting(self) -> Self {
         Self { lasting: true, ..self }
     }
 
-    /// Whether another attempt would end alike.
+    /// Whether another attempt would fail in the same way.
     pub fn is_lasting(&self) -> bool {
         self.lasting
     }
 
-    /// The same failure, of which is known that nothing of the request had left when it happened: the
-    /// server has not acted on it.
+    /// Records that the failure occurred before any byte of the request was sent: the server has
+    /// not acted on it.
     #[must_use]
     pub fn before_request(self) -> Self {
         Self { unsent: true, ..self }
     }
 
-    /// Whether it is known that nothing of the request had left.
+    /// Whether it is known that no byte of the request was sent.
     pub fn is_before_request(&self) -> bool {
         self.unsent
     }
 
-    /// What kind of failure it was.
+    /// Returns the cause.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// What the transport said of it.
+    /// Returns what the transport added.
     pub fn detail(&self) -> &str {
         &self.detail
     }
@@ -561,7 +567,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Leftovers that one line tells of; [`Error::leftovers`] has all of them.
+/// How many leftovers the line lists; [`Error::leftovers`] returns all of them.
 const TOLD: usize = 20;
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
-//! S3 as a pure protocol: what to send, when, signed how, and what an answer means.
+//! S3, Swift and Keystone as pure protocols: which requests to send, when, how they are signed, and
+//! what their responses mean.
 //!
-//! Nothing in here touches a socket, a clock, a thread, a file, the environment or a random source.
-//! Time, bytes, seeds and configuration are arguments; requests and waits are return values. Two
-//! crates run it, `apus-blocking` and `apus-async`; anything else that can send an HTTP request can
-//! do so too.
+//! Nothing in this crate uses a socket, a clock, a thread, a file, the environment or a random
+//! source. Time, bytes, seeds and configuration are arguments; requests and waits are return
+//! values. Two transports run it, `apus-blocking` and `apus-async`; any other program that can send
+//! an HTTP request can do so too.
 //!
-//! There are three ways in:
+//! There are three ways to use it:
 //!
-//! - **An operation** ([`s3::GetObject`] and the others): plain data that [drafts](contract::Operation)
-//!   a request and reads its answer. With [`credentials::Credentials`] to sign, that is all it takes
-//!   to send requests by oneself.
-//! - **A machine** ([`machine::Call`], [`machine::Upload`], [`machine::Download`], …): a conversation of
-//!   several requests, driven through a [`machine::Pump`].
-//! - **A transport**, which is a loop around the pump.
+//! - **An operation** ([`s3::GetObject`] and the others): plain data that
+//!   [drafts](contract::Operation) a request and parses its response. With
+//!   [`credentials::Credentials`] to sign, it is enough to send requests with your own HTTP client.
+//! - **A machine** ([`machine::Call`], [`machine::Upload`], [`machine::Download`], …): a state
+//!   machine of one or more operations, driven through a [`machine::Pump`].
+//! - **A transport**: a loop around the pump that performs the exchanges.
 //!
 //! # The loop
 //!
@@ -59,21 +60,21 @@
 //!
 //! # The laws
 //!
-//! 1. After [`complete`](machine::Pump::complete), call [`turn`](machine::Pump::turn) until it stops
-//!    saying `Launch`.
-//! 2. Every launched exchange yields exactly one completion; one that is given up completes as
-//!    [cancelled](error::Cause::Cancelled).
-//! 3. `Done` is said once, when nothing is in flight. A machine that fails waits for what is in
-//!    flight, cleans up, and then says the first error. Cleaning up is bounded, and what could not be
-//!    removed [stands in the error](Error::leftovers).
+//! 1. After [`complete`](machine::Pump::complete), call [`turn`](machine::Pump::turn) until it no
+//!    longer returns `Launch`.
+//! 2. Every launched exchange yields exactly one completion; an exchange that the transport gives
+//!    up completes as [cancelled](error::Cause::Cancelled).
+//! 3. `Done` is returned once, when nothing is in flight. A machine that fails waits for what is in
+//!    flight, cleans up, and then returns the first error. The cleanup is bounded; the error
+//!    [lists](Error::leftovers) what could not be removed.
 //! 4. Equal construction, seed and events give equal output.
-//! 5. No input panics a machine: completions that are unknown, late or repeated are ignored.
-//! 6. No secret is in any `Debug`, `Display`, `Serialize`, error or event.
-//! 7. Memory is bounded and told beforehand.
+//! 5. No input makes a machine panic: unknown, late or repeated completions are ignored.
+//! 6. No `Debug`, `Display`, `Serialize`, error or event contains a secret.
+//! 7. Memory is bounded, and the bound is known beforehand.
 //! 8. What was sent can be sent again, or the error says that it can't.
-//! 9. An upload gives a [checkpoint](machine::Checkpoint), and goes on from it in another process,
-//!    believing the server's list of parts.
-//! 10. A machine never waits for ever with nothing in flight and no source left to read.
+//! 9. An upload provides a [checkpoint](machine::Checkpoint), from which another process can
+//!    continue it; the server's list of parts decides what is stored.
+//! 10. A machine never waits forever with nothing in flight and no source left to read.
 
 mod base_url;
 pub mod checksum;

@@ -1,7 +1,7 @@
-//! Time as data: both clocks of a moment, and the three ways S3, Swift and HTTP write a date.
+//! Time as data: one moment on two clocks, and the three date formats of S3, Swift and HTTP.
 //!
-//! The core never asks what time it is. Whoever drives it passes a [`Now`], so that an hour of
-//! back-off can be simulated in microseconds and a skewed host can be corrected.
+//! This crate never reads a clock. The caller passes a [`Now`], so that an hour of delays can be
+//! simulated in microseconds and the clock of a skewed host can be corrected.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,35 +11,35 @@ use time::{Date, Month, OffsetDateTime};
 /// One moment, on two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Monotonic time since any fixed moment: what waiting and timeouts are measured by.
+    /// Monotonic time since any fixed moment; waits and timeouts are measured with it.
     pub tick: Duration,
-    /// Time since 1970-01-01T00:00:00Z: what signatures and expiry dates are made of. It may jump.
+    /// Time since 1970-01-01T00:00:00Z; signatures and expiry dates use it. It may jump.
     pub unix: Duration,
 }
 
 impl Now {
-    /// A moment `tick` after the start of the monotonic clock and `unix` after 1970.
+    /// Creates a moment `tick` after the start of the monotonic clock and `unix` after 1970.
     pub fn new(tick: Duration, unix: Duration) -> Self {
         Self { tick, unix }
     }
 
-    /// The moment `by` later on both clocks.
+    /// Returns the moment `by` later on both clocks.
     pub fn after(self, by: Duration) -> Self {
         Self { tick: self.tick + by, unix: self.unix + by }
     }
 }
 
-/// Until when there is nothing to do but to take completions.
+/// Until when a machine has nothing to do but to receive completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// On [`Now::tick`]'s clock.
+    /// The end of the wait, on the clock of [`Now::tick`].
     pub until: Duration,
-    /// What for.
+    /// The reason.
     pub reason: WaitReason,
 }
 
 impl Wait {
-    /// The earlier of two.
+    /// Returns the earlier of two waits.
     #[must_use]
     pub fn earlier(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         match (a, b) {
@@ -55,37 +55,37 @@ impl Wait {
 pub enum WaitReason {
     /// An attempt failed and is repeated later.
     Backoff,
-    /// The server asked to be left alone.
+    /// The server asked to wait before the next request.
     RetryAfter,
-    /// A limit of requests is kept.
+    /// The limit of requests per second is reached.
     Pacing,
-    /// Somebody else renews the grant.
+    /// Another machine renews the credentials.
     Renewal,
-    /// A container's listing does not show yet what was stored.
+    /// A container's listing does not yet show what was stored.
     Listing,
 }
 
-/// A UTC date and time of whole seconds, as found in headers and documents.
+/// A UTC date and time in whole seconds, as in headers and documents. Its year is 0 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// `seconds` since 1970-01-01T00:00:00Z.
+    /// Creates the timestamp `seconds` after 1970-01-01T00:00:00Z, limited to the years 0 to 9999.
     pub fn from_unix(seconds: i64) -> Self {
         Self(seconds.clamp(OLDEST, NEWEST))
     }
 
-    /// The whole seconds of `unix`, a duration since 1970.
+    /// Creates the timestamp of the whole seconds of `unix`, a duration since 1970.
     pub fn from_duration(unix: Duration) -> Self {
         Self::from_unix(i64::try_from(unix.as_secs()).unwrap_or(NEWEST))
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub fn unix(self) -> i64 {
         self.0
     }
 
-    /// `YYYYMMDDTHHMMSSZ`, as SigV4 writes it. The first eight bytes are the date alone.
+    /// Formats as `YYYYMMDDTHHMMSSZ`, the format of SigV4. The first eight bytes are the date.
     pub fn amz(self) -> [u8; 16] {
         let civil = self.civil();
         let (year, month, day) = civil.to_calendar_date();
@@ -102,7 +102,7 @@ impl Timestamp {
         out
     }
 
-    /// `2015-08-30T12:36:00Z`, ISO 8601 as XML and JSON documents carry it.
+    /// Formats as `2015-08-30T12:36:00Z`: ISO 8601, as in XML and JSON documents.
     pub fn iso8601(self) -> String {
         let civil = self.civil();
         let (year, month, day) = civil.to_calendar_date();
@@ -111,7 +111,7 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 
-    /// `Sun, 30 Aug 2015 12:36:00 GMT`, RFC 9110's IMF-fixdate.
+    /// Formats as `Sun, 30 Aug 2015 12:36:00 GMT`: IMF-fixdate of RFC 9110.
     pub fn http_date(self) -> String {
         let civil = self.civil();
         let (year, month, day) = civil.to_calendar_date();
@@ -121,7 +121,7 @@ impl Timestamp {
         format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
     }
 
-    /// Reads `YYYYMMDDTHHMMSSZ`.
+    /// Parses `YYYYMMDDTHHMMSSZ`.
     pub fn parse_amz(text: &str) -> Option<Self> {
         let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
         if date.len() != 8 || clock.len() != 6 {
@@ -136,8 +136,8 @@ impl Timestamp {
         )
     }
 
-    /// Reads ISO 8601 with `T` or a space, an optional fraction of a second (dropped), and `Z`, an
-    /// offset, or nothing (taken as UTC).
+    /// Parses ISO 8601 with `T` or a space, an optional fraction of a second (dropped), and `Z`, an
+    /// offset, or nothing (read as UTC).
     pub fn parse_iso8601(text: &str) -> Option<Self> {
         let date = text.get(0..10)?;
         let mut ymd = date.split('-');
@@ -162,7 +162,8 @@ impl Timestamp {
         Self::from_parts(number(year)?, number(month)?, number(day)?, clock, offset(zone)?)
     }
 
-    /// Reads an HTTP date: IMF-fixdate, or the two older forms RFC 9110 asks readers to accept.
+    /// Parses an HTTP date: IMF-fixdate, or one of the two obsolete formats that RFC 9110 requires
+    /// recipients to accept.
     pub fn parse_http(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(date) = Self::parse_fixdate(text) {
@@ -193,7 +194,8 @@ impl Timestamp {
         }
     }
 
-    /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, which nearly all write, at its fixed places.
+    /// Parses `Sun, 06 Nov 1994 08:49:37 GMT`, the format of nearly all servers, at fixed
+    /// positions.
     fn parse_fixdate(text: &str) -> Option<Self> {
         let text = text.get(3..)?.strip_prefix(", ")?.strip_suffix(" GMT")?;
         let [_, _, b' ', _, _, _, b' ', _, _, _, _, b' ', _, _, b':', _, _, b':', _, _] =
@@ -216,11 +218,11 @@ impl Timestamp {
         let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
         let date =
             Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
-        // A leap second is taken as the second before it.
+        // A leap second is read as the second before it.
         let second = if second == 60 { 59 } else { second };
         let clock = |part: u16| u8::try_from(part).ok();
         let civil = date.with_hms(clock(hour)?, clock(minute)?, clock(second)?).ok()?;
-        // An offset may lead out of the years that can be written.
+        // An offset may lead out of the years 0 to 9999; `from_unix` limits it.
         Some(Self::from_unix(civil.assume_utc().unix_timestamp() - offset))
     }
 
@@ -245,7 +247,7 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl From<Timestamp> for SystemTime {
-    /// A moment that the operating system's clock has no value for becomes 1970-01-01T00:00:00Z.
+    /// A moment that the operating system's clock can't represent becomes 1970-01-01T00:00:00Z.
     fn from(time: Timestamp) -> Self {
         let span = Duration::from_secs(time.0.unsigned_abs());
         let moment =
@@ -272,7 +274,7 @@ fn hms(clock: &str) -> Option<[u16; 3]> {
     parts.next().is_none().then_some(out)
 }
 
-/// Seconds east of Greenwich.
+/// Returns the seconds east of Greenwich.
 fn offset(zone: &str) -> Option<i64> {
     let (sign, rest) = match zone.as_bytes().first() {
         None | Some(b'Z' | b'z') if zone.len() <= 1 => return Some(0),
@@ -322,7 +324,7 @@ mod tests {
         );
     }
 
-    // RFC 9110, section 5.6.7: three writings of the same second.
+    // RFC 9110, section 5.6.7: one second in three formats.
     const RFC_9110: i64 = 784_111_777;
 
     #[test]

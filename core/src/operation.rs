@@ -1,13 +1,13 @@
-//! The shape of all operations: plain data with public members, and a few facts beside it.
+//! The shape of all operations: plain data with public members, and a few constants.
 //!
-//! An operation is declared with the `operation!` of its room, which adds the members that operations
-//! of the room share, and says its facts with [`facts!`]. What it sends and how its answer is read is
-//! ordinary Rust:
+//! An operation is declared with the `operation!` macro of its module, which adds the members that
+//! the operations of the module share. Its constants are declared with [`facts!`]. How it drafts
+//! its request and parses the response is ordinary Rust:
 //!
 //! ```text
 //! operation! {
 //!     /// Stores a page. "PutPage", Library API.
-//!     pub struct PutPage on book {            the room's shared members: `book`
+//!     pub struct PutPage on book {            the module's shared members: `book`
 //!         /// The text.
 //!         pub text: String,
 //!         /// Only if the page has this tag.
@@ -25,9 +25,9 @@
 //! }
 //! ```
 
-/// Declares a struct of plain data with a constructor, mostly `new`, which sets the members named and leaves
-/// the others at their defaults. The `operation!` of each room adds the room's shared members and passes on
-/// to this.
+/// Declares a struct of plain data with a constructor, in most cases `new`, which sets the named
+/// members and leaves the others at their defaults. The `operation!` macro of each module adds the
+/// shared members and calls this macro.
 macro_rules! data {
     (
         $(#[$meta:meta])*
@@ -39,8 +39,8 @@ macro_rules! data {
         pub struct $name { $($members)* }
 
         impl $name {
-            /// Creates the operation with these members; all others have their default, which asks for
-            /// nothing.
+            /// Creates the operation with these members. All other members have their default,
+            /// which adds nothing to the request.
             #[allow(clippy::needless_update)]
             pub fn $new($($member: $type),*) -> Self {
                 Self { $($member: $member.into(),)* ..Self::default() }
@@ -49,10 +49,10 @@ macro_rules! data {
     };
 }
 
-/// States what an [`Operation`](crate::contract::Operation) is, within its `impl`: its name, its
-/// [`Idempotency`](crate::retry::Idempotency) and its output; and, after `in`, the member that names the resource by
-/// which the service remembers redirects. After `=` may stand what reads the answer, where that needs to
-/// know nothing of the operation.
+/// Declares the constants and types of an [`Operation`](crate::contract::Operation) within its
+/// `impl`: name, [`Idempotency`](crate::retry::Idempotency) and output. After `in`: the member that
+/// names the resource by which the service remembers redirects. After `=`: the function that parses
+/// the response, if it needs nothing of the operation.
 ///
 /// ```text
 /// facts!(GetPage in book: Read -> GetPageOutput);

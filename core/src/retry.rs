@@ -1,8 +1,9 @@
-//! How often and how soon an attempt is repeated.
+//! When and how often an attempt is repeated.
 //!
-//! Full jitter (a random share of a delay that doubles), `Retry-After` before one's own delay, and
-//! a budget shared by all calls of a client, so that a service in trouble is not drowned in
-//! repetitions. The randomness is a seeded generator: equal seeds give equal delays.
+//! Delays use full jitter: a random share of a delay that doubles. A `Retry-After` of the server
+//! replaces the delay. All calls of a client share one budget, so that repetitions do not overload
+//! a failing service. The random numbers come from a seeded generator: equal seeds give equal
+//! delays.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,34 +11,35 @@ use std::time::Duration;
 use crate::error::{Cause, Error};
 use crate::now::{Now, Wait, WaitReason};
 
-/// How an operation may be repeated when it is not known whether the server has acted on it.
+/// How an operation may be repeated if it is not known whether the server has acted on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Idempotency {
     /// Changes nothing.
     Read,
-    /// A second time leaves things as the first did.
+    /// A second request has the same result as the first.
     Idempotent,
-    /// A second time does something else than the first; repeated only when the first surely did
-    /// nothing.
+    /// A second request does something else than the first. It is sent only if the first certainly
+    /// had no effect.
     Once,
 }
 
-/// What is to be done about a failed attempt.
+/// What to do about a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// Nothing helps; the error goes to the caller.
+    /// Do not repeat it; the error is returned to the caller.
     Final,
     /// Another attempt may succeed.
     Transient,
-    /// Another attempt may succeed when made more slowly.
+    /// Another attempt may succeed after a longer delay.
     Throttled,
-    /// The resource is somewhere else, as the error says.
+    /// The resource is at another place, which the error names.
     Elsewhere,
 }
 
 impl RetryDecision {
-    /// Decides what is done about a failure on the wire; `None` when the server answered. What may have
-    /// been carried out and must not be repeated is not sent again whatever this says.
+    /// Decides what to do about a failure of the connection; `None` if the server responded. The
+    /// caller must check separately whether the request may have been carried out and must not be
+    /// repeated.
     pub(crate) fn of_failure(error: &Error) -> Option<Self> {
         let failure = error.failure()?;
         Some(match failure.cause() {
@@ -49,26 +51,27 @@ impl RetryDecision {
     }
 }
 
-/// The policy: how often, how soon, and the budget.
+/// When and how often attempts are repeated, and the budget.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
-    /// How many times a request is sent at most, the first time included.
+    /// How many times a request is sent at most, including the first time.
     pub attempts: u32,
-    /// The first delay; the second is twice as long, and so on.
+    /// The delay after the first attempt; each further delay is twice as long.
     pub base: Duration,
-    /// The first delay where the server says that it is asked too much.
+    /// The delay after the first attempt if the server throttles requests.
     pub throttled: Duration,
-    /// No delay of ours is longer.
+    /// The upper bound of delays. A `Retry-After` may be longer.
     pub longest: Duration,
-    /// A server that asks to be left alone for longer than this is not waited for.
+    /// The upper bound of `Retry-After`: if the server asks for a longer delay, the attempt is not
+    /// repeated.
     pub longest_retry_after: Duration,
-    /// Shared by all calls of a client.
+    /// The budget, shared by all calls of a client.
     pub budget: Arc<Budget>,
 }
 
 impl Default for RetryPolicy {
-    /// Five attempts, from 50 ms (1 s when throttled) up to 20 s; a `Retry-After` of up to 5
-    /// minutes is kept.
+    /// Five attempts, delays from 50 ms (1 s if throttled) up to 20 s, `Retry-After` up to 5
+    /// minutes.
     fn default() -> Self {
         Self {
             attempts: 5,
@@ -81,8 +84,8 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What all calls of a client may spend on repetitions: each takes from it, each success gives a
-/// little back.
+/// The budget for repeated attempts of all calls of a client. Each repetition takes units from it,
+/// each success returns some.
 #[derive(Debug)]
 pub struct Budget {
     left: Mutex<u32>,
@@ -90,18 +93,18 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A budget of this many units. A repetition costs 5 units (10 after a timeout), which its own
-    /// success gives back; a first attempt that succeeds gives 1.
+    /// Creates a budget of this many units. A repetition costs 5 units (10 after a timeout), which
+    /// are returned when it succeeds; a first attempt that succeeds adds 1 unit, up to the size.
     pub fn new(size: u32) -> Self {
         Self { left: Mutex::new(size), size }
     }
 
-    /// A budget that never runs out.
+    /// Creates a budget that never runs out.
     pub fn unlimited() -> Self {
         Self::new(u32::MAX)
     }
 
-    /// Units left.
+    /// Returns the number of units left.
     pub fn left(&self) -> u32 {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,13 +128,13 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// 500 units, as the AWS SDKs have.
+    /// 500 units, as in the AWS SDKs.
     fn default() -> Self {
         Self::new(500)
     }
 }
 
-/// The attempts at one request.
+/// Counts the attempts of one request.
 #[derive(Clone, Debug)]
 pub struct Attempts {
     made: u32,
@@ -140,33 +143,34 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// None yet. `seed` decides the jitter.
+    /// Creates the state before the first attempt. `seed` determines the jitter.
     pub fn new(seed: u64) -> Self {
         Self { made: 0, spent: 0, random: seed }
     }
 
-    /// One more is sent.
+    /// Counts one more attempt.
     pub fn sent(&mut self) {
         self.made += 1;
     }
 
-    /// How many were sent.
+    /// Returns how many attempts were sent.
     pub fn made(&self) -> u32 {
         self.made
     }
 
-    /// Starts to count anew, as a download does that made progress.
+    /// Restarts the count, for a download that made progress.
     pub fn reset(&mut self) {
         self.made = 0;
     }
 
-    /// The last one succeeded.
+    /// Records that the last attempt succeeded, and returns units to the budget.
     pub fn succeeded(&mut self, policy: &RetryPolicy) {
         policy.budget.give(if self.spent > 0 { self.spent } else { 1 });
         self.spent = 0;
     }
 
-    /// When to try again after `error`, on [`Now::tick`]'s clock; `None` when enough was tried.
+    /// Returns when to send the next attempt after `error`, on the clock of [`Now::tick`]; `None`
+    /// if the attempt must not be repeated, or the attempts or the budget are used up.
     pub fn next(
         &mut self,
         now: Now,
@@ -201,7 +205,7 @@ impl Attempts {
         first.saturating_mul(1 << doublings).min(longest)
     }
 
-    /// A random share of `delay`, by splitmix64.
+    /// Returns a random share of `delay`, using splitmix64.
     fn jitter(&mut self, delay: Duration) -> Duration {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;

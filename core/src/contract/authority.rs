@@ -1,4 +1,4 @@
-//! Who proves an identity: leases of grants, and what is sealed with them.
+//! Authenticators: leases, and the drafts that are sealed with them.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -11,97 +11,100 @@ use crate::retry::RetryPolicy;
 use crate::sign::Presigned;
 use crate::waiters::Positions;
 
-/// Who we are.
+/// An authenticator: signs requests or adds tokens, and renews the credentials that it uses.
 pub trait Authority: Send {
-    /// Asks for a grant to seal with. Where somebody else is renewing it, `wish` is woken when it
-    /// is worth asking again.
+    /// Requests a lease. If another machine is renewing the credentials, the waker of `wish` is
+    /// woken when it is useful to call again.
     fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease;
 
-    /// Puts the grant's proof on a draft.
+    /// Signs a draft, or adds a token to it.
     ///
     /// # Errors
     ///
-    /// The draft asks for what this authority can't give.
+    /// The draft requires something that this authenticator can't add.
     fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error>;
 
-    /// A URL that carries the proof itself, for `expires`, and the headers that have to be sent with
-    /// it. There must be something to prove with: see [`GrantOnly`](crate::machine::GrantOnly).
+    /// Returns a URL that contains the signature and is valid for `expires`, and the headers that
+    /// have to be sent with it. The authenticator must hold credentials: see
+    /// [`GrantOnly`](crate::machine::GrantOnly).
     ///
     /// # Errors
     ///
-    /// A duration that is not to be had; an authority whose proofs don't fit into a URL.
+    /// A duration that the service does not allow; an authenticator that can't sign URLs.
     fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
         let _ = (draft, expires, now);
         Err(Error::caller("only keys of S3 can presign"))
     }
 
-    /// Looks at how an exchange ended that was sealed with this authority's grant. `Refused` says
-    /// that it was the proof that was refused, that the authority has learnt from it, and that the
-    /// same draft sealed anew may be accepted.
+    /// Checks how an exchange ended that was sealed with a lease of this authenticator. `Refused`
+    /// means that the server refused the credentials, that the authenticator has recorded this, and
+    /// that the same draft, sealed again, may be accepted.
     fn judge(&mut self, now: Now, done: &Completion) -> Standing;
 
-    /// The renewal that a [`Lease::Renew`] asked for has ended. [`Cancelled`] ones are taken up by
-    /// the next who asks.
+    /// Reports that the renewal requested by [`Lease::Renew`] has ended. If it ended [`Cancelled`],
+    /// the next caller of [`lease`](Self::lease) starts it again.
     ///
     /// [`Cancelled`]: crate::error::Cause::Cancelled
     fn renewed(&mut self, now: Now, done: Completion);
 
-    /// Something that an observer should hear of, each said once. Asked for after every lease and
+    /// Takes the next event for an observer; each is returned once. Called after every lease and
     /// renewal.
     fn notice(&mut self) -> Option<Notice> {
         None
     }
 
-    /// Whoever waited at these [places](Wish::places) no longer does. Should it have been woken to do
-    /// something that others wait for too, the next one is.
+    /// Removes the waiter at these [places](Wish::places), which has stopped waiting. If it had
+    /// been woken to start a renewal that others wait for too, the next waiter is woken.
     fn leave(&mut self, places: Positions) {
         let _ = places;
     }
 }
 
-/// What one who asks for a grant brings along, each time anew until it is granted.
+/// The state of one request for a lease, passed to every call until the lease is granted.
 #[derive(Debug)]
 pub struct Wish<'a> {
-    /// Woken when it is worth asking again.
+    /// Woken when it is useful to call again.
     pub waker: &'a Waker,
-    /// How many renewals had ended when what there was was found too old first; set by the authority.
-    /// Who waited for another to end is given what it brought, however short its life, or told why it
-    /// brought nothing.
+    /// How many renewals had ended when the credentials were first found too old; set by the
+    /// authenticator. A caller that has waited for a later renewal gets its result, however short
+    /// its lifetime, or the reason why it failed.
     pub stale: &'a mut Option<u64>,
-    /// The places among those who wait, from the first [`Lease::Wait`] until another answer; set by the
-    /// authority. Whoever is dropped with one [leaves](Authority::leave).
+    /// The places in the queue of waiters, from the first [`Lease::Wait`] until another result; set
+    /// by the authenticator. If the request is dropped while it has places, it must
+    /// [leave](Authority::leave).
     pub places: &'a mut Positions,
-    /// How often and how soon the draft that asks is repeated where it fails: what is asked for its sake is
-    /// repeated so too, unless the authority has a policy of its own.
+    /// The retry policy of the draft that needs the lease. It also applies to a renewal for that
+    /// draft, unless the authenticator has a policy of its own.
     pub retry_policy: Option<&'a RetryPolicy>,
 }
 
-/// The right to seal, of one generation: what is renewed gets the next one.
+/// A lease: the permission to seal one draft with credentials of one generation. Each renewal
+/// starts a new generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Counts renewals.
+    /// The number of renewals.
     pub generation: u64,
 }
 
-/// The answer to a wish for a grant.
+/// The result of a request for a lease.
 #[derive(Debug)]
 pub enum Lease {
-    /// Here it is.
+    /// The lease is granted.
     Granted(Grant),
-    /// Send this first, then ask again. Said to one of those who ask; it is not sealed.
+    /// Send this first, then call again. Only one of several callers gets it; it is not sealed.
     Renew(Box<Draft>),
-    /// Somebody else renews, or renewing failed and is tried again later: ask again when woken, or
-    /// at that time.
+    /// Another machine renews the credentials, or a renewal failed and is repeated later: call
+    /// again when woken, or at that time.
     Wait(Option<Wait>),
-    /// There is none to be had.
+    /// No lease can be granted.
     Denied(Error),
 }
 
-/// What an authority thinks of a completed exchange.
+/// Whether the server accepted the credentials of a completed exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The proof was not the problem.
+    /// The credentials were not the problem.
     Accepted,
-    /// The proof was refused; sealed anew, the same draft may be accepted.
+    /// The credentials were refused; the same draft, sealed again, may be accepted.
     Refused,
 }

@@ -1,63 +1,65 @@
-//! A conversation of several exchanges.
+//! Several exchanges as a state machine.
 
 use super::notice::Notice;
 use crate::error::{Error, Leftover};
 use crate::http::{Completion, Draft, Needs};
 use crate::now::{Now, Wait};
 
-/// A conversation of several exchanges, as a state machine without any I/O.
+/// A state machine of one or more operations, without any I/O.
 ///
-/// The laws that a driver and a machine keep are at the [crate's top](crate).
+/// The laws for a transport and a machine are listed in the [crate's documentation](crate).
 pub trait Machine {
-    /// What it comes to.
+    /// The result of a success.
     type Output;
 
-    /// What to do next. Call again until it is not [`Step::Send`].
+    /// Returns the next step. Call it again until it is not [`Step::Send`].
     fn poll(&mut self, now: Now) -> Step<Self::Output>;
 
-    /// An exchange that was asked for has ended.
+    /// Reports that an exchange of this machine has ended.
     fn complete(&mut self, now: Now, done: Completion);
 
-    /// Stop early: go on driving until [`Step::Done`], which then says an error that
-    /// [is cancelled](Error::is_cancelled).
+    /// Cancels the machine. Continue to drive it until [`Step::Done`], whose error then [is
+    /// cancelled](Error::is_cancelled).
     fn cancel(&mut self, now: Now, leave: Leave);
 
-    /// How many of its exchanges may be in flight at once. A driver performs those of a machine of
-    /// width 1 where it stands, and others on workers.
+    /// The concurrency: how many exchanges of this machine may be in flight at most. A transport
+    /// performs those of a machine of width 1 on the calling thread or task, and others on workers.
     fn width(&self) -> usize {
         1
     }
 
-    /// Whether what it does may outlast a token: an upload in segments, a download that is resumed. It
-    /// may become so, as an upload does that turns out to be large, and is asked with each draft.
+    /// Whether the machine may take longer than a token lives: an upload in segments, a download
+    /// that is resumed. It may become true, when an upload turns out to be large, and is read for
+    /// each draft.
     fn is_long(&self) -> bool {
         true
     }
 
-    /// Where bytes of a source of unknown length are asked for and announced, for a machine that
-    /// reads from one.
+    /// The [`Intake`] of a machine that reads from a source of unknown length: how far the source
+    /// may be read, and how far it was.
     fn intake(&mut self) -> Option<&mut Intake> {
         None
     }
 
-    /// Something that an observer should hear of, each said once. Asked for after every step.
+    /// Takes the next event for an observer; each is returned once. Called after every step.
     fn notice(&mut self) -> Option<Notice> {
         None
     }
 
-    /// What it needs of the caller. Asked for before the first step: without it nothing is sent.
+    /// What the machine needs from the caller. Read before the first step; if it is missing,
+    /// nothing is sent.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
-    /// What would stay on the server that it means to remove, were it not driven any further. What is
-    /// being made or removed just now is among it.
+    /// What would stay on the server if the machine were not driven any further, although the
+    /// machine would remove it. Includes what is being created or removed at this moment.
     fn leftovers(&self) -> Vec<Leftover> {
         Vec::new()
     }
 }
 
-/// A machine that is moved without its state, or of which only the output is known.
+/// A boxed machine: cheap to move, or a machine of which only the output type is known.
 impl<M: Machine + ?Sized> Machine for Box<M> {
     type Output = M::Output;
 
@@ -98,32 +100,33 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
     }
 }
 
-/// What a machine wants.
+/// What a machine requires next.
 #[derive(Debug)]
 pub enum Step<T> {
     /// Send this, and poll again.
     Send(Box<Draft>),
-    /// Wait for a completion, or until this time.
+    /// Wait for a completion, or until this time if there is one.
     Wait(Option<Wait>),
-    /// It is over. Said once, when nothing is in flight.
+    /// The result. Returned once, when nothing is in flight.
     Done(Result<T, Error>),
 }
 
-/// What a machine that is stopped early leaves on the server.
+/// What a cancelled machine leaves on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Leave {
     /// Nothing.
     Abort,
-    /// What a checkpoint needs to go on later.
+    /// What a checkpoint needs to continue later.
     Keep,
 }
 
-/// How far a source of unknown length has been read, and how far it may be.
+/// How far a source of unknown length has been read, and how far it may be read. Positions are in
+/// bytes.
 ///
 /// ```text
 ///  0 ........ low ............ supplied ............ high
 ///    released    held by the      may be read, and
-///                driver           announced
+///                transport        announced
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Intake {
@@ -134,17 +137,17 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Bytes before this position are never asked for again.
+    /// Bytes before this position are never requested again.
     pub fn low(&self) -> u64 {
         self.low
     }
 
-    /// Bytes up to this position may be read now; a driver reads none beyond it.
+    /// Bytes up to this position may be read now; a transport reads none beyond it.
     pub fn high(&self) -> u64 {
         self.high
     }
 
-    /// Bytes up to this position were read.
+    /// Bytes up to this position have been read.
     pub fn supplied(&self) -> u64 {
         self.supplied
     }
@@ -154,8 +157,8 @@ impl Intake {
         self.ended
     }
 
-    /// The source has been read up to this position, and `ended` there. Positions only grow, and
-    /// nothing counts after the end.
+    /// Records that the source has been read up to the position `until`, and whether it `ended`
+    /// there. Positions only grow, and calls after the end have no effect.
     pub fn supply(&mut self, until: u64, ended: bool) {
         if !self.ended {
             self.supplied = self.supplied.max(until);
@@ -163,7 +166,7 @@ impl Intake {
         }
     }
 
-    /// Says what may be read, and what is no longer needed.
+    /// Sets which bytes may be read, and which are no longer needed.
     pub fn allow(&mut self, low: u64, high: u64) {
         self.low = self.low.max(low);
         self.high = self.high.max(high);
@@ -174,7 +177,7 @@ impl Intake {
 mod tests {
     use super::*;
 
-    /// Answers each question otherwise than a machine that says nothing of itself.
+    /// Returns other values than the defaults of [`Machine`].
     struct Own(Intake);
 
     impl Machine for Own {

@@ -1,41 +1,42 @@
-//! What an observer is told that is no failure.
+//! Events for an observer that are not failures.
 
 use std::time::Duration;
 
 use crate::error::Error;
 
-/// Something that is no failure and that who watches should hear of.
+/// An event that is not a failure and that an observer may want to log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A grant was renewed.
+    /// Credentials were renewed.
     Renewed {
-        /// The generation of the new one.
+        /// The generation of the new credentials.
         generation: u64,
-        /// How long it lives, by the server's clock.
+        /// Their lifetime, by the server's clock.
         life: Option<Duration>,
     },
-    /// A new grant lives less than twice the interval in which it is taken for expired: it is renewed
-    /// when half of its life is over.
+    /// New credentials whose lifetime is less than twice the interval before expiry in which
+    /// credentials count as expired. They are renewed when half of their lifetime has passed.
     ShortLived {
-        /// How long it lives, by the server's clock.
+        /// Their lifetime, by the server's clock.
         life: Duration,
         /// The interval.
         interval: Duration,
     },
-    /// A renewal failed; the old grant is used while it lives, and renewing is tried again.
+    /// A renewal failed. The old credentials are used until they expire, and the renewal is
+    /// repeated.
     RenewalFailed {
-        /// Why.
+        /// The reason.
         error: Error,
     },
-    /// A trust was made for a transfer.
+    /// A trust was created for a transfer.
     TrustCreated {
         /// Its id.
         id: String,
     },
-    /// No trust could be made: the user's own token is used, and not renewed.
+    /// No trust could be created: the user's own token is used, and not renewed.
     TrustRefused {
-        /// Why.
+        /// The reason.
         error: Error,
     },
     /// The trust of a transfer was revoked.
@@ -43,11 +44,11 @@ pub enum Notice {
         /// Its id.
         id: String,
     },
-    /// The trust of a transfer could not be revoked: it is left behind until it ends by itself.
+    /// The trust of a transfer could not be revoked: it remains until it expires.
     TrustLeft {
         /// Its id.
         id: String,
-        /// Why.
+        /// The reason.
         error: Error,
     },
 }

@@ -1,43 +1,44 @@
-//! What a failed job left on the server.
+//! What a failed operation left on the server.
 
 use std::fmt;
 
 use crate::one_line::OneLine;
 
-/// Something that a failed job could not remove from the server again.
+/// Something on the server that a failed operation could not remove.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Leftover {
     /// A multipart upload that was neither completed nor aborted.
     MultipartUpload {
-        /// The bucket it is in.
+        /// Its bucket.
         bucket: String,
-        /// The key it was for.
+        /// Its key.
         key: String,
-        /// The id under which it can be listed and aborted; empty where it was never told.
+        /// The id by which it can be listed and aborted; empty if the server's response with the id
+        /// was lost.
         upload_id: String,
     },
     /// An object that should have been deleted.
     Object {
-        /// The bucket or container it is in.
+        /// Its bucket or container.
         bucket: String,
         /// Its key or name.
         key: String,
     },
-    /// A container that was made for an object that is not there.
+    /// A container that was created for an object that was not stored.
     Container {
         /// Its name.
         container: String,
     },
-    /// A trust of a user's that was not revoked.
+    /// A user's trust that was not revoked.
     Trust {
-        /// Its id; empty where it was never told.
+        /// Its id; empty if the server's response with the id was lost.
         id: String,
     },
-    /// Something that may be there: the answer to the request that would have made it was lost, and
-    /// nothing proves that it is not.
+    /// Something that may exist: the response to the request that creates it was lost, and nothing
+    /// proves that it does not exist.
     Perhaps {
-        /// What, and where to look for it.
+        /// What it is, and where to look for it.
         look_at: String,
     },
 }
