@@ -15,7 +15,8 @@ pub enum StoreBackend {
 }
 
 impl StoreBackend {
-    /// Its id: the name of its section, or in single-store mode that of the entry in `stores`.
+    /// Returns the id: the name of the section, or in single-store mode that of the entry in
+    /// `stores`.
     pub fn id(&self) -> &str {
         match self {
             Self::S3(store) => store.id(),
@@ -23,8 +24,9 @@ impl StoreBackend {
         }
     }
 
-    /// What all locations in it begin with, without credentials; in both modes. None for a store of
-    /// several tenants whose accounts are not known beforehand.
+    /// Returns the prefix of all locations in this backend, without credentials.
+    ///
+    /// `None` for a multi-tenant backend whose accounts are not at one configured URL.
     pub fn prefix(&self) -> Option<String> {
         match self {
             Self::S3(store) => Some(store.prefix()),
@@ -32,7 +34,7 @@ impl StoreBackend {
         }
     }
 
-    /// How its servers are reached.
+    /// Returns the transport settings.
     pub fn connection(&self) -> &Connection {
         match self {
             Self::S3(store) => store.connection(),

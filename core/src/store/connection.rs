@@ -1,26 +1,28 @@
-//! What a transport does otherwise for a backend.
+//! The transport settings of a backend.
 
 use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::secret::Secret;
 
-/// How the servers of a backend are reached, as its options say: a transport for each. Timeouts are
-/// none of it: each request brings its own. Files are named, and the caller reads them.
+/// The transport settings of a backend: each backend has its own transport.
+///
+/// Timeouts are not among them: each request has its own. Files are given by path, and the caller
+/// reads them.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Connection {
-    /// The path of a file of certificates that are trusted instead of the others.
+    /// The path of a file of CA certificates to trust instead of the default ones.
     pub ca_file: Option<String>,
-    /// Whether certificates are not looked at.
+    /// Disables certificate verification.
     pub insecure: bool,
-    /// The proxy that requests go through.
+    /// The proxy of the requests.
     pub proxy: Option<Proxy>,
-    /// The path of a file of certificates that the proxy's own is trusted by instead of the others:
+    /// The path of a file of CA certificates to verify the proxy with instead of the default ones:
     /// see [`proxy_with`](Self::proxy_with).
     pub proxy_ca_file: Option<String>,
 }
 
-/// The options that say what proxy there is.
+/// The options about a proxy.
 pub(super) struct ProxyOptions<'a> {
     pub(super) host: &'a Option<String>,
     pub(super) port: u64,
@@ -30,11 +32,13 @@ pub(super) struct ProxyOptions<'a> {
 }
 
 impl Connection {
-    /// The proxy, with the file of certificates that it is trusted by; `read` gives what is in a file.
+    /// Returns the proxy, with the certificates of [`proxy_ca_file`](Self::proxy_ca_file).
+    ///
+    /// `read` returns the content of the file at a path.
     ///
     /// # Errors
     ///
-    /// `read`'s.
+    /// Those of `read`.
     pub fn proxy_with(
         &self,
         read: impl FnOnce(&str) -> Result<Vec<u8>, Error>,
@@ -47,7 +51,7 @@ impl Connection {
 }
 
 impl ProxyOptions<'_> {
-    /// A host alone is spoken to in plain text; one that is written as a URL, as its scheme says.
+    /// Makes the proxy: a host alone is reached in plain text, a URL as its scheme says.
     pub(super) fn read(&self) -> Result<Proxy, Error> {
         let host = self.host.as_deref().unwrap_or_default().trim().trim_end_matches('/');
         let proxy = match host.contains("://") {
@@ -62,7 +66,7 @@ impl ProxyOptions<'_> {
     }
 }
 
-/// The path, unless it is empty.
+/// Returns the path, unless it is empty.
 pub(super) fn file(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What went wrong, in the image service's words.
+//! Errors in the image service's terms.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::migration::Refusal;
 use super::verb::Verb;
 use crate::error::{Cause, Error, Kind};
 
-/// What went wrong with an image, and the error of the protocol that it was seen by.
+/// An error of an action on an image, with the protocol error that caused it.
 #[derive(Clone)]
 pub struct StoreError(Box<Facts>);
 
@@ -18,42 +18,42 @@ struct Facts {
     error: Error,
 }
 
-/// What an image service does something about.
+/// The kinds of errors that an image service distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The image is not there.
+    /// The image does not exist.
     NotFound,
-    /// An image with this id is there already.
+    /// An image with this id exists already.
     Duplicate,
-    /// There is no room for it, or it is more than the server takes.
+    /// The server has no space for the image, or the image exceeds its maximum size.
     StorageFull,
-    /// The credentials are refused, or may not do this.
+    /// The credentials were refused, or lack the permission.
     Forbidden,
-    /// The image has another size than was announced.
+    /// The size of the image differs from the announced size.
     InvalidSize,
-    /// The location makes no sense, or is at a server that is not configured.
+    /// The location is invalid, or is at a server that is not configured.
     BadStoreUri,
-    /// The configuration of the backend does not fit the server, or lacks something.
+    /// The configuration of the backend is incomplete, or does not fit the server.
     BadStoreConfiguration,
-    /// There is no such backend.
+    /// There is no such backend, or the location does not determine one.
     UnknownStore,
-    /// The backend was not reached, or did not do its work.
+    /// The backend was not reached, or failed.
     BackendUnavailable,
     /// The backend refused for another reason.
     Refused,
-    /// What arrived is not what was sent.
+    /// The bytes received differ from those sent.
     Corrupt,
-    /// The caller's source, sink or argument.
+    /// The caller's source, sink or argument is at fault.
     Invalid,
-    /// The backend can't do this.
+    /// The backend does not support the action.
     NotSupported,
-    /// It was given up on purpose.
+    /// The caller cancelled the action.
     Cancelled,
 }
 
 impl StoreError {
-    /// What an error that a job of this verb came to means.
+    /// Classifies the error of a job with this verb.
     pub fn new(verb: Verb, error: Error) -> Self {
         Self::of_kind(kind(verb, &error), error)
     }
@@ -62,13 +62,13 @@ impl StoreError {
         Self(Box::new(Facts { kind, error }))
     }
 
-    /// The source has another size than was announced.
+    /// The size of the source differs from the announced size.
     pub(super) fn wrong_size(announced: u64, has: u64) -> Self {
         let what = format!("the source has {has} bytes, and {announced} were announced");
         Self::of_kind(StoreErrorKind::InvalidSize, Error::caller(what))
     }
 
-    /// A location in S3 is not used.
+    /// An S3 location is not used.
     pub(super) fn of_s3_location(refusal: Refusal) -> Self {
         let is_foreign = matches!(refusal, Refusal::Foreign { .. });
         let Self(mut facts) = refusal.into();
@@ -81,7 +81,7 @@ impl StoreError {
         Self(facts)
     }
 
-    /// A location in Swift is not used.
+    /// A Swift location is not used.
     pub(super) fn of_swift_location(refusal: Refusal) -> Self {
         let is_foreign = matches!(refusal, Refusal::Foreign { .. });
         let Self(mut facts) = refusal.into();
@@ -94,25 +94,25 @@ impl StoreError {
         Self(facts)
     }
 
-    /// What an image service does something about.
+    /// Returns the kind.
     pub fn kind(&self) -> StoreErrorKind {
         self.0.kind
     }
 
-    /// What was seen of it: operation, status, code, request id, what was left behind.
+    /// Returns the protocol error: operation, status, code, request id, leftovers.
     pub fn protocol(&self) -> &Error {
         &self.0.error
     }
 }
 
 impl Verb {
-    /// What an error that a job of this verb came to means to an image service.
+    /// Classifies the error of a job with this verb.
     pub fn error(self, error: Error) -> StoreError {
         StoreError::new(self, error)
     }
 }
 
-/// What it means: nothing but the facts of the error decides.
+/// Classifies an error by its facts, not by its text.
 fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
     if let Some(failure) = error.failure() {
         return match failure.cause() {
@@ -128,7 +128,7 @@ fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
         Kind::Broken | Kind::Wire => StoreErrorKind::BackendUnavailable,
         Kind::Authority => match error.status() {
             Some(status) if status.is_server_error() => StoreErrorKind::BackendUnavailable,
-            // No Keystone there; or it was not asked at all, or gave what leads nowhere.
+            // No Keystone at the URL; or no request was sent; or its response was not usable.
             Some(StatusCode::NOT_FOUND) | None => StoreErrorKind::BadStoreConfiguration,
             Some(_) => StoreErrorKind::Forbidden,
         },
@@ -136,7 +136,7 @@ fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
     }
 }
 
-/// What the refusal of a server means.
+/// Classifies an error response.
 fn refused(verb: Verb, error: &Error) -> StoreErrorKind {
     let code = error.code().unwrap_or_default();
     let status = error.status().map_or(0, |status| status.as_u16());
@@ -145,12 +145,12 @@ fn refused(verb: Verb, error: &Error) -> StoreErrorKind {
         507 | 413 if adds => StoreErrorKind::StorageFull,
         _ if adds && FULL.contains(&code) => StoreErrorKind::StorageFull,
         _ if MISCONFIGURED.contains(&code) => StoreErrorKind::BadStoreConfiguration,
-        // A look at what is there found something.
+        // 2xx: the HEAD before the upload found an object.
         200..=299 | 412 if adds => StoreErrorKind::Duplicate,
         409 if adds && matches!(code, "" | "ConditionalRequestConflict") => {
             StoreErrorKind::Duplicate
         }
-        // The name is somebody else's.
+        // Another account owns the bucket of this name.
         409 if error.operation() == Some("CreateBucket") => StoreErrorKind::BadStoreConfiguration,
         404 if adds && code == "NoSuchUpload" => StoreErrorKind::BackendUnavailable,
         404 if adds => StoreErrorKind::BadStoreConfiguration,
@@ -165,11 +165,11 @@ fn refused(verb: Verb, error: &Error) -> StoreErrorKind {
     }
 }
 
-/// Codes of a server that has no room, under whatever status: Amazon's, Ceph's, MinIO's.
+/// Codes of a server that has no space, under any status: Amazon's, Ceph's, MinIO's.
 const FULL: [&str; 4] =
     ["EntityTooLarge", "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"];
 
-/// Codes of a server that is asked in the wrong region, or for a bucket that it can't have.
+/// Codes for a wrong region, or an invalid name of a bucket.
 const MISCONFIGURED: [&str; 5] = [
     "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
@@ -179,7 +179,7 @@ const MISCONFIGURED: [&str; 5] = [
 ];
 
 impl StoreErrorKind {
-    /// What it is, in words.
+    /// Returns a description.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "the image is not found",
@@ -207,7 +207,7 @@ impl fmt::Display for StoreErrorKind {
 }
 
 impl fmt::Display for StoreError {
-    /// One line: what it is, and what was seen of it, with the id of the request.
+    /// Writes one line: the kind, and the protocol error with the id of the request.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.kind, self.0.error)
     }
@@ -226,8 +226,8 @@ impl std::error::Error for StoreError {
 }
 
 impl From<Refusal> for StoreError {
-    /// A location that can't be read, or is at a server of nobody's, is a bad one; one that is in the
-    /// bucket of no backend or of several has no store.
+    /// A location that cannot be read, or is at a server that is not configured, is a
+    /// `BadStoreUri`. One in the bucket of no backend or of several is an `UnknownStore`.
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Bad(_) | Refusal::Foreign { .. } => StoreErrorKind::BadStoreUri,

@@ -1,4 +1,4 @@
-//! What goes into the verbs, and what comes out of them.
+//! The arguments and results of the actions on images.
 
 use std::collections::BTreeMap;
 
@@ -11,44 +11,44 @@ use crate::keystone::Catalogue;
 use crate::machine::UploadSource;
 use crate::secret::Secret;
 
-/// An image to be stored.
+/// An image to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Add {
-    /// Its id: it becomes the object's key or name.
+    /// The image's id: the object's key (S3) or name (Swift).
     pub image_id: String,
-    /// Where its bytes come from.
+    /// The source of its bytes.
     pub source: UploadSource,
-    /// How many bytes were announced. Another number than the source has fails, and leaves nothing
-    /// behind.
+    /// The announced size in bytes. If the source has another size, the upload fails and leaves no
+    /// image.
     pub size: Option<u64>,
-    /// What the multihash is made with.
+    /// The algorithm of the multihash.
     pub hash: Algorithm,
 }
 
 impl Add {
-    /// This image, with SHA-512 for the multihash and no announced size.
+    /// Makes an image with SHA-512 for the multihash and no announced size.
     pub fn new(image_id: impl Into<String>, source: UploadSource) -> Self {
         Self { image_id: image_id.into(), source, size: None, hash: Algorithm::Sha512 }
     }
 
-    /// So many bytes were announced.
+    /// Sets the announced size in bytes.
     #[must_use]
     pub fn with_size(self, size: impl Into<Option<u64>>) -> Self {
         Self { size: size.into(), ..self }
     }
 
-    /// Makes the multihash with this algorithm.
+    /// Sets the algorithm of the multihash.
     #[must_use]
     pub fn with_hash(self, hash: Algorithm) -> Self {
         Self { hash, ..self }
     }
 
-    /// The source, with the size that was announced.
+    /// Returns the source, with the announced size.
     ///
     /// # Errors
     ///
-    /// It has another one.
+    /// The source has another size.
     pub(super) fn announced(&self) -> Result<UploadSource, StoreError> {
         let (source, size) = (self.source, self.size);
         let has = match source {
@@ -62,34 +62,34 @@ impl Add {
         }
     }
 
-    /// The digests that the source has to be tapped for.
+    /// Returns the hashers for the bytes of the source.
     pub(super) fn hashers(&self) -> Result<Hashers, Error> {
         Hashers::new([Algorithm::Md5, self.hash])
     }
 }
 
-/// An image that was stored, before its digests are known: those are the transport's.
+/// A stored image, without its digests: the transport computes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Placed {
-    /// Where it is, without credentials.
+    /// The location, without credentials.
     pub url: String,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The id of the backend; in single-store mode the name of the entry.
+    /// The id of the backend; in single-store mode the name of its entry in `stores`.
     pub store: String,
-    /// What the multihash is made with.
+    /// The algorithm of the multihash.
     pub hash: Algorithm,
-    /// What is left on the server, or may be, although the image was stored.
+    /// What is, or may be, left on the server although the image was stored.
     pub leftovers: Vec<Leftover>,
 }
 
 impl Placed {
-    /// With the digests of the tapped source.
+    /// Adds the digests of the source.
     ///
     /// # Errors
     ///
-    /// One is missing: the source was not tapped, or not read to its end.
+    /// A digest is missing: the source was not hashed, or not read to its end.
     pub fn with_digests(self, digests: &Digests) -> Result<Added, Error> {
         let hex = |algorithm| match digests.value(algorithm) {
             Some(value) => Ok(value.hex()),
@@ -106,127 +106,128 @@ impl Placed {
     }
 }
 
-/// An image that was stored: what an image service writes down of it.
+/// A stored image, with everything that an image service records of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Added {
-    /// Where it is, without credentials.
+    /// The location, without credentials.
     pub url: String,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The MD5 of its bytes, in hex.
+    /// The MD5 of the image, in hex.
     pub md5: String,
-    /// The digest of its bytes by the algorithm of the multihash, in hex.
+    /// The multihash of the image, in hex.
     pub multihash: String,
     /// The metadata of the location: `store`.
     pub metadata: BTreeMap<String, String>,
-    /// What is left on the server, or may be, although the image was stored: segments of what it replaced, a
-    /// multipart upload whose creation was never answered.
+    /// What is, or may be, left on the server although the image was stored: segments of a replaced
+    /// object, or a multipart upload whose creation has an unknown outcome.
     pub leftovers: Vec<Leftover>,
 }
 
-/// A row of an image service: where an image is.
+/// A location as an image service stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The location. An old one has credentials inside.
+    /// The URL. An old one contains credentials.
     pub url: Secret,
-    /// `store` in its metadata.
+    /// `store` in the location's metadata.
     pub store: Option<String>,
 }
 
 impl Stored {
-    /// This location, with this `store` in its metadata.
+    /// Makes a location of a URL and the `store` in its metadata.
     pub fn new(url: impl Into<Secret>, store: Option<&str>) -> Self {
         Self { url: url.into(), store: store.map(str::to_owned) }
     }
 }
 
-/// What is to be done with a row, and what to store in its place.
+/// The outcome of an action on a stored location, and the migration of the location.
 ///
-/// The migration is that of the row alone: it says nothing of whether the object is there, and is
-/// the same for every verb. Whoever persists it after a verb that failed changes the name of a place
-/// and not what is there; after a `delete`, or one that found nothing, the row is to go instead.
+/// The migration depends on the location alone: it is the same for every action, and says nothing
+/// about whether the object exists. It may be persisted after a failed action. After a `delete`, or
+/// if the object does not exist, remove the location instead.
 #[derive(Clone, Debug)]
 pub struct Access<T> {
-    /// What is done.
+    /// The result: a [`Job`](super::Job) to run, or an [`Address`].
     pub outcome: T,
-    /// What to store in the row's place; none where it is as it should be.
+    /// What to replace the stored location by; `None` if it is up to date.
     pub migration: Option<Migration>,
 }
 
 impl<T> Access<T> {
-    /// The same, with the outcome turned into something else.
+    /// Converts the outcome.
     pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Access<U> {
         Access { outcome: turn(self.outcome), migration: self.migration }
     }
 }
 
-/// Where a row leads to.
+/// The object that a stored location names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Address {
     /// The location without credentials.
     pub url: String,
-    /// The id of the backend that it lies in; none where it is in none's bucket or container.
+    /// The id of the backend that the object is in; `None` if it is in no backend's bucket or
+    /// account.
     pub backend: Option<String>,
-    /// Whether credentials of its own are used.
+    /// Whether the credentials in the location are used.
     pub own_credentials: bool,
 }
 
-/// What is read of an image.
+/// How an image is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Get {
-    /// These bytes alone.
+    /// The bytes to read; `None` for the whole image.
     pub range: Option<ByteRange>,
-    /// Digests of what is read.
+    /// The digests to compute of the bytes read.
     pub digests: Vec<Algorithm>,
-    /// How many bytes the image has, by the image service: another number is an error, before any byte is
-    /// delivered where the server tells it.
+    /// The size of the image in bytes, as the image service recorded it. Another size is an error:
+    /// before the first byte is delivered if the response states the size.
     pub size: Option<u64>,
-    /// Digests of the whole image that the image service has: `checksum`, an MD5, and `os_hash_value`.
-    /// They are compared where all of it is read. Other bytes are an error; the sink has them by then, and
-    /// what was made of them is not to be kept.
+    /// The digests of the whole image, as the image service recorded them: `checksum`, an MD5, and
+    /// `os_hash_value`. They are compared if the whole image is read. A difference is an error; the
+    /// sink has the bytes by then, so discard what it made of them.
     pub expected: Vec<Value>,
-    /// How many ranges are read at once; 0 and 1 read one stream.
+    /// The concurrency: how many ranges are read at once. 0 and 1 read one stream.
     pub width: usize,
 }
 
-/// What was read of an image.
+/// The result of reading an image.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Got {
-    /// Bytes of the whole image, where the server told.
+    /// The size of the whole image in bytes, if the server stated it.
     pub size: Option<u64>,
-    /// Bytes that the sink got.
+    /// How many bytes the sink received.
     pub bytes: u64,
-    /// Digests of these.
+    /// The digests of these bytes.
     pub digests: Digests,
-    /// Whether they were checked against something that the server or the caller knows.
+    /// Whether the bytes were validated, and against what.
     pub verdict: Verdict,
 }
 
-/// Who may use an image that lies in the account of the user who stored it.
+/// Who may read and write an image in the account of the user who stored it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acls {
-    /// Whether everybody may read it.
+    /// Whether everybody with a token may read it. `read` is then not used.
     pub public: bool,
-    /// Ids of projects that may read it.
+    /// The ids of the projects that may read it.
     pub read: Vec<String>,
-    /// Ids of projects that may write it.
+    /// The ids of the projects that may write it.
     pub write: Vec<String>,
 }
 
-/// For whom a request of an image service is made, where images lie in the accounts of users.
+/// The user of a request to the image service, where images are in the users' accounts.
 #[derive(Clone, Debug, Default)]
 pub struct TenantContext {
     /// The user's token.
     pub token: Secret,
     /// The user's id.
     pub user_id: Option<String>,
-    /// The id of the project that the token is for.
+    /// The id of the project that the token is scoped to.
     pub project_id: Option<String>,
-    /// The names of the roles that the user has there.
+    /// The names of the user's roles in this project.
     pub roles: Vec<String>,
-    /// The services that came with the token.
+    /// The service catalogue of the token.
     pub catalogue: Catalogue,
 }

@@ -10,17 +10,17 @@ use crate::http::Completion;
 use crate::machine::Party;
 use crate::now::Now;
 
-/// A machine with everything that it takes to run it.
+/// A machine with everything that is needed to run it.
 pub struct Job<T> {
-    /// What it does: it turns an error of the machine's into the image service's terms.
+    /// The action: [`Verb::error`] turns an error of the machine into the image service's terms.
     pub verb: Verb,
-    /// The id of the backend whose [`Connection`](super::Connection) it goes over.
+    /// The id of the backend whose [`Connection`](super::Connection) carries the requests.
     pub backend: String,
-    /// What is run.
+    /// The machine to run.
     pub machine: Box<dyn Machine<Output = T> + Send>,
-    /// The authorities that its drafts name by position.
+    /// The authenticators, which the machine's requests name by index.
     pub parties: Vec<Party>,
-    /// What the source has to be tapped for. Empty where there is no source.
+    /// The hashers for the bytes of the source. Empty if there is no source.
     pub hashers: Hashers,
 }
 
@@ -35,7 +35,7 @@ impl<T: 'static> Job<T> {
         Self { verb, backend: backend.to_owned(), machine: Box::new(machine), parties, hashers }
     }
 
-    /// The same, with what it comes to turned into something else.
+    /// Converts the result.
     pub(super) fn map<U: 'static>(
         self,
         turn: impl FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
@@ -55,7 +55,7 @@ impl<T> fmt::Debug for Job<T> {
     }
 }
 
-/// A machine whose output is turned into something else.
+/// A machine whose result is converted.
 pub(super) struct Mapped<M, F> {
     machine: M,
     turn: Option<F>,

@@ -1,34 +1,34 @@
-//! What an image service calls: its backends, as its configuration names them, and an image in one.
+//! The API for an image service: its configured backends, and the images in them.
 //!
 //! ```text
 //!  Configuration ──▶ Stores ── by id ──▶ StoreBackend: S3Store | SwiftStore
 //!                      │
-//!     add ─────────────┤ into the backend named, or the default one
-//!     get size exists  │ from where a row of the image service says: url, metadata["store"]
+//!     add ─────────────┤ into the named backend, or the default one
+//!     get size exists  │ from the stored location: url, metadata["store"]
 //!     delete set_acls ─┘
 //!                      │
 //!                      ▼
-//!            Access { outcome: Job, migration } ──▶ what to store in the row's place, or nothing
+//!            Access { outcome: Job, migration } ──▶ what replaces the stored location, if anything
 //!                        │
 //!                        ▼
 //!  Job { machine, parties, backend, hashers } ──▶ a transport runs it ──▶ Placed, Got, …
 //!                                                        └── an Error ──▶ Verb::error: a StoreError
 //! ```
 //!
-//! Nothing is sent in here: a [`Job`] is a machine with the authorities that its drafts go under, and
-//! [`Connection`] says what a transport has to do otherwise for a backend. What a row says is decided
-//! by [`migration`](S3Places) before anything is sent: which backend, whose credentials.
+//! This module sends nothing. A [`Job`] is a machine with the authenticators of its requests.
+//! [`Connection`] holds the transport settings of a backend. [`migration`](S3Places) determines the
+//! backend and the credentials of a stored location before anything is sent.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `config/` | the options of backends, from text |
-//! | `stores.rs` | all backends, and the verbs |
-//! | `image.rs` | what goes into the verbs and comes out |
+//! | `stores.rs` | all backends, and the actions on images |
+//! | `image.rs` | arguments and results of the actions |
 //! | `job.rs` | what a transport runs |
-//! | `backend.rs`, `connection.rs` | one backend, and the way to it |
+//! | `backend.rs`, `connection.rs` | one backend, and its transport settings |
 //! | `s3/`, `swift/` | the two kinds of backends |
-//! | `migration/`, `table.rs` | rows that are not as they should be, and how they are replaced |
-//! | `error.rs` | what went wrong, in the image service's words |
+//! | `migration/`, `table.rs` | outdated locations, and how they are replaced |
+//! | `error.rs` | errors in the image service's terms |
 
 mod backend;
 pub mod config;

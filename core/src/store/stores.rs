@@ -1,4 +1,4 @@
-//! All backends of an image service, and what is done with images in them.
+//! All backends of an image service, and the actions on images in them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::credentials::{CredentialSource, Credentials};
 use crate::error::Error;
 use crate::machine::Party;
 
-/// All backends of an image service. Cheap to clone; clones share what is learnt of servers, tokens
-/// and clocks.
+/// All backends of an image service.
 ///
-/// A `seed` decides the jitter of delays.
+/// Cheap to clone: clones share tokens, clock offsets and what was learnt about servers. The `seed`
+/// of a method determines the jitter of its retry delays.
 #[derive(Clone, Debug)]
 pub struct Stores {
     inner: Arc<Inner>,
@@ -33,24 +33,26 @@ struct Inner {
     default: Option<String>,
     s3: S3Places,
     swift: SwiftPlaces,
-    /// The backends in S3 and in Swift over whose connections hosts are reached that are of none.
+    /// The S3 and the Swift backend whose connections reach hosts of no backend.
     foreign: [Option<String>; 2],
 }
 
-/// Where a row leads to.
+/// The object that a stored location names.
 enum Route<'a> {
     S3(S3Route<'a>),
     Swift(SwiftRoute<'a>),
 }
 
 impl Stores {
-    /// The backends of a configuration that was checked, with the references of each
-    /// `swift_store_config_file`, by the path that the option has.
+    /// Makes the backends of a checked configuration.
+    ///
+    /// `references` holds the references of each `swift_store_config_file`, by the path in the
+    /// option: [`Configuration::references`] reads them.
     ///
     /// # Errors
     ///
-    /// Everything that does not fit together: a file of references that is missing, an endpoint that
-    /// its provider can't have.
+    /// All inconsistencies, for example a missing file of references, or an endpoint that the
+    /// configured provider cannot have.
     pub fn new(
         configuration: &Configuration,
         references: &BTreeMap<String, BTreeMap<String, Reference>>,
@@ -82,7 +84,7 @@ impl Stores {
             }
         }
         ConfigErrors::check(errors)?;
-        // Every backend has told its place already.
+        // Does not fail: `S3Store::new` has read the place of every backend.
         let s3 = S3Places::of(configuration).unwrap_or_default();
         let inner = Inner {
             mode: configuration.mode,
@@ -95,12 +97,11 @@ impl Stores {
         Ok(Self { inner: Arc::new(inner), tenant: None })
     }
 
-    /// The same, where the backend `id` goes under this authority instead of its configured keys: who
-    /// knows where credentials come from makes it.
+    /// Replaces the configured keys of the S3 backend `id` by this authenticator.
     ///
     /// # Errors
     ///
-    /// There is no such backend in S3.
+    /// There is no S3 backend with this id.
     pub fn with_party(mut self, id: &str, party: Party) -> Result<Self, StoreError> {
         match Arc::make_mut(&mut self.inner).backends.get_mut(id) {
             Some(StoreBackend::S3(store)) => store.set_party(party),
@@ -109,12 +110,13 @@ impl Stores {
         Ok(self)
     }
 
-    /// The same, where the backends in S3 whose keys do not stand in their options go under what `named`
-    /// makes of the source, the profile and the region that they name.
+    /// Sets the credentials of the S3 backends whose options do not contain the keys.
+    ///
+    /// `named` makes the credentials from the source, the profile and the region of a backend.
     ///
     /// # Errors
     ///
-    /// What `named` says, with the backend.
+    /// The error of `named`, with the id of the backend.
     pub fn with_credentials(
         mut self,
         named: impl Fn(CredentialSource, Option<&str>, Option<&str>) -> Result<Credentials, Error>,
@@ -133,19 +135,20 @@ impl Stores {
         Ok(self)
     }
 
-    /// The same, for the user of one request: where images lie in the accounts of users.
+    /// Returns the backends for the user of one request, where images are in the users' accounts.
     #[must_use]
     pub fn for_tenant(&self, context: TenantContext) -> Self {
         Self { inner: Arc::clone(&self.inner), tenant: Some(Arc::new(context)) }
     }
 
-    /// The same, where locations at hosts of no backend are used too, with the credentials that they
-    /// have inside and over the connection of the backend `via`: those in S3 over one in S3, those in
-    /// Swift over one in Swift.
+    /// Allows locations at hosts of no backend.
+    ///
+    /// Their requests use the credentials in the location and the connection of the backend `via`.
+    /// An S3 backend allows it for S3 locations, a Swift backend for Swift locations.
     ///
     /// # Errors
     ///
-    /// There is no such backend.
+    /// There is no backend with this id.
     pub fn with_foreign_hosts(mut self, via: &str) -> Result<Self, StoreError> {
         let inner = Arc::make_mut(&mut self.inner);
         let [s3, swift] = &mut inner.foreign;
@@ -163,22 +166,24 @@ impl Stores {
         Ok(self)
     }
 
-    /// How backends are told apart.
+    /// Returns how backends are told apart.
     pub fn mode(&self) -> Mode {
         self.inner.mode
     }
 
-    /// The ids of all backends.
+    /// Returns the ids of all backends.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.inner.backends.keys().map(String::as_str)
     }
 
-    /// The backend of this id.
+    /// Returns the backend with this id.
     pub fn backend(&self, id: &str) -> Option<&StoreBackend> {
         self.inner.backends.get(id)
     }
 
-    /// The backend that images go to where none is named; the only one where there is but one.
+    /// Returns the backend for images whose backend is not named.
+    ///
+    /// Without a configured default it is the only backend, if there is exactly one.
     pub fn default_backend(&self) -> Option<&StoreBackend> {
         match &self.inner.default {
             Some(id) => self.backend(id),
@@ -187,11 +192,13 @@ impl Stores {
         }
     }
 
-    /// Where a row leads to, and what to store in its place. Nothing is sent for it.
+    /// Returns the object that a stored location names, and the migration of the location.
+    ///
+    /// Sends nothing.
     ///
     /// # Errors
     ///
-    /// Why the location is not used.
+    /// The reason why the location is not used.
     pub fn access(&self, stored: &Stored) -> Result<Access<Address>, StoreError> {
         Ok(self.route(stored)?.map(|route| match route {
             Route::S3(route) => route.address(),
@@ -199,13 +206,14 @@ impl Stores {
         }))
     }
 
-    /// Stores an image in the backend named, or in the default one. What it comes to wants the digests
-    /// of the source: [`Placed::with_digests`].
+    /// Stores an image in the backend with this id, or in the default one.
+    ///
+    /// [`Placed::with_digests`] completes the result with the digests of the source.
     ///
     /// # Errors
     ///
-    /// There is no such backend, or it has no credentials; the source has another size than was
-    /// announced.
+    /// There is no such backend, it has no credentials, or the size of the source differs from the
+    /// announced size.
     pub fn add(
         &self,
         backend: Option<&str>,
@@ -222,11 +230,13 @@ impl Stores {
         }
     }
 
-    /// Reads an image, or a range of it. What is cut is resumed.
+    /// Reads an image, or a range of it.
+    ///
+    /// Resumes an interrupted response: in Swift up to `swift_store_retry_get_count` times.
     ///
     /// # Errors
     ///
-    /// As [`access`](Self::access); the backend has no credentials.
+    /// Those of [`access`](Self::access); the backend has no credentials.
     pub fn get(
         &self,
         stored: &Stored,
@@ -236,21 +246,23 @@ impl Stores {
         self.job(stored, |route| route.get(get, seed), |route, tenant| route.get(get, tenant, seed))
     }
 
-    /// The size of an image in bytes.
+    /// Returns the size of an image in bytes.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     pub fn size(&self, stored: &Stored, seed: u64) -> Result<Access<Job<u64>>, StoreError> {
         self.job(stored, |route| route.size(seed), |route, tenant| route.size(tenant, seed))
     }
 
-    /// Whether an image is there. A server that does not tell who may not list is
-    /// [`Forbidden`](StoreErrorKind::Forbidden) and neither yes nor no.
+    /// Returns whether an image exists.
+    ///
+    /// S3 hides from credentials without the permission to list whether an object exists. The job
+    /// then fails with [`Forbidden`](StoreErrorKind::Forbidden).
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     pub fn exists(&self, stored: &Stored, seed: u64) -> Result<Access<Job<bool>>, StoreError> {
         self.job(stored, |route| route.exists(seed), |route, tenant| route.exists(tenant, seed))
     }
@@ -259,16 +271,17 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     pub fn delete(&self, stored: &Stored, seed: u64) -> Result<Access<Job<()>>, StoreError> {
         self.job(stored, |route| route.delete(seed), |route, tenant| route.delete(tenant, seed))
     }
 
-    /// Says who may use an image that lies in the account of the user who stored it.
+    /// Sets who may read and write an image in the account of the user who stored it.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get); in S3, and in Swift for one tenant, that it can't be done.
+    /// Those of [`get`](Self::get). In S3, and in single-tenant Swift,
+    /// [`NotSupported`](StoreErrorKind::NotSupported).
     pub fn set_acls(
         &self,
         stored: &Stored,
@@ -284,7 +297,7 @@ impl Stores {
         self.job(stored, in_s3, |route, tenant| route.set_acls(acls, tenant, seed))
     }
 
-    /// A job on the object that a row leads to.
+    /// Makes a job on the object that a stored location names.
     fn job<T>(
         &self,
         stored: &Stored,
@@ -330,8 +343,8 @@ impl Stores {
         Ok(Access { outcome: Route::Swift(SwiftRoute::new(store, access)), migration })
     }
 
-    /// The storage URL of the user of this request, as the backend named sees it, or the first one for
-    /// several tenants.
+    /// Returns the storage URL of the user of this request, by the named backend or else by the
+    /// first multi-tenant one.
     fn tenant_storage(&self, store: Option<&str>) -> Option<BaseUrl> {
         let tenant = self.tenant.as_deref()?;
         let named = store.and_then(|id| self.backend(id));

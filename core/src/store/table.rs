@@ -1,4 +1,4 @@
-//! The image service's table of locations, as far as a migration has to do with it.
+//! The image service's table of locations, as far as a migration uses it.
 //!
 //! ```text
 //!  UPDATE … SET url = migration.url,          store = migration.store
@@ -7,19 +7,21 @@
 
 use super::migration::Migration;
 
-/// A table of locations that the image service keeps.
+/// The image service's table of locations.
 pub trait LocationTable {
-    /// What a row is found by.
+    /// The key of a row.
     type Row: ?Sized;
-    /// Why the table could not be asked.
+    /// The error of the table.
     type Error;
 
-    /// Replaces URL and `store` of a row, in one step and only where both still are what the migration
-    /// [was](Migration::was) made from. Whether they were.
+    /// Replaces the URL and `store` of a row atomically, if both still equal
+    /// [`was`](Migration::was) and [`was_store`](Migration::was_store) of the migration.
+    ///
+    /// Returns whether the row was replaced.
     ///
     /// # Errors
     ///
-    /// The table could not be asked.
+    /// The table could not be updated.
     fn compare_and_swap(
         &mut self,
         row: &Self::Row,
@@ -27,22 +29,22 @@ pub trait LocationTable {
     ) -> Result<bool, Self::Error>;
 }
 
-/// What became of a migration.
+/// The result of persisting a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Applied {
     /// The row was replaced.
     Replaced,
-    /// Somebody else has changed the row or removed it: theirs stands. Who reads it next migrates
-    /// it, if that is still needed.
+    /// The row was changed or removed in the meantime, and was left as it is. The next reader
+    /// migrates it, if that is still needed.
     Raced,
 }
 
 impl Migration {
-    /// Persists it. A lost race is no error.
+    /// Persists the migration. A lost race is not an error.
     ///
     /// # Errors
     ///
-    /// The table could not be asked.
+    /// The table could not be updated.
     pub fn apply<T: LocationTable + ?Sized>(
         &self,
         table: &mut T,

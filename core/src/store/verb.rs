@@ -1,24 +1,24 @@
-//! The verbs of an image service.
+//! The actions of an image service.
 
-/// What is done with an image.
+/// An action of an image service on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// It is stored.
+    /// Stores the image.
     Add,
-    /// It is read.
+    /// Reads the image.
     Get,
-    /// Its size is asked for.
+    /// Returns the size of the image.
     Size,
-    /// It is asked whether it is there.
+    /// Returns whether the image exists.
     Exists,
-    /// It is removed.
+    /// Removes the image.
     Delete,
-    /// It is said who may use it.
+    /// Sets who may read and write the image.
     SetAcls,
 }
 
 impl Verb {
-    /// Its name, as in the image service's drivers.
+    /// Returns the name of the action, as in the image service's drivers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Add => "add",
