@@ -1,4 +1,4 @@
-//! What programs call.
+//! The client: calls operations and runs machines.
 
 use std::any::type_name;
 use std::fmt;
@@ -29,7 +29,8 @@ use crate::run::drive;
 use crate::sink::Sink;
 use crate::source::Source;
 
-/// Connections, and how they are made. Clones share them.
+/// Performs exchanges over connections that are kept and used again. Cheap to clone; clones share
+/// their connections.
 #[derive(Clone)]
 pub struct Transport(Arc<Shared>);
 
@@ -43,11 +44,12 @@ pub(crate) struct Shared {
 }
 
 impl Transport {
-    /// A transport without any connections yet.
+    /// Returns a transport without connections.
     ///
     /// # Errors
     ///
-    /// A TLS setting that makes no sense.
+    /// The user agent can't be sent, a TLS setting is invalid, or the proxy's certificates can't be
+    /// read.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
         Ok(Self(Arc::new(Shared {
             connector: Connector::new(&config)?,
@@ -59,8 +61,8 @@ impl Transport {
         })))
     }
 
-    /// Performs one exchange: no retries, no limits but its own. Must be called in a tokio runtime
-    /// with I/O and time enabled, as all that follows.
+    /// Performs one exchange, without retries and with its own limits only. Must run in a tokio
+    /// runtime with I/O and time enabled, as must every other async function of this crate.
     pub async fn perform(&self, exchange: Exchange, source: &Source, sink: &Sink) -> Completion {
         let workers = match source.begin(exchange.draft().needs().memory()).await {
             Ok(workers) => workers,
@@ -87,7 +89,8 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// A service, and who we are to it. Clones share connections, limits and what was learnt.
+/// A service, the authenticators for it, and a transport. Clones share connections, limits and what
+/// was learned about the service.
 pub struct Client<S> {
     transport: Transport,
     service: Arc<S>,
@@ -100,7 +103,7 @@ pub struct Client<S> {
 }
 
 impl<S: Service> Client<S> {
-    /// Calls `service` as `party`.
+    /// Returns a client of `service` that uses the authenticator `party`.
     pub fn new(transport: Transport, service: S, party: Party) -> Self {
         Self {
             transport,
@@ -113,48 +116,48 @@ impl<S: Service> Client<S> {
         }
     }
 
-    /// Adds an identity: the second one added is party 1 of drafts, and so on.
+    /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
     pub fn with_party(mut self, party: Party) -> Self {
         self.parties = self.parties.iter().cloned().chain([party]).collect();
         self
     }
 
-    /// Keeps these limits, which other clients may share. Without this there are
-    /// [`Traffic::AT_ONCE`] requests at once (256), and the rest wait, first in, first out.
+    /// Applies these limits, which other clients may share. Default: at most [`Traffic::AT_ONCE`]
+    /// (256) requests at once; further requests wait, first in, first out.
     #[must_use]
     pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
         self.traffic = traffic.into();
         self
     }
 
-    /// Tells this observer what happens in all calls and runs.
+    /// Reports events to this observer.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// The service, to make machines with.
+    /// Returns the service.
     pub fn service(&self) -> &Arc<S> {
         &self.service
     }
 
-    /// The transport, which other clients may share.
+    /// Returns the transport.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// Another number to start a machine's jitter from.
+    /// Returns another seed for the jitter of a machine's delays.
     pub fn seed(&self) -> u64 {
         self.seeds.fetch_add(SEED_STEP, Ordering::Relaxed)
     }
 
-    /// Calls an operation that moves no bytes but its own.
+    /// Calls an operation, with retries.
     ///
     /// # Errors
     ///
-    /// The operation's, after what retries could do.
+    /// The server refuses the request, the exchange fails, or the operation's members are invalid.
     pub async fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
         self.exchange(operation, Source::none()).await
     }
@@ -163,7 +166,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call), and the source's.
+    /// As for [`call`](Self::call); also, the source can't be read.
     pub async fn call_from<O: Operation<Service = S>>(
         &self,
         operation: O,
@@ -172,13 +175,13 @@ impl<S: Service> Client<S> {
         self.exchange(operation, source.into()).await
     }
 
-    /// A URL that carries its own proof for `expires`, 1 second to 7 days, and the headers that have
-    /// to be sent with it. Keys that are renewed are asked for first, where it is time to; the URL
-    /// is good for no longer than the keys that signed it.
+    /// Returns a URL that is signed for `expires` (1 second to 7 days), and the headers that must
+    /// be sent with it. Renews the keys first if that is due. The URL is valid no longer than the
+    /// keys that signed it.
     ///
     /// # Errors
     ///
-    /// A duration out of bounds; there are no keys to be had; the operation's.
+    /// `expires` is out of bounds, no keys can be obtained, or the operation's members are invalid.
     pub async fn presign<O: Operation<Service = S>>(
         &self,
         operation: O,
@@ -190,15 +193,14 @@ impl<S: Service> Client<S> {
         self.parties[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
-    /// Runs a machine: says what from, where to and by whom it may be stopped, and then
-    /// [`go`](Run::go)es.
+    /// Returns a [`Run`] of any machine: set its options, then call [`go`](Run::go).
     pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
         let ends = self.ends(Source::none(), Sink::none());
         let (transport, parties) = (self.transport.clone(), self.parties.clone());
         Run::new(type_name::<M>(), machine, transport, parties, ends, &self.cleanups)
     }
 
-    /// Runs a machine that downloads; the bytes are there to be read as they come.
+    /// Runs a machine in a task of its own, and returns a reader of what it downloads.
     pub fn reader<M>(&self, machine: M) -> Reader<M::Output>
     where
         M: Machine + Send + 'static,
@@ -207,18 +209,18 @@ impl<S: Service> Client<S> {
         self.run(machine).reader()
     }
 
-    /// Waits until all runs have cleaned up that were dropped, or whose [`Reader`] was, before their
-    /// end: no longer than `deadline`. What is still on the server then is returned, each once it is
-    /// sure: what could not be removed, what a runtime that ended kept from being removed, and what has
-    /// yet to be removed.
+    /// Waits, for `deadline` at most, until all runs that were dropped, or whose [`Reader`] was
+    /// dropped, before their end have cleaned up. Returns the leftovers: what could not be removed,
+    /// because the server refused or because the runtime ended, and what is not removed yet.
     ///
-    /// Call it before the runtime ends, which ends all cleaning up; or afterwards in another one, to be
-    /// told what was left. Runs whose callers still wait are not stopped, and tell their own errors.
+    /// Call it before the runtime ends, because the end of the runtime stops all cleaning up; or
+    /// afterwards in another runtime, to learn what was left. Runs whose callers still wait are not
+    /// stopped; they report their own errors.
     pub async fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
         shutdown(&self.cleanups, deadline).await
     }
 
-    /// In the caller's own task: a call leaves nothing behind when it is dropped.
+    /// Runs in the caller's own task: a call leaves nothing on the server when it is dropped.
     async fn exchange<O: Operation<Service = S>>(
         &self,
         operation: O,
@@ -257,7 +259,7 @@ impl<S> fmt::Debug for Client<S> {
     }
 }
 
-/// A machine about to run.
+/// A machine that is about to run, and what it runs with.
 #[must_use = "nothing runs before `go`"]
 pub struct Run<M> {
     name: &'static str,
@@ -282,25 +284,25 @@ impl<M: Machine> Run<M> {
         Self { name, machine, transport, parties, ends, tokens, cleanups }
     }
 
-    /// Takes the bytes of uploads from `source`.
+    /// Takes the bodies that are ranges of a source from `source`.
     pub fn from(mut self, source: impl Into<Source>) -> Self {
         self.ends.source = source.into();
         self
     }
 
-    /// Puts the bytes of downloads into `sink`.
+    /// Writes the response bodies that the machine passes on to `sink`.
     pub fn into_sink(mut self, sink: impl Into<Sink>) -> Self {
         self.ends.sink = sink.into();
         self
     }
 
-    /// Tells this observer what happens, in place of the client's.
+    /// Reports events to this observer, instead of the client's.
     pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
         self.ends.observer = Some(observer);
         self
     }
 
-    /// Stops when `token` is used. There may be several.
+    /// Stops when `token` is cancelled. May be called several times; each token stops the run.
     pub fn cancel_on(mut self, token: CancelToken) -> Self {
         self.tokens.push(token);
         self
@@ -312,13 +314,13 @@ where
     M: Machine + Send + 'static,
     M::Output: Send + 'static,
 {
-    /// Runs the machine to its end, in a task of its own: who drops this future cancels the run, and
-    /// the task goes on until what the machine promises to clean up is cleaned up.
-    /// [`Client::shutdown`] waits for that, and tells what was left.
+    /// Runs the machine to its end, in a task of its own. Dropping this future cancels the run; the
+    /// task goes on until the machine has cleaned up. [`Client::shutdown`] waits for that and
+    /// returns the leftovers.
     ///
     /// # Errors
     ///
-    /// The machine's, and the source's or sink's.
+    /// The machine's, after it has cleaned up; or those of the source or the sink.
     pub async fn go(self) -> Result<M::Output, Error> {
         let token = CancelToken::new();
         let (running, claim) = self.cleanups.begin();
@@ -327,8 +329,8 @@ where
         guard.join(task.await)
     }
 
-    /// Runs a machine that downloads; the bytes are there to be read as they come. Replaces the
-    /// sink.
+    /// Runs in a task of its own, and returns a reader of what the machine downloads. The reader
+    /// replaces the sink.
     pub fn reader(self) -> Reader<M::Output> {
         Reader::spawn(|sink| {
             let token = CancelToken::new();
@@ -339,7 +341,7 @@ where
         })
     }
 
-    /// The span begins here, in the caller's, whatever task the future goes to.
+    /// The span begins in the caller's span, in whichever task the future runs.
     fn drive(
         self,
         running: Running,
@@ -351,15 +353,15 @@ where
     }
 }
 
-/// Cancels what nobody waits for any more.
+/// Cancels a run that is no longer waited for.
 pub(crate) struct DropGuard {
     token: CancelToken,
-    /// Gone once the result has come.
+    /// Absent after the result has arrived.
     claim: Option<Claim>,
 }
 
 impl DropGuard {
-    /// What came of the task; its panic goes on here.
+    /// Returns the result of the task; resumes its panic.
     pub(crate) fn join<T>(
         mut self,
         joined: Result<Result<T, Error>, tokio::task::JoinError>,
@@ -371,7 +373,7 @@ impl DropGuard {
             }
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime of the run has ended, and not that of its caller.
+                // The runtime of the run has ended, while the caller's runtime goes on.
                 Err(_) => {
                     let left = self.claim.take().map(Claim::settle).unwrap_or_default();
                     let cancelled = Error::from(Failure::cancelled());
@@ -388,7 +390,7 @@ impl Drop for DropGuard {
     }
 }
 
-/// Waits for runs that clean up; what is left.
+/// Waits for runs that clean up, and returns what is left.
 pub(crate) async fn shutdown(cleanups: &CleanUps, deadline: Duration) -> Vec<Leftover> {
     let mut waiting = Waiting { cleanups, place: None };
     let idle = poll_fn(|cx| match cleanups.is_idle(cx.waker(), &mut waiting.place) {
@@ -420,5 +422,5 @@ fn spanned<F: Future>(_: &'static str, driven: F) -> F {
     driven
 }
 
-/// Far apart: a machine may count on from its seed.
+/// Large, because a machine may count up from its seed.
 const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -1,4 +1,4 @@
-//! What a transport is made with.
+//! The configuration of a transport: connections, memory, TLS.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,9 +12,10 @@ use apus_core::store::Connection;
 #[cfg(feature = "tls")]
 use apus_host::tls::Tls;
 
-/// How connections are made and kept. Timeouts are not here: each exchange brings its own.
+/// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
+/// part of it: each exchange has its own limits.
 ///
-/// Nothing is read from the environment unless asked for.
+/// Only [`proxy_from_environment`](Self::proxy_from_environment) reads the environment.
 #[derive(Clone)]
 pub struct TransportConfig {
     pub(crate) idle_age: Duration,
@@ -29,10 +30,10 @@ pub struct TransportConfig {
 }
 
 impl TransportConfig {
-    /// The defaults: idle connections are kept for 15 s, 64 of them to each host; ranges of up to
-    /// 64 MiB are kept in memory between hashing and sending; no proxy; no `Expect: 100-continue`,
-    /// because an answer that comes early is seen while the body is still being sent; Mozilla's
-    /// certificate authorities.
+    /// Returns the defaults: idle connections are kept for 15 s, 64 for each host; the roots of
+    /// Mozilla's list are trusted; parts of up to 64 MiB are read into memory; no proxy; no
+    /// `Expect: 100-continue`, because a response that arrives while the body is being sent is read
+    /// at once.
     pub fn new() -> Self {
         Self {
             idle_age: Duration::from_secs(15),
@@ -47,61 +48,64 @@ impl TransportConfig {
         }
     }
 
-    /// Closes connections that were idle for this long. S3 closes them after 20 s, and a request on a
-    /// connection that is just being closed fails.
+    /// Sets how long an idle connection is kept for another request. Default 15 s. Services close
+    /// idle connections after 20 s or more; the default is shorter, so that no request is sent on a
+    /// connection that is being closed.
     #[must_use]
     pub fn idle_connection_timeout(mut self, timeout: Duration) -> Self {
         self.idle_age = timeout;
         self
     }
 
-    /// Keeps at most this many idle connections to one host.
+    /// Sets how many idle connections are kept for each host. Default 64.
     #[must_use]
     pub fn idle_connections(mut self, most: usize) -> Self {
         self.idle_connections = most;
         self
     }
 
-    /// A range of a file whose hash must be known before it is sent is kept in memory in between
-    /// when it has at most this many bytes; a longer one is read twice.
+    /// Sets the length in bytes up to which a range of a file that must be hashed before it is sent
+    /// is read once, into memory; longer ranges are read twice. Default 64 MiB.
     #[must_use]
     pub fn in_memory_part_limit(mut self, bytes: u64) -> Self {
         self.in_memory_part_limit = bytes;
         self
     }
 
-    /// Reads every such range twice and keeps none in memory, whatever its length. Off by default.
+    /// Reads every range of a file that must be hashed first twice, and keeps none in memory.
+    /// Default false.
     #[must_use]
     pub fn reread(mut self, reread: bool) -> Self {
         self.reread = reread;
         self
     }
 
-    /// Sends `Expect: 100-continue` with bodies of more than this many bytes, and the body only after
-    /// the server asked for it or was silent for a second. `None` never does.
+    /// Sets the length in bytes above which a body is sent only after the server has responded `100
+    /// Continue`, or has not responded for a second (RFC 9110, section 10.1.1), so that a refusal
+    /// arrives before the body is sent. Default `None`, which never waits.
     #[must_use]
     pub fn expect_continue_above(mut self, bytes: Option<u64>) -> Self {
         self.expect_above = bytes;
         self
     }
 
-    /// The `User-Agent` of requests that bring none: `apus/` and the version by default.
+    /// Sets the `User-Agent` of requests that have none of their own. Default `apus/` and the
+    /// version.
     #[must_use]
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
         self
     }
 
-    /// Goes through this [`Proxy`](crate::Proxy), to http and https endpoints, but for the hosts that
-    /// it is not asked for. Default none.
+    /// Uses this [`Proxy`](crate::Proxy) for http and https endpoints, except for the hosts that it
+    /// excludes. Default: no proxy.
     #[must_use]
     pub fn proxy(mut self, proxy: impl Into<Proxies>) -> Self {
         self.proxies = proxy.into();
         self
     }
 
-    /// Goes through the proxies that the environment names now, as
-    /// [`Proxies::from_variables`] reads it.
+    /// Uses the proxies that the environment names now, as [`Proxies::from_variables`] reads it.
     ///
     /// # Errors
     ///
@@ -110,42 +114,43 @@ impl TransportConfig {
         Ok(self.proxy(Proxies::from_variables(|name| std::env::var(name).ok())?))
     }
 
-    /// Trusts the certificates of this PEM bundle, and no others.
+    /// Trusts the certificates of this PEM bundle, and no other certificates.
     ///
     /// # Errors
     ///
-    /// There is none in it, or one that can't be read; the error says which.
+    /// The bundle holds no certificate, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.tls = self.tls.trust_only(pem)?;
         Ok(self)
     }
 
-    /// Trusts the certificates of this PEM bundle besides those that were trusted before.
+    /// Trusts the certificates of this PEM bundle besides those that are trusted already.
     ///
     /// # Errors
     ///
-    /// There is none in it, or one that can't be read; the error says which.
+    /// The bundle holds no certificate, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn add_ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.tls = self.tls.trust(pem)?;
         Ok(self)
     }
 
-    /// Shows this certificate to servers that ask for one: a PEM chain, one's own certificate first,
-    /// and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
+    /// Presents this client certificate to servers that request one: a PEM chain, the client's own
+    /// certificate first, and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
     ///
     /// # Errors
     ///
-    /// Either can't be read, or the key is not the certificate's; the error holds nothing of the key.
+    /// The chain or the key can't be read, or the key does not belong to the certificate. The error
+    /// contains nothing of the key.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         self.tls = self.tls.client_certificate(chain, key)?;
         Ok(self)
     }
 
-    /// Trusts what the TLS settings of a cloud trust, and shows the certificate that they name: reads
-    /// their files.
+    /// Applies the TLS settings of a cloud: trusts its certificates and presents its client
+    /// certificate. Reads the files that the settings name.
     ///
     /// # Errors
     ///
@@ -156,11 +161,11 @@ impl TransportConfig {
         Ok(self)
     }
 
-    /// Connects as the options of a backend say: reads the files of certificates that they name.
+    /// Applies the connection options of a backend: reads the certificate files that they name.
     ///
     /// # Errors
     ///
-    /// A file can't be read, or holds no certificate.
+    /// A file can't be read or holds no certificate, or the proxy's URL is invalid.
     #[cfg(feature = "store")]
     pub fn connection(mut self, connection: &Connection) -> Result<Self, Error> {
         self.tls = self.tls.with_connection(connection)?;
@@ -170,7 +175,8 @@ impl TransportConfig {
         })
     }
 
-    /// Takes any certificate, and so any server that comes between. For tests.
+    /// Disables certificate verification. Anyone between client and server can then read and change
+    /// everything, credentials included. Default false.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
@@ -178,7 +184,7 @@ impl TransportConfig {
         self
     }
 
-    /// Uses this configuration of rustls as it is, in place of all other TLS settings. It should
+    /// Uses this configuration of rustls unchanged, instead of all other TLS settings. It should
     /// offer no protocol but `http/1.1`.
     #[cfg(feature = "tls")]
     #[must_use]

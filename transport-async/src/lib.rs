@@ -1,8 +1,9 @@
 //! Runs apus-core's machines on hyper and tokio.
 //!
-//! [`Transport`] owns connections and performs exchanges; [`Client`] joins one to a service and to who
-//! we are, and calls operations and runs machines. Bytes come from a [`Source`] and go to a [`Sink`].
-//! Nothing in here knows S3 or Swift: what is sent, when, and what an answer means is the core's.
+//! A [`Client`] has methods that call an operation or run a machine. A [`Source`] is where the
+//! bytes of a request come from, a [`Sink`] where those of a response go; a [`Transport`] performs
+//! exchanges and keeps connections. This crate knows neither S3 nor Swift: the core decides what is
+//! sent and when, and what a response means.
 //!
 //! ```text
 //!   Client ── run: turn / complete ──▶ Pump, in the core
@@ -13,8 +14,8 @@
 //!       Source ┘    └▶ Sink  └ pool
 //! ```
 //!
-//! What a call costs beside hyper itself is kept small: a machine that has one exchange in flight at
-//! a time is driven in the caller's own task, connection included, and its body is not copied.
+//! A machine that has one exchange in flight at a time runs in the caller's own task, including its
+//! connection, and its body is not copied; so a call costs little more than hyper itself.
 
 mod cancel;
 mod client;

@@ -1,13 +1,14 @@
-//! Where the bytes of downloads go.
+//! Where the bytes of a response go.
 //!
 //! ```text
 //!  discard · memory · file  any range, at any time
-//!  path                     as file, where it is a file on a disk; else as writer
-//!  writer                   in order, through a turnstile: an exchange whose range is next writes on
+//!  path                     as file, if it is a regular file; else as writer
+//!  writer                   in order, through a turnstile: an exchange whose range is next writes
 //!                           as bytes arrive; others keep what they receive until it is their turn
 //! ```
 //!
-//! An exchange ends only when its bytes are delivered, so that a machine's width bounds what is kept.
+//! An exchange ends only after its bytes are delivered, so that a machine's concurrency bounds what
+//! is kept.
 
 use std::fmt;
 use std::fs::File;
@@ -26,11 +27,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::cancel::{Bell, lock};
 use crate::turnstile::{Out, Place, Turnstile};
 
-/// Where the bytes of a run's downloads go. A clone is the same sink.
+/// Where the bytes of a response's body go. Clones share the same place.
 #[derive(Clone, Default)]
 pub struct Sink {
     kind: Kind,
-    /// What the end of a run commits.
+    /// The file that is committed at the end of a run.
     output: Option<Arc<Output>>,
 }
 
@@ -46,41 +47,42 @@ enum Kind {
 }
 
 impl Sink {
-    /// No sink: what needs one is refused.
+    /// No sink: a request or machine that needs one is refused.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Drops all bytes, which are counted, checked and hashed all the same.
+    /// A sink that drops the bytes; they are nevertheless counted, validated and hashed.
     pub fn discard() -> Self {
         Self::of(Kind::Discard)
     }
 
-    /// Whether there is one.
+    /// Whether a sink was given.
     pub(crate) fn is_given(&self) -> bool {
         !matches!(self.kind, Kind::None)
     }
 
-    /// Keeps all bytes in memory; [`take`](Self::take) gives them back.
+    /// A sink that keeps the bytes in memory; [`take`](Self::take) returns them.
     pub fn memory() -> Self {
         Self::of(Kind::Memory(Arc::default()))
     }
 
-    /// A file, written at offsets: its own position is neither used nor moved. It is not shortened
-    /// first.
+    /// A sink that writes each range at its offset from the file's start; the file's cursor is
+    /// neither used nor moved. What the file holds beyond the last byte stays.
     pub fn file(file: File) -> Self {
         Self::of(Kind::File(Arc::new(file)))
     }
 
-    /// A file that is complete or as it was before: what a run brings is written beside it, from the
-    /// first byte on, and takes its place when the run has succeeded. Owner and mode stay, links are
-    /// followed, and what is no file on a disk (a FIFO, a device) is written through.
-    /// [`remarks`](Self::remarks) has what should be told of it.
+    /// A sink that writes a file completely or leaves it as it was: the bytes are written to a
+    /// temporary file in the same directory, created with the first byte, which replaces the file
+    /// when the run has succeeded. Owner and mode stay, links are followed, and a path that is no
+    /// regular file (a FIFO, a device) is written to directly. [`remarks`](Self::remarks) lists
+    /// what the caller should report about it.
     ///
     /// # Errors
     ///
-    /// What can't be written to: a directory, a file in a directory that does not exist, a file without
-    /// permission.
+    /// The path can't be written to: a directory, a file in a directory that does not exist, a file
+    /// without write permission.
     pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let output = Output::new(path).map_err(|error| Error::from(failure(&error)))?;
         let output = Arc::new(output);
@@ -91,12 +93,14 @@ impl Sink {
         Ok(Self { kind, output: Some(output) })
     }
 
-    /// A writer, which gets the bytes in order and is flushed at the end of a run that succeeded.
+    /// A sink that writes everything in order. The writer is flushed at the end of a run that
+    /// succeeded.
     pub fn writer(writer: impl AsyncWrite + Send + 'static) -> Self {
         Self::of(Kind::Ordered(Arc::new(Turnstile::new(Out::Writer(Box::pin(writer))))))
     }
 
-    /// What a [`memory`](Self::memory) sink has collected; other sinks have nothing.
+    /// Returns the bytes that [`memory`](Self::memory) kept; nothing for other sinks, or the second
+    /// time.
     pub fn take(&self) -> Vec<u8> {
         match &self.kind {
             Kind::Memory(memory) => std::mem::take(&mut lock(memory)),
@@ -104,14 +108,14 @@ impl Sink {
         }
     }
 
-    /// What should be told of the file that a [`path`](Self::path) got: its other names that keep the old
-    /// content, an owner that could not be kept. Nothing for other sinks.
+    /// Returns what the caller should report about the file of a [`path`](Self::path): other names
+    /// of it that keep the old content, an owner that could not be kept. Nothing for other sinks.
     pub fn remarks(&self) -> Vec<String> {
         let remarks = self.output.as_ref().map(|output| output.remarks()).unwrap_or_default();
         remarks.iter().map(ToString::to_string).collect()
     }
 
-    /// A run has ended: what it wrote is what the path names from now on, or nothing is.
+    /// Ends a run: commits the file of a path if the run succeeded, discards it otherwise.
     pub(crate) async fn end<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Some(output) = self.output.clone() else { return result };
         if result.is_err() {
@@ -131,7 +135,7 @@ impl Sink {
         Self::of(Kind::Ordered(Arc::new(Turnstile::new(Out::Channel(sender)))))
     }
 
-    /// Where the bytes of one exchange go, from this position on.
+    /// Returns the delivery of one exchange, which starts at this position.
     pub(crate) fn delivery(&self, at: u64) -> Delivery {
         Delivery(match &self.kind {
             Kind::None | Kind::Discard => To::None,
@@ -142,14 +146,14 @@ impl Sink {
         })
     }
 
-    /// Rings this bell when an exchange has to wait for its turn.
+    /// Rings this bell when an exchange must wait for its turn.
     pub(crate) fn attach(&self, bell: &Arc<Bell>) {
         if let Kind::Ordered(turnstile) = &self.kind {
             turnstile.attach(bell);
         }
     }
 
-    /// How many exchanges have all their bytes and wait for their turn.
+    /// Returns how many exchanges have all their bytes and wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         match &self.kind {
             Kind::Ordered(turnstile) => turnstile.waiting(),
@@ -157,15 +161,15 @@ impl Sink {
         }
     }
 
-    /// Lets exchanges that wait for their turn end, and keeps their bytes: whoever is next can't come
-    /// before one of them has ended.
+    /// Lets exchanges that wait for their turn end, and keeps their bytes: the next range can't
+    /// start before one of them has ended.
     pub(crate) fn settle(&self) {
         if let Kind::Ordered(turnstile) = &self.kind {
             turnstile.settle();
         }
     }
 
-    /// The run succeeded: nothing more will come.
+    /// Flushes the writer after a run that succeeded.
     pub(crate) async fn flush(&self) -> Result<(), Failure> {
         match &self.kind {
             Kind::Ordered(turnstile) => turnstile.flush().await,
@@ -199,7 +203,7 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// The bytes of one exchange on their way into the sink.
+/// Delivers the bytes of one exchange to the sink.
 pub(crate) struct Delivery(To);
 
 enum To {
@@ -210,7 +214,7 @@ enum To {
 }
 
 impl Delivery {
-    /// Delivers, or keeps for later, what comes next.
+    /// Delivers the next piece, or keeps it for later.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
         match &mut self.0 {
             To::None => Ok(()),
@@ -244,9 +248,9 @@ impl Delivery {
     }
 }
 
-/// A range of a file, written one batch behind so that disk and network work at the same time.
+/// A range of a file, written one batch behind, so that disk and network work at the same time.
 struct Pages {
-    /// Absent until a path is written to first.
+    /// Absent before the first write to a path.
     file: Option<Arc<File>>,
     output: Option<Arc<Output>>,
     at: u64,
@@ -260,7 +264,7 @@ impl Pages {
         Self { file, output, at, held: Vec::new(), length: 0, behind: None }
     }
 
-    /// The file, which is created for the first bytes.
+    /// Returns the file; creates it before the first bytes.
     async fn file(&mut self) -> Result<Arc<File>, Failure> {
         if let (None, Some(output)) = (&self.file, self.output.clone()) {
             let file = spawn_blocking(move || output.file());
@@ -325,7 +329,7 @@ fn write_all_at(file: &File, mut piece: &[u8], mut at: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// What an error of the sink is to the core.
+/// Converts an error of the sink to a failure.
 pub(crate) fn failure(error: &io::Error) -> Failure {
     Failure::new(Cause::Sink, error.to_string())
 }

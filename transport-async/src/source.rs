@@ -1,4 +1,4 @@
-//! Where the bytes of uploads come from.
+//! Where the bytes of a request's body come from.
 //!
 //! ```text
 //!  none · bytes · file            any range, at any time, by any number of exchanges
@@ -25,10 +25,10 @@ use crate::file::{Disk, Pages};
 use crate::passes::{OnePass, Workers};
 use crate::pipe::{Inflow, Once, Pipe};
 
-/// Where the bytes of a run's uploads come from. A clone is the same source.
+/// Where the bytes of a request's body come from. Clones share the same bytes.
 ///
-/// A file must not change while it is sent: one that ends early or goes on after its end, and one whose
-/// bytes are others when a range has to be read again, is an
+/// A file must not change while it is sent. If it ends early, continues after its end, or yields
+/// different bytes when a range is read again, the result is an
 /// [error](apus_core::error::Failure::is_source_changed).
 #[derive(Clone, Default)]
 pub struct Source {
@@ -42,25 +42,27 @@ enum Kind {
     None,
     Bytes(Bytes),
     File(Arc<Disk>),
-    /// A file of which nothing can be read.
+    /// A file that can't be read.
     Unreadable(Arc<io::Error>),
     Pipe(Arc<Pipe>),
 }
 
 impl Source {
-    /// No source: what needs one is refused. An empty one is [`bytes`](Self::bytes) without any.
+    /// No source: a request or machine that needs one is refused. An empty source is
+    /// [`bytes`](Self::bytes) of nothing.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Bytes in memory. They are sent without being copied.
+    /// A source of these bytes, which are sent without being copied.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::of(Kind::Bytes(bytes.into()))
     }
 
-    /// A file. A regular file and a block device are read from their start, whatever the cursor says;
-    /// a FIFO, a socket, a character device, and what a special file system has no length of, are
-    /// [streams](Self::stream): one that is read where nothing comes keeps a thread of the runtime.
+    /// A source of a file. A regular file and a block device are read from offset 0, whatever the
+    /// file's cursor. A FIFO, a socket, a character device, and a file that a special file system
+    /// reports no length of, are [streams](Self::stream); while a read of one blocks, it occupies a
+    /// thread of the runtime.
     pub fn file(file: File) -> Self {
         match length::reach(&file) {
             Ok(Reach::Ranges) => Self::of(Kind::File(Arc::new(Disk::new(file)))),
@@ -69,41 +71,40 @@ impl Source {
         }
     }
 
-    /// A reader of `length` bytes, which has to end after them: fewer or more are an error. Of a
-    /// reader that goes on, [`take`](tokio::io::AsyncReadExt::take) makes one that ends. Each byte is
-    /// read once and in order, so nothing that was sent can be sent again, and ranges can't be sent
-    /// beside each other.
+    /// A source of a reader of exactly `length` bytes: fewer or more bytes are an error. Limit a
+    /// longer reader with [`take`](tokio::io::AsyncReadExt::take). Each byte is read once and in
+    /// order, so no byte can be sent twice, and ranges can't be sent in parallel.
     pub fn reader(reader: impl AsyncRead + Send + 'static, length: u64) -> Self {
         Self::of(Kind::Pipe(Arc::new(Pipe::new(Box::pin(reader), Some(length)))))
     }
 
-    /// A reader of unknown length, for machines that have an
-    /// [`Intake`](apus_core::contract::Intake). What the machine may still need is kept in memory.
+    /// A source of a reader that is read to its end, for machines that have an
+    /// [`Intake`](apus_core::contract::Intake). Bytes that the machine may need again are kept in
+    /// memory.
     pub fn stream(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::of(Kind::Pipe(Arc::new(Pipe::new(Box::pin(reader), None))))
     }
 
-    /// Also computes digests of everything in order, of the bytes that are sent, as they are read for
-    /// it: by a task for each digest, where there is a core for it.
-    /// Where parts are read beside each other, those that are ahead of their turn are kept in memory
-    /// until then, no more than the machine's memory.
-    /// [`digests`](Self::digests) has them after a run that succeeded.
+    /// Also computes digests over the whole source, in order, while its bytes are read for sending:
+    /// in a task for each digest, as far as there are processor cores. If parts are read in
+    /// parallel, those that are read ahead of their turn are kept in memory, within the machine's
+    /// memory limit. [`digests`](Self::digests) returns the result after a run that succeeded.
     #[must_use]
     pub fn tap(mut self, hashers: Hashers) -> Self {
         self.tap = Some(Arc::new(OnePass::new(hashers)));
         self
     }
 
-    /// What [`tap`](Self::tap) came to; `None` before all of the source was sent.
+    /// Returns the digests of [`tap`](Self::tap); `None` before the whole source was sent.
     pub fn digests(&self) -> Option<Digests> {
         self.tap.as_ref()?.digests()
     }
 
-    /// How many bytes there are, where that can be known without reading them.
+    /// Returns the length in bytes; `None` if it is unknown.
     ///
     /// # Errors
     ///
-    /// The file's length can't be asked for.
+    /// The file's length can't be determined.
     pub fn length(&self) -> io::Result<Option<u64>> {
         Ok(match &self.kind {
             Kind::None => Some(0),
@@ -114,12 +115,12 @@ impl Source {
         })
     }
 
-    /// Whether a range can be read again.
+    /// Returns whether a range can be read again.
     pub fn is_rewindable(&self) -> bool {
         !matches!(self.kind, Kind::Pipe(_))
     }
 
-    /// Whether there is one, for a single request: how many bytes it has is its run's to compare.
+    /// Whether a source was given, for a single request; its run compares the length.
     pub(crate) fn presence(&self) -> GivenSource {
         match self.kind {
             Kind::None => GivenSource::Missing,
@@ -127,7 +128,7 @@ impl Source {
         }
     }
 
-    /// What a run is told that it was given.
+    /// What a run is told about its source.
     pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
         if matches!(self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
@@ -139,8 +140,8 @@ impl Source {
         })
     }
 
-    /// A run begins, which may hold so many bytes until it is their turn to be hashed: what its readings
-    /// go by, where they are compared or hashed.
+    /// Begins a run, which may hold `memory` bytes until it is their turn to be hashed. Returns the
+    /// workers of the pass that the readings of this run are compared or hashed in, if they are.
     pub(crate) async fn begin(&self, memory: u64) -> Result<Option<Workers>, Failure> {
         if let Kind::Pipe(pipe) = &self.kind
             && pipe.length == Some(0)
@@ -149,7 +150,7 @@ impl Source {
         }
         let pass = match (&self.tap, &self.kind) {
             (Some(tap), _) => Arc::clone(tap),
-            // What is read again has to be the same.
+            // Bytes that are read again must be the same.
             (None, Kind::File(_)) => Arc::new(OnePass::new(Hashers::default())),
             _ => return Ok(None),
         };
@@ -157,8 +158,8 @@ impl Source {
         Ok(Some(pass.begin(length, memory)))
     }
 
-    /// A run has succeeded that went by these. Of one that `sends_all`, parts may have been stored before
-    /// it began: their bytes are read now, for nobody has hashed them.
+    /// Ends a run that succeeded with these workers. If the run `sends_all`, parts may have been
+    /// stored before it began: their bytes are read now, because they were not hashed.
     pub(crate) async fn settle(&self, workers: Workers, sends_all: bool) {
         let pass = Arc::clone(workers.pass());
         while let Some(rest) = pass.rest().filter(|_| sends_all && self.is_rewindable()) {
@@ -174,7 +175,7 @@ impl Source {
         workers.finish().await;
     }
 
-    /// The bytes of a range, piece by piece.
+    /// Returns the bytes of a range, piece by piece.
     pub(crate) fn pieces(
         &self,
         range: Range<u64>,
@@ -224,8 +225,8 @@ impl Source {
         }
     }
 
-    /// Whether a range can be asked for a second time without reading it again from a disk: keeping
-    /// it in memory meanwhile would gain nothing.
+    /// Whether a range can be requested a second time without reading it from a disk again: then it
+    /// need not be kept in memory in between.
     pub(crate) fn is_in_memory(&self) -> bool {
         match &self.kind {
             Kind::None | Kind::Bytes(_) => true,
@@ -234,13 +235,13 @@ impl Source {
         }
     }
 
-    /// Whether a range can't be asked for a second time.
+    /// Whether a range can't be requested a second time.
     pub(crate) fn is_read_once(&self) -> bool {
         matches!(&self.kind, Kind::Pipe(pipe) if !pipe.is_spooled())
     }
 
-    /// The reader, to be spooled by a run whose machine has an intake; or how many bytes there are,
-    /// all of which can be had at any time.
+    /// Returns the reader, which a run spools if its machine has an intake; or the length of a
+    /// source that can be read at any offset.
     pub(crate) fn spool(&self) -> Result<Spooling, Failure> {
         match &self.kind {
             Kind::Pipe(pipe) => pipe.open(self.tap.clone()).map(Spooling::Pipe),
@@ -297,7 +298,7 @@ impl fmt::Debug for Source {
 /// The bytes of one range, in order.
 pub(crate) struct Pieces {
     inner: Inner,
-    /// Sees the bytes before they are given away.
+    /// Sees the bytes before they are passed on.
     watched: Option<Watched>,
 }
 
@@ -326,7 +327,7 @@ impl Pieces {
         Self { inner, watched: None }
     }
 
-    /// All of it, where it lies in memory in one piece and nothing was taken yet.
+    /// Returns all bytes, if they lie in memory in one piece and none was taken yet.
     pub(crate) fn whole(&self) -> Option<&Bytes> {
         match &self.inner {
             Inner::Bytes(bytes) => Some(bytes),
@@ -334,7 +335,7 @@ impl Pieces {
         }
     }
 
-    /// The next piece; none is empty.
+    /// Returns the next piece, which is never empty.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -386,26 +387,26 @@ impl Inner {
 
 /// What a run with an intake reads from.
 pub(crate) enum Spooling {
-    /// This many bytes, which can be had at any time.
+    /// A source of this many bytes, which can be read at any offset.
     Whole(u64),
     /// A reader.
     Pipe(Inflow),
 }
 
-/// A reading of a source that can be read from anywhere: hashed in order beside other readings, and
+/// A reading of a source that can be read at any offset: hashed in order with other readings, and
 /// compared with what was read before.
 struct Watched {
     source: Source,
     pass: Arc<OnePass>,
     reading: Reading,
-    /// What has to be read before this goes on, because too many bytes wait for it.
+    /// The bytes to read before this reading goes on, because too many bytes wait for them.
     fill: Option<Fill>,
-    /// Seen, and not given away before that.
+    /// A piece that was compared and is not passed on yet.
     seen: Option<Bytes>,
 }
 
 impl Watched {
-    /// Ready to read on.
+    /// Waits until more may be read.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if let Some(fill) = &mut self.fill {
             ready!(fill.poll(cx))?;
@@ -426,8 +427,8 @@ impl Watched {
     }
 }
 
-/// Reads what nobody has read of a source so far, for its digests alone: parts that were stored before
-/// this run, or bytes that too many others wait for.
+/// Reads bytes of a source that have not been read, for its digests alone: parts that were stored
+/// before this run, or bytes that too many others wait for.
 struct Fill {
     pieces: Box<Pieces>,
     pass: Arc<OnePass>,
@@ -458,11 +459,11 @@ fn broken(error: &io::Error) -> Failure {
     Failure::new(Cause::Source, error.to_string())
 }
 
-/// The same error once more.
+/// Copies an error.
 fn copy(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// Bytes of a piece: large enough that handing one to a thread and back costs little beside reading
-/// it, small enough that it is still in the processor's cache when it is hashed and sent.
+/// Bytes of a piece: enough that passing one to a thread and back costs little compared with
+/// reading it, and few enough that it is still in the processor's cache when it is hashed and sent.
 pub(crate) const PIECE: usize = 512 << 10;

@@ -1,9 +1,9 @@
-//! The backends of an image service, and the verbs on images in them.
+//! The backends of an image service, and the operations on images in them.
 //!
 //! ```text
-//!  core's Stores ──▶ a job: machine, authorities, backend, hashers
-//!                      │                           │        └─ the source is tapped for them
-//!                      ▼                           └─ whose transport: CA file, proxy
+//!   core's Stores ──▶ a job: machine, authenticators, backend, hashers
+//!                      │                              │        └─ fed with what the source yields
+//!                      ▼                              └─ names the transport: CA file, proxy
 //!                     Run ──▶ Placed + digests = Added, Got, …, or a StoreError
 //! ```
 
@@ -31,7 +31,7 @@ use crate::sink::Sink;
 use crate::source::Source;
 
 /// All backends of an image service, with a [`Transport`] for each. Cheap to clone; clones share
-/// connections, limits, and what was learnt of the servers.
+/// connections, limits, and what was learned about the servers.
 #[derive(Clone)]
 pub struct Stores {
     backends: Backends<Transport>,
@@ -39,88 +39,91 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// These backends; the files of certificates that their options name are read here.
+    /// Connects these backends; reads the certificate files that their options name.
     ///
     /// # Errors
     ///
-    /// A file that can't be read or holds no certificate, or a proxy that is none; the error names
-    /// the backend.
+    /// A certificate file can't be read or holds no certificate, or a proxy's URL is invalid; the
+    /// error names the backend.
     pub fn new(stores: store::Stores) -> Result<Self, Error> {
         Self::with_transports(stores, &TransportConfig::new())
     }
 
-    /// The same, with transports made like this one, but for what the options of each backend say.
+    /// Does what [`new`](Self::new) does, with transports configured like `like`; the options of
+    /// each backend take precedence.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// As for [`new`](Self::new).
     pub fn with_transports(stores: store::Stores, like: &TransportConfig) -> Result<Self, Error> {
         let connect = |connection: &_| Transport::new(like.clone().connection(connection)?);
         Ok(Self { backends: Backends::new(stores, connect)?, token: None })
     }
 
-    /// The backends of a configuration, with all files that it names read: of references, of
-    /// certificates, and those of the AWS SDKs where keys come from there.
+    /// Connects the backends of a configuration. Reads all files that it names: files of
+    /// references, certificates, and the files of the AWS SDKs where keys come from there.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new); a file of references that can't be read, and everything that is wrong
-    /// with it.
+    /// As for [`new`](Self::new); also, a file of references can't be read or is invalid, and then
+    /// the error lists everything that is wrong with it.
     pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
         Self::new(backends::of_configuration(configuration)?)
     }
 
-    /// For the user of one request: where images lie in the accounts of users.
+    /// Returns these backends for the user of one request, for images that are stored in the
+    /// accounts of users.
     #[must_use]
     pub fn for_tenant(&self, context: TenantContext) -> Self {
         Self { backends: self.backends.for_tenant(context), token: self.token.clone() }
     }
 
-    /// Keeps these limits, which others may share. Without this there are
-    /// [`Traffic::AT_ONCE`] requests at once (256), and the rest wait, first in, first out.
+    /// Applies these limits, which others may share. Default: at most [`Traffic::AT_ONCE`] (256)
+    /// requests at once; further requests wait, first in, first out.
     #[must_use]
     pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
         self.backends.traffic = traffic.into();
         self
     }
 
-    /// Tells this observer what happens.
+    /// Reports events to this observer.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.backends.observer = Some(observer);
         self
     }
 
-    /// Stops what runs when this token is cancelled.
+    /// Stops the running operations when this token is cancelled.
     #[must_use]
     pub fn cancel_on(mut self, token: CancelToken) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// The backends, and where a row leads to.
+    /// Returns the backends without their transports, which also resolve locations.
     pub fn core(&self) -> &store::Stores {
         &self.backends.core
     }
 
-    /// The way to a backend: for what goes beyond the verbs.
+    /// Returns the transport of a backend, for requests that this type has no method for.
     pub fn transport(&self, backend: &str) -> Option<&Transport> {
         self.backends.transport(backend)
     }
 
-    /// Waits for jobs that were dropped and clean up, and tells what is left: as
-    /// [`Client::shutdown`](crate::Client::shutdown).
+    /// Waits for runs that were dropped and clean up, and returns the leftovers, as
+    /// [`Client::shutdown`](crate::Client::shutdown) does.
     pub async fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
         crate::client::shutdown(&self.backends.cleanups, deadline).await
     }
 
-    /// Stores an image in the backend named, or in the default one. The bytes are those of `source`,
-    /// whatever the image says of its own; MD5 and multihash are computed as they are read.
+    /// Stores an image in the backend `backend`, or in the default backend. The bytes and their
+    /// length are those of `source`, whatever source the image names; MD5 and multihash are
+    /// computed while they are read.
     ///
     /// # Errors
     ///
-    /// The image service's word for what went wrong; nothing is left behind then, or the error lists
-    /// it.
+    /// The error that the image service expects for what failed. Nothing is left on the server, or
+    /// the error lists the leftovers.
     pub async fn add(
         &self,
         backend: Option<&str>,
@@ -140,11 +143,12 @@ impl Stores {
         placed.with_digests(&source.digests().unwrap_or_default()).map_err(wrong)
     }
 
-    /// Reads an image, or a range of it, into `sink`. What is cut is resumed.
+    /// Reads an image, or a range of it, into `sink`. Resumes when a response is cut.
     ///
     /// # Errors
     ///
-    /// The image service's word for what went wrong; what the sink got by then stays there.
+    /// The error that the image service expects for what failed. What the sink has received stays
+    /// there.
     pub async fn get(
         &self,
         stored: &Stored,
@@ -158,31 +162,32 @@ impl Stores {
         Ok(Access { outcome, migration })
     }
 
-    /// Reads an image, or a range of it, in a task of its own, for who wants to read it.
+    /// Reads an image, or a range of it, in a task of its own, and returns a reader of the bytes.
     ///
     /// # Errors
     ///
-    /// The location is not used. What goes wrong later is an error of the reader.
+    /// The location is refused. Later failures are errors of the reader.
     pub fn reader(&self, stored: &Stored, get: &Get) -> Result<Access<Reader<Got>>, StoreError> {
         let Access { outcome: job, migration } =
             self.backends.core.get(stored, get, clock::seed())?;
         Ok(Access { outcome: self.run(job)?.reader(), migration })
     }
 
-    /// The size of an image in bytes.
+    /// Returns the size of an image in bytes.
     ///
     /// # Errors
     ///
-    /// The image service's word for what went wrong.
+    /// The error that the image service expects for what failed.
     pub async fn size(&self, stored: &Stored) -> Result<Access<u64>, StoreError> {
         self.access(self.backends.core.size(stored, clock::seed())?).await
     }
 
-    /// Whether an image is there.
+    /// Returns whether an image exists.
     ///
     /// # Errors
     ///
-    /// The image service's word for what went wrong; who may not know is forbidden to ask.
+    /// The error that the image service expects for what failed; without the permission to know,
+    /// that is "forbidden".
     pub async fn exists(&self, stored: &Stored) -> Result<Access<bool>, StoreError> {
         self.access(self.backends.core.exists(stored, clock::seed())?).await
     }
@@ -191,16 +196,16 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// The image service's word for what went wrong.
+    /// The error that the image service expects for what failed.
     pub async fn delete(&self, stored: &Stored) -> Result<Access<()>, StoreError> {
         self.access(self.backends.core.delete(stored, clock::seed())?).await
     }
 
-    /// Says who may use an image that lies in the account of the user who stored it.
+    /// Sets who may use an image that is stored in the account of the user who added it.
     ///
     /// # Errors
     ///
-    /// The image service's word for what went wrong.
+    /// The error that the image service expects for what failed.
     pub async fn set_acls(&self, stored: &Stored, acls: &Acls) -> Result<Access<()>, StoreError> {
         self.access(self.backends.core.set_acls(stored, acls, clock::seed())?).await
     }

@@ -1,4 +1,4 @@
-//! The verbs.
+//! The client: calls operations and runs machines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::run::{Means, Run};
 use crate::sink::Sink;
 use crate::source::Source;
 
-/// A service, who we are there, and the way to it. Clones share connections, limits and what was
-/// learnt of the service.
+/// A service, the authenticators for it, and a transport. Clones share connections, limits and what
+/// was learned about the service.
 pub struct Client<S: Service> {
     service: Arc<S>,
     means: Means,
 }
 
 impl<S: Service> Client<S> {
-    /// A client of `service` under `party`.
+    /// Returns a client of `service` that uses the authenticator `party`.
     pub fn new(transport: Transport, service: S, party: Party) -> Self {
         let parties = [party].into();
         let means = Means {
@@ -40,39 +40,39 @@ impl<S: Service> Client<S> {
         Self { service: Arc::new(service), means }
     }
 
-    /// Adds another authority, under the next number: the first one added is party 1.
+    /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
     pub fn with_party(mut self, party: Party) -> Self {
         self.means.parties = self.means.parties.iter().cloned().chain([party]).collect();
         self
     }
 
-    /// Keeps these limits, which other clients may share. Without this there are
-    /// [`Traffic::AT_ONCE`] requests at once (256), and the rest wait, first in, first out.
+    /// Applies these limits, which other clients may share. Default: at most [`Traffic::AT_ONCE`]
+    /// (256) requests at once; further requests wait, first in, first out.
     #[must_use]
     pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
         self.means.traffic = traffic.into();
         self
     }
 
-    /// Tells this observer what happens.
+    /// Reports events to this observer.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.means.observer = Some(observer);
         self
     }
 
-    /// The service.
+    /// Returns the service.
     pub fn service(&self) -> &Arc<S> {
         &self.service
     }
 
-    /// The transport.
+    /// Returns the transport.
     pub fn transport(&self) -> &Transport {
         &self.means.transport
     }
 
-    /// A random seed for the jitter of a machine's delays.
+    /// Returns a random seed for the jitter of a machine's delays.
     pub fn seed(&self) -> u64 {
         clock::seed()
     }
@@ -81,7 +81,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     ///
-    /// The server's refusal, what went wrong on the way, or what the operation can't say.
+    /// The server refuses the request, the exchange fails, or the operation's members are invalid.
     pub fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
         self.operation(operation).go()
     }
@@ -90,7 +90,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call), and when the source can't be read.
+    /// As for [`call`](Self::call); also, the source can't be read.
     pub fn call_from<'a, O: Operation<Service = S>>(
         &self,
         operation: O,
@@ -99,13 +99,13 @@ impl<S: Service> Client<S> {
         self.operation(operation).from(source).go()
     }
 
-    /// A URL that carries its own proof for `expires`, 1 second to 7 days, and the headers that have
-    /// to be sent with it. Keys that are renewed are asked for first, where it is time to; the URL
-    /// is good for no longer than the keys that signed it.
+    /// Returns a URL that is signed for `expires` (1 second to 7 days), and the headers that must
+    /// be sent with it. Renews the keys first if that is due. The URL is valid no longer than the
+    /// keys that signed it.
     ///
     /// # Errors
     ///
-    /// A duration out of bounds; there are no keys to be had; the operation's.
+    /// `expires` is out of bounds, no keys can be obtained, or the operation's members are invalid.
     pub fn presign<O: Operation<Service = S>>(
         &self,
         operation: O,
@@ -117,12 +117,12 @@ impl<S: Service> Client<S> {
         self.means.parties[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
-    /// A run of any machine: say what it runs with, then [`go`](Run::go).
+    /// Returns a [`Run`] of any machine: set its options, then call [`go`](Run::go).
     pub fn run<'a, M: Machine>(&self, machine: M) -> Run<'a, M> {
         self.named(short_name::<M>(), machine)
     }
 
-    /// Runs a machine in a thread of its own, and reads what it downloads.
+    /// Runs a machine in a thread of its own, and returns a reader of what it downloads.
     pub fn reader<M>(&self, machine: M) -> Reader<M::Output>
     where
         M: Machine + Send + 'static,
@@ -131,12 +131,12 @@ impl<S: Service> Client<S> {
         self.run(machine).reader()
     }
 
-    /// Waits until all runs have cleaned up whose [`Reader`] was dropped before their end: no longer
-    /// than `deadline`. What is still on the server then is returned, each once it is sure: what could
-    /// not be removed, and what has yet to be removed.
+    /// Waits, for `deadline` at most, until all runs whose [`Reader`] was dropped before their end
+    /// have cleaned up. Returns the leftovers: what could not be removed, and what is not removed
+    /// yet.
     ///
-    /// Call it before the process ends, which ends all cleaning up. Runs whose callers still wait are not
-    /// stopped, and tell their own errors.
+    /// Call it before the process ends, because the end of the process stops all cleaning up. Runs
+    /// whose callers still wait are not stopped; they report their own errors.
     pub fn shutdown(&self, deadline: Duration) -> Vec<Leftover> {
         shutdown(&self.means.cleanups, deadline)
     }
@@ -172,7 +172,7 @@ impl<S: Service> fmt::Debug for Client<S> {
     }
 }
 
-/// Waits for runs that clean up; what is left.
+/// Waits for runs that clean up, and returns what is left.
 pub(crate) fn shutdown(cleanups: &CleanUps, deadline: Duration) -> Vec<Leftover> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let (begun, mut place) = (Instant::now(), None);
@@ -195,7 +195,7 @@ impl Wake for Unpark {
     }
 }
 
-/// `Upload` of `apus_core::machine::upload::Upload<..>`.
+/// Returns `Upload` for `apus_core::machine::upload::Upload<..>`.
 fn short_name<T>() -> &'static str {
     let name = std::any::type_name::<T>();
     let name = name.split('<').next().unwrap_or(name);

@@ -1,4 +1,4 @@
-//! What a transport is made of: connections, memory, TLS.
+//! The configuration of a transport: connections, memory, TLS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::secured::Secure;
 use crate::substitute::Substitute;
 
 /// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
-/// here: each request brings its own [`Limits`].
+/// part of it: each request has its own [`Limits`].
 #[derive(Clone)]
 pub struct TransportConfig {
     idle_connection: Duration,
@@ -56,28 +56,30 @@ impl Default for TransportConfig {
 }
 
 impl TransportConfig {
-    /// The defaults: connections are kept for 15 s, the roots of Mozilla's list are trusted, bodies
-    /// above 1 MiB wait for `100 Continue`, parts of up to 64 MiB are read into memory.
+    /// Returns the defaults: idle connections are kept for 15 s, the roots of Mozilla's list are
+    /// trusted, bodies above 1 MiB wait for `100 Continue`, parts of up to 64 MiB are read into
+    /// memory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long a connection may be idle and still be used again. Default 15 s; services close
-    /// theirs after 20 s and more, and a request must not meet that.
+    /// Sets how long an idle connection is kept for another request. Default 15 s. Services close
+    /// idle connections after 20 s or more; the default is shorter, so that no request is sent on a
+    /// connection that is being closed.
     #[must_use]
     pub fn idle_connection_timeout(mut self, timeout: Duration) -> Self {
         self.idle_connection = timeout;
         self
     }
 
-    /// How many idle connections are kept for a host. Default 64.
+    /// Sets how many idle connections are kept for each host. Default 64.
     #[must_use]
     pub fn idle_connections(mut self, most: usize) -> Self {
         self.idle_connections = most;
         self
     }
 
-    /// What `User-Agent` says where a request does not say it itself. Default `apus/` and the
+    /// Sets the `User-Agent` of requests that have none of their own. Default `apus/` and the
     /// version.
     #[must_use]
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
@@ -85,16 +87,15 @@ impl TransportConfig {
         self
     }
 
-    /// Goes through this [`Proxy`](crate::Proxy), to http and https endpoints, but for the hosts that
-    /// it is not asked for. Default none.
+    /// Uses this [`Proxy`](crate::Proxy) for http and https endpoints, except for the hosts that it
+    /// excludes. Default: no proxy.
     #[must_use]
     pub fn proxy(mut self, proxy: impl Into<Proxies>) -> Self {
         self.proxies = proxy.into();
         self
     }
 
-    /// Goes through the proxies that the environment names now, as
-    /// [`Proxies::from_variables`] reads it.
+    /// Uses the proxies that the environment names now, as [`Proxies::from_variables`] reads it.
     ///
     /// # Errors
     ///
@@ -103,67 +104,67 @@ impl TransportConfig {
         Ok(self.proxy(Proxies::from_variables(|name| std::env::var(name).ok())?))
     }
 
-    /// Bodies of more bytes than this are sent only after the server said `100 Continue`, or said
-    /// nothing for a second (RFC 9110, section 10.1.1), so that a refusal comes before the body.
-    /// Default 1 MiB; `None` never waits.
+    /// Sets the length in bytes above which a body is sent only after the server has responded `100
+    /// Continue`, or has not responded for a second (RFC 9110, section 10.1.1), so that a refusal
+    /// arrives before the body is sent. Default 1 MiB; `None` never waits.
     #[must_use]
     pub fn expect_continue_above(mut self, bytes: Option<u64>) -> Self {
         self.expect_continue_above = bytes;
         self
     }
 
-    /// Ranges of a file up to this many bytes are read once into memory where they must be hashed
-    /// before they are sent; longer ones are read twice. Default 64 MiB.
+    /// Sets the length in bytes up to which a range of a file that must be hashed before it is sent
+    /// is read once, into memory; longer ranges are read twice. Default 64 MiB.
     #[must_use]
     pub fn in_memory_part_limit(mut self, bytes: u64) -> Self {
         self.in_memory_part_limit = bytes;
         self
     }
 
-    /// Read every range of a file that must be hashed first twice, and keep none in memory. Default
-    /// false.
+    /// Reads every range of a file that must be hashed first twice, and keeps none in memory.
+    /// Default false.
     #[must_use]
     pub fn reread(mut self, reread: bool) -> Self {
         self.reread = reread;
         self
     }
 
-    /// Trusts the certificates of this PEM bundle, and no others.
+    /// Trusts the certificates of this PEM bundle, and no other certificates.
     ///
     /// # Errors
     ///
-    /// There is none in it, or one that can't be read; the error says which.
+    /// The bundle holds no certificate, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.tls = self.tls.trust_only(pem)?;
         Ok(self)
     }
 
-    /// Trusts the certificates of this PEM bundle besides those that were trusted before.
+    /// Trusts the certificates of this PEM bundle besides those that are trusted already.
     ///
     /// # Errors
     ///
-    /// There is none in it, or one that can't be read; the error says which.
+    /// The bundle holds no certificate, or one that can't be read; the error says which.
     #[cfg(feature = "tls")]
     pub fn add_ca_bundle(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.tls = self.tls.trust(pem)?;
         Ok(self)
     }
 
-    /// Shows this certificate to servers that ask for one: a PEM chain, one's own certificate first,
-    /// and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
+    /// Presents this client certificate to servers that request one: a PEM chain, the client's own
+    /// certificate first, and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
     ///
     /// # Errors
     ///
-    /// Either can't be read, or the key is not the certificate's.
+    /// The chain or the key can't be read, or the key does not belong to the certificate.
     #[cfg(feature = "tls")]
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         self.tls = self.tls.client_certificate(chain, key)?;
         Ok(self)
     }
 
-    /// Trusts what the TLS settings of a cloud trust, and shows the certificate that they name: reads
-    /// their files.
+    /// Applies the TLS settings of a cloud: trusts its certificates and presents its client
+    /// certificate. Reads the files that the settings name.
     ///
     /// # Errors
     ///
@@ -174,11 +175,11 @@ impl TransportConfig {
         Ok(self)
     }
 
-    /// Connects as the options of a backend say: reads the files of certificates that they name.
+    /// Applies the connection options of a backend: reads the certificate files that they name.
     ///
     /// # Errors
     ///
-    /// A file can't be read, or holds no certificate.
+    /// A file can't be read or holds no certificate, or the proxy's URL is invalid.
     #[cfg(feature = "store")]
     pub fn connection(mut self, connection: &Connection) -> Result<Self, Error> {
         self.tls = self.tls.with_connection(connection)?;
@@ -188,8 +189,8 @@ impl TransportConfig {
         })
     }
 
-    /// Accepts every certificate. Whoever is on the way can then read and change everything,
-    /// credentials included. Default false.
+    /// Disables certificate verification. Anyone between client and server can then read and change
+    /// everything, credentials included. Default false.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
@@ -197,7 +198,7 @@ impl TransportConfig {
         self
     }
 
-    /// How to connect, once everything that ureq would panic at was looked at.
+    /// Returns how to connect, after checking everything that ureq would panic at.
     pub(crate) fn ways(&self) -> Result<Ways, Error> {
         http::HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
@@ -208,7 +209,7 @@ impl TransportConfig {
         })
     }
 
-    /// Agents whose requests have these limits unless they say otherwise.
+    /// Returns agents whose requests have these limits unless a request sets its own.
     pub(crate) fn agents(&self, ways: &Ways, limits: Limits) -> Agents {
         let named = limited!(self.builder(), &limits, true).build();
         let numbered = limited!(self.builder(), &limits, false).build();
@@ -248,7 +249,7 @@ impl fmt::Debug for TransportConfig {
     }
 }
 
-/// How connections are made: through which proxies, and to whom.
+/// How connections are made: through which proxies, and with which TLS settings.
 pub(crate) struct Ways {
     pub(crate) gates: Arc<Gates>,
     #[cfg(feature = "tls")]
@@ -265,23 +266,23 @@ impl Ways {
     }
 }
 
-/// Those who keep the connections.
+/// The agents of ureq, which keep the connections.
 ///
-/// ureq looks a host up for each request, and makes a thread for it where that is limited in time.
-/// An address needs neither, so that it has an agent of its own.
+/// ureq resolves a host for each request, in a new thread if the time for that is limited. An
+/// address needs neither, so requests to addresses have an agent of their own.
 pub(crate) struct Agents {
-    /// What a request need not be configured with.
+    /// The limits of requests that need no configuration of their own.
     pub(crate) limits: Limits,
-    /// For hosts that have to be looked up.
+    /// For hosts that must be resolved.
     pub(crate) named: Agent,
     /// For hosts that are addresses.
     pub(crate) numbered: Agent,
 }
 
-/// Puts the limits of a request into ureq's terms; a macro, for the two builders have no common
-/// name. `$lookup` says whether the host has to be looked up.
+/// Translates the limits of a request into ureq's options. A macro, because ureq's two builders
+/// have no common type. `$lookup` says whether the host must be resolved.
 ///
-/// Those of heads and answers are not ureq's, which reads neither.
+/// The limits of heads and responses are not passed to ureq, which reads neither.
 macro_rules! limited {
     ($builder:expr, $limits:expr, $lookup:expr) => {{
         let limits: &apus_core::http::Limits = $limits;
@@ -295,8 +296,8 @@ macro_rules! limited {
 }
 pub(crate) use limited;
 
-/// Bytes of a body that are handed to the system in one call: twice what ureq would, which halves
-/// the calls, and few enough to stay in a cache.
+/// Bytes of a body that are passed to the operating system in one call: twice ureq's default, which
+/// halves the number of calls, and few enough to stay in a processor cache.
 const OUTPUT: usize = 256 << 10;
 
 /// How long to wait for `100 Continue`.

@@ -1,8 +1,8 @@
 //! Runs apus-core's machines over blocking HTTP: ureq 3 and, for https, rustls with ring.
 //!
-//! A [`Client`] has a verb for each thing to do with an operation or a machine; a [`Source`] is where
-//! bodies come from, a [`Sink`] where answers go, a [`Transport`] the connections. Nothing in here
-//! knows S3 or Swift.
+//! A [`Client`] has methods that call an operation or run a machine. A [`Source`] is where the
+//! bytes of a request come from, a [`Sink`] where those of a response go; a [`Transport`] performs
+//! exchanges and keeps connections. This crate knows neither S3 nor Swift.
 //!
 //! ```no_run
 //! use std::fs::File;
@@ -36,18 +36,19 @@
 //! # }
 //! ```
 //!
-//! Nothing is read from the environment, no redirect is followed, nothing is repeated or unpacked
-//! behind the machines' back.
+//! The crate reads nothing from the environment, follows no redirect, repeats no request and
+//! decodes no body by itself: the machines decide that.
 //!
 //! # What ureq decides
 //!
-//! - A request's body is sent to its end before the answer is read. An early refusal is seen where
-//!   the body waits for `100 Continue`
-//!   ([`expect_continue_above`](TransportConfig::expect_continue_above)), or else after the body; a
-//!   server that closes instead of reading on makes it a lost connection.
-//! - A host name is looked up for every request, as the operating system does and remembers it.
-//! - ureq sees neither heads nor answers, which it would write to the log at the level `TRACE`: they go
-//!   past it, and its cargo features (`gzip`, `brotli`, `charset`) change nothing about them.
+//! - A request's body is sent to its end before the response is read. An early refusal is seen
+//!   where the body waits for `100 Continue`
+//!   ([`expect_continue_above`](TransportConfig::expect_continue_above)), or else after the body.
+//!   If a server closes the connection instead of reading the rest of the body, the error is a lost
+//!   connection.
+//! - The operating system resolves the host name for every request, with the cache that it has.
+//! - ureq, which logs heads at the level `TRACE`, sees neither the heads of requests nor responses:
+//!   they bypass it, and its cargo features (`gzip`, `brotli`, `charset`) do not change them.
 
 mod answer;
 mod cancel;

@@ -1,4 +1,4 @@
-//! Where the bytes of an answer go.
+//! Where the bytes of a response go.
 
 use std::fmt;
 use std::fs::File;
@@ -14,22 +14,22 @@ use apus_host::files::Output;
 
 use crate::cancel::Stop;
 
-/// Where the bytes of an answer go. Clones share the same place.
+/// Where the bytes of a response's body go. Clones share the same place.
 ///
 /// | made by | takes ranges |
 /// | --- | --- |
 /// | [`discard`](Self::discard) | drops them |
-/// | [`memory`](Self::memory) | as they come |
-/// | [`file`](Self::file) | as they come, each at its offset |
+/// | [`memory`](Self::memory) | as they arrive |
+/// | [`file`](Self::file) | as they arrive, each at its offset |
 /// | [`writer`](Self::writer) | in order |
-/// | [`path`](Self::path) | as they come, each at its offset; in order where it is no file on a disk |
+/// | [`path`](Self::path) | as they arrive, each at its offset; in order if the path is no regular file |
 ///
-/// Where ranges come in parallel and must go in order, a range whose turn it isn't is kept in
-/// memory until it is. The machine's width times the length of a range bounds that.
+/// Where ranges arrive in parallel and must be written in order, a range is kept in memory until
+/// its turn. That takes at most the machine's concurrency times the length of a range.
 #[derive(Clone)]
 pub struct Sink<'a> {
     kind: Arc<Kind<'a>>,
-    /// What the end of a run commits.
+    /// The file that is committed at the end of a run.
     output: Option<Arc<Output>>,
 }
 
@@ -44,41 +44,42 @@ enum Kind<'a> {
 }
 
 impl<'a> Sink<'a> {
-    /// No sink: what needs one is refused.
+    /// No sink: a request or machine that needs one is refused.
     pub fn none() -> Self {
         Self::of(Kind::None)
     }
 
-    /// Drops the bytes, which are counted, checked and hashed all the same.
+    /// A sink that drops the bytes; they are nevertheless counted, validated and hashed.
     pub fn discard() -> Self {
         Self::of(Kind::Discard)
     }
 
-    /// Whether there is one.
+    /// Whether a sink was given.
     pub(crate) fn is_given(&self) -> bool {
         !matches!(*self.kind, Kind::None)
     }
 
-    /// Keeps the bytes; [`take`](Self::take) gives them out.
+    /// A sink that keeps the bytes in memory; [`take`](Self::take) returns them.
     pub fn memory() -> Self {
         Self::of(Kind::Memory(Mutex::default()))
     }
 
-    /// Writes each range at its offset from the file's start. What the file already holds beyond
-    /// the last byte stays.
+    /// A sink that writes each range at its offset from the file's start. What the file holds
+    /// beyond the last byte stays.
     pub fn file(file: File) -> Self {
         Self::of(Kind::File(file))
     }
 
-    /// A file that is complete or as it was before: what a run brings is written beside it, from the
-    /// first byte on, and takes its place when the run has succeeded. Owner and mode stay, links are
-    /// followed, and what is no file on a disk (a FIFO, a device) is written through.
-    /// [`remarks`](Self::remarks) has what should be told of it.
+    /// A sink that writes a file completely or leaves it as it was: the bytes are written to a
+    /// temporary file in the same directory, created with the first byte, which replaces the file
+    /// when the run has succeeded. Owner and mode stay, links are followed, and a path that is no
+    /// regular file (a FIFO, a device) is written to directly. [`remarks`](Self::remarks) lists
+    /// what the caller should report about it.
     ///
     /// # Errors
     ///
-    /// What can't be written to: a directory, a file in a directory that does not exist, a file without
-    /// permission.
+    /// The path can't be written to: a directory, a file in a directory that does not exist, a file
+    /// without write permission.
     pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let output = Arc::new(Output::new(path).map_err(|error| Error::from(broken(error)))?);
         let sink = match output.is_ordered() {
@@ -88,7 +89,7 @@ impl<'a> Sink<'a> {
         Ok(Self { output: Some(output), ..sink })
     }
 
-    /// Writes everything in order, and what a second run brings after what the first one brought.
+    /// A sink that writes everything in order; a second run's bytes follow those of the first.
     pub fn writer(writer: impl Write + Send + 'a) -> Self {
         let desk = Desk {
             writer: Some(Box::new(writer)),
@@ -103,7 +104,8 @@ impl<'a> Sink<'a> {
         Self { kind: Arc::new(kind), output: None }
     }
 
-    /// The bytes that [`memory`](Self::memory) kept. Nothing for other sinks, or the second time.
+    /// Returns the bytes that [`memory`](Self::memory) kept; nothing for other sinks, or the second
+    /// time.
     pub fn take(&self) -> Vec<u8> {
         match &*self.kind {
             Kind::Memory(bytes) => std::mem::take(&mut *lock(bytes)),
@@ -111,14 +113,14 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// What should be told of the file that a [`path`](Self::path) got: its other names that keep the old
-    /// content, an owner that could not be kept. Nothing for other sinks.
+    /// Returns what the caller should report about the file of a [`path`](Self::path): other names
+    /// of it that keep the old content, an owner that could not be kept. Nothing for other sinks.
     pub fn remarks(&self) -> Vec<String> {
         let remarks = self.output.as_ref().map(|output| output.remarks()).unwrap_or_default();
         remarks.iter().map(ToString::to_string).collect()
     }
 
-    /// A run has ended: what it wrote is what the path names from now on, or nothing is.
+    /// Ends a run: commits the file of a path if the run succeeded, discards it otherwise.
     pub(crate) fn end<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Some(output) = &self.output else { return result };
         if result.is_err() {
@@ -129,26 +131,26 @@ impl<'a> Sink<'a> {
         result
     }
 
-    /// Another run writes from another start.
+    /// Begins a run, which may start at another position.
     pub(crate) fn begin(&self) {
         if let Kind::Writer(turnstile) = &*self.kind {
             lock(&turnstile.desk).next = None;
         }
     }
 
-    /// The first range that is launched says where a writer starts.
+    /// Takes the start position of a writer from the first range that is launched.
     pub(crate) fn expect(&self, incoming: &Incoming) {
         if let (Kind::Writer(turnstile), Incoming::Stream { at, .. }) = (&*self.kind, incoming) {
             lock(&turnstile.desk).next.get_or_insert(*at);
         }
     }
 
-    /// The way of one answer into this sink.
+    /// Returns the outlet for one response.
     pub(crate) fn outlet(&self) -> Outlet<'_, 'a> {
         Outlet { sink: self, writer: None, at: 0 }
     }
 
-    /// Wakes those who wait for their turn, so that they see that the run was stopped.
+    /// Wakes the exchanges that wait for their turn, so that they see that the run was stopped.
     pub(crate) fn stir(&self) {
         if let Kind::Writer(turnstile) = &*self.kind {
             let desk = lock(&turnstile.desk);
@@ -157,8 +159,8 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Sends the last of those away who wait for their turn, if all of `flying` exchanges wait and
-    /// none of them is next: the range that is cannot start before another exchange has ended.
+    /// Dismisses the last of the exchanges that wait for their turn, if all `flying` exchanges wait
+    /// and none of them is next: the next range can't start before another exchange has ended.
     pub(crate) fn unblock(&self, flying: usize) {
         let Kind::Writer(turnstile) = &*self.kind else { return };
         let mut desk = lock(&turnstile.desk);
@@ -204,26 +206,27 @@ impl fmt::Debug for Sink<'_> {
     }
 }
 
-/// Lets ranges through to a writer one after the other.
+/// Lets ranges write to a writer one after the other.
 ///
-/// Whoever's turn it is takes the writer away with it, so that nothing is locked while bytes move.
+/// The range whose turn it is takes the writer out, so that no lock is held while bytes are
+/// written.
 struct Turnstile<'a> {
     desk: Mutex<Desk<'a>>,
     turned: Condvar,
 }
 
 struct Desk<'a> {
-    /// Absent while somebody writes.
+    /// Absent while a range is written.
     writer: Option<Box<dyn Write + Send + 'a>>,
     /// The position that is written next; unknown before the first range is launched.
     next: Option<u64>,
-    /// Positions of those who wait for their turn.
+    /// Positions of the ranges that wait for their turn.
     waiting: Vec<u64>,
-    /// The one of them who shall wait no longer.
+    /// The waiting range that must give up.
     dismissed: Option<u64>,
 }
 
-/// The way of one answer into a sink.
+/// Writes one response into a sink.
 pub(crate) struct Outlet<'s, 'a> {
     sink: &'s Sink<'a>,
     writer: Option<Box<dyn Write + Send + 'a>>,
@@ -231,7 +234,7 @@ pub(crate) struct Outlet<'s, 'a> {
 }
 
 impl Outlet<'_, '_> {
-    /// Whether bytes for this position can be written now.
+    /// Whether bytes at this position can be written now.
     pub(crate) fn is_open(&mut self, position: u64) -> bool {
         let Kind::Writer(turnstile) = &*self.sink.kind else { return true };
         if self.writer.is_some() {
@@ -245,8 +248,8 @@ impl Outlet<'_, '_> {
         self.writer.is_some()
     }
 
-    /// Waits until bytes for this position can be written. `bell` is rung when the waiting starts;
-    /// without one there is nobody to wait for.
+    /// Waits until bytes at this position can be written. Rings `bell` when the wait starts;
+    /// without a bell there is no other exchange to wait for.
     pub(crate) fn open(
         &mut self,
         position: u64,
@@ -295,7 +298,7 @@ impl Outlet<'_, '_> {
         outcome
     }
 
-    /// Writes `bytes` at `position`, once [`open`](Self::open) has let it.
+    /// Writes `bytes` at `position`, after [`open`](Self::open) has returned.
     pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) -> Result<(), Failure> {
         match &*self.sink.kind {
             Kind::None => Err(failed("no sink was given")),
@@ -317,7 +320,7 @@ impl Outlet<'_, '_> {
         }
     }
 
-    /// The answer has ended: pushes out what the writer holds back.
+    /// Ends a response: flushes the writer.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         self.writer.as_mut().map_or(Ok(()), |writer| writer.flush().map_err(broken))
     }
@@ -334,7 +337,7 @@ impl Drop for Outlet<'_, '_> {
     }
 }
 
-/// What is written to in order, and opened when there is something to write.
+/// A file that is written in order, and opened with the first byte.
 struct Through(Arc<Output>);
 
 impl Write for Through {

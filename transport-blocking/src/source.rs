@@ -1,4 +1,4 @@
-//! Where the bytes of a body come from.
+//! Where the bytes of a request's body come from.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,21 +16,21 @@ use bytes::Bytes;
 use crate::feed::{Feed, Watched, fill};
 use crate::passes::OnePass;
 
-/// Where the bytes of a body come from. Clones share the same bytes.
+/// Where the bytes of a request's body come from. Clones share the same bytes.
 ///
 /// | made by | length | read |
 /// | --- | --- | --- |
-/// | [`bytes`](Self::bytes) | known | from anywhere, as often as needed |
-/// | [`file`](Self::file) | known, of what has a length | from anywhere, as often as needed |
-/// | [`reader`](Self::reader) | told, and kept to | once, in order |
+/// | [`bytes`](Self::bytes) | known | at any offset, any number of times |
+/// | [`file`](Self::file) | known, if the file has a length | at any offset, any number of times |
+/// | [`reader`](Self::reader) | given, and enforced | once, in order |
 /// | [`stream`](Self::stream) | unknown | once, in order |
 ///
-/// What can be read only once is kept in memory as far as a machine may ask for it again, which the
-/// machine bounds; where it doesn't (a single request), the bytes go straight to the network, and a
-/// request that failed after some of them can't be repeated.
+/// Bytes of a source that can be read only once are kept in memory as long as the machine may need
+/// them again; the machine bounds how many. A single request keeps none: its bytes go directly to
+/// the network, and if the request fails after some of them were read, it can't be repeated.
 ///
-/// A file must not change while it is sent: one that ends early or goes on after its end, and one whose
-/// bytes are others when a range has to be read again, is an
+/// A file must not change while it is sent. If it ends early, continues after its end, or yields
+/// different bytes when a range is read again, the result is an
 /// [error](apus_core::error::Failure::is_source_changed).
 #[derive(Clone)]
 pub struct Source<'a> {
@@ -42,7 +42,7 @@ enum Kind<'a> {
     None,
     Bytes(Bytes),
     File(File),
-    /// A file of which nothing can be read.
+    /// A file that can't be read.
     Unreadable(io::Error),
     Once {
         length: Option<u64>,
@@ -50,33 +50,34 @@ enum Kind<'a> {
     },
 }
 
-/// A reader and how far it has been read.
+/// A reader and its position.
 pub(crate) struct Ordered<'a> {
     reader: Box<dyn Read + Send + 'a>,
     at: u64,
     ended: bool,
-    /// Bytes that it was said to have.
+    /// The length that was given for it, in bytes.
     length: Option<u64>,
-    /// Where its bytes go besides.
+    /// Which pass the bytes are also hashed in.
     pass: Option<Arc<OnePass>>,
-    /// Of what can be read again.
+    /// Present if the source can be read again.
     reading: Option<Reading>,
 }
 
 impl<'a> Source<'a> {
-    /// No source: what needs one is refused. An empty one is [`bytes`](Self::bytes) without any.
+    /// No source: a request or machine that needs one is refused. An empty source is
+    /// [`bytes`](Self::bytes) of nothing.
     pub fn none() -> Self {
         Self::new(Kind::None)
     }
 
-    /// These bytes.
+    /// A source of these bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::new(Kind::Bytes(bytes.into()))
     }
 
-    /// A file. A regular file and a block device are read from their start, whatever the cursor says;
-    /// a FIFO, a socket, a character device, and what a special file system has no length of, are
-    /// [streams](Self::stream).
+    /// A source of a file. A regular file and a block device are read from offset 0, whatever the
+    /// file's cursor. A FIFO, a socket, a character device, and a file that a special file system
+    /// reports no length of, are [streams](Self::stream).
     pub fn file(file: File) -> Self {
         match length::reach(&file) {
             Ok(Reach::Ranges) => Self::new(Kind::File(file)),
@@ -85,38 +86,37 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A reader of `length` bytes, which has to end after them: fewer or more are an error. Of a
-    /// reader that goes on, [`Read::take`] makes one that ends.
+    /// A source of a reader of exactly `length` bytes: fewer or more bytes are an error. Limit a
+    /// longer reader with [`Read::take`].
     pub fn reader(reader: impl Read + Send + 'a, length: u64) -> Self {
         Self::once(Box::new(reader), Some(length))
     }
 
-    /// A reader until its end.
+    /// A source of a reader that is read to its end.
     pub fn stream(reader: impl Read + Send + 'a) -> Self {
         Self::once(Box::new(reader), None)
     }
 
-    /// Also computes digests of everything in order, of the bytes that are sent, as they are read for
-    /// it: by a thread for each digest, where there is a core for it.
-    /// Where parts are read beside each other, those that are ahead of their turn are kept in memory
-    /// until then, no more than the machine's memory.
-    /// [`digests`](Self::digests) has them after a run that succeeded.
+    /// Also computes digests over the whole source, in order, while its bytes are read for sending:
+    /// in a thread for each digest, as far as there are processor cores. If parts are read in
+    /// parallel, those that are read ahead of their turn are kept in memory, within the machine's
+    /// memory limit. [`digests`](Self::digests) returns the result after a run that succeeded.
     #[must_use]
     pub fn tap(mut self, hashers: Hashers) -> Self {
         self.tap = Some(Arc::new(OnePass::new(hashers)));
         self
     }
 
-    /// What [`tap`](Self::tap) came to; `None` before all of the source was sent.
+    /// Returns the digests of [`tap`](Self::tap); `None` before the whole source was sent.
     pub fn digests(&self) -> Option<Digests> {
         self.tap.as_ref()?.digests()
     }
 
-    /// Length in bytes; `None` where it is unknown.
+    /// Returns the length in bytes; `None` if it is unknown.
     ///
     /// # Errors
     ///
-    /// The file does not tell.
+    /// The file's length can't be determined.
     pub fn length(&self) -> io::Result<Option<u64>> {
         Ok(match &*self.kind {
             Kind::None => Some(0),
@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Whether a range can be read again.
+    /// Returns whether a range can be read again.
     pub fn is_rewindable(&self) -> bool {
         !matches!(*self.kind, Kind::Once { .. })
     }
@@ -141,7 +141,7 @@ impl<'a> Source<'a> {
         Self::new(Kind::Once { length, slot: Mutex::new(Some(ordered)) })
     }
 
-    /// Whether there is one, for a single request: how many bytes it has is its run's to compare.
+    /// Whether a source was given, for a single request; its run compares the length.
     pub(crate) fn presence(&self) -> GivenSource {
         match *self.kind {
             Kind::None => GivenSource::Missing,
@@ -149,7 +149,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// What a run is told that it was given.
+    /// What a run is told about its source.
     pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
         if matches!(*self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
@@ -161,8 +161,8 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// A run begins, which may hold so many bytes until it is their turn to be hashed: what its readings
-    /// go by, where they are compared or hashed.
+    /// Begins a run, which may hold `memory` bytes until it is their turn to be hashed. Returns the
+    /// pass that the readings of this run are compared or hashed in, if they are.
     pub(crate) fn begin(&self, memory: u64) -> Result<Option<Arc<OnePass>>, Failure> {
         if let Kind::Once { length: Some(0), slot } = &*self.kind
             && let Some(ordered) = &mut *lock(slot)
@@ -171,7 +171,7 @@ impl<'a> Source<'a> {
         }
         let pass = match (&self.tap, &*self.kind) {
             (Some(tap), _) => Arc::clone(tap),
-            // What is read again has to be the same.
+            // Bytes that are read again must be the same.
             (None, Kind::File(_)) => Arc::new(OnePass::new(Hashers::default())),
             _ => return Ok(None),
         };
@@ -179,8 +179,8 @@ impl<'a> Source<'a> {
         Ok(Some(pass))
     }
 
-    /// A run has succeeded that went by this. Of one that `sends_all`, parts may have been stored before
-    /// it began: their bytes are read now, for nobody has hashed them.
+    /// Ends a run that succeeded with this pass. If the run `sends_all`, parts may have been stored
+    /// before it began: their bytes are read now, because they were not hashed.
     pub(crate) fn settle(&self, pass: &OnePass, sends_all: bool) {
         while let Some(rest) = pass.rest().filter(|_| sends_all && self.is_rewindable()) {
             if fill(self, pass, rest).is_err() {
@@ -193,7 +193,7 @@ impl<'a> Source<'a> {
         });
     }
 
-    /// Takes the reader away, for as long as it is used elsewhere.
+    /// Takes the reader out, for use elsewhere.
     pub(crate) fn take_reader(&self) -> Option<Ordered<'a>> {
         let Kind::Once { slot, .. } = &*self.kind else { return None };
         let mut ordered = lock(slot).take()?;
@@ -201,7 +201,8 @@ impl<'a> Source<'a> {
         Some(ordered)
     }
 
-    /// A reader of everything, for a machine that takes its bytes in order from any source.
+    /// Returns a reader of the whole source, for a machine that takes the bytes of any source in
+    /// order.
     pub(crate) fn in_order(&self, pass: Option<&Arc<OnePass>>) -> Option<Ordered<'a>> {
         if !self.is_rewindable() {
             return self.take_reader();
@@ -219,8 +220,9 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The bytes of a range. What can be read only once is lent to one request at a time; with
-    /// others beside it (`alone` is false), it is read into memory now.
+    /// Returns the bytes of a range. A source that can be read only once is lent to one request at
+    /// a time; if other requests run in parallel (`alone` is false), the range is read into memory
+    /// now.
     pub(crate) fn feed(
         &self,
         range: Range<u64>,
@@ -269,7 +271,7 @@ impl<'a> Source<'a> {
         Ok(feed)
     }
 
-    /// Reads of a source that can be read from anywhere; 0 at its end.
+    /// Reads at an offset of a source that allows that; 0 at its end.
     pub(crate) fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         match &*self.kind {
             Kind::None | Kind::Once { .. } => Ok(0),
@@ -337,12 +339,12 @@ impl Ordered<'_> {
         Ok(piece)
     }
 
-    /// Where it stands.
+    /// The position.
     pub(crate) fn at(&self) -> u64 {
         self.at
     }
 
-    /// Whether its end was seen.
+    /// Whether the end was read.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -357,12 +359,12 @@ impl Ordered<'_> {
         Ok(read)
     }
 
-    /// Whether all of it was read.
+    /// Whether everything was read.
     fn is_over(&self) -> bool {
         self.length.map_or(self.ended, |length| self.at == length)
     }
 
-    /// How many of `most` bytes may be read.
+    /// Returns how many of `most` bytes may be read.
     fn room(&self, most: usize) -> usize {
         let left = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.at));
         most.min(usize::try_from(left).unwrap_or(usize::MAX))
@@ -385,8 +387,8 @@ impl Ordered<'_> {
         self.keep_promise()
     }
 
-    /// It must not end before the length that it was said to have, nor go on after it. That is looked at
-    /// before the last of its bytes is given away.
+    /// Checks that the reader neither ends before the length that was given for it nor continues
+    /// after it. This happens before the last of its bytes is passed on.
     fn keep_promise(&mut self) -> Result<(), Failure> {
         let Some(length) = self.length else { return Ok(()) };
         let at = self.at;
@@ -404,7 +406,7 @@ impl Ordered<'_> {
         Ok(())
     }
 
-    /// What can be read again had that length when the run began.
+    /// If the source can be read again, it had that length when the run began.
     fn broke_promise(&self, detail: String) -> Failure {
         match &self.reading {
             Some(_) => Failure::source_changed(detail),
@@ -413,7 +415,7 @@ impl Ordered<'_> {
     }
 }
 
-/// Reads a source that can be read from anywhere from its start to its end.
+/// Reads a source that can be read at any offset, from its start to its end.
 struct InOrder<'a> {
     source: Source<'a>,
     at: u64,
@@ -427,7 +429,7 @@ impl Read for InOrder<'_> {
     }
 }
 
-/// Reads once, unless it is interrupted.
+/// Reads once; repeats an interrupted read.
 fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Failure> {
     loop {
         match reader.read(buffer) {
@@ -437,7 +439,7 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Failure
     }
 }
 
-/// The same error once more.
+/// Copies an error.
 fn copy(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
@@ -447,7 +449,7 @@ pub(crate) fn failed(detail: impl Into<String>) -> Failure {
     Failure::new(Cause::Source, detail)
 }
 
-/// A source that can't be read.
+/// The failure of a source that can't be read.
 pub(crate) fn broken(error: io::Error) -> Failure {
     failed(error.to_string())
 }
