@@ -1,4 +1,4 @@
-//! One operation, sent until it is answered.
+//! One operation with its retries.
 
 mod outcome;
 
@@ -14,24 +14,25 @@ use crate::http::{Completion, Draft, Reply, Ticket};
 use crate::now::{Now, Wait};
 use crate::retry::{Attempts, Idempotency, RetryDecision};
 
-/// One [`Operation`] with retries: transient and throttled answers are repeated after a delay, a
-/// redirect to another region is followed once, an error inside an answer of 200 counts as an error.
+/// One [`Operation`] with retries. A transient or throttled failure is retried after a delay, a
+/// redirect to another region is followed once, and an error inside a response of 200 counts as an
+/// error.
 ///
 /// ```text
-///          ┌────────────── back-off over ───────────────┐
+///          ┌───────────── delay has elapsed ────────────┐
 ///          ▼                                            │
-///   Ready ──send──▶ Sent ──failed, worth repeating──▶ Backoff
+///   Ready ──send──▶ Sent ──failed, and is retried───▶ Backoff
 ///    ▲               │                                  ▲
-///    │               ├──answered, or nothing helps──▶ Over
-///    │               ├──answered in doubt──▶ Asked ──▶ Over, or Backoff
-///    └── a look ─────┘                                  │ it was not carried out, and is repeated
-///         failed, and may have been carried out ────────┘
+///    │               ├──success, or final error──▶ Over
+///    │               ├──to be verified─────▶ Asked ──▶ Over, or Backoff
+///    └── a look ─────┘                                  │ not applied, and is retried
+///         failed, and may have been applied ────────────┘
 /// ```
 ///
-/// A write is not repeated because the body of its answer of 2xx can't be read or was cut off. Where it
-/// failed and an attempt may have been carried out, the operation says what proves it
-/// ([`Operation::recover`]); what nothing proves is an error whose
-/// [outcome is unknown](Error::outcome_unknown). The part of a multipart upload is the exception
+/// A write is not retried because the body of its 2xx response is unreadable or was cut off. If the
+/// write failed and an attempt may have been applied, the operation checks what was stored
+/// ([`Operation::recover`]). If nothing proves the outcome, the error says that the [outcome is
+/// unknown](Error::outcome_unknown). The exception is a part of a multipart upload
 /// ([`Operation::REPLACES_UNSEEN`]).
 #[derive(Debug)]
 pub struct Call<O: Operation> {
@@ -45,16 +46,17 @@ pub struct Call<O: Operation> {
     seed: u64,
     redirected: bool,
     doubtful: bool,
-    /// Attempts that were never answered, or by a gateway that did not wait: they may be carried out yet.
+    /// Attempts without a response, or with one of a gateway that timed out: the server may still
+    /// apply them.
     under_way: u32,
     recovered: bool,
     cancelled: bool,
-    /// It is looked after what came of it although it was cancelled.
+    /// Whether the outcome is determined even after a cancellation.
     persists: bool,
     stamped: Vec<Value>,
-    /// What all attempts computed over the body.
+    /// The checksums of the body, of all attempts.
     computed: Vec<Value>,
-    /// To be sent next.
+    /// The follow-up request, to be sent next.
     question: Option<Box<Draft>>,
 }
 
@@ -62,14 +64,15 @@ pub struct Call<O: Operation> {
 enum State<T> {
     Ready,
     Sent(Ticket),
-    /// What came may not be whole, or not as it is stored: a question about it is in flight.
+    /// The response may be incomplete or differ from what is stored: a follow-up request is in
+    /// flight.
     Asked(Ticket, T, Box<Reply>),
     Backoff(Wait),
     Over(Option<Result<T, Error>>),
 }
 
 impl<O: Operation> Call<O> {
-    /// Calls `operation` at `service`; `seed` decides the jitter of the delays.
+    /// Creates a call of `operation` at `service`; `seed` decides the jitter of the delays.
     pub fn new(operation: O, service: Arc<O::Service>, seed: u64) -> Self {
         Self {
             operation,
@@ -92,52 +95,53 @@ impl<O: Operation> Call<O> {
         }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.party = party;
         self
     }
 
-    /// Looks after what came of it also once it is cancelled.
+    /// Determines the outcome even after a cancellation.
     #[cfg(feature = "swift")]
     pub(super) fn persisting(mut self) -> Self {
         self.persists = true;
         self
     }
 
-    /// The operation.
+    /// Returns the operation.
     pub fn operation(&self) -> &O {
         &self.operation
     }
 
-    /// How many times it was sent.
+    /// Returns how many times the operation was sent.
     pub fn attempts(&self) -> u32 {
         self.attempts.made()
     }
 
-    /// Whether the server may have acted on an attempt whose answer was lost.
+    /// Returns whether the server may have applied an attempt that failed: its response was lost,
+    /// unreadable or a server error.
     pub fn is_doubtful(&self) -> bool {
         self.doubtful
     }
 
-    /// How many attempts may be carried out yet: they were never answered, or by a gateway that did not
-    /// wait.
+    /// Returns how many attempts the server may still apply: they have no response, or one of a
+    /// gateway that timed out (502, 504).
     pub(super) fn under_way(&self) -> u32 {
         self.under_way
     }
 
-    /// Whether it succeeded although the answer was lost: something proved it afterwards.
+    /// Returns whether a check proved the success of an operation whose response was lost.
     pub fn is_recovered(&self) -> bool {
         self.recovered
     }
 
-    /// What was computed over the body of the last attempt.
+    /// Returns the checksums that were computed over the body of the last attempt.
     pub fn stamped(&self) -> &[Value] {
         &self.stamped
     }
 
-    /// Whether an exchange is in flight.
+    /// Returns whether an exchange is in flight.
     pub fn is_in_flight(&self) -> bool {
         matches!(self.state, State::Sent(_) | State::Asked(..))
     }
@@ -177,7 +181,7 @@ impl<O: Operation> Call<O> {
         self.question = Some(question);
     }
 
-    /// The answer to the question.
+    /// Handles the response to the follow-up request.
     fn settled(&mut self, now: Now, done: Completion) {
         let state = std::mem::replace(&mut self.state, State::Over(None));
         let State::Asked(_, output, first) = state else { return };
@@ -196,19 +200,20 @@ impl<O: Operation> Call<O> {
         self.state = State::Over(Some(Ok(output)));
     }
 
-    /// An attempt at the operation has ended.
+    /// Handles the end of an attempt.
     fn attempted(&mut self, now: Now, done: Completion) {
         let can_resend = done.can_resend();
         let sent = done.sent();
-        // A server that has got a part of the body has not carried it out. Where none was counted it is
-        // not known how much left.
+        // A server that has received only a part of the body has not applied the request. A count
+        // of 0 means that it is unknown how much was sent.
         let whole = sent == 0 || sent >= done.draft().body.len();
         self.stamped = done.stamped().to_vec();
         self.keep_computed();
         match done.into_parts().1 {
             Ok(reply) => self.answered(now, reply, can_resend, whole),
             Err(error) => {
-                // A success that came too early says that something was done with a part of the body.
+                // A success that arrived too early means that the server did something with a part
+                // of the body.
                 let early = error.failure().is_some_and(|why| why.cause() == Cause::Unsent);
                 let acted = (whole || early) && may_have_acted(&error);
                 self.doubtful |= acted;
@@ -251,10 +256,10 @@ impl<O: Operation> Call<O> {
         };
         let unreadable = reply.cut.is_some() || error.kind() == Kind::Broken;
         if writes && accepted && unreadable {
-            // The server said that it has carried it out, or that it will.
+            // The server said that it has applied the request, or that it will.
             self.doubtful = true;
             self.under_way += u32::from(reply.cut.is_some());
-            // What the caller's sink refused would be refused again.
+            // A sink that refused the body once would refuse it again.
             let repeats = can_resend && self.decision(&error) != RetryDecision::Final;
             let repeats_unproven = reply.cut.is_some() && O::REPLACES_UNSEEN && repeats;
             let failed = Failed { error: self.named(error), repeats, repeats_unproven };
@@ -266,9 +271,9 @@ impl<O: Operation> Call<O> {
         self.failed(now, error, can_resend, acted);
     }
 
-    /// Whether the server may have done it, or some of it, before it answered with this error: one of its
-    /// own tells nothing of that, unless it says that it is asked too much, or does not know what it is
-    /// asked. In an answer of 2xx an error is a refusal, unless it is one of the server's own by its code.
+    /// Returns whether the server may have applied the request, or a part of it, before it
+    /// responded with this error: yes for a server error, except throttling, 501 and 505, and for a
+    /// 2xx response whose error code is that of a server error.
     fn may_have_acted(&self, status: StatusCode, error: &Error) -> bool {
         let decision = self.service.judge(error, Idempotency::Once);
         match status.as_u16() {
@@ -282,7 +287,7 @@ impl<O: Operation> Call<O> {
         error.in_operation(O::NAME).with_attempts(self.attempts.made())
     }
 
-    /// An attempt failed; `acted` says whether it may have been carried out.
+    /// Handles a failed attempt; `acted` says whether the attempt may have been applied.
     fn failed(&mut self, now: Now, error: Error, can_resend: bool, acted: bool) {
         let error = self.named(error);
         let once = acted && self.operation.idempotency() == Idempotency::Once;
@@ -364,7 +369,7 @@ impl<O: Operation> Machine for Call<O> {
         }
     }
 
-    /// An attempt in flight is waited for, and if it succeeds, so does the call.
+    /// Waits for an attempt in flight; if the attempt succeeds, so does the call.
     fn cancel(&mut self, now: Now, _: Leave) {
         self.cancelled = true;
         let asks = self.question.take().is_some();
@@ -394,7 +399,8 @@ impl<O: Operation> Machine for Call<O> {
     }
 }
 
-/// Decides as [`RetryDecision::of_failure`], and that no error of the caller's own is repeated.
+/// Decides as [`RetryDecision::of_failure`], but never retries an error of the caller or of an
+/// authenticator.
 pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
     if error.kind() == Kind::Caller || error.kind() == Kind::Authority {
         return Some(RetryDecision::Final);
@@ -402,7 +408,7 @@ pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
     RetryDecision::of_failure(error)
 }
 
-/// Whether the server may have got the request although it did not answer.
+/// Returns whether the server may have received a request that has no response.
 pub(super) fn may_have_acted(error: &Error) -> bool {
     error.failure().is_some_and(|failure| {
         !failure.is_before_request()

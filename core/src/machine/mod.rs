@@ -1,4 +1,4 @@
-//! The machines, and the pump that joins one to its authorities.
+//! The machines, and the pump that connects a machine to its authenticators.
 
 mod call;
 mod cleanups;

@@ -1,8 +1,8 @@
-//! The pump: joins a machine to the authorities that its drafts go under.
+//! The pump: connects a machine to the authenticators of its drafts.
 //!
-//! It is the only loop logic there is. A driver's whole loop is: [`turn`](Pump::turn); on
-//! [`Turn::Launch`] perform the exchange; on [`Turn::Park`] wait for a completion or until the time
-//! given; [`complete`](Pump::complete); until [`Turn::Done`].
+//! It holds all loop logic. The loop of a transport is: call [`turn`](Pump::turn); on
+//! [`Turn::Launch`] perform the exchange; on [`Turn::Park`] wait for a completion or until the
+//! given time; call [`complete`](Pump::complete); repeat until [`Turn::Done`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,22 +20,22 @@ use crate::now::{Now, Wait};
 use crate::sign::Presigned;
 use crate::waiters::Positions;
 
-/// An authority, shared by all machines that go under it.
+/// An authenticator, shared by all machines that use it.
 #[derive(Clone)]
 pub struct Party(Arc<Mutex<dyn Authority>>);
 
 impl Party {
-    /// Shares this authority.
+    /// Shares this authenticator.
     pub fn new(authority: impl Authority + 'static) -> Self {
         Self(Arc::new(Mutex::new(authority)))
     }
 
-    /// Shares an authority that is kept elsewhere too.
+    /// Shares an authenticator that the caller also keeps.
     pub fn from_shared(authority: Arc<Mutex<dyn Authority>>) -> Self {
         Self(authority)
     }
 
-    /// A URL that carries its own proof, as [`Authority::presign`] makes it.
+    /// Makes a presigned URL, as [`Authority::presign`] does.
     ///
     /// # Errors
     ///
@@ -60,38 +60,38 @@ impl fmt::Debug for Party {
     }
 }
 
-/// Runs a machine: seals its drafts under their authorities, renews grants, replays once what was
-/// refused for a grant's sake, and keeps the client's limits.
+/// Runs a machine: seals its drafts with their authenticators, renews credentials, sends a request
+/// once more whose credentials were refused, and enforces the limits of the client.
 pub struct Pump<M: Machine> {
     machine: M,
     parties: Arc<[Party]>,
     waker: Waker,
     traffic: Option<Arc<Traffic>>,
-    /// How far this pump has come with the traffic.
+    /// How far this pump has got in the queue of `traffic`.
     line: Line,
     observer: Option<Arc<dyn Observer>>,
     parked: VecDeque<Box<Draft>>,
     flying: Vec<Flight>,
     last: Option<Now>,
-    /// What the machine came to, while a renewal is in flight yet that others may wait for.
+    /// The result of the machine, kept while a renewal is in flight that others may wait for.
     result: Option<Result<M::Output, Error>>,
 }
 
-/// What a driver has to do.
+/// What the transport does next.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "an exchange is launched at once, never stored so")]
 pub enum Turn<T> {
-    /// Send this; exactly one completion must come of it.
+    /// Send this exchange, and complete it exactly once.
     Launch(Exchange),
     /// Wait for a completion, for the waker, or until this time.
     Park(Option<Wait>),
-    /// It is over.
+    /// The machine has ended with this result.
     Done(Result<T, Error>),
 }
 
 impl<M: Machine> Pump<M> {
-    /// Joins `machine` to `parties`, which its drafts name by position. `waker` is woken when a
-    /// parked pump should be turned again.
+    /// Connects `machine` to `parties`; a draft names one of them by its position. `waker` is woken
+    /// when a parked pump is to be turned again.
     pub fn new(machine: M, parties: impl Into<Arc<[Party]>>, waker: Waker) -> Self {
         Self {
             machine,
@@ -107,50 +107,50 @@ impl<M: Machine> Pump<M> {
         }
     }
 
-    /// Keeps these limits, which other pumps share.
+    /// Enforces these limits, which may be shared with other pumps.
     #[must_use]
     pub fn with_traffic(mut self, traffic: Arc<Traffic>) -> Self {
         self.traffic = Some(traffic);
         self
     }
 
-    /// Tells this observer what happens.
+    /// Reports events to this observer.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// The machine.
+    /// Returns the machine.
     pub fn machine(&self) -> &M {
         &self.machine
     }
 
-    /// The machine, to be told something.
+    /// Returns the machine, for changes.
     pub fn machine_mut(&mut self) -> &mut M {
         &mut self.machine
     }
 
-    /// The machine's view of a source of unknown length.
+    /// Returns the machine's intake, where its source is a stream.
     pub fn intake(&mut self) -> Option<&mut Intake> {
         self.machine.intake()
     }
 
-    /// How many exchanges are in flight.
+    /// Returns how many exchanges are in flight.
     pub fn in_flight(&self) -> usize {
         self.flying.len()
     }
 
-    /// Whether it has asked the [`Traffic`] for a place, or has been given one. A driver that does
-    /// something else meanwhile that takes long keeps others from that place.
+    /// Returns whether the pump waits for a place of the [`Traffic`], or holds one. A transport
+    /// that does other long work meanwhile keeps others from that place.
     pub fn is_in_line(&self) -> bool {
         self.line != Line::Out
     }
 
-    /// What to do next. Call again until it is not [`Turn::Launch`].
+    /// Returns what to do next. Call again until the result is not [`Turn::Launch`].
     pub fn turn(&mut self, now: Now) -> Turn<M::Output> {
         let turn = self.next(now);
-        // A place is kept by what has something to send in it, and by nothing else.
+        // Only a pump with a request to send keeps its place.
         let waits = matches!(turn, Turn::Park(_)) && !self.parked.is_empty();
         if !waits || self.line == Line::Held {
             self.leave_line();
@@ -176,7 +176,7 @@ impl<M: Machine> Pump<M> {
             return self.done(result);
         }
         loop {
-            // A machine is not asked for more than the limits let through.
+            // The machine is polled only for what the limits let through.
             if !self.parked.is_empty() {
                 return Turn::Park(wait);
             }
@@ -206,7 +206,7 @@ impl<M: Machine> Pump<M> {
         Turn::Park(None)
     }
 
-    /// An exchange that was launched has ended.
+    /// Handles the end of an exchange that was launched.
     pub fn complete(&mut self, now: Now, done: Completion) {
         let Some(at) = self.flying.iter().position(|flight| done.is_of(&flight.identity)) else {
             return;
@@ -227,8 +227,8 @@ impl<M: Machine> Pump<M> {
             authority.renewed(now, done);
             tell_notices(self.observer.as_deref(), now, || authority.notice());
             drop(authority);
-            // Who gave up the renewal would give up the next one too. It fails what it was for, and
-            // is left to whoever waits for it beside.
+            // A transport that cancelled this renewal would cancel the next one too. The draft that
+            // needed it fails; the renewal is left to the other machines that wait for it.
             if given_up {
                 self.give_up(now, |draft| draft.ticket == flight.wanted);
             }
@@ -246,7 +246,7 @@ impl<M: Machine> Pump<M> {
         }
     }
 
-    /// Stops early. What is in flight is waited for; go on driving until [`Turn::Done`].
+    /// Stops early. Exchanges in flight are waited for: go on until [`Turn::Done`].
     pub fn cancel(&mut self, now: Now, leave: Leave) {
         if self.result.is_none() {
             self.machine.cancel(now, leave);
@@ -255,7 +255,7 @@ impl<M: Machine> Pump<M> {
         self.give_up(now, |_| true);
     }
 
-    /// Ends those of the parked drafts as cancelled.
+    /// Ends the selected parked drafts as cancelled.
     fn give_up(&mut self, now: Now, which: impl Fn(&Draft) -> bool) {
         for draft in std::mem::take(&mut self.parked) {
             if !which(&draft) {
@@ -312,7 +312,7 @@ impl<M: Machine> Pump<M> {
             }
             Lease::Granted(grant) => {
                 draft.stale = None;
-                // Sealing consumes the draft; an error of it needs the draft's ticket only.
+                // Sealing consumes the draft; the error needs only its ticket.
                 let (operation, ticket, party) = (draft.operation, draft.ticket, draft.party);
                 authority.seal(grant, draft, now).map_err(|error| {
                     let mut rest = Draft::new(operation, http::Method::GET, http::Uri::default());
@@ -343,7 +343,7 @@ impl<M: Machine> Pump<M> {
         }
     }
 
-    /// A parked draft is given up: it waits no longer.
+    /// Gives up a parked draft: it leaves the queues of its authenticator.
     fn leave(&self, draft: &Draft) {
         if draft.places != Positions::default()
             && let Some(authority) = self.parties.get(draft.party)
@@ -352,7 +352,7 @@ impl<M: Machine> Pump<M> {
         }
     }
 
-    /// What ended without being sent.
+    /// Completes a draft that ended without being sent.
     fn settle(&mut self, now: Now, done: Completion) -> Admission {
         self.machine.complete(now, done);
         Admission::Settled
@@ -366,8 +366,8 @@ impl<M: Machine> Pump<M> {
 }
 
 impl<M: Machine> Drop for Pump<M> {
-    /// A renewal that will never be completed is given to the next who asks, and what is still in
-    /// flight makes room for others, as does a place in the line.
+    /// Leaves renewals that will never complete to the next machine that needs them, and frees the
+    /// places in flight and in the queue.
     fn drop(&mut self) {
         self.leave_line();
         self.parked.iter().for_each(|draft| self.leave(draft));
@@ -389,11 +389,12 @@ impl<M: Machine> Drop for Pump<M> {
 /// An exchange in flight.
 struct Flight {
     identity: Arc<Sent>,
-    /// The party whose grant it renews.
+    /// The authenticator whose credentials the exchange renews.
     renews: Option<usize>,
-    /// The draft that it is for: itself, or what waits for the grant.
+    /// The draft that the exchange is for: its own, or the one that waits for the renewal.
     wanted: Ticket,
-    /// It is sent again should its proof be refused; no longer after a cancellation.
+    /// Whether the request is sent again if its credentials are refused; false after a
+    /// cancellation.
     replays: bool,
 }
 
@@ -409,7 +410,7 @@ fn denied(draft: Box<Draft>, now: Now, error: Error) -> Completion {
     Completion::denied(draft, now, error)
 }
 
-/// Passes on everything there is to tell. Nothing is kept where nobody listens.
+/// Passes on all pending notices. Without an observer they are dropped.
 fn tell_notices(
     observer: Option<&dyn Observer>,
     now: Now,
@@ -426,58 +427,58 @@ fn is_throttled(status: StatusCode) -> bool {
     matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// Told what happens, as it happens: for progress bars, logs, metrics and tests. No event holds a
+/// Receives events as they happen: for progress bars, logs, metrics and tests. No event holds a
 /// secret.
 pub trait Observer: Send + Sync {
-    /// Something happened. Called by the thread it happened on; it should return soon.
+    /// Handles an event. Runs on the thread where the event happened; it should return soon.
     fn event(&self, now: Now, event: &Event<'_>);
 }
 
-/// Something that happened.
+/// An event of a pump or a transport.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An exchange goes out.
+    /// An exchange is sent.
     Launched {
-        /// What it is made of: its operation, and what is computed over its body.
+        /// Its draft: the operation, and the checksums to compute over its body.
         draft: &'a Draft,
     },
-    /// An exchange can't go out yet, for the limits of the client ([`Traffic`]). Told once for each wait.
+    /// An exchange waits because of the client's limits ([`Traffic`]). Reported once for each wait.
     Queued {
-        /// Its operation.
+        /// The operation.
         operation: &'static str,
-        /// How many requests may be in flight at this moment.
+        /// How many requests may be in flight at present.
         at_once: u32,
-        /// How many exchanges wait for one of these to end, this one included; 0 where it waits for the
-        /// limit of requests a second.
+        /// How many exchanges wait for a place, this one included; 0 if the exchange waits for the
+        /// limit of requests per second.
         waiting: usize,
     },
     /// An exchange ended.
     Ended {
-        /// Its operation.
+        /// The operation.
         operation: &'static str,
-        /// The status of the answer.
+        /// The status of the response.
         status: Option<StatusCode>,
-        /// Why there is no answer.
+        /// Why there is no response.
         error: Option<&'a Error>,
-        /// From when it was sealed until now.
+        /// The time since the exchange was sealed.
         elapsed: Duration,
     },
-    /// The proof of an exchange was refused; it goes out again with a new one.
+    /// The credentials of an exchange were refused; the request is sent again with new ones.
     Replayed {
-        /// Its operation.
+        /// The operation.
         operation: &'static str,
     },
-    /// A machine or an authority has something to tell.
+    /// A notice of a machine or an authenticator.
     Noticed(&'a Notice),
     /// Payload bytes were handed to the network.
     Sent {
-        /// How many since the last such event of the exchange.
+        /// Bytes since the last event of this kind of the exchange.
         bytes: u64,
     },
     /// Payload bytes were handed to the caller's sink.
     Received {
-        /// How many since the last such event of the exchange.
+        /// Bytes since the last event of this kind of the exchange.
         bytes: u64,
     },
 }

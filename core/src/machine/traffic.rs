@@ -1,20 +1,22 @@
-//! The limits that all machines of a client share: requests a second, requests at once, bytes a
-//! second.
+//! The limits that all machines of a client share: requests per second, requests in flight, bytes
+//! per second.
 //!
-//! How many requests go at once adapts to the server: each answer that says "slower" (503, 429)
-//! halves it, and every full round of others adds one again, up to the limit.
+//! The number of requests in flight adapts to the server. A response of 503 or 429 halves it, at
+//! most once in 500 ms and not below 1. Each full round of other exchanges adds one again, up to
+//! the limit.
 //!
 //! ```text
-//!            a place is free, and nobody waits
-//!     Out ───────────────────────────────────────┐      no limit of requests a second,
+//!            a place is free, and the queue is empty
+//!     Out ───────────────────────────────────────┐      no limit of requests per second,
 //!      │  else                                   ▼      or the next of them is due
 //!      └──────▶ Queued ── a place is freed ──▶ placed ─────────────────────────▶ Held ──▶ sent
 //!              first in, first out;              │                                ▲
 //!              one is woken for each place       └──▶ Paced, until its own time ──┘
 //! ```
 //!
-//! A freed place belongs to the one that is woken for it, from then on: no newcomer overtakes. Who
-//! gives up (a run that is dropped or cancelled) passes the place on to the next.
+//! A place is the permission to have one request in flight. A freed place belongs to the waiter
+//! that is woken for it, so that no newcomer overtakes. A run that is dropped or cancelled passes
+//! its place on to the next waiter.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -23,12 +25,12 @@ use std::time::Duration;
 use crate::now::{Now, Wait, WaitReason};
 use crate::waiters::{Position, Waiters};
 
-/// Limits shared by a client's machines. The default is [`Traffic::AT_ONCE`] requests at once, and no
-/// limit of requests or bytes a second.
+/// Limits shared by the machines of a client. The default is [`Traffic::AT_ONCE`] requests in
+/// flight, and no limit of requests or bytes per second.
 ///
-/// An exchange counts from when it is sent until its answer was read to its end: a download that is
-/// read slowly holds its place as long. What finds no place waits, in order, for as long as it takes;
-/// an observer is told of it ([`Event::Queued`](crate::machine::Event::Queued)).
+/// An exchange holds its place from when it is sent until its response has been read to the end: a
+/// slow download holds its place for as long. An exchange without a place waits in order and
+/// without a timeout; an observer receives [`Event::Queued`](crate::machine::Event::Queued).
 #[derive(Debug)]
 pub struct Traffic {
     state: Mutex<State>,
@@ -38,38 +40,38 @@ pub struct Traffic {
 #[derive(Debug)]
 struct State {
     requests: Option<Bucket>,
-    /// How many have a place, and a time of their own from `requests`.
+    /// How many hold a place and wait for their own time of `requests`.
     paced: u32,
     bytes: Option<Bucket>,
-    /// In 256ths, so that a round of good answers adds up to one.
+    /// Requests that may be in flight, in 256ths, so that a full round of good responses adds one.
     at_once: u32,
-    /// Places that are taken: by what is in flight, and by those who were woken to send.
+    /// Places taken by requests in flight, and by waiters that were woken to send.
     taken: u32,
     slowed: Option<Duration>,
     waiters: Waiters,
 }
 
-/// How far one who asks has come. Kept by who asks, between one question and the next;
-/// [`Traffic::leave`] must follow when it no longer asks.
+/// The state of one pump in the queue. The pump keeps it between two calls of [`Traffic::ask`], and
+/// calls [`Traffic::leave`] when it no longer has a request to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Line {
     /// It has not asked.
     #[default]
     Out,
-    /// It waits for a place, or was woken since because it has got one.
+    /// It waits for a place, or has got one since and was woken for it.
     Queued(Position),
     /// It has a place, and may send at this time.
     Paced(Duration),
-    /// It may send. [`Traffic::ended`] or [`Traffic::abandoned`] must follow once it has.
+    /// It may send. [`Traffic::ended`] or [`Traffic::abandoned`] must follow the request.
     Held,
 }
 
-/// The answer to a wish to send.
+/// The result of [`Traffic::ask`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admit {
     /// Send.
     Go,
-    /// Not before this time, or, without one, not before being woken.
+    /// Do not send before this time or, without a time, before being woken.
     Later(Option<Wait>),
 }
 
@@ -80,11 +82,11 @@ impl Default for Traffic {
 }
 
 impl Traffic {
-    /// How many requests the default allows at once: as many connections as fit into the 1,024 open
-    /// files that systems allow a process by default, beside those of other clients.
+    /// The default limit of requests in flight: their connections fit into the 1,024 open files
+    /// that systems allow a process by default, with room for other clients.
     pub const AT_ONCE: u32 = 256;
 
-    /// At most `most_at_once` requests in flight.
+    /// Limits the requests in flight to `most_at_once`, which is at least 1 and at most 1,048,576.
     pub fn new(most_at_once: u32) -> Self {
         let most_at_once = most_at_once.clamp(1, 1 << 20);
         let state = State {
@@ -99,47 +101,48 @@ impl Traffic {
         Self { state: Mutex::new(state), most_at_once }
     }
 
-    /// Also at most this many requests a second, with bursts of one second's worth.
+    /// Also limits the requests per second, at least 1, with bursts of one second's worth.
     #[must_use]
     pub fn requests_per_second(self, rate: u32) -> Self {
         self.lock().requests = Some(Bucket::new(rate.into()));
         self
     }
 
-    /// Also at most this many payload bytes a second, both ways together.
+    /// Also limits the payload bytes per second, at least 1, sent and received together.
     #[must_use]
     pub fn bytes_per_second(self, rate: u64) -> Self {
         self.lock().bytes = Some(Bucket::new(rate));
         self
     }
 
-    /// How many requests may be in flight at this moment.
+    /// Returns how many requests may be in flight at present.
     pub fn at_once(&self) -> u32 {
         self.lock().places()
     }
 
-    /// `bytes` of payload are about to move: how long to wait first. For transports.
+    /// Counts `bytes` of payload that are about to be transferred; returns how long to wait first.
+    /// For transports.
     pub fn pace(&self, now: Now, bytes: u64) -> Duration {
         self.lock().bytes.as_mut().map_or(Duration::ZERO, |bucket| bucket.take(now, bytes))
     }
 
-    /// Whether [`pace`](Self::pace) ever makes anyone wait.
+    /// Returns whether [`pace`](Self::pace) may return a delay.
     pub fn paces(&self) -> bool {
         self.lock().bytes.is_some()
     }
 
-    /// How many wait for a place.
+    /// Returns how many exchanges wait for a place.
     pub fn waiting(&self) -> usize {
         self.lock().waiters.len()
     }
 
-    /// Asks to send. `waker` is woken once when a place is free for it; who is told a time asks again
-    /// then.
+    /// Asks to send. `waker` is woken once, when a place is free; after [`Admit::Later`] with a
+    /// time, ask again at that time.
     pub(crate) fn ask(&self, now: Now, waker: &Waker, line: &mut Line) -> Admit {
         self.lock().ask(now, waker, line)
     }
 
-    /// Who asked no longer does, and passes on what it has.
+    /// Gives up the wish to send, and passes the place on.
     pub(crate) fn leave(&self, line: &mut Line) {
         let line = std::mem::take(line);
         if line != Line::Out {
@@ -147,17 +150,17 @@ impl Traffic {
         }
     }
 
-    /// What was sent is given up, without an answer to learn from.
+    /// Frees the place of a request that was abandoned without a response to learn from.
     pub(crate) fn abandoned(&self) {
         self.change(State::free);
     }
 
-    /// What was sent has ended; `throttled` when the server said "slower".
+    /// Frees the place of an exchange that has ended; `throttled` if its response was 503 or 429.
     pub(crate) fn ended(&self, now: Now, throttled: bool) {
         let most = self.most_at_once * SHARE;
         self.change(|state| {
             if throttled {
-                // One burst of refusals is one reason to slow down, not fifty.
+                // A burst of refusals counts as one reason to slow down.
                 let recent = state.slowed.is_some_and(|at| now.tick < at + PATIENCE);
                 if !recent {
                     state.at_once = (state.at_once / 2).max(SHARE);
@@ -171,11 +174,11 @@ impl Traffic {
         });
     }
 
-    /// Changes the state, and gives the places that are free then to those who wait longest.
+    /// Changes the state, and gives the places that are free then to those who have waited longest.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);
-        // A good answer may add a place to the one that it frees, seldom more.
+        // A good response may add a place to the one that it frees, seldom more.
         while let Some(waker) = state.hand_out() {
             drop(state);
             waker.wake();
@@ -190,7 +193,7 @@ impl Traffic {
 
 impl State {
     fn ask(&mut self, now: Now, waker: &Waker, line: &mut Line) -> Admit {
-        // A time of one's own is not put off by those who came later.
+        // Waiters that came later do not postpone a time that was assigned.
         let mut ahead = self.paced;
         match *line {
             Line::Held => return Admit::Go,
@@ -239,7 +242,7 @@ impl State {
         self.taken = self.taken.saturating_sub(1);
     }
 
-    /// Whom to wake, since a place is now theirs.
+    /// Assigns a free place to the next waiter, and returns the waker to wake.
     fn hand_out(&mut self) -> Option<Waker> {
         let waker = if self.taken < self.places() { self.waiters.pop() } else { None };
         self.taken += u32::from(waker.is_some());
@@ -259,7 +262,7 @@ fn paced(until: Duration) -> Wait {
 #[derive(Debug)]
 struct Bucket {
     rate: u64,
-    /// Until when everything that was taken is paid for.
+    /// The time until which all units taken are paid for.
     paid: Duration,
 }
 
@@ -268,15 +271,15 @@ impl Bucket {
         Self { rate: rate.max(1), paid: Duration::ZERO }
     }
 
-    /// Takes `units` now; how long to wait until they are paid for.
+    /// Takes `units` now; returns how long to wait until they are paid for.
     fn take(&mut self, now: Now, units: u64) -> Duration {
         let burst = now.tick.saturating_sub(Duration::from_secs(1));
         self.paid = self.paid.max(burst) + self.cost(units);
         self.paid.saturating_sub(now.tick)
     }
 
-    /// Takes one unit, if it can be had now although `ahead` others wait for theirs; else until when to
-    /// wait. Nothing is taken before: who gives up waiting has cost nothing.
+    /// Takes one unit if one is available, with `ahead` others waiting for theirs; otherwise
+    /// returns the time to wait for. Nothing is taken before that time, so giving up costs nothing.
     fn try_take(&mut self, now: Now, ahead: u32) -> Option<Duration> {
         let burst = now.tick.saturating_sub(Duration::from_secs(1));
         let from = self.paid.max(burst);
@@ -288,7 +291,7 @@ impl Bucket {
         None
     }
 
-    /// A unit that was taken is not needed.
+    /// Returns a unit that was taken and not used.
     fn give_back(&mut self) {
         self.paid = self.paid.saturating_sub(self.cost(1));
     }
@@ -300,7 +303,7 @@ impl Bucket {
 }
 
 const SHARE: u32 = 256;
-/// How long after a slow-down the next one counts.
+/// The time after a slow-down in which no other one counts.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! What came of an operation that failed after an attempt that may have been carried out.
+//! Determines the outcome of an operation that failed after an attempt that may have been applied.
 //!
 //! ```text
 //!  conclude ──▶ Operation::recover ─┬─ Done ──────────────────────────────▶ success
 //!     ▲                             ├─ NotDone, Never ─▶ sent again, or the error
 //!     │                             ├─ Unknown ─▶ the error, whose outcome is unknown
-//!     └── answered ◀── a look ◀─────┘
+//!     └── response ◀── a look ◀─────┘
 //! ```
 
 use http::StatusCode;
@@ -18,7 +18,7 @@ use crate::http::{Completion, Draft, Reply};
 use crate::now::Now;
 use crate::retry::{Attempts, Idempotency, RetryDecision};
 
-/// A look at what came of the operation.
+/// A look: a request that checks whether the operation was applied.
 #[derive(Debug)]
 pub(super) struct Looking {
     pub(super) draft: Box<Draft>,
@@ -31,14 +31,14 @@ pub(super) struct Looking {
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) error: Error,
-    /// Whether it is repeated once it is proven that it was not carried out.
+    /// Whether the operation is retried once it is proven that it was not applied.
     pub(super) repeats: bool,
-    /// Whether it is repeated although nothing proves whether it was: a part whose answer was cut off.
+    /// Whether the operation is retried without that proof: a part whose response was cut off.
     pub(super) repeats_unproven: bool,
 }
 
 impl<O: Operation> Call<O> {
-    /// Finds out what came of an operation that failed, where an attempt may have been carried out.
+    /// Determines the outcome of a failed operation where an attempt may have been applied.
     pub(super) fn conclude(&mut self, now: Now, failed: Failed, replies: Vec<Reply>) {
         self.looking = None;
         if !self.doubtful || self.operation.idempotency() == Idempotency::Read {
@@ -77,8 +77,8 @@ impl<O: Operation> Call<O> {
         self.state = State::Over(Some(Err(error.with_outcome_unknown(look_at))));
     }
 
-    /// Sends again what was answered by 2xx and something that can't be read. `proven` says that it was
-    /// not carried out.
+    /// Retries an operation whose 2xx response is unreadable. `proven` says that it is proven not
+    /// to have been applied.
     fn repeat(&mut self, now: Now, error: Error, proven: bool) {
         let retry_policy = self.service.retry_policy();
         let wait = match self.cancelled {
@@ -92,7 +92,7 @@ impl<O: Operation> Call<O> {
         }
     }
 
-    /// A look has been answered, or has failed.
+    /// Handles the response to a look, or its failure.
     pub(super) fn looked(&mut self, now: Now, done: Completion) {
         let Some(mut looking) = self.looking.take() else { return };
         let error = match done.into_parts().1 {
@@ -121,10 +121,10 @@ impl<O: Operation> Call<O> {
     }
 }
 
-/// Whether a look is repeated after this answer.
+/// Returns whether a look with a response of this status is retried.
 fn is_busy(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status.as_u16(), 408 | 429)
 }
 
-/// Looks at what came of one operation.
+/// The maximum number of looks for one operation.
 const MOST_LOOKS: usize = 4;
