@@ -1,4 +1,4 @@
-//! A token on its way to another process.
+//! A token that is passed to another process.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,22 @@ use crate::error::Error;
 use crate::keystone::token::{Token, TokenFacts};
 use crate::secret::Secret;
 
-/// A token with all that another session needs to go on with it. It shows no secret; to store it,
-/// [`to_secret`](Self::to_secret) has to be called, and what that gives is to be kept like a
-/// password.
+/// A token with all that another session needs to use it. Its `Debug` shows no secret. To store it,
+/// call [`to_secret`](Self::to_secret), and protect the result like a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedToken {
     pub(super) token: Token,
-    /// How many seconds the server's clock is ahead of ours.
+    /// How many seconds the server's clock is ahead of the local clock.
     pub(super) offset: i64,
 }
 
 impl CachedToken {
-    /// The token.
+    /// Returns the token.
     pub fn token(&self) -> &Token {
         &self.token
     }
 
-    /// Everything as JSON text, the token itself included.
+    /// Returns everything as JSON text, the token's secret included.
     pub fn to_secret(&self) -> Secret {
         let stored = Stored {
             token: self.token.secret().expose().to_owned(),
@@ -33,11 +32,11 @@ impl CachedToken {
         Secret::new(text.expect("texts, numbers and lists can always be written"))
     }
 
-    /// Reads what [`to_secret`](Self::to_secret) wrote.
+    /// Reads the result of [`to_secret`](Self::to_secret).
     ///
     /// # Errors
     ///
-    /// It is not that.
+    /// The text has another form.
     pub fn from_secret(text: &Secret) -> Result<Self, Error> {
         let stored: Stored = serde_json::from_str(text.expose())
             .map_err(|error| Error::caller(format!("no cached token: line {}", error.line())))?;

@@ -1,64 +1,64 @@
-//! Which service is where.
+//! The service catalogue.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::keystone::json::Node;
 
-/// The services of a cloud, as a token lists them. "Authentication and token management", Identity
-/// API v3.
+/// The service catalogue of a cloud, as a token has it. "Authentication and token management",
+/// Identity API v3.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
-    /// In Keystone's order.
+    /// The services, in Keystone's order.
     pub services: Vec<CatalogueService>,
 }
 
-/// One service.
+/// A service in the catalogue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogueService {
-    /// What it is: `object-store`.
+    /// Its type, such as `object-store`.
     #[serde(rename = "type")]
     pub service_type: String,
-    /// What it is called: `swift`.
+    /// Its name, such as `swift`.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where it is.
+    /// Its endpoints.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
 }
 
-/// One place of a service.
+/// An endpoint of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// For whom it is.
+    /// Its interface.
     pub interface: Interface,
-    /// In which region; none where the cloud has no regions.
+    /// Its region; `None` where the cloud has no regions.
     #[serde(default)]
     pub region: Option<String>,
-    /// The URL; may be empty in clouds that are set up so.
+    /// Its URL; empty in some clouds.
     pub url: String,
 }
 
-/// For whom an endpoint is.
+/// The interface of an endpoint: the clients that it is meant for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interface {
-    /// For everybody.
+    /// For all clients.
     Public,
     /// For other services of the cloud.
     Internal,
-    /// For its administrators.
+    /// For the cloud's administrators.
     Admin,
 }
 
 impl Interface {
-    /// Reads both spellings, that of v3 (`public`) and that of v2.0 (`publicURL`).
+    /// Reads the spelling of v3 (`public`) or of v2.0 (`publicURL`).
     pub fn parse(text: &str) -> Option<Self> {
         let interfaces = [Self::Public, Self::Internal, Self::Admin];
         interfaces.into_iter().find(|it| text == it.as_str() || text == it.v2())
     }
 
-    /// As v3 spells it.
+    /// Returns the spelling of v3.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -77,8 +77,8 @@ impl Interface {
 }
 
 impl Catalogue {
-    /// Reads `token.catalog` of v3. Entries without a type and endpoints without an interface that
-    /// is known are passed over.
+    /// Reads `token.catalog` of v3. Skips services without a type and endpoints of an unknown
+    /// interface.
     pub(super) fn read_v3(token: &Node<'_>) -> Result<Option<Self>, Error> {
         if token.member("catalog").is_none() {
             return Ok(None);

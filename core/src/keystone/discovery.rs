@@ -1,7 +1,7 @@
-//! Which versions of Keystone's API there are, where the auth URL does not say one.
+//! Discovers the versions of Keystone's API, where the auth URL names none.
 //!
-//! "API versions" of the Identity API: `GET` of the root answers 300 with a document that lists
-//! them; `GET /v3` answers 200 with that of one.
+//! "API versions" of the Identity API: a `GET` of the root gets a 300 with a document that lists
+//! the versions; `GET /v3` gets a 200 with the document of one.
 
 use http::header::ACCEPT;
 use http::{HeaderValue, Method};
@@ -11,7 +11,7 @@ use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::http::{Draft, Incoming, Reply};
 
-/// The request for the versions.
+/// Returns the request for the versions.
 pub(super) fn draft(base: &BaseUrl) -> Result<Box<Draft>, Error> {
     let mut draft = Draft::new("DiscoverVersions", Method::GET, base.join("/")?);
     draft.head.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -19,13 +19,14 @@ pub(super) fn draft(base: &BaseUrl) -> Result<Box<Draft>, Error> {
     Ok(draft)
 }
 
-/// Where v3 is, by the answer, on the host that was asked: a document that nobody has vouched for
-/// must not send a password elsewhere, and the host it names is often one that only the cloud itself
-/// knows. Where the answer says nothing, v3 is taken to be under `/v3`.
+/// Returns the URL of v3 by the response, always on the host that was asked: the document is not
+/// authenticated and must not send a password elsewhere, and the host in it is often reachable
+/// inside the cloud only. Where the response says nothing about versions, v3 is assumed under
+/// `/v3`.
 ///
 /// # Errors
 ///
-/// The answer lists versions, and v3 is not among them.
+/// The response lists versions, and v3 is not among them.
 pub(super) fn v3(base: &BaseUrl, reply: &Reply) -> Result<BaseUrl, Error> {
     let told = matches!(reply.status().as_u16(), 200 | 300) && reply.cut.is_none();
     let document = Some(&reply.body).filter(|_| told);
@@ -46,12 +47,12 @@ pub(super) fn v3(base: &BaseUrl, reply: &Reply) -> Result<BaseUrl, Error> {
     Ok(href.and_then(|href| on_the_same_host(base, href)).unwrap_or_else(|| usual(base)))
 }
 
-/// Where v3 is where nothing says so.
+/// Returns the auth URL with `/v3` appended.
 pub(super) fn usual(base: &BaseUrl) -> BaseUrl {
     base.with_path(&format!("{}/v3", base.path()))
 }
 
-/// The versions of either document.
+/// Returns the versions in a document of either form.
 fn versions(document: &Value) -> Vec<&Value> {
     if let Some(version) = document.get("version").filter(|version| id(version).is_some()) {
         return vec![version];
@@ -78,7 +79,7 @@ fn on_the_same_host(base: &BaseUrl, href: &str) -> Option<BaseUrl> {
     same.then(|| base.with_path(address.path()))
 }
 
-/// The document of a Keystone has about 1 kB.
+/// In bytes. A Keystone's document has about 1 kB.
 const LONGEST: usize = 256 << 10;
 
 #[cfg(test)]

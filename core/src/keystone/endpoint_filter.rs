@@ -7,24 +7,26 @@ use crate::keystone::{
     token::TokenFacts,
 };
 
-/// Which endpoint of a catalogue is meant.
+/// Selects an endpoint in a catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFilter {
     /// The service's type.
     pub service_type: String,
-    /// Types that are taken for it where the catalogue has no such endpoint of it, the best first.
+    /// Types that are used where the catalogue has no matching endpoint of `service_type`, in order
+    /// of preference.
     pub aliases: Vec<String>,
-    /// The interfaces that will do, the best first; any where there are none.
+    /// The accepted interfaces, in order of preference; empty for any.
     pub interfaces: Vec<Interface>,
-    /// The region; the first endpoint of any where there is none.
+    /// The region; `None` for the first endpoint in any region.
     pub region: Option<String>,
-    /// A URL instead of the catalogue's. `%(project_id)s` in it, or `$(project_id)s`, becomes the
-    /// token's project, and so do `tenant_id`, its old name, and `user_id`.
+    /// A URL to use instead of the catalogue's. `%(project_id)s` or `$(project_id)s` in it is
+    /// replaced by the id of the token's project, `tenant_id` (its old name) likewise, `user_id` by
+    /// the id of its user.
     pub endpoint_override: Option<String>,
 }
 
 impl Default for EndpointFilter {
-    /// The public endpoint of the object store, in whichever region comes first.
+    /// The public endpoint of the object store, in any region.
     fn default() -> Self {
         Self {
             service_type: "object-store".into(),
@@ -37,18 +39,18 @@ impl Default for EndpointFilter {
 }
 
 impl EndpointFilter {
-    /// This URL, whatever the catalogue says.
+    /// Creates a filter with this override.
     pub fn at(url: impl Into<String>) -> Self {
         Self { endpoint_override: Some(url.into()), ..Self::default() }
     }
 
-    /// Where a token leads to: the override, or the URL that came with the token itself, or the
-    /// endpoint of its catalogue.
+    /// Returns the URL for a token: the override, or the storage URL that came with the token, or
+    /// the endpoint in its catalogue.
     ///
     /// # Errors
     ///
-    /// The override holds a placeholder that the token has nothing for; the catalogue is missing or
-    /// empty; there is no such endpoint in it; its URL is none.
+    /// The override has a placeholder that is unknown, unterminated or without a value in the
+    /// token; the catalogue is missing or empty, or has no such endpoint; the URL is not valid.
     pub fn resolve(&self, token: &TokenFacts) -> Result<BaseUrl, Error> {
         if let Some(template) = &self.endpoint_override {
             return BaseUrl::parse_as(&fill(template, token)?, "the endpoint override");
@@ -72,9 +74,9 @@ impl EndpointFilter {
         }
     }
 
-    /// The same, for tokens of a Keystone at this address. Where that is reached over https, a catalogue
-    /// that says `http://` is refused: the token would go in clear. Who wants that says so by an
-    /// [override](Self::endpoint_override).
+    /// As [`resolve`](Self::resolve), for tokens of the Keystone at this URL. If that is https, an
+    /// `http://` endpoint in the catalogue is refused, because the token would be sent in clear
+    /// text. An [override](Self::endpoint_override) may be `http://` nevertheless.
     ///
     /// # Errors
     ///
@@ -113,8 +115,8 @@ impl EndpointFilter {
 }
 
 impl Catalogue {
-    /// The endpoint that is meant: of the type itself, and where none of those will do, of the first
-    /// alias that has one. Endpoints without a URL are passed over.
+    /// Returns the endpoint that the filter selects: of the type itself, or else of the first alias
+    /// that has a matching one. Endpoints without a URL are skipped.
     pub fn find(&self, filter: &EndpointFilter) -> Option<&Endpoint> {
         let mut types = std::iter::once(&filter.service_type).chain(&filter.aliases);
         types.find_map(|wanted| self.find_of(&canonical(wanted), filter))
@@ -137,7 +139,7 @@ impl Catalogue {
     }
 }
 
-/// Service types are written with hyphens; some catalogues have underscores.
+/// Returns a service type with hyphens and in lower case. Some catalogues have underscores.
 fn canonical(service_type: &str) -> String {
     service_type.replace('_', "-").to_lowercase()
 }
@@ -150,7 +152,7 @@ fn address(url: &str, what: &str) -> Result<BaseUrl, Error> {
     BaseUrl::parse_as(url, what).map_err(|error| Error::new(Kind::Broken, error.what().to_owned()))
 }
 
-/// An override with what the token knows in place of its placeholders.
+/// Replaces the placeholders of an override by the token's values.
 fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
     let mut out = String::with_capacity(template.len() + 32);
     let mut rest = template;

@@ -1,4 +1,4 @@
-//! What Keystone says when it does not say yes.
+//! Keystone's refusals, and what they mean for another attempt.
 
 use http::StatusCode;
 use http::header::HeaderName;
@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::retry::{Idempotency, RetryDecision};
 
-/// The reply, unless it is a refusal or was cut.
+/// Checks that the response is a success and was not cut off.
 pub(super) fn success(reply: &Reply) -> Result<(), Error> {
     if !reply.status().is_success() {
         return Err(refusal(reply));
@@ -19,8 +19,8 @@ pub(super) fn success(reply: &Reply) -> Result<(), Error> {
     }
 }
 
-/// The error that an answer which is no success tells: Keystone's
-/// `{"error": {"code": 401, "title": "Unauthorized", "message": "…"}}`, or nothing at all.
+/// Returns the error of a response that is not a success, with what Keystone says about it, if
+/// anything: `{"error": {"code": 401, "title": "Unauthorized", "message": "…"}}`.
 pub(super) fn refusal(reply: &Reply) -> Error {
     let document: Option<Value> = serde_json::from_slice(&reply.body).ok();
     let text = |name| Some(document.as_ref()?.get("error")?.get(name)?.as_str()?.to_owned());
@@ -28,12 +28,12 @@ pub(super) fn refusal(reply: &Reply) -> Error {
     named(error, reply).with_retry_after(reply.retry_after())
 }
 
-/// The error, with the id under which Keystone can find the request in its log.
+/// Adds the id by which the request is found in Keystone's log.
 pub(super) fn named(error: Error, reply: &Reply) -> Error {
     error.with_request_id(reply.header(&REQUEST_ID).map(str::to_owned), None)
 }
 
-/// What is to be done about a refusal or a broken answer.
+/// Decides what follows a refusal or an invalid response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     if error.kind() == Kind::Broken {
         // A success that can't be read was carried out.
@@ -45,12 +45,12 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     }
     let decision = judge_status(error);
     let status = error.status().unwrap_or(StatusCode::OK).as_u16();
-    // Whatever else failed may have done its work before.
+    // After any other failure the operation may have been carried out.
     let undone = matches!(status, 408 | 429 | 503);
     if idempotency == Idempotency::Once && !undone { RetryDecision::Final } else { decision }
 }
 
-/// What a status says of another attempt at something that may be repeated.
+/// What a status means for another attempt of an operation that may be repeated.
 pub(super) fn judge_status(error: &Error) -> RetryDecision {
     match error.status().unwrap_or(StatusCode::OK).as_u16() {
         429 => RetryDecision::Throttled,

@@ -1,47 +1,47 @@
-//! Who we are, as plain data.
+//! Identities of Keystone and of Swift's v1 authentication, as plain data.
 
 use crate::secret::Secret;
 
-/// Who asks for a token, and by what proof.
+/// An identity and its secret, for which tokens are requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Identity {
-    /// A user's password, Identity API v3.
+    /// A user and a password, Identity API v3.
     Password {
         /// The user.
         user: User,
         /// The password.
         password: Secret,
-        /// What the user has to show beside it.
+        /// The second factor, where the user's rules require one.
         second_factor: Option<SecondFactor>,
     },
-    /// A token, Identity API v3: changes its scope, and never makes it live longer.
+    /// A token, Identity API v3. The new token may have another scope; it does not expire later.
     Token(Secret),
-    /// An application credential by its id, Identity API v3. It has a project of its own, so that
-    /// Keystone lets it ask for no [`Scope`](crate::keystone::Scope).
+    /// An application credential by its id, Identity API v3. It belongs to one project, so Keystone
+    /// accepts no [`Scope`](crate::keystone::Scope) beside it.
     ApplicationCredential {
         /// The credential's id.
         id: String,
         /// Its secret.
         secret: Secret,
     },
-    /// An application credential by its name and its user.
+    /// An application credential by its name and its user, Identity API v3.
     NamedApplicationCredential {
-        /// The credential's name, unique for its user.
+        /// The credential's name, unique among those of its user.
         name: String,
-        /// The user who made it.
+        /// The user who created it.
         user: User,
         /// Its secret.
         secret: Secret,
     },
-    /// A user's password, Identity API v2.0, which old clouds have. A user has no domain there.
+    /// A user and a password, Identity API v2.0, which old clouds have. Users have no domain there.
     V2Password {
-        /// The user; the domain of a name is not sent.
+        /// The user; the domain of a user by name is not sent.
         user: User,
         /// The password.
         password: Secret,
     },
-    /// Swift's own authentication, v1: what TempAuth and Ceph's gateway have.
+    /// Swift's own authentication, v1, of TempAuth and of Ceph's gateway.
     V1 {
         /// `account:user`.
         user: String,
@@ -51,28 +51,28 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// A v3 password.
+    /// Creates a v3 password identity without a second factor.
     pub fn password(user: User, password: impl Into<Secret>) -> Self {
         Self::Password { user, password: password.into(), second_factor: None }
     }
 
-    /// An application credential by its id.
+    /// Creates an identity of an application credential by its id.
     pub fn application_credential(id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self::ApplicationCredential { id: id.into(), secret: secret.into() }
     }
 
-    /// Swift's v1 authentication.
+    /// Creates an identity of Swift's v1 authentication: `account:user` and its key.
     pub fn v1(user: impl Into<String>, key: impl Into<Secret>) -> Self {
         Self::V1 { user: user.into(), key: key.into() }
     }
 
-    /// Whether it is an application credential.
+    /// Whether this is an application credential, by id or by name.
     pub fn is_application_credential(&self) -> bool {
         matches!(self, Self::ApplicationCredential { .. } | Self::NamedApplicationCredential { .. })
     }
 }
 
-/// A user of Keystone's.
+/// A user in Keystone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
     /// By its id, which is unique.
@@ -81,35 +81,36 @@ pub enum User {
     Name {
         /// The name.
         name: String,
-        /// The domain it is in.
+        /// The user's domain.
         domain: Domain,
     },
 }
 
 impl User {
-    /// A user by name, in a domain.
+    /// Returns a user by name, in a domain.
     pub fn named(name: impl Into<String>, domain: Domain) -> Self {
         Self::Name { name: name.into(), domain }
     }
 }
 
-/// A domain of Keystone's.
+/// A domain in Keystone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Domain {
-    /// By its id. `default` is that of the domain every Keystone has; no request means it tacitly.
+    /// By its id. Every Keystone has a domain with the id `default`; no request names it
+    /// implicitly.
     Id(String),
     /// By its name.
     Name(String),
 }
 
 impl Domain {
-    /// The domain with the id `default`.
+    /// Returns the domain with the id `default`.
     pub fn default_id() -> Self {
         Self::Id("default".into())
     }
 }
 
-/// A project of Keystone's.
+/// A project in Keystone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Project {
     /// By its id, which is unique.
@@ -118,23 +119,23 @@ pub enum Project {
     Name {
         /// The name.
         name: String,
-        /// The domain it is in; v2.0 does not send it.
+        /// The project's domain; the Identity API v2.0 does not send it.
         domain: Domain,
     },
 }
 
 impl Project {
-    /// A project by name, in a domain.
+    /// Returns a project by name, in a domain.
     pub fn named(name: impl Into<String>, domain: Domain) -> Self {
         Self::Name { name: name.into(), domain }
     }
 }
 
-/// A second proof, beside a password.
+/// A second factor beside a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecondFactor {
-    /// One passcode of a TOTP device (RFC 6238). It holds for half a minute or so: a session gets
-    /// its first token by it, and the next one is denied.
+    /// One passcode of a TOTP device (RFC 6238), valid for about 30 seconds: a session gets its
+    /// first token with it, and the renewal of that token is denied.
     Passcode(Secret),
 }

@@ -1,5 +1,5 @@
-//! JSON: reading documents that may be anything, with errors that name the place, and writing those
-//! that hold secrets.
+//! JSON: reads documents of any content, with errors that name the place, and writes those that
+//! hold secrets.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use crate::keystone::error;
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
-/// A value in a document, and where it stands.
+/// A value in a document, and its path.
 pub(super) struct Node<'a> {
     value: &'a Value,
     path: String,
 }
 
-/// Reads the document of Keystone's answer by `read`. Its errors name the answer's status and id.
+/// Reads the document of Keystone's response with `read`. Errors have the response's status and id.
 pub(super) fn answer<T>(
     reply: &Reply,
     read: impl Fn(&Value) -> Result<T, Error>,
@@ -30,7 +30,7 @@ pub(super) fn answer<T>(
         .map_err(|error| error::named(error.with_status(reply.status()), reply))
 }
 
-/// Reads a document; `what` it should be stands in the error.
+/// Parses a document; the error calls it `what`.
 pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
@@ -39,14 +39,14 @@ pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
 }
 
 impl<'a> Node<'a> {
-    /// The member `name` of the document, an object.
+    /// Returns the member `name` of the document, an object.
     pub(super) fn root(document: &'a Value, name: &str) -> Result<Self, Error> {
         let value = document.get(name).filter(|value| value.is_object());
         let value = value.ok_or_else(|| Error::broken(format!("the answer has no `{name}`")))?;
         Ok(Self { value, path: name.to_owned() })
     }
 
-    /// The objects of the list that is member `name` of the document.
+    /// Returns the objects of the list that is member `name` of the document.
     pub(super) fn list(document: &'a Value, name: &str) -> Result<Vec<Self>, Error> {
         let value = document.get(name).filter(|value| value.is_array());
         let value =
@@ -54,43 +54,43 @@ impl<'a> Node<'a> {
         Self { value, path: name.to_owned() }.elements()
     }
 
-    /// The member of this name; none where it is missing or null.
+    /// Returns the member of this name; `None` where it is missing or null.
     pub(super) fn member(&self, name: &str) -> Option<Self> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
         Some(Self { value, path: format!("{}.{name}", self.path) })
     }
 
-    /// The text of a member that may be missing.
+    /// Returns the text of a member that may be missing.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Error> {
         let Some(member) = self.member(name) else { return Ok(None) };
         let text = member.value.as_str().ok_or_else(|| member.broken("is no text"))?;
         Ok(Some(text.to_owned()))
     }
 
-    /// The text of a member that must be there.
+    /// Returns the text of a required member.
     pub(super) fn required(&self, name: &str) -> Result<String, Error> {
         self.text(name)?.ok_or_else(|| self.broken(&format!("has no `{name}`")))
     }
 
-    /// The date in a member that may be missing.
+    /// Returns the date in a member that may be missing.
     pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let date = Timestamp::parse_iso8601(&text);
         date.map(Some).ok_or_else(|| self.broken(&format!("has an `{name}` that is no date")))
     }
 
-    /// A flag; false where it is missing.
+    /// Returns a flag; false where it is missing or not a flag.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.value.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// A number that may be missing.
+    /// Returns a number that may be missing.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(member) = self.member(name) else { return Ok(None) };
         member.value.as_u64().map(Some).ok_or_else(|| member.broken("is no number"))
     }
 
-    /// The objects of the list in a member; none of them where it is missing.
+    /// Returns the objects of the list in a member; empty where it is missing.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Error> {
         self.member(name).map_or(Ok(Vec::new()), |member| member.elements())
     }
@@ -104,20 +104,20 @@ impl<'a> Node<'a> {
         nodes.collect()
     }
 
-    /// The texts of the list in a member; none of them where it is missing.
+    /// Returns the texts of the list in a member, other values skipped; empty where it is missing.
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
         let list = self.value.get(name).and_then(Value::as_array);
         let texts = list.into_iter().flatten().filter_map(Value::as_str);
         texts.map(str::to_owned).collect()
     }
 
-    /// An error that says what is wrong with this place.
+    /// Returns an error that says what is wrong with this value.
     pub(super) fn broken(&self, what: &str) -> Error {
         Error::broken(format!("`{}` of the answer {what}", self.path))
     }
 }
 
-/// A document to send. Its texts are borrowed: a secret is copied into the [body](Self::body) only.
+/// A document to send. It borrows its texts: a secret is copied into the [body](Self::body) only.
 pub(super) enum Json<'a> {
     Flag(bool),
     Number(u32),
@@ -127,14 +127,14 @@ pub(super) enum Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// An object of these members.
+    /// Returns an object of these members.
     pub(super) fn object(members: impl Into<Vec<(&'static str, Json<'a>)>>) -> Self {
         Self::Object(members.into())
     }
 
-    /// The body of a request, in memory that is overwritten when the last copy of it is gone.
+    /// Returns the body of a request, in memory that is overwritten when its last copy is dropped.
     pub(super) fn body(&self) -> Result<Bytes, Error> {
-        // Room for it all, so that no half of a secret is left where it grew out of its memory.
+        // Room for all of it: a vector that grows would leave a part of a secret in its old memory.
         let mut out = Zeroizing::new(Vec::with_capacity(ROOM));
         serde_json::to_writer(&mut *out, self)
             .map_err(|_| Error::caller("the request can't be written as JSON"))?;
@@ -174,5 +174,5 @@ impl<'a> From<&'a Secret> for Json<'a> {
     }
 }
 
-/// More than any request has: a token of the oldest kind had 8 KiB.
+/// In bytes, more than any request has: a token of the oldest kind had 8 KiB.
 const ROOM: usize = 32 << 10;

@@ -1,4 +1,4 @@
-//! The source of tokens that Keystone and v1 authentication are.
+//! Tokens from Keystone and from Swift's v1 authentication.
 
 use crate::base_url::BaseUrl;
 use crate::error::Error;
@@ -13,32 +13,34 @@ use crate::keystone::{
 };
 use crate::now::Now;
 
-/// Asks for tokens at an auth URL, for an identity and a scope.
+/// A source of tokens: requests them at an auth URL, for an identity and a scope.
 ///
-/// A URL that ends in `/v3` or `/v2.0` decides the version. Another is asked once which versions
-/// there are; v1 is asked where it says.
+/// For the Identity API v3, an auth URL that ends in `/v3` is used as it is; at any other, one
+/// request asks for the versions. For the Identity API v2.0, `/v2.0` is appended where it is
+/// missing. For v1, the URL is used as it is.
 #[derive(Clone, Debug)]
 pub struct Login {
     auth: BaseUrl,
-    /// With its version, once it is known.
+    /// The auth URL with its version, once that is known.
     versioned: Option<BaseUrl>,
-    /// With the version that it most probably is.
+    /// `versioned`, or the auth URL with `/v3` appended while the version is not known.
     usual: BaseUrl,
     identity: Identity,
     scope: Scope,
     nocatalog: bool,
     limits: Limits,
     discovering: bool,
-    /// The trust that a token was asked for by last.
+    /// The trust of the last request for a token.
     asked: Option<String>,
 }
 
 impl Login {
-    /// Logs in at `auth_url`.
+    /// Creates a source that requests tokens at `auth_url`.
     ///
     /// # Errors
     ///
-    /// No URL; a scope that the identity can't ask for.
+    /// `auth_url` is not a valid URL, or ends in a version that is not the identity's; the identity
+    /// can't request this scope.
     pub fn new(auth_url: &str, identity: Identity, scope: Scope) -> Result<Self, Error> {
         let auth = BaseUrl::parse_as(auth_url, "auth_url")?;
         check(&identity, &scope)?;
@@ -57,20 +59,21 @@ impl Login {
         })
     }
 
-    /// Does not ask for the catalogue, which a token for an endpoint override can do without.
+    /// Requests tokens without the catalogue (Identity API v3), which an endpoint override does not
+    /// need.
     #[must_use]
     pub fn without_catalogue(self) -> Self {
         Self { nocatalog: true, ..self }
     }
 
-    /// With these timeouts for each request.
+    /// Sets the timeouts of each request.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
     fn authenticate(&mut self, base: &BaseUrl) -> Result<Sourced, Error> {
-        // Another trust may be put into the slot before the answer comes.
+        // Another trust may be put into the slot before the response arrives.
         let scope = match &self.scope {
             Scope::Trust(slot) => Scope::trust(slot.id().ok_or_else(no_trust)?),
             scope => scope.clone(),
@@ -106,7 +109,7 @@ impl Login {
 
 impl TokenSource for Login {
     fn renew(&mut self, _: Now) -> Result<Sourced, Error> {
-        // Said before anything is asked.
+        // An empty slot is reported before the request for the versions.
         if let Scope::Trust(slot) = &self.scope
             && slot.id().is_none()
         {
@@ -158,7 +161,7 @@ impl TokenSource for Login {
     }
 }
 
-/// The id of the trust that a token was had by.
+/// Returns the id of the trust that a token was issued for.
 fn trust(token: &Token) -> Option<&str> {
     token.facts().trust.as_ref().map(|trust| trust.id.as_str())
 }
@@ -167,7 +170,7 @@ fn no_trust() -> Error {
     Error::authority("there is no trust to ask a token for")
 }
 
-/// What an identity can't ask for is said at once.
+/// Refuses a scope that the identity can't request.
 fn check(identity: &Identity, scope: &Scope) -> Result<(), Error> {
     if identity.is_application_credential() && !matches!(scope, Scope::Unstated) {
         let what = match scope {
@@ -193,7 +196,7 @@ fn check(identity: &Identity, scope: &Scope) -> Result<(), Error> {
     }
 }
 
-/// The address with its version, where that is known without asking.
+/// Returns the auth URL with its version, where that is known without a request.
 fn versioned(auth: &BaseUrl, identity: &Identity) -> Result<Option<BaseUrl>, Error> {
     let last = auth.path().rsplit('/').next().unwrap_or_default();
     let (v2, v3) = (last == "v2.0", last == "v3");

@@ -1,23 +1,27 @@
-//! Keystone: who we are to Swift, and the token that proves it.
+//! Keystone: identity, scope, and the tokens that Swift accepts.
 //!
 //! ```text
 //!  Identity ─┐
-//!  Scope ────┼─▶ Login ──┐  a TokenSource: says what to ask, reads the answer
+//!  Scope ────┼─▶ Login ──┐  a TokenSource: makes the requests, reads the responses
 //!  auth URL ─┘           │
 //!                        ▼
-//!            Session (an Authority) ── lease: is the token good for another exchange? ─▶ Granted
-//!                │    ▲                     no: one caller renews, the others wait
+//!            Session (authenticator) ── lease: is the token valid for another exchange? ─▶ Granted
+//!                │    ▲                  no: one caller renews it, the others wait
 //!                │    └── judge: a 401 renews once for that generation
 //!                ▼
 //!            seal: X-Auth-Token, and the storage URL from the catalogue before the path
 //! ```
 //!
-//! [`Identity`] and [`Scope`] are plain data; [`Login`] makes requests of them and reads
-//! [`Token`]s; a [`Session`] decides when. [`ValidateToken`], [`CreateTrust`] and the others are
-//! ordinary [operations](crate::contract::Operation) of the [`Service`] here.
+//! [`Identity`] and [`Scope`] are plain data. A [`Login`] makes requests from them and reads the
+//! [`Token`]s in the responses; a [`Session`] decides when. [`ValidateToken`], [`CreateTrust`] and
+//! the
+//! others are ordinary [operations](crate::contract::Operation) of the [`Service`] here.
 //!
-//! What is said of a server's behaviour was seen on Keystone 30, unless a document is named. The
-//! protocol is that of the "Identity API v3" and "OS-TRUST" chapters of the OpenStack API reference.
+//! What the documentation says about a server's behaviour was seen on Keystone 30, unless it names
+//! a
+//! document. The protocol is that of the chapters "Identity API v3" and "OS-TRUST" of the OpenStack
+//! API
+//! reference.
 
 mod cached;
 mod catalogue;

@@ -1,4 +1,4 @@
-//! How a session keeps its token: [`Refresher`](crate::refresh::Refresher) of what a [`TokenSource`] gives.
+//! Renewal of a session's token: a [`Refresher`](crate::refresh::Refresher) over a [`TokenSource`].
 
 use std::task::Waker;
 use std::time::Duration;
@@ -16,29 +16,30 @@ use crate::now::Now;
 use crate::refresh::{self, Expiring, RefreshTerms, RenewalSource, RenewalStep, Span};
 use crate::retry::{RetryDecision, RetryPolicy};
 
-/// How a session keeps its token.
+/// Options for the renewal of a session's token.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
-    /// A token that lives less than this is renewed before the next exchange. While more than half of
-    /// its life is left it never is: an interval that is longer than that half gives way, and a
+    /// A token with less than this left is renewed before the next exchange. A token with more than
+    /// half of its life left is never renewed: a longer interval is shortened, and a
     /// [notice](crate::contract::Notice::ShortLived) says so.
     pub expire_soon_interval: Duration,
-    /// Before that interval: how long one caller renews while the others go on with the old token.
+    /// How long before that interval one caller renews while the others still use the old token.
     pub soft_margin: Duration,
-    /// How long a denied renewal is remembered, so that a wrong password is not tried for every
-    /// request.
+    /// How long a denied renewal is remembered, so that a wrong password is not tried again for
+    /// every request.
     pub denied_for: Duration,
-    /// How often and how soon a renewal is tried again that failed on the way. `None`: as the
-    /// [configuration](crate::swift::Config::retry_policy) of the service says whose request asks for it.
+    /// How often and how soon a failed renewal is tried again. `None`: by the
+    /// [policy](crate::swift::Config::retry_policy) of the service whose request needs the token.
     pub retry_policy: Option<RetryPolicy>,
-    /// Whether there is ever a second token. Without, the first is used until it is refused.
+    /// Whether the token is renewed. If not, the first token is used until it is refused.
     pub renews: bool,
-    /// Decides the jitter of delays.
+    /// The seed for the jitter of delays.
     pub seed: u64,
 }
 
 impl Default for SessionOptions {
-    /// 60 s of interval, no margin, denials remembered for 5 s, attempts as for the requests.
+    /// An interval of 60 s, no margin, denials remembered for 5 s, the retry policy of the
+    /// requests.
     fn default() -> Self {
         Self {
             expire_soon_interval: Duration::from_secs(60),
@@ -64,10 +65,10 @@ impl From<SessionOptions> for RefreshTerms {
     }
 }
 
-/// Keeps one token.
+/// Obtains, renews and leases one token.
 pub(super) type Refresher = refresh::Refresher<Box<dyn TokenSource>>;
 
-/// A token, and the header that it goes into.
+/// A token and the header value that carries it.
 pub(crate) struct Kept {
     pub(crate) token: Token,
     pub(crate) header: HeaderValue,

@@ -1,68 +1,68 @@
-//! What a token is to be for.
+//! The scope of a token.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::keystone::identity::{Domain, Project};
 
-/// What a token is to be for: one thing, or nothing.
+/// The scope of a token: one project, domain, system or trust, or none.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Nothing is said. Keystone takes the user's default project, if there is one; an application
-    /// credential brings its own.
+    /// The request names no scope. Keystone uses the user's default project, if there is one; an
+    /// application credential has its own project.
     #[default]
     Unstated,
-    /// For nothing: a token without project, roles and catalogue, which Swift refuses with 403.
+    /// No scope: a token without project, roles and catalogue. Swift refuses it with 403.
     Unscoped,
-    /// For a project.
+    /// A project.
     Project(Project),
-    /// For a domain.
+    /// A domain.
     Domain(Domain),
-    /// For the whole system.
+    /// The whole system.
     System,
-    /// For what a trust delegates.
+    /// The roles that a trust delegates.
     Trust(TrustSlot),
 }
 
 impl Scope {
-    /// For a project by its id.
+    /// Returns the scope of a project by its id.
     pub fn project(id: impl Into<String>) -> Self {
         Self::Project(Project::Id(id.into()))
     }
 
-    /// For a project by its name, in a domain.
+    /// Returns the scope of a project by its name, in a domain.
     pub fn project_named(name: impl Into<String>, domain: Domain) -> Self {
         Self::Project(Project::named(name, domain))
     }
 
-    /// For what this trust delegates.
+    /// Returns the scope of this trust.
     pub fn trust(id: impl Into<String>) -> Self {
         Self::Trust(TrustSlot::of(id))
     }
 }
 
-/// Where the id of a trust stands, once there is one. Clones share it: a session whose scope it is
-/// denies while it is empty, and gets a new token when another id is put in.
+/// A slot for the id of a trust, which may be set later. Clones share it. A session with this scope
+/// denies requests while the slot is empty, and requests a new token when the id changes.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSlot(Arc<Mutex<Option<String>>>);
 
 impl TrustSlot {
-    /// A slot that is empty as yet.
+    /// Creates an empty slot.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// A slot that holds the id of this trust.
+    /// Creates a slot that holds the id of this trust.
     pub fn of(id: impl Into<String>) -> Self {
         Self(Arc::new(Mutex::new(Some(id.into()))))
     }
 
-    /// Puts in the id of a trust, or takes it out.
+    /// Sets the id of the trust, or clears it.
     pub fn set(&self, id: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
 
-    /// The id.
+    /// Returns the id, `None` while the slot is empty.
     pub fn id(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! Keystone as a place where operations go.
+//! Keystone as the service of its operations.
 
 use crate::contract;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::http::Limits;
 use crate::keystone::error;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 
-/// Where Keystone's operations go, and how they are made. The URL is the session's to know.
+/// How Keystone's operations are sent. The session has the URL.
 #[derive(Clone, Debug, Default)]
 pub struct Service {
     /// How often and how soon failed attempts are repeated.
@@ -20,7 +20,7 @@ impl contract::Service for Service {
         error::judge(error, idempotency)
     }
 
-    /// Keystone sends nobody elsewhere.
+    /// Keystone does not redirect.
     fn learn(&self, _: &str, _: &Error) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! The authority of Keystone: one token for all machines that go under it.
+//! The authenticator for Keystone: one token for all machines that use the session.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,12 +22,13 @@ use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
 use crate::waiters::Positions;
 
-/// Gives requests their token, and gets a new one in time.
+/// An authenticator that adds a token to requests, and renews the token in time.
 ///
-/// Whether a token is good for another exchange is decided before each of them; one caller renews it
-/// and the others wait. The token's life is measured by the server's clock, from when it was asked
-/// for, so that neither the difference of the clocks nor a jump of ours matters. A 401 renews once
-/// for the token that met it, however many requests met it, and those requests are sent again.
+/// Before each exchange the session checks whether the token is valid for it; if not, one caller
+/// renews it and the others wait. The token's remaining life is measured by the server's clock from
+/// the request for it, so neither a difference of the clocks nor a jump of the local clock matters.
+/// A 401 renews a token once, however many requests got the 401 with it, and those requests are
+/// sent again.
 ///
 /// ```
 /// use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
@@ -46,43 +47,44 @@ pub struct Session {
     user: Refresher,
     service: Option<Refresher>,
     endpoint: EndpointFilter,
-    /// Where Keystone is, for a session whose tokens do not come from there.
+    /// Keystone's URL, for a session whose tokens come from elsewhere.
     identity: Option<BaseUrl>,
-    /// Where the token of this generation leads to.
+    /// The storage URL by the token of this generation.
     storage: Option<(u64, Result<BaseUrl, Error>)>,
 }
 
-/// The token of a service that acts for users, sent in `X-Service-Token` beside theirs. Servers that
-/// take it take a user's token for a while after it has expired: 48 hours, unless Keystone's
-/// `allow_expired_window` says otherwise.
+/// The token of a service that acts for users, sent in `X-Service-Token` beside the user's token. A
+/// server that accepts it also accepts a user's token that has expired, for 48 hours unless
+/// Keystone's `allow_expired_window` says otherwise.
 pub struct ServiceToken(Refresher);
 
 impl ServiceToken {
-    /// One that is had, and renewed, from this source.
+    /// Creates a service token that is obtained and renewed from this source.
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
         Self(Refresher::new(Some(Box::new(source)), options.into()))
     }
 }
 
 impl Session {
-    /// A session whose tokens come from this source, a [`Login`](crate::keystone::Login) most often.
+    /// Creates a session that obtains tokens from this source, usually a
+    /// [`Login`](crate::keystone::Login).
     pub fn new(source: impl TokenSource + 'static, options: SessionOptions) -> Self {
         Self::of(Refresher::new(Some(Box::new(source)), options.into()))
     }
 
-    /// A session of this one token, which is used until the server refuses it, and never renewed.
-    /// From then on every request is denied without being sent.
+    /// Creates a session with this one token, which is never renewed. After the server has refused
+    /// it, every request is denied without being sent.
     ///
     /// # Errors
     ///
-    /// The token holds what no header can.
+    /// The token has characters that a header can't hold.
     pub fn fixed(token: Token) -> Result<Self, Error> {
         let mut refresher = Refresher::new(None, SessionOptions::default().into());
         refresher.adopt(Kept::new(token)?, 0);
         Ok(Self::of(refresher))
     }
 
-    /// A session of a token that came from somewhere, for this storage URL.
+    /// Creates a session with a token from elsewhere, for this storage URL.
     ///
     /// # Errors
     ///
@@ -100,18 +102,18 @@ impl Session {
         Self { user, service: None, endpoint, identity: None, storage: None }
     }
 
-    /// With this endpoint of the catalogue, or instead of it.
+    /// Uses this endpoint of the catalogue, or its override.
     #[must_use]
     pub fn with_endpoint(self, endpoint: EndpointFilter) -> Self {
         Self { endpoint, storage: None, ..self }
     }
 
-    /// Takes Keystone to be here, `/v3` added where it is missing: for a session whose token came
-    /// from somewhere, and that Keystone is to be asked with.
+    /// Sets Keystone's URL; `/v3` is appended where it is missing. For operations of Keystone in a
+    /// session whose token came from elsewhere.
     ///
     /// # Errors
     ///
-    /// It is no http or https URL.
+    /// `auth_url` is not a valid http or https URL.
     pub fn with_auth_url(self, auth_url: &str) -> Result<Self, Error> {
         let address = BaseUrl::parse_as(auth_url, "auth_url")?;
         let versioned = address.path().ends_with("/v3");
@@ -119,34 +121,34 @@ impl Session {
         Ok(Self { identity: Some(address), ..self })
     }
 
-    /// Sends a service's token with the user's.
+    /// Sends a service's token beside the user's.
     #[must_use]
     pub fn with_service_token(self, service: ServiceToken) -> Self {
         Self { service: Some(service.0), ..self }
     }
 
-    /// Begins with a token that another session [exported](Self::export).
+    /// Starts with a token that another session [exported](Self::export).
     ///
     /// # Errors
     ///
-    /// The token holds what no header can.
+    /// The token has characters that a header can't hold.
     pub fn with_cached(mut self, cached: CachedToken) -> Result<Self, Error> {
         self.user.adopt(Kept::new(cached.token)?, cached.offset);
         Ok(self)
     }
 
-    /// What is known of the token; none before there is one.
+    /// Returns the facts about the token; `None` before there is one.
     pub fn facts(&self) -> Option<&TokenFacts> {
         token(&self.user).map(Token::facts)
     }
 
-    /// How long the token lives yet, by the server's clock; none where that is not known, or there
-    /// is no token.
+    /// Returns how long the token is still valid, by the server's clock; `None` where that is not
+    /// known, or before there is a token.
     pub fn remaining(&self, now: Now) -> Option<Duration> {
         self.user.remaining(now)
     }
 
-    /// The token, to be used by another process or after a restart.
+    /// Returns the token for use in another process or after a restart; `None` before there is one.
     pub fn export(&self, now: Now) -> Option<CachedToken> {
         let token = token(&self.user)?;
         let local = Timestamp::from_duration(now.unix).unix();
@@ -171,7 +173,7 @@ impl Session {
         joined(self.user.generation(), self.service.as_ref().map_or(0, Refresher::generation))
     }
 
-    /// The storage URL, worked out once for each token.
+    /// Returns the storage URL, which is resolved once for each token.
     fn storage(&mut self) -> Result<&BaseUrl, Error> {
         let generation = self.user.generation();
         let known = self.storage.take().filter(|(of, _)| *of == generation);
@@ -218,7 +220,7 @@ impl Authority for Session {
                 draft.operation = SERVICE;
             }
         } else if let Some(place) = behind.own.take() {
-            // It waits for one of them at a time.
+            // A caller waits for one of the two tokens at a time.
             service.leave(place);
         }
         wish.places.service = behind.own;
@@ -258,10 +260,10 @@ impl Authority for Session {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    /// A 401, which may stand in the body of a success, is about the token that the exchange was
-    /// sealed with. When a newer one is there, it is tried; else the token is renewed. A request
-    /// that was sent again with a new token and met 401 once more tells nothing of the token, which
-    /// others may go on using.
+    /// A 401, which may be in the body of a success, is about the token that the exchange was
+    /// sealed with. If there is a newer token, the request is sent again with it; if not, the token
+    /// is renewed. A second 401, of a request that was sent again with a new token, says nothing
+    /// about the token, which other requests may still use.
     fn judge(&mut self, _: Now, done: &Completion) -> Standing {
         let Ok(reply) = done.outcome() else { return Standing::Accepted };
         if !matches!(done.draft().sealing, Sealing::Token(_) | Sealing::TokenAsSubject) {
@@ -292,7 +294,7 @@ impl Authority for Session {
     fn renewed(&mut self, now: Now, done: Completion) {
         let Some(service) = &mut self.service else { return self.user.renewed(now, done) };
         if done.outcome().is_err_and(Error::is_cancelled) {
-            // It may not say which of them it was for.
+            // A cancelled completion may not say which of the two renewals it ends.
             self.user.given_up();
             service.given_up();
         } else if done.draft().operation == SERVICE {
@@ -341,12 +343,12 @@ fn header(refresher: &Refresher) -> Option<&HeaderValue> {
     refresher.item().map(|kept| &kept.header)
 }
 
-/// One number for the generations or rounds of two tokens, which grows with either.
+/// Combines the generations or rounds of two tokens into one number, which grows with either.
 fn joined(user: u64, service: u64) -> u64 {
     service << 32 | user & LOW
 }
 
 const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
-/// The operation of a service token's renewal, by which its answer is known.
+/// The operation of a service token's renewal: its completion is recognized by this name.
 const SERVICE: &str = "AuthenticateService";
 const LOW: u64 = u32::MAX as u64;

@@ -1,4 +1,4 @@
-//! Where tokens come from.
+//! Sources of tokens.
 
 use crate::base_url::BaseUrl;
 use crate::error::Error;
@@ -6,28 +6,29 @@ use crate::http::{Draft, Reply};
 use crate::keystone::token::Token;
 use crate::now::Now;
 
-/// Gets tokens: [`Login`](crate::keystone::Login) does for Keystone and for Swift's v1
-/// authentication, and an embedder's own may do for anything else (Kerberos, a federation, a vault).
+/// A source of tokens. [`Login`](crate::keystone::Login) is one for Keystone and for Swift's v1
+/// authentication; an embedder can implement others (Kerberos, a federation, a vault).
 ///
-/// It only says what to ask and what an answer means. The session decides when, and what failures
-/// lead to: an error with status 401 or 403 is a denial, one of the wire, of 5xx, 408 or 429 is
-/// tried again, and anything else is final for this once.
+/// A source only says what to request and what a response means. The session decides when, and what
+/// follows an error: a renewal that failed in the transport or with 408, 429, 500, 502, 503 or 504
+/// is tried again; any other error, such as a 401 or 403, denies it.
 pub trait TokenSource: Send {
-    /// A new token is wanted.
+    /// Starts to obtain a new token.
     ///
     /// # Errors
     ///
-    /// There is none to be asked for.
+    /// There is nothing to request.
     fn renew(&mut self, now: Now) -> Result<Sourced, Error>;
 
-    /// What was asked for last has been answered, whatever the status.
+    /// Reads the response to the last request, whatever its status.
     ///
     /// # Errors
     ///
-    /// The refusal, or what makes no sense in the answer.
+    /// The refusal, or what is wrong with the response.
     fn answered(&mut self, reply: &Reply) -> Result<Sourced, Error>;
 
-    /// What was asked for last has no answer. Says what else to ask; by default nothing.
+    /// Says what to request after the last request failed or its response was cut off; by default
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -36,25 +37,25 @@ pub trait TokenSource: Send {
         Err(error)
     }
 
-    /// Whether a token that was had earlier is what would be asked for now. One that has just come and
-    /// is not is an error, and not asked for again at once.
+    /// Whether a token obtained earlier is the one that would be requested now. A new token that
+    /// does not fit is an error, and is not requested again at once.
     fn fits(&self, token: &Token) -> bool {
         let _ = token;
         true
     }
 
-    /// Where Keystone's API is, for requests that are relative to it
+    /// Returns the URL of Keystone's API, for requests that are relative to it
     /// ([`UrlRoot::Identity`](crate::http::UrlRoot::Identity)).
     fn identity_address(&self) -> Option<&BaseUrl> {
         None
     }
 }
 
-/// A step on the way to a token.
+/// A step towards a token.
 #[derive(Debug)]
 pub enum Sourced {
-    /// This has to be asked first. Its answer's body is collected.
+    /// Send this request first; its response's body is collected.
     Ask(Box<Draft>),
-    /// Here it is.
+    /// The token.
     Token(Box<Token>),
 }

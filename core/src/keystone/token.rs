@@ -1,4 +1,4 @@
-//! A token, and what it says of itself.
+//! A token and its facts.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::keystone::catalogue::Catalogue;
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
-/// A token: the secret that goes into `X-Auth-Token`, and what is known of it.
+/// A token: the secret that is sent in `X-Auth-Token`, and the facts about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     secret: Secret,
@@ -18,54 +18,55 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token of which this is known.
+    /// Creates a token with these facts.
     pub fn new(secret: impl Into<Secret>, facts: TokenFacts) -> Self {
         Self { secret: secret.into(), facts }
     }
 
-    /// What is sent.
+    /// Returns the token's secret value, which is sent.
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// What is known of it.
+    /// Returns the facts about the token.
     pub fn facts(&self) -> &TokenFacts {
         &self.facts
     }
 }
 
-/// What a token says of itself. None of it is secret.
+/// What a token's document says about the token. Nothing in it is secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenFacts {
-    /// When it ends, by Keystone's clock. Keystone cuts it to the whole second.
+    /// When the token expires, by Keystone's clock. Keystone cuts it to the whole second.
     #[serde(with = "iso")]
     pub expires_at: Option<Timestamp>,
-    /// When it was made, by Keystone's clock.
+    /// When the token was issued, by Keystone's clock.
     #[serde(with = "iso")]
     pub issued_at: Option<Timestamp>,
-    /// How long it lives from the answer that brought it: what v1 says instead of a date.
+    /// How long the token is valid from the response that brought it. v1 says this instead of a
+    /// date.
     pub lifetime: Option<Duration>,
-    /// Whose it is.
+    /// The token's user.
     pub user: Option<Holder>,
-    /// The project it is for.
+    /// The project of the token's scope.
     pub project: Option<Holder>,
-    /// The domain it is for.
+    /// The domain of the token's scope.
     pub domain: Option<Holder>,
-    /// Whether it is for the whole system.
+    /// Whether the token's scope is the whole system.
     pub system: bool,
-    /// What its user may do there.
+    /// The user's roles in this scope.
     pub roles: Vec<Role>,
-    /// Where the services are; none where the token is for nothing, or the catalogue was not asked
-    /// for.
+    /// The services and their endpoints; `None` for a token without a scope, or one that was
+    /// requested without the catalogue.
     pub catalogue: Option<Catalogue>,
-    /// The storage URL that came with it: v1's answer to a catalogue.
+    /// The storage URL that came with the token: v1 has it instead of a catalogue.
     pub storage_url: Option<String>,
-    /// The trust it was had by.
+    /// The trust that the token was issued for.
     pub trust: Option<TrustFacts>,
-    /// How its user proved to be that user: `password`, `token`, `application_credential`.
+    /// The authentication methods of the token: `password`, `token`, `application_credential`.
     pub methods: Vec<String>,
-    /// The id of the application credential it was had by.
+    /// The id of the application credential that the token was issued for.
     pub application_credential: Option<String>,
 }
 
@@ -77,7 +78,7 @@ pub struct Holder {
     /// Its name.
     #[serde(default)]
     pub name: Option<String>,
-    /// The id of the domain it is in; a domain is in none.
+    /// The id of its domain; a domain has none.
     #[serde(default)]
     pub domain_id: Option<String>,
 }
@@ -85,23 +86,23 @@ pub struct Holder {
 /// A role.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
-    /// Its id; v2.0 tells none.
+    /// Its id; `None` in the Identity API v2.0.
     #[serde(default)]
     pub id: Option<String>,
     /// Its name.
     pub name: String,
 }
 
-/// What a token says of the trust it was had by.
+/// What a token's document says about the trust that the token was issued for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustFacts {
     /// The trust's id.
     pub id: String,
-    /// The id of the user who trusts.
+    /// The id of the trustor, who delegates roles.
     pub trustor_user_id: String,
-    /// The id of the user who is trusted.
+    /// The id of the trustee, who receives them.
     pub trustee_user_id: String,
-    /// Whether the token passes for one of the trustor's.
+    /// Whether the token acts as the trustor's.
     pub impersonation: bool,
 }
 
@@ -111,7 +112,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// The header that carries a token.
+/// The header of a request's token.
 pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Dates as ISO 8601 text.

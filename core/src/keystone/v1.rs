@@ -1,5 +1,5 @@
-//! Swift's own authentication: `GET` of the auth URL, and headers. "Authentication (v1)" of Swift's
-//! documentation; Ceph's gateway has it too.
+//! Swift's own authentication: a `GET` of the auth URL, and headers. "Authentication (v1)" of
+//! Swift's documentation; Ceph's gateway has it too.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::keystone::{
 };
 use crate::secret::Secret;
 
-/// The request for a token. The key's header is marked, so that no log shows it.
+/// Returns the request for a token. The key's header is marked as sensitive, so that no log shows
+/// it.
 pub(super) fn draft(base: &BaseUrl, user: &str, key: &Secret) -> Result<Box<Draft>, Error> {
     let mut draft = Draft::new("Authenticate", Method::GET, base.join("/")?);
     draft.header(USER, user)?;
@@ -26,8 +27,8 @@ pub(super) fn draft(base: &BaseUrl, user: &str, key: &Secret) -> Result<Box<Draf
     Ok(draft)
 }
 
-/// The token that an answer brings: `X-Storage-Url`, `X-Storage-Token` or `X-Auth-Token`, and
-/// perhaps how many seconds it lives in `X-Auth-Token-Expires`.
+/// Reads the token of a response: `X-Storage-Url`, `X-Storage-Token` or `X-Auth-Token`, and, where
+/// present, its life in seconds in `X-Auth-Token-Expires`.
 pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
     let broken = |what: String| Err(Error::broken(what).with_status(reply.status()));
@@ -54,5 +55,5 @@ const KEY: HeaderName = HeaderName::from_static("x-auth-key");
 const STORAGE_URL: HeaderName = HeaderName::from_static("x-storage-url");
 const STORAGE_TOKEN: HeaderName = HeaderName::from_static("x-storage-token");
 const EXPIRES: HeaderName = HeaderName::from_static("x-auth-token-expires");
-/// Some servers say a few words in the body.
+/// In bytes. Some servers send a short text as the body.
 const LONGEST: usize = 64 << 10;

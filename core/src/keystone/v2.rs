@@ -1,4 +1,5 @@
-//! `POST /tokens` of the Identity API v2.0, which Keystone had until 2017 and some clouds have yet.
+//! `POST /tokens` of the Identity API v2.0, which Keystone had until 2017 and some clouds still
+//! have.
 
 use crate::base_url::BaseUrl;
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::keystone::v3;
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
-/// The request for a token. `base` ends in `/v2.0`.
+/// Returns the request for a token. `base` ends in `/v2.0`.
 pub(super) fn draft(
     base: &BaseUrl,
     user: &User,
@@ -34,7 +35,7 @@ pub(super) fn draft(
     v3::authenticate(base.join("/tokens")?, auth)
 }
 
-/// The token that an answer brings.
+/// Reads the token of a response.
 pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
     json::answer(reply, |document| read_token(&Node::root(document, "access")?))

@@ -1,4 +1,4 @@
-//! `POST /auth/tokens` of the Identity API v3, and the token document.
+//! `POST /auth/tokens` of the Identity API v3, and the document of a token.
 
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Uri};
@@ -14,7 +14,7 @@ use crate::keystone::scope::Scope;
 use crate::keystone::token::{Holder, Role, Token, TokenFacts, TrustFacts};
 use crate::secret::Secret;
 
-/// The request for a token. `base` ends in `/v3`.
+/// Returns the request for a token. `base` ends in `/v3`.
 pub(super) fn draft(
     base: &BaseUrl,
     identity: &Identity,
@@ -27,7 +27,7 @@ pub(super) fn draft(
     authenticate(base.join(target)?, auth)
 }
 
-/// A request for a token, of any version of the API.
+/// Returns a request for a token, for the Identity API v2.0 or v3.
 pub(super) fn authenticate(
     uri: Uri,
     auth: Vec<(&'static str, Json<'_>)>,
@@ -40,7 +40,7 @@ pub(super) fn authenticate(
     Ok(draft)
 }
 
-/// The token that an answer to the request brings.
+/// Reads the token of a response.
 pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
     let secret = reply.header(&SUBJECT_TOKEN).filter(|token| !token.is_empty());
@@ -51,7 +51,7 @@ pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     Ok(Token::new(Secret::new(secret), facts(reply)?))
 }
 
-/// What a token document says.
+/// Reads the document of a token.
 pub(super) fn facts(reply: &Reply) -> Result<TokenFacts, Error> {
     json::answer(reply, |document| read_facts(&Node::root(document, "token")?))
 }
@@ -95,7 +95,7 @@ fn holder(token: &Node<'_>, name: &str) -> Result<Option<Holder>, Error> {
     Ok(Some(Holder { id, name, domain_id: domain.flatten() }))
 }
 
-/// The roles of a token or of a trust.
+/// Reads the roles of a token or of a trust.
 pub(super) fn roles(node: &Node<'_>) -> Result<Vec<Role>, Error> {
     let role = |role: Node<'_>| {
         Ok(Role { id: role.text("id")?, name: role.text("name")?.unwrap_or_default() })
@@ -139,7 +139,7 @@ fn identity_json(identity: &Identity) -> Result<Json<'_>, Error> {
     })
 }
 
-/// What a user shows.
+/// Returns a user with one secret.
 fn of_user<'a>(user: &'a User, name: &'static str, proof: &'a Secret) -> Json<'a> {
     let mut user = user_json(user);
     user.push((name, proof.into()));
@@ -179,7 +179,7 @@ fn scope_json(scope: &Scope) -> Result<Option<Json<'_>>, Error> {
     }))
 }
 
-/// The token, in answers and where a request is about one.
+/// The header of a token in responses, and of the token that a request is about.
 pub(super) const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
-/// The longest token document: a catalogue of a thousand services in ten regions has 2 MB.
+/// In bytes. A catalogue of a thousand services in ten regions has 2 MB.
 pub(super) const LONGEST: usize = 4 << 20;

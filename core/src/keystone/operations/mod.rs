@@ -1,5 +1,5 @@
-//! What Keystone can be asked: tokens and trusts. "Authentication and token management" and
-//! "OS-TRUST" of the Identity API v3.
+//! Operations on tokens and trusts. "Authentication and token management" and "OS-TRUST" of the
+//! Identity API v3.
 
 mod token;
 mod trust;
@@ -13,7 +13,7 @@ use crate::keystone::service::Service;
 pub use self::token::{RevokeToken, Subject, ValidateToken, ValidatedToken};
 pub use self::trust::{CreateTrust, DeleteTrust, ListTrusts, ShowTrust, Trust};
 
-/// A request at Keystone's URL, which the session knows.
+/// Returns a request relative to Keystone's URL, which the session adds.
 fn draft(
     operation: &'static str,
     method: Method,

@@ -15,38 +15,38 @@ use crate::operation::facts;
 use crate::retry::Idempotency;
 use crate::secret::Secret;
 
-/// Which token a request is about.
+/// The token that a request is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Subject {
-    /// The session's own.
+    /// The session's own token.
     #[default]
     Own,
-    /// Another one. Who asks needs a role for that.
+    /// Another token. This requires a role.
     Other(Secret),
 }
 
-/// What a token is good for: whose it is, with which roles, until when. "Validate and show
+/// Returns what a token's document says: its user, its roles, when it expires. "Validate and show
 /// information for token".
 ///
-/// A token that was had by a trust is refused its own facts (403, seen on Keystone 30); so is
-/// everybody but administrators and services those of another's. A token that is unknown or over is
-/// 404.
+/// A token that was issued for a trust can't validate itself (403, seen on Keystone 30). Only
+/// administrators and services can validate another's token. A token that is unknown or has expired
+/// is a 404.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValidateToken {
-    /// Which token.
+    /// The token.
     pub subject: Subject,
     /// Leaves the catalogue out.
     pub nocatalog: bool,
-    /// Takes a token that has expired not long ago; only services are told.
+    /// Accepts a token that has expired not long ago; for services only.
     pub allow_expired: bool,
 }
 
 /// The answer to [`ValidateToken`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidatedToken {
-    /// What the token says of itself.
+    /// What the token's document says.
     pub facts: TokenFacts,
-    /// The time by Keystone's clock.
+    /// Keystone's time at the response.
     pub date: Option<Timestamp>,
 }
 
@@ -62,8 +62,8 @@ impl Operation for ValidateToken {
         };
         let mut draft = draft(Self::NAME, Method::GET, target, service)?;
         if self.subject == Subject::Own {
-            // A token that was revoked a moment ago may be let ask, and then not find itself (seen
-            // on Keystone 30).
+            // Keystone may accept the request of a token that was just revoked, and then not find
+            // that token (seen on Keystone 30).
             draft.tells_refusal = Some(|reply| reply.status() == StatusCode::NOT_FOUND);
         }
         about(&self.subject, draft)
@@ -76,10 +76,11 @@ impl Operation for ValidateToken {
     }
 }
 
-/// Ends a token before its time. "Revoke token". A token that is not known any more counts as ended.
+/// Revokes a token before it expires. "Revoke token". A token that is no longer known counts as
+/// revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RevokeToken {
-    /// Which token.
+    /// The token.
     pub subject: Subject,
 }
 
@@ -110,7 +111,7 @@ fn about(subject: &Subject, mut draft: Box<Draft>) -> Result<Box<Draft>, Error> 
     Ok(draft)
 }
 
-/// The reply, unless it is a refusal. The message of a 404 is left out: older Keystones put the
+/// Checks that the response is a success. The message of a 404 is left out: older Keystones put the
 /// token into it.
 fn accepted(reply: &Reply) -> Result<(), Error> {
     match error::success(reply) {

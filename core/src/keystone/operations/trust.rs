@@ -1,4 +1,4 @@
-//! Trusts: a user lets another act with some of the own roles, for a while.
+//! Trusts: a trustor delegates some of their roles to a trustee, for a limited time.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
@@ -21,46 +21,46 @@ use crate::retry::Idempotency;
 pub struct Trust {
     /// Its id.
     pub id: String,
-    /// The id of the user who trusts.
+    /// The id of the trustor, who delegates roles.
     pub trustor_user_id: String,
-    /// The id of the user who is trusted.
+    /// The id of the trustee, who receives them.
     pub trustee_user_id: String,
-    /// The project that it is for.
+    /// The project of the roles.
     pub project_id: Option<String>,
-    /// Whether its tokens pass for the trustor's.
+    /// Whether tokens of the trust act as the trustor's.
     pub impersonation: bool,
-    /// What is delegated; lists leave it out.
+    /// The delegated roles; lists leave them out.
     pub roles: Vec<Role>,
-    /// When it ends, by Keystone's clock; shown in whole seconds.
+    /// When the trust expires, by Keystone's clock, in whole seconds.
     pub expires_at: Option<Timestamp>,
-    /// How many tokens can be had by it yet; any number where there is none.
+    /// How many more tokens the trust allows; `None` for any number.
     pub remaining_uses: Option<u64>,
 }
 
-/// Makes a trust. Only the trustor may, with a token that is not delegated itself: one had by a
-/// trust or by an application credential is refused with 403. "Create trust".
+/// Creates a trust. Only the trustor can, with a token that is not delegated itself: a token issued
+/// for a trust or an application credential is refused with 403. "Create trust".
 ///
-/// Keystone refuses with 409 a second trust of the same two users and project that ends at the same
-/// microsecond, also when the first one is deleted already (seen on Keystone 30). With an end, the
-/// request can therefore be repeated without making two.
+/// Keystone refuses with 409 a second trust of the same two users and project that expires at the
+/// same microsecond, even if the first was deleted (seen on Keystone 30). A request with
+/// `expires_at` can therefore be repeated without creating two trusts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateTrust {
-    /// The id of the user who trusts: the session's.
+    /// The id of the trustor: the session's user.
     pub trustor_user_id: String,
-    /// The id of the user who is trusted.
+    /// The id of the trustee.
     pub trustee_user_id: String,
-    /// The project that it is for.
+    /// The project of the roles.
     pub project_id: String,
-    /// What is delegated, by id where there is one, else by name; Keystone refuses none at all.
+    /// The delegated roles, sent by id where there is one, else by name. At least one is required.
     pub roles: Vec<Role>,
-    /// Whether its tokens pass for the trustor's.
+    /// Whether tokens of the trust act as the trustor's.
     pub impersonation: bool,
-    /// When it ends; never, where there is none.
+    /// When the trust expires; `None` for never.
     pub expires_at: Option<Timestamp>,
-    /// How many microseconds later it ends. Keystone tells trusts apart by them, and does not show
+    /// Microseconds added to `expires_at`. Keystone distinguishes trusts by them, and does not show
     /// them.
     pub microseconds: u32,
-    /// How many tokens can be had by it; any number where there is none.
+    /// How many tokens the trust allows; `None` for any number.
     pub remaining_uses: Option<u32>,
 }
 
@@ -102,8 +102,8 @@ impl Operation for CreateTrust {
     }
 }
 
-/// A trust, for its trustor and its trustee. One that is over, spent or deleted is 404. "Show trust
-/// details".
+/// Returns a trust, to its trustor or its trustee. A trust that has expired, is used up or was
+/// deleted is a 404. "Show trust details".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShowTrust {
     /// Its id.
@@ -118,12 +118,12 @@ impl Operation for ShowTrust {
     }
 }
 
-/// The trusts of a user; everybody's are for administrators. "List trusts".
+/// Lists the trusts of a user; only administrators can list those of all users. "List trusts".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListTrusts {
-    /// Those of this user, who trusts.
+    /// Lists those of this trustor.
     pub trustor_user_id: Option<String>,
-    /// Those for this user, who is trusted.
+    /// Lists those of this trustee.
     pub trustee_user_id: Option<String>,
 }
 
@@ -155,9 +155,9 @@ impl Operation for ListTrusts {
     }
 }
 
-/// Revokes a trust and all tokens that were had by it. The trustor may, also with a token had by
-/// the trust itself where it impersonates; the trustee may not (seen on Keystone 30). One that is
-/// gone already counts as revoked. "Delete trust".
+/// Revokes a trust and all tokens that were issued for it. The trustor can, also with a token of
+/// the trust itself if that impersonates; the trustee can't (seen on Keystone 30). A trust that no
+/// longer exists counts as revoked. "Delete trust".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTrust {
     /// Its id.
