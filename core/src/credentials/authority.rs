@@ -1,4 +1,4 @@
-//! The authority of S3: signs with keys, fixed or renewed.
+//! The authenticator of S3: it signs with keys, fixed or renewed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::s3;
 use crate::sign::{KeyCache, Keys, Presign, Presigned, Rule, Signing};
 use crate::waiters::Positions;
 
-/// Signs S3 requests with fixed keys, with keys that are renewed in time, or leaves them anonymous.
+/// Signs S3 requests with fixed keys, with keys that are renewed, or leaves them anonymous.
 #[derive(Debug)]
 pub struct Credentials {
     cache: Option<KeyCache>,
@@ -31,44 +31,45 @@ impl Credentials {
         Self { cache: Some(KeyCache::new(Arc::new(keys))), ..Self::anonymous() }
     }
 
-    /// Signs nothing: what a public bucket takes.
+    /// Signs nothing, as for a public bucket.
     pub fn anonymous() -> Self {
         Self { cache: None, skew: Skew::default(), generation: 0, refresher: None }
     }
 
-    /// Signs with the keys that this source gives, and gets new ones in time: one request renews them
-    /// however many wait, keys that live are used while a renewal fails, and what is refused as
-    /// expired is sent once more with new ones.
+    /// Signs with keys from this source, and renews them before they expire.
+    ///
+    /// One exchange renews the keys, however many requests wait. Valid keys are used while a
+    /// renewal fails. A request that is refused because its keys have expired is sent once more
+    /// with new ones.
     pub fn renewed_from(source: impl KeySource + 'static, options: RenewalOptions) -> Self {
         let source: Box<dyn KeySource> = Box::new(source);
         Self { refresher: Some(Refresher::new(Some(source), options.into())), ..Self::anonymous() }
     }
 
-    /// How long the present keys live yet; none where that is not known, or there are none.
+    /// Returns how long the present keys remain valid, and `None` if there are none or it is
+    /// unknown.
     pub fn remaining(&self, now: Now) -> Option<Duration> {
         self.refresher.as_ref()?.remaining(now)
     }
 
-    /// Replaces the keys, as a rotation does, and a source of keys with them. Requests in flight keep
-    /// theirs.
+    /// Replaces the keys, and removes a source of keys. Requests in flight keep the old keys.
     pub fn rotate(&mut self, keys: Keys) {
         self.refresher = None;
         self.cache = Some(KeyCache::new(Arc::new(keys)));
         self.generation += 1;
     }
 
-    /// How far the server's clock was found to be ahead of ours, in seconds; negative where it is
-    /// behind.
+    /// Returns the offset of the server's clock in seconds: positive if it is ahead of ours,
+    /// negative if it is behind.
     pub fn clock_offset(&self) -> i64 {
         self.skew.offset
     }
 
-    /// Signs `draft` at this time, without a pump: the whole of an operation for callers who send
-    /// requests by themselves.
+    /// Signs `draft` at this time, without a pump, for callers who send requests themselves.
     ///
     /// # Errors
     ///
-    /// A key, token, region or header that can't be signed.
+    /// A key, token, region or header cannot be used in a signature.
     pub fn sign(&self, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         match self.signing(&draft, now)? {
             Some(signing) => Ok(Exchange::signed(draft, now, self.generation, signing)),
@@ -76,12 +77,12 @@ impl Credentials {
         }
     }
 
-    /// A URL that carries its own proof for `expires`, 1 second to 7 days, and the headers that
-    /// have to be sent with it.
+    /// Returns a presigned URL that is valid for `expires`, 1 second to 7 days, and the headers
+    /// that must be sent with it.
     ///
     /// # Errors
     ///
-    /// A duration out of bounds; anonymous credentials.
+    /// The duration is out of bounds, or the credentials are anonymous.
     pub fn presign(
         &self,
         draft: Box<Draft>,
@@ -105,11 +106,11 @@ impl Credentials {
         })
     }
 
-    /// What signs a form or another thing of these keys' at this time.
+    /// Returns what signs a form, or something else, at this time.
     ///
     /// # Errors
     ///
-    /// Anonymous credentials, or none yet; a key, token or region that can't be signed with.
+    /// The credentials are anonymous or not yet obtained; a key, token or region is invalid.
     pub fn signing_at(&self, region: &str, now: Now) -> Result<Signing, Error> {
         let Some(cache) = &self.cache else {
             return Err(match self.refresher {
@@ -120,7 +121,7 @@ impl Credentials {
         cache.signing(self.skew.correct(now), region, "s3", Rule::S3)
     }
 
-    /// Signs with what the refresher has from now on.
+    /// Adopts the refresher's keys for the following requests.
     fn adopt(&mut self) {
         let Some(refresher) = &self.refresher else { return };
         if refresher.generation() != self.generation
@@ -164,8 +165,8 @@ impl Authority for Credentials {
         Self::presign(self, draft, expires, now)
     }
 
-    /// A request refused for its time is worth sealing anew once the offset is known; so is one
-    /// that went out with keys that were replaced in the meantime.
+    /// A request is worth sending again if it was refused for its time and the offset is now known,
+    /// or if it was signed with keys that have been replaced.
     fn judge(&mut self, now: Now, done: &Completion) -> Standing {
         let Ok(reply) = done.outcome() else { return Standing::Accepted };
         if !matches!(reply.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST) {
@@ -204,7 +205,7 @@ impl Authority for Credentials {
     }
 }
 
-/// What S3 calls a session token that is over.
+/// The error codes for an expired session token.
 const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
 
 #[cfg(test)]
@@ -254,12 +255,12 @@ mod tests {
         );
         assert_eq!(credentials.judge(now(late), &first), Standing::Refused);
         assert_eq!(credentials.clock_offset(), 3600);
-        // Sent before the first was answered: it is worth another attempt too.
+        // Sent before the response to the first: worth another attempt too.
         assert_eq!(credentials.judge(now(late), &second), Standing::Refused);
         let mut exchange = credentials.sign(draft(), now(late)).unwrap();
         let date = &exchange.request().unwrap().headers["x-amz-date"];
         assert_eq!(date, "20150830T123600Z");
-        // Refused for its time although the time is right: nothing to be learnt.
+        // Refused for its time although the time is right: nothing to learn.
         let third = refused(&credentials, late, NOON, "RequestTimeTooSkewed");
         assert_eq!(credentials.judge(now(late), &third), Standing::Accepted);
     }
@@ -282,7 +283,7 @@ mod tests {
         exchange.respond(answer.into_parts().0).finish(None)
     }
 
-    // HeadObject is answered without a document, so that its date is all there is to go by.
+    // The response to HeadObject has no document: only its date can be used.
     #[test]
     fn a_refusal_without_a_code_teaches_plausible_offsets_only() {
         let mut credentials = Credentials::new(Keys::new("AKID", "secret"));

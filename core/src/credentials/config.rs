@@ -1,12 +1,12 @@
-//! The config and the credentials file of the AWS SDKs, as profiles.
+//! The profiles of the config and the credentials file of the AWS SDKs.
 //!
 //! ```text
 //!  config:       [default] [profile NAME] [sso-session NAME] [services NAME] [DEFAULT]
 //!  credentials:  [NAME]                                                      [DEFAULT]
 //! ```
 //!
-//! A profile is what both files say of it. What the credentials file says counts first, and what
-//! stands in a `[DEFAULT]` counts for every section of its file.
+//! A profile has the options of both files. Those of the credentials file take precedence. The
+//! options of `[DEFAULT]` are the defaults of every section of that file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::ini::{AwsConfigError, Ini, Options, Written};
 use crate::checksum::{RequestChecksumCalculation, ResponseChecksumValidation};
 use crate::s3::Addressing;
 
-/// Both files.
+/// The config and the credentials file.
 #[derive(Clone, Debug, Default)]
 pub struct AwsConfig {
     config: Ini,
@@ -25,7 +25,7 @@ pub struct AwsConfig {
     services: BTreeMap<String, usize>,
 }
 
-/// The sections that a profile is made of, by their place in their file.
+/// The sections that a profile is made of, by their index in their file.
 #[derive(Clone, Copy, Debug, Default)]
 struct Parts {
     config: Option<usize>,
@@ -47,37 +47,38 @@ pub(super) struct Referred<'a> {
     at: usize,
 }
 
-/// A value, and where it stands.
+/// A value, and its file.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
     ini: &'a Ini,
     written: &'a Written,
 }
 
-/// What a profile says of S3 beside who asks.
+/// The S3 settings of a profile, without the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct S3Settings {
     /// The region.
     pub region: Option<String>,
-    /// The server, where it is not AWS's.
+    /// The URL of the server; `None` for AWS.
     pub endpoint_url: Option<String>,
-    /// A file of certificates to trust instead of the system's.
+    /// A file of CA certificates that replaces the system's.
     pub ca_bundle: Option<String>,
-    /// Where the name of a bucket goes.
+    /// Whether the bucket is in the host name or in the path.
     pub addressing: Option<Addressing>,
     /// When uploads carry a checksum.
     pub request_checksum_calculation: Option<RequestChecksumCalculation>,
-    /// When the checksum of an answer is asked for and compared.
+    /// When the checksum of a response is requested and compared.
     pub response_checksum_validation: Option<ResponseChecksumValidation>,
-    /// Whether requests go to the endpoints of Transfer Acceleration.
+    /// Whether to use the endpoints of Transfer Acceleration.
     pub use_accelerate: bool,
-    /// Whether requests go to endpoints that have addresses of IPv6 too.
+    /// Whether to use the endpoints that have IPv6 addresses too.
     pub use_dualstack: bool,
 }
 
 impl AwsConfig {
-    /// Reads both files, each a name for errors and its text, which is empty where there is none.
+    /// Parses both files, each given as a name for errors and its text. A missing file is empty
+    /// text.
     ///
     /// ```
     /// use apus_core::credentials::AwsConfig;
@@ -92,7 +93,7 @@ impl AwsConfig {
     ///
     /// # Errors
     ///
-    /// The first line that makes no sense.
+    /// The first line that is invalid.
     pub fn parse(
         (config_name, config): (&str, &str),
         (credentials_name, credentials): (&str, &str),
@@ -126,12 +127,12 @@ impl AwsConfig {
         Ok(this)
     }
 
-    /// The names of all profiles.
+    /// Returns the names of all profiles.
     pub fn profiles(&self) -> impl Iterator<Item = &str> {
         self.profiles.keys().map(String::as_str)
     }
 
-    /// The profile of this name.
+    /// Returns the profile of this name.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let (name, parts) = self.profiles.get_key_value(name)?;
         Some(Profile { of: self, name, parts: *parts })
@@ -147,17 +148,17 @@ impl AwsConfig {
 }
 
 impl<'a> Profile<'a> {
-    /// Its name.
+    /// Returns the profile's name.
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// The text of an option; none where it is missing or a map.
+    /// Returns the text of an option, and `None` if it is missing or a map.
     pub fn option(&self, name: &str) -> Option<&'a str> {
         self.found(name)?.written.text()
     }
 
-    /// An entry of an option that is a map: `addressing_style` of `s3`.
+    /// Returns an entry of an option that is a map: `addressing_style` of `s3`.
     pub fn nested(&self, option: &str, name: &str) -> Option<&'a str> {
         self.found(option)?.written.nested(name)
     }
@@ -172,7 +173,8 @@ impl<'a> Profile<'a> {
         self.found(name).is_some()
     }
 
-    /// The options of one file's own part that begin a set of keys: keys are never made of both.
+    /// Returns the profile's section of each file that has this option. Keys are never combined
+    /// from both files.
     pub(super) fn keys_part(&self, access_key: &str) -> [Option<Referred<'a>>; 2] {
         let part = |ini: &'a Ini, at: Option<usize>| {
             let part = Referred { ini, at: at? };
@@ -184,7 +186,7 @@ impl<'a> Profile<'a> {
         ]
     }
 
-    /// An error about this option, or about the profile where it does not have it.
+    /// Creates an error about this option, or about the profile if it lacks the option.
     pub(super) fn wrong(&self, option: &str, problem: impl fmt::Display) -> AwsConfigError {
         let name = self.name;
         match self.found(option) {
@@ -217,7 +219,7 @@ impl<'a> Referred<'a> {
         self.found(name)?.written.text()
     }
 
-    /// All that stands in the section, `[DEFAULT]` apart.
+    /// Returns all options of the section, without those of `[DEFAULT]`.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, Found<'a>)> {
         let ini = self.ini;
         let options = self.options().into_iter().flatten();
@@ -245,7 +247,8 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// What a section of the config file is, and the name in it: none where it is not one that has one.
+/// Returns the kind of a section of the config file and its name, which is `None` for sections
+/// that have no name.
 fn kind(section: &str) -> (&str, Result<Option<String>, ()>) {
     if section == "default" {
         return ("profile", Ok(Some("default".to_owned())));
@@ -257,7 +260,7 @@ fn kind(section: &str) -> (&str, Result<Option<String>, ()>) {
     let name =
         super::words::split(rest).map_err(|_| ()).map(|words| match <[_; 1]>::try_from(words) {
             Ok([name]) => Some(name),
-            // More words than one are no name.
+            // A name is one word.
             Err(_) => None,
         });
     (kind, name)

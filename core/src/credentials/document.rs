@@ -1,4 +1,4 @@
-//! The answers that are JSON, with errors that name what is missing and show no value.
+//! Responses in JSON. Errors name the member that is missing, and show no value.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::now::Timestamp;
 use crate::secret::Secret;
 use crate::sign::Keys;
 
-/// Bounds the length and the time of an answer with keys in it.
+/// Limits a response that contains keys to 64 KiB, and its exchange to 60 seconds.
 pub(super) fn bound(draft: &mut Draft) {
     draft.incoming = Incoming::Collect { limit: 64 << 10 };
     draft.limits.whole = Some(Duration::from_secs(60));
 }
 
-/// An object, and what it is in errors.
+/// A JSON object, and its name in errors.
 pub(super) struct Document {
     value: Value,
     what: &'static str,
 }
 
-/// What the parts of a set of keys are called.
+/// The names of the members that hold a set of keys.
 pub(super) struct Names {
     pub(super) access_key: &'static str,
     pub(super) secret_key: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Of metadata services.
+    /// The names that metadata services use.
     pub(super) const METADATA: Self =
         Self { access_key: "AccessKeyId", secret_key: "SecretAccessKey", session_token: "Token" };
 }
@@ -48,14 +48,15 @@ impl Document {
         Ok(Self { value, what })
     }
 
-    /// The object in a member.
+    /// Returns the object in this member.
     pub(super) fn member(mut self, name: &str) -> Result<Self, Error> {
         let value = self.value.get_mut(name).filter(|value| value.is_object()).map(Value::take);
         let value = value.ok_or_else(|| self.broken(&format!("has no object `{name}`")))?;
         Ok(Self { value, what: self.what })
     }
 
-    /// A text that may be missing; an empty one is missing.
+    /// Returns the text of this member. A missing member, an empty text and another type are
+    /// `None`.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.value.get(name)?.as_str().filter(|text| !text.is_empty())
     }
@@ -68,7 +69,7 @@ impl Document {
         self.value.get(name)?.as_i64()
     }
 
-    /// A date that may be missing.
+    /// Returns the date of this member, and `None` if the member is missing.
     pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let date = Timestamp::parse_iso8601(text.trim_end_matches("UTC"));
@@ -91,7 +92,8 @@ impl Document {
     }
 }
 
-/// The body of a success. Of another answer, what it says of itself, in the members that services use.
+/// Returns the body of a successful response. The error of another response has the code and the
+/// message of its JSON body, in the members that services use.
 pub(super) fn success(reply: &Reply) -> Result<&[u8], Error> {
     if reply.status().is_success() {
         return match &reply.cut {

@@ -1,28 +1,28 @@
-//! The dialect of the AWS files: that of Python's `configparser`, and one level of nesting.
+//! The format of the AWS files: that of Python's `configparser`, with one level of nesting.
 //!
 //! ```text
 //!  [profile dev]              a section, once in a file
-//!  region = eu-central-1      name and value, the name without regard to case, once in a section
+//!  region = eu-central-1      name and value; names ignore case, and are unique in a section
 //!  s3 =                       a value of several lines, each indented …
-//!    addressing_style = path  … is a map where the first of them is empty
+//!    addressing_style = path  … is a map if the first of them is empty
 //!  # a comment                `#` or `;`, on a line of its own
 //! ```
 //!
-//! What stands in `[DEFAULT]` counts in every section that does not say it itself.
+//! The options of `[DEFAULT]` are the defaults of every section of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use crate::error::Error;
 
-/// What is wrong with one of the AWS files, and where.
+/// An error in one of the AWS files, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsConfigError {
-    /// The file's name, as the caller gave it.
+    /// The file's name, as given by the caller.
     pub file: String,
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong. It shows no value that may be a secret.
+    /// What is wrong, without values that may be secrets.
     pub problem: String,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Ini {
     pub(super) defaults: Options,
 }
 
-/// A section under the name that was written.
+/// A section, under its name in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Section {
     pub(super) name: String,
@@ -44,7 +44,7 @@ pub(super) struct Section {
 
 pub(super) type Options = BTreeMap<String, Written>;
 
-/// A value, and the line that it begins in. It may be a secret.
+/// A value, which may be a secret, and its first line.
 #[derive(Clone)]
 pub(super) struct Written {
     pub(super) value: Value,
@@ -87,7 +87,7 @@ impl Ini {
             return Err(reader.wrong(1, "the file is longer than 4 MiB"));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        // As Python's text files do, which end lines at these three only.
+        // Python's text files end lines at `\n`, `\r\n` and `\r` only.
         let lines =
             text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
         for (at, line) in lines.enumerate() {
@@ -97,7 +97,7 @@ impl Ini {
         Ok(reader.ini)
     }
 
-    /// The error that something in this line makes.
+    /// Creates an error about this line.
     pub(super) fn wrong(&self, line: usize, problem: impl Into<String>) -> AwsConfigError {
         AwsConfigError { file: self.name.clone(), line, problem: problem.into() }
     }
@@ -105,15 +105,15 @@ impl Ini {
 
 struct Reader {
     ini: Ini,
-    /// The names of sections.
+    /// The names of the sections so far.
     seen: BTreeSet<String>,
     place: Within,
     open: Option<Open>,
-    /// Of the line that a value began in.
+    /// The indentation of the first line of the current value.
     indent: usize,
 }
 
-/// Which section options are read for.
+/// The section that the options of the current line belong to.
 #[derive(Clone, Copy, PartialEq)]
 enum Within {
     Nowhere,
@@ -121,7 +121,7 @@ enum Within {
     Section,
 }
 
-/// An option that may go on in the next line.
+/// An option that may continue in the next line.
 struct Open {
     name: String,
     lines: Vec<String>,
@@ -186,7 +186,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The open option is complete.
+    /// Stores the open option.
     fn close(&mut self) -> Result<(), AwsConfigError> {
         let Some(Open { name, lines, line }) = self.open.take() else { return Ok(()) };
         let text = lines.join("\n").trim_end().to_owned();
@@ -228,7 +228,7 @@ impl fmt::Debug for Written {
     }
 }
 
-/// One line, whatever names of several lines it speaks of.
+/// Writes one line: control characters are escaped.
 impl fmt::Display for AwsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file, self.line)?;
@@ -247,7 +247,7 @@ impl From<AwsConfigError> for Error {
     }
 }
 
-/// Bytes of a file.
+/// The largest size of a file in bytes.
 const LONGEST: usize = 4 << 20;
 
 #[cfg(test)]

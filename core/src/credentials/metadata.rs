@@ -1,5 +1,5 @@
-//! What has keys for whoever runs there: the instance metadata service, a container's endpoint; and
-//! the portal of IAM Identity Center, for who logged in.
+//! The services that return keys to programs on an instance or in a container, and the portal of
+//! IAM Identity Center, which returns them for the token of a login.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::http::{Draft, Reply};
 use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
 
-/// Steps of the instance metadata service.
+/// The exchanges with the instance metadata service.
 pub(super) enum InstanceStep {
-    /// A token is asked for.
+    /// Requests a token.
     Token,
-    /// The name of the role; with the token, which version 1 has not.
+    /// Requests the name of the role. Version 1 has no token.
     Role(Option<Secret>),
-    /// The keys of the role.
+    /// Requests the keys of the role.
     Keys,
 }
 
@@ -41,12 +41,12 @@ pub(super) fn token(reply: &Reply) -> Result<Secret, Error> {
     Ok(Secret::from(token))
 }
 
-/// Whether an answer to the request for a token says that there is no version 2.
+/// Returns whether the response to the token request means that there is no version 2.
 pub(super) fn knows_no_token(status: StatusCode) -> bool {
     matches!(status.as_u16(), 403..=405)
 }
 
-/// The list of roles, of which an instance has one.
+/// Requests the list of roles. An instance has at most one.
 pub(super) fn role_draft(instance: &Instance, token: Option<&Secret>) -> Result<Box<Draft>, Error> {
     let uri = instance.endpoint.join(ROLES)?;
     with_token(near(INSTANCE_ROLE, Method::GET, uri), token)
@@ -74,8 +74,8 @@ pub(super) fn role_keys_draft(
     with_token(near(INSTANCE_KEYS, Method::GET, uri), token)
 }
 
-/// The keys. Where the service has none newer than those that are over, they are taken for good for a
-/// while yet, as its outage need not be S3's.
+/// Reads the keys. If the service returns expired keys, they are used for 15 more minutes: an
+/// outage of the service need not be one of S3.
 pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> {
     let document = Document::parse(success(reply)?, "the answer of the instance metadata service")?;
     if let Some(code) = document.text("Code").filter(|code| *code != "Success") {
@@ -94,7 +94,7 @@ pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> 
     Ok(keys)
 }
 
-/// The endpoint of a container.
+/// Requests the keys of a container's endpoint.
 pub(super) fn container_draft(
     container: &Container,
     authorization: Option<&Secret>,
@@ -104,7 +104,7 @@ pub(super) fn container_draft(
     let mut draft = near(CONTAINER, Method::GET, uri);
     draft.header(ACCEPT, "application/json")?;
     if let Some(authorization) = authorization {
-        // A file may end in the end of a line; within it, there is no place for one.
+        // The file may end in a newline. A newline elsewhere is an error.
         sensitive(&mut draft, AUTHORIZATION, authorization.expose().trim_end())?;
     }
     Ok(draft)
@@ -116,7 +116,7 @@ pub(super) fn container_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
     document.keys(&Names::METADATA, expires)
 }
 
-/// "GetRoleCredentials", with the token of that file.
+/// Requests "GetRoleCredentials" with the token in this file.
 pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Box<Draft>, Error> {
     let document = Document::parse(file.expose().as_bytes(), "the cached SSO token")?;
     let expires = document.date("expiresAt")?;
@@ -147,7 +147,7 @@ pub(super) fn sso_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
     document.keys(&names, expires)
 }
 
-/// What a process printed: "Sourcing credentials with an external process".
+/// Reads the output of a process: "Sourcing credentials with an external process".
 pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
     let document =
         Document::parse(output.expose().as_bytes(), "what the credential process printed")?;
@@ -163,7 +163,7 @@ pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
     document.keys(&names, expires)
 }
 
-/// A request to something that is there at once or not at all.
+/// Creates a request to a nearby service, with short time limits.
 fn near(operation: &'static str, method: Method, uri: Uri) -> Box<Draft> {
     let mut draft = Draft::new(operation, method, uri);
     bound(&mut draft);
@@ -205,5 +205,5 @@ const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const BEARER: HeaderName = HeaderName::from_static("x-amz-sso_bearer_token");
 const LOGIN: &str = "log in again with `aws sso login`";
-/// As long as botocore goes on with keys that are over.
+/// How long botocore continues to use expired keys.
 const EXTENSION: Duration = Duration::from_secs(900);

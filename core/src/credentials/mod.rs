@@ -1,9 +1,10 @@
-//! Who signs S3 requests.
+//! Signing of S3 requests: keys, where they come from, and their renewal.
 //!
-//! [`Credentials`] is the [`Authority`](crate::contract::Authority) of an S3 client: it signs with the
-//! keys it was given, with keys that are renewed in time, or not at all, and keeps the offset between
-//! the server's clock and ours, which all machines that go under it share.
+//! [`Credentials`] is the authenticator ([`Authority`](crate::contract::Authority)) of an S3
+//! client. It signs with fixed keys, with keys that it renews before they expire, or not at all. It
+//! also keeps the offset between the server's clock and ours, which all machines that use it share.
 
+//!
 //! ```text
 //!  config, credentials ── AwsConfig ──┐
 //!                                     ├─ Resolver ─▶ Source ─▶ Provider ─▶ Credentials

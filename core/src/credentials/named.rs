@@ -1,4 +1,4 @@
-//! Sources of keys by a word, as an option names them.
+//! Sources of keys by name, as an option has it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use super::resolve::Resolver;
 use super::source::Source;
 use crate::error::Error;
 
-/// Where a configuration says that keys come from.
+/// The name of a source of keys in a configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialSource {
-    /// They stand beside it: `static`.
+    /// The keys are in the configuration: `static`.
     #[default]
     Static,
-    /// `AWS_ACCESS_KEY_ID` and its like: `environment`.
+    /// `AWS_ACCESS_KEY_ID` and the variables that belong to it: `environment`.
     Environment,
     /// A profile of the config and credentials files: `profile`.
     Profile,
-    /// What the AWS SDKs use where they are told nothing: `default-chain`.
+    /// The default of the AWS SDKs: `default-chain`.
     DefaultChain,
     /// The role of `AWS_ROLE_ARN` for the token of `AWS_WEB_IDENTITY_TOKEN_FILE`: `web-identity`.
     WebIdentity,
@@ -29,7 +29,7 @@ pub enum CredentialSource {
 }
 
 impl CredentialSource {
-    /// All of them.
+    /// All names.
     pub const ALL: [Self; 7] = [
         Self::Static,
         Self::Environment,
@@ -40,7 +40,7 @@ impl CredentialSource {
         Self::Instance,
     ];
 
-    /// The word for it.
+    /// Returns the word in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -53,7 +53,7 @@ impl CredentialSource {
         }
     }
 
-    /// Whether the config and credentials files are of use to it.
+    /// Returns whether this source uses the config and credentials files.
     pub fn reads_files(self) -> bool {
         matches!(self, Self::Profile | Self::DefaultChain | Self::Instance)
     }
@@ -75,11 +75,11 @@ impl FromStr for CredentialSource {
 }
 
 impl Resolver<'_> {
-    /// What the source of this name comes to; `profile` is for the one of that name.
+    /// Returns the source of this name. `profile` is the name of the profile, for `profile` only.
     ///
     /// # Errors
     ///
-    /// As the function for each; keys that stand beside the name are not here.
+    /// Those of the method for each source. `static` is an error, as its keys are not known here.
     pub fn named(&self, source: CredentialSource, profile: Option<&str>) -> Result<Source, Error> {
         match source {
             CredentialSource::Static => {

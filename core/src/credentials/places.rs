@@ -1,4 +1,4 @@
-//! Where the services are: regions, endpoints, and what else a profile or the environment says of them.
+//! Regions, endpoints, and the other settings of a profile and the environment.
 
 use super::config::{Found, Profile, S3Settings};
 use super::resolve::{Resolver, no_profile};
@@ -7,12 +7,12 @@ use crate::error::Error;
 use crate::s3::Addressing;
 
 impl<'a> Resolver<'a> {
-    /// What the environment and a profile say of S3 beside the keys; without a name, of the profile
-    /// that the environment names, or `default`.
+    /// Returns the S3 settings of the environment and a profile, without the keys. If `name` is
+    /// `None`, the profile is the one that the environment names, or `default`.
     ///
     /// # Errors
     ///
-    /// There is no profile of this name; a value that is none.
+    /// There is no profile of this name, or a value is invalid.
     pub fn settings(&self, name: Option<&str>) -> Result<S3Settings, Error> {
         let named = name.or_else(|| self.environment.profile());
         let profile = self.config.profile(named.unwrap_or("default"));
@@ -107,7 +107,7 @@ impl<'a> Resolver<'a> {
         variable.or_else(written)
     }
 
-    /// The endpoint that is configured for a service; none for that of AWS.
+    /// Returns the configured endpoint of a service, and `None` for that of AWS.
     pub(super) fn endpoint_of(
         &self,
         service: &str,

@@ -1,11 +1,11 @@
-//! A [`Source`] at work: what it asks, in which order, and what the answers mean.
+//! The exchanges of a [`Source`]: their order, and how their responses are read.
 //!
 //! ```text
 //!  Static ─────────────────────────────────────────┐
-//!  Process ── run it ──────────────────────────────┤
-//!  WebIdentity ── read the token ─▶ ask STS ───────┤
-//!  Sso ── read the token ─▶ ask the portal ────────┼─▶ keys ─▶ AssumeRole ─▶ AssumeRole ─▶ keys
-//!  Container ── read the token ─▶ ask ─────────────┤
+//!  Process ── run the command ─────────────────────┤
+//!  WebIdentity ── read the token ─▶ STS ───────────┤
+//!  Sso ── read the token ─▶ portal ────────────────┼─▶ keys ─▶ AssumeRole ─▶ AssumeRole ─▶ keys
+//!  Container ── read the token ─▶ endpoint ────────┤
 //!  Instance ── token ─▶ name of the role ─▶ keys ──┘
 //! ```
 
@@ -26,19 +26,20 @@ use crate::now::{Now, Timestamp};
 use crate::secret::Secret;
 use crate::sign::Keys;
 
-/// Reads files and runs processes for the core, which does neither. A lookup that takes its time gives
-/// `Pending`, wakes every waker it was given when it is worth asking again, and then gives the result
-/// once.
+/// Reads files and runs processes for the core, which does neither.
+///
+/// A lookup that is not finished returns `Pending`. When it is worth calling again, it wakes every
+/// waker that it was given; the next call returns the result, once.
 pub trait Lookup: Send {
-    /// The text of a file. A `~` at the start of the path is the home directory.
+    /// Reads the text of a file. A `~` at the start of the path is the home directory.
     fn file(&mut self, path: &str, waker: &Waker) -> Poll<Result<Secret, Error>>;
 
-    /// What a command prints, when it exits with success. It is not for a shell:
-    /// [`split_words`](super::split_words) has its words.
+    /// Runs a command and returns what it prints, if it exits with success. No shell runs it:
+    /// [`split_words`](super::split_words) splits it into words.
     fn process(&mut self, command: &str, waker: &Waker) -> Poll<Result<Secret, Error>>;
 }
 
-/// Looks nothing up: for sources that need neither files nor processes.
+/// A [`Lookup`] that fails each call, for sources that need neither files nor processes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoLookup;
 
@@ -52,7 +53,7 @@ impl Lookup for NoLookup {
     }
 }
 
-/// Gives the keys of a [`Source`].
+/// Obtains the keys of a [`Source`].
 ///
 /// ```
 /// use apus_core::credentials::{Credentials, Instance, NoLookup, Provider, Source};
@@ -63,21 +64,21 @@ impl Lookup for NoLookup {
 /// ```
 pub struct Provider {
     base: Source,
-    /// The first that is assumed first.
+    /// In the order in which they are assumed.
     roles: Vec<AssumeRole>,
     lookup: Box<dyn Lookup>,
     stage: Stage,
-    /// Seconds that the clock of STS is ahead of ours.
+    /// Seconds by which the clock of STS is ahead of ours.
     offset: i64,
 }
 
-/// What was asked last.
+/// The exchange in flight.
 enum Stage {
     Nothing,
-    /// The base, where it has one question.
+    /// The only exchange of the base.
     Base,
     Instance(InstanceStep),
-    /// The role of this number, with these keys.
+    /// The role at this index, assumed with these keys.
     Role {
         at: usize,
         keys: Arc<Keys>,
@@ -87,7 +88,7 @@ enum Stage {
 }
 
 impl Provider {
-    /// Of this source, whose files and processes `lookup` reads and runs.
+    /// Creates a provider for this source. `lookup` reads its files and runs its processes.
     pub fn new(source: Source, lookup: impl Lookup + 'static) -> Self {
         let (mut base, mut roles) = (source, Vec::new());
         while let Source::AssumeRole(mut role) = base {
@@ -154,12 +155,12 @@ impl Provider {
         Ok(KeyStep::Ask(draft))
     }
 
-    /// The base has given keys.
+    /// Continues with the roles, once the base has keys.
     fn has(&mut self, now: Now, keys: ExpiringKeys) -> Result<KeyStep, Error> {
         self.assume(0, now, keys, false)
     }
 
-    /// Goes on with the role of this number; keys are there where there is none.
+    /// Assumes the role at this index. Beyond the last role, the keys are the result.
     fn assume(
         &mut self,
         at: usize,
@@ -240,7 +241,7 @@ impl Provider {
         self.has(now, keys)
     }
 
-    /// The clock of STS, from an answer that refuses; none where ours was near enough.
+    /// Returns the time of STS in a refusal, and `None` if ours is near enough.
     fn clock(reply: &Reply, signed: Timestamp) -> Option<i64> {
         let server = reply.header(&DATE).and_then(Timestamp::parse_http)?;
         let off = server.unix().saturating_sub(signed.unix());
@@ -298,7 +299,7 @@ impl fmt::Debug for Provider {
     }
 }
 
-/// The name of a session that has none.
+/// Returns the configured session name, or one made of the time.
 fn session_name(written: Option<&str>, now: Now) -> String {
     written.map_or_else(|| format!("apus-{}", now.unix.as_secs()), str::to_owned)
 }
@@ -307,5 +308,5 @@ fn seconds(duration: Option<Duration>) -> Option<String> {
     duration.map(|duration| duration.as_secs().to_string())
 }
 
-/// Seconds by which a clock may be off.
+/// Seconds by which a clock may differ before it is corrected.
 const FORGIVEN: u64 = 240;

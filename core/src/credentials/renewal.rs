@@ -1,4 +1,4 @@
-//! Keys that end, and where they come from.
+//! Expiring keys and their renewal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,84 +12,85 @@ use crate::refresh::{Expiring, RefreshTerms, RenewalSource, RenewalStep, Span};
 use crate::retry::{Budget, RetryDecision, RetryPolicy};
 use crate::sign::Keys;
 
-/// Gives keys, one set after the other: [`Provider`](super::Provider) does for the sources of the AWS
-/// SDKs, and an embedder's own may do for anything else (a vault).
+/// A source of keys that are renewed. [`Provider`](super::Provider) implements it for the sources
+/// of the AWS SDKs; an embedder may implement it for others, such as a vault.
 ///
-/// It only says what to ask and what an answer means. [`Credentials`](super::Credentials) decide when,
-/// and what failures lead to.
+/// It only says which requests to send, and reads their responses.
+/// [`Credentials`](super::Credentials) decide when to renew, and what follows a failure.
 pub trait KeySource: Send {
-    /// New keys are wanted. Asked again after a [`KeyStep::Pending`], when `waker` was woken.
+    /// Begins a renewal. After [`KeyStep::Pending`], it is called again when `waker` was woken.
     ///
     /// # Errors
     ///
-    /// There are none to be had; that is remembered for a while.
+    /// No keys can be obtained. [`RenewalOptions::denied_for`] says how long this is remembered.
     fn renew(&mut self, now: Now, waker: &Waker) -> Result<KeyStep, Error>;
 
-    /// What was asked for last has been answered, whatever the status.
+    /// Reads the response to the last request, whatever its status.
     ///
     /// # Errors
     ///
-    /// The refusal, or what makes no sense in the answer.
+    /// The service refused the request, or its response is invalid.
     fn answered(&mut self, now: Now, reply: &Reply) -> Result<KeyStep, Error>;
 
-    /// What was asked for last has no answer. Says what else to ask; by default nothing.
+    /// Handles a last request that got no response. By default, the renewal fails.
     ///
     /// # Errors
     ///
-    /// `error`, or one that says more.
+    /// `error`, or a more precise one.
     fn failed(&mut self, now: Now, error: Error) -> Result<KeyStep, Error> {
         let _ = now;
         Err(error)
     }
 }
 
-/// A step on the way to keys.
+/// The next step of a renewal.
 #[derive(Debug)]
 pub enum KeyStep {
-    /// This has to be asked first. Its answer's body is collected.
+    /// Send this request. The body of its response is collected.
     Ask(Box<Draft>),
-    /// Something is looked up: ask again when woken.
+    /// A lookup is not finished: call again when woken.
     Pending,
-    /// Here they are.
+    /// The renewal is complete.
     Keys(ExpiringKeys),
 }
 
-/// Keys, and when they end.
+/// Keys, and when they expire.
 #[derive(Clone, Debug)]
 pub struct ExpiringKeys {
     /// The keys.
     pub keys: Arc<Keys>,
-    /// When they end, by the clock of whoever gave them; none where they do not.
+    /// When they expire, by the clock of the service that issued them; `None` if they do not.
     pub expires_at: Option<Timestamp>,
-    /// How long they are taken to live from now, whatever they say.
+    /// How long they are valid from now. Overrides `expires_at`.
     pub lifetime: Option<Duration>,
 }
 
 impl ExpiringKeys {
-    /// Keys that end then, or never.
+    /// Creates keys that expire at this time, or never.
     pub fn new(keys: Keys, expires_at: Option<Timestamp>) -> Self {
         Self { keys: Arc::new(keys), expires_at, lifetime: None }
     }
 }
 
-/// When keys are renewed: never while more than half of their life is left.
+/// When keys are renewed: never while more than half of their lifetime is left.
 #[derive(Clone, Debug)]
 pub struct RenewalOptions {
-    /// Keys that live less than this are renewed by one caller, while the others go on with them.
+    /// With less than this left, one caller renews the keys; the others continue to use them.
     pub advisory: Duration,
-    /// Keys that live less than this are renewed before the next request; others wait for it.
+    /// With less than this left, the keys are renewed before the next request, and all callers
+    /// wait.
     pub mandatory: Duration,
     /// How long a denied renewal is remembered.
     pub denied_for: Duration,
-    /// How often and how soon a renewal is tried again that failed on the way.
+    /// How often and how soon a renewal is tried again after a transient error.
     pub retry_policy: RetryPolicy,
-    /// Decides the jitter of delays.
+    /// The seed of the jitter of delays.
     pub seed: u64,
 }
 
 impl Default for RenewalOptions {
-    /// 15 and 10 minutes, as botocore has them, denials remembered for 5 s, four
-    /// attempts from half a second up to 20 s.
+    /// 15 and 10 minutes, as in botocore; denials are remembered for 5 seconds; four attempts, with
+    /// delays from half a second up to 20 seconds.
     fn default() -> Self {
         Self {
             advisory: Duration::from_secs(900),
@@ -98,7 +99,7 @@ impl Default for RenewalOptions {
             retry_policy: RetryPolicy {
                 attempts: 4,
                 base: Duration::from_millis(500),
-                // One renewal at a time drowns nobody.
+                // There is one renewal at a time, which cannot overload a service.
                 budget: Budget::unlimited().into(),
                 ..RetryPolicy::default()
             },
@@ -143,7 +144,7 @@ impl RenewalSource for Box<dyn KeySource> {
         (**self).failed(now, error).map(supplied)
     }
 
-    /// STS says some of what may pass with a 400.
+    /// STS reports some transient errors with status 400.
     fn decision(&self, error: &Error) -> RetryDecision {
         match (error.status().map(|status| status.as_u16()), error.code()) {
             (_, Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded")) => {

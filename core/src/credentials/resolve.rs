@@ -1,4 +1,4 @@
-//! From files and environment to a [`Source`], by the order of botocore.
+//! Finds the [`Source`] that files and environment configure, in the order of botocore.
 //!
 //! ```text
 //!  default_chain:  keys of the environment ─▶ the profile ─▶ container ─▶ instance
@@ -6,7 +6,7 @@
 //!                  └ of its source_profile or credential_source   ─▶ keys of the config file
 //! ```
 //!
-//! The first that is configured decides. What is configured wrongly is an error, and never passed over.
+//! The first that is configured is used. A wrong configuration is an error, and is never skipped.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::sign::Keys;
 
-/// Says what a profile, the environment or both come to. Nothing is read and nobody is asked.
+/// Finds the source of keys that a profile, the environment or both configure, without any I/O.
 #[derive(Clone, Copy, Debug)]
 pub struct Resolver<'a> {
     pub(super) config: &'a AwsConfig,
@@ -28,31 +28,31 @@ pub struct Resolver<'a> {
     pub(super) region: Option<&'a str>,
 }
 
-/// On the way from a profile to its source.
+/// The state of following a profile to its source.
 struct Walk<'a> {
-    /// Of whom the region and the endpoints are.
+    /// The profile whose region and endpoints are used.
     first: Option<Profile<'a>>,
     visited: BTreeSet<&'a str>,
     with_environment: bool,
 }
 
 impl<'a> Resolver<'a> {
-    /// Of these files and this environment.
+    /// Creates a resolver for these files and this environment.
     pub fn new(config: &'a AwsConfig, environment: &'a Environment) -> Self {
         Self { config, environment, region: None }
     }
 
-    /// With this region for STS where neither the environment nor the profile names one.
+    /// Sets the region of STS for the case that neither the environment nor the profile names one.
     #[must_use]
     pub fn with_region(self, region: &'a str) -> Self {
         Self { region: Some(region), ..self }
     }
 
-    /// What the SDKs use where they are told nothing.
+    /// Returns the source that the AWS SDKs use by default.
     ///
     /// # Errors
     ///
-    /// Something is configured wrongly, or nothing is and `AWS_EC2_METADATA_DISABLED` is `true`.
+    /// The configuration is wrong, or there is none and `AWS_EC2_METADATA_DISABLED` is `true`.
     pub fn default_chain(&self) -> Result<Source, Error> {
         if let Some(source) = self.keys_of_environment()? {
             return Ok(source);
@@ -84,12 +84,12 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// What this profile says, and nothing else: no keys of the environment, and no metadata services
-    /// but those it names.
+    /// Returns the source that this profile configures, and no other: no keys of the environment,
+    /// and no metadata service that the profile does not name.
     ///
     /// # Errors
     ///
-    /// There is no such profile, it says nothing of keys, or something in it is wrong.
+    /// There is no profile of this name, it configures no keys, or it is wrong.
     pub fn profile(&self, name: &str) -> Result<Source, Error> {
         let profile = self.config.profile(name).ok_or_else(|| no_profile(name))?;
         let mut walk = Walk::new(Some(profile), false);
@@ -97,31 +97,32 @@ impl<'a> Resolver<'a> {
         source.ok_or_else(|| profile.wrong("", "it says nothing of keys").into())
     }
 
-    /// The keys of the environment.
+    /// Returns the keys of the environment.
     ///
     /// # Errors
     ///
-    /// There are none, or only one of the two.
+    /// The access key is not set, or the secret key is not.
     pub fn environment(&self) -> Result<Source, Error> {
         let keys = self.keys_of_environment()?;
         keys.ok_or_else(|| Error::caller("AWS_ACCESS_KEY_ID is not set"))
     }
 
-    /// The web identity that `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` name.
+    /// Returns the web identity that `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` name.
     ///
     /// # Errors
     ///
-    /// One of them is not set.
+    /// One of the two variables is not set.
     pub fn web_identity(&self) -> Result<Source, Error> {
         let source = self.web_identity_of(None, &Walk::new(None, true))?;
         source.ok_or_else(|| Error::caller("AWS_WEB_IDENTITY_TOKEN_FILE is not set"))
     }
 
-    /// The container's endpoint that the environment names.
+    /// Returns the container's endpoint that the environment names.
     ///
     /// # Errors
     ///
-    /// It names none, or one that must not be asked.
+    /// The environment names no endpoint, or one that [`Container::at`](super::Container::at)
+    /// refuses.
     pub fn container(&self) -> Result<Source, Error> {
         let container = self.container_if_any()?.ok_or_else(|| {
             Error::caller(
@@ -132,17 +133,17 @@ impl<'a> Resolver<'a> {
         Ok(Source::Container(container))
     }
 
-    /// The instance metadata service.
+    /// Returns the instance metadata service.
     ///
     /// # Errors
     ///
-    /// `AWS_EC2_METADATA_DISABLED` is `true`; the endpoint that is named is none.
+    /// `AWS_EC2_METADATA_DISABLED` is `true`, or the configured endpoint or its mode is invalid.
     pub fn instance(&self) -> Result<Source, Error> {
         let profile = self.config.profile(self.environment.profile().unwrap_or("default"));
         self.instance_of(profile).map(Source::Instance)
     }
 
-    /// What a profile comes to; none where it says nothing.
+    /// Returns the source that a profile configures, and `None` if it configures none.
     fn source_of(
         &self,
         profile: Profile<'a>,
@@ -154,7 +155,7 @@ impl<'a> Resolver<'a> {
         self.providers(profile, walk)
     }
 
-    /// All that a profile may say but a role.
+    /// Returns the source that a profile configures beside a role.
     fn providers(&self, profile: Profile<'a>, walk: &Walk<'a>) -> Result<Option<Source>, Error> {
         if let Some(source) = self.web_identity_of(Some(profile), walk)? {
             return Ok(Some(source));
@@ -225,7 +226,7 @@ impl<'a> Resolver<'a> {
         let source = self.config.profile(name);
         let source = source.ok_or_else(|| wrong(format!("there is no profile {name:?}")))?;
         let has_keys = KEYS.iter().any(|option| source.has(option));
-        // A profile may be its own source, for the keys that it has beside its role.
+        // A profile may be its own source, if it has keys beside its role.
         let own = source.name() == profile.name() && has_keys;
         if !walk.visited.insert(source.name()) && !own {
             return Err(wrong(format!("it leads back to the profile {name:?}")));
@@ -344,12 +345,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether a profile is a role that others assume. With a token file it is a web identity.
+/// Returns whether a profile assumes a role. With a token file, it is a web identity instead.
 fn has_role(profile: Profile<'_>) -> bool {
     profile.has("role_arn") && !profile.has("web_identity_token_file")
 }
 
-/// The keys that one file says of a profile.
+/// Returns the keys that one file has for a profile.
 fn keys_of_part(profile: Profile<'_>, part: Referred<'_>) -> Result<Source, Error> {
     let required = |name: &str| -> Result<&str, Error> {
         let found = part.found(name);
@@ -369,7 +370,7 @@ fn keys_of_part(profile: Profile<'_>, part: Referred<'_>) -> Result<Source, Erro
     Ok(Source::Static(keys.into()))
 }
 
-/// The text of an option; none where it is missing or empty.
+/// Returns the text of an option, and `None` if it is missing or empty.
 fn text<'a>(profile: Profile<'a>, name: &str) -> Result<Option<&'a str>, AwsConfigError> {
     match profile.found(name) {
         None => Ok(None),
@@ -387,7 +388,7 @@ pub(super) fn no_profile(name: &str) -> Error {
 const ACCESS_KEY: &str = "aws_access_key_id";
 const SECRET_KEY: &str = "aws_secret_access_key";
 const KEYS: [&str; 2] = [ACCESS_KEY, SECRET_KEY];
-/// Seconds that STS takes.
+/// The durations that STS accepts, in seconds.
 const DURATIONS: std::ops::RangeInclusive<u64> = 900..=43200;
-/// Profiles that lead to each other.
+/// How many profiles a chain of `source_profile` may have.
 const DEEPEST: usize = 32;

@@ -1,4 +1,4 @@
-//! The clock of the server.
+//! The offset of the server's clock.
 
 use http::header::{AGE, DATE};
 use http::{Method, StatusCode};
@@ -7,7 +7,7 @@ use crate::http::{Completion, Reply};
 use crate::now::{Now, Timestamp};
 use crate::s3;
 
-/// The offset of the server's clock, learnt from answers.
+/// The offset of the server's clock in seconds, learnt from responses.
 #[derive(Debug, Default)]
 pub(super) struct Skew {
     pub(super) offset: i64,
@@ -19,19 +19,19 @@ impl Skew {
         Timestamp::from_unix(unix.saturating_add(self.offset))
     }
 
-    /// Learns from a refusal. True when the request was signed with an offset that is off by more
-    /// than servers forgive.
+    /// Learns the offset from a refusal. Returns true if the time of the request's signature was
+    /// off by more than servers accept.
     pub(super) fn learn(&mut self, now: Now, done: &Completion, reply: &Reply) -> bool {
         let code = s3::error_code(reply);
         let told = code.as_deref().is_some_and(|code| CODES.contains(&code));
-        // The answer to a HEAD has no document, only a date.
+        // The response to a HEAD has no document, only a date.
         let silent = code.is_none()
             && reply.status() == StatusCode::FORBIDDEN
             && done.draft().head.method == Method::HEAD;
         if !(told || silent) {
             return false;
         }
-        // A cache answers with the date of long ago.
+        // A response from a cache may have an old date.
         if reply.head.headers.contains_key(AGE) {
             return false;
         }
@@ -39,12 +39,12 @@ impl Skew {
             return false;
         };
         let sealed = Timestamp::from_duration(done.sealed_at().unix).unix();
-        // The server wrote its date between sending and receiving: the middle is the best guess.
+        // The server wrote its date between sending and receiving: take the middle.
         let elapsed = now.tick.saturating_sub(done.sealed_at().tick).as_secs();
         let middle = sealed.saturating_add_unsigned(elapsed / 2);
         let offset = server.unix().saturating_sub(middle);
-        // Another exchange may have set the offset right while this one was under way: what counts
-        // is whether this one was signed with a time that the server can't take.
+        // Another exchange may have corrected the offset while this one was in flight. What counts
+        // is whether this request was signed with a time that the server rejects.
         let signed_with = done.draft().head.headers.get("x-amz-date");
         let signed_at = signed_with
             .and_then(|value| value.to_str().ok())
@@ -54,8 +54,8 @@ impl Skew {
         if off <= FORGIVEN {
             return false;
         }
-        // A refusal that does not name the time may have another reason: then the date of a server
-        // whose clock is wrong, or that lies, must not go into every later signature.
+        // A refusal that does not name the time may have another reason. The date of a server whose
+        // clock is wrong, or that lies, must not be used for every later signature.
         if !told && offset.unsigned_abs() > PLAUSIBLE {
             return false;
         }
@@ -64,12 +64,12 @@ impl Skew {
     }
 }
 
-/// What servers call a request whose time is off.
+/// The error codes for a request whose time is off.
 const CODES: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
 
-/// Seconds that every server forgives; most forgive 15 minutes.
+/// Seconds of difference that every server accepts; most accept 15 minutes.
 const FORGIVEN: u64 = 240;
 
-/// Seconds that a clock is taken to be off by where the server does not name the time as its reason:
-/// a day, which covers a clock that was set to the wrong time zone.
+/// The largest offset in seconds that is learnt from a refusal that does not name the time: one
+/// day, which covers a clock that was set to the wrong time zone.
 const PLAUSIBLE: u64 = 24 * 60 * 60;

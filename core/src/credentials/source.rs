@@ -1,8 +1,8 @@
-//! Sources of keys, as data: what a profile or an environment comes to.
+//! Sources of keys, as data: what a profile or an environment configures.
 //!
 //! ```text
 //!  AssumeRole { from: AssumeRole { from: Instance } }
-//!      └── last ask      └── then       └── first
+//!      └── third          └── second     └── first request
 //! ```
 
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -18,23 +18,23 @@ use crate::s3;
 use crate::secret::Secret;
 use crate::sign::Keys;
 
-/// Where keys come from.
+/// A source of keys.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Source {
-    /// They are here.
+    /// Fixed keys.
     Static(Arc<Keys>),
-    /// A command that the caller runs prints them.
+    /// A command that prints keys. The caller runs it.
     Process(Process),
-    /// STS gives them for a token in a file: "AssumeRoleWithWebIdentity".
+    /// STS, with a token in a file: "AssumeRoleWithWebIdentity".
     WebIdentity(WebIdentity),
-    /// STS gives them for other keys: "AssumeRole".
+    /// STS, with other keys: "AssumeRole".
     AssumeRole(Box<AssumeRole>),
-    /// IAM Identity Center gives them for the token of a login: "GetRoleCredentials".
+    /// IAM Identity Center, with the token of a login: "GetRoleCredentials".
     Sso(Sso),
-    /// The container that the program runs in has an endpoint for them.
+    /// An endpoint of the container that the program runs in.
     Container(Container),
-    /// The instance metadata service gives them to who runs on the instance.
+    /// The metadata service of the instance that the program runs on.
     Instance(Instance),
 }
 
@@ -42,12 +42,12 @@ pub enum Source {
 /// tools reference guide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// The command and its arguments, quoted as a shell would have it, without any other feature of
-    /// one.
+    /// The command and its arguments, quoted as for a shell. No other feature of a shell is
+    /// supported.
     pub command: String,
 }
 
-/// Where STS is.
+/// The endpoint of STS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sts {
     /// Its URL.
@@ -57,11 +57,11 @@ pub struct Sts {
 }
 
 impl Sts {
-    /// That of AWS in a region; without one, the global one.
+    /// Returns the endpoint of AWS in a region, and without one the global endpoint.
     ///
     /// # Errors
     ///
-    /// The region is no name of one.
+    /// The region is not a valid name.
     pub fn aws(region: Option<&str>) -> Result<Self, Error> {
         let host = match region {
             Some(region) => format!("sts.{}.{}", named(region)?, s3::dns_suffix(region)),
@@ -71,66 +71,66 @@ impl Sts {
         Ok(Self { endpoint, region: region.unwrap_or("us-east-1").to_owned() })
     }
 
-    /// Another one.
+    /// Returns the endpoint at this URL. The default region is `us-east-1`.
     ///
     /// # Errors
     ///
-    /// It is no http or https URL.
+    /// The URL is not a valid http or https URL.
     pub fn at(endpoint: &str, region: Option<&str>) -> Result<Self, Error> {
         let endpoint = BaseUrl::parse_as(endpoint, "the STS endpoint")?;
         Ok(Self { endpoint, region: region.unwrap_or("us-east-1").to_owned() })
     }
 }
 
-/// What "AssumeRole" is asked for.
+/// The parameters of "AssumeRole".
 #[derive(Clone, Debug)]
 pub struct AssumeRole {
-    /// The keys that ask.
+    /// The source of the keys that sign the request.
     pub from: Source,
-    /// The role.
+    /// The ARN of the role.
     pub role_arn: String,
-    /// The name that the session gets in logs; one is made where there is none.
+    /// The session's name in logs. By default it is made of the time.
     pub session_name: Option<String>,
-    /// What the role's owner wants to be told.
+    /// The external id that the role's owner requires.
     pub external_id: Option<String>,
-    /// How long the keys shall live; the service says an hour by itself.
+    /// How long the keys are valid. The default of the service is one hour.
     pub duration: Option<Duration>,
-    /// Whom to ask.
+    /// The endpoint of the request.
     pub sts: Sts,
 }
 
-/// What "AssumeRoleWithWebIdentity" is asked for.
+/// The parameters of "AssumeRoleWithWebIdentity".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebIdentity {
-    /// The role.
+    /// The ARN of the role.
     pub role_arn: String,
-    /// The name that the session gets in logs; one is made where there is none.
+    /// The session's name in logs. By default it is made of the time.
     pub session_name: Option<String>,
     /// The file that holds the token. It is read again for each renewal.
     pub token_file: String,
-    /// How long the keys shall live; the service says an hour by itself.
+    /// How long the keys are valid. The default of the service is one hour.
     pub duration: Option<Duration>,
-    /// Whom to ask.
+    /// The endpoint of the request.
     pub sts: Sts,
 }
 
-/// What IAM Identity Center is asked for.
+/// The parameters of "GetRoleCredentials" of IAM Identity Center.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sso {
     /// The account.
     pub account_id: String,
-    /// The role in it.
+    /// The role in the account.
     pub role_name: String,
-    /// Where the login is made.
+    /// The URL of the login.
     pub start_url: String,
-    /// The name of the `sso-session`; none for a profile of the older kind.
+    /// The name of the `sso-session`; `None` for a profile of the older kind.
     pub session: Option<String>,
-    /// Where the portal is.
+    /// The URL of the portal.
     pub portal: BaseUrl,
 }
 
 impl Sso {
-    /// The file that a login leaves its token in; the `~` is the home directory.
+    /// Returns the path of the file that holds the token of a login. The `~` is the home directory.
     pub fn token_file(&self) -> String {
         let name = self.session.as_ref().unwrap_or(&self.start_url);
         let hash = Sha1::digest(name.as_bytes());
@@ -138,11 +138,11 @@ impl Sso {
         format!("~/.aws/sso/cache/{digits}.json")
     }
 
-    /// The portal of AWS in a region.
+    /// Returns the portal of AWS in a region.
     ///
     /// # Errors
     ///
-    /// The region is no name of one.
+    /// The region is not a valid name.
     pub fn portal_of(region: &str) -> Result<BaseUrl, Error> {
         let (region, suffix) = (named(region)?, s3::dns_suffix(region));
         BaseUrl::parse_as(&format!("https://portal.sso.{region}.{suffix}"), "the SSO endpoint")
@@ -157,23 +157,24 @@ pub struct Container {
     pub(super) authorization: Authorization,
 }
 
-/// What the endpoint of a container wants in the header `Authorization`.
+/// The value of the header `Authorization` for the endpoint of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorization {
-    /// Nothing.
+    /// No header.
     None,
-    /// This.
+    /// This value.
     Token(Secret),
-    /// What is in this file. It is read again for each renewal.
+    /// The text of this file. It is read again for each renewal.
     File(String),
 }
 
 impl Container {
-    /// The endpoint at this URL: of https, or a host that can't be but near.
+    /// Creates the endpoint at this URL. Plain http is accepted only for loopback hosts and for the
+    /// addresses that ECS and EKS use.
     ///
     /// # Errors
     ///
-    /// It is no URL, or one of http at another host.
+    /// The URL is invalid, or has plain http and another host.
     pub fn at(url: &str, authorization: Authorization) -> Result<Self, Error> {
         let (before, query) = url.split_once('?').unwrap_or((url, ""));
         let address = BaseUrl::parse_as(before, WHERE)?;
@@ -191,11 +192,11 @@ impl Container {
         Ok(Self { url: url.to_owned(), authorization })
     }
 
-    /// The endpoint at this path of the host that containers have it at, `169.254.170.2`.
+    /// Creates the endpoint at this path of `169.254.170.2`, the address that ECS uses.
     ///
     /// # Errors
     ///
-    /// It is no path.
+    /// The path does not begin with a slash, or the URL is invalid.
     pub fn at_path(path: &str, authorization: Authorization) -> Result<Self, Error> {
         if !path.starts_with('/') {
             return Err(Error::caller(
@@ -205,12 +206,12 @@ impl Container {
         Self::at(&format!("http://169.254.170.2{path}"), authorization)
     }
 
-    /// Its URL.
+    /// Returns the URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What it wants in the header `Authorization`.
+    /// Returns the value of the header `Authorization`.
     pub fn authorization(&self) -> &Authorization {
         &self.authorization
     }
@@ -219,18 +220,18 @@ impl Container {
 /// The instance metadata service, version 2: "Use IMDS" of the Amazon EC2 user guide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// Where it is.
+    /// The URL of the service.
     pub endpoint: BaseUrl,
-    /// Whether version 1, which has no tokens, is asked where there is no version 2.
+    /// Whether version 1, which has no tokens, is used if there is no version 2.
     pub allow_v1: bool,
 }
 
 impl Instance {
-    /// The service at this URL, version 2 only.
+    /// Creates the service at this URL, version 2 only.
     ///
     /// # Errors
     ///
-    /// It is no http or https URL.
+    /// The URL is not a valid http or https URL.
     pub fn at(endpoint: &str) -> Result<Self, Error> {
         let endpoint = BaseUrl::parse_as(endpoint, "the instance metadata endpoint")?;
         Ok(Self { endpoint, allow_v1: false })
@@ -238,14 +239,14 @@ impl Instance {
 }
 
 impl Default for Instance {
-    /// At `http://169.254.169.254`, version 2 only.
+    /// The service at `http://169.254.169.254`, version 2 only.
     fn default() -> Self {
         Self::at("http://169.254.169.254").expect("a literal URL")
     }
 }
 
 impl Source {
-    /// What it is, in a word.
+    /// Returns the name of the kind of source.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Static(_) => "static",
@@ -260,7 +261,7 @@ impl Source {
 }
 
 impl fmt::Display for Source {
-    /// `assume-role from instance`.
+    /// Writes, for example, `assume-role from instance`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         let mut source = self;
@@ -272,7 +273,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A region as a part of a host's name.
+/// Checks that a region can be a label of a host name.
 fn named(region: &str) -> Result<&str, Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if region.is_empty() || region.len() > 63 || !region.bytes().all(fits) {
@@ -281,7 +282,7 @@ fn named(region: &str) -> Result<&str, Error> {
     Ok(region)
 }
 
-/// Whether a host is this one's own, or one that containers are given their keys by.
+/// Returns whether the host is a loopback host, or an address at which ECS and EKS return keys.
 fn is_near(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -295,7 +296,7 @@ fn is_near(authority: &str) -> bool {
         || NEAR.contains(&host)
 }
 
-/// What ECS and EKS give keys at.
+/// The IPv4 addresses at which ECS and EKS return keys.
 const NEAR: [&str; 2] = ["169.254.170.2", "169.254.170.23"];
 /// `fd00:ec2::23`
 const EKS_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);

@@ -21,7 +21,7 @@ use crate::xml::{Document, Element};
 pub(super) const ASSUME_ROLE: &str = "AssumeRole";
 pub(super) const WITH_WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 
-/// A request of the query API. What has no value is not said.
+/// Creates a request of the query API. Parameters without a value are left out.
 pub(super) fn draft(
     sts: &Sts,
     action: &'static str,
@@ -38,7 +38,7 @@ pub(super) fn draft(
     }
     let mut draft = Draft::new(action, Method::POST, sts.endpoint.join("/")?);
     draft.header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")?;
-    // Ceph's gateway answers in JSON where it is not asked for XML.
+    // Without this header, Ceph's gateway responds in JSON.
     draft.header(ACCEPT, "application/xml, text/xml")?;
     draft.body = Body::Bytes(Bytes::from(body));
     bound(&mut draft);
@@ -65,7 +65,7 @@ pub(super) fn sign(
     Ok(())
 }
 
-/// The keys of `<ActionResponse><ActionResult><Credentials>`.
+/// Reads the keys in `<ActionResponse><ActionResult><Credentials>`.
 pub(super) fn keys(reply: &Reply, action: &'static str) -> Result<ExpiringKeys, Error> {
     if !reply.status().is_success() {
         return Err(refusal(reply).in_operation(action));
@@ -88,8 +88,8 @@ fn read(body: &[u8]) -> Result<ExpiringKeys, Error> {
     Ok(ExpiringKeys::new(keys, credentials.timestamp("Expiration")?))
 }
 
-/// `<ErrorResponse><Error><Code>…</Code><Message>…</Message></Error><RequestId>…`, with or without the
-/// outermost element.
+/// Reads `<ErrorResponse><Error><Code>…</Code><Message>…</Message></Error><RequestId>…`, with or
+/// without the outermost element.
 fn refusal(reply: &Reply) -> Error {
     let document = Document::parse(&reply.body).ok();
     let root = document.as_ref().map(Document::root);

@@ -1,13 +1,13 @@
-//! A text as a shell splits it into words, without anything else that a shell does: quotes and
-//! backslashes, as Python's `shlex.split` has them.
+//! Splits text into words as Python's `shlex.split` does: with quotes and backslashes, and without
+//! any other feature of a shell.
 
 use crate::error::Error;
 
-/// The words of a command line.
+/// Splits a command line into words.
 ///
 /// # Errors
 ///
-/// A quote is left open, or a backslash ends it.
+/// A quote is not closed, or the text ends in a backslash.
 pub fn split(text: &str) -> Result<Vec<String>, Error> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -40,7 +40,7 @@ pub fn split(text: &str) -> Result<Vec<String>, Error> {
     Ok(words)
 }
 
-/// Takes characters into `word` up to one that ends them, and gives that.
+/// Appends characters to `word` up to one that ends the quote, and returns that one.
 fn quoted(
     chars: &mut std::str::Chars<'_>,
     ends: impl Fn(char) -> bool,
