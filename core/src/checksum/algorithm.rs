@@ -1,17 +1,17 @@
-//! The names of the algorithms, and what is known of each without computing anything.
+//! The algorithms, with their names and properties.
 
 use http::HeaderName;
 
-/// An algorithm that S3 can check an object with (`ChecksumAlgorithm` in the Amazon S3 API
-/// Reference). Its word, from [`name`](Self::name) and [`FromStr`](std::str::FromStr), is S3's.
+/// A checksum algorithm of S3 (`ChecksumAlgorithm` in the Amazon S3 API Reference). The words of
+/// [`name`](Self::name) and [`FromStr`](std::str::FromStr) are those of S3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
-    /// CRC-32/ISO-HDLC, of gzip and zip. What the AWS SDKs use when nothing else is said.
+    /// CRC-32/ISO-HDLC, as in gzip and zip. The default of the AWS SDKs.
     #[default]
     Crc32,
     /// CRC-32C/iSCSI, Castagnoli's polynomial.
     Crc32c,
-    /// CRC-64/NVME. What S3 itself stores for an object that came without a checksum.
+    /// CRC-64/NVME. S3 stores it for an object that was uploaded without a checksum.
     Crc64Nvme,
     /// SHA-1.
     Sha1,
@@ -19,7 +19,7 @@ pub enum Algorithm {
     Sha256,
     /// SHA-512.
     Sha512,
-    /// MD5, as `x-amz-checksum-md5`; `Content-MD5` and ETags hold the same digest.
+    /// MD5, as `x-amz-checksum-md5`. `Content-MD5` and ETags have the same digest.
     Md5,
     /// XXH64 with seed 0.
     XxHash64,
@@ -43,7 +43,7 @@ words!(Algorithm, "checksum algorithm", {
 });
 
 impl Algorithm {
-    /// All ten.
+    /// All algorithms.
     pub const ALL: [Self; 10] = [
         Self::Crc32,
         Self::Crc32c,
@@ -57,8 +57,8 @@ impl Algorithm {
         Self::XxHash128,
     ];
 
-    /// All ten, in the order in which the AWS SDKs choose among several values of one answer; MD5,
-    /// which they never compute, comes last.
+    /// All algorithms, in the order in which the AWS SDKs choose among several values of one
+    /// response. MD5 is last, as they never compute it.
     pub const BY_PREFERENCE: [Self; 10] = [
         Self::XxHash128,
         Self::XxHash3,
@@ -72,7 +72,7 @@ impl Algorithm {
         Self::Md5,
     ];
 
-    /// The header, or trailer, that carries a value of this algorithm.
+    /// Returns the header, or trailer, of a value of this algorithm.
     pub fn header(self) -> &'static HeaderName {
         match self {
             Self::Crc32 => &CRC32,
@@ -88,7 +88,7 @@ impl Algorithm {
         }
     }
 
-    /// The element that carries a value of this algorithm in S3's documents.
+    /// Returns the element of a value of this algorithm in S3's documents.
     pub const fn element(self) -> &'static str {
         match self {
             Self::Crc32 => "ChecksumCRC32",
@@ -104,12 +104,12 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm whose values this header carries.
+    /// Returns the algorithm whose values this header has.
     pub fn of_header(name: &HeaderName) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.header() == name)
     }
 
-    /// The length of a digest, in bytes: 4 to 64.
+    /// Returns the length of a digest in bytes, 4 to 64.
     pub const fn size(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
@@ -121,13 +121,13 @@ impl Algorithm {
         }
     }
 
-    /// Whether the value of a whole follows from the values and lengths of its parts, so that
-    /// [`combine`](super::combine) works: the three CRCs.
+    /// Returns whether [`combine`](super::combine) can compute the value of a whole from the values
+    /// and lengths of its parts: true for the three CRCs.
     pub const fn combines(self) -> bool {
         matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64Nvme)
     }
 
-    /// Whether this build can compute it: the XXHASH ones need the feature `xxhash`.
+    /// Returns whether this build can compute it. The XXHASH algorithms need the feature `xxhash`.
     pub const fn is_available(self) -> bool {
         cfg!(feature = "xxhash")
             || !matches!(self, Self::XxHash64 | Self::XxHash3 | Self::XxHash128)

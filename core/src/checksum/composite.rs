@@ -1,4 +1,4 @@
-//! Checksums of checksums: what S3 keeps for a multipart upload whose parts do not combine.
+//! Checksums of checksums, which S3 stores for a multipart upload whose parts do not combine.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::hasher::Hasher;
 use super::value::{Value, hex, same_algorithm};
 use crate::error::Error;
 
-/// What the checksum of a multipart upload is made over (`ChecksumType` in the Amazon S3 API
+/// The data that the checksum of a multipart upload covers (`ChecksumType` in the Amazon S3 API
 /// Reference).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -24,7 +24,7 @@ words!(Type, "checksum type", {
     Composite = "COMPOSITE",
 });
 
-/// The checksum over the digests of a number of parts, printed `base64-N`.
+/// The checksum over the digests of some parts, written as `base64-N`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Composite {
     value: Value,
@@ -32,8 +32,8 @@ pub struct Composite {
 }
 
 impl Composite {
-    /// The composite of the parts' values, in the order of the parts. It is the caller's fault if
-    /// there is none, or if their algorithms differ.
+    /// Computes the composite of the parts' values, in the order of the parts. No parts, and
+    /// different algorithms, are errors of the caller.
     pub fn of(parts: impl IntoIterator<Item = Value>) -> Result<Self, Error> {
         let mut parts = parts.into_iter();
         let first = parts.next().ok_or_else(|| Error::caller("no checksums to combine"))?;
@@ -48,7 +48,7 @@ impl Composite {
         Ok(Self { value: hasher.finish(), parts: count })
     }
 
-    /// Reads `base64-N`. Anything else is a broken value.
+    /// Reads `base64-N`. Other text is a broken value ([`Kind::Broken`](crate::Kind::Broken)).
     pub fn parse(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
         let broken =
             || Error::broken(format!("the composite {algorithm} checksum does not end in -N"));
@@ -60,29 +60,29 @@ impl Composite {
         Ok(Self { value: Value::from_base64(algorithm, value)?, parts })
     }
 
-    /// The checksum over the digests of the parts.
+    /// Returns the checksum over the digests of the parts.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The algorithm, of the parts and of the whole.
+    /// Returns the algorithm, which is that of the parts too.
     pub fn algorithm(&self) -> Algorithm {
         self.value.algorithm()
     }
 
-    /// The number of parts.
+    /// Returns the number of parts.
     pub fn parts(&self) -> u32 {
         self.parts
     }
 
-    /// `hex-N`, without quotes: for MD5, S3's ETag of a multipart upload.
+    /// Returns `hex-N`, without quotes. For MD5, this is S3's ETag of a multipart upload.
     pub fn etag(&self) -> String {
         format!("{}-{}", hex(self.value.bytes()), self.parts)
     }
 }
 
 impl fmt::Display for Composite {
-    /// `base64-N`.
+    /// Writes `base64-N`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.value, self.parts)
     }
@@ -94,18 +94,18 @@ impl fmt::Debug for Composite {
     }
 }
 
-/// A checksum as a server declares it in a header or document.
+/// A checksum that a server declares in a header or document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Declared {
-    /// Over the bytes of the object.
+    /// A checksum of the object's bytes.
     FullObject(Value),
-    /// Over the digests of its parts.
+    /// A checksum of the digests of the object's parts.
     Composite(Composite),
 }
 
 impl Declared {
-    /// Reads the value of an `x-amz-checksum-*` header or of a `Checksum…` element. What is neither
-    /// base64 of the right length nor that and `-N` is a broken value.
+    /// Reads the value of an `x-amz-checksum-*` header or of a `Checksum…` element: base64 of the
+    /// right length, with or without `-N`. Other text is a broken value.
     pub fn parse(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
         // The standard alphabet of base64 has no hyphen.
         if text.contains('-') {
@@ -115,9 +115,10 @@ impl Declared {
         }
     }
 
-    /// The most useful value of an answer: of the algorithms that this build can compute, in the
-    /// order of [`Algorithm::BY_PREFERENCE`], the first over the full object, else the first
-    /// composite. A value that can't be read is broken, whatever stands beside it.
+    /// Returns the most useful checksum of a response: the first over the full object, else the
+    /// first composite, in the order of [`Algorithm::BY_PREFERENCE`]. Algorithms that this build
+    /// cannot compute are skipped. A value that cannot be read is an error, unless a better one
+    /// came first.
     pub fn in_headers(headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let mut composite = None;
         for algorithm in Algorithm::BY_PREFERENCE {
@@ -136,7 +137,7 @@ impl Declared {
         Ok(composite)
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::FullObject(value) => value.algorithm(),
@@ -144,7 +145,7 @@ impl Declared {
         }
     }
 
-    /// What it is made over.
+    /// Returns the data that the checksum covers.
     pub fn checksum_type(&self) -> Type {
         match self {
             Self::FullObject(_) => Type::FullObject,

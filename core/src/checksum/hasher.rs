@@ -1,4 +1,4 @@
-//! The checksum of bytes as they come.
+//! Incremental computation of one checksum.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::crc::{Crc32c, Crc64Nvme};
 use super::value::Value;
 use crate::error::Error;
 
-/// A checksum over the bytes it has been given so far. A clone goes on by itself.
+/// A checksum over the bytes given so far. A clone is independent.
 #[derive(Clone)]
 pub struct Hasher {
     algorithm: Algorithm,
@@ -27,14 +27,14 @@ enum State {
     Md5(md5::Md5),
     #[cfg(feature = "xxhash")]
     XxHash64(xxhash_rust::xxh64::Xxh64),
-    /// Of both widths: they differ in nothing but the end. Boxed, for it is half a KiB.
+    /// For both widths, which differ only at the end. Boxed, because it has half a KiB.
     #[cfg(feature = "xxhash")]
     XxHash3(Box<xxhash_rust::xxh3::Xxh3>),
 }
 
 impl Hasher {
-    /// A checksum over no bytes yet. It is the caller's fault to ask for an algorithm that this
-    /// build leaves out; the error names the feature.
+    /// Creates a hasher that has no bytes yet. An algorithm that this build leaves out is an error
+    /// of the caller, which names the feature.
     pub fn new(algorithm: Algorithm) -> Result<Self, Error> {
         let state = match algorithm {
             Algorithm::Crc32 => State::Crc32(crc32fast::Hasher::new()),
@@ -58,12 +58,12 @@ impl Hasher {
         Ok(Self { algorithm, state })
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Goes on with these bytes. How the whole is cut into pieces makes no difference.
+    /// Adds these bytes. The sizes of the pieces make no difference.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.state {
             State::Crc32(state) => state.update(bytes),
@@ -80,7 +80,7 @@ impl Hasher {
         }
     }
 
-    /// The checksum of all that was given.
+    /// Returns the checksum of all bytes given.
     pub fn finish(self) -> Value {
         let value = |digest: &[u8]| Value::from_digest(self.algorithm, digest);
         match self.state {
@@ -110,7 +110,7 @@ impl fmt::Debug for Hasher {
 }
 
 impl Algorithm {
-    /// The checksum of bytes that are all there. Fails as [`Hasher::new`] does.
+    /// Returns the checksum of these bytes. Fails as [`Hasher::new`] does.
     pub fn digest(self, bytes: &[u8]) -> Result<Value, Error> {
         let mut hasher = Hasher::new(self)?;
         hasher.update(bytes);

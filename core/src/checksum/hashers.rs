@@ -10,7 +10,7 @@ use super::value::Value;
 use crate::error::Error;
 use crate::few::Few;
 
-/// Several checksums over the same bytes. None at all costs nothing.
+/// Several checksums over the same bytes. An empty set costs nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Hashers {
     whole: Vec<Hasher>,
@@ -18,7 +18,8 @@ pub struct Hashers {
 }
 
 impl Hashers {
-    /// One hasher for each algorithm named, however often it is. Fails as [`Hasher::new`] does.
+    /// Creates one hasher for each algorithm; duplicates are ignored. Fails as [`Hasher::new`]
+    /// does.
     pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, Error> {
         let mut hashers = Self::default();
         for algorithm in algorithms {
@@ -29,8 +30,7 @@ impl Hashers {
         Ok(hashers)
     }
 
-    /// These as they are, and one more for `algorithm` unless it is among them. Fails as
-    /// [`Hasher::new`] does.
+    /// Returns a copy that also has `algorithm`. Fails as [`Hasher::new`] does.
     pub fn with(&self, algorithm: Algorithm) -> Result<Self, Error> {
         let mut hashers = self.clone();
         if hashers.whole.iter().all(|hasher| hasher.algorithm() != algorithm) {
@@ -39,9 +39,8 @@ impl Hashers {
         Ok(hashers)
     }
 
-    /// These as they are, and beside them one value for each section of the stream: the first
-    /// `lengths[0]` bytes of it, the `lengths[1]` bytes after them, and so on. Fails as
-    /// [`Hasher::new`] does.
+    /// Returns a copy that also computes one value for each section of the stream: the first
+    /// `lengths[0]` bytes, the next `lengths[1]` bytes, and so on. Fails as [`Hasher::new`] does.
     pub fn in_sections(
         &self,
         algorithm: Algorithm,
@@ -51,17 +50,17 @@ impl Hashers {
         Ok(Self { whole: self.whole.clone(), sections: Some(Box::new(sections)) })
     }
 
-    /// Whether nothing is computed.
+    /// Returns whether nothing is computed.
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.sections.is_none()
     }
 
-    /// Goes on with these bytes.
+    /// Adds these bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         if let ([hasher], None) = (self.whole.as_mut_slice(), &self.sections) {
             return hasher.update(bytes);
         }
-        // Several of them take turns at what still is in the processor's cache.
+        // Each hasher reads a piece while it is in the processor's cache.
         for piece in bytes.chunks(PIECE) {
             for hasher in &mut self.whole {
                 hasher.update(piece);
@@ -72,8 +71,8 @@ impl Hashers {
         }
     }
 
-    /// These in as many groups as there are workers to compute them beside each other, in their
-    /// order; fewer where there are fewer checksums.
+    /// Splits the checksums into a group for each worker, in their order. There are no more groups
+    /// than checksums, and at least one.
     #[must_use]
     pub fn split(self, workers: usize) -> Vec<Self> {
         let Self { mut whole, mut sections } = self;
@@ -89,14 +88,14 @@ impl Hashers {
         groups
     }
 
-    /// The checksums of bytes that are all there, one for each algorithm named. Fails as
-    /// [`Hasher::new`] does.
+    /// Computes the checksums of these bytes, one for each algorithm. Fails as [`Hasher::new`]
+    /// does.
     pub(crate) fn digest(
         algorithms: impl Iterator<Item = Algorithm> + Clone,
         bytes: &[u8],
     ) -> Result<Digests, Error> {
         let mut others = algorithms.clone();
-        // One needs no list of hashers.
+        // A single algorithm needs no list of hashers.
         if let (Some(only), None) = (others.next(), others.next()) {
             return Ok(Digests::from_iter([only.digest(bytes)?]));
         }
@@ -105,7 +104,7 @@ impl Hashers {
         Ok(hashers.finish())
     }
 
-    /// The checksums of all that was given, in the order in which they were asked for.
+    /// Returns the checksums of all bytes given, in the order of the algorithms.
     pub fn finish(self) -> Digests {
         Digests {
             whole: self.whole.into_iter().map(Hasher::finish).collect(),
@@ -114,7 +113,7 @@ impl Hashers {
     }
 }
 
-/// Hashes what is written: `std::io::copy(&mut file, &mut hashers)` reads a file through. It never fails.
+/// Hashes what is written: `std::io::copy(&mut file, &mut hashers)` hashes a file. It never fails.
 impl io::Write for Hashers {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.update(bytes);
@@ -126,10 +125,10 @@ impl io::Write for Hashers {
     }
 }
 
-/// Bytes that several hashers read before any goes on.
+/// How many bytes each of several hashers reads in turn.
 const PIECE: usize = 16 * 1024;
 
-/// What [`Hashers`] came to: at most one value of each algorithm, and one for each section.
+/// The result of [`Hashers`]: at most one value of each algorithm, and one for each section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
     whole: Few<Value>,
@@ -137,12 +136,12 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// The checksum of this algorithm, if it was asked for.
+    /// Returns the checksum of this algorithm, if it was computed.
     pub fn value(&self, algorithm: Algorithm) -> Option<&Value> {
         self.whole.iter().find(|value| value.algorithm() == algorithm)
     }
 
-    /// Those of groups that were [split](Hashers::split).
+    /// Joins the results of groups that were [split](Hashers::split).
     pub fn join(groups: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Self::default();
         for group in groups {
@@ -152,24 +151,24 @@ impl Digests {
         all
     }
 
-    /// All of them, in the order in which they were asked for.
+    /// Returns the checksums in the order of the algorithms.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.whole.iter()
     }
 
-    /// The checksums of the [sections](Hashers::in_sections) that came to their end.
+    /// Returns the checksums of the complete [sections](Hashers::in_sections).
     pub fn sections(&self) -> &[Value] {
         &self.sections
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no checksums.
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.sections.is_empty()
     }
 }
 
 impl FromIterator<Value> for Digests {
-    /// The first value of each algorithm.
+    /// Keeps the first value of each algorithm.
     fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
         let mut digests = Self::default();
         for value in values {

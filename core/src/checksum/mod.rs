@@ -1,11 +1,12 @@
-//! The ten checksums of S3: which of them travels when, how it is computed, and what it is worth.
+//! The ten checksums of S3: when a request carries one, how it is computed, how responses are
+//! validated.
 //!
 //! ```text
 //! Policy ──decide──▶ Decision ──▶ Hasher ──update*──▶ Value ──▶ x-amz-checksum-crc32: NhCmhg==
 //!                                                       │
 //!                             parts, in their order ────┼─ combine ──▶ Value       FULL_OBJECT
 //!                                                       └─ Composite::of           COMPOSITE
-//! an answer's headers ──▶ Declared ──compare──▶ Verdict
+//! headers of a response ──▶ Declared ──compare──▶ Verdict
 //! ```
 //!
 //! The rules are those of "Checking object integrity in Amazon S3" in the S3 User Guide and of

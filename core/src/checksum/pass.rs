@@ -1,16 +1,16 @@
-//! One pass over the bytes of a source: in order for the caller's digests, whatever order parts read
-//! them in, and compared where they are read again.
+//! One pass over the bytes of a source: puts the bytes of concurrent parts in order for the
+//! caller's digests, and compares bytes that are read again.
 //!
 //! ```text
 //!   0 ......... next .......... held ......... held ...
-//!     hashed, or   not read yet    read by parts that are further on, kept until it is their turn
+//!     hashed, or   not read yet    read by later parts, kept until the gap before them is read
 //!     due to the workers
 //! ```
 //!
-//! Every byte goes to the digests once: as it was read first. A range that is read again (it was measured
-//! before its head, or its request is repeated) is compared with the CRC of what was read before; a
-//! difference is an error before the last of its bytes is given away, so that no request with other bytes
-//! than were hashed is ever complete. What is remembered is one CRC a range.
+//! Each byte goes to the digests once, as it was first read. A range that is read again (its
+//! checksum was computed before its head was sent, or its request is repeated) is compared by a CRC
+//! with what was read before. A difference is an error before the last of its bytes is passed on,
+//! so that no request is complete with other bytes than were hashed. One CRC a range is kept.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -20,21 +20,21 @@ use bytes::Bytes;
 use super::crc::Crc64Nvme;
 use crate::error::Failure;
 
-/// What was read of a source, what of it is due to the workers that compute the digests, and what the
-/// bytes were when they were read first. See the [module](super).
+/// The state of a pass: what was read of a source, the pieces due to the workers that compute the
+/// digests, and the CRCs of the ranges read. See the [module](super).
 #[derive(Debug)]
 pub struct Pass {
-    /// Bytes before this position went to the workers, or are due.
+    /// All bytes before this position were passed to the workers, or are due.
     next: u64,
     held: BTreeMap<u64, Bytes>,
     held_bytes: u64,
     due: VecDeque<Bytes>,
     due_bytes: u64,
-    /// The number of the first piece that is due.
+    /// The number of the first due piece.
     first: usize,
-    /// The number of the piece that each worker takes next.
+    /// The number of each worker's next piece.
     workers: Vec<usize>,
-    /// What was read, by where the reading began.
+    /// The ranges that were read, by their start.
     extents: BTreeMap<u64, Extent>,
 }
 
@@ -44,29 +44,30 @@ struct Extent {
     crc: Crc64Nvme,
 }
 
-/// One reading of a range, from its start on.
+/// One reading of a range, from its start.
 #[derive(Clone)]
 pub struct Reading {
-    /// Where the extent began that is read now.
+    /// The start of the current extent.
     from: u64,
     at: u64,
     crc: Crc64Nvme,
 }
 
 impl Reading {
-    /// Reads from this position on.
+    /// Begins a reading at this position.
     pub fn new(at: u64) -> Self {
         Self { from: at, at, crc: Crc64Nvme::new() }
     }
 
-    /// The position of the next byte.
+    /// Returns the position of the next byte.
     pub fn at(&self) -> u64 {
         self.at
     }
 }
 
 impl Pass {
-    /// For so many workers, each of which gets all bytes. With none, readings are only compared.
+    /// Creates a pass for this number of workers, each of which gets all bytes. With 0 workers,
+    /// readings are only compared.
     pub fn new(workers: usize) -> Self {
         Self {
             next: 0,
@@ -80,18 +81,18 @@ impl Pass {
         }
     }
 
-    /// A reading has come to these bytes. They are copied where a worker needs them.
+    /// Takes the next bytes of a reading. They are copied if a worker needs them.
     ///
     /// # Errors
     ///
-    /// They are not those that were read there before. They must not be given away.
+    /// They differ from those that were read there before. They must not be passed on.
     pub fn read(&mut self, reading: &mut Reading, bytes: &[u8]) -> Result<(), Failure> {
         self.follow(reading, bytes, |range| {
             Bytes::copy_from_slice(bytes.get(range).unwrap_or_default())
         })
     }
 
-    /// The same of bytes that are shared, not copied.
+    /// As [`read`](Self::read), but shares the bytes instead of copying them.
     ///
     /// # Errors
     ///
@@ -100,29 +101,29 @@ impl Pass {
         self.follow(reading, bytes, |range| bytes.slice(range))
     }
 
-    /// The next bytes of what can be read only once, and in order.
+    /// Takes the next bytes of a source that can be read only once, and in order.
     pub fn append(&mut self, bytes: Bytes) {
         let at = self.next;
         let length = bytes.len();
         self.offer(at, 0..length, &|range| bytes.slice(range));
     }
 
-    /// Up to where all bytes went to the workers, or are due.
+    /// Returns the position before which all bytes were passed to the workers, or are due.
     pub fn position(&self) -> u64 {
         self.next
     }
 
-    /// Bytes that are kept until it is their turn.
+    /// Returns how many bytes are kept until the gap before them is read.
     pub fn held(&self) -> u64 {
         self.held_bytes
     }
 
-    /// The bytes that those wait for.
+    /// Returns the range that must be read before the first kept bytes.
     pub fn gap(&self) -> Option<Range<u64>> {
         self.held.keys().next().map(|start| self.next..*start)
     }
 
-    /// The next piece for this worker, if one is due.
+    /// Returns the next piece for this worker, if one is due.
     pub fn piece(&mut self, worker: usize) -> Option<Bytes> {
         let number = self.workers.get_mut(worker)?;
         let piece = self.due.get(*number - self.first)?.clone();
@@ -135,7 +136,8 @@ impl Pass {
         Some(piece)
     }
 
-    /// Bytes that are due and that not every worker has taken yet: above a bound, who reads waits.
+    /// Returns how many bytes are due that some worker has not taken yet. A reader waits while they
+    /// exceed its bound.
     pub fn backlog(&self) -> u64 {
         self.due_bytes
     }
@@ -159,7 +161,7 @@ impl Pass {
             } else if reading.at > reading.from && self.extents.contains_key(&reading.at) {
                 *reading = Reading::new(reading.at);
             } else {
-                // Another range may begin within these bytes, and have been read already.
+                // Another range that was read already may begin within these bytes.
                 let after = reading.at.saturating_add(1);
                 let next = self.extents.range(after..).next().map_or(u64::MAX, |(start, _)| *start);
                 let length = within(rest, next - reading.at);
@@ -173,7 +175,7 @@ impl Pass {
         Ok(())
     }
 
-    /// The bytes from `at` on, of which those are taken that nobody has had yet.
+    /// Takes the bytes at `at` that no reading has delivered yet.
     fn offer(&mut self, at: u64, range: Range<usize>, share: &impl Fn(Range<usize>) -> Bytes) {
         let end = at + range.len() as u64;
         if self.workers.is_empty() || end <= self.next {
@@ -251,7 +253,7 @@ mod tests {
     use super::*;
     use crate::error::Cause;
 
-    /// All pieces that are due to a worker.
+    /// Returns all pieces that are due to a worker.
     fn due(pass: &mut Pass, worker: usize) -> Vec<u8> {
         std::iter::from_fn(|| pass.piece(worker)).flatten().collect()
     }
@@ -317,7 +319,7 @@ mod tests {
         pass.read(&mut Reading::new(0), b"abcdef").unwrap();
         let mut changed = Reading::new(0);
         assert!(pass.read(&mut changed, b"abcdeX").unwrap_err().is_source_changed());
-        // What nobody has read before a range that is known is new up to there.
+        // Bytes before a known range are new.
         let mut pass = Pass::new(1);
         pass.read(&mut Reading::new(3), b"def").unwrap();
         assert!(pass.read(&mut Reading::new(0), b"abcdXf").unwrap_err().is_source_changed());
@@ -348,8 +350,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Parts are read in any order, in any pieces, broken off and begun again: the workers get the
-        /// whole, once and in order, and what is held is no more than what was read.
+        /// Parts are read in any order, in any pieces, and some are begun again: each worker gets
+        /// the whole, once and in order, and no more is held than was read.
         #[test]
         fn any_order_of_reading_comes_to_the_whole(
             steps in proptest::collection::vec((0usize..5, 1usize..9, proptest::bool::weighted(0.1)), 0..200),

@@ -1,9 +1,9 @@
-//! When a checksum travels: the settings, and what follows from them for one request.
+//! When a request carries a checksum: the settings, and the decision for one request.
 //!
 //! ```text
 //! enable_data_integrity_protection ─off─▶ when_required, both ways
-//!                                  └─on─▶ as set ┬ when_required   where S3 insists, or the call asks
-//!                                                ├ when_supported  wherever S3 takes or gives one
+//!                                  └─on─▶ as set ┬ when_required   if S3 requires it, or the call
+//!                                                ├ when_supported  if S3 accepts or returns one
 //!                                                └ never           no flexible checksum at all
 //! ```
 
@@ -12,12 +12,12 @@ use super::algorithm::Algorithm;
 /// When a request carries a checksum (`request_checksum_calculation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RequestChecksumCalculation {
-    /// Where the operation insists on one or the call names an algorithm.
+    /// If the operation requires one or the call names an algorithm.
     #[default]
     WhenRequired,
-    /// Wherever the operation takes one. `always` is an alias.
+    /// If the operation accepts one. `always` is an alias.
     WhenSupported,
-    /// Nowhere: where the operation insists, `Content-MD5` stands in.
+    /// Never. If the operation requires a checksum, `Content-MD5` is sent.
     Never,
 }
 
@@ -27,15 +27,15 @@ words!(RequestChecksumCalculation, "request_checksum_calculation", {
     Never = "never",
 });
 
-/// When an answer's checksum is asked for and checked (`response_checksum_validation`).
+/// When the checksum of a response is requested and validated (`response_checksum_validation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ResponseChecksumValidation {
-    /// Where the call asks.
+    /// If the call asks for it.
     #[default]
     WhenRequired,
-    /// Wherever the operation can give one. `always` is an alias.
+    /// If the operation can return one. `always` is an alias.
     WhenSupported,
-    /// Nowhere.
+    /// Never.
     Never,
 }
 
@@ -45,15 +45,15 @@ words!(ResponseChecksumValidation, "response_checksum_validation", {
     Never = "never",
 });
 
-/// Where in a request its checksum goes.
+/// Where a request carries its checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Placement {
-    /// In a header wherever the bytes can be read before they are sent.
+    /// In a header if the bytes can be read before they are sent.
     #[default]
     Auto,
-    /// In a header, always.
+    /// Always in a header.
     Header,
-    /// In a trailer of an aws-chunked body, where there is a body to stream.
+    /// In a trailer of an aws-chunked body, if a body is streamed.
     Trailer,
     /// `Content-MD5` instead of a flexible checksum.
     ContentMd5,
@@ -70,21 +70,21 @@ words!(Placement, "checksum placement", {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Policy {
-    /// The master switch: off, both modes are `when_required` whatever is set. Off by default.
+    /// The master switch. If off, both modes are `when_required` whatever is set. Off by default.
     pub enable_data_integrity_protection: bool,
     /// When a request carries a checksum. Read by [`request_mode`](Self::request_mode).
     #[cfg_attr(feature = "serde", serde(rename = "request_checksum_calculation"))]
     pub request: RequestChecksumCalculation,
-    /// When an answer's checksum is checked. Read by [`response_mode`](Self::response_mode).
+    /// When a response is validated. Read by [`response_mode`](Self::response_mode).
     #[cfg_attr(feature = "serde", serde(rename = "response_checksum_validation"))]
     pub response: ResponseChecksumValidation,
-    /// The algorithm of requests whose call names none. CRC32 by default.
+    /// The algorithm if the call names none. CRC32 by default.
     #[cfg_attr(feature = "serde", serde(rename = "checksum_algorithm"))]
     pub algorithm: Algorithm,
-    /// Where in a request its checksum goes.
+    /// Where a request carries its checksum.
     #[cfg_attr(feature = "serde", serde(rename = "checksum_placement"))]
     pub placement: Placement,
-    /// Whether `x-amz-sdk-checksum-algorithm` goes with every checksum we compute. On by default.
+    /// Whether `x-amz-sdk-checksum-algorithm` is sent with each checksum we compute. On by default.
     #[cfg_attr(feature = "serde", serde(rename = "sdk_checksum_algorithm_header"))]
     pub sdk_algorithm_header: bool,
 }
@@ -102,17 +102,18 @@ impl Default for Policy {
     }
 }
 
-/// What a provider or one call sets otherwise than the client's [`Policy`].
+/// Overrides of the client's [`Policy`], for a provider or one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Overrides {
-    /// Replaces [`Policy::request`]; the master switch still decides whether it counts.
+    /// Replaces [`Policy::request`]. It has no effect while the master switch is off.
     #[cfg_attr(feature = "serde", serde(rename = "request_checksum_calculation"))]
     pub request: Option<RequestChecksumCalculation>,
-    /// Replaces [`Policy::response`]; the master switch still decides whether it counts.
+    /// Replaces [`Policy::response`]. It has no effect while the master switch is off.
     #[cfg_attr(feature = "serde", serde(rename = "response_checksum_validation"))]
     pub response: Option<ResponseChecksumValidation>,
-    /// Replaces [`Policy::algorithm`]. That of a call also goes to [`Policy::decide`], as named.
+    /// Replaces [`Policy::algorithm`]. A call's algorithm is also the `named` one of
+    /// [`Policy::decide`].
     #[cfg_attr(feature = "serde", serde(rename = "checksum_algorithm"))]
     pub algorithm: Option<Algorithm>,
     /// Replaces [`Policy::placement`].
@@ -123,21 +124,21 @@ pub struct Overrides {
     pub sdk_algorithm_header: Option<bool>,
 }
 
-/// What an operation does with a checksum of its request (`httpChecksum` in the S3 service model).
+/// Whether an operation needs a checksum of its request (`httpChecksum` in the S3 service model).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// It refuses a request without one: DeleteObjects, the configurations of a bucket.
+    /// Requests without one are refused: DeleteObjects, the configurations of a bucket.
     Required,
-    /// It takes one: PutObject, UploadPart.
+    /// A checksum is accepted: PutObject, UploadPart.
     Supported,
-    /// It has no place for one.
+    /// The operation has no checksum.
     None,
 }
 
-/// What one request carries.
+/// The checksum that we compute for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// Nothing that we compute.
+    /// No checksum.
     None,
     /// `Content-MD5`.
     ContentMd5,
@@ -146,7 +147,7 @@ pub enum Decision {
 }
 
 impl Policy {
-    /// This policy with what the overrides set.
+    /// Returns this policy with the overrides applied.
     #[must_use]
     pub fn with(&self, overrides: &Overrides) -> Self {
         Self {
@@ -161,21 +162,21 @@ impl Policy {
         }
     }
 
-    /// The mode of requests, after the master switch.
+    /// Returns the effective mode of requests, which depends on the master switch.
     pub fn request_mode(&self) -> RequestChecksumCalculation {
         if self.enable_data_integrity_protection { self.request } else { Default::default() }
     }
 
-    /// The mode of answers, after the master switch.
+    /// Returns the effective mode of responses, which depends on the master switch.
     pub fn response_mode(&self) -> ResponseChecksumValidation {
         if self.enable_data_integrity_protection { self.response } else { Default::default() }
     }
 
-    /// What a request of an operation with this `need` carries, where the call itself `named` an
-    /// algorithm or not, and `supplied` tells whether it came with a checksum of its own.
+    /// Decides which checksum we compute for a request of an operation with this `need`. `named` is
+    /// the algorithm of the call; `supplied` is true if the caller has supplied a checksum.
     ///
-    /// An algorithm that is named is used in every mode but `never`. What was supplied is left
-    /// alone.
+    /// A supplied checksum is left as it is. A named algorithm is used in every mode but `never`,
+    /// unless the placement is `content-md5`.
     pub fn decide(&self, need: Need, named: Option<Algorithm>, supplied: bool) -> Decision {
         use RequestChecksumCalculation as Mode;
 
@@ -197,8 +198,8 @@ impl Policy {
         }
     }
 
-    /// Whether a read asks for the object's checksum (`x-amz-checksum-mode: ENABLED`) and checks
-    /// it, where the call itself asked or not.
+    /// Returns whether a read requests the object's checksum (`x-amz-checksum-mode: ENABLED`) and
+    /// validates it. `asked` is true if the call asks for it.
     pub fn validates(&self, asked: bool) -> bool {
         match self.response_mode() {
             ResponseChecksumValidation::WhenSupported => true,
@@ -261,7 +262,7 @@ mod tests {
         );
     }
 
-    // Mode, need, and what goes without and with an algorithm that the call names.
+    // Mode, need, and the decisions without and with an algorithm that the call names.
     #[test]
     fn what_a_request_carries() {
         let table = [
@@ -290,7 +291,7 @@ mod tests {
             assert_eq!(on.decide(need, Some(Crc64Nvme), false), as_md5(named), "{mode} {need:?}");
             assert_eq!(on.decide(need, Some(Crc64Nvme), true), Decision::None);
 
-            // Off, every mode is the first.
+            // With the switch off, each mode is the first.
             let off = policy(false, mode, Placement::Auto);
             let required = policy(true, WhenRequired, Placement::Auto);
             for named in [None, Some(Crc64Nvme)] {

@@ -1,4 +1,4 @@
-//! Checksums of the sections of one stream, each by itself.
+//! Separate checksums of the sections of one stream.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::hasher::Hasher;
 use super::value::Value;
 use crate::error::Error;
 
-/// Starts anew where a section ends. What comes after the last one is not looked at.
+/// Begins a new checksum at the end of each section. Bytes after the last section are ignored.
 ///
 /// ```text
 ///  lengths[0]   lengths[1]      lengths[2]
@@ -17,7 +17,7 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub(super) struct Sections {
     lengths: Arc<[u64]>,
-    /// Over no bytes yet.
+    /// A hasher that has no bytes, to be cloned.
     blank: Hasher,
     open: Hasher,
     filled: u64,
@@ -46,12 +46,12 @@ impl Sections {
         }
     }
 
-    /// The checksums of the sections that are complete.
+    /// Returns the checksums of the complete sections.
     pub(super) fn finish(self) -> Vec<Value> {
         self.values
     }
 
-    /// Ends the open section if it is full, and those without a byte after it.
+    /// Ends the open section if it is full, and the empty sections after it.
     fn close(&mut self) {
         while self.lengths.get(self.values.len()) == Some(&self.filled) {
             let full = std::mem::replace(&mut self.open, self.blank.clone());

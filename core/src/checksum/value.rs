@@ -1,4 +1,4 @@
-//! A checksum as a value: its bytes, its spellings, and the value of a whole from those of parts.
+//! A checksum as a value: its bytes, its text forms, and combining the values of parts.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use super::algorithm::Algorithm;
 use super::crc::Crc;
 use crate::error::Error;
 
-/// A checksum over some bytes, and the algorithm that made it.
+/// A checksum and its algorithm.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value {
     algorithm: Algorithm,
-    /// Zero beyond the algorithm's size.
+    /// Zero beyond the digest's size.
     bytes: [u8; MAX_SIZE],
 }
 
 impl Value {
-    /// The value with these bytes, most significant byte first. It is the caller's fault if their
-    /// number is not the [size](Algorithm::size) of the algorithm.
+    /// Creates the value with these bytes, most significant byte first. Another number of bytes
+    /// than the [size](Algorithm::size) of the algorithm is an error of the caller.
     pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() != algorithm.size() {
             return Err(Error::caller(format!(
@@ -31,8 +31,8 @@ impl Value {
         Ok(Self::from_digest(algorithm, bytes))
     }
 
-    /// Reads hex in either case, as image services keep digests. Anything else, and any other length than
-    /// the algorithm's, is the caller's fault.
+    /// Reads hex digits in either case, as image services store digests. Other text, and another
+    /// length than the algorithm's, is an error of the caller.
     pub fn from_hex(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
         let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if text.len() != algorithm.size() * 2 || !is_hex {
@@ -44,10 +44,10 @@ impl Value {
         Self::new(algorithm, &bytes)
     }
 
-    /// Reads the padded standard base64 of a header or document. Anything else, and any other
-    /// length than the algorithm's, is a broken value.
+    /// Reads the padded standard base64 of a header or document. Other text, and another length
+    /// than the algorithm's, is a broken value ([`Kind::Broken`](crate::Kind::Broken)).
     pub fn from_base64(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
-        // As long as the longest text that can fit, so that decoding never lacks room.
+        // Holds the longest text that can be valid, so that decoding never lacks room.
         let mut bytes = [0; MAX_SIZE + 2];
         match STANDARD.decode_slice(text, &mut bytes) {
             Ok(length) if length == algorithm.size() => {
@@ -64,28 +64,28 @@ impl Value {
         }
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The digest, most significant byte first.
+    /// Returns the digest, most significant byte first.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.algorithm.size()]
     }
 
-    /// The digest as headers and documents carry it.
+    /// Returns the digest in base64, as in headers and documents.
     pub fn base64(&self) -> String {
         STANDARD.encode(self.bytes())
     }
 
-    /// Writes [`base64`](Self::base64) to the start of `out`, and gives what was written.
+    /// Writes [`base64`](Self::base64) to the start of `out`, and returns the text written.
     pub(crate) fn base64_into<'a>(&self, out: &'a mut [u8; LONGEST_BASE64]) -> &'a [u8] {
         let length = STANDARD.encode_slice(self.bytes(), out).unwrap_or_default();
         &out[..length]
     }
 
-    /// The digest in lower-case hexadecimal digits, as ETags carry MD5.
+    /// Returns the digest in lower-case hexadecimal digits, as in ETags with an MD5.
     pub fn hex(&self) -> String {
         hex(self.bytes())
     }
@@ -102,7 +102,7 @@ impl Value {
 }
 
 impl fmt::Display for Value {
-    /// The base64 alone.
+    /// Writes the base64 alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.base64())
     }
@@ -114,12 +114,12 @@ impl fmt::Debug for Value {
     }
 }
 
-/// The checksum of a whole from those of its parts: pairs of a value and the number of bytes it was
-/// made over, in the order of the parts. Made for `FULL_OBJECT` checksums of multipart uploads and
-/// for downloads in ranges.
+/// Computes the checksum of a whole from those of its parts: pairs of a value and the number of
+/// bytes it covers, in the order of the parts. It serves `FULL_OBJECT` checksums of multipart
+/// uploads, and downloads in ranges.
 ///
-/// It is the caller's fault if there is no part, if the algorithms differ, or if theirs is none
-/// that [combines](Algorithm::combines).
+/// No parts, different algorithms, and an algorithm that does not [combine](Algorithm::combines)
+/// are errors of the caller.
 pub fn combine(parts: impl IntoIterator<Item = (Value, u64)>) -> Result<Value, Error> {
     let mut parts = parts.into_iter();
     let (first, _) = parts.next().ok_or_else(|| Error::caller("no checksums to combine"))?;
@@ -135,7 +135,7 @@ pub fn combine(parts: impl IntoIterator<Item = (Value, u64)>) -> Result<Value, E
         }
     };
     let mut register = first.register();
-    // Parts of an upload are equally long but for the last.
+    // The parts of an upload have one length, except for the last.
     let mut shift = (0, crc.shift(0));
     for (part, length) in parts {
         same_algorithm(algorithm, part.algorithm)?;
@@ -164,7 +164,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The size of the longest digest, SHA-512's, in bytes.
 const MAX_SIZE: usize = 64;
-/// Digits of base64 that the longest digest takes.
+/// The length in base64 digits of the longest digest.
 pub(crate) const LONGEST_BASE64: usize = MAX_SIZE.div_ceil(3) * 4;
 
 #[cfg(test)]

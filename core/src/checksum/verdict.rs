@@ -1,49 +1,49 @@
-//! What became of the checksum of an answer: always said, never nothing.
+//! Whether the bytes of a response were validated.
 
 use std::fmt;
 
 use super::algorithm::Algorithm;
 
-/// Whether the bytes of an answer were checked against a checksum the server gave. Bytes that were
-/// checked and differ are no verdict but an error of [`Kind::Integrity`](crate::Kind::Integrity).
+/// Whether the bytes of a response were compared with a checksum of the server. Bytes that differ
+/// are an error of [`Kind::Integrity`](crate::Kind::Integrity).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The bytes are those that the server has a checksum of this algorithm for.
+    /// The bytes match the server's checksum of this algorithm.
     Validated(Algorithm),
-    /// The bytes were not checked.
+    /// The bytes were not compared.
     NotValidated(Why),
 }
 
-/// Why the bytes of an answer were not checked.
+/// Why the bytes of a response were not compared with a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Why {
-    /// Neither the policy nor the call wanted it, and the server gave no checksum.
+    /// Neither the policy nor the call requested it, and the server sent no checksum.
     NotAsked,
-    /// Neither the policy nor the call wanted it, and the server gave a checksum all the same.
+    /// Neither the policy nor the call requested it, but the server sent a checksum.
     Unasked,
-    /// It was wanted, and the server gave no checksum.
+    /// It was requested, and the server sent no checksum.
     Absent,
-    /// The checksum is one over the digests of parts whose sizes are not known.
+    /// The checksum covers the digests of parts whose sizes are unknown.
     Composite,
-    /// The object is a large one, and its manifest or listing could not be read, or is not that of
-    /// the object's tag.
+    /// The object is a large object. Its manifest or listing could not be read, or does not match
+    /// the object's ETag.
     Manifest,
-    /// The object is a large one, and not every segment has a checksum of its own: it is a range, or
-    /// a large object itself. Those that have one were checked.
+    /// The object is a large object with segments that have no checksum of their own: ranges, or
+    /// large objects themselves. The other segments were validated.
     Segments,
-    /// The object is a dynamic large one, and nothing tells whether all of its segments are listed.
+    /// The object is a dynamic large object, whose listing may lack segments.
     Listing,
-    /// The checksum is one of the whole object, and the bytes are a range of it.
+    /// The checksum covers the whole object, and the bytes are a range of it.
     Partial,
-    /// The bytes are not those that were stored: the transport or the caller decoded them.
+    /// The transport or the caller decoded the bytes, so that they are not those that are stored.
     Decoded,
-    /// The checksum is of an algorithm that this build can't compute.
+    /// This build cannot compute the algorithm of the checksum.
     Unsupported(Algorithm),
 }
 
 impl Verdict {
-    /// Whether the bytes were checked.
+    /// Returns whether the bytes were validated.
     pub fn is_validated(self) -> bool {
         matches!(self, Self::Validated(_))
     }

@@ -1,7 +1,7 @@
 //! Enums that are written as one word: in headers, documents and configuration.
 
-/// Gives an enum of unit variants its word: `name()`, `Display`, `FromStr` (in any case, aliases
-/// after a `|`, an error that lists what would be valid) and, with the feature, serde.
+/// Implements for an enum of unit variants: `name()`, `Display`, `FromStr` (in any case; aliases
+/// after a `|`; the error lists the valid words) and, with the feature, serde.
 macro_rules! words {
     ($name:ident, $what:literal, { $($variant:ident = $word:literal $(| $alias:literal)*,)+ }) => {
         impl $name {
@@ -22,8 +22,8 @@ macro_rules! words {
         impl std::str::FromStr for $name {
             type Err = crate::error::Error;
 
-            /// Reads the word in any case. What is no such word is the caller's fault, and the
-            /// error lists those that are.
+            /// Reads the word in any case. An unknown word is an error of the caller, which lists
+            /// the valid ones.
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 const WORDS: &[(&str, $name)] =
                     &[$(($word, $name::$variant), $(($alias, $name::$variant),)*)+];
@@ -61,5 +61,5 @@ pub(super) fn unknown(what: &str, word: &str, names: &[&str]) -> crate::error::E
     ))
 }
 
-/// How many characters of an unknown word an error repeats.
+/// How many characters of an unknown word an error shows.
 const SHOWN: usize = 32;

@@ -1,7 +1,7 @@
-//! CRC32C and CRC64NVME at memory speed: a crate that asks the processor what it can do.
+//! CRC32C and CRC64NVME with the instructions of the processor, by a crate that detects them.
 //!
-//! Only the register is kept between two pieces. A [`Digest`] holds its constants too, which would
-//! weigh on every hasher that is moved.
+//! Only the register is kept between two pieces. A [`Digest`] also holds its constants, which would
+//! make every hasher larger to move.
 
 use crc_fast::{CrcAlgorithm, Digest};
 
@@ -19,7 +19,7 @@ impl Crc32c {
     }
 
     pub(in crate::checksum) fn finish(self) -> u32 {
-        // A register of 32 bits never reaches the upper half.
+        // The register has 32 bits.
         !(self.0 as u32)
     }
 }

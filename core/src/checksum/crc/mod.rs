@@ -1,5 +1,5 @@
-//! The three CRCs: [`Crc32c`] and [`Crc64Nvme`] of bytes as they come, and the arithmetic that makes
-//! the CRC of a whole from those of its parts. CRC32 itself is computed by the crate `crc32fast`.
+//! The three CRCs: [`Crc32c`] and [`Crc64Nvme`], and the arithmetic that combines the CRCs of
+//! parts. The crate `crc32fast` computes CRC32.
 
 #[cfg(feature = "crc-fast")]
 mod fast;
@@ -11,8 +11,8 @@ pub(super) use self::fast::{Crc32c, Crc64Nvme};
 #[cfg(not(feature = "crc-fast"))]
 pub(super) use self::portable::{Crc32c, Crc64Nvme};
 
-/// A reflected CRC whose register starts as all ones and is inverted at the end, as all three are.
-/// The least significant bit of a number stands for the highest power of x.
+/// A reflected CRC whose register starts with all ones and is inverted at the end, as for all
+/// three. The least significant bit of a number is the coefficient of the highest power of x.
 #[derive(Clone, Copy)]
 pub(super) struct Crc {
     polynomial: u64,
@@ -28,8 +28,8 @@ impl Crc {
     /// CRC-64/NVME.
     pub(super) const CRC64NVME: Self = Self { polynomial: 0x9A6C_9329_AC4B_C9B5, one: 1 << 63 };
 
-    /// x to the power of 8 · `length`: what the CRC before `length` bytes is multiplied with so
-    /// that the CRC of those bytes can be added to it by exclusive or.
+    /// Returns x to the power of 8 · `length`. The CRC before `length` bytes, multiplied by it, and
+    /// the CRC of these bytes give the CRC of both by exclusive or.
     pub(super) fn shift(self, mut length: u64) -> u64 {
         let mut power = self.one >> 8;
         let mut product = self.one;
@@ -43,7 +43,7 @@ impl Crc {
         product
     }
 
-    /// The product of two polynomials, reduced.
+    /// Returns the product of two polynomials, reduced.
     pub(super) fn multiply(self, left: u64, mut right: u64) -> u64 {
         let mut product = 0;
         let mut bit = self.one;

@@ -1,5 +1,5 @@
-//! CRC32C and CRC64NVME in safe code for any processor: sixteen bytes a step, by tables that are
-//! made when this is compiled.
+//! CRC32C and CRC64NVME in safe code for any processor: 16 bytes a step, with tables that are
+//! computed at compile time.
 
 use super::Crc;
 
@@ -17,7 +17,7 @@ impl Crc32c {
     }
 
     pub(in crate::checksum) fn finish(self) -> u32 {
-        // A register of 32 bits never reaches the upper half.
+        // The register has 32 bits.
         !(self.0 as u32)
     }
 }
@@ -40,7 +40,7 @@ impl Crc64Nvme {
     }
 }
 
-/// `tables[n][byte]` is what `byte` leaves in the register after `n` bytes of zero.
+/// `tables[n][byte]` is the register after `byte` and `n` zero bytes.
 type Tables = [[u64; 256]; 16];
 
 fn advance(mut register: u64, bytes: &[u8], tables: &Tables) -> u64 {
