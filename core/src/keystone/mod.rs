@@ -14,14 +14,11 @@
 //!
 //! [`Identity`] and [`Scope`] are plain data. A [`Login`] makes requests from them and reads the
 //! [`Token`]s in the responses; a [`Session`] decides when. [`ValidateToken`], [`CreateTrust`] and
-//! the
-//! others are ordinary [operations](crate::contract::Operation) of the [`Service`] here.
+//! the others are ordinary [operations](crate::contract::Operation) of the [`Service`] here.
 //!
 //! What the documentation says about a server's behaviour was seen on Keystone 30, unless it names
-//! a
-//! document. The protocol is that of the chapters "Identity API v3" and "OS-TRUST" of the OpenStack
-//! API
-//! reference.
+//! a document. The protocol is that of the chapters "Identity API v3" and "OS-TRUST" of the
+//! OpenStack API reference.
 
 mod cached;
 mod catalogue;

@@ -1,4 +1,4 @@
-//! One cloud, ready to log in to.
+//! One cloud: identity, scope, endpoint and TLS.
 
 use std::time::Duration;
 
@@ -17,59 +17,60 @@ use crate::secret::Secret;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Cloud {
-    /// What it is called.
+    /// The cloud's name.
     pub name: String,
-    /// Who we are there.
+    /// How to authenticate there.
     pub auth: CloudAuth,
-    /// Which endpoint of its catalogue is the object store's, or the URL instead of one.
+    /// Selects the endpoint of the object store in the cloud's catalogue, or overrides it.
     pub endpoint: EndpointFilter,
-    /// Whom to trust, and what to show.
+    /// Which certificates to trust, and which one to present.
     pub tls: CloudTls,
-    /// How long a request may take.
+    /// The timeout of a request (`api_timeout`).
     pub timeout: Option<Duration>,
-    /// What looks like a mistake and is none that matters.
+    /// Messages about settings that look like mistakes and are not errors.
     pub warnings: Vec<String>,
 }
 
-/// How a cloud knows us.
+/// How to authenticate at a cloud.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CloudAuth {
-    /// By a token that is asked for.
+    /// With a token that is requested.
     Login {
-        /// Keystone, or Swift's v1 authentication.
+        /// The URL of Keystone, or of Swift's v1 authentication.
         auth_url: String,
-        /// Who asks.
+        /// The identity.
         identity: Identity,
-        /// What for.
+        /// The scope of the token.
         scope: Scope,
     },
-    /// By this token (`admin_token`), at the endpoint that the cloud names.
+    /// With this token (`admin_token`), at the endpoint that the cloud names.
     Token(Secret),
-    /// Not at all (`none`).
+    /// Without authentication (`none`).
     None,
 }
 
-/// The TLS of a cloud's servers. Files are named as they were written: a `~` at the beginning is the
-/// reader's home.
+/// TLS settings for a cloud's servers. Paths are as written: the caller replaces a leading `~` by the
+/// home directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CloudTls {
-    /// Whether certificates go unchecked.
+    /// Disables certificate verification.
     pub insecure: bool,
     /// A file of certificates to trust instead of the system's.
     pub cacert: Option<String>,
     /// A file with the client's certificate.
     pub cert: Option<String>,
-    /// A file with its key; none where the certificate's file has it.
+    /// A file with its key; `None` where the certificate's file holds it.
     pub key: Option<String>,
 }
 
 impl Cloud {
-    /// A session for the object store of this cloud.
+    /// Creates a session for the object store of this cloud.
     ///
     /// # Errors
     ///
-    /// The URLs are none, or there is no token to be had.
+    /// A URL is not valid; the token can't be sent in a header; the cloud is used without
+    /// authentication.
     pub fn session(&self, options: SessionOptions) -> Result<Session, Error> {
         let session = match &self.auth {
             CloudAuth::Login { .. } => Session::new(self.login()?, options),
@@ -82,11 +83,11 @@ impl Cloud {
         Ok(session.with_endpoint(self.endpoint.clone()))
     }
 
-    /// What asks for its tokens.
+    /// Creates the source of this cloud's tokens.
     ///
     /// # Errors
     ///
-    /// The URL is none; the cloud has a token of its own, or none.
+    /// The auth URL is not valid; the cloud has a token of its own, or none.
     pub fn login(&self) -> Result<Login, Error> {
         match &self.auth {
             CloudAuth::Login { auth_url, identity, scope } => {
@@ -162,7 +163,7 @@ impl Reader<'_> {
         if let Some(text) = settings.text(key)? {
             return Ok(text);
         }
-        // The most frequent reason is that `auth_type` was forgotten.
+        // The most frequent reason: `auth_type` is missing.
         let instead = [
             ("token", "token"),
             ("application_credential_id", "v3applicationcredential"),
@@ -247,7 +248,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Its own domain, or that which is said once for both, or the default.
+    /// Returns its own domain, or that given for both user and project, or the default one.
     fn domain_of(&self, whose: &str, kind: &str) -> Result<Option<Domain>, CloudsError> {
         let mut from = vec![whose];
         if self.is_for_project()? {
@@ -281,7 +282,7 @@ impl Reader<'_> {
             let domain = match self.domain_of("project_domain", kind)? {
                 _ if is_v2 => Domain::default_id(),
                 Some(domain) => domain,
-                // What can't have a scope is refused for that.
+                // An identity without scopes is refused below for that reason.
                 None if !takes_scope(identity) => Domain::default_id(),
                 None => {
                     return Err(settings.wrong(
@@ -318,7 +319,7 @@ impl Reader<'_> {
         Ok(scope)
     }
 
-    /// Whether the URL says that it is the Identity API v2.0.
+    /// Whether the auth URL is of the Identity API v2.0. It must not be combined with domains.
     fn is_v2(&self) -> Result<bool, CloudsError> {
         let Some(url) = self.0.plain("auth_url")? else { return Ok(false) };
         let is_v2 =
@@ -393,7 +394,7 @@ impl Reader<'_> {
             cert: settings.expanded("cert")?,
             key: settings.expanded("key")?,
         };
-        // A file may stand where it says whether to check at all.
+        // `verify` may be a file of certificates instead of a truth value.
         if let Some(verify) = settings.expanded("verify")? {
             match flag_of(&verify) {
                 Some(checks) => tls.insecure |= !checks,
@@ -419,7 +420,7 @@ fn takes_scope(identity: &Identity) -> bool {
 const KINDS: &str = "password, v3password, v2password, token, v3token, v3applicationcredential, \
                      v3multifactor, v1password, admin_token, none";
 
-/// What may stand in `auth`.
+/// The known keys of `auth`.
 const KNOWN: &[&str] = &[
     "auth_url",
     "username",

@@ -1,16 +1,16 @@
-//! What is wrong with the settings of a cloud.
+//! Errors in the settings of a cloud.
 
 use std::fmt;
 
 use crate::error::Error;
 use crate::one_line::OneLine;
 
-/// What is wrong, and where. Nothing of a value that may be a secret is repeated.
+/// What is wrong, and where. It repeats no value that may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudsError {
-    /// The file, and the line, counted from 1, where it is the text that is wrong.
+    /// The file, and the line, counted from 1, where the text itself is wrong.
     pub place: Option<(String, Option<usize>)>,
-    /// The cloud.
+    /// The cloud's name.
     pub cloud: Option<String>,
     /// The key, such as `auth.project_name`.
     pub key: Option<String>,

@@ -1,17 +1,17 @@
-//! The clouds of a `clouds.yaml`, and that of the `OS_*` variables, as openstacksdk understands them.
+//! Clouds from `clouds.yaml` and from the `OS_*` variables, as openstacksdk reads them.
 //!
 //! ```text
-//!  clouds.yaml ◀ secure.yaml ┐   profile (clouds-public.yaml, or one that is known by name)
-//!                            ├─▶   ◀ the cloud ◀ its region ─▶ Cloud { identity, scope, endpoint, TLS }
+//!  clouds.yaml ◀ secure.yaml ┐   profile (clouds-public.yaml, or a built-in one)
+//!                            ├─▶   ◀ the cloud ◀ its region ─▶ Cloud { auth, endpoint, TLS }
 //!  OS_* ─ a cloud of its own ┘
 //! ```
 //!
-//! The caller reads the files and gives the environment, if it is to count: the variables are a
-//! cloud `envvars` beside those of the files, and `OS_CLOUD` says which is meant.
+//! The caller reads the files, and passes the environment if it is to be used. The variables make a
+//! cloud named `envvars` beside those of the files, and `OS_CLOUD` names the one to use.
 //!
-//! Where openstacksdk does what nobody can want, this does otherwise, and `conformance/vectors`
-//! has a case for it: text stays the text that it is (a password `0123` does not become 83), nothing
-//! is no name `None`, a file that can't be read is an error and not passed over.
+//! In a few cases this differs from openstacksdk on purpose, and `conformance/vectors` has a case
+//! for each: text stays as written (a password `0123` does not become 83), a missing value is not
+//! the name `None`, and a file that can't be read is an error and is not skipped.
 
 mod cloud;
 mod error;
@@ -54,20 +54,20 @@ use self::yaml::{Mapping, Node};
 #[derive(Clone, Debug, Default)]
 pub struct Clouds {
     clouds: BTreeMap<String, Mapping>,
-    /// `clouds-public.yaml`.
+    /// The profiles of `clouds-public.yaml`.
     profiles: BTreeMap<String, Mapping>,
-    /// What `OS_CLOUD` says, or the variables themselves.
+    /// The value of `OS_CLOUD`, or the name of the variables' own cloud.
     default: Option<String>,
 }
 
 impl Clouds {
-    /// Reads `clouds.yaml`, `secure.yaml` and `clouds-public.yaml`, as far as they are there: a name
-    /// for errors, and the text of each. JSON is YAML.
+    /// Reads `clouds.yaml`, `secure.yaml` and `clouds-public.yaml`, those that exist: a name for
+    /// errors, and the text. JSON is YAML too.
     ///
     /// # Errors
     ///
-    /// A text is no YAML, or not of this shape, or larger than 1 MiB, or comes to much more by its
-    /// aliases.
+    /// A text is not valid YAML, has another form, is larger than 1 MiB, or needs more than 32 MiB
+    /// of memory with its aliases resolved.
     pub fn parse(
         clouds: Option<(&str, &str)>,
         secure: Option<(&str, &str)>,
@@ -88,9 +88,8 @@ impl Clouds {
         Ok(Self { clouds, profiles, default: None })
     }
 
-    /// With what these variables say: `OS_CLOUD` names the cloud that is meant, and the others,
-    /// where there are any, are a cloud of their own, called `envvars` or as `OS_CLOUD_NAME` says.
-    /// Other variables than `OS_*` are passed over.
+    /// Adds the `OS_*` variables. `OS_CLOUD` names the cloud to use; the others, if there are any,
+    /// make a cloud named `envvars`, or as `OS_CLOUD_NAME` says. Other variables are skipped.
     ///
     /// # Errors
     ///
@@ -129,7 +128,7 @@ impl Clouds {
             ));
         }
         self.default = selects.remove("CLOUD").filter(|name| !name.is_empty());
-        // A region alone says nothing of a cloud.
+        // A region alone makes no cloud.
         if own.0.keys().any(|key| key != "region_name") {
             self.default.get_or_insert_with(|| name.clone());
             self.clouds.insert(name, own);
@@ -137,26 +136,26 @@ impl Clouds {
         Ok(self)
     }
 
-    /// The names of all clouds.
+    /// Returns the names of all clouds.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.clouds.keys().map(String::as_str)
     }
 
-    /// The cloud of this name, in the first of its regions. Without a name it is the one that
-    /// `OS_CLOUD` names, or that of the variables, or the only one there is.
+    /// Returns the cloud of this name, in its first region. Without a name, it is the cloud that
+    /// `OS_CLOUD` names, or that of the variables, or the only one.
     ///
     /// # Errors
     ///
-    /// There is no such cloud, or something is wrong with it.
+    /// There is no such cloud, or one of its settings is wrong.
     pub fn cloud(&self, name: Option<&str>) -> Result<Cloud, CloudsError> {
         Cloud::of(Settings::of(self, self.named(name)?, None)?)
     }
 
-    /// The same in this region.
+    /// As [`cloud`](Self::cloud), in this region.
     ///
     /// # Errors
     ///
-    /// As [`cloud`](Self::cloud); the cloud has regions, and this is none of them.
+    /// As [`cloud`](Self::cloud); the cloud has regions, and this is not one of them.
     pub fn cloud_in(&self, name: Option<&str>, region: &str) -> Result<Cloud, CloudsError> {
         Cloud::of(Settings::of(self, self.named(name)?, Some(region))?)
     }
@@ -176,7 +175,7 @@ impl Clouds {
     }
 }
 
-/// The mappings under one name of a file.
+/// Returns the mappings under one name of a file.
 fn of_name(
     root: &mut Mapping,
     file: &str,
@@ -191,7 +190,8 @@ fn of_name(
     }
 }
 
-/// Names of settings have `_` where they may have `-`; names of clouds stay as they are.
+/// Returns the named mappings. In the names of settings, `-` becomes `_`; the names of clouds are
+/// kept.
 fn each_mapping(
     named: Mapping,
     wrong: impl Fn(&str) -> CloudsError,

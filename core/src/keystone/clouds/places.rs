@@ -1,11 +1,11 @@
-//! Where files about clouds are.
+//! Paths of the files with clouds.
 
-/// A file about clouds.
+/// A file with clouds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloudsFile {
     /// `clouds.yaml`: the clouds.
     Clouds,
-    /// `secure.yaml`: what of them is secret.
+    /// `secure.yaml`: the secrets of the clouds.
     Secure,
     /// `clouds-public.yaml`: profiles.
     Public,
@@ -15,7 +15,7 @@ impl CloudsFile {
     /// All of them, in the order of the arguments of [`Clouds::parse`](super::Clouds::parse).
     pub const ALL: [Self; 3] = [Self::Clouds, Self::Secure, Self::Public];
 
-    /// The names that it may have in a directory; the first that is there counts.
+    /// Returns the names that it may have in a directory; the first that exists is read.
     pub fn names(self) -> [&'static str; 3] {
         match self {
             Self::Clouds => ["clouds.yaml", "clouds.yml", "clouds.json"],
@@ -24,7 +24,7 @@ impl CloudsFile {
         }
     }
 
-    /// The variable that names a file which goes before those of the directories.
+    /// Returns the variable that names a file to read before those in the directories.
     pub fn variable(self) -> Option<&'static str> {
         match self {
             Self::Clouds => Some("OS_CLIENT_CONFIG_FILE"),
@@ -34,8 +34,8 @@ impl CloudsFile {
     }
 }
 
-/// The directories that are looked into, one after the other, for each file by itself: the current
-/// one, those of the user, those of the system. `config_home` is `XDG_CONFIG_HOME`.
+/// Returns the directories to search, in this order and for each file by itself: the current one,
+/// those of the user, those of the system. `config_home` is `XDG_CONFIG_HOME`.
 pub fn directories(home: Option<&str>, config_home: Option<&str>) -> Vec<String> {
     let config_home = config_home.filter(|home| !home.is_empty());
     let mut all = vec![".".to_owned()];

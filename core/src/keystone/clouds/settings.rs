@@ -1,14 +1,14 @@
-//! What is said of one cloud, by its profile, itself and its region, under one name each.
+//! The settings of one cloud, merged from its profile, itself and its region.
 
 use super::error::CloudsError;
 use super::yaml::{Mapping, Node};
 use super::{Clouds, of_name};
 use crate::secret::Secret;
 
-/// One cloud in one region.
+/// The settings of one cloud in one region.
 pub(super) struct Settings {
     pub(super) cloud: String,
-    /// Empty where none is known.
+    /// Empty if no region is known.
     pub(super) region: String,
     pub(super) warnings: Vec<String>,
     top: Mapping,
@@ -30,7 +30,7 @@ impl Settings {
         let region = all.choose(&all.regions(own, &profile)?, region)?;
         all.put(profile)?;
         all.put(own.clone())?;
-        // What a region leaves empty is as the cloud says.
+        // An empty value in a region leaves that of the cloud.
         all.put(Mapping(
             region.values.0.into_iter().filter(|(_, it)| *it != Node::Null).collect(),
         ))?;
@@ -38,16 +38,16 @@ impl Settings {
         Ok(all)
     }
 
-    /// A text under one of the names that mean this key, from the mapping `auth` or beside it.
-    /// Empty ones count as absent.
+    /// Returns the text of this key under any of its names, from the mapping `auth` or beside it.
+    /// An empty text counts as absent.
     pub(super) fn text(&self, key: &str) -> Result<Option<&Secret>, CloudsError> {
         let outer = ALIASES.iter().find(|(name, _)| *name == key);
         let (names, outer_first) = match outer {
             Some((_, names)) => (*names, true),
             None => (&[key][..], false),
         };
-        // Of several names the last counts. Of what stands in both places, the outer one does for
-        // all that the command line and the environment are expected to override.
+        // Of several names the last has precedence. Of two places, the one beside `auth` has
+        // precedence for keys that the command line and the environment are expected to override.
         for name in names.iter().rev() {
             let (inner, outer) = (self.inner(name)?, self.outer(name)?);
             let found = if outer_first { outer.or(inner) } else { inner.or(outer) };
@@ -58,12 +58,12 @@ impl Settings {
         Ok(None)
     }
 
-    /// The same, not for a secret.
+    /// As [`text`](Self::text), for a value that is not secret.
     pub(super) fn plain(&self, key: &str) -> Result<Option<&str>, CloudsError> {
         Ok(self.text(key)?.map(Secret::expose))
     }
 
-    /// A text beside `auth`, in which `{name}` stands for another.
+    /// Returns a text beside `auth`, with each `{name}` replaced by another setting.
     pub(super) fn expanded(&self, key: &str) -> Result<Option<String>, CloudsError> {
         match self.outer(key)? {
             Some(text) => self.expand(key, text.expose()).map(Some),
@@ -71,7 +71,8 @@ impl Settings {
         }
     }
 
-    /// `{name}` in a text replaced by what the cloud says of it, `{{` and `}}` by one brace.
+    /// Replaces each `{name}` in a text by the cloud's setting of that name, and `{{` and `}}` by
+    /// one brace.
     pub(super) fn expand(&self, key: &str, text: &str) -> Result<String, CloudsError> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -102,14 +103,14 @@ impl Settings {
         Ok(out)
     }
 
-    /// A truth value.
+    /// Returns a truth value.
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, CloudsError> {
         let Some(text) = self.outer(key)? else { return Ok(None) };
         let flag = flag_of(text.expose());
         flag.map(Some).ok_or_else(|| self.wrong(key, "expected true or false"))
     }
 
-    /// A list of texts, or a text that is one with commas.
+    /// Returns a list of texts. A text is split at its commas.
     pub(super) fn list(&self, key: &str) -> Result<Option<Vec<String>>, CloudsError> {
         let texts = match self.auth.get(key).or(self.top.get(key)) {
             None | Some(Node::Null) => return Ok(None),
@@ -124,7 +125,7 @@ impl Settings {
         texts.iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
-    /// Whether the cloud has something under this name beside `auth`, were it nothing.
+    /// Returns the value of this name beside `auth`, null included.
     pub(super) fn outer_node(&self, key: &str) -> Option<&Node> {
         self.top.get(key)
     }
@@ -157,7 +158,7 @@ impl Settings {
         }
     }
 
-    /// Puts settings over those that are there.
+    /// Sets these settings, over those that exist.
     fn put(&mut self, mut over: Mapping) -> Result<(), CloudsError> {
         match over.0.remove("auth") {
             None | Some(Node::Null) => {}
@@ -168,7 +169,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The profile that the cloud names: nothing where it names none, or one that is not known.
+    /// Returns the profile that the cloud names: empty where it names none, or an unknown one.
     fn profile(&mut self, clouds: &Clouds, own: &Mapping) -> Result<Mapping, CloudsError> {
         let key = if own.get("profile").is_some() { "profile" } else { "cloud" };
         let Some(name) = self.read(own.get(key), || key.to_owned())? else {
@@ -202,7 +203,7 @@ impl Settings {
         Ok(profile)
     }
 
-    /// The regions that are known.
+    /// Returns the known regions.
     fn regions(&self, own: &Mapping, profile: &Mapping) -> Result<Vec<Region>, CloudsError> {
         for (map, is_own) in [(own, true), (profile, false)] {
             match map.get("regions") {
@@ -227,7 +228,7 @@ impl Settings {
         Ok(Vec::new())
     }
 
-    /// A name, or a mapping of a name and what is otherwise there.
+    /// Reads a region: a name, or a mapping of a name and the settings that differ there.
     fn region(&self, node: &Node) -> Result<Region, CloudsError> {
         let wrong = || self.wrong("regions", "expected names, or mappings of name and values");
         match node {
@@ -245,7 +246,7 @@ impl Settings {
         }
     }
 
-    /// The region that is wanted, or the first.
+    /// Returns the wanted region, or the first.
     fn choose(&self, regions: &[Region], wanted: Option<&str>) -> Result<Region, CloudsError> {
         let Some(wanted) = wanted.filter(|name| !name.is_empty()) else {
             return Ok(regions.first().cloned().unwrap_or_default());
@@ -262,7 +263,7 @@ impl Settings {
     }
 }
 
-/// A region of a cloud, with what the cloud has otherwise in it.
+/// A region of a cloud, with the settings that differ there.
 #[derive(Clone, Debug, Default)]
 struct Region {
     name: String,
@@ -275,7 +276,7 @@ impl Region {
     }
 }
 
-/// A word for a truth value, as YAML 1.1 has them, in any case.
+/// Reads a truth value as YAML 1.1 spells it, in any case.
 pub(super) fn flag_of(word: &str) -> Option<bool> {
     let is = |words: [&str; 3]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
     if is(["true", "yes", "on"]) {
@@ -291,7 +292,7 @@ fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
 
-/// Other names of a key, the last of which counts.
+/// Other names of a key; the last has precedence.
 const ALIASES: &[(&str, &[&str])] = &[
     ("domain_id", &["domain_id"]),
     ("domain_name", &["domain_name"]),
@@ -305,7 +306,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("passcode", &["passcode"]),
 ];
 
-/// What is never put into another text.
+/// Settings that are never put into another text.
 const SECRETS: [&str; 6] =
     ["password", "token", "auth_token", "passcode", "application_credential_secret", "auth"];
 

@@ -1,8 +1,8 @@
-//! YAML as these files use it: mappings, lists and texts, in bounded room.
+//! YAML as these files use it: mappings, lists and texts, in bounded memory.
 //!
-//! Every value but a collection is text as it was written. PyYAML makes numbers, dates and truth
-//! values of what has no quotes, so that a password `0123` is sent as 83 and `1.10` as 1.1 by those
-//! who use it; here a value is read as what is wanted at its place.
+//! Every scalar is kept as text. PyYAML makes numbers, dates and truth values of what has no
+//! quotes, so that its users send a password `0123` as 83 and `1.10` as 1.1; here the code that
+//! uses a value decides its type.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ pub(super) enum Node {
     Map(Mapping),
 }
 
-/// A mapping from texts.
+/// A mapping whose keys are texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mapping(pub(super) BTreeMap<String, Node>);
 
 impl Mapping {
-    /// Reads the one document of a text; an empty one is an empty mapping.
+    /// Reads the only document of a text; an empty one is an empty mapping.
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, CloudsError> {
         if text.len() > LONGEST {
             let problem = format!("it has {} bytes, and {LONGEST} are read", text.len());
@@ -51,7 +51,7 @@ impl Mapping {
         self.0.get(key)
     }
 
-    /// Puts everything of another in, and mappings into mappings.
+    /// Inserts the values of another mapping, merging mappings into mappings.
     pub(super) fn merge(&mut self, other: Self) {
         for (key, theirs) in other.0 {
             match (self.0.get_mut(&key), theirs) {
@@ -61,7 +61,8 @@ impl Mapping {
         }
     }
 
-    /// The same with `_` for every `-` in the names; of two that become one, that with `_` counts.
+    /// Replaces `-` in names by `_`. If that makes two names equal, the one written with `_` is
+    /// kept.
     pub(super) fn with_underscores(self) -> Self {
         let mut out = Self::default();
         for (key, node) in self.0 {
@@ -69,7 +70,7 @@ impl Mapping {
                 Node::Map(inner) => Node::Map(inner.with_underscores()),
                 node => node,
             };
-            // In the order of the alphabet `-` comes first, so that the other replaces it.
+            // `-` sorts before `_`, so the value of the name written with `_` comes last.
             out.0.insert(key.replace('-', "_"), node);
         }
         out
@@ -77,7 +78,7 @@ impl Mapping {
 }
 
 impl Node {
-    /// Bytes of memory that a copy takes.
+    /// Returns how many bytes of memory a copy takes.
     fn size(&self) -> usize {
         match self {
             Self::Null => NODE,
@@ -91,8 +92,8 @@ impl Node {
     }
 }
 
-/// Makes a tree of events. Nothing is deeper than [`DEEPEST`], and all that aliases stand for is
-/// counted before it is copied.
+/// Builds a tree from events. Nothing is nested deeper than [`DEEPEST`], and what aliases refer to
+/// is counted before it is copied.
 #[derive(Default)]
 struct Reader {
     open: Vec<Open>,
@@ -102,7 +103,7 @@ struct Reader {
     room: usize,
 }
 
-/// A collection that is not yet at its end.
+/// A collection whose end has not been read.
 enum Open {
     List { anchor: usize, nodes: Vec<Node> },
     Map { anchor: usize, own: Mapping, merged: Vec<Mapping>, key: Option<Key> },
@@ -110,7 +111,7 @@ enum Open {
 
 enum Key {
     Name(String),
-    /// `<<`: the mapping that follows is put under this one.
+    /// `<<`: the entries of the mapping that follows are added, unless this mapping has its own.
     Merge,
 }
 
@@ -196,7 +197,7 @@ impl Reader {
                 (Some(Key::Name(name)), node) => drop(own.0.insert(name, node)),
                 (Some(Key::Merge), Node::Map(map)) => merged.push(map),
                 (Some(Key::Merge), Node::List(nodes)) => {
-                    // The first of a list goes before the others.
+                    // The first of a list has precedence over the later ones.
                     for node in nodes.into_iter().rev() {
                         let Node::Map(map) = node else { return Err(NO_MERGE.into()) };
                         merged.push(map);
@@ -228,7 +229,7 @@ impl Open {
     }
 }
 
-/// The tag of YAML's own that a node has; others can't be known.
+/// Returns the suffix of a node's tag, which must be a YAML core tag.
 fn known(tag: Option<&Tag>) -> Result<Option<&str>, String> {
     let Some(tag) = tag else { return Ok(None) };
     let all = ["str", "null", "int", "float", "bool", "timestamp", "map", "seq"];
@@ -239,18 +240,18 @@ fn known(tag: Option<&Tag>) -> Result<Option<&str>, String> {
     if is_plain { Ok(Some("str")) } else { Err("a tag that is not known here".into()) }
 }
 
-/// What stands for nothing (YAML 1.1, "Null language-independent type").
+/// The spellings of null (YAML 1.1, "Null language-independent type").
 const NULL: [&str; 5] = ["", "~", "null", "Null", "NULL"];
 
 const NO_MERGE: &str = "after `<<` there must be a mapping, or a list of them";
 
-/// Bytes of a file.
+/// The longest file, in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// Collections in each other.
+/// The deepest nesting of collections.
 const DEEPEST: usize = 32;
 
-/// Bytes of memory that the values of a file take, with all that its aliases stand for.
+/// The most memory for the values of a file with all aliases resolved, in bytes.
 const ROOM: usize = 32 << 20;
 
 /// Bytes that a value takes beside its text: the value itself, and an allocation.
@@ -259,7 +260,7 @@ const NODE: usize = 96;
 /// Bytes that a mapping takes before its values: a node of a B-tree has room for eleven.
 const MAPPING: usize = 1024;
 
-/// Bytes that a value in a mapping takes besides: its name and its share of a node.
+/// Bytes that a value in a mapping takes in addition: its name and its share of a node.
 const ENTRY: usize = 64;
 
 #[cfg(test)]
