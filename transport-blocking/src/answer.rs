@@ -1,4 +1,4 @@
-//! The body of an answer, read from the connection past ureq.
+//! The body of a response, read from the connection without ureq.
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
@@ -12,28 +12,29 @@ use ureq::{Error, Timeout};
 use crate::failure;
 use crate::substitute::Conversation;
 
-/// The rest of an exchange, once the head of its answer is there.
+/// What remains of an exchange after the head of its response.
 pub(crate) struct Answer {
     pub(crate) conversation: Arc<Conversation>,
     pub(crate) body: AnswerBody,
-    /// `None` where there is no body.
+    /// `None` if there is no body.
     pub(crate) line: Option<Box<dyn Transport>>,
-    /// What ureq takes for the body.
+    /// The body that ureq sees.
     pub(crate) told: ureq::Body,
     pub(crate) deadlines: Deadlines,
 }
 
-/// What the body of an answer is held to.
+/// The time limits of a response's body.
 pub(crate) struct Deadlines {
     begun: Instant,
     idle: Option<Duration>,
     pace: Pace,
-    /// When the body must be over, and what is said if it is not.
+    /// When the body must have ended, and the error if it has not.
     end: Option<(Instant, &'static str)>,
 }
 
 impl Deadlines {
-    /// Of an answer whose head has arrived now, in an exchange that must be over at `whole`.
+    /// Returns the limits of a response whose head has arrived now, in an exchange that must end by
+    /// `whole`.
     pub(crate) fn new(receiving: &Receiving, limits: &Limits, whole: Option<Instant>) -> Self {
         let begun = Instant::now();
         let end = receiving.time().and_then(|time| begun.checked_add(time));
@@ -43,11 +44,11 @@ impl Deadlines {
         Self { begun, idle: limits.idle, pace: receiving.pace(), end }
     }
 
-    /// How long to wait for more, from now on.
+    /// Returns how long to wait for more bytes, from now on.
     fn wait(&mut self) -> Result<NextTimeout, Failure> {
         let mut timeout = NextTimeout { reason: Timeout::RecvBody, ..NextTimeout::default() };
-        // The rate is looked at when something came: this limit stays the same from read to read,
-        // so that the system need not be told another for each.
+        // The rate is checked when bytes arrive. So this timeout is the same for every read, and
+        // need not be set on the socket for each.
         self.pace.wait(self.begun.elapsed());
         if let Some(idle) = self.idle {
             timeout.after = idle.into();
@@ -73,7 +74,7 @@ impl Deadlines {
         Ok(())
     }
 
-    /// Why nothing came for so long.
+    /// Returns the failure after a wait that timed out.
     fn over(&self) -> Failure {
         let (end, why) = self.end.unzip();
         let ended = end.is_some_and(|end| end <= Instant::now());
@@ -83,7 +84,7 @@ impl Deadlines {
 }
 
 impl Answer {
-    /// The next piece of the body, of `most` bytes at most; `None` at its end.
+    /// Returns the next piece of the body, at most `most` bytes; `None` at its end.
     pub(crate) fn piece(&mut self, most: usize) -> Result<Option<Piece<'_>>, Failure> {
         let Some(line) = &mut self.line else { return Ok(None) };
         loop {
@@ -115,20 +116,21 @@ impl Answer {
         }
     }
 
-    /// Lets the connection be used again, if the body is over and both sides want to go on.
+    /// Makes the connection available to the next request, if the body has ended and both sides
+    /// keep it open.
     pub(crate) fn release(mut self) {
         let Some(line) = self.line.take() else { return };
         if !self.body.is_over() || !self.body.keeps_alive() {
             return;
         }
         self.conversation.give_back(line);
-        // One byte, and then the end: where ureq keeps the connection.
+        // One byte, and then the end: then ureq keeps the connection.
         let mut told = self.told.into_reader();
         while told.read(&mut [0; 8]).is_ok_and(|read| read > 0) {}
     }
 }
 
-/// Bytes of a body, which are gone from the connection when this is dropped.
+/// Bytes of a body, which are removed from the connection's buffer when this is dropped.
 pub(crate) struct Piece<'a> {
     line: &'a mut Box<dyn Transport>,
     length: usize,

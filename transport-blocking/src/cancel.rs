@@ -8,10 +8,11 @@ use std::task::Waker;
 use apus_core::contract::Leave;
 use apus_core::waiters::{Position, Waiters};
 
-/// Stops the runs that it was given to. Clones stop the same runs.
+/// Stops the runs that it was passed to. Clones stop the same runs.
 ///
-/// A stopped run breaks off the bodies that are on their way, cleans up on the server what the
-/// machine says, and ends with an error that [is cancelled](apus_core::Error::is_cancelled).
+/// A stopped run breaks off the exchanges that move the caller's bytes, waits for the others,
+/// cleans up on the server as its machine requires, and ends with an error that [is
+/// cancelled](apus_core::Error::is_cancelled).
 #[derive(Clone, Default)]
 pub struct CancelToken(Arc<State>);
 
@@ -29,23 +30,25 @@ struct Order {
 }
 
 impl CancelToken {
-    /// A token that nobody has cancelled yet.
+    /// Returns a token that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A token that is cancelled with this one. To cancel it leaves this one as it is.
+    /// Returns a token that is cancelled with this one. Cancelling the child does not cancel this
+    /// one.
     #[must_use]
     pub fn child(&self) -> Self {
         Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
     }
 
-    /// Stops, and leaves nothing on the server.
+    /// Stops the runs, and leaves nothing on the server.
     pub fn cancel(&self) {
         self.cancel_with(Leave::Abort);
     }
 
-    /// Stops, and leaves on the server what `leave` says. The first call counts.
+    /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
+    /// counts.
     pub fn cancel_with(&self, leave: Leave) {
         let mut order = self.lock();
         order.leave.get_or_insert(leave);
@@ -55,20 +58,20 @@ impl CancelToken {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether it was cancelled.
+    /// Returns whether the token was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::Acquire)
             || self.0.parent.as_ref().is_some_and(Self::is_cancelled)
     }
 
-    /// What is to be left on the server, once it is cancelled.
+    /// Returns what to leave on the server, if the token was cancelled.
     pub(crate) fn leave(&self) -> Option<Leave> {
         let own = self.lock().leave;
         own.or_else(|| self.0.parent.as_ref()?.leave())
     }
 
-    /// Wakes `waker` when it is cancelled, at once if it is already, until the registration is
-    /// dropped.
+    /// Wakes `waker` when the token is cancelled (at once if it already is), until the registration
+    /// is dropped.
     pub(crate) fn register(&self, waker: Waker) -> Registration {
         let above = self.0.parent.as_ref();
         let above = above.map(|parent| Box::new(parent.register(waker.clone())));
@@ -92,7 +95,7 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// Keeps a waker with a token while a run lasts.
+/// Keeps a waker registered with a token while a run lasts.
 pub(crate) struct Registration {
     token: CancelToken,
     place: Position,
@@ -105,7 +108,7 @@ impl Drop for Registration {
     }
 }
 
-/// What tells the workers of a run to break off the bodies they are moving.
+/// Tells the workers of a run to break off the bodies that they move.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     raised: AtomicBool,
@@ -174,7 +177,7 @@ mod tests {
         assert_eq!(bell.0.load(Ordering::Acquire), 5_000);
         drop(registrations);
         assert_eq!((token.lock().waiting.len(), Arc::strong_count(&bell)), (0, 1));
-        // Who comes later is woken at once.
+        // A later registration is woken at once.
         let late = token.register(Waker::from(Arc::clone(&bell)));
         assert_eq!(bell.0.load(Ordering::Acquire), 5_001);
         drop(late);

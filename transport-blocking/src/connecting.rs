@@ -1,4 +1,4 @@
-//! The making of a connection as a whole: where it fails, no request has left.
+//! The connection set-up as a whole: if it fails, no request was sent.
 
 use apus_core::error::{Cause, Failure};
 use ureq::Timeout;
@@ -6,7 +6,7 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
 use crate::failure::cause_before_head;
 
-/// Says of every failure of the connector inside that there is no connection.
+/// Marks every failure of the inner connector as a failure to connect.
 #[derive(Debug)]
 pub(crate) struct Connecting<C>(pub(crate) C);
 
@@ -22,8 +22,9 @@ impl<In: Transport, C: Connector<In>> Connector<In> for Connecting<C> {
     }
 }
 
-/// ureq reports a limit that is reached, or a peer that hangs up, while it connects as it does after it
-/// has sent a request, which the server may have carried out. What was never sent was not carried out.
+/// While it connects, ureq reports an exceeded limit or a closed connection with the same errors as
+/// after it has sent a request, which the server may have executed. A request that was never sent
+/// was not executed.
 pub(crate) fn never_connected(error: ureq::Error) -> ureq::Error {
     let detail = match &error {
         ureq::Error::Timeout(Timeout::Global) => {

@@ -1,7 +1,7 @@
 //! Performs one exchange with ureq.
 //!
 //! ```text
-//!  Exchange ─▶ first pass, where the head needs it ─▶ head, body piece by piece ─▶ head of the answer
+//!  Exchange ─▶ first pass, if the head needs it ─▶ head, body piece by piece ─▶ head of the response
 //!                                                                                    │
 //!  Completion ◀─ finish ◀─ piece by piece into the sink ◀─ Receiving ◀───────────────┘
 //! ```
@@ -34,35 +34,36 @@ use crate::source::{PIECE, Source};
 use crate::substitute::Conversation;
 use crate::trace;
 
-/// Sends requests over connections that are kept and used again. Cheap to clone; clones share their
-/// connections.
+/// Performs exchanges over connections that are kept and used again. Cheap to clone; clones share
+/// their connections.
 #[derive(Clone)]
 pub struct Transport(Arc<Inner>);
 
 struct Inner {
     config: TransportConfig,
     ways: Ways,
-    /// Made for the limits of the first exchange, which most others have too.
+    /// Configured with the limits of the first exchange, which most others have too.
     agents: OnceLock<Agents>,
 }
 
 impl Transport {
-    /// A transport without connections yet.
+    /// Returns a transport without connections.
     ///
     /// # Errors
     ///
-    /// The user agent can't be sent, or the proxy's certificates can't be read.
+    /// The user agent can't be sent, a TLS setting is invalid, or the proxy's certificates can't be
+    /// read.
     pub fn new(config: TransportConfig) -> Result<Self, Error> {
         let ways = config.ways()?;
         Ok(Self(Arc::new(Inner { config, ways, agents: OnceLock::new() })))
     }
 
-    /// Sends one exchange and takes its answer, on this thread. Nothing is repeated. What comes for
-    /// a writer has to follow what came before.
+    /// Performs one exchange, without retries and with its own limits only, on this thread. If the
+    /// sink is a writer, the bytes must follow those of the previous exchange.
     ///
     /// # Panics
     ///
-    /// With what a reader or writer panicked with.
+    /// With the panic of a reader or a writer.
     pub fn perform(&self, exchange: Exchange, source: &Source<'_>, sink: &Sink<'_>) -> Completion {
         let watch = Watch::default();
         sink.expect(&exchange.draft().incoming);
@@ -92,8 +93,8 @@ impl Transport {
         }
     }
 
-    /// The same for a run, whose `bell` is rung when this exchange waits for others. A panic comes
-    /// back beside the completion.
+    /// Performs an exchange of a run, whose `bell` is rung when this exchange waits for others. A
+    /// panic is returned beside the completion.
     pub(crate) fn fly(
         &self,
         exchange: Exchange,
@@ -121,14 +122,14 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// How an exchange came back.
+/// The result of an exchange.
 pub(crate) struct Landing {
     pub(crate) completion: Completion,
-    /// What a reader, a writer or an observer panicked with.
+    /// The panic of a reader, a writer or an observer.
     pub(crate) panic: Option<Box<dyn Any + Send>>,
 }
 
-/// An exchange while it is performed: whatever happens, there is something to complete.
+/// An exchange while it is performed; it can be completed in every stage.
 struct Flight(Option<Stage>);
 
 enum Stage {
@@ -136,11 +137,11 @@ enum Stage {
     Receiving(Receiving),
 }
 
-/// Why nothing more happens to a flight.
+/// How a flight ended.
 enum End {
-    /// It could not be sent.
+    /// The request could not be sent.
     Rejected(Error),
-    /// The answer is complete, or was cut, or never came.
+    /// The response is complete, or was cut, or did not arrive.
     Cut(Option<Failure>),
 }
 
@@ -192,7 +193,7 @@ impl Errand<'_> {
         End::Cut(self.receive(receiving, answer, outlet).err())
     }
 
-    /// Sends the request; the flight is receiving when this succeeds.
+    /// Sends the request; after success, the flight is in the stage `Receiving`.
     fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<Answer, End> {
         let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
         let mut limits = *exchange.limits();
@@ -272,7 +273,7 @@ impl Errand<'_> {
         agent.run(limited!(agent.configure_request(request), limits, !is_address).build())
     }
 
-    /// The first pass over a source whose hashes stand in the head.
+    /// Reads a source before it is sent, because the head contains its hashes.
     fn measure(
         &self,
         exchange: &mut Exchange,
@@ -330,7 +331,8 @@ impl Errand<'_> {
         Ok(())
     }
 
-    /// Whether there is still time to read a source before anything is sent, and somebody who waits.
+    /// Fails if the time of the exchange is used up, or the run was stopped, while a source is read
+    /// before anything is sent.
     fn may_go_on(&self, whole: Option<Instant>) -> Result<(), Failure> {
         if self.watch.stop.is_raised() {
             return Err(Failure::cancelled().before_request());
@@ -338,7 +340,7 @@ impl Errand<'_> {
         remaining(whole).map(drop)
     }
 
-    /// Takes the body of the answer; an error is where and why it was cut.
+    /// Receives the body of the response; the error says why it was cut.
     fn receive(
         &self,
         receiving: &mut Receiving,
@@ -351,7 +353,7 @@ impl Errand<'_> {
         let mut held = Vec::new();
         let end = loop {
             if !receiving.wants_more() {
-                // Without its end having been read, the connection is closed.
+                // The end was not read, so the connection is closed.
                 break Ok(());
             }
             let mut piece = match answer.piece(most) {
@@ -378,7 +380,7 @@ impl Errand<'_> {
                 pass(receiving, piece, &mut outlet, &mut meter)?;
             }
         };
-        // What came before a cut is passed on too.
+        // Bytes that arrived before a cut are passed on too.
         self.deliver(receiving, &mut held, &mut outlet, &mut meter)?;
         meter.flush();
         outlet.finish()?;
@@ -388,7 +390,7 @@ impl Errand<'_> {
         end
     }
 
-    /// Waits for this range's turn, and passes on what was held back until then.
+    /// Waits for this range's turn, and passes on the bytes that were held back until then.
     fn deliver(
         &self,
         receiving: &mut Receiving,
@@ -406,7 +408,7 @@ impl Errand<'_> {
     }
 }
 
-/// Counts, hashes and writes what came.
+/// Counts, hashes and writes the bytes that arrived.
 fn pass(
     receiving: &mut Receiving,
     piece: &[u8],
@@ -420,7 +422,8 @@ fn pass(
     Ok(())
 }
 
-/// What is left of the exchange's time, of which a source has taken some before anything was sent.
+/// Returns what is left of the exchange's time, some of which was spent on reading the source
+/// before anything was sent.
 fn remaining(whole: Option<Instant>) -> Result<Option<Duration>, Failure> {
     let Some(whole) = whole else { return Ok(None) };
     let left = whole.saturating_duration_since(Instant::now());
@@ -435,18 +438,18 @@ fn content_length(receiving: &Receiving) -> Option<u64> {
     receiving.head().headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Whether the host needs no looking up.
+/// Whether the host is an IP address, which need not be resolved.
 fn is_address(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     bare.parse::<IpAddr>().is_ok()
 }
 
-/// The source did not have what its range says.
+/// The source did not have the bytes of its range.
 fn source_failed(error: &Error) -> Failure {
     Failure::new(Cause::Source, error.what())
 }
 
-/// Bytes that are received at a time at most.
+/// Bytes that are received at a time, at most.
 const BUFFER: usize = 128 << 10;
-/// Bytes of an answer without a length that wait in memory for their turn.
+/// Bytes of a response without a length that wait in memory for their turn.
 const HELD: u64 = 1 << 20;

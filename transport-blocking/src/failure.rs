@@ -1,4 +1,4 @@
-//! What ureq's errors mean.
+//! Translates ureq's errors.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use apus_core::Error;
 use apus_core::error::{Cause, Failure};
 use apus_core::proxy::Proxy;
 
-/// A request that can't be sent as it is.
+/// Returns the error for a request that can't be sent as it is.
 pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
     match error {
         ureq::Error::BadUri(_) => {
@@ -18,7 +18,8 @@ pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
     }
 }
 
-/// No head has arrived. What can't be reached is the proxy, where there is one.
+/// Translates an error before the head of the response. If there is a proxy, a failure to resolve
+/// or to connect is the proxy's.
 pub(crate) fn before_head(error: ureq::Error, proxy: Option<&Arc<Proxy>>) -> Failure {
     if let ureq::Error::Other(inner) = &error
         && let Some(failure) = inner.downcast_ref::<Failure>()
@@ -44,7 +45,7 @@ pub(crate) fn cause_before_head(error: &ureq::Error) -> Failure {
     Failure::new(cause, error.to_string())
 }
 
-/// The head has arrived, and reading the body failed.
+/// Translates an error while the body is read.
 pub(crate) fn in_body(error: &ureq::Error) -> Failure {
     let cause = match error {
         ureq::Error::Protocol(_) => Cause::Protocol,
@@ -74,7 +75,7 @@ fn io_before_head(error: &io::Error) -> Failure {
     Failure::new(cause, error.to_string())
 }
 
-/// rustls reports what it refuses inside an I/O error.
+/// rustls reports its errors inside an I/O error.
 #[cfg(feature = "tls")]
 pub(crate) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
@@ -85,8 +86,8 @@ pub(crate) fn is_tls(_: &io::Error) -> bool {
     false
 }
 
-/// A failed look-up has no kind of its own in the standard library, but on Unix its text, and on
-/// Windows its numbers (WSAHOST_NOT_FOUND to WSANO_DATA).
+/// The standard library has no error kind for a failed look-up. On Unix it is known by its text, on
+/// Windows by its numbers (WSAHOST_NOT_FOUND to WSANO_DATA).
 fn is_lookup(error: &io::Error) -> bool {
     match error.raw_os_error() {
         Some(code) => cfg!(windows) && (11001..=11004).contains(&code),

@@ -1,4 +1,4 @@
-//! The bytes of one request's body, from wherever they come.
+//! The bytes of one request's body, from any source.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,42 +15,42 @@ use crate::source::{self, Ordered, PIECE, Source};
 /// The bytes of one request's body, before any framing.
 pub(crate) struct Feed<'a> {
     inner: Inner<'a>,
-    /// Sees the bytes before they are given away.
+    /// Sees the bytes before they are passed on.
     watched: Option<Watched<'a>>,
 }
 
 enum Inner<'a> {
     /// In memory.
     Pieces(VecDeque<Bytes>),
-    /// Of a source that can be read from anywhere.
+    /// A range of a source that can be read at any offset.
     Seekable { source: Source<'a>, at: u64, range: Range<u64> },
-    /// Of a source that can be read only once.
+    /// A range of a source that can be read only once.
     Lent { lent: Lent<'a>, left: u64 },
 }
 
 impl<'a> Feed<'a> {
-    /// Bytes in memory, in pieces.
+    /// A feed of bytes in memory, in pieces.
     pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
         Self::of(Inner::Pieces(pieces))
     }
 
-    /// Bytes in memory.
+    /// A feed of bytes in memory.
     pub(crate) fn bytes(bytes: Bytes) -> Self {
         Self::pieces(VecDeque::from([bytes]))
     }
 
-    /// A range of a source that can be read from anywhere.
+    /// A feed of a range of a source that can be read at any offset.
     pub(crate) fn seekable(source: Source<'a>, range: Range<u64>) -> Self {
         Self::of(Inner::Seekable { source, at: range.start, range })
     }
 
-    /// A range of a source that can be read only once, which gets its reader back.
+    /// A feed of a range of a source that can be read only once; the source gets its reader back.
     pub(crate) fn lent(source: Source<'a>, ordered: Ordered<'a>, range: &Range<u64>) -> Self {
         let left = range.end.saturating_sub(range.start);
         Self::of(Inner::Lent { lent: Lent { source, ordered: Some(ordered) }, left })
     }
 
-    /// The same, seen by this.
+    /// Has `watched` see the bytes.
     pub(crate) fn watched(self, watched: Option<Watched<'a>>) -> Self {
         Self { watched, ..self }
     }
@@ -59,7 +59,7 @@ impl<'a> Feed<'a> {
         Self { inner, watched: None }
     }
 
-    /// The bytes in memory, where they are.
+    /// Returns the bytes, if they are in memory.
     pub(crate) fn resident(&self) -> Option<&VecDeque<Bytes>> {
         match &self.inner {
             Inner::Pieces(pieces) => Some(pieces),
@@ -72,7 +72,7 @@ impl<'a> Feed<'a> {
         !matches!(self.inner, Inner::Lent { .. })
     }
 
-    /// Goes back to where it started, after a first pass over a file.
+    /// Goes back to the start, after a first pass over a file.
     pub(crate) fn rewind(&mut self) {
         if let Inner::Seekable { at, range, .. } = &mut self.inner {
             *at = range.start;
@@ -105,7 +105,7 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// Reads on; 0 at the end.
+    /// Reads more bytes; 0 at the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let read = self.read_unseen(buffer)?;
         self.see(buffer.get(..read).unwrap_or_default())?;
@@ -143,8 +143,8 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// The next `size` bytes, fewer at the end. Of bytes in memory none is copied, unless they lie in
-    /// several pieces.
+    /// Returns the next `size` bytes, fewer at the end. Bytes in memory are copied only if they lie
+    /// in several pieces.
     pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, Failure> {
         if let Inner::Pieces(pieces) = &mut self.inner {
             drop_empty(pieces);
@@ -161,7 +161,7 @@ impl<'a> Feed<'a> {
         Ok(bytes.into())
     }
 
-    /// Reads on until the buffer is full or the end is reached.
+    /// Reads until the buffer is full or the end is reached.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -180,7 +180,7 @@ impl Feed<'_> {
     }
 }
 
-/// A reading of a source that can be read from anywhere: hashed in order beside other readings, and
+/// A reading of a source that can be read at any offset: hashed in order with other readings, and
 /// compared with what was read before.
 pub(crate) struct Watched<'a> {
     source: Source<'a>,
@@ -214,8 +214,8 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Reads what nobody has read of a source so far, for its digests alone: parts that were stored before
-/// this run, or bytes that too many others wait for.
+/// Reads bytes of a source that have not been read, for its digests alone: parts that were stored
+/// before this run, or bytes that too many others wait for.
 pub(crate) fn fill(source: &Source<'_>, pass: &OnePass, gap: Range<u64>) -> Result<(), Failure> {
     let mut buffer = vec![0; PIECE];
     let mut reading = Reading::new(gap.start);
@@ -237,7 +237,7 @@ fn ended_early(at: u64, end: u64) -> Failure {
     Failure::source_changed(format!("it ended at byte {at}, before {end}"))
 }
 
-/// A reader on loan: it goes back when the request is done with it.
+/// A reader on loan, which is returned when this is dropped.
 struct Lent<'a> {
     source: Source<'a>,
     ordered: Option<Ordered<'a>>,
@@ -251,14 +251,14 @@ impl Drop for Lent<'_> {
     }
 }
 
-/// So that the first piece has bytes, if any has.
+/// Drops empty pieces, so that the first piece has bytes if there are any.
 fn drop_empty(pieces: &mut VecDeque<Bytes>) {
     while pieces.front().is_some_and(Bytes::is_empty) {
         pieces.pop_front();
     }
 }
 
-/// The first `most` bytes of a buffer.
+/// Returns the first `most` bytes of a buffer.
 fn within(buffer: &mut [u8], most: u64) -> &mut [u8] {
     let length = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
     buffer.get_mut(..length).unwrap_or_default()
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!([taken[0].as_ptr(), taken[2].as_ptr()], starts);
         assert_eq!(taken[1], [1; 4][..]);
         assert_eq!([take(), take(), take()], [&[3; 4][..], &[3; 2][..], &[][..]]);
-        // What spans two pieces is put together.
+        // Bytes of two pieces are copied together.
         let mut feed = Feed::pieces([vec![1; 3], vec![2; 3]].map(Bytes::from).into());
         assert_eq!(feed.take(4).unwrap(), [1, 1, 1, 2][..]);
         assert_eq!(feed.take(4).unwrap(), [2, 2][..]);

@@ -1,4 +1,4 @@
-//! Counts, tells and paces the payload bytes that move.
+//! Counts, reports and paces the payload bytes of exchanges.
 
 use std::sync::Arc;
 use std::thread;
@@ -17,7 +17,7 @@ pub(crate) struct Watch {
     pub(crate) stop: Stop,
 }
 
-/// Which way bytes move.
+/// The direction in which bytes move.
 #[derive(Clone, Copy)]
 pub(crate) enum Direction {
     Sent,
@@ -29,7 +29,7 @@ impl Watch {
         Meter { watch: self, direction, untold: 0 }
     }
 
-    /// How many bytes to move at a time where `most` would be convenient.
+    /// Returns how many bytes to move at a time: `most`, or fewer if the bandwidth is limited.
     pub(crate) fn piece(&self, most: usize) -> usize {
         if self.pace().is_some() { most.min(PACED) } else { most }
     }
@@ -58,7 +58,7 @@ impl Meter<'_> {
         }
     }
 
-    /// `bytes` have moved.
+    /// Counts `bytes` that have moved.
     pub(crate) fn moved(&mut self, bytes: usize) {
         self.untold += bytes as u64;
         if self.untold >= OFTEN {
@@ -66,7 +66,7 @@ impl Meter<'_> {
         }
     }
 
-    /// Tells the observer what it was not told yet.
+    /// Reports the bytes that were not reported yet.
     pub(crate) fn flush(&mut self) {
         let bytes = std::mem::take(&mut self.untold);
         let Some(observer) = self.watch.observer.as_ref().filter(|_| bytes > 0) else { return };
@@ -80,7 +80,7 @@ impl Meter<'_> {
 
 /// Bytes between two events.
 const OFTEN: u64 = 64 << 10;
-/// Bytes that move at a time where bytes a second are limited.
+/// Bytes that move at a time if the bandwidth is limited.
 const PACED: usize = 16 << 10;
 /// How long a stop may go unnoticed.
 const NAP: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! The body of a request on its way out: read piece by piece, framed, counted, paced.
+//! The body of a request while it is sent: read piece by piece, framed, counted, paced.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -17,9 +17,9 @@ pub(crate) struct Outflow<'r, 'a> {
     encoder: Encoder,
     watch: &'r Watch,
     meter: Meter<'r>,
-    /// Frames that were begun.
+    /// Frames that are not fully read yet.
     framed: VecDeque<Bytes>,
-    /// A body of the caller's is broken off when the run is; a document of ours is not.
+    /// The caller's body is broken off when the run is stopped; a document of apus is not.
     breakable: bool,
     ended: bool,
     failed: Option<Failure>,
@@ -43,12 +43,12 @@ impl<'r, 'a> Outflow<'r, 'a> {
         })
     }
 
-    /// Why ureq was told that the body can't be read.
+    /// Returns why ureq was told that the body can't be read.
     pub(crate) fn failure(&mut self) -> Option<Failure> {
         self.failed.take()
     }
 
-    /// Nothing more is sent: tells the observer what it wasn't told yet.
+    /// Reports the bytes that were not reported yet; no more bytes are sent.
     pub(crate) fn settle(&mut self) {
         self.meter.flush();
     }
@@ -110,7 +110,7 @@ impl Read for Outflow<'_, '_> {
     }
 }
 
-/// Copies what fits.
+/// Copies as many bytes as fit.
 fn drain(from: &mut VecDeque<Bytes>, out: &mut [u8]) -> usize {
     let mut copied = 0;
     while let Some(bytes) = from.front_mut() {
@@ -126,7 +126,7 @@ fn drain(from: &mut VecDeque<Bytes>, out: &mut [u8]) -> usize {
     copied
 }
 
-/// The source gave more or less than was announced.
+/// The source yielded more or fewer bytes than were announced.
 fn wrong_length(error: Error) -> Failure {
     Failure::new(Cause::Source, error.what())
 }

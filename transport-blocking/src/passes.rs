@@ -1,5 +1,5 @@
-//! One pass over a source: what is read of it goes to a thread for each digest, in order, and is compared
-//! where it is read again.
+//! One pass over a source: its bytes go to a thread for each digest, in order, and are compared if
+//! they are read again.
 //!
 //! ```text
 //!  feeds ──▶ Pass (in the core: order, what is due, what was read before) ──▶ a worker for each digest
@@ -15,31 +15,31 @@ use apus_core::checksum::{Digests, Hashers, Pass, Reading};
 use apus_core::error::Failure;
 use bytes::Bytes;
 
-/// The one pass over a source: of a run, or, where the source is tapped, of all its runs.
+/// The pass over a source: of one run, or of all its runs if the source is tapped.
 pub(crate) struct OnePass {
     state: Mutex<State>,
-    /// Something is due to the workers, or nothing more will be.
+    /// Signals the workers that bytes are due, or that no more will be.
     filled: Condvar,
-    /// The workers took something.
+    /// Signals readers that the workers have taken bytes.
     taken: Condvar,
 }
 
 struct State {
     pass: Pass,
-    /// A group for each worker; absent while it is at work.
+    /// A group of hashers for each worker; absent while the worker runs.
     groups: Vec<Option<Hashers>>,
     working: usize,
     closing: bool,
-    /// All bytes of the source went by.
+    /// All bytes of the source were read.
     is_whole: bool,
-    /// Bytes of the source when a run began, where that is known.
+    /// Bytes of the source when a run began; `None` if unknown.
     length: Option<u64>,
     /// Bytes that may be held until it is their turn.
     memory: u64,
 }
 
 impl OnePass {
-    /// Feeds these hashers. With none, it only compares.
+    /// A pass that feeds these hashers. With none, it only compares.
     pub(crate) fn new(hashers: Hashers) -> Self {
         let groups = match hashers.is_empty() {
             true => Vec::new(),
@@ -58,14 +58,15 @@ impl OnePass {
         Self { state: Mutex::new(state), filled: Condvar::new(), taken: Condvar::new() }
     }
 
-    /// A run begins, on a source of this length.
+    /// Begins a run over a source of this length.
     pub(crate) fn begin(&self, length: Option<u64>, memory: u64) {
         let mut state = self.lock();
         state.length = length;
         state.memory = memory;
     }
 
-    /// Starts the workers, unless they run. Where there is one core only, whoever reads hashes.
+    /// Starts the workers, unless they run. With one processor core only, the reading thread
+    /// hashes.
     pub(crate) fn start<'scope>(self: &Arc<Self>, scope: &'scope Scope<'scope, '_>) {
         let mut state = self.lock();
         if state.working > 0 || cores() < 2 {
@@ -79,14 +80,14 @@ impl OnePass {
         }
     }
 
-    /// Nothing more is read: the workers end when they have done what is due.
+    /// Ends the workers after they have hashed what is due; nothing more is read.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.filled.notify_all();
     }
 
-    /// All of the source went by, if `whole` or, where that is not known otherwise, as many bytes did as
-    /// it had when the run began.
+    /// Records whether all bytes of the source were read: as `whole` says, or, if that is `None`,
+    /// if as many bytes were read as the source had when the run began.
     pub(crate) fn settle(&self, whole: Option<bool>) {
         let mut state = self.lock();
         let all = || state.length == Some(state.pass.position());
@@ -94,7 +95,7 @@ impl OnePass {
         state.is_whole |= whole;
     }
 
-    /// The digests of the whole, once all of it went by.
+    /// Returns the digests of the whole source, once all of it was read.
     pub(crate) fn digests(&self) -> Option<Digests> {
         let state = self.lock();
         let groups: Option<Vec<Hashers>> = state.groups.iter().cloned().collect();
@@ -102,8 +103,9 @@ impl OnePass {
         Some(Digests::join(groups.into_iter().map(Hashers::finish)))
     }
 
-    /// A reading has come to these bytes, which may be given away after this. Says which bytes have to be
-    /// read before it goes on, because too many wait for them; and waits for the workers.
+    /// Takes the next bytes of a reading, which may be passed on afterwards; waits for the workers.
+    /// Returns the bytes that must be read before this reading continues, if too many bytes wait
+    /// for them.
     pub(crate) fn read(
         &self,
         reading: &mut Reading,
@@ -116,14 +118,14 @@ impl OnePass {
         Ok(gap)
     }
 
-    /// Bytes of what is read only once, and in order.
+    /// Takes the next bytes of a source that is read once and in order.
     pub(crate) fn append(&self, bytes: Bytes) {
         let mut state = self.lock();
         state.pass.append(bytes);
         self.hand_on(state);
     }
 
-    /// The next bytes that nobody has hashed, where somebody should have.
+    /// Returns the next bytes that were not hashed but should have been.
     pub(crate) fn rest(&self) -> Option<Range<u64>> {
         let state = self.lock();
         if state.groups.is_empty() {
@@ -136,12 +138,12 @@ impl OnePass {
         state.pass.gap().or_else(all)
     }
 
-    /// Bytes of the source when the run began.
+    /// Returns the length of the source when the run began, in bytes.
     pub(crate) fn length(&self) -> Option<u64> {
         self.lock().length
     }
 
-    /// Gives the workers what is due, and waits where they are too far behind.
+    /// Passes due bytes to the workers, and waits while these are too far behind.
     fn hand_on(&self, mut state: MutexGuard<'_, State>) {
         if state.working == 0 {
             let State { pass, groups, .. } = &mut *state;
@@ -189,5 +191,5 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Bytes that the slowest worker may be behind before who reads waits for it.
+/// Bytes that the slowest worker may be behind before readers wait for it.
 const BEHIND: u64 = 4 << 20;

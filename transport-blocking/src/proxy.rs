@@ -1,14 +1,15 @@
-//! Connections that lead through a proxy, below ureq.
+//! Connections through a proxy, below ureq.
 //!
 //! ```text
 //!   Toward ─▶ TCP ─▶ Through ─────────────────────────────────▶ TLS with the endpoint ─▶ Substitute
 //!   resolves         TLS with the proxy, if it speaks TLS;      https
 //!   the proxy's      then a tunnel by CONNECT: Tunnel,          https
-//!   name             or the proxy is asked itself: Forwarding   http
+//!   name             or requests to the proxy: Forwarding       http
 //! ```
 //!
-//! ureq's own proxy knows `CONNECT` only, which a proxy may refuse for all ports but 443, and asks
-//! for it with the certificates that endpoints are trusted by. What a proxy is told is the core's to
+//! ureq's own proxy support has two limits. It knows `CONNECT` only, which a proxy may refuse for
+//! all ports but 443. And it verifies the proxy with the certificates that endpoints are trusted
+//! by. The core decides what is sent to a proxy; this module sends it.
 //! say; here it is moved.
 
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::failure::is_tls;
 #[cfg(feature = "tls")]
 use crate::secured::Secure;
 
-/// The proxies of a transport, and how to speak to them.
+/// The proxies of a transport, and how to connect to them.
 #[derive(Default)]
 pub(crate) struct Gates {
     proxies: Proxies,
@@ -38,7 +39,7 @@ pub(crate) struct Gates {
     gates: Vec<Gate>,
 }
 
-/// A proxy as ureq sees an endpoint.
+/// A proxy with its URI and TLS settings.
 struct Gate {
     proxy: Arc<Proxy>,
     uri: Uri,
@@ -52,7 +53,7 @@ impl Gates {
         Ok(Self { proxies, user_agent: user_agent.into(), gates })
     }
 
-    /// The proxy that requests to `uri` go through.
+    /// Returns the proxy that requests to `uri` go through.
     pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&Arc<Proxy>> {
         self.proxies.proxy_for(uri)
     }
@@ -79,7 +80,7 @@ impl Gate {
         })
     }
 
-    /// Agrees on TLS with the proxy, if it speaks TLS.
+    /// Does the TLS handshake with the proxy, if it is an https proxy.
     #[cfg(feature = "tls")]
     fn greet(
         &self,
@@ -114,7 +115,7 @@ impl Gate {
         Ok(wire)
     }
 
-    /// Asks the proxy for a tunnel to the endpoint.
+    /// Requests a tunnel to the endpoint from the proxy.
     fn dig(
         &self,
         mut wire: Box<dyn Transport>,
@@ -145,7 +146,7 @@ impl fmt::Debug for Gates {
     }
 }
 
-/// Looks up the host that is connected to.
+/// Resolves the host that the connection is made to: the endpoint or its proxy.
 #[derive(Debug)]
 pub(crate) struct Toward {
     gates: Arc<Gates>,
@@ -170,7 +171,7 @@ impl Resolver for Toward {
     }
 }
 
-/// Makes a connection to a proxy one to the endpoint.
+/// Turns a connection to a proxy into one to the endpoint.
 #[derive(Debug)]
 pub(crate) struct Through(pub(crate) Arc<Gates>);
 
@@ -201,7 +202,7 @@ impl<T: Transport> Connector<T> for Through {
     }
 }
 
-/// Leads to the endpoint, which knows nothing of the proxy.
+/// A tunnel to the endpoint, which does not see the proxy.
 #[derive(Debug)]
 struct Tunnel(Box<dyn Transport>);
 
@@ -222,27 +223,27 @@ impl Transport for Tunnel {
         self.0.is_open()
     }
 
-    // Not to the endpoint, whatever there is to the proxy.
+    // There is no TLS with the endpoint yet, even if there is TLS with the proxy.
     fn is_tls(&self) -> bool {
         false
     }
 }
 
-/// Leads to the proxy, which is asked for `http://host/path` (RFC 9112, section 3.2.2), and is told
-/// who we are with every request.
+/// A connection to a proxy that forwards requests for `http://host/path` (RFC 9112, section 3.2.2)
+/// and gets our credentials with each.
 struct Forwarding {
     wire: Box<dyn Transport>,
     /// `http://host:port`.
     base: String,
     proxy: Arc<Proxy>,
-    /// What is sent next is the head of a request.
+    /// The next bytes sent are the head of a request.
     begins: bool,
 }
 
 impl Forwarding {
     fn new(wire: Box<dyn Transport>, gate: &Gate, uri: &Uri) -> Self {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        // A user in the endpoint's URI is for us alone.
+        // A user in the endpoint's URI is not sent.
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let base = format!("http://{host}");
         Self { wire, base, proxy: Arc::clone(&gate.proxy), begins: true }
@@ -258,7 +259,7 @@ impl Transport for Forwarding {
         if !std::mem::take(&mut self.begins) {
             return self.wire.transmit_output(amount, timeout);
         }
-        // ureq hands over whole lines: METHOD SP /path SP HTTP/1.1 CRLF, and header fields.
+        // ureq passes whole lines: METHOD SP /path SP HTTP/1.1 CRLF, and header fields.
         let output = self.wire.buffers().output();
         let written = output.get(..amount).unwrap_or_default();
         let target = written.iter().position(|&byte| byte == b' ').map_or(0, |at| at + 1);
@@ -280,7 +281,7 @@ impl Transport for Forwarding {
         self.wire.await_input(timeout)
     }
 
-    /// ureq asks this between two requests, and at no other time.
+    /// ureq calls this between two requests, and at no other time.
     fn is_open(&mut self) -> bool {
         self.begins = true;
         self.wire.is_open()
@@ -312,13 +313,13 @@ pub(crate) fn transmit(
     Ok(())
 }
 
-/// What is left of the time to connect, which nothing else limits: no body pauses yet.
+/// Returns what is left of the time to connect, the only limit here: no body is sent yet.
 pub(crate) fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     let connect = NextTimeout { per_read: None, per_write: None, ..details.timeout };
     left(connect, details.now, (details.current_time)())
 }
 
-/// What is left of a timeout that began to run at `since`.
+/// Returns what is left of a timeout that began at `since`.
 pub(crate) fn left(mut timeout: NextTimeout, since: Instant, now: Instant) -> NextTimeout {
     if let (Duration::Exact(limit), Instant::Exact(since), Instant::Exact(now)) =
         (timeout.after, since, now)

@@ -1,4 +1,4 @@
-//! A download that is read.
+//! A reader of a download.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -15,17 +15,17 @@ use crate::cancel::CancelToken;
 use crate::run::Run;
 use crate::sink::Sink;
 
-/// Reads what a machine downloads, while it runs in a thread of its own. At most 4 pieces of 128
-/// KiB wait to be read, besides what the machine itself keeps.
+/// The bytes of a download, read while its machine runs in a thread of its own. At most 4 pieces of
+/// 128 KiB wait to be read, besides what the machine itself keeps.
 ///
-/// A download that failed is an error of the read after its last byte, never an early end. Dropping
-/// the reader cancels the run, which cleans up in its thread.
+/// If the download fails, the read after the last byte returns the error; a failed download never
+/// looks like an early end. Dropping the reader cancels the run, which cleans up in its thread.
 pub struct Reader<T> {
     pieces: Option<Receiver<Bytes>>,
     current: Bytes,
     token: CancelToken,
     thread: Option<JoinHandle<Result<T, Error>>>,
-    /// Gone once the outcome is there.
+    /// Absent after the outcome is known.
     claim: Option<Claim>,
     outcome: Option<Result<T, Error>>,
 }
@@ -36,7 +36,7 @@ impl<T: Send + 'static> Reader<T> {
         M: Machine<Output = T> + Send + 'static,
     {
         let (sender, pieces) = mpsc::sync_channel(AHEAD);
-        // The caller's own token may be of other runs too.
+        // Cancelling the caller's own token could stop other runs too.
         let token = run.token.unwrap_or_default().child();
         run.token = Some(token.clone());
         let (running, claim) = run.means.cleanups.begin();
@@ -53,11 +53,11 @@ impl<T: Send + 'static> Reader<T> {
         }
     }
 
-    /// Reads and drops what is left, and says what the machine came to.
+    /// Reads and drops the remaining bytes, and returns the machine's output.
     ///
     /// # Errors
     ///
-    /// The machine's.
+    /// The machine's error.
     pub fn finish(mut self) -> Result<T, Error> {
         while self.advance() {}
         match self.outcome.take() {
@@ -82,7 +82,7 @@ impl<T: Send + 'static> Reader<T> {
 }
 
 impl<T: Send + 'static> Read for Reader<T> {
-    /// Fails with [`io::ErrorKind::Other`], around the machine's [`Error`].
+    /// Fails with [`io::ErrorKind::Other`], which wraps the machine's [`Error`].
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() && !buffer.is_empty() {
             if !self.advance() {
@@ -101,7 +101,7 @@ impl<T: Send + 'static> Read for Reader<T> {
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
         self.token.cancel();
-        // The run may be waiting for room.
+        // The run may be waiting for the channel to have room.
         self.pieces = None;
     }
 }
@@ -112,7 +112,7 @@ impl<T> fmt::Debug for Reader<T> {
     }
 }
 
-/// The writing end.
+/// The sink of the run.
 struct Pipe(SyncSender<Bytes>);
 
 impl Write for Pipe {

@@ -1,10 +1,11 @@
-//! The head of a request as it goes on the wire (RFC 9112, sections 3 and 5).
+//! The head of a request as it is sent (RFC 9112, sections 3 and 5).
 
 use http::header::{HOST, HeaderName, USER_AGENT};
 use http::uri::{Authority, Scheme};
 use http::{Uri, request};
 
-/// The request line and all header fields, and what HTTP wants besides what was signed.
+/// Returns the request line, the header fields, and the fields that HTTP requires besides those
+/// that were signed.
 pub(crate) fn write(head: &request::Parts, user_agent: &str, expects: bool) -> Vec<u8> {
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let headers = &head.headers;
@@ -30,11 +31,11 @@ pub(crate) fn write(head: &request::Parts, user_agent: &str, expects: bool) -> V
     out
 }
 
-/// Where a request goes, and nothing else of it: what ureq is given.
+/// Returns the URI that ureq is given: scheme, host and port only.
 pub(crate) fn place(uri: &Uri) -> Option<Uri> {
     let authority = uri.authority()?;
     let authority = match authority.as_str().rsplit_once('@') {
-        // A user in the URI is for us alone.
+        // A user in the URI is not sent.
         Some((_, bare)) => bare.parse::<Authority>().ok()?,
         None => authority.clone(),
     };

@@ -1,7 +1,7 @@
 //! Runs a machine to its end.
 //!
 //! ```text
-//!        ┌───────────── complete ◀── a worker, or this thread where the machine's width is 1
+//!        ┌───────── complete ◀── a worker, or this thread if the machine's concurrency is 1
 //!        ▼                                                     ▲
 //!      turn ──▶ Launch ──▶ the exchange and its bytes ─────────┘
 //!        │ └──▶ Park ────▶ read the source ahead, or wait: completion, waker, deadline, token
@@ -47,15 +47,15 @@ pub struct Run<'a, M: Machine> {
     pub(crate) source: Source<'a>,
     pub(crate) sink: Sink<'a>,
     pub(crate) token: Option<CancelToken>,
-    /// Told what is left on the server, where the caller may go before the run ends.
+    /// Is told the leftovers, if the caller may drop the run before it ends.
     pub(crate) running: Option<Running>,
 }
 
-/// What a client lends to its runs.
+/// What a client shares with its runs.
 #[derive(Clone)]
 pub(crate) struct Means {
     pub(crate) transport: Transport,
-    /// One at least.
+    /// At least one.
     pub(crate) parties: Arc<[Party]>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -63,44 +63,44 @@ pub(crate) struct Means {
 }
 
 impl<'a, M: Machine> Run<'a, M> {
-    /// Bodies that are ranges of a source come from this one.
+    /// Takes the bodies that are ranges of a source from `source`.
     pub fn from(mut self, source: impl Into<Source<'a>>) -> Self {
         self.source = source.into();
         self
     }
 
-    /// Answers that are passed on go here.
+    /// Writes the response bodies that the machine passes on to `sink`.
     pub fn into_sink(mut self, sink: impl Into<Sink<'a>>) -> Self {
         self.sink = sink.into();
         self
     }
 
-    /// Tells this observer what happens, in place of the client's.
+    /// Reports events to this observer, instead of the client's.
     pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
         self.means.observer = Some(observer);
         self
     }
 
-    /// Stops when this token is cancelled.
+    /// Stops when `token` is cancelled. A second call replaces the token.
     pub fn cancel_on(mut self, token: CancelToken) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// Runs until it is over, on this thread and, where the machine has several exchanges in flight
-    /// at once, on a thread for each.
+    /// Runs the machine to its end, on this thread and, while the machine has several exchanges in
+    /// flight, on a thread for each.
     ///
-    /// A source of unknown length is read by this thread: while it blocks, nothing is launched, and
-    /// a token is not seen.
+    /// This thread reads a source of unknown length: while a read blocks, no exchange is launched,
+    /// and a cancelled token is not noticed.
     ///
     /// # Errors
     ///
-    /// The machine's, which has cleaned up before; or the source's, when it can't be read.
+    /// The machine's, after it has cleaned up; or those of the source or the sink.
     ///
     /// # Panics
     ///
-    /// With what a reader, a writer or an observer panicked with, after the machine was cancelled
-    /// and has cleaned up.
+    /// With the panic of a reader, a writer or an observer, after the machine was cancelled and has
+    /// cleaned up.
     pub fn go(self) -> Result<M::Output, Error> {
         let Self { machine, means, name, source, sink, token, running } = self;
         let span = trace::run(name);
@@ -169,7 +169,8 @@ impl<'a, M: Machine> Run<'a, M> {
         }
     }
 
-    /// Runs in a thread of its own, and gives what comes for the sink to whoever reads.
+    /// Runs in a thread of its own, and returns a reader of what the machine downloads. The reader
+    /// replaces the sink.
     pub fn reader(self) -> Reader<M::Output>
     where
         M: Send + 'static,
@@ -201,7 +202,7 @@ struct Shared<'r, 'a> {
     span: &'r trace::Span,
 }
 
-/// Lets no thread wait for ever when the loop has ended, failed or panicked.
+/// Wakes all waiting threads when the loop has ended, failed or panicked.
 struct StopOnDrop<'r, 'a> {
     shared: Shared<'r, 'a>,
 }
@@ -216,7 +217,7 @@ impl Drop for StopOnDrop<'_, '_> {
     }
 }
 
-/// What wakes the loop: exchanges that have landed, and the bell that it rings as a waker.
+/// What wakes the loop: completed exchanges, and its waker.
 #[derive(Default)]
 struct Inbox {
     tray: Mutex<Tray>,
@@ -235,14 +236,14 @@ impl Inbox {
         self.filled.notify_one();
     }
 
-    /// The next that has landed.
+    /// Takes the next completed exchange.
     fn take(&self) -> Option<Landing> {
         let mut tray = self.lock();
         tray.rung = false;
         tray.landed.pop_front()
     }
 
-    /// Waits until there is something to take or the bell is rung, but not for longer than `limit`.
+    /// Waits until there is something to take or the waker was called, but not longer than `limit`.
     fn wait(&self, limit: Option<Duration>) {
         let is_empty = |tray: &mut Tray| tray.landed.is_empty() && !tray.rung;
         let (tray, filled) = (self.lock(), &self.filled);
@@ -276,10 +277,10 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
     inbox: Arc<Inbox>,
     bell: Waker,
     spool: Option<Spool<'a>>,
-    /// The machine knows that it is cancelled.
+    /// The machine was told that it is cancelled.
     told: bool,
     running: Option<Running>,
-    /// How many steps of cleaning up go on before it is told again what is left.
+    /// How many steps of cleaning up pass before the leftovers are reported again.
     steps: usize,
     /// Why the source could not be read.
     broken: Option<Failure>,
@@ -296,7 +297,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             self.tell();
             match self.pump.turn(now()) {
                 Turn::Launch(exchange) => self.launch(exchange),
-                // While a source blocks, a place that others wait for would be kept from them.
+                // While a source blocks, this run would keep a place that other runs wait for.
                 Turn::Park(_) if !self.pump.is_in_line() && self.read_ahead() => {}
                 Turn::Park(wait) => self.park(wait),
                 Turn::Done(result) => break result,
@@ -315,7 +316,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         }
     }
 
-    /// Tells what cleaning up has yet to remove: seldom, where that is much.
+    /// Reports what cleaning up has yet to remove; the more there is, the less often.
     fn tell(&mut self) {
         let Some(running) = self.running.as_ref().filter(|_| self.told) else { return };
         if self.steps > 0 {
@@ -349,7 +350,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         self.scope.spawn(move || {
             let _entered = span.enter();
             let landing = transport.fly(exchange, feed, sink.outlet(), Some(&bell), watch);
-            // The loop goes on until all have landed.
+            // The loop does not end before all exchanges have landed.
             inbox.hand_in(landing);
         });
     }
@@ -375,8 +376,8 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         }
     }
 
-    /// Reads a piece of a source that can be read only once, where the machine lets it. True when
-    /// the machine has to be asked again.
+    /// Reads a piece of a source that can be read only once, if the machine allows it. True if the
+    /// machine must be polled again.
     fn read_ahead(&mut self) -> bool {
         let (Some(spool), Some(intake)) = (&mut self.spool, self.pump.intake()) else {
             return false;
@@ -417,7 +418,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     }
 }
 
-/// What comes of `work`, which runs the caller's code; a panic of it is kept for later.
+/// Calls `work`, which runs the caller's code, and keeps its panic for later.
 fn caught<T>(
     panic: &mut Option<Box<dyn Any + Send>>,
     work: impl FnOnce() -> Result<T, Failure>,

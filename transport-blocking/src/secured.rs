@@ -1,7 +1,7 @@
-//! Connections over TLS, by rustls: what is encrypted in one go leaves in one go.
+//! Connections over TLS, by rustls: bytes that are encrypted together are sent together.
 //!
-//! ureq's own connector hands every record of 16 KiB to the socket by itself. A full buffer of ours
-//! is sixteen of them, which the socket takes in one call, and which wake the other side up once.
+//! ureq's own connector writes every record of 16 KiB to the socket by itself. A full buffer here
+//! is sixteen records, which the socket takes in one call, so that the peer wakes up once.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ use ureq::unversioned::transport::{
 
 use crate::proxy::{left, remaining};
 
-/// Agrees on TLS with whom a connection leads to, where the URI says https.
+/// Does the TLS handshake with the endpoint of a connection, if the URI's scheme is https.
 pub(crate) struct Secure(pub(crate) Arc<ClientConfig>);
 
 impl<T: Transport> Connector<T> for Secure {
@@ -56,17 +56,17 @@ impl fmt::Debug for Secure {
     }
 }
 
-/// Bytes that fit encrypted into a buffer of `room`.
+/// Returns how many bytes fit, encrypted, into a buffer of `room` bytes.
 fn readable(room: usize) -> usize {
     room.saturating_sub(room.div_ceil(RECORD) * OVERHEAD)
 }
 
-/// Bytes of a full record before they are encrypted.
+/// Bytes of a full record before encryption.
 const RECORD: usize = 16 << 10;
-/// Bytes that encryption adds to a record at most: its head, a nonce or a type, and the tag.
+/// Bytes that encryption adds to a record, at most: its header, a nonce or a type, and the tag.
 const OVERHEAD: usize = 32;
 
-/// A connection over TLS. The buffers are those of what is not encrypted.
+/// A connection over TLS. Its buffers hold plaintext.
 pub(crate) struct Secured<T> {
     session: ClientConnection,
     wire: Wire<T>,
@@ -81,7 +81,8 @@ impl<T: Transport> Transport for Secured<T> {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.wire.restart(timeout);
         let output = self.buffers.output().get(..amount).unwrap_or_default();
-        // Each is copied away at once: were all of them kept, none would be in a cache any more.
+        // Each record is copied into the transport's buffer at once: if all were encrypted first,
+        // none would be in a processor cache any more.
         for record in output.chunks(RECORD) {
             self.session.writer().write_all(record)?;
             while self.session.wants_write() {
@@ -109,8 +110,8 @@ impl<T: Transport> Transport for Secured<T> {
 }
 
 impl<T: Transport> Secured<T> {
-    /// Whether nothing of the peer's waits to be read: bytes that nobody asked for, or its goodbye. What
-    /// came in one piece with the end of an answer is not in the socket any more.
+    /// Whether nothing from the peer waits to be read: unsolicited bytes, or `close_notify`. Bytes
+    /// that arrived together with the end of a response are no longer in the socket.
     fn is_silent(&mut self) -> bool {
         loop {
             let Ok(state) = self.session.process_new_packets() else { return false };
@@ -137,13 +138,13 @@ impl<T: fmt::Debug> fmt::Debug for Secured<T> {
     }
 }
 
-/// The transport below as rustls wants it. What is written waits in its buffer until that is full,
-/// or until it is flushed.
+/// The transport below, as rustls reads and writes it. Written bytes wait in its buffer until the
+/// buffer is full or flushed.
 struct Wire<T> {
     transport: T,
     clock: Arc<dyn Fn() -> Instant + Send + Sync + 'static>,
     timeout: NextTimeout,
-    /// When the timeout began to run.
+    /// When the timeout began.
     since: Instant,
     /// Bytes in the transport's buffer.
     held: usize,
@@ -154,12 +155,12 @@ impl<T: Transport> Wire<T> {
         (self.timeout, self.since) = (timeout, (self.clock)());
     }
 
-    /// What is free of the transport's buffer.
+    /// Returns the free part of the transport's buffer.
     fn room(&mut self) -> &mut [u8] {
         self.transport.buffers().output().get_mut(self.held..).unwrap_or_default()
     }
 
-    /// What is left of the timeout.
+    /// Returns what is left of the timeout.
     fn left(&self) -> NextTimeout {
         left(self.timeout, self.since, (self.clock)())
     }
@@ -217,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what it was told to send, and answers nothing.
+    /// Records what it is told to send, and responds nothing.
     #[derive(Debug)]
     struct Listener {
         buffers: LazyBuffers,
@@ -266,7 +267,7 @@ mod tests {
         assert_eq!(wire.transport.heard[1..], [b"i"]);
     }
 
-    /// A client that has shaken hands, and the server it did so with.
+    /// A client and a server that have completed the handshake.
     fn acquainted() -> (ClientConnection, ServerConnection) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();

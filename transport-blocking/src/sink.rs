@@ -22,7 +22,7 @@ use crate::cancel::Stop;
 /// | [`memory`](Self::memory) | as they arrive |
 /// | [`file`](Self::file) | as they arrive, each at its offset |
 /// | [`writer`](Self::writer) | in order |
-/// | [`path`](Self::path) | as they arrive, each at its offset; in order if the path is no regular file |
+/// | [`path`](Self::path) | as they arrive, each at its offset; in order if not a regular file |
 ///
 /// Where ranges arrive in parallel and must be written in order, a range is kept in memory until
 /// its turn. That takes at most the machine's concurrency times the length of a range.

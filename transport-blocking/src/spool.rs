@@ -1,11 +1,11 @@
-//! What was read of a source that can be read only once, as long as a machine may ask for it.
+//! The bytes of a source that can be read only once, kept as long as a machine may request them.
 //!
 //! ```text
 //!  0 ........ low ............ end ............ high
 //!    dropped     kept in pieces    may be read
 //! ```
 //!
-//! Pieces are handed out as they are: neither a request nor its repetition copies them.
+//! Pieces are shared, not copied, by a request and its repetitions.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::feed::Feed;
 use crate::source::{self, Ordered};
 
-/// The window of a source that is in memory.
+/// The part of a source that is in memory.
 pub(crate) struct Spool<'a> {
     source: Ordered<'a>,
     pieces: VecDeque<Bytes>,
@@ -34,8 +34,8 @@ impl<'a> Spool<'a> {
         self.source
     }
 
-    /// Drops what the machine no longer needs, and reads one piece if it may. True when something
-    /// was announced.
+    /// Drops what the machine no longer needs, and reads one piece if it may. True if something was
+    /// announced to the machine.
     pub(crate) fn advance(&mut self, intake: &mut Intake) -> Result<bool, Failure> {
         self.release(intake.low());
         let room = intake.high().saturating_sub(self.source.at());
@@ -51,7 +51,7 @@ impl<'a> Spool<'a> {
         Ok(true)
     }
 
-    /// The bytes of a range that was announced and not yet released.
+    /// Returns the bytes of a range that was announced and not released yet.
     pub(crate) fn feed(&self, range: Range<u64>) -> Result<Feed<'a>, Failure> {
         if range.start < self.start || range.end > self.source.at() {
             return Err(source::failed(format!(

@@ -1,23 +1,24 @@
-//! Connections that give ureq substitutes for what is said over them.
+//! Connections that show ureq substitutes instead of the real heads and responses.
 //!
 //! ```text
 //!            ureq                                    here                          on the wire
-//!   PUT / HTTP/1.1, length 9   ─────────▶  dropped; the true head instead  ─────▶  PUT /bucket/key?…
-//!   9 bytes of body            ─────────▶  as they are                     ─────▶  9 bytes
-//!   100 Continue               ◀─────────  the first, where it is asked for  ◀───  100, 102, 103, …
-//!   200 OK, length 1           ◀─────────  read, kept for the exchange     ◀─────  206, x-amz-…
+//!   PUT / HTTP/1.1, length 9   ─────────▶  dropped; the real head instead  ─────▶  PUT /bucket/key?…
+//!   9 bytes of body            ─────────▶  unchanged                       ─────▶  9 bytes
+//!   100 Continue               ◀─────────  the first, if it was requested   ◀────  100, 102, 103, …
+//!   200 OK, length 1           ◀─────────  parsed, kept for the exchange    ◀────  206, x-amz-…
 //!   1 byte                     ◀─────────  the exchange has read the body  ◀─────  1,000,000 bytes
 //! ```
 //!
-//! ureq writes all it sends as a head, and all it receives, to the log at the level `TRACE`: tokens,
-//! signatures, answers to logins. What it never gets, it can't write. So it makes connections, keeps
-//! them and sends bodies, which it does not write; heads and answers are told apart from it, through a
+//! At the level `TRACE`, ureq logs all heads that it sends and everything that it receives: tokens,
+//! signatures, responses to logins. It can't log what it does not get. So ureq makes and keeps
+//! connections and sends bodies, which it does not log; heads and responses bypass it, through a
 //! [`Conversation`].
 //!
-//! Other reasons to read answers here: ureq takes an answer whose connection was reset for complete;
-//! it has one limit for each read, whether of a head or of a body, and none for the whole of either;
-//! it takes a `100 Continue` with header fields for no HTTP, though they are allowed (RFC 9110,
-//! section 15.2); and while it waits for one, it does not see a final answer that is in its buffer.
+//! There are other reasons to read responses here. ureq takes a response whose connection was reset
+//! for complete. It has one limit for each read, whether of a head or of a body, and none for the
+//! whole of either. It rejects a `100 Continue` with header fields as invalid, although they are
+//! allowed (RFC 9110, section 15.2). And while it waits for one, it does not see a final response
+//! that is in its buffer.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -33,30 +34,30 @@ use ureq::{Error, Timeout};
 
 use crate::proxy::transmit;
 
-/// The head of an answer, its body, and the connection where that is still to be read.
+/// The head of a response, its body, and the connection if the body is still to be read.
 type Answered = (response::Parts, AnswerBody, Option<Box<dyn Transport>>);
 
-/// What an exchange and the connection it goes over tell each other past ureq.
+/// What an exchange and its connection tell each other without ureq.
 pub(crate) struct Conversation(Mutex<State>);
 
 struct State {
-    /// The head as it goes on the wire.
+    /// The head as it is sent; empty once it was taken.
     request: Vec<u8>,
     method: Method,
-    /// From the last byte sent to the head of the answer.
+    /// The limit from the last byte sent to the head of the response.
     first_byte: Option<Duration>,
-    /// What the body of the request is held to, by times since `begun`.
+    /// The minimum rate of the request's body, by times since `begun`.
     pace: Pace,
     window: Option<Wait>,
     begun: Instant,
     answer: Option<(response::Parts, AnswerBody)>,
-    /// The connection, while the exchange reads the body of the answer.
+    /// The connection, while the exchange reads the body of the response.
     line: Option<Box<dyn Transport>>,
 }
 
 thread_local! {
-    /// What the next head that ureq sends on this thread belongs to. ureq has no way for it: a
-    /// connection knows nothing of the request that it is used for.
+    /// The conversation of the next head that ureq sends on this thread. ureq has no other way to
+    /// pass it: a connection does not know the request that it is used for.
     static NEXT: RefCell<Option<Arc<Conversation>>> = const { RefCell::new(None) };
 }
 
@@ -74,9 +75,9 @@ impl Conversation {
         })))
     }
 
-    /// Runs `send`, in which ureq sends one head: this conversation's.
+    /// Calls `send`, in which ureq sends one head: that of this conversation.
     pub(crate) fn hold<T>(self: &Arc<Self>, send: impl FnOnce() -> T) -> T {
-        /// Takes back what nobody took, also when a caller's source panics.
+        /// Clears the conversation if no connection took it, also when a caller's source panics.
         struct Taken;
         impl Drop for Taken {
             fn drop(&mut self) {
@@ -88,19 +89,19 @@ impl Conversation {
         send()
     }
 
-    /// Whether anything of the request may have left.
+    /// Whether a part of the request may have been sent.
     pub(crate) fn has_begun(&self) -> bool {
         self.state().request.is_empty()
     }
 
-    /// The true answer, and the connection where a body follows.
+    /// Takes the real response, and the connection if a body follows.
     pub(crate) fn take_answer(&self) -> Option<Answered> {
         let mut state = self.state();
         let (head, body) = state.answer.take()?;
         Some((head, body, state.line.take()))
     }
 
-    /// The body was read to its end, and the connection may be used again.
+    /// Returns the connection after the body was read to its end.
     pub(crate) fn give_back(&self, line: Box<dyn Transport>) {
         self.state().line = Some(line);
     }
@@ -116,7 +117,7 @@ impl fmt::Debug for Conversation {
     }
 }
 
-/// Wraps what another connector made.
+/// Wraps the connections of another connector.
 #[derive(Debug)]
 pub(crate) struct Substitute;
 
@@ -142,14 +143,14 @@ impl<T: Transport> Connector<T> for Substitute {
 /// A connection as ureq sees it.
 #[derive(Debug)]
 pub(crate) struct Substituted {
-    /// Gone while the exchange reads the body of an answer from it.
+    /// Absent while the exchange reads the body of a response from it.
     line: Option<Box<dyn Transport>>,
     conversation: Option<Arc<Conversation>>,
-    /// What ureq reads.
+    /// The bytes that ureq reads.
     told: Vec<u8>,
-    /// Since when an answer is waited for, all having been sent.
+    /// When the wait for a response began, after everything was sent.
     since: Option<Instant>,
-    /// Informational answers so far.
+    /// Informational responses so far.
     informational: usize,
     /// The head is sent, and nothing of the body: ureq may wait for a `100 Continue`.
     asked: bool,
@@ -160,7 +161,7 @@ impl Substituted {
         self.line.as_mut().ok_or_else(|| Error::Io(std::io::ErrorKind::NotConnected.into()))
     }
 
-    /// Reads on until there is something to tell ureq. False when the connection ended.
+    /// Reads until there is something to tell ureq. False if the connection ended.
     fn await_head(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let Some(conversation) = self.conversation.clone() else { return Ok(false) };
         let since = *self.since.get_or_insert_with(Instant::now);
@@ -192,8 +193,8 @@ impl Substituted {
                 }
                 continue;
             }
-            // The first wait is as long as the limit, so that the system need not be told a new one
-            // for each answer.
+            // The first wait is the whole limit, so that the socket's timeout need not change for
+            // each response.
             let passed = |since: Instant| if first { Duration::ZERO } else { since.elapsed() };
             let mut wait = NextTimeout { per_read: None, ..timeout };
             if let Some(begun) = called {
@@ -212,7 +213,7 @@ impl Substituted {
         }
     }
 
-    /// Sends bytes of the body. What the caller's source takes in between is not the peer's time.
+    /// Sends bytes of the body. Time that the caller's source takes in between does not count.
     fn transmit_body(&mut self, amount: usize, mut timeout: NextTimeout) -> Result<(), Error> {
         let Some(conversation) = self.conversation.clone() else {
             return self.line()?.transmit_output(amount, timeout);
@@ -220,7 +221,7 @@ impl Substituted {
         let mut state = conversation.state();
         let begun = state.begun;
         state.pace.wait(begun.elapsed());
-        // Of what is handed over, something must be taken in each window, and enough of it in all.
+        // In each window, the peer must take some of the bytes, and over time enough of them.
         if let Some(window) = state.window
             && timeout.per_write.is_none_or(|write| write > window)
         {
@@ -235,8 +236,8 @@ impl Substituted {
         Ok(())
     }
 
-    /// Tells ureq of an answer that is like the true one in what ureq has to know: whether it has a
-    /// body, and whether another may follow.
+    /// Tells ureq a response that has what ureq must know of the real one: whether it has a body,
+    /// and whether the connection stays open.
     fn tell(&mut self, body: &AnswerBody) {
         self.told.clear();
         self.told.extend_from_slice(match (body.is_over(), body.keeps_alive()) {
@@ -269,7 +270,7 @@ impl Transport for Substituted {
         if self.line.is_some() {
             return self.await_head(timeout);
         }
-        // The exchange has read the body, and wants ureq to keep the connection.
+        // The exchange has read the body; ureq keeps the connection.
         let line = self.conversation.as_ref().and_then(|told| told.state().line.take());
         self.line = line;
         self.line()?;
@@ -278,7 +279,7 @@ impl Transport for Substituted {
     }
 
     fn is_open(&mut self) -> bool {
-        // Bytes that nobody asked for belong to no answer.
+        // Unsolicited bytes belong to no response.
         self.line.as_mut().is_some_and(|line| line.buffers().input().is_empty() && line.is_open())
     }
 
@@ -287,7 +288,7 @@ impl Transport for Substituted {
     }
 }
 
-/// What is sent goes into the buffer of the connection; what is read is what was told.
+/// Sent bytes go to the buffer of the connection; ureq reads the substitutes.
 impl Buffers for Substituted {
     fn output(&mut self) -> &mut [u8] {
         self.line.as_mut().map_or_else(Default::default, |line| line.buffers().output())
@@ -308,17 +309,17 @@ impl Buffers for Substituted {
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        // ureq uses the first for bodies without a length, of which we send none.
+        // ureq uses the first buffer for bodies without a length, which are never sent here.
         (&mut [], self.output())
     }
 
     fn can_use_input(&self) -> bool {
-        // Only what is complete is told.
+        // Substitutes are always complete.
         !self.told.is_empty()
     }
 }
 
-/// `wait`, or what is left of `limit` after `passed` where that is less.
+/// Returns `wait`, or what is left of `limit` after `passed` if that is less.
 fn shorter(wait: NextTimeout, limit: Wait, passed: Duration, reason: Timeout) -> NextTimeout {
     let left = match limit {
         Wait::Exact(limit) => Wait::Exact(limit.saturating_sub(passed)),

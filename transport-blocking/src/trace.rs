@@ -1,17 +1,17 @@
-//! Spans and events for the `tracing` crate, or nothing. Neither a URL nor a header is in them.
+//! Spans and events for the `tracing` crate, if enabled. They contain neither URLs nor headers.
 
 use apus_core::http::Completion;
 
 #[cfg(feature = "tracing")]
 pub(crate) use tracing::Span;
 
-/// The span of a run.
+/// Returns the span of a run.
 #[cfg(feature = "tracing")]
 pub(crate) fn run(name: &'static str) -> Span {
     tracing::info_span!("apus", operation = name)
 }
 
-/// The event of an attempt.
+/// Emits the event of an attempt.
 #[cfg(feature = "tracing")]
 pub(crate) fn attempt(done: &Completion) {
     let operation = done.draft().operation;
@@ -32,7 +32,7 @@ pub(crate) fn attempt(done: &Completion) {
     }
 }
 
-/// Stands for a span where there is none.
+/// Replaces the span when the feature `tracing` is off.
 #[cfg(not(feature = "tracing"))]
 pub(crate) struct Span;
 
