@@ -78,7 +78,7 @@ macro_rules! operation {
                 /// The bucket.
                 pub bucket: String,
                 $($members)*
-                /// The account id that must own the bucket; another owner is a 403.
+                /// The account ID that must own the bucket; otherwise the server responds with 403.
                 pub expected_bucket_owner: Option<String>,
             }
             $new(bucket: impl Into<String>, $($args)*)
@@ -94,7 +94,7 @@ macro_rules! operation {
             pub struct $name {
                 /// The bucket: its name, or the ARN or alias of an access point.
                 pub bucket: String,
-                /// Only keys that begin so.
+                /// Only keys that begin with this prefix.
                 pub prefix: Option<String>,
                 /// Keys with this after the prefix are rolled up in the page's `common_prefixes`.
                 pub delimiter: Option<String>,

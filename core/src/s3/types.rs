@@ -38,11 +38,11 @@ pub struct Properties {
     pub metadata: Metadata,
     /// `STANDARD`, `STANDARD_IA`, `GLACIER_IR`, …; servers have their own.
     pub storage_class: Option<String>,
-    /// Where a website's visitors are sent instead.
+    /// The object key or URL that a website endpoint redirects to.
     pub website_redirect_location: Option<String>,
     /// The object's tags.
     pub tagging: Tags,
-    /// Who may do what.
+    /// Permissions: a canned ACL or grants.
     pub access: Access,
     /// How it is encrypted on the server.
     pub encryption: Encryption,
@@ -183,13 +183,13 @@ impl Members<Service> for Access {
 pub struct Encryption {
     /// `AES256` (SSE-S3), `aws:kms` or `aws:kms:dsse`.
     pub algorithm: Option<String>,
-    /// The KMS key.
+    /// The ID of the KMS key.
     pub kms_key_id: Option<String>,
     /// The KMS encryption context: base64 of JSON.
     pub kms_context: Option<String>,
-    /// Whether an S3 Bucket Key is used.
+    /// Whether SSE-KMS uses an S3 Bucket Key.
     pub bucket_key_enabled: Option<bool>,
-    /// A key of the caller's own (SSE-C).
+    /// The customer-provided key (SSE-C).
     pub customer_key: Option<CustomerKey>,
 }
 
@@ -263,10 +263,10 @@ impl Members<Service> for Lock {
     }
 }
 
-/// Members that nearly every operation has.
+/// Common request parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Common {
-    /// The account id that must own the bucket; another owner is a 403.
+    /// The account ID that must own the bucket; otherwise the server responds with 403.
     pub expected_bucket_owner: Option<String>,
     /// Whether the requester pays: `requester`.
     pub request_payer: Option<String>,

@@ -67,7 +67,7 @@ operation! {
     pub struct PutBucketCors on bucket {
         /// The rules, of which the first that matches counts: 100 at most.
         pub rules: Vec<CorsRule>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(rules: Vec<CorsRule>)

@@ -15,7 +15,7 @@ operation! {
         /// The region that is written to the request: by default the client's, and nothing for
         /// us-east-1, which servers refuse to be told. An empty text writes nothing in any region.
         pub location_constraint: Option<String>,
-        /// Who may do what.
+        /// Permissions: a canned ACL or grants.
         pub access: Access,
         /// `BucketOwnerEnforced` (AWS's default), `BucketOwnerPreferred` or `ObjectWriter`.
         pub object_ownership: Option<String>,

@@ -10,7 +10,7 @@ operation! {
     pub struct HeadBucket {
         /// The bucket: its name, or the ARN or alias of an access point.
         pub bucket: String,
-        /// The account id that must own the bucket; another owner is a 403.
+        /// The account ID that must own the bucket; otherwise the server responds with 403.
         pub expected_bucket_owner: Option<String>,
     }
     new(bucket: impl Into<String>)

@@ -44,7 +44,7 @@ operation! {
         /// Which objects are too small for a transition: `varies_by_storage_class` or
         /// `all_storage_classes_128K`.
         pub transition_default_minimum_object_size: Option<String>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(rules: Vec<LifecycleRule>)

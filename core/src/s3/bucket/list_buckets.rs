@@ -11,7 +11,7 @@ operation! {
     pub struct ListBuckets {
         /// The most buckets of a page: 1 to 10,000.
         pub max_buckets: Option<u32>,
-        /// Where to go on, as the page before said.
+        /// The continuation token from the previous page.
         pub continuation_token: Option<String>,
         /// Only names that begin so.
         pub prefix: Option<String>,
@@ -22,7 +22,7 @@ operation! {
 }
 
 impl ListBuckets {
-    /// The list of the next page, if there is one.
+    /// Returns the request for the next page, or `None` after the last page.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ pub struct ListBucketsOutput {
     pub owner: Option<Owner>,
     /// Where the next page goes on; none on the last.
     pub continuation_token: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub prefix: Option<String>,
 }
 

@@ -27,7 +27,7 @@ operation! {
         pub policy: String,
         /// Whether a policy may keep the caller from changing it again.
         pub confirm_remove_self_bucket_access: Option<bool>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(policy: impl Into<String>)

@@ -20,7 +20,7 @@ operation! {
     pub struct PutBucketTagging on bucket {
         /// The tags: 50 at most.
         pub tags: Tags,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(tags: Tags)

@@ -48,9 +48,9 @@ operation! {
     pub struct PutBucketVersioning on bucket {
         /// The state that it is to have.
         pub versioning: BucketVersioning,
-        /// The serial number of an authentication device, a space, and what it shows.
+        /// The MFA device's serial number, a space, and the code that the device displays.
         pub mfa: Option<Secret>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(versioning: BucketVersioning)

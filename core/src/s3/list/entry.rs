@@ -14,17 +14,17 @@ use crate::xml::Element;
 pub struct Object {
     /// The key.
     pub key: String,
-    /// When it was written.
+    /// When the object was last modified.
     pub last_modified: Option<Timestamp>,
     /// Its tag.
     pub etag: Option<ETag>,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: Option<u64>,
     /// Its storage class.
     pub storage_class: Option<String>,
     /// The algorithms of its checksums, of those that are known here.
     pub checksum_algorithms: Vec<Algorithm>,
-    /// What they are made over.
+    /// Whether the checksums are full-object or composite.
     pub checksum_type: Option<Type>,
     /// Whose it is; ListObjectsV2 tells where asked.
     pub owner: Option<Owner>,

@@ -10,21 +10,21 @@ operation! {
     ///
     /// For servers without [`ListObjectsV2`](crate::s3::ListObjectsV2).
     pub struct ListObjects on listing {
-        /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
+        /// The most keys and common prefixes of a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,
         /// Only keys after this one.
         pub marker: Option<String>,
-        /// Whether the state of restorations is told.
+        /// Whether the response includes the restore status of archived objects.
         pub restore_status: bool,
     }
 }
 
 impl ListObjects {
-    /// The list of the next page, if there is one.
+    /// Returns the request for the next page, or `None` after the last page.
     ///
     /// # Errors
     ///
-    /// The page says that there are more, and is empty or ends where it began.
+    /// The page is truncated, and the start of the next page is missing or is that of this page.
     pub fn next(&self, page: &ListObjectsOutput) -> Result<Option<Self>, Error> {
         if page.is_truncated != Some(true) {
             return Ok(None);
@@ -43,25 +43,25 @@ impl ListObjects {
 pub struct ListObjectsOutput {
     /// The objects.
     pub contents: Vec<Object>,
-    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    /// Key prefixes that end with the delimiter; each groups all keys that begin with it.
     pub common_prefixes: Vec<String>,
-    /// Whether there are more.
+    /// Whether there are more results.
     pub is_truncated: Option<bool>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub marker: Option<String>,
-    /// Where the next page goes on, if there was a delimiter.
+    /// The `marker` of the next page; sent where the request has a delimiter.
     pub next_marker: Option<String>,
     /// The bucket.
     pub name: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub prefix: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub delimiter: Option<String>,
-    /// What was asked for, or the server's own limit.
+    /// Echoed from the request, or the server's own limit.
     pub max_keys: Option<u32>,
-    /// `url` where keys were percent-encoded on the way.
+    /// `url` where the server percent-encoded the keys; here they are decoded.
     pub encoding_type: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 

@@ -8,31 +8,31 @@ operation! {
     /// A page of the objects of a bucket, in the order of their keys. "ListObjectsV2", S3 API
     /// reference.
     pub struct ListObjectsV2 on listing {
-        /// The most keys and common prefixes of a page: 1,000 if not said, and at most.
+        /// The most keys and common prefixes of a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,
         /// Only keys after this one.
         pub start_after: Option<String>,
-        /// Where to go on, as the page before said.
+        /// The continuation token from the previous page.
         pub continuation_token: Option<String>,
         /// Whether the owners are told.
         pub fetch_owner: Option<bool>,
-        /// Whether the state of restorations is told.
+        /// Whether the response includes the restore status of archived objects.
         pub restore_status: bool,
     }
 }
 
 impl ListObjectsV2 {
-    /// Only keys that begin so.
+    /// Only keys that begin with this prefix.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: Some(prefix.into()), ..self }
     }
 
-    /// The list of the next page, if there is one.
+    /// Returns the request for the next page, or `None` after the last page.
     ///
     /// # Errors
     ///
-    /// The page says that there are more, and not where, or where this page began.
+    /// The page is truncated, and the start of the next page is missing or is that of this page.
     pub fn next(&self, page: &ListObjectsV2Output) -> Result<Option<Self>, Error> {
         let token = page.next_continuation_token.clone().filter(|token| !token.is_empty());
         match (page.is_truncated, token) {
@@ -64,29 +64,29 @@ pub(super) fn last_name(contents: &[Object], common_prefixes: &[String]) -> Opti
 pub struct ListObjectsV2Output {
     /// The objects.
     pub contents: Vec<Object>,
-    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    /// Key prefixes that end with the delimiter; each groups all keys that begin with it.
     pub common_prefixes: Vec<String>,
-    /// Whether there are more.
+    /// Whether there are more results.
     pub is_truncated: Option<bool>,
-    /// Where the next page goes on.
+    /// The continuation token of the next page.
     pub next_continuation_token: Option<String>,
     /// How many objects and common prefixes this page has.
     pub key_count: Option<u32>,
     /// The bucket.
     pub name: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub prefix: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub delimiter: Option<String>,
-    /// What was asked for, or the server's own limit.
+    /// Echoed from the request, or the server's own limit.
     pub max_keys: Option<u32>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub start_after: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub continuation_token: Option<String>,
-    /// `url` where keys were percent-encoded on the way.
+    /// `url` where the server percent-encoded the keys; here they are decoded.
     pub encoding_type: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 

@@ -10,23 +10,23 @@ operation! {
     /// A page of the versions of a bucket's objects, in the order of their keys, the newest first.
     /// "ListObjectVersions", S3 API reference.
     pub struct ListObjectVersions on listing {
-        /// The most versions and common prefixes of a page: 1,000 if not said, and at most.
+        /// The most versions and common prefixes of a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,
         /// Only versions after those of this key.
         pub key_marker: Option<String>,
         /// With a `key_marker`, only versions of it after this one, too.
         pub version_id_marker: Option<String>,
-        /// Whether the state of restorations is told.
+        /// Whether the response includes the restore status of archived objects.
         pub restore_status: bool,
     }
 }
 
 impl ListObjectVersions {
-    /// The list of the next page, if there is one.
+    /// Returns the request for the next page, or `None` after the last page.
     ///
     /// # Errors
     ///
-    /// The page says that there are more, and not where, or where this page began.
+    /// The page is truncated, and the start of the next page is missing or is that of this page.
     pub fn next(&self, page: &ListObjectVersionsOutput) -> Result<Option<Self>, Error> {
         if page.is_truncated != Some(true) {
             return Ok(None);
@@ -47,29 +47,29 @@ pub struct ListObjectVersionsOutput {
     pub versions: Vec<ObjectVersion>,
     /// The marks of deletions.
     pub delete_markers: Vec<DeleteMarker>,
-    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    /// Key prefixes that end with the delimiter; each groups all keys that begin with it.
     pub common_prefixes: Vec<String>,
-    /// Whether there are more.
+    /// Whether there are more results.
     pub is_truncated: Option<bool>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub key_marker: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub version_id_marker: Option<String>,
-    /// Where the next page goes on.
+    /// The `key_marker` of the next page.
     pub next_key_marker: Option<String>,
-    /// Where the next page goes on.
+    /// The `version_id_marker` of the next page.
     pub next_version_id_marker: Option<String>,
     /// The bucket.
     pub name: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub prefix: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub delimiter: Option<String>,
-    /// What was asked for, or the server's own limit.
+    /// Echoed from the request, or the server's own limit.
     pub max_keys: Option<u32>,
-    /// `url` where keys were percent-encoded on the way.
+    /// `url` where the server percent-encoded the keys; here they are decoded.
     pub encoding_type: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
@@ -97,7 +97,7 @@ pub struct DeleteMarker {
     pub is_latest: Option<bool>,
     /// When it was made.
     pub last_modified: Option<Timestamp>,
-    /// Whose it is.
+    /// The owner.
     pub owner: Option<Owner>,
 }
 

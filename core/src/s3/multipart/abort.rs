@@ -17,7 +17,7 @@ operation! {
 
 impl Operation for AbortMultipartUpload {
     facts! {
-        /// Whether the requester was charged.
+        /// `requester` where the requester was charged for the request.
         AbortMultipartUpload in bucket: Idempotent -> Option<String>
     }
 

@@ -41,11 +41,11 @@ operation! {
 /// A part that was uploaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompletedPart {
-    /// Its number, counted from 1.
+    /// The part number, from 1.
     pub part_number: u32,
     /// The tag that the server gave it.
     pub etag: ETag,
-    /// The checksums it was uploaded with.
+    /// The checksums that the part was uploaded with.
     pub checksums: Vec<Value>,
 }
 

@@ -31,7 +31,7 @@ operation! {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateMultipartUploadOutput {
-    /// What the parts belong to.
+    /// The upload ID.
     pub upload_id: String,
     /// The bucket.
     pub bucket: Option<String>,
@@ -39,9 +39,9 @@ pub struct CreateMultipartUploadOutput {
     pub key: Option<String>,
     /// The algorithm of the checksums, as the server took it.
     pub checksum_algorithm: Option<Algorithm>,
-    /// When a lifecycle rule will abort the upload.
+    /// The date from which a lifecycle rule aborts the upload.
     pub abort_date: Option<Timestamp>,
-    /// That rule.
+    /// The ID of this lifecycle rule.
     pub abort_rule_id: Option<String>,
     /// How the object will be encrypted, and what its checksum will be made over; it has no tag
     /// yet.

@@ -10,7 +10,7 @@ use crate::xml::Element;
 operation! {
     /// A page of the parts of an upload, by ascending numbers. "ListParts", S3 API reference.
     pub struct ListParts on upload {
-        /// The most parts of a page: 1,000 if not said, and at most.
+        /// The most parts of a page: 1,000 by default and at most.
         pub max_parts: Option<u32>,
         /// Only parts after this one.
         pub part_number_marker: Option<u32>,
@@ -20,11 +20,11 @@ operation! {
 }
 
 impl ListParts {
-    /// The list of the next page, if there is one.
+    /// Returns the request for the next page, or `None` after the last page.
     ///
     /// # Errors
     ///
-    /// The page says that there are more, and is empty or ends where it began.
+    /// The page is truncated, and the start of the next page is missing or is that of this page.
     pub fn next(&self, page: &ListPartsOutput) -> Result<Option<Self>, Error> {
         if page.is_truncated != Some(true) {
             return Ok(None);
@@ -42,13 +42,13 @@ impl ListParts {
 pub struct ListPartsOutput {
     /// The parts.
     pub parts: Vec<Part>,
-    /// Whether there are more.
+    /// Whether there are more results.
     pub is_truncated: Option<bool>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub part_number_marker: Option<u32>,
-    /// Where the next page goes on.
+    /// The `part_number_marker` of the next page.
     pub next_part_number_marker: Option<u32>,
-    /// What was asked for, or the server's own limit.
+    /// Echoed from the request, or the server's own limit.
     pub max_parts: Option<u32>,
     /// The bucket.
     pub bucket: Option<String>,
@@ -56,21 +56,21 @@ pub struct ListPartsOutput {
     pub key: Option<String>,
     /// The upload.
     pub upload_id: Option<String>,
-    /// Who began it.
+    /// The initiator of the upload.
     pub initiator: Option<Owner>,
-    /// Whose the object will be.
+    /// The owner of the object that the upload creates.
     pub owner: Option<Owner>,
     /// The storage class that the object will have.
     pub storage_class: Option<String>,
     /// The algorithm of the parts' checksums.
     pub checksum_algorithm: Option<Algorithm>,
-    /// What the object's checksum will be made over.
+    /// Whether the object's checksum will be full-object or composite.
     pub checksum_type: Option<Type>,
-    /// When a lifecycle rule will abort the upload.
+    /// The date from which a lifecycle rule aborts the upload.
     pub abort_date: Option<Timestamp>,
-    /// That rule.
+    /// The ID of this lifecycle rule.
     pub abort_rule_id: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
@@ -78,15 +78,15 @@ pub struct ListPartsOutput {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
-    /// Its number, counted from 1.
+    /// The part number, from 1.
     pub part_number: u32,
     /// Its tag.
     pub etag: ETag,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: Option<u64>,
     /// When it was uploaded.
     pub last_modified: Option<Timestamp>,
-    /// The checksums it was uploaded with.
+    /// The checksums that the part was uploaded with.
     pub checksums: Vec<Declared>,
 }
 

@@ -11,7 +11,7 @@ operation! {
     /// A page of the uploads of a bucket that were neither completed nor aborted.
     /// "ListMultipartUploads", S3 API reference.
     pub struct ListMultipartUploads on listing {
-        /// The most uploads of a page: 1,000 if not said, and at most.
+        /// The most uploads of a page: 1,000 by default and at most.
         pub max_uploads: Option<u32>,
         /// Only uploads after those of this key.
         pub key_marker: Option<String>,
@@ -21,11 +21,11 @@ operation! {
 }
 
 impl ListMultipartUploads {
-    /// The list of the next page, if there is one.
+    /// Returns the request for the next page, or `None` after the last page.
     ///
     /// # Errors
     ///
-    /// The page says that there are more, and not where, or where this page began.
+    /// The page is truncated, and the start of the next page is missing or is that of this page.
     pub fn next(&self, page: &ListMultipartUploadsOutput) -> Result<Option<Self>, Error> {
         if page.is_truncated != Some(true) {
             return Ok(None);
@@ -64,29 +64,29 @@ fn is_encoded_by_ceph(byte: u8) -> bool {
 pub struct ListMultipartUploadsOutput {
     /// The uploads.
     pub uploads: Vec<MultipartUpload>,
-    /// Beginnings of keys, up to the delimiter, that stand for all keys that begin so.
+    /// Key prefixes that end with the delimiter; each groups all keys that begin with it.
     pub common_prefixes: Vec<String>,
-    /// Whether there are more.
+    /// Whether there are more results.
     pub is_truncated: Option<bool>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub key_marker: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub upload_id_marker: Option<String>,
-    /// Where the next page goes on.
+    /// The `key_marker` of the next page.
     pub next_key_marker: Option<String>,
-    /// Where the next page goes on.
+    /// The `upload_id_marker` of the next page.
     pub next_upload_id_marker: Option<String>,
     /// The bucket.
     pub bucket: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub prefix: Option<String>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub delimiter: Option<String>,
-    /// What was asked for, or the server's own limit.
+    /// Echoed from the request, or the server's own limit.
     pub max_uploads: Option<u32>,
-    /// `url` where keys were percent-encoded on the way.
+    /// `url` where the server percent-encoded the keys; here they are decoded.
     pub encoding_type: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
@@ -100,15 +100,15 @@ pub struct MultipartUpload {
     pub upload_id: String,
     /// When it was begun.
     pub initiated: Option<Timestamp>,
-    /// Who began it.
+    /// The initiator of the upload.
     pub initiator: Option<Owner>,
-    /// Whose the object will be.
+    /// The owner of the object that the upload creates.
     pub owner: Option<Owner>,
     /// The storage class that the object will have.
     pub storage_class: Option<String>,
     /// The algorithm of the parts' checksums.
     pub checksum_algorithm: Option<Algorithm>,
-    /// What the object's checksum will be made over.
+    /// Whether the object's checksum will be full-object or composite.
     pub checksum_type: Option<Type>,
 }
 

@@ -13,9 +13,9 @@ operation! {
     pub struct UploadPart on upload {
         /// Its place among the parts: 1 to 10,000. A second part of the same number replaces the first.
         pub part_number: u32,
-        /// Its bytes.
+        /// The size in bytes.
         pub body: Body,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
         /// The key that the upload was created with (SSE-C).
         pub customer_key: Option<CustomerKey>,

@@ -9,7 +9,7 @@ use crate::s3::types::{ByteRange, CustomerKey};
 operation! {
     /// Makes a part of what the server has already. "UploadPartCopy", S3 API reference.
     pub struct UploadPartCopy on upload {
-        /// Its place among the parts: 1 to 10,000.
+        /// The part number: 1 to 10,000.
         pub part_number: u32,
         /// What is copied.
         pub source: CopySource,
@@ -29,7 +29,7 @@ pub struct UploadPartCopyOutput {
     pub stored: Stored,
     /// When it was made.
     pub last_modified: Option<Timestamp>,
-    /// Which version was copied.
+    /// The version ID of the source that was copied.
     pub source_version_id: Option<String>,
 }
 

@@ -8,29 +8,29 @@ use crate::s3::read::{checksums, onward, word};
 use crate::s3::types::CustomerKey;
 use crate::xml::Element;
 
-/// What the server knows of an object and its parts. "GetObjectAttributes", S3 API reference.
+/// Retrieves metadata of an object and of its parts. "GetObjectAttributes", S3 API reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetObjectAttributes {
-    /// The bucket: its name, or the ARN or alias of an access point.
+    /// The bucket name, or the ARN or alias of an access point.
     pub bucket: String,
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// What is asked for.
+    /// The attributes to return; at least one.
     pub attributes: Vec<ObjectAttribute>,
-    /// A version other than the newest.
+    /// The version ID; `None` selects the current version.
     pub version_id: Option<String>,
-    /// The most parts of an answer: 1 to 1,000.
+    /// The maximum number of parts in the response: 1 to 1,000.
     pub max_parts: Option<u32>,
-    /// Only parts after this one.
+    /// Only parts with a higher part number than this.
     pub part_number_marker: Option<u32>,
-    /// The key the object was encrypted with (SSE-C).
+    /// The key that the object is encrypted with (SSE-C).
     pub customer_key: Option<CustomerKey>,
-    /// Members that nearly every operation has.
+    /// Common request parameters.
     pub common: Common,
 }
 
 impl GetObjectAttributes {
-    /// All attributes of this object.
+    /// Requests all attributes of this object.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self {
             bucket: bucket.into(),
@@ -44,11 +44,11 @@ impl GetObjectAttributes {
         }
     }
 
-    /// The same of the next parts, if there are more.
+    /// Returns the request for the next parts, or `None` after the last part.
     ///
     /// # Errors
     ///
-    /// The answer says that there are more, and not where, or where it began itself.
+    /// The list of parts is truncated, and the next marker is missing or is that of this request.
     pub fn next(&self, answer: &GetObjectAttributesOutput) -> Result<Option<Self>, Error> {
         let Some(parts) = &answer.parts else { return Ok(None) };
         if parts.is_truncated != Some(true) {
@@ -59,27 +59,27 @@ impl GetObjectAttributes {
     }
 }
 
-/// Something that [`GetObjectAttributes`] asks for.
+/// An attribute that [`GetObjectAttributes`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ObjectAttribute {
-    /// The tag.
+    /// The ETag.
     ETag,
     /// The checksums.
     Checksum,
-    /// The parts of a multipart object.
+    /// The parts of an object that was stored by a multipart upload.
     ObjectParts,
     /// The storage class.
     StorageClass,
-    /// The size.
+    /// The size in bytes.
     ObjectSize,
 }
 
 impl ObjectAttribute {
-    /// All five.
+    /// All attributes.
     pub const ALL: [Self; 5] =
         [Self::ETag, Self::Checksum, Self::ObjectParts, Self::StorageClass, Self::ObjectSize];
 
-    /// S3's word for it.
+    /// Returns the name that S3 uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ETag => "ETag",
@@ -91,59 +91,59 @@ impl ObjectAttribute {
     }
 }
 
-/// What GetObjectAttributes answers.
+/// The response to [`GetObjectAttributes`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GetObjectAttributesOutput {
-    /// The tag.
+    /// The ETag.
     pub etag: Option<ETag>,
     /// The checksums.
     pub checksums: Vec<Declared>,
-    /// What they are made over.
+    /// Whether the checksums are full-object or composite.
     pub checksum_type: Option<Type>,
-    /// The parts; none of an object that was stored with one request.
+    /// The parts; `None` for an object that was stored by a single request.
     pub parts: Option<ObjectParts>,
     /// The storage class.
     pub storage_class: Option<String>,
-    /// Bytes of the object.
+    /// The object's size in bytes.
     pub size: Option<u64>,
-    /// When it was written.
+    /// When the object was last modified.
     pub last_modified: Option<Timestamp>,
-    /// Which version it is.
+    /// The version ID.
     pub version_id: Option<String>,
-    /// Whether this is the mark of a deletion.
+    /// Whether the version is a delete marker.
     pub delete_marker: Option<bool>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
-/// The parts of a multipart object.
+/// The parts of an object that was stored by a multipart upload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectParts {
-    /// How many there are in all.
+    /// The total number of parts.
     pub total_parts_count: Option<u32>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub part_number_marker: Option<u32>,
-    /// Where the next answer goes on.
+    /// The `part_number_marker` of the next request.
     pub next_part_number_marker: Option<u32>,
-    /// What was asked for, said again.
+    /// Echoed from the request.
     pub max_parts: Option<u32>,
-    /// Whether there are more.
+    /// Whether more parts follow.
     pub is_truncated: Option<bool>,
-    /// The parts. AWS names them only where they were uploaded with a checksum.
+    /// The parts. AWS lists them only where they were uploaded with a checksum.
     pub parts: Vec<ObjectPart>,
 }
 
-/// A part of a multipart object.
+/// A part of an object that was stored by a multipart upload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectPart {
-    /// Its number, counted from 1.
+    /// The part number, from 1.
     pub part_number: Option<u32>,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: Option<u64>,
-    /// Its checksums.
+    /// The checksums.
     pub checksums: Vec<Declared>,
 }
 
@@ -170,14 +170,14 @@ impl Operation for GetObjectAttributes {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<GetObjectAttributesOutput, Error> {
         error::success(reply)?;
         let head = Headers(&reply.head.headers);
-        // The answer to GetObjectAttributes has no tag among its headers, that to GetObject has.
+        // A GetObject response has an ETag header, a GetObjectAttributes response has none.
         if head.plain("etag").is_some() {
             return Err(Error::new(Kind::Refused, "the server answered with the object itself")
                 .with_hint("the server does not have GetObjectAttributes: use HeadObject"));
         }
         let document = error::document(reply, "GetObjectAttributesResponse", ATTRIBUTES)?;
-        // Its name is GetObjectAttributesOutput on the page, and GetObjectAttributesResponse on
-        // the wire.
+        // The API reference calls the root GetObjectAttributesOutput, servers send
+        // GetObjectAttributesResponse.
         let root = document.root();
         let checksum = root.child("Checksum");
         Ok(GetObjectAttributesOutput {
@@ -204,7 +204,7 @@ impl ObjectParts {
                 checksums: checksums(part),
             })
         });
-        // The page and the wire do not agree on the name of the count.
+        // The API reference and servers use different names for it.
         let count = parts.optional("PartsCount").or_else(|| parts.optional("TotalPartsCount"));
         Ok(Self {
             total_parts_count: count,
@@ -217,6 +217,6 @@ impl ObjectParts {
     }
 }
 
-/// What the document has, as far as it was asked for. An object that has none of it has an empty one,
-/// whose root is `GetObjectAttributesOutput` on the page.
+/// The elements of the document, as far as they were requested. The document of an object that has
+/// none of them is empty; its root is `GetObjectAttributesOutput` in the API reference.
 const ATTRIBUTES: &[&str] = &["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];

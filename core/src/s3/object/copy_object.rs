@@ -9,38 +9,39 @@ use crate::s3::types::{Conditions, Properties};
 operation! {
     /// Copies an object of up to 5 GiB within the server. "CopyObject", S3 API reference.
     ///
-    /// Larger ones are copied in parts, with [`UploadPartCopy`](crate::s3::UploadPartCopy).
+    /// [`UploadPartCopy`](crate::s3::UploadPartCopy) copies larger objects in parts.
     ///
-    /// Where the answer is lost and the repetition fails, a HEAD shows whether the copy has the tag that the
-    /// source's condition names ([`CopySource::conditions`]). It proves a copy that was to be new, or of
-    /// which the metadata was replaced; where nothing proves it, the error's
-    /// [outcome is unknown](Error::outcome_unknown).
+    /// Where the response is lost and the next attempt fails, a HEAD request compares the copy's
+    /// ETag with that of the source's `If-Match` condition ([`CopySource::conditions`]). An equal
+    /// ETag proves the copy if the request had `If-None-Match` or replaced the metadata. Without
+    /// proof the error's [outcome is unknown](Error::outcome_unknown).
     pub struct CopyObject {
-        /// The bucket of the copy.
+        /// The destination bucket.
         pub bucket: String,
-        /// The key of the copy.
+        /// The destination key.
         pub key: String,
-        /// What is copied.
+        /// The object to copy.
         pub source: CopySource,
-        /// Whether metadata and headers are those of the source (the default) or of `properties`. The
-        /// storage class, encryption, access and lock are always those of `properties`.
+        /// Whether the metadata and headers come from the source (the default) or from
+        /// `properties`. The storage class, encryption, access and lock always come from
+        /// `properties`.
         pub metadata_directive: Option<Directive>,
-        /// Whether tags are those of the source (the default) or of `properties`.
+        /// Whether the tags come from the source (the default) or from `properties`.
         pub tagging_directive: Option<Directive>,
-        /// What is stored with the copy.
+        /// Metadata, storage class, encryption and other properties of the copy.
         pub properties: Properties,
-        /// On what condition about what the copy would replace.
+        /// Preconditions on the object that the copy would replace.
         pub conditions: Conditions,
-        /// The checksum that the server computes for the copy, asked for in every mode but `never`; by
-        /// default that of the source.
+        /// The algorithm of the checksum that the server computes for the copy; by default that of
+        /// the source. Not sent where `request_checksum_calculation` is `never`.
         pub checksum_algorithm: Option<Algorithm>,
-        /// Members that nearly every operation has.
+        /// Common request parameters.
         pub common: Common,
     }
     new(bucket: impl Into<String>, key: impl Into<String>, source: CopySource)
 }
 
-/// Where a copy has its metadata or tags from.
+/// Where the metadata or tags of a copy come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Directive {
     /// From the source.
@@ -50,7 +51,7 @@ pub enum Directive {
 }
 
 impl Directive {
-    /// S3's word for it.
+    /// Returns the name that S3 uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Copy => "COPY",
@@ -59,15 +60,15 @@ impl Directive {
     }
 }
 
-/// What CopyObject answers.
+/// The response to [`CopyObject`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopyObjectOutput {
     /// The copy.
     pub stored: Stored,
-    /// When the copy was made.
+    /// When the copy was last modified.
     pub last_modified: Option<Timestamp>,
-    /// Which version was copied.
+    /// The version ID of the source that was copied.
     pub source_version_id: Option<String>,
 }
 
@@ -97,7 +98,8 @@ impl Operation for CopyObject {
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<CopyObjectOutput> {
-        // What the source's metadata is, nobody knows: an older copy may have had another.
+        // The source's metadata is unknown: an older copy may have other metadata and the same
+        // ETag.
         let replaces = self.metadata_directive == Some(Directive::Replace);
         let is_new = self.conditions.if_none_match.is_some();
         let itself = (&self.bucket, &self.key) == (&self.source.bucket, &self.source.key);
@@ -123,7 +125,7 @@ impl Operation for CopyObject {
                 last_modified: None,
                 source_version_id: self.source.version_id.clone(),
             }),
-            // The copy of an object of parts has the tag of an object of one request.
+            // The copy of an object with several parts has the ETag of an object with one part.
             Recovery::NotDone if look.status().is_success() => Recovery::Unknown,
             Recovery::NotDone | Recovery::Never => Recovery::NotDone,
             Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,

@@ -1,4 +1,4 @@
-//! What a copy is made of: members that CopyObject and UploadPartCopy share.
+//! The source of a copy: parameters that CopyObject and UploadPartCopy share.
 
 use crate::escape;
 use crate::http::ETag;
@@ -7,38 +7,38 @@ use crate::s3::request::{Members, Request};
 use crate::s3::service::Service;
 use crate::s3::types::{Conditions, CustomerKey};
 
-/// An object that is copied by the server.
+/// The source object of a copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopySource {
-    /// The bucket: its name, or the ARN of an access point.
+    /// The bucket name, or the ARN of an access point.
     pub bucket: String,
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// A version other than the newest.
+    /// The version ID; `None` selects the current version.
     pub version_id: Option<String>,
-    /// On what condition; one that does not hold is a 412.
+    /// Preconditions on the source; the server responds with 412 where one does not hold.
     pub conditions: Conditions,
-    /// The key the object was encrypted with (SSE-C).
+    /// The key that the object is encrypted with (SSE-C).
     pub customer_key: Option<CustomerKey>,
-    /// The account id that must own the bucket; another owner is a 403.
+    /// The account ID that must own the bucket; otherwise the server responds with 403.
     pub expected_bucket_owner: Option<String>,
 }
 
 impl CopySource {
-    /// This object.
+    /// Creates a source: the current version of this object.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self { bucket: bucket.into(), key: key.into(), ..Self::default() }
     }
 
-    /// `bucket/key?versionId=…`, percent-encoded.
+    /// Returns `bucket/key?versionId=…`, percent-encoded.
     fn header(&self) -> String {
         let mut header = String::with_capacity(self.bucket.len() + self.key.len() + 16);
         escape::path_into(&mut header, &self.bucket);
         header.push_str(if self.bucket.starts_with("arn:") { "/object/" } else { "/" });
         escape::path_into(&mut header, &self.key);
         if let Some(version) = &self.version_id {
-            // Not escaped, as no SDK does: servers do not agree on undoing it here, and the ids
-            // that they give have nothing to escape.
+            // Not escaped: no SDK escapes it, not all servers decode it here, and the version IDs
+            // of servers have nothing to escape.
             header.push_str("?versionId=");
             header.push_str(version);
         }

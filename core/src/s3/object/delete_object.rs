@@ -8,44 +8,44 @@ use crate::s3::operation::*;
 use crate::secret::Secret;
 
 operation! {
-    /// Removes an object, or one version of it. "DeleteObject", S3 API reference.
+    /// Deletes an object, or one version of it. "DeleteObject", S3 API reference.
     ///
-    /// Without a version id, a bucket with versioning keeps all versions and puts the mark of a deletion
-    /// before them. An object that is not there is a success all the same, but on a few servers.
+    /// Without a version ID, a bucket with versioning keeps all versions and adds a delete marker
+    /// as the current version. Most servers respond with success if the object does not exist.
     ///
-    /// Where the answer is lost and the repetition fails, an object that is not there any more counts as
-    /// removed.
+    /// Where the response is lost and the next attempt fails, the object counts as deleted if it
+    /// does not exist.
     pub struct DeleteObject on object {
-        /// The version that is removed for good.
+        /// The version to delete permanently.
         pub version_id: Option<String>,
-        /// The serial number of an authentication device, a space, and what it shows.
+        /// The MFA device's serial number, a space, and the code that the device displays.
         pub mfa: Option<Secret>,
-        /// Whether a lock of mode `GOVERNANCE` does not count.
+        /// Whether to bypass Object Lock retention of mode `GOVERNANCE`.
         pub bypass_governance_retention: Option<bool>,
-        /// Only if the object has this tag; `*`: only if it is there.
+        /// Only if the object has this ETag; `*`: only if the object exists.
         pub if_match: Option<ETag>,
-        /// Only if it was written then (directory buckets).
+        /// Only if the object was last modified at this time (directory buckets).
         pub if_match_last_modified_time: Option<Timestamp>,
-        /// Only if it has so many bytes (directory buckets).
+        /// Only if the object has this size in bytes (directory buckets).
         pub if_match_size: Option<u64>,
     }
 }
 
-/// What DeleteObject answers.
+/// The response to [`DeleteObject`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteObjectOutput {
-    /// Whether it was the mark of a deletion that was made, or removed; `None` where the server does
-    /// not say.
+    /// Whether the request created or deleted a delete marker; `None` where the server does not
+    /// say.
     pub delete_marker: Option<bool>,
-    /// The version of that mark, or the one that was removed.
+    /// The version ID of the delete marker, or of the deleted version.
     pub version_id: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
 impl Operation for DeleteObject {
-    // The object is gone after one as after two, of which the second may leave another mark.
+    // Repeating it is safe: a second attempt at most adds another delete marker.
     facts!(DeleteObject in bucket: Idempotent -> DeleteObjectOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
@@ -90,7 +90,8 @@ impl Operation for DeleteObject {
             StatusCode::NOT_FOUND => Recovery::Done(DeleteObjectOutput::default()),
             status if !status.is_success() => Recovery::Unknown,
             _ => {
-                // Another object than the condition names: it was removed, or replaced, before.
+                // The object has another ETag than `if_match`: the one named was deleted or
+                // replaced.
                 let there = ObjectHead::read(look).etag;
                 let named = self.if_match.as_ref().filter(|_| !any);
                 match named.is_none_or(|tag| there.as_ref() == Some(tag)) {

@@ -6,31 +6,31 @@ use crate::s3::operation::*;
 use crate::secret::Secret;
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
-/// Removes up to 1,000 objects with one request. "DeleteObjects", S3 API reference.
+/// Deletes up to 1,000 objects with one request. "DeleteObjects", S3 API reference.
 ///
-/// A success says of each object whether it was removed: see
-/// [`errors`](DeleteObjectsOutput::errors). A key with a character that XML can't hold has to be
-/// removed by [`DeleteObject`](crate::s3::DeleteObject).
+/// A successful response may still list objects that were not deleted: see
+/// [`errors`](DeleteObjectsOutput::errors). Delete a key with a character that XML can't represent
+/// with [`DeleteObject`](crate::s3::DeleteObject).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteObjects {
-    /// The bucket: its name, or the ARN or alias of an access point.
+    /// The bucket name, or the ARN or alias of an access point.
     pub bucket: String,
-    /// The objects: 1 to 1,000.
+    /// The objects to delete: 1 to 1,000.
     pub objects: Vec<ObjectIdentifier>,
-    /// Whether the answer names only what was not removed.
+    /// Whether the response lists only the objects that were not deleted.
     pub quiet: Option<bool>,
-    /// The serial number of an authentication device, a space, and what it shows.
+    /// The MFA device's serial number, a space, and the code that the device displays.
     pub mfa: Option<Secret>,
-    /// Whether a lock of mode `GOVERNANCE` does not count.
+    /// Whether to bypass Object Lock retention of mode `GOVERNANCE`.
     pub bypass_governance_retention: Option<bool>,
-    /// What this call wants otherwise about the checksum of its request.
+    /// Per-call checksum overrides.
     pub checksum: ChecksumOptions,
-    /// Members that nearly every operation has.
+    /// Common request parameters.
     pub common: Common,
 }
 
 impl DeleteObjects {
-    /// These objects.
+    /// Deletes these objects.
     pub fn new<I>(bucket: impl Into<String>, objects: I) -> Self
     where
         I: IntoIterator<Item: Into<ObjectIdentifier>>,
@@ -40,23 +40,23 @@ impl DeleteObjects {
     }
 }
 
-/// One of the objects that [`DeleteObjects`] removes.
+/// An object that [`DeleteObjects`] deletes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectIdentifier {
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// The version that is removed for good.
+    /// The version to delete permanently.
     pub version_id: Option<String>,
-    /// Only if the object has this tag.
+    /// Only if the object has this ETag.
     pub etag: Option<ETag>,
-    /// Only if it was written then (directory buckets).
+    /// Only if the object was last modified at this time (directory buckets).
     pub last_modified: Option<Timestamp>,
-    /// Only if it has so many bytes (directory buckets).
+    /// Only if the object has this size in bytes (directory buckets).
     pub size: Option<u64>,
 }
 
 impl ObjectIdentifier {
-    /// The newest version of the object with this key.
+    /// Identifies the object with this key, without a version ID.
     pub fn new(key: impl Into<String>) -> Self {
         Self { key: key.into(), ..Self::default() }
     }
@@ -82,50 +82,51 @@ impl From<String> for ObjectIdentifier {
     }
 }
 
-/// What DeleteObjects answers.
+/// The response to [`DeleteObjects`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteObjectsOutput {
-    /// What was removed; not told where the call was `quiet`.
+    /// The deleted objects; empty where the request was `quiet`.
     pub deleted: Vec<DeletedObject>,
-    /// What was not removed, and why.
+    /// The objects that were not deleted, with the error of each.
     pub errors: Vec<DeleteError>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
-/// An object that was removed, or was not there.
+/// An object that was deleted, or did not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeletedObject {
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// The version that was removed for good.
+    /// The version ID of the version that was permanently deleted.
     pub version_id: Option<String>,
-    /// Whether the mark of a deletion was made, or removed.
+    /// Whether the request created or deleted a delete marker.
     pub delete_marker: Option<bool>,
-    /// The version of that mark.
+    /// The version ID of the delete marker.
     pub delete_marker_version_id: Option<String>,
 }
 
-/// An object that was not removed.
+/// An object that was not deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteError {
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// The version.
+    /// The version ID.
     pub version_id: Option<String>,
-    /// The code of the error: `AccessDenied`, `InternalError`, …
+    /// The error code: `AccessDenied`, `InternalError`, …
     pub code: Option<String>,
-    /// What the server says of it.
+    /// The error message of the server.
     pub message: Option<String>,
-    /// It may have been removed: the server failed at it, or what is refused now was asked for before, and
-    /// not answered.
+    /// Whether the object may have been deleted nevertheless: the code is `InternalError`, or it is
+    /// `PreconditionFailed` and the response to an earlier attempt was lost.
     pub outcome_unknown: bool,
 }
 
-/// A refusal with the code and the message of the server, of the operation DeleteObjects.
+/// Converts to an error of kind [`Refused`](Kind::Refused), with the code and message of the
+/// server.
 impl From<DeleteError> for Error {
     fn from(error: DeleteError) -> Self {
         let DeleteError { key, version_id, code, message, outcome_unknown } = error;
@@ -193,8 +194,8 @@ impl Operation for DeleteObjects {
         })
     }
 
-    /// An object that is not there any more was removed by the attempt whose answer was lost, or counts
-    /// as removed; one of another tag than the condition names may have been removed by it.
+    /// An object that does not exist counts as deleted: the attempt whose response was lost may
+    /// have deleted it. After a failed precondition the outcome is unknown for the same reason.
     fn repeated(&self, mut output: DeleteObjectsOutput) -> DeleteObjectsOutput {
         let is_absent = |error: &DeleteError| {
             matches!(error.code.as_deref(), Some("NoSuchKey" | "NoSuchVersion"))
@@ -217,5 +218,5 @@ impl Operation for DeleteObjects {
     }
 }
 
-/// Objects of one request.
+/// The maximum number of objects of one request.
 const MOST: usize = 1000;

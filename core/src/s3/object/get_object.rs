@@ -9,43 +9,44 @@ use crate::s3::operation::*;
 use crate::s3::types::{ByteRange, Conditions, CustomerKey};
 
 operation! {
-    /// An object's bytes. "GetObject", S3 API reference.
+    /// Retrieves an object. "GetObject", S3 API reference.
     ///
-    /// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
-    /// there. Larger objects and streams are for [`Download`](crate::machine::Download), which resumes what
-    /// was cut.
+    /// The body is collected in memory, up to a [limit](Self::collect_limit), and validated there.
+    /// [`Download`](crate::machine::Download) streams objects of any size, and resumes after a lost
+    /// connection.
     pub struct GetObject on object {
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
-        /// Only this part of a multipart object, counted from 1.
+        /// Selects one part of a multipart object by its number, from 1.
         pub part_number: Option<u32>,
-        /// Only these bytes.
+        /// The range of bytes to return.
         pub range: Option<ByteRange>,
-        /// On what condition.
+        /// Preconditions of the request.
         pub conditions: Conditions,
-        /// Headers that the answer is to have instead of the stored ones.
+        /// Response headers that override the stored ones.
         pub response: ResponseOverrides,
-        /// The key the object was encrypted with (SSE-C).
+        /// The key that the object is encrypted with (SSE-C).
         pub customer_key: Option<CustomerKey>,
-        /// Whether this call asks for the object's checksum, whatever the client's policy.
+        /// Whether to request the object's checksum and validate the body by it, where
+        /// `response_checksum_validation` is `when_required`.
         pub checksum_mode: bool,
-        /// Settings of the client's checksum policy that this call has its own of.
+        /// Per-call checksum overrides; only [`ChecksumOptions::overrides`] applies.
         pub checksum: ChecksumOptions,
-        /// The most bytes that a call collects in memory, if other than
+        /// The maximum size in bytes of the collected body; by default
         /// [`Config::collect_limit`](crate::s3::Config::collect_limit).
         pub collect_limit: Option<usize>,
     }
 }
 
-/// What GetObject answers.
+/// The response to [`GetObject`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GetObjectOutput {
-    /// What the headers say of the object.
+    /// The object's metadata, from the response headers.
     pub head: ObjectHead,
-    /// The bytes, where they were collected.
+    /// The body, where it was collected in memory.
     pub body: Bytes,
-    /// Whether they were checked.
+    /// Whether the body was validated by a checksum.
     pub verdict: Verdict,
 }
 
@@ -79,9 +80,9 @@ impl Operation for GetObject {
         Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
     }
 
-    /// A HEAD, where nothing else shows that the bytes are all there and those that are stored: a body
-    /// without a length that ended with its connection, one with a content coding that a gateway may
-    /// have added.
+    /// Returns a HEAD request where nothing else proves that the body is complete and as stored:
+    /// the body has no length and ended when the connection was closed, or it has a content coding
+    /// that a gateway may have added.
     fn question(
         &self,
         service: &Service,
@@ -110,7 +111,7 @@ impl Operation for GetObject {
     }
 }
 
-/// Checks a collected body against what the head declares.
+/// Validates a collected body by the checksum in the response headers.
 fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Verdict, Error> {
     if !wanted {
         let asked = if head.checksums.is_empty() { Why::NotAsked } else { Why::Unasked };

@@ -1,4 +1,4 @@
-//! What the headers of an answer say of an object.
+//! The metadata of an object, read from response headers.
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::error::Error;
@@ -8,25 +8,25 @@ use crate::s3::read::{self, word};
 use crate::s3::types::Metadata;
 use crate::xml::Element;
 
-/// An object as GetObject and HeadObject describe it.
+/// The metadata of an object, from the response to GetObject or HeadObject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectHead {
-    /// Bytes of the whole object; `None` where the server does not say.
+    /// The size of the whole object in bytes; `None` where the server does not say.
     pub size: Option<u64>,
-    /// Bytes of this answer's body: less than `size` for a range.
+    /// The length of this response's body in bytes: less than `size` for a range.
     pub content_length: Option<u64>,
-    /// The object's tag.
+    /// The ETag.
     pub etag: Option<ETag>,
-    /// When it was written.
+    /// When the object was last modified.
     pub last_modified: Option<Timestamp>,
-    /// Which version of it this is.
+    /// The version ID.
     pub version_id: Option<String>,
-    /// Whether this is the mark of a deletion.
+    /// Whether the version is a delete marker.
     pub delete_marker: bool,
     /// `Content-Type`.
     pub content_type: Option<String>,
-    /// `Content-Encoding`, without `aws-chunked`, which some servers keep by mistake.
+    /// `Content-Encoding`, without `aws-chunked`, which some servers store by mistake.
     pub content_encoding: Option<String>,
     /// `Content-Language`.
     pub content_language: Option<String>,
@@ -34,53 +34,53 @@ pub struct ObjectHead {
     pub content_disposition: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-    /// `Expires`, as it was written.
+    /// `Expires`, unparsed.
     pub expires: Option<String>,
-    /// `Content-Range`, as it was written.
+    /// `Content-Range`, unparsed.
     pub content_range: Option<String>,
-    /// The object's own metadata.
+    /// The user-defined metadata (`x-amz-meta-*`).
     pub metadata: Metadata,
-    /// How many `x-amz-meta-*` headers could not be sent.
+    /// The number of metadata entries that the server could not return as `x-amz-meta-*` headers.
     pub missing_meta: Option<u32>,
     /// The storage class; `None` means `STANDARD`.
     pub storage_class: Option<String>,
-    /// How far the restoration from an archive is.
+    /// The status of the restore from an archive (`x-amz-restore`), unparsed.
     pub restore: Option<String>,
-    /// The archive tier it is in.
+    /// The archive tier of an object in `INTELLIGENT_TIERING`.
     pub archive_status: Option<String>,
-    /// When and by which rule it expires.
+    /// The expiry date and the ID of the lifecycle rule, as the header states them.
     pub expiration: Option<String>,
-    /// Where a website's visitors are sent instead.
+    /// The object key or URL that a website endpoint redirects to.
     pub website_redirect_location: Option<String>,
-    /// `AES256`, `aws:kms`, …
+    /// The server-side encryption algorithm: `AES256`, `aws:kms`, …
     pub server_side_encryption: Option<String>,
-    /// The KMS key.
+    /// The ID of the KMS key.
     pub kms_key_id: Option<String>,
-    /// Whether an S3 Bucket Key is used.
+    /// Whether SSE-KMS uses an S3 Bucket Key.
     pub bucket_key_enabled: bool,
-    /// The algorithm of a key of the caller's own.
+    /// The algorithm of the customer-provided key (SSE-C).
     pub customer_algorithm: Option<String>,
-    /// The MD5 of a key of the caller's own.
+    /// The MD5 of the customer-provided key (SSE-C), in base64.
     pub customer_key_md5: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
-    /// The state of replication.
+    /// The replication status.
     pub replication_status: Option<String>,
-    /// Parts of a multipart object, where a part was asked for.
+    /// The number of parts, where the request had a part number.
     pub parts_count: Option<u32>,
-    /// How many tags it has.
+    /// The number of tags.
     pub tag_count: Option<u32>,
-    /// `GOVERNANCE` or `COMPLIANCE`.
+    /// The Object Lock mode: `GOVERNANCE` or `COMPLIANCE`.
     pub lock_mode: Option<String>,
-    /// Until when it is locked.
+    /// When the Object Lock retention ends.
     pub lock_retain_until: Option<Timestamp>,
-    /// `ON` or `OFF`.
+    /// The Object Lock legal hold: `ON` or `OFF`.
     pub legal_hold: Option<String>,
     /// `Accept-Ranges`.
     pub accept_ranges: Option<String>,
-    /// The object's checksums.
+    /// The checksums of the object.
     pub checksums: Vec<Declared>,
-    /// What they are made over, where the server says.
+    /// Whether the checksums are full-object or composite, where the server says.
     pub checksum_type: Option<Type>,
 }
 
@@ -141,7 +141,7 @@ impl ObjectHead {
     }
 }
 
-/// What the answer to a write says of what was stored: PutObject, UploadPart and others.
+/// What the server stored, from the response to a write: PutObject, UploadPart and others.
 ///
 /// ```
 /// # use apus_core::s3::{CompletedPart, Stored};
@@ -152,31 +152,31 @@ impl ObjectHead {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
-    /// The tag of what was stored; empty where the server gave none.
+    /// The ETag; empty where the response has none.
     pub etag: ETag,
-    /// Which version of the object this became.
+    /// The version ID of the new version.
     pub version_id: Option<String>,
-    /// The checksums that the server answered.
+    /// The checksums in the response.
     pub checksums: Vec<Declared>,
-    /// What they are made over, where the server says.
+    /// Whether the checksums are full-object or composite, where the server says.
     pub checksum_type: Option<Type>,
-    /// Bytes of the whole object, where the server says.
+    /// The size of the whole object in bytes, where the server says.
     pub size: Option<u64>,
-    /// When and by which rule it expires.
+    /// The expiry date and the ID of the lifecycle rule, as the header states them.
     pub expiration: Option<String>,
-    /// `AES256`, `aws:kms`, …
+    /// The server-side encryption algorithm: `AES256`, `aws:kms`, …
     pub server_side_encryption: Option<String>,
-    /// The KMS key.
+    /// The ID of the KMS key.
     pub kms_key_id: Option<String>,
     /// The KMS encryption context.
     pub kms_context: Option<String>,
-    /// Whether an S3 Bucket Key is used.
+    /// Whether SSE-KMS uses an S3 Bucket Key.
     pub bucket_key_enabled: bool,
-    /// The algorithm of a key of the caller's own.
+    /// The algorithm of the customer-provided key (SSE-C).
     pub customer_algorithm: Option<String>,
-    /// The MD5 of a key of the caller's own.
+    /// The MD5 of the customer-provided key (SSE-C), in base64.
     pub customer_key_md5: Option<String>,
-    /// Whether the requester was charged.
+    /// `requester` where the requester was charged for the request.
     pub request_charged: Option<String>,
 }
 
@@ -204,15 +204,15 @@ impl Stored {
         stored
     }
 
-    /// The same, of an answer whose body was cut off: its tag says that it was stored, unless an error
-    /// document began.
+    /// Reads a response whose body was cut off: its ETag proves that the bytes were stored, unless
+    /// a part of an error document was received.
     pub(in crate::s3) fn read_head(reply: &Reply) -> Option<Self> {
         let stored = Self::read(reply);
         let silent = reply.body.trim_ascii().is_empty();
         (silent && !stored.etag.is_empty()).then_some(stored)
     }
 
-    /// Compares the checksums that the server answered with those that were sent.
+    /// Compares the checksums in the response with those that were sent.
     pub(in crate::s3) fn confirm(&self, stamped: &[Value]) -> Result<(), Error> {
         for sent in stamped {
             let Some(stored) = self.checksum(sent.algorithm()) else { continue };
@@ -226,7 +226,8 @@ impl Stored {
         Ok(())
     }
 
-    /// As [`read`](Self::read), with what the document of a copy or of a completed upload says.
+    /// As [`read`](Self::read), with the ETag and checksums of the document of a copy or of a
+    /// completed upload.
     pub(in crate::s3) fn read_with(reply: &Reply, document: Element<'_>) -> Self {
         let mut stored = Self::read(reply);
         if let Some(etag) = document.text_of("ETag") {
@@ -237,7 +238,7 @@ impl Stored {
         stored
     }
 
-    /// The server's value over the full object of this algorithm.
+    /// Returns the server's full-object checksum of this algorithm.
     pub fn checksum(&self, algorithm: Algorithm) -> Option<Value> {
         self.checksums.iter().find_map(|declared| match declared {
             Declared::FullObject(value) if value.algorithm() == algorithm => Some(*value),
@@ -245,7 +246,7 @@ impl Stored {
         })
     }
 
-    /// The server's value over the parts' digests of this algorithm.
+    /// Returns the server's composite checksum of this algorithm.
     pub fn composite(&self, algorithm: Algorithm) -> Option<Composite> {
         self.checksums.iter().find_map(|declared| match declared {
             Declared::Composite(value) if value.algorithm() == algorithm => Some(*value),
@@ -255,7 +256,7 @@ impl Stored {
 }
 
 impl From<ObjectHead> for Stored {
-    /// What a HEAD shows of an object that was stored by a request whose answer was lost.
+    /// Converts the response to a HEAD request, where the response to the write was lost.
     fn from(head: ObjectHead) -> Self {
         Self {
             etag: head.etag.unwrap_or_default(),
@@ -282,7 +283,7 @@ fn without_aws_chunked(field: &Field<'_>) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-/// The checksums that can be read: one that can't says nothing of the object.
+/// Returns the checksums; those that can't be parsed are left out.
 fn checksums(headers: &Headers<'_>) -> Vec<Declared> {
     let mut checksums = Vec::new();
     for (name, field) in headers.fields().filter(|(name, _)| name.starts_with(CHECKSUM)) {

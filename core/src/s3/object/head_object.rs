@@ -9,37 +9,38 @@ use crate::s3::operation::*;
 use crate::s3::types::{ByteRange, Conditions, CustomerKey};
 
 operation! {
-    /// What the server knows of an object. "HeadObject", S3 API reference.
+    /// Retrieves an object's metadata without its body. "HeadObject", S3 API reference.
     ///
-    /// The answer to a HEAD has no error document: an absent object is a bare 404, or a bare 403 where
-    /// the caller may not list the bucket.
+    /// The response to a HEAD request has no error document: for an object that does not exist it
+    /// is a 404 without a code, or a 403 without a code if the caller may not list the bucket.
     pub struct HeadObject on object {
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
-        /// Only this part of a multipart object, counted from 1.
+        /// Selects one part of a multipart object by its number, from 1.
         pub part_number: Option<u32>,
-        /// Only these bytes.
+        /// The `Range` header of the request.
         pub range: Option<ByteRange>,
-        /// On what condition.
+        /// Preconditions of the request.
         pub conditions: Conditions,
-        /// Headers that the answer is to have instead of the stored ones.
+        /// Response headers that override the stored ones.
         pub response: ResponseOverrides,
-        /// The key the object was encrypted with (SSE-C).
+        /// The key that the object is encrypted with (SSE-C).
         pub customer_key: Option<CustomerKey>,
-        /// Whether the object's checksum is asked for, in every mode but `never`.
+        /// Whether to request the object's checksum; ignored where `response_checksum_validation` is
+        /// `never`.
         pub checksum_mode: bool,
     }
 }
 
 impl HeadObject {
-    /// A look at the object, and at its checksum, that is to find out what came of a write.
+    /// Returns a HEAD request, with checksums, that finds out whether a write was applied.
     pub(in crate::s3) fn look<T>(mut self, service: &Service) -> Recovery<T> {
         self.checksum_mode = true;
         self.draft(service).map_or(Recovery::Unknown, Recovery::Look)
     }
 }
 
-/// What this answer to [`HeadObject::look`] proves of an object that was to be like `evidence`.
+/// Returns what this response to [`HeadObject::look`] proves about a write described by `evidence`.
 pub(in crate::s3) fn proven(
     service: &Service,
     look: &Reply,
@@ -69,7 +70,8 @@ impl Operation for HeadObject {
             .one_part(self.part_number)
             .as_stored()
             .header("range", self.range.as_ref().map(ByteRange::to_string))
-            // A HEAD has no body to check, so the client's policy does not ask by itself.
+            // A HEAD response has no body to validate, so the client's policy alone requests no
+            // checksum.
             .header("x-amz-checksum-mode", asks.then_some("ENABLED"))
             .with(&self.response)
             .with(&self.conditions)

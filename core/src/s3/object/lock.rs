@@ -1,24 +1,26 @@
-//! How long an object can't be removed (Object Lock): retention and legal hold.
+//! Object Lock: retention and legal hold.
 
 use crate::s3::operation::*;
 use crate::xml::{S3_NAMESPACE, Writer};
 
 operation! {
-    /// Until when an object is locked. "GetObjectRetention", S3 API reference.
+    /// Retrieves an object's retention settings. "GetObjectRetention", S3 API reference.
     ///
-    /// An object without a lock is a 404, `NoSuchObjectLockConfiguration`.
+    /// For an object without retention the server responds with 404,
+    /// `NoSuchObjectLockConfiguration`.
     pub struct GetObjectRetention on object {
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
     }
 }
 
-/// Until when an object is locked, and how firmly.
+/// The retention settings of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// `GOVERNANCE`, which some callers may bypass, or `COMPLIANCE`, which nobody may.
+    /// The retention mode: `GOVERNANCE`, which callers with the permission may bypass, or
+    /// `COMPLIANCE`, which no caller may bypass.
     pub mode: Option<String>,
-    /// Until when.
+    /// When the retention ends.
     pub retain_until: Option<Timestamp>,
 }
 
@@ -41,15 +43,15 @@ impl Operation for GetObjectRetention {
 }
 
 operation! {
-    /// Locks an object until a date. "PutObjectRetention", S3 API reference.
+    /// Sets an object's retention. "PutObjectRetention", S3 API reference.
     pub struct PutObjectRetention on object {
-        /// How and until when; an empty one takes a lock of mode `GOVERNANCE` off.
+        /// The mode and the end; an empty one removes retention of mode `GOVERNANCE`.
         pub retention: Retention,
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
-        /// Whether a lock of mode `GOVERNANCE` does not count.
+        /// Whether to bypass Object Lock retention of mode `GOVERNANCE`.
         pub bypass_governance_retention: Option<bool>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(retention: Retention)
@@ -57,7 +59,7 @@ operation! {
 
 impl Operation for PutObjectRetention {
     facts! {
-        /// Whether the requester was charged.
+        /// `requester` where the requester was charged for the request.
         PutObjectRetention in bucket: Idempotent -> Option<String>
     }
 
@@ -82,16 +84,16 @@ impl Operation for PutObjectRetention {
 }
 
 operation! {
-    /// Whether an object is locked without a date. "GetObjectLegalHold", S3 API reference.
+    /// Retrieves an object's legal hold status. "GetObjectLegalHold", S3 API reference.
     pub struct GetObjectLegalHold on object {
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
     }
 }
 
 impl Operation for GetObjectLegalHold {
     facts! {
-        /// `ON` or `OFF`, where the server tells.
+        /// The legal hold status, `ON` or `OFF`, where the server says.
         GetObjectLegalHold in bucket: Read -> Option<String>
     }
 
@@ -110,13 +112,13 @@ impl Operation for GetObjectLegalHold {
 }
 
 operation! {
-    /// Locks an object without a date, or unlocks it. "PutObjectLegalHold", S3 API reference.
+    /// Places a legal hold on an object, or removes it. "PutObjectLegalHold", S3 API reference.
     pub struct PutObjectLegalHold on object {
-        /// Whether it is locked.
+        /// Whether the object has a legal hold.
         pub hold: bool,
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(hold: bool)
@@ -124,7 +126,7 @@ operation! {
 
 impl Operation for PutObjectLegalHold {
     facts! {
-        /// Whether the requester was charged.
+        /// `requester` where the requester was charged for the request.
         PutObjectLegalHold in bucket: Idempotent -> Option<String>
     }
 

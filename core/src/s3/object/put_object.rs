@@ -14,49 +14,50 @@ use crate::s3::types::{Conditions, Properties};
 operation! {
     /// Stores an object of up to 5 GiB with one request. "PutObject", S3 API reference.
     ///
-    /// Larger objects, sources of unknown length and uploads that survive a lost connection are for
-    /// [`Upload`](crate::machine::Upload).
+    /// For larger objects, sources of unknown length and uploads that survive a lost connection,
+    /// use [`Upload`](crate::machine::Upload).
     ///
-    /// Where the answer is lost and the repetition fails, a HEAD shows whether the object that is there is
-    /// the one that was sent: its checksum or its ETag says so, or the error's
-    /// [outcome is unknown](Error::outcome_unknown). An object of the same bytes and metadata that somebody
-    /// else wrote counts as the one that was sent.
+    /// Where the response is lost and the next attempt fails, a HEAD request finds out whether the
+    /// stored object is the one that was sent, by its checksum or its ETag. Without proof the
+    /// error's [outcome is unknown](Error::outcome_unknown). An object of equal bytes and metadata
+    /// that another client wrote counts as the one that was sent.
     pub struct PutObject on object {
-        /// The object's bytes.
+        /// The body of the object.
         pub body: Body,
-        /// What is stored with them.
+        /// Metadata, storage class, encryption and other properties of the object.
         pub properties: Properties,
-        /// On what condition.
+        /// Preconditions of the request.
         pub conditions: Conditions,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
-        /// Where in an existing object to append (S3 Express One Zone and some other servers).
+        /// The offset in bytes at which to append to an existing object (S3 Express One Zone and
+        /// some other servers).
         pub write_offset: Option<u64>,
     }
     from_body(body: Body)
 }
 
 impl PutObject {
-    /// These bytes under this key.
+    /// Stores these bytes under this key.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>, body: impl Into<Bytes>) -> Self {
         Self::from_body(bucket, key, Body::Bytes(body.into()))
     }
 
-    /// Whether the server may ignore the condition.
+    /// Whether the request has a precondition that the server may ignore.
     fn may_be_ignored(&self, service: &Service) -> bool {
         !self.conditions.is_empty() && !service.config().quirks.conditional_put
     }
 
-    /// Whether the condition names another object than the one that this HEAD shows.
+    /// Whether `If-Match` names another ETag than that of the object in this response to a HEAD.
     fn replaces_another(&self, look: &Reply) -> bool {
         let there = ObjectHead::read(look).etag;
         let named = self.conditions.if_match.as_ref().filter(|tag| tag.opaque() != "*");
         named.is_some_and(|named| there.is_some_and(|there| there != *named))
     }
 
-    /// What is computed over the body, with what a look needs should the answer be lost and the
-    /// repetition be refused for its condition: the MD5, which most servers' ETags are, and the checksum
-    /// that Amazon computes of every object.
+    /// Returns the checksum options, with the digests that identify the object if the response is
+    /// lost and the next attempt fails its precondition: the MD5, which is the ETag on most
+    /// servers, and CRC-64/NVME, which AWS computes for every object.
     fn evident(&self, service: &Service) -> Cow<'_, ChecksumOptions> {
         let reads_again = !matches!(self.body, Body::Source { rewindable: false, .. });
         if self.conditions.is_empty() || !reads_again {
@@ -102,7 +103,7 @@ impl Operation for PutObject {
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {
         if self.write_offset.is_some() {
-            // The object is longer than what was appended to it.
+            // The digests cover only the appended bytes, not the object.
             return Recovery::Unknown;
         }
         let Some(look) = doubt.looks.last() else {
@@ -115,7 +116,8 @@ impl Operation for PutObject {
         evidence.replaces = self.conditions.if_match.as_ref();
         let there = look.status().is_success();
         match proven(service, look, &evidence) {
-            // It may have replaced ours, and an attempt under way may replace it.
+            // The server may ignore preconditions: the object found may have replaced ours, and a
+            // pending attempt may replace it.
             Recovery::NotDone
                 if there
                     && self.may_be_ignored(service)
@@ -123,11 +125,11 @@ impl Operation for PutObject {
             {
                 Recovery::Unknown
             }
-            // While it is there, none is made beside it.
+            // While the object exists, `If-None-Match` makes every pending attempt fail.
             Recovery::NotDone if there && self.conditions.if_none_match.is_some() => {
                 Recovery::Never
             }
-            // It is not the one that was to be replaced any more.
+            // The object has another ETag now, so `If-Match` makes every pending attempt fail.
             Recovery::NotDone if there && self.replaces_another(look) => Recovery::Never,
             recovery => recovery,
         }

@@ -1,10 +1,11 @@
-//! Headers of an answer that a request asks for.
+//! Response headers that a request overrides.
 
 use crate::now::Timestamp;
 use crate::s3::request::{Members, Request};
 use crate::s3::service::Service;
 
-/// Headers that an answer is to have instead of the stored ones. Signed requests only.
+/// Response headers that override the stored ones (`response-*` query parameters). Only signed
+/// requests may have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseOverrides {
     /// `Cache-Control`.

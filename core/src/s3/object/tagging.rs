@@ -4,20 +4,20 @@ use crate::s3::operation::*;
 use crate::s3::types::Tags;
 
 operation! {
-    /// The tags of an object. "GetObjectTagging", S3 API reference.
+    /// Retrieves an object's tags. "GetObjectTagging", S3 API reference.
     pub struct GetObjectTagging on object {
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
     }
 }
 
-/// What GetObjectTagging answers.
+/// The response to [`GetObjectTagging`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GetObjectTaggingOutput {
     /// The tags.
     pub tags: Tags,
-    /// Which version has them.
+    /// The version ID of the object.
     pub version_id: Option<String>,
 }
 
@@ -39,13 +39,13 @@ impl Operation for GetObjectTagging {
 }
 
 operation! {
-    /// Gives an object these tags, in place of those it had. "PutObjectTagging", S3 API reference.
+    /// Sets an object's tags and replaces its existing ones. "PutObjectTagging", S3 API reference.
     pub struct PutObjectTagging on object {
-        /// The tags: 10 at most.
+        /// The tags: at most 10.
         pub tags: Tags,
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
-        /// What this call wants otherwise about the checksum of its request.
+        /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
     }
     new(tags: Tags)
@@ -53,7 +53,7 @@ operation! {
 
 impl Operation for PutObjectTagging {
     facts! {
-        /// Which version has them, where the server tells.
+        /// The version ID of the object, where the server says.
         PutObjectTagging in bucket: Idempotent -> Option<String>
     }
 
@@ -74,15 +74,15 @@ impl Operation for PutObjectTagging {
 }
 
 operation! {
-    /// Takes all tags off an object. "DeleteObjectTagging", S3 API reference.
+    /// Deletes all tags of an object. "DeleteObjectTagging", S3 API reference.
     pub struct DeleteObjectTagging {
-        /// The bucket: its name, or the ARN or alias of an access point.
+        /// The bucket name, or the ARN or alias of an access point.
         pub bucket: String,
-        /// The key.
+        /// The object key.
         pub key: String,
-        /// A version other than the newest.
+        /// The version ID; `None` selects the current version.
         pub version_id: Option<String>,
-        /// The account id that must own the bucket; another owner is a 403.
+        /// The account ID that must own the bucket; otherwise the server responds with 403.
         pub expected_bucket_owner: Option<String>,
     }
     new(bucket: impl Into<String>, key: impl Into<String>)
@@ -90,7 +90,7 @@ operation! {
 
 impl Operation for DeleteObjectTagging {
     facts! {
-        /// Which version had them, where the server tells.
+        /// The version ID of the object, where the server says.
         DeleteObjectTagging in bucket: Idempotent -> Option<String>
     }
 
