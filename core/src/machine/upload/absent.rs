@@ -1,7 +1,8 @@
-//! The look before an upload that may replace nothing, where the server is not known to heed the condition
-//! of the request that makes the object. One in parts looks twice: before its creation, and before its
-//! completion, which may be hours later or in another process. An object that somebody else stores between
-//! the look and that request is replaced by a server that does not heed it.
+//! The check before an upload that must not replace an object, where the server may ignore the
+//! condition of the request that makes the object. A multipart upload checks twice: before its
+//! creation, and before its completion, which may be hours later or in another process. A server
+//! that ignores the condition replaces an object that another client stores between the check and
+//! that request.
 
 use http::StatusCode;
 
@@ -9,17 +10,19 @@ use crate::contract::Operation as _;
 use crate::error::Error;
 use crate::s3::{Conditions, HeadObject, ObjectHead};
 
-/// Whether the condition needs the look; `heeds` says whether the server is known to heed it.
+/// Returns whether the conditions require the check; `heeds` says whether the server is known to
+/// honor them.
 pub(in crate::machine) fn is_needed(conditions: &Conditions, heeds: bool) -> bool {
     !heeds && conditions.if_none_match.as_ref().is_some_and(|tag| tag.as_str() == "*")
 }
 
-/// Whether to go on: nothing is there, or the server does not say, for example to somebody who may not
-/// read. Then its own look at the condition decides.
+/// Returns `Ok` if the upload may go on: there is no object, or the server refused the HEAD, for
+/// example to a client without read permission. In that case the server's own check of the
+/// condition decides.
 ///
 /// # Errors
 ///
-/// There is an object, or nobody could look.
+/// There is an object, or the HEAD failed without an answer from the server.
 pub(in crate::machine) fn looked(head: Result<ObjectHead, Error>) -> Result<(), Error> {
     match head {
         Ok(_) => {

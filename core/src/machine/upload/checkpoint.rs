@@ -1,4 +1,4 @@
-//! What it takes to go on with an upload in another process.
+//! The data to resume a multipart upload in another process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,10 +7,10 @@ use super::plan::Plan;
 use crate::checksum::{Algorithm, Type};
 use crate::s3::ETag;
 
-/// A multipart upload that can be gone on with: plain data, to be stored as any serde format.
+/// A multipart upload that can be resumed: plain data, to be stored in any serde format.
 ///
-/// It holds no credentials and nothing of the object but sizes, tags and checksums. Whoever goes on
-/// believes the server's list of parts where the two differ.
+/// It holds no credentials, and of the object only sizes, ETags and checksums. A resumed upload
+/// uses the server's list of parts where the two differ.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Checkpoint {
@@ -20,10 +20,10 @@ pub struct Checkpoint {
     pub key: String,
     /// The server's id of the upload.
     pub upload_id: String,
-    /// The checksum that its parts carry.
+    /// The checksum algorithm of its parts.
     #[cfg_attr(feature = "serde", serde(default))]
     pub algorithm: Option<Algorithm>,
-    /// What the checksum of the whole is made over.
+    /// What the checksum of the whole object is computed over.
     #[cfg_attr(feature = "serde", serde(default))]
     pub checksum_type: Option<Type>,
     pub(super) plan: Plan,
@@ -35,24 +35,24 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CheckpointPart {
-    /// Its tag.
+    /// Its ETag.
     pub etag: ETag,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
     /// Its checksum in base64.
     #[cfg_attr(feature = "serde", serde(default))]
     pub checksum: Option<String>,
 }
 
-/// The newest checkpoint of an upload that somebody else drives: asked for beforehand by
-/// [`Upload::checkpoints`](super::Upload::checkpoints), and looked at whenever it is wanted, after the
-/// upload has failed too.
+/// A view of the newest checkpoint of an upload that a transport runs. Obtain it beforehand from
+/// [`Upload::checkpoints`](super::Upload::checkpoints), and read it at any time, also after the
+/// upload has failed.
 #[derive(Debug)]
 pub struct Checkpoints<C = Checkpoint>(Arc<Mutex<Option<C>>>);
 
 impl<C: Clone> Checkpoints<C> {
-    /// What it takes to go on; `None` before parts are sent, and after the upload is complete or
-    /// removed.
+    /// Returns the newest checkpoint; `None` before parts are sent, and after the upload is
+    /// complete or removed.
     pub fn latest(&self) -> Option<C> {
         self.lock().clone()
     }
@@ -61,7 +61,7 @@ impl<C: Clone> Checkpoints<C> {
         *self.lock() = checkpoint;
     }
 
-    /// Changes the checkpoint, where there is one.
+    /// Changes the checkpoint, if there is one.
     pub(super) fn note(&self, change: impl FnOnce(&mut C)) {
         if let Some(checkpoint) = &mut *self.lock() {
             change(checkpoint);
@@ -78,7 +78,7 @@ impl<C: Clone> Checkpoints<C> {
 }
 
 impl<C> Clone for Checkpoints<C> {
-    /// Another look at the same.
+    /// Returns another view of the same checkpoint.
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -91,12 +91,12 @@ impl<C> Default for Checkpoints<C> {
 }
 
 impl Checkpoint {
-    /// Bytes of the source, where they are known.
+    /// Returns the size of the source in bytes, if it is known.
     pub fn length(&self) -> Option<u64> {
         self.plan.length()
     }
 
-    /// Bytes that the server has acknowledged.
+    /// Returns how many bytes the server has acknowledged.
     pub fn acknowledged(&self) -> u64 {
         self.parts.values().map(|part| part.size).sum()
     }

@@ -1,14 +1,15 @@
-//! The parts in flight: which is next, how many at once, how far a stream may be read.
+//! The parts in flight: the next one, how many at once, how far a stream may be read.
 //!
 //! ```text
-//!            ┌─▶ Room ── the dialect makes the call ─▶ launch ─┐
-//!   poll ────┼─▶ Stored, Failed ── it keeps or gives up ───────┤
+//!            ┌─▶ Room ── the owner makes the call ─▶ launch ───┐
+//!   poll ────┼─▶ Stored, Failed ── it records, or gives up ────┤
 //!    ▲       ├─▶ Complete ── it makes the object of the parts  │
 //!    │       └─▶ Drained ── after `stop`: it cleans up         │
 //!    └─────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! What sends a part (`P`) is the dialect's: it is a machine of one call.
+//! The owner is the upload of one service. It also defines `P`, which sends a part: a machine of
+//! one call.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -25,25 +26,26 @@ use crate::now::{Now, Wait};
 #[derive(Debug)]
 pub(super) struct Flight<P> {
     pub(super) plan: Plan,
-    /// Parts that the server has.
+    /// The parts that the server has.
     pub(super) stored: BTreeMap<u32, StoredPart>,
     pub(super) intake: Intake,
     bounds: Bounds,
     next: u32,
     slots: Vec<Slot<P>>,
     stopped: bool,
-    /// How many attempts at a part were never answered: the server may store them yet.
+    /// The number of attempts per part whose response was lost: the server may still store the
+    /// part.
     late: BTreeMap<u32, u32>,
 }
 
-/// How many parts at once, and where their bytes come from.
+/// The concurrency of parts, and the kind of their source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Parts in flight at most.
+    /// The maximum number of parts in flight.
     pub(super) width: usize,
-    /// Bytes of parts that may be in flight at once, narrowing the width.
+    /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
     pub(super) memory: u64,
-    /// The bytes come once and in order, as far as the intake says.
+    /// Whether the source is a stream, of which the intake says how far it has been read.
     pub(super) stream: bool,
 }
 
@@ -55,24 +57,24 @@ pub(super) struct StoredPart {
     pub(super) checksum: Option<Value>,
 }
 
-/// What sends one part.
+/// A machine that sends one part.
 pub(super) trait SendsPart: Machine<Output = StoredPart> {
-    /// How many of its attempts were never answered.
+    /// Returns how many of its attempts the server may still apply.
     fn under_way(&self) -> u32;
 }
 
-/// What there is to do.
+/// What the owner does next.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// There is room for this part, and its bytes are there: launch it.
+    /// This part may be sent, and its bytes are available: launch it.
     Room(u32, Range<u64>),
     /// This part is stored.
     Stored(u32),
-    /// A part could not be stored, or the source is longer than any number of parts.
+    /// A part could not be stored, or the source is longer than the plan permits.
     Failed(Error),
     /// All parts are stored.
     Complete,
-    /// It was stopped, and nothing is in flight any more.
+    /// The flight was stopped, and nothing is in flight any more.
     Drained,
 }
 
@@ -96,29 +98,30 @@ impl<P: SendsPart> Flight<P> {
         }
     }
 
-    /// Bytes of the parts that the server has.
+    /// Returns how many bytes of parts the server has.
     pub(super) fn size(&self) -> u64 {
         self.stored.values().map(|part| part.size).sum()
     }
 
-    /// The next part: those before were sent, or were there.
+    /// Returns the number of the next part: those before it were sent, or were on the server.
     #[cfg(feature = "swift")]
     pub(super) fn next(&self) -> u32 {
         self.next
     }
 
-    /// Nothing more is sent, and what waits to be repeated is not.
+    /// Stops: no other part is sent, and none is retried.
     pub(super) fn stop(&mut self, now: Now) {
         self.stopped = true;
         self.slots.iter_mut().for_each(|slot| slot.call.cancel(now, Leave::Abort));
     }
 
-    /// How many parts the server may store yet: it had their bytes, and never answered.
+    /// Returns how many parts the server may still store: their bytes were sent, but their
+    /// responses were lost.
     pub(super) fn late(&self) -> usize {
         self.late.len()
     }
 
-    /// The server shows this part, after it was told to remove all: one that was late has come.
+    /// Records that the server shows this part after an abort: one of its late attempts was stored.
     pub(super) fn came(&mut self, number: u32) {
         if let Some(attempts) = self.late.get_mut(&number) {
             *attempts -= 1;
@@ -128,7 +131,7 @@ impl<P: SendsPart> Flight<P> {
         }
     }
 
-    /// Begins anew, with nothing stored.
+    /// Starts again, with nothing stored.
     pub(super) fn restart(&mut self) {
         self.stored.clear();
         self.late.clear();
@@ -141,7 +144,7 @@ impl<P: SendsPart> Flight<P> {
         self.next = number + 1;
     }
 
-    /// An exchange has ended that was asked for by slot `slot`.
+    /// Handles the end of an exchange of slot `slot`.
     pub(super) fn complete(&mut self, now: Now, slot: u32, done: Completion) {
         if let Some(slot) = self.slots.iter_mut().find(|one| FIRST + one.number == slot) {
             slot.call.complete(now, done);
@@ -168,7 +171,7 @@ impl<P: SendsPart> Flight<P> {
                             Event::Stored(number)
                         }
                         Err(error) => {
-                            // Whether a part is stored is no question once there is no upload.
+                            // Whether a part is stored is irrelevant once there is no upload.
                             Event::Failed(error.with_outcome_known())
                         }
                     });
@@ -204,7 +207,7 @@ impl<P: SendsPart> Flight<P> {
             self.plan.end_at(self.intake.supplied());
         }
         match self.plan.length() {
-            // Whoever goes on with another source than the one that was begun with.
+            // The upload was resumed with another source than it was started with.
             Some(length) if length != self.size() => Event::Failed(Error::caller(format!(
                 "the source has {length} bytes, and the server has parts of {}",
                 self.size()
@@ -217,7 +220,7 @@ impl<P: SendsPart> Flight<P> {
         !self.bounds.stream || self.intake.has_ended()
     }
 
-    /// The positions of the next part to be sent, if its bytes are there.
+    /// Returns the positions of the next part to be sent, if its bytes are available.
     fn next_range(&mut self) -> Result<Option<(u32, Range<u64>)>, Error> {
         while self.stored.contains_key(&self.next) {
             self.next += 1;
@@ -244,7 +247,8 @@ impl<P: SendsPart> Flight<P> {
         Ok(range.map(|range| (number, range)))
     }
 
-    /// How many parts of this size may be in flight. A stream is bounded by what it may be read.
+    /// Returns how many parts of this size may be in flight. For a stream, the intake sets the
+    /// bound.
     fn width_at(&self, size: u64) -> usize {
         let Bounds { width, memory, stream } = self.bounds;
         if stream {
@@ -254,8 +258,8 @@ impl<P: SendsPart> Flight<P> {
         width.min(room).max(1)
     }
 
-    /// Says how far a stream may be read: one part more than may be in flight, and no further
-    /// than the memory goes.
+    /// Permits a stream to be read up to one part more than may be in flight, within the limit of
+    /// memory.
     fn allow(&mut self) {
         let in_flight = self.slots.iter().map(|slot| slot.number).min();
         let first = in_flight.unwrap_or(self.next).min(self.next);
@@ -264,10 +268,10 @@ impl<P: SendsPart> Flight<P> {
         let fits = |last: &u32| self.plan.range(*last).end - low <= self.bounds.memory;
         let last = (first..=first.saturating_add(width)).take_while(fits).last();
         let high = self.plan.range(last.unwrap_or(first)).end;
-        // One byte more than the parts hold tells that the source goes on.
+        // One byte more than the parts hold shows that the source is too long.
         self.intake.allow(low, high.min(self.plan.reach().saturating_add(1)));
     }
 }
 
-/// The slot of part n is this and n; those below are for a dialect's other calls.
+/// The slot of part n is this plus n; the slots below are for other calls of the owner.
 const FIRST: u32 = 16;

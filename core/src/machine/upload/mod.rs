@@ -1,37 +1,37 @@
-//! An object from a source of any size, known or not.
+//! Uploads of an object from a source of known or unknown size.
 //!
-//! One way of dividing a source, whatever it is sent to:
+//! All services divide a source in the same way:
 //!
 //! ```text
 //!             ┌─ not above the threshold ─▶ one request
 //!   Gather ───┤
-//!             └─ above it ─▶ Plan ─▶ Flight: parts in flight ─▶ the whole is made of them
+//!             └─ above it ─▶ Plan ─▶ Flight: parts in flight ─▶ the object is made of the parts
 //! ```
 //!
-//! and three ways in which the parts become one object:
+//! There are three ways in which the parts become one object:
 //!
 //! | | S3: multipart upload | Swift: static large object | Swift: dynamic large object |
 //! | --- | --- | --- | --- |
-//! | before the parts | CreateMultipartUpload: an id | `/info`, a container for segments | a container for segments |
-//! | a part | UploadPart: a number | PUT of an object: its name has the number | the same |
-//! | it is what was sent, if | its checksum says so | its MD5 does | its MD5 does |
-//! | the whole | CompleteMultipartUpload: numbers and tags | a manifest: paths, tags and sizes | a manifest: a prefix |
-//! | parts | 10,000 of 5 MiB to 5 GiB | 1,000, or as `/info` says | a page of a listing |
-//! | removed by | AbortMultipartUpload | DELETE of every segment | the same |
-//! | gone on with by | ListParts | a listing of the prefix | the same |
-//! | the answer is lost | HEAD: tag, checksums | HEAD: tag and length | HEAD: the prefix |
+//! | before the parts | CreateMultipartUpload: an id | `/info`, a container | a container |
+//! | a part | UploadPart: a number | PUT of an object: its name has the number | as SLO |
+//! | a part is validated by | its checksum | its MD5 | its MD5 |
+//! | the object | CompleteMultipartUpload: numbers, ETags | a manifest: paths, ETags and sizes | a manifest: a prefix |
+//! | parts | 10,000 of 5 MiB to 5 GiB | 1,000, or the limit in `/info` | one page of a listing |
+//! | removed by | AbortMultipartUpload | DELETE of every segment | as SLO |
+//! | resumed by | ListParts | a listing of the prefix | as SLO |
+//! | after a lost response | HEAD: ETag, checksums | HEAD: ETag and length | HEAD: the prefix |
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `source.rs` | where bytes come from, and when it is known how they go |
+//! | `source.rs` | the source, and when it is known whether it goes in parts |
 //! | `plan.rs` | which part holds which bytes |
-//! | `flight.rs` | the parts in flight: which is next, how many at once, how far a stream is read |
-//! | `s3.rs`, `multipart/`, `tag.rs` | S3; what proves a lost answer is in `s3/evidence.rs` |
-//! | `swift/` | Swift: `manifest.rs` has its two kinds of large objects side by side |
-//! | `checkpoint.rs`, `swift/checkpoint.rs` | what it takes to go on in another process |
+//! | `flight.rs` | the parts in flight: the next one, how many, how far a stream is read |
+//! | `s3.rs`, `multipart/`, `tag.rs` | S3; `s3/evidence.rs` holds the proofs after a lost response |
+//! | `swift/` | Swift: `manifest.rs` compares its two kinds of large objects |
+//! | `checkpoint.rs`, `swift/checkpoint.rs` | the data to resume an upload in another process |
 //!
-//! At most `width` parts are in flight, and none is planned before its bytes are there. On every
-//! failing road what was stored is removed again; what could not be removed stands in the error.
+//! At most `width` parts are in flight, and a part is planned only when its bytes are available. A
+//! failed upload removes what it stored; its error names what could not be removed.
 
 pub(super) mod absent;
 mod checkpoint;

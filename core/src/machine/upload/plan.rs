@@ -1,9 +1,10 @@
 //! Which part holds which bytes.
 //!
-//! Parts of a source of known length are equal. Parts of a source of unknown length grow: they
-//! double every thousand, so that a small stream has small parts and ten thousand of them still
-//! reach the limits of the service. What a part may weigh is bounded by the memory allowed, and
-//! the largest object that follows is known before the first byte is read.
+//! Parts of a source of known length are equal. Parts of a source of unknown length grow: their
+//! size doubles after each tenth of the permitted number of parts (1,000 parts on S3), so that a
+//! small stream has small parts and a long one still reaches the limits of the service. The
+//! permitted memory bounds the size of a part; the largest possible object is known before the
+//! first byte is read.
 
 use std::ops::Range;
 
@@ -11,31 +12,31 @@ use super::source::UploadSource;
 use crate::error::Error;
 use crate::quirks::Quirks;
 
-/// What the service and the caller allow.
+/// The limits of parts and objects that the service and the caller allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartLimits {
-    /// Parts of an upload at most.
+    /// The maximum number of parts of an upload.
     pub parts: u32,
-    /// Bytes of a part at least, the last one excepted.
+    /// The minimum size of a part in bytes, except the last part.
     pub smallest: u64,
-    /// Bytes of a part at most.
+    /// The maximum size of a part in bytes.
     pub largest: u64,
-    /// Bytes of an object at most.
+    /// The maximum size of an object in bytes.
     pub object: u64,
 }
 
 impl Default for PartLimits {
-    /// S3's: 10,000 parts of 5 MiB to 5 GiB, and 48.8 TiB in all.
+    /// Returns the limits of S3: 10,000 parts of 5 MiB to 5 GiB, 48.8 TiB in total.
     fn default() -> Self {
         Self { parts: 10_000, smallest: 5 << 20, largest: 5 << 30, object: 10_000 * (5 << 30) }
     }
 }
 
 impl PartLimits {
-    /// What both these limits and the provider allow.
+    /// Returns the stricter of these limits and those of the provider.
     #[must_use]
     pub fn within(self, quirks: &Quirks) -> Self {
-        // S3's own smallest part is the caller's to undercut, where a server is known to allow it.
+        // The caller may set a smaller minimum than S3's, where a server is known to allow it.
         let smallest = Some(quirks.min_part_size).filter(|size| *size > Self::default().smallest);
         Self {
             parts: self.parts.min(quirks.max_parts),
@@ -52,21 +53,21 @@ impl PartLimits {
 pub(in crate::machine) struct Plan {
     /// Bytes of the first part.
     base: u64,
-    /// Bytes of no part are more than this.
+    /// The maximum size of a part in bytes.
     ceiling: u64,
-    /// Parts after which the size doubles; 0 where it stays.
+    /// The number of parts after which the size doubles; 0 if the size is constant.
     step: u32,
-    /// Parts at most.
+    /// The maximum number of parts.
     parts: u32,
-    /// Bytes of the whole, where it is known.
+    /// The size of the source in bytes, if it is known.
     length: Option<u64>,
-    /// Bytes of the whole at most.
+    /// The maximum size of the source in bytes.
     longest: u64,
 }
 
 impl Plan {
-    /// Parts of `part_size` and up, of which two fit into `memory` where the source is a stream:
-    /// one part is sent while the next is read.
+    /// Plans parts of at least `part_size` bytes. For a stream, two parts must fit into `memory`:
+    /// one is sent while the next is read.
     pub(super) fn of(
         source: UploadSource,
         part_size: u64,
@@ -90,8 +91,8 @@ impl Plan {
         }
     }
 
-    /// Equal parts of `part_size` or, where that makes too many, of as few whole MiB more as it
-    /// takes.
+    /// Plans equal parts of `part_size` bytes; if that makes too many parts, of the smallest
+    /// sufficient number of whole MiB.
     pub(in crate::machine) fn known(
         length: u64,
         part_size: u64,
@@ -118,18 +119,18 @@ impl Plan {
         Ok(Self { base, ceiling: base, step: 0, parts, length: Some(length), longest })
     }
 
-    /// Growing parts from `part_size` up to `ceiling`.
+    /// Plans growing parts, from `part_size` to `ceiling` bytes.
     fn growing(part_size: u64, ceiling: u64, limits: &PartLimits) -> Result<Self, Error> {
         check_size(part_size, limits)?;
         let ceiling = ceiling.min(limits.largest).max(part_size);
         let (parts, longest) = (limits.parts, limits.object);
-        // As many doublings as S3 has with its ten thousand parts, whatever the service's number.
+        // As many doublings as S3 has with its 10,000 parts, for any limit of the service.
         let step = (parts / 10).max(1);
         Ok(Self { base: part_size, ceiling, step, parts, length: None, longest })
     }
 
-    /// Whether it is one that could have been made here: it may come from a checkpoint, which
-    /// anybody may have written.
+    /// Checks that the plan is one that this module could have made: a checkpoint may hold
+    /// anything.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.base == 0 || self.ceiling < self.base || self.parts == 0 {
             return Err(Error::caller("the checkpoint has a plan of no parts"));
@@ -137,28 +138,28 @@ impl Plan {
         Ok(())
     }
 
-    /// Parts are known to end here.
+    /// Sets the size of the source, once it is known.
     pub(super) fn end_at(&mut self, length: u64) {
         self.length = Some(length);
     }
 
-    /// Bytes of the whole, where it is known.
+    /// Returns the size of the source in bytes, if it is known.
     pub(super) fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Bytes of the largest object that this plan reaches.
+    /// Returns the maximum size of an object with this plan, in bytes.
     pub(super) fn reach(&self) -> u64 {
         self.start(self.parts.saturating_add(1)).min(self.longest)
     }
 
-    /// The positions of part `number`, counted from 1, as if the source had no end.
+    /// Returns the positions of part `number`, counted from 1, as if the source had no end.
     pub(super) fn range(&self, number: u32) -> Range<u64> {
         self.start(number)..self.start(number.saturating_add(1))
     }
 
-    /// The positions of part `number`, in a source that ends at `end`; `None` after the last. An
-    /// empty source has one empty part.
+    /// Returns the positions of part `number` in a source of `end` bytes; `None` after the last
+    /// part. An empty source has one empty part.
     pub(super) fn range_until(&self, number: u32, end: u64) -> Option<Range<u64>> {
         let range = self.range(number);
         if range.start < end || (number == 1 && end == 0) {
@@ -168,12 +169,13 @@ impl Plan {
         }
     }
 
-    /// Parts at most.
+    /// Returns the maximum number of parts.
     pub(super) fn parts(&self) -> u32 {
         self.parts
     }
 
-    /// Bytes of part `number`, as far as is known; `None` after the last.
+    /// Returns the size of part `number` in bytes, as far as it is known; `None` after the last
+    /// part.
     pub(super) fn size(&self, number: u32) -> Option<u64> {
         let range = match self.length {
             Some(length) => self.range_until(number, length)?,

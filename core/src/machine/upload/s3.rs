@@ -1,4 +1,4 @@
-//! An object on S3, in one request or as a multipart upload.
+//! Uploads of an object to S3, in one request or as a multipart upload.
 //!
 //! ```text
 //!            ┌─ not above the threshold ─▶ Absent, where its condition needs it ─▶ Put ─▶ over
@@ -6,8 +6,7 @@
 //!            └─ above it ─▶ Multipart (its own drawing is in `multipart/`) ─────────────▶ over
 //! ```
 //!
-//! On every failing road the multipart upload is aborted, and a look at the server proves that it is
-//! gone.
+//! A failed upload aborts the multipart upload, and checks on the server that it has been removed.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,45 +28,47 @@ use crate::machine::nest::nest;
 use crate::now::Now;
 use crate::s3::{ChecksumOptions, Common, Conditions, HeadObject, Properties, PutObject, Service};
 
-/// How an object is uploaded.
+/// The options of an [`Upload`].
 #[derive(Clone, Debug)]
 pub struct UploadOptions {
-    /// An object of up to this many bytes goes in one request.
+    /// An object of up to this many bytes is sent in one request; at most 5 GiB.
     pub threshold: u64,
-    /// Bytes of a part. Parts of a source of unknown length begin with it and grow; those of a
-    /// known one are as much larger as it takes.
+    /// The size of a part in bytes. Parts of a source of unknown length start with it and grow;
+    /// those of a source of known length are larger if there would be too many.
     pub part_size: u64,
-    /// Parts in flight at most.
+    /// The maximum number of parts in flight.
     pub width: usize,
-    /// Bytes of parts that are held in memory at most. Growing parts first narrow the width, then
-    /// stop growing; [`Upload::reach`] tells the largest object that follows.
+    /// The maximum number of bytes of parts in memory. As parts grow, first fewer are in flight,
+    /// then they stop growing; [`Upload::reach`] returns the size of the largest object that is
+    /// then possible.
     pub memory: u64,
-    /// What the service allows.
+    /// The limits of the service.
     pub limits: PartLimits,
-    /// What is stored with the object.
+    /// The metadata and settings that are stored with the object.
     pub properties: Properties,
-    /// On what condition it is written. Before an upload that must replace nothing, a HEAD looks for an
-    /// object where the server may ignore the condition of PutObject
-    /// ([`Quirks::conditional_put`](crate::quirks::Quirks::conditional_put)) or CompleteMultipartUpload
+    /// The conditions of the write. For an upload that must not replace an object, a HEAD first
+    /// looks for the object, where the server may ignore the condition of PutObject
+    /// ([`Quirks::conditional_put`](crate::quirks::Quirks::conditional_put)) or
+    /// CompleteMultipartUpload
     /// ([`Quirks::conditional_complete`](crate::quirks::Quirks::conditional_complete)).
     pub conditions: Conditions,
-    /// What this upload wants otherwise than the client about checksums.
+    /// Checksum options of this upload, which override those of the client.
     pub checksum: ChecksumOptions,
-    /// What the checksum of a multipart object is made over; `None` leaves it to the service, but
-    /// for CRC64NVME, which has only one.
+    /// What the checksum of a multipart object is computed over. `None` leaves it to the service,
+    /// except for CRC64NVME, which has only one type.
     pub checksum_type: Option<Type>,
-    /// Members that nearly every operation has.
+    /// Common request parameters.
     pub common: Common,
-    /// Whether ETags are compared with the MD5s of what was sent, where the service's are MD5s. It
-    /// costs an MD5 of every request's body.
+    /// Whether ETags are compared with the MD5s of what was sent, where the service's ETags are
+    /// MD5s. This computes an MD5 of each request's body.
     pub verify_etag: bool,
-    /// What a failing upload leaves on the server.
+    /// What a failed upload leaves on the server.
     pub on_failure: Leave,
 }
 
 impl Default for UploadOptions {
-    /// One request up to 8 MiB, parts from 8 MiB, four at once, 256 MiB of memory, nothing left
-    /// after a failure.
+    /// Returns the defaults: one request up to 8 MiB, parts from 8 MiB, four in flight, 256 MiB of
+    /// memory, nothing left after a failure.
     fn default() -> Self {
         Self {
             threshold: 8 << 20,
@@ -88,8 +89,8 @@ impl Default for UploadOptions {
 
 /// Uploads one object. See the [module](super) for its states.
 ///
-/// A driver reads ranges of a [`UploadSource::Seekable`] as the exchanges say, and feeds a
-/// [`UploadSource::Stream`] through [`Machine::intake`].
+/// A transport reads the ranges of a [`UploadSource::Seekable`] that the exchanges name, and
+/// supplies a [`UploadSource::Stream`] through [`Machine::intake`].
 #[derive(Debug)]
 pub struct Upload {
     job: Job,
@@ -102,7 +103,8 @@ pub struct Upload {
 #[derive(Debug)]
 enum Phase {
     Gather,
-    /// Is there an object already? If not, one of this length is put, unless it was cancelled meanwhile.
+    /// Checks whether there is an object. If not, one of this length is put; `None` after a
+    /// cancellation.
     Absent(Box<Call<HeadObject>>, Option<u64>),
     Put(Box<Call<PutObject>>),
     Multipart(Box<Multipart>),
@@ -110,12 +112,12 @@ enum Phase {
 }
 
 impl Upload {
-    /// Uploads to this bucket and key. `seed` decides the jitter of delays.
+    /// Creates an upload to this bucket and key. `seed` decides the jitter of delays.
     ///
     /// # Errors
     ///
-    /// Options that the service refuses: a part size out of bounds, a length that no number of
-    /// parts reaches.
+    /// The service refuses the options: a part size out of bounds, or a length that the permitted
+    /// number of parts cannot hold.
     pub fn new(
         bucket: impl Into<String>,
         key: impl Into<String>,
@@ -132,12 +134,12 @@ impl Upload {
         Ok(Self { job, service, plan, gather, phase: Phase::Gather })
     }
 
-    /// Goes on with the upload that `checkpoint` tells of, from the same source. What the server
-    /// says of its parts counts; those that it does not have are sent again.
+    /// Resumes the upload of `checkpoint`, from the same source. The server's list of parts
+    /// decides; parts that the server does not have are sent again.
     ///
     /// # Errors
     ///
-    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
+    /// The source and the checkpoint differ in length, or the checkpoint is invalid.
     pub fn resume(
         checkpoint: Checkpoint,
         source: UploadSource,
@@ -163,7 +165,7 @@ impl Upload {
         Ok(Self { job, service, plan, gather, phase })
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.job.party = party;
@@ -173,12 +175,12 @@ impl Upload {
         self
     }
 
-    /// Bytes of the largest object that these options reach.
+    /// Returns the maximum size of an object with these options, in bytes.
     pub fn reach(&self) -> u64 {
         self.plan.reach()
     }
 
-    /// Begins anew after a failure that came before anything of a stream was let go.
+    /// Starts again after a failure, if no byte of a stream has been discarded yet.
     #[cfg(feature = "store")]
     pub(crate) fn restart(&mut self) {
         if let Phase::Multipart(inner) = &self.phase {
@@ -187,18 +189,18 @@ impl Upload {
         self.phase = Phase::Gather;
     }
 
-    /// What it takes to go on in another process; `None` before the server has given the upload
-    /// an id, and for an object that goes in one request.
+    /// Returns the data to resume the upload in another process; `None` before the server has
+    /// returned an upload id, and for an object that is sent in one request.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.job.checkpoints.latest()
     }
 
-    /// The same, to be kept while a transport has the upload.
+    /// Returns a view of the checkpoint, to keep while a transport runs the upload.
     pub fn checkpoints(&self) -> Checkpoints {
         self.job.checkpoints.clone()
     }
 
-    /// Decides how the object goes, as soon as that is known.
+    /// Decides how the object is sent, as soon as that is known.
     fn begin(&mut self) -> Option<Phase> {
         Some(match self.gather.way()? {
             Way::Whole(length) => {
@@ -232,8 +234,8 @@ impl Upload {
         put.conditions.clone_from(&job.conditions);
         put.common.clone_from(&job.common);
         put.checksum.clone_from(&job.checksum);
-        // Should the answer be lost and the repetition be refused, a checksum that the server keeps tells
-        // whose object it is, also where its ETags are no MD5s.
+        // If the response is lost and the retry is refused, a checksum that the server stores
+        // proves whose object it is, also where its ETags are not MD5s.
         let config = self.service.config();
         let policy = config.checksum.with(&put.checksum.overrides);
         let permitted = policy.request_mode() == RequestChecksumCalculation::WhenRequired
@@ -422,5 +424,5 @@ fn parts_from(source: UploadSource) -> PartsFrom {
 const PUT: u32 = 5;
 const LOOK: u32 = 6;
 
-/// The most that PutObject takes.
+/// The maximum size of PutObject, in bytes.
 const LARGEST_PUT: u64 = 5 << 30;

@@ -1,20 +1,20 @@
-//! Where an upload's bytes come from, and when it is known how they go.
+//! The source of an upload, and when it is known whether it is sent in parts.
 
 use crate::contract::{Intake, SourceNeeds};
 use crate::error::{Cause, Error, Failure};
 
-/// Where an upload's bytes come from.
+/// The source of an upload's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadSource {
-    /// This many bytes that can be read anywhere and again: memory, a file. A reader of known length is
-    /// a stream, and refused where the object goes in parts.
+    /// This many bytes that can be read at any position, more than once: memory, a file. A reader
+    /// of known length is a stream; as `Seekable` it is refused where the object is sent in parts.
     Seekable(u64),
-    /// Bytes that come once and in order: a pipe. Their number may be known.
+    /// Bytes that are read once and in order: a pipe. Their number in bytes may be known.
     Stream(Option<u64>),
 }
 
 impl UploadSource {
-    /// Bytes of it, where they are known.
+    /// Returns the size in bytes, if it is known.
     pub(super) fn length(self) -> Option<u64> {
         match self {
             Self::Seekable(length) => Some(length),
@@ -22,12 +22,12 @@ impl UploadSource {
         }
     }
 
-    /// Whether it comes once and in order.
+    /// Returns whether the source is read once and in order.
     pub(super) fn is_stream(self) -> bool {
         matches!(self, Self::Stream(_))
     }
 
-    /// A stream whose length was announced must keep to it.
+    /// Checks that a stream has exactly the announced length.
     pub(super) fn check(self, intake: &Intake) -> Result<(), Error> {
         let Self::Stream(Some(promised)) = self else { return Ok(()) };
         let supplied = intake.supplied();
@@ -42,7 +42,8 @@ impl UploadSource {
     }
 }
 
-/// Waits until it is known how an object goes: a stream tells only by its end, or by going on.
+/// Reads a source until it is known how the object is sent: a stream shows its size only at its
+/// end, or by exceeding the threshold.
 #[derive(Debug)]
 pub(super) struct Gather {
     pub(super) source: UploadSource,
@@ -50,7 +51,7 @@ pub(super) struct Gather {
     threshold: u64,
 }
 
-/// How an object goes.
+/// How an object is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// In one request of this many bytes.
@@ -60,22 +61,22 @@ pub(super) enum Way {
 }
 
 impl Gather {
-    /// Objects of up to `threshold` bytes go in one request.
+    /// Creates the state; objects of up to `threshold` bytes are sent in one request.
     pub(super) fn new(source: UploadSource, threshold: u64) -> Self {
         let mut intake = Intake::default();
-        // One byte more than the threshold tells whether the source goes on.
+        // One byte more than the threshold shows whether the source exceeds it.
         intake.allow(0, threshold.saturating_add(1));
         Self { source, intake, threshold }
     }
 
-    /// What a machine needs of the caller's source that holds so much of it in memory at most.
+    /// Returns what a machine that holds at most `memory` bytes requires of the caller's source.
     pub(super) fn needs(&self, memory: u64) -> SourceNeeds {
         let ranges = !self.source.is_stream();
         let again = ranges && self.way() == Some(Way::Parts);
         SourceNeeds { length: self.source.length(), ranges, again, memory }
     }
 
-    /// How the object goes, as soon as that is known.
+    /// Returns how the object is sent, as soon as that is known.
     pub(super) fn way(&self) -> Option<Way> {
         let supplied = self.intake.supplied();
         let length = match self.source {

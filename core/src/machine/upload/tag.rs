@@ -1,22 +1,22 @@
-//! What ETags say of the bytes that were sent.
+//! What an ETag proves about the bytes that were sent.
 //!
-//! | object | its tag is | but |
+//! | object | its ETag is | except |
 //! | --- | --- | --- |
-//! | of one request, or a part | the MD5 of its bytes | not encrypted with SSE-KMS or SSE-C |
-//! | of parts | the MD5 of their MD5s, and `-N` | the same |
+//! | sent in one request, or a part | the MD5 of its bytes | encrypted with SSE-KMS or SSE-C |
+//! | of parts | the MD5 of their MD5s, and `-N` | encrypted with SSE-KMS or SSE-C |
 //!
-//! "Checking object integrity", Amazon S3 User Guide. Whether a server keeps to it is for its
-//! [quirks](crate::quirks) to say; a tag of another shape is none of these.
+//! "Checking object integrity", Amazon S3 User Guide. The [quirks](crate::quirks) say whether a
+//! server follows this; an ETag of another shape is not compared.
 
 use crate::checksum::{Algorithm, Value};
 use crate::error::Error;
 use crate::s3::{ETag, Stored, multipart_etag};
 
-/// Compares the tag of an object or part with the MD5 that was computed over it on the way.
+/// Compares the ETag of an object or part with the MD5 that was computed while it was sent.
 ///
 /// # Errors
 ///
-/// It is that of other bytes.
+/// The ETag is that of other bytes.
 pub(super) fn confirm(stored: &Stored, stamped: &[Value]) -> Result<(), Error> {
     let md5 = stamped.iter().find(|value| value.algorithm() == Algorithm::Md5);
     match md5 {
@@ -25,11 +25,11 @@ pub(super) fn confirm(stored: &Stored, stamped: &[Value]) -> Result<(), Error> {
     }
 }
 
-/// Compares the tag of an object with those of the parts that it was made of.
+/// Compares the ETag of an object with the ETags of its parts.
 ///
 /// # Errors
 ///
-/// It is that of other parts.
+/// The ETag is that of other parts.
 pub(super) fn confirm_whole<'a>(
     stored: &Stored,
     parts: impl Iterator<Item = &'a ETag>,

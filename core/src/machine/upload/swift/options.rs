@@ -1,4 +1,4 @@
-//! How an object is uploaded to Swift, and what comes of it.
+//! The options and the result of an upload to Swift.
 
 use std::time::Duration;
 
@@ -9,81 +9,82 @@ use crate::http::ETag;
 use crate::machine::upload::PartLimits;
 use crate::swift::{Info, Prefix, Properties};
 
-/// What an object above the threshold is made of.
+/// The kind of an object above the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LargeObject {
-    /// A static large object (SLO): a manifest that lists every segment with its tag and size.
+    /// A static large object (SLO): a manifest that lists every segment with its ETag and size.
     Static,
-    /// A dynamic large object (DLO): a manifest that names a prefix; the object is whatever the
-    /// listing shows, and grows stale with it. For servers that have no other.
+    /// A dynamic large object (DLO): a manifest that names a prefix. The object consists of the
+    /// segments that the listing shows, and a listing may be stale. For servers without SLO.
     Dynamic,
 }
 
-/// Which container the segments go into.
+/// The container of the segments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SegmentsIn {
-    /// `<container>_segments`, which is made where it is absent, with the storage policy of the
-    /// object's container. It stays when an upload fails: another one may be using it.
+    /// `<container>_segments`. It is created if it does not exist, with the storage policy of the
+    /// object's container. It stays after a failed upload: another upload may use it.
     #[default]
     Beside,
-    /// The object's own.
+    /// The container of the object.
     Same,
-    /// This one, which is made where it is absent.
+    /// This container. It is created if it does not exist.
     Container(String),
 }
 
-/// How an object is uploaded.
+/// The options of a [`SwiftUpload`](super::SwiftUpload).
 #[derive(Clone, Debug)]
 pub struct SwiftUploadOptions {
-    /// An object of up to this many bytes goes in one request: 5 GiB at most, and of a stream no
-    /// more than `memory`.
+    /// An object of up to this many bytes is sent in one request: at most 5 GiB, and for a stream
+    /// at most `memory`.
     pub threshold: u64,
-    /// Bytes of a segment. Segments of a stream of unknown length begin with it and grow; those of
-    /// a known one are as much larger as it takes.
+    /// The size of a segment in bytes. Segments of a stream of unknown length start with it and
+    /// grow; those of a source of known length are larger if there would be too many.
     pub segment_size: u64,
-    /// Segments in flight at most.
+    /// The maximum number of segments in flight.
     pub width: usize,
-    /// Bytes of segments that are held in memory at most.
+    /// The maximum number of bytes of segments in memory.
     pub memory: u64,
-    /// What an object above the threshold is made of. `None` asks the server's `/info`: a static
-    /// large object where there are such.
+    /// The kind of an object above the threshold. `None` asks the server's `/info`: a static large
+    /// object if the server supports it, otherwise a dynamic one.
     pub large_object: Option<LargeObject>,
-    /// What the server says of itself, where it is known already; `None` asks it where it matters.
+    /// The server's `/info`, if the caller has it; `None` requests it when needed.
     pub info: Option<Info>,
-    /// What the service allows otherwise than its `/info` says.
+    /// The limits of the service, where they differ from its `/info`.
     pub limits: Option<PartLimits>,
-    /// Which container the segments go into.
+    /// The container of the segments.
     pub segments_in: SegmentsIn,
-    /// What tells the segments of this upload from those of others to the same object: up to 64
-    /// bytes without `/`, `?` and `&`. `None` makes one of the seed.
+    /// The id that separates the segments of this upload from those of others to the same object: 1
+    /// to 64 bytes without `/`, `?` and `&`. `None` derives an id from the seed.
     pub id: Option<String>,
-    /// What is stored with the object. Its expiry goes for the segments too.
+    /// The metadata that is stored with the object. Its expiry also applies to the segments.
     pub properties: Properties,
-    /// Whether it is stored only if there is no such object yet.
+    /// Whether the object is stored only if it does not exist.
     pub if_absent: bool,
-    /// Whether the MD5 of every request's body is computed and sent before it, so that the server
-    /// stores nothing else, and compared with the tag that it answers.
+    /// Whether the MD5 of each request's body is sent before the body, so that the server stores
+    /// nothing else, and compared with the ETag of the response.
     pub verify: bool,
-    /// Digests of an object that goes in one request, computed and not sent:
-    /// [`SwiftUploaded::digests`] tells them. Those of a larger one are computed where its source is
-    /// read.
+    /// Digests to compute over an object that is sent in one request. They are not sent;
+    /// [`SwiftUploaded::digests`] returns them. The digests of a larger object are computed where
+    /// its source is read.
     pub digests: Vec<Algorithm>,
-    /// Whether the segments of a large object that this one replaces are removed after success: of
-    /// those that its manifest names the ones whose names begin with the object's.
+    /// Whether the segments of a large object that this one replaces are removed after success. Of
+    /// the segments that its manifest names, only those are removed whose names begin with the
+    /// object's name.
     pub remove_replaced: bool,
-    /// What a failing upload leaves on the server.
+    /// What a failed upload leaves on the server.
     pub on_failure: Leave,
-    /// How long a dynamic large object is waited for, after its manifest, to be what was sent: it is what
-    /// its container's listing shows, and a listing may lag behind. One that is not whole by then is an
-    /// error; it is not removed, for it may become whole.
+    /// How long to wait, after the manifest, until a dynamic large object is complete: it consists
+    /// of what its container's listing shows, and a listing may lag behind. An object that is
+    /// incomplete by then is an error; it is not removed, because it may still become complete.
     pub listing_lag: Duration,
 }
 
 impl Default for SwiftUploadOptions {
-    /// One request up to 32 MiB, segments from 32 MiB, four at once, 256 MiB of memory, whatever
-    /// large objects the server has, in a container of their own, verified, nothing left after a
-    /// failure, and a minute for listings.
+    /// Returns the defaults: one request up to 32 MiB, segments from 32 MiB, four in flight, 256
+    /// MiB of memory, the kind of large object that the server supports, segments in
+    /// `<container>_segments`, verified, nothing left after a failure, and 60 seconds for listings.
     fn default() -> Self {
         Self {
             threshold: 32 << 20,
@@ -106,24 +107,26 @@ impl Default for SwiftUploadOptions {
     }
 }
 
-/// What a finished upload came to.
+/// The result of an upload to Swift.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SwiftUploaded {
-    /// The tag of the object: of a static large object, the MD5 of its segments' tags; empty of a
-    /// dynamic one, whose tag is that of whatever is listed when it is read.
+    /// The ETag of the object. That of a static large object is the MD5 of its segments' ETags; it
+    /// is empty for a dynamic one, whose ETag is computed over what is listed when it is read.
     pub etag: ETag,
-    /// Bytes of the object.
+    /// The size of the object in bytes.
     pub size: u64,
-    /// Segments it was sent in; 0 for a single request.
+    /// The number of its segments; 0 for a single request.
     pub segments: u32,
-    /// What it is made of; `None` for a single request.
+    /// The kind of large object; `None` for a single request.
     pub large_object: Option<LargeObject>,
     /// Where its segments are.
     pub prefix: Option<Prefix>,
-    /// The MD5 of an object sent in one request, and the digests that were asked for.
+    /// The MD5 of an object sent in one request, and the digests of
+    /// [`SwiftUploadOptions::digests`].
     pub digests: Vec<Value>,
-    /// The answer to the last request was lost; a look at the object showed that it is ours.
+    /// Whether the response to the last request was lost, and a check proved that the object was
+    /// stored.
     pub recovered: bool,
     /// Segments of the replaced object that could not be removed.
     pub leftovers: Vec<Leftover>,
