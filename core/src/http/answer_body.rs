@@ -1,4 +1,4 @@
-//! Where the body of an answer begins and ends, for transports that read it themselves (RFC 9112,
+//! Where the body of a response begins and ends, for transports that parse it themselves (RFC 9112,
 //! sections 6 to 8).
 
 use http::header::{CONNECTION, HeaderMap};
@@ -7,7 +7,7 @@ use http::{Method, Version, response};
 use super::delimiter::Delimiter;
 use crate::error::{Cause, Failure};
 
-/// The body of an answer as its bytes come.
+/// The framing of a response's body, parsed as its bytes arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerBody {
     framing: Framing,
@@ -16,9 +16,9 @@ pub struct AnswerBody {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Framing {
-    /// So many bytes are still to come.
+    /// This many bytes are still to come.
     Length(u64),
-    /// All until the connection ends.
+    /// All bytes until the connection is closed.
     Close,
     Chunked(Chunked),
 }
@@ -30,48 +30,50 @@ struct Chunked {
     besides: usize,
 }
 
-/// What comes next of a chunked body.
+/// The next element of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    /// Digits of a chunk's size: how many there were, and their value.
+    /// Digits of a chunk's size: how many have arrived, and their value.
     Size {
         digits: u8,
         size: u64,
     },
-    /// What follows the size in its line.
+    /// The rest of the line after the size.
     Extension {
         size: u64,
     },
-    /// The line feed after that. Unlike those of a head, the lines of chunks end with both (RFC 9112,
-    /// sections 2.2 and 7.1): otherwise a size that is wrong by one takes framing for bytes.
+    /// The line feed after that. Unlike in a head, a carriage return and a line feed are both
+    /// required here (RFC 9112, sections 2.2 and 7.1): otherwise a size that is wrong by one makes
+    /// framing part of the body.
     SizeEnd {
         size: u64,
     },
-    /// Bytes of a chunk.
+    /// The bytes of a chunk.
     Data(u64),
     /// The carriage return after them.
     DataEnd,
     /// The line feed after that.
     DataFeed,
-    /// A line of the trailers, empty so far or not.
+    /// A line of the trailers, and whether it is empty so far.
     Trailer {
         empty: bool,
     },
     Over,
 }
 
-/// What the bytes at hand begin with.
+/// How many of the input's bytes are framing, and how many are body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Bytes that belong to the framing: to be dropped.
+    /// Bytes of framing, to be dropped.
     pub skip: usize,
-    /// Bytes after those that belong to the body.
+    /// Bytes of the body that follow them.
     pub take: usize,
 }
 
 impl AnswerBody {
-    /// The body that follows this head, in an answer to `method`. Where the head contradicts itself,
-    /// nobody can tell where it ends: [`Receiving`](super::Receiving) wants nothing of it.
+    /// Creates the parser of the body that follows this head, in a response to `method`. If the
+    /// head contradicts itself, the end of the body is unknown, and [`Receiving`](super::Receiving)
+    /// accepts none of it.
     pub fn of(method: &Method, head: &response::Parts) -> Self {
         let keeps_alive = match head.version {
             Version::HTTP_10 => has(&head.headers, "keep-alive"),
@@ -86,12 +88,12 @@ impl AnswerBody {
             }
             Ok(Delimiter::Close) | Err(_) => Framing::Close,
         };
-        // After 101 another protocol is spoken.
+        // After 101 another protocol follows.
         let ends = framing == Framing::Close || head.status.is_informational();
         Self { keeps_alive: keeps_alive && !ends, framing }
     }
 
-    /// Whether all of it was taken. One that ends with the connection is never known to be over.
+    /// Whether the whole body was taken. Always false for a body that ends with its connection.
     pub fn is_over(&self) -> bool {
         match &self.framing {
             Framing::Length(left) => *left == 0,
@@ -100,17 +102,17 @@ impl AnswerBody {
         }
     }
 
-    /// Whether another answer may follow on the same connection.
+    /// Whether another response may follow on the same connection.
     pub fn keeps_alive(&self) -> bool {
         self.keeps_alive
     }
 
-    /// What `input` begins with, of which no more than `most` bytes of the body are taken. More input
-    /// is needed when nothing is skipped and nothing taken; what is skipped and taken counts as read.
+    /// Parses the beginning of `input`, and takes at most `most` bytes of the body. If nothing is
+    /// skipped and nothing taken, more input is needed; what is skipped and taken counts as read.
     ///
     /// # Errors
     ///
-    /// The framing is broken, or goes on beyond its limits.
+    /// The framing is broken, or is longer than its limits.
     pub fn step(&mut self, input: &[u8], most: usize) -> Result<Step, Failure> {
         let most = input.len().min(most);
         match &mut self.framing {
@@ -124,11 +126,11 @@ impl AnswerBody {
         }
     }
 
-    /// The connection ended properly.
+    /// Records that the connection was closed in good order.
     ///
     /// # Errors
     ///
-    /// The body had not: it was cut.
+    /// The body was not complete: it was cut.
     pub fn close(&mut self) -> Result<(), Failure> {
         match &self.framing {
             Framing::Close => {
@@ -212,7 +214,7 @@ impl Chunked {
     }
 }
 
-/// Whether `Connection` has this word.
+/// Whether the `Connection` header contains this word.
 fn has(headers: &HeaderMap, word: &str) -> bool {
     headers
         .get_all(CONNECTION)
@@ -225,7 +227,7 @@ fn broken(detail: impl Into<String>) -> Failure {
     Failure::new(Cause::Protocol, detail)
 }
 
-/// Bytes of chunk extensions and trailers together, which say nothing that is asked for.
+/// The most bytes of chunk extensions and trailers together. Both are ignored.
 const MOST_BESIDES: usize = 16 << 10;
 
 #[cfg(test)]

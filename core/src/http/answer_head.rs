@@ -1,17 +1,17 @@
-//! The head of an answer, for transports that read it themselves (RFC 9112, sections 2 to 5).
+//! The head of a response, for transports that parse it themselves (RFC 9112, sections 2 to 5).
 
 use http::header::{HeaderName, HeaderValue};
 use http::{StatusCode, Version, response};
 
 use crate::error::{Cause, Failure};
 
-/// Reads the head that `input` begins with: it, and how many bytes it takes. `None` where it is not
-/// complete yet.
+/// Parses the head at the beginning of `input`. Returns the head and its length in bytes, or `None`
+/// if it is not complete yet.
 ///
 /// # Errors
 ///
-/// These bytes begin no answer of HTTP/1.0 or 1.1; the head is longer than [`MOST_BYTES`], or has more
-/// than [`MOST_FIELDS`].
+/// The bytes are not the beginning of a response of HTTP/1.0 or 1.1; the head is longer than
+/// [`MOST_BYTES`], or has more than [`MOST_FIELDS`].
 pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Failure> {
     let known = input.len().min(PROTOCOL.len());
     if input.get(..known) != PROTOCOL.get(..known) {
@@ -37,7 +37,7 @@ pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Failu
     }
 }
 
-/// Lines, without their ends.
+/// The lines of the input, without their line ends.
 struct Lines<'a> {
     input: &'a [u8],
     at: usize,
@@ -97,21 +97,22 @@ fn broken(detail: impl Into<String>) -> Failure {
     Failure::new(Cause::Protocol, detail)
 }
 
-/// Measures the heads of one exchange's answers as their bytes come, for transports whose HTTP library
-/// reads them: none may be longer than [`MOST_BYTES`], those of informational answers neither.
+/// Measures the heads of one exchange's responses as their bytes arrive, for transports whose HTTP
+/// library parses them. No head may be longer than [`MOST_BYTES`], including those of informational
+/// responses.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadMeter {
     /// Bytes of the head so far.
     length: usize,
-    /// Bytes of its line so far, without the line's end.
+    /// Bytes of the present line so far, without the line end.
     line: usize,
-    /// What it begins with, as far as the status.
+    /// The beginning of the head, up to the status.
     start: [u8; STATUS],
     over: bool,
 }
 
 impl HeadMeter {
-    /// Counts what has come; what follows the last head is not counted.
+    /// Counts the bytes that arrived; bytes after the last head are not counted.
     ///
     /// # Errors
     ///
@@ -139,22 +140,23 @@ impl HeadMeter {
     }
 
     fn end(&mut self) {
-        // Another follows one that is informational, unless another protocol does.
+        // Another head follows an informational response, except 101, after which another protocol
+        // follows.
         let status = &self.start[STATUS - 3..];
         let over = status.first() != Some(&b'1') || status == b"101";
         *self = Self { over, ..Self::default() };
     }
 }
 
-/// Bytes of a status line to the end of the status: `HTTP/1.1 200`.
+/// The length of a status line up to the end of the status, in bytes: `HTTP/1.1 200`.
 const STATUS: usize = 12;
 const PROTOCOL: &[u8] = b"HTTP/1.";
 
-/// Header fields that an answer may have. Swift lets an object have 90 of metadata.
+/// The most header fields of a response. Swift allows 90 metadata fields for an object.
 pub const MOST_FIELDS: usize = 256;
-/// Bytes of an answer's head at most.
+/// The most bytes of a response's head.
 pub const MOST_BYTES: usize = 64 << 10;
-/// Informational answers (100 to 199) that may come before the one that counts.
+/// The most informational responses (100 to 199) before the final one.
 pub const MOST_INFORMATIONAL: usize = 64;
 
 #[cfg(test)]

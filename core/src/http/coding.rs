@@ -1,36 +1,36 @@
-//! The content coding of an answer, against the one that the object is stored with.
+//! The content coding of a response, compared with the one that the object is stored with.
 //!
-//! Objects are wanted byte for byte as they are stored, so that no coding is asked for. A gateway may
-//! add one all the same, or a store take away the one that the object has: the bytes are then right by
-//! HTTP and wrong by the object.
+//! Objects must arrive byte for byte as they are stored, so that no coding is requested.
+//! Nevertheless a gateway may add one, or a store may remove the one that the object has. The
+//! response is then valid HTTP, but its bytes are not those of the object.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, HeaderName, WARNING};
 
 use crate::error::Error;
 
-/// What is known of the coding that an object is stored with.
+/// What is known about the coding that an object is stored with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Coding {
-    /// It does not matter.
+    /// The coding does not matter.
     #[default]
     Any,
-    /// Nothing: an answer that is coded is rejected, and a HEAD tells.
+    /// Nothing is known: a coded response is rejected, and a HEAD finds out.
     Untold,
-    /// This one, as [`Coding::of`] writes it; `None` for none.
+    /// This coding, as returned by [`Coding::of`]; `None` for no coding.
     Stored(Option<String>),
 }
 
 impl Coding {
-    /// The codings that a head tells of, in lower case and with commas between, if any. `identity` is
-    /// none, and `aws-chunked` is none of the object's.
+    /// Returns the codings in a head, in lower case and separated by commas, if any. `identity` and
+    /// `aws-chunked` are left out: neither is a coding of the object.
     pub fn of(headers: &HeaderMap) -> Option<String> {
         let fields = headers.get_all(CONTENT_ENCODING).iter();
         let texts = fields.map(|field| String::from_utf8_lossy(field.as_bytes()));
         Self::read(&texts.collect::<Vec<_>>().join(","))
     }
 
-    /// The same of the value of `Content-Encoding`.
+    /// Parses the value of `Content-Encoding` in the same way as [`of`](Self::of).
     pub(crate) fn read(text: &str) -> Option<String> {
         let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
         let codings: Vec<String> =
@@ -38,13 +38,13 @@ impl Coding {
         (!codings.is_empty()).then(|| codings.join(","))
     }
 
-    /// Whether an answer says by itself that it is not as it is stored.
+    /// Checks that a response does not say itself that it differs from what is stored.
     ///
     /// # Errors
     ///
-    /// It does.
+    /// It says so.
     pub(crate) fn untouched(headers: &HeaderMap) -> Result<(), Error> {
-        // RFC 7234, section 5.5.6: a proxy, or a store, has transformed the content.
+        // RFC 7234, section 5.5.6: a proxy or a store has transformed the content.
         let transformed = |value: &http::HeaderValue| value.as_bytes().starts_with(b"214");
         if headers.get_all(WARNING).iter().any(transformed) {
             return Err(changed("`Warning: 214` says that its content was transformed"));
@@ -60,7 +60,7 @@ impl Coding {
         Ok(())
     }
 
-    /// Whether an answer with these headers is of the bytes that are stored.
+    /// Checks that a response with these headers has the stored bytes.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
         if *self == Self::Any {
             return Ok(());
@@ -76,7 +76,7 @@ impl Coding {
     }
 }
 
-/// The answer is coded as `told` where the object is stored as `stored`.
+/// Returns the error for a response coded as `told` of an object stored as `stored`.
 pub(crate) fn differs(told: Option<&str>, stored: Option<&str>) -> Error {
     let name = |coding: Option<&str>| match coding {
         Some(coding) => format!("coded as {coding:?}"),
@@ -85,7 +85,7 @@ pub(crate) fn differs(told: Option<&str>, stored: Option<&str>) -> Error {
     changed(&format!("it came {} and is stored {}", name(told), name(stored)))
 }
 
-/// Nothing shows that the object is stored as it came.
+/// Returns the error for a coded response if nothing proves that the object is stored that way.
 pub(crate) fn coded_in_doubt(told: &str) -> Error {
     changed(&format!("it came coded as {told:?}, which may not be how it is stored"))
 }
@@ -95,7 +95,7 @@ fn changed(why: &str) -> Error {
         .with_hint("a gateway or the store itself codes answers: switch that off for this endpoint")
 }
 
-/// Google Cloud Storage tells by it how the object is stored.
+/// Google Cloud Storage sends in it how the object is stored.
 const STORED: HeaderName = HeaderName::from_static("x-goog-stored-content-encoding");
 
 #[cfg(test)]

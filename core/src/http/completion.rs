@@ -1,4 +1,4 @@
-//! How an exchange ended: its answer, or why there is none.
+//! How an exchange ended: with a response, or with the error that came instead.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,13 +26,14 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// The exchange never came about: no grant could be had for it, or it could not be sealed.
+    /// Creates the completion of an exchange that was not sent: no lease was granted, or sealing
+    /// failed.
     pub fn denied(draft: Box<Draft>, now: Now, why: Error) -> Self {
         let origin = Origin { at: now, generation: 0, renewal: false };
         Self::new(draft, Err(why), None, Few::new(), origin)
     }
 
-    /// Nothing was to be sent, and there is a grant.
+    /// Creates the completion of a draft that only requests a lease, which was granted.
     pub(crate) fn granted(draft: Box<Draft>, now: Now, generation: u64) -> Self {
         let (mut head, ()) = http::Response::new(()).into_parts();
         head.status = StatusCode::NO_CONTENT;
@@ -53,43 +54,44 @@ impl Completion {
         Self { draft, outcome, sent, stamped, origin, identity }
     }
 
-    /// The draft that the exchange was made of.
+    /// Returns the draft of the exchange.
     pub fn draft(&self) -> &Draft {
         &self.draft
     }
 
-    /// The answer, which may have been cut, or why there is none.
+    /// Returns the response, which may have been cut, or the error that came instead.
     pub fn outcome(&self) -> Result<&Reply, &Error> {
         self.outcome.as_ref()
     }
 
-    /// Gives the draft back, to be sealed and sent again, and how this attempt ended.
+    /// Returns the draft, to be sealed and sent again, and how this attempt ended.
     pub fn into_parts(self) -> (Box<Draft>, Result<Reply, Error>) {
         (self.draft, self.outcome)
     }
 
-    /// Payload bytes that left the process.
+    /// Returns how many payload bytes were sent.
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// The checksums that were computed over the body and sent with it.
+    /// Returns the checksums and digests that were computed over the body as its draft requests,
+    /// sent or not.
     pub fn stamped(&self) -> &[Value] {
         &self.stamped
     }
 
-    /// When the exchange was sealed.
+    /// Returns when the exchange was sealed.
     pub fn sealed_at(&self) -> Now {
         self.origin.at
     }
 
-    /// The grant it was sealed with.
+    /// Returns the generation of the credentials that it was sealed with.
     pub fn generation(&self) -> u64 {
         self.origin.generation
     }
 
-    /// Whether the same draft can be sent once more: nothing of its body left, or it can be read
-    /// again.
+    /// Whether the same draft can be sent again: no byte of its body was sent, or its source can be
+    /// read again.
     pub fn can_resend(&self) -> bool {
         let rewindable = match &self.draft.body {
             super::Body::Empty | super::Body::Bytes(_) => true,
@@ -102,12 +104,13 @@ impl Completion {
         self.origin.renewal
     }
 
-    /// Whether it is the completion of this exchange.
+    /// Whether this is the completion of the exchange with this identity.
     pub(crate) fn is_of(&self, identity: &Arc<Sent>) -> bool {
         self.identity.as_ref().is_some_and(|own| Arc::ptr_eq(own, identity))
     }
 
-    /// Takes a level off the ticket: the number of the machine that the completion is for.
+    /// Removes the outermost level of the ticket, and returns it: the number of the machine that
+    /// the completion is for.
     pub(crate) fn route(&mut self) -> Option<u32> {
         let (number, inner) = self.draft.ticket.split()?;
         self.draft.ticket = inner;

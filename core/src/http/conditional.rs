@@ -1,4 +1,4 @@
-//! Conditions and ranges of RFC 9110, sections 13 and 14, as both protocols take them.
+//! Conditions and ranges of RFC 9110, sections 13 and 14, as S3 and Swift support them.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,52 +6,54 @@ use std::ops::Range;
 use super::etag::ETag;
 use crate::now::Timestamp;
 
-/// On what condition an object is read or written.
+/// The conditions on which an object is read or written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
-    /// Only if the object has this tag.
+    /// Only if the object has this ETag.
     pub if_match: Option<ETag>,
-    /// Only if it does not have this tag; `*` on a write: only if there is none yet.
+    /// Only if the object does not have this ETag; `*` on a write: only if the object does not
+    /// exist.
     pub if_none_match: Option<ETag>,
-    /// Only if it changed since.
+    /// Only if the object changed since this time.
     pub if_modified_since: Option<Timestamp>,
-    /// Only if it did not change since.
+    /// Only if the object did not change since this time.
     pub if_unmodified_since: Option<Timestamp>,
 }
 
 impl Conditions {
-    /// Only if there is no such object yet.
+    /// Returns the condition that the object does not exist.
     pub fn absent() -> Self {
         Self { if_none_match: Some(ETag::from("*")), ..Self::default() }
     }
 
-    /// Only if the object has this tag.
+    /// Returns the condition that the object has this ETag.
     pub fn matches(etag: ETag) -> Self {
         Self { if_match: Some(etag), ..Self::default() }
     }
 
-    /// Whether there is any.
+    /// Whether there is no condition.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Which bytes of an object.
+/// A range of bytes of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// From this position to the end.
     From(u64),
-    /// These positions, end exclusive and not empty.
+    /// These positions; the end is exclusive, the range not empty.
     Span(Range<u64>),
-    /// This many at the end.
+    /// This many bytes at the end.
     Last(u64),
 }
 
 impl ByteRange {
-    /// Reads the value of a `Range` header that names one range of bytes, as RFC 9110, section 14.2, has it.
+    /// Parses the value of a `Range` header with one range of bytes, as in RFC 9110, section 14.2.
     ///
-    /// Returns `None` for a value that a server ignores, and answers with the whole: another unit than
-    /// `bytes`, several ranges, a range that ends before it begins, anything else.
+    /// Returns `None` for a value that a server ignores, so that it responds with the whole object:
+    /// another unit than `bytes`, several ranges, a range that ends before it begins, anything
+    /// else.
     ///
     /// ```
     /// use apus_core::http::ByteRange;
@@ -77,11 +79,13 @@ impl ByteRange {
         }
     }
 
-    /// Returns the positions that this range has in an object of `size` bytes, end exclusive; `None` where
-    /// it has none, which a server answers with 416 Range Not Satisfiable.
+    /// Returns the positions of this range in an object of `size` bytes, end exclusive. Returns
+    /// `None` if the range contains no byte of the object; a server then responds with 416 Range
+    /// Not Satisfiable.
     ///
-    /// Of an object of 0 bytes, a range of the last bytes is `0..0`: RFC 9110, section 14.1.2, has it
-    /// satisfied, and no `Content-Range` can say so, so that the answer is the whole, with 200.
+    /// A range of the last bytes of an object of 0 bytes is `0..0`: RFC 9110, section 14.1.2,
+    /// declares it satisfiable, but no `Content-Range` can express it, so that the response is the
+    /// whole object with 200.
     ///
     /// ```
     /// use apus_core::http::ByteRange;
@@ -103,14 +107,14 @@ impl ByteRange {
     }
 }
 
-/// A position in a range. One too large for 64 bits is beyond every object.
+/// Parses a position in a range. A number too large for 64 bits is beyond the end of every object.
 fn position(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 impl fmt::Display for ByteRange {
-    /// As the header `Range` has it.
+    /// Writes the value of the `Range` header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::From(start) => write!(f, "bytes={start}-"),

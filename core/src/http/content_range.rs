@@ -2,18 +2,18 @@
 
 use std::ops::Range;
 
-/// Which bytes of an object an answer of 206 or 416 is about.
+/// The value of `Content-Range` in a response of 206 or 416.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentRange {
-    /// The bytes that follow, end exclusive; `None` for `bytes */2200`.
+    /// The bytes in the body, end exclusive; `None` for `bytes */2200`.
     pub range: Option<Range<u64>>,
-    /// Length of the whole object in bytes; `None` where the server wrote `*`.
+    /// The length of the whole object in bytes; `None` if the server wrote `*`.
     pub total: Option<u64>,
 }
 
 impl ContentRange {
-    /// Reads `bytes 0-499/1234`, `bytes 0-499/*` or `bytes */1234`. Strict: `None` for anything
-    /// else, also for a range that ends before it starts or beyond the total.
+    /// Parses `bytes 0-499/1234`, `bytes 0-499/*` or `bytes */1234`. Returns `None` for anything
+    /// else, including a range that ends before it starts or beyond the total.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("bytes")?.strip_prefix([' ', '=']).map(str::trim)?;
         let (range, total) = rest.split_once('/')?;

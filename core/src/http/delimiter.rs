@@ -1,4 +1,4 @@
-//! Where the body of an answer ends: RFC 9112, section 6.3.
+//! The end of a response's body: RFC 9112, section 6.3.
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version, response};
@@ -6,26 +6,27 @@ use http::{Method, StatusCode, Version, response};
 use super::content_range::ContentRange;
 use crate::error::{Error, Failure};
 
-/// What ends the body of an answer.
+/// What marks the end of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delimiter {
-    /// There is none: the answer to HEAD, and 1xx, 204 and 304, whatever their headers say.
+    /// No body: the response to HEAD, and 1xx, 204 and 304, whatever their headers contain.
     NoBody,
-    /// `Content-Length`.
+    /// The length in `Content-Length`.
     Length(u64),
-    /// The last chunk of `Transfer-Encoding: chunked`, or the end of the stream of HTTP/2 and later.
+    /// The last chunk of `Transfer-Encoding: chunked`, or the end of the stream in HTTP/2 and later.
     Framing,
-    /// The end of the connection, which on plain TCP a server that broke down causes too.
+    /// The end of the connection. On plain TCP, a server that fails causes it too.
     Close,
 }
 
 impl Delimiter {
-    /// What ends the body of the answer with this head to a request of this method.
+    /// Returns what marks the end of the response with this head to a request with this method.
     ///
     /// # Errors
     ///
-    /// The head contradicts itself, so that two readers may find two ends (request smuggling,
-    /// response splitting), or has a coding that nobody asked for. The body must not be read.
+    /// The head contradicts itself, so that two readers may find two different ends (request
+    /// smuggling, response splitting), or has a transfer coding that was not requested. The body
+    /// must not be read.
     pub(super) fn of(method: &Method, head: &response::Parts) -> Result<Self, Error> {
         if *method == Method::HEAD
             || head.status.is_informational()
@@ -61,7 +62,7 @@ impl Delimiter {
     }
 }
 
-/// The length that all `Content-Length` fields agree on.
+/// Returns the length if all `Content-Length` fields agree.
 fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
     let mut length = None;
     for field in head.headers.get_all(CONTENT_LENGTH) {
@@ -78,7 +79,8 @@ fn length(head: &response::Parts) -> Result<Option<u64>, ()> {
     Ok(length)
 }
 
-/// How many bytes of body the head announces: a range in chunks tells it by `Content-Range` alone.
+/// Returns how many bytes of body the head announces. A range in chunks announces it only by
+/// `Content-Range`.
 pub(super) fn announced(head: &response::Parts) -> Option<u64> {
     length(head).ok().flatten().or_else(|| {
         let text = head.headers.get(CONTENT_RANGE)?.to_str().ok()?;
@@ -87,18 +89,19 @@ pub(super) fn announced(head: &response::Parts) -> Option<u64> {
     })
 }
 
-/// How the body of an answer ended, as the transport saw it.
+/// How the body of a response ended, as reported by the transport.
 #[derive(Clone, Debug)]
 pub enum End {
-    /// The transport vouches that this was all of the body, whatever its head says: it does not speak
-    /// HTTP/1 itself, or made the answer.
+    /// The transport guarantees that the body is complete, whatever its head contains: the
+    /// transport does not implement HTTP/1 itself, or it created the response.
     Whole,
-    /// In good order: `Content-Length` was reached, the last chunk and what belongs to it was read,
-    /// or, where the head has neither, the peer closed the connection as its protocol says: TLS with
-    /// `close_notify`, TCP with FIN. Everything else is a cut: a reset, TLS that ends without a word.
-    /// What this end proves is decided by the head.
+    /// In good order: `Content-Length` was reached, the last chunk and its trailers were read, or,
+    /// if the head has neither, the peer closed the connection as its protocol requires: TLS with
+    /// `close_notify`, TCP with FIN. Any other end is a cut: a reset, TLS without `close_notify`.
+    /// The head decides what this end proves.
     Regular,
-    /// It ended, and the transport can't tell a close in good order from a broken connection.
+    /// The body ended, and the transport can't distinguish a close in good order from a broken
+    /// connection.
     Unclear,
     /// It was cut, for this reason.
     Cut(Failure),

@@ -18,60 +18,60 @@ use crate::few::Few;
 use crate::retry::RetryPolicy;
 use crate::waiters::Positions;
 
-/// An unsigned request: what to send, what must be computed over its body first, how it is to be
-/// signed, and what to do with the answer.
+/// An unsigned request: what to send, what to compute over its body first, how to sign it, and what
+/// to do with the response.
 ///
-/// A draft holds no bytes of a large body, only the range of the caller's source that is meant, so
-/// it is cheap to keep and to send again. It lives in a [`Box`] from the start: it goes from hand to
-/// hand, through machines, the pump and an authority, and comes back with the completion.
+/// A draft contains no bytes of a large body, only a range of the caller's source, so that it is
+/// cheap to keep and to send again. It is in a [`Box`] from the start, since it is moved through
+/// machines, the pump and an authenticator, and returned with the completion.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The operation's name, in the service's own words.
+    /// The service's own name of the operation.
     pub operation: &'static str,
-    /// Method, URI and headers. The URI is absolute and escaped; headers of a signature, of a body's
-    /// length and of its checksums are added when the draft is sealed.
+    /// Method, URI and headers. The URI is absolute and escaped. Sealing adds the headers of a
+    /// signature, of the body's length and of its checksums.
     pub head: request::Parts,
-    /// What is sent.
+    /// The body.
     pub body: Body,
-    /// Values to be computed over the body and sent in headers, before the head is signed.
+    /// Checksums that are computed over the body and sent in headers, before the head is signed.
     pub stamps: Few<Stamp>,
-    /// Digests of the body that are not sent, only told by the completion.
+    /// Digests of the body that are not sent, but returned by the completion.
     pub digests: Vec<Algorithm>,
     /// How the body is covered by the signature.
     pub payload: Payload,
-    /// The body goes out as aws-chunked frames.
+    /// The frames of a body that is sent aws-chunked.
     pub framing: Option<Framing>,
-    /// What an authority has to add.
+    /// What an authenticator has to add.
     pub sealing: Sealing,
-    /// Whether an answer that is no 401 says all the same that the proof was refused: asked by the
-    /// authority, told by the operation, which knows its answers.
+    /// Returns whether a response with another status than 401 also refuses the credentials. Called
+    /// by the authenticator, set by the operation, which knows its responses.
     pub tells_refusal: Option<fn(&Reply) -> bool>,
     /// What to do with the body of a successful answer.
     pub incoming: Incoming,
-    /// Whether a part of the object is asked for by its number, so that an answer of 206 is right
-    /// without a `Range`.
+    /// Whether the request reads a part of the object by its part number, so that a response of 206
+    /// is valid without a `Range`.
     pub takes_part: bool,
-    /// What reads an answer that is longer than what is collected: it is advised, and the length is the
-    /// caller's matter. `None`: such an answer makes no sense.
+    /// The hint for a response that is longer than the limit: another method that can read it. The
+    /// error is then of kind `Caller`. `None`: the response is broken.
     pub larger: Option<&'static str>,
-    /// Timeouts of this one request.
+    /// Timeouts of this request.
     pub limits: Limits,
-    /// Which of a pump's authorities it goes under.
+    /// The index of the authenticator, among those of the pump.
     pub party: usize,
-    /// Where its completion belongs. Set by machines; a driver only carries it.
+    /// The machine that gets the completion. Set by machines; a transport must not change it.
     pub ticket: Ticket,
-    /// How often and how soon a renewal that it asks for is tried again.
+    /// The retry policy of a renewal for this draft.
     pub(crate) retry_policy: Option<RetryPolicy>,
-    /// It was sealed anew once, after its first proof was refused.
+    /// Whether it was already sealed a second time, after its first credentials were refused.
     pub(crate) replayed: bool,
-    /// The generation of the grant that it waits to be renewed.
+    /// How many renewals had ended when this draft began to wait for one.
     pub(crate) stale: Option<u64>,
-    /// Its places among those who wait for that.
+    /// Its places in the queues of waiters for a renewal.
     pub(crate) places: Positions,
 }
 
 impl Draft {
-    /// A request without body, not signed, whose answer is collected.
+    /// Creates a request without a body, not signed, whose response is collected.
     pub fn new(operation: &'static str, method: Method, uri: Uri) -> Box<Self> {
         let (mut head, ()) = http::Request::new(()).into_parts();
         head.method = method;
@@ -99,19 +99,19 @@ impl Draft {
         })
     }
 
-    /// Adds a header, in place of one of the same name.
+    /// Sets a header, and replaces one of the same name.
     ///
     /// # Errors
     ///
-    /// The value has bytes that a header can't hold (CR, LF, NUL and other control characters). The
-    /// error names the header and not the value.
+    /// The value contains bytes that a header can't hold (CR, LF, NUL and other control
+    /// characters). The error names the header, but not the value.
     pub fn header(&mut self, name: HeaderName, value: &str) -> Result<(), Error> {
         let value = header_value(&name, value)?;
         self.head.headers.insert(name, value);
         Ok(())
     }
 
-    /// The path and query as they go on the wire.
+    /// Returns the path and query as they are sent.
     pub fn target(&self) -> &str {
         self.head.uri.path_and_query().map_or("/", |target| target.as_str())
     }
@@ -122,7 +122,7 @@ impl Draft {
     }
 }
 
-/// `value` as the value of `name`, or an error that names the header.
+/// Converts `value` to a value of the header `name`, or returns an error that names the header.
 pub(crate) fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(value).map_err(|_| {
         let at = value.bytes().position(|byte| byte < 32 && byte != b'\t' || byte == 127);
@@ -131,10 +131,10 @@ pub(crate) fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue
     })
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Body {
-    /// Nothing; `Content-Length: 0` is sent all the same.
+    /// No body; `Content-Length: 0` is sent nevertheless, except for GET and HEAD.
     #[default]
     Empty,
     /// Bytes in memory.
@@ -143,14 +143,14 @@ pub enum Body {
     Source {
         /// Positions in the source.
         range: Range<u64>,
-        /// Whether the source can be read again from there. Where it can't, a request whose body
-        /// was sent in part can't be repeated.
+        /// Whether the source can be read again from there. If not, a request can't be repeated
+        /// once some of its body was sent.
         rewindable: bool,
     },
 }
 
 impl Body {
-    /// Length in bytes, before any framing.
+    /// Returns the length in bytes, without frames.
     pub fn len(&self) -> u64 {
         match self {
             Self::Empty => 0,
@@ -159,14 +159,14 @@ impl Body {
         }
     }
 
-    /// Whether it has no bytes.
+    /// Whether the body has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl fmt::Debug for Body {
-    /// Of bytes in memory only their number: a login's are a password.
+    /// Shows only the number of the bytes in memory: those of a login contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
@@ -182,7 +182,7 @@ impl fmt::Debug for Body {
 /// How a signature covers the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// By the body's SHA-256, or, with [`Framing`], by a signature of each chunk.
+    /// By the body's SHA-256 or, with [`Framing`], by a signature of each chunk.
     Hashed,
     /// Not at all (`UNSIGNED-PAYLOAD`, `STREAMING-UNSIGNED-PAYLOAD-TRAILER`).
     Unsigned,
@@ -191,18 +191,19 @@ pub enum Payload {
 /// The aws-chunked content coding of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framing {
-    /// Payload bytes of each chunk but the last: 8 KiB at least.
+    /// Payload bytes of each chunk except the last: at least 8 KiB.
     pub chunk_size: usize,
-    /// The value that follows the last chunk.
+    /// The checksum after the last chunk.
     pub trailer: Option<Stamp>,
 }
 
-/// What an authority adds to a draft.
+/// What an authenticator adds to a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sealing {
-    /// Nothing: the request proves no identity.
+    /// Nothing: the request is sent without credentials.
     Open,
-    /// Nothing, and nothing is sent: the grant alone is wanted, renewed where it is time to.
+    /// Nothing, and nothing is sent: only a lease is requested, and the credentials are renewed if
+    /// they expire soon.
     GrantOnly,
     /// AWS Signature Version 4 for this region and service.
     SigV4 {
@@ -211,78 +212,78 @@ pub enum Sealing {
         /// The service of the credential scope.
         service: &'static str,
     },
-    /// A token in `X-Auth-Token`. A URI that is only a path and a query is put after the URL of
-    /// this place; an absolute one is left as it is.
+    /// A token in `X-Auth-Token`. A URI of only a path and a query is appended to this URL; an
+    /// absolute URI is not changed.
     Token(UrlRoot),
     /// As [`Token`](Self::Token) at [`UrlRoot::Identity`], and the same token in `X-Subject-Token`:
-    /// what Keystone is asked of the token itself.
+    /// for Keystone's operations on the token itself.
     TokenAsSubject,
 }
 
 impl Sealing {
-    /// Whether the request goes out without proof of an identity.
+    /// Whether the request is sent without credentials.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open)
     }
 }
 
-/// What a path is relative to, for an authority that knows the URLs.
+/// The URL that a path is relative to, for an authenticator that knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UrlRoot {
     /// The storage URL of the account (`https://host/v1/AUTH_project`).
     Storage,
-    /// The storage URL up to its version (`https://host`, and `https://host/swift` of Ceph's gateway
-    /// whose storage URL is `https://host/swift/v1`): `/info` is there.
+    /// The storage URL up to its version (`https://host`, and `https://host/swift` for Ceph's
+    /// gateway with the storage URL `https://host/swift/v1`). `/info` is below it.
     StorageHost,
     /// Keystone's API, with its version (`https://host/identity/v3`).
     Identity,
 }
 
-/// What to do with the body of a successful answer. The body of any other answer is collected, up to
-/// 64 KiB.
+/// What to do with the body of a successful response. The body of any other response is collected,
+/// up to 64 KiB.
 #[derive(Clone, Debug)]
 pub enum Incoming {
     /// Keep it in memory; more than `limit` bytes are an error.
     Collect {
-        /// The most bytes that are kept.
+        /// The maximum in bytes.
         limit: usize,
     },
-    /// Pass it on to the caller's sink as it comes.
+    /// Pass it to the caller's sink as it arrives.
     Stream {
         /// Where in the sink its first byte goes.
         at: u64,
-        /// Fed with every byte that is passed on; comes home in the [`Reply`](super::Reply), also
-        /// when the body was cut.
+        /// Updated with every byte that is passed on; returned in the [`Reply`](super::Reply), even
+        /// if the body was cut.
         hashers: Hashers,
-        /// Whether the algorithm of the checksum that the head declares is computed too.
+        /// Whether to compute the algorithm of the checksum that the head declares, too.
         declared: bool,
-        /// Whether MD5 is computed too where the head's ETag can be one and nothing else is declared that
-        /// would be computed.
+        /// Whether to compute MD5 too, if the head's ETag may be an MD5 and the head declares no
+        /// checksum that is computed.
         tag: bool,
-        /// What the head must say before a byte is passed on.
+        /// What the head must contain before a byte is passed on.
         expect: Expect,
     },
 }
 
-/// What the head of a streamed answer must say before the sink gets a byte.
+/// What the head of a streamed response must contain before the sink gets a byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expect {
-    /// The range that was asked for, end exclusive. An answer of 206 must be of exactly these bytes
-    /// (less, where the object ends first); an answer of 200 is the whole object, and taken only
-    /// when the range starts at 0.
+    /// The requested range, end exclusive. A response of 206 must contain exactly these bytes
+    /// (fewer if the object ends first). A response of 200 is the whole object, and is accepted
+    /// only if the range starts at 0 and the object's length is known and not beyond the range.
     pub range: Option<Range<u64>>,
-    /// The ETag that the object had before, as the server wrote it.
+    /// The ETag that earlier responses had, as the server wrote it.
     pub etag: Option<HeaderValue>,
-    /// The length that the whole object had before, in bytes.
+    /// The length of the whole object in earlier responses, in bytes.
     pub total: Option<u64>,
     /// The content coding that the object is stored with.
     pub coding: Coding,
 }
 
-/// The way of a completion to the machine that asked for it.
+/// The address of the machine that gets a completion.
 ///
-/// A machine that runs others adds the number of the one that a draft came from, and takes it off
-/// again when the completion comes back: four levels at most.
+/// A machine that runs other machines adds the number of the machine that created the draft, and
+/// removes it when the completion returns. There are at most four levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ticket {
     path: [u32; 4],
@@ -290,12 +291,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// A ticket of one level.
+    /// Creates a ticket of one level.
     pub fn new(number: u32) -> Self {
         Self::default().under(number)
     }
 
-    /// This ticket, inside machine `number` of a larger one.
+    /// Adds machine `number` of a larger one as the outermost level.
     #[must_use]
     pub fn under(mut self, number: u32) -> Self {
         let depth = usize::from(self.depth);
@@ -307,7 +308,7 @@ impl Ticket {
         self
     }
 
-    /// The outermost number, and the ticket inside it.
+    /// Removes the outermost number, and returns it with the rest.
     pub fn split(mut self) -> Option<(u32, Self)> {
         self.depth = self.depth.checked_sub(1)?;
         let number = std::mem::take(&mut self.path[usize::from(self.depth)]);
@@ -315,7 +316,8 @@ impl Ticket {
     }
 }
 
-/// The most bytes of a collected answer: ten times a full listing of 1,000 longest keys.
+/// The most bytes of a collected response: ten times a full listing of 1,000 keys of maximum
+/// length.
 pub(crate) const COLLECT: usize = 32 << 20;
 
 #[cfg(test)]

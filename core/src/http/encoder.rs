@@ -1,4 +1,4 @@
-//! What goes around the pieces of a body on the wire.
+//! The frames of a body on the wire.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use crate::checksum::Hasher;
 use crate::error::Error;
 use crate::sign::{ChunkSigner, Signature};
 
-/// Frames the pieces of a body, and keeps count of what left.
+/// Frames the pieces of a body, and counts the bytes sent.
 #[derive(Debug)]
 pub struct Encoder {
     pub(super) remaining: u64,
@@ -24,31 +24,32 @@ pub struct Encoder {
     pub(super) sent: Arc<Sent>,
 }
 
-/// What goes around one piece of the body on the wire. The piece itself is not copied.
+/// What is sent around one piece of the body. The piece itself is not copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
-    /// Goes before the piece.
+    /// Sent before the piece.
     pub before: Bytes,
-    /// Goes after the piece.
+    /// Sent after the piece.
     pub after: Bytes,
 }
 
 impl Encoder {
-    /// How many bytes each piece must have, the last one excepted; `None` where any will do.
+    /// Returns how many bytes each piece must have, except the last; `None` if any length is
+    /// allowed.
     pub fn frame_size(&self) -> Option<usize> {
         self.frame_size
     }
 
-    /// Payload bytes that are still to come.
+    /// Returns how many payload bytes are still to be sent.
     pub fn remaining(&self) -> u64 {
         self.remaining
     }
 
-    /// What goes around this piece, which is sent next.
+    /// Returns the frame of this piece, which must be sent next.
     ///
     /// # Errors
     ///
-    /// More bytes than were announced, or a piece that is no whole frame.
+    /// The piece has more bytes than remain of the announced length, or is not a whole frame.
     pub fn frame(&mut self, piece: &[u8]) -> Result<Frame, Error> {
         let length = piece.len() as u64;
         let Some(remaining) = self.remaining.checked_sub(length) else {
@@ -78,12 +79,12 @@ impl Encoder {
         Ok(Frame { before: before.into(), after: Bytes::from_static(b"\r\n") })
     }
 
-    /// What goes after the last piece: the final chunk and the trailers. Empty where nothing is
-    /// framed.
+    /// Returns what is sent after the last piece: the final chunk and the trailers. Empty if the
+    /// body is not framed.
     ///
     /// # Errors
     ///
-    /// Fewer bytes came than were announced.
+    /// Fewer bytes were framed than were announced.
     pub fn end(&mut self) -> Result<Bytes, Error> {
         if self.remaining > 0 {
             return Err(Error::caller(format!(
@@ -105,7 +106,7 @@ impl Encoder {
                 let signature = chunks.trailer(&[(stamp.name.as_str(), &text)]);
                 out.push_str(&format!("x-amz-trailer-signature:{}\r\n", signature.as_str()));
             }
-            // Said once: `take` above leaves no second hasher to finish.
+            // Set once: `take` above leaves no second hasher.
             let _ = self.sent.trailer.set(value);
         }
         out.push_str("\r\n");

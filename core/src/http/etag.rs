@@ -1,42 +1,43 @@
-//! Entity tags as S3's servers really write them.
+//! Entity tags in the forms that servers of S3 and Swift write.
 
 use std::fmt;
 
 /// An ETag as the server wrote it: usually in quotes, sometimes without, sometimes empty (Ceph 16
-/// answers CompleteMultipartUpload so).
+/// in its response to CompleteMultipartUpload).
 ///
-/// Two tags are equal when what is between the quotes is; `W/` does not count.
+/// Two tags are equal if the texts between their quotes are equal; `W/` is ignored.
 #[derive(Clone, Debug, Default, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct ETag(String);
 
 impl ETag {
-    /// The tag as it was written.
+    /// Creates a tag from the text that the server wrote.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// As the server wrote it: what `If-Match` is given.
+    /// Returns the tag as the server wrote it, for use in `If-Match`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What is between the quotes.
+    /// Returns the text between the quotes.
     pub fn opaque(&self) -> &str {
         let tag = self.0.strip_prefix("W/").unwrap_or(&self.0);
         let tag = tag.strip_prefix('"').unwrap_or(tag);
         tag.strip_suffix('"').unwrap_or(tag)
     }
 
-    /// Whether it has the form of an MD5: so is the tag of an object of S3 that was stored in one request,
-    /// unless it is encrypted with a key of KMS or of the caller's.
+    /// Whether the tag has the form of an MD5. The tag of an S3 object that was stored in one
+    /// request is the MD5 of its bytes, unless it is encrypted with a KMS key or a key of the
+    /// caller.
     pub fn is_md5(&self) -> bool {
         self.md5().is_some()
     }
 
-    /// Returns the MD5 that the tag has the form of, or `None` where it has another. What
-    /// [`is_md5`](Self::is_md5) says of encrypted objects holds here too.
+    /// Returns the tag as an MD5, or `None` if it has another form. The exception for encrypted
+    /// objects in [`is_md5`](Self::is_md5) applies here too.
     ///
     /// ```
     /// use apus_core::http::ETag;
@@ -58,7 +59,7 @@ impl ETag {
         Some(digest)
     }
 
-    /// Whether the server told nothing.
+    /// Whether the tag is empty.
     pub fn is_empty(&self) -> bool {
         self.opaque().is_empty()
     }

@@ -1,4 +1,4 @@
-//! A sealed request, from the moment an authority let it go until its head has arrived.
+//! A sealed request, from sealing until the head of its response has arrived.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,12 +23,12 @@ use crate::few::Few;
 use crate::now::Now;
 use crate::sign::{self, ChunkSigner, Signing};
 
-/// A request that an authority has let go. Whoever sends it calls, in this order:
+/// A request sealed by an authenticator. A transport calls, in this order:
 ///
-/// 1. where [`measures`](Self::measures) says so, either [`load`](Self::load) with all bytes of the
-///    range, or [`measure`](Self::measure) with each piece of it;
+/// 1. if [`measures`](Self::measures) returns true, either [`load`](Self::load) with all bytes of
+///    the range, or [`measure`](Self::measure) with each piece of it;
 /// 2. [`request`](Self::request) for the head, which is signed now;
-/// 3. [`encoder`](Self::encoder) for what goes around the pieces of the body;
+/// 3. [`encoder`](Self::encoder) for the frames around the pieces of the body;
 /// 4. [`respond`](Self::respond) when a head has arrived, or [`fail`](Self::fail).
 #[derive(Debug)]
 pub struct Exchange {
@@ -38,13 +38,13 @@ pub struct Exchange {
     measuring: Option<Measuring>,
     chunks: Option<ChunkSigner>,
     sealed: bool,
-    /// Made for the first who asks: who only signs needs none.
+    /// Created on first use: an exchange that is only signed needs none.
     sent: Option<Arc<Sent>>,
     stamped: Few<Value>,
     origin: Origin,
 }
 
-/// What is to be sent as the body.
+/// The body to send.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Outgoing {
     /// Nothing.
@@ -59,7 +59,7 @@ pub enum Outgoing {
 }
 
 impl fmt::Debug for Outgoing {
-    /// Of bytes in memory only their number, as in [`Body`].
+    /// Shows only the number of the bytes in memory, as in [`Body`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
@@ -70,12 +70,12 @@ impl fmt::Debug for Outgoing {
 }
 
 impl Exchange {
-    /// Seals without a signature: what the draft holds is what is sent.
+    /// Seals without a signature: the draft is sent as it is.
     pub fn open(draft: Box<Draft>, now: Now, generation: u64) -> Self {
         Self::new(draft, now, generation, None)
     }
 
-    /// Seals with a signature, which is made when the head is asked for.
+    /// Seals with a signature, which is computed on the first call of [`request`](Self::request).
     pub fn signed(draft: Box<Draft>, now: Now, generation: u64, signing: Signing) -> Self {
         Self::new(draft, now, generation, Some(signing))
     }
@@ -100,8 +100,8 @@ impl Exchange {
         }
     }
 
-    /// Whether the bytes of a source must be read once before the head can be signed: a checksum
-    /// or digest of them stands in it.
+    /// Whether the bytes of a source must be read once before the head can be signed, because the
+    /// head contains a checksum or digest of them.
     pub fn measures(&self) -> bool {
         matches!(self.outgoing, Outgoing::Source { .. }) && !self.sealed && self.computes()
     }
@@ -110,7 +110,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// An algorithm that this build was made without, or more bytes than the range has.
+    /// An algorithm that is not compiled in, or more bytes than the range has.
     pub fn measure(&mut self, piece: &[u8]) -> Result<(), Error> {
         if self.measuring.is_none() {
             self.measuring = Some(Measuring::new(&self.draft, self.hashes_payload())?);
@@ -123,11 +123,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// Takes all bytes of the source's range, so that it is read only once.
+    /// Takes all bytes of the source's range, so that the source is read only once.
     ///
     /// # Errors
     ///
-    /// These are not as many bytes as the range has.
+    /// The number of bytes differs from the length of the range.
     pub fn load(&mut self, bytes: Bytes) -> Result<(), Error> {
         let (have, want) = (bytes.len() as u64, self.draft.body.len());
         if have != want {
@@ -139,8 +139,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// The head to send, complete: `content-length` is there for every method but GET and HEAD,
-    /// zero included. The first call computes what stands in it and signs.
+    /// Returns the complete head to send. It contains `content-length` for every method but GET and
+    /// HEAD, even if it is zero. The first call computes the checksums and signs.
     ///
     /// # Errors
     ///
@@ -153,12 +153,12 @@ impl Exchange {
         Ok(&self.draft.head)
     }
 
-    /// What to send as the body.
+    /// Returns the body to send.
     pub fn outgoing(&self) -> &Outgoing {
         &self.outgoing
     }
 
-    /// Bytes of the body on the wire, framing included.
+    /// Returns the bytes of the body on the wire, including frames.
     pub fn content_length(&self) -> u64 {
         let length = self.draft.body.len();
         match &self.draft.framing {
@@ -171,11 +171,11 @@ impl Exchange {
         }
     }
 
-    /// What goes around the pieces of the body. Ask for it after [`request`](Self::request).
+    /// Returns the encoder of the body's frames. Call it after [`request`](Self::request).
     ///
     /// # Errors
     ///
-    /// An algorithm that this build was made without.
+    /// An algorithm that is not compiled in.
     pub fn encoder(&mut self) -> Result<Encoder, Error> {
         let trailer = self.draft.framing.as_ref().and_then(|framing| framing.trailer.clone());
         let trailer = trailer
@@ -192,41 +192,41 @@ impl Exchange {
         })
     }
 
-    /// Says that the transport can't tell how much of the body is sent before an answer comes: its HTTP
-    /// client takes the body as a whole. A success then counts although nothing shows that all of the
-    /// body left, and that it did is that client's promise. Without this, a success counts only when the
-    /// [`encoder`](Self::encoder) was given all of the body; bytes in memory that need no frames may be
-    /// handed over without one.
+    /// Records that the transport can't tell how much of the body was sent before a response
+    /// arrived, because its HTTP client takes the body as a whole. A success is then accepted
+    /// without proof that the whole body was sent; the HTTP client must guarantee it. Otherwise a
+    /// success is accepted only if the [`encoder`](Self::encoder) was given the whole body; bytes
+    /// in memory that need no frames may be sent without an encoder.
     pub fn sends_unseen(&mut self) {
         self.identity().unknown.store(true, Ordering::Relaxed);
     }
 
-    /// Timeouts of this exchange.
+    /// Returns the timeouts of this exchange.
     pub fn limits(&self) -> &Limits {
         &self.draft.limits
     }
 
-    /// The operation's name, in the service's own words.
+    /// Returns the service's own name of the operation.
     pub fn operation(&self) -> &'static str {
         self.draft.operation
     }
 
-    /// The draft that this was made of.
+    /// Returns the draft of this exchange.
     pub fn draft(&self) -> &Draft {
         &self.draft
     }
 
-    /// The head of the answer has arrived.
+    /// Continues with the head of the response, which has arrived.
     pub fn respond(self, head: response::Parts) -> Receiving {
         Receiving::new(self.draft, head, self.sent, self.stamped, self.origin)
     }
 
-    /// No head will arrive.
+    /// Ends the exchange without a response.
     pub fn fail(self, why: Failure) -> Completion {
         Completion::new(self.draft, Err(why.into()), self.sent, self.stamped, self.origin)
     }
 
-    /// The head or the body could not be made: the exchange ends without having been sent.
+    /// Ends the exchange before anything was sent: the head or the body could not be created.
     pub fn reject(self, why: Error) -> Completion {
         Completion::new(self.draft, Err(why), self.sent, self.stamped, self.origin)
     }
@@ -240,7 +240,7 @@ impl Exchange {
         self.origin.renewal
     }
 
-    /// What its completion is known by, and that of no other exchange.
+    /// Returns the identity that this exchange shares with its completion and no other.
     pub(crate) fn identity(&mut self) -> Arc<Sent> {
         Arc::clone(self.sent.get_or_insert_default())
     }
@@ -251,7 +251,7 @@ impl Exchange {
             && self.draft.framing.is_none()
     }
 
-    /// Whether anything is computed over the body before it is sent.
+    /// Whether anything must be computed over the body before it is sent.
     fn computes(&self) -> bool {
         let draft = &self.draft;
         !draft.stamps.is_empty() || !draft.digests.is_empty() || self.hashes_payload()
@@ -270,10 +270,10 @@ impl Exchange {
         }
         let computed = measured.iter().filter(|value| self.draft.tells(value.algorithm()));
         self.stamped.extend(computed.copied());
-        // Not signed: a proxy may turn a length into chunks, or the other way round.
+        // Not signed: a proxy may replace the length by chunks, or chunks by a length.
         self.draft.head.headers.remove(CONTENT_LENGTH);
         self.sign(&measured)?;
-        // Not signed: gateways change it. Objects are wanted as they are stored.
+        // Not signed: gateways change it. `identity`, since objects are read as they are stored.
         let headers = &mut self.draft.head.headers;
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         if may_have_body(&self.draft.head.method) || !self.draft.body.is_empty() {
@@ -316,7 +316,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// The values of the first pass: made now for bytes in memory.
+    /// Returns the values of the first pass over the body; those of bytes in memory are computed
+    /// here.
     fn measured(&mut self) -> Result<Digests, Error> {
         if !self.computes() || self.draft.body.is_empty() && self.draft.stamps.is_empty() {
             return Ok(Digests::default());
@@ -358,21 +359,21 @@ impl Measuring {
 }
 
 impl Draft {
-    /// What is computed over the body before it is sent; the SHA-256 of the `payload` too, where it
-    /// is signed.
+    /// Returns what is computed over the body before it is sent. Includes the SHA-256 of the
+    /// `payload` if it is signed.
     fn measured(&self, payload: bool) -> impl Iterator<Item = Algorithm> + Clone {
         let stamps = self.stamps.iter().map(|stamp| stamp.algorithm);
         stamps.chain(self.digests.iter().copied()).chain(payload.then_some(Algorithm::Sha256))
     }
 
-    /// Whether a completion tells the value of this algorithm.
+    /// Whether the completion returns the value of this algorithm.
     fn tells(&self, algorithm: Algorithm) -> bool {
         self.stamps.iter().any(|stamp| stamp.algorithm == algorithm)
             || self.digests.contains(&algorithm)
     }
 }
 
-/// A number as the value of a header, in no more memory than it takes.
+/// Formats a number as a header value, without spare capacity.
 fn decimal(mut number: u64) -> HeaderValue {
     let mut digits = [0; 20];
     let mut at = digits.len();

@@ -1,4 +1,4 @@
-//! What the head of a success must say before its body is taken.
+//! Checks of a success's head before its body is accepted.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::draft::{Draft, Expect};
 use super::reply::content_length;
 use crate::error::Error;
 
-/// Whether an answer is of the bytes that were asked for: those of the `Range` that was sent, or all.
+/// Checks that a response contains the requested bytes: those of the `Range` that was sent, or all.
 pub(super) fn answers(draft: &Draft, head: &response::Parts) -> Result<(), Error> {
     let part = head.status == StatusCode::PARTIAL_CONTENT;
     let reads = matches!(draft.head.method, Method::GET | Method::HEAD);
@@ -28,18 +28,18 @@ pub(super) fn answers(draft: &Draft, head: &response::Parts) -> Result<(), Error
     };
     match asked {
         None => Expect::default().check(head),
-        // HTTP knows ranges of GET alone: a HEAD may be answered for all of the object.
+        // HTTP defines ranges for GET only: the response to a HEAD may describe the whole object.
         Some(_) if draft.head.method == Method::HEAD && !part => Ok(()),
         Some(Asked::Span(range)) => Expect { range: Some(range), ..Expect::default() }.check(head),
         Some(Asked::Last(length)) => last(length, head),
     }
 }
 
-/// One range, as a request asks for it.
+/// The requested range.
 enum Asked {
-    /// These bytes; to the end of the object where it ends with the last number there is.
+    /// These bytes; up to the end of the object if the end is `u64::MAX`.
     Span(Range<u64>),
-    /// So many at the end.
+    /// This many bytes at the end of the object.
     Last(u64),
 }
 
@@ -54,7 +54,7 @@ impl Asked {
     }
 }
 
-/// Whether this is the answer to a request for the last `length` bytes.
+/// Checks the response to a request for the last `length` bytes.
 fn last(length: u64, head: &response::Parts) -> Result<(), Error> {
     let told = content_range(head)?;
     let Some((range, total)) = told else {
@@ -72,10 +72,10 @@ fn last(length: u64, head: &response::Parts) -> Result<(), Error> {
     same_announced(&range, head)
 }
 
-/// Which bytes an answer has, and the length of the object where it is told.
+/// The range of bytes in a response, and the length of the object if the server sent it.
 type Told = (Range<u64>, Option<u64>);
 
-/// What an answer of 206 says of its bytes; none of another answer.
+/// Parses the `Content-Range` of a response of 206; `None` for any other status.
 fn content_range(head: &response::Parts) -> Result<Option<Told>, Error> {
     if head.status != StatusCode::PARTIAL_CONTENT {
         return Ok(None);
@@ -107,7 +107,8 @@ impl Expect {
         self.coding.check(&head.headers).map_err(|error| error.with_status(head.status))
     }
 
-    /// Whether these are the bytes that were asked for, of the object that was there before.
+    /// Checks that the response contains the requested bytes of the same object as earlier
+    /// responses.
     fn bytes(&self, head: &response::Parts) -> Result<(), Error> {
         if let (Some(had), Some(has)) = (&self.etag, head.headers.get(ETAG))
             && opaque_tag(had.as_bytes()) != opaque_tag(has.as_bytes())
@@ -126,7 +127,7 @@ impl Expect {
             };
         };
         let Some((range, total)) = content_range(head)? else {
-            // A length that is not told may be more than was asked for.
+            // Without a length, the object may be longer than the requested range.
             let all = asked.start == 0 && whole.is_some_and(|length| length <= asked.end);
             return if all { Ok(()) } else { Err(broken(head, WHOLE.into())) };
         };
@@ -158,7 +159,7 @@ impl Expect {
     }
 }
 
-/// An ETag without its quotes and weakness, which some servers change between answers.
+/// Returns an ETag without its quotes and `W/`, which some servers change between responses.
 fn opaque_tag(tag: &[u8]) -> &[u8] {
     let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
     let tag = tag.strip_prefix(b"\"").unwrap_or(tag);

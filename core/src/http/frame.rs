@@ -14,8 +14,8 @@ use bytes::Bytes;
 
 use crate::error::Error;
 
-/// Length in bytes of `payload` bytes in frames of `chunk_size`, with the line of a trailer
-/// (`name:value`, without its line end) of `trailer` bytes, signed or not.
+/// Returns the length in bytes of `payload` bytes in frames of `chunk_size` bytes, signed or not.
+/// `trailer` is the length of a trailer's line (`name:value`) in bytes, without its line end.
 pub fn framed_length(payload: u64, chunk_size: u64, trailer: Option<u64>, signed: bool) -> u64 {
     let chunk_size = chunk_size.max(1);
     let signature = if signed { CHUNK_SIGNATURE } else { 0 };
@@ -32,7 +32,7 @@ pub fn framed_length(payload: u64, chunk_size: u64, trailer: Option<u64>, signed
     full.saturating_add(rest + 1 + signature + 2 + trailers + 2)
 }
 
-/// The line before a chunk of `length` bytes.
+/// Returns the line before a chunk of `length` bytes.
 pub(super) fn chunk_line(length: usize, signature: Option<&str>) -> String {
     match signature {
         Some(signature) => format!("{length:x};chunk-signature={signature}\r\n"),
@@ -40,12 +40,12 @@ pub(super) fn chunk_line(length: usize, signature: Option<&str>) -> String {
     }
 }
 
-/// Undoes the coding: the payload, and the trailers as they came. For servers, tests and captured
-/// traffic; signatures are not checked.
+/// Decodes an aws-chunked body. Returns the payload, and the trailers in their order, names in
+/// lower case. For servers, tests and captured traffic; signatures are not checked.
 ///
 /// # Errors
 ///
-/// Says what was wrong at which byte.
+/// The coding is broken; the error says what is wrong near which byte.
 pub fn decode(framed: &[u8]) -> Result<(Bytes, Vec<(String, String)>), Error> {
     let mut payload = Vec::new();
     let mut rest = framed;

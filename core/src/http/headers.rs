@@ -1,35 +1,36 @@
-//! Typed looks at the headers of an answer.
+//! Typed access to the header fields of a response.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use http::header::{HeaderMap, HeaderValue};
 
-/// Headers, read leniently: what is missing or makes no sense is none.
+/// Header fields, read leniently: a field that is missing or can't be parsed is `None`.
 pub(crate) struct Headers<'a>(pub(crate) &'a HeaderMap);
 
 impl<'a> Headers<'a> {
-    /// Only of visible ASCII.
+    /// Returns the value if it consists of visible ASCII.
     pub(crate) fn plain(&self, name: &str) -> Option<&'a str> {
         self.get(name)?.plain()
     }
 
-    /// Also of bytes outside ASCII, which some servers send.
+    /// Returns the value, including bytes outside ASCII, which some servers send.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(|field| field.text())
     }
 
-    /// A number, or a word of ours.
+    /// Returns the value parsed as a number or another type.
     pub(crate) fn parsed<T: FromStr>(&self, name: &str) -> Option<T> {
         self.get(name)?.parsed()
     }
 
-    /// `true` or not, in any case of letters.
+    /// Returns whether the value is `true`, in upper or lower case.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name)?.flag()
     }
 
-    /// Items of metadata: what is named with this prefix, several values joined by a comma.
+    /// Returns the metadata: all fields with this prefix, several values of one name joined by a
+    /// comma.
     pub(crate) fn items(&self, prefix: &str) -> BTreeMap<String, String> {
         let mut items = BTreeMap::new();
         for (name, value) in self.0 {
@@ -47,16 +48,16 @@ impl<'a> Headers<'a> {
         items
     }
 
-    /// All of them; of those that are repeated, the first. An answer has few of the many that it
-    /// may have, so that to go through them once is faster than to look for each.
+    /// Returns all fields; of repeated fields, the first. A response has few of the many fields
+    /// that it may have, so that one pass over them is faster than a search for each.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> + use<'a> {
         let mut last = None;
         let firsts = self.0.iter().filter(move |(name, _)| last.replace(*name) != Some(*name));
         firsts.map(|(name, value)| (name.as_str(), Field(value)))
     }
 
-    /// Compares with all of them, which are few: that is faster than to hash a name, and most of the
-    /// names that are asked for are not there.
+    /// Compares `name` with the names of all fields. They are few, so that this is faster than
+    /// hashing the name, and most of the names are not present.
     fn get(&self, name: &str) -> Option<Field<'a>> {
         self.0.iter().find_map(|(have, value)| (have.as_str() == name).then_some(Field(value)))
     }
@@ -74,7 +75,7 @@ impl<'a> Field<'a> {
     /// As [`Headers::text`].
     pub(crate) fn text(&self) -> String {
         let bytes = self.0.as_bytes();
-        // To look whether it is text is faster than to repair what is none.
+        // To check that it is UTF-8 is faster than to convert it lossily.
         let text = str::from_utf8(bytes).map(str::to_owned);
         text.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
     }

@@ -1,16 +1,16 @@
-//! One request with everything that is needed to send it and to judge its answer.
+//! One exchange: a request, with all that is needed to send it, and its response.
 //!
 //! ```text
-//!  Operation::draft      Authority::seal          a transport sends it        the head is there
-//!  ──────────────▶ Draft ──────────────▶ Exchange ───────────────────▶ ... ─────────────────▶ Receiving
-//!                    ▲                      │ fail                                               │ finish
-//!                    │                      ▼                                                    ▼
-//!                    └────────────────── Completion ◀────────────────────────────────────────────┘
+//!  Operation::draft     Authority::seal         a transport sends it     the head arrives
+//!  ──────────────▶ Draft ─────────────▶ Exchange ──────────────────▶ ... ──────────────▶ Receiving
+//!                    ▲                     │ fail                                           │ finish
+//!                    │                     ▼                                                ▼
+//!                    └───────────────── Completion ◀────────────────────────────────────────┘
 //!                       (its draft can be sealed and sent again)
 //! ```
 //!
-//! Everything here is an owned value that is [`Send`]: hashing and framing happen on the worker
-//! where the bytes are, and no lock is held meanwhile.
+//! All types are owned values that are [`Send`]: the worker that has the bytes hashes and frames
+//! them, and holds no lock meanwhile.
 
 mod answer_body;
 mod answer_head;

@@ -1,70 +1,70 @@
-//! What a machine or a request needs of the caller.
+//! What a machine or a request needs from the caller.
 
 use super::draft::{Body, Draft, Incoming};
 use crate::error::{Cause, Failure};
 
-/// What a machine or a request needs of the caller's source and sink. A driver compares it with what it
-/// was given before anything is sent.
+/// What a machine or a request needs of the caller's source and sink. A transport compares it with
+/// what the caller provided before anything is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Needs {
-    /// It sends the bytes of a source.
+    /// The source whose bytes are sent.
     pub source: Option<SourceNeeds>,
-    /// It passes bytes on to a sink.
+    /// Whether bytes are passed to a sink.
     pub sink: bool,
 }
 
-/// What is needed of a source.
+/// The requirements on a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceNeeds {
-    /// How many bytes it was said to have. The source knows better: another number is refused.
+    /// The announced length in bytes. A source of another length is refused.
     pub length: Option<u64>,
-    /// Whether ranges of it are asked for, not only what its
-    /// [`Intake`](crate::contract::Intake) lets a driver read: its length has to be known.
+    /// Whether ranges of the source are read, in addition to what its
+    /// [`Intake`](crate::contract::Intake) permits. The length must be known.
     pub ranges: bool,
-    /// Whether these ranges are asked for beside each other, in any order, and again where a request
-    /// failed: what can be read only once has none of them.
+    /// Whether ranges are read concurrently, in any order, and again after a failed request. A
+    /// source that can be read only once is refused.
     pub again: bool,
-    /// Bytes of it that may be held in memory at most: a driver that hashes in order what parts read
-    /// beside each other holds no more than this.
+    /// The most bytes of the source that may be held in memory. It also limits a transport that
+    /// hashes in order what concurrent parts read.
     pub memory: u64,
 }
 
-/// What the caller gave as a source.
+/// The source that the caller provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenSource {
-    /// Nothing.
+    /// No source.
     Missing,
-    /// So many bytes, which can be read from anywhere and again.
+    /// This many bytes, readable from any position and repeatedly.
     Known(u64),
-    /// So many bytes, each of which can be read once and in order.
+    /// This many bytes, readable once and in order.
     Once(u64),
-    /// Bytes whose number only their end tells.
+    /// Bytes of unknown number, readable once and in order.
     Unknown,
 }
 
 impl Needs {
-    /// The needs of what passes bytes on to a sink.
+    /// Returns the needs of a machine or request that passes bytes to a sink.
     pub fn sink() -> Self {
         Self { sink: true, ..Self::default() }
     }
 
-    /// The needs of what sends the bytes of a source.
+    /// Returns the needs of a machine or request that sends the bytes of a source.
     pub fn source(source: SourceNeeds) -> Self {
         Self { source: Some(source), ..Self::default() }
     }
 
-    /// Bytes of the source that may be held in memory at most.
+    /// Returns the most bytes of the source that may be held in memory; 64 MiB without a source.
     pub fn memory(&self) -> u64 {
         self.source.map_or(MEMORY, |source| source.memory)
     }
 
-    /// Whether what was given is what is needed.
+    /// Checks that what the caller provided meets the needs.
     ///
     /// # Errors
     ///
-    /// A source or sink is needed and was not given; the source has another length than was said, or
-    /// can't be read as it has to be.
+    /// A required source or sink is missing; the source has another length than announced, or can't
+    /// be read as required.
     pub fn check(&self, source: GivenSource, sink: bool) -> Result<(), Failure> {
         if self.sink && !sink {
             return Err(Failure::new(Cause::Sink, "no sink was given"));
@@ -93,7 +93,7 @@ impl Needs {
 }
 
 impl Draft {
-    /// What this one request needs of the caller.
+    /// Returns what this request needs from the caller.
     pub fn needs(&self) -> Needs {
         let source = match &self.body {
             Body::Source { range, .. } if !range.is_empty() => Some(SourceNeeds::default()),
@@ -103,7 +103,7 @@ impl Draft {
     }
 }
 
-/// What a machine may hold that says nothing of it.
+/// The default memory limit: 64 MiB.
 const MEMORY: u64 = 64 << 20;
 
 #[cfg(test)]

@@ -1,31 +1,31 @@
-//! How slowly a peer may move the bytes of a body.
+//! The least rate of a body.
 //!
-//! A limit on each pause says nothing of the whole: a peer that moves a byte a minute never pauses too
-//! long, and never ends. A limit on the whole of a body would cut large objects off slow links. So the
-//! least rate is averaged over a window: in each window at least `least` bytes move, and the moment
-//! that they have, the next window begins.
+//! A limit on each pause does not limit the whole: a peer that sends one byte a minute never pauses
+//! too long, and never ends. A limit on the whole body would cut large objects on slow links. So
+//! the least rate is averaged over a window: in each window at least `least` bytes must move, and
+//! the next window begins as soon as they have.
 //!
 //! ```text
 //!   await ─ moved(n) ─ rest ······ await ─ moved(n) ─ await ─ …     time
 //!   └─ counts ──────┘ └ ours ────┘└─ counts ──────────────
 //! ```
 //!
-//! Only the time that is spent waiting for the peer counts, not the time that the caller's source or
-//! sink takes, nor a limit of bandwidth.
+//! Only the time spent waiting for the peer counts, not the time that the caller's source or sink
+//! needs, nor a limit of bandwidth.
 
 use std::time::Duration;
 
 /// The least number of bytes that a body must move in each window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeastRate {
-    /// Bytes a second.
+    /// Bytes per second.
     pub bytes: u64,
-    /// The window that they are averaged over.
+    /// The length of the window.
     pub over: Duration,
 }
 
 impl LeastRate {
-    /// Bytes that must move in each window: one at least.
+    /// Returns how many bytes must move in each window: at least one.
     pub fn least(self) -> u64 {
         let bytes = u128::from(self.bytes).saturating_mul(self.over.as_millis()) / 1000;
         u64::try_from(bytes).unwrap_or(u64::MAX).max(1)
@@ -33,48 +33,49 @@ impl LeastRate {
 }
 
 impl Default for LeastRate {
-    /// 1 KiB a second over 60 s.
+    /// 1 KiB per second over 60 s.
     fn default() -> Self {
         Self { bytes: 1 << 10, over: Duration::from_secs(60) }
     }
 }
 
-/// Holds one body, in one direction, to its [`LeastRate`]. Times are those of any clock that never
-/// goes back.
+/// Checks one body, in one direction, against its [`LeastRate`]. Times are from any monotonic
+/// clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
     rate: Option<LeastRate>,
-    /// Bytes of the window.
+    /// Bytes moved in this window.
     moved: u64,
-    /// Time of the window that was spent waiting, up to `since`.
+    /// Time spent waiting in this window, up to `since`.
     waited: Duration,
     /// Since when the peer is waited for.
     since: Option<Duration>,
 }
 
 impl Pace {
-    /// Of a body that has not begun; `None` holds it to nothing.
+    /// Creates the state of a body that has not begun; `None` means no least rate.
     pub fn new(rate: Option<LeastRate>) -> Self {
         Self { rate, ..Self::default() }
     }
 
-    /// From now on the peer is waited for. Says when it has moved too little, if it moves nothing
-    /// more: `None` where it may take for ever.
+    /// Records that from now on the peer is waited for. Returns when the window ends if no more
+    /// bytes move, or `None` if there is no least rate.
     pub fn wait(&mut self, now: Duration) -> Option<Duration> {
         let rate = self.rate?;
         let since = *self.since.get_or_insert(now);
         Some(since.saturating_add(rate.over.saturating_sub(self.waited)))
     }
 
-    /// The peer is not waited for until the next [`wait`](Self::wait).
+    /// Records that the peer is not waited for until the next [`wait`](Self::wait).
     pub fn rest(&mut self, now: Duration) {
         if let Some(since) = self.since.take() {
             self.waited += now.saturating_sub(since);
         }
     }
 
-    /// `bytes` have moved. False when it took too long: more than the window, or as many windows as they
-    /// are enough for.
+    /// Records that `bytes` have moved. Returns false if they took too long: if the time spent
+    /// waiting exceeds one window, plus one window for each [`least`](LeastRate::least) bytes that
+    /// moved in it.
     #[must_use]
     pub fn moved(&mut self, now: Duration, bytes: u64) -> bool {
         let Some(rate) = self.rate else { return true };
@@ -93,7 +94,7 @@ impl Pace {
     }
 }
 
-/// What a peer that moved too little did.
+/// The detail of the failure of a body that moved too slowly.
 pub const TOO_SLOW: &str = "the body moved more slowly than the least rate";
 
 #[cfg(test)]

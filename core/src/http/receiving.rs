@@ -1,4 +1,4 @@
-//! The answer as it comes.
+//! A response while it arrives.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,15 +20,15 @@ use crate::checksum::{Algorithm, Declared, Hashers, Value};
 use crate::error::{Cause, Error, Failure};
 use crate::few::Few;
 
-/// An exchange whose head has arrived: takes the body piece by piece.
+/// An exchange whose response head has arrived. Takes the body piece by piece.
 #[derive(Debug)]
 pub struct Receiving {
     draft: Box<Draft>,
     head: response::Parts,
     taking: Taking,
-    /// What ends the body; none where the head contradicts itself.
+    /// What marks the end of the body; `None` if the head contradicts itself.
     delimiter: Option<Delimiter>,
-    /// Bytes that the head announces.
+    /// The length in bytes that the head announces.
     announced: Option<u64>,
     received: u64,
     sent: Option<Arc<Sent>>,
@@ -38,13 +38,13 @@ pub struct Receiving {
 
 #[derive(Debug)]
 enum Taking {
-    /// Kept in memory, `limit` bytes at most.
+    /// Kept in memory, at most `limit` bytes.
     Collecting { body: BytesMut, limit: usize },
-    /// A refusal: kept as far as it is of use.
+    /// A refusal: its beginning is kept.
     Refusing { body: BytesMut },
-    /// Passed on to the sink.
+    /// Passed to the sink.
     Streaming { at: u64, hashers: Hashers },
-    /// Dropped: the answer is not what was expected, and the sink must not see the body.
+    /// Dropped: the response is not the expected one, and the sink must not get its body.
     Rejecting(Error),
 }
 
@@ -75,12 +75,12 @@ impl Receiving {
         Self { draft, head, taking, delimiter, announced, received: 0, sent, stamped, origin }
     }
 
-    /// The head that arrived.
+    /// Returns the head of the response.
     pub fn head(&self) -> &response::Parts {
         &self.head
     }
 
-    /// Where in the caller's sink the next bytes go; `None` where nothing is passed on.
+    /// Returns the position in the caller's sink of the next bytes; `None` if nothing is passed on.
     pub fn position(&self) -> Option<u64> {
         match &self.taking {
             Taking::Streaming { at, .. } => Some(at + self.received),
@@ -88,22 +88,22 @@ impl Receiving {
         }
     }
 
-    /// Whether the answer to this request has a body at all: HEAD, 204 and 304 have none, whatever
-    /// their `Content-Length` says.
+    /// Whether the response to this request has a body. HEAD, 204 and 304 have none, whatever their
+    /// `Content-Length` says.
     pub fn has_body(&self) -> bool {
         self.delimiter != Some(Delimiter::NoBody)
     }
 
-    /// Whether the body will be dropped.
+    /// Whether the body is dropped.
     pub fn is_rejected(&self) -> bool {
         matches!(self.taking, Taking::Rejecting(_))
     }
 
-    /// Whether more of the body is wanted. Where it is not, reading ends here, the connection is closed
-    /// unless the body has ended just now, and the answer is finished as if it had.
+    /// Whether more of the body should be read. If not, stop reading and finish the response as if
+    /// the body had ended. Close the connection, unless the body has just ended.
     ///
-    /// Not wanted are a body of which nobody can tell where it ends, what follows the first MiB of a
-    /// refusal, and a rejected answer that is too long to be read for the connection's sake alone.
+    /// False for a body whose end is unknown, after the first MiB of a refusal, and for a rejected
+    /// response that is too long to be read only to keep its connection.
     pub fn wants_more(&self) -> bool {
         if !self.has_body() || self.delimiter.is_none() {
             return false;
@@ -115,13 +115,13 @@ impl Receiving {
         }
     }
 
-    /// The least rate that the body is held to.
+    /// Returns the least rate that the body must keep.
     pub fn pace(&self) -> Pace {
         let streams = matches!(self.taking, Taking::Streaming { .. });
         Pace::new(self.draft.limits.rate.filter(|_| streams))
     }
 
-    /// How long the body may take as a whole.
+    /// Returns how long the whole body may take.
     pub fn time(&self) -> Option<Duration> {
         match &self.taking {
             Taking::Collecting { .. } => self.draft.limits.document,
@@ -130,7 +130,7 @@ impl Receiving {
         }
     }
 
-    /// Takes the next piece; what comes back goes to the caller's sink.
+    /// Takes the next piece of the body. Returns the bytes for the caller's sink.
     ///
     /// # Errors
     ///
@@ -172,11 +172,11 @@ impl Receiving {
         }
     }
 
-    /// The body ended, or was cut: how, the transport says, and what that means is decided here.
+    /// Ends the exchange: the body ended or was cut, as the transport reports it in `end`.
     ///
-    /// A refusal is what its status says, however its body ended. A success to a request whose body
-    /// was not handed over to its end is an error ([`Cause::Unsent`]): the server may have stored a
-    /// part of it. A cut answer still tells its head, its bytes and their hashes.
+    /// A refusal is reported by its status, however its body ended. A success to a request whose
+    /// body was not sent to its end is an error ([`Cause::Unsent`]): the server may have stored a
+    /// part of it. A cut response still has its head, its bytes and their hashes.
     pub fn finish(self, end: impl Into<End>) -> Completion {
         let end = end.into();
         let unproven = self.is_unproven(&end);
@@ -220,7 +220,8 @@ impl Receiving {
         Completion::new(self.draft, outcome, self.sent, self.stamped, self.origin)
     }
 
-    /// A body that ended before its announced length, which not every HTTP client notices.
+    /// Returns the failure for a body that ended before its announced length, which some HTTP
+    /// clients do not detect.
     fn short(&self) -> Option<Failure> {
         let announced = self.announced.filter(|_| self.has_body())?;
         (self.received < announced).then(|| {
@@ -229,9 +230,9 @@ impl Receiving {
         })
     }
 
-    /// Whether nothing says that the body is whole: no length that was reached, and no end that only
-    /// the server can have meant. A FIN over plain TCP may be that of a server that broke down; in TLS
-    /// an end in good order is the server's own word.
+    /// Whether nothing proves that the body is complete: no length was reached, and the end may
+    /// have another cause than the server's intent. A FIN over plain TCP may be sent for a server
+    /// that failed; with TLS, an end in good order comes from the server itself.
     fn is_unproven(&self, end: &End) -> bool {
         match (self.delimiter, end) {
             (Some(Delimiter::NoBody), _) | (_, End::Whole) => false,
@@ -242,13 +243,13 @@ impl Receiving {
         }
     }
 
-    /// Whether the end of the connection was that of the body, and nothing else tells its length.
+    /// Whether the body ended with its connection, and nothing else announces its length.
     fn ends_by_close(&self, end: &End) -> bool {
         let closed = self.delimiter == Some(Delimiter::Close) && !matches!(end, End::Whole);
         closed && self.announced.is_none()
     }
 
-    /// Why a success is none: it came before all of the request was sent.
+    /// Returns why a success is not accepted: it arrived before the whole request was sent.
     fn unsent(&self) -> Option<Failure> {
         let length = self.draft.body.len();
         if !self.head.status.is_success() || length == 0 {
@@ -267,7 +268,7 @@ impl Receiving {
     }
 }
 
-/// How the body of a success is taken, after a look at its head.
+/// Decides from the head how to take the body of a success.
 fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result<Taking, Error> {
     match &draft.incoming {
         Incoming::Collect { limit } => {
@@ -286,7 +287,7 @@ fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result
     }
 }
 
-/// The answer does not fit into the memory that it may have.
+/// Returns the error for a response longer than the limit of what is collected.
 fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<u64>) -> Error {
     let length = length.map_or("more".to_owned(), |length| format!("{length} bytes, more"));
     let what = format!("the answer's body has {length} than the {limit} that are collected");
@@ -297,7 +298,7 @@ fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<
     .with_status(head.status)
 }
 
-/// The head, with its tokens marked so that no `Debug` shows them.
+/// Marks tokens in the head as sensitive, so that no `Debug` shows them.
 fn hidden(mut head: response::Parts) -> response::Parts {
     for name in &TOKENS {
         if let Some(value) = head.headers.get_mut(name) {
@@ -307,7 +308,8 @@ fn hidden(mut head: response::Parts) -> response::Parts {
     head
 }
 
-/// `hashers`, and the one that it takes to check what the head declares of the full object, or its tag.
+/// Returns `hashers`, with the one that checks what the head declares about the full object, or its
+/// ETag.
 fn hashing(
     hashers: &Hashers,
     declared: bool,
@@ -326,16 +328,16 @@ fn etag(head: &response::Parts) -> Option<ETag> {
     head.headers.get(http::header::ETAG)?.to_str().ok().map(ETag::from)
 }
 
-/// Headers of an answer that hold a token.
+/// Response headers that contain a token.
 static TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-subject-token"),
     HeaderName::from_static("x-auth-token"),
     HeaderName::from_static("x-storage-token"),
 ];
-/// Bytes of an error document that are kept.
+/// The most bytes of an error document that are kept.
 const ERROR_BODY: usize = 64 << 10;
-/// Bytes of a refusal that are read, so that the connection can be used again.
+/// The most bytes of a refusal that are read to keep its connection.
 const LONGEST_REFUSAL: u64 = 1 << 20;
-/// A rejected answer of up to so many bytes is read to its end, which is cheaper than another
+/// A rejected response of up to this many bytes is read to its end, which is cheaper than another
 /// connection.
 const DRAINED: u64 = 64 << 10;

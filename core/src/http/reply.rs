@@ -1,4 +1,4 @@
-//! The answer to a request.
+//! The response to a request.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,31 +12,31 @@ use crate::checksum::Hashers;
 use crate::error::{Cause, Error, Failure};
 use crate::now::Timestamp;
 
-/// An answer.
+/// A response.
 #[derive(Clone)]
 pub struct Reply {
     /// Status and headers.
     pub head: response::Parts,
-    /// The body, where it was collected.
+    /// The body, if it was collected.
     pub body: Bytes,
-    /// Bytes that were passed on to the sink.
+    /// How many bytes were passed to the sink.
     pub streamed: u64,
-    /// Hashes over what was passed on, ready to go on with the next piece.
+    /// Hashes of what was passed to the sink, ready to continue with the next piece.
     pub hashers: Hashers,
-    /// The body ended too early, for this reason.
+    /// Why the body ended too early, if it did.
     pub cut: Option<Failure>,
-    /// Nothing says that the body is whole: the answer has neither a length nor chunks, and ended with
-    /// a connection whose end proves nothing, as FIN over plain TCP does.
+    /// Whether nothing proves that the body is complete: the response has neither a length nor
+    /// chunks, and its connection ended in a way that proves nothing, such as a FIN over plain TCP.
     pub unproven: bool,
-    /// The body ended with its connection, however that ended: of a server that is itself given its
-    /// bytes by another, even an end in good order may be that of a failure.
+    /// Whether the body ended with its connection, in whatever way. Even an end in good order may
+    /// be caused by a failure, if the server gets the bytes from another server.
     pub until_close: bool,
-    /// The head was not what was expected, so the sink got nothing.
+    /// Why the head was not the expected one, if so; the sink got nothing.
     pub rejected: Option<Error>,
 }
 
 impl Reply {
-    /// An answer whose body is in memory, as another HTTP client gave it.
+    /// Creates a response whose body is in memory, as another HTTP client returned it.
     pub fn new(head: response::Parts, body: Bytes) -> Self {
         let hashers = Hashers::default();
         Self {
@@ -51,16 +51,17 @@ impl Reply {
         }
     }
 
-    /// The value of a header, if it is there and made of visible ASCII.
+    /// Returns the value of a header, if it is present and consists of visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Refuses a body of which nothing says that it is whole, where its own form does not say so either.
+    /// Refuses a body that nothing proves to be complete, for a body whose own format does not
+    /// prove it either.
     ///
     /// # Errors
     ///
-    /// It is [`unproven`](Self::unproven).
+    /// The body is [`unproven`](Self::unproven).
     pub(crate) fn proven(&self) -> Result<(), Error> {
         if !self.unproven {
             return Ok(());
@@ -70,18 +71,18 @@ impl Reply {
         Err(Error::from(Failure::new(Cause::Cut, detail)).with_status(self.status()))
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.head.status
     }
 
-    /// `Content-Length`, in bytes.
+    /// Returns `Content-Length`, in bytes.
     pub fn content_length(&self) -> Option<u64> {
         content_length(&self.head)
     }
 
-    /// How long the server asks to be left alone: `Retry-After` in seconds or as a date, which is
-    /// measured by the answer's own `Date`.
+    /// Returns how long the server asks to wait before the next request: `Retry-After` in seconds,
+    /// or as a date, which is compared with the response's own `Date`.
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.header(&RETRY_AFTER)?;
         if let Ok(seconds) = text.trim().parse() {
@@ -92,14 +93,14 @@ impl Reply {
         u64::try_from(until.unix() - from.unix()).ok().map(Duration::from_secs)
     }
 
-    /// `Content-Range`, where it can be read.
+    /// Returns `Content-Range`, if it can be parsed.
     pub fn content_range(&self) -> Option<ContentRange> {
         self.header(&CONTENT_RANGE).and_then(ContentRange::parse)
     }
 }
 
 impl fmt::Debug for Reply {
-    /// Of the body only its length: it may be a token.
+    /// Shows only the length of the body, which may contain a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
             .field("head", &self.head)
@@ -112,7 +113,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// `Content-Length`, in bytes.
+/// Returns `Content-Length`, in bytes.
 pub(super) fn content_length(head: &response::Parts) -> Option<u64> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }

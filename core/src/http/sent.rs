@@ -1,4 +1,4 @@
-//! What a completion tells of how its exchange was sealed and sent.
+//! How an exchange was sealed and sent, as recorded for its completion.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,39 +6,39 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::checksum::Value;
 use crate::now::Now;
 
-/// What a completion has to tell of how the exchange was sealed.
+/// How an exchange was sealed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     /// When it was sealed.
     pub(crate) at: Now,
-    /// Under which grant of its authority.
+    /// The generation of the authenticator's credentials.
     pub(crate) generation: u64,
-    /// It renews the grant instead of using it.
+    /// Whether it renews the credentials instead of using them.
     pub(crate) renewal: bool,
 }
 
-/// What an encoder, which a transport may drop at any time, tells the exchange.
+/// What an encoder records for its exchange. A transport may drop the encoder at any time.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
-    /// Payload bytes that left.
+    /// Payload bytes that were sent.
     pub(crate) bytes: AtomicU64,
-    /// The frame after the last of them left too, where there are frames.
+    /// Whether the last frame was sent too, if the body is framed.
     pub(super) closed: AtomicBool,
-    /// What leaves is counted here, for the transport took the encoder.
+    /// Whether sent bytes are counted here, because the transport uses the encoder.
     pub(super) counted: AtomicBool,
-    /// The transport can't tell what left.
+    /// Whether the transport can't tell what was sent.
     pub(super) unknown: AtomicBool,
-    /// The value that went out in the trailer.
+    /// The value that was sent in the trailer.
     pub(crate) trailer: OnceLock<Value>,
 }
 
 impl Sent {
-    /// Whether anything is counted.
+    /// Whether sent bytes are counted.
     pub(crate) fn is_counted(&self) -> bool {
         self.counted.load(Ordering::Relaxed)
     }
 
-    /// Whether all of a body of this length left, as far as can be told.
+    /// Whether all of a body of this length was sent, as far as this is known.
     pub(crate) fn is_whole(&self, length: u64, framed: bool) -> bool {
         let all = self.bytes.load(Ordering::Relaxed) >= length;
         self.unknown.load(Ordering::Relaxed)

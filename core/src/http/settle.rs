@@ -1,16 +1,17 @@
-//! Whether a collected object is whole and as it is stored, by what a HEAD tells of it.
+//! Whether a collected object is complete and equals the stored one, according to a HEAD.
 
 use super::coding::{Coding, coded_in_doubt, differs};
 use super::etag::ETag;
 use super::reply::Reply;
 use crate::error::{Cause, Error, Failure};
 
-/// Compares `first`, an object's bytes, with `told`, the answer to a HEAD of it. `whole` says whether
-/// the HEAD is of these bytes and not of more, `coded` whether the coding matters.
+/// Compares `first`, the response with an object's bytes, with `told`, the response to a HEAD of
+/// the object. `whole` says whether the HEAD describes exactly these bytes and not more, `coded`
+/// whether the content coding is compared.
 ///
 /// # Errors
 ///
-/// They differ, or the HEAD tells too little, or was refused.
+/// They differ, or the HEAD contains too little or was refused.
 pub(crate) fn settle(first: &Reply, told: &Reply, whole: bool, coded: bool) -> Result<(), Error> {
     let coding = Coding::of(&first.head.headers).filter(|_| coded);
     if !told.status().is_success() || told.rejected.is_some() {

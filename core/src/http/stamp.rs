@@ -1,4 +1,4 @@
-//! A checksum that a request carries in a header or a trailer.
+//! A checksum in a header or a trailer of a request.
 
 use http::header::{HeaderName, HeaderValue};
 
@@ -7,25 +7,25 @@ use crate::checksum::{Algorithm, LONGEST_BASE64, Value};
 /// A value computed over the body and sent in a header or trailer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// What is computed.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// The header that carries it.
+    /// The name of the header or trailer.
     pub name: HeaderName,
-    /// How it is written.
+    /// The text format of the value.
     pub encoding: Encoding,
 }
 
-/// How the value of a [`Stamp`] is written.
+/// The text format of the value of a [`Stamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// As S3's checksums and `Content-MD5` are.
+    /// Base64, as in S3's checksums and `Content-MD5`.
     Base64,
-    /// As ETags are.
+    /// Hexadecimal, as in ETags.
     Hex,
 }
 
 impl Stamp {
-    /// The value as the header's.
+    /// Returns the value as a header value.
     pub(super) fn value(&self, value: &Value) -> HeaderValue {
         let header = match self.encoding {
             Encoding::Base64 => {
@@ -36,7 +36,7 @@ impl Stamp {
         header.expect("base64 and hex are made of visible characters")
     }
 
-    /// Length in bytes of a trailer's line without its end.
+    /// Returns the length in bytes of a trailer's line without its end.
     pub(super) fn line_length(&self) -> u64 {
         let size = self.algorithm.size();
         let value = match self.encoding {
@@ -48,7 +48,7 @@ impl Stamp {
 }
 
 impl Encoding {
-    /// The value as text.
+    /// Returns the value as text.
     pub(super) fn write(self, value: &Value) -> String {
         match self {
             Self::Base64 => value.base64(),
