@@ -1,17 +1,17 @@
-//! Hosts that the proxy is not asked for, in the notation of curl's `no_proxy`.
+//! The hosts that are reached without the proxy, in the notation of curl's `no_proxy`.
 
 use core::net::IpAddr;
 
 use crate::error::Error;
 
-/// The list.
+/// A list of hosts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bypass(Vec<Entry>);
 
 #[derive(Clone, Debug)]
 struct Entry {
     hosts: Hosts,
-    /// On this port only.
+    /// The only port that matches, if any.
     port: Option<u16>,
 }
 
@@ -48,7 +48,7 @@ impl Bypass {
         Ok(Self(entries))
     }
 
-    /// Whether a host, as it stands in a URI, is on the list.
+    /// Returns whether a host, written as in a URI, is on the list.
     pub(super) fn holds(&self, host: &str, port: u16) -> bool {
         self.0
             .iter()
@@ -62,7 +62,7 @@ impl Entry {
         if let Some(network) = Hosts::network(word) {
             return whole(network);
         }
-        // Neither an address without brackets nor a network has a port behind it.
+        // An address without brackets, and a network, have no port.
         let (host, port) = match word.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, Some(port.parse().ok().filter(|port| *port != 0)?))
@@ -133,7 +133,7 @@ impl Hosts {
     }
 }
 
-/// An address with or without brackets.
+/// Reads an address with or without brackets.
 fn address_of(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[') {
         Some(host) => host.strip_suffix(']')?.parse().ok().map(IpAddr::V6),

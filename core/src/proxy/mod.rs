@@ -1,13 +1,13 @@
-//! An HTTP proxy: where it is, who we are to it, whom it is not asked for, and what it is told.
+//! HTTP proxies: their URL and credentials, the hosts that bypass them, and the requests to them.
 //!
 //! ```text
 //!   https://host   CONNECT host:443 ──▶ a tunnel ──▶ TLS with the host, which the proxy can't read
-//!   http://host    GET http://host/path ──▶ the proxy asks the host, and sees all of it
+//!   http://host    GET http://host/path ──▶ the proxy forwards the request, and can read all of it
 //!   bypassed       no proxy
 //! ```
 //!
-//! [`Proxy`] is one proxy, [`Proxies`] is which one is asked for which endpoint. The transports do
-//! what is said here; nothing is read from the environment unless a caller passes it in.
+//! A [`Proxy`] is one proxy; [`Proxies`] chooses the proxy for an endpoint. The transports use
+//! both. Nothing is read from the environment unless a caller passes it in.
 
 mod bypass;
 mod tunnel;
@@ -28,7 +28,7 @@ use crate::base_url::BaseUrl;
 use crate::error::{Cause, Error, Failure};
 use crate::secret::Secret;
 
-/// An HTTP proxy. Its `Display` and `Debug` show no credentials.
+/// An HTTP proxy. `Display` and `Debug` show no credentials.
 #[derive(Clone)]
 pub struct Proxy {
     url: BaseUrl,
@@ -39,13 +39,14 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// The proxy at `http://host:port`, or at `https://host:port` where it speaks TLS itself.
-    /// Without a port it is the scheme's, 80 or 443.
+    /// Creates the proxy at `http://host:port`, or at `https://host:port` if TLS is spoken with the
+    /// proxy itself. The default port is the scheme's, 80 or 443.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller): it is no such URL. One that holds a user is refused:
-    /// [`credentials`](Self::credentials) takes them as they are. Nothing of the URL is repeated.
+    /// [`Kind::Caller`](crate::Kind::Caller) if it is not a URL of this form. A URL with a user is
+    /// refused: [`credentials`](Self::credentials) takes user and password, not percent-encoded.
+    /// The error shows nothing of the URL.
     pub fn new(url: &str) -> Result<Self, Error> {
         let wrong = |why: &str| Error::caller(format!("the proxy's URL {why}"));
         if url.contains('@') {
@@ -64,12 +65,12 @@ impl Proxy {
         Ok(Self { url, basic: None, bypass: Bypass::default(), ca_bundle: None })
     }
 
-    /// The proxy at this host and port, without TLS to it. An IPv6 address comes with or without
+    /// Creates the proxy at this host and port, without TLS to it. An IPv6 address may have
     /// brackets.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller): the host is none, or the port is 0.
+    /// [`Kind::Caller`](crate::Kind::Caller) if the host is invalid or the port is 0.
     pub fn at(host: &str, port: u16) -> Result<Self, Error> {
         let url = match host.parse::<Ipv6Addr>() {
             Ok(address) => format!("http://[{address}]:{port}"),
@@ -79,12 +80,12 @@ impl Proxy {
         Self::new(&url).map_err(|_| Error::caller("the proxy's host is no host, or its port is 0"))
     }
 
-    /// Proves who we are by Basic authentication (RFC 7617, in UTF-8). Any characters may be in
-    /// either, but no control characters, and no colon in the user.
+    /// Sets the credentials for Basic authentication (RFC 7617, in UTF-8). Control characters, and
+    /// a colon in the user, are not allowed.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) for those.
+    /// [`Kind::Caller`](crate::Kind::Caller) if there are any.
     pub fn credentials(mut self, user: &str, password: Secret) -> Result<Self, Error> {
         if user.contains(':') {
             return Err(Error::caller(
@@ -99,7 +100,7 @@ impl Proxy {
         Ok(self)
     }
 
-    /// Goes to these hosts without the proxy. Each entry is, as in curl's `no_proxy`,
+    /// Sets the hosts that are reached without the proxy. Each entry is, as in curl's `no_proxy`:
     ///
     /// - `example.org` or `.example.org`: the host and all below it; `*.example.org`: those below it,
     /// - an address, `10.1.2.3` or `::1`, or a network, `10.0.0.0/8` or `fd00::/8`, of hosts that are
@@ -107,11 +108,11 @@ impl Proxy {
     /// - either of them with a port, `example.org:8080` or `[::1]:8080`: on that port only,
     /// - `*`: every host.
     ///
-    /// Commas and white space separate entries too. Replaces what was said before.
+    /// Commas and white space separate entries too. Replaces earlier entries.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller): an entry is none of these; the error names it.
+    /// [`Kind::Caller`](crate::Kind::Caller) if an entry is none of these; the error names it.
     pub fn bypass<I>(mut self, hosts: I) -> Result<Self, Error>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -120,55 +121,56 @@ impl Proxy {
         Ok(self)
     }
 
-    /// Trusts the certificates of this PEM bundle, and no others, where the proxy speaks TLS itself;
-    /// otherwise those of Mozilla's list. What endpoints are trusted by has no part in it. It is read
-    /// when a transport is made.
+    /// Trusts only the certificates in this PEM bundle, instead of Mozilla's list, if TLS is spoken
+    /// with the proxy itself. It has no effect on endpoints. It is read when a transport is
+    /// created.
     #[must_use]
     pub fn ca_bundle(mut self, pem: impl Into<Bytes>) -> Self {
         self.ca_bundle = Some(pem.into());
         self
     }
 
-    /// Whether the proxy speaks TLS itself.
+    /// Returns whether TLS is spoken with the proxy itself.
     pub fn is_tls(&self) -> bool {
         self.url.is_tls()
     }
 
-    /// The proxy's host, an IPv6 address without brackets.
+    /// Returns the proxy's host, an IPv6 address without brackets.
     pub fn host(&self) -> &str {
         self.url.host().trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The proxy's port.
+    /// Returns the proxy's port.
     pub fn port(&self) -> u16 {
         self.url.port_or_default()
     }
 
-    /// What [`ca_bundle`](Self::ca_bundle) was given.
+    /// Returns the bundle that [`ca_bundle`](Self::ca_bundle) has set.
     pub fn ca_pem(&self) -> Option<&[u8]> {
         self.ca_bundle.as_deref()
     }
 
-    /// Whether `uri` is reached without the proxy.
+    /// Returns whether `uri` is reached without the proxy.
     pub fn is_bypassed(&self, uri: &Uri) -> bool {
         let https = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         uri.host().is_some_and(|host| self.bypass.holds(host, port))
     }
 
-    /// The value of `Proxy-Authorization`, marked as sensitive. It belongs into requests to the
-    /// proxy, never into a tunnel.
+    /// Returns the value of `Proxy-Authorization`, marked as sensitive. It belongs into requests to
+    /// the proxy, never into a tunnel.
     pub fn authorization(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(self.basic.as_ref()?.expose()).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// Whether the answer to a forwarded request (an http endpoint's) is the proxy's own refusal:
-    /// a 407, which only proxies send, or a 4xx that squid says it made, unless `Via` tells of a
-    /// squid behind this proxy, at the endpoint. What other proxies refuse can't be told from an
-    /// endpoint's refusal, and is left to be one. So are answers of 500 and above: the endpoint may
-    /// have got the request.
+    /// Returns the failure if the response to a forwarded request (to an http endpoint) is the
+    /// proxy's own refusal: a 407, which only proxies send, or a 4xx with squid's `X-Squid-Error`,
+    /// unless `Via` has more than one hop, as a squid behind this proxy may have sent it then.
+    ///
+    /// Refusals of other proxies cannot be told from those of the endpoint, and are treated as
+    /// such. So are responses of 500 and above, as the endpoint may have received the request.
     pub fn refusal(&self, head: &response::Parts) -> Option<Failure> {
         let word = head.headers.get(&X_SQUID_ERROR).map(|value| value.to_str().unwrap_or_default());
         let vias = head.headers.get_all(VIA).iter();
@@ -180,12 +182,12 @@ impl Proxy {
         own.then(|| self.refused("to pass the request on", head.status, word))
     }
 
-    /// The proxy could not be reached, or not be spoken to.
+    /// Returns the failure of a proxy that could not be reached, or that breaks the protocol.
     pub fn failed(&self, why: impl fmt::Display) -> Failure {
         Failure::new(Cause::Proxy, format!("{self}: {why}"))
     }
 
-    /// The proxy answered `status` instead of doing what it was asked.
+    /// Returns the failure of a proxy that responded with `status` instead of doing `what`.
     fn refused(&self, what: &str, status: StatusCode, word: Option<&str>) -> Failure {
         let failure = if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             self.failed(match self.basic {
@@ -196,7 +198,7 @@ impl Proxy {
             let word = word.map(|word| format!(", {word}")).unwrap_or_default();
             self.failed(format!("it refuses {what} ({status}{word})"))
         };
-        // What may be otherwise the next time; all else is the same as long as we are.
+        // These may succeed later; the others fail again with the same configuration.
         match status.as_u16() {
             408 | 429 | 500 | 502..=504 => failure,
             _ => failure.lasting(),
@@ -204,7 +206,7 @@ impl Proxy {
     }
 }
 
-/// The URL.
+/// Writes the URL.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.url.fmt(f)
@@ -222,8 +224,8 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Which proxy is asked for which endpoint: one for all of them, made of a [`Proxy`]; none, the
-/// default; or one for each scheme, as the variables of an environment have it.
+/// The proxies for endpoints: none, the default; one for all endpoints, from a [`Proxy`]; or one
+/// for each scheme, from the variables of an environment.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     http: Option<Arc<Proxy>>,
@@ -231,14 +233,14 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// The proxy for `uri`, if it is not reached directly.
+    /// Returns the proxy for `uri`, and `None` if it is reached directly.
     pub fn proxy_for(&self, uri: &Uri) -> Option<&Arc<Proxy>> {
         let https = uri.scheme_str() == Some("https");
         let proxy = if https { &self.https } else { &self.http };
         proxy.as_ref().filter(|proxy| !proxy.is_bypassed(uri))
     }
 
-    /// All of them.
+    /// Returns the proxies.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Proxy>> {
         self.http.iter().chain(&self.https)
     }
@@ -251,5 +253,5 @@ impl From<Proxy> for Proxies {
     }
 }
 
-/// What squid adds to the errors that it makes. It passes on what a squid before it added.
+/// The header that squid adds to its own errors, and forwards from a squid behind it.
 const X_SQUID_ERROR: HeaderName = HeaderName::from_static("x-squid-error");

@@ -1,4 +1,4 @@
-//! `CONNECT`: a way through the proxy to an endpoint that it can't look into.
+//! `CONNECT`: a tunnel through the proxy to an endpoint, which the proxy cannot read.
 
 use http::StatusCode;
 
@@ -7,8 +7,8 @@ use crate::error::Failure;
 use crate::secret::Secret;
 
 impl Proxy {
-    /// The request for a tunnel to `host` and `port` (RFC 9110, section 9.3.6), to be sent to the
-    /// proxy as it is. An IPv6 address comes with or without brackets.
+    /// Returns the request for a tunnel to `host` and `port` (RFC 9110, section 9.3.6), to be sent
+    /// to the proxy as it is. An IPv6 address may have brackets.
     pub fn connect(&self, host: &str, port: u16, user_agent: &str) -> Secret {
         let to = match host.contains(':') && !host.starts_with('[') {
             true => format!("[{host}]:{port}"),
@@ -20,7 +20,7 @@ impl Proxy {
             head.push_str(user_agent);
             head.push_str("\r\n");
         }
-        // With room for what follows, so that no copy of it is left behind.
+        // Room for the credentials, so that no copy of them is left in freed memory.
         head.reserve(256 + self.basic.as_ref().map_or(0, |basic| basic.expose().len()));
         if let Some(basic) = &self.basic {
             head.push_str("proxy-authorization: ");
@@ -31,13 +31,13 @@ impl Proxy {
         Secret::new(head)
     }
 
-    /// Reads what the proxy answered so far: true when there is a tunnel, false when more has to
-    /// come. Afterwards the endpoint's TLS begins.
+    /// Reads the proxy's response so far. Returns true if the tunnel is open, and false if more has
+    /// to be received. Then TLS with the endpoint begins.
     ///
     /// # Errors
     ///
-    /// It refuses, its answer is no HTTP or has no end, or it says more than that before it was
-    /// asked.
+    /// The proxy refuses, its response is not HTTP, its head is longer than 16 KiB, or bytes follow
+    /// the head.
     pub fn connected(&self, answer: &[u8]) -> Result<bool, Failure> {
         let mut rest = answer;
         loop {
@@ -66,7 +66,7 @@ impl Proxy {
     }
 }
 
-/// The status, and squid's word on it.
+/// Reads the status, and the value of squid's header.
 fn read(head: &[u8]) -> Option<(StatusCode, Option<&str>)> {
     let text = std::str::from_utf8(head).ok()?;
     let mut lines = text.split("\r\n");
@@ -82,5 +82,5 @@ fn read(head: &[u8]) -> Option<(StatusCode, Option<&str>)> {
     Some((status, squid))
 }
 
-/// Bytes of an answer to `CONNECT`.
+/// The largest head of a response to `CONNECT`, in bytes.
 const LONGEST: usize = 16 << 10;

@@ -1,4 +1,4 @@
-//! The variables that name proxies in an environment.
+//! The environment variables that configure proxies.
 
 use std::sync::Arc;
 
@@ -8,16 +8,17 @@ use crate::escape;
 use crate::secret::Secret;
 
 impl Proxies {
-    /// What `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` say, each in lower case or else
-    /// in upper case, as curl and others read them: `read` gives a variable's value. The URL may
-    /// have no scheme, which is http then, and may hold a user and a password, percent-encoded.
-    /// `HTTP_PROXY` is passed over where `REQUEST_METHOD` is set, since a web server makes variables
-    /// of that form out of a client's headers (CVE-2016-5385).
+    /// Reads `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, each in lower case or else in
+    /// upper case, as curl and others do. `read` returns a variable's value. A URL without a scheme
+    /// is http. It may have a user and a password, percent-encoded.
+    ///
+    /// `HTTP_PROXY` is ignored if `REQUEST_METHOD` is set, since a web server creates variables of
+    /// that form from a client's headers (CVE-2016-5385).
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller): a value can't be read; the error names the variable and
-    /// nothing of what may be a password.
+    /// [`Kind::Caller`](crate::Kind::Caller) if a value is invalid; the error names the variable
+    /// and shows nothing that may be a password.
     pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let either = |name: &'static str| {
             let upper = name.to_ascii_uppercase();

@@ -1,4 +1,4 @@
-//! The canonical request: one text for all the ways the same request can be written.
+//! The canonical request: one text for all forms of the same request.
 //!
 //! ```text
 //! PUT                                         method
@@ -11,7 +11,7 @@
 //! e3b0c442…                                   payload
 //! ```
 //!
-//! It is written piece by piece into a [`Sink`], for a signature straight into the hash.
+//! It is written in pieces into a [`Sink`]: for a signature, directly into the hash.
 
 use std::borrow::Cow;
 
@@ -20,19 +20,19 @@ use sha2::digest::Update;
 
 use crate::escape;
 
-/// How a service wants its requests brought into canonical form.
+/// The rule by which a service canonicalizes requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Whether `.`, `..` and repeated slashes are resolved in the path before it is signed.
     pub normalize_path: bool,
-    /// Whether the path, escaped as it is on the wire, is escaped once more before it is signed.
+    /// Whether the path, which is escaped as it is sent, is escaped once more before it is signed.
     pub double_encode: bool,
     /// Whether the header `x-amz-content-sha256` is added and signed.
     pub sign_payload_header: bool,
 }
 
 impl Rule {
-    /// Amazon S3 and what speaks its protocol: the path is signed as it is, and so is the payload.
+    /// Amazon S3 and compatible servers: the path is signed as it is, and the payload is signed.
     pub const S3: Self =
         Self { normalize_path: false, double_encode: false, sign_payload_header: true };
 
@@ -52,7 +52,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Collects short pieces for a hash or an HMAC, which take long ones much faster.
+/// Collects short pieces for a hash or an HMAC, which process long ones much faster.
 pub(super) struct Buffered<D> {
     inner: D,
     buffer: [u8; 512],
@@ -64,13 +64,13 @@ impl<D: Update> Buffered<D> {
         Self { inner, buffer: [0; 512], used: 0 }
     }
 
-    /// What took the pieces, all of them.
+    /// Returns the hash or HMAC, after all pieces.
     pub(super) fn finish(mut self) -> D {
         self.inner.update(&self.buffer[..self.used]);
         self.inner
     }
 
-    /// Kept apart so that the writes that fit, almost all of them, are inlined.
+    /// Separate, so that the writes that fit, which are almost all, are inlined.
     #[cold]
     fn write_full(&mut self, mut bytes: &[u8]) {
         while let Some((now, later)) = bytes.split_at_checked(self.buffer.len() - self.used) {
@@ -97,7 +97,7 @@ impl<D: Update> Sink for Buffered<D> {
     }
 }
 
-/// Writes the canonical request. `target` is path and query as they go on the wire.
+/// Writes the canonical request. `target` is path and query as they are sent.
 pub(super) fn request(
     out: &mut impl Sink,
     rule: Rule,
@@ -120,7 +120,7 @@ pub(super) fn request(
     out.write(payload);
 }
 
-/// Writes the string to sign: when and where the request with this hash is good for.
+/// Writes the string to sign: the date and the scope of the request that has this hash.
 pub(super) fn string_to_sign(out: &mut impl Sink, date: &[u8], scope: &str, hash: &[u8; 64]) {
     out.write(b"AWS4-HMAC-SHA256\n");
     out.write(date);
@@ -136,7 +136,7 @@ fn path(rule: Rule, path: &str) -> Cow<'_, str> {
     if rule.double_encode { escape::path(&path).into() } else { path }
 }
 
-/// Without empty and `.` segments, and with each `..` having removed the segment before it.
+/// Removes empty and `.` segments, and each `..` with the segment before it.
 fn normalized(path: &str) -> Cow<'_, str> {
     let mut kept = Vec::new();
     for segment in path.split('/') {
@@ -153,7 +153,7 @@ fn normalized(path: &str) -> Cow<'_, str> {
     [first, &kept.join("/"), last].concat().into()
 }
 
-/// Writes the query's pairs sorted by name and value, as they are escaped; each has its `=`.
+/// Writes the pairs of the query, escaped as they are, sorted by name and value, each with a `=`.
 fn query(out: &mut impl Sink, query: &str) {
     if query.is_empty() {
         return;
@@ -177,8 +177,8 @@ fn query(out: &mut impl Sink, query: &str) {
     }
 }
 
-/// Splits at the first such byte, which is ASCII: `str::split_once`, made for long texts, takes
-/// several times as long for these.
+/// Splits at the first occurrence of this ASCII byte. For short texts it is several times as fast
+/// as `str::split_once`, which is made for long ones.
 fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|have| have == byte)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
@@ -188,7 +188,7 @@ fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
 pub(super) struct SignedHeaders<'a>(Short<(&'a str, &'a [u8]), 16>);
 
 impl<'a> SignedHeaders<'a> {
-    /// All of these but those for which `unsigned` says so, and one more where it is given.
+    /// Takes all headers for which `unsigned` is false, and `more`.
     pub(super) fn new(
         headers: &'a HeaderMap,
         unsigned: fn(&str) -> bool,
@@ -204,7 +204,7 @@ impl<'a> SignedHeaders<'a> {
         if let Some(more) = more {
             list.push(more);
         }
-        // Stable, because values of one name keep their order.
+        // Stable, because the values of one name keep their order.
         list.as_mut_slice().sort_by_key(|(name, _)| *name);
         Self(list)
     }
@@ -231,7 +231,7 @@ impl<'a> SignedHeaders<'a> {
         out.write(b"\n");
     }
 
-    /// `host;x-amz-date`
+    /// Writes, for example, `host;x-amz-date`.
     pub(super) fn write_names(&self, out: &mut impl Sink) {
         let mut last = "";
         for (name, _) in self.0.as_slice() {
@@ -245,15 +245,15 @@ impl<'a> SignedHeaders<'a> {
         }
     }
 
-    /// At least how many bytes [`write_names`](Self::write_names) writes.
+    /// Returns an upper bound of the bytes that [`write_names`](Self::write_names) writes.
     pub(super) fn names_len(&self) -> usize {
         self.0.as_slice().iter().map(|(name, _)| name.len() + 1).sum()
     }
 }
 
-/// Writes a value without white space around it, and with one space for each run within.
+/// Writes a value without surrounding white space, and with one space for each run inside.
 fn write_trimmed(out: &mut impl Sink, value: &[u8]) {
-    // Most values have none. Without an early end the compiler looks at many bytes at once.
+    // Most values have none. Without an early exit, the compiler vectorizes the loop.
     let blanks = value.iter().fold(0, |blanks, byte| blanks | u8::from(*byte <= b' '));
     if blanks == 0 {
         return out.write(value);
@@ -267,8 +267,8 @@ fn write_trimmed(out: &mut impl Sink, value: &[u8]) {
     }
 }
 
-/// Headers that proxies and HTTP stacks add, change or consume on the way, and those that trace a
-/// request or count its attempts: signing them would break what they are for.
+/// Returns whether a header must not be signed: proxies and HTTP stacks add, change or consume it
+/// in transit, or it traces a request or counts its attempts.
 pub(super) fn changes_on_the_way(name: &str) -> bool {
     matches!(
         name,

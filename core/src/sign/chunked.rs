@@ -1,4 +1,4 @@
-//! The signatures of chunks and trailers: each covers the one before it.
+//! The signatures of chunks and trailers. Each covers the one before it.
 
 use sha2::{Digest, Sha256};
 
@@ -22,7 +22,8 @@ impl ChunkSigner {
         Self { key, date, previous: seed }
     }
 
-    /// The signature of the next chunk, of whose data this is the SHA-256. The last chunk is empty.
+    /// Returns the signature of the next chunk, whose data has this SHA-256. The last chunk is
+    /// empty.
     pub fn chunk(&mut self, sha256: &[u8; 32]) -> Signature {
         self.next(b"AWS4-HMAC-SHA256-PAYLOAD\n", |mac| {
             mac.write(EMPTY_SHA256.as_bytes());
@@ -31,8 +32,8 @@ impl ChunkSigner {
         })
     }
 
-    /// The value of `x-amz-trailer-signature`, after the last chunk: `headers` are the names, in
-    /// lower case, and values of the trailer.
+    /// Returns the value of `x-amz-trailer-signature`, after the last chunk. `headers` are the
+    /// names, in lower case, and the values of the trailer.
     pub fn trailer(&mut self, headers: &[(&str, &str)]) -> Signature {
         let mut sorted = headers.to_vec();
         sorted.sort_unstable();

@@ -1,4 +1,4 @@
-//! What AWS published and what botocore signed, signed again. Each case names its source.
+//! Examples of AWS and signatures of botocore, compared with ours. Each case names its source.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Keys, Payload, Rule, Signing};
 use crate::now::Timestamp;
 
-/// Of the Amazon S3 API reference.
+/// The keys and region of the examples in the Amazon S3 API reference.
 pub(super) fn s3(time: &str) -> Signing {
     let keys = Keys::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
     signing(keys, time, "us-east-1", "s3", Rule::S3)
@@ -239,7 +239,7 @@ fn botocore_signs_a_token_the_same() {
     let signing = signing(keys, "20260102T030405Z", "us-east-1", "s3", Rule::S3);
     let mut headers = headers(&[("host", "[2001:db8::1]:8080")]);
     let target = "/bkt/key?versionId=1";
-    // Twice: what is there from the first time is replaced.
+    // Twice: the second signature replaces the first.
     for _ in 0..2 {
         let signature =
             signing.sign(&Method::DELETE, target, &mut headers, &Payload::Empty).unwrap();

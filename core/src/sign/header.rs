@@ -10,24 +10,24 @@ use super::v4::{Payload, Signing};
 use crate::error::Error;
 
 impl Signing {
-    /// Signs a request: adds `x-amz-date`, `x-amz-content-sha256` where the [rule](super::Rule)
-    /// says so, `x-amz-security-token` where the keys have one, and `authorization`. What of them
-    /// was there before is replaced, so that a request can be signed again.
+    /// Signs a request: adds `x-amz-date`, `x-amz-content-sha256` if the [rule](super::Rule) says
+    /// so, `x-amz-security-token` if the keys have a token, and `authorization`. Existing headers
+    /// of these names are replaced, so that a request can be signed again. Returns the signature,
+    /// which is the seed for [`chunks`](Self::chunks).
     ///
-    /// `target` is path and query exactly as they go on the wire, escaped. `headers` must hold
-    /// `host`, in lower case and without a default port. All other headers are signed too, but
-    /// those that change on the way (`user-agent`, `accept-encoding`, `expect`, hop-by-hop and
-    /// tracing headers). A `content-length` that shall not be signed, since a proxy may turn a
-    /// length into chunks, is added afterwards. The signature is the seed for
-    /// [`chunks`](Self::chunks).
+    /// `target` is path and query exactly as they are sent, escaped. `headers` must have `host`, in
+    /// lower case and without a default port. All other headers are signed too, except those that
+    /// may change in transit (`user-agent`, `accept-encoding`, `expect`, hop-by-hop and tracing
+    /// headers). A `content-length` that must not be signed, since a proxy may replace it by
+    /// chunks, is added afterwards.
     ///
     /// "Signature Calculations for the Authorization Header: Transferring Payload in a Single
     /// Chunk", Amazon S3 API reference.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) without a `host`, and when there are more headers than
-    /// a [`HeaderMap`] can hold.
+    /// [`Kind::Caller`](crate::Kind::Caller) if there is no `host`, or if there are more headers
+    /// than a [`HeaderMap`] can hold.
     pub fn sign(
         &self,
         method: &http::Method,
@@ -47,7 +47,8 @@ impl Signing {
         }
         let signed = SignedHeaders::new(headers, changes_on_the_way, None);
         if token.is_none() && signed.contains("x-amz-security-token") {
-            // It belongs to other keys. This is so rare that looking for it first would cost more.
+            // The token belongs to other keys. This is so rare that a check beforehand would cost
+            // more.
             drop(signed);
             headers.remove(X_AMZ_SECURITY_TOKEN);
             return self.sign(method, target, headers, payload);
@@ -71,7 +72,8 @@ impl Signing {
         Ok(signature)
     }
 
-    /// The text whose hash is signed, for diagnosis: of headers as [`sign`](Self::sign) left them.
+    /// Returns the canonical request, whose hash is signed, for diagnosis. `headers` are those that
+    /// [`sign`](Self::sign) has signed.
     ///
     /// Bytes of header values that are not UTF-8 are shown as replacement characters.
     pub fn canonical_request(
@@ -94,7 +96,8 @@ impl Signing {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The text that is signed, for diagnosis: of headers as [`sign`](Self::sign) left them.
+    /// Returns the string to sign, for diagnosis. `headers` are those that [`sign`](Self::sign) has
+    /// signed.
     pub fn string_to_sign(
         &self,
         method: &http::Method,
@@ -141,7 +144,7 @@ fn plain(bytes: &[u8]) -> Result<HeaderValue, Error> {
         .map_err(|_| Error::caller("a header would hold a control character"))
 }
 
-/// Sets a header; never panics, however many there are.
+/// Sets a header. Too many headers are an error, not a panic.
 pub(super) fn put(
     headers: &mut HeaderMap,
     name: HeaderName,
@@ -250,7 +253,7 @@ mod tests {
             headers.insert("host", HeaderValue::from_static("example.amazonaws.com"));
             let payload = Payload::Hash(hash);
             let signature = signing.sign(&method, &target, &mut headers, &payload).unwrap();
-            // Written out and hashed in one go, it is the same as piece by piece.
+            // The text hashed at once has the same hash as its pieces.
             let canonical = signing.canonical_request(&method, &target, &headers, &payload);
             let told = signing.string_to_sign(&method, &target, &headers, &payload);
             let digest = hex(&sha256(&canonical));

@@ -1,4 +1,4 @@
-//! From a secret to the key that signs one day's requests to one service in one region.
+//! Derivation of the key that signs one day's requests to one service in one region.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
-/// The credentials that sign: plain data, checked when first used.
+/// The credentials that sign requests. They are checked when first used.
 #[derive(Clone)]
 pub struct Keys {
-    /// The access key id. It is part of every request and no secret.
+    /// The access key id. It is part of every request, and not secret.
     pub access_key: Arc<str>,
     /// The secret access key. It never leaves this process.
     pub secret_key: Secret,
@@ -25,12 +25,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Long-lived credentials: no session token.
+    /// Creates long-lived credentials, without a session token.
     pub fn new(access_key: impl Into<Arc<str>>, secret_key: impl Into<Secret>) -> Self {
         Self { access_key: access_key.into(), secret_key: secret_key.into(), session_token: None }
     }
 
-    /// The session token where there is one; an empty one is none.
+    /// Returns the session token, if there is one that is not empty.
     pub(super) fn token(&self) -> Option<&Secret> {
         self.session_token.as_ref().filter(|token| !token.is_empty())
     }
@@ -48,7 +48,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A derived key as the state of an HMAC that has taken it in, with the words that go with it.
+/// A derived key as the state of an HMAC, with the text that belongs to it.
 #[derive(Clone)]
 pub(super) struct SigningKey(Arc<Derived>);
 
@@ -59,7 +59,7 @@ struct Derived {
     service: Arc<str>,
     /// `AWS4-HMAC-SHA256 Credential=KEY/20130524/us-east-1/s3/aws4_request, SignedHeaders=`
     introduction: String,
-    /// Two states of SHA-256, each of which is overwritten when it is dropped.
+    /// Two states of SHA-256. Each is overwritten when it is dropped.
     mac: Hmac<Sha256>,
 }
 
@@ -113,7 +113,7 @@ impl SigningKey {
         self.0.day == day && *self.0.region == *region && *self.0.service == *service
     }
 
-    /// Days since 1970.
+    /// Returns the day of the key, in days since 1970.
     pub(super) fn day(&self) -> i64 {
         self.0.day
     }
@@ -130,23 +130,23 @@ impl SigningKey {
         &self.0.service
     }
 
-    /// The value of `authorization` up to the list of signed headers.
+    /// Returns the value of `authorization` up to the list of signed headers.
     pub(super) fn introduction(&self) -> &str {
         &self.0.introduction
     }
 
-    /// `KEY/20130524/us-east-1/s3/aws4_request`
+    /// Returns `KEY/20130524/us-east-1/s3/aws4_request`.
     pub(super) fn credential(&self) -> &str {
         let all = self.introduction();
         &all[CREDENTIAL.len()..all.len() - SIGNED_HEADERS.len()]
     }
 
-    /// `20130524/us-east-1/s3/aws4_request`
+    /// Returns `20130524/us-east-1/s3/aws4_request`.
     pub(super) fn scope(&self) -> &str {
         &self.credential()[self.0.keys.access_key.len() + 1..]
     }
 
-    /// The signature of what `write` writes.
+    /// Returns the signature of the bytes that `write` writes.
     pub(super) fn signature(&self, write: impl FnOnce(&mut Buffered<Hmac<Sha256>>)) -> Signature {
         let mut mac = Buffered::new(self.0.mac.clone());
         write(&mut mac);
@@ -164,12 +164,12 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("an HMAC takes a key of any length")
 }
 
-/// Days since 1970.
+/// Returns the days since 1970.
 pub(super) fn day_of(at: Timestamp) -> i64 {
     at.unix().div_euclid(86_400)
 }
 
-/// Refuses text that is empty or holds anything but visible ASCII: it could forge a header.
+/// Refuses text that is empty or has bytes other than visible ASCII, which could forge a header.
 fn check(text: &str, what: &'static str) -> Result<(), Error> {
     let why = if text.is_empty() {
         "it is empty"
@@ -187,7 +187,7 @@ const TERMINATOR: &str = "aws4_request";
 
 #[cfg(test)]
 mod tests {
-    /// An HMAC is the state of two hashes. This compiles only where those overwrite it.
+    /// An HMAC holds two hash states. This compiles only if both are overwritten when dropped.
     #[test]
     fn derived_keys_are_erased() {
         fn erased_on_drop<T: zeroize::ZeroizeOnDrop>() {}

@@ -1,4 +1,4 @@
-//! The signing keys of the days, regions and services that are in use.
+//! A cache of the signing keys for the days, regions and services in use.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +10,10 @@ use super::v4::Signing;
 use crate::error::Error;
 use crate::now::Timestamp;
 
-/// The signing keys derived from one set of [`Keys`], kept for as long as they are of use.
+/// The signing keys derived from one set of [`Keys`].
 ///
-/// Deriving costs four HMACs and depends on the day, the region and the service only. When the keys
-/// rotate, a new cache is made.
+/// A derivation costs four HMACs and depends only on the day, the region and the service. Keys of
+/// days that are not adjacent to the last one are dropped. Rotated keys need a new cache.
 pub struct KeyCache {
     keys: Arc<Keys>,
     state: Mutex<Cached>,
@@ -22,26 +22,26 @@ pub struct KeyCache {
 #[derive(Default)]
 struct Cached {
     derived: Vec<SigningKey>,
-    /// The last second that was signed: many requests are of the same.
+    /// The last time that was signed, as many requests have the same one.
     date: Option<Date>,
 }
 
 impl KeyCache {
-    /// An empty cache for these keys.
+    /// Creates an empty cache for these keys.
     pub fn new(keys: Arc<Keys>) -> Self {
         Self { keys, state: Mutex::default() }
     }
 
-    /// The keys everything here is derived from.
+    /// Returns the keys.
     pub fn keys(&self) -> &Arc<Keys> {
         &self.keys
     }
 
-    /// What signs one request at this time, as [`Signing::new`] makes it.
+    /// Returns what signs one request at this time, like [`Signing::new`], with a cached key.
     ///
     /// # Errors
     ///
-    /// As [`Signing::new`].
+    /// Those of [`Signing::new`].
     pub fn signing(
         &self,
         at: Timestamp,
@@ -50,7 +50,7 @@ impl KeyCache {
         rule: Rule,
     ) -> Result<Signing, Error> {
         let day = day_of(at);
-        // No code that holds the lock panics; the list is whole in any case.
+        // No code that holds the lock panics, and the list is always consistent.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Cached { derived, date } = &mut *state;
         let date = match date {
@@ -77,7 +77,7 @@ impl fmt::Debug for KeyCache {
     }
 }
 
-/// How many keys a cache holds: regions and services used side by side.
+/// How many keys a cache holds: one for each region and service in use. The oldest is dropped.
 const CACHED: usize = 8;
 
 #[cfg(test)]

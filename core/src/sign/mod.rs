@@ -1,17 +1,17 @@
-//! AWS Signature Version 4: who sends a request, proven by an HMAC over its canonical form.
+//! AWS Signature Version 4: authenticates a request by an HMAC over its canonical form.
 //!
 //! ```text
 //! Keys ──► KeyCache ──► Signing ─┬─ sign ────────► headers with `authorization` (its Signature
 //!          one HMAC     one      │                 is the seed of a ChunkSigner)
-//!          state a day  request  ├─ presign ─────► a URL that carries its own proof
+//!          state a day  request  ├─ presign ─────► a presigned URL
 //!                                └─ PostPolicy ──► the fields of an HTML form
 //!
 //! method, target, headers, payload ──canonical──► SHA-256 ──string to sign──► HMAC ──► Signature
 //! ```
 //!
-//! A [`Signing`] is owned and `Send`: it is made when a request is planned, for next to nothing,
-//! and used by the worker that sends it. Everything is signed exactly as it goes on the wire; what
-//! proxies and HTTP stacks add or change on the way is not signed at all.
+//! A [`Signing`] is owned and `Send`. It is created when a request is planned, at almost no cost,
+//! and used by the worker that sends the request. Everything is signed exactly as it is sent;
+//! headers that proxies and HTTP stacks add or change are not signed.
 //!
 //! The documents followed are "AWS Signature Version 4 for API requests" of the IAM user guide and
 //! "Authenticating Requests (AWS Signature Version 4)" of the Amazon S3 API reference.

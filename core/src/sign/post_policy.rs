@@ -1,4 +1,4 @@
-//! A signed HTML form: what a browser may upload, to where, until when.
+//! Signed HTML forms: what a browser may upload, where, and until when.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::v4::Signing;
 use crate::error::Error;
 use crate::now::Timestamp;
 
-/// What a form may upload. [`sign`](Self::sign) makes the fields of the form from it.
+/// What a form may upload. [`sign`](Self::sign) creates the fields of the form.
 ///
 /// "Browser-Based Uploads Using POST (AWS Signature Version 4)", Amazon S3 API reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct PostPolicy {
     fields: Vec<(String, String)>,
 }
 
-/// What has to be true of an upload. Every field of a form but the signature's own, `policy` and
-/// `file` has to be named by one.
+/// A condition on an upload. Every field of a form needs one, except for the signature's own
+/// fields, `policy` and `file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// The field has this value; written `{"acl": "public-read"}`.
@@ -34,46 +34,46 @@ pub enum Condition {
     /// The field's value starts with this text, which may be empty; written
     /// `["starts-with", "$key", "user/"]`.
     StartsWith(String, String),
-    /// The upload has at least and at most so many bytes.
+    /// The upload has at least the first and at most the second number of bytes.
     ContentLengthRange(u64, u64),
 }
 
-/// The fields of a form that allows an upload.
+/// The fields of a form that permits an upload.
 #[derive(Clone)]
 pub struct PostForm {
-    /// Names and values, to be sent in any order before the field `file`. They are as good as a
-    /// password until they expire, so `Debug` shows the names only.
+    /// Names and values, to be sent in any order before the field `file`. They permit the upload
+    /// until they expire, so `Debug` shows only the names.
     pub fields: Vec<(String, String)>,
 }
 
 impl PostPolicy {
-    /// Allows one upload to this key of this bucket, for `expires` from the time of the signature.
-    /// A key that ends in `${filename}` allows every key that starts with what is before that.
+    /// Permits an upload to this key of this bucket, for `expires` from the time of the signature.
+    /// A key that ends in `${filename}` permits every key with the prefix before it.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>, expires: Duration) -> Self {
         let (bucket, key) = (bucket.into(), key.into());
         Self { bucket, key, expires, conditions: Vec::new(), fields: Vec::new() }
     }
 
-    /// Adds a condition. Those on bucket, key and signature are added by [`sign`](Self::sign).
+    /// Adds a condition. [`sign`](Self::sign) adds those on bucket, key and signature.
     #[must_use]
     pub fn condition(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
         self
     }
 
-    /// Adds a field to the form. It needs a [`condition`](Self::condition) as well.
+    /// Adds a field to the form. It needs a [`condition`](Self::condition) too.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((name.into(), value.into()));
         self
     }
 
-    /// Makes the form: the fields given, the key, the policy and its signature.
+    /// Creates the form: the fields given, the key, the policy and its signature.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) when a range of lengths is empty, or when the name of
-    /// a field has a control character or a quotation mark, which would break the form.
+    /// [`Kind::Caller`](crate::Kind::Caller) if a range of lengths is empty, or if the name of a
+    /// field has a control character or a quotation mark, which would break the form.
     pub fn sign(&self, signing: &Signing) -> Result<PostForm, Error> {
         let mut fields = self.fields.clone();
         for (name, _) in &fields {
@@ -101,7 +101,7 @@ impl PostPolicy {
         Ok(PostForm { fields })
     }
 
-    /// The policy as JSON. The service takes any writing of it, and what is written is signed; so
+    /// Returns the policy as JSON. The service accepts any form of JSON, which is signed as it is;
     /// order and spacing are those of the AWS SDK for Python.
     fn document(&self, at: Timestamp, own: &[(String, String)]) -> Result<String, Error> {
         let seconds = i64::try_from(self.expires.as_secs()).unwrap_or(i64::MAX);
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     /// Amazon S3 API reference, "Example: Browser-Based Upload using HTTP POST": its policy, which
-    /// is written otherwise than ours, and the signature of that.
+    /// differs from ours in form, and the signature of that policy.
     #[test]
     fn the_example_of_the_s3_reference() {
         let policy = STANDARD.encode(DOCUMENT.join("\r\n"));
@@ -259,7 +259,7 @@ mod tests {
         for name in ["a\"b", "a\r\nb"] {
             assert!(policy.clone().field(name, "").sign(&signing).is_err());
         }
-        // As long as can be asked for: until the end of the calendar.
+        // The longest duration ends at the end of the calendar.
         let forever = PostPolicy::new("b", "k", Duration::MAX).sign(&signing);
         assert!(forever.is_ok());
     }

@@ -1,4 +1,4 @@
-//! A signature in the query of a URL, which whoever has the URL can use until it expires.
+//! Presigned URLs: a signature in the query, usable by anyone who has the URL until it expires.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::v4::{Payload, Signing};
 use crate::error::Error;
 use crate::escape;
 
-/// The request that a URL shall allow.
+/// The request that a URL permits.
 #[derive(Clone, Copy, Debug)]
 pub struct Presign<'a> {
-    /// The method it will be sent with.
+    /// The method of the request.
     pub method: &'a http::Method,
     /// `https` or `http`.
     pub scheme: &'a http::uri::Scheme,
@@ -23,34 +23,34 @@ pub struct Presign<'a> {
     pub host: &'a str,
     /// Path and query of the operation, escaped.
     pub target: &'a str,
-    /// Headers that whoever uses the URL has to send exactly so. `content-length` may be among
-    /// them, and then fixes the size of an upload.
+    /// Headers that must be sent with exactly these values. A `content-length` among them fixes the
+    /// size of an upload.
     pub headers: &'a HeaderMap,
-    /// What the body has to be; [`Payload::Unsigned`] for any.
+    /// The body of the request; [`Payload::Unsigned`] permits any.
     pub payload: Payload,
-    /// How long the URL is good for, from the time of the signature: 1 second to 7 days.
+    /// How long the URL is valid from the time of the signature: 1 second to 7 days.
     pub expires: Duration,
 }
 
-/// A URL with its proof, and what has to be sent with it.
+/// A presigned URL, and the headers that must be sent with it.
 #[derive(Clone)]
 pub struct Presigned {
-    /// The URL. It is as good as a password until it expires, so `Debug` shows none of its query.
+    /// The URL. It permits the request until it expires, so `Debug` shows none of its query.
     pub url: String,
-    /// The headers that are signed and have to be sent, without `host`.
+    /// The signed headers, without `host`. They must be sent.
     pub headers: HeaderMap,
 }
 
 impl Signing {
-    /// Signs a request into a URL. The operation's own query comes first, then the parameters of
+    /// Signs a request into a URL. The query has the operation's parameters first, then those of
     /// the signature.
     ///
     /// "Authenticating Requests: Using Query Parameters", Amazon S3 API reference.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) when the time is out of range, when host or target
-    /// can't be part of a URL as they are, or when there are too many headers.
+    /// [`Kind::Caller`](crate::Kind::Caller) if the duration is out of range, if host or target
+    /// cannot be part of a URL as they are, or if there are too many headers.
     pub fn presign(&self, what: &Presign<'_>) -> Result<Presigned, Error> {
         let seconds = what.expires.as_secs();
         if !(SHORTEST..=LONGEST).contains(&seconds) {
@@ -122,7 +122,7 @@ impl fmt::Debug for Presigned {
     }
 }
 
-/// A host that held a slash or an `@` would lead elsewhere.
+/// Refuses other characters: a slash or an `@` in the host would lead to another host.
 fn check_host(host: &str) -> Result<(), Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(&byte);
     if !host.is_empty() && host.bytes().all(plain) {
@@ -131,7 +131,7 @@ fn check_host(host: &str) -> Result<(), Error> {
     Err(Error::caller(format!("the host {host:?} can't be part of a URL")))
 }
 
-/// A target that did not begin with a slash would lengthen the host; a `#` would end the URL.
+/// A target that does not begin with a slash would extend the host; a `#` would end the URL.
 fn check_target(target: &str) -> Result<(), Error> {
     if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
         return Err(Error::caller("the target of a URL has to begin with a slash"));
@@ -142,9 +142,9 @@ fn check_target(target: &str) -> Result<(), Error> {
     }
 }
 
-/// Seconds.
+/// In seconds.
 const SHORTEST: u64 = 1;
-/// Seven days, in seconds: what AWS allows.
+/// Seven days in seconds, the limit of AWS.
 const LONGEST: u64 = 604_800;
 
 #[cfg(test)]
@@ -173,7 +173,8 @@ mod tests {
         }
     }
 
-    /// Amazon S3 API reference, "Authenticating Requests: Using Query Parameters", its example.
+    /// The example of the Amazon S3 API reference, "Authenticating Requests: Using Query
+    /// Parameters".
     #[test]
     fn the_example_of_the_s3_reference() {
         let none = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! A signature and its date as text.
+//! A signature and its date, as text.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use crate::now::Timestamp;
 
-/// The time of a signature, and how `x-amz-date` says it. Clones share the text.
+/// The time of a signature, with its text in `x-amz-date`. Clones share the text.
 #[derive(Clone, Debug)]
 pub(super) struct Date {
     pub(super) at: Timestamp,
@@ -24,9 +24,9 @@ impl Date {
     }
 }
 
-/// A signature in its written form: 64 lower-case hex digits.
+/// A signature as 64 lower-case hex digits.
 ///
-/// Whoever has it can repeat the request for some minutes, so its `Debug` is redacted.
+/// Anyone who has it can repeat the request for some minutes, so `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature([u8; 64]);
 
@@ -35,12 +35,12 @@ impl Signature {
         Self(hex(mac))
     }
 
-    /// The 64 hex digits.
+    /// Returns the 64 hex digits.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The 64 hex digits, as bytes.
+    /// Returns the 64 hex digits as bytes.
     pub fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
@@ -52,7 +52,7 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// Lower-case hex digits.
+/// Returns the lower-case hex digits.
 pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     let mut out = [0; 64];
     for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
@@ -61,7 +61,7 @@ pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     out
 }
 
-/// Both digits of every byte.
+/// The two digits of each byte.
 const PAIRS: [[u8; 2]; 256] = {
     let digits = b"0123456789abcdef";
     let mut pairs = [[0; 2]; 256];
@@ -73,6 +73,6 @@ const PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-/// The SHA-256 of nothing.
+/// The SHA-256 of no bytes.
 pub(super) const EMPTY_SHA256: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,4 +1,4 @@
-//! What signs one request, and what of its body is covered.
+//! The signing of one request, and how much of its body the signature covers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,44 +12,46 @@ use super::signature::{Date, EMPTY_SHA256, Signature, hex};
 use crate::error::Error;
 use crate::now::Timestamp;
 
-/// All that is needed to sign one request at one time. Owned, `Send`, cheap to make and to clone.
+/// Everything that is needed to sign one request at one time. Owned, `Send`, cheap to create and
+/// clone.
 ///
-/// Its methods sign: [`sign`](Self::sign) into headers, [`presign`](Self::presign) into a URL,
-/// [`PostPolicy::sign`](super::PostPolicy::sign) into a form, [`chunks`](Self::chunks) what follows.
+/// [`sign`](Self::sign) signs headers, [`presign`](Self::presign) a URL,
+/// [`PostPolicy::sign`](super::PostPolicy::sign) a form, [`chunks`](Self::chunks) the chunks of a
+/// body.
 #[derive(Clone)]
 pub struct Signing {
-    /// Of the day of the date.
+    /// The key for the day of the date.
     pub(super) key: SigningKey,
     pub(super) date: Date,
     pub(super) rule: Rule,
 }
 
-/// What of the body is covered by the signature: the value of `x-amz-content-sha256`.
+/// How much of the body the signature covers: the value of `x-amz-content-sha256`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// There is no body: the SHA-256 of nothing.
+    /// There is no body: the SHA-256 of no bytes.
     Empty,
     /// The SHA-256 of the body.
     Hash([u8; 32]),
-    /// `UNSIGNED-PAYLOAD`: nothing of it.
+    /// `UNSIGNED-PAYLOAD`: the body is not covered.
     Unsigned,
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: every chunk carries a signature of its own.
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: each chunk has a signature.
     StreamingSigned,
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: every chunk and the trailer do.
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: each chunk and the trailer have a signature.
     StreamingSignedTrailer,
-    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: nothing of it, and a trailer follows the chunks.
+    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: the body is not covered, and a trailer follows it.
     StreamingUnsignedTrailer,
 }
 
 impl Signing {
-    /// What signs a request at this time, to this service in this region, after deriving the key
-    /// for it. [`KeyCache::signing`](super::KeyCache::signing) does the same and remembers the key.
+    /// Derives the key for this time, region and service.
+    /// [`KeyCache::signing`](super::KeyCache::signing) does the same and keeps the key.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) when the access key, the session token, the region or
-    /// the service has a character that can't stand in the header it goes into, or when one of
-    /// them but the token is empty.
+    /// [`Kind::Caller`](crate::Kind::Caller) if the access key, the session token, the region or
+    /// the service has a character that is not visible ASCII, or if one of them except the token is
+    /// empty.
     pub fn new(
         keys: &Arc<Keys>,
         at: Timestamp,
@@ -61,38 +63,38 @@ impl Signing {
         Ok(Self { key, date: Date::of(at), rule })
     }
 
-    /// The keys that sign.
+    /// Returns the keys.
     pub fn keys(&self) -> &Keys {
         self.key.keys()
     }
 
-    /// The time that is signed.
+    /// Returns the time of the signature.
     pub fn at(&self) -> Timestamp {
         self.date.at
     }
 
-    /// The region that is signed.
+    /// Returns the region of the signature.
     pub fn region(&self) -> &str {
         self.key.region()
     }
 
-    /// The service that is signed.
+    /// Returns the service of the signature.
     pub fn service(&self) -> &str {
         self.key.service()
     }
 
-    /// The rule that is signed by.
+    /// Returns the rule for the canonical request.
     pub fn rule(&self) -> Rule {
         self.rule
     }
 
-    /// What signs the chunks of a body whose head was signed with
-    /// [`Payload::StreamingSigned`] or [`Payload::StreamingSignedTrailer`] and got this signature.
+    /// Returns the signer of the chunks of a body. `seed` is the signature of its head, which was
+    /// signed with [`Payload::StreamingSigned`] or [`Payload::StreamingSignedTrailer`].
     pub fn chunks(&self, seed: Signature) -> ChunkSigner {
         ChunkSigner::new(self.key.clone(), self.date.clone(), seed)
     }
 
-    /// `20130524T000000Z`
+    /// Returns `20130524T000000Z`.
     pub(super) fn date(&self) -> &str {
         self.date.text.to_str().unwrap_or_default()
     }
@@ -109,7 +111,7 @@ impl fmt::Debug for Signing {
 }
 
 impl Payload {
-    /// The word or the hex digits, which `digits` holds where they are not known beforehand.
+    /// Returns the word or the hex digits. `digits` is the room for computed ones.
     pub(super) fn word<'a>(&self, digits: &'a mut [u8; 64]) -> &'a [u8] {
         match self {
             Self::Hash(hash) => {
@@ -121,7 +123,7 @@ impl Payload {
     }
 
     pub(super) fn header_value(&self) -> HeaderValue {
-        // Constants, so that their bytes are not checked again each time.
+        // Constants, because checking their bytes each time would cost more.
         const EMPTY: HeaderValue = HeaderValue::from_static(EMPTY_SHA256);
         const UNSIGNED: HeaderValue = HeaderValue::from_static(UNSIGNED_PAYLOAD);
         match self {
@@ -134,7 +136,7 @@ impl Payload {
         }
     }
 
-    /// The word for everything but a hash.
+    /// Returns the word of a variant without a hash.
     fn constant(&self) -> &'static str {
         match self {
             Self::Empty | Self::Hash(_) => EMPTY_SHA256,
