@@ -1,4 +1,4 @@
-//! Who may do what: the lists of containers and of accounts. "Access Control Lists", Swift.
+//! Access control lists of containers and of accounts. "Access Control Lists", Swift.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -8,66 +8,66 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::escape;
 
-/// Who may read or write a container: `X-Container-Read`, `X-Container-Write`.
+/// The access control list of a container: `X-Container-Read` or `X-Container-Write`.
 ///
-/// It is read as servers read it, and written so that it is read back: names are percent-encoded,
-/// since a comma separates and a colon stands between a project and a user.
+/// It is read as servers read it. When written, names are percent-encoded, because a comma
+/// separates entries and a colon separates a project from a user; so it is read back unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acl {
-    /// The entries, of which those of referrers are applied in their order.
+    /// The entries. Those of referrers are applied in this order.
     pub entries: Vec<AclEntry>,
 }
 
 /// An entry of an [`Acl`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AclEntry {
-    /// `.r:*`, `.r:host`, `.r:.domain` and `.r:-host`: who comes from a page of this host may read
-    /// objects without a token, or may not.
+    /// `.r:*`, `.r:host`, `.r:.domain` and `.r:-host`: requests with a `Referer` of this host may
+    /// read objects without a token, or may not.
     Referrer {
-        /// A host, a domain with a dot before it, or `*` for all.
+        /// A host, a domain with a dot before it, or `*` for all hosts.
         host: String,
-        /// Whether they may.
+        /// Whether these requests are allowed.
         allowed: bool,
     },
-    /// `.rlistings`: whom a referrer lets read objects may list them too.
+    /// `.rlistings`: requests that a referrer entry allows to read objects may also list them.
     Listings,
-    /// `project:user`, either by id, either `*` for all.
+    /// `project:user`, both by id, each `*` for all.
     User {
-        /// The project's id; TempAuth: the account.
+        /// The project's id; with TempAuth the account.
         project: String,
-        /// The user's id; TempAuth: the user.
+        /// The user's id; with TempAuth the user's name.
         user: String,
     },
-    /// A name alone: a project or role, as the authentication system has it.
+    /// A name without a colon: a project or role, as the authentication system defines it.
     Group(String),
 }
 
 impl Acl {
-    /// Everybody may read and list, also without a token.
+    /// Returns a list that allows reading and listing to all requests, also without a token.
     pub fn public() -> Self {
         let all = AclEntry::Referrer { host: "*".into(), allowed: true };
         Self { entries: vec![all, AclEntry::Listings] }
     }
 
-    /// All users of these projects, by their ids.
+    /// Returns a list that allows all users of these projects, by the projects' ids.
     pub fn projects(ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let user = |id: String| AclEntry::User { project: id, user: "*".into() };
         Self { entries: ids.into_iter().map(|id| user(id.into())).collect() }
     }
 
-    /// This entry too.
+    /// Adds an entry.
     #[must_use]
     pub fn with(mut self, entry: AclEntry) -> Self {
         self.entries.push(entry);
         self
     }
 
-    /// Whether anybody gets in by where they come from, which is not for writing.
+    /// Whether the list has entries of referrers, which Swift refuses in `X-Container-Write`.
     pub fn has_referrers(&self) -> bool {
         self.entries.iter().any(|entry| matches!(entry, AclEntry::Referrer { .. }))
     }
 
-    /// Whether nobody is named.
+    /// Whether the list has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -76,11 +76,11 @@ impl Acl {
 impl FromStr for Acl {
     type Err = Error;
 
-    /// Reads the list as a server does that is given it.
+    /// Reads the list as a server does.
     ///
     /// # Errors
     ///
-    /// A designator with a dot that is not known, or a referrer without a host.
+    /// An unknown designator that begins with a dot; a referrer without a host.
     fn from_str(text: &str) -> Result<Self, Error> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         entries.map(AclEntry::read).collect::<Result<_, _>>().map(|entries| Self { entries })
@@ -88,7 +88,7 @@ impl FromStr for Acl {
 }
 
 impl fmt::Display for Acl {
-    /// As the headers have it.
+    /// Writes the value of the header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, entry) in self.entries.iter().enumerate() {
             if at > 0 {
@@ -148,7 +148,7 @@ fn decoded(name: &str) -> String {
     escape::decode(name).map_or_else(|| name.to_owned(), Into::into)
 }
 
-/// A name, which must not begin like a designator.
+/// Encodes a name so that it does not begin like a designator.
 fn encoded(name: &str) -> String {
     if name == "*" {
         return name.to_owned();
@@ -160,17 +160,17 @@ fn encoded(name: &str) -> String {
     }
 }
 
-/// Who may do what with an account: `X-Account-Access-Control`, which TempAuth knows.
+/// The access control list of an account: `X-Account-Access-Control`, which TempAuth supports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct AccountAcl {
-    /// Who may do everything.
+    /// Users with all rights.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub admin: Vec<String>,
-    /// Who may only read.
+    /// Users who may only read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read_only: Vec<String>,
-    /// Who may read and write.
+    /// Users who may read and write.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read_write: Vec<String>,
 }
@@ -178,14 +178,16 @@ pub struct AccountAcl {
 impl FromStr for AccountAcl {
     type Err = Error;
 
+    /// Reads the value of the header; an empty one is an empty list.
+    ///
     /// # Errors
     ///
-    /// It is no JSON object of lists of names.
+    /// The text is not a JSON object with lists of names.
     fn from_str(text: &str) -> Result<Self, Error> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        // What is derived would take a list of the three lists too.
+        // The derived code would also accept an array of the three lists.
         let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
             .map_err(|why| Error::broken(format!("the account's ACL can't be read: {why}")))?;
         serde_json::from_value(document.into())
@@ -194,7 +196,7 @@ impl FromStr for AccountAcl {
 }
 
 impl fmt::Display for AccountAcl {
-    /// As the header has it: JSON of ASCII alone, nothing where nobody is named.
+    /// Writes the value of the header: JSON in ASCII, or nothing if the list is empty.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::default() {
             return Ok(());

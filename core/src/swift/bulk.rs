@@ -1,4 +1,4 @@
-//! Many deletes in one request. "Bulk Operations", Swift.
+//! Deletion of many objects with one request. "Bulk Operations", Swift.
 
 use crate::escape;
 use crate::swift::operation::*;
@@ -6,34 +6,34 @@ use crate::swift::report::{Failed, Report};
 use crate::swift::request::{check_container, check_object};
 
 operation! {
-    /// Removes many objects, and containers after them. `POST ?bulk-delete`; servers take 10,000 paths
-    /// unless `/info` says otherwise.
+    /// Deletes many objects, and containers after them. `POST ?bulk-delete`. Servers accept 10,000
+    /// paths unless `/info` says otherwise.
     ///
-    /// Of a large object only the manifest is removed. The answer is always a 200, and says in its body
-    /// how it came out.
+    /// Of a large object only the manifest is deleted. The status of the response is always 200;
+    /// its body has the outcome.
     pub struct BulkDelete {
-        /// What is removed.
+        /// The objects and containers to delete.
         pub paths: Vec<BulkPath>,
     }
     new(paths: Vec<BulkPath>)
 }
 
-/// Something to be removed.
+/// An object or container to delete.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BulkPath {
     /// The container.
     pub container: String,
-    /// The object's name; `None`: the container itself, which must be empty by then.
+    /// The object's name; `None` for the container itself, which must be empty when its turn comes.
     pub object: Option<String>,
 }
 
 impl BulkPath {
-    /// An object.
+    /// Returns the path of an object.
     pub fn object(container: impl Into<String>, object: impl Into<String>) -> Self {
         Self { container: container.into(), object: Some(object.into()) }
     }
 
-    /// A container.
+    /// Returns the path of a container.
     pub fn container(container: impl Into<String>) -> Self {
         Self { container: container.into(), object: None }
     }
@@ -53,7 +53,7 @@ impl BulkPath {
 }
 
 impl BulkDelete {
-    /// Objects of one container.
+    /// Deletes these objects of one container.
     pub fn objects(
         container: impl Into<String>,
         objects: impl IntoIterator<Item = impl Into<String>>,
@@ -64,23 +64,23 @@ impl BulkDelete {
     }
 }
 
-/// What became of what was to be removed.
+/// The outcome of a deletion of many objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "what could not be removed stands in here"]
 pub struct Deleted {
-    /// How many were removed.
+    /// How many were deleted.
     pub deleted: u64,
-    /// How many were not there.
+    /// How many did not exist.
     pub not_found: u64,
-    /// What could not be removed, and why.
+    /// Those that could not be deleted, and why.
     pub failed: Vec<Failed>,
-    /// The status that the server sums it up by.
+    /// The server's status for the whole request.
     pub status: Option<http::StatusCode>,
 }
 
 impl Deleted {
-    /// Reads what the body says.
+    /// Reads the outcome in the response's body.
     pub(super) fn read(reply: &Reply) -> Result<Self, Error> {
         error::success(reply)?;
         let report = Report::read(&reply.body)
@@ -97,7 +97,7 @@ impl Deleted {
         })
     }
 
-    /// Whether nothing is left of what was to be removed.
+    /// Whether none of them is left.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty()
     }
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(error.request_id(), Some("tx1"));
         let error = told("502 Bad Gateway", "[]").unwrap_err().in_operation(BulkDelete::NAME);
         assert_eq!(service().judge(&error, Idempotency::Idempotent), RetryDecision::Transient);
-        // The token ran out: every path is told so, under a status of 200.
+        // The token has expired: every path has a 401, under a status of 200.
         let error = told("400 Bad Request", r#"[["/c/o", "401 Unauthorized"]]"#).unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), 401);
         for body in ["", "{}", "[]", "   ", "{\"Number Deleted\": 1}"] {

@@ -1,21 +1,21 @@
-//! How a client wants its Swift requests made.
+//! The configuration of a client of Swift.
 
 use crate::http::{COLLECT, Limits};
 use crate::retry::RetryPolicy;
 
-/// Everything about a client of Swift but who it is. A [`Service`](crate::swift::Service) is made of
-/// it.
+/// The configuration of a client of Swift, without its credentials. A
+/// [`Service`](crate::swift::Service) is made from it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The storage URL of the account (`https://host/v1/AUTH_project`), where it is known
-    /// beforehand. `None`: the session finds it in the catalogue, and requests are put after it when
-    /// they are sealed.
+    /// The storage URL of the account (`https://host/v1/AUTH_project`), where it is known. `None`:
+    /// the session finds it in the catalogue, and it is added when a request is sealed.
     pub storage_url: Option<String>,
-    /// The longest body from a source that can be read only once which is held in memory so that
-    /// its MD5 can go before it, in bytes.
+    /// How many bytes of a body from a source that can be read only once are held in memory at
+    /// most, so that its MD5 can be sent before it. A longer body is sent without.
     pub spool: u64,
-    /// The most bytes of an answer that are collected in memory, 32 MiB by default: of an object that
-    /// is read by a call, of a listing, of any document. Some listings may have more.
+    /// How many bytes of a response are collected in memory at most: of an object that a call
+    /// reads, or of a document. 32 MiB by default; listings of accounts and containers may have 64
+    /// MiB whatever this is.
     pub collect_limit: usize,
     /// How often and how soon failed attempts are repeated.
     pub retry_policy: RetryPolicy,
@@ -24,7 +24,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The storage URL from the catalogue, and 8 MiB at most to be held.
+    /// The storage URL from the catalogue, and at most 8 MiB of a body held in memory.
     fn default() -> Self {
         Self {
             storage_url: None,
@@ -37,7 +37,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The defaults, for this storage URL.
+    /// Returns the defaults, with this storage URL.
     pub fn at(storage_url: impl Into<String>) -> Self {
         Self { storage_url: Some(storage_url.into()), ..Self::default() }
     }

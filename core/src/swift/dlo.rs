@@ -1,4 +1,4 @@
-//! Dynamic large objects: a prefix that names their segments. "Dynamic Large Objects", Swift.
+//! Dynamic large objects: a prefix that selects their segments. "Dynamic Large Objects", Swift.
 
 use crate::swift::evidence::Evidence;
 use crate::swift::object::{Prefix, Stored};
@@ -6,21 +6,22 @@ use crate::swift::operation::*;
 use crate::swift::types::Properties;
 
 operation! {
-    /// Makes a dynamic large object of all objects that begin with a prefix: whatever the listing shows
-    /// when it is read. An empty object with `X-Object-Manifest`.
+    /// Creates a dynamic large object of all objects whose names begin with a prefix, as the
+    /// listing shows them when the object is read. Its manifest is an empty object with
+    /// `X-Object-Manifest`.
     ///
-    /// The tag that is answered is that of the empty body. No `ETag` goes with the request: Ceph compares
-    /// it with something else.
+    /// The ETag in the response is that of the empty body. The request has no `ETag`: Ceph compares
+    /// it with another value.
     pub struct PutDlo {
         /// The container of the manifest.
         pub container: String,
-        /// The large object's name, which the prefix should not match.
+        /// The large object's name; the prefix should not match it.
         pub object: String,
-        /// Where the segments are.
+        /// The container and prefix of the segments.
         pub segments: Prefix,
-        /// What is stored with it.
+        /// The properties to store with the object.
         pub properties: Properties,
-        /// Whether it is stored only if there is no such object yet.
+        /// Whether to store it only if no object of this name exists.
         pub if_absent: bool,
     }
     new(container: impl Into<String>, object: impl Into<String>, segments: Prefix)

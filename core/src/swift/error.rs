@@ -1,22 +1,22 @@
-//! What Swift's answers say when they do not say yes.
+//! Swift's refusals, and what they mean for another attempt.
 //!
 //! A refusal is a status, and a page of HTML or a line of text that repeats it; there are no codes.
 //!
-//! | status | what it means | repeated |
+//! | status | meaning | repeated |
 //! | --- | --- | --- |
 //! | 401 | the token is refused: the session renews it, once | by the session |
-//! | 403 | the token is good, and this is not allowed | no |
+//! | 403 | the token is valid, and the operation is not allowed | no |
 //! | 404 | there is no such account, container or object | no |
-//! | 408, 499 | the body stalled, or the client was taken for gone | yes |
-//! | 409 | something newer is there, or the container is not empty | only on containers |
-//! | 411 | neither a length nor chunks | no |
+//! | 408, 499 | the body stalled, or the server took the client as disconnected | yes |
+//! | 409 | something newer exists, or the container is not empty | only on containers |
+//! | 411 | the request has neither a length nor chunks | no |
 //! | 412 | a condition failed, or a name or limit is refused | no |
-//! | 413 | too large, or a quota is used up | no |
+//! | 413 | too large, or a quota is exceeded | no |
 //! | 416 | the range begins after the end | no |
-//! | 422 | the bytes that arrived are not those of the ETag: [`Kind::Integrity`] | once sent anew |
-//! | 429, 498 | slower | more slowly |
-//! | 500, 502, 503, 504 | the server's trouble | yes |
-//! | 507 | the server is full | no |
+//! | 422 | the body does not match the ETag sent with it: [`Kind::Integrity`] | only PutObject |
+//! | 429, 498 | too many requests | more slowly |
+//! | 500, 502, 503, 504 | the server failed | yes |
+//! | 507 | the server has no space left | no |
 
 use http::StatusCode;
 
@@ -24,7 +24,7 @@ use crate::error::{Error, Kind};
 use crate::http::{Headers, Reply};
 use crate::retry::{Idempotency, RetryDecision};
 
-/// The reply, unless it is a refusal.
+/// Checks that the response is a success, and what the request asked for.
 pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if let Some(error) = &reply.rejected {
         return Err(named(error.clone(), reply));
@@ -32,7 +32,8 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
-/// An error that may pass, so that what it was the answer to is asked again; any other is none.
+/// Returns an error that may not occur again, so that the request behind it is repeated; drops any
+/// other.
 pub(super) fn passing(error: Error) -> Result<(), Error> {
     match judge(&error, Idempotency::Read) {
         RetryDecision::Transient | RetryDecision::Throttled => Err(error),
@@ -40,12 +41,12 @@ pub(super) fn passing(error: Error) -> Result<(), Error> {
     }
 }
 
-/// The error that an answer which is no success tells.
+/// Returns the error of a response that is not a success.
 pub(crate) fn refusal(reply: &Reply) -> Error {
     told(reply, reply.status(), message(&reply.body))
 }
 
-/// A refusal of this status, which may stand in the body of an answer of 200 or 202.
+/// Returns a refusal with this status, which may be in the body of a response of 200 or 202.
 pub(super) fn told(reply: &Reply, status: StatusCode, message: Option<String>) -> Error {
     let error = Error::refused(status, None, message).with_retry_after(reply.retry_after());
     let error = if status == StatusCode::UNPROCESSABLE_ENTITY {
@@ -61,18 +62,19 @@ pub(super) fn told(reply: &Reply, status: StatusCode, message: Option<String>) -
     named(error, reply)
 }
 
-/// A success that makes no sense.
+/// Returns the error of a success that is not valid.
 pub(super) fn broken(reply: &Reply, what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     named(Error::broken(what).with_status(reply.status()), reply)
 }
 
-/// The error, with the ids that the head tells.
+/// Adds the ids in the response's head to the error.
 pub(super) fn named(error: Error, reply: &Reply) -> Error {
     let head = Headers(&reply.head.headers);
     error.with_request_id(head.text("x-trans-id"), head.text("x-openstack-request-id"))
 }
 
-/// What a page of HTML or a text says, on one line: `Not Found: The resource could not be found.`
+/// Returns the text of a page of HTML, or a plain text, in one line: `Not Found: The resource could
+/// not be found.`
 pub(crate) fn message(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body.get(..ENOUGH).unwrap_or(body));
     let is_html = text.trim_start().starts_with('<');
@@ -106,11 +108,11 @@ fn unescape(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// What is to be done about a refusal or a broken answer.
+/// Decides what follows a refusal or an invalid response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     if error.kind() == Kind::Broken {
-        // A success that can't be read, or not from Swift at all. What it says was done is not done
-        // again for that.
+        // A success that can't be read, or a response that is not Swift's. What it reports as done
+        // is not done again.
         return if idempotency == Idempotency::Read {
             RetryDecision::Transient
         } else {
@@ -121,12 +123,12 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     match status.as_u16() {
         429 | 498 => RetryDecision::Throttled,
         408 | 499 | 500 | 502 | 503 | 504 => RetryDecision::Transient,
-        // Of two changes at the same time one is asked to come again; and a container may still be
-        // listed with what was removed from it a moment ago.
+        // One of two concurrent changes gets a 409; and a container may still list objects that
+        // were just deleted.
         409 if CONTAINERS.iter().any(|name| error.operation() == Some(name)) => {
             RetryDecision::Transient
         }
-        // The bytes may have been damaged on the way, and nothing of them was stored.
+        // The bytes may have been damaged in transit, and none of them was stored.
         422 if error.operation() == Some("PutObject") => RetryDecision::Transient,
         _ => RetryDecision::Final,
     }
@@ -134,9 +136,9 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
 
 const CONTAINERS: [&str; 2] = ["PutContainer", "DeleteContainer"];
 
-/// Bytes of an error's body that are looked at.
+/// How many bytes of an error's body are read.
 const ENOUGH: usize = 8 << 10;
-/// Characters of a message that are kept.
+/// How many characters of a message are kept.
 const LONGEST_MESSAGE: usize = 400;
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
-//! What proves whose object is in a place, when the answer to a PUT was lost or cut off. A HEAD of the
-//! newest replica (`X-Newest`) shows the object that is there. By the first row that holds:
+//! What proves which write an object is of, after the response to a PUT was lost or cut off. A HEAD
+//! of the newest replica (`X-Newest`) shows the object that exists. The first row that applies
+//! decides:
 //!
-//! | the HEAD shows | it is |
+//! | the HEAD shows | the object is |
 //! | --- | --- |
-//! | a large object where a plain one was sent, no static one where a manifest was, another prefix | another's |
+//! | a large object where a plain one was sent, no static one where its manifest was, another prefix | another's |
 //! | another size than ours | another's |
-//! | no tag that is an MD5, or none of ours is known | not known |
-//! | the MD5 of our bytes, or that of the segments' tags; the prefix of the segments | ours |
+//! | no ETag that is an MD5, or ours is not known | unknown |
+//! | the MD5 of our bytes, or that of the segments' ETags; the prefix of the segments | ours |
 //! | anything else | another's |
 //!
-//! What is ours by this has to show what was asked to be stored with it, too. A static large object of
-//! equal segments that somebody else has sent has the same tag: its manifest tells, where it is shown.
+//! An object that is ours by this table must also show the properties that were sent; otherwise it
+//! is unknown. A static large object that another client made of equal segments has the same ETag:
+//! its manifest decides, where the server shows it.
 
 use crate::contract::{Doubt, Operation as _, Proof, Recovery};
 use crate::http::ETag;
@@ -19,11 +21,11 @@ use crate::swift::service::Service;
 use crate::swift::slo::{Segment, slo_etag};
 use crate::swift::types::{Expiry, Properties};
 
-/// What an object must look like to be ours.
+/// The features by which an object is recognized as ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Evidence<'a> {
     is: Is<'a>,
-    /// What was to be stored with it.
+    /// The properties that were sent.
     properties: Option<&'a Properties>,
 }
 
@@ -35,29 +37,29 @@ enum Is<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    /// An object of one request, of so many bytes and this MD5.
+    /// Evidence of an object that was sent with one request, with this size in bytes and MD5.
     pub(crate) fn of_put(size: u64, md5: Option<String>) -> Self {
         Self { is: Is::Plain { size, md5 }, properties: None }
     }
 
-    /// A static large object of these segments.
+    /// Evidence of a static large object of these segments.
     pub(crate) fn of_slo<'s>(segments: impl IntoIterator<Item = &'s Segment> + Clone) -> Self {
         let mut lengths = segments.clone().into_iter().map(Segment::length);
         let size = lengths.try_fold(0u64, |sum, length| sum.checked_add(length?));
         Self { is: Is::Static { size, etag: slo_etag(segments) }, properties: None }
     }
 
-    /// A dynamic large object of these segments.
+    /// Evidence of a dynamic large object of these segments.
     pub(crate) fn of_dlo(segments: &'a Prefix) -> Self {
         Self { is: Is::Dynamic(segments), properties: None }
     }
 
-    /// It was to be stored with these.
+    /// Adds the properties that were sent.
     pub(super) fn with(self, properties: &'a Properties) -> Self {
         Self { properties: Some(properties), ..self }
     }
 
-    /// What this look at the object proves.
+    /// Decides whether the object with this head is ours.
     pub(crate) fn weigh(&self, head: &ObjectHead) -> Proof {
         let tag = |ours: &Option<String>| match (ours, &head.etag) {
             (Some(ours), Some(theirs)) if is_md5(theirs.opaque()) => same(ours, theirs),
@@ -82,7 +84,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether the object shows what was to be stored with it.
+    /// Whether the object shows the properties that were sent.
     fn shows_properties(&self, head: &ObjectHead) -> bool {
         let Some(asked) = self.properties else { return true };
         let pairs = [
@@ -110,8 +112,9 @@ impl<'a> Evidence<'a> {
         headers && metadata && expires
     }
 
-    /// What came of a PUT of this object, to be [`Operation::recover`](crate::contract::Operation::recover)'s
-    /// answer. `if_absent` says that it was to replace nothing.
+    /// Determines the outcome of a PUT of this object, for
+    /// [`Operation::recover`](crate::contract::Operation::recover). `if_absent` says that the PUT
+    /// was not to replace an object.
     pub(super) fn recover(
         &self,
         service: &Service,
@@ -131,7 +134,8 @@ impl<'a> Evidence<'a> {
         };
         match self.weigh(&head) {
             Proof::Ours => Recovery::Done(head),
-            // The server heeds the condition, and none is made beside what is there.
+            // The server checks the condition, and another object exists: no attempt can succeed
+            // any more.
             Proof::Another if if_absent && doubt.error.is_precondition_failed() => Recovery::Never,
             Proof::Another => Recovery::NotDone,
             Proof::Unknown => Recovery::Unknown,
@@ -175,7 +179,7 @@ mod tests {
         // A server that does not tell the length.
         let silent = ObjectHead { size: None, ..head(5, HELLO) };
         assert_eq!(hello.weigh(&silent), Proof::Ours);
-        // A large object of the same bytes is somebody else's.
+        // A large object of the same bytes is another's.
         assert_eq!(hello.weigh(&ObjectHead { is_slo: true, ..head(5, HELLO) }), Proof::Another);
     }
 

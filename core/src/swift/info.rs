@@ -1,18 +1,18 @@
-//! What a cluster can do: `/info`. "Discoverability", Object Storage API.
+//! The capabilities of a cluster: `/info`. "Discoverability", Object Storage API.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::swift::operation::*;
 
-/// Asks what the cluster can do. It needs no token; a cluster that does not tell answers 403, 404 or
-/// 405.
+/// Returns the capabilities of the cluster. Needs no token. A cluster that does not publish them
+/// responds with 403, 404 or 405.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GetInfo;
 
 impl GetInfo {
-    /// Of the cluster that the account is in.
+    /// Asks the cluster of the account.
     pub fn new() -> Self {
         Self
     }
@@ -35,8 +35,8 @@ impl Operation for GetInfo {
     }
 }
 
-/// What a cluster can do, as far as it says so. A capability that is not there is `None`, and so is a
-/// limit.
+/// The capabilities of a cluster, as far as it publishes them. A capability or limit that is
+/// missing is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
@@ -44,7 +44,7 @@ pub struct Info {
     pub swift: SwiftLimits,
     /// Static large objects.
     pub slo: Option<SloLimits>,
-    /// Whether dynamic large objects are named; Swift does not name them, and has them all the same.
+    /// Whether dynamic large objects are listed. Swift supports them and does not list them.
     pub dlo: bool,
     /// Many deletes in one request.
     pub bulk_delete: Option<BulkDeleteLimits>,
@@ -58,29 +58,29 @@ pub struct Info {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SwiftLimits {
-    /// The server's release.
+    /// The version of Swift.
     pub version: Option<String>,
-    /// Bytes of one object that is stored with one request.
+    /// The most bytes of an object that is stored with one request.
     pub max_file_size: Option<u64>,
-    /// Bytes of an object's name.
+    /// The most bytes of an object's name.
     pub max_object_name_length: Option<u64>,
-    /// Bytes of a container's name.
+    /// The most bytes of a container's name.
     pub max_container_name_length: Option<u64>,
-    /// Entries of a container's listing.
+    /// The most entries in a page of a container's listing.
     pub container_listing_limit: Option<u64>,
-    /// Entries of an account's listing.
+    /// The most entries in a page of an account's listing.
     pub account_listing_limit: Option<u64>,
-    /// Items of metadata.
+    /// The most items of metadata.
     pub max_meta_count: Option<u64>,
-    /// Bytes of an item's name.
+    /// The most bytes of an item's name.
     pub max_meta_name_length: Option<u64>,
-    /// Bytes of an item's value.
+    /// The most bytes of an item's value.
     pub max_meta_value_length: Option<u64>,
-    /// Bytes of all items.
+    /// The most bytes of all items.
     pub max_meta_overall_size: Option<u64>,
-    /// Bytes of a header.
+    /// The most bytes of a header.
     pub max_header_size: Option<u64>,
-    /// The names of the storage policies, the default first.
+    /// The names of the storage policies, the default one first.
     pub policies: Vec<String>,
 }
 
@@ -88,11 +88,11 @@ pub struct SwiftLimits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SloLimits {
-    /// Objects in a manifest.
+    /// The most segments in a manifest.
     pub max_manifest_segments: Option<u64>,
-    /// Bytes of a manifest.
+    /// The most bytes of a manifest.
     pub max_manifest_size: Option<u64>,
-    /// The fewest bytes of a segment but the last.
+    /// The fewest bytes of a segment, except the last.
     pub min_segment_size: Option<u64>,
     /// Seconds between two heartbeats.
     pub yield_frequency: Option<u64>,
@@ -102,19 +102,19 @@ pub struct SloLimits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BulkDeleteLimits {
-    /// Paths in a request.
+    /// The most paths in a request.
     pub max_deletes_per_request: Option<u64>,
-    /// Failures after which the rest is left.
+    /// The number of failures after which the server stops.
     pub max_failed_deletes: Option<u64>,
 }
 
-/// What temporary URLs may be made with.
+/// The methods and digests of temporary URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TempUrlLimits {
-    /// Methods that may be allowed.
+    /// The allowed methods.
     pub methods: Vec<String>,
-    /// Digests that are taken; where a server does not say, it takes only `sha1`.
+    /// The accepted digests; a server that lists none accepts only `sha1`.
     pub allowed_digests: Vec<String>,
 }
 
@@ -123,7 +123,7 @@ impl Info {
     ///
     /// # Errors
     ///
-    /// It is no JSON object.
+    /// It is not a JSON object.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
         let document: Value = serde_json::from_slice(body)
             .map_err(|error| Error::broken(format!("/info is no JSON: {error}")))?;
@@ -151,7 +151,7 @@ impl Info {
         })
     }
 
-    /// Whether static large objects can be made.
+    /// Whether static large objects are supported.
     pub fn has_slo(&self) -> bool {
         self.slo.is_some()
     }

@@ -1,4 +1,4 @@
-//! What listings of accounts and of containers share.
+//! Parts that the listings of accounts and of containers share.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::swift::error;
 use crate::swift::request::{Members, Request};
 use crate::swift::service::Service;
 
-/// Which names of a listing are wanted. "Large number of containers or objects", Object Storage
+/// Which names a page of a listing has. "Large number of containers or objects", Object Storage
 /// API.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window<'a> {
@@ -38,16 +38,16 @@ impl Members<Service> for Window<'_> {
 }
 
 impl Window<'_> {
-    /// The marker of the next page; none after an empty one, for a server may end a page early.
+    /// Returns the marker of the next page; `None` after an empty page. A page that is shorter than
+    /// its limit need not be the last.
     ///
     /// # Errors
     ///
-    /// The page does not lead on: its last name comes before where it began, and following it
-    /// would go round for ever.
+    /// The last name of the page does not come after its marker, so that the listing would not end.
     pub(super) fn onward(self, last: Option<&str>) -> Result<Option<String>, Error> {
         let Some(last) = last else { return Ok(None) };
         let goes_on = match self.marker {
-            // Names are ordered by the bytes of their UTF-8, as `str` is.
+            // Names are ordered by their bytes in UTF-8, as `str` is.
             Some(marker) if self.reverse => last < marker.as_str(),
             Some(marker) => last > marker.as_str(),
             None => true,
@@ -62,13 +62,13 @@ impl Window<'_> {
     }
 }
 
-/// The draft, with room for 10,000 names of the longest.
+/// Sets the limit of the collected body to that of 10,000 names of the greatest length.
 pub(super) fn roomy(mut draft: Box<Draft>) -> Box<Draft> {
     draft.incoming = Incoming::Collect { limit: LONGEST_LISTING };
     draft
 }
 
-/// The entries of a page; an answer without a body is an empty one.
+/// Returns the entries of a page; a response without a body is an empty page.
 pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Error> {
     error::success(reply)?;
     if reply.status() == StatusCode::NO_CONTENT || is_blank(&reply.body) {
@@ -79,7 +79,7 @@ pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Erro
         .map_err(|why| error::broken(reply, format!("the listing can't be read: {why}")))
 }
 
-/// What stands in an entry of which one name or the other must be there.
+/// Returns the error of an entry without a name.
 pub(super) fn unnamed(reply: &Reply, at: usize) -> Error {
     error::broken(reply, format!("entry {at} of the listing has no name"))
 }
@@ -88,7 +88,7 @@ fn is_blank(body: &Bytes) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-/// A number that some servers write as text.
+/// A number, which some servers write as text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Number(pub(super) u64);
 
@@ -117,5 +117,5 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// Bytes of a page: 10,000 names of 1,024 bytes, each of which JSON may write as six.
+/// The most bytes of a page: 10,000 names of 1,024 bytes, each of which takes up to six in JSON.
 const LONGEST_LISTING: usize = 64 << 20;

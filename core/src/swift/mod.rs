@@ -6,10 +6,10 @@
 //!  GetObject { .. } ───┘                          └──▶ Error
 //! ```
 //!
-//! An operation is plain data with the members that the Object Storage API and Swift's own pages
-//! tell of; optional ones are `Option`s or empty. It knows how to draft its request for a
-//! [`Service`] and how to read the answer, and holds no state. Where the account is, only the session
-//! knows: a draft has a path that is put after the storage URL when it is sealed.
+//! An operation is plain data: the parameters that the Object Storage API and Swift's documentation
+//! describe. Optional ones are `Option`s or empty. An operation drafts its request for a
+//! [`Service`] and reads the response; it holds no state. The account's URL is known to the
+//! session: a draft has a path, which is appended to the storage URL when the draft is sealed.
 //!
 //! | file | operations |
 //! | --- | --- |
@@ -18,13 +18,13 @@
 //! | `object/` | objects |
 //! | `slo/` | static large objects: manifests that list their segments |
 //! | `dlo` | dynamic large objects: a prefix that names their segments |
-//! | `bulk` | many deletes in one request |
-//! | `info` | what a cluster can do |
+//! | `bulk` | deletion of many objects with one request |
+//! | `info` | the capabilities of a cluster |
 //! | `temp_url` | URLs that give access without a token |
-//! | `acl` | who may do what |
+//! | `acl` | access control lists |
 //! | `error` | what each status means |
-//! | `report` | outcomes that stand in a body |
-//! | `evidence` | what proves whose object is there, when an answer was lost |
+//! | `report` | outcomes in the body of a response |
+//! | `evidence` | what proves which write an object is of, when a response was lost |
 //!
 //! `operation` has the members that operations share, and the macro that declares an operation.
 

@@ -1,4 +1,4 @@
-//! The members that Swift's operations share, and what their files use.
+//! Members that Swift's operations share, and the imports of their files.
 
 pub(super) use http::Method;
 
@@ -12,7 +12,8 @@ pub(super) use crate::swift::error;
 pub(super) use crate::swift::request::Request;
 pub(super) use crate::swift::service::Service;
 
-/// Declares an operation, as at [`crate::operation`], with the members of all operations on
+/// Declares an operation, as [`crate::operation`] describes, with the shared members of all
+/// operations on
 ///
 /// | | shared members |
 /// | --- | --- |

@@ -1,4 +1,5 @@
-//! The body of an answer that was given before its outcome was known: bulk deletes and manifests.
+//! The report in the body of a response that began before its outcome was known: of bulk deletes
+//! and manifests.
 //!
 //! ```text
 //! HTTP/1.1 200 OK               blanks, as long as it takes, and then
@@ -15,7 +16,7 @@ use crate::now::Timestamp;
 use crate::swift::error;
 use crate::swift::types::ETag;
 
-/// What such a body says, be it JSON or text.
+/// A report, from JSON or from text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) status: Option<StatusCode>,
@@ -27,23 +28,23 @@ pub(super) struct Report {
     pub(super) errors: Vec<Failed>,
 }
 
-/// What an answer says of one of the objects that it is about.
+/// A path in a report that failed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failed {
     /// `/container/object`, or `/container`, decoded.
     pub path: String,
-    /// The server's word for it: a status and its name, or `Etag Mismatch` and its like.
+    /// The server's reason: a status with its name, or another text such as `Etag Mismatch`.
     pub why: String,
 }
 
 impl Failed {
-    /// The status that stands first in the server's word, if one does.
+    /// Returns the status that the reason begins with, if any.
     pub fn status(&self) -> Option<StatusCode> {
         status(&self.why)
     }
 
-    /// The container, and the object unless it is the container itself that is meant.
+    /// Returns the container, and the object unless the path is of a container.
     pub fn names(&self) -> (&str, Option<&str>) {
         let path = self.path.trim_start_matches('/');
         match path.split_once('/') {
@@ -55,7 +56,7 @@ impl Failed {
 }
 
 impl Report {
-    /// Reads what a body says; none where it is something else.
+    /// Reads a report; `None` if the body is something else.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let body = body.trim_ascii();
         if body.starts_with(b"{") {
@@ -102,7 +103,7 @@ impl Report {
             }
         }
         for line in lines {
-            // A path is percent-encoded, and so has no comma of its own.
+            // A path is percent-encoded, so it contains no comma.
             if let Some((path, why)) = line.split_once(", ") {
                 report.errors.push(failed(path, why));
             }
@@ -123,14 +124,14 @@ impl Report {
         true
     }
 
-    /// Whether the token was refused. A server that finds that out on the way says so of each
-    /// object, and sums it up otherwise.
+    /// Whether the token was refused. A server that notices this after the response has begun
+    /// reports a 401 for each object, and another status for the whole.
     pub(super) fn is_unauthorized(&self) -> bool {
         self.status == Some(StatusCode::UNAUTHORIZED)
             || self.errors.iter().any(|failed| failed.status() == Some(StatusCode::UNAUTHORIZED))
     }
 
-    /// The refusal that it tells, if it tells one.
+    /// Returns the refusal in the report, if there is one.
     pub(super) fn success(&self, reply: &Reply) -> Result<(), Error> {
         match self.status {
             _ if self.is_unauthorized() => {
@@ -141,7 +142,7 @@ impl Report {
         }
     }
 
-    /// What went wrong, on one line.
+    /// Returns what failed, in one line.
     pub(super) fn message(&self) -> Option<String> {
         let told = self.errors.iter().take(MOST_TOLD);
         let mut pieces: Vec<String> =
@@ -158,7 +159,7 @@ fn failed(path: &str, why: &str) -> Failed {
     Failed { path, why: why.to_owned() }
 }
 
-/// The number that `400 Bad Request` begins with.
+/// Returns the number that a text such as `400 Bad Request` begins with.
 fn status(text: &str) -> Option<StatusCode> {
     let number = text.trim().split(' ').next()?;
     number.parse::<u16>().ok().and_then(|number| StatusCode::from_u16(number).ok())
@@ -166,12 +167,12 @@ fn status(text: &str) -> Option<StatusCode> {
 
 /// Whether a report says that the token was refused.
 ///
-/// BulkDelete and DeleteSlo are taken apart by a part of Swift that stands before the one which looks
-/// at tokens, and a heartbeat is sent before the first segment is looked at: all three say 200 or
-/// 202 to a token that has run out.
+/// BulkDelete and DeleteSlo are split into requests by a middleware of Swift that runs before the
+/// one that checks tokens, and the head of a response with heartbeats is sent before the first
+/// segment is checked. All three therefore respond with 200 or 202 to a token that has expired.
 pub(super) fn refuses_token(reply: &Reply) -> bool {
     Report::read(&reply.body).is_some_and(|report| report.is_unauthorized())
 }
 
-/// Objects that are named in a message.
+/// The most paths in a message.
 const MOST_TOLD: usize = 5;

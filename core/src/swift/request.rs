@@ -1,4 +1,4 @@
-//! What all operations share beyond [`crate::request`]: where they go, and what names they take.
+//! Parts of requests that Swift's operations share beyond [`crate::request`]: URLs and names.
 
 use bytes::Bytes;
 use http::header::{ETAG, HeaderName};
@@ -13,16 +13,17 @@ use crate::request::Room;
 use crate::secret::Secret;
 use crate::swift::{report::refuses_token, service::Service};
 
-/// How it is made sure that the bytes which are stored are those which were meant.
+/// How the server checks the bytes that it stores.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BodyCheck {
-    /// Their MD5 is computed and sent as `ETag`, so that the server stores nothing else: where they
-    /// are in memory, in a source that can be read twice, or short enough to be held.
+    /// The MD5 is computed and sent as `ETag`, so that the server refuses other bytes. This
+    /// requires a body in memory, or from a source that can be read twice, or short enough to be
+    /// held in memory; any other is stored unchecked.
     #[default]
     Auto,
-    /// This is their MD5.
+    /// This MD5 of the bytes is sent.
     Given(ETag),
-    /// Not at all.
+    /// No MD5 is sent.
     Never,
 }
 
@@ -34,12 +35,12 @@ impl Room for Service {
 }
 
 impl<'a> Request<'a> {
-    /// A request on the account.
+    /// Starts a request on the account.
     pub(super) fn account(service: &'a Service, operation: &'static str, method: Method) -> Self {
         Self::at(service, operation, method, UrlRoot::Storage, String::new())
     }
 
-    /// A request on a container.
+    /// Starts a request on a container.
     pub(super) fn container(
         service: &'a Service,
         operation: &'static str,
@@ -51,7 +52,8 @@ impl<'a> Request<'a> {
         Ok(Self::at(service, operation, method, UrlRoot::Storage, path))
     }
 
-    /// A request on an object. Its name goes as it is: Swift stores `..`, `//` and `%2F` as sent.
+    /// Starts a request on an object. Its name is not normalized: Swift stores `..`, `//` and `%2F`
+    /// as sent.
     pub(super) fn object(
         service: &'a Service,
         operation: &'static str,
@@ -69,7 +71,7 @@ impl<'a> Request<'a> {
         Ok(Self::at(service, operation, method, UrlRoot::Storage, path))
     }
 
-    /// A request on the cluster.
+    /// Starts a request on the cluster.
     pub(super) fn cluster(
         service: &'a Service,
         operation: &'static str,
@@ -96,13 +98,13 @@ impl<'a> Request<'a> {
         Self::to(service, draft, (), None, path)
     }
 
-    /// A segment of a large object by its number, which is answered as a range is.
+    /// Selects a segment of a large object by its number. The response is that of a range.
     pub(super) fn one_part(&mut self, number: Option<u32>) -> &mut Self {
         self.draft().takes_part = number.is_some();
         self.query_number("part-number", number)
     }
 
-    /// The answer is an object: it is collected up to this limit, or to that of all answers.
+    /// Collects an object in memory, up to this limit or that of the configuration.
     pub(super) fn collect(&mut self, limit: Option<usize>) -> &mut Self {
         self.draft().larger = Some(LARGER);
         if let Some(limit) = limit {
@@ -111,24 +113,24 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Asks for JSON, by both of the ways that servers know.
+    /// Requests JSON, by both means that servers support.
     pub(super) fn json(&mut self) -> &mut Self {
         self.query("format", Some("json")).accept_json()
     }
 
-    /// Asks for a report in JSON.
+    /// Requests JSON by the `Accept` header.
     fn accept_json(&mut self) -> &mut Self {
         self.header("accept", Some("application/json"))
     }
 
-    /// Asks for a report in JSON of what came out, which the body tells and not the status: a
-    /// refused token too.
+    /// Requests a report in JSON. The body of the response, and not its status, then has the
+    /// outcome, including a refusal of the token.
     pub(super) fn report(&mut self) -> &mut Self {
         self.draft().tells_refusal = Some(refuses_token);
         self.accept_json()
     }
 
-    /// The bytes of an object, and what is known or computed of their MD5.
+    /// Sets the bytes of an object, with their MD5 as `check` says.
     pub(super) fn object_body(&mut self, body: &Body, check: &BodyCheck) -> &mut Self {
         self.draft().body = body.clone();
         match check {
@@ -150,13 +152,13 @@ impl<'a> Request<'a> {
             || body.len() <= self.service.config().spool
     }
 
-    /// A document in memory.
+    /// Sets a document in memory as the body.
     pub(super) fn document(&mut self, bytes: impl Into<Bytes>) -> &mut Self {
         self.draft().body = Body::Bytes(bytes.into());
         self
     }
 
-    /// An ETag without its quotes, which not every release of Swift takes off.
+    /// Sets an ETag without its quotes, which not every release of Swift removes.
     pub(super) fn etag(&mut self, etag: Option<&ETag>) -> &mut Self {
         if let Some(etag) = etag {
             self.set(ETAG, etag.opaque());
@@ -164,7 +166,7 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The keys of temporary URLs, which are metadata to the server and secrets to everybody else.
+    /// Sets the keys of temporary URLs, which are metadata for the server, and secret.
     pub(super) fn temp_url_keys(
         &mut self,
         names: [&'static str; 2],
@@ -176,7 +178,7 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Items of metadata to remove: a header each, whose value does not count.
+    /// Removes items of metadata: one header for each, whose value is ignored.
     pub(super) fn remove(&mut self, prefix: &str, names: &[String]) -> &mut Self {
         for name in names {
             match HeaderName::try_from(format!("{prefix}{name}")) {
@@ -190,11 +192,11 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Gives the draft away; an empty one is left.
+    /// Returns the draft and leaves an empty one.
     ///
     /// # Errors
     ///
-    /// The first member that was wrong.
+    /// The first member that was not valid.
     pub(super) fn finish(&mut self) -> Result<Box<Draft>, Error> {
         let storage = self.service.storage();
         let mut draft = self.take_draft()?;
@@ -210,11 +212,11 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What helps against an object that is longer than what a call collects.
+/// The hint for an object that is longer than what a call collects.
 const LARGER: &str = "read it by `SwiftDownload`, which takes objects of any length, or raise \
                       `GetObject::collect_limit` or `Config::collect_limit`";
 
-/// Refuses what Swift does not take as the name of a container. "Containers", Object Storage API.
+/// Refuses a name that Swift does not accept for a container. "Containers", Object Storage API.
 pub(super) fn check_container(name: &str) -> Result<(), Error> {
     if name.contains('/') {
         return Err(Error::caller("the container's name has a slash in it"));
@@ -225,7 +227,7 @@ pub(super) fn check_container(name: &str) -> Result<(), Error> {
     check_name("container", name, LONGEST_CONTAINER)
 }
 
-/// Refuses what Swift does not take as the name of an object. "Objects", Object Storage API.
+/// Refuses a name that Swift does not accept for an object. "Objects", Object Storage API.
 pub(super) fn check_object(name: &str) -> Result<(), Error> {
     check_name("object", name, LONGEST_OBJECT)
 }
@@ -245,9 +247,9 @@ fn check_name(what: &str, name: &str, longest: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Bytes of UTF-8.
+/// In bytes of UTF-8.
 const LONGEST_CONTAINER: usize = 256;
-/// Bytes of UTF-8.
+/// In bytes of UTF-8.
 const LONGEST_OBJECT: usize = 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One account of Swift.
+//! An account of Swift as the service of its operations.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 use crate::swift::{config::Config, error};
 
-/// Where Swift requests go and how they are made. Cheap to clone.
+/// An account of Swift and how its requests are made. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Service(Arc<Inner>);
 
@@ -19,23 +19,23 @@ struct Inner {
 }
 
 impl Service {
-    /// Checks the configuration.
+    /// Creates a service from its configuration.
     ///
     /// # Errors
     ///
-    /// A storage URL that is none, or that has a query or a user in it.
+    /// The storage URL is not a valid http or https URL, or has a query or a user in it.
     pub fn new(config: Config) -> Result<Self, Error> {
         let storage = config.storage_url.as_deref();
         let storage = storage.map(|url| BaseUrl::parse_as(url, "the storage URL")).transpose()?;
         Ok(Self(Arc::new(Inner { config, storage })))
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The storage URL, where it was known beforehand.
+    /// Returns the storage URL, where the configuration has it.
     pub fn storage(&self) -> Option<&BaseUrl> {
         self.0.storage.as_ref()
     }
@@ -46,7 +46,7 @@ impl contract::Service for Service {
         error::judge(error, idempotency)
     }
 
-    /// Nothing: Swift does not send requests elsewhere.
+    /// Swift does not redirect.
     fn learn(&self, _: &str, _: &Error) -> bool {
         false
     }

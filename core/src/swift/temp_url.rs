@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ip=10.0.0.0/8 ⏎  GET ⏎ 1700000000 ⏎ prefix:/v1/AUTH_a/c/pre ─HMAC of a key─▶ temp_url_sig
-//! ╰─ if limited ─╯                    ╰ if so ╯ path, not escaped
+//! ╰─ if limited ─╯                    ╰ if set ╯ path, not escaped
 //! ```
 
 use core::net::IpAddr;
@@ -20,40 +20,41 @@ use crate::escape;
 use crate::now::Timestamp;
 use crate::secret::Secret;
 
-/// A temporary URL: who has it may do one thing, until it expires.
+/// A temporary URL: it allows one method, without a token, until it expires.
 ///
 /// The key is one of the account or of the container, set with
 /// [`PostAccount`](crate::swift::PostAccount) or
-/// [`ContainerSettings`](crate::swift::ContainerSettings). HEAD is allowed wherever GET, PUT or POST
-/// is. `/info` tells which methods and digests a cluster takes.
+/// [`ContainerSettings`](crate::swift::ContainerSettings). Swift also allows HEAD where GET, PUT or
+/// POST is allowed. `/info` lists the methods and digests that a cluster accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TempUrl {
-    /// What may be done: GET, PUT, POST, DELETE or HEAD.
+    /// The allowed method: GET, PUT, POST, DELETE or HEAD.
     pub method: Method,
-    /// The path from `/v1` on, not escaped: `/v1/AUTH_a/container/object`, with
-    /// [`prefix`](Self::prefix) `/v1/AUTH_a/container/` and how the names begin; or `/info`.
+    /// The path from `/v1` on, not escaped: `/v1/AUTH_a/container/object`; with a
+    /// [`prefix`](Self::prefix), `/v1/AUTH_a/container/` and a name that begins with it; or
+    /// `/info`.
     pub path: String,
     /// When it expires.
     pub expires: Timestamp,
-    /// Whether it is good for all objects whose names begin so, and which of them it leads to. A
-    /// URL for another of them has its name in the path instead.
+    /// Makes the URL valid for all objects whose names begin with this prefix. The URL itself leads
+    /// to the object in `path`; for another one, replace the name in the path.
     pub prefix: Option<String>,
-    /// From where it may be used: an address, or a network as `10.0.0.0/8`.
+    /// The addresses that may use the URL: one address, or a network such as `10.0.0.0/8`.
     pub ip_range: Option<String>,
-    /// What the signature is made with.
+    /// The algorithm of the signature.
     pub digest: Digest,
-    /// Whether the expiry is written as a date, which is easier on the eye.
+    /// Whether the time of expiry is written as a date instead of a number.
     pub iso8601: bool,
-    /// The name that a browser saves the object by.
+    /// The file name under which a browser saves the object.
     pub filename: Option<String>,
     /// Whether a browser shows the object instead of saving it.
     pub inline: bool,
 }
 
-/// What a signature is made with.
+/// The algorithm of a temporary URL's signature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Digest {
-    /// HMAC-SHA1, which recent clusters do not take unless they are told to.
+    /// HMAC-SHA1, which recent clusters accept only if configured to.
     Sha1,
     /// HMAC-SHA256.
     #[default]
@@ -63,7 +64,7 @@ pub enum Digest {
 }
 
 impl Digest {
-    /// As `/info` calls it.
+    /// Returns its name in `/info`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "sha1",
@@ -80,7 +81,7 @@ impl fmt::Display for Digest {
 }
 
 impl TempUrl {
-    /// For one method on one path.
+    /// Creates a temporary URL for one method on one path.
     pub fn new(method: Method, path: impl Into<String>, expires: Timestamp) -> Self {
         Self {
             method,
@@ -95,7 +96,7 @@ impl TempUrl {
         }
     }
 
-    /// For one object of the account that this storage path (`/v1/AUTH_a`) is of.
+    /// Creates a temporary URL for one object of the account with this storage path (`/v1/AUTH_a`).
     pub fn object(
         method: Method,
         account: &str,
@@ -107,11 +108,13 @@ impl TempUrl {
         Self::new(method, format!("{account}/{container}/{object}"), expires)
     }
 
-    /// The path and query to put after the scheme and host, escaped. Whoever has it has access.
+    /// Signs the URL and returns its path and query, escaped, to be put after the scheme and host.
+    /// Treat the result like a secret: it gives access.
     ///
     /// # Errors
     ///
-    /// A path that is not of an object, a network that is none, or an empty key.
+    /// The path is not that of an object, or does not begin with the prefix; the network is not
+    /// valid; the key is empty; a URL of `/info` has a prefix or a network.
     pub fn sign(&self, key: &Secret) -> Result<String, Error> {
         let is_info = self.path == INFO;
         self.check(is_info)?;
@@ -141,11 +144,11 @@ impl TempUrl {
         Ok(out)
     }
 
-    /// The signature alone: hexadecimal digits, or `sha512:` and base64.
+    /// Returns the signature alone: hexadecimal digits, or `sha512:` and base64.
     ///
     /// # Errors
     ///
-    /// An empty key.
+    /// The key is empty.
     pub fn signature(&self, key: &Secret) -> Result<String, Error> {
         let key = key.expose().as_bytes();
         if key.is_empty() {
@@ -161,7 +164,7 @@ impl TempUrl {
         })
     }
 
-    /// What is signed.
+    /// Returns the text that is signed.
     fn text(&self) -> String {
         let range = self.ip_range.as_ref().map(|range| format!("ip={range}\n"));
         let path = match self.prefix.as_ref().and_then(|prefix| self.prefix_path(prefix)) {
@@ -171,7 +174,7 @@ impl TempUrl {
         format!("{}{}\n{}\n{path}", range.unwrap_or_default(), self.method, self.expires.unix())
     }
 
-    /// The path of the container, and the prefix in place of the name.
+    /// Returns the path of the container with the prefix in place of the name.
     fn prefix_path(&self, prefix: &str) -> Option<String> {
         let [version, account, container, _] = parts(&self.path)?;
         Some(format!("/{version}/{account}/{container}/{prefix}"))
@@ -208,7 +211,7 @@ impl TempUrl {
     }
 }
 
-/// Version, account, container and the rest, of which only the last may be empty.
+/// Splits a path into version, account, container and the rest; only the rest may be empty.
 fn parts(path: &str) -> Option<[&str; 4]> {
     let mut parts = path.strip_prefix('/')?.splitn(4, '/');
     let parts = [parts.next()?, parts.next()?, parts.next()?, parts.next()?];

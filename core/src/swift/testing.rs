@@ -1,4 +1,4 @@
-//! Requests as text, and answers made of text.
+//! Requests as text, and responses from text, for tests.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::error::Error;
 use crate::http::{Body, Reply};
 use crate::swift::{Config, Service};
 
-/// A service that learns the storage URL from its session.
+/// Returns a service without a storage URL.
 pub(super) fn service() -> Service {
     Service::new(Config::default()).unwrap()
 }
 
-/// The draft's request line, its headers in alphabetical order, and its body.
+/// Returns the draft's request line, its headers in alphabetical order, and its body.
 pub(super) fn sent<O: Operation<Service = Service>>(operation: &O) -> Result<String, Error> {
     let draft = operation.draft(&service())?;
     let mut out = format!("{} {}", draft.head.method, draft.head.uri);
@@ -31,12 +31,12 @@ pub(super) fn sent<O: Operation<Service = Service>>(operation: &O) -> Result<Str
     Ok(out)
 }
 
-/// What is wrong with a draft.
+/// Returns the error of an operation that can't be drafted.
 pub(super) fn refused<O: Operation<Service = Service>>(operation: &O) -> String {
     operation.draft(&service()).unwrap_err().to_string()
 }
 
-/// An answer with these headers, a line each, and this body.
+/// Returns a response with these headers, one on each line, and this body.
 pub(super) fn answer(status: u16, headers: &str, body: &str) -> Reply {
     let mut response = http::Response::builder().status(status);
     for line in headers.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -46,7 +46,7 @@ pub(super) fn answer(status: u16, headers: &str, body: &str) -> Reply {
     Reply::new(response.body(()).unwrap().into_parts().0, Bytes::from(body.to_owned()))
 }
 
-/// What the operation makes of this answer.
+/// Parses a response with the operation.
 pub(super) fn parsed<O: Operation<Service = Service>>(
     operation: &O,
     status: u16,

@@ -1,4 +1,4 @@
-//! What the members of operations are made of.
+//! Types of the operations' members.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::swift::service::Service;
 
 pub use crate::http::{ByteRange, Conditions, ETag};
 
-/// Metadata of an account, container or object: names without `X-Object-Meta-` and its like, values
-/// as they go on the wire.
+/// Metadata of an account, container or object: names without the prefix `X-Object-Meta-` (or that
+/// of accounts or containers), values as sent.
 ///
-/// Servers keep the bytes of a value as they are and take them for UTF-8; names come back in
-/// whatever case and are therefore in lower case here. Swift takes 90 items, 128 bytes of a name,
-/// 256 of a value and 4,096 in all, unless `/info` says otherwise.
+/// Servers keep the bytes of a value and treat them as UTF-8. They return names in any case, so
+/// names in responses are in lower case here. Swift accepts 90 items, 128 bytes in a name, 256 in a
+/// value and 4,096 in all, unless `/info` says otherwise.
 pub type Metadata = BTreeMap<String, String>;
 
-/// What is stored with an object beside its bytes: members that PutObject, PostObject, CopyObject
-/// and manifests share.
+/// What is stored with an object beside its bytes, in PutObject, PostObject, CopyObject and
+/// manifests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
-    /// `Content-Type`; without it the server guesses by the name.
+    /// `Content-Type`; without it the server guesses the type from the name.
     pub content_type: Option<String>,
     /// `Content-Encoding`.
     pub content_encoding: Option<String>,
@@ -31,16 +31,16 @@ pub struct Properties {
     pub content_language: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-    /// `Expires`: when caches should let go of it.
+    /// `Expires`: when copies in caches expire.
     pub expires: Option<Timestamp>,
-    /// When the server removes it.
+    /// When the server deletes the object.
     pub expiry: Option<Expiry>,
     /// The object's own metadata.
     pub metadata: Metadata,
 }
 
 impl Properties {
-    /// Only a content type.
+    /// Returns properties with this content type only.
     pub fn content_type(content_type: impl Into<String>) -> Self {
         Self { content_type: Some(content_type.into()), ..Self::default() }
     }
@@ -60,12 +60,12 @@ impl Members<Service> for Properties {
     }
 }
 
-/// When the server removes an object by itself. "Expiring object support", Swift.
+/// When the server deletes an object by itself. "Expiring object support", Swift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expiry {
-    /// `X-Delete-At`; a time that has passed is refused.
+    /// `X-Delete-At`; a time in the past is refused.
     At(Timestamp),
-    /// `X-Delete-After`, in seconds from when the server has it; 0 is refused.
+    /// `X-Delete-After`, in seconds from when the server receives it; 0 is refused.
     After(u64),
 }
 
@@ -78,7 +78,7 @@ impl Members<Service> for Expiry {
     }
 }
 
-/// Takes the keys of temporary URLs out of metadata.
+/// Removes the keys of temporary URLs from metadata.
 pub(super) fn temp_url_keys(metadata: &mut Metadata) -> [Option<Secret>; 2] {
     ["temp-url-key", "temp-url-key-2"].map(|name| metadata.remove(name).map(Secret::new))
 }

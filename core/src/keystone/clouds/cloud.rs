@@ -50,8 +50,8 @@ pub enum CloudAuth {
     None,
 }
 
-/// TLS settings for a cloud's servers. Paths are as written: the caller replaces a leading `~` by the
-/// home directory.
+/// TLS settings for a cloud's servers. Paths are as written: the caller replaces a leading `~` by
+/// the home directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CloudTls {
     /// Disables certificate verification.
