@@ -13,7 +13,7 @@
 //!  s3_store_host = …
 //! ```
 //!
-//! An option of a backend is looked for in its own section, then in `[backend_defaults]`.
+//! An option of a backend is read from its own section, or else from `[backend_defaults]`.
 
 use std::collections::BTreeMap;
 
@@ -26,28 +26,28 @@ use super::section::{Section, Written};
 use super::swift::SwiftOptions;
 use crate::error::Error;
 
-/// The backends, checked as a whole.
+/// The configuration of all backends, checked.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Configuration {
-    /// One store, or several by name.
+    /// One backend, or several by name.
     pub mode: Mode,
     /// The backends by id. In [`Mode::Single`] the id is the entry's name in `stores`.
     pub backends: BTreeMap<String, Backend>,
-    /// The id of the backend that new objects go to.
+    /// The id of the backend for new objects.
     pub default: Option<String>,
-    /// Backends of other kinds, which are none of ours: id and kind.
+    /// The backends of kinds other than S3 and Swift: id and kind.
     pub others: BTreeMap<String, String>,
-    /// What looks like a mistake and is none that matters: options that do not exist.
+    /// Options that do not exist: probably a mistake, but not an error.
     pub warnings: Vec<ConfigError>,
 }
 
-/// How backends are told apart.
+/// How the backend of a location is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// By the scheme of a location: there is one of each kind.
+    /// By the scheme of the location: there is at most one backend of each kind.
     Single,
-    /// By the id that stands in the metadata of a location.
+    /// By the id in the metadata of the location.
     Multi,
 }
 
@@ -64,7 +64,7 @@ pub enum Backend {
     Swift(SwiftOptions),
 }
 
-/// The same as any serde format holds it.
+/// The configuration in a form for any serde format.
 ///
 /// ```
 /// use apus_core::store::config::{Configuration, Plain};
@@ -87,21 +87,21 @@ pub enum Backend {
 pub struct Plain {
     /// The kind of each backend, by id.
     pub enabled_backends: BTreeMap<String, String>,
-    /// The id of the backend that new objects go to.
+    /// The id of the backend for new objects.
     pub default_backend: Option<String>,
-    /// The options of each backend.
+    /// The options of each backend, by id.
     pub backends: BTreeMap<String, BTreeMap<String, Written>>,
-    /// Options of all backends that do not have their own.
+    /// The options of backends that do not set their own.
     pub backend_defaults: BTreeMap<String, Written>,
 }
 
 impl Configuration {
-    /// Reads the text of `glance-api.conf`, or of several files by their names, the later over the
-    /// earlier.
+    /// Parses `glance-api.conf`, or several files: pairs of name and text. A later file overrides
+    /// an earlier one.
     ///
     /// # Errors
     ///
-    /// Every line that is none, or everything that is wrong with what they say.
+    /// All lines that cannot be parsed, or else all invalid options.
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, ConfigErrors> {
@@ -109,11 +109,11 @@ impl Configuration {
         Self::of_oslo(&config)
     }
 
-    /// Reads a `glance-api.conf` that was parsed.
+    /// Reads a parsed `glance-api.conf`.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it.
+    /// All invalid options.
     pub fn of_oslo(config: &OsloConfig) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let mut reader = OsloReader { config, errors: &mut errors };
@@ -151,16 +151,17 @@ impl Configuration {
         Self::checked(&plain, mode, errors)
     }
 
-    /// Reads what a serde format held. There are several stores, even if it is one.
+    /// Reads a configuration of a serde format. The mode is [`Mode::Multi`], even for one backend.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it.
+    /// All invalid options.
     pub fn of_plain(plain: &Plain) -> Result<Self, ConfigErrors> {
         Self::checked(plain, Mode::Multi, Vec::new())
     }
 
-    /// What looks like a mistake is told with the errors too: it may be where one comes from.
+    /// Checks the configuration. Errors carry the warnings too: a misspelt option may be the cause
+    /// of an error.
     fn checked(
         plain: &Plain,
         mode: Mode,
@@ -225,8 +226,10 @@ impl Configuration {
         found
     }
 
-    /// Options of a backend that do not exist. A section of all stores has options of others, so that
-    /// only those are looked at that begin as ours do.
+    /// Warns about options of a backend that do not exist.
+    ///
+    /// `[glance_store]` has options of other kinds of backends too: in it, only names with the
+    /// prefix of this kind are checked.
     fn warn(
         &mut self,
         section: &Section<'_>,
@@ -242,8 +245,8 @@ impl Configuration {
         self.warn_of(section, own.keys().filter(|name| looked_at(name)), specs);
     }
 
-    /// Options of all backends that are none of any of ours. Those of other kinds are not known here,
-    /// and are passed over.
+    /// Warns about default options that neither S3 nor Swift has, except those with the prefix of
+    /// another kind of backend.
     fn warn_of_defaults(
         &mut self,
         section: &Section<'_>,
@@ -254,7 +257,7 @@ impl Configuration {
         self.warn_of(section, defaults.keys().filter(|name| !is_of_others(name)), specs);
     }
 
-    /// Those of these options that do not exist, with the nearest that does.
+    /// Warns about those of these options that do not exist, with the nearest existing name.
     fn warn_of<'a>(
         &mut self,
         section: &Section<'_>,
@@ -278,12 +281,13 @@ impl Configuration {
         }
     }
 
-    /// The references of every file that a backend in Swift names, by its path; `read` gives what is
-    /// in a file.
+    /// Returns the references of each `swift_store_config_file`, by its path.
+    ///
+    /// `read` returns the content of the file at a path.
     ///
     /// # Errors
     ///
-    /// `read`'s, and everything that is wrong with a file.
+    /// Those of `read`, and all errors in a file.
     pub fn references(
         &self,
         mut read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
@@ -303,7 +307,7 @@ impl Configuration {
     }
 }
 
-/// Whether an option's name begins as those of our backends do.
+/// Returns whether an option's name has the prefix of S3 or Swift.
 fn is_ours(name: &str) -> bool {
     ["s3_store_", "swift_store_"].iter().any(|ours| name.starts_with(ours))
 }
@@ -365,20 +369,20 @@ impl OsloReader<'_> {
     }
 }
 
-/// The default of an option that a value refers to: an empty text for one that has none.
+/// Returns the default of an option that a value refers to: empty if the option has none.
 fn default_of(_: &str, name: &str) -> Option<String> {
     let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
     let spec = specs.into_iter().find(|spec| spec.name == name)?;
     Some(spec.default.unwrap_or_default())
 }
 
-/// Whether the value of an option is known not to be a secret.
+/// Returns whether the value of an option is known not to be a secret.
 fn may_be_shown(name: &str) -> bool {
     let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
     specs.into_iter().any(|spec| spec.name == name && !spec.is_secret)
 }
 
-/// How many letters have to be put in, left out or changed to make one text of another.
+/// Returns the edit distance of two texts (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -393,10 +397,10 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Options that the image service reads of every backend.
+/// The options that the image service has for every backend.
 const OF_EVERY_BACKEND: [&str; 2] = ["store_description", "weight"];
-/// How the options of the other kinds of backends begin.
+/// The prefixes of the options of the other kinds of backends.
 const OTHERS: [&str; 7] =
     ["filesystem_", "rbd_", "rados_", "cinder_", "vmware_", "http_", "https_"];
-/// Letters of an unknown name that are compared.
+/// How many characters of an unknown name are compared.
 const LONGEST_NAME: usize = 128;

@@ -1,27 +1,27 @@
-//! What is wrong with a configuration: all of it at once.
+//! The errors of a configuration: all of them at once.
 
 use std::fmt;
 
 use super::oslo::OsloError;
 use crate::error::Error;
 
-/// One thing that is wrong, with everything it takes to mend it.
+/// One error of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file and the line, where it was read from a file.
+    /// The file and the line, counted from 1, if the configuration was read from a file.
     pub place: Option<(String, usize)>,
     /// The section.
     pub section: String,
-    /// The option; none where it is the section that is wrong.
+    /// The option; `None` if the error is about the whole section.
     pub option: Option<String>,
-    /// What was written. Never there for a secret.
+    /// The value. `None` for a secret.
     pub value: Option<String>,
     /// What is wrong, or what would be valid.
     pub problem: String,
 }
 
 impl fmt::Display for ConfigError {
-    /// `glance-api.conf:12: [fast] s3_store_thread_pools = "0": expected a whole number from 1`.
+    /// Writes `glance-api.conf:12: [fast] s3_store_thread_pools = "0": expected a whole number …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((file, line)) = &self.place {
             write!(f, "{file}:{line}: ")?;
@@ -41,7 +41,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The beginning of a value.
+/// The first 64 characters of a value.
 struct Short<'a>(&'a str);
 
 impl fmt::Debug for Short<'_> {
@@ -53,7 +53,7 @@ impl fmt::Debug for Short<'_> {
     }
 }
 
-/// Everything that is wrong with a configuration: at least one thing.
+/// All errors of a configuration: at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
     errors: Vec<ConfigError>,
@@ -61,12 +61,12 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// `Ok` where nothing is wrong.
+    /// Returns `Ok` if there are no errors.
     pub(in crate::store) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self { errors, warnings: Vec::new() }) }
     }
 
-    /// The same, with what looks like a mistake besides.
+    /// Adds warnings.
     pub(super) fn with_warnings(self, warnings: Vec<ConfigError>) -> Self {
         Self { warnings, ..self }
     }
@@ -82,19 +82,19 @@ impl ConfigErrors {
         Self { errors: errors.iter().map(error).collect(), warnings: Vec::new() }
     }
 
-    /// Each of them, in the order of the text.
+    /// Returns the errors in the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
         self.errors.iter()
     }
 
-    /// What looks like a mistake besides: options that do not exist.
+    /// Returns the warnings: options that do not exist.
     pub fn warnings(&self) -> &[ConfigError] {
         &self.warnings
     }
 }
 
 impl fmt::Display for ConfigErrors {
-    /// One line for each.
+    /// Writes one line for each error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, error) in self.errors.iter().enumerate() {
             let end = if at == 0 { "" } else { "\n" };

@@ -1,10 +1,11 @@
-//! Configuration: text in, typed options out, checked as a whole. The caller reads the files.
+//! Configuration: parses text to typed options, and checks them together. The caller reads the
+//! files.
 //!
 //! ```text
 //!  glance-api.conf ──▶ OsloConfig ──┐
 //!                                   ├─▶ Configuration { backends: id → S3Options | SwiftOptions }
-//!  JSON, TOML, … ────▶ Plain ───────┘        or everything that is wrong, with file, section,
-//!                                            option, value, and what would be valid
+//!  JSON, TOML, … ────▶ Plain ───────┘        or all errors, with file, section, option, value,
+//!                                            and what would be valid
 //!  swift_store_config_file ─────────▶ Reference by name
 //! ```
 

@@ -1,4 +1,4 @@
-//! What an option is: its name, type, default and range, once, for reading and for the reference.
+//! The description of an option: name, type, default and range, for parsing and for the reference.
 
 use std::any::Any;
 use std::ops::RangeInclusive;
@@ -13,28 +13,28 @@ use crate::quirks::Provider;
 use crate::s3::Addressing;
 use crate::secret::Secret;
 
-/// One option, as the reference tells of it.
+/// The description of one option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OptionSpec {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What is written there: "a whole number", "true or false".
+    /// The type of the value: "a whole number", "true or false".
     pub kind: &'static str,
-    /// The values there are to choose from; empty where it is free.
+    /// The allowed values; empty if the value is not one of a list.
     pub choices: &'static [&'static str],
     /// The smallest and the largest number.
     pub range: Option<RangeInclusive<u64>>,
-    /// What it is when it is not written; none where it is nothing.
+    /// The default as text; `None` if there is none.
     pub default: Option<String>,
-    /// Whether it is never shown.
+    /// Whether the value is a secret, which is never shown.
     pub is_secret: bool,
-    /// What it does, in sentences.
+    /// The help text.
     pub help: &'static str,
 }
 
 impl OptionSpec {
-    /// "expected a whole number from 1 to 65535".
+    /// Returns "expected a whole number from 1 to 65535".
     pub(super) fn expected(&self) -> String {
         let mut text = format!("expected {}", self.kind);
         if !self.choices.is_empty() {
@@ -56,16 +56,16 @@ impl OptionSpec {
     }
 }
 
-/// A type that an option can have.
+/// A type of options.
 pub(super) trait OptionValue: Any + Sized {
     const KIND: &'static str;
     const CHOICES: &'static [&'static str] = &[];
     const IS_SECRET: bool = false;
 
-    /// None where the text is none of it.
+    /// Parses a value; `None` if the text is invalid.
     fn read(text: &str) -> Option<Self>;
 
-    /// As it is written; none for nothing.
+    /// Returns the value as text; `None` for no value and for a secret.
     fn show(&self) -> Option<String>;
 }
 
@@ -73,7 +73,7 @@ impl OptionValue for bool {
     const KIND: &'static str = "true or false";
     const CHOICES: &'static [&'static str] = &["true", "false"];
 
-    /// With the other words that oslo.config takes.
+    /// Accepts the words that oslo.config accepts.
     fn read(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "on" | "yes" => Some(true),
@@ -111,7 +111,7 @@ impl OptionValue for String {
     }
 }
 
-/// Nothing where nothing is written after the `=`.
+/// An empty text after the `=` is no value.
 impl<T: OptionValue> OptionValue for Option<T> {
     const KIND: &'static str = T::KIND;
     const CHOICES: &'static [&'static str] = T::CHOICES;
@@ -229,7 +229,7 @@ words! {
         |text: &str| Self::parse(text), |value: &Self| format!("{}URL", value.as_str());
 }
 
-/// A struct of options that is read from a section, with the reference of them.
+/// Defines a struct of options that is read from a section, and their descriptions.
 macro_rules! options {
     (
         $(#[$doc:meta])*
@@ -259,7 +259,7 @@ macro_rules! options {
         }
 
         impl $name {
-            /// All options there are, in the order of the reference.
+            /// Returns the descriptions of all options, in the order of the fields.
             pub fn specs() -> Vec<OptionSpec> {
                 let default = Self::default();
                 vec![$(OptionSpec {
@@ -273,7 +273,7 @@ macro_rules! options {
                 },)+]
             }
 
-            /// The value of each option as it is written; none for nothing, and for a secret.
+            /// Returns the value of each option as text; `None` for no value and for a secret.
             pub fn written(&self) -> Vec<(&'static str, Option<String>)> {
                 vec![$((stringify!($option), self.$option.show()),)+]
             }

@@ -1,43 +1,44 @@
-//! The dialect of INI that oslo.config reads: `glance-api.conf` and its like.
+//! The INI dialect of oslo.config: `glance-api.conf` and similar files.
 //!
 //! ```text
-//!  [group]                  a section; several of one name are one
-//!  name = value             or `name: value`; a pair of quotes around all of it is taken off
-//!      more                 an indented line goes on with the value
-//!  name = second            the last one counts, all of them for an option of several values
-//!  path = $base/images      $name, ${name} and ${group.name} stand for other options; $$ and \$ for $
+//!  [group]                  a section; sections of one name are merged
+//!  name = value             or `name: value`; quotes around the whole value are removed
+//!      more                 an indented line continues the value
+//!  name = second            the last value is used; all of them for an option of several values
+//!  path = $base/images      $name, ${name} and ${group.name} insert other options; $$ and \$ are $
 //!  # comment                and `;`, at the start of a line only
 //! ```
 //!
-//! Group names but `DEFAULT` are compared without regard to case, option names with it, as
-//! oslo.config does. Where it stops at the first wrong line, this reads on and tells all of them.
+//! As in oslo.config, group names except `DEFAULT` are case-insensitive, option names are not.
+//! oslo.config stops at the first wrong line; this parser reports all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::error::Error;
 
-/// Configuration files that were read: each option by group and name.
+/// Parsed configuration files: each option by group and name.
 #[derive(Clone, Debug, Default)]
 pub struct OsloConfig {
     groups: BTreeMap<String, BTreeMap<String, Vec<OsloValue>>>,
 }
 
-/// A value and where it was written. It may be a secret, so it is not shown by `Debug`.
+/// A value and its place. The value may be a secret: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OsloValue {
-    /// The value, lines joined by line feeds, nothing put in for `$name`.
+    /// The value: lines are joined by line feeds, `$name` is not substituted.
     pub text: String,
-    /// The file, or the variable.
+    /// The name of the file, or of the environment variable.
     pub file: String,
-    /// The line that it begins on, counted from 1.
+    /// The first line of the value, counted from 1.
     pub line: usize,
 }
 
-/// A line that makes no sense, or a value that can't be made up. Nothing of the value is repeated.
+/// A line that cannot be parsed, or a value that cannot be substituted. It does not contain the
+/// value, except the names of options in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OsloError {
-    /// What is wrong.
+    /// The problem.
     pub problem: OsloProblem,
     /// The file.
     pub file: String,
@@ -45,36 +46,36 @@ pub struct OsloError {
     pub line: usize,
 }
 
-/// What is wrong with a line or a value.
+/// The problem with a line or a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OsloProblem {
-    /// Neither `=` nor `:` is in it.
+    /// The line has neither `=` nor `:`.
     NoAssignment,
-    /// Nothing stands before the `=`.
+    /// There is no name before the `=`.
     NoName,
-    /// It is indented, and there is nothing to go on with.
+    /// The line is indented, but there is no value to continue.
     Continuation,
-    /// A section without `]` at its end.
+    /// A section name without `]` at its end.
     NoBracket,
-    /// `[]`.
+    /// An empty section name: `[]`.
     NoSection,
     /// An option before the first section.
     OutsideSection,
-    /// The value refers to an option that there is not.
+    /// The value refers to an option that does not exist.
     Unknown(String),
-    /// The value refers to itself, by way of this option.
+    /// The value refers to itself through this option, or references are nested too deeply.
     Circle(String),
-    /// What the value becomes is longer than 64 KiB.
+    /// The substituted value is longer than 64 KiB.
     TooLong,
 }
 
 impl OsloConfig {
-    /// Reads files one after the other: what a later one says counts.
+    /// Parses files: pairs of name and text. A later file overrides an earlier one.
     ///
     /// # Errors
     ///
-    /// All lines that make no sense.
+    /// All lines that cannot be parsed.
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<OsloError>> {
@@ -87,8 +88,9 @@ impl OsloConfig {
         if errors.is_empty() { Ok(config) } else { Err(errors) }
     }
 
-    /// Puts the variables before the files that are named after an option, as oslo.config does:
-    /// `OS_GROUP__OPTION`. Others are passed over. The caller reads the environment, if at all.
+    /// Overrides options by environment variables named `OS_GROUP__OPTION`, as oslo.config does.
+    ///
+    /// Other variables are ignored. The caller reads the environment.
     #[must_use]
     pub fn with_environment<'a>(
         mut self,
@@ -106,7 +108,7 @@ impl OsloConfig {
         self
     }
 
-    /// Reads a file in which the case of section names counts, and that of option names does not.
+    /// Parses a file whose section names are case-sensitive and whose option names are not.
     pub(super) fn parse_exactly(file: &str, text: &str) -> Result<Self, Vec<OsloError>> {
         let mut found = Self::default();
         let mut errors = Vec::new();
@@ -115,17 +117,17 @@ impl OsloConfig {
         if errors.is_empty() { Ok(found) } else { Err(errors) }
     }
 
-    /// The names of all groups, but `DEFAULT` in lower case.
+    /// Returns the names of all groups, in lower case except `DEFAULT`.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.keys().map(String::as_str)
     }
 
-    /// Whether there is such a section.
+    /// Returns whether there is a section with this name.
     pub fn has_group(&self, group: &str) -> bool {
         self.groups.contains_key(&normal(group))
     }
 
-    /// The options written in a group.
+    /// Returns the options that are set in a group.
     pub fn options(&self, group: &str) -> impl Iterator<Item = (&str, &OsloValue)> {
         let options = self.groups.get(&normal(group));
         options.into_iter().flatten().filter_map(|(name, values)| {
@@ -134,23 +136,26 @@ impl OsloConfig {
         })
     }
 
-    /// The value of an option as it was written: the last one.
+    /// Returns the value of an option as written: the last one.
     pub fn raw(&self, group: &str, name: &str) -> Option<&OsloValue> {
         self.all(group, name).last()
     }
 
-    /// All values of an option that may have several.
+    /// Returns all values of an option that may have several.
     pub fn all(&self, group: &str, name: &str) -> &[OsloValue] {
         let options = self.groups.get(group).or_else(|| self.groups.get(&normal(group)));
         options.and_then(|options| options.get(name)).map_or(&[], Vec::as_slice)
     }
 
-    /// The value of an option with the values of others put in. `default` tells the default of an
-    /// option of a group that was not written; an empty one stands for none.
+    /// Returns the value of an option, with references to other options substituted.
+    ///
+    /// `default` returns the default of an option (group, name) that is not set: empty if the
+    /// option has no default, `None` if there is no such option.
     ///
     /// # Errors
     ///
-    /// It refers to an option that there is not, or to itself.
+    /// The value refers to an option that does not exist, or to itself; it becomes longer than
+    /// 64 KiB.
     pub fn value(
         &self,
         group: &str,
@@ -160,11 +165,11 @@ impl OsloConfig {
         self.raw(group, name).map(|value| self.substitute(group, value, default)).transpose()
     }
 
-    /// `value`, written in `group`, with the values of others put in.
+    /// Substitutes the references in `value`, which was written in `group`.
     ///
     /// # Errors
     ///
-    /// As [`value`](Self::value).
+    /// Those of [`value`](Self::value).
     pub fn substitute(
         &self,
         group: &str,
@@ -193,7 +198,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self, text: &str) {
         let mut open: Option<(String, OsloValue)> = None;
-        // As Python's text files do, which end lines at these three only.
+        // Python's text files end lines at LF, CR LF and CR only.
         let lines =
             text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
         for (at, line) in lines.enumerate() {
@@ -244,7 +249,7 @@ impl Reader<'_> {
             return None;
         }
         let value = value.trim();
-        // One sign alone is both ends, but where quotes have to be a pair.
+        // A single quote sign is an empty value, except where quotes must be a pair.
         let is_pair = value.len() > 1 || !self.exactly;
         let text = if is_pair { unquoted(value) } else { value }.to_owned();
         let file = self.file.to_owned();
@@ -270,7 +275,7 @@ struct Substitution<'a> {
     config: &'a OsloConfig,
     default: &'a dyn Fn(&str, &str) -> Option<String>,
     out: String,
-    /// The options whose values are being put in.
+    /// The options whose values are being substituted.
     open: BTreeSet<(String, String)>,
 }
 
@@ -288,7 +293,7 @@ impl Substitution<'_> {
             let (token, name) = token(from);
             match name {
                 Some(name) => self.put_option(group, name)?,
-                // `$$`, or a sign that stands for itself.
+                // `$$`, or a `$` without a name.
                 None => self.out.push('$'),
             }
             rest = &from[token.len()..];
@@ -298,7 +303,7 @@ impl Substitution<'_> {
         self.bounded()
     }
 
-    /// An option of the same group, of the group that is named, or of `DEFAULT`.
+    /// Inserts an option of the same group, of the named group, or of `DEFAULT`.
     fn put_option(&mut self, group: &str, name: &str) -> Result<(), OsloProblem> {
         let (of, option) = name.split_once('.').unwrap_or((group, name));
         for (group, option) in [(of, option), ("DEFAULT", name)] {
@@ -321,7 +326,7 @@ impl Substitution<'_> {
     }
 }
 
-/// What stands for something at the start of `text`, which begins with `$`; and the name in it.
+/// Returns the reference at the start of `text`, which begins with `$`, and the name in it.
 fn token(text: &str) -> (&str, Option<&str>) {
     let rest = text.get(1..).unwrap_or_default();
     if rest.starts_with('$') {
@@ -342,7 +347,8 @@ fn token(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The name at the start of `text`: a letter or `_`, then those, digits and full stops.
+/// Returns the name at the start of `text`: a letter or `_`, then letters, `_`, digits and full
+/// stops.
 fn name(text: &str) -> &str {
     let starts = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let belongs = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
@@ -350,7 +356,7 @@ fn name(text: &str) -> &str {
     if starts { &text[..end] } else { "" }
 }
 
-/// Without the pair of quotes that a value may stand in.
+/// Removes the pair of quotes around a value.
 fn unquoted(value: &str) -> &str {
     let quoted = |quote: char| {
         let inner = value.strip_prefix(quote)?;
@@ -374,7 +380,7 @@ impl fmt::Debug for OsloValue {
 }
 
 impl OsloProblem {
-    /// The same without the name that stands in it, which is a piece of the value: that may be a secret.
+    /// Returns the message without the name, which is part of a value that may be a secret.
     pub(super) fn without_names(&self) -> String {
         match self {
             Self::Unknown(_) => {
@@ -423,9 +429,9 @@ impl From<OsloError> for Error {
     }
 }
 
-/// Bytes of a value with others put in.
+/// The maximum length of a substituted value in bytes.
 const LONGEST: usize = 64 << 10;
-/// Options that refer to each other.
+/// The maximum depth of options that refer to each other.
 const DEEPEST: usize = 32;
 
 #[cfg(test)]
@@ -438,7 +444,7 @@ mod tests {
         OsloConfig::parse([("glance-api.conf", text)])
     }
 
-    /// What option `a` of group `g` is, where `base` of `DEFAULT` has a default.
+    /// Returns option `a` of group `g`, where `base` of `DEFAULT` has a default.
     fn value(text: &str) -> Result<Option<String>, OsloProblem> {
         let config = read(text).map_err(|errors| errors[0].problem.clone())?;
         let default = |group: &str, name: &str| {
@@ -447,7 +453,7 @@ mod tests {
         config.value("g", "a", &default).map_err(|error| error.problem)
     }
 
-    /// What oslo.config 10.7 makes of the same text.
+    /// oslo.config 10.7 reads these texts so.
     #[test]
     fn values_are_read_as_oslo_config_reads_them() {
         for (text, expect) in [
@@ -476,7 +482,7 @@ mod tests {
         assert_eq!(value("[ g ]\na = 5\n"), Ok(None));
     }
 
-    /// Where oslo.config 10.7 raises.
+    /// oslo.config 10.7 raises for these texts.
     #[test]
     fn what_it_refuses_is_refused_by_file_and_line() {
         let at = |line, problem| OsloError { problem, file: "glance-api.conf".into(), line };
@@ -522,7 +528,7 @@ mod tests {
         assert_eq!(config.options("g").map(|(name, _)| name).collect::<Vec<_>>(), ["x", "y"]);
     }
 
-    /// What oslo.config 10.7 makes of them.
+    /// oslo.config 10.7 reads these variables so.
     #[test]
     fn variables_count_before_files() {
         let variables = [("OS_G__A", "$b-$$"), ("OS_H__A", "x"), ("OS_g__b", "3"), ("OS_A", "4")];

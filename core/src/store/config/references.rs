@@ -1,11 +1,11 @@
-//! References: where Keystone is, and who a backend in Swift is to it.
+//! References: the Keystone of a Swift backend, and the credentials for it.
 //!
 //! ```text
 //!  [ref1]                            a section for each, in the file swift_store_config_file
 //!  auth_address = https://keystone.example/v3
 //!  user = service:glance             project:user
 //!  key = "password"
-//!  user_domain_id = default          and project_domain_id; names are taken too
+//!  user_domain_id = default          and project_domain_id; or user_domain_name, …
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use crate::error::Error;
 use crate::keystone::{Domain, Identity, Project, Scope, User};
 use crate::secret::Secret;
 
-/// One reference.
+/// One reference: a Keystone, and credentials for it.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reference {
-    /// Keystone's URL. A host without a scheme is taken for `https`.
+    /// Keystone's URL. Without a scheme, `https` is used.
     pub auth_address: String,
     /// `project:user`.
     pub user: Option<String>,
@@ -30,28 +30,28 @@ pub struct Reference {
     pub key: Option<Secret>,
     /// The id of an application credential, instead of user and key.
     pub application_credential_id: Option<String>,
-    /// Its secret.
+    /// The secret of the application credential.
     pub application_credential_secret: Option<Secret>,
-    /// The project that the application credential is of. Keystone knows it by itself.
+    /// The name of the application credential's project. Not sent: the credential determines it.
     pub project_name: Option<String>,
-    /// Its id.
+    /// The id of the application credential's project. Not sent.
     pub project_id: Option<String>,
-    /// The id of the user's domain; `default` where there is no name either.
+    /// The id of the user's domain; `default` if there is no name either.
     pub user_domain_id: Option<String>,
     /// The name of the user's domain.
     pub user_domain_name: Option<String>,
-    /// The id of the project's domain; `default` where there is no name either.
+    /// The id of the project's domain; `default` if there is no name either.
     pub project_domain_id: Option<String>,
     /// The name of the project's domain.
     pub project_domain_name: Option<String>,
 }
 
 impl Reference {
-    /// Keystone's URL.
+    /// Returns Keystone's URL.
     ///
     /// # Errors
     ///
-    /// There is none, or it is no URL.
+    /// The URL is missing or invalid.
     pub fn address(&self) -> Result<BaseUrl, Error> {
         let address = self.auth_address.trim();
         if address.is_empty() {
@@ -63,7 +63,7 @@ impl Reference {
         BaseUrl::parse(&format!("https://{address}"))
     }
 
-    /// The project that stands before the user, and the user; none for an application credential.
+    /// Returns the project and the user of `project:user`; `None` for an application credential.
     pub fn project_and_user(&self) -> Option<(Option<&str>, &str)> {
         if self.application_credential_id.is_some() {
             return None;
@@ -75,11 +75,11 @@ impl Reference {
         })
     }
 
-    /// Who it is.
+    /// Returns the identity to log in with.
     ///
     /// # Errors
     ///
-    /// Neither user and key nor an application credential are there.
+    /// There is neither a user with a key nor an application credential.
     pub fn identity(&self) -> Result<Identity, Error> {
         if let (Some(id), Some(secret)) =
             (&self.application_credential_id, &self.application_credential_secret)
@@ -95,8 +95,8 @@ impl Reference {
         Ok(Identity::password(User::named(name, domain), key.clone()))
     }
 
-    /// What its tokens are for: the project that stands before the user. An application credential
-    /// has its own.
+    /// Returns the scope of the tokens: the project of `project:user`. An application credential
+    /// has its own scope.
     pub fn scope(&self) -> Scope {
         match self.project_and_user() {
             Some((Some(project), _)) => {
@@ -107,13 +107,13 @@ impl Reference {
         }
     }
 
-    /// Reads a file of references. Unlike its model, which leaves out what it can't read, all that
-    /// is wrong is told.
+    /// Parses a file of references. glance_store skips what it cannot read; this reports all
+    /// errors.
     ///
     /// # Errors
     ///
-    /// Lines that make no sense, a value with a quote at one end only, a reference without an address
-    /// or without credentials.
+    /// Invalid lines, a value with a quote at one end only, a reference without an address or
+    /// without credentials.
     pub fn read_all(file: &str, text: &str) -> Result<BTreeMap<String, Self>, ConfigErrors> {
         let config = OsloConfig::parse_exactly(file, text)
             .map_err(|errors| ConfigErrors::of_lines(&errors))?;
@@ -129,7 +129,7 @@ impl Reference {
     }
 }
 
-/// One section being read.
+/// Reads one section.
 struct Reader<'a> {
     config: &'a OsloConfig,
     name: &'a str,
@@ -162,18 +162,18 @@ impl Reader<'_> {
         reference
     }
 
-    /// A value of this section, or of `[DEFAULT]`.
+    /// Returns a value of this section, or of `[DEFAULT]`.
     fn text(&mut self, option: &str) -> Option<String> {
         let value = self.config.raw(self.name, option).or(self.config.raw("DEFAULT", option))?;
         if value.text.starts_with(['"', '\'']) {
             self.wrong(option, "the value has a quote at one end only");
             return None;
         }
-        // The dialect of the file doubles percent signs.
+        // Percent signs are doubled in this format.
         Some(value.text.replace("%%", "%"))
     }
 
-    /// Values are credentials here, so none is repeated.
+    /// Adds an error without the value: values are credentials here.
     fn wrong(&mut self, option: &str, problem: &str) {
         let value = self.config.raw(self.name, option);
         self.errors.push(ConfigError {

@@ -1,4 +1,4 @@
-//! The options of a backend in S3, under the names that glance_store gave them.
+//! The options of an S3 backend, with the names of glance_store.
 
 use super::error::ConfigError;
 use super::option::{OptionSpec, OptionValue, options};
@@ -17,13 +17,13 @@ use crate::sign::Keys;
 use crate::store::connection::{Connection, ProxyOptions, file};
 
 options! {
-    /// What there is to say about a backend in S3.
+    /// The options of an S3 backend.
     S3Options {
-        /// The server: `https://host[:port][/prefix]`, `http://…`, or a host alone, which is taken for
-        /// `https` at Amazon's hosts and for `http` elsewhere. Required.
+        /// The server: `https://host[:port][/prefix]`, `http://…`, or a host alone, which means
+        /// `https` for Amazon's hosts and `http` for others. Required.
         s3_store_host: Option<String> = None;
-        /// The region that requests are signed for. Without one it is that of Amazon's host, and
-        /// `us-east-1` elsewhere.
+        /// The region that requests are signed for. Default: the region in Amazon's host name, or
+        /// else `us-east-1`.
         s3_store_region_name: String = String::new();
         /// The access key id. Required, unless credentials come from another source.
         s3_store_access_key: Option<Secret> = None;
@@ -31,82 +31,87 @@ options! {
         s3_store_secret_key: Option<Secret> = None;
         /// The token of temporary credentials.
         s3_store_session_token: Option<Secret> = None;
-        /// Where the keys come from: from the options above, the environment, a profile of the files of
-        /// the AWS SDKs, what those use where they are told nothing, a web identity, or the metadata
-        /// service of the container or the instance. They are renewed in time.
+        /// The source of the keys: the options above, the environment, a profile of the AWS SDKs'
+        /// files, the default chain of the AWS SDKs, a web identity, or the metadata service of the
+        /// container or the instance. Temporary keys are renewed before they expire.
         s3_store_credential_source: CredentialSource = CredentialSource::Static;
-        /// The profile in `~/.aws/config` or `~/.aws/credentials`. Required where keys come from one.
+        /// The profile in `~/.aws/config` or `~/.aws/credentials`. Required if the source of the
+        /// keys is `profile`.
         s3_store_profile: Option<String> = None;
         /// The bucket. Required.
         s3_store_bucket: Option<String> = None;
-        /// Whether an upload makes the bucket where there is none.
+        /// Whether an upload creates the bucket if it does not exist.
         s3_store_create_bucket_on_put: bool = false;
-        /// Other servers, each `host[:port]`, that locations may name which have credentials inside:
-        /// those are used there, for the one request, and never the ones of this backend.
+        /// Other servers, each `host[:port]`, for locations that contain credentials. The
+        /// credentials in the location are used there, for that request alone; those of this
+        /// backend are never sent there.
         s3_store_trusted_hosts: Vec<String> = Vec::new();
-        /// Where the name of the bucket goes: into the path, into the host, or as suits the server.
+        /// Where the name of the bucket goes: into the path, into the host, or as the server
+        /// requires.
         s3_store_bucket_url_format: Addressing = Addressing::Auto;
-        /// Objects of less than this many MiB are uploaded in one request; 0 uploads all in parts. Of
-        /// what comes as a stream, at most 256 MiB are held in memory for it.
+        /// Objects smaller than this, in MiB, are uploaded in one request; 0 uploads all objects in
+        /// parts. A stream is uploaded in one request only if it also fits into the memory limit:
+        /// 256 MiB, or two parts if that is more.
         s3_store_large_object_size: u64 = 100, in 0..=5120;
-        /// MiB of a part. Larger objects get larger parts, so that 10,000 are enough.
+        /// The size of a part in MiB. Very large objects get larger parts, so that 10,000 parts are
+        /// enough.
         s3_store_large_object_chunk_size: u64 = 10, in 5..=5120;
-        /// Parts in flight at once.
+        /// How many parts are uploaded at once.
         s3_store_thread_pools: u64 = 10, in 1..=256;
-        /// A file of certificates to trust instead of the system's.
+        /// A file of CA certificates to trust instead of the system's.
         s3_store_cacert: Option<String> = None;
-        /// Whether the two options below count. Off, both are `when_required`.
+        /// Whether the two options below are used. If false, both are `when_required`.
         s3_store_enable_data_integrity_protection: bool = false;
-        /// When uploads carry a checksum. `always` is another word for `when_supported`.
+        /// When uploads carry a checksum. `always` is an alias of `when_supported`.
         s3_store_request_checksum_calculation: RequestChecksumCalculation =
             RequestChecksumCalculation::WhenRequired;
-        /// When the checksum of an answer is asked for and compared.
+        /// When the checksum of a response is requested and compared.
         s3_store_response_checksum_validation: ResponseChecksumValidation =
             ResponseChecksumValidation::WhenRequired;
-        /// The checksum that is computed.
+        /// The checksum algorithm of uploads.
         s3_store_checksum_algorithm: Option<Algorithm> = None;
         /// Where in a request the checksum goes.
         s3_store_checksum_placement: Option<Placement> = None;
-        /// Whose server it is: decides what the options above leave open.
+        /// The provider of the server: determines what the options above leave open.
         s3_store_provider: Option<Provider> = None;
-        /// How many times a request is repeated after it failed for a reason that may pass.
+        /// How many times a request is repeated after a transient failure.
         s3_store_retries: u64 = 4, in 0..=100;
-        /// Seconds until a connection must stand.
+        /// The time limit for establishing a connection, in seconds.
         s3_store_connect_timeout: u64 = 10, in 1..=3600;
-        /// Seconds from the last byte sent until the head of an answer must be there, of silence within its
-        /// body, and for all of an answer that is no success.
+        /// The time limit in seconds from the last byte sent to the head of the response, for a
+        /// pause within its body, and for the whole of an error response.
         s3_store_read_timeout: u64 = 60, in 1..=3600;
-        /// Bytes a second that the body of an object must move at least, up or down, on the average of the
-        /// window below; 0 lets it take for ever. Time that the limit of bandwidth, the image's source or
-        /// its reader takes does not count.
+        /// The minimum rate of an object's body, up or down, in bytes per second, averaged over the
+        /// window below; 0 disables the check. Time spent waiting for the bandwidth limit, the
+        /// image's source or its reader does not count.
         s3_store_minimum_rate: u64 = 1024, in 0..=1073741824;
-        /// The window in seconds.
+        /// The window of the minimum rate, in seconds.
         s3_store_minimum_rate_window: u64 = 60, in 1..=3600;
         /// Whether a proxy is used.
         s3_store_enable_proxy: bool = false;
-        /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
-        /// used.
+        /// The proxy's host, or `https://host` if the connection to the proxy uses TLS. Required if
+        /// a proxy is used.
         s3_store_proxy_host: Option<String> = None;
         /// The proxy's port.
         s3_store_proxy_port: u64 = 8080, in 1..=65535;
-        /// The user at the proxy.
+        /// The user name for the proxy.
         s3_store_proxy_user: Option<String> = None;
-        /// The password at the proxy.
+        /// The password for the proxy.
         s3_store_proxy_password: Option<Secret> = None;
-        /// A file of certificates to trust instead of the usual ones where the proxy speaks TLS itself.
+        /// A file of CA certificates to verify a proxy with TLS, instead of the default ones.
         s3_store_proxy_cacert: Option<String> = None;
         /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
-        /// with a port or without.
+        /// with or without a port.
         s3_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
 
 impl S3Options {
-    /// The server.
+    /// Returns the URL of the server.
     ///
     /// # Errors
     ///
-    /// There is none, or it is no URL and no host.
+    /// The host is missing, or is neither a URL nor a host.
     pub fn endpoint(&self) -> Result<BaseUrl, Error> {
         let host = self.s3_store_host.as_deref().map(str::trim).filter(|host| !host.is_empty());
         let Some(host) = host else { return Err(Error::caller("it is required")) };
@@ -117,7 +122,7 @@ impl S3Options {
         if plain.is_aws() { BaseUrl::parse(&format!("https://{host}")) } else { Ok(plain) }
     }
 
-    /// The region of requests.
+    /// Returns the region that requests are signed for.
     pub fn region(&self) -> String {
         let written = self.s3_store_region_name.trim();
         if !written.is_empty() {
@@ -127,11 +132,11 @@ impl S3Options {
         of_host.unwrap_or_else(|| "us-east-1".to_owned())
     }
 
-    /// How requests are made.
+    /// Returns the configuration of requests.
     ///
     /// # Errors
     ///
-    /// As [`endpoint`](Self::endpoint).
+    /// Those of [`endpoint`](Self::endpoint).
     pub fn config(&self) -> Result<Config, Error> {
         let mut endpoint = EndpointConfig::custom(self.endpoint()?, self.region());
         endpoint.addressing = self.s3_store_bucket_url_format;
@@ -161,7 +166,8 @@ impl S3Options {
         Ok(config)
     }
 
-    /// The keys, where both are written and they are what is used.
+    /// Returns the keys in the options, if both are set and the source is
+    /// [`CredentialSource::Static`].
     pub fn keys(&self) -> Option<Keys> {
         if self.s3_store_credential_source != CredentialSource::Static {
             return None;
@@ -172,18 +178,18 @@ impl S3Options {
         Some(keys)
     }
 
-    /// The bucket, as locations are compared with it.
+    /// Returns server and bucket, for comparison with locations.
     ///
     /// # Errors
     ///
-    /// As [`endpoint`](Self::endpoint); there is no bucket.
+    /// Those of [`endpoint`](Self::endpoint); there is no bucket.
     pub fn place(&self) -> Result<S3Place, Error> {
         let bucket = self.s3_store_bucket.as_deref().filter(|bucket| !bucket.is_empty());
         let bucket = bucket.ok_or_else(|| Error::caller("it is required"))?;
         Ok(S3Place::new(&self.endpoint()?, bucket))
     }
 
-    /// What is wrong with options together.
+    /// Checks the options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
         if let Err(error) = self.endpoint() {
@@ -227,7 +233,7 @@ impl S3Options {
             errors.extend(written.map(|(name, _)| section.wrong(name, true, problem.as_str())));
             return;
         }
-        // One that was written, and is wrong, is told of already.
+        // An option that is set but invalid is reported already.
         let is_told = |name: &str, errors: &[ConfigError]| {
             let is_this = |error: &ConfigError| error.option.as_deref() == Some(name);
             errors.iter().any(|error| error.section == section.name && is_this(error))
@@ -242,11 +248,11 @@ impl S3Options {
 }
 
 impl Connection {
-    /// The way to a backend in S3.
+    /// Makes the transport settings of an S3 backend.
     ///
     /// # Errors
     ///
-    /// What of its proxy can't be.
+    /// An invalid option of the proxy.
     pub fn of_s3(options: &S3Options) -> Result<Self, Error> {
         let proxy = ProxyOptions {
             host: &options.s3_store_proxy_host,
@@ -264,8 +270,8 @@ impl Connection {
     }
 }
 
-/// The hosts that are reached without a proxy: those of the option, and the metadata services where keys
-/// may come from one, as a proxy would ask its own.
+/// Returns the hosts that are reached without the proxy: those of the option, and the metadata
+/// services if keys may come from one. Through a proxy, its own metadata service would respond.
 fn bypass(options: &S3Options) -> Vec<String> {
     let mut hosts = options.s3_store_proxy_bypass.clone();
     let source = options.s3_store_credential_source;
@@ -275,7 +281,7 @@ fn bypass(options: &S3Options) -> Vec<String> {
     hosts
 }
 
-/// Where a container or an instance has its metadata services.
+/// The addresses of the metadata services of containers and instances.
 const METADATA: [&str; 5] = ["169.254.0.0/16", "fd00:ec2::/32", "127.0.0.0/8", "::1", "localhost"];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The options of one section, wherever they were written.
+//! The options of one section, in any format.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,15 +6,14 @@ use std::fmt;
 use super::error::ConfigError;
 use super::option::{OptionSpec, OptionValue};
 
-/// An option's text, and the file and line that it was read from. It may be a secret, so `Debug`
-/// does not show it.
+/// An option's text, with its file and line. The text may be a secret: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Written {
     pub(super) text: String,
     pub(super) place: Option<(String, usize)>,
 }
 
-/// A section and those that stand behind it, the first of which that has an option decides.
+/// A section and its fallbacks. The first layer that has an option determines it.
 #[derive(Clone, Debug)]
 pub(super) struct Section<'a> {
     pub(super) name: &'a str,
@@ -22,7 +21,7 @@ pub(super) struct Section<'a> {
 }
 
 impl Section<'_> {
-    /// The option, or its default. What is wrong with it goes to `errors`.
+    /// Returns the option, or its default. Appends to `errors` if the text is invalid.
     pub(super) fn option<T: OptionValue>(
         &self,
         spec: &OptionSpec,
@@ -42,12 +41,12 @@ impl Section<'_> {
         }
     }
 
-    /// Where and as what an option was written.
+    /// Returns the text of an option and its place.
     pub(super) fn written(&self, name: &str) -> Option<&Written> {
         self.layers.iter().find_map(|layer| layer.get(name))
     }
 
-    /// An error about this option.
+    /// Makes an error about this option.
     pub(super) fn wrong(
         &self,
         name: &str,
@@ -75,7 +74,7 @@ impl fmt::Debug for Written {
 }
 
 impl<'de> serde::Deserialize<'de> for Written {
-    /// A text, a number, a truth value, or a list of them.
+    /// Reads a text, a number, a boolean, or a list of them.
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Scalar).map(|text| Self { text, place: None })
     }

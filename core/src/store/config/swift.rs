@@ -1,4 +1,4 @@
-//! The options of a backend in Swift, under the names that glance_store gave them.
+//! The options of a Swift backend, with the names of glance_store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,133 +17,136 @@ use crate::store::connection::{Connection, ProxyOptions, file};
 use crate::swift::Config;
 
 options! {
-    /// What there is to say about a backend in Swift.
+    /// The options of a Swift backend.
     SwiftOptions {
-        /// Whether certificates of Keystone and Swift are taken unseen.
+        /// Disables the verification of the certificates of Keystone and Swift.
         swift_store_auth_insecure: bool = false;
-        /// A file of certificates to trust instead of the system's.
+        /// A file of CA certificates to trust instead of the system's.
         swift_store_cacert: Option<String> = None;
-        /// The region of the endpoint in the catalogue; any without one.
+        /// The region of the endpoint in the catalogue. Default: any region.
         swift_store_region: Option<String> = None;
-        /// The storage URL, up to the container and without it, instead of the catalogue's.
+        /// The storage URL, without the container, instead of the catalogue's.
         swift_store_endpoint: Option<String> = None;
-        /// Which endpoint of the catalogue.
+        /// The interface of the endpoint in the catalogue.
         swift_store_endpoint_type: Interface = Interface::Public;
         /// The type of the service in the catalogue.
         swift_store_service_type: String = "object-store".to_owned();
-        /// The container, or what the names of several begin with.
+        /// The container, or the prefix of the names of several containers.
         swift_store_container: String = "glance".to_owned();
-        /// Objects of at least this many times 1,024,000 bytes are uploaded in segments; those that
-        /// come as a stream, which can be read only once, as soon as they are longer than a segment.
+        /// Objects of at least this size, in units of 1,024,000 bytes, are uploaded in segments. A
+        /// stream, which can be read only once, is uploaded in segments if it is longer than a
+        /// segment.
         swift_store_large_object_size: u64 = 5120, in 1..=5243;
-        /// Times 1,024,000 bytes of a segment.
+        /// The size of a segment in units of 1,024,000 bytes.
         swift_store_large_object_chunk_size: u64 = 200, in 1..=5243;
-        /// Whether an upload makes the container where there is none.
+        /// Whether an upload creates the container if it does not exist.
         swift_store_create_container_on_put: bool = false;
         /// Whether objects are stored in the accounts of the users that upload them.
         swift_store_multi_tenant: bool = false;
-        /// How many hex digits of an image's id are part of its container's name: 16 to that power
-        /// is the number of containers. 0 keeps to one container.
+        /// How many hex digits of an image's id are part of its container's name: the number of
+        /// containers is 16 to this power. 0: one container.
         swift_store_multiple_containers_seed: u64 = 0, in 0..=32;
-        /// Ids of projects that may write what users store in their own accounts, beside those that
-        /// are told to with the image.
+        /// The ids of projects that may write the images in the users' accounts, in addition to the
+        /// projects that the image service names for an image.
         swift_store_admin_tenants: Vec<String> = Vec::new();
-        /// Other Keystones, each `host[:port]`, that locations may name which have credentials inside:
-        /// those are used there, for the one request, and never the ones of this backend.
+        /// Other Keystones, each `host[:port]`, for locations that contain credentials. The
+        /// credentials in the location are used there, for that request alone; those of this
+        /// backend are never sent there.
         swift_store_trusted_hosts: Vec<String> = Vec::new();
-        /// Without effect: TLS has no compression any more.
+        /// Without effect: TLS no longer has compression.
         swift_store_ssl_compression: bool = true;
-        /// How many times a download that broke off is gone on with. 0: not once, and no token is
-        /// renewed for it.
+        /// How many times an interrupted download is resumed. 0: never, and no token is renewed for
+        /// it.
         swift_store_retry_get_count: u64 = 0, in 0..=10_000;
-        /// Seconds before the end of a token in which it is renewed before it is used; no more than half of its life.
+        /// How many seconds before its expiry a token is renewed; at most half of its lifetime.
         swift_store_expire_soon_interval: u64 = 60, in 0..=86_400;
-        /// Whether a trust from the user lets long transfers renew their token.
+        /// Whether long transfers in users' accounts use a trust, with which their token can be
+        /// renewed.
         swift_store_use_trusts: bool = true;
-        /// Whether a segment that fails can be sent again. Segments from files and memory always
-        /// can; those of a stream are held in memory while they are sent.
+        /// Without effect: a failed segment can always be sent again. Segments of a stream are held
+        /// in memory while they are sent.
         swift_buffer_on_upload: bool = false;
         /// Without effect: nothing is buffered in files.
         swift_upload_buffer_dir: Option<String> = None;
-        /// The section of the file of references that new objects are stored with, and that several
-        /// tenants' trusts are made with. Without a file, the options beside this one are the
-        /// reference of this name, so that the location of an object never holds a key.
+        /// The reference that new objects are stored with, and that users trust in multi-tenant
+        /// mode: a section of the file of references. Without a file, the options of this backend
+        /// are the reference of this name, so that no location contains a key.
         default_swift_reference: String = "ref1".to_owned();
-        /// The version of Keystone's API: 3 is the only one.
+        /// The version of Keystone's API: only 3 is supported.
         swift_store_auth_version: String = "3".to_owned();
-        /// Keystone's URL. An old way of writing what belongs into a reference.
+        /// Keystone's URL. Legacy: use a reference instead.
         swift_store_auth_address: Option<String> = None;
-        /// `project:user`. An old way of writing what belongs into a reference.
+        /// `project:user`. Legacy: use a reference instead.
         swift_store_user: Option<Secret> = None;
-        /// The password. An old way of writing what belongs into a reference.
+        /// The password. Legacy: use a reference instead.
         swift_store_key: Option<Secret> = None;
         /// The id of an application credential.
         swift_store_application_credential_id: Option<Secret> = None;
         /// The secret of an application credential.
         swift_store_application_credential_secret: Option<Secret> = None;
-        /// The project that an application credential is of.
+        /// The name of the application credential's project. Not sent.
         swift_store_project_name: Option<String> = None;
-        /// The id of the project that an application credential is of.
+        /// The id of the application credential's project. Not sent.
         swift_store_project_id: Option<String> = None;
-        /// The file of references: a section for each, with auth_address, user and key. For several
-        /// tenants, the default reference is whom their users trust.
+        /// The file of references: a section for each, with auth_address, user and key. In
+        /// multi-tenant mode, users trust the default reference.
         swift_store_config_file: Option<String> = None;
-        /// How many times a request is repeated after it failed for a reason that may pass.
+        /// How many times a request is repeated after a transient failure.
         swift_store_retries: u64 = 4, in 0..=100;
-        /// What an object in segments is: `static`, whose manifest lists them, or `dynamic`, whose
-        /// manifest names a prefix. Without it, static where the server has such.
+        /// The kind of an object in segments: `static`, whose manifest lists the segments, or
+        /// `dynamic`, whose manifest names a prefix. Default: static if the server supports it.
         swift_store_large_object_kind: Option<LargeObject> = None;
-        /// Segments in flight at once.
+        /// How many requests of an upload or a removal are in flight at once.
         swift_store_thread_pools: u64 = 4, in 1..=256;
-        /// Seconds until a connection must stand.
+        /// The time limit for establishing a connection, in seconds.
         swift_store_connect_timeout: u64 = 10, in 1..=3600;
-        /// Seconds from the last byte sent until the head of an answer must be there, of silence within its
-        /// body, and for all of an answer that is no success.
+        /// The time limit in seconds from the last byte sent to the head of the response, for a
+        /// pause within its body, and for the whole of an error response.
         swift_store_read_timeout: u64 = 60, in 1..=3600;
-        /// Bytes a second that the body of an object must move at least, up or down, on the average of the
-        /// window below; 0 lets it take for ever. Time that the limit of bandwidth, the image's source or
-        /// its reader takes does not count.
+        /// The minimum rate of an object's body, up or down, in bytes per second, averaged over the
+        /// window below; 0 disables the check. Time spent waiting for the bandwidth limit, the
+        /// image's source or its reader does not count.
         swift_store_minimum_rate: u64 = 1024, in 0..=1073741824;
-        /// The window in seconds.
+        /// The window of the minimum rate, in seconds.
         swift_store_minimum_rate_window: u64 = 60, in 1..=3600;
         /// Whether a proxy is used, for Keystone and for Swift.
         swift_store_enable_proxy: bool = false;
-        /// The proxy's host, or `https://host` where it speaks TLS itself. Required where a proxy is
-        /// used.
+        /// The proxy's host, or `https://host` if the connection to the proxy uses TLS. Required if
+        /// a proxy is used.
         swift_store_proxy_host: Option<String> = None;
         /// The proxy's port.
         swift_store_proxy_port: u64 = 8080, in 1..=65535;
-        /// The user at the proxy.
+        /// The user name for the proxy.
         swift_store_proxy_user: Option<String> = None;
-        /// The password at the proxy.
+        /// The password for the proxy.
         swift_store_proxy_password: Option<Secret> = None;
-        /// A file of certificates to trust instead of the usual ones where the proxy speaks TLS itself.
+        /// A file of CA certificates to verify a proxy with TLS, instead of the default ones.
         swift_store_proxy_cacert: Option<String> = None;
         /// Hosts that are reached without the proxy: `host`, `.domain`, addresses and networks, each
-        /// with a port or without.
+        /// with or without a port.
         swift_store_proxy_bypass: Vec<String> = Vec::new();
     }
 }
 
 impl SwiftOptions {
-    /// Bytes from which an object is uploaded in segments.
+    /// Returns the size in bytes from which an object is uploaded in segments.
     pub fn large_object_size(&self) -> u64 {
         self.swift_store_large_object_size * MEGABYTE
     }
 
-    /// Bytes of a segment.
+    /// Returns the size of a segment in bytes.
     pub fn segment_size(&self) -> u64 {
         self.swift_store_large_object_chunk_size * MEGABYTE
     }
 
-    /// The container of an image in the account of one tenant: the configured one, or one of several
-    /// by the beginning of the image's id.
+    /// Returns the container of an image in single-tenant mode: the configured one, or one of
+    /// several by the first digits of the image's id.
     pub fn container(&self, image_id: &str) -> String {
         let mut digits = self.swift_store_multiple_containers_seed;
         if digits == 0 {
             return self.swift_store_container.clone();
         }
-        // Dashes are taken along, and not counted.
+        // Dashes are included, but not counted.
         let id = image_id.to_lowercase();
         let end = id.char_indices().find_map(|(at, char)| {
             if digits == 0 {
@@ -155,16 +158,18 @@ impl SwiftOptions {
         format!("{}_{}", self.swift_store_container, &id[..end.unwrap_or(id.len())])
     }
 
-    /// The container of an image in the account of the user who uploads it.
+    /// Returns the container of an image in multi-tenant mode, in the account of the uploading
+    /// user.
     pub fn tenant_container(&self, image_id: &str) -> String {
         format!("{}_{image_id}", self.swift_store_container)
     }
 
-    /// What the locations begin with that this backend writes; none where that depends on the user.
+    /// Returns the prefix of the locations that this backend writes; `None` if it depends on the
+    /// user.
     pub fn location_prefix(&self) -> Option<String> {
         let container = &self.swift_store_container;
         if self.swift_store_multi_tenant {
-            // A template is of no one account.
+            // A template, which names no account, is not a valid URL.
             let url = BaseUrl::parse(self.swift_store_endpoint.as_deref()?).ok()?;
             let scheme = if url.is_tls() { "swift+https" } else { "swift+http" };
             return Some(format!("{scheme}://{}{}/{container}_", url.authority(), url.path()));
@@ -173,7 +178,7 @@ impl SwiftOptions {
         Some(format!("swift+config://{}/{container}{end}", self.default_swift_reference))
     }
 
-    /// Which endpoint of a catalogue is meant.
+    /// Returns the filter that selects the endpoint in a catalogue.
     pub fn endpoint(&self) -> EndpointFilter {
         EndpointFilter {
             service_type: self.swift_store_service_type.clone(),
@@ -184,7 +189,7 @@ impl SwiftOptions {
         }
     }
 
-    /// How requests are made.
+    /// Returns the configuration of requests.
     pub fn config(&self) -> Config {
         let mut config = Config::default();
         config.retry_policy.attempts =
@@ -201,14 +206,15 @@ impl SwiftOptions {
         config
     }
 
-    /// How Keystone is asked beside Swift.
+    /// Returns the configuration of requests to Keystone.
     pub fn keystone(&self) -> keystone::Service {
         let Config { retry_policy, limits, .. } = self.config();
         keystone::Service { retry_policy, limits }
     }
 
-    /// How an object is uploaded that comes as a stream, or from where it can be read again. Its
-    /// segments are in its own container, as those of the image service's own store are.
+    /// Returns the options of the upload of a stream, or of a source that can be read again.
+    ///
+    /// Segments are stored in the object's container, as glance_store does.
     pub fn upload(&self, is_stream: bool) -> SwiftUploadOptions {
         let default = SwiftUploadOptions::default();
         let (segment_size, threshold) = (self.segment_size(), self.large_object_size() - 1);
@@ -216,7 +222,7 @@ impl SwiftOptions {
             threshold: if is_stream { threshold.min(segment_size) } else { threshold },
             segment_size,
             width: usize::try_from(self.swift_store_thread_pools).unwrap_or(usize::MAX),
-            // One is sent while the next is read.
+            // One segment is sent while the next one is read.
             memory: default.memory.max(2 * segment_size),
             large_object: self.swift_store_large_object_kind,
             segments_in: SegmentsIn::Same,
@@ -225,7 +231,8 @@ impl SwiftOptions {
         }
     }
 
-    /// The reference that the old options are, where they are written.
+    /// Returns the reference that the legacy options form, if `swift_store_auth_address` is
+    /// set.
     pub fn own_reference(&self) -> Option<Reference> {
         let auth_address = self.swift_store_auth_address.clone()?;
         Some(Reference {
@@ -243,13 +250,15 @@ impl SwiftOptions {
         })
     }
 
-    /// The references of this backend by name: those of its file, where there is one, or else the one
-    /// that the options themselves are. `files` are the files that were read, by path. A backend for
-    /// several tenants need not have any; without, nobody can be trusted.
+    /// Returns the references of this backend by name: those of its file, or else the one that the
+    /// options form.
+    ///
+    /// `files` holds the files that were read, by path. A multi-tenant backend may have no
+    /// references; trusts are then not possible.
     ///
     /// # Errors
     ///
-    /// The file was not read; it does not have the default reference.
+    /// The file was not read, or does not contain the default reference.
     pub fn references(
         &self,
         section: &str,
@@ -279,7 +288,7 @@ impl SwiftOptions {
         Ok(references.clone())
     }
 
-    /// What is wrong with options together.
+    /// Checks the options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
         if self.swift_store_auth_version != "3" {
@@ -328,15 +337,15 @@ impl SwiftOptions {
     }
 }
 
-/// Bytes of what the options call a megabyte.
+/// The size in bytes of what the options call a megabyte.
 const MEGABYTE: u64 = 1_024_000;
 
 impl Connection {
-    /// The way to a backend in Swift, and to its Keystone.
+    /// Makes the transport settings of a Swift backend and its Keystone.
     ///
     /// # Errors
     ///
-    /// As [`of_s3`](Self::of_s3).
+    /// Those of [`of_s3`](Self::of_s3).
     pub fn of_swift(options: &SwiftOptions) -> Result<Self, Error> {
         let proxy = ProxyOptions {
             host: &options.swift_store_proxy_host,
