@@ -1,4 +1,4 @@
-//! Stopping a run early, and the bell that wakes one.
+//! Stopping a run from outside, and the bell that wakes a run.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,11 +9,11 @@ use apus_core::contract::Leave;
 use apus_core::http::Completion;
 use apus_core::waiters::{Position, Waiters};
 
-/// Stops runs: give clones to as many as should stop together.
+/// Stops the runs that it was passed to. Clones stop the same runs.
 ///
-/// A run that is stopped gives up the exchanges that move the caller's bytes, waits for others,
-/// cleans up on the server what its machine promises to clean up, and then ends with an error that
-/// [is cancelled](apus_core::Error::is_cancelled).
+/// A stopped run breaks off the exchanges that move the caller's bytes, waits for the others,
+/// cleans up on the server as its machine requires, and ends with an error that [is
+/// cancelled](apus_core::Error::is_cancelled).
 #[derive(Clone, Default)]
 pub struct CancelToken(Arc<Mutex<Request>>);
 
@@ -24,17 +24,18 @@ struct Request {
 }
 
 impl CancelToken {
-    /// A token that nobody has used yet.
+    /// Returns a token that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops, and leaves nothing on the server.
+    /// Stops the runs, and leaves nothing on the server.
     pub fn cancel(&self) {
         self.cancel_with(Leave::Abort);
     }
 
-    /// Stops, and leaves on the server what `leave` says. The first call counts.
+    /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
+    /// counts.
     pub fn cancel_with(&self, leave: Leave) {
         let waiting = {
             let mut request = lock(&self.0);
@@ -44,29 +45,29 @@ impl CancelToken {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether it was used.
+    /// Returns whether the token was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.leave().is_some()
     }
 
-    /// What is to be left on the server, once it was used.
+    /// Returns what to leave on the server, if the token was cancelled.
     pub(crate) fn leave(&self) -> Option<Leave> {
         lock(&self.0).leave
     }
 
-    /// How many listen.
+    /// Returns how many listeners wait.
     #[cfg(test)]
     pub(crate) fn listening(&self) -> usize {
         lock(&self.0).waiting.len()
     }
 
-    /// Waits for it to be used, until it is dropped.
+    /// Returns a listener, which waits until the token is cancelled.
     pub(crate) fn listen(&self) -> Listener {
         Listener { token: self.clone(), place: None }
     }
 }
 
-/// One who waits for a token. Nothing of it stays with the token when it is dropped.
+/// Waits for a token. Dropping it removes it from the token.
 pub(crate) struct Listener {
     token: CancelToken,
     place: Option<Position>,
@@ -85,7 +86,7 @@ impl Listener {
         Poll::Pending
     }
 
-    /// Ready when one of them was used.
+    /// Ready when one of the tokens was cancelled.
     pub(crate) fn poll_any(listeners: &mut [Self], cx: &mut Context<'_>) -> Poll<Leave> {
         let leave = listeners.iter_mut().find_map(|listener| match listener.poll(cx) {
             Poll::Ready(leave) => Some(leave),
@@ -109,7 +110,7 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// What wakes a run: completions of its workers, and the pump's waker.
+/// Wakes a run: for completions of its workers, and as the pump's waker.
 #[derive(Default)]
 pub(crate) struct Bell(Mutex<Desk>);
 
@@ -121,18 +122,18 @@ struct Desk {
 }
 
 impl Bell {
-    /// A worker hands in how its exchange ended.
+    /// Adds the completion of a worker's exchange.
     pub(crate) fn hand_in(&self, done: Completion) {
         lock(&self.0).done.push_back(done);
         self.ring();
     }
 
-    /// The next completion that was handed in.
+    /// Takes the next completion.
     pub(crate) fn take(&self) -> Option<Completion> {
         lock(&self.0).done.pop_front()
     }
 
-    /// Says that something happened.
+    /// Wakes the run.
     pub(crate) fn ring(&self) {
         let waker = {
             let mut desk = lock(&self.0);
@@ -144,7 +145,7 @@ impl Bell {
         }
     }
 
-    /// Ready once for everything that happened since it last was.
+    /// Ready once for everything that happened since it was ready last.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut desk = lock(&self.0);
         if std::mem::take(&mut desk.rung) {
@@ -161,7 +162,7 @@ impl Wake for Bell {
     }
 }
 
-/// Locks; what a panic left behind is as good as before, for no section here can be left half done.
+/// Locks, also after a panic: no critical section leaves its data inconsistent.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

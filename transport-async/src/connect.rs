@@ -1,4 +1,4 @@
-//! From a URI to a stream: resolve, connect, go through the proxy, agree on TLS.
+//! From a URI to a stream: resolve, connect, go through the proxy, do the TLS handshake.
 
 use std::cmp::Ordering;
 use std::io;
@@ -23,12 +23,13 @@ use crate::wire::Stream;
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) https: bool,
-    /// What it leads through; the same for all that is equal otherwise.
+    /// The proxy that the connection goes through; the same for all routes that are equal
+    /// otherwise.
     pub(crate) proxy: Option<Arc<Proxy>>,
     authority: Authority,
 }
 
-/// As it is written: [`Authority`] itself takes each letter by itself, to make it small.
+/// Compares the text: [`Authority`] compares letter by letter, without regard to case.
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
@@ -66,7 +67,7 @@ impl Route {
         (self.https, self.authority.as_str())
     }
 
-    /// Without the brackets of an IPv6 address.
+    /// Returns the host, without the brackets of an IPv6 address.
     pub(crate) fn host(&self) -> &str {
         self.authority.host().trim_start_matches('[').trim_end_matches(']')
     }
@@ -75,12 +76,12 @@ impl Route {
         self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
     }
 
-    /// The proxy that requests are made of, instead of the end of the route.
+    /// Returns the proxy that forwards the requests of this route, if there is one.
     pub(crate) fn forwards(&self) -> Option<&Arc<Proxy>> {
         self.proxy.as_ref().filter(|_| !self.https)
     }
 
-    /// The value of `Host`: no user, no default port.
+    /// Returns the value of `Host`: no user, no default port.
     pub(crate) fn host_header(&self) -> String {
         let default = if self.https { 443 } else { 80 };
         match self.authority.port_u16() {
@@ -106,7 +107,7 @@ impl Connector {
         })
     }
 
-    /// A stream to the end of `route`, ready for HTTP.
+    /// Returns a stream to the end of `route`, ready for HTTP.
     pub(crate) async fn connect(&self, route: &Route) -> Result<Stream, Failure> {
         let stream = match &route.proxy {
             None => Stream::Plain(reach(route.host(), route.port()).await?),
@@ -122,7 +123,7 @@ impl Connector {
     #[cfg(feature = "tls")]
     async fn secure(&self, stream: Stream, route: &Route) -> Result<Stream, Failure> {
         agree(&self.tls, route.host(), stream).await.map_err(|error| {
-            // A peer that hangs up is no matter of trust, and may be there the next time.
+            // A closed connection says nothing about trust, and a repetition may succeed.
             let cause = if is_tls(&error) { Cause::Tls } else { Cause::Connect };
             Failure::new(cause, error.to_string())
         })
@@ -134,7 +135,7 @@ impl Connector {
     }
 }
 
-/// Speaks TLS with `host` over `stream`.
+/// Does the TLS handshake with `host` over `stream`.
 #[cfg(feature = "tls")]
 pub(crate) async fn agree(
     tls: &tokio_rustls::TlsConnector,
@@ -146,13 +147,13 @@ pub(crate) async fn agree(
     Ok(Stream::Tls(Box::new(tls.connect(name, stream).await?)))
 }
 
-/// Whether TLS itself was the trouble, and not the stream below.
+/// Whether TLS itself failed, and not the stream below.
 #[cfg(feature = "tls")]
 pub(crate) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
-/// Whether TLS itself was the trouble: not without TLS.
+/// Whether TLS itself failed: never, without TLS.
 #[cfg(not(feature = "tls"))]
 pub(crate) fn is_tls(_: &io::Error) -> bool {
     false
@@ -170,13 +171,13 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream, Failure> {
     };
     let stream = stream
         .map_err(|(address, error)| Failure::new(Cause::Connect, format!("{address}: {error}")))?;
-    // A head must not wait for the acknowledgement of the last body.
+    // A head must not wait for the acknowledgement of the previous body.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
-/// The first address that answers wins; each next one starts when the one before failed or was
-/// silent for a while (RFC 8305, section 5).
+/// Returns the connection that is made first. Each next address is tried when the previous one
+/// failed, or has not responded for a while (RFC 8305, section 5).
 async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, (SocketAddr, io::Error)> {
     let mut racing = JoinSet::new();
     let mut waiting = addresses.into_iter();
@@ -206,7 +207,7 @@ async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, (SocketAddr, io::
     }
 }
 
-/// Takes turns between the address families, in the resolver's order otherwise.
+/// Alternates between the address families, otherwise in the resolver's order.
 fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (ours, others): (Vec<_>, Vec<_>) =
@@ -221,7 +222,7 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     .collect()
 }
 
-/// How long an address has before the next one is tried beside it.
+/// How long an address has before the next one is tried in parallel.
 const STAGGER: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

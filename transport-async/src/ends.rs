@@ -1,5 +1,4 @@
-//! What the exchanges of a run have in common: where bytes come from and go, who watches them, and
-//! how fast they may move.
+//! What all exchanges of a run have in common: source, sink, observer, and bandwidth.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,11 @@ use crate::passes::OnePass;
 use crate::sink::Sink;
 use crate::source::{PIECE, Source};
 
-/// Both ends of a run's bytes.
+/// The source and the sink of a run.
 #[derive(Clone, Default)]
 pub(crate) struct Ends {
     pub(crate) source: Source,
-    /// What readings of the source go by.
+    /// The pass that readings of the source belong to.
     pub(crate) pass: Option<Arc<OnePass>>,
     pub(crate) sink: Sink,
     pub(crate) traffic: Option<Arc<Traffic>>,
@@ -23,7 +22,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// Counts the bytes of one exchange.
+    /// Returns a meter for the bytes of one exchange.
     pub(crate) fn meter(&self) -> Meter {
         Meter {
             traffic: self.traffic.clone().filter(|traffic| traffic.paces()),
@@ -34,7 +33,7 @@ impl Ends {
     }
 }
 
-/// Tells the observer of bytes, not too often, and asks the traffic how fast they may move.
+/// Reports bytes to the observer, not too often, and limits their rate.
 pub(crate) struct Meter {
     traffic: Option<Arc<Traffic>>,
     observer: Option<Arc<dyn Observer>>,
@@ -43,14 +42,14 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// The longest piece to send in one go: where nobody counts them or holds them back, long ones,
-    /// which the system takes with fewer calls.
+    /// Returns the longest piece to send at once: a long one if no observer counts bytes and no
+    /// limit paces them, because long pieces take fewer system calls.
     pub(crate) fn stride(&self) -> usize {
         let alone = self.traffic.is_none() && self.observer.is_none();
         if alone { 4 * PIECE } else { PIECE }
     }
 
-    /// `bytes` are about to be sent: how long to wait first.
+    /// Counts `bytes` that are about to be sent. Returns how long to wait first.
     pub(crate) fn sent(&mut self, bytes: u64) -> Duration {
         self.sent += bytes;
         if self.sent >= OFTEN {
@@ -59,7 +58,7 @@ impl Meter {
         self.pace(bytes)
     }
 
-    /// `bytes` were received: how long to wait before going on.
+    /// Counts `bytes` that were received. Returns how long to wait before going on.
     pub(crate) fn received(&mut self, bytes: u64) -> Duration {
         self.received += bytes;
         if self.received >= OFTEN {
@@ -68,7 +67,7 @@ impl Meter {
         self.pace(bytes)
     }
 
-    /// Tells what was sent and not yet told.
+    /// Reports the sent bytes that were not reported yet.
     pub(crate) fn flush_sent(&mut self) {
         let bytes = std::mem::take(&mut self.sent);
         self.tell(bytes, &Event::Sent { bytes });

@@ -1,13 +1,13 @@
 //! Performs one exchange.
 //!
 //! ```text
-//!   measure the source, where a hash of it stands in the head
-//!   ask for the head, and sign it
+//!   measure the source, if the head contains a hash of it
+//!   request the head from the exchange, which signs it
 //!   take a connection from the pool, or make one
 //!   send ──────────────▶ the body, piece by piece
-//!   receive ◀─────────── the head, which may come before all of the body went
+//!   receive ◀─────────── the head, possibly before the whole body is sent
 //!           ◀─────────── the body, piece by piece, into the sink
-//!   give the connection back, if both sides want to go on
+//!   return the connection to the pool, if both sides keep it open
 //! ```
 
 use std::collections::VecDeque;
@@ -32,13 +32,12 @@ use crate::sending::Sending;
 use crate::source::{PIECE, Pieces};
 use crate::wire::Pulse;
 
-/// An exchange on its way. Whatever happens to it, being dropped included, it comes to exactly one
-/// completion.
+/// An exchange while it is performed. It results in exactly one completion, also if it is dropped.
 pub(crate) struct Flight {
     stage: Stage,
-    /// Of the connection that the request goes over, once it may go.
+    /// The pulse of the connection that the request is sent over, once it is chosen.
     pulse: Option<Arc<Pulse>>,
-    /// Where the completion goes if nobody waits for it any more.
+    /// Where the completion goes if the flight is dropped.
     home: Option<Arc<Bell>>,
 }
 
@@ -48,16 +47,16 @@ enum Stage {
     Over,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 enum Fault {
-    /// Something on the way.
+    /// The exchange failed.
     Wire(Failure),
     /// The request could not be made.
     Ours(Error),
 }
 
 impl Flight {
-    /// Takes off. Where there is a `home`, a completion that nobody waits for goes there.
+    /// Returns a flight. If it is dropped, its completion goes to `home`, if there is one.
     pub(crate) fn new(exchange: Exchange, home: Option<Arc<Bell>>) -> Self {
         Self { stage: Stage::Sealed(exchange), pulse: None, home }
     }
@@ -94,7 +93,7 @@ impl Flight {
         completion
     }
 
-    /// Gives up.
+    /// Cancels the exchange.
     pub(crate) fn cancel(&mut self) -> Option<Completion> {
         let completion = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Sealed(exchange) => exchange.fail(self.dated(Failure::cancelled())),
@@ -105,7 +104,7 @@ impl Flight {
         Some(completion)
     }
 
-    /// Says of a failure whether it came before anything of the request had left.
+    /// Marks a failure that came before any part of the request was sent.
     fn dated(&self, failure: Failure) -> Failure {
         let left = self.pulse.as_ref().is_some_and(|pulse| pulse.sent() > 0);
         if left { failure } else { failure.before_request() }
@@ -182,12 +181,12 @@ impl Drop for Flight {
     }
 }
 
-/// The payload, read once before where the head says something of it.
+/// Returns the payload. Reads it first if the head contains a hash of it.
 async fn prepare(exchange: &mut Exchange, ends: &Ends, longest: u64) -> Result<Pieces, Fault> {
     match exchange.outgoing().clone() {
         Outgoing::Empty => Ok(Pieces::none()),
         Outgoing::Bytes(bytes) => {
-            // More than a piece is hashed piece by piece, so that other tasks get a turn.
+            // More than a piece is hashed piece by piece, so that other tasks can run.
             if bytes.len() > PIECE {
                 for piece in bytes.chunks(PIECE) {
                     exchange.measure(piece).map_err(Fault::Ours)?;
@@ -223,7 +222,7 @@ async fn measure(
         if keep {
             kept.push_back(piece);
         } else {
-            // What is in memory comes without ever waiting for it.
+            // Bytes in memory are read without ever waiting, so other tasks must be given a turn.
             tokio::task::yield_now().await;
         }
     }
@@ -244,7 +243,7 @@ async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Lin
     let limit = times.deadline(start, times.limits.connect, "it was not made within its limit");
     let link = match limit {
         None => connecting.await,
-        // No timeout, which would leave open whether the server has acted: no request has left.
+        // Not a timeout, which would leave the outcome unknown: no request was sent.
         Some((at, name)) => tokio::time::timeout_at(at.into(), connecting)
             .await
             .unwrap_or_else(|_| Err(Failure::new(Cause::Connect, name))),
@@ -252,7 +251,7 @@ async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Lin
     link.map(Box::new).map_err(Fault::Wire)
 }
 
-/// Ends `work` with the exchange as a whole.
+/// Ends `work` when the time of the whole exchange is used up.
 async fn within<T>(
     times: &Times,
     work: impl Future<Output = Result<T, Fault>>,
@@ -264,8 +263,8 @@ async fn within<T>(
     })
 }
 
-/// The head as it goes on the wire: the target alone, except to a proxy, and what HTTP wants besides
-/// what was signed.
+/// Returns the head as it is sent: the target alone, except to a proxy, and the fields that HTTP
+/// requires besides those that were signed.
 fn outgoing(
     head: &request::Parts,
     shared: &Shared,
@@ -305,7 +304,7 @@ fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
     Uri::from_parts(parts).map_err(|_| Error::caller("the URI can't be sent to a proxy"))
 }
 
-/// Reads the body of the answer. True when it was read to its end.
+/// Receives the body of the response. True if it was read to its end.
 async fn receive(
     receiving: &mut Receiving,
     link: &mut Link,
@@ -335,7 +334,7 @@ async fn receive(
             break Err(failure);
         }
     };
-    // Also what came before a cut is the sink's.
+    // Bytes that arrived before a cut are passed on too.
     if let Some(delivery) = &mut delivery {
         delivery.finish().await.map_err(Fault::Wire)?;
     }

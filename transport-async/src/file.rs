@@ -1,4 +1,4 @@
-//! Ranges of a file, one piece ahead of the network.
+//! Ranges of a file, read one piece ahead of the network.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::cancel::lock;
 use crate::source::PIECE;
 
-/// A file, and the buffers that its exchanges use again and again.
+/// A file, and the buffers that its exchanges reuse.
 pub(crate) struct Disk {
     pub(crate) file: File,
     buffers: Buffers,
@@ -28,7 +28,7 @@ impl Disk {
         Self { file, buffers: Buffers::default() }
     }
 
-    /// These bytes. Where they are the `last` of the file, it must end with them.
+    /// Reads `length` bytes. If they are the `last` of the file, it must end with them.
     fn read(&self, at: u64, length: usize, last: bool) -> Result<Bytes, Failure> {
         let mut buffer = self.buffers.take(length);
         let mut have = 0;
@@ -50,7 +50,7 @@ impl Disk {
     }
 }
 
-/// Reads once, unless it is interrupted.
+/// Reads once; repeats an interrupted read.
 fn read_some(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, Failure> {
     loop {
         match read_at(file, buffer, at) {
@@ -70,7 +70,7 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// The bytes of `range`, of a file that has so many; the first of them are read at once.
+    /// Returns the bytes of `range` of a file that ends at `end`; starts to read at once.
     pub(crate) fn new(disk: Arc<Disk>, range: Range<u64>, end: Option<u64>) -> Self {
         let mut pages = Self { disk, left: range, end, ahead: None };
         pages.read_ahead();
@@ -88,7 +88,7 @@ impl Pages {
         self.ahead = Some(spawn_blocking(move || disk.read(at, length as usize, last)));
     }
 
-    /// The next piece; none is empty.
+    /// Returns the next piece, which is never empty.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -107,8 +107,8 @@ impl Pages {
     }
 }
 
-/// Buffers that were lent out and are used again once nobody holds them: fresh memory of this size
-/// costs more than what is done with it.
+/// Buffers that were lent out, and are reused when they are free again: allocating fresh memory of
+/// this size costs more than reading and sending the bytes.
 #[derive(Default)]
 struct Buffers(Mutex<VecDeque<Bytes>>);
 
@@ -135,5 +135,5 @@ impl Buffers {
     }
 }
 
-/// Buffers that are remembered of one file; more than its exchanges have in use at once.
+/// Buffers that are kept for one file: more than its exchanges use at the same time.
 const MOST_BUFFERS: usize = 4096;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Pool::take ─▶ Link ── head ──▶ Response ── piece* ──▶ send_rest ──▶ Pool::put
-//!                  │ every wait polls connection, answer and alarm in the same task,
+//!                  │ every wait polls connection, response and alarm in the same task,
 //!                  │ so that no other task is woken, and dropping the future drops the connection
 //! ```
 
@@ -28,21 +28,21 @@ use crate::connect::{Route, is_tls};
 use crate::sending::Sending;
 use crate::wire::{Pulse, Stream, Wire};
 
-/// A connection, and what it takes to use it.
+/// A connection, and what is needed to use it.
 pub(crate) struct Link {
     pub(crate) route: Route,
     pub(crate) pulse: Arc<Pulse>,
     /// Bodies are boxed, because hyper moves a request several times before it is sent.
     sender: SendRequest<Box<Sending>>,
-    /// Gone when it has ended.
+    /// Absent after it has ended.
     connection: Option<Connection<TokioIo<Wire>, Box<Sending>>>,
     alarm: Alarm,
-    /// What the body of the request is held to, and the bytes of it that were counted.
+    /// The minimum rate of the request's body, and the bytes of the body that were counted.
     pace: Pace,
     counted: u64,
 }
 
-/// The limits of one exchange, and when the whole of it must be over.
+/// The limits of one exchange, and when all of it must have ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) limits: Limits,
@@ -50,13 +50,14 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// Of an exchange that begins now.
+    /// Returns the limits of an exchange that begins now.
     pub(crate) fn start(limits: &Limits) -> Self {
         let whole = limits.whole.map(|whole| Instant::now() + whole);
         Self { limits: *limits, whole }
     }
 
-    /// The earlier of `after` `since` and the end of the whole, and the name of that limit.
+    /// Returns the earlier of `since` plus `after` and the end of the whole, and the name of that
+    /// limit.
     pub(crate) fn deadline(
         &self,
         since: Instant,
@@ -71,16 +72,16 @@ impl Times {
     }
 }
 
-/// What the body of an answer is held to.
+/// The time limits of a response's body.
 pub(crate) struct BodyTimes {
     times: Times,
     pace: Pace,
-    /// When it must be over.
+    /// When the body must have ended.
     end: Option<(Instant, &'static str)>,
 }
 
 impl BodyTimes {
-    /// Of an answer whose head has arrived now.
+    /// Returns the limits of a response whose head has arrived now.
     pub(crate) fn new(receiving: &Receiving, times: &Times) -> Self {
         let end = receiving.time().and_then(|time| Instant::now().checked_add(time));
         Self { times: *times, pace: receiving.pace(), end: end.map(|end| (end, BODY)) }
@@ -88,7 +89,7 @@ impl BodyTimes {
 }
 
 impl Link {
-    /// Speaks HTTP/1.1 over `stream`.
+    /// Starts HTTP/1.1 over `stream`.
     pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, Failure> {
         let pulse = Arc::new(Pulse::new());
         let wire = Wire::new(stream, Arc::clone(&pulse));
@@ -99,15 +100,15 @@ impl Link {
         Ok(Self { route, pulse, sender, connection, alarm, pace: Pace::default(), counted: 0 })
     }
 
-    /// Whether nothing was heard of the peer since the last exchange: neither an end nor bytes that
-    /// nobody asked for.
+    /// Whether nothing was received since the last exchange: neither the end of the connection nor
+    /// unsolicited bytes.
     pub(crate) fn is_fresh(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         self.poll_connection(&mut cx).is_pending() && self.sender.is_ready()
     }
 
-    /// Sends a request and waits for the head of its answer, which may come before all of the body
-    /// is sent.
+    /// Sends a request and waits for the head of its response, which may arrive before the whole
+    /// body is sent.
     pub(crate) async fn head(
         &mut self,
         request: Request<Box<Sending>>,
@@ -117,7 +118,8 @@ impl Link {
         (*pace, *counted) = (Pace::new(times.limits.rate), 0);
         let mut answer = pin!(sender.send_request(request));
         poll_fn(|cx| {
-            // The connection gives the answer away while it is polled, so it is asked for after.
+            // The connection passes the response on while it is polled, so the response is polled
+            // afterwards.
             let over = poll_connection(connection, cx).is_ready();
             if pulse.informational() > MOST_INFORMATIONAL {
                 let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
@@ -136,7 +138,7 @@ impl Link {
                 }
                 Poll::Pending => {}
             }
-            // What the peer says before its answer moves no limit: only what it takes.
+            // Bytes from the peer before its response extend no limit; only what it takes does.
             let deadline = match sending(pulse, pace, counted, times) {
                 Ok(_) if pulse.is_given() => {
                     times.deadline(pulse.wrote(), times.limits.first_byte, FIRST_BYTE)
@@ -149,7 +151,7 @@ impl Link {
         .await
     }
 
-    /// The next piece of the answer's body.
+    /// Returns the next piece of the response's body.
     pub(crate) async fn piece(
         &mut self,
         body: &mut Incoming,
@@ -169,7 +171,7 @@ impl Link {
                             times.pace.rest(now);
                             return Poll::Ready(Some(Ok(piece)));
                         }
-                        // Trailers say nothing that is asked for.
+                        // Trailers are not used.
                         Err(_) => continue,
                     },
                     Poll::Ready(Some(Err(error))) => {
@@ -189,7 +191,7 @@ impl Link {
                 }
             }
             driven = false;
-            // The time that the sink took is not the server's.
+            // Time that the sink takes does not count as the server's.
             let since = self.pulse.last().max(*asked.get_or_insert_with(Instant::now));
             let idle = times.times.deadline(since, times.times.limits.idle, IDLE);
             let least = times.pace.wait(self.pulse.tick()).and_then(|tick| self.pulse.at(tick));
@@ -200,13 +202,13 @@ impl Link {
         .await
     }
 
-    /// Waits until all of the body is sent, after an answer that came before.
+    /// Waits until the whole body is sent, after an early response.
     pub(crate) async fn send_rest(&mut self, times: &Times) -> Result<(), Failure> {
         poll_fn(|cx| {
             let mut over = self.poll_connection(cx).is_ready();
             if self.pulse.is_given() {
-                // What was given may still wait in the connection. It is ready when all is written,
-                // which it finds out only when it is polled once more.
+                // Bytes that were passed on may still wait in the connection. It is ready after it
+                // has written all of them, which it finds out when it is polled once more.
                 over = over || self.poll_connection(cx).is_ready();
                 if self.sender.is_ready() || over && self.pulse.is_off() {
                     return Poll::Ready(Ok(()));
@@ -224,8 +226,8 @@ impl Link {
         .await
     }
 
-    /// Whether another exchange may follow: both sides have said all they had to say, and want to
-    /// stay.
+    /// Whether another exchange may follow: both sides have sent everything, and keep the
+    /// connection open.
     pub(crate) fn is_free(&self) -> bool {
         self.connection.is_some() && self.sender.is_ready()
     }
@@ -235,7 +237,7 @@ impl Link {
     }
 }
 
-/// Counts what was sent of the body: until when more must be, where the peer is waited for.
+/// Counts what was sent of the body. Returns when more must be sent, if the peer is waited for.
 fn sending(
     pulse: &Pulse,
     pace: &mut Pace,
@@ -266,7 +268,7 @@ fn too_slow() -> Failure {
     Failure::new(Cause::Timeout, TOO_SLOW)
 }
 
-/// Ready when the connection has ended. Its error was told to who waits for the answer or the body.
+/// Ready when the connection has ended. Its error is returned with the response or the body.
 fn poll_connection(
     connection: &mut Option<Connection<TokioIo<Wire>, Box<Sending>>>,
     cx: &mut Context<'_>,
@@ -279,8 +281,8 @@ fn poll_connection(
     Poll::Ready(())
 }
 
-/// A timer that is armed once and looked at again when it rings: what it waits for moves on with
-/// every byte.
+/// A timer that is checked and set anew only when it fires, because its deadline moves with every
+/// byte.
 #[derive(Default)]
 struct Alarm(Option<Pin<Box<Sleep>>>);
 
@@ -306,7 +308,7 @@ impl Alarm {
     }
 }
 
-/// What hyper's error is to the core; `otherwise` when the connection just ended.
+/// Translates hyper's error; `otherwise` is the cause if the connection just ended.
 fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
     let mut detail = error.to_string();
     let mut source = error.source();
@@ -321,7 +323,7 @@ fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
         }
         source = inner.source();
     }
-    // hyper has no other word for it.
+    // hyper has no other way to tell this error.
     if error.is_parse() && detail.contains("too large") {
         detail = format!(
             "the answer's head is too long, or has more than {MOST_FIELDS} header fields: {detail}"

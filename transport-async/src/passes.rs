@@ -1,5 +1,5 @@
-//! One pass over a source: what is read of it goes to a task for each digest, in order, and is compared
-//! where it is read again.
+//! One pass over a source: its bytes go to a task for each digest, in order, and are compared if
+//! they are read again.
 //!
 //! ```text
 //!  pieces ──▶ Pass (in the core: order, what is due, what was read before) ──▶ a worker for each digest
@@ -19,29 +19,29 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::lock;
 
-/// The one pass over a source: of a run, or, where the source is tapped, of all its runs.
+/// The pass over a source: of one run, or of all its runs if the source is tapped.
 pub(crate) struct OnePass(Mutex<State>);
 
 struct State {
     pass: Pass,
-    /// A group for each worker; absent while it is at work.
+    /// A group of hashers for each worker; absent while the worker runs.
     groups: Vec<Option<Hashers>>,
-    /// Of workers that have nothing to do.
+    /// The wakers of workers that have nothing to do.
     idle: Vec<Option<Waker>>,
-    /// Of who reads and has to wait for the workers.
+    /// The wakers of readings that wait for the workers.
     waiting: Vec<Waker>,
     working: usize,
     closing: bool,
-    /// All bytes of the source went by.
+    /// All bytes of the source were read.
     is_whole: bool,
-    /// Bytes of the source when a run began, where that is known.
+    /// Bytes of the source when a run began; `None` if unknown.
     length: Option<u64>,
     /// Bytes that may be held until it is their turn.
     memory: u64,
 }
 
 impl OnePass {
-    /// Feeds these hashers. With none, it only compares.
+    /// A pass that feeds these hashers. With none, it only compares.
     pub(crate) fn new(hashers: Hashers) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let groups = match hashers.is_empty() {
@@ -61,8 +61,8 @@ impl OnePass {
         }))
     }
 
-    /// A run begins, on a source of this length. The workers end when what this gives is
-    /// [closed](Workers::finish) or dropped.
+    /// Begins a run over a source of this length. The workers end when the value returned is
+    /// [finished](Workers::finish) or dropped.
     pub(crate) fn begin(self: &Arc<Self>, length: Option<u64>, memory: u64) -> Workers {
         let mut state = lock(&self.0);
         state.length = length;
@@ -78,8 +78,8 @@ impl OnePass {
         Workers { pass: Arc::clone(self), tasks }
     }
 
-    /// All of the source went by, if `whole` or, where that is not known otherwise, as many bytes did as
-    /// it had when the run began.
+    /// Records whether all bytes of the source were read: as `whole` says, or, if that is `None`,
+    /// if as many bytes were read as the source had when the run began.
     pub(crate) fn settle(&self, whole: Option<bool>) {
         let mut state = lock(&self.0);
         let all = || state.length == Some(state.pass.position());
@@ -87,7 +87,7 @@ impl OnePass {
         state.is_whole |= whole;
     }
 
-    /// The digests of the whole, once all of it went by.
+    /// Returns the digests of the whole source, once all of it was read.
     pub(crate) fn digests(&self) -> Option<Digests> {
         let state = lock(&self.0);
         let groups: Option<Vec<Hashers>> = state.groups.iter().cloned().collect();
@@ -107,8 +107,8 @@ impl OnePass {
         Poll::Pending
     }
 
-    /// A reading has come to these bytes, which may be given away after this. Says which bytes have to be
-    /// read before it goes on, because too many wait for them.
+    /// Takes the next bytes of a reading, which may be passed on afterwards. Returns the bytes that
+    /// must be read before this reading continues, if too many bytes wait for them.
     pub(crate) fn read(
         &self,
         reading: &mut Reading,
@@ -120,14 +120,14 @@ impl OnePass {
         Ok(state.pass.gap().filter(|_| state.pass.held() > state.memory))
     }
 
-    /// Bytes of what is read only once, and in order.
+    /// Takes the next bytes of a source that is read once and in order.
     pub(crate) fn append(&self, bytes: Bytes) {
         let mut state = lock(&self.0);
         state.pass.append(bytes);
         state.wake_workers();
     }
 
-    /// The next bytes that nobody has hashed, where somebody should have.
+    /// Returns the next bytes that were not hashed but should have been.
     pub(crate) fn rest(&self) -> Option<Range<u64>> {
         let state = lock(&self.0);
         if state.groups.is_empty() {
@@ -140,14 +140,14 @@ impl OnePass {
         state.pass.gap().or_else(all)
     }
 
-    /// Bytes of the source when the run began.
+    /// Returns the length of the source when the run began, in bytes.
     pub(crate) fn length(&self) -> Option<u64> {
         lock(&self.0).length
     }
 
     async fn work(self: Arc<Self>, worker: usize) {
         let hashers = lock(&self.0).groups.get_mut(worker).and_then(Option::take);
-        // Given back whatever happens to this task.
+        // Returned to the pass even if this task is dropped.
         let mut group = Group { pass: self, worker, hashers };
         while let Some(pieces) = poll_fn(|cx| group.pass.poll_pieces(worker, cx)).await {
             let Some(mut hashers) = group.hashers.take() else { return };
@@ -156,7 +156,7 @@ impl OnePass {
                 pieces.iter().for_each(|piece| hashers.update(piece));
                 hashers
             };
-            // What is done sooner than another thread is woken is done here.
+            // Hashing so few bytes takes less time than waking another thread.
             group.hashers = match length <= LITTLE {
                 true => Some(work()),
                 false => spawn_blocking(work).await.ok(),
@@ -164,7 +164,7 @@ impl OnePass {
         }
     }
 
-    /// All that is due to this worker; `None` when nothing more will be.
+    /// Returns all pieces that are due to this worker; `None` when no more will be.
     fn poll_pieces(&self, worker: usize, cx: &mut Context<'_>) -> Poll<Option<Vec<Bytes>>> {
         let mut state = lock(&self.0);
         let pass = &mut state.pass;
@@ -220,11 +220,11 @@ impl Workers {
         &self.pass
     }
 
-    /// Nothing more is read: waits until they have done what is due, which is not much.
+    /// Waits until the workers have hashed what is due; nothing more is read.
     pub(crate) async fn finish(mut self) {
         self.close();
         for task in std::mem::take(&mut self.tasks) {
-            // A worker that the runtime ended has told nothing.
+            // A worker that the end of the runtime stopped has no result.
             let _ = task.await;
         }
     }
@@ -244,7 +244,7 @@ impl Drop for Workers {
     }
 }
 
-/// Bytes that the slowest worker may be behind before who reads waits for it.
+/// Bytes that the slowest worker may be behind before readings wait for it.
 const BEHIND: u64 = 4 << 20;
 /// Bytes that are hashed without another thread.
 const LITTLE: usize = 32 << 10;

@@ -1,4 +1,4 @@
-//! Readers whose bytes come once: one range after the other, or through the spool.
+//! Readers whose bytes can be read only once: one range after the other, or through the spool.
 
 use std::future::{Future, poll_fn};
 use std::ops::Range;
@@ -16,13 +16,13 @@ use crate::passes::OnePass;
 use crate::source::PIECE;
 use crate::spool::Spool;
 
-/// A reader whose bytes come once.
+/// A reader whose bytes can be read only once.
 pub(crate) struct Pipe {
     pub(crate) length: Option<u64>,
-    /// Taken by who reads.
+    /// Absent while an exchange or a run reads.
     reading: Mutex<Option<Reading>>,
     spooled: AtomicBool,
-    /// All of it was read.
+    /// All bytes were read.
     over: AtomicBool,
     pub(crate) spool: Spool,
 }
@@ -46,17 +46,17 @@ impl Pipe {
         }
     }
 
-    /// Whether ranges come from the spool.
+    /// Whether ranges are read from the spool.
     pub(crate) fn is_spooled(&self) -> bool {
         self.spooled.load(Ordering::Relaxed)
     }
 
-    /// Whether all of it was read.
+    /// Whether all bytes were read.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Whether a reader of which nothing will be asked keeps its promise to have nothing.
+    /// Checks that a reader of length 0, of which no byte will be requested, has none.
     pub(crate) async fn is_empty_as_said(&self) -> Result<(), Failure> {
         let Some(mut reading) = lock(&self.reading).take() else { return Ok(()) };
         let kept = poll_fn(|cx| reading.poll_promise(cx, self.length)).await;
@@ -65,7 +65,7 @@ impl Pipe {
         kept
     }
 
-    /// The reader, for a run that fills the spool.
+    /// Returns the reader, for a run that fills the spool.
     pub(crate) fn open(self: &Arc<Self>, tap: Option<Arc<OnePass>>) -> Result<Inflow, Failure> {
         let Some(reading) = lock(&self.reading).take() else {
             return Err(Failure::new(Cause::Source, "it was used before"));
@@ -74,7 +74,7 @@ impl Pipe {
         Ok(Inflow { reading, pipe: Arc::clone(self), tap, ended: false })
     }
 
-    /// The reader, for the exchange that sends `range`.
+    /// Returns the reader, for the exchange that sends `range`.
     pub(crate) fn take(
         self: &Arc<Self>,
         range: Range<u64>,
@@ -98,7 +98,8 @@ impl Pipe {
 }
 
 impl Reading {
-    /// A piece of `most` bytes; a shorter one when the reader ended, an empty one after that.
+    /// Returns a piece of `most` bytes; a shorter one when the reader ended, an empty one after
+    /// that.
     fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
@@ -127,8 +128,8 @@ impl Reading {
         Poll::Ready(Ok(piece))
     }
 
-    /// It must not end before the length that it was said to have, nor go on after it. That is looked at
-    /// before the last of its bytes is given away.
+    /// Checks that the reader neither ends before the length that was given for it nor continues
+    /// after it. This happens before the last of its bytes is passed on.
     fn poll_promise(
         &mut self,
         cx: &mut Context<'_>,
@@ -161,7 +162,7 @@ fn broken(error: &std::io::Error) -> Failure {
     Failure::new(Cause::Source, error.to_string())
 }
 
-/// A range of a reader; the reader goes back when it is dropped.
+/// A range of a reader, which is returned to the pipe when this is dropped.
 pub(crate) struct Once {
     pipe: Arc<Pipe>,
     reading: Option<Reading>,
@@ -170,7 +171,7 @@ pub(crate) struct Once {
 }
 
 impl Once {
-    /// The next piece; none is empty.
+    /// Returns the next piece, which is never empty.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -200,17 +201,17 @@ impl Drop for Once {
     }
 }
 
-/// A reader on its way into the spool.
+/// A reader while it fills the spool.
 pub(crate) struct Inflow {
     reading: Reading,
     pipe: Arc<Pipe>,
     tap: Option<Arc<OnePass>>,
-    /// The end was told.
+    /// The end was reported.
     ended: bool,
 }
 
 impl Inflow {
-    /// Reads on, not beyond `high`. Ready with how far it came and whether the source ended there.
+    /// Reads on, not beyond `high`. Ready with the position, and whether the source ended there.
     pub(crate) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -229,12 +230,12 @@ impl Inflow {
         Poll::Ready(Ok((self.reading.at, self.ended)))
     }
 
-    /// Whether there is nothing more to come.
+    /// Whether all bytes were read and reported.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Forgets what is before `low`.
+    /// Drops the bytes before `low`.
     pub(crate) fn release(&self, low: u64) {
         self.pipe.spool.release(low);
     }

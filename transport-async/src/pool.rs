@@ -1,4 +1,4 @@
-//! Connections that wait for their next exchange.
+//! Idle connections.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, Weak};
@@ -11,29 +11,29 @@ use crate::cancel::lock;
 use crate::connect::Route;
 use crate::link::Link;
 
-/// Idle connections of a transport, by runtime and by route: a socket belongs to the runtime that
-/// opened it and is dead or asleep under any other.
+/// The idle connections of a transport, by runtime and by route: a socket belongs to the runtime
+/// that opened it and does not work under another one.
 pub(crate) struct Pool {
     age: Duration,
     most: usize,
     idle: Mutex<HashMap<runtime::Id, Idle>>,
 }
 
-/// Those of one runtime.
+/// The idle connections of one runtime.
 #[derive(Default)]
 struct Idle {
     links: BTreeMap<Route, Vec<(Instant, Box<Link>)>>,
-    /// Drops them when they are too old.
+    /// Closes connections that are too old.
     sweeper: Option<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Keeps `most` connections of a route for up to `age`.
+    /// A pool that keeps `most` connections of a route, each for up to `age`.
     pub(crate) fn new(age: Duration, most: usize) -> Self {
         Self { age, most, idle: Mutex::default() }
     }
 
-    /// The connection that was used last, if there is one that still stands.
+    /// Takes the connection that was used last, among those that are still open.
     pub(crate) fn take(&self, route: &Route) -> Option<Box<Link>> {
         let runtime = runtime::Handle::current().id();
         loop {
@@ -45,7 +45,7 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection for the next who asks.
+    /// Keeps a connection for another exchange.
     pub(crate) fn put(self: &Arc<Self>, link: Box<Link>) {
         if self.most == 0 || self.age.is_zero() {
             return;
@@ -65,7 +65,7 @@ impl Pool {
         }
     }
 
-    /// Drops what is too old. False when nothing of this runtime is left, and the sweeper that asks
+    /// Closes connections that are too old. False if none of this runtime is left, and its sweeper
     /// is no longer needed.
     fn expire(&self, runtime: runtime::Id) -> bool {
         let mut idle = lock(&self.idle);
@@ -90,7 +90,7 @@ impl Drop for Pool {
     }
 }
 
-/// Looks after the connections of one runtime for as long as it has any.
+/// Closes the idle connections of one runtime when they are too old, as long as there are any.
 async fn sweep(pool: Weak<Pool>, age: Duration, runtime: runtime::Id) {
     loop {
         tokio::time::sleep(age / 4).await;

@@ -1,4 +1,4 @@
-//! The way through a proxy. What a proxy is told is the core's to say; here it is moved.
+//! Connections through a proxy. The core decides what is sent to a proxy; this module sends it.
 
 use std::io;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::connect::Route;
 use crate::connect::{agree, is_tls};
 use crate::wire::Stream;
 
-/// The proxies of a transport, and how to speak to them.
+/// The proxies of a transport, and how to connect to them.
 #[derive(Default)]
 pub(crate) struct Gates {
     proxies: Proxies,
     user_agent: String,
-    /// Of those that speak TLS.
+    /// The TLS settings of https proxies.
     #[cfg(feature = "tls")]
     tls: Vec<(Arc<Proxy>, tokio_rustls::TlsConnector)>,
 }
@@ -49,13 +49,13 @@ impl Gates {
         }
     }
 
-    /// The proxy that requests to `uri` go through.
+    /// Returns the proxy that requests to `uri` go through.
     pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&Arc<Proxy>> {
         self.proxies.proxy_for(uri)
     }
 
-    /// Makes `stream`, which leads to the proxy, one that the route goes on with: a tunnel to its
-    /// end where that is https, the proxy itself where it is http.
+    /// Turns `stream`, which leads to the proxy, into what the route needs: a tunnel to its end for
+    /// https, the stream unchanged for http.
     pub(crate) async fn pass(
         &self,
         proxy: &Arc<Proxy>,
@@ -81,7 +81,7 @@ impl Gates {
         Ok(stream)
     }
 
-    /// Agrees on TLS with the proxy, if it speaks TLS.
+    /// Does the TLS handshake with the proxy, if it is an https proxy.
     #[cfg(feature = "tls")]
     async fn greet(&self, proxy: &Arc<Proxy>, stream: Stream) -> Result<Stream, Failure> {
         let Some((_, tls)) = self.tls.iter().find(|(of, _)| Arc::ptr_eq(of, proxy)) else {

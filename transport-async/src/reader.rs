@@ -1,4 +1,4 @@
-//! A download that is read as it comes.
+//! A reader of a download.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,13 @@ use tokio::task::JoinHandle;
 use crate::client::DropGuard;
 use crate::sink::Sink;
 
-/// The bytes of a download in order: a [`Stream`] of pieces, or an [`AsyncRead`]. It is as fast as
-/// it is read; a few pieces are kept ready.
+/// The bytes of a download, read while its machine runs in a task of its own: a [`Stream`] of
+/// pieces, or an [`AsyncRead`]. At most 4 pieces wait to be read, besides what the machine itself
+/// keeps.
 ///
-/// An error of the run comes after the bytes that arrived before it. Nothing is known to be whole
-/// before the end was read: only then has the machine validated it. A reader that is dropped early
-/// cancels the run.
+/// If the download fails, the read after the last byte returns the error. The bytes are validated
+/// only when the end was read. Dropping the reader before the end cancels the run, which cleans up
+/// in its task.
 pub struct Reader<T> {
     pieces: mpsc::Receiver<Bytes>,
     rest: Bytes,
@@ -43,11 +44,11 @@ impl<T> Reader<T> {
         Self { pieces, rest: Bytes::new(), end: End::Running(task), guard: Some(guard) }
     }
 
-    /// Reads what is left, and gives what the machine came to.
+    /// Reads and drops the remaining bytes, and returns the machine's output.
     ///
     /// # Errors
     ///
-    /// The run's, unless it was told before: then one that says so.
+    /// The machine's error, unless it was returned by a read before: then an error that says so.
     pub async fn finish(mut self) -> Result<T, Error> {
         while let Some(piece) = std::future::poll_fn(|cx| self.poll_piece(cx)).await {
             piece?;

@@ -29,7 +29,7 @@ use crate::exchange::Flight;
 use crate::pipe::Inflow;
 use crate::source::Spooling;
 
-/// Drives `machine` until it is done.
+/// Drives `machine` until it is done, and ends the sink.
 pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
@@ -43,7 +43,7 @@ pub(crate) async fn drive<M: Machine>(
     sink.end(result).await
 }
 
-/// The same, before it is known whether the sink keeps what it was given.
+/// Drives `machine` until it is done; the sink is not committed yet.
 async fn drive_into<M: Machine>(
     machine: M,
     transport: &Transport,
@@ -87,7 +87,7 @@ async fn drive_into<M: Machine>(
     let output = driver.verdict(result)?;
     ends.sink.flush().await?;
     if let Some(workers) = workers {
-        // Nothing can be cancelled any more: what was done stands.
+        // The run can't be cancelled any more.
         ends.source.settle(workers, needs.source.is_some()).await;
     }
     Ok(output)
@@ -96,23 +96,23 @@ async fn drive_into<M: Machine>(
 struct Driver<M: Machine> {
     pump: Pump<M>,
     bell: Arc<Bell>,
-    /// Whoever may cancel the run; gone once one did.
+    /// The tokens that may cancel the run; empty after one did.
     tokens: Vec<CancelToken>,
-    /// Listen to them.
+    /// The listeners to these tokens.
     listeners: Vec<Listener>,
     /// Stops the workers that move the caller's bytes.
     stop: Option<CancelToken>,
     inflow: Option<Inflow>,
-    /// Why the run was given up, where that is not the machine's own reason.
+    /// The error that ended the run, if it is not the machine's own.
     failed: Option<Error>,
-    /// Told what is left on the server; gone once the result says it.
+    /// Is told the leftovers; absent after the result has them.
     running: Option<Running>,
     cancelled: bool,
-    /// How many steps of cleaning up go on before it is told again what is left.
+    /// How many steps of cleaning up pass before the leftovers are reported again.
     steps: usize,
 }
 
-/// What a parked run was woken by.
+/// What woke a parked run.
 enum Event {
     Bell,
     Time,
@@ -122,7 +122,7 @@ enum Event {
 }
 
 impl<M: Machine> Driver<M> {
-    /// One exchange after the other, in this very task.
+    /// Performs one exchange after the other, in this task.
     async fn run_here(&mut self, transport: &Transport, ends: &Ends) -> Result<M::Output, Error> {
         let mut now = clock::now();
         loop {
@@ -147,7 +147,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// Each exchange in a task of its own.
+    /// Performs each exchange in a task of its own.
     async fn run_crew(
         &mut self,
         transport: &Transport,
@@ -161,7 +161,8 @@ impl<M: Machine> Driver<M> {
                 Turn::Park(wait) => {
                     let flying = self.pump.in_flight();
                     if wait.is_none() && flying > 0 && ends.sink.waiting() == flying {
-                        // Nobody is under way who could be next: not before one of these is back.
+                        // The next range is not in flight: it is launched after one of these has
+                        // ended.
                         ends.sink.settle();
                     }
                     self.pause(wait).await;
@@ -177,13 +178,13 @@ impl<M: Machine> Driver<M> {
         let stop = self.stop.clone().filter(|_| flight.moves_bytes());
         tokio::spawn(in_span(async move {
             let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
-            // The run may end with this: what it lent must be back before.
+            // The run may end with this completion, so what it lent must be returned first.
             drop((flight, ends));
             bell.hand_in(done);
         }));
     }
 
-    /// Finds out how the machine gets at a source that it reads through its intake.
+    /// Opens the source for a machine that reads it through its intake.
     fn open_source(&mut self, ends: &Ends) -> Result<(), Error> {
         let Some(intake) = self.pump.intake() else { return Ok(()) };
         match ends.source.spool()? {
@@ -249,7 +250,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// Gives up what moves bytes, and lets the machine clean up.
+    /// Stops what moves bytes, and lets the machine clean up.
     fn cancel(&mut self, leave: Leave) {
         self.cancelled = true;
         self.tokens.clear();
@@ -261,7 +262,7 @@ impl<M: Machine> Driver<M> {
         self.pump.cancel(clock::now(), leave);
     }
 
-    /// Tells what cleaning up has yet to remove: seldom, where that is much.
+    /// Reports what cleaning up has yet to remove; the more there is, the less often.
     fn tell(&mut self) {
         let Some(running) = self.running.as_ref().filter(|_| self.cancelled) else { return };
         if self.steps > 0 {
@@ -273,7 +274,7 @@ impl<M: Machine> Driver<M> {
         running.tell(left);
     }
 
-    /// The reason of the run before the machine's, which then only says that it was cancelled.
+    /// Returns the run's own error instead of the machine's, which only says that it was cancelled.
     fn verdict(&mut self, result: Result<M::Output, Error>) -> Result<M::Output, Error> {
         let result = self.reason(result);
         if let Some(running) = self.running.take() {
@@ -295,7 +296,7 @@ impl<M: Machine> Driver<M> {
 }
 
 impl<M: Machine> Drop for Driver<M> {
-    /// Without a result: the runtime ends, or the machine has panicked.
+    /// Drops without a result: the runtime ends, or the machine has panicked.
     fn drop(&mut self) {
         if let Some(running) = &self.running {
             running.tell(self.pump.machine().leftovers());
@@ -303,7 +304,7 @@ impl<M: Machine> Drop for Driver<M> {
     }
 }
 
-/// In the span of the run, in another task too.
+/// Runs a future in the span of the run, also in another task.
 #[cfg(feature = "tracing")]
 fn in_span<F: Future>(flying: F) -> impl Future<Output = F::Output> {
     tracing::Instrument::in_current_span(flying)

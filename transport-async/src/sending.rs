@@ -1,4 +1,4 @@
-//! The body of a request as hyper wants it: pieces of the source, framed, one at a time.
+//! The body of a request, as hyper reads it: pieces of the source, framed, one at a time.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,28 +18,29 @@ use crate::ends::Meter;
 use crate::source::Pieces;
 use crate::wire::Pulse;
 
-/// A body on its way out.
+/// A body while it is sent.
 pub(crate) struct Sending {
     pieces: Pieces,
     encoder: Encoder,
     meter: Meter,
     pulse: Arc<Pulse>,
-    /// Bytes on the wire, framing included.
+    /// Bytes that are sent, framing included.
     length: u64,
     cutter: Cutter,
-    /// Made and not yet taken.
+    /// Framed bytes that hyper has not read yet.
     ready: VecDeque<Bytes>,
     over: bool,
-    /// Bytes that were taken since the connection last had a chance to read.
+    /// Bytes that hyper has read since the connection last had a chance to read.
     unseen: usize,
-    /// Waits for the server's 100, but not for ever; then for what a limit of bandwidth asks.
+    /// Waits for the server's `100 Continue`, for a limited time; afterwards for the limit of
+    /// bandwidth.
     pause: Option<Pin<Box<Sleep>>>,
     invited: bool,
 }
 
 impl Sending {
-    /// The payload `pieces`, framed by `encoder` to `length` bytes. With `expects`, nothing is sent
-    /// until the server asks for it.
+    /// Returns the payload `pieces`, framed by `encoder` to `length` bytes. With `expects`, nothing
+    /// is sent before the server has responded `100 Continue`, or the wait has ended.
     pub(crate) fn new(
         pieces: Pieces,
         encoder: Encoder,
@@ -64,7 +65,7 @@ impl Sending {
             invited: !expects,
         };
         if sending.encoder.remaining() == 0 {
-            // Only a framed body has something left to say.
+            // Only a framed body has bytes after the payload.
             if let Err(error) = sending.end() {
                 sending.pulse.spoil(error);
             }
@@ -97,7 +98,7 @@ impl Sending {
         Poll::Ready(())
     }
 
-    /// The next piece, whole frames where the body is framed.
+    /// Returns the next piece: whole frames, if the body is framed.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         loop {
             if let Some(piece) = self.cutter.cut(self.encoder.remaining()) {
@@ -153,7 +154,7 @@ impl Body for Sending {
     ) -> Poll<Option<Result<Frame<Bytes>, Spoilt>>> {
         let this = &mut *self;
         if this.pulse.is_stopped() {
-            // The answer is there; the connection is dropped as soon as it is read.
+            // The response is there; the connection is dropped as soon as that is read.
             return Poll::Pending;
         }
         ready!(this.poll_invitation(cx));
@@ -200,7 +201,7 @@ impl Body for Sending {
     }
 }
 
-/// The body could not be made; the reason is with the exchange.
+/// The body could not be made; the exchange has the reason.
 #[derive(Debug)]
 pub(crate) struct Spoilt;
 
@@ -212,10 +213,11 @@ impl fmt::Display for Spoilt {
 
 impl std::error::Error for Spoilt {}
 
-/// Cuts pieces of any length to frames of one. Bytes are copied only where a frame spans two pieces.
+/// Cuts pieces of any length to frames of one length. Copies bytes only where a frame spans two
+/// pieces.
 struct Cutter {
     size: Option<usize>,
-    /// Where it does not matter, the longest there may be.
+    /// The longest piece if the body is not framed.
     stride: usize,
     rest: Bytes,
     part: BytesMut,
@@ -231,16 +233,16 @@ impl Cutter {
         self.rest = piece;
     }
 
-    /// A frame, if one is there; the last of `remaining` bytes may be shorter.
+    /// Returns a frame, if there are enough bytes; the last of `remaining` bytes may be shorter.
     fn cut(&mut self, remaining: u64) -> Option<Bytes> {
         let Some(size) = self.size else {
-            // In pieces all the same: what is still to be handed over is known to be unsent.
+            // Cut even without frames, because what was not passed on is known to be unsent.
             let size = self.rest.len().min(self.stride);
             return (size > 0).then(|| self.rest.split_to(size));
         };
         let size = usize::try_from(remaining).map_or(size, |remaining| remaining.min(size));
         if self.part.is_empty() && self.rest.len() >= size.max(1) {
-            // More than announced, when nothing remains: the encoder says so.
+            // More bytes than announced, if nothing remains: the encoder reports that.
             let size = if size == 0 { self.rest.len() } else { size };
             return Some(self.rest.split_to(size));
         }
@@ -251,11 +253,11 @@ impl Cutter {
     }
 }
 
-/// How long a server that was asked whether it wants the body is waited for (RFC 9110, section
-/// 10.1.1, gives no figure; curl's is the same).
+/// How long to wait for a server's `100 Continue` (RFC 9110, section 10.1.1, gives no figure;
+/// curl's is the same).
 const INVITATION: Duration = Duration::from_secs(1);
 
-/// Bytes of a body that go out before the connection looks for an answer again.
+/// Bytes of a body that are sent before the connection looks for a response again.
 const LOOK: usize = 2 << 20;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  discard · memory · file  any range, at any time
-//!  path                     as file, if it is a regular file; else as writer
+//!  path                     as file; a FIFO or a device as writer
 //!  writer                   in order, through a turnstile: an exchange whose range is next writes
 //!                           as bytes arrive; others keep what they receive until it is their turn
 //! ```
@@ -75,9 +75,9 @@ impl Sink {
 
     /// A sink that writes a file completely or leaves it as it was: the bytes are written to a
     /// temporary file in the same directory, created with the first byte, which replaces the file
-    /// when the run has succeeded. Owner and mode stay, links are followed, and a path that is no
-    /// regular file (a FIFO, a device) is written to directly. [`remarks`](Self::remarks) lists
-    /// what the caller should report about it.
+    /// when the run has succeeded. Owner and mode stay, and links are followed. A FIFO or a device
+    /// is written to directly, in order. [`remarks`](Self::remarks) lists what the caller should
+    /// report about the file.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Bytes of a stream that were read and may still be needed.
+//! Bytes of a stream that were read and may be requested again.
 //!
 //! ```text
 //!   released ┊ [ piece ][ piece ][ piece ] ┊ not yet read
@@ -13,8 +13,8 @@ use bytes::Bytes;
 
 use crate::cancel::lock;
 
-/// A window of a stream, filled at its end by the run and read anywhere by exchanges. Bytes are
-/// never copied.
+/// A window of a stream: the run adds bytes at its end, exchanges read ranges. Bytes are never
+/// copied.
 #[derive(Default)]
 pub(crate) struct Spool(Mutex<Window>);
 
@@ -25,7 +25,7 @@ struct Window {
 }
 
 impl Spool {
-    /// Adds what was read next.
+    /// Adds the bytes that were read next.
     pub(crate) fn push(&self, piece: Bytes) {
         if piece.is_empty() {
             return;
@@ -36,7 +36,7 @@ impl Spool {
         window.pieces.push_back((at, piece));
     }
 
-    /// As many bytes from the start of `range` as lie together.
+    /// Returns the bytes from the start of `range` that lie in one piece.
     pub(crate) fn piece(&self, range: Range<u64>) -> Option<Bytes> {
         let window = lock(&self.0);
         let after = window.pieces.partition_point(|(at, _)| *at <= range.start);
@@ -46,7 +46,7 @@ impl Spool {
         Some(piece.slice(from..until.max(from)))
     }
 
-    /// Forgets pieces that end before `low`.
+    /// Drops pieces that end before `low`.
     pub(crate) fn release(&self, low: u64) {
         let mut window = lock(&self.0);
         while window.pieces.front().is_some_and(|(at, piece)| at + piece.len() as u64 <= low) {

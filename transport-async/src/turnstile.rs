@@ -1,9 +1,9 @@
-//! Lets exchanges that run beside each other write one after the other.
+//! Lets parallel exchanges write one after the other.
 //!
 //! ```text
 //!             next
 //!   [ written ][ passing: writes as bytes arrive ][ waits ][ waits ]
-//!                          └── leaves ──▶ next moves on, who waits looks again
+//!                          └── leaves ──▶ next advances, waiting exchanges check again
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,10 +28,10 @@ pub(crate) struct Turnstile(Mutex<Turn>);
 
 struct Turn {
     next: u64,
-    /// Taken by who writes.
+    /// Absent while an exchange writes.
     out: Option<Out>,
     failed: Option<String>,
-    /// Bytes of exchanges that were let go before their turn.
+    /// Bytes of exchanges that ended before their turn.
     kept: BTreeMap<u64, VecDeque<Bytes>>,
     waiting: usize,
     settling: bool,
@@ -59,29 +59,29 @@ impl Turnstile {
         }))
     }
 
-    /// Where an exchange writes that begins at `at`.
+    /// Returns the place of an exchange that begins at `at`.
     pub(crate) fn place(self: &Arc<Self>, at: u64) -> Place {
         Place { turnstile: Arc::clone(self), at, held: VecDeque::new() }
     }
 
-    /// Rings this bell when somebody has to wait.
+    /// Rings this bell when an exchange must wait.
     pub(crate) fn attach(&self, bell: &Arc<Bell>) {
         lock(&self.0).bell = Some(Arc::clone(bell));
     }
 
-    /// How many have all their bytes and wait for their turn.
+    /// Returns how many exchanges have all their bytes and wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.0).waiting
     }
 
-    /// Lets those who wait go, and keeps their bytes.
+    /// Lets the waiting exchanges end, and keeps their bytes.
     pub(crate) fn settle(&self) {
         let mut turn = lock(&self.0);
         turn.settling = true;
         turn.wake();
     }
 
-    /// Nothing more will come.
+    /// Flushes the writer; nothing more will be written.
     pub(crate) async fn flush(&self) -> Result<(), Failure> {
         let out = lock(&self.0).out.take();
         if let Some(Out::Writer(mut writer)) = out {
@@ -91,7 +91,7 @@ impl Turnstile {
         Ok(())
     }
 
-    /// The way out, if the byte at `at` is next and nobody else is writing.
+    /// Returns the way to write, if the byte at `at` is next and no other exchange is writing.
     fn enter(&self, at: u64) -> Result<Option<Passing<'_>>, Failure> {
         let mut turn = lock(&self.0);
         if let Some(why) = &turn.failed {
@@ -114,8 +114,8 @@ impl Turn {
     }
 }
 
-/// Somebody who writes. One who is dropped in the middle of it leaves a writer of which nobody knows
-/// what it has written.
+/// An exchange that writes. If it is dropped during a write, it is unknown how many bytes the
+/// writer has written.
 struct Passing<'a> {
     turnstile: &'a Turnstile,
     out: Option<Out>,
@@ -149,7 +149,7 @@ impl Passing<'_> {
         Ok(())
     }
 
-    /// Lets the next one in, unless bytes for this position were kept: they go first.
+    /// Lets the next exchange write, unless bytes for this position were kept: they go first.
     fn leave(&mut self) -> Option<VecDeque<Bytes>> {
         let mut turn = lock(&self.turnstile.0);
         let kept = turn.kept.remove(&self.at);
@@ -185,13 +185,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Writes what comes next, or keeps it until it is this one's turn.
+    /// Writes the next piece, or keeps it until it is this exchange's turn.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
         self.held.push_back(piece);
         self.write().await
     }
 
-    /// Writes if it is this one's turn.
+    /// Writes, if it is this exchange's turn.
     async fn write(&mut self) -> Result<(), Failure> {
         if self.held.is_empty() {
             return Ok(());
@@ -215,7 +215,7 @@ impl Place {
         Ok(())
     }
 
-    /// Waits for a change, or leaves everything with the turnstile.
+    /// Waits for a change, or leaves all bytes with the turnstile.
     async fn turn(&mut self) {
         let turnstile = Arc::clone(&self.turnstile);
         let waiting = Waiting::at(&turnstile);
@@ -238,7 +238,7 @@ impl Place {
     }
 }
 
-/// Counts one who waits for its turn.
+/// Counts an exchange that waits for its turn.
 struct Waiting<'a>(&'a Turnstile);
 
 impl<'a> Waiting<'a> {

@@ -1,4 +1,4 @@
-//! The stream below a connection, and what it tells of itself while bytes move.
+//! The stream below a connection, and what is recorded while bytes move.
 
 use std::io;
 use std::pin::Pin;
@@ -17,20 +17,20 @@ use tokio::net::TcpStream;
 
 use crate::cancel::lock;
 
-/// A TCP or TLS stream that keeps its [`Pulse`].
+/// A TCP or TLS stream that updates its [`Pulse`].
 pub(crate) struct Wire {
     stream: Stream,
     pulse: Arc<Pulse>,
-    /// The peer takes nothing any more. What it said before is still read: an early answer is worth
-    /// more than the error of a write that came too late.
+    /// The peer accepts no more bytes. What it sent before is still read, because an early response
+    /// is more useful than the error of a late write.
     deaf: bool,
 }
 
-/// What is below HTTP.
+/// The stream below HTTP.
 pub(crate) enum Stream {
     /// http.
     Plain(TcpStream),
-    /// https, or to a proxy that speaks TLS; through such a proxy to https, one in the other.
+    /// https, or a proxy that speaks TLS; through such a proxy to https, one inside the other.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<Stream>>),
 }
@@ -112,7 +112,7 @@ impl Wire {
             }
             Poll::Ready(Err(_)) => {
                 self.deaf = true;
-                // Reading, which goes on, says how the connection ended.
+                // The read, which continues, returns how the connection ended.
                 Poll::Pending
             }
             Poll::Pending => Poll::Pending,
@@ -127,7 +127,7 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.pulse.informational() > MOST_INFORMATIONAL {
-            // hyper reads on while there is something to read, and gives nobody else a turn.
+            // hyper reads as long as there are bytes, and lets no other code run.
             return Poll::Ready(Err(io::Error::other("too many informational answers")));
         }
         let before = buffer.filled().len();
@@ -196,30 +196,30 @@ impl AsyncWrite for Wire {
 }
 
 /// What the exchange, the body that it sends and the stream below tell each other. One for each
-/// connection; all of them live in the same task, so that no order of memory is needed.
+/// connection; all of them are in the same task, so no memory ordering is needed.
 pub(crate) struct Pulse {
     born: Instant,
     /// Nanoseconds after `born` when a byte last moved.
     moved: AtomicU64,
-    /// The same of bytes that were sent.
+    /// Nanoseconds after `born` when a byte was last sent.
     wrote: AtomicU64,
     /// Bytes that were sent.
     sent: AtomicU64,
-    /// Informational answers that came.
+    /// Informational responses that arrived.
     informational: AtomicUsize,
-    /// The whole body was handed over.
+    /// hyper has read the whole body.
     given: AtomicBool,
-    /// And nothing of it waits in the connection any more.
+    /// And none of it waits in the connection any more.
     off: AtomicBool,
-    /// The body waits for something else than the network: its source, a limit of bandwidth.
+    /// The body waits for something other than the network: its source, or a limit of bandwidth.
     held: AtomicBool,
-    /// The answer is there; nothing more of the body is wanted.
+    /// The response is there; the rest of the body is not sent.
     stopped: AtomicBool,
-    /// The server said 100.
+    /// The server has responded `100 Continue`.
     invited: AtomicBool,
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
-    /// The heads of the answers, and what is wrong with one.
+    /// The heads of the responses, and what is wrong with one.
     heads: Mutex<(HeadMeter, Option<Failure>)>,
 }
 
@@ -241,7 +241,7 @@ impl Pulse {
         }
     }
 
-    /// Another exchange begins.
+    /// Begins another exchange.
     pub(crate) fn restart(&self) {
         for flag in [&self.given, &self.off, &self.held, &self.stopped, &self.invited] {
             flag.store(false, Ordering::Relaxed);
@@ -253,40 +253,40 @@ impl Pulse {
         self.write(0);
     }
 
-    /// So many bytes were sent.
+    /// Counts `bytes` that were sent.
     pub(crate) fn write(&self, bytes: u64) {
         self.beat();
         self.wrote.store(self.moved.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// When bytes were last sent.
+    /// Returns when bytes were last sent.
     pub(crate) fn wrote(&self) -> Instant {
         self.born + Duration::from_nanos(self.wrote.load(Ordering::Relaxed))
     }
 
-    /// Bytes that were sent in this exchange.
+    /// Returns the bytes that were sent in this exchange.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The time, as rates are measured by it.
+    /// Returns the time since `born`, which rates are measured by.
     pub(crate) fn tick(&self) -> Duration {
         self.born.elapsed()
     }
 
-    /// The moment of a [`tick`](Self::tick).
+    /// Returns the instant of a [`tick`](Self::tick).
     pub(crate) fn at(&self, tick: Duration) -> Option<Instant> {
         self.born.checked_add(tick)
     }
 
-    /// Something moved.
+    /// Records that bytes moved.
     pub(crate) fn beat(&self) {
         let nanos = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.moved.store(nanos, Ordering::Relaxed);
     }
 
-    /// When something last moved.
+    /// Returns when bytes last moved.
     pub(crate) fn last(&self) -> Instant {
         self.born + Duration::from_nanos(self.moved.load(Ordering::Relaxed))
     }
@@ -299,7 +299,7 @@ impl Pulse {
         self.given.store(true, Ordering::Relaxed);
     }
 
-    /// The stream below has taken all that hyper had for it.
+    /// Records that the stream below has taken everything from hyper.
     fn see_off(&self) {
         if self.is_given() {
             self.off.store(true, Ordering::Relaxed);
@@ -315,8 +315,8 @@ impl Pulse {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// The body waits for something else than the network, or no longer does. Time that it waited
-    /// is nobody's silence.
+    /// Records whether the body waits for something other than the network. That time counts for no
+    /// limit.
     pub(crate) fn hold(&self, held: bool) {
         if self.held.swap(held, Ordering::Relaxed) && !held {
             self.write(0);
@@ -335,7 +335,7 @@ impl Pulse {
         self.invited.load(Ordering::Relaxed)
     }
 
-    /// An informational answer came.
+    /// Counts an informational response.
     pub(crate) fn inform(&self, status: StatusCode) {
         self.informational.fetch_add(1, Ordering::Relaxed);
         if status == StatusCode::CONTINUE {
@@ -343,12 +343,12 @@ impl Pulse {
         }
     }
 
-    /// Informational answers that came in this exchange.
+    /// Returns the informational responses that arrived in this exchange.
     pub(crate) fn informational(&self) -> usize {
         self.informational.load(Ordering::Relaxed)
     }
 
-    /// Measures what came, as far as it belongs to the head of an answer. False when that is too long.
+    /// Measures the bytes that belong to the head of a response. False if it is too long.
     fn read_head(&self, came: &[u8]) -> bool {
         let mut heads = lock(&self.heads);
         let (meter, failed) = &mut *heads;
@@ -358,7 +358,7 @@ impl Pulse {
         failed.is_none()
     }
 
-    /// What is wrong with the head of an answer.
+    /// Returns what is wrong with the head of a response.
     pub(crate) fn head_failure(&self) -> Option<Failure> {
         lock(&self.heads).1.clone()
     }

@@ -10,7 +10,6 @@
 //! ureq's own proxy support has two limits. It knows `CONNECT` only, which a proxy may refuse for
 //! all ports but 443. And it verifies the proxy with the certificates that endpoints are trusted
 //! by. The core decides what is sent to a proxy; this module sends it.
-//! say; here it is moved.
 
 use std::sync::Arc;
 use std::{fmt, io};

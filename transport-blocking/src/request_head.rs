@@ -43,7 +43,7 @@ pub(crate) fn place(uri: &Uri) -> Option<Uri> {
     place.path_and_query("/").build().ok()
 }
 
-/// Host and port, the latter where it is not the scheme's own.
+/// Returns the host, and the port unless it is the scheme's default.
 fn host(uri: &Uri) -> String {
     let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
     let host = uri.host().unwrap_or_default();

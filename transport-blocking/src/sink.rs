@@ -22,7 +22,7 @@ use crate::cancel::Stop;
 /// | [`memory`](Self::memory) | as they arrive |
 /// | [`file`](Self::file) | as they arrive, each at its offset |
 /// | [`writer`](Self::writer) | in order |
-/// | [`path`](Self::path) | as they arrive, each at its offset; in order if not a regular file |
+/// | [`path`](Self::path) | as they arrive, each at its offset; in order to a FIFO or a device |
 ///
 /// Where ranges arrive in parallel and must be written in order, a range is kept in memory until
 /// its turn. That takes at most the machine's concurrency times the length of a range.
@@ -72,9 +72,9 @@ impl<'a> Sink<'a> {
 
     /// A sink that writes a file completely or leaves it as it was: the bytes are written to a
     /// temporary file in the same directory, created with the first byte, which replaces the file
-    /// when the run has succeeded. Owner and mode stay, links are followed, and a path that is no
-    /// regular file (a FIFO, a device) is written to directly. [`remarks`](Self::remarks) lists
-    /// what the caller should report about it.
+    /// when the run has succeeded. Owner and mode stay, and links are followed. A FIFO or a device
+    /// is written to directly, in order. [`remarks`](Self::remarks) lists what the caller should
+    /// report about the file.
     ///
     /// # Errors
     ///
