@@ -1,4 +1,4 @@
-//! The members that S3's operations share, and what their files use.
+//! The parameters that S3's operations share, and the imports of their files.
 
 pub(super) use http::Method;
 
@@ -15,21 +15,23 @@ pub(super) use crate::s3::request::{ChecksumOptions, Request};
 pub(super) use crate::s3::service::Service;
 pub(super) use crate::s3::types::Common;
 
-/// Declares an operation, as at [`crate::operation`], with the members of all operations on
+/// Declares an operation, as at [`crate::operation`], with the members that all operations on one
+/// kind of resource share:
 ///
-/// | | shared members |
+/// | `on` | shared members |
 /// | --- | --- |
-/// | a `bucket`'s settings | `bucket`, `expected_bucket_owner` |
-/// | a `listing` of a bucket | `bucket`, `prefix`, `delimiter`, `raw_keys`, `common` |
-/// | an `object` | `bucket`, `key`, `common` |
-/// | a multipart `upload` | `bucket`, `key`, `upload_id`, `common` |
+/// | `bucket`: its settings | `bucket`, `expected_bucket_owner` |
+/// | `listing` of a bucket | `bucket`, `prefix`, `delimiter`, `raw_keys`, `common` |
+/// | `object` | `bucket`, `key`, `common` |
+/// | `upload` in parts | `bucket`, `key`, `upload_id`, `common` |
 ///
-/// and without any where no `on` is said. An operation that reads or removes a whole sub-resource of a
-/// bucket needs nothing else: method, sub-resource, idempotency, output, and what reads the answer.
+/// Without `on` it has no shared members. For an operation that reads or deletes a sub-resource of
+/// a bucket, one line declares the rest: method, sub-resource, idempotency, output, and the
+/// function that reads the response.
 ///
 /// ```text
 /// operation! {
-///     /// The CORS rules of a bucket. "GetBucketCors", S3 API reference.
+///     /// Retrieves a bucket's CORS rules. "GetBucketCors", S3 API reference.
 ///     pub struct GetBucketCors on bucket;
 ///     GET "cors": Read -> Vec<CorsRule> = read
 /// }
@@ -75,7 +77,7 @@ macro_rules! operation {
         data! {
             $(#[$meta])*
             pub struct $name {
-                /// The bucket.
+                /// The bucket name.
                 pub bucket: String,
                 $($members)*
                 /// The account ID that must own the bucket; otherwise the server responds with 403.
@@ -92,15 +94,15 @@ macro_rules! operation {
         data! {
             $(#[$meta])*
             pub struct $name {
-                /// The bucket: its name, or the ARN or alias of an access point.
+                /// The bucket name, or the ARN or alias of an access point.
                 pub bucket: String,
                 /// Only keys that begin with this prefix.
                 pub prefix: Option<String>,
-                /// Keys with this after the prefix are rolled up in the page's `common_prefixes`.
+                /// Groups keys that have this after the prefix under one of the `common_prefixes`.
                 pub delimiter: Option<String>,
                 $($members)*
-                /// Whether keys are asked for as they are, and not percent-encoded: a key that XML can't
-                /// hold then breaks the page.
+                /// Whether to request keys without percent-encoding. A key that XML can't represent
+                /// then makes the page unreadable.
                 pub raw_keys: bool,
                 /// Common request parameters.
                 pub common: Common,
@@ -116,9 +118,9 @@ macro_rules! operation {
         data! {
             $(#[$meta])*
             pub struct $name {
-                /// The bucket: its name, or the ARN or alias of an access point.
+                /// The bucket name, or the ARN or alias of an access point.
                 pub bucket: String,
-                /// The object's key.
+                /// The object key.
                 pub key: String,
                 $($members)*
                 /// Common request parameters.
@@ -135,7 +137,7 @@ macro_rules! operation {
         operation! {
             $(#[$meta])*
             pub struct $name on object {
-                /// The upload's id, from
+                /// The upload ID, from
                 /// [`CreateMultipartUpload`](crate::s3::CreateMultipartUpload).
                 pub upload_id: String,
                 $($members)*

@@ -1,12 +1,12 @@
-//! From which web pages a bucket may be used (cross-origin resource sharing).
+//! The CORS (cross-origin resource sharing) rules of a bucket.
 
 use crate::s3::operation::*;
 use crate::xml::{Element, S3_NAMESPACE, Writer};
 
 operation! {
-    /// The CORS rules of a bucket. "GetBucketCors", S3 API reference.
+    /// Retrieves a bucket's CORS rules. "GetBucketCors", S3 API reference.
     ///
-    /// A bucket without rules is a 404, `NoSuchCORSConfiguration`.
+    /// For a bucket without rules the server responds with 404, `NoSuchCORSConfiguration`.
     pub struct GetBucketCors on bucket;
     GET "cors": Read -> Vec<CorsRule> = read
 }
@@ -17,20 +17,20 @@ fn read(reply: &Reply) -> Result<Vec<CorsRule>, Error> {
     root.children("CORSRule").map(CorsRule::read).collect()
 }
 
-/// What pages of these origins may ask for.
+/// A CORS rule: the requests that web pages of some origins may send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsRule {
-    /// A name for it.
+    /// The ID of the rule.
     pub id: Option<String>,
-    /// `https://example.com`, with one `*` at most.
+    /// The origins, such as `https://example.com`, each with at most one `*`.
     pub allowed_origins: Vec<String>,
-    /// `GET`, `PUT`, `POST`, `DELETE`, `HEAD`.
+    /// The methods: `GET`, `PUT`, `POST`, `DELETE`, `HEAD`.
     pub allowed_methods: Vec<String>,
-    /// Headers that such a request may have, each with one `*` at most.
+    /// The headers that a request may have, each with at most one `*`.
     pub allowed_headers: Vec<String>,
-    /// Headers of the answer that the page may see.
+    /// The response headers that the page may read.
     pub expose_headers: Vec<String>,
-    /// How long a browser may remember the answer to its question, in seconds.
+    /// How long a browser may cache the response to a preflight request, in seconds.
     pub max_age_seconds: Option<u32>,
 }
 
@@ -63,9 +63,10 @@ impl CorsRule {
 }
 
 operation! {
-    /// Gives a bucket these CORS rules, in place of those it had. "PutBucketCors", S3 API reference.
+    /// Sets a bucket's CORS rules and replaces its existing ones. "PutBucketCors", S3 API
+    /// reference.
     pub struct PutBucketCors on bucket {
-        /// The rules, of which the first that matches counts: 100 at most.
+        /// The rules, at most 100; the first one that matches a request applies.
         pub rules: Vec<CorsRule>,
         /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
@@ -91,7 +92,7 @@ impl Operation for PutBucketCors {
 }
 
 operation! {
-    /// Takes all CORS rules off a bucket. "DeleteBucketCors", S3 API reference.
+    /// Deletes all CORS rules of a bucket. "DeleteBucketCors", S3 API reference.
     pub struct DeleteBucketCors on bucket;
     DELETE "cors": Idempotent -> () = error::accepted
 }

@@ -5,21 +5,24 @@ use crate::s3::types::{Access, Tags};
 use crate::xml::{S3_NAMESPACE, Writer};
 
 operation! {
-    /// Makes a bucket. "CreateBucket", S3 API reference.
+    /// Creates a bucket. "CreateBucket", S3 API reference.
     ///
-    /// A bucket that the caller has already is answered by a success in us-east-1 and by Ceph, and by
-    /// 409 `BucketAlreadyOwnedByYou` elsewhere; MinIO-likes say `BucketAlreadyExists`.
+    /// If the caller already owns the bucket, us-east-1 and Ceph respond with success, other
+    /// regions with 409 `BucketAlreadyOwnedByYou`; MinIO and similar servers respond with
+    /// `BucketAlreadyExists`.
     pub struct CreateBucket {
-        /// The bucket's name.
+        /// The bucket name.
         pub bucket: String,
-        /// The region that is written to the request: by default the client's, and nothing for
-        /// us-east-1, which servers refuse to be told. An empty text writes nothing in any region.
+        /// The region to create the bucket in; by default the client's. For us-east-1 nothing is
+        /// sent by default, because servers refuse that name here. An empty string sends nothing in
+        /// any region.
         pub location_constraint: Option<String>,
         /// Permissions: a canned ACL or grants.
         pub access: Access,
-        /// `BucketOwnerEnforced` (AWS's default), `BucketOwnerPreferred` or `ObjectWriter`.
+        /// The object ownership: `BucketOwnerEnforced` (AWS's default), `BucketOwnerPreferred` or
+        /// `ObjectWriter`.
         pub object_ownership: Option<String>,
-        /// Whether objects can be locked; turns versioning on too.
+        /// Whether to enable Object Lock, which also enables versioning.
         pub object_lock_enabled: Option<bool>,
         /// The bucket's tags.
         pub tags: Tags,
@@ -40,13 +43,13 @@ impl CreateBucket {
     }
 }
 
-/// What CreateBucket answers.
+/// The response to [`CreateBucket`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateBucketOutput {
     /// The bucket's path or URL.
     pub location: Option<String>,
-    /// Its ARN.
+    /// The bucket's ARN.
     pub arn: Option<String>,
 }
 
@@ -81,7 +84,7 @@ impl Operation for CreateBucket {
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<CreateBucketOutput> {
-        // A bucket that was there before may have other settings than were asked for.
+        // A bucket that existed before may have other settings than the requested ones.
         let plain = Self { bucket: String::new(), location_constraint: None, ..self.clone() }
             == Self::default();
         match doubt.error.code() {

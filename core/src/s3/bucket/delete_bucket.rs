@@ -3,7 +3,7 @@
 use crate::s3::operation::*;
 
 operation! {
-    /// Removes a bucket that is empty. "DeleteBucket", S3 API reference.
+    /// Deletes an empty bucket. "DeleteBucket", S3 API reference.
     pub struct DeleteBucket on bucket {}
 }
 

@@ -3,12 +3,13 @@
 use crate::s3::operation::*;
 
 operation! {
-    /// Whether a bucket is there and may be used, and where it is. "HeadBucket", S3 API reference.
+    /// Determines whether a bucket exists and the caller may access it, and its region.
+    /// "HeadBucket", S3 API reference.
     ///
-    /// The answer to a HEAD has no error document: a bucket that is not there is a bare 404, one that
-    /// may not be used a bare 403.
+    /// The response to a HEAD request has no error document: for a bucket that does not exist it is
+    /// a 404 without a code, for one that the caller may not access a 403 without a code.
     pub struct HeadBucket {
-        /// The bucket: its name, or the ARN or alias of an access point.
+        /// The bucket name, or the ARN or alias of an access point.
         pub bucket: String,
         /// The account ID that must own the bucket; otherwise the server responds with 403.
         pub expected_bucket_owner: Option<String>,
@@ -16,19 +17,19 @@ operation! {
     new(bucket: impl Into<String>)
 }
 
-/// What HeadBucket answers.
+/// The response to [`HeadBucket`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadBucketOutput {
-    /// Where the bucket is; few servers beside AWS tell.
+    /// The bucket's region; few servers other than AWS send it.
     pub region: Option<String>,
-    /// Whether the name is an alias of an access point, where the server tells.
+    /// Whether the name is an access point alias, where the server says.
     pub access_point_alias: Option<bool>,
-    /// The ARN.
+    /// The bucket's ARN.
     pub arn: Option<String>,
-    /// The kind of place that a directory bucket is in: `AvailabilityZone` or `LocalZone`.
+    /// The location type of a directory bucket: `AvailabilityZone` or `LocalZone`.
     pub location_type: Option<String>,
-    /// The place that a directory bucket is in.
+    /// The location name of a directory bucket: the ID of its zone.
     pub location_name: Option<String>,
 }
 

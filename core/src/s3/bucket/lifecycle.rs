@@ -1,24 +1,24 @@
-//! What becomes of objects with time.
+//! The lifecycle configuration of a bucket.
 
 use crate::s3::bucket::lifecycle_rule::LifecycleRule;
 use crate::s3::operation::*;
 use crate::xml::{S3_NAMESPACE, Writer};
 
 operation! {
-    /// The lifecycle rules of a bucket. "GetBucketLifecycleConfiguration", S3 API reference.
+    /// Retrieves a bucket's lifecycle rules. "GetBucketLifecycleConfiguration", S3 API reference.
     ///
-    /// A bucket without rules is a 404, `NoSuchLifecycleConfiguration`.
+    /// For a bucket without rules the server responds with 404, `NoSuchLifecycleConfiguration`.
     pub struct GetBucketLifecycleConfiguration on bucket;
     GET "lifecycle": Read -> GetBucketLifecycleConfigurationOutput = GetBucketLifecycleConfigurationOutput::read
 }
 
-/// What GetBucketLifecycleConfiguration answers.
+/// The response to [`GetBucketLifecycleConfiguration`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GetBucketLifecycleConfigurationOutput {
     /// The rules.
     pub rules: Vec<LifecycleRule>,
-    /// Which objects are too small for a transition: `varies_by_storage_class` or
+    /// The minimum object size for a transition: `varies_by_storage_class` or
     /// `all_storage_classes_128K`.
     pub transition_default_minimum_object_size: Option<String>,
 }
@@ -36,12 +36,12 @@ impl GetBucketLifecycleConfigurationOutput {
 }
 
 operation! {
-    /// Gives a bucket these lifecycle rules, in place of those it had.
+    /// Sets a bucket's lifecycle rules and replaces its existing ones.
     /// "PutBucketLifecycleConfiguration", S3 API reference.
     pub struct PutBucketLifecycleConfiguration on bucket {
         /// The rules: 1 to 1,000.
         pub rules: Vec<LifecycleRule>,
-        /// Which objects are too small for a transition: `varies_by_storage_class` or
+        /// The minimum object size for a transition: `varies_by_storage_class` or
         /// `all_storage_classes_128K`.
         pub transition_default_minimum_object_size: Option<String>,
         /// Per-call checksum overrides.
@@ -52,8 +52,7 @@ operation! {
 
 impl Operation for PutBucketLifecycleConfiguration {
     facts! {
-        /// [`transition_default_minimum_object_size`](Self::transition_default_minimum_object_size), as
-        /// the server took it.
+        /// The `transition_default_minimum_object_size` that the server applied.
         PutBucketLifecycleConfiguration in bucket: Idempotent -> Option<String>
     }
 
@@ -78,7 +77,7 @@ impl Operation for PutBucketLifecycleConfiguration {
 }
 
 operation! {
-    /// Takes all lifecycle rules off a bucket. "DeleteBucketLifecycle", S3 API reference.
+    /// Deletes all lifecycle rules of a bucket. "DeleteBucketLifecycle", S3 API reference.
     pub struct DeleteBucketLifecycle on bucket;
     DELETE "lifecycle": Idempotent -> () = error::accepted
 }

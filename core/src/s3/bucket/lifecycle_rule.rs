@@ -1,4 +1,4 @@
-//! One lifecycle rule, as it stands in the document.
+//! One lifecycle rule, and its XML.
 
 use crate::error::Error;
 use crate::now::Timestamp;
@@ -6,31 +6,32 @@ use crate::s3::read::text;
 use crate::s3::types::Tags;
 use crate::xml::{Element, Writer};
 
-/// What becomes of the objects that a filter takes. "LifecycleRule", S3 API reference.
+/// A lifecycle rule for the objects that match a filter. "LifecycleRule", S3 API reference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LifecycleRule {
-    /// A name of up to 255 characters.
+    /// The ID of the rule: at most 255 characters.
     pub id: Option<String>,
-    /// `Enabled` or `Disabled`.
+    /// The status: `Enabled` or `Disabled`.
     pub status: Option<String>,
-    /// Which objects; every rule but those of the old form has one.
+    /// The filter that selects the objects. Every rule has one, except rules with the deprecated
+    /// `prefix`.
     pub filter: Option<LifecycleFilter>,
-    /// Which objects, in the old form: those whose keys begin so.
+    /// The key prefix that selects the objects; deprecated: use `filter`.
     pub prefix: Option<String>,
-    /// When objects are removed.
+    /// When objects expire.
     pub expiration: Option<LifecycleExpiration>,
-    /// When objects get another storage class.
+    /// When objects transition to another storage class.
     pub transitions: Vec<Transition>,
-    /// When former versions get another storage class.
+    /// When noncurrent versions transition to another storage class.
     pub noncurrent_version_transitions: Vec<NoncurrentVersionTransition>,
-    /// When former versions are removed.
+    /// When noncurrent versions expire.
     pub noncurrent_version_expiration: Option<NoncurrentVersionExpiration>,
-    /// After how many days the parts of an upload that was not completed are removed.
+    /// The number of days after which an incomplete multipart upload is aborted.
     pub abort_incomplete_multipart_upload_days: Option<u32>,
 }
 
 impl LifecycleRule {
-    /// A rule that counts, on the objects that the filter takes.
+    /// Creates an enabled rule for the objects that match the filter.
     pub fn enabled(filter: LifecycleFilter) -> Self {
         Self { status: Some("Enabled".to_owned()), filter: Some(filter), ..Self::default() }
     }
@@ -108,27 +109,28 @@ impl LifecycleRule {
     }
 }
 
-/// Which objects a rule is for: those that have all of it. Nothing in it: all objects.
+/// The objects that a rule applies to: those that match all conditions. An empty filter matches all
+/// objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LifecycleFilter {
-    /// Keys that begin so.
+    /// Keys that begin with this prefix.
     pub prefix: Option<String>,
     /// Objects with all of these tags.
     pub tags: Tags,
-    /// Objects of more bytes than this.
+    /// Objects larger than this, in bytes.
     pub object_size_greater_than: Option<u64>,
-    /// Objects of fewer bytes than this.
+    /// Objects smaller than this, in bytes.
     pub object_size_less_than: Option<u64>,
 }
 
 impl LifecycleFilter {
-    /// Keys that begin so.
+    /// Matches keys that begin with this prefix.
     pub fn prefix(prefix: impl Into<String>) -> Self {
         Self { prefix: Some(prefix.into()), ..Self::default() }
     }
 
     fn read(filter: Element<'_>) -> Result<Self, Error> {
-        // What is in an `And` stands for several; a filter of one thing does without.
+        // Several conditions are in an `And` element; a single one is not.
         let inner = filter.child("And").unwrap_or(filter);
         Ok(Self {
             prefix: text(inner, "Prefix"),
@@ -161,19 +163,19 @@ impl LifecycleFilter {
     }
 }
 
-/// When objects are removed. One of the three is given.
+/// When objects expire. Exactly one member is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LifecycleExpiration {
-    /// So many days after they were written.
+    /// The number of days after the object's creation.
     pub days: Option<u32>,
-    /// On this day: midnight UTC.
+    /// The date, at midnight UTC.
     pub date: Option<Timestamp>,
-    /// The mark of a deletion is removed when no version is left behind it.
+    /// Whether to delete a delete marker that has no noncurrent versions.
     pub expired_object_delete_marker: Option<bool>,
 }
 
 impl LifecycleExpiration {
-    /// So many days after they were written.
+    /// Expires objects this number of days after their creation.
     pub fn days(days: u32) -> Self {
         Self { days: Some(days), ..Self::default() }
     }
@@ -193,34 +195,34 @@ impl LifecycleExpiration {
     }
 }
 
-/// When objects get another storage class: after days, or on a date.
+/// When objects transition to another storage class: after some days, or on a date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transition {
-    /// So many days after they were written.
+    /// The number of days after the object's creation.
     pub days: Option<u32>,
-    /// On this day: midnight UTC.
+    /// The date, at midnight UTC.
     pub date: Option<Timestamp>,
-    /// Which one.
+    /// The storage class to transition to.
     pub storage_class: Option<String>,
 }
 
-/// When former versions get another storage class.
+/// When noncurrent versions transition to another storage class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoncurrentVersionTransition {
-    /// So many days after a newer version took their place.
+    /// The number of days after the version became noncurrent.
     pub noncurrent_days: Option<u32>,
-    /// How many former versions are left as they are.
+    /// The number of newest noncurrent versions that are not transitioned.
     pub newer_noncurrent_versions: Option<u32>,
-    /// Which one.
+    /// The storage class to transition to.
     pub storage_class: Option<String>,
 }
 
-/// When former versions are removed.
+/// When noncurrent versions expire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoncurrentVersionExpiration {
-    /// So many days after a newer version took their place.
+    /// The number of days after the version became noncurrent.
     pub noncurrent_days: Option<u32>,
-    /// How many former versions are kept.
+    /// The number of newest noncurrent versions that are kept.
     pub newer_noncurrent_versions: Option<u32>,
 }
 

@@ -5,15 +5,16 @@ use crate::s3::read::onward;
 use crate::s3::types::Owner;
 
 operation! {
-    /// The buckets of an account. "ListBuckets", S3 API reference.
+    /// Lists the buckets of an account. "ListBuckets", S3 API reference.
     ///
-    /// Without `max_buckets` AWS answers with all of them; with it, or beyond 10,000 buckets, in pages.
+    /// Without `max_buckets` AWS returns all buckets in one page, up to 10,000; otherwise it
+    /// returns several pages.
     pub struct ListBuckets {
-        /// The most buckets of a page: 1 to 10,000.
+        /// The maximum number of buckets in a page: 1 to 10,000.
         pub max_buckets: Option<u32>,
         /// The continuation token from the previous page.
         pub continuation_token: Option<String>,
-        /// Only names that begin so.
+        /// Only buckets whose names begin with this prefix.
         pub prefix: Option<String>,
         /// Only buckets in this region.
         pub bucket_region: Option<String>,
@@ -26,7 +27,7 @@ impl ListBuckets {
     ///
     /// # Errors
     ///
-    /// The page says that there are more, and where this page began.
+    /// The continuation token of the page is the one that requested it.
     pub fn next(&self, page: &ListBucketsOutput) -> Result<Option<Self>, Error> {
         let Some(token) = page.continuation_token.clone().filter(|token| !token.is_empty()) else {
             return Ok(None);
@@ -42,9 +43,9 @@ impl ListBuckets {
 pub struct ListBucketsOutput {
     /// The buckets.
     pub buckets: Vec<Bucket>,
-    /// Whose they are.
+    /// The owner of the buckets.
     pub owner: Option<Owner>,
-    /// Where the next page goes on; none on the last.
+    /// The continuation token of the next page; `None` on the last page.
     pub continuation_token: Option<String>,
     /// Echoed from the request.
     pub prefix: Option<String>,
@@ -54,13 +55,13 @@ pub struct ListBucketsOutput {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bucket {
-    /// Its name.
+    /// The bucket name.
     pub name: String,
-    /// When it was made.
+    /// When the bucket was created.
     pub creation_date: Option<Timestamp>,
-    /// Where it is; told by lists that are paged.
+    /// The bucket's region, where the request asks for pages.
     pub region: Option<String>,
-    /// Its ARN.
+    /// The bucket's ARN.
     pub arn: Option<String>,
 }
 

@@ -3,24 +3,24 @@
 use crate::s3::operation::*;
 
 operation! {
-    /// Where a bucket is. "GetBucketLocation", S3 API reference.
+    /// Retrieves a bucket's region. "GetBucketLocation", S3 API reference.
     ///
-    /// The request has the bucket in its path whatever the addressing, because a virtual host of the
-    /// wrong region would be redirected to the answer that is looked for.
+    /// The request always has the bucket in its path, regardless of the addressing: a virtual host
+    /// of the wrong region would redirect to the region, which is not known yet.
     pub struct GetBucketLocation on bucket {}
 }
 
-/// Where a bucket is, in the server's words.
+/// The response to [`GetBucketLocation`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketLocation {
-    /// As it was written: empty for us-east-1, `EU` for buckets of S3's early days, and for some
-    /// servers a word of their own, such as Ceph's `default`.
+    /// The location constraint, unparsed: empty for us-east-1, `EU` for old buckets in eu-west-1,
+    /// and on some servers a name of their own, such as Ceph's `default`.
     pub location_constraint: String,
 }
 
 impl BucketLocation {
-    /// The region by its name of today.
+    /// Returns the region: `us-east-1` for an empty constraint or `US`, `eu-west-1` for `EU`.
     pub fn region(&self) -> &str {
         match self.location_constraint.as_str() {
             "" | "US" => "us-east-1",
@@ -43,7 +43,7 @@ impl Operation for GetBucketLocation {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<BucketLocation, Error> {
         let document = error::document(reply, "LocationConstraint", &["LocationConstraint"])?;
         let root = document.root();
-        // Some servers write an element of the same name into the root.
+        // Some servers nest an element of this name in the root.
         let text = root.text_of("LocationConstraint").unwrap_or(root.text());
         Ok(BucketLocation { location_constraint: text.trim().to_owned() })
     }

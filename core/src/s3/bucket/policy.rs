@@ -1,13 +1,13 @@
-//! Who may do what in a bucket, as a document of IAM's policy language.
+//! The policy of a bucket: a document in the IAM policy language.
 
 use bytes::Bytes;
 
 use crate::s3::operation::*;
 
 operation! {
-    /// The policy of a bucket, as JSON. "GetBucketPolicy", S3 API reference.
+    /// Retrieves a bucket's policy as JSON. "GetBucketPolicy", S3 API reference.
     ///
-    /// A bucket without one is a 404, `NoSuchBucketPolicy`.
+    /// For a bucket without a policy the server responds with 404, `NoSuchBucketPolicy`.
     pub struct GetBucketPolicy on bucket;
     GET "policy": Read -> String = read
 }
@@ -21,11 +21,11 @@ fn read(reply: &Reply) -> Result<String, Error> {
 }
 
 operation! {
-    /// Gives a bucket this policy, in place of the one it had. "PutBucketPolicy", S3 API reference.
+    /// Sets a bucket's policy and replaces its existing one. "PutBucketPolicy", S3 API reference.
     pub struct PutBucketPolicy on bucket {
-        /// The policy: JSON of 20 KiB at most, sent as it is.
+        /// The policy: at most 20 KiB of JSON, sent unchanged.
         pub policy: String,
-        /// Whether a policy may keep the caller from changing it again.
+        /// Whether the policy may remove the caller's permission to change it again.
         pub confirm_remove_self_bucket_access: Option<bool>,
         /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
@@ -51,7 +51,7 @@ impl Operation for PutBucketPolicy {
 }
 
 operation! {
-    /// Takes the policy off a bucket. "DeleteBucketPolicy", S3 API reference.
+    /// Deletes a bucket's policy. "DeleteBucketPolicy", S3 API reference.
     pub struct DeleteBucketPolicy on bucket;
     DELETE "policy": Idempotent -> () = error::accepted
 }

@@ -4,9 +4,9 @@ use crate::s3::operation::*;
 use crate::s3::types::Tags;
 
 operation! {
-    /// The tags of a bucket. "GetBucketTagging", S3 API reference.
+    /// Retrieves a bucket's tags. "GetBucketTagging", S3 API reference.
     ///
-    /// A bucket without tags is a 404, `NoSuchTagSet`.
+    /// For a bucket without tags the server responds with 404, `NoSuchTagSet`.
     pub struct GetBucketTagging on bucket;
     GET "tagging": Read -> Tags = read
 }
@@ -16,9 +16,9 @@ fn read(reply: &Reply) -> Result<Tags, Error> {
 }
 
 operation! {
-    /// Gives a bucket these tags, in place of those it had. "PutBucketTagging", S3 API reference.
+    /// Sets a bucket's tags and replaces its existing ones. "PutBucketTagging", S3 API reference.
     pub struct PutBucketTagging on bucket {
-        /// The tags: 50 at most.
+        /// The tags: at most 50.
         pub tags: Tags,
         /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
@@ -40,7 +40,7 @@ impl Operation for PutBucketTagging {
 }
 
 operation! {
-    /// Takes all tags off a bucket. "DeleteBucketTagging", S3 API reference.
+    /// Deletes all tags of a bucket. "DeleteBucketTagging", S3 API reference.
     pub struct DeleteBucketTagging on bucket;
     DELETE "tagging": Idempotent -> () = error::accepted
 }

@@ -1,37 +1,37 @@
-//! Whether a bucket keeps former versions of its objects.
+//! The versioning state of a bucket.
 
 use crate::s3::operation::*;
 use crate::secret::Secret;
 use crate::xml::{S3_NAMESPACE, Writer};
 
 operation! {
-    /// The state of versioning of a bucket. "GetBucketVersioning", S3 API reference.
+    /// Retrieves a bucket's versioning state. "GetBucketVersioning", S3 API reference.
     pub struct GetBucketVersioning on bucket;
     GET "versioning": Read -> BucketVersioning = BucketVersioning::read
 }
 
-/// The state of versioning. Both are `None` on a bucket that never had it.
+/// The versioning state. Both members are `None` on a bucket that never had versioning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BucketVersioning {
-    /// `Enabled` or `Suspended`.
+    /// The status: `Enabled` or `Suspended`.
     pub status: Option<String>,
-    /// Whether a change, and the removal of a version, need a second factor: `Enabled` or
+    /// Whether a change of this state, and the deletion of a version, require MFA: `Enabled` or
     /// `Disabled`.
     pub mfa_delete: Option<String>,
 }
 
 impl BucketVersioning {
-    /// New versions leave the old ones.
+    /// Enables versioning: a new version keeps the old ones.
     pub fn enabled() -> Self {
         Self { status: Some("Enabled".to_owned()), mfa_delete: None }
     }
 
-    /// The versions there are stay, and new ones are not made.
+    /// Suspends versioning: existing versions stay, and no new ones are created.
     pub fn suspended() -> Self {
         Self { status: Some("Suspended".to_owned()), mfa_delete: None }
     }
 
-    /// Whether new versions leave the old ones.
+    /// Returns whether versioning is enabled.
     pub fn is_enabled(&self) -> bool {
         self.status.as_deref() == Some("Enabled")
     }
@@ -44,9 +44,9 @@ impl BucketVersioning {
 }
 
 operation! {
-    /// Turns versioning of a bucket on or off. "PutBucketVersioning", S3 API reference.
+    /// Sets a bucket's versioning state. "PutBucketVersioning", S3 API reference.
     pub struct PutBucketVersioning on bucket {
-        /// The state that it is to have.
+        /// The new state.
         pub versioning: BucketVersioning,
         /// The MFA device's serial number, a space, and the code that the device displays.
         pub mfa: Option<Secret>,
