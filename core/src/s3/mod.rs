@@ -1,4 +1,4 @@
-//! Amazon S3 and what speaks its protocol: endpoints, operations, errors.
+//! Amazon S3 and compatible servers: endpoints, operations, errors.
 //!
 //! ```text
 //!  Config ──▶ Service ─┐                          ┌──▶ Output
@@ -6,19 +6,19 @@
 //!  GetObject { .. } ───┘                          └──▶ Error
 //! ```
 //!
-//! An operation is plain data named as the S3 API reference names it, with the members of that
-//! page; optional ones are `Option`s or empty. It knows how to draft its request for a [`Service`]
-//! and how to read the answer, and holds no state.
+//! An operation is plain data with the name and the parameters of the S3 API reference; optional
+//! parameters are `Option`s or empty. It drafts its request for a [`Service`], parses the response,
+//! and holds no state.
 //!
 //! | file | operations |
 //! | --- | --- |
-//! | `bucket/` | buckets and their configurations: get, put and delete of one share a file |
-//! | `object/` | objects, their tags, attributes and locks |
-//! | `list/` | lists of objects and versions, which page with `next` |
-//! | `multipart/` | uploads in parts |
-//! | `raw` | [`Raw`], the way out for what is not modelled |
+//! | `bucket/` | buckets and their configurations; get, put and delete of one share a file |
+//! | `object/` | objects, their tags, attributes and Object Lock |
+//! | `list/` | lists of objects and versions; `next` returns the request for the next page |
+//! | `multipart/` | multipart uploads |
+//! | `raw` | [`Raw`], for operations without a type here |
 //!
-//! `operation` has the members that operations share, and the macro that declares an operation.
+//! `operation` has the parameters that operations share, and the macro that declares an operation.
 
 pub mod endpoint;
 

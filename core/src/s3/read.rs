@@ -1,4 +1,4 @@
-//! What the documents of several answers have in common.
+//! Reads what the XML documents of several responses have in common.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use crate::error::Error;
 use crate::escape;
 use crate::xml::Element;
 
-/// The text of the child of this name, if there is such a child.
+/// Returns the text of the child element of this name, if it exists.
 pub(super) fn text(element: Element<'_>, name: &str) -> Option<String> {
     element.text_of(name).map(str::to_owned)
 }
 
-/// The child of this name as a word of ours; none where it is missing or a word from later times.
+/// Returns the parsed child of this name, or `None` where it is absent or has an unknown value.
 pub(super) fn word<T: std::str::FromStr>(element: Element<'_>, name: &str) -> Option<T> {
     element.text_of(name).and_then(|text| text.trim().parse().ok())
 }
 
-/// The children named `ChecksumCRC32` and so on, as far as they can be read.
+/// Returns the children named `ChecksumCRC32` and so on; those that can't be parsed are left out.
 pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
     let mut checksums = Vec::new();
     for child in element.elements() {
@@ -34,42 +34,43 @@ pub(super) fn checksums(element: Element<'_>) -> Vec<Declared> {
     checksums
 }
 
-/// Keys of a list, which the server percent-encoded if it says so.
+/// Decodes the keys of a list, which are percent-encoded if the document says so.
 ///
-/// Only the document's own word counts: servers that do not know `encoding-type` leave it out. What
-/// can't be decoded stays as it is: there are servers that say `url` and encode nothing.
+/// Only the EncodingType in the document counts, because servers that ignore `encoding-type` leave
+/// it out. A key that can't be decoded is kept as it is, because some servers send `url` and encode
+/// nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Keys {
     encoded: bool,
 }
 
 impl Keys {
-    /// How the keys of the list in `root` are written.
+    /// Reads the encoding of the list in `root`.
     pub(super) fn of(root: Element<'_>) -> Self {
         let encoding = root.text_of("EncodingType");
         Self { encoded: encoding.is_some_and(|encoding| encoding.trim() == "url") }
     }
 
-    /// Keys that are percent-encoded although the document does not say so.
+    /// For keys that are percent-encoded although the document does not say so.
     pub(super) fn encoded() -> Self {
         Self { encoded: true }
     }
 
-    /// The key in the child of this name, if there is such a child.
+    /// Returns the decoded key in the child of this name, if the child exists.
     pub(super) fn text(self, element: Element<'_>, name: &str) -> Option<String> {
         element.text_of(name).map(|text| self.decode(text))
     }
 
-    /// The key in the child of this name, which must be there.
+    /// Returns the decoded key in the child of this name; fails where the child is absent.
     pub(super) fn required(self, element: Element<'_>, name: &str) -> Result<String, Error> {
         self.text(element, name).ok_or_else(|| {
             Error::broken(format!("the XML document has a {} without {name}", element.path()))
         })
     }
 
-    /// The key in the child of this name, as it is where it is the one that is `known`: what was
-    /// asked for, or the last of the page. Ceph says these as they are, though it encodes the keys
-    /// of the list: its `a+b` is no `a b`.
+    /// Returns the key in the child of this name; undecoded where it equals `known`: the value of
+    /// the request, or the last key of the page. Ceph does not encode these, although it encodes
+    /// the keys of the list: `a+b` would be decoded to `a b`.
     pub(super) fn known(
         self,
         element: Element<'_>,
@@ -80,10 +81,10 @@ impl Keys {
         if known == Some(text) { Some(text.to_owned()) } else { Some(self.decode(text)) }
     }
 
-    /// The prefixes in which keys were rolled up.
+    /// Returns the decoded common prefixes.
     pub(super) fn common_prefixes(self, root: Element<'_>) -> Vec<String> {
         let groups = root.children("CommonPrefixes");
-        // A server may write one element for each prefix, or one for all.
+        // Servers send one element for each prefix, or one for all.
         let prefixes = groups.flat_map(|group| group.children("Prefix"));
         prefixes.map(|prefix| self.decode(prefix.text())).collect()
     }
@@ -96,8 +97,8 @@ impl Keys {
     }
 }
 
-/// Where a list goes on, which must be somewhere else than where this page began: a server that
-/// hands out the same page again and again is not followed for ever.
+/// Returns the start of the next page. It must differ from the start of this page: otherwise a
+/// server that repeats one page would cause an endless loop.
 pub(super) fn onward<T: PartialEq>(from: Option<&T>, to: Option<T>) -> Result<T, Error> {
     match to {
         None => Err(Error::broken("the list is truncated and does not say where it goes on")),

@@ -1,4 +1,4 @@
-//! What the members of operations are made of.
+//! Types of the operations' parameters.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::s3::service::Service;
 use crate::secret::Secret;
 use crate::xml::{Document, Element, S3_NAMESPACE, Writer};
 
-/// An object's own metadata: names without `x-amz-meta-`, values in ASCII, 2 KiB in all.
+/// User-defined metadata: names without `x-amz-meta-`, ASCII values, at most 2 KiB in total.
 pub type Metadata = BTreeMap<String, String>;
 
-/// What is stored with an object beside its bytes: members that PutObject, CopyObject and
+/// The properties of an object to store: parameters that PutObject, CopyObject and
 /// CreateMultipartUpload share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
@@ -32,11 +32,11 @@ pub struct Properties {
     pub content_language: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
-    /// `Expires`: when caches should let go of it.
+    /// `Expires`: when cached copies expire.
     pub expires: Option<Timestamp>,
-    /// The object's own metadata.
+    /// The user-defined metadata (`x-amz-meta-*`).
     pub metadata: Metadata,
-    /// `STANDARD`, `STANDARD_IA`, `GLACIER_IR`, …; servers have their own.
+    /// The storage class: `STANDARD`, `STANDARD_IA`, `GLACIER_IR`, …; servers may have others.
     pub storage_class: Option<String>,
     /// The object key or URL that a website endpoint redirects to.
     pub website_redirect_location: Option<String>,
@@ -44,14 +44,14 @@ pub struct Properties {
     pub tagging: Tags,
     /// Permissions: a canned ACL or grants.
     pub access: Access,
-    /// How it is encrypted on the server.
+    /// The server-side encryption.
     pub encryption: Encryption,
-    /// How long it can't be removed.
+    /// The Object Lock retention and legal hold.
     pub lock: Lock,
 }
 
 impl Properties {
-    /// Only a content type.
+    /// Creates properties with only a content type.
     pub fn content_type(content_type: impl Into<String>) -> Self {
         Self { content_type: Some(content_type.into()), ..Self::default() }
     }
@@ -76,25 +76,25 @@ impl Members<Service> for Properties {
     }
 }
 
-/// Tags of an object or bucket, in the order they are written.
+/// The tags of an object or bucket as keys and values, in the order in which they are sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(pub Vec<(String, String)>);
 
 impl Tags {
-    /// The answer of GetObjectTagging and GetBucketTagging.
+    /// Reads the response to GetObjectTagging or GetBucketTagging.
     pub(super) fn of_document(document: &Document<'_>) -> Result<Self, Error> {
         let set = document.root().child("TagSet");
         set.map_or_else(|| Ok(Self::default()), Self::read)
     }
 
-    /// The request of PutObjectTagging and PutBucketTagging.
+    /// Returns the body of PutObjectTagging and PutBucketTagging.
     pub(super) fn document(&self) -> Writer {
         let mut xml = Writer::new("Tagging", Some(S3_NAMESPACE));
         xml.element("TagSet", |xml| self.write(xml));
         xml
     }
 
-    /// Each `Tag` of an element.
+    /// Reads each `Tag` of an element.
     pub(super) fn read(element: Element<'_>) -> Result<Self, Error> {
         let tags = element.children("Tag").map(|tag| {
             let value = tag.text_of("Value").unwrap_or_default();
@@ -103,7 +103,7 @@ impl Tags {
         tags.collect::<Result<_, Error>>().map(Self)
     }
 
-    /// Each as a `Tag`.
+    /// Writes each tag as a `Tag` element.
     pub(super) fn write(&self, xml: &mut Writer) {
         for (key, value) in &self.0 {
             xml.element("Tag", |xml| {
@@ -112,7 +112,7 @@ impl Tags {
         }
     }
 
-    /// `key=value&…`, percent-encoded, unless there are none.
+    /// Returns `key=value&…`, percent-encoded, or `None` without tags.
     pub(super) fn header(&self) -> Option<String> {
         let mut out = String::new();
         for (key, value) in &self.0 {
@@ -133,13 +133,13 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Tags {
     }
 }
 
-/// Whom a bucket, object or upload belongs to.
+/// The owner of a bucket, object or upload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Owner {
-    /// The canonical user id, or what the server has in place of it.
+    /// The canonical user ID, or another ID of the server's.
     pub id: Option<String>,
-    /// The name; AWS does not tell it any more.
+    /// The display name; AWS no longer sends it.
     pub display_name: Option<String>,
 }
 
@@ -149,20 +149,20 @@ impl Owner {
     }
 }
 
-/// Who may do what with an object or bucket: a canned ACL, or grants.
+/// Permissions on an object or bucket: a canned ACL, or grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// `private`, `public-read`, `bucket-owner-full-control`, …
+    /// The canned ACL: `private`, `public-read`, `bucket-owner-full-control`, …
     pub acl: Option<String>,
-    /// Grantees of everything: `id="…"`, `uri="…"`, `emailAddress="…"`, comma-separated.
+    /// The grantees with full control: `id="…"`, `uri="…"`, `emailAddress="…"`, comma-separated.
     pub grant_full_control: Option<String>,
-    /// Grantees who may read.
+    /// The grantees that may read.
     pub grant_read: Option<String>,
-    /// Grantees who may read the ACL.
+    /// The grantees that may read the ACL.
     pub grant_read_acp: Option<String>,
-    /// Grantees who may write: buckets only.
+    /// The grantees that may write: buckets only.
     pub grant_write: Option<String>,
-    /// Grantees who may write the ACL.
+    /// The grantees that may write the ACL.
     pub grant_write_acp: Option<String>,
 }
 
@@ -178,14 +178,14 @@ impl Members<Service> for Access {
     }
 }
 
-/// How an object is encrypted on the server.
+/// The server-side encryption of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encryption {
-    /// `AES256` (SSE-S3), `aws:kms` or `aws:kms:dsse`.
+    /// The algorithm: `AES256` (SSE-S3), `aws:kms` or `aws:kms:dsse`.
     pub algorithm: Option<String>,
     /// The ID of the KMS key.
     pub kms_key_id: Option<String>,
-    /// The KMS encryption context: base64 of JSON.
+    /// The KMS encryption context: JSON in base64.
     pub kms_context: Option<String>,
     /// Whether SSE-KMS uses an S3 Bucket Key.
     pub bucket_key_enabled: Option<bool>,
@@ -204,8 +204,8 @@ impl Members<Service> for Encryption {
     }
 }
 
-/// An encryption key of the caller's own (SSE-C): sent with every request on the object, and never
-/// kept by the server. It goes over https only on AWS.
+/// A customer-provided encryption key (SSE-C). It is sent with every request on the object, and the
+/// server does not store it. AWS accepts it over https only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerKey {
     key: Secret,
@@ -213,13 +213,13 @@ pub struct CustomerKey {
 }
 
 impl CustomerKey {
-    /// The 32 bytes of an AES-256 key.
+    /// Creates a key from the 32 bytes of an AES-256 key.
     pub fn new(key: &[u8; 32]) -> Self {
         let md5 = Algorithm::Md5.digest(key).map(|value| value.base64()).unwrap_or_default();
         Self { key: Secret::new(STANDARD.encode(key)), md5 }
     }
 
-    /// As the key of a copy's source.
+    /// Sets the headers of the key of a copy's source.
     pub(super) fn apply_source(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-copy-source-server-side-encryption-customer-algorithm", Some("AES256"))
@@ -240,14 +240,14 @@ impl Members<Service> for CustomerKey {
     }
 }
 
-/// How long an object can't be removed (Object Lock).
+/// The Object Lock retention and legal hold of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// `GOVERNANCE` or `COMPLIANCE`.
+    /// The retention mode: `GOVERNANCE` or `COMPLIANCE`.
     pub mode: Option<String>,
-    /// Until when.
+    /// When the retention ends.
     pub retain_until: Option<Timestamp>,
-    /// `ON` or `OFF`, whatever the date.
+    /// The legal hold, independent of the retention: `ON` or `OFF`.
     pub legal_hold: Option<String>,
 }
 
@@ -268,7 +268,7 @@ impl Members<Service> for Lock {
 pub struct Common {
     /// The account ID that must own the bucket; otherwise the server responds with 403.
     pub expected_bucket_owner: Option<String>,
-    /// Whether the requester pays: `requester`.
+    /// `requester`: the requester pays for the request.
     pub request_payer: Option<String>,
 }
 

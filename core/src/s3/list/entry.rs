@@ -8,27 +8,27 @@ use crate::s3::read::{Keys, text, word};
 use crate::s3::types::Owner;
 use crate::xml::Element;
 
-/// An object as ListObjectsV2 and ListObjects describe it.
+/// An object in the response to ListObjectsV2 or ListObjects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Object {
-    /// The key.
+    /// The object key.
     pub key: String,
     /// When the object was last modified.
     pub last_modified: Option<Timestamp>,
-    /// Its tag.
+    /// The ETag.
     pub etag: Option<ETag>,
     /// The size in bytes.
     pub size: Option<u64>,
-    /// Its storage class.
+    /// The storage class.
     pub storage_class: Option<String>,
-    /// The algorithms of its checksums, of those that are known here.
+    /// The algorithms of the object's checksums; unknown ones are left out.
     pub checksum_algorithms: Vec<Algorithm>,
     /// Whether the checksums are full-object or composite.
     pub checksum_type: Option<Type>,
-    /// Whose it is; ListObjectsV2 tells where asked.
+    /// The owner; ListObjectsV2 returns it with `fetch_owner`.
     pub owner: Option<Owner>,
-    /// How far its restoration from an archive is, where asked for.
+    /// The status of the restore from an archive, where requested.
     pub restore_status: Option<RestoreStatus>,
 }
 
@@ -49,13 +49,13 @@ impl Object {
     }
 }
 
-/// How far the restoration of an object from an archive is.
+/// The status of an object's restore from an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RestoreStatus {
-    /// Whether it is under way.
+    /// Whether the restore is in progress.
     pub is_restore_in_progress: Option<bool>,
-    /// Until when the restored copy is kept.
+    /// When the restored copy expires.
     pub restore_expiry_date: Option<Timestamp>,
 }
 

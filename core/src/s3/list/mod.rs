@@ -1,15 +1,15 @@
-//! Lists of objects, a page at a time.
+//! Lists of objects, one page per request.
 //!
 //! ```text
 //! let mut list = Some(ListObjectsV2::new("bucket"));
-//! while let Some(page) = list {              send page's draft, parse the answer
-//!     list = page.next(&answer)?;            the operation that gets the next page
+//! while let Some(page) = list {              send page's draft, parse the response
+//!     list = page.next(&output)?;            the request for the next page
 //! }
 //! ```
 //!
-//! Keys are asked for percent-encoded, because XML can't hold every key, and decoded where the
-//! answer says that they are. A list that is truncated without a way to go on is an error: what is
-//! not listed must not pass for what is not there.
+//! Requests ask for percent-encoded keys, because XML can't represent every key. Keys are decoded
+//! where the response says that they are encoded. A truncated list that can't be continued is an
+//! error: otherwise unlisted objects would count as absent.
 
 mod entry;
 mod objects;

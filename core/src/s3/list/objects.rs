@@ -1,4 +1,4 @@
-//! ListObjects, the former of the two.
+//! ListObjects, version 1 of the two.
 
 use crate::s3::list::Object;
 use crate::s3::list::objects_v2::last_name;
@@ -6,11 +6,12 @@ use crate::s3::operation::*;
 use crate::s3::read::{Keys, onward};
 
 operation! {
-    /// A page of the objects of a bucket, in the order of their keys. "ListObjects", S3 API reference.
+    /// Lists a page of a bucket's objects, in the order of their keys. "ListObjects", S3 API
+    /// reference.
     ///
-    /// For servers without [`ListObjectsV2`](crate::s3::ListObjectsV2).
+    /// Use it with servers that do not implement [`ListObjectsV2`](crate::s3::ListObjectsV2).
     pub struct ListObjects on listing {
-        /// The most keys and common prefixes of a page: 1,000 by default and at most.
+        /// The maximum number of keys and common prefixes in a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,
         /// Only keys after this one.
         pub marker: Option<String>,
@@ -29,7 +30,7 @@ impl ListObjects {
         if page.is_truncated != Some(true) {
             return Ok(None);
         }
-        // The server names a marker only where there is a delimiter.
+        // The server sends a marker only where the request has a delimiter.
         let marker = page.next_marker.clone().filter(|marker| !marker.is_empty());
         let marker = marker.or_else(|| last_name(&page.contents, &page.common_prefixes));
         let marker = onward(self.marker.as_ref(), marker)?;
@@ -37,7 +38,7 @@ impl ListObjects {
     }
 }
 
-/// A page of objects.
+/// The response to [`ListObjects`]: a page of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListObjectsOutput {
@@ -51,7 +52,7 @@ pub struct ListObjectsOutput {
     pub marker: Option<String>,
     /// The `marker` of the next page; sent where the request has a delimiter.
     pub next_marker: Option<String>,
-    /// The bucket.
+    /// The bucket name.
     pub name: Option<String>,
     /// Echoed from the request.
     pub prefix: Option<String>,

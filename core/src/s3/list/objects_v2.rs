@@ -5,16 +5,16 @@ use crate::s3::operation::*;
 use crate::s3::read::{Keys, onward};
 
 operation! {
-    /// A page of the objects of a bucket, in the order of their keys. "ListObjectsV2", S3 API
+    /// Lists a page of a bucket's objects, in the order of their keys. "ListObjectsV2", S3 API
     /// reference.
     pub struct ListObjectsV2 on listing {
-        /// The most keys and common prefixes of a page: 1,000 by default and at most.
+        /// The maximum number of keys and common prefixes in a page: 1,000 by default and at most.
         pub max_keys: Option<u32>,
         /// Only keys after this one.
         pub start_after: Option<String>,
         /// The continuation token from the previous page.
         pub continuation_token: Option<String>,
-        /// Whether the owners are told.
+        /// Whether the response includes the owner of each object.
         pub fetch_owner: Option<bool>,
         /// Whether the response includes the restore status of archived objects.
         pub restore_status: bool,
@@ -22,7 +22,7 @@ operation! {
 }
 
 impl ListObjectsV2 {
-    /// Only keys that begin with this prefix.
+    /// Limits the list to keys that begin with this prefix.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: Some(prefix.into()), ..self }
@@ -41,7 +41,7 @@ impl ListObjectsV2 {
                 let token = onward(self.continuation_token.as_ref(), Some(token))?;
                 Ok(Some(Self { continuation_token: Some(token), ..self.clone() }))
             }
-            // The token is only the server's way to remember the last key.
+            // A token only encodes the last key: without one the list continues after that key.
             (Some(true), None) => {
                 let last = last_name(&page.contents, &page.common_prefixes);
                 let last = onward(self.start_after.as_ref(), last)?;
@@ -52,13 +52,13 @@ impl ListObjectsV2 {
     }
 }
 
-/// The last key or common prefix of a page, whichever comes later.
+/// Returns the last key or the last common prefix of a page: the one that sorts later.
 pub(super) fn last_name(contents: &[Object], common_prefixes: &[String]) -> Option<String> {
     let key = contents.last().map(|object| &object.key);
     key.max(common_prefixes.last()).cloned()
 }
 
-/// A page of objects.
+/// The response to [`ListObjectsV2`]: a page of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListObjectsV2Output {
@@ -70,9 +70,9 @@ pub struct ListObjectsV2Output {
     pub is_truncated: Option<bool>,
     /// The continuation token of the next page.
     pub next_continuation_token: Option<String>,
-    /// How many objects and common prefixes this page has.
+    /// The number of objects and common prefixes in this page.
     pub key_count: Option<u32>,
-    /// The bucket.
+    /// The bucket name.
     pub name: Option<String>,
     /// Echoed from the request.
     pub prefix: Option<String>,

@@ -7,14 +7,15 @@ use crate::s3::types::Owner;
 use crate::xml::Element;
 
 operation! {
-    /// A page of the versions of a bucket's objects, in the order of their keys, the newest first.
-    /// "ListObjectVersions", S3 API reference.
+    /// Lists a page of the versions of a bucket's objects, in the order of their keys, newest
+    /// first. "ListObjectVersions", S3 API reference.
     pub struct ListObjectVersions on listing {
-        /// The most versions and common prefixes of a page: 1,000 by default and at most.
+        /// The maximum number of versions and common prefixes in a page: 1,000 by default and at
+        /// most.
         pub max_keys: Option<u32>,
-        /// Only versions after those of this key.
+        /// Only versions of keys after this one.
         pub key_marker: Option<String>,
-        /// With a `key_marker`, only versions of it after this one, too.
+        /// With `key_marker`: the list starts after this version of that key.
         pub version_id_marker: Option<String>,
         /// Whether the response includes the restore status of archived objects.
         pub restore_status: bool,
@@ -39,13 +40,13 @@ impl ListObjectVersions {
     }
 }
 
-/// A page of versions.
+/// The response to [`ListObjectVersions`]: a page of versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListObjectVersionsOutput {
-    /// The versions that have bytes.
+    /// The versions, without the delete markers.
     pub versions: Vec<ObjectVersion>,
-    /// The marks of deletions.
+    /// The delete markers.
     pub delete_markers: Vec<DeleteMarker>,
     /// Key prefixes that end with the delimiter; each groups all keys that begin with it.
     pub common_prefixes: Vec<String>,
@@ -59,7 +60,7 @@ pub struct ListObjectVersionsOutput {
     pub next_key_marker: Option<String>,
     /// The `version_id_marker` of the next page.
     pub next_version_id_marker: Option<String>,
-    /// The bucket.
+    /// The bucket name.
     pub name: Option<String>,
     /// Echoed from the request.
     pub prefix: Option<String>,
@@ -77,25 +78,25 @@ pub struct ListObjectVersionsOutput {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectVersion {
-    /// What it is.
+    /// The object.
     pub object: Object,
-    /// Its version id: `null` where it was written without versioning.
+    /// The version ID: `null` where the object was stored without versioning.
     pub version_id: Option<String>,
-    /// Whether it is the newest.
+    /// Whether this is the current version.
     pub is_latest: Option<bool>,
 }
 
-/// The mark of a deletion.
+/// A delete marker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteMarker {
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// Its version id.
+    /// The version ID of the delete marker.
     pub version_id: Option<String>,
-    /// Whether it is the newest version, so that the object counts as deleted.
+    /// Whether this is the current version, which means that the object is deleted.
     pub is_latest: Option<bool>,
-    /// When it was made.
+    /// When the delete marker was created.
     pub last_modified: Option<Timestamp>,
     /// The owner.
     pub owner: Option<Owner>,

@@ -3,14 +3,14 @@
 use crate::s3::operation::*;
 
 operation! {
-    /// Removes an upload and its parts. "AbortMultipartUpload", S3 API reference.
+    /// Aborts a multipart upload and deletes its parts. "AbortMultipartUpload", S3 API reference.
     ///
-    /// Parts that are on their way while it is aborted may stay: [`ListParts`] tells, and another abort
-    /// removes them.
+    /// Parts that are being uploaded during the abort may remain: [`ListParts`] lists them, and
+    /// another abort deletes them.
     ///
     /// [`ListParts`]: crate::s3::ListParts
     pub struct AbortMultipartUpload on upload {
-        /// Only if it was begun then (directory buckets).
+        /// Only if the upload was initiated at this time (directory buckets).
         pub if_match_initiated_time: Option<Timestamp>,
     }
 }

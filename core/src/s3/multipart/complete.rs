@@ -10,47 +10,49 @@ use crate::s3::types::CustomerKey;
 use crate::xml::{S3_NAMESPACE, Writer};
 
 operation! {
-    /// Makes an object of the parts of an upload. "CompleteMultipartUpload", S3 API reference.
+    /// Completes a multipart upload by assembling its parts into an object.
+    /// "CompleteMultipartUpload", S3 API reference.
     ///
-    /// S3 says 200 before it is done, and sends white space while it works: the answer may still be an
-    /// error, and is read as one. Sent a second time it is a success on some servers (AWS, Ceph), and
-    /// `NoSuchUpload` on others.
+    /// S3 sends the status 200 before it is done, and white space while it works. The body may
+    /// still be an error document, which is returned as an error. A second CompleteMultipartUpload
+    /// succeeds on some servers (AWS, Ceph), and fails with `NoSuchUpload` on others.
     ///
-    /// Where the answer is lost, or can't be read, and the repetition fails, it is found out whether the
-    /// upload is there still, and by a HEAD whether the object is the one of these parts: its ETag or its
-    /// checksum says so, or the error's [outcome is unknown](Error::outcome_unknown).
+    /// Where the response is lost or unreadable and the next attempt fails, ListParts finds out
+    /// whether the upload still exists, and a HEAD request whether the object consists of these
+    /// parts, by its ETag or its checksum. Without proof the error's [outcome is
+    /// unknown](Error::outcome_unknown).
     pub struct CompleteMultipartUpload on upload {
-        /// The parts, by ascending numbers.
+        /// The parts, in ascending order of part numbers.
         pub parts: Vec<CompletedPart>,
-        /// The checksum of the object, which the server compares with its own.
+        /// The checksum of the object; the server compares it with its own.
         pub checksum: Option<Declared>,
-        /// What the object's checksum is made over; as the upload was created.
+        /// Whether the object's checksum is full-object or composite; as in CreateMultipartUpload.
         pub checksum_type: Option<Type>,
-        /// The bytes that all parts have together, which the server compares with what it has.
+        /// The total size of all parts in bytes; the server compares it with the object's size.
         pub object_size: Option<u64>,
-        /// Only if the object that is there has this tag.
+        /// Only if the existing object has this ETag.
         pub if_match: Option<ETag>,
-        /// `*`: only if there is none yet.
+        /// `*`: only if the object does not exist.
         pub if_none_match: Option<ETag>,
-        /// The key that the upload was created with (SSE-C), where it has a checksum.
+        /// The key that the upload was created with (SSE-C), where the upload has a checksum.
         pub customer_key: Option<CustomerKey>,
     }
     new(parts: Vec<CompletedPart>)
 }
 
-/// A part that was uploaded.
+/// An uploaded part, for [`CompleteMultipartUpload`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompletedPart {
     /// The part number, from 1.
     pub part_number: u32,
-    /// The tag that the server gave it.
+    /// The ETag from the response to the upload of the part.
     pub etag: ETag,
     /// The checksums that the part was uploaded with.
     pub checksums: Vec<Value>,
 }
 
 impl CompletedPart {
-    /// The part of this number, which the server gave this tag.
+    /// Creates a part with this number and ETag, without checksums.
     pub fn new(part_number: u32, etag: impl Into<ETag>) -> Self {
         Self { part_number, etag: etag.into(), checksums: Vec::new() }
     }
@@ -64,8 +66,8 @@ impl CompletedPart {
 }
 
 impl Stored {
-    /// Returns the part of this number as CompleteMultipartUpload lists it, from the answer to its
-    /// UploadPart: its tag, and the checksums over its bytes that the server answered.
+    /// Converts the response to UploadPart to an entry of CompleteMultipartUpload with this part
+    /// number, the ETag, and the full-object checksums of the response.
     pub fn completed(&self, part_number: u32) -> CompletedPart {
         let checksums = self.checksums.iter().filter_map(|declared| match declared {
             Declared::FullObject(value) => Some(*value),
@@ -75,22 +77,22 @@ impl Stored {
     }
 }
 
-/// What CompleteMultipartUpload answers.
+/// The response to [`CompleteMultipartUpload`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompleteMultipartUploadOutput {
-    /// The object. Its tag is empty on some servers.
+    /// The object. Some servers send no ETag: it is empty then.
     pub stored: Stored,
-    /// Where the object is; behind a proxy or on Ceph no URL to use.
+    /// The URL of the object; unusable behind a proxy and on Ceph.
     pub location: Option<String>,
-    /// The bucket.
+    /// The bucket name.
     pub bucket: Option<String>,
-    /// The key.
+    /// The object key.
     pub key: Option<String>,
 }
 
 impl CompleteMultipartUpload {
-    /// What the object of these parts must look like.
+    /// Returns what identifies the object that consists of these parts.
     fn evidence(&self) -> Evidence<'_> {
         let mut checksums: Vec<Declared> = self.checksum.into_iter().collect();
         for algorithm in Algorithm::ALL {
@@ -148,7 +150,8 @@ impl Operation for CompleteMultipartUpload {
     }
 
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Self::Output> {
-        // An upload that has parts was not completed; one that is gone was, or was aborted.
+        // An upload that has parts was not completed; one that is not found was completed or
+        // aborted.
         let is_gone = doubt.error.is_not_found() || doubt.error.code() == Some("NoSuchUpload");
         let mut gone = is_gone;
         let looks = match (doubt.looks, is_gone) {
@@ -185,7 +188,7 @@ impl Operation for CompleteMultipartUpload {
                     key,
                 })
             }
-            // The upload is gone: nothing can complete it any more.
+            // The upload does not exist any more: no attempt can complete it.
             Recovery::NotDone | Recovery::Never if gone => Recovery::Never,
             Recovery::NotDone | Recovery::Never => Recovery::NotDone,
             Recovery::Look(_) | Recovery::Unknown => Recovery::Unknown,

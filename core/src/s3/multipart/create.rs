@@ -6,51 +6,52 @@ use crate::s3::operation::*;
 use crate::s3::types::Properties;
 
 operation! {
-    /// Begins an upload in parts. "CreateMultipartUpload", S3 API reference.
+    /// Initiates a multipart upload. "CreateMultipartUpload", S3 API reference.
     ///
-    /// Where the answer is lost the server may have begun an upload whose id nobody knows, and it is sent
-    /// again all the same, as every SDK does. Nothing can prove which of the uploads that
-    /// [`ListMultipartUploads`](crate::s3::ListMultipartUploads) shows with this key as prefix is that one, for
-    /// another process may be about its own; it has no parts. A lifecycle rule that aborts incomplete uploads
-    /// removes it, and so does [`AbortMultipartUpload`](crate::s3::AbortMultipartUpload) of each upload of
-    /// this key that nobody is about. Where all attempts fail the error's
+    /// Where the response is lost, the server may have created an upload whose ID is unknown. The
+    /// request is nevertheless sent again, as in every SDK. The leftover upload has no parts, and
+    /// [`ListMultipartUploads`](crate::s3::ListMultipartUploads) can't identify it: another process
+    /// may have created an upload of the same key. To remove it, use a lifecycle rule that aborts
+    /// incomplete uploads, or [`AbortMultipartUpload`](crate::s3::AbortMultipartUpload) for every
+    /// upload of this key that no process uses. Where all attempts fail, the error's
     /// [outcome is unknown](Error::outcome_unknown).
     pub struct CreateMultipartUpload on object {
-        /// What is stored with the object.
+        /// Metadata, storage class, encryption and other properties of the object.
         pub properties: Properties,
-        /// The algorithm of the checksums that the parts will come with: said in every mode but `never`.
+        /// The algorithm of the parts' checksums. Not sent where `request_checksum_calculation` is
+        /// `never`.
         pub checksum_algorithm: Option<Algorithm>,
-        /// What the object's checksum is to be made over: said in every mode but `never`.
+        /// Whether the object's checksum is full-object or composite. Not sent where
+        /// `request_checksum_calculation` is `never`.
         pub checksum_type: Option<Type>,
-        /// What this call sets otherwise than the client; the same for all parts.
+        /// Per-call checksum overrides; use the same for all parts.
         pub overrides: Overrides,
     }
 }
 
-/// What CreateMultipartUpload answers.
+/// The response to [`CreateMultipartUpload`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateMultipartUploadOutput {
     /// The upload ID.
     pub upload_id: String,
-    /// The bucket.
+    /// The bucket name.
     pub bucket: Option<String>,
-    /// The key.
+    /// The object key.
     pub key: Option<String>,
-    /// The algorithm of the checksums, as the server took it.
+    /// The algorithm of the parts' checksums that the server applies.
     pub checksum_algorithm: Option<Algorithm>,
     /// The date from which a lifecycle rule aborts the upload.
     pub abort_date: Option<Timestamp>,
     /// The ID of this lifecycle rule.
     pub abort_rule_id: Option<String>,
-    /// How the object will be encrypted, and what its checksum will be made over; it has no tag
-    /// yet.
+    /// The encryption and the checksum type of the future object; its ETag is empty.
     pub stored: Stored,
 }
 
 impl Operation for CreateMultipartUpload {
-    // A second one begins another upload. As in the SDKs it is repeated all the same: the first, if
-    // there is one, has no parts and costs nothing until it is aborted or a lifecycle rule does so.
+    // A repetition creates another upload. It is nevertheless repeated, as in the SDKs: the first
+    // upload, if there is one, has no parts and costs nothing until it is aborted.
     facts!(CreateMultipartUpload in bucket: Idempotent -> CreateMultipartUploadOutput);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {

@@ -8,13 +8,13 @@ use crate::s3::types::{CustomerKey, Owner};
 use crate::xml::Element;
 
 operation! {
-    /// A page of the parts of an upload, by ascending numbers. "ListParts", S3 API reference.
+    /// Lists a page of an upload's parts, in ascending order. "ListParts", S3 API reference.
     pub struct ListParts on upload {
-        /// The most parts of a page: 1,000 by default and at most.
+        /// The maximum number of parts in a page: 1,000 by default and at most.
         pub max_parts: Option<u32>,
-        /// Only parts after this one.
+        /// Only parts with a higher part number than this.
         pub part_number_marker: Option<u32>,
-        /// The key that the upload was created with (SSE-C), where it has a checksum.
+        /// The key that the upload was created with (SSE-C), where the upload has a checksum.
         pub customer_key: Option<CustomerKey>,
     }
 }
@@ -36,7 +36,7 @@ impl ListParts {
     }
 }
 
-/// A page of parts.
+/// The response to [`ListParts`]: a page of parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListPartsOutput {
@@ -50,11 +50,11 @@ pub struct ListPartsOutput {
     pub next_part_number_marker: Option<u32>,
     /// Echoed from the request, or the server's own limit.
     pub max_parts: Option<u32>,
-    /// The bucket.
+    /// The bucket name.
     pub bucket: Option<String>,
-    /// The key.
+    /// The object key.
     pub key: Option<String>,
-    /// The upload.
+    /// The upload ID.
     pub upload_id: Option<String>,
     /// The initiator of the upload.
     pub initiator: Option<Owner>,
@@ -74,13 +74,13 @@ pub struct ListPartsOutput {
     pub request_charged: Option<String>,
 }
 
-/// A part that is on the server.
+/// An uploaded part, as the server lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
     /// The part number, from 1.
     pub part_number: u32,
-    /// Its tag.
+    /// The ETag.
     pub etag: ETag,
     /// The size in bytes.
     pub size: Option<u64>,
@@ -131,7 +131,7 @@ impl Operation for ListParts {
 
 impl Part {
     fn read(part: Element<'_>) -> Result<Self, Error> {
-        // Without its number a part can neither be completed nor replaced.
+        // A part without a number can neither be completed nor replaced.
         part.required("PartNumber")?;
         Ok(Self {
             part_number: part.parsed("PartNumber")?.unwrap_or_default(),

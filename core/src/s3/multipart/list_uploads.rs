@@ -8,14 +8,14 @@ use crate::s3::types::Owner;
 use crate::xml::Element;
 
 operation! {
-    /// A page of the uploads of a bucket that were neither completed nor aborted.
+    /// Lists a page of a bucket's in-progress multipart uploads: neither completed nor aborted.
     /// "ListMultipartUploads", S3 API reference.
     pub struct ListMultipartUploads on listing {
-        /// The most uploads of a page: 1,000 by default and at most.
+        /// The maximum number of uploads in a page: 1,000 by default and at most.
         pub max_uploads: Option<u32>,
-        /// Only uploads after those of this key.
+        /// Only uploads of keys after this one.
         pub key_marker: Option<String>,
-        /// With a `key_marker`, only uploads of it after this one, too.
+        /// With `key_marker`: the list starts after this upload of that key.
         pub upload_id_marker: Option<String>,
     }
 }
@@ -37,9 +37,9 @@ impl ListMultipartUploads {
         Ok(Some(Self { key_marker: Some(key), upload_id_marker: upload, ..self.clone() }))
     }
 
-    /// Whether the keys are percent-encoded as they were asked for, and the answer does not say so.
-    /// Ceph 16 answers this list so, and only this one. Its NextKeyMarker, which it does not
-    /// encode and tells on every page, shows it.
+    /// Returns whether the keys are percent-encoded as requested although the response has no
+    /// EncodingType. Ceph 16 does so in this list only. Its NextKeyMarker proves it: every page has
+    /// one, and it is not encoded.
     fn is_silently_encoded(&self, root: Element<'_>) -> bool {
         if self.raw_keys || root.child("EncodingType").is_some() {
             return false;
@@ -53,12 +53,12 @@ impl ListMultipartUploads {
     }
 }
 
-/// Whether Ceph writes this byte of a key as a reference to it.
+/// Returns whether Ceph percent-encodes this byte of a key.
 fn is_encoded_by_ceph(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric() && !b"%-_.~/!*'()".contains(&byte)
 }
 
-/// A page of uploads.
+/// The response to [`ListMultipartUploads`]: a page of uploads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListMultipartUploadsOutput {
@@ -76,7 +76,7 @@ pub struct ListMultipartUploadsOutput {
     pub next_key_marker: Option<String>,
     /// The `upload_id_marker` of the next page.
     pub next_upload_id_marker: Option<String>,
-    /// The bucket.
+    /// The bucket name.
     pub bucket: Option<String>,
     /// Echoed from the request.
     pub prefix: Option<String>,
@@ -90,15 +90,15 @@ pub struct ListMultipartUploadsOutput {
     pub request_charged: Option<String>,
 }
 
-/// An upload that was neither completed nor aborted.
+/// An in-progress multipart upload: neither completed nor aborted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MultipartUpload {
-    /// The key.
+    /// The object key.
     pub key: String,
-    /// What its parts belong to.
+    /// The upload ID.
     pub upload_id: String,
-    /// When it was begun.
+    /// When the upload was initiated.
     pub initiated: Option<Timestamp>,
     /// The initiator of the upload.
     pub initiator: Option<Owner>,

@@ -9,11 +9,12 @@ use crate::s3::operation::*;
 use crate::s3::types::CustomerKey;
 
 operation! {
-    /// Uploads a part: 5 MiB to 5 GiB, or less for the last one. "UploadPart", S3 API reference.
+    /// Uploads a part of 5 MiB to 5 GiB; the last part may be smaller. "UploadPart", S3 API
+    /// reference.
     pub struct UploadPart on upload {
-        /// Its place among the parts: 1 to 10,000. A second part of the same number replaces the first.
+        /// The part number: 1 to 10,000. A second part of the same number replaces the first.
         pub part_number: u32,
-        /// The size in bytes.
+        /// The bytes of the part.
         pub body: Body,
         /// Per-call checksum overrides.
         pub checksum: ChecksumOptions,
@@ -24,7 +25,7 @@ operation! {
 }
 
 impl UploadPart {
-    /// These bytes as a part of this upload.
+    /// Uploads these bytes as a part of this upload.
     pub fn new(
         bucket: impl Into<String>,
         key: impl Into<String>,

@@ -7,13 +7,13 @@ use crate::s3::operation::*;
 use crate::s3::types::{ByteRange, CustomerKey};
 
 operation! {
-    /// Makes a part of what the server has already. "UploadPartCopy", S3 API reference.
+    /// Uploads a part by copying bytes of an existing object. "UploadPartCopy", S3 API reference.
     pub struct UploadPartCopy on upload {
         /// The part number: 1 to 10,000.
         pub part_number: u32,
-        /// What is copied.
+        /// The object to copy.
         pub source: CopySource,
-        /// Only these bytes of the source, end exclusive: 5 GiB at most.
+        /// The bytes of the source to copy, end exclusive; at most 5 GiB. `None` copies all.
         pub source_range: Option<Range<u64>>,
         /// The key that the upload was created with (SSE-C).
         pub customer_key: Option<CustomerKey>,
@@ -21,13 +21,13 @@ operation! {
     new(part_number: u32, source: CopySource)
 }
 
-/// What UploadPartCopy answers.
+/// The response to [`UploadPartCopy`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadPartCopyOutput {
     /// The part.
     pub stored: Stored,
-    /// When it was made.
+    /// When the part was last modified.
     pub last_modified: Option<Timestamp>,
     /// The version ID of the source that was copied.
     pub source_version_id: Option<String>,
