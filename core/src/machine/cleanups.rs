@@ -1,9 +1,9 @@
-//! Runs whose callers have gone, and what they leave on the server.
+//! Abandoned runs of machines, and what they leave on the server.
 //!
 //! ```text
-//!  begin ──▶ Running, with who drives the machine:  told ──▶ told ──▶ dropped: it has ended
-//!       └──▶ Claim, with who wants the result:      settled: it was told everything itself
-//!                                                   dropped: what is left is told here
+//!  begin ──▶ Running, held by the code that runs the machine:  told ──▶ told ──▶ dropped: the run has ended
+//!       └──▶ Claim, held by the caller:  settled: the caller received the result with all leftovers
+//!                                        dropped: the run is abandoned, leftovers are reported here
 //! ```
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::task::Waker;
 use crate::error::Leftover;
 use crate::waiters::{Position, Waiters};
 
-/// The runs of a client that may still have something to remove. Clones are the same set.
+/// The runs of a client that may still have something to remove. Clones share the same set.
 #[derive(Clone, Default)]
 pub struct CleanUps(Arc<Mutex<State>>);
 
@@ -22,7 +22,7 @@ pub struct CleanUps(Arc<Mutex<State>>);
 struct State {
     runs: BTreeMap<u64, Run>,
     begun: u64,
-    /// What was left by runs that have ended, and that nobody was told of.
+    /// Leftovers of ended runs that were not reported to a caller.
     left: Vec<Leftover>,
     waiters: Waiters,
 }
@@ -35,12 +35,12 @@ struct Run {
 }
 
 impl CleanUps {
-    /// No runs.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A run begins.
+    /// Registers a run.
     pub fn begin(&self) -> (Running, Claim) {
         let mut state = self.lock();
         state.begun += 1;
@@ -50,13 +50,13 @@ impl CleanUps {
         (Running { set: self.clone(), number }, Claim { set: self.clone(), number })
     }
 
-    /// How many runs go on whose callers have gone.
+    /// Returns how many abandoned runs have not ended.
     pub fn pending(&self) -> usize {
         self.lock().pending()
     }
 
-    /// Whether no run goes on whose caller has gone; `waker` is woken when that may have changed. Give
-    /// `place` back each time, and at the end to [`leave`](Self::leave).
+    /// Returns whether no abandoned run is left; otherwise `waker` is woken when that may have
+    /// changed. Pass the same `place` on each call, and at the end to [`leave`](Self::leave).
     pub fn is_idle(&self, waker: &Waker, place: &mut Option<Position>) -> bool {
         let mut state = self.lock();
         if state.pending() == 0 {
@@ -68,15 +68,15 @@ impl CleanUps {
         false
     }
 
-    /// Waits no longer.
+    /// Stops waiting.
     pub fn leave(&self, place: Option<Position>) {
         if let Some(place) = place {
             self.lock().waiters.leave(place);
         }
     }
 
-    /// What is left on the server by runs whose callers have gone: by those that have ended, told once,
-    /// and what those that go on have yet to remove.
+    /// Returns the leftovers of abandoned runs: those of ended runs, each reported once, and those
+    /// that the others have not removed yet.
     pub fn leftovers(&self) -> Vec<Leftover> {
         let mut state = self.lock();
         let mut left = std::mem::take(&mut state.left);
@@ -118,7 +118,7 @@ impl fmt::Debug for CleanUps {
     }
 }
 
-/// A run, with who drives it. It has ended when this is dropped.
+/// A run, held by the code that runs the machine. The run ends when this is dropped.
 #[derive(Debug)]
 pub struct Running {
     set: CleanUps,
@@ -126,7 +126,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// What would be left if it ended here.
+    /// Sets what would be left on the server if the run ended now.
     pub fn tell(&self, left: Vec<Leftover>) {
         self.set.change(self.number, |run| run.left = left);
     }
@@ -138,7 +138,8 @@ impl Drop for Running {
     }
 }
 
-/// A run, with who wants its result. Who drops this without [`settle`](Self::settle) has gone.
+/// A run, held by its caller. A claim that is dropped without [`settle`](Self::settle) abandons the
+/// run.
 #[derive(Debug)]
 pub struct Claim {
     set: CleanUps,
@@ -146,8 +147,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The result has come, and is passed on with what is left. Gives what the run told last, for a
-    /// result that does not say it.
+    /// Records that the caller received the result and its leftovers. Returns the last leftovers
+    /// that the run told, for a result that does not contain them.
     pub fn settle(self) -> Vec<Leftover> {
         let run = self.set.lock().runs.remove(&self.number);
         run.map(|run| run.left).unwrap_or_default()
@@ -176,7 +177,7 @@ mod tests {
         drop(running);
         assert_eq!((claim.settle(), set.leftovers()), (trust("told to the caller"), vec![]));
 
-        // The caller has gone first, or the run has ended first.
+        // The caller drops its claim first, or the run ends first.
         for caller_first in [true, false] {
             let (running, claim) = set.begin();
             running.tell(trust("left"));

@@ -1,15 +1,15 @@
-//! An object copied on the server, of any size.
+//! Copies of an object of any size on the server.
 //!
 //! ```text
 //!  Head ── what is it, how large? ──┬─ up to 5 GiB ─▶ Absent ─▶ CopyObject ────────▶ over
 //!                                   └─ above ───────▶ Multipart of UploadPartCopy ─▶ over
 //! ```
 //!
-//! A copy that may replace nothing looks whether anything is there (Absent), where the server is not known to
-//! heed its condition. The source is pinned by the tag that HEAD told, so that a copy in parts is of one object. What a
-//! single CopyObject keeps by itself (metadata, content type and the like) a copy in parts is told:
-//! it is taken from the HEAD, unless the caller replaces it. Tags of a copy in parts are those that the
-//! caller gives: a HEAD does not tell them.
+//! A copy that must not replace an object checks whether there is one (Absent), where the server
+//! may ignore the condition. The source is pinned by the ETag in the response to HEAD, so that all
+//! parts of a multipart copy come from one object. CopyObject keeps metadata, content type and the
+//! like by itself; a multipart copy takes them from the HEAD, unless the caller replaces them. The
+//! tags of a multipart copy are those that the caller gives: a HEAD does not return them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,23 +29,23 @@ use crate::s3::{
     Service,
 };
 
-/// How large objects are copied.
+/// The options of a [`Copy`].
 #[derive(Clone, Copy, Debug)]
 pub struct CopyOptions {
-    /// An object of up to this many bytes is copied by one request: 5 GiB at most.
+    /// An object of up to this many bytes is copied by one request: at most 5 GiB.
     pub threshold: u64,
-    /// Bytes of a part of a larger one.
+    /// The size of a part of a larger object, in bytes.
     pub part_size: u64,
-    /// Parts in flight at most.
+    /// The maximum number of parts in flight.
     pub width: usize,
-    /// What the service allows.
+    /// The limits of the service.
     pub limits: PartLimits,
-    /// What a failing copy leaves on the server.
+    /// What a failed copy leaves on the server.
     pub on_failure: Leave,
 }
 
 impl Default for CopyOptions {
-    /// One request up to 5 GiB; above that parts of 512 MiB, four at once.
+    /// Returns the defaults: one request up to 5 GiB; above that parts of 512 MiB, four in flight.
     fn default() -> Self {
         Self {
             threshold: LARGEST_COPY,
@@ -57,7 +57,7 @@ impl Default for CopyOptions {
     }
 }
 
-/// Copies one object on the server, whatever its size.
+/// Copies one object of any size on the server.
 #[derive(Debug)]
 pub struct Copy {
     copy: CopyObject,
@@ -72,7 +72,7 @@ pub struct Copy {
 #[derive(Debug)]
 enum Phase {
     Head(Box<Call<HeadObject>>),
-    /// Is there an object in its place? If not, this copy of so many bytes is made.
+    /// Checks whether there is an object. If not, this copy of so many bytes is made.
     Absent(Box<Call<HeadObject>>, Box<CopyObject>, u64),
     Copy(Box<Call<CopyObject>>, u64),
     Multipart(Box<Multipart>),
@@ -80,7 +80,7 @@ enum Phase {
 }
 
 impl Copy {
-    /// Copies as `copy` says; `seed` decides the jitter of delays.
+    /// Creates a copy as `copy` describes; `seed` decides the jitter of delays.
     pub fn new(copy: CopyObject, options: CopyOptions, service: Arc<Service>, seed: u64) -> Self {
         let phase = Phase::Over(None);
         let mut this = Self { copy, options, service, party: 0, seed, phase, cancelled: false };
@@ -88,7 +88,7 @@ impl Copy {
         this
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.party = party;
@@ -258,7 +258,7 @@ impl Machine for Copy {
     }
 }
 
-/// What CopyObject keeps by itself.
+/// Returns the properties that CopyObject keeps by itself.
 fn kept(asked: Properties, head: ObjectHead) -> Properties {
     Properties {
         cache_control: head.cache_control,
@@ -275,5 +275,5 @@ const HEAD: u32 = 0;
 const COPY: u32 = 1;
 const LOOK: u32 = 2;
 
-/// The most that CopyObject takes.
+/// The maximum size of CopyObject, in bytes.
 const LARGEST_COPY: u64 = 5 << 30;

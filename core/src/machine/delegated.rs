@@ -1,23 +1,23 @@
-//! A transfer under a trust: it may outlive the token of the user that it is for.
+//! A transfer under a trust: it may outlast the token of the user for whom it runs.
 //!
 //! ```text
 //!  party 0: the user's token     party 1: the service user     party 2: the service user, by trust
 //!
-//!  the machine inside, until it has something to send that may outlast a token: that is held
-//!      │                                                    │ there is nothing of the kind
-//!      ▼                                                    └──▶ over, and no trust was needed
+//!  the inner machine, until it sends something that may outlast a token: that draft is held
+//!      │                                                    │ it never does
+//!      ▼                                                    └──▶ over: no trust is created
 //!  ValidateToken ─ roles, project ─▶ ValidateToken ─ user id ─┐
 //!                                                             │
 //!  CreateTrust ◀──────────────────────────────────────────────┘
-//!      │ its answer is lost or can't be read: ListTrusts ─ the one that was not there before
+//!      │ its response is lost or unreadable: ListTrusts ─ the one that did not exist before
 //!      │ its id goes into the slot of party 2
-//!      └──▶ ShowTrust under party 2: can a token be had by it?
-//!             │                               │ no, or anything failed before
+//!      └──▶ ShowTrust as party 2: can a token be obtained with it?
+//!             │                               │ no, or an earlier step failed
 //!             ▼                               ▼
-//!        the transfer under party 2      the transfer under party 0, whose token is not renewed:
-//!             │                          said by a notice and in the result
+//!        the transfer as party 2         the transfer as party 0, whose token is not renewed:
+//!             │                          a notice and the result say so
 //!             ▼
-//!        DeleteTrust, under party 0 or else under party 2, however the transfer ended
+//!        DeleteTrust as party 0, or else as party 2, after success and after failure
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
@@ -36,31 +36,33 @@ use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::now::{Now, Timestamp};
 
-/// Who trusts whom with what.
+/// The parameters of a trust: trustor, trustee, roles, lifetime. A party is the position of an
+/// authenticator in the pump's list.
 #[derive(Clone, Debug)]
 pub struct Delegation {
-    /// The slot of the trust-scoped session's scope.
+    /// The slot in the scope of the session that obtains tokens with the trust.
     pub slot: TrustSlot,
-    /// The party whose token is the user's.
+    /// The party with the user's token.
     pub user: usize,
-    /// The party whose token is the service user's.
+    /// The party with the service user's token.
     pub trustee: usize,
-    /// The party that has its tokens by the trust in the slot.
+    /// The party that obtains its tokens with the trust in the slot.
     pub trust: usize,
-    /// The service user's id, where it is known; its token is not asked then.
+    /// The service user's id. `None` reads it from the service user's token.
     pub trustee_user_id: Option<String>,
-    /// The names of the user's roles that are delegated; all of them where there are none.
+    /// The names of the user's roles to delegate; empty for all roles.
     pub roles: Vec<String>,
-    /// How long the trust lives, up to an hour more: long enough for the transfer. Without, it
-    /// lives until it is revoked.
+    /// The lifetime of the trust, to which up to an hour is added; it must be long enough for the
+    /// transfer. `None` creates a trust that lives until it is revoked.
     pub lifetime: Option<Duration>,
-    /// How many tokens can be had by it. Each renewal takes one.
+    /// How many tokens can be obtained with the trust. Each renewal takes one. `None` sets no
+    /// limit.
     pub remaining_uses: Option<u32>,
 }
 
 impl Delegation {
-    /// The user is party 0, the service user party 1, and what it has by the trust in `slot` party
-    /// 2; all roles, for a day.
+    /// Creates the default parameters: the user is party 0, the service user party 1, and the trust
+    /// in `slot` party 2; all roles, for a day.
     pub fn new(slot: TrustSlot) -> Self {
         Self {
             slot,
@@ -75,47 +77,51 @@ impl Delegation {
     }
 }
 
-/// What a transfer came to, and by what right it was done.
+/// The result of a transfer, and the token that it used.
 #[derive(Clone, Debug)]
 pub struct Entrusted<T> {
-    /// What the transfer came to.
+    /// The result of the transfer.
     pub output: T,
-    /// By what right.
+    /// The kind of token that it used.
     pub trust: Trusted,
 }
 
-/// By what right a transfer was done.
+/// The kind of token that a transfer used.
 #[derive(Clone, Debug)]
 pub enum Trusted {
-    /// By a trust, which is gone.
+    /// A token obtained with a trust, which has been revoked.
     ByTrust {
-        /// Its id.
+        /// The trust's id.
         id: String,
-        /// Why it is not gone, but left behind until it ends by itself.
+        /// Why the trust could not be revoked; it is left behind until it expires.
         leftover: Option<Error>,
     },
-    /// By the user's own token: no trust could be had.
+    /// The user's own token: a trust could not be created or used.
     OwnToken {
-        /// Why.
+        /// Why not.
         why: Error,
     },
-    /// By the user's own token, as was asked for, or because nothing of it was long.
+    /// The user's own token, because no trust was requested, or because nothing in the transfer was
+    /// long.
     NotNeeded,
 }
 
-/// Runs a machine under a trust made for it, and revokes the trust however that ends.
+/// Runs a machine under a trust created for it, and revokes the trust after success and after
+/// failure.
 ///
-/// The user (party 0) lets the service user (party 1) act with the user's roles; party 2 has its
-/// tokens by that, and renews them. A trust impersonates: what is done by it is the user's, in the
-/// user's account. Where none can be made, or no token be had by it, the user's own token is used and
-/// not renewed: a notice says so, and the result does. The trust ends by itself too, should the
-/// process be killed meanwhile. Each transfer wants a slot and a party 2 of its own.
+/// The user (party 0) lets the service user (party 1) act with the user's roles; party 2 obtains
+/// and renews its tokens with the trust. A trust impersonates: what the service user does with it
+/// counts as done by the user. If no trust can be created, or no token obtained with it, the
+/// transfer uses the user's own token without renewal; a notice and the result say so. If the
+/// process is killed, the trust expires by itself. Each transfer requires its own slot and its own
+/// party 2.
 ///
-/// What Keystone refuses (seen on Keystone 30): a trust by a token that is delegated itself, be it by
-/// a trust or by an application credential (403); an application credential as the trustee, for it
-/// may ask for no scope (401), and a token had by one can't be exchanged for one with a scope (403).
-/// [`Login::new`](crate::keystone::Login::new) says the latter at once;
-/// [`refused`](Self::refused) is for who wants to go on with the user's own token.
+/// Keystone refuses the following (seen on Keystone 30): a trust created with a token that is
+/// itself delegated, by a trust or by an application credential (403); an application credential as
+/// the trustee, because it may not request a scope (401), and because its token cannot be exchanged
+/// for one with a scope (403). [`Login::new`](crate::keystone::Login::new) reports the latter at
+/// once; a caller that nevertheless continues with the user's own token uses
+/// [`refused`](Self::refused).
 #[derive(Debug)]
 pub struct Delegated<M: Machine> {
     machine: M,
@@ -123,15 +129,15 @@ pub struct Delegated<M: Machine> {
     service: Arc<Service>,
     seed: u64,
     phase: Phase,
-    /// The party that the inner machine goes under.
+    /// The party that the inner machine uses.
     party: usize,
-    /// What the inner machine wants to send as soon as its party is known.
+    /// The draft that the inner machine sends as soon as its party is decided.
     held: Option<Box<Draft>>,
-    /// Trusts like the one to be made that were there before it.
+    /// Ids of similar trusts that existed before.
     before: BTreeSet<String>,
-    /// The trust that was made, until it is revoked.
+    /// The id of the created trust, until it is revoked.
     trust: Option<String>,
-    /// Why it could not be revoked.
+    /// Why the trust could not be revoked.
     left: Option<Error>,
     right: Trusted,
     outcome: Option<Result<M::Output, Error>>,
@@ -143,23 +149,23 @@ pub struct Delegated<M: Machine> {
 enum Phase {
     /// Nothing was long yet.
     Short,
-    /// Whose token is it, and with which roles?
+    /// Reads the user's id, project and roles.
     User(Call<ValidateToken>),
-    /// Who is the service user?
+    /// Reads the service user's id.
     Trustee(Call<ValidateToken>, Box<TokenFacts>, Timestamp),
-    /// What is there already of trusts like one that has no end to tell it by.
+    /// Lists similar trusts before one without an expiry is created.
     Before(Call<ListTrusts>, Box<CreateTrust>),
     Create(Call<CreateTrust>, u32),
-    /// A trust was perhaps made, and its id lost.
+    /// Looks for a trust that was perhaps created, and whose id was lost.
     Find(Call<ListTrusts>, Box<CreateTrust>, Error),
-    /// Can a token be had by it?
+    /// Checks that a token can be obtained with the trust.
     Probe(Call<ShowTrust>),
     Run,
     Revoke(Call<DeleteTrust>, Revoking),
     Over,
 }
 
-/// A revocation under way.
+/// Which party revokes the trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Revoking {
     AsUser,
@@ -167,9 +173,9 @@ enum Revoking {
 }
 
 impl<M: Machine> Delegated<M> {
-    /// Runs `machine` under a trust, which is made when the machine first has something to send
-    /// that [is long](Machine::is_long); what it sends before goes under the user's own token.
-    /// `seed` decides the jitter of delays.
+    /// Runs `machine` under a trust, which is created when the machine first sends something that
+    /// [is long](Machine::is_long); before that the machine uses the user's own token. `seed`
+    /// decides the jitter of delays.
     pub fn new(machine: M, delegation: Delegation, service: Arc<Service>, seed: u64) -> Self {
         let mut this = Self::under_own_token(machine, delegation, Trusted::NotNeeded);
         this.service = service;
@@ -178,15 +184,15 @@ impl<M: Machine> Delegated<M> {
         this
     }
 
-    /// Runs `machine` under the user's own token, party 0, because no trust is wanted: nothing is
-    /// asked of Keystone.
+    /// Runs `machine` with the user's own token, party 0, because no trust is requested: no request
+    /// is sent to Keystone.
     pub fn not_needed(machine: M) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
         Self::under_own_token(machine, delegation, Trusted::NotNeeded)
     }
 
-    /// Runs `machine` under the user's own token, party 0, because no trust can be had, for this
-    /// reason. It is told as that of a trust that Keystone refused.
+    /// Runs `machine` with the user's own token, party 0, because no trust can be created, for the
+    /// reason `why`. The notice and the result are those of a trust that Keystone refused.
     pub fn refused(machine: M, why: Error) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
         let notice = Notice::TrustRefused { error: why.clone() };
@@ -195,12 +201,12 @@ impl<M: Machine> Delegated<M> {
         this
     }
 
-    /// The machine inside.
+    /// Returns the inner machine.
     pub fn inner(&self) -> &M {
         &self.machine
     }
 
-    /// The machine inside, to be told something.
+    /// Returns the inner machine, for changes.
     pub fn inner_mut(&mut self) -> &mut M {
         &mut self.machine
     }
@@ -232,7 +238,7 @@ impl<M: Machine> Delegated<M> {
         Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot))
     }
 
-    /// Whether what the inner machine has just asked for is the first that is long.
+    /// Returns whether the draft just returned by the inner machine is the first that is long.
     fn wants_trust(&self) -> bool {
         matches!(self.phase, Phase::Short) && self.machine.is_long() && !self.cancelled
     }
@@ -253,7 +259,7 @@ impl<M: Machine> Delegated<M> {
         Ok(Phase::Trustee(call, Box::new(user.facts), date))
     }
 
-    /// The trust to be made.
+    /// Returns the operation that creates the trust.
     fn create(
         &self,
         user: &TokenFacts,
@@ -279,7 +285,7 @@ impl<M: Machine> Delegated<M> {
         }
         let random = seed(self.seed, CREATE);
         let expires_at = self.delegation.lifetime.map(|lifetime| {
-            // Trusts that end in one second can't be told apart in a list.
+            // Trusts that expire in the same second are indistinguishable in a list.
             let spread = i64::try_from(random % SPREAD).unwrap_or_default();
             let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
             Timestamp::from_unix(date.unix().saturating_add(lifetime).saturating_add(spread))
@@ -304,8 +310,8 @@ impl<M: Machine> Delegated<M> {
         self.call(list, FIND).under(self.delegation.user)
     }
 
-    /// A trust that ends is known by its end, should the answer be lost; one that does not, by not having
-    /// been there before.
+    /// After a lost response, a trust with an expiry is recognized by its expiry; one without is
+    /// recognized because it did not exist before.
     fn prepare(&self, create: CreateTrust) -> Phase {
         match create.expires_at {
             Some(_) => self.creating(create, 0),
@@ -313,7 +319,8 @@ impl<M: Machine> Delegated<M> {
         }
     }
 
-    /// The `again`th attempt to make it. Keystone tells two trusts by the microseconds of their end.
+    /// Starts attempt number `again`. Keystone distinguishes two trusts by the microseconds of
+    /// their expiry.
     fn creating(&self, mut create: CreateTrust, again: u32) -> Phase {
         let random = seed(seed(self.seed, MICROSECONDS), again);
         create.microseconds = u32::try_from(random >> 40).unwrap_or_default() % 1_000_000;
@@ -321,7 +328,7 @@ impl<M: Machine> Delegated<M> {
         Phase::Create(call, again)
     }
 
-    /// What may still come of a trust that was not made; nothing where it is given up.
+    /// Returns how to go on after a failed creation; `None` to give up.
     fn create_failed(
         &self,
         create: CreateTrust,
@@ -336,8 +343,8 @@ impl<M: Machine> Delegated<M> {
         repeats.then(|| self.creating(create, again + 1))
     }
 
-    /// What became of a trust whose answer was lost. A trust that nobody knows lets the service user act
-    /// for the user: what can't be told is said, with where to look.
+    /// Handles the list of trusts after a lost response. An unnoticed trust would let the service
+    /// user act for the user: if the outcome stays unknown, the error says where to look.
     fn found(
         &mut self,
         list: Result<Vec<Trust>, Error>,
@@ -377,7 +384,7 @@ impl<M: Machine> Delegated<M> {
         Phase::Probe(self.call(show, PROBE).under(self.delegation.trust))
     }
 
-    /// No trust: the user's own token it is.
+    /// Goes on with the user's own token.
     fn fall_back(&mut self, why: Error) -> Phase {
         if !self.cancelled {
             self.notices.push_back(Notice::TrustRefused { error: why.clone() });
@@ -398,7 +405,7 @@ impl<M: Machine> Delegated<M> {
         Phase::Revoke(self.call(DeleteTrust { id }, slot).under(party), how)
     }
 
-    /// The trust is gone, or, with an error, is left behind.
+    /// Handles the end of the revocation; `error` says why the trust is left behind.
     fn revoked(&mut self, id: String, error: Option<Error>) -> Phase {
         self.delegation.slot.set(None);
         self.trust = None;
@@ -412,7 +419,7 @@ impl<M: Machine> Delegated<M> {
         if self.outcome.is_some() { Phase::Over } else { Phase::Run }
     }
 
-    /// What it all came to.
+    /// Returns the result.
     fn result(&mut self, outcome: Result<M::Output, Error>) -> Result<Entrusted<M::Output>, Error> {
         let left = self.left.take();
         let leftovers = left.as_ref().map(Error::leftovers).unwrap_or_default().iter().cloned();
@@ -440,7 +447,7 @@ impl<M: Machine> Delegated<M> {
         }
     }
 
-    /// The transfer has ended; with it, the trust does.
+    /// Handles the end of the transfer: the trust is revoked.
     fn ran(&mut self, outcome: Result<M::Output, Error>) -> Phase {
         self.outcome = Some(outcome);
         match self.trust.clone() {
@@ -512,8 +519,8 @@ impl<M: Machine> Machine for Delegated<M> {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(trust)) => self.made(trust),
                     ControlFlow::Continue(Err(error)) => {
-                        // The other trust may be one that an earlier attempt has made, although it
-                        // was answered with an error.
+                        // The conflicting trust may come from an earlier attempt, although the
+                        // response to that attempt was an error.
                         let conflicts = error.is_conflict() && call.attempts() > 1;
                         let doubtful = call.is_doubtful() || conflicts;
                         let (create, again) = (call.operation().clone(), *again);
@@ -572,10 +579,10 @@ impl<M: Machine> Machine for Delegated<M> {
         }
     }
 
-    /// A trust that is being made is waited for, so that it can be revoked; a revocation goes on.
+    /// Waits for a trust that is being created, so that it can be revoked; a revocation continues.
     fn cancel(&mut self, now: Now, leave: Leave) {
         self.cancelled = true;
-        // After its end a machine is told nothing any more.
+        // A machine is not called after its end.
         if self.outcome.is_none() && !matches!(self.phase, Phase::Over) {
             self.machine.cancel(now, leave);
             if let Some(draft) = self.held.take() {
@@ -620,7 +627,7 @@ impl<M: Machine> Machine for Delegated<M> {
     }
 }
 
-/// Whether a trust may be the one that was to be made. Lists leave the roles out.
+/// Returns whether a trust may be the requested one. Lists do not contain the roles.
 fn is_like(trust: &Trust, create: &CreateTrust) -> bool {
     trust.trustee_user_id == create.trustee_user_id
         && trust.project_id.as_ref() == Some(&create.project_id)
@@ -636,10 +643,10 @@ const FIND: u32 = 4;
 const PROBE: u32 = 5;
 const REVOKE: u32 = 6;
 const REVOKE_BY_TRUST: u32 = 7;
-/// No machine; what the microseconds of a trust's end are drawn from.
+/// Not a machine: the seed for the microseconds of a trust's expiry.
 const MICROSECONDS: u32 = 8;
 
-/// Seconds over which the ends of trusts are spread.
+/// Seconds over which the expiries of trusts are spread.
 const SPREAD: u64 = 3600;
-/// How often another trust may have had the same microsecond.
+/// How often to try again after a conflict of microseconds.
 const MOST_CONFLICTS: u32 = 3;

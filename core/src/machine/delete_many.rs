@@ -1,19 +1,19 @@
-//! Any number of objects, removed.
+//! The removal of any number of objects.
 //!
 //! ```text
 //!  keys ──1,000 at a time──▶ Batch ─┐   up to `width` of them
 //!                                   ▼
-//!          ┌──────────────────── Ready ◀──────── back-off over ────────┐
+//!          ┌──────────────────── Ready ◀──────── delay elapsed ────────┐
 //!          │                       │                                   │
 //!          │ nothing left          ▼                                   │
-//!          ▼                     Many ──some keys may go next time──▶ Backoff
+//!          ▼                     Many ──some keys are retried───────▶ Backoff
 //!        counted                   │
-//!                                  └──501, or a key that it can't name──▶ One, one after another
+//!                                  └──501, or a key that XML can't hold──▶ One, one after another
 //! ```
 //!
-//! A request that fails ends it: what was removed until then, and what was not, is told by
-//! [`deleted`](DeleteMany::deleted) and [`errors`](DeleteMany::errors). An object that the server
-//! does not remove is counted as an error, and the others go on.
+//! A failed request ends the removal: [`deleted`](DeleteMany::deleted) and
+//! [`errors`](DeleteMany::errors) return what was removed until then, and what was not. An object
+//! that the server does not remove counts as an error, and the others are removed.
 
 use std::iter::Fuse;
 use std::ops::ControlFlow;
@@ -37,8 +37,8 @@ use crate::s3::{
 use crate::secret::Secret;
 use crate::xml;
 
-/// Removes the objects that an iterator names: by DeleteObjects, up to 1,000 with one request, or,
-/// where the server does not have that, by DeleteObject.
+/// Removes the objects that an iterator names: by DeleteObjects, up to 1,000 in one request, or by
+/// DeleteObject where the server does not support that.
 #[derive(Debug)]
 pub struct DeleteMany<I> {
     bucket: String,
@@ -49,7 +49,7 @@ pub struct DeleteMany<I> {
     seed: u64,
     batches: Vec<Batch>,
     number: u32,
-    /// The server has no DeleteObjects.
+    /// The server does not support DeleteObjects.
     one_by_one: bool,
     deleted: u64,
     errors: Vec<DeleteError>,
@@ -57,25 +57,25 @@ pub struct DeleteMany<I> {
     over: bool,
 }
 
-/// How objects are removed.
+/// The options of a [`DeleteMany`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteManyOptions {
-    /// How many requests are in flight at once.
+    /// The maximum number of requests in flight.
     pub width: usize,
-    /// How many objects a request names: up to 1,000.
+    /// The number of objects per request, 1 to 1,000.
     pub batch: usize,
-    /// Whether a lock of mode `GOVERNANCE` does not count.
+    /// Whether a lock of mode `GOVERNANCE` is bypassed.
     pub bypass_governance_retention: Option<bool>,
-    /// The serial number of an authentication device, a space, and what it shows.
+    /// The serial number of an authentication device, a space, and the code that the device shows.
     pub mfa: Option<Secret>,
-    /// What the requests want otherwise about their checksum.
+    /// Checksum options of the requests.
     pub checksum: ChecksumOptions,
-    /// Members that nearly every operation has.
+    /// Common request parameters.
     pub common: Common,
 }
 
 impl Default for DeleteManyOptions {
-    /// Four requests at once, of 1,000 objects each.
+    /// Returns the defaults: four requests in flight, of 1,000 objects each.
     fn default() -> Self {
         Self {
             width: 4,
@@ -88,13 +88,13 @@ impl Default for DeleteManyOptions {
     }
 }
 
-/// What a [`DeleteMany`] comes to.
+/// The result of a [`DeleteMany`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeletedMany {
-    /// How many objects were removed, or were not there.
+    /// The number of objects that were removed or did not exist.
     pub deleted: u64,
-    /// What was not removed, and why.
+    /// The objects that were not removed, and why.
     pub errors: Vec<DeleteError>,
 }
 
@@ -106,7 +106,7 @@ struct Batch {
     many: Vec<ObjectIdentifier>,
     /// To be removed one by one.
     ones: Vec<ObjectIdentifier>,
-    /// What the server failed at, and may have removed.
+    /// Objects that the server failed to remove, and may have removed.
     doubtful: Vec<ObjectIdentifier>,
     attempts: Attempts,
     state: State,
@@ -124,8 +124,8 @@ impl<I> DeleteMany<I>
 where
     I: Iterator<Item: Into<ObjectIdentifier>>,
 {
-    /// Removes `keys` from `bucket`; `seed` decides the jitter of the delays. No more keys are taken
-    /// from the iterator than are being removed.
+    /// Removes `keys` from `bucket`; `seed` decides the jitter of the delays. Keys are taken from
+    /// the iterator only as they are removed.
     pub fn new(
         bucket: impl Into<String>,
         keys: impl IntoIterator<IntoIter = I>,
@@ -150,28 +150,28 @@ where
         }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.party = party;
         self
     }
 
-    /// How many objects were removed so far.
+    /// Returns how many objects have been removed so far.
     pub fn deleted(&self) -> u64 {
         self.deleted
     }
 
-    /// What could not be removed so far, and why.
+    /// Returns what could not be removed so far, and why.
     pub fn errors(&self) -> &[DeleteError] {
         &self.errors
     }
 
-    /// Takes keys for one more batch. False when there are none.
+    /// Takes keys for one more batch. Returns false if there are none.
     fn fill(&mut self) -> bool {
         let most = self.options.batch.clamp(1, MOST);
         let objects = self.keys.by_ref().take(most).map(Into::into);
-        // A document with a key that it can't name would fail for all of them.
+        // A document with a key that XML cannot hold would fail for all of its keys.
         let (many, ones): (Vec<ObjectIdentifier>, Vec<_>) =
             objects.partition(|object| !object.key.is_empty() && xml::can_hold(&object.key));
         if many.is_empty() && ones.is_empty() {
@@ -185,7 +185,7 @@ where
         true
     }
 
-    /// Starts the next request of the batch number `at`. False when nothing is left of it.
+    /// Starts the next request of the batch at index `at`. Returns false if the batch is empty.
     fn begin(&mut self, at: usize) -> bool {
         let Some(batch) = self.batches.get_mut(at) else { return false };
         if self.one_by_one {
@@ -224,7 +224,7 @@ where
         true
     }
 
-    /// A request for many objects was answered.
+    /// Handles the response to a request for many objects.
     fn settle(&mut self, now: Now, at: usize, answer: Result<DeleteObjectsOutput, Error>) {
         let Some(batch) = self.batches.get_mut(at) else { return };
         batch.state = State::Ready;
@@ -244,7 +244,8 @@ where
                 object.key == failed.key
                     && (failed.version_id.is_none() || object.version_id == failed.version_id)
             };
-            // One that was not asked for counts for one that was: its key came back changed.
+            // An error for a key that was not requested counts for one that was: the server changed
+            // the key.
             let Some(found) = left.iter().position(is_it).or(left.len().checked_sub(1)) else {
                 self.errors.push(failed);
                 continue;
@@ -261,7 +262,7 @@ where
                 }
             }
             let same = object.key == failed.key;
-            // The status is that of a refusal which no status tells anything of.
+            // The status is a placeholder: the decision depends on the code alone.
             let error = Error::refused(StatusCode::BAD_REQUEST, failed.code.clone(), None);
             let decision = self.service.judge(&error, Idempotency::Idempotent);
             let again = match decision {
@@ -294,14 +295,14 @@ where
         }
     }
 
-    /// A request for one object was answered.
+    /// Handles the response to a request for one object.
     fn settle_one(&mut self, now: Now, at: usize, answer: Result<(), Error>) {
         let Some(batch) = self.batches.get_mut(at) else { return };
         let state = std::mem::replace(&mut batch.state, State::Ready);
         let State::One(call) = state else { return };
         match answer {
             Ok(()) => self.deleted += 1,
-            // A few servers say so of an object that is not there.
+            // A few servers respond so for an object that does not exist.
             Err(error) if error.code() == Some("NoSuchKey") => self.deleted += 1,
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::Caller) => {
                 let DeleteObject { key, version_id, .. } = call.operation().clone();
@@ -316,7 +317,7 @@ where
         }
     }
 
-    /// Ends it: nothing more is asked for, and what is in flight is waited for.
+    /// Ends the removal: no further request is sent, and exchanges in flight are waited for.
     fn fail(&mut self, now: Now, error: Error) {
         Error::keep_first(&mut self.error, error);
         for batch in &mut self.batches {
@@ -400,7 +401,7 @@ where
         }
     }
 
-    /// What is in flight is waited for, and nothing more is asked for.
+    /// Waits for exchanges in flight, and sends no further request.
     fn cancel(&mut self, now: Now, _: Leave) {
         if !self.over {
             self.fail(now, Error::from(Failure::cancelled()).in_operation("DeleteObjects"));
@@ -412,10 +413,10 @@ where
     }
 }
 
-/// Whether the server does not know the operation.
+/// Returns whether the server does not support the operation.
 fn is_missing(error: &Error) -> bool {
     error.status() == Some(StatusCode::NOT_IMPLEMENTED) || error.code() == Some("NotImplemented")
 }
 
-/// Objects of one request.
+/// The maximum number of objects in one request.
 const MOST: usize = 1000;

@@ -1,4 +1,4 @@
-//! A grant, and nothing sent with it.
+//! An operation that obtains credentials, and sends nothing.
 
 use std::marker::PhantomData;
 
@@ -9,14 +9,15 @@ use crate::error::Error;
 use crate::http::{Draft, Reply, Sealing};
 use crate::retry::Idempotency;
 
-/// Asks the authority for its grant, which is renewed where it is time to, and sends nothing.
+/// Obtains a lease of the authenticator, which renews its credentials if they are due, and sends
+/// nothing.
 ///
-/// For what needs keys or a token at once: a URL that is signed here and used elsewhere.
+/// For uses that require keys or a token at once: a URL that is signed here and used elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantOnly<S>(PhantomData<fn() -> S>);
 
 impl<S> GrantOnly<S> {
-    /// Of whatever authority it goes under.
+    /// Creates the operation.
     pub const fn new() -> Self {
         Self(PhantomData)
     }

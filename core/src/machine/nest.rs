@@ -1,12 +1,12 @@
-//! Machines inside machines.
+//! Nested machines.
 
 use std::ops::ControlFlow;
 
 use crate::contract::Step;
 use crate::error::Error;
 
-/// What an inner machine, number `slot` of an outer one, wants: its step to be passed on, or its
-/// result to be gone on with.
+/// Handles a step of inner machine `slot`: returns its step, to be passed on by the outer machine,
+/// or its result.
 pub(crate) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Result<T, Error>> {
     match step {
         Step::Send(mut draft) => {
@@ -18,7 +18,7 @@ pub(crate) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Resul
     }
 }
 
-/// `step`, with what a machine is done with turned into something else.
+/// Converts the output of a machine's last step.
 pub(crate) fn done<T, U>(step: Step<T>, turn: impl FnOnce(T) -> U) -> Step<U> {
     match step {
         Step::Send(draft) => Step::Send(draft),
@@ -27,7 +27,7 @@ pub(crate) fn done<T, U>(step: Step<T>, turn: impl FnOnce(T) -> U) -> Step<U> {
     }
 }
 
-/// A seed for inner machine `slot`.
+/// Returns a seed for inner machine `slot`.
 pub(crate) fn seed(outer: u64, slot: u32) -> u64 {
     (outer ^ u64::from(slot)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
 }

@@ -1,13 +1,13 @@
-//! What the names of a dynamic large object's segments tell: whether all of them are listed.
+//! What the names of a dynamic large object's segments prove: whether the listing is complete.
 //!
 //! | written by | prefix | numbers from |
 //! | --- | --- | --- |
-//! | this library | `object/id/size/segment size/`, `stream` for an untold size | 1 |
+//! | this library | `object/id/size/segment size/`, `stream` for an unknown size | 1 |
 //! | swiftclient | `object/mtime/size/segment size/` | 0 |
 //! | Glance | `object-` | 1 |
 //!
-//! A listing may lag behind what was written, and whatever it shows is the object: a segment that it
-//! leaves out is left out of the bytes, of their length and of their tag.
+//! A listing may lag behind the writes, and the object consists of what the listing shows: a
+//! segment that is missing in the listing is also missing in the object's bytes, length and ETag.
 
 use crate::error::Error;
 use crate::swift::Prefix;
@@ -15,16 +15,17 @@ use crate::swift::Prefix;
 /// How the segments of an object are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {
-    /// By this library or swiftclient; the prefix tells how many bytes the object has.
+    /// By this library or swiftclient; the prefix contains the size of the object in bytes.
     Sized(u64),
-    /// By this library for a stream, or by Glance: numbers without a gap, the last of which nobody tells.
+    /// By this library for a stream, or by Glance: numbers without a gap, of which the last is
+    /// unknown.
     Numbered,
-    /// Otherwise.
+    /// Any other way.
     Other,
 }
 
 impl Naming {
-    /// That of `object`, whose manifest names this prefix.
+    /// Returns the naming of `object`, whose manifest names this prefix.
     pub(crate) fn of(object: &str, prefix: &Prefix) -> Self {
         let own = [object, &stem(object)];
         let rest = own.iter().find_map(|own| prefix.prefix.strip_prefix(*own));
@@ -46,7 +47,7 @@ impl Naming {
         }
     }
 
-    /// Whether an object of so many bytes is whole; none where nothing tells.
+    /// Returns whether an object of `size` bytes is complete; `None` if the naming does not say.
     pub(crate) fn is_whole(self, size: u64) -> Option<bool> {
         match self {
             Self::Sized(told) => Some(told == size),
@@ -54,8 +55,8 @@ impl Naming {
         }
     }
 
-    /// Refuses an object of which segments are missing: its length is another one than its prefix tells,
-    /// or nothing at all is listed.
+    /// Refuses an object with missing segments: its length differs from the one in its prefix, or
+    /// nothing is listed.
     pub(crate) fn check_size(self, prefix: &Prefix, size: u64) -> Result<(), Error> {
         let place = place(prefix);
         match self {
@@ -83,7 +84,8 @@ impl Naming {
         let mut expected = None;
         for name in names {
             let digits = name.strip_prefix(&*prefix.prefix).unwrap_or_default();
-            // What is no number was put there by somebody else, and is a part of the object all the same.
+            // Another client put a name without a number there; it is a part of the object
+            // nevertheless.
             let digits = Some(digits).filter(|digits| digits.bytes().all(|it| it.is_ascii_digit()));
             let Some(number) = digits.and_then(|digits| digits.parse::<u64>().ok()) else {
                 return Ok(());
@@ -101,8 +103,8 @@ impl Naming {
     }
 }
 
-/// The name of the object as far as it can begin the name of a segment: `X-Object-Manifest` takes
-/// no slash at its beginning, and no `?` anywhere.
+/// Returns the beginning of the segments' names for this object: `X-Object-Manifest` permits no
+/// slash at its beginning, and no `?` anywhere.
 pub(crate) fn stem(object: &str) -> String {
     let kept = object.trim_start_matches('/').replace(['?', '&'], "_");
     let mut end = kept.len().min(LONGEST_STEM);
@@ -125,8 +127,8 @@ fn decimal(text: &str) -> Option<u64> {
 const LAGS: &str = "the container's listing may lag behind what was written: try again later, and look \
                     for lost segments if it stays so";
 
-/// Bytes of the beginning of a segment's name, so that with an id of 64 bytes and three numbers it
-/// is within 1,024: `max_object_name_length` of Swift and of Ceph.
+/// The maximum size in bytes of the beginning of a segment's name: with an id of 64 bytes and three
+/// numbers the name is within 1,024 bytes, the `max_object_name_length` of Swift and of Ceph.
 const LONGEST_STEM: usize = 896;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The segments of a dynamic large object: every page of a listing.
+//! The segments of a dynamic large object: all pages of a listing.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::machine::nest::nest;
 use crate::now::Now;
 use crate::swift::{Entry, GetContainer, GetContainerOutput, ListedObject, Prefix, Service};
 
-/// Lists the objects of a container whose names begin with a prefix, all pages of them.
+/// Lists the objects of a container whose names begin with a prefix, all pages.
 #[derive(Debug)]
 pub(crate) struct Listed {
     prefix: Prefix,
@@ -25,24 +25,24 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// The segments that `X-Object-Manifest` names.
+    /// Creates a listing of the segments that `X-Object-Manifest` names.
     pub(crate) fn new(prefix: Prefix, service: Arc<Service>, seed: u64) -> Self {
         let (call, objects) = (None, Vec::new());
         Self { prefix, service, party: 0, seed, call, page: 0, objects, cancelled: false }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     pub(crate) fn under(mut self, party: usize) -> Self {
         self.party = party;
         self
     }
 
-    /// How many pages were asked for.
+    /// Returns how many pages were requested.
     pub(crate) fn pages(&self) -> u32 {
         self.page
     }
 
-    /// The call for this page.
+    /// Starts the call for the next page.
     fn ask(&mut self, get: GetContainer) {
         self.page = self.page.wrapping_add(1);
         let seed = self.seed.wrapping_add(u64::from(self.page));
@@ -52,17 +52,17 @@ impl Listed {
 
     fn first(&self) -> Result<GetContainer, Error> {
         if self.prefix.prefix.is_empty() {
-            // All of the container is no large object, and no server takes it for one.
+            // A whole container is not a large object; no server treats it as one.
             return Err(Error::broken("X-Object-Manifest names a container without a prefix"));
         }
         let mut get = GetContainer::new(&self.prefix.container);
         get.prefix = Some(self.prefix.prefix.clone());
-        // What one replica has not heard of yet would be left out.
+        // A stale replica would leave out segments.
         get.newest = true;
         Ok(get)
     }
 
-    /// Takes a page; the next one, if there is more.
+    /// Takes a page; returns the request for the next one, if there is one.
     fn take(
         &mut self,
         get: &GetContainer,
@@ -94,7 +94,7 @@ impl Machine for Listed {
 
     fn poll(&mut self, now: Now) -> Step<Vec<ListedObject>> {
         loop {
-            // A page in flight is waited for, and none is asked for after it.
+            // A page in flight is waited for; the next one is not requested.
             if self.cancelled && !self.call.as_ref().is_some_and(|call| call.is_in_flight()) {
                 return Step::Done(Err(Failure::cancelled().into()));
             }
@@ -135,5 +135,5 @@ impl Machine for Listed {
     }
 }
 
-/// Segments of one object that are kept in memory: a hundred pages of them.
+/// The maximum number of segments of one object in memory: a hundred pages.
 const MOST: usize = 1_000_000;

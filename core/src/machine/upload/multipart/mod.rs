@@ -1,15 +1,15 @@
 //! A multipart upload, from its creation to its completion or its disappearance.
 //!
 //! ```text
-//!  new ───▶ Create ──▶ Parts ──all stored──▶ Complete ──answered, or proven──▶ Over(Ok)
+//!  new ───▶ Create ──▶ Parts ──all stored──▶ Complete ──success, or proven───▶ Over(Ok)
 //!              │         │ ▲                    │                                ▲
 //!  resume ─▶ List ───────┘ │                    │                                │ it is our object
 //!                          │                    ▼                                │
 //!            Restart ◀─────┴── 409 conflict,  any failure: nothing more is sent, │
-//!                                             what is in flight is waited for    │
+//!                                             exchanges in flight are awaited    │
 //!                        ┌──────────────────────┘                                │
 //!                        └──▶ Abort ──▶ Verify ── parts are left ──▶ Abort …     │
-//!                              a while ▲  │ gone ── completion in doubt ──▶ Check ┤
+//!                              a while ▲  │ gone ── completion unknown ───▶ Check ┤
 //!                                later └──┤                                       │ it is not
 //!                   parts may come late   └──────────────────────────────────────▶ Over(Err, the first)
 //! ```

@@ -2,9 +2,9 @@
 //! of, so that nothing of it stays behind.
 //!
 //! ```text
-//!  Head ──┬─ no large object, or none at all ─────────────────────────────────▶ no segments
+//!  Head ──┬─ no large object, or no object ───────────────────────────────────▶ no segments
 //!         ├─ static ──▶ GetManifest ────────────────┐
-//!         │                 └─ not told ─▶ Search ──┼─▶ those made for this object
+//!         │                 └─ empty ────▶ Search ──┼─▶ those made for this object
 //!         └─ dynamic ─▶ its listing ────────────────┘
 //! ```
 //!

@@ -5,7 +5,7 @@
 //!  resume ────────────▲                    └─▶ List ───────▲                                   │  │
 //!                                              it is there already, maybe ours ◀─┘  │            │
 //!    any failure: nothing more is sent,                         Confirm ── it is ours ─┐          │
-//!    what is in flight is waited for                                       │ it is not ▼          ▼
+//!    exchanges in flight are awaited                                       │ it is not ▼          ▼
 //!                 └──▶ Remove what was sent ──▶ Over(Err, the first) ◀─────┘   Settle, of a dynamic one
 //!                                                                              Remove what was replaced
 //!                                                                                          └──▶ Over(Ok)

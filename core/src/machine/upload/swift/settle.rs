@@ -1,10 +1,10 @@
 //! A dynamic large object, from its manifest until it is what was sent.
 //!
 //! ```text
-//!  Head ── its size, its tag ─────────────────────────────▶ over
+//!  Head ── size and ETag as sent ─────────────────────────▶ over
 //!   ▲ │
-//!   │ ├─ its size, another tag, or none; no size ─▶ List ── every segment as it was sent ─▶ over
-//!   │ └─ another size, not there                     │
+//!   │ ├─ size as sent, but not the ETag; no size ─▶ List ── every segment as it was sent ─▶ over
+//!   │ └─ another size, not found                     │
 //!   └───────────── later, up to a limit ◀────────────┘ segments are missing
 //! ```
 //!
