@@ -1,4 +1,4 @@
-//! The URL of a server, as a user configures it or another server tells it:
+//! The URL of a server, as a user configures it or another server sends it:
 //! `https://host:port/path`.
 
 use core::net::Ipv6Addr;
@@ -14,29 +14,29 @@ use crate::error::Error;
 /// An absolute http or https URL without a query, to which paths are appended: scheme, host, an
 /// optional port and an optional path.
 ///
-/// The host is lower-cased, a final slash is dropped.
+/// The host is lower-cased; slashes at the end are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct BaseUrl {
     scheme: Scheme,
-    /// The host, and the port where one was written.
+    /// The host, and the port if the URL contains one.
     authority: Authority,
     host_len: usize,
     port: Option<u16>,
-    /// Without a slash at its end.
+    /// Without a slash at the end.
     path: String,
 }
 
 impl BaseUrl {
-    /// Reads `scheme://host[:port][/path]`. The scheme is `http` or `https`; the host a name in ASCII
-    /// (an international one in its `xn--` form), an IPv4 address, or an IPv6 address in brackets. The
-    /// path is kept as it is written, escapes included.
+    /// Parses `scheme://host[:port][/path]`. The scheme is `http` or `https`. The host is a name in
+    /// ASCII (an international name in its `xn--` form), an IPv4 address, or an IPv6 address in
+    /// brackets. The path is kept as written, including escapes.
     ///
     /// # Errors
     ///
     /// [`Kind::Caller`](crate::Kind::Caller) for anything else: user information, a query, a
-    /// fragment, dot segments, white space. The error does not repeat the text, since people put
+    /// fragment, dot segments, white space. The error does not contain the text, since people put
     /// credentials into endpoints.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.contains('@') {
@@ -48,16 +48,16 @@ impl BaseUrl {
         Self::read(text).map_err(|why| Error::caller(format!("the endpoint {why}{advice}")))
     }
 
-    /// Reads a URL that the error calls `what`, without the white space around it. The path may hold an
-    /// `@`.
+    /// Parses a URL that errors call `what`, without leading and trailing white space. The path may
+    /// contain an `@`.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse). The error repeats the text unless it holds an `@`.
+    /// As [`parse`](Self::parse). The error contains the text, unless the text contains an `@`.
     pub fn parse_as(text: &str, what: &str) -> Result<Self, Error> {
         let text = text.trim();
         Self::read(text).map_err(|why| match text.contains('@') {
-            // A user in a URL may come with a password.
+            // User information in a URL may contain a password.
             true => Error::caller(format!("{what} {why}")),
             false => Error::caller(format!("{what} {why}: {text:?}")),
         })
@@ -95,7 +95,7 @@ impl BaseUrl {
         Ok(Self { scheme, authority, host_len: host.len(), port, path: path.to_owned() })
     }
 
-    /// `http` or `https`.
+    /// Returns the scheme, `http` or `https`.
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
     }
@@ -105,60 +105,61 @@ impl BaseUrl {
         self.scheme == Scheme::HTTPS
     }
 
-    /// The host, lower-cased; an IPv6 address in brackets.
+    /// Returns the host in lower case; an IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         self.authority().get(..self.host_len).unwrap_or(self.authority())
     }
 
-    /// The port, where one was written.
+    /// Returns the port, if the URL contains one.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The port that connections go to: the one written, or the scheme's.
+    /// Returns the port to connect to: that of the URL, or the default of its scheme.
     pub fn port_or_default(&self) -> u16 {
         self.port.unwrap_or(if self.is_tls() { 443 } else { 80 })
     }
 
-    /// The host, and the port where one was written.
+    /// Returns the host, and the port if the URL contains one.
     pub fn authority(&self) -> &str {
         self.authority.as_str()
     }
 
-    /// Whether the host is an address instead of a name.
+    /// Whether the host is an IP address.
     pub fn is_ip(&self) -> bool {
         self.host().starts_with('[') || is_ipv4(self.host())
     }
 
-    /// The path, escaped: empty, or begins with a slash and ends without one.
+    /// Returns the escaped path: empty, or with a slash at the beginning and none at the end.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Scheme, host and port alone.
+    /// Returns the URL without its path: scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> Self {
         Self { path: String::new(), ..self.clone() }
     }
 
-    /// What stands before the version of the API, `/v1`; all of it where there is none.
+    /// Returns the URL up to the API version in its path (`/v1`), without it; the whole URL if its
+    /// path has none.
     #[must_use]
     pub fn unversioned(&self) -> Self {
         self.with_path(before_version(&self.path))
     }
 
-    /// The same host with another path.
+    /// Returns the URL with another path.
     #[must_use]
     pub fn with_path(&self, path: &str) -> Self {
         Self { path: path.trim_end_matches('/').to_owned(), ..self.clone() }
     }
 
-    /// The URL of `target`, a path that begins with a slash, with its query. A path of nothing but
-    /// that slash means the address itself.
+    /// Returns this URL with `target` appended: a path that begins with a slash, and an optional
+    /// query. The path `/` alone addresses this URL itself.
     ///
     /// # Errors
     ///
-    /// Together they are too long for a URL.
+    /// The result is too long for a URL, or contains a space.
     pub fn join(&self, target: &str) -> Result<Uri, Error> {
         let target = match target.strip_prefix('/') {
             Some(rest) if rest.is_empty() || rest.starts_with('?') => rest,
@@ -179,7 +180,8 @@ impl BaseUrl {
         Uri::from_parts(parts).map_err(|_| Error::caller("the path does not fit in a URL"))
     }
 
-    /// How many bytes at the end of the authority are a port that the scheme implies.
+    /// Returns the length in bytes of `:port` at the end of the authority, if it is the scheme's
+    /// default port; otherwise 0.
     pub(crate) fn implied_port(&self) -> usize {
         match self.port {
             Some(443) if self.is_tls() => self.authority().len() - self.host_len,
@@ -226,7 +228,7 @@ impl TryFrom<&url::Url> for BaseUrl {
     }
 }
 
-/// Whether the text looks like an IPv4 address: four groups of one to three digits.
+/// Whether the text has the form of an IPv4 address: four groups of one to three digits.
 pub(crate) fn is_ipv4(text: &str) -> bool {
     let group = |group: &str| {
         (1..=3).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit())
@@ -235,7 +237,7 @@ pub(crate) fn is_ipv4(text: &str) -> bool {
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
-    // The colons of an IPv6 address are inside its brackets.
+    // The colons of an IPv6 address are inside the brackets.
     let end = match authority.rfind(']') {
         Some(bracket) => bracket + 1,
         None if authority.starts_with('[') => authority.len(),
@@ -244,7 +246,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     let (host, port) = authority.split_at(end);
     match port.strip_prefix(':') {
         None if port.is_empty() => Ok((host, None)),
-        // Something behind a bracket: no host, as will be said.
+        // Text after the bracket: `check_host` refuses it.
         None => Ok((authority, None)),
         Some("") => Ok((host, None)),
         Some(digits) if !digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(BAD_PORT),
@@ -267,7 +269,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
         return Err("has a host that is not ASCII: write its `xn--` form");
     }
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    // One final dot says that the name is complete.
+    // A dot at the end marks a fully qualified name.
     let labels = host.strip_suffix('.').unwrap_or(host);
     let is_name = labels.len() <= 253
         && labels
@@ -299,18 +301,18 @@ fn is_hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }
 
-/// RFC 3986's `pchar`, and the slash.
+/// `pchar` of RFC 3986, and the slash.
 fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte)
 }
 
-/// Escaped dots count: there are proxies that decode before they collapse.
+/// Escaped dots count, since some proxies decode them before they collapse dot segments.
 fn is_dot_segment(segment: &str) -> bool {
     let plain = segment.replace("%2E", ".").replace("%2e", ".");
     matches!(plain.as_str(), "." | "..")
 }
 
-/// The path up to its first segment like `v1` or `v1.0`.
+/// Returns the path up to its first segment like `v1` or `v1.0`.
 fn before_version(path: &str) -> &str {
     let is_version = |segment: &str| {
         let number = segment.strip_prefix('v').unwrap_or_default();

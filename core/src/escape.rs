@@ -1,19 +1,19 @@
-//! Percent-encoding: the two sets that S3 and Swift use, and query strings built of them.
+//! Percent-encoding: the two character sets that S3 and Swift use, and query strings.
 //!
-//! Everything but RFC 3986's unreserved characters is escaped, with upper-case hex digits, byte by
-//! byte of the UTF-8. In a path the `/` between segments stays. A key is escaped once, here, and
-//! goes through no URL parser afterwards: those collapse `..`, so that a key could leave its
-//! bucket.
+//! All characters except RFC 3986's unreserved ones are escaped, with upper-case hex digits, for
+//! each byte of the UTF-8. The `/` between segments of a path is kept. A key is escaped only once,
+//! in this module, and is not passed through a URL parser afterwards: a URL parser collapses `..`,
+//! so that a key could address another bucket.
 
 use std::borrow::Cow;
 
-/// Appends `text` for use in a path: `/` and the unreserved characters stay.
+/// Appends `text` for use in a path: `/` and the unreserved characters are kept.
 pub fn path_into(out: &mut String, text: &str) {
     escape_into(out, text, &PATH);
 }
 
 /// Appends `text` for use as the name or the value of a query parameter: only the unreserved
-/// characters stay.
+/// characters are kept.
 pub fn query_into(out: &mut String, text: &str) {
     escape_into(out, text, &UNRESERVED);
 }
@@ -26,25 +26,25 @@ pub(crate) fn decimal_into(out: &mut String, number: u64) {
     out.push(char::from(b'0' + (number % 10) as u8));
 }
 
-/// `text` as [`path_into`] writes it.
+/// Returns `text` as [`path_into`] writes it.
 pub fn path(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     path_into(&mut out, text);
     out
 }
 
-/// `text` as [`query_into`] writes it.
+/// Returns `text` as [`query_into`] writes it.
 pub fn query(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     query_into(&mut out, text);
     out
 }
 
-/// Undoes percent-encoding; a `%` that is not followed by two hex digits stays as it is.
+/// Decodes percent-encoding; a `%` that is not followed by two hex digits is kept.
 ///
 /// # Errors
 ///
-/// `None` when the decoded bytes are not UTF-8.
+/// `None` if the decoded bytes are not UTF-8.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
@@ -52,11 +52,11 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decode_bytes(text.as_bytes())).ok().map(Cow::Owned)
 }
 
-/// Undoes percent-encoding of a form-encoded query value, where `+` is a space too.
+/// Decodes percent-encoding of a form-encoded query value, in which `+` is a space too.
 ///
 /// # Errors
 ///
-/// `None` when the decoded bytes are not UTF-8.
+/// `None` if the decoded bytes are not UTF-8.
 pub fn decode_form(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return Some(Cow::Borrowed(text));
@@ -92,7 +92,8 @@ fn escape_into(out: &mut String, text: &str, keep: &[bool; 256]) {
         if keep[usize::from(byte)] {
             continue;
         }
-        // What is kept is ASCII, so a run that is not empty lies between characters.
+        // The kept bytes are ASCII, so that a run that is not empty begins and ends between
+        // characters.
         if clean < at {
             out.push_str(&text[clean..at]);
         }

@@ -1,9 +1,9 @@
-//! A list that mostly has one item, or none: those need no memory of their own.
+//! A list that allocates only from its second item on: most lists have one item or none.
 
 use std::ops::{Deref, DerefMut};
 
-/// A list of a few items, read and changed as a slice. The first is kept in place; from the second
-/// on they are in a [`Vec`].
+/// A list of a few items, used as a slice. A single item is stored in place; two or more are in a
+/// [`Vec`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Few<T>(Items<T>);
 
@@ -15,12 +15,12 @@ enum Items<T> {
 }
 
 impl<T> Few<T> {
-    /// No items.
+    /// Creates an empty list.
     pub const fn new() -> Self {
         Self(Items::None)
     }
 
-    /// Adds an item behind the others.
+    /// Appends an item.
     pub fn push(&mut self, item: T) {
         self.0 = match std::mem::replace(&mut self.0, Items::None) {
             Items::None => Items::One(item),
@@ -93,7 +93,7 @@ impl<T> From<Vec<T>> for Few<T> {
 impl<T, const N: usize> TryFrom<Few<T>> for [T; N] {
     type Error = Few<T>;
 
-    /// All items, where they are as many; otherwise the list comes back.
+    /// Returns all items if there are exactly `N`; otherwise the list.
     fn try_from(few: Few<T>) -> Result<Self, Few<T>> {
         let items = match few.0 {
             Items::None => Vec::new(),

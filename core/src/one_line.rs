@@ -1,27 +1,27 @@
-//! Text from outside, printed as part of one line.
+//! Text from a server or a file, printed as part of one line.
 
 use std::fmt;
 
 /// Displays a text from a server or a file in one line of bounded length: escapes control
-/// characters, line separators and marks that change the direction of text, and cuts what is longer
-/// than `longest` characters.
+/// characters, line separators and marks that change the direction of text, and truncates it after
+/// `longest` characters.
 pub(crate) struct OneLine<'a> {
     text: &'a str,
     longest: usize,
 }
 
 impl<'a> OneLine<'a> {
-    /// A message or a name: up to 1,024 characters.
+    /// For a message or a name: up to 1,024 characters.
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, longest: 1024 }
     }
 
-    /// A code or an id: up to 128 characters, more than any service uses.
+    /// For a code or an id: up to 128 characters, more than any service uses.
     pub(crate) fn word(text: &'a str) -> Self {
         Self { text, longest: 128 }
     }
 
-    /// A sentence of ours, which may quote what came from outside: up to 4,096 characters.
+    /// For a sentence of apus, which may quote text from outside: up to 4,096 characters.
     pub(crate) fn sentence(text: &'a str) -> Self {
         Self { text, longest: 4096 }
     }
@@ -45,13 +45,13 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// Whether a terminal or a log could show the text otherwise than as it is written.
+/// Whether a terminal or a log could show the character in another way than it is written.
 fn is_unprintable(char: char) -> bool {
     char.is_control()
         || matches!(char,
             // The separators of lines and paragraphs, and the byte order mark.
             '\u{2028}' | '\u{2029}' | '\u{feff}'
-            // Marks, embeddings, overrides and isolates of direction.
+            // Direction marks, embeddings, overrides and isolates.
             | '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -1,7 +1,7 @@
-//! What the requests of both protocols are built with: path, query and headers.
+//! Builds the requests of S3 and Swift: path, query and headers.
 //!
-//! Names are escaped once, here, and what was built goes through no URL parser afterwards. Each
-//! room adds what is its own: where a request goes, and what its body needs.
+//! Names are escaped only once, in this module, and the result is not passed through a URL parser.
+//! Each service's module adds where a request is sent, and what its body needs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,13 +17,13 @@ use crate::escape;
 use crate::http::{ByteRange, Conditions, Draft, ETag, header_value};
 use crate::now::Timestamp;
 
-/// A room whose requests are built here: the service they are for.
+/// A service whose requests are built here.
 pub(crate) trait Room: fmt::Debug {
-    /// What it keeps of a request until it is finished.
+    /// What the service stores about a request until it is finished.
     type Plan: fmt::Debug;
 }
 
-/// Members that several operations share, and that add to a request together.
+/// Members that several operations share, and that are added to a request together.
 pub(crate) trait Members<S: Room> {
     /// Adds these members to a request.
     fn apply(&self, request: &mut Request<'_, S>);
@@ -53,15 +53,14 @@ impl<S: Room> Members<S> for ByteRange {
     }
 }
 
-/// Builds the draft of one operation. The first thing that is wrong is the error of
-/// [`take_draft`](Self::take_draft).
+/// Builds the draft of one operation. [`take_draft`](Self::take_draft) returns the first error.
 #[derive(Debug)]
 pub(crate) struct Request<'a, S: Room> {
     pub(crate) service: &'a S,
     pub(crate) plan: S::Plan,
-    /// Until it is given away.
+    /// `None` after [`take_draft`](Self::take_draft).
     draft: Option<Box<Draft>>,
-    /// Scheme and authority, where they are known.
+    /// Scheme and authority, if they are known.
     uri: uri::Parts,
     target: String,
     has_query: bool,
@@ -69,7 +68,8 @@ pub(crate) struct Request<'a, S: Room> {
 }
 
 impl<'a, S: Room> Request<'a, S> {
-    /// A request on this escaped path, at this origin or at one that is found out later.
+    /// Creates a request with this escaped path. Without an origin, the authenticator adds it
+    /// later.
     pub(crate) fn to(
         service: &'a S,
         draft: Box<Draft>,
@@ -86,25 +86,25 @@ impl<'a, S: Room> Request<'a, S> {
         Self { service, plan, draft, uri, target: path, has_query: false, error: None }
     }
 
-    /// The scheme it goes by, where that is known.
+    /// Returns the scheme, if it is known.
     pub(crate) fn scheme(&self) -> Option<&Scheme> {
         self.uri.scheme.as_ref()
     }
 
-    /// Members that are shared with other operations.
+    /// Adds members that are shared with other operations.
     pub(crate) fn with(&mut self, members: &impl Members<S>) -> &mut Self {
         members.apply(self);
         self
     }
 
-    /// `?name`, the mark of a sub-resource.
+    /// Adds `?name`, which addresses a sub-resource.
     pub(crate) fn flag(&mut self, name: &str) -> &mut Self {
         self.separator();
         escape::query_into(&mut self.target, name);
         self
     }
 
-    /// `name=value`, if there is a value.
+    /// Adds `name=value`, if there is a value.
     pub(crate) fn query(&mut self, name: &str, value: Option<impl AsRef<str>>) -> &mut Self {
         if let Some(value) = value {
             self.separator();
@@ -115,7 +115,7 @@ impl<'a, S: Room> Request<'a, S> {
         self
     }
 
-    /// `name=number`, if there is one.
+    /// Adds `name=number`, if there is a number.
     pub(crate) fn query_number(&mut self, name: &str, number: Option<impl Into<u64>>) -> &mut Self {
         if let Some(number) = number {
             self.separator();
@@ -126,7 +126,7 @@ impl<'a, S: Room> Request<'a, S> {
         self
     }
 
-    /// A header, if it has a value.
+    /// Sets a header, if there is a value.
     pub(crate) fn header(
         &mut self,
         name: &'static str,
@@ -138,17 +138,17 @@ impl<'a, S: Room> Request<'a, S> {
         self
     }
 
-    /// A header that is a number, if there is one.
+    /// Sets a header to a number, if there is one.
     pub(crate) fn header_number(&mut self, name: &'static str, number: Option<u64>) -> &mut Self {
         self.header(name, number.map(|number| number.to_string()))
     }
 
-    /// A header that is `true` or `false`, if it is either.
+    /// Sets a header to `true` or `false`, if there is a value.
     pub(crate) fn header_flag(&mut self, name: &'static str, value: Option<bool>) -> &mut Self {
         self.header(name, value.map(|value| if value { "true" } else { "false" }))
     }
 
-    /// A header with a secret value, marked so that no `Debug` shows it.
+    /// Sets a header with a secret value, which no `Debug` shows.
     pub(crate) fn header_secret(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         let Some(value) = value else { return self };
         let name = HeaderName::from_static(name);
@@ -162,7 +162,7 @@ impl<'a, S: Room> Request<'a, S> {
         self
     }
 
-    /// A header for each item of metadata, named with this prefix.
+    /// Sets a header for each metadata item; `prefix` precedes each name.
     pub(crate) fn items(&mut self, prefix: &str, items: &BTreeMap<String, String>) -> &mut Self {
         for (name, value) in items {
             match HeaderName::try_from(format!("{prefix}{name}")) {
@@ -176,7 +176,7 @@ impl<'a, S: Room> Request<'a, S> {
         self
     }
 
-    /// Gives the draft away; an empty one is left.
+    /// Returns the draft; an empty one remains.
     ///
     /// # Errors
     ///
@@ -195,24 +195,24 @@ impl<'a, S: Room> Request<'a, S> {
         Ok(draft)
     }
 
-    /// What was made so far; after it was given away, an empty one.
+    /// Returns the draft so far; after [`take_draft`](Self::take_draft), an empty one.
     pub(crate) fn draft(&mut self) -> &mut Draft {
         self.draft.get_or_insert_with(blank)
     }
 
-    /// Sets a header, or keeps why it can't be.
+    /// Sets a header, or stores the error.
     pub(crate) fn set(&mut self, name: HeaderName, value: &str) {
         if let Err(error) = self.draft().header(name, value) {
             self.fail(error);
         }
     }
 
-    /// Adds a header beside others of its name.
+    /// Adds a header, and keeps others of the same name.
     pub(crate) fn append(&mut self, name: HeaderName, value: HeaderValue) {
         self.draft().head.headers.append(name, value);
     }
 
-    /// Keeps the first thing that is wrong.
+    /// Stores the error, unless there already is one.
     pub(crate) fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
     }

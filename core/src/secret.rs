@@ -1,28 +1,28 @@
-//! The only home of a key, a password or a token.
+//! The type of all keys, passwords and tokens.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Text that must never be seen: its `Debug` is redacted, it has no `Display` and no `Serialize`,
-/// and its memory is overwritten when it is dropped.
+/// A secret text. Its `Debug` is redacted, it has no `Display` and no `Serialize`, and its memory
+/// is overwritten when it is dropped.
 ///
-/// Comparing two secrets takes time that depends on their length only.
+/// The time to compare two secrets depends only on their length.
 #[derive(Clone, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over. The caller's other copies, if any, are the caller's to erase.
+    /// Creates a secret of this text. The caller must erase other copies of the text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself. Every use of this is a place where the secret could leak: search for it.
+    /// Returns the text. Each call is a place where the secret could leak.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is no text at all.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

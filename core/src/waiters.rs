@@ -1,16 +1,17 @@
-//! Those who wait for the same thing: a queue of wakers, first in, first out.
+//! A queue of wakers that wait for the same event, first in, first out.
 //!
-//! Every step takes constant time, however many wait. Who stops waiting leaves the queue, so that it
-//! holds no waker of a task that has ended, and nobody is woken in its place.
+//! Each operation takes constant time, except `drain`. A waiter that stops waiting must leave the
+//! queue, so that the queue holds no waker of a task that has ended, and does not wake it instead
+//! of another.
 
 use std::fmt;
 use std::task::Waker;
 
-/// A queue of wakers. It wakes nobody itself: wake what it returns after its lock is released.
+/// A queue of wakers. It does not call them: wake what it returns, after its lock is released.
 #[derive(Default)]
 pub struct Waiters {
     slots: Vec<Slot>,
-    /// The first of the free slots, which are linked by `next`.
+    /// The first free slot; free slots are linked by `next`.
     free: Option<usize>,
     first: Option<usize>,
     last: Option<usize>,
@@ -18,48 +19,48 @@ pub struct Waiters {
     joined: u64,
 }
 
-/// The place of one who waits. It is good until the waker was taken out or has left; afterwards it
-/// names nobody, also where its slot is in use again.
+/// The place of a waiter in the queue. It is valid until the waker was removed from the queue;
+/// afterwards it refers to no waiter, even if its slot is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     slot: usize,
     number: u64,
 }
 
-/// Where one waits for a renewal.
+/// The places of one request for a lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Positions {
-    /// For the token or the keys.
+    /// In the queue for the token or the keys.
     pub own: Option<Position>,
-    /// For the token of a service that goes along.
+    /// In the queue for the service token that is sent in addition.
     pub service: Option<Position>,
 }
 
 struct Slot {
     number: u64,
-    /// None in a free slot.
+    /// `None` in a free slot.
     waker: Option<Waker>,
     previous: Option<usize>,
     next: Option<usize>,
 }
 
 impl Waiters {
-    /// Nobody waits.
+    /// Creates an empty queue.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many wait.
+    /// Returns the number of waiters.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether nobody waits.
+    /// Whether there are no waiters.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Joins the queue at its end.
+    /// Appends a waiter.
     pub fn join(&mut self, waker: &Waker) -> Position {
         self.joined += 1;
         let number = self.joined;
@@ -84,7 +85,7 @@ impl Waiters {
         Position { slot: at, number }
     }
 
-    /// Whether `place` still waits; if so, it is `waker` that will be woken.
+    /// Replaces the waker at `place`. Returns false if `place` is no longer in the queue.
     pub fn renew(&mut self, place: Position, waker: &Waker) -> bool {
         match self.slots.get_mut(place.slot) {
             Some(Slot { number, waker: Some(kept), .. }) if *number == place.number => {
@@ -95,7 +96,7 @@ impl Waiters {
         }
     }
 
-    /// Leaves the queue. False where `place` no longer waited: it was taken out before.
+    /// Removes the waiter at `place`. Returns false if it is no longer in the queue.
     pub fn leave(&mut self, place: Position) -> bool {
         let waits = self
             .slots
@@ -107,12 +108,12 @@ impl Waiters {
         waits
     }
 
-    /// Takes out the waker that has waited longest.
+    /// Removes and returns the waker that has waited longest.
     pub fn pop(&mut self) -> Option<Waker> {
         self.first.and_then(|first| self.take(first))
     }
 
-    /// Takes out all wakers, in the order in which they joined.
+    /// Removes and returns all wakers, in the order in which they joined.
     pub fn drain(&mut self) -> Vec<Waker> {
         std::iter::from_fn(|| self.pop()).collect()
     }
@@ -133,7 +134,7 @@ impl Waiters {
         }
         self.length -= 1;
         if self.length == 0 {
-            // What a crowd needed is not kept for ever.
+            // Releases the memory of an unusually long queue.
             self.slots.clear();
             self.slots.shrink_to(KEPT);
             self.free = None;
@@ -160,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes in what order wakers are woken.
+    /// Records in what order wakers are woken.
     struct Noted(u64, Arc<AtomicU64>);
 
     impl Wake for Noted {
@@ -202,7 +203,7 @@ mod tests {
                     gone.push(place);
                 }
                 _ => {
-                    // A place that was given up names nobody, though its slot is used again.
+                    // A place that has left refers to no waiter, even if its slot is used again.
                     if let Some(place) = gone.get(pick(gone.len())) {
                         assert!(!waiters.leave(*place));
                         assert!(!waiters.renew(*place, Waker::noop()));

@@ -13,7 +13,7 @@ pub(super) enum Delimiter {
     NoBody,
     /// The length in `Content-Length`.
     Length(u64),
-    /// The last chunk of `Transfer-Encoding: chunked`, or the end of the stream in HTTP/2 and later.
+    /// The last chunk of `Transfer-Encoding: chunked`; the end of the stream in HTTP/2 and later.
     Framing,
     /// The end of the connection. On plain TCP, a server that fails causes it too.
     Close,

@@ -3,7 +3,7 @@
 //! ```text
 //!  Operation::draft     Authority::seal         a transport sends it     the head arrives
 //!  ──────────────▶ Draft ─────────────▶ Exchange ──────────────────▶ ... ──────────────▶ Receiving
-//!                    ▲                     │ fail                                           │ finish
+//!                    ▲                     │ fail                                    finish │
 //!                    │                     ▼                                                ▼
 //!                    └───────────────── Completion ◀────────────────────────────────────────┘
 //!                       (its draft can be sealed and sent again)

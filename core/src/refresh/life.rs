@@ -1,4 +1,4 @@
-//! How long a credential lives, by the server's clock.
+//! The lifetime of a credential, by the server's clock.
 
 use std::time::Duration;
 
@@ -7,20 +7,21 @@ use http::header::DATE;
 use crate::http::Reply;
 use crate::now::{Now, Timestamp};
 
-/// How long it lives.
+/// When a credential expires.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Life {
-    /// Until it is refused.
+    /// Not known: it is used until the server refuses it.
     Unknown,
-    /// Until this tick. The server's clock was read when it came, and ours may jump.
+    /// At this tick. It was computed with the server's clock when the credential arrived; our own
+    /// clock may jump.
     Tick(Duration),
-    /// Until this time on a clock that is `offset` seconds ahead of ours.
+    /// At this time on a clock that is `offset` seconds ahead of ours.
     #[cfg(feature = "swift")]
     Unix { expires: i64, offset: i64 },
 }
 
 impl Life {
-    /// How long it lasts yet, zero when it is over; none where that is not known.
+    /// Returns the remaining lifetime, zero after expiry; `None` if it is not known.
     pub(super) fn remaining(self, now: Now) -> Option<Duration> {
         match self {
             Self::Unknown => None,
@@ -35,7 +36,7 @@ impl Life {
     }
 }
 
-/// How long something lives that came with an answer of this date, by the server's clock.
+/// Returns the lifetime of a credential whose response has this `date`, by the server's clock.
 pub(super) fn length(
     expires: Timestamp,
     issued: Option<Timestamp>,
@@ -43,11 +44,11 @@ pub(super) fn length(
     sealed: Now,
 ) -> Duration {
     let issued = issued.map(Timestamp::unix);
-    // Nothing is made in the future: a date before that comes from another clock than that of
-    // whoever made it.
+    // No credential is issued in the future: a date before `issued` is from another clock than the
+    // issuer's.
     let server = date.max(issued).unwrap_or(Timestamp::from_duration(sealed.unix).unix());
     let expires = expires.unix();
-    // Nor is one handed out that is over; a date that says so comes from another clock too.
+    // No credential is sent after its expiry: such a date is from another clock too.
     let server = match issued {
         Some(issued) if server >= expires && issued < expires => issued,
         _ => server,
@@ -55,7 +56,7 @@ pub(super) fn length(
     Duration::from_secs(u64::try_from(expires.saturating_sub(server)).unwrap_or_default())
 }
 
-/// The date of an answer, by the server's clock, in seconds since 1970.
+/// Returns the `Date` of a response, by the server's clock, in seconds since 1970.
 pub(super) fn date(reply: &Reply) -> Option<i64> {
     reply.header(&DATE).and_then(Timestamp::parse_http).map(Timestamp::unix)
 }

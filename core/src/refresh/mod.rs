@@ -1,34 +1,37 @@
 //! An expiring credential and its renewal: a token of Keystone, or keys of S3.
 //!
 //! ```text
-//!            now                                             its life ends
+//!            now                                             it expires
 //!  ───────────┼────────────────┬────────────────┬────────────────┼──────────▶ server's clock
-//!     good: granted            │ soft_margin    │ interval       │ dead:
-//!                              │ one renews,    │ one renews,    │ nothing goes
-//!                              │ others go on   │ others wait    │ without a
-//!                              │                │                │ new one
+//!     leases are granted       │ soft_margin    │ interval       │ expired:
+//!                              │ one renews,    │ one renews,    │ no lease
+//!                              │ others         │ others wait    │ without a
+//!                              │ continue       │                │ new one
 //! ```
 //!
-//! While more than half of its life is left it is good, whatever the margin and the interval: so there
-//! are at most two renewals in the time that one lives. Where the interval is longer than that half, the
-//! second quarter from the end is the margin and the last one the interval.
+//! While more than half of its lifetime remains, a credential is used whatever the margin and the
+//! interval are, so that there are at most two renewals in one lifetime. If the interval is longer
+//! than half of the lifetime, the third quarter of the lifetime is the soft margin and the last
+//! quarter the interval.
 //!
 //! ```text
-//!            ┌──────────── cancelled, or its time has come ─────────────┐
+//!            ┌─────────── cancelled, or the delay has passed ───────────┐
 //!            ▼                                                          │
-//!  Idle ── renew ──▶ Sent ── fails on the way, 5xx, 429 ──▶ Backoff ────┤
-//!   ▲                 │ │ └─ denied, or makes no sense ───▶ Denied ─────┘
-//!   └──── a new one ──┘ └─ something else first ─▶ Next ─▶ Sent
+//!  Idle ── renew ──▶ Sent ── no response, 5xx, 429 ───────▶ Backoff ────┤
+//!   ▲                 │ │ └─ denied, or unreadable ───────▶ Denied ─────┘
+//!   └─ a new one ─────┘ └─ another request first ─▶ Next ─▶ Sent
 //! ```
 //!
-//! While the old one lives, a failed renewal keeps nobody from using it. Who waits takes part in a few
-//! renewals at most: it is told the denial that ends one, however shortly denials are remembered, and
-//! given what came, however short its life. What the caller looks up (a
-//! file, a process) may take its time: it is `Looking` then, and whoever asks asks it again. What was over
-//! when it came is used until the server refuses it: by whose clock it was over nobody knows.
+//! While the old credential has not expired, it is used even if a renewal fails. A waiting caller
+//! takes part in a few renewals at most. It gets the denial that ends a renewal, however briefly
+//! denials are remembered, and a new credential, however short its lifetime.
 //!
-//! All who wait are woken by what all of them may go on with, a new one or a denial. Where one of them has
-//! to do something first, one is; should it be gone, the next one.
+//! In the state `Looking`, the source reads a file or runs a process, which may take time: each
+//! call of `lease` asks the source again. A credential that had expired when it arrived is used
+//! until the server refuses it, because the two clocks may differ.
+//!
+//! All waiters are woken when all of them can continue: with a new credential or a denial. If one
+//! of them has to act first, only one is woken; if it leaves, the next one is woken.
 
 mod life;
 mod outcome;

@@ -1,4 +1,4 @@
-//! How a renewal ended, and what follows.
+//! The end of a renewal, and what follows.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl<S: RenewalSource> Refresher<S> {
         };
         let last = self.held.as_ref().is_some_and(|held| {
             let before = held.item.span();
-            // Two logins within one second have the same end without being the same.
+            // Two logins in the same second have the same expiry but are different credentials.
             let later = before.issued.is_some() && span.issued > before.issued;
             let longer = span.expires > before.expires;
             let alike = self.source.as_ref().is_some_and(|source| source.fits(&held.item));
@@ -81,7 +81,7 @@ impl<S: RenewalSource> Refresher<S> {
         }
     }
 
-    /// Whether a failed renewal is worth another attempt.
+    /// Decides whether a failed renewal is repeated.
     fn decision(&self, error: &Error) -> RetryDecision {
         RetryDecision::of_failure(error).unwrap_or_else(|| match (error.status(), &self.source) {
             (Some(_), Some(source)) => source.decision(error),
@@ -96,7 +96,7 @@ impl<S: RenewalSource> Refresher<S> {
         let again = match self.decision(&error) {
             RetryDecision::Final | RetryDecision::Elsewhere => None,
             decision => self.attempts.next(now, retry_policy, decision, &error).or_else(|| {
-                // Nothing hurries: the old one lives.
+                // No hurry: the old credential is still valid.
                 let pause = error.retry_after().unwrap_or_default().max(retry_policy.longest);
                 let wait =
                     Wait { until: now.tick.saturating_add(pause), reason: WaitReason::Backoff };
@@ -109,7 +109,7 @@ impl<S: RenewalSource> Refresher<S> {
         self.renewal = match again {
             Some(mut wait) => {
                 if lives {
-                    // Once it is over, there is something to hurry for.
+                    // When it expires, the renewal is urgent.
                     if wait.reason == WaitReason::Backoff
                         && let Some(left) = self.remaining(now)
                     {

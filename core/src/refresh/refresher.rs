@@ -1,4 +1,4 @@
-//! One credential: whether it is good for another exchange, and when it is renewed.
+//! One credential: whether it can be used for another exchange, and when it is renewed.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,49 +27,48 @@ use crate::waiters::{Position, Waiters};
 /// When a credential is renewed.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshTerms {
-    /// What lives less than this is renewed before the next exchange.
+    /// With a shorter remaining lifetime, it is renewed before the next exchange.
     pub(crate) interval: Duration,
-    /// Before that interval: how long one renews while the others go on.
+    /// The time before that interval in which one caller renews while the others continue.
     pub(crate) soft_margin: Duration,
     /// How long a denied renewal is remembered.
     pub(crate) denied_for: Duration,
-    /// How often and how soon a renewal is tried again that failed on the way.
-    /// `None`: as what first asks for it is repeated.
+    /// The retry policy of a renewal. `None`: the policy of the draft that needs it.
     pub(crate) retry_policy: Option<RetryPolicy>,
-    /// Whether there is ever a second one.
+    /// Whether the credential can be renewed after the first one.
     pub(crate) renews: bool,
-    /// Decides the jitter of delays.
+    /// Determines the jitter of delays.
     pub(crate) seed: u64,
 }
 
-/// Renews one credential before it ends, and leases it meanwhile.
+/// Renews one credential before it expires, and grants leases of it.
 pub(crate) struct Refresher<S: RenewalSource> {
     pub(super) source: Option<S>,
     pub(super) terms: RefreshTerms,
     pub(super) held: Option<Held<S::Item>>,
     pub(super) generation: u64,
-    /// How many renewals have ended, well or denied.
+    /// How many renewals have ended, with a credential or a denial.
     pub(super) rounds: u64,
     pub(super) renewal: Renewal,
     pub(super) attempts: Attempts,
-    /// The policy of the renewal at hand.
+    /// The policy of the present renewal.
     pub(super) retry_policy: RetryPolicy,
-    /// The attempts counted are those since there was no token left to use.
+    /// Whether the counted attempts began when no usable credential was left.
     pub(super) no_usable_token: bool,
     waiting: Waiters,
     pub(super) notices: VecDeque<Notice>,
     pub(super) told_short: bool,
 }
 
-/// One that was had.
+/// A credential that was obtained.
 pub(super) struct Held<T> {
     pub(super) item: T,
     pub(super) life: Life,
-    /// How long it lived when it came, where that is known.
+    /// The lifetime at its arrival, if known.
     whole: Option<Duration>,
-    /// The server said 401 to it.
+    /// Whether the server refused it.
     refused: bool,
-    /// It ends when the one before it did: another one would not live longer.
+    /// Whether it expires at the same time as the one before: another one would not live longer.
     pub(super) last: bool,
 }
 
@@ -79,7 +78,7 @@ pub(super) enum Renewal {
     Idle,
     Sent,
     Looking,
-    /// The draft, and since when.
+    /// The next request, and since when it is ready.
     Next(Box<Draft>, Duration),
     Backoff(Wait),
     Denied {
@@ -88,14 +87,14 @@ pub(super) enum Renewal {
     },
 }
 
-/// What a renewal began with.
+/// The first step of a renewal.
 enum Begun {
     Ask(Box<Draft>),
     Looking,
     Had,
 }
 
-/// What the credential is good for at this moment.
+/// How the credential can be used at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fitness {
     Good,
@@ -122,7 +121,8 @@ impl<S: RenewalSource> Refresher<S> {
         }
     }
 
-    /// Takes one that was had elsewhere, and lives by a clock `offset` seconds ahead of ours.
+    /// Takes a credential that was obtained elsewhere, and expires by a clock `offset` seconds
+    /// ahead of ours.
     #[cfg(feature = "swift")]
     pub(crate) fn adopt(&mut self, item: S::Item, offset: i64) {
         let Span { lifetime, issued, expires } = item.span();
@@ -144,7 +144,7 @@ impl<S: RenewalSource> Refresher<S> {
         self.source.as_ref()
     }
 
-    /// How long it lives yet; none where that is not known, or there is none.
+    /// Returns the remaining lifetime; `None` if it is not known, or there is no credential.
     pub(crate) fn remaining(&self, now: Now) -> Option<Duration> {
         self.held.as_ref()?.life.remaining(now)
     }
@@ -153,7 +153,7 @@ impl<S: RenewalSource> Refresher<S> {
         self.generation
     }
 
-    /// How many renewals have ended, well or denied.
+    /// Returns how many renewals have ended, with a credential or a denial.
     #[cfg(feature = "swift")]
     pub(crate) fn rounds(&self) -> u64 {
         self.rounds
@@ -173,7 +173,8 @@ impl<S: RenewalSource> Refresher<S> {
         lease
     }
 
-    /// Whoever waited here no longer does. It may have been woken to begin what others wait for.
+    /// Removes the waiter at this place. It may have been woken to start a renewal that others wait
+    /// for.
     pub(crate) fn leave(&mut self, place: Position) {
         self.waiting.leave(place);
         if !self.renewal.is_sent() {
@@ -232,7 +233,7 @@ impl<S: RenewalSource> Refresher<S> {
         }
     }
 
-    /// The server refused what was sealed with the present one. True when another may be had.
+    /// Records that the server refused the credential. Returns true if another one can be obtained.
     pub(crate) fn refuse(&mut self) -> bool {
         if let Some(held) = &mut self.held {
             held.refused = true;
@@ -240,8 +241,8 @@ impl<S: RenewalSource> Refresher<S> {
         self.can_renew()
     }
 
-    /// The answer to an exchange under it tells the server's clock, which one that was had elsewhere
-    /// came without.
+    /// Computes the expiry of an adopted credential from the `Date` of a response to an exchange
+    /// that used it.
     #[cfg(feature = "swift")]
     pub(crate) fn learn(&mut self, done: &Completion, reply: &Reply) {
         let Some(held) = &mut self.held else { return };
@@ -255,7 +256,7 @@ impl<S: RenewalSource> Refresher<S> {
         }
     }
 
-    /// What was sent will not be answered: the next who asks may send.
+    /// Records that the request in flight will get no response: the next caller may send one.
     #[cfg(feature = "swift")]
     pub(crate) fn given_up(&mut self) {
         if self.renewal.is_sent() {
@@ -264,7 +265,7 @@ impl<S: RenewalSource> Refresher<S> {
         }
     }
 
-    /// For one who asks since so many renewals ended.
+    /// Returns how the credential can be used by a caller that has waited for `waited` renewals.
     pub(super) fn fitness(&self, now: Now, waited: u64) -> Fitness {
         let Some(held) = self.held.as_ref().filter(|held| self.is_usable(held)) else {
             return Fitness::Dead;
@@ -294,7 +295,7 @@ impl<S: RenewalSource> Refresher<S> {
         !held.refused && fits
     }
 
-    /// Whether one can still be had, the first included.
+    /// Whether a credential can be obtained, the first one included.
     fn can_renew(&self) -> bool {
         self.source.is_some() && (self.terms.renews || self.held.is_none())
     }
@@ -305,7 +306,7 @@ impl<S: RenewalSource> Refresher<S> {
         Lease::Wait(until)
     }
 
-    /// Starts a renewal, or goes on with it.
+    /// Starts or continues a renewal.
     fn begin(&mut self, now: Now, lives: bool, wish: &Wish<'_>) -> Result<Begun, Error> {
         if !lives && !std::mem::replace(&mut self.no_usable_token, true)
             || matches!(self.renewal, Renewal::Denied { .. })
@@ -363,8 +364,8 @@ impl<S: RenewalSource> Refresher<S> {
 }
 
 impl RefreshTerms {
-    /// How much life is left where others wait for a renewal, and where one renews, of what lives twice
-    /// `half`.
+    /// For a lifetime of twice `half`: returns the remaining lifetime below which others wait for a
+    /// renewal, and that below which one caller renews.
     fn margins(&self, half: Duration) -> (Duration, Duration) {
         if self.interval > half {
             return (half / 2, half);
@@ -388,7 +389,7 @@ impl<S: RenewalSource> fmt::Debug for Refresher<S> {
     }
 }
 
-/// What a renewal would send next is signed, or holds a token of its own, so that it does not keep.
+/// How long the next request of a renewal may be kept: it is signed, or contains a token.
 const STALE: Duration = Duration::from_secs(60);
-/// Who took part in so many renewals takes what is there, though it is over by now.
+/// A caller that took part in this many renewals gets what there is, even if it has expired.
 const ENOUGH: u64 = 3;

@@ -1,4 +1,4 @@
-//! Where a credential comes from, and how long it says that it lives.
+//! The source of a credential, and the lifetime that it declares.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -8,52 +8,53 @@ use crate::http::{Draft, Reply};
 use crate::now::{Now, Timestamp};
 use crate::retry::RetryDecision;
 
-/// Where a credential comes from.
+/// The source of a credential.
 pub(crate) trait RenewalSource: Send {
     /// The credential.
     type Item: Expiring;
-    /// What it is called in errors.
+    /// The name of the credential in errors.
     const WHAT: &'static str;
-    /// Whether a renewal that can't even be begun is remembered as one that was denied.
+    /// Whether a renewal that can't be started is remembered as denied.
     const REMEMBERS: bool = false;
 
-    /// A new one is wanted. `waker` is woken when a [`RenewalStep::Pending`] is worth asking again.
+    /// Starts a renewal. `waker` is woken when [`renew`](Self::renew) should be called again after
+    /// [`RenewalStep::Pending`].
     fn renew(&mut self, now: Now, waker: &Waker) -> Result<RenewalStep<Self::Item>, Error>;
 
-    /// What was asked for last has been answered, whatever the status.
+    /// Continues with the response to the last request, whatever its status.
     fn answered(&mut self, now: Now, reply: &Reply) -> Result<RenewalStep<Self::Item>, Error>;
 
-    /// What was asked for last has no answer.
+    /// Continues after the last request got no response.
     fn failed(&mut self, now: Now, error: Error) -> Result<RenewalStep<Self::Item>, Error>;
 
-    /// Whether one that was had earlier is what would be asked for now. What has just come and is not
-    /// is an error.
+    /// Whether a credential that was obtained earlier is the one that would be requested now. A new
+    /// credential that does not fit is an error.
     fn fits(&self, item: &Self::Item) -> bool {
         let _ = item;
         true
     }
 
-    /// Whether a refusal with a status is worth another attempt.
+    /// Decides whether a refusal with a status is repeated.
     fn decision(&self, error: &Error) -> RetryDecision;
 }
 
-/// A step on the way to a new one.
+/// A step of a renewal.
 pub(crate) enum RenewalStep<T> {
-    /// This has to be asked first.
+    /// Send this request first.
     Ask(Box<Draft>),
-    /// Something is looked up: ask again when woken.
+    /// A lookup is running: call again when woken.
     Pending,
-    /// Here it is.
+    /// The new credential.
     Item(Box<T>),
 }
 
-/// What ends.
+/// A credential that expires.
 pub(crate) trait Expiring {
-    /// When.
+    /// Returns its lifetime.
     fn span(&self) -> Span;
 }
 
-/// From when to when something lives, as far as it says so itself.
+/// The lifetime of a credential, as far as it declares it itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span {
     pub(crate) lifetime: Option<Duration>,
@@ -61,7 +62,7 @@ pub(crate) struct Span {
     pub(crate) expires: Option<Timestamp>,
 }
 
-/// What has just come has to be what was asked for: another one would be no other.
+/// Refuses a new credential that does not fit: the next one would not fit either.
 pub(super) fn fitting<S: RenewalSource>(
     source: &S,
     step: Result<RenewalStep<S::Item>, Error>,

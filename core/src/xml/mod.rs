@@ -1,13 +1,13 @@
-//! XML as S3 speaks it: a bounded reader and a small writer.
+//! XML as in S3: a reader with limits, and a small writer.
 //!
 //! ```text
-//! bytes ─ Document::parse ─▶ Document ─ root ─▶ Element ─ child, children ─▶ Element ─ text, parsed ─▶
+//! bytes ─ Document::parse ─▶ Document ─ root ─▶ Element ─ child, children ─▶ Element ─ text ─▶
 //! Writer ─ element, text ─▶ finish ─▶ bytes
 //! ```
 //!
-//! S3's documents are shallow, and mean nothing by the order of different elements, by attributes
-//! (but for `xsi:type`) or by namespace prefixes. So a document is read into a light tree that
-//! borrows from the bytes, and asked for elements by their local names.
+//! S3's documents are shallow, and the order of different elements, attributes (except `xsi:type`)
+//! and namespace prefixes have no meaning. A document is parsed into a tree that borrows from the
+//! bytes, in which elements are found by their local names.
 
 mod reader;
 mod writer;

@@ -1,4 +1,4 @@
-//! A document as a tree in one vector, read by the pull reader of `quick-xml`.
+//! A document as a tree in one vector, parsed with the pull reader of `quick-xml`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,12 @@ use quick_xml::events::{BytesStart, Event};
 use crate::error::Error;
 use crate::now::Timestamp;
 
-/// How large a document may be before it is refused.
+/// The limits beyond which a document is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the document.
     pub bytes: usize,
-    /// Elements within each other.
+    /// Nested elements.
     pub depth: usize,
     /// Elements in all. Each takes about 100 bytes of memory.
     pub elements: usize,
@@ -25,14 +25,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 MiB, 32 deep, a million elements, a text of 1 MiB. S3's largest answers, lists of 1000 keys
-    /// of 1024 bytes, stay far below.
+    /// 64 MiB, 32 nested elements, a million elements, 1 MiB of text. S3's largest responses, lists
+    /// of 1,000 keys of 1,024 bytes, are far below.
     fn default() -> Self {
         Self { bytes: 64 << 20, depth: 32, elements: 1_000_000, text: 1 << 20 }
     }
 }
 
-/// A document that was read to its end. It borrows from its bytes.
+/// A completely parsed document. It borrows from its bytes.
 pub struct Document<'a> {
     /// In the order of their start tags; the root is the first.
     nodes: Vec<Node<'a>>,
@@ -41,10 +41,10 @@ pub struct Document<'a> {
 struct Node<'a> {
     /// The name without its prefix.
     name: &'a str,
-    /// What follows the name in the start tag.
+    /// The rest of the start tag after the name.
     attributes: &'a str,
     text: Cow<'a, str>,
-    /// Where the tag begins in the document.
+    /// The position of the tag in the document, in bytes.
     offset: usize,
     /// The root is its own parent.
     parent: u32,
@@ -53,17 +53,18 @@ struct Node<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads a document within the default [`Limits`].
+    /// Parses a document within the default [`Limits`].
     ///
-    /// White space and byte order marks before it are skipped. A document that is cut short, is
-    /// followed by another, is not UTF-8, has a DOCTYPE, or is no XML at all is
-    /// [broken](crate::Kind::Broken), and the error tells at which byte. Control characters, which
-    /// are no XML but do occur in keys, are taken as they are, and so are line ends.
+    /// White space and byte order marks before the document are skipped. A document that is cut
+    /// short, is followed by another, is not UTF-8, has a DOCTYPE, or is not XML is
+    /// [broken](crate::Kind::Broken); the error contains the byte position. Control characters,
+    /// which XML does not allow but which occur in keys, are accepted; they and line ends are not
+    /// changed.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         Self::parse_within(bytes, &Limits::default())
     }
 
-    /// Reads a document within these limits.
+    /// Parses a document within these limits.
     pub fn parse_within(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         if bytes.len() > limits.bytes {
             return Err(broken(limits.bytes, "it is larger than the limit"));
@@ -73,12 +74,12 @@ impl<'a> Document<'a> {
         Builder::new(text, limits).run()
     }
 
-    /// The element that all others are in, whatever its name: also S3's `Error`.
+    /// Returns the root element, whatever its name; it may be S3's `Error`.
     pub fn root(&self) -> Element<'_> {
         Element { document: self, at: 0 }
     }
 
-    /// The root, which must have this name.
+    /// Returns the root element, which must have this name.
     pub fn root_named(&self, name: &str) -> Result<Element<'_>, Error> {
         let root = self.root();
         if root.name() == name {
@@ -90,7 +91,7 @@ impl<'a> Document<'a> {
 }
 
 impl fmt::Debug for Document<'_> {
-    /// The name of the root: what is in a document may be secret.
+    /// Shows only the name of the root: a document may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Document(<{}>)", shown(self.root().name()))
     }
@@ -104,18 +105,18 @@ pub struct Element<'d> {
 }
 
 impl<'d> Element<'d> {
-    /// The name without its namespace prefix.
+    /// Returns the name without its namespace prefix.
     pub fn name(self) -> &'d str {
         self.node().name
     }
 
-    /// The text, exactly as sent but for references, which are resolved, and CDATA, which is
-    /// unwrapped. An element with elements in it has none.
+    /// Returns the text as sent, with references resolved and CDATA unwrapped. Empty for an element
+    /// that contains elements.
     pub fn text(self) -> &'d str {
         &self.node().text
     }
 
-    /// The value of the attribute with this name, prefixes left aside.
+    /// Returns the value of the attribute with this name; its prefix is ignored.
     pub fn attribute(self, name: &str) -> Option<String> {
         let tag = BytesStart::from_content(self.node().attributes, 0);
         let found = tag.attributes().with_checks(false).flatten().find(|attribute| {
@@ -125,7 +126,7 @@ impl<'d> Element<'d> {
         quick_xml::escape::unescape(&found.value).ok().map(Cow::into_owned)
     }
 
-    /// All elements directly in this one.
+    /// Returns all elements directly in this one.
     pub fn elements(self) -> impl Iterator<Item = Element<'d>> + use<'d> {
         let mut next = self.node().first_child;
         std::iter::from_fn(move || {
@@ -135,22 +136,22 @@ impl<'d> Element<'d> {
         })
     }
 
-    /// The elements directly in this one that have this name.
+    /// Returns the elements with this name directly in this one.
     pub fn children<'n>(self, name: &'n str) -> impl Iterator<Item = Element<'d>> + use<'d, 'n> {
         self.elements().filter(move |element| element.name() == name)
     }
 
-    /// The first of the [`children`](Self::children) of this name.
+    /// Returns the first of the [`children`](Self::children) with this name.
     pub fn child(self, name: &str) -> Option<Element<'d>> {
         self.children(name).next()
     }
 
-    /// The text of the child of this name.
+    /// Returns the text of the child with this name.
     pub fn text_of(self, name: &str) -> Option<&'d str> {
         self.child(name).map(Element::text)
     }
 
-    /// The text of the child of this name, which must be there and not empty.
+    /// Returns the text of the child with this name, which must be present and not empty.
     pub fn required(self, name: &str) -> Result<&'d str, Error> {
         self.text_of(name).filter(|text| !text.is_empty()).ok_or_else(|| {
             Error::broken(format!(
@@ -161,14 +162,14 @@ impl<'d> Element<'d> {
         })
     }
 
-    /// The child of this name as a number or other value; none where it is missing or empty. The
-    /// error names the element and its text.
+    /// Returns the child with this name as a number or other value; `None` if it is missing or
+    /// empty. The error names the element and its text.
     pub fn parsed<T: FromStr>(self, name: &str) -> Result<Option<T>, Error> {
         self.read(name, |text| text.parse().ok())
     }
 
-    /// The child of this name as `true` or `false`, in any case; otherwise as
-    /// [`parsed`](Self::parsed).
+    /// Returns the child with this name as a boolean: `true` or `false` in upper or lower case, `1`
+    /// or `0`. Otherwise as [`parsed`](Self::parsed).
     pub fn flag(self, name: &str) -> Result<Option<bool>, Error> {
         self.read(name, |text| match text {
             "1" => Some(true),
@@ -179,31 +180,31 @@ impl<'d> Element<'d> {
         })
     }
 
-    /// The child of this name as a date of ISO 8601; otherwise as [`parsed`](Self::parsed).
+    /// Returns the child with this name as an ISO 8601 date. Otherwise as [`parsed`](Self::parsed).
     pub fn timestamp(self, name: &str) -> Result<Option<Timestamp>, Error> {
         self.read(name, Timestamp::parse_iso8601)
     }
 
-    /// As [`parsed`](Self::parsed), of a child that a caller can do without: what can't be read is not
-    /// there.
+    /// As [`parsed`](Self::parsed), for a child that is not required: `None` if it can't be parsed.
     pub fn optional<T: FromStr>(self, name: &str) -> Option<T> {
         self.parsed(name).unwrap_or_default()
     }
 
-    /// As [`flag`](Self::flag), of a child that a caller can do without.
+    /// As [`flag`](Self::flag), for a child that is not required.
     pub fn optional_flag(self, name: &str) -> Option<bool> {
         self.flag(name).unwrap_or_default()
     }
 
-    /// As [`timestamp`](Self::timestamp), of a child that a caller can do without; also in the form
-    /// that HTTP's headers have, which some servers write here.
+    /// As [`timestamp`](Self::timestamp), for a child that is not required. Accepts an HTTP date
+    /// too, which some servers write here.
     pub fn optional_timestamp(self, name: &str) -> Option<Timestamp> {
         let read =
             |text: &str| Timestamp::parse_iso8601(text).or_else(|| Timestamp::parse_http(text));
         self.read(name, read).unwrap_or_default()
     }
 
-    /// The names from the root to here, with slashes between: `ListBucketResult/Contents`.
+    /// Returns the names from the root to this element, separated by slashes:
+    /// `ListBucketResult/Contents`.
     pub fn path(self) -> String {
         let mut names = vec![shown(self.name())];
         let mut at = self;
@@ -232,13 +233,13 @@ impl<'d> Element<'d> {
     }
 
     fn node(self) -> &'d Node<'d> {
-        // The only indices there are were made by the builder of this document.
+        // All indices were created by the builder of this document.
         &self.document.nodes[self.at as usize]
     }
 }
 
 impl fmt::Debug for Element<'_> {
-    /// The path: what is in an element may be secret.
+    /// Shows only the path: an element may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Element({})", self.path())
     }
@@ -246,7 +247,7 @@ impl fmt::Debug for Element<'_> {
 
 struct Builder<'a, 'l> {
     text: &'a str,
-    /// What was skipped before `text`.
+    /// The number of bytes skipped before `text`.
     base: usize,
     limits: &'l Limits,
     nodes: Vec<Node<'a>>,
@@ -314,7 +315,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 
     /// Opens the element of a start tag whose content ends before `tag_end`.
     fn start(&mut self, start: usize, tag_end: usize, tag: &BytesStart<'_>) -> Result<(), Error> {
-        // The event's own strings do not live as long as the document.
+        // The strings of the event do not live as long as the document.
         let (name, local) = (tag.name(), tag.local_name());
         let name_end = tag_end.saturating_sub(tag.len()) + name.as_ref().len();
         let name_start = name_end.saturating_sub(local.as_ref().len());
@@ -371,7 +372,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok(())
     }
 
-    /// The text of the innermost open element, if it is one that keeps it and there is room.
+    /// Returns the text of the innermost open element, if the element keeps text and the limit
+    /// permits it.
     fn room_for(&mut self, start: usize, more: &str) -> Result<Option<&mut Cow<'a, str>>, Error> {
         let Some(open) = self.open.last() else {
             return if more.trim_ascii().is_empty() {
@@ -397,13 +399,13 @@ fn broken(at: usize, what: &str) -> Error {
     Error::broken(format!("the XML document is broken at byte {at}: {what}"))
 }
 
-/// A position of the reader, which counts the bytes of a slice.
+/// Converts a position of the reader, which is within a slice.
 fn position(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-/// The character that `&reference;` stands for. Those that XML can't hold are taken too: Ceph
-/// writes a control character in a key that way.
+/// Returns the character of `&reference;`. Accepts characters that XML does not allow: Ceph writes
+/// a control character in a key in this way.
 fn resolve(reference: &str) -> Option<char> {
     let Some(number) = reference.strip_prefix('#') else {
         return match reference {
@@ -425,7 +427,7 @@ fn resolve(reference: &str) -> Option<char> {
     char::from_u32(u32::from_str_radix(digits, radix).ok()?)
 }
 
-/// Text from outside in an error: on one line, and not long.
+/// Returns text from outside for an error: on one line, and truncated.
 fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN).is_some() {
@@ -434,5 +436,5 @@ fn shown(text: &str) -> String {
     shown
 }
 
-/// How many characters of a text from outside an error repeats.
+/// How many characters of text from outside an error contains.
 const SHOWN: usize = 100;

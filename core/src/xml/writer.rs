@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::error::Error;
 
-/// A document under way. Elements close themselves:
+/// Writes a document. Elements are closed automatically:
 ///
 /// ```
 /// use apus_core::xml::{S3_NAMESPACE, Writer};
@@ -24,17 +24,17 @@ use crate::error::Error;
 /// # Ok::<(), apus_core::Error>(())
 /// ```
 ///
-/// The first text that XML can't hold makes [`finish`](Self::finish) fail.
+/// If a text contains a character that XML does not allow, [`finish`](Self::finish) fails.
 pub struct Writer {
     out: String,
-    /// The names of the elements that are not closed yet, the root first.
+    /// The names of the open elements, the root first.
     open: Vec<&'static str>,
-    /// Where a character was met that XML can't hold, and which.
+    /// The first character that XML does not allow, and the path of its element.
     unfit: Option<(String, char)>,
 }
 
 impl Writer {
-    /// A document whose root has this name, and this default namespace.
+    /// Creates a document whose root has this name and default namespace.
     pub fn new(root: &'static str, namespace: Option<&str>) -> Self {
         let mut writer = Self { out: String::new(), open: Vec::new(), unfit: None };
         match namespace {
@@ -44,12 +44,12 @@ impl Writer {
         writer
     }
 
-    /// An element, and in it what `content` writes.
+    /// Writes an element that contains what `content` writes.
     pub fn element(&mut self, name: &'static str, content: impl FnOnce(&mut Self)) -> &mut Self {
         self.element_with(name, &[], content)
     }
 
-    /// An element with attributes, and in it what `content` writes.
+    /// Writes an element with attributes that contains what `content` writes.
     pub fn element_with(
         &mut self,
         name: &'static str,
@@ -62,12 +62,12 @@ impl Writer {
         self
     }
 
-    /// An element that holds this text, escaped.
+    /// Writes an element that contains this text, escaped.
     pub fn text(&mut self, name: &'static str, text: impl fmt::Display) -> &mut Self {
         self.element(name, |xml| xml.push(text))
     }
 
-    /// An element that holds this text, or nothing at all where there is none.
+    /// Writes an element that contains this text; writes nothing if it is `None`.
     pub fn text_if(&mut self, name: &'static str, text: Option<impl fmt::Display>) -> &mut Self {
         match text {
             Some(text) => self.text(name, text),
@@ -75,8 +75,8 @@ impl Writer {
         }
     }
 
-    /// The document. It is the caller's fault if a text had a character that XML 1.0 can't hold;
-    /// the error names the element and the character.
+    /// Returns the document. A character that XML 1.0 does not allow is an error of kind
+    /// [`Caller`](crate::Kind::Caller), which names the element and the character.
     pub fn finish(mut self) -> Result<Bytes, Error> {
         self.end();
         if let Some((path, char)) = self.unfit {
@@ -123,13 +123,13 @@ impl Writer {
 }
 
 impl fmt::Debug for Writer {
-    /// The path of the innermost open element: what is in a document may be secret.
+    /// Shows only the path of the innermost open element: a document may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Writer({})", self.open.join("/"))
     }
 }
 
-/// Whether XML 1.0 can hold this text.
+/// Whether XML 1.0 allows all characters of this text.
 pub(crate) fn can_hold(text: &str) -> bool {
     !text.chars().any(is_unfit)
 }
@@ -144,7 +144,7 @@ fn is_unfit(char: char) -> bool {
 /// Escapes what is written to it.
 struct Escape<'a> {
     out: &'a mut String,
-    /// The first character that XML can't hold.
+    /// The first character that XML does not allow.
     unfit: Option<char>,
 }
 
@@ -156,7 +156,7 @@ impl fmt::Write for Escape<'_> {
                 '<' => self.out.push_str("&lt;"),
                 '>' => self.out.push_str("&gt;"),
                 '"' => self.out.push_str("&quot;"),
-                // A reader would make these one line feed, or a space.
+                // A reader would convert these to a line feed or a space.
                 '\r' => self.out.push_str("&#13;"),
                 '\n' => self.out.push_str("&#10;"),
                 '\t' => self.out.push('\t'),
