@@ -4,7 +4,8 @@
 //!
 //! | the HEAD shows | the object is |
 //! | --- | --- |
-//! | a large object where a plain one was sent, no static one where its manifest was, another prefix | another's |
+//! | a large object where a plain one was sent | another's |
+//! | no static large object where its manifest was sent | another's |
 //! | another size than ours | another's |
 //! | no ETag that is an MD5, or ours is not known | unknown |
 //! | the MD5 of our bytes, or that of the segments' ETags; the prefix of the segments | ours |

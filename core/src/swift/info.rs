@@ -12,7 +12,7 @@ use crate::swift::operation::*;
 pub struct GetInfo;
 
 impl GetInfo {
-    /// Asks the cluster of the account.
+    /// Creates a request to the cluster of the account.
     pub fn new() -> Self {
         Self
     }

@@ -7,35 +7,36 @@ use crate::swift::listing::{self, Number, Window};
 use crate::swift::operation::*;
 
 operation! {
-    /// The containers of the account, a page at a time, in the order of their names. "Show account
+    /// Returns a page of the account's containers, in the order of their names. "Show account
     /// details and list containers", Object Storage API.
     ///
-    /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
-    /// only an empty one is the last.
+    /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit;
+    /// only an empty page is the last.
     pub struct GetAccount {
-        /// Only names that begin so.
+        /// Lists only names that begin with this prefix.
         pub prefix: Option<String>,
-        /// Names are rolled up to the end of the first of these after the prefix.
+        /// Names with this delimiter after the prefix are rolled up to the end of its first
+        /// occurrence.
         pub delimiter: Option<String>,
-        /// Only names after this one; before it, in reverse.
+        /// Lists only names after this one; in reverse, before it.
         pub marker: Option<String>,
-        /// Only names before this one; after it, in reverse.
+        /// Lists only names before this one; in reverse, after it.
         pub end_marker: Option<String>,
-        /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
-        /// is a 412.
+        /// The most entries in the page. More than the server's limit, 10,000 unless `/info` says
+        /// otherwise, is a 412.
         pub limit: Option<u32>,
-        /// Whether the last name comes first.
+        /// Lists in reverse order.
         pub reverse: bool,
     }
     new()
 }
 
 impl GetAccount {
-    /// The page after this one, if this one had anything.
+    /// Returns the request for the page after this one; `None` after an empty page.
     ///
     /// # Errors
     ///
-    /// This page does not lead on.
+    /// The last name of the page does not come after its marker, so that the listing would not end.
     pub fn next(&self, page: &GetAccountOutput) -> Result<Option<Self>, Error> {
         let marker = self.window().onward(page.last.as_deref())?;
         Ok(marker.map(|marker| Self { marker: Some(marker), ..self.clone() }))
@@ -57,13 +58,13 @@ impl GetAccount {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GetAccountOutput {
-    /// The containers, as they are ordered.
+    /// The containers, in order.
     pub containers: Vec<ListedContainer>,
-    /// The names that others were rolled up to.
+    /// The common prefixes that names were rolled up to.
     pub subdirs: Vec<String>,
-    /// What the headers say of the account.
+    /// What the headers say about the account.
     pub head: AccountHead,
-    /// The last name of the page, of either kind.
+    /// The last name or common prefix of the page.
     last: Option<String>,
 }
 
@@ -73,17 +74,17 @@ pub struct GetAccountOutput {
 pub struct ListedContainer {
     /// Its name.
     pub name: String,
-    /// How many objects it has.
+    /// How many objects it holds.
     pub count: Option<u64>,
-    /// How many bytes they have.
+    /// How many bytes they have in total.
     pub bytes: Option<u64>,
-    /// When it was last changed, cut to the second.
+    /// When it was last modified, cut to the second.
     pub last_modified: Option<Timestamp>,
-    /// Where its objects are stored, where the server says.
+    /// Its storage policy, if the server reports it.
     pub storage_policy: Option<String>,
 }
 
-/// An entry as it is written.
+/// An entry as the server writes it.
 #[derive(Deserialize)]
 struct Written {
     name: Option<String>,

@@ -1,4 +1,4 @@
-//! What the headers of an answer say of an account.
+//! What the headers of a response say about an account.
 
 use std::collections::BTreeMap;
 
@@ -6,43 +6,43 @@ use crate::http::{Headers, Reply};
 use crate::secret::Secret;
 use crate::swift::types::{Metadata, temp_url_keys};
 
-/// An account as HeadAccount and GetAccount describe it. Its totals lag behind those of its
-/// containers. Keys of temporary URLs are no part of the metadata here.
+/// The head of an account, as HeadAccount and GetAccount return it. Its totals lag behind those of
+/// its containers. The metadata does not include the keys of temporary URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccountHead {
     /// How many containers it has.
     pub container_count: Option<u64>,
-    /// How many objects they have.
+    /// How many objects the containers hold.
     pub object_count: Option<u64>,
-    /// How many bytes these have.
+    /// How many bytes the objects have in total.
     pub bytes_used: Option<u64>,
-    /// What of it is stored under which policy, by the policy's name in lower case.
+    /// The usage of each storage policy, by the policy's name in lower case.
     pub policies: BTreeMap<String, PolicyUse>,
-    /// The most bytes that it takes.
+    /// The most bytes that the account may hold.
     pub quota_bytes: Option<u64>,
-    /// Who may do what, as JSON: `X-Account-Access-Control`. See
+    /// The access control list, as JSON: `X-Account-Access-Control`. See
     /// [`AccountAcl`](crate::swift::AccountAcl).
     pub access_control: Option<String>,
     /// Its metadata.
     pub metadata: Metadata,
-    /// The keys of temporary URLs, shown only to who may write.
+    /// The keys of temporary URLs, shown only to users who may write.
     pub temp_url_keys: [Option<Secret>; 2],
-    /// When it was made, in seconds since 1970 with a fraction, as it was told.
+    /// When the account was created, in seconds since 1970 with a fraction, as sent.
     pub timestamp: Option<String>,
-    /// What identifies the answer in the server's log.
+    /// The id of the request in the server's log: `X-Trans-Id`.
     pub trans_id: Option<String>,
 }
 
-/// What of an account is stored under one policy.
+/// The usage of one storage policy in an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PolicyUse {
-    /// How many containers.
+    /// The number of containers.
     pub container_count: Option<u64>,
-    /// How many objects.
+    /// The number of objects.
     pub object_count: Option<u64>,
-    /// How many bytes.
+    /// The number of bytes.
     pub bytes_used: Option<u64>,
 }
 
@@ -67,7 +67,7 @@ impl AccountHead {
     }
 }
 
-/// `X-Account-Storage-Policy-<name>-Object-Count` and its like.
+/// Reads `X-Account-Storage-Policy-<name>-Object-Count` and the headers like it.
 fn policies(head: &Headers<'_>) -> BTreeMap<String, PolicyUse> {
     let mut policies = BTreeMap::<String, PolicyUse>::new();
     for (name, value) in head.items("x-account-storage-policy-") {

@@ -3,13 +3,13 @@
 use crate::swift::account::AccountHead;
 use crate::swift::operation::*;
 
-/// What the server knows of the account. "Show account metadata", Object Storage API.
+/// Returns the account's headers and metadata. "Show account metadata", Object Storage API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadAccount;
 
 impl HeadAccount {
-    /// Of the account that the storage URL is of.
+    /// Creates a request about the account of the storage URL.
     pub fn new() -> Self {
         Self
     }

@@ -6,16 +6,17 @@ use crate::swift::operation::*;
 use crate::swift::types::Metadata;
 
 operation! {
-    /// Changes the account's metadata; what is not named stays. "Create, update, or delete account
-    /// metadata", Object Storage API.
+    /// Changes the account's metadata; items that are not in the request are kept. "Create, update,
+    /// or delete account metadata", Object Storage API.
     pub struct PostAccount {
         /// Items to set.
         pub metadata: Metadata,
         /// Names of items to remove.
         pub remove_metadata: Vec<String>,
-        /// Keys of temporary URLs; an empty one is removed.
+        /// Keys of temporary URLs; an empty one removes the key.
         pub temp_url_keys: [Option<Secret>; 2],
-        /// Who may do what; an empty one is removed. TempAuth knows it, Keystone does not.
+        /// The access control list; an empty one removes it. TempAuth supports it, Keystone does
+        /// not.
         pub access_control: Option<AccountAcl>,
     }
     new()

@@ -3,10 +3,10 @@
 use crate::swift::operation::*;
 
 operation! {
-    /// Removes an empty container. "Delete container", Object Storage API.
+    /// Deletes an empty container. "Delete container", Object Storage API.
     ///
-    /// One that is not there is a 404, one that is not empty a 409. What was removed from it a moment
-    /// ago may still count, so a 409 is tried again.
+    /// A container that does not exist is a 404, one that is not empty a 409. Objects that were
+    /// just deleted may still count, so a 409 is tried again.
     pub struct DeleteContainer on container {}
 }
 
@@ -21,7 +21,8 @@ impl Operation for DeleteContainer {
         Some(())
     }
 
-    /// What is not there any more was removed by the attempt whose answer was lost, or by others.
+    /// A container that no longer exists was deleted by the attempt whose response was lost, or by
+    /// another client.
     fn recover(&self, _: &Service, doubt: &Doubt<'_>) -> Recovery<()> {
         match doubt.error.is_not_found() {
             true => Recovery::Done(()),

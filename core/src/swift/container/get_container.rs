@@ -8,36 +8,37 @@ use crate::swift::operation::*;
 use crate::swift::types::ETag;
 
 operation! {
-    /// The objects of a container, a page at a time, in the order of their names. "Show container
+    /// Returns a page of a container's objects, in the order of their names. "Show container
     /// details and list objects", Object Storage API.
     ///
-    /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit, so
-    /// only an empty one is the last. Listings may lag behind writes.
+    /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit;
+    /// only an empty page is the last. Listings may lag behind writes.
     pub struct GetContainer on container {
-        /// Only names that begin so.
+        /// Lists only names that begin with this prefix.
         pub prefix: Option<String>,
-        /// Names are rolled up to the end of the first of these after the prefix.
+        /// Names with this delimiter after the prefix are rolled up to the end of its first
+        /// occurrence.
         pub delimiter: Option<String>,
-        /// Only names after this one; before it, in reverse.
+        /// Lists only names after this one; in reverse, before it.
         pub marker: Option<String>,
-        /// Only names before this one; after it, in reverse.
+        /// Lists only names before this one; in reverse, after it.
         pub end_marker: Option<String>,
-        /// At most so many entries. More than the server's limit, 10,000 unless `/info` says otherwise,
-        /// is a 412.
+        /// The most entries in the page. More than the server's limit, 10,000 unless `/info` says
+        /// otherwise, is a 412.
         pub limit: Option<u32>,
-        /// Whether the last name comes first.
+        /// Lists in reverse order.
         pub reverse: bool,
-        /// Whether all replicas are asked for the newest: `X-Newest`.
+        /// Whether the newest of all replicas is requested: `X-Newest`.
         pub newest: bool,
     }
 }
 
 impl GetContainer {
-    /// The page after this one, if this one had anything.
+    /// Returns the request for the page after this one; `None` after an empty page.
     ///
     /// # Errors
     ///
-    /// This page does not lead on.
+    /// The last name of the page does not come after its marker, so that the listing would not end.
     pub fn next(&self, page: &GetContainerOutput) -> Result<Option<Self>, Error> {
         let marker = self.window().onward(page.entries.last().map(Entry::name))?;
         Ok(marker.map(|marker| Self { marker: Some(marker), ..self.clone() }))
@@ -59,14 +60,14 @@ impl GetContainer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GetContainerOutput {
-    /// Objects and rolled up names, as they are ordered.
+    /// Objects and common prefixes, in order.
     pub entries: Vec<Entry>,
-    /// What the headers say of the container.
+    /// What the headers say about the container.
     pub head: ContainerHead,
 }
 
 impl GetContainerOutput {
-    /// The objects alone.
+    /// Returns the objects alone.
     pub fn objects(&self) -> impl Iterator<Item = &ListedObject> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Object(object) => Some(object),
@@ -74,7 +75,7 @@ impl GetContainerOutput {
         })
     }
 
-    /// The names that others were rolled up to.
+    /// Returns the common prefixes that names were rolled up to.
     pub fn subdirs(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Object(_) => None,
@@ -88,12 +89,12 @@ impl GetContainerOutput {
 pub enum Entry {
     /// An object.
     Object(ListedObject),
-    /// All names that begin so, up to and with the delimiter.
+    /// The common prefix of one or more names, up to and with the delimiter.
     Subdir(String),
 }
 
 impl Entry {
-    /// The object's name, or what the names have in common.
+    /// Returns the object's name, or the common prefix.
     pub fn name(&self) -> &str {
         match self {
             Self::Object(object) => &object.name,
@@ -108,21 +109,21 @@ impl Entry {
 pub struct ListedObject {
     /// Its name.
     pub name: String,
-    /// The MD5 of its bytes; of a large object that of its manifest.
+    /// The MD5 of its bytes; of a large object, that of its manifest.
     pub hash: Option<ETag>,
-    /// The tag of a static large object.
+    /// The ETag of a static large object.
     pub slo_etag: Option<ETag>,
-    /// Its length; 0 for a dynamic large object.
+    /// Its length in bytes; 0 for a dynamic large object.
     pub bytes: Option<u64>,
     /// Its content type.
     pub content_type: Option<String>,
-    /// When it was written, cut to the second; HEAD rounds up.
+    /// When it was last modified, cut to the second; HEAD rounds up.
     pub last_modified: Option<Timestamp>,
-    /// The object that it stands for, as `/v1/account/container/object`.
+    /// The target of a symbolic link, as `/v1/account/container/object`.
     pub symlink_path: Option<String>,
 }
 
-/// An entry as it is written.
+/// An entry as the server writes it.
 #[derive(Deserialize)]
 struct Written {
     name: Option<String>,

@@ -1,41 +1,41 @@
-//! What the headers of an answer say of a container.
+//! What the headers of a response say about a container.
 
 use crate::http::{Headers, Reply};
 use crate::now::Timestamp;
 use crate::secret::Secret;
 use crate::swift::types::{Metadata, temp_url_keys};
 
-/// A container as HeadContainer and GetContainer describe it. Keys of temporary URLs are no part of
-/// the metadata here.
+/// The head of a container, as HeadContainer and GetContainer return it. The metadata does not
+/// include the keys of temporary URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContainerHead {
-    /// How many objects it has.
+    /// How many objects it holds.
     pub object_count: Option<u64>,
-    /// How many bytes they have; segments count, and large objects do not.
+    /// How many bytes they have in total; segments count, and large objects do not.
     pub bytes_used: Option<u64>,
-    /// Where its objects are stored.
+    /// Its storage policy.
     pub storage_policy: Option<String>,
-    /// Who may read: `X-Container-Read`, shown only to who may write; an [`Acl`](crate::swift::Acl)
-    /// as text.
+    /// The access control list for reading, `X-Container-Read`, shown only to users who may write:
+    /// an [`Acl`](crate::swift::Acl) as text.
     pub read_acl: Option<String>,
-    /// Who may write: `X-Container-Write`, shown as the other.
+    /// The access control list for writing, `X-Container-Write`, shown to the same users.
     pub write_acl: Option<String>,
-    /// The most bytes that it takes.
+    /// The most bytes that it may hold.
     pub quota_bytes: Option<u64>,
-    /// The most objects that it takes.
+    /// The most objects that it may hold.
     pub quota_count: Option<u64>,
-    /// Where older versions of its objects go.
+    /// The container of older versions of its objects.
     pub versions_location: Option<String>,
     /// Its metadata.
     pub metadata: Metadata,
-    /// The keys of temporary URLs, shown only to who may write.
+    /// The keys of temporary URLs, shown only to users who may write.
     pub temp_url_keys: [Option<Secret>; 2],
-    /// When it was made, in seconds since 1970 with a fraction, as it was told.
+    /// When it was created, in seconds since 1970 with a fraction, as sent.
     pub timestamp: Option<String>,
-    /// When it was last changed.
+    /// When it was last modified.
     pub last_modified: Option<Timestamp>,
-    /// What identifies the answer in the server's log.
+    /// The id of the request in the server's log: `X-Trans-Id`.
     pub trans_id: Option<String>,
 }
 

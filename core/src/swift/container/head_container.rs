@@ -4,9 +4,9 @@ use crate::swift::container::ContainerHead;
 use crate::swift::operation::*;
 
 operation! {
-    /// What the server knows of a container. "Show container metadata", Object Storage API.
+    /// Returns a container's headers and metadata. "Show container metadata", Object Storage API.
     pub struct HeadContainer on container {
-        /// Whether all replicas are asked for the newest: `X-Newest`.
+        /// Whether the newest of all replicas is requested: `X-Newest`.
         pub newest: bool,
     }
 }

@@ -4,10 +4,10 @@ use crate::swift::container::ContainerSettings;
 use crate::swift::operation::*;
 
 operation! {
-    /// Changes the settings of a container; what is not named stays. "Create, update, or delete
-    /// container metadata", Object Storage API.
+    /// Changes the settings of a container; those that are not in the request are kept. "Create,
+    /// update, or delete container metadata", Object Storage API.
     pub struct PostContainer on container {
-        /// What is set of it.
+        /// The settings to change.
         pub settings: ContainerSettings,
     }
 }

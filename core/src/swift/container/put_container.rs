@@ -6,26 +6,27 @@ use crate::swift::container::ContainerSettings;
 use crate::swift::operation::*;
 
 operation! {
-    /// Makes a container, or changes the settings of one that is there. "Create container", Object
+    /// Creates a container, or changes the settings of one that exists. "Create container", Object
     /// Storage API.
     pub struct PutContainer {
         /// Its name: up to 256 bytes without a slash.
         pub container: String,
-        /// Where its objects are stored; for good. One that is there with another policy is a 409.
+        /// The storage policy, which can't be changed later. If the container exists with another
+        /// one, the response is a 409.
         pub storage_policy: Option<String>,
-        /// What is set of it.
+        /// The settings to apply.
         pub settings: ContainerSettings,
     }
     new(container: impl Into<String>)
 }
 
-/// What PutContainer answers.
+/// The response to [`PutContainer`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutContainerOutput {
-    /// Whether there was none before.
+    /// Whether the container did not exist before.
     pub created: bool,
-    /// Where its objects are stored, where the server says.
+    /// Its storage policy, if the server reports it.
     pub storage_policy: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What can be set of a container.
+//! Settings of a container.
 
 use crate::error::Error;
 use crate::secret::Secret;
@@ -7,24 +7,24 @@ use crate::swift::request::{Members, Request};
 use crate::swift::service::Service;
 use crate::swift::types::Metadata;
 
-/// What PutContainer and PostContainer set; what is not named stays.
+/// Settings that PutContainer and PostContainer apply; `None` and missing items are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerSettings {
-    /// Who may read; an empty one is removed.
+    /// The access control list for reading; an empty one removes it.
     pub read_acl: Option<Acl>,
-    /// Who may write; an empty one is removed.
+    /// The access control list for writing; an empty one removes it.
     pub write_acl: Option<Acl>,
-    /// The most bytes that it takes.
+    /// The most bytes that the container may hold.
     pub quota_bytes: Option<u64>,
-    /// The most objects that it takes.
+    /// The most objects that the container may hold.
     pub quota_count: Option<u64>,
-    /// Items to set.
+    /// Items of metadata to set.
     pub metadata: Metadata,
-    /// Names of items to remove: `quota-bytes` and `quota-count` are such too.
+    /// Names of items of metadata to remove, `quota-bytes` and `quota-count` among them.
     pub remove_metadata: Vec<String>,
-    /// Keys of temporary URLs; an empty one is removed.
+    /// Keys of temporary URLs; an empty one removes the key.
     pub temp_url_keys: [Option<Secret>; 2],
-    /// The container that older versions of its objects go to; an empty one is removed.
+    /// The container for older versions of the objects; an empty name removes the setting.
     pub versions_location: Option<String>,
 }
 

@@ -9,26 +9,26 @@ use crate::swift::types::{ByteRange, Properties};
 operation! {
     /// Copies an object on the server. "Copy object", Object Storage API.
     ///
-    /// A large object becomes a plain one of all its bytes, unless it is the manifest that is copied; it
-    /// is then made of the same segments.
+    /// A large object is copied as a plain one with all its bytes. If its manifest is copied, the
+    /// copy is a large object of the same segments.
     pub struct CopyObject {
         /// The container of the source.
         pub container: String,
         /// The source's name.
         pub object: String,
-        /// The container that it is copied to.
+        /// The container of the copy.
         pub to_container: String,
         /// The copy's name.
         pub to_object: String,
-        /// The account that it is copied to, where that is another.
+        /// The account of the copy, if it is another.
         pub to_account: Option<String>,
-        /// Whether it is the manifest of a large object that is copied.
+        /// Whether the manifest of a large object is copied, instead of its bytes.
         pub manifest: bool,
-        /// Only these bytes.
+        /// Copies only these bytes.
         pub range: Option<ByteRange>,
-        /// What is stored with the copy: each item in place of the source's.
+        /// The properties of the copy; each replaces the source's.
         pub properties: Properties,
-        /// Whether nothing else than that is stored with it: `X-Fresh-Metadata`.
+        /// Whether the copy gets no other properties than these: `X-Fresh-Metadata`.
         pub fresh: bool,
     }
     new(container: impl Into<String>, object: impl Into<String>, to_container: impl Into<String>, to_object: impl Into<String>)
@@ -47,13 +47,13 @@ impl CopyObject {
     }
 }
 
-/// What CopyObject answers.
+/// The response to [`CopyObject`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
     /// What was stored.
     pub stored: Stored,
-    /// When the source was written.
+    /// When the source was last modified.
     pub source_last_modified: Option<Timestamp>,
 }
 
@@ -69,7 +69,7 @@ impl Operation for CopyObject {
     facts!(CopyObject in container: Idempotent -> Copied);
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
-        // By COPY, not by PUT with X-Copy-From: a query there belongs to the PUT.
+        // COPY, not PUT with X-Copy-From: the query of a PUT is about the destination.
         let method = Method::from_bytes(b"COPY").expect("it is made of letters");
         let account = self.to_account.as_deref().map(escape::query);
         Request::object(service, Self::NAME, method, &self.container, &self.object)?

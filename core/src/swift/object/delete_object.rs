@@ -3,10 +3,10 @@
 use crate::swift::operation::*;
 
 operation! {
-    /// Removes an object; of a large one only the manifest. "Delete object", Object Storage API.
+    /// Deletes an object; of a large object only the manifest. "Delete object", Object Storage API.
     ///
-    /// An object that is not there is a 404. For the segments of a static large object too there is
-    /// [`DeleteSlo`](crate::swift::DeleteSlo).
+    /// An object that does not exist is a 404. [`DeleteSlo`](crate::swift::DeleteSlo) deletes the
+    /// segments of a static large object too.
     pub struct DeleteObject on object {}
 }
 
@@ -22,7 +22,8 @@ impl Operation for DeleteObject {
         Some(())
     }
 
-    /// What is not there any more was removed by the attempt whose answer was lost, or by others.
+    /// An object that no longer exists was deleted by the attempt whose response was lost, or by
+    /// another client.
     fn recover(&self, _: &Service, doubt: &Doubt<'_>) -> Recovery<()> {
         match doubt.error.is_not_found() {
             true => Recovery::Done(()),

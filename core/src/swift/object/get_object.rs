@@ -9,40 +9,41 @@ use crate::swift::operation::*;
 use crate::swift::types::{ByteRange, Conditions};
 
 operation! {
-    /// An object's bytes. "Get object content and metadata", Object Storage API.
+    /// Returns an object's bytes. "Get object content and metadata", Object Storage API.
     ///
-    /// As a call, the bytes are collected in memory, up to a [limit](Self::collect_limit), and checked
-    /// there. Larger objects and streams are for the download machine, which resumes what was cut: a large object whose
-    /// segments are gone breaks off in the middle.
+    /// A call collects the bytes in memory, up to a [limit](Self::collect_limit), and validates
+    /// them there. For larger objects and for streams use the download machine. It resumes a
+    /// response that was cut off, such as that of a large object with missing segments, which ends
+    /// in the middle.
     ///
-    /// Swift ignores `If-Range`, takes a malformed `Range` for none, and answers several ranges with
-    /// `multipart/byteranges`, which is why only one can be asked for here.
+    /// Swift ignores `If-Range`, treats a malformed `Range` as missing, and responds to several
+    /// ranges with `multipart/byteranges`; for that reason only one can be requested here.
     pub struct GetObject on object {
-        /// Only these bytes.
+        /// Requests only these bytes.
         pub range: Option<ByteRange>,
-        /// Only this segment of a static large object, counted from 1.
+        /// Requests only this segment of a static large object, counted from 1.
         pub part_number: Option<u32>,
-        /// On what condition.
+        /// The conditions of the request.
         pub conditions: Conditions,
-        /// Whether all replicas are asked for the newest: `X-Newest`.
+        /// Whether the newest of all replicas is requested: `X-Newest`.
         pub newest: bool,
-        /// Whether the MD5 of what arrives is left unchecked.
+        /// Skips the comparison of the bytes with their MD5.
         pub unchecked: bool,
-        /// The most bytes that a call collects in memory, if other than
+        /// How many bytes a call collects in memory at most, instead of
         /// [`Config::collect_limit`](crate::swift::Config::collect_limit).
         pub collect_limit: Option<usize>,
     }
 }
 
-/// What GetObject answers.
+/// The response to [`GetObject`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GetObjectOutput {
-    /// What the headers say of the object.
+    /// What the headers say about the object.
     pub head: ObjectHead,
-    /// The bytes, where they were collected.
+    /// The bytes, if they were collected.
     pub body: Bytes,
-    /// Whether they were checked.
+    /// Whether the bytes were validated.
     pub verdict: Verdict,
 }
 
@@ -72,8 +73,8 @@ impl Operation for GetObject {
         Ok(GetObjectOutput { head, body: reply.body.clone(), verdict })
     }
 
-    /// A HEAD, where neither the MD5 nor anything else shows that the bytes are all there and those that
-    /// are stored.
+    /// Returns a HEAD, where neither the MD5 nor anything else proves that the bytes are complete
+    /// and as stored.
     fn question(
         &self,
         service: &Service,
@@ -94,13 +95,13 @@ impl Operation for GetObject {
 
     fn settle(&self, first: &Reply, told: &Reply) -> Result<(), Error> {
         error::success(told).or_else(error::passing)?;
-        // A large object of more segments than a page says to HEAD that it is empty.
+        // HEAD reports 0 bytes for a large object with more segments than a page of a listing has.
         let whole = self.range.is_none() && ObjectHead::read(told).size.is_some();
         settle(first, told, whole, true).map_err(|error| error::named(error, first))
     }
 }
 
-/// Checks a collected body against the ETag, where that is its MD5.
+/// Compares a collected body with the ETag, if that is its MD5.
 fn check(head: &ObjectHead, reply: &Reply) -> Result<Verdict, Error> {
     let md5 = match head.md5() {
         Ok(md5) => md5,

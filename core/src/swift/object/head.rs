@@ -1,4 +1,4 @@
-//! What the headers of an answer say of an object.
+//! What the headers of a response say about an object.
 
 use crate::checksum::Why;
 use crate::error::Error;
@@ -8,21 +8,21 @@ use crate::now::Timestamp;
 use crate::swift::request::check_container;
 use crate::swift::types::{ETag, Metadata};
 
-/// An object as GetObject and HeadObject describe it.
+/// The head of an object, as GetObject and HeadObject return it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectHead {
-    /// Bytes of the whole object; `None` where the server does not say. A dynamic large object of more
-    /// segments than a page of a listing says 0, or how long a page of them is: taken for not said,
-    /// as that of an empty one is.
+    /// The bytes of the whole object; `None` where the server does not report them. For a dynamic
+    /// large object with more segments than a page of a listing has, servers report 0 or the size
+    /// of one page. Such a value is taken as not reported, and so is the 0 of an empty one.
     pub size: Option<u64>,
-    /// Bytes of this answer's body: less than `size` for a range.
+    /// The bytes of this response's body: fewer than `size` for a range.
     pub content_length: Option<u64>,
-    /// The object's tag: the MD5 of its bytes, or, of a large object, that of its segments' tags.
+    /// The object's ETag: the MD5 of its bytes, or, of a large object, that of its segments' ETags.
     pub etag: Option<ETag>,
-    /// When it was written, rounded up to the second.
+    /// When it was last modified, rounded up to the second.
     pub last_modified: Option<Timestamp>,
-    /// When it was written, in seconds since 1970 with a fraction, as it was told: `X-Timestamp`.
+    /// When it was last modified, in seconds since 1970 with a fraction, as sent: `X-Timestamp`.
     pub timestamp: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
@@ -34,21 +34,21 @@ pub struct ObjectHead {
     pub content_language: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-    /// `Expires`, as it was written.
+    /// `Expires`, as sent.
     pub expires: Option<String>,
-    /// `Content-Range`, as it was written.
+    /// `Content-Range`, as sent.
     pub content_range: Option<String>,
     /// The object's own metadata.
     pub metadata: Metadata,
     /// Whether it is the manifest of a static large object.
     pub is_slo: bool,
-    /// What a dynamic large object is made of.
+    /// The container and prefix of a dynamic large object's segments.
     pub dlo: Option<Prefix>,
-    /// When the server removes it.
+    /// When the server deletes it.
     pub delete_at: Option<Timestamp>,
-    /// How many segments it has, where one of them was asked for.
+    /// The number of segments, if one of them was requested.
     pub parts_count: Option<u32>,
-    /// What identifies the answer in the server's log.
+    /// The id of the request in the server's log: `X-Trans-Id`.
     pub trans_id: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl ObjectHead {
             }
         }
         head.metadata = headers.items("x-object-meta-");
-        // The tag is that of the manifest itself where not all segments were looked at.
+        // The ETag is that of the manifest itself if not all segments were read.
         let of_manifest = head.etag.as_ref().is_some_and(|etag| etag.opaque() == MD5_OF_NOTHING);
         if head.dlo.is_some() && (head.size == Some(0) || of_manifest) {
             head.size = None;
@@ -94,16 +94,16 @@ impl ObjectHead {
         head
     }
 
-    /// Whether its bytes are those of other objects.
+    /// Whether the object is a large object, whose bytes are those of its segments.
     pub fn is_large(&self) -> bool {
         self.is_slo || self.dlo.is_some()
     }
 
-    /// The MD5 of this answer's body in hexadecimal digits, where the ETag is that.
+    /// Returns the MD5 of this response's body in hexadecimal digits, if the ETag is that MD5.
     ///
     /// # Errors
     ///
-    /// Why it is not.
+    /// The reason why it is not.
     pub fn md5(&self) -> Result<&str, Why> {
         let Some(etag) = &self.etag else { return Err(Why::Absent) };
         if self.is_large() {
@@ -116,15 +116,15 @@ impl ObjectHead {
     }
 }
 
-/// What the answer to a write says of what was stored.
+/// What the response to a write says about the stored object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
-    /// The tag of what was stored; empty where the server gave none.
+    /// The ETag of the stored object; empty if the server sent none.
     pub etag: ETag,
-    /// When, rounded up to the second.
+    /// When it was stored, rounded up to the second.
     pub last_modified: Option<Timestamp>,
-    /// What identifies the answer in the server's log.
+    /// The id of the request in the server's log: `X-Trans-Id`.
     pub trans_id: Option<String>,
 }
 
@@ -146,7 +146,8 @@ impl Stored {
     }
 }
 
-/// Compares a tag with the MD5 that it should be; what is no MD5 says nothing.
+/// Compares an ETag with the expected MD5. An ETag that is not an MD5 proves nothing and is
+/// accepted.
 pub(in crate::swift) fn same_md5(etag: &ETag, md5: &str) -> Result<(), Error> {
     let have = etag.opaque();
     if !is_md5(have) || !is_md5(md5) || have.eq_ignore_ascii_case(md5) {
@@ -155,24 +156,24 @@ pub(in crate::swift) fn same_md5(etag: &ETag, md5: &str) -> Result<(), Error> {
     Err(Error::integrity(format!("the server has {have} as the ETag of what is {md5}")))
 }
 
-/// Where the segments of a dynamic large object are: every object of this container whose name
-/// begins so, in the order of their names.
+/// The segments of a dynamic large object: all objects of this container whose names begin with
+/// this prefix, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prefix {
     /// The container.
     pub container: String,
-    /// How the segments' names begin.
+    /// The prefix of the segments' names.
     pub prefix: String,
 }
 
 impl Prefix {
-    /// Segments in this container whose names begin so.
+    /// Returns the segments in this container with this prefix.
     pub fn new(container: impl Into<String>, prefix: impl Into<String>) -> Self {
         Self { container: container.into(), prefix: prefix.into() }
     }
 
-    /// Reads `X-Object-Manifest`, whose container and prefix are percent-encoded; a slash before the
-    /// container, which old clients wrote, does not count.
+    /// Reads `X-Object-Manifest`, whose container and prefix are percent-encoded. A slash before
+    /// the container, which old clients wrote, is skipped.
     pub fn parse(header: &str) -> Option<Self> {
         let header = header.trim();
         let decoded = escape::decode(header).map_or_else(|| header.to_owned(), Into::into);
@@ -180,10 +181,10 @@ impl Prefix {
         (!container.is_empty()).then(|| Self::new(container, prefix))
     }
 
-    /// As `X-Object-Manifest` has it.
+    /// Writes the value of `X-Object-Manifest`.
     pub fn header(&self) -> String {
         let prefix = escape::path(&self.prefix);
-        // Swift refuses a slash where the prefix begins, but not one that is escaped.
+        // Swift refuses a prefix that begins with a slash, unless the slash is escaped.
         let (slash, rest) = match prefix.strip_prefix('/') {
             Some(rest) => ("%2F", rest),
             None => ("", prefix.as_str()),
@@ -191,7 +192,7 @@ impl Prefix {
         format!("{}/{slash}{rest}", escape::query(&self.container))
     }
 
-    /// Refuses what Swift refuses.
+    /// Refuses values that Swift refuses.
     pub(in crate::swift) fn check(&self) -> Result<(), Error> {
         check_container(&self.container)?;
         if self.prefix.is_empty() {

@@ -5,19 +5,19 @@ use crate::swift::operation::*;
 use crate::swift::types::{ByteRange, Conditions};
 
 operation! {
-    /// What the server knows of an object. "Show object metadata", Object Storage API.
+    /// Returns an object's headers and metadata. "Show object metadata", Object Storage API.
     ///
-    /// A large object is a 200 also when segments of it are gone.
+    /// A large object is a 200 even if some of its segments are missing.
     pub struct HeadObject on object {
-        /// Only these bytes.
+        /// Requests only these bytes.
         pub range: Option<ByteRange>,
-        /// Only this segment of a static large object, counted from 1.
+        /// Requests only this segment of a static large object, counted from 1.
         pub part_number: Option<u32>,
-        /// On what condition.
+        /// The conditions of the request.
         pub conditions: Conditions,
-        /// Whether the manifest itself is meant, instead of the large object.
+        /// Whether the manifest itself is requested, instead of the large object.
         pub manifest: bool,
-        /// Whether all replicas are asked for the newest: `X-Newest`.
+        /// Whether the newest of all replicas is requested: `X-Newest`.
         pub newest: bool,
     }
 }

@@ -5,15 +5,15 @@ use crate::swift::operation::*;
 use crate::swift::types::Properties;
 
 operation! {
-    /// Replaces what is stored with an object beside its bytes. "Create or update object metadata",
-    /// Object Storage API.
+    /// Replaces the properties of an object. "Create or update object metadata", Object Storage
+    /// API.
     ///
-    /// All of it: metadata and headers that are not named are removed, only the content type stays.
+    /// Metadata and headers that are not in the request are removed; only the content type is kept.
     pub struct PostObject on object {
-        /// What is stored with it from now on.
+        /// The object's new properties.
         pub properties: Properties,
-        /// Where the segments of a dynamic large object are: without it, it becomes an ordinary empty
-        /// object. A static one stays what it is.
+        /// The segments of a dynamic large object; without them it becomes an ordinary empty
+        /// object. A static large object remains one.
         pub segments: Option<Prefix>,
     }
     new(properties: Properties)

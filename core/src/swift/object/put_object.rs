@@ -11,28 +11,29 @@ use crate::swift::request::BodyCheck;
 use crate::swift::types::Properties;
 
 operation! {
-    /// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage API.
+    /// Stores an object of up to 5 GiB with one request. "Create or replace object", Object Storage
+    /// API.
     ///
-    /// Larger objects, sources of unknown length and uploads that outlive a token are for the upload
-    /// machine.
+    /// Use the upload machine for larger objects, for sources of unknown length and for uploads
+    /// that take longer than a token is valid.
     pub struct PutObject on object {
         /// The object's bytes.
         pub body: Body,
-        /// What is stored with them.
+        /// The properties to store with them.
         pub properties: Properties,
-        /// Whether it is stored only if there is no such object yet: `If-None-Match: *`, the one
-        /// condition that Swift knows on a PUT.
+        /// Whether to store it only if no object of this name exists: `If-None-Match: *`, the only
+        /// condition that Swift supports for a PUT.
         pub if_absent: bool,
-        /// How it is made sure that what is stored is what was meant.
+        /// How the server checks the bytes that it stores.
         pub check: BodyCheck,
-        /// Digests that are computed over the body and not sent: the completion tells them.
+        /// Digests to compute over the body, which are not sent; the completion has them.
         pub digests: Vec<Algorithm>,
     }
     from_body(body: Body)
 }
 
 impl PutObject {
-    /// These bytes under this name.
+    /// Creates a request that stores these bytes under this name.
     pub fn new(
         container: impl Into<String>,
         object: impl Into<String>,
@@ -53,7 +54,7 @@ impl Operation for PutObject {
                 .object_body(&self.body, &self.check)
                 .finish()?;
         draft.digests.clone_from(&self.digests);
-        // Should the answer be lost and the repetition be refused, the MD5 tells whose object it is.
+        // If the response is lost and the repetition is refused, the MD5 shows whose object exists.
         let stamped = !draft.stamps.is_empty() || draft.digests.contains(&Algorithm::Md5);
         if self.if_absent && !stamped && Algorithm::Md5.is_available() {
             draft.digests.push(Algorithm::Md5);
@@ -95,7 +96,7 @@ impl Operation for PutObject {
     }
 }
 
-/// The MD5 of the body that was sent; none where two readings of its source came to two.
+/// Returns the MD5 of the body that was sent; `None` if two readings of its source had two MD5s.
 fn md5_of(body: &Body, computed: &[Value]) -> Option<String> {
     let mut md5s = computed.iter().filter(|value| value.algorithm() == Algorithm::Md5);
     match (md5s.next(), md5s.next()) {
@@ -176,7 +177,7 @@ mod tests {
         let stored = parsed(&put, 201, "etag: 7d793037a0760186574b0282f2f435e7", "").unwrap();
         let error = put.confirm(&stored, &[md5]).unwrap_err();
         assert_eq!(error.kind(), crate::Kind::Integrity);
-        // A tag that is no MD5 says nothing of the bytes.
+        // An ETag that is not an MD5 says nothing about the bytes.
         let stored = parsed(&put, 201, "etag: W/\"xyz-3\"", "").unwrap();
         put.confirm(&stored, &[md5]).unwrap();
     }

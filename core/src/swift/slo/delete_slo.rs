@@ -1,4 +1,4 @@
-//! DELETE of a static large object together with its segments.
+//! DELETE of a static large object with its segments.
 
 use http::StatusCode;
 
@@ -6,14 +6,14 @@ use crate::swift::bulk::Deleted;
 use crate::swift::operation::*;
 
 operation! {
-    /// Removes a static large object, its segments, and those of its segments. "Static Large Objects",
-    /// Swift: `?multipart-manifest=delete`.
+    /// Deletes a static large object, its segments, and the segments of those. "Static Large
+    /// Objects", Swift: `?multipart-manifest=delete`.
     ///
-    /// An object that is no such manifest is one of the [failures](Deleted::failed); one that is not
-    /// there is counted.
+    /// An object that is not the manifest of one is among the [failures](Deleted::failed). One that
+    /// does not exist is [counted](Deleted::not_found).
     pub struct DeleteSlo on manifest {
-        /// Whether only the manifest is removed at once, and its segments later: all must be in one
-        /// container, and none a large object itself. The answer then counts nothing.
+        /// Whether only the manifest is deleted at once, and the segments later. All of them must
+        /// be in one container, and none may be a large object. The response then counts nothing.
         pub later: bool,
     }
 }

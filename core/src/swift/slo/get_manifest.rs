@@ -8,32 +8,32 @@ use crate::swift::operation::*;
 use crate::swift::slo::{Segment, slo_etag};
 
 operation! {
-    /// The segments of a static large object. "Static Large Objects", Swift:
+    /// Returns the segments of a static large object. "Static Large Objects", Swift:
     /// `?multipart-manifest=get`.
     pub struct GetManifest on manifest {
-        /// Whether it is asked for as it was sent: `format=raw`. It then does not say which segments
-        /// are large objects themselves.
+        /// Whether the manifest is returned as it was sent: `format=raw`. It then does not show
+        /// which segments are large objects themselves.
         pub raw: bool,
     }
 }
 
-/// What a static large object is made of.
+/// The manifest of a static large object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// The segments, in their order.
+    /// The segments, in order.
     pub segments: Vec<Segment>,
-    /// What the headers say of the manifest: its length and tag are those of the document.
+    /// What the headers say about the manifest: their length and ETag are those of the document.
     pub head: ObjectHead,
 }
 
 impl Manifest {
-    /// Bytes of the large object, where all its segments tell theirs.
+    /// Returns the bytes of the large object; `None` if a segment has no length.
     pub fn size(&self) -> Option<u64> {
         self.segments.iter().try_fold(0u64, |sum, segment| sum.checked_add(segment.length()?))
     }
 
-    /// The large object's tag; `None` where a segment does not tell its own.
+    /// Returns the large object's ETag; `None` if a segment has none.
     pub fn etag(&self) -> Option<String> {
         slo_etag(&self.segments)
     }
@@ -42,7 +42,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// It is no list of segments; the error says which entry is none, and why.
+    /// It is not a list of segments; the error names the wrong entry, and why.
     pub fn segments(document: &[u8]) -> Result<Vec<Segment>, Error> {
         let entries: Vec<Value> = serde_json::from_slice(document)
             .map_err(|why| Error::broken(format!("the manifest can't be read: {why}")))?;

@@ -11,31 +11,31 @@ use crate::swift::report::Report;
 use crate::swift::slo::{GetManifest, Segment, slo_etag};
 use crate::swift::types::{ETag, Properties};
 
-/// Makes a static large object of segments that are there already. "Static Large Objects", Swift:
+/// Creates a static large object from segments that exist. "Static Large Objects", Swift:
 /// `?multipart-manifest=put`.
 ///
-/// The server looks at every segment first, which may take longer than a connection lives; with
-/// `heartbeat` it answers at once, and says in the body how it came out.
+/// The server checks every segment first, which may take longer than a connection is kept open.
+/// With `heartbeat` it responds at once, and the response's body has the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutSlo {
     /// The container of the manifest.
     pub container: String,
     /// The large object's name.
     pub object: String,
-    /// What it is made of. Servers take 1,000 objects unless `/info` says otherwise.
+    /// The segments, in order. Servers accept 1,000 objects unless `/info` says otherwise.
     pub segments: Vec<Segment>,
-    /// What is stored with it.
+    /// The properties to store with the object.
     pub properties: Properties,
-    /// Whether it is stored only if there is no such object yet.
+    /// Whether to store it only if no object of this name exists.
     pub if_absent: bool,
-    /// Whether the server keeps the connection alive meanwhile.
+    /// Whether the server sends blanks to keep the connection open while it checks the segments.
     pub heartbeat: bool,
-    /// The tag that the large object must have, which the server then makes sure of.
+    /// The ETag that the large object must have; the server refuses another.
     pub etag: Option<ETag>,
 }
 
 impl PutSlo {
-    /// These segments, under this name.
+    /// Creates a request with these segments, and with heartbeats.
     pub fn new(
         container: impl Into<String>,
         object: impl Into<String>,
@@ -53,15 +53,15 @@ impl PutSlo {
     }
 }
 
-/// What PutSlo answers.
+/// The response to [`PutSlo`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SloStored {
-    /// The tag of the large object; empty where the server gave none.
+    /// The ETag of the large object; empty if the server sent none.
     pub etag: ETag,
     /// When the manifest was written.
     pub last_modified: Option<Timestamp>,
-    /// What identifies the answer in the server's log.
+    /// The id of the request in the server's log: `X-Trans-Id`.
     pub trans_id: Option<String>,
 }
 
@@ -98,7 +98,7 @@ impl Operation for PutSlo {
                 None => error,
             });
         }
-        // A server that does not know heartbeats answers 201 with nothing in it.
+        // A server without heartbeats responds with 201 and an empty body.
         if reply.body.iter().all(u8::is_ascii_whitespace) && reply.status() != StatusCode::ACCEPTED
         {
             return Ok(SloStored {
@@ -129,7 +129,7 @@ impl Operation for PutSlo {
             Recovery::Done(head) => head,
             open => return open.map(|_| SloStored::default()),
         };
-        // Equal segments of somebody else have the same tag.
+        // A large object that another client made of equal segments has the same ETag.
         let manifest = GetManifest::new(&self.container, &self.object);
         let Some(told) = doubt.looks.get(1) else {
             return manifest.draft(service).map_or(Recovery::Unknown, Recovery::Look);
@@ -142,7 +142,7 @@ impl Operation for PutSlo {
             (a, b) => a == b,
         };
         match told.unwrap_or_default() {
-            // Ceph does not show it.
+            // Ceph does not return the manifest.
             told if told.is_empty() || self.segments.iter().zip(&told).all(is_ours) => {
                 let (etag, last_modified) = (head.etag.unwrap_or_default(), head.last_modified);
                 Recovery::Done(SloStored { etag, last_modified, trans_id: head.trans_id })
@@ -232,8 +232,8 @@ mod tests {
         }
     }
 
-    // What Swift 2.38 with Keystone answers when the token has run out: the segments are looked at
-    // in its name, long after a heartbeat was sent.
+    // The responses of Swift 2.38 with Keystone when the token has expired: the segments are
+    // checked with it, long after a heartbeat was sent.
     #[test]
     fn a_token_that_is_refused_is_told_of_the_segments() {
         let errors = r#""Errors": [["/seg/o/1", "401 Unauthorized"]]"#;

@@ -1,4 +1,4 @@
-//! An entry of a manifest, as it is sent and as it is read.
+//! A segment in a manifest, as it is sent and as it is read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,16 +12,16 @@ use crate::swift::object::is_md5;
 use crate::swift::request::{check_container, check_object};
 use crate::swift::types::{ByteRange, ETag};
 
-/// What a static large object is made of, one after the other.
+/// A segment of a static large object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// An object, or a range of it.
     Object(ObjectSegment),
-    /// Bytes in the manifest itself: at least one.
+    /// Bytes in the manifest itself, at least one.
     Data(Bytes),
 }
 
-/// A segment that is an object of its own.
+/// A segment that is an object, or a range of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectSegment {
@@ -29,28 +29,28 @@ pub struct ObjectSegment {
     pub container: String,
     /// The object's name.
     pub object: String,
-    /// Its tag; the server refuses a manifest whose segment has another.
+    /// Its ETag; the server refuses the manifest if the object has another.
     pub etag: Option<ETag>,
-    /// Bytes of the whole object, also where only a range is meant; the server refuses a manifest
-    /// whose segment has another length.
+    /// The bytes of the whole object, also if the segment is a range; the server refuses the
+    /// manifest if the object has another length.
     pub size: Option<u64>,
-    /// The part of the object that is meant.
+    /// The range of the object that makes the segment.
     pub range: Option<ByteRange>,
-    /// Whether it is a static large object itself. Told by servers, not sent.
+    /// Whether it is a static large object itself. Set by servers, not sent.
     pub is_slo: bool,
-    /// Its content type. Told by servers, not sent.
+    /// Its content type. Set by servers, not sent.
     pub content_type: Option<String>,
-    /// When it was written. Told by servers, not sent.
+    /// When it was last modified. Set by servers, not sent.
     pub last_modified: Option<Timestamp>,
 }
 
 impl ObjectSegment {
-    /// All of this object, whatever it is.
+    /// Returns a segment of a whole object with any ETag and length.
     pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
         Self { container: container.into(), object: object.into(), ..Self::default() }
     }
 
-    /// All of an object that must have this tag and length.
+    /// Returns a segment of a whole object that must have this ETag and length.
     pub fn stored(
         container: impl Into<String>,
         object: impl Into<String>,
@@ -60,13 +60,13 @@ impl ObjectSegment {
         Self { etag: Some(etag), size: Some(size), ..Self::new(container, object) }
     }
 
-    /// Only these of its bytes.
+    /// Limits the segment to these bytes of the object.
     #[must_use]
     pub fn with_range(self, range: ByteRange) -> Self {
         Self { range: Some(range), ..self }
     }
 
-    /// Bytes that it gives to the large object, where that can be said.
+    /// Returns how many bytes it adds to the large object, if that is known.
     pub fn length(&self) -> Option<u64> {
         match self.span() {
             Ok(Some((first, last))) => Some(last - first + 1),
@@ -75,8 +75,8 @@ impl ObjectSegment {
         }
     }
 
-    /// The range that the server makes of the one that was asked for, both ends inclusive; none
-    /// where it is the whole object.
+    /// Returns the range as the server computes it, both ends inclusive; `None` for the whole
+    /// object.
     fn span(&self) -> Result<Option<(u64, u64)>, Unknown> {
         let Some(range) = &self.range else { return Ok(None) };
         let size = self.size.ok_or(Unknown)?;
@@ -112,11 +112,11 @@ impl ObjectSegment {
     }
 }
 
-/// The length of the object would have to be known.
+/// The length of the object is not known, and the range depends on it; or the range is empty.
 struct Unknown;
 
 impl Segment {
-    /// Bytes that it gives to the large object, where that can be said.
+    /// Returns how many bytes it adds to the large object, if that is known.
     pub fn length(&self) -> Option<u64> {
         match self {
             Self::Object(object) => object.length(),
@@ -124,7 +124,7 @@ impl Segment {
         }
     }
 
-    /// The entry as PUT has it.
+    /// Returns the entry of the manifest to send.
     pub(super) fn write(&self) -> Result<Value, Error> {
         match self {
             Self::Object(object) => object.write(),
@@ -139,8 +139,8 @@ impl Segment {
         }
     }
 
-    /// An entry of either form: `name`, `hash`, `bytes` as the server tells it, or `path`, `etag`,
-    /// `size_bytes` as it was sent.
+    /// Reads an entry of either form: with `name`, `hash` and `bytes` as the server writes it, or
+    /// with `path`, `etag` and `size_bytes` as it was sent.
     pub(super) fn read(entry: &Value) -> Result<Self, String> {
         let entry = entry.as_object().ok_or("is no object")?;
         if let Some(data) = entry.get("data") {
@@ -182,7 +182,7 @@ impl Segment {
     }
 }
 
-/// Reads `0-499`, `500-` or `-500`, of which the first two may not be empty.
+/// Reads `0-499`, `500-` or `-500`; the first two must not be empty.
 fn range(text: &str) -> Option<ByteRange> {
     let (first, last) = text.trim().split_once('-')?;
     let number = |digits: &str| -> Option<u64> {
@@ -204,9 +204,9 @@ fn is_true(value: &Value) -> bool {
         .unwrap_or_else(|| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")))
 }
 
-/// The ETag that a static large object of these segments has, in hexadecimal digits: the MD5 of
-/// their tags one after the other, those of ranges written `tag:first-last;`. `None` where a tag
-/// is not known, or the length that decides a range.
+/// Returns the ETag of a static large object of these segments, in hexadecimal digits: the MD5 of
+/// their ETags, each of a range followed by `:first-last;`. `None` if an ETag is not known or is
+/// not an MD5, or if a range depends on a length that is not known.
 pub fn slo_etag<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> Option<String> {
     let mut hasher = Hasher::new(Algorithm::Md5).ok()?;
     for segment in segments {
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(of(ByteRange::Span(1..3)), (Some(2), md5(&format!("{tag}:1-2;"))));
         assert_eq!(of(ByteRange::From(2)), (Some(4), md5(&format!("{tag}:2-5;"))));
         assert_eq!(of(ByteRange::Last(2)), (Some(2), md5(&format!("{tag}:4-5;"))));
-        // The whole object is no range to the server.
+        // A range of the whole object is not a range to the server.
         assert_eq!(of(ByteRange::From(0)), (Some(6), md5(tag)));
         assert_eq!(of(ByteRange::Span(0..99)), (Some(6), md5(tag)));
         assert_eq!(of(ByteRange::From(6)), (None, None));
