@@ -1,44 +1,44 @@
-//! What is wrong with a location, and where.
+//! The error of a location that cannot be read.
 
 use std::fmt;
 
 use crate::error::Error;
 
-/// Why a text is no location. It says where in the text, and repeats nothing of it: there may be
-/// secrets in it.
+/// The error of a text that is not a location. It has the position, and shows nothing of the text,
+/// which may have secrets in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LocationError {
     problem: Problem,
     at: usize,
 }
 
-/// What is wrong with a location.
+/// The problem of a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
     /// There is no `://`.
     NoScheme,
-    /// The scheme is none of this store's.
+    /// The scheme is not one of this store's.
     UnknownScheme,
-    /// There is a second `://`: the endpoint was written with its own scheme.
+    /// There is a second `://`: the endpoint has a scheme of its own.
     TwoSchemes,
     /// There is no host.
     NoHost,
-    /// The host has characters that no host has, or its brackets don't match.
+    /// The host has invalid characters, or its brackets do not match.
     BadHost,
-    /// The port is no number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     BadPort,
     /// There is no bucket or container, or it is empty.
     NoBucket,
     /// There is no key or object name, or it is empty.
     NoKey,
-    /// Something stands before an `@` where credentials are expected, and is no pair of them.
+    /// The text before an `@` is not a pair of credentials.
     BadCredentials,
-    /// The text can be read in several ways, and no configured backend tells which is meant.
+    /// The text has several readings, and the configured backends do not decide between them.
     Ambiguous,
-    /// No such reference is configured.
+    /// No reference of this name is configured.
     UnknownReference,
-    /// It is longer than a location can be.
+    /// The text is longer than 16 KiB.
     TooLong,
 }
 
@@ -47,12 +47,12 @@ impl LocationError {
         Self { problem, at }
     }
 
-    /// What is wrong.
+    /// Returns the problem.
     pub fn problem(self) -> Problem {
         self.problem
     }
 
-    /// Where, in bytes from the start of the text.
+    /// Returns the position of the problem, in bytes from the start of the text.
     pub fn at(self) -> usize {
         self.at
     }

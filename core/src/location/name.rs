@@ -1,15 +1,15 @@
-//! Keys and object names inside a location.
+//! Keys and object names in a location.
 //!
-//! The old writers escaped nothing. What can't stand in a location as it is, is written as `%XX`, and
-//! a text that looks like it gets `25` after its `%` for each time it was written so. A slash is such
-//! a thing at the end only:
+//! The old writers escaped nothing. Characters that a location cannot have are written as `%XX`,
+//! and a sequence that looks like such an escape gets one more `25` after its `%`. A slash is
+//! escaped only at the end:
 //!
 //! ```text
 //!  key      a?b      a%3Fb      a%253Fb      a%20b     dir/      dir%2F      a%2Fb
 //!  written  a%3Fb    a%253Fb    a%25253Fb    a%20b     dir%2F    dir%252F    a%2Fb
 //! ```
 
-/// `name` as it stands in a location.
+/// Writes `name` in the form that a location has.
 pub(super) fn write(out: &mut String, name: &str) {
     let body = name.trim_end_matches('/');
     let slashes = final_slashes(body);
@@ -26,7 +26,7 @@ pub(super) fn write(out: &mut String, name: &str) {
     }
 }
 
-/// The name that stands as `text` in a location.
+/// Reads the name from its form in a location.
 pub(super) fn read(text: &str) -> String {
     let slashes = final_slashes(text);
     let mut out = String::with_capacity(text.len());
@@ -48,13 +48,13 @@ pub(super) fn read(text: &str) -> String {
 /// An escape in a text.
 struct Escape {
     byte: u8,
-    /// How many times `25` stands between the percent sign and the byte.
+    /// How many times `25` follows the percent sign.
     protected: usize,
-    /// Bytes of the whole.
+    /// The length of the escape in bytes.
     length: usize,
 }
 
-/// The escape whose percent sign is at `at`; that of a slash counts from `slashes` on.
+/// Returns the escape whose percent sign is at `at`. A slash counts only from `slashes` on.
 fn escape_at(text: &str, at: usize, slashes: usize) -> Option<Escape> {
     let escape = any_escape(text.as_bytes().get(at..)?)?;
     let byte = escape.byte;
@@ -74,7 +74,7 @@ fn any_escape(text: &[u8]) -> Option<Escape> {
     Some(Escape { byte, protected, length: 3 + 2 * protected })
 }
 
-/// Where the escaped slashes at the end of `text` begin.
+/// Returns the start of the escaped slashes at the end of `text`.
 fn final_slashes(text: &str) -> usize {
     let mut end = text.len();
     while let Some(from) = text[..end].rfind('%') {

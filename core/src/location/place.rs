@@ -1,10 +1,10 @@
-//! A host, its port and a path before everything else.
+//! A host with its port and path prefix.
 
 use std::fmt;
 
 use super::error::{LocationError, Problem};
 
-/// Where a location points to: a host, an optional port and an optional path prefix. Two places are
+/// The server of a location: a host, an optional port and an optional path prefix. Places are
 /// compared component by component, never as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -14,29 +14,29 @@ pub struct Place {
 }
 
 impl Place {
-    /// A host (a name, an IPv4 address, an IPv6 address in brackets) and the port where one was
-    /// written. The prefix has no slash at either end.
+    /// Creates a place. `host` is a name, an IPv4 address, or an IPv6 address in brackets; `port`
+    /// is `None` if none is written. Slashes at both ends of the prefix are removed.
     pub fn new(host: impl Into<String>, port: Option<u16>, prefix: impl Into<String>) -> Self {
         let prefix: String = prefix.into();
         Self { host: host.into(), port, prefix: prefix.trim_matches('/').to_owned() }
     }
 
-    /// The host as it was written.
+    /// Returns the host as it is written.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port where one was written.
+    /// Returns the port, if one is written.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The path before everything else, without slashes at its ends; mostly empty.
+    /// Returns the path prefix, without slashes at its ends. It is usually empty.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Reads `host[:port]`; `at` is where the text stands.
+    /// Reads `host[:port]`. `at` is the position of the text in the location.
     pub(super) fn read(text: &str, at: usize) -> Result<Self, LocationError> {
         let wrong = |problem, from| Err(LocationError::new(problem, at + from));
         let host_end = match text.strip_prefix('[') {
@@ -67,13 +67,13 @@ impl Place {
         Ok(Self { host: host.to_owned(), port, prefix: String::new() })
     }
 
-    /// Whether both name one server, where `implied` is the port of a place that names none.
+    /// Returns whether both are on one server. `implied` is the default port.
     pub(super) fn is_host_of(&self, other: &Self, implied: u16) -> bool {
         self.host.eq_ignore_ascii_case(&other.host)
             && self.port.unwrap_or(implied) == other.port.unwrap_or(implied)
     }
 
-    /// What follows this place's prefix in `path`, which begins after the host's slash.
+    /// Returns the rest of `path` after this prefix. `path` begins after the host's slash.
     pub(super) fn strip_prefix<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.prefix.is_empty() {
             return Some(path);
@@ -83,7 +83,7 @@ impl Place {
 }
 
 impl fmt::Display for Place {
-    /// `host[:port][/prefix]`.
+    /// Writes `host[:port][/prefix]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)?;
         if let Some(port) = self.port {
@@ -96,7 +96,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Where a host has a character that it can't have.
+/// Returns the position of the first character that is invalid in a host.
 fn bad_host(host: &str) -> Option<usize> {
     let inner = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
     match inner {

@@ -1,24 +1,25 @@
-//! The ways in which a text can be read.
+//! The possible readings of a text as a location.
 
 use super::error::{LocationError, Problem};
 use super::place::Place;
 
-/// A location after its scheme: `[credentials@]host[:port]/path[?tail]`.
+/// A location without its scheme: `[credentials@]host[:port]/path[?tail]`.
 #[derive(Clone, Debug)]
 pub(super) struct Reading<'a> {
-    /// What stands before the `@`, where there are credentials.
+    /// The text before the `@`, if there are credentials.
     pub(super) credentials: Option<&'a str>,
     /// Host and port. The prefix is not known yet.
     pub(super) place: Place,
-    /// What follows the host's slash, up to the tail, without slashes at its end.
+    /// The path after the host's slash, up to the tail, without slashes at its end.
     pub(super) path: &'a str,
-    /// Where the path stands in the whole text.
+    /// The position of the path in the whole text.
     pub(super) path_at: usize,
-    /// What begins with a `?` or `#`.
+    /// The text from the first `?` or `#` after the path.
     pub(super) tail: &'a str,
 }
 
-/// The scheme, in lower case, and what follows it; `text` is at most [`LONGEST`] bytes.
+/// Splits off the scheme, in lower case, and returns the rest with its position. `text` may have at
+/// most [`LONGEST`] bytes.
 pub(super) fn split_scheme(text: &str) -> Result<(String, &str, usize), LocationError> {
     if text.len() > LONGEST {
         return Err(LocationError::new(Problem::TooLong, LONGEST));
@@ -30,8 +31,8 @@ pub(super) fn split_scheme(text: &str) -> Result<(String, &str, usize), Location
     Ok((scheme.to_ascii_lowercase(), rest, at))
 }
 
-/// All readings of `rest`, which stands at `at`; `is_pair` says what can be credentials. The error
-/// is that of the likeliest reading, where there is none.
+/// Returns all readings of `rest`, which is at position `at`. `is_pair` says whether a text can be
+/// credentials. If there are no readings, the error is that of the most likely one.
 pub(super) fn readings<'a>(
     rest: &'a str,
     at: usize,
@@ -88,8 +89,7 @@ fn read<'a>(
     Ok(Reading { credentials, place, path, path_at: at + host_end + 1, tail })
 }
 
-/// The one of these that is meant: what lies in a configured backend, or else the only one there is
-/// that is likely.
+/// Chooses a reading: the one that is in a configured backend, or else the only likely one.
 pub(super) fn decide<'a, T>(
     mut readings: Vec<Reading<'a>>,
     at: usize,
@@ -112,7 +112,7 @@ pub(super) fn decide<'a, T>(
     }
 }
 
-/// Bytes of a location: the longest key escaped, the longest secret, and more.
+/// The largest size of a location in bytes: enough for the longest escaped key and a long secret.
 pub(super) const LONGEST: usize = 16 << 10;
-/// Readings that are looked at.
+/// The largest number of readings; a text with more is ambiguous.
 const MOST: usize = 64;

@@ -10,7 +10,7 @@ use crate::base_url::BaseUrl;
 use crate::secret::Secret;
 use crate::sign::Keys;
 
-/// How a location in S3 begins. `s3` is plain HTTP, as it always was.
+/// The scheme of a location in S3. `s3` is plain HTTP, as in older versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum S3Scheme {
     /// `s3`.
@@ -22,12 +22,12 @@ pub enum S3Scheme {
 }
 
 impl S3Scheme {
-    /// Whether the connection is encrypted.
+    /// Returns whether the connection is encrypted.
     pub fn is_tls(self) -> bool {
         self == Self::Https
     }
 
-    /// The scheme as it is written.
+    /// Returns the scheme as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -45,7 +45,7 @@ impl S3Scheme {
     }
 }
 
-/// A bucket of a configured backend: what a location is compared with.
+/// A bucket of a configured backend, with which locations are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct S3Place {
     tls: bool,
@@ -54,13 +54,13 @@ pub struct S3Place {
 }
 
 impl S3Place {
-    /// The bucket at this endpoint.
+    /// Creates the place of this bucket at this endpoint.
     pub fn new(endpoint: &BaseUrl, bucket: impl Into<String>) -> Self {
         let place = Place::new(endpoint.host(), endpoint.port(), endpoint.path());
         Self { tls: endpoint.is_tls(), place, bucket: bucket.into() }
     }
 
-    /// The location of this key in it, as it is stored after an upload.
+    /// Returns the location of this key in the bucket, as it is stored after an upload.
     pub fn location(&self, key: impl Into<String>) -> S3Location {
         S3Location {
             scheme: if self.tls { S3Scheme::Https } else { S3Scheme::S3 },
@@ -71,25 +71,28 @@ impl S3Place {
         }
     }
 
-    /// What every location in it begins with, without any credentials: `s3+https://host/bucket/`.
+    /// Returns the prefix of every location in the bucket, without credentials:
+    /// `s3+https://host/bucket/`.
     pub fn prefix(&self) -> String {
         let scheme = if self.tls { S3Scheme::Https } else { S3Scheme::S3 };
         format!("{}://{}/{}/", scheme.as_str(), self.place, self.bucket)
     }
 
-    /// Whether `location` lies in it: scheme class, host, port, prefix and bucket are all equal.
+    /// Returns whether `location` is in the bucket: scheme class, host, port, prefix and bucket are
+    /// all equal.
     pub fn holds(&self, location: &S3Location) -> bool {
         self.is_at(location) && self.bucket == location.bucket
     }
 
-    /// Whether `location` names the server that this is on, whatever the bucket.
+    /// Returns whether `location` is at the endpoint of the bucket: scheme class, host, port and
+    /// prefix are equal.
     pub fn is_at(&self, location: &S3Location) -> bool {
         self.tls == location.scheme.is_tls()
             && self.place.is_host_of(&location.place, location.scheme.implied_port())
             && self.place.prefix() == location.place.prefix()
     }
 
-    /// The key, where `reading` lies in it.
+    /// Returns the key, if `reading` is in the bucket.
     fn key_of<'a>(&self, scheme: S3Scheme, reading: &Reading<'a>) -> Option<&'a str> {
         if self.tls != scheme.is_tls()
             || !self.place.is_host_of(&reading.place, scheme.implied_port())
@@ -105,7 +108,7 @@ impl S3Place {
     }
 }
 
-/// An object in S3. It has no place for credentials.
+/// The location of an object in S3. It has no field for credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct S3Location {
     scheme: S3Scheme,
@@ -116,8 +119,8 @@ pub struct S3Location {
 }
 
 impl S3Location {
-    /// Reads a location, and the keys that an old one has inside. `known` are the buckets of the
-    /// configured backends: they decide what can be read in several ways.
+    /// Reads a location, and the keys that an old one includes. `known` are the buckets of the
+    /// configured backends, which decide between several readings.
     ///
     /// ```
     /// use apus_core::location::S3Location;
@@ -131,13 +134,14 @@ impl S3Location {
     ///
     /// # Errors
     ///
-    /// What is wrong, and where; nothing of the text is repeated.
+    /// The problem of the text and its position. The error shows nothing of the text.
     pub fn parse(text: &str, known: &[S3Place]) -> Result<(Self, Option<Keys>), LocationError> {
         let (location, found) = Self::read(text, known)?;
         Ok((location, found.and_then(keys)))
     }
 
-    /// The same, with the text of the credentials, which may be empty.
+    /// As [`parse`](Self::parse), but returns the text of the credentials, which is `:` if both are
+    /// empty.
     pub(crate) fn read<'a>(
         text: &'a str,
         known: &[S3Place],
@@ -169,41 +173,42 @@ impl S3Location {
         Ok((location, reading.credentials))
     }
 
-    /// How it begins.
+    /// Returns the scheme.
     pub fn scheme(&self) -> S3Scheme {
         self.scheme
     }
 
-    /// The server.
+    /// Returns the server.
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// Whether it is at this server, `host[:port]`; without a port, it is that of the scheme.
+    /// Returns whether the location is at this server, `host[:port]`. The default port is that of
+    /// the scheme.
     pub(crate) fn is_at_host(&self, host: &str) -> bool {
         Place::read(host.trim(), 0)
             .is_ok_and(|place| place.is_host_of(&self.place, self.scheme.implied_port()))
     }
 
-    /// The bucket.
+    /// Returns the bucket.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// The key.
+    /// Returns the key.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// What followed the key from a `?` or `#` on. It is kept when the location is printed, and means
-    /// nothing.
+    /// Returns the text from a `?` or `#` after the key. It is kept when the location is printed,
+    /// and has no meaning.
     pub fn tail(&self) -> &str {
         &self.tail
     }
 }
 
 impl fmt::Display for S3Location {
-    /// The location as it is stored. There is no other form, and no credentials in it.
+    /// Writes the location as it is stored, without credentials. There is no other form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut key = String::with_capacity(self.key.len());
         name::write(&mut key, &self.key);
@@ -212,8 +217,9 @@ impl fmt::Display for S3Location {
     }
 }
 
-/// Without a backend that tells, a path of two elements is a bucket and a key. In a longer one the
-/// endpoint may have a prefix, or the key a slash.
+/// Splits the path of a reading that is in no configured backend. A path of two elements is a
+/// bucket and a key. In a longer one, the endpoint may have a prefix, or the key a slash: it is
+/// ambiguous.
 fn by_shape<'a>(reading: &Reading<'a>) -> Result<(String, String, &'a str), LocationError> {
     let at = reading.path_at;
     let Some((bucket, key)) = reading.path.split_once('/') else {
@@ -228,12 +234,12 @@ fn by_shape<'a>(reading: &Reading<'a>) -> Result<(String, String, &'a str), Loca
     Ok((String::new(), bucket.to_owned(), key))
 }
 
-/// `ACCESS:SECRET`; the secret may hold anything.
+/// Returns whether the text is `ACCESS:SECRET`. The secret may have any characters.
 fn is_pair(text: &str) -> bool {
     text.split_once(':').is_some_and(|(access, _)| !access.contains(['/', '?', '#', '@']))
 }
 
-/// The keys; none where both are empty, as `:@` writes it.
+/// Returns the keys, and `None` if both are empty, as in `:@`.
 pub(crate) fn keys(text: &str) -> Option<Keys> {
     let (access, secret) = text.split_once(':')?;
     let present = !access.is_empty() || !secret.is_empty();
@@ -341,7 +347,7 @@ mod tests {
         ] {
             assert_eq!(read(text, &known), Ok(expect.map(str::to_owned)), "{text}");
         }
-        // Neither is the bucket a text that merely begins like one, nor the host.
+        // A bucket that only begins with the name of the configured one does not match.
         assert_eq!(read("s3://host/b2/a/c", &known), Err(Problem::Ambiguous));
         assert_eq!(read("s3+https://host/b/a/c", &known), Err(Problem::Ambiguous));
         // Two readings in one backend.
@@ -376,7 +382,7 @@ mod tests {
             prop_assert!(keys.is_none());
             prop_assert_eq!(&back, &location);
             let old = text.replacen("://", &format!("://AKID:{secret}@"), 1);
-            // A key or secret that holds a whole location of this backend can't be told apart.
+            // A key or secret that holds a whole location of this backend is ambiguous.
             if let Ok((back, keys)) = S3Location::parse(&old, known) {
                 prop_assert_eq!(&back, &location);
                 prop_assert_eq!(&keys.unwrap().secret_key, &Secret::new(secret));

@@ -10,7 +10,7 @@ use crate::base_url::BaseUrl;
 use crate::escape;
 use crate::secret::Secret;
 
-/// How a location in Swift begins. `swift` is TLS, as it always was.
+/// The scheme of a location in Swift. `swift` is TLS, as in older versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SwiftScheme {
     /// `swift`.
@@ -24,12 +24,13 @@ pub enum SwiftScheme {
 }
 
 impl SwiftScheme {
-    /// Whether the connection is encrypted. A reference's own address says so for itself.
+    /// Returns whether the connection is encrypted: for `swift+config`, the reference decides
+    /// instead.
     pub fn is_tls(self) -> bool {
         self != Self::Http
     }
 
-    /// The scheme as it is written.
+    /// Returns the scheme as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Swift => "swift",
@@ -50,45 +51,46 @@ impl SwiftScheme {
     }
 }
 
-/// What a configured backend is known by: the address of a reference, or a storage URL.
+/// The place of a configured backend: the auth address of a reference, or a storage URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SwiftPlace {
     tls: bool,
     place: Place,
-    /// The reference whose address it is; none for a storage URL.
+    /// The reference whose address it is; `None` for a storage URL.
     reference: Option<String>,
 }
 
 impl SwiftPlace {
-    /// The address at which the reference of this name authenticates.
+    /// Creates the place at which the reference of this name authenticates.
     pub fn reference(name: impl Into<String>, auth_address: &BaseUrl) -> Self {
         Self { reference: Some(name.into()), ..Self::storage(auth_address) }
     }
 
-    /// A storage URL, with its account.
+    /// Creates the place of a storage URL, which includes the account.
     pub fn storage(url: &BaseUrl) -> Self {
         let place = Place::new(url.host(), url.port(), url.path());
         Self { tls: url.is_tls(), place, reference: None }
     }
 
-    /// The name of the reference.
+    /// Returns the name of the reference.
     pub fn name(&self) -> Option<&str> {
         self.reference.as_deref()
     }
 
-    /// Whether a location is at this one's server: scheme class, host and port are equal.
+    /// Returns whether a location is on the server of this place: scheme class, host and port are
+    /// equal.
     pub fn is_server_of(&self, scheme: SwiftScheme, place: &Place) -> bool {
         scheme != SwiftScheme::Config
             && self.tls == scheme.is_tls()
             && self.place.is_host_of(place, scheme.implied_port())
     }
 
-    /// Whether a location is at this one: scheme class, host, port and prefix are equal.
+    /// Returns whether a location is at this place: scheme class, host, port and prefix are equal.
     pub fn is_at(&self, scheme: SwiftScheme, place: &Place) -> bool {
         self.is_server_of(scheme, place) && self.place.prefix() == place.prefix()
     }
 
-    /// Container and object, where `reading` lies at this place.
+    /// Returns container and object, if `reading` is at this place.
     fn object_of<'a>(
         &self,
         scheme: SwiftScheme,
@@ -104,22 +106,22 @@ impl SwiftPlace {
     }
 }
 
-/// Where the container of a location is.
+/// The place of a location's container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SwiftAt {
-    /// With the reference of this name, which has address and credentials.
+    /// The reference of this name, which has the address and the credentials.
     Reference(String),
-    /// In the account of this reference's credentials or of the ones an old location held: the
-    /// address is Keystone's.
+    /// The address of Keystone. The account is that of the reference with this address, or of the
+    /// credentials in an old location.
     Auth(Place),
-    /// In the account with this storage URL: what a store for several tenants writes.
+    /// The storage URL of an account, which a store for several tenants writes.
     Storage(Place),
 }
 
-/// What an old location held before its `@`.
+/// The credentials in an old location, before its `@`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwiftCredentials {
-    /// The project, where one was written before the user.
+    /// The project, if one is written before the user.
     pub tenant: Option<String>,
     /// The user.
     pub user: String,
@@ -127,7 +129,7 @@ pub struct SwiftCredentials {
     pub key: Secret,
 }
 
-/// An object in Swift. It has no place for credentials.
+/// The location of an object in Swift. It has no field for credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SwiftLocation {
     scheme: SwiftScheme,
@@ -138,7 +140,7 @@ pub struct SwiftLocation {
 }
 
 impl SwiftLocation {
-    /// The object with this reference: what a store for one tenant writes.
+    /// Creates the location of an object with this reference, as a store for one tenant writes it.
     pub fn of_reference(
         reference: impl Into<String>,
         container: impl Into<String>,
@@ -153,7 +155,8 @@ impl SwiftLocation {
         }
     }
 
-    /// The object under this storage URL: what a store for several tenants writes.
+    /// Creates the location of an object with this storage URL, as a store for several tenants
+    /// writes it.
     pub fn of_storage_url(
         url: &BaseUrl,
         container: impl Into<String>,
@@ -168,10 +171,10 @@ impl SwiftLocation {
         }
     }
 
-    /// Reads a location, and the credentials that an old one has inside. `known` are the addresses
-    /// and storage URLs of the configured backends: they decide what can be read in several ways.
-    /// Without them, a path up to its version (`/v3`, and for `/v1` the account behind it) is that
-    /// of the address.
+    /// Reads a location, and the credentials that an old one includes. `known` are the addresses
+    /// and storage URLs of the configured backends, which decide between several readings. Without
+    /// them, the path up to the version (`/v3`; for `/v1`, with the account after it) belongs to
+    /// the address, and a user cannot have a `/`.
     ///
     /// ```
     /// use apus_core::location::SwiftLocation;
@@ -187,7 +190,7 @@ impl SwiftLocation {
     ///
     /// # Errors
     ///
-    /// What is wrong, and where; nothing of the text is repeated.
+    /// The problem of the text and its position. The error shows nothing of the text.
     pub fn parse(
         text: &str,
         known: &[SwiftPlace],
@@ -233,7 +236,7 @@ impl SwiftLocation {
         Ok((location, credentials))
     }
 
-    /// `swift+config://reference/container/object`: a container has no slash, so all of the rest is
+    /// Reads `swift+config://reference/container/object`. A container has no slash, so the rest is
     /// the object.
     fn parse_reference(rest: &str, at: usize) -> Result<Self, LocationError> {
         let wrong = |problem, from| Err(LocationError::new(problem, at + from));
@@ -263,40 +266,41 @@ impl SwiftLocation {
         })
     }
 
-    /// How it begins.
+    /// Returns the scheme.
     pub fn scheme(&self) -> SwiftScheme {
         self.scheme
     }
 
-    /// Where the container is.
+    /// Returns the place of the container.
     pub fn at(&self) -> &SwiftAt {
         &self.at
     }
 
-    /// Whether it is at this server, which is written as `host[:port]`.
+    /// Returns whether the location is at this server, written as `host[:port]`. The default port
+    /// is that of the scheme.
     pub(crate) fn is_at_host(&self, host: &str) -> bool {
         let (SwiftAt::Auth(place) | SwiftAt::Storage(place)) = &self.at else { return false };
         Place::read(host.trim(), 0)
             .is_ok_and(|host| host.is_host_of(place, self.scheme.implied_port()))
     }
 
-    /// The container.
+    /// Returns the container.
     pub fn container(&self) -> &str {
         &self.container
     }
 
-    /// The object.
+    /// Returns the object.
     pub fn object(&self) -> &str {
         &self.object
     }
 
-    /// What followed the object from a `?` or `#` on. It is kept when the location is printed, and
-    /// means nothing.
+    /// Returns the text from a `?` or `#` after the object. It is kept when the location is
+    /// printed, and has no meaning.
     pub fn tail(&self) -> &str {
         &self.tail
     }
 
-    /// The URL of Keystone, or of the account; none where a reference knows it.
+    /// Returns the URL of Keystone, or of the account; `None` for a reference.
     pub fn url(&self) -> Option<String> {
         let scheme = if self.scheme.is_tls() { "https" } else { "http" };
         match &self.at {
@@ -305,7 +309,7 @@ impl SwiftLocation {
         }
     }
 
-    /// The same object by a configured reference: what an old location with credentials becomes.
+    /// Replaces the place by a configured reference, as for an old location with credentials.
     #[must_use]
     pub fn with_reference(self, reference: impl Into<String>) -> Self {
         Self { scheme: SwiftScheme::Config, at: SwiftAt::Reference(reference.into()), ..self }
@@ -313,7 +317,7 @@ impl SwiftLocation {
 }
 
 impl fmt::Display for SwiftLocation {
-    /// The location as it is stored. There is no other form, and no credentials in it.
+    /// Writes the location as it is stored, without credentials. There is no other form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme.as_str())?;
         match &self.at {
@@ -329,8 +333,9 @@ impl fmt::Display for SwiftLocation {
 /// Prefix, container, object; whether the address is Keystone's.
 type Found<'a> = (String, &'a str, &'a str, bool);
 
-/// Without a backend that tells: the path up to its version is the address's, and so is the account
-/// behind `v1`. What is left is container and object; without a version, it must be just those two.
+/// Splits the path of a reading that is in no configured backend. The path up to its version
+/// belongs to the address, and so does the account after the version. The rest is container and
+/// object; without a version, an object with a slash is ambiguous.
 fn by_shape<'a>(reading: &Reading<'a>) -> Result<Found<'a>, LocationError> {
     let path = reading.path;
     let wrong = |problem, from| Err(LocationError::new(problem, reading.path_at + from));
@@ -353,9 +358,9 @@ fn by_shape<'a>(reading: &Reading<'a>) -> Result<Found<'a>, LocationError> {
     Ok((prefix.to_owned(), container, object, false))
 }
 
-/// Where the part of a path ends that belongs to the address: behind the first element that is a
-/// version, and behind an account that follows it; 0 where there is no version, or something before
-/// it that is in no URL.
+/// Returns the end of the part of a path that belongs to the address: after the first element that
+/// is a version, and after an account that follows it. Returns 0 if there is no version, or if an
+/// element before it has characters that a URL escapes.
 fn address_end(path: &str) -> usize {
     let mut end = 0;
     let mut elements = path.split('/');
@@ -373,36 +378,38 @@ fn address_end(path: &str) -> usize {
     0
 }
 
-/// An element of a URL's path that is written without escapes.
+/// Returns whether an element of a URL's path is not empty and needs no escapes.
 fn is_plain(element: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     !element.is_empty() && element.bytes().all(plain)
 }
 
-/// `AUTH_` and a project, as Swift and Ceph's gateway name accounts; other resellers have another
-/// word before the underscore.
+/// Returns whether an element is an account: `AUTH_` and a project, as Swift and Ceph's gateway
+/// name accounts. Other resellers have another word before the underscore.
 fn is_account(element: &str) -> bool {
     let prefix = element.split_once('_').map_or("", |(prefix, _)| prefix);
     !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// `v1`, `v1.0`, `v2.0`, `v3`.
+/// Returns whether an element is `v1`, `v1.0`, `v2`, `v2.0` or `v3`.
 fn is_version(element: &str) -> bool {
     matches!(element, "v1" | "v1.0" | "v2" | "v2.0" | "v3")
 }
 
-/// `[TENANT:]USER:KEY`, each percent-encoded but for a `/` that old versions left as it is.
+/// Returns whether the text is `[TENANT:]USER:KEY`. All are percent-encoded, except for a `/` that
+/// old versions left as it is.
 fn is_pair(text: &str) -> bool {
     text.contains(':') && !user(text).contains(['?', '#', '@'])
 }
 
-/// What stands before the first colon: tenant and user, where the colon between them is encoded.
+/// Returns the text before the first colon: the user, with the tenant if the colon between them is
+/// encoded.
 fn user(credentials: &str) -> &str {
     credentials.split(':').next().unwrap_or_default()
 }
 
-/// User and key are split first and decoded then, so that a `%3A` is part of the key. In the user it
-/// is the colon behind the tenant, for the old writer escaped both together.
+/// Reads the credentials. User and key are split before they are decoded, so that a `%3A` in the
+/// key is part of it. In the user it separates the tenant, as the old writer escaped both together.
 fn credentials(text: &str, at: usize) -> Result<Option<SwiftCredentials>, LocationError> {
     let bad = LocationError::new(Problem::BadCredentials, at);
     let Some((user, key)) = text.rsplit_once(':') else { return Err(bad) };
@@ -579,7 +586,7 @@ mod tests {
                 prop_assert!(found.is_none());
                 prop_assert_eq!(&back, &location);
             }
-            // As the old store wrote it: everything escaped but the slash.
+            // As the old store wrote it: all characters but the slash are escaped.
             let written = escape::path(&key);
             let text = format!("swift+https://service%3Aglance:{written}@auth.example/v3/images/1");
             let known = [SwiftPlace::reference("r", &url("https://auth.example/v3"))];

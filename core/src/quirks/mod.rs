@@ -1,9 +1,9 @@
-//! What known providers need, as data.
+//! The known differences between providers of S3, as data.
 //!
-//! S3 is what Amazon does; others follow it as far as their users asked. [`Quirks`] says how far,
-//! in the points on which a client acts, and [`Provider`] names those of whom something is known.
-//! Nothing is guessed from a host's name, except that Amazon's are Amazon's: name the provider in
-//! the configuration, or change single fields.
+//! S3 is defined by what Amazon does; other servers follow it in part. [`Quirks`] holds the
+//! differences on which a client depends, and [`Provider`] names the servers and services with
+//! known ones. The provider is never derived from a host name, except for Amazon's: name the
+//! provider in the configuration, or change single fields.
 
 mod providers;
 
@@ -15,96 +15,97 @@ use self::providers::{NAMES, OTHER};
 use crate::checksum::Algorithm;
 use crate::error::Error;
 
-/// Where a bucket's name goes in a request.
+/// Where a request carries the bucket's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Addressing {
-    /// In the path for a custom endpoint; in the host on AWS, where the name can be a host label.
+    /// In the path for a custom endpoint; in the host on AWS, if the name can be a host label.
     #[default]
     Auto,
-    /// In the path. An access point's ARN and acceleration go by host all the same, since they
+    /// In the path. An access point's ARN and acceleration use the host nevertheless, since they
     /// have no other form.
     Path,
-    /// In the host, where the name can be a host label and the server is not an IP address; in
-    /// the path otherwise.
+    /// In the host, if the name can be a host label and the server is not an IP address; otherwise
+    /// in the path.
     Virtual,
 }
 
-/// What one server or service does, where servers differ.
+/// The behaviour of one server or service, where servers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quirks {
-    /// Where a bucket's name goes when the configuration says `auto`.
+    /// Where the bucket's name goes if the configuration says `auto`.
     pub addressing: Addressing,
-    /// Whether ListObjectsV2 works; where not, ListObjects does.
+    /// Whether ListObjectsV2 works. If not, ListObjects does.
     pub list_objects_v2: bool,
-    /// Whether `encoding-type=url` on listings does what it should.
+    /// Whether `encoding-type=url` works in listings.
     pub list_url_encoding: bool,
     /// Whether multipart uploads work.
     pub multipart: bool,
-    /// Whether UploadPartCopy works; where not, a copy is limited to CopyObject's 5 GiB.
+    /// Whether UploadPartCopy works. If not, a copy is limited to CopyObject's 5 GiB.
     pub multipart_copy: bool,
-    /// Whether the ETag of an object put in one request, and not encrypted by the server with
-    /// SSE-KMS or SSE-C, is its MD5.
+    /// Whether the ETag is the MD5 of an object that was put in one request and is not encrypted
+    /// with SSE-KMS or SSE-C.
     pub etag_is_md5: bool,
-    /// Whether the ETag of a multipart upload is the MD5 of its parts' MD5s, and `-N`.
+    /// Whether the ETag of a multipart upload is the MD5 of its parts' MD5s, followed by `-N`.
     pub multipart_etag_is_md5: bool,
-    /// Whether `BucketAlreadyExists` means that the bucket is someone else's; where not, it may be
-    /// one's own.
+    /// Whether `BucketAlreadyExists` means that another account owns the bucket. If not, it may be
+    /// our own.
     pub already_exists_is_foreign: bool,
-    /// Whether PutObject is known to heed `If-None-Match: *`. Where not it may be ignored and the
-    /// object overwritten: ask by HEAD before.
+    /// Whether PutObject is known to respect `If-None-Match: *`. If not, it may be ignored and the
+    /// object overwritten: send a HEAD before.
     pub conditional_put: bool,
-    /// Whether CompleteMultipartUpload is known to heed it too.
+    /// Whether CompleteMultipartUpload is known to respect it too.
     pub conditional_complete: bool,
-    /// Whether HEAD and GET heed `partNumber`, so that the sizes of parts can be asked for.
+    /// Whether HEAD and GET respect `partNumber`, so that the sizes of parts can be requested.
     pub part_number: bool,
-    /// The checksum algorithms that a PutObject may carry in a header; the first is the one to
-    /// take when none is named. Empty: none, send `Content-MD5`.
+    /// The checksum algorithms that a PutObject may carry in a header. The first is used if none
+    /// is named. If there are none, send `Content-MD5`.
     pub checksums: &'static [Algorithm],
-    /// The same for UploadPart.
+    /// The checksum algorithms that an UploadPart may carry in a header, as for `checksums`.
     pub part_checksums: &'static [Algorithm],
-    /// Whether CreateMultipartUpload takes the checksum type `FULL_OBJECT`.
+    /// Whether CreateMultipartUpload accepts the checksum type `FULL_OBJECT`.
     pub full_object_checksums: bool,
-    /// Whether `x-amz-sdk-checksum-algorithm` may be sent. Some refuse the request for it, and
-    /// Ceph 20 ignores the checksum without it.
+    /// Whether `x-amz-sdk-checksum-algorithm` may be sent. Some servers refuse a request that has
+    /// it; Ceph 20 ignores the checksum without it.
     pub sdk_algorithm_header: bool,
-    /// Whether a checksum in a trailer is understood *and* compared. Where not, the request may be
-    /// refused, the value ignored, or the framing stored as if it were the object.
+    /// Whether a checksum in a trailer is supported *and* compared. If not, the request may be
+    /// refused, the value ignored, or the framing stored as part of the object.
     pub verifies_trailers: bool,
-    /// Whether `Content-Encoding: aws-chunked` goes with a framed body. Amazon's documentation
-    /// demands it; no other server needed it, and several store it with the object.
+    /// Whether `Content-Encoding: aws-chunked` is sent with a framed body. Amazon's documentation
+    /// requires it; no other server needed it, and several store it with the object.
     pub aws_chunked_content_encoding: bool,
-    /// Whether signed chunks (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`) are understood.
+    /// Whether signed chunks (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`) are supported.
     pub signed_chunks: bool,
-    /// Whether operations that insist on a digest of their body (DeleteObjects, bucket
-    /// configuration) must have `Content-MD5`: a checksum header does not count.
+    /// Whether operations that require a digest of their body (DeleteObjects, bucket
+    /// configuration) need `Content-MD5`, as a checksum header is not enough.
     pub content_md5_required: bool,
     /// Whether `UNSIGNED-PAYLOAD` works over https.
     pub unsigned_payload: bool,
-    /// Whether an object that is stored with a coding comes without it unless the request takes the
-    /// coding: then GET and HEAD say `Accept-Encoding: gzip`, others `identity`.
+    /// Whether the server decodes an object that is stored with a content coding, unless the
+    /// request accepts the coding. If so, GET and HEAD send `Accept-Encoding: gzip`; all other
+    /// requests send `identity`.
     pub transcodes: bool,
-    /// The most parts that an upload may have.
+    /// The largest number of parts of an upload.
     pub max_parts: u32,
-    /// The least size of a part but the last, in bytes.
+    /// The smallest size in bytes of a part that is not the last.
     pub min_part_size: u64,
-    /// The largest object, in bytes.
+    /// The largest size of an object in bytes.
     pub max_object_size: u64,
 }
 
 impl Quirks {
-    /// What is known of a provider by its name, in any case.
+    /// Returns the quirks of the provider with this name or alias, in any case.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) for a name that is not in [`Provider::ALL`].
+    /// [`Kind::Caller`](crate::Kind::Caller) if no provider in [`Provider::ALL`] has this name.
     pub fn of(name: &str) -> Result<Self, Error> {
         name.parse().map(Provider::quirks)
     }
 
-    /// Whether a PutObject may carry this algorithm in a header.
+    /// Returns whether a PutObject may carry this algorithm in a header.
     pub fn takes(&self, algorithm: Algorithm) -> bool {
         self.checksums.contains(&algorithm)
     }
@@ -125,7 +126,7 @@ impl fmt::Display for Provider {
 impl FromStr for Provider {
     type Err = Error;
 
-    /// Reads a name or an alias, in any case. An unknown one is the caller's fault.
+    /// Reads a name or an alias, in any case. An unknown one is an error of the caller.
     fn from_str(name: &str) -> Result<Self, Error> {
         let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         known.map(|&(_, provider)| provider).ok_or_else(|| {
@@ -170,8 +171,8 @@ mod tests {
     }
 
     // rclone's table: `p` by path, `v1` ListObjects, `nu` no listing encoding, `ne` no multipart
-    // ETag, `na` no meaning in BucketAlreadyExists. Ceph, Swift, Garage and s3s were tried, and
-    // differ from it or are not in it.
+    // ETag, `na` no meaning in BucketAlreadyExists. Ceph, Swift, Garage and s3s were tried: they
+    // differ from it, or are not in it.
     #[test]
     fn what_rclone_knows() {
         for (names, flags) in [

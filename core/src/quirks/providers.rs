@@ -1,15 +1,15 @@
-//! The table of providers, and where each fact is from.
+//! The table of providers, with the source of each fact.
 //!
-//! "Seen" is what the server of that version did when it was tried; "rclone" is the provider table
-//! of rclone's S3 backend; a repository and a number is an issue there.
+//! "Seen" is the behaviour of the server of that version when it was tried; "rclone" is the
+//! provider table of rclone's S3 backend; a repository and a number is an issue there.
 
 use super::{Addressing, Quirks};
 use crate::checksum::Algorithm;
 
-/// Declares [`Provider`]: each with what is known and from where, its names, and its quirks.
+/// Declares [`Provider`]: each with the known facts and their sources, its names, and its quirks.
 macro_rules! providers {
     ($($(#[$doc:meta])+ $provider:ident = $name:literal $(| $alias:literal)* => $quirks:expr;)+) => {
-        /// A server or service that something is known of.
+        /// A server or service with known quirks.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Provider {
@@ -17,15 +17,15 @@ macro_rules! providers {
         }
 
         impl Provider {
-            /// All of them.
+            /// All providers.
             pub const ALL: &'static [Self] = &[$(Self::$provider,)+];
 
-            /// The name, in lower case.
+            /// Returns the name, in lower case.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$provider => $name,)+ }
             }
 
-            /// What is known of it.
+            /// Returns the known quirks.
             pub const fn quirks(self) -> Quirks {
                 match self { $(Self::$provider => $quirks,)+ }
             }
@@ -39,18 +39,18 @@ macro_rules! providers {
 providers! {
     /// Amazon S3, in all of its partitions. The Amazon S3 User Guide and API Reference.
     Aws = "aws" | "amazon" => AWS;
-    /// A server that nothing is known of: what the least capable take. rclone's "Other": by path,
+    /// An unknown server: what the least capable server accepts. rclone's "Other": by path,
     /// ListObjects, no listing encoding, no meaning in multipart ETags and `BucketAlreadyExists`.
-    /// A checksum in a header was taken, or harmlessly ignored, by all seven servers tried.
+    /// All seven servers tried accept a checksum in a header, or ignore it without harm.
     #[default]
     Other = "other" => OTHER;
 
-    /// Ceph's RADOS Gateway. Seen on 16.2, 18.2 and 20.2: ListObjectsV2 and listing encoding
-    /// work, `If-None-Match: *` is heeded by PutObject, and ignored by CompleteMultipartUpload of 16;
-    /// trailers are refused by 16, taken unverified by 18 and
-    /// by 20 where `x-amz-sdk-checksum-algorithm` is missing; 16 and 18 store `aws-chunked`, and
-    /// their HEAD ignores `partNumber`; CompleteMultipartUpload of 16 answers an empty ETag, HEAD
-    /// the right one. rclone: `BucketAlreadyExists` is unreliable.
+    /// Ceph's RADOS Gateway. Seen on 16.2, 18.2 and 20.2: ListObjectsV2 and listing encoding work;
+    /// PutObject respects `If-None-Match: *`, CompleteMultipartUpload of 16 ignores it; 16 refuses
+    /// trailers, and 18 accepts them unverified, as 20 does without `x-amz-sdk-checksum-algorithm`;
+    /// 16 and 18 store `aws-chunked`, and their HEAD ignores `partNumber`; CompleteMultipartUpload
+    /// of 16 returns an empty ETag, HEAD the right one. rclone: `BucketAlreadyExists` is
+    /// unreliable.
     Ceph = "ceph" | "rgw" => Quirks {
         list_objects_v2: true,
         list_url_encoding: true,
@@ -61,8 +61,8 @@ providers! {
         ..OTHER
     };
     /// OpenStack Swift's own S3 API. Seen with Keystone: the five classic checksums and trailers
-    /// verified, multipart ETags as Amazon's, `If-None-Match: *` heeded, GET by part number; the
-    /// first request with signed chunks of each minute is 501.
+    /// are verified, multipart ETags are as Amazon's, `If-None-Match: *` is respected, GET by part
+    /// number works; each minute, the first request with signed chunks gets a 501.
     Swift = "swift" | "s3api" => Quirks {
         list_objects_v2: true,
         multipart_etag_is_md5: true,
@@ -71,8 +71,8 @@ providers! {
         verifies_trailers: true,
         ..OTHER
     };
-    /// Garage. Seen on 2.5: checksums in headers and trailers verified, composite only; listing
-    /// encoding and `partNumber` right; `If-None-Match` on PUT ignored, the object overwritten.
+    /// Garage. Seen on 2.5: checksums in headers and trailers are verified, composite only; listing
+    /// encoding and `partNumber` work; `If-None-Match` on PUT is ignored, the object overwritten.
     Garage = "garage" => Quirks {
         list_objects_v2: true,
         list_url_encoding: true,
@@ -82,12 +82,12 @@ providers! {
         signed_chunks: true,
         ..OTHER
     };
-    /// MinIO. rclone: by path. minio/minio 20849: older releases want `Content-MD5` on
+    /// MinIO. rclone: by path. minio/minio 20849: older releases require `Content-MD5` on
     /// DeleteObjects and lifecycle.
     Minio = "minio" => Quirks { content_md5_required: true, ..PATH };
-    /// s3s-fs, the file server of the s3s framework. Seen on 0.14: checksums and trailers
-    /// verified, listing encoding announced and not done, `aws-chunked` stored, `partNumber`
-    /// ignored, `BucketAlreadyExists` for one's own bucket.
+    /// s3s-fs, the file server of the s3s framework. Seen on 0.14: checksums and trailers are
+    /// verified, listing encoding is announced and not done, `aws-chunked` is stored, `partNumber`
+    /// is ignored, `BucketAlreadyExists` is sent for one's own bucket.
     S3s = "s3s" | "s3s-fs" => Quirks {
         list_objects_v2: true,
         multipart_etag_is_md5: true,
@@ -96,9 +96,10 @@ providers! {
         ..OTHER
     };
 
-    /// Google Cloud Storage's XML API. aws/aws-sdk-java-v2 5987: checksum headers end in
-    /// `SignatureDoesNotMatch`, MD5 is wanted; rclone: no UploadPartCopy. "Transcoding of
-    /// gzip-compressed files": objects stored as gzip are decompressed for who does not take gzip.
+    /// Google Cloud Storage's XML API. aws/aws-sdk-java-v2 5987: checksum headers result in
+    /// `SignatureDoesNotMatch`, MD5 is required; rclone: no UploadPartCopy. "Transcoding of
+    /// gzip-compressed files": objects stored as gzip are decoded for clients that do not accept
+    /// gzip.
     Gcs = "gcs" | "google" => Quirks {
         multipart_copy: false,
         checksums: NONE,
@@ -121,15 +122,15 @@ providers! {
     };
     /// Backblaze B2. Issues: `Unsupported header x-amz-sdk-checksum-algorithm`.
     B2 = "b2" | "backblaze" => Quirks { sdk_algorithm_header: false, ..OTHER };
-    /// OVHcloud. OVH roadmap 700: trailers are `InvalidArgument`; earth-mover/icechunk 2115: so is
-    /// CRC32.
+    /// OVHcloud. OVH roadmap 700: trailers result in `InvalidArgument`; earth-mover/icechunk 2115:
+    /// so does CRC32.
     Ovh = "ovh" | "ovhcloud" => Quirks { checksums: NONE, part_checksums: NONE, ..HOST };
     /// IBM Cloud Object Storage. rclone; issues: DeleteObjects needs `Content-MD5`.
     Ibm = "ibm" | "ibmcos" => Quirks { content_md5_required: true, ..OTHER };
-    /// Dell ECS and ObjectScale. Issues: DeleteObjects needs `Content-MD5`; some releases take a
+    /// Dell ECS and ObjectScale. Issues: DeleteObjects needs `Content-MD5`; some releases accept a
     /// hashed payload only with a checksum header.
     Dell = "dell" | "ecs" => Quirks { content_md5_required: true, ..OTHER };
-    /// NetApp ONTAP. Issues: wants `x-amz-checksum-sha256`.
+    /// NetApp ONTAP. Issues: requires `x-amz-checksum-sha256`.
     Netapp = "netapp" | "ontap" => Quirks { checksums: SHA256, part_checksums: SHA256, ..OTHER };
     /// Tencent COS. rclone; issues: DeleteObjects needs `Content-MD5`;
     /// milvus-io/milvus-storage 454: ignores checksum headers.
@@ -140,8 +141,8 @@ providers! {
         content_md5_required: true,
         ..HOST
     };
-    /// Huawei OBS. rclone: URL-encoded listings loop for ever; milvus-io/milvus-storage 454:
-    /// ignores checksum headers.
+    /// Huawei OBS. rclone: URL-encoded listings never end; milvus-io/milvus-storage 454: ignores
+    /// checksum headers.
     Huawei = "huawei" | "huaweiobs" => Quirks {
         list_objects_v2: false,
         list_url_encoding: false,
@@ -165,11 +166,11 @@ providers! {
         already_exists_is_foreign: false,
         ..HOST
     };
-    /// Scaleway. rclone: 1000 parts at most.
+    /// Scaleway. rclone: at most 1000 parts.
     Scaleway = "scaleway" => {
         Quirks { max_parts: 1000, max_object_size: 1000 * 5 * GIB, ..HOST }
     };
-    /// Storj's gateway. rclone: no UploadPartCopy, parts of 64 MiB and more.
+    /// Storj's gateway. rclone: no UploadPartCopy, parts of at least 64 MiB.
     Storj = "storj" => Quirks {
         multipart_copy: false,
         already_exists_is_foreign: false,
@@ -194,7 +195,7 @@ providers! {
     Rclone = "rclone" => NO_COPY;
     /// Magalu. rclone.
     Magalu = "magalu" => OTHER;
-    /// SeaweedFS. rclone; answers a range with the checksum of the whole object.
+    /// SeaweedFS. rclone; responds to a range with the checksum of the whole object.
     Seaweedfs = "seaweedfs" => OTHER;
     /// ArvanCloud. rclone.
     Arvan = "arvancloud" => PATH_V1;
@@ -242,7 +243,7 @@ providers! {
     Leviia = "leviia" => VAGUE_HOST;
     /// Petabox. rclone.
     Petabox = "petabox" => VAGUE_HOST;
-    /// Intercolo. rclone: understands trailers; that it compares them is not known.
+    /// Intercolo. rclone: supports trailers; whether it compares them is unknown.
     Intercolo = "intercolo" => HOST;
     /// Pure Storage FlashBlade. rclone.
     FlashBlade = "flashblade" => PATH;
@@ -271,7 +272,7 @@ pub(super) const GIB: u64 = 1 << 30;
 
 const NONE: &[Algorithm] = &[];
 const SHA256: &[Algorithm] = &[Algorithm::Sha256];
-/// The five that the AWS SDKs compute; every server tried takes, or ignores, each.
+/// The five that the AWS SDKs compute. Every server tried accepts or ignores each.
 const CLASSIC: &[Algorithm] = &[
     Algorithm::Crc32,
     Algorithm::Crc32c,
@@ -308,7 +309,7 @@ pub(super) const AWS: Quirks = Quirks {
     max_object_size: 10_000 * 5 * GIB,
 };
 
-/// A service that follows Amazon in what rclone lists, addressed by host.
+/// A service that follows Amazon in the facts that rclone lists, addressed by host.
 const HOST: Quirks = Quirks {
     addressing: Addressing::Virtual,
     conditional_put: false,
@@ -323,7 +324,7 @@ const HOST: Quirks = Quirks {
     ..AWS
 };
 
-/// The same, addressed by path.
+/// A service like `HOST`, addressed by path.
 const PATH: Quirks = Quirks { addressing: Addressing::Path, ..HOST };
 
 const PATH_V1: Quirks = Quirks {
@@ -335,12 +336,12 @@ const PATH_V1: Quirks = Quirks {
 
 pub(super) const OTHER: Quirks = Quirks {
     multipart_etag_is_md5: false,
-    // s3rver, seen, stores the framing as the object.
+    // Seen: s3rver stores the framing as the object.
     signed_chunks: false,
     ..PATH_V1
 };
 
-/// Where `BucketAlreadyExists` may mean one's own bucket.
+/// A service whose `BucketAlreadyExists` may mean one's own bucket.
 const VAGUE_HOST: Quirks = Quirks { already_exists_is_foreign: false, ..HOST };
 
 const VAGUE_PATH: Quirks = Quirks { already_exists_is_foreign: false, ..PATH };

@@ -12,8 +12,8 @@ use crate::now::Timestamp;
 
 /// The signing keys derived from one set of [`Keys`].
 ///
-/// A derivation costs four HMACs and depends only on the day, the region and the service. Keys of
-/// days that are not adjacent to the last one are dropped. Rotated keys need a new cache.
+/// A derivation costs four HMACs and depends only on the day, the region and the service. It drops
+/// the keys of days that are not adjacent to its day. Rotated keys need a new cache.
 pub struct KeyCache {
     keys: Arc<Keys>,
     state: Mutex<Cached>,
