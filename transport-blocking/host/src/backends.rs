@@ -1,4 +1,4 @@
-//! The backends of an image service with a transport for each, whatever the transport is.
+//! The backends of an image service, with a transport of any kind for each.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,26 +14,27 @@ use apus_core::store::{Connection, Job, StoreError, Stores, TenantContext};
 
 use crate::credentials;
 
-/// The backends, the transport to each, and what all jobs share. Clones share transports and limits.
+/// The backends, the transport to each, and what all runs share. Clones share transports and
+/// limits.
 #[derive(Clone)]
 pub struct Backends<T> {
-    /// The backends, and where a row leads to.
+    /// The backends, without transports; they also resolve locations.
     pub core: Stores,
     transports: Arc<BTreeMap<String, T>>,
-    /// The limits that requests keep.
+    /// The limits that requests obey.
     pub traffic: Arc<Traffic>,
-    /// Told what happens.
+    /// Gets the events of all runs.
     pub observer: Option<Arc<dyn Observer>>,
-    /// The jobs that clean up after their callers have gone.
+    /// The runs that clean up after their callers were dropped.
     pub cleanups: CleanUps,
 }
 
 impl<T> Backends<T> {
-    /// Makes the transport of each backend by `connect`.
+    /// Returns the backends, each with the transport that `connect` returns.
     ///
     /// # Errors
     ///
-    /// The first of `connect`; the error names the backend.
+    /// The first error of `connect`; the error names the backend.
     pub fn new(
         core: Stores,
         connect: impl Fn(&Connection) -> Result<T, Error>,
@@ -87,18 +88,19 @@ impl<T> fmt::Debug for Backends<T> {
     }
 }
 
-/// Returns the backends of a configuration, with all files that it names read: of references, and those
-/// of the AWS SDKs where keys come from there.
+/// Returns the backends of a configuration. Reads all files that it names: files of references, and
+/// the files of the AWS SDKs where keys come from there.
 ///
 /// # Errors
 ///
-/// A file can't be read; everything that is wrong with the references.
+/// A file can't be read, or a file of references is invalid; the error lists everything that is
+/// wrong with it.
 pub fn of_configuration(configuration: &Configuration) -> Result<Stores, Error> {
     let references = configuration.references(read)?;
     Stores::new(configuration, &references)?.with_credentials(credentials::named)
 }
 
-/// Returns the proxy of a backend, with the file of its certificates read.
+/// Returns the proxy of a backend; reads the file of its certificates.
 ///
 /// # Errors
 ///
@@ -107,11 +109,11 @@ pub fn proxy(connection: &Connection) -> Result<Option<Proxy>, Error> {
     connection.proxy_with(read)
 }
 
-/// Returns what an upload is told of a source of this length.
+/// Returns the kind of source that an upload is told: seekable with this length, or a stream.
 ///
 /// # Errors
 ///
-/// The source could not tell its length.
+/// The source's length can't be determined.
 pub fn upload_source(
     length: io::Result<Option<u64>>,
     is_rewindable: bool,

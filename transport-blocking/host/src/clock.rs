@@ -1,4 +1,4 @@
-//! The one place of both transports where the time is read and where randomness comes from.
+//! The only module of both transports that reads the time or gets randomness.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use apus_core::Now;
 
-/// Returns this moment on both clocks; ticks count from the first call of the process.
+/// Returns the present on both clocks; ticks count from the first call in the process.
 pub fn now() -> Now {
-    // A host whose clock stands before 1970 gets signatures refused either way.
+    // If a host's clock shows a time before 1970, its signatures are refused in any case.
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Now::new(EPOCH.elapsed(), unix)
 }
 
-/// Returns the moment at which `tick` is reached, for timers.
+/// Returns the instant at which `tick` is reached, for timers.
 pub fn instant(tick: Duration) -> Instant {
     *EPOCH + tick
 }

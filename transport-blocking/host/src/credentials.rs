@@ -1,9 +1,9 @@
-//! Keys that a program is not given but told where to find: in the environment, in the files of the
-//! AWS SDKs, by a process or a metadata service.
+//! Keys that a program finds in its surroundings: in the environment, in the files of the AWS SDKs,
+//! from a process or a metadata service.
 //!
-//! Nothing of it is read unless one of these functions is called, and then only what it says. What a
-//! source needs for a renewal, a file with a token or the output of a process, is read when it is
-//! renewed.
+//! Nothing is read unless one of these functions is called, and then only what its documentation
+//! says. What a source needs for a renewal, a file with a token or the output of a process, is read
+//! at each renewal.
 //!
 //! ```no_run
 //! use apus_core::machine::Party;
@@ -31,43 +31,43 @@ use apus_core::{Error, Secret};
 use crate::clock;
 use crate::read::{self, home, text, unreadable};
 
-/// The keys of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+/// Returns the keys of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
 ///
 /// # Errors
 ///
-/// They are not there.
+/// The variables are not set.
 pub fn environment() -> Result<Credentials, Error> {
     let (config, environment) = (AwsConfig::default(), variables());
     Resolver::new(&config, &environment).environment().map(renewed)
 }
 
-/// What this profile of the config and credentials files says.
+/// Returns the credentials of a profile of the config and credentials files.
 ///
 /// # Errors
 ///
-/// A file can't be read; what is wrong with it or with the profile.
+/// A file can't be read; a file or the profile is invalid.
 pub fn profile(name: &str) -> Result<Credentials, Error> {
     let ambient = Ambient::read()?;
     ambient.resolver().profile(name).map(renewed)
 }
 
-/// What the AWS SDKs use where they are told nothing: the environment, the files, a container's
-/// endpoint, the instance metadata service.
+/// Returns what the AWS SDKs use by default: the first credentials found in the environment, the
+/// files, a container's endpoint, the instance metadata service.
 ///
 /// # Errors
 ///
-/// A file can't be read; what is wrong with what is found first.
+/// A file can't be read; the first source found is invalid.
 pub fn default_chain() -> Result<Credentials, Error> {
     let ambient = Ambient::read()?;
     ambient.resolver().default_chain().map(renewed)
 }
 
-/// The keys of the source of this name, and the profile where that is its name. STS is asked in
-/// `region` where neither the environment nor the profile names another.
+/// Returns the credentials of the source `source`, with the profile `profile` if the source uses
+/// one. Requests to STS go to `region` unless the environment or the profile names another region.
 ///
 /// # Errors
 ///
-/// As [`profile`] and [`default_chain`]; what the source wants in the environment is not there.
+/// As for [`profile`] and [`default_chain`]; also, a variable that the source requires is not set.
 pub fn named(
     source: CredentialSource,
     profile: Option<&str>,
@@ -82,13 +82,14 @@ pub fn named(
     resolver.named(source, profile).map(renewed)
 }
 
-/// The keys of this source, renewed in time, its files and processes read and run by this process.
+/// Returns the keys of this source, which are renewed in time. This process reads the source's
+/// files and runs its processes.
 pub fn renewed(source: Source) -> Credentials {
     let options = RenewalOptions { seed: clock::seed(), ..RenewalOptions::default() };
     Credentials::renewed_from(Provider::new(source, System::default()), options)
 }
 
-/// The environment, and the files that it names, as they were when they were read.
+/// The environment, and the files that it names, as of the time when they were read.
 #[derive(Clone, Debug)]
 pub struct Ambient {
     environment: Environment,
@@ -100,7 +101,7 @@ impl Ambient {
     ///
     /// # Errors
     ///
-    /// A file can't be read, or makes no sense. One that is not there is as good as an empty one.
+    /// A file can't be read, or is invalid. An absent file counts as an empty one.
     pub fn read() -> Result<Self, Error> {
         Self::of(variables())
     }
@@ -109,7 +110,7 @@ impl Ambient {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// As for [`read`](Self::read).
     pub fn of(environment: Environment) -> Result<Self, Error> {
         let names = [environment.config_file(), environment.credentials_file()];
         let [config, credentials] = names.map(home).map(|path| match read::file(&path) {
@@ -125,19 +126,19 @@ impl Ambient {
         Ok(Self { environment, config })
     }
 
-    /// Says what they come to.
+    /// Returns a resolver of credentials in this environment and these files.
     pub fn resolver(&self) -> Resolver<'_> {
         Resolver::new(&self.config, &self.environment)
     }
 }
 
-/// Reads files and runs processes, each process in a thread of its own, for a minute at most.
+/// Reads files and runs processes, each process in a thread of its own, for at most a minute.
 #[derive(Debug, Default)]
 pub struct System {
     running: Option<(String, Arc<Mutex<Job>>)>,
 }
 
-/// A process that was started.
+/// A running process.
 #[derive(Debug, Default)]
 struct Job {
     result: Option<Result<Secret, Error>>,
@@ -194,7 +195,7 @@ fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
     Ok(job)
 }
 
-/// What a process prints. Its errors are not shown, as nobody knows what is in them.
+/// Returns what a process prints. Its error output is not shown, because it may contain secrets.
 fn run(words: &[String]) -> Result<Secret, String> {
     let [program, arguments @ ..] = words else { return Err("there is no command".to_owned()) };
     let mut child = Command::new(program)
@@ -243,5 +244,5 @@ fn lock(job: &Mutex<Job>) -> MutexGuard<'_, Job> {
     job.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a process may take.
+/// How long a process may run.
 const PATIENCE: Duration = Duration::from_secs(60);

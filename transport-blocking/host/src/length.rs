@@ -1,27 +1,27 @@
-//! How the bytes of a file are reached, and how many there are.
+//! How the bytes of a file can be read, and how many there are.
 //!
 //! | the file is | its bytes | its length |
 //! | --- | --- | --- |
-//! | regular | ranges from offset 0, whatever the cursor says | of its metadata |
+//! | regular | ranges from offset 0, whatever the cursor | from its metadata |
 //! | regular, and shorter or longer than its metadata says (`/proc`, `/sys`) | in order, to the end | unknown |
-//! | a block device | ranges | where seeking to its end leads: its metadata says 0 |
+//! | a block device | ranges | the offset of its end, found by seeking: its metadata says 0 |
 //! | a FIFO, a socket, a character device | in order, to the end | unknown |
 //! | a directory | refused | |
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
 
-/// How the bytes of a file are reached.
+/// How the bytes of a file can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Any range, again and again.
+    /// At any offset, any number of times.
     Ranges,
     /// In order, to the end.
     InOrder,
 }
 
-/// How the bytes of this file are reached. One that is read in order stands at its start after this, if it
-/// has one.
+/// Returns how the bytes of this file can be read. A file that must be read in order is at its
+/// start afterwards, if it has one.
 pub fn reach(mut file: &File) -> io::Result<Reach> {
     let metadata = file.metadata()?;
     if metadata.is_dir() {
@@ -39,13 +39,13 @@ pub fn reach(mut file: &File) -> io::Result<Reach> {
     Ok(Reach::InOrder)
 }
 
-/// The length of a file that has [ranges](Reach::Ranges).
+/// Returns the length in bytes of a file that is read in [ranges](Reach::Ranges).
 pub fn length(file: &File) -> io::Result<u64> {
     let metadata = file.metadata()?;
     if is_block_device(&metadata) { by_seeking(file) } else { Ok(metadata.len()) }
 }
 
-/// The position of the end. The cursor is put back.
+/// Returns the position of the end. The cursor is restored.
 fn by_seeking(mut file: impl Seek) -> io::Result<u64> {
     let stood = file.stream_position()?;
     let end = file.seek(SeekFrom::End(0))?;
@@ -53,8 +53,9 @@ fn by_seeking(mut file: impl Seek) -> io::Result<u64> {
     Ok(end)
 }
 
-/// Whether a regular file has as many bytes as its metadata says. Special file systems say 0 or the size
-/// of a page; neither has blocks. A file with holes only has none either, and is as long as it says.
+/// Whether a regular file has as many bytes as its metadata says. Special file systems report 0 or
+/// the size of a page, and no blocks. A file that consists of holes has no blocks either, but the
+/// length that its metadata says.
 fn tells_its_length(file: &File, metadata: &Metadata) -> io::Result<bool> {
     let length = metadata.len();
     if length > PAGE || length > 0 && has_blocks(metadata) {
@@ -87,26 +88,26 @@ fn has_blocks(_: &Metadata) -> bool {
     true
 }
 
-/// Reads at a position, without the cursor on Unix.
+/// Reads at an offset, without moving the cursor.
 #[cfg(unix)]
 pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, at)
 }
 
-/// Reads at a position. The cursor moves.
+/// Reads at an offset. Moves the cursor.
 #[cfg(windows)]
 pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, at)
 }
 
-/// The largest page of memory that attributes in `/sys` claim as their size.
+/// The largest page size, in bytes, that attributes in `/sys` report as their size.
 const PAGE: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    // A block device is not to be had in every test; what seeks like one is.
+    // A block device is not available in every test; this seeks like one.
     #[test]
     fn the_end_is_found_by_seeking_and_the_cursor_put_back() {
         let mut device = io::Cursor::new(vec![0; 4096]);
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(wrong.kind(), io::ErrorKind::IsADirectory);
     }
 
-    // An attribute that claims a page and has a few bytes.
+    // An attribute that reports the size of a page and has a few bytes.
     #[cfg(target_os = "linux")]
     #[test]
     fn attributes_of_the_kernel_are_read_in_order() {

@@ -1,10 +1,10 @@
-//! What both transports of apus take from the machine that they run on: [files](mod@files) and their
-//! [lengths](length), the [time](clock), and, with a feature each, [credentials] from environment,
-//! files and processes, the [clouds](openstack) of a user,
-//! [certificates](tls), and the [backends] of an image service.
+//! What both transports of apus use of the host that they run on: [files](mod@files) and their
+//! [lengths](length), the [time](clock), and, each with a feature, [credentials] from environment,
+//! files and processes, the [clouds](openstack) of a user, [certificates](tls), and the [backends]
+//! of an image service.
 //!
-//! Nothing of it is read unless a function is called that says so. The transports re-export what a
-//! program calls itself: depend on `apus-blocking` or `apus-async` instead of this crate.
+//! Nothing is read unless a function is called that says so. The transports re-export what a
+//! program calls: depend on `apus-blocking` or `apus-async` instead of this crate.
 
 #[cfg(feature = "store")]
 pub mod backends;

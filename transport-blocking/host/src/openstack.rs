@@ -1,7 +1,7 @@
-//! The clouds that a user has: `clouds.yaml` and its like, and `OS_*` variables.
+//! The clouds of a user: `clouds.yaml` and related files, and `OS_*` variables.
 //!
 //! Nothing is read unless [`Search::read`] is called, and no variable unless
-//! [`Search::with_environment`] asks for them.
+//! [`Search::with_environment`] was called.
 //!
 //! ```no_run
 //! use apus_core::keystone::SessionOptions;
@@ -25,7 +25,7 @@ use apus_core::{Error, Secret};
 
 use crate::read::{self, home, unreadable};
 
-/// Where clouds are looked for.
+/// Where to find clouds.
 #[derive(Clone, Debug)]
 pub struct Search {
     directories: Vec<PathBuf>,
@@ -34,34 +34,34 @@ pub struct Search {
 }
 
 impl Search {
-    /// Where openstacksdk looks: the current directory, `~/.config/openstack`, `/etc/openstack`. Of
-    /// the environment only `HOME` and `XDG_CONFIG_HOME` count.
+    /// Searches where openstacksdk does: the current directory, `~/.config/openstack`,
+    /// `/etc/openstack`. Of the environment, only `HOME` and `XDG_CONFIG_HOME` are used.
     pub fn usual() -> Self {
         let home = std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok());
         let config_home = std::env::var("XDG_CONFIG_HOME").ok();
         Self::within(directories(home.as_deref(), config_home.as_deref()))
     }
 
-    /// In these directories, one after the other, for each of the files by itself.
+    /// Searches these directories, in order, for each of the files separately.
     pub fn within<P: Into<PathBuf>>(directories: impl IntoIterator<Item = P>) -> Self {
         let directories = directories.into_iter().map(Into::into).collect();
         Self { directories, file: None, variables: None }
     }
 
-    /// With this `clouds.yaml`, which must be there, instead of one of the directories'.
+    /// Uses this `clouds.yaml`, which must exist, instead of one in the directories.
     #[must_use]
     pub fn with_file(self, path: impl Into<PathBuf>) -> Self {
         Self { file: Some(path.into()), ..self }
     }
 
-    /// With this process's `OS_*` variables: a cloud of their own, `OS_CLOUD`, and the files that
-    /// `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` name, which must be there.
+    /// Uses this process's `OS_*` variables: a cloud of their own, `OS_CLOUD`, and the files that
+    /// `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` name, which must exist.
     #[must_use]
     pub fn with_environment(self) -> Self {
         self.with_variables(read::variables())
     }
 
-    /// With these variables in place of the process's: those of an `openrc` file that was read.
+    /// Uses these variables instead of the process's, for example those of an `openrc` file.
     #[must_use]
     pub fn with_variables(self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let ours = variables.into_iter().filter(|(name, _)| name.starts_with("OS_"));
@@ -69,12 +69,12 @@ impl Search {
         Self { variables: Some(variables), ..self }
     }
 
-    /// Reads what is there. Files that may not be read are as good as absent, but for those that
-    /// are named.
+    /// Reads the files that exist. A file without read permission counts as absent, unless it was
+    /// named.
     ///
     /// # Errors
     ///
-    /// A file that is named is not there; one can't be read, or makes no sense.
+    /// A named file does not exist; a file can't be read, or is invalid.
     pub fn read(&self) -> Result<Clouds, Error> {
         let [clouds, secure, public] = CloudsFile::ALL.map(|file| self.find(file));
         let (clouds, secure, public) = (clouds?, secure?, public?);

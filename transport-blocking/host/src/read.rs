@@ -1,4 +1,4 @@
-//! Texts of files, and the variables of this process.
+//! Reads text files, and the variables of this process.
 
 use std::env;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use apus_core::{Error, Secret};
 
-/// Returns the variables of this process that are text: no setting is read from another.
+/// Returns the variables of this process that are UTF-8; others contain no settings.
 pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -27,7 +27,7 @@ pub(crate) fn file(path: &Path) -> io::Result<Secret> {
     text(File::open(path)?)
 }
 
-/// Reads a text to its end; one of more than 4 MiB is an error.
+/// Reads a text to its end; a text of more than 4 MiB is an error.
 pub(crate) fn text(source: impl Read) -> io::Result<Secret> {
     let mut text = String::new();
     source.take(LONGEST + 1).read_to_string(&mut text)?;
@@ -43,5 +43,5 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::caller(format!("{}: {error}", path.display()))
 }
 
-/// Bytes of a file, or of what a process prints.
+/// Most bytes of a file, or of what a process prints.
 const LONGEST: u64 = 4 << 20;

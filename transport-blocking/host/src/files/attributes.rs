@@ -1,12 +1,13 @@
-//! What a file has besides its content, owner and mode: access lists and extended attributes.
+//! What a file has besides content, owner and mode: access lists and extended attributes.
 
 use std::fs::File;
 use std::path::Path;
 
-/// Gives `file` the extended attributes of what is at `path`, access lists among them; the names of those
-/// that it could not be given.
+/// Copies the extended attributes of the file at `path`, including access lists, to `file`. Returns
+/// the names of those that could not be copied.
 ///
-/// What says something of the content (capabilities, hashes) is not for another content: it is not kept.
+/// Attributes that depend on the content are not valid for other content and are not copied: hashes,
+/// and capabilities, whose name is returned.
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 pub(crate) fn keep(path: &Path, file: &File) -> Vec<String> {
     use rustix::fs::{XattrFlags, fgetxattr, fsetxattr, getxattr, listxattr};
@@ -23,7 +24,8 @@ pub(crate) fn keep(path: &Path, file: &File) -> Vec<String> {
             lost.push(told);
             continue;
         };
-        // The folder may have given it the same, which not every process may do itself.
+        // The directory may have given the file the same attribute, which not every process may set
+        // itself.
         let has = || read(|room| fgetxattr(file, name, room)).is_some_and(|has| has == value);
         let is_kept = told != CAPABILITIES
             && (has() || fsetxattr(file, name, &value, XattrFlags::empty()).is_ok());
@@ -39,7 +41,7 @@ pub(crate) fn keep(_: &Path, _: &File) -> Vec<String> {
     Vec::new()
 }
 
-/// What `read` puts into a buffer. `None`: there is nothing, or it can't be read.
+/// Returns what `read` puts into a buffer; `None` if there is nothing, or it can't be read.
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 fn read(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> Option<Vec<u8>> {
     let mut bytes = vec![0; MOST];
@@ -48,12 +50,12 @@ fn read(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> Option<Vec<u8>
     Some(bytes)
 }
 
-/// What the kernel computes of the content.
+/// Hashes that the kernel computes over the content.
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 const MEASURED: [&str; 2] = ["security.ima", "security.evm"];
-/// What a program may do that nobody has looked at since.
+/// Capabilities, which were granted to the old content.
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 const CAPABILITIES: &str = "security.capability";
-/// Bytes of an attribute, and of all their names together (xattr(7)).
+/// The most bytes of an attribute, and of all names together (xattr(7)).
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 const MOST: usize = 64 << 10;

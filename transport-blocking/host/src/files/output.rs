@@ -1,4 +1,4 @@
-//! What is written beside a file and then takes its place.
+//! A file that is written under another name and then replaces the file of its path.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::attributes;
 use super::target::{Target, failed, folder};
 
-/// What is written to a path: see the [table](super).
+/// A file that is written to a path: see the [table](super).
 ///
-/// Nothing is created before the first [`file`](Self::file), or [`commit`](Self::commit). What was not
-/// committed is removed when this is dropped.
+/// Nothing is created before the first [`file`](Self::file), or [`commit`](Self::commit). A file
+/// that is not committed is removed when this is dropped.
 #[derive(Debug)]
 pub struct Output {
     target: Target,
@@ -30,11 +30,11 @@ struct State {
 #[derive(Debug)]
 struct Open {
     file: Arc<File>,
-    /// The name that the file has until it takes its place.
+    /// The name of the file until it replaces the other one.
     part: Option<PathBuf>,
 }
 
-/// What was not done as one may expect, although it was done.
+/// A deviation from what the caller may expect of a file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
@@ -54,8 +54,8 @@ pub enum Remark {
         /// User and group that it belongs to.
         is: (u32, u32),
     },
-    /// The file that was replaced had extended attributes that the new one has not: access lists, labels,
-    /// capabilities.
+    /// The file that was replaced had extended attributes that the new file lacks: access lists,
+    /// labels, capabilities.
     Attributes {
         /// The file.
         path: PathBuf,
@@ -65,26 +65,27 @@ pub enum Remark {
 }
 
 impl Output {
-    /// Looks where `path` leads to. Nothing is created yet.
+    /// Determines where `path` leads. Nothing is created yet.
     ///
     /// # Errors
     ///
-    /// A directory or a socket; a directory that does not exist; a file that may not be written.
+    /// The path is a directory or a socket, or is in a directory that does not exist; or the file
+    /// may not be written.
     pub fn new(path: impl AsRef<Path>) -> io::Result<Self> {
         Ok(Self { target: Target::of(path.as_ref())?, state: Mutex::default() })
     }
 
-    /// Whether bytes have to come in order, since this is no file on a disk.
+    /// Whether bytes must be written in order: to a FIFO, a device, or a file of the kernel.
     pub fn is_ordered(&self) -> bool {
         matches!(self.target, Target::Through { .. })
     }
 
-    /// What is written to, created or opened when it is asked for first. To open a FIFO waits for who
-    /// reads from it.
+    /// Returns the file to write to; creates or opens it at the first call. Opening a FIFO waits
+    /// for a process that reads from it.
     ///
     /// # Errors
     ///
-    /// It can't be created or opened; the error says why.
+    /// The file can't be created or opened; the error says why.
     pub fn file(&self) -> io::Result<Arc<File>> {
         let mut state = self.lock();
         if let Some(open) = &state.open {
@@ -96,7 +97,7 @@ impl Output {
                 part_of(path, &mut state.remarks)?
             }
             Target::Through { path, append } => {
-                // This may take for ever, and giving up must not.
+                // This may take for ever, so `discard` must not wait for the lock.
                 drop(state);
                 let file = OpenOptions::new().write(true).append(*append).open(path);
                 let file = file.map_err(|error| failed(path, "it can't be opened: ", &error))?;
@@ -107,13 +108,13 @@ impl Output {
         Ok(Arc::clone(&state.open.insert(open).file))
     }
 
-    /// All is written: the new content takes the place of the old one, on the disk. A file that nothing
-    /// was written to is empty.
+    /// Syncs the new file to the disk, and replaces the old one with it. If nothing was written,
+    /// the new file is empty.
     ///
     /// # Errors
     ///
-    /// It can't be written to the disk, or not take its place. Unless the error says otherwise, the old
-    /// file is what it was.
+    /// The new file can't be synced, or can't replace the old one. The old file is unchanged,
+    /// unless the error says otherwise.
     pub fn commit(&self) -> io::Result<()> {
         self.file()?;
         let Some(mut open) = self.lock().open.take() else { return Ok(()) };
@@ -148,13 +149,13 @@ impl Output {
         })
     }
 
-    /// Gives up what was written, and leaves the old file as it is.
+    /// Discards what was written, and leaves the old file unchanged.
     pub fn discard(&self) {
         let open = self.lock().open.take();
         drop(open);
     }
 
-    /// What should be told of the file that was written last.
+    /// Returns the remarks about the file that was written last.
     pub fn remarks(&self) -> Vec<Remark> {
         self.lock().remarks.clone()
     }
@@ -164,7 +165,7 @@ impl Output {
     }
 }
 
-/// Writes one after the other.
+/// Writes each call's bytes after those of the previous call.
 impl Write for &Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         (&*self.file()?).write(bytes)
@@ -211,7 +212,7 @@ impl fmt::Display for Remark {
     }
 }
 
-/// A file beside `path`, under a name that nobody else has.
+/// Creates a file in the directory of `path`, under a random name.
 fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
     let old = fs::symlink_metadata(path).ok();
     let folder = folder(path);
@@ -239,7 +240,7 @@ fn part_of(path: &Path, remarks: &mut Vec<Remark>) -> io::Result<Open> {
     Ok(open)
 }
 
-/// Nobody else may read what replaces a file, before it has the mode of that.
+/// A file that replaces another one is private until it has that file's mode.
 #[cfg(unix)]
 fn private(options: &mut OpenOptions, replaces: bool) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -249,7 +250,7 @@ fn private(options: &mut OpenOptions, replaces: bool) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions, _: bool) {}
 
-/// Gives the new file the owner and mode of the old one.
+/// Gives the new file the owner and the mode of the old one.
 #[cfg(unix)]
 fn keep(path: &Path, old: &Metadata, file: &File, remarks: &mut Vec<Remark>) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -267,7 +268,7 @@ fn keep(path: &Path, old: &Metadata, file: &File, remarks: &mut Vec<Remark>) -> 
     }
     let mut mode = old.mode() & 0o7777;
     if is != was {
-        // Not with the rights of another user or group than those who gave them.
+        // The set-user-ID and set-group-ID bits are valid for the owner who set them only.
         mode &= 0o777;
         remarks.push(Remark::Owner { path: path.to_owned(), was, is });
     }
@@ -288,7 +289,8 @@ fn keep(_: &Path, _: &Metadata, _: &File, _: &mut Vec<Remark>) -> io::Result<()>
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // A folder that may be written and not read, and file systems that sync no folders.
+        // Directories that may be written and not read, and file systems that do not sync
+        // directories.
         Err(error) if error.kind() != ErrorKind::PermissionDenied && !is_unsupported(&error) => {
             Err(error)
         }

@@ -1,26 +1,27 @@
-//! Where a path leads to.
+//! Determines where a path leads.
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What is at the end of a path.
+/// What a path leads to.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// A file in a folder, behind all links, to be replaced; or where one is to be made.
+    /// A file in a directory, after following all links: one to replace, or one to create.
     File { path: PathBuf },
-    /// What is written to as it is.
+    /// Something that is written to directly.
     Through { path: PathBuf, append: bool },
 }
 
 impl Target {
-    /// Looks at it, and changes nothing.
+    /// Determines the target, and changes nothing.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let through = |append| Ok(Self::Through { path: path.to_owned(), append });
         if is_device_name(path) {
             return through(false);
         }
-        // This follows links as the system allows it, also where it guards them (`protected_symlinks`).
+        // This follows links as the system allows it, including its protections
+        // (`protected_symlinks`).
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => Err(is_folder(path)),
             Ok(found) if found.is_file() => {
@@ -42,7 +43,7 @@ impl Target {
     }
 }
 
-/// Where the file would be that a path names, and a link that leads nowhere yet.
+/// Returns the file to create for a path, or for a link whose target does not exist yet.
 fn missing(path: &Path) -> io::Result<Target> {
     if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
         return Err(is_folder(path));
@@ -66,7 +67,7 @@ fn missing(path: &Path) -> io::Result<Target> {
     Err(io::Error::new(ErrorKind::InvalidInput, format!("{}: {what}", path.display())))
 }
 
-/// What is marked as not to be written is not replaced either.
+/// Refuses to replace a file without write permission.
 fn may_be_written(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).open(path) {
         Err(error)
@@ -81,7 +82,7 @@ fn may_be_written(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a path leads through `/proc` or `/sys`, where names are no entries of a folder on a disk:
+/// Whether a path leads through `/proc` or `/sys`, where names are no directory entries on a disk:
 /// `/dev/stdout` is a link to `/proc/self/fd/1`.
 fn is_of_the_kernel(path: &Path) -> bool {
     let mut at = path.to_owned();
@@ -99,7 +100,7 @@ fn is_of_the_kernel(path: &Path) -> bool {
     false
 }
 
-/// The folder that a path is in.
+/// Returns the directory of a path.
 pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
@@ -108,7 +109,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// An error that says of which file.
+/// Returns an error that names the file.
 pub(crate) fn failed(path: &Path, what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {what}{error}", path.display()))
 }

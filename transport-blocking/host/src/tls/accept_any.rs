@@ -1,4 +1,4 @@
-//! For those who switch verification off.
+//! A verifier for callers who disable certificate verification.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// Believes every certificate, but not a handshake that its key did not sign.
+/// Accepts every certificate, but no handshake that the certificate's key did not sign.
 pub(crate) struct AcceptAny {
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }

@@ -1,5 +1,5 @@
-//! Which servers are trusted, and which certificate is shown to them: settings of rustls, from PEM that
-//! is checked when it is given.
+//! The TLS settings of both transports, from PEM that is checked when it is passed: which servers
+//! are trusted, and the client certificate.
 
 mod accept_any;
 mod trusted;
@@ -22,12 +22,12 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use self::accept_any::AcceptAny;
 use self::trusted::Trusted;
 
-/// The TLS settings of a transport. The default trusts Mozilla's list of authorities, and shows no
-/// certificate.
+/// The TLS settings of a transport. The default trusts Mozilla's list of authorities, and has no
+/// client certificate.
 #[derive(Clone)]
 pub struct Tls {
     roots: Arc<RootCertStore>,
-    /// Those of the roots that are not of Mozilla's list.
+    /// The roots that are not of Mozilla's list.
     bundle: Vec<CertificateDer<'static>>,
     client: Option<Arc<Client>>,
     accept_any: bool,
@@ -40,8 +40,8 @@ struct Client {
 }
 
 impl Tls {
-    /// Trusts what this proxy was given for its own certificate, and nothing that endpoints are trusted
-    /// by.
+    /// Returns settings that trust the certificates given for this proxy, or by default Mozilla's
+    /// list; those given for endpoints are not trusted.
     ///
     /// # Errors
     ///
@@ -65,11 +65,11 @@ impl Tls {
         self.trust(pem)
     }
 
-    /// Trusts the certificates of this PEM bundle besides those that were trusted before.
+    /// Trusts the certificates of this PEM bundle besides those that are trusted already.
     ///
     /// # Errors
     ///
-    /// As [`trust_only`](Self::trust_only).
+    /// As for [`trust_only`](Self::trust_only).
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, Error> {
         let roots = Arc::make_mut(&mut self.roots);
         for (at, certificate) in certificates(pem, BUNDLE)?.into_iter().enumerate() {
@@ -81,15 +81,15 @@ impl Tls {
         Ok(self)
     }
 
-    /// Shows this certificate to servers that ask for one: a PEM chain, the client's own certificate
-    /// first, and its PEM key.
+    /// Presents this client certificate to servers that request one: a PEM chain, the client's own
+    /// certificate first, and its PEM key.
     ///
     /// # Errors
     ///
-    /// Either can't be read, or the key is not the certificate's.
+    /// The chain or the key can't be read, or the key does not belong to the certificate.
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         let chain = certificates(chain, CLIENT)?;
-        // The parser's error could quote what it found, and that may be the key.
+        // The parser's error could quote its input, which may be the key.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
             pem::Error::NoItemsFound => {
                 Error::caller(format!("{KEY} has no private key in PEM form"))
@@ -102,22 +102,22 @@ impl Tls {
         Ok(self)
     }
 
-    /// Accepts every certificate, or checks them.
+    /// Accepts every certificate if `accept` is true; otherwise verifies them.
     #[must_use]
     pub fn accept_any(mut self, accept: bool) -> Self {
         self.accept_any = accept;
         self
     }
 
-    /// Uses this configuration in place of all other settings.
+    /// Uses this configuration instead of all other settings.
     #[must_use]
     pub fn rustls(mut self, config: Arc<ClientConfig>) -> Self {
         self.ready = Some(config);
         self
     }
 
-    /// Trusts what a cloud's settings trust, and shows the certificate that they name: reads their
-    /// files.
+    /// Applies the TLS settings of a cloud: trusts its certificates and presents its client
+    /// certificate. Reads the files that the settings name.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Tls {
         tls.client_certificate(chain.expose().as_bytes(), key.expose().as_bytes())
     }
 
-    /// Trusts what the options of a backend trust: reads the file that they name.
+    /// Trusts the certificates of a backend's options; reads the file that they name.
     ///
     /// # Errors
     ///
@@ -227,7 +227,7 @@ fn nth(at: usize, whose: &str) -> String {
     format!("certificate {} of {whose}", at + 1)
 }
 
-/// Says what is wrong with PEM, and quotes nothing of it.
+/// Says what is wrong with PEM, without quoting it.
 fn told(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a PEM section has no end",

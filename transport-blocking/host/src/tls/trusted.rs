@@ -1,4 +1,4 @@
-//! Servers whose own certificate is in the CA bundle.
+//! Verifies servers whose own certificate is in the CA bundle.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// Believes what rustls does, and a certificate that is in the bundle itself, byte for byte, although
-/// it is one of an authority (`CA:TRUE`). `openssl req -x509` makes such certificates for a server
-/// without any more words, and OpenSSL, curl and Python take them.
+/// Accepts what rustls accepts, and also a server certificate that is itself in the bundle, byte
+/// for byte, although it is an authority's (`CA:TRUE`). `openssl req -x509` makes such certificates
+/// by default, and OpenSSL, curl and Python accept them.
 pub(crate) struct Trusted {
     verifier: Arc<WebPkiServerVerifier>,
     bundle: Vec<CertificateDer<'static>>,
 }
 
 impl Trusted {
-    /// Trusts `roots`, the certificates of `bundle` among them.
+    /// Trusts `roots`, which include the certificates of `bundle`.
     pub(crate) fn new(
         roots: Arc<RootCertStore>,
         bundle: Vec<CertificateDer<'static>>,
@@ -51,7 +51,7 @@ impl ServerCertVerifier for Trusted {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let result = self.verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match result {
-            // The times of a certificate are looked at before this: it is neither over nor early.
+            // rustls has checked the certificate's validity period before this error.
             Err(error) if is_authority(&error) => {
                 if !self.bundle.iter().any(|one| one.as_ref() == end_entity.as_ref()) {
                     return Err(rustls::Error::General(NOT_IN_BUNDLE.into()));
@@ -86,7 +86,7 @@ impl ServerCertVerifier for Trusted {
     }
 }
 
-/// Whether a certificate was refused for being an authority's. rustls has no variant for it.
+/// Whether a certificate was refused because it is an authority's. rustls has no variant for it.
 fn is_authority(error: &rustls::Error) -> bool {
     matches!(
         error,
