@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(refused(&BulkDelete::default()), "there is nothing to delete");
     }
 
-    // "Bulk Operations", Swift: the examples, and what 2.38 answers as text.
+    // "Bulk Operations", Swift: the examples, and the text that 2.38 sends.
     #[test]
     fn what_became_of_it() {
         let json = r#"    {"Number Not Found": 1, "Response Status": "400 Bad Request",

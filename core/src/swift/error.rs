@@ -145,7 +145,7 @@ const LONGEST_MESSAGE: usize = 400;
 mod tests {
     use super::*;
 
-    // Pages that Swift 2.38 and nginx answer.
+    // Error pages of Swift 2.38 and of nginx.
     #[test]
     fn a_page_becomes_a_line() {
         let swift = b"<html><h1>Not Found</h1><p>The resource could not be found.</p></html>";

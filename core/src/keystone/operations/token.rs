@@ -41,7 +41,7 @@ pub struct ValidateToken {
     pub allow_expired: bool,
 }
 
-/// The answer to [`ValidateToken`].
+/// The response to [`ValidateToken`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidatedToken {
     /// What the token's document says.

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(refused(&put), "who may write can't be told by referrers");
     }
 
-    // Swift: 201 for a new one, 202 for one that is there.
+    // Swift: 201 for a new container, 202 for one that exists.
     #[test]
     fn whether_it_was_there() {
         let created = |status| parsed(&PutContainer::new("c"), status, "", "").unwrap().created;

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(refused(&copy), "the destination: the object's name is empty");
     }
 
-    // "Copy object", Object Storage API: the example's answer.
+    // "Copy object", Object Storage API: the example's response.
     #[test]
     fn what_was_copied() {
         let head = "x-copied-from-last-modified: Thu, 16 Jan 2014 21:19:45 GMT\n\

@@ -165,7 +165,7 @@ mod tests {
         assert!(stamps(source(large, false)).is_empty());
     }
 
-    // Swift answers the MD5 without quotes, and with them where `etag_quoter` is on.
+    // Swift sends the MD5 without quotes, and with them if `etag_quoter` is on.
     #[test]
     fn an_answer_with_another_tag_is_no_success() {
         let put = PutObject::new("c", "o", "hello");

@@ -89,7 +89,7 @@ mod tests {
         parsed(&GetManifest::new("c", "o"), 200, SLO, body)
     }
 
-    // One large object, as Swift tells it with and without `format=raw`.
+    // One large object, as Swift returns it without and with `format=raw`.
     #[test]
     fn both_forms() {
         let told = r#"[

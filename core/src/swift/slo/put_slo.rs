@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(error, "segment 2: the container's name is empty");
     }
 
-    // "Static Large Objects", Swift: the example of a heartbeat's answer, as JSON and as text.
+    // "Static Large Objects", Swift: the example of a response with heartbeats, as JSON and text.
     #[test]
     fn the_outcome_stands_in_the_body() {
         let json = "   \r\n\r\n{\"Response Status\": \"201 Created\", \"Response Body\": \"\", \

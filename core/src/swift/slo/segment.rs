@@ -240,7 +240,7 @@ mod tests {
         ObjectSegment::stored("c", object, ETag::from(tag), size)
     }
 
-    // Parts `hello ` and `world`, as swift 2.38 answered their manifest.
+    // The segments `hello ` and `world`, from a manifest of Swift 2.38.
     #[test]
     fn the_tag_of_a_large_object() {
         let hello = stored("1", "f814893777bcc2295fff05f00e508da6", 6);
