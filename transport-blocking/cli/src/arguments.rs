@@ -192,8 +192,8 @@ pub(crate) enum Config {
     Check,
 }
 
-/// Says what is wrong with a command line, or the help that was asked for. Arguments that clap
-/// repeats may be locations with credentials inside.
+/// Prints what is wrong with a command line, or the help that was requested. Redacts the arguments
+/// that clap repeats, because they may be locations with credentials inside.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     if !matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! `apus config check`: everything that is wrong with a configuration, at once.
+//! `apus config check`: reports everything that is wrong with a configuration, at once.
 
 use apus_core::store::config::Backend;
 use serde_json::json;

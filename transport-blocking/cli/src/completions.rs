@@ -1,4 +1,4 @@
-//! `apus completions`: what a shell completes.
+//! `apus completions`: writes a completion script for a shell.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;

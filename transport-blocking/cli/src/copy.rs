@@ -1,11 +1,11 @@
-//! `apus copy`: from one backend into another, without a file between.
+//! `apus copy`: copies an object from one backend into another, without a file in between.
 //!
 //! ```text
-//!  from ──▶ download: what arrives is hashed, and compared with what the server knows of it: a checksum,
-//!              an ETag that is an MD5, the length; the upload ends with the last byte only if it is the same
+//!  from ──▶ download: the bytes are hashed, and validated with what the server has: a checksum, an
+//!              ETag that is an MD5, the length; the upload gets its last byte only if they are equal
 //!              │ a few pieces in memory
 //!              ▼
-//!  to   ──▶ upload: what is sent is hashed, and compared with what the server says it has
+//!  to   ──▶ upload: the bytes are hashed, and validated with the server's ETag or checksums
 //! ```
 
 use apus_blocking::{Sink, Source};
@@ -45,7 +45,7 @@ pub(crate) fn run(
     let added = open.stores.add(Some(to), image, Source::reader(&mut reader, size));
     let got = match (added.is_err(), reader.finish()) {
         (false, Err(error)) => return Err(error.into()),
-        // The upload's error is the first, unless it is that its source failed.
+        // The upload's error comes first, unless its source failed.
         (true, Err(error)) if !error.is_cancelled() => return Err(error.into()),
         (_, got) => got,
     };
@@ -85,7 +85,7 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// A copy that is not what was read does not stay.
+/// Removes a copy that differs from what was read.
 fn removed(open: &Open, copied: &Stored, failure: Failure) -> Failure {
     let what = match open.stores.delete(copied) {
         Ok(_) => "the copy was removed again".to_owned(),
@@ -95,7 +95,7 @@ fn removed(open: &Open, copied: &Stored, failure: Failure) -> Failure {
     Failure { message: format!("{url}: {}; {what}", failure.message), ..failure }
 }
 
-/// The object's name, wherever it is.
+/// Returns the object's name, in any kind of backend.
 fn name_of(open: &Open, address: &Address) -> Result<String, Failure> {
     if let Ok((location, _)) = SwiftLocation::parse(&address.url, &[]) {
         return Ok(location.object().to_owned());

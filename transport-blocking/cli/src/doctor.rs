@@ -1,12 +1,12 @@
-//! `apus doctor`: what the server of each backend really does, and the options that follow from it.
+//! `apus doctor`: what the server of each backend supports, and the options that follow from it.
 //!
 //! ```text
 //!  reach ─▶ TLS, clock, proxy ─▶ authentication ─▶ addressing ─▶ objects
-//!    └─ what the next steps need and did not get is not tried
+//!    └─ a step whose requirement has failed is skipped
 //!                                                        │
-//!  objects of our own, under one prefix: stored, fetched, compared, refused where they are wrong
+//!  objects of its own, under one prefix: stored, fetched, compared; wrong ones must be refused
 //!                                                        │
-//!  however it ends: all of them are removed ◀────────────┘─▶ a table, and lines for the configuration
+//!  in every case: all of them are removed ◀──────────────┘─▶ a table, and lines for the configuration
 //! ```
 
 mod reach;

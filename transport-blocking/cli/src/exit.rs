@@ -1,4 +1,4 @@
-//! How a run ends: a code for scripts, and a line for people.
+//! How a command ends: an exit code for scripts, and an error message.
 
 use std::fmt;
 use std::io;
@@ -9,39 +9,39 @@ use apus_core::store::config::ConfigErrors;
 use apus_core::store::{StoreError, StoreErrorKind};
 use apus_core::{Error, location::LocationError};
 
-/// The code that the process ends with.
+/// The exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
-    /// It failed for a reason that has no code of its own.
+    /// An error without a code of its own.
     Other = 1,
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage = 2,
-    /// The object, container or bucket is not there.
+    /// The object, container or bucket was not found.
     NotFound = 3,
-    /// An object of that name is there already.
+    /// An object of that name exists already.
     Duplicate = 4,
-    /// Not allowed, or not known who we are.
+    /// The permission is missing, or the credentials are not accepted.
     Denied = 5,
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     Configuration = 6,
-    /// The server, Keystone or the proxy can't be reached, or is not able to answer.
+    /// The server, Keystone or the proxy can't be reached, or can't respond.
     Unavailable = 7,
-    /// The bytes are not those that were meant.
+    /// The bytes are not the expected ones.
     Integrity = 8,
-    /// Some of several were done, others not.
+    /// Some of several operations succeeded, others failed.
     Partial = 9,
-    /// A check found something to do.
+    /// A check found something to change.
     Findings = 10,
-    /// There is no room left.
+    /// There is no space left.
     Full = 11,
-    /// Stopped from outside.
+    /// Interrupted by a signal.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// As `--json` calls it.
+    /// Returns the name that `--json` prints.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -60,7 +60,7 @@ impl Exit {
         }
     }
 
-    /// What an error of the protocol ends with.
+    /// Returns the exit code for an error.
     pub(crate) fn of(error: &Error) -> Self {
         if error.is_cancelled() {
             return Self::Interrupted;
@@ -68,7 +68,7 @@ impl Exit {
         let status = error.status().map(|status| status.as_u16());
         match (error.kind(), status) {
             (Kind::Integrity, _) => Self::Integrity,
-            // What is sent is not what was read before, or not as much as was said.
+            // The source has changed, or has another length than was given.
             (Kind::Caller, _) if is_other_source(error) => Self::Integrity,
             (Kind::Wire, _) | (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
             (Kind::Authority, _) | (_, Some(401 | 403 | 407)) => Self::Denied,
@@ -108,15 +108,15 @@ Exit codes:
    11  there is no room left
   130  stopped from outside; what was begun was removed again";
 
-/// Why a command did not do what it was asked to.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// One line for each thing that is wrong.
+    /// One line for each error.
     pub(crate) message: String,
-    /// The server's id of the request.
+    /// The server's request id.
     pub(crate) request_id: Option<String>,
-    /// The status of the answer.
+    /// The status of the response.
     pub(crate) status: Option<u16>,
 }
 
@@ -133,7 +133,7 @@ impl Failure {
         Self::new(Exit::Configuration, message)
     }
 
-    /// A file that can't be read or written.
+    /// Returns the failure of a file that can't be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &io::Error) -> Self {
         Self::new(Exit::Other, format!("{}: {error}", path.display()))
     }
@@ -192,7 +192,7 @@ impl From<LocationError> for Failure {
     }
 }
 
-/// Standard output that can't be written; who stops reading a list is no failure.
+/// Standard output can't be written. A reader that closes the pipe is no error.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let exit = match error.kind() {

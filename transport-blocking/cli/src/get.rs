@@ -43,7 +43,7 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// `0-99`, `100-`, `-100`: the last one inclusive, as HTTP has it.
+/// Parses `0-99`, `100-` or `-100`; the last byte is included, as in HTTP.
 pub(crate) fn range(text: &str) -> Result<ByteRange, String> {
     let bad = || "expected FIRST-LAST, FIRST- or -LENGTH, in bytes".to_owned();
     let number = |text: &str| text.parse::<u64>().map_err(|_| bad());

@@ -1,4 +1,4 @@
-//! Ctrl-C and its like.
+//! Signals that end the process, such as Ctrl-C.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +7,13 @@ use apus_blocking::CancelToken;
 
 use crate::exit::{Exit, Failure};
 
-/// Cancels what runs when the process is interrupted or asked to end, so that an upload is aborted
-/// and what was made for a trial is removed. The second time the process ends at once.
+/// Cancels all runs when the process is interrupted or asked to end, so that uploads are aborted
+/// and the objects of a trial are removed. A second signal ends the process at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt(CancelToken);
 
 impl Interrupt {
-    /// Listens from now on. All of a process share one.
+    /// Installs the signal handler. All callers in a process share one token.
     pub(crate) fn listen() -> Result<Self, Failure> {
         static SHARED: OnceLock<CancelToken> = OnceLock::new();
         static AGAIN: AtomicBool = AtomicBool::new(false);
@@ -32,12 +32,12 @@ impl Interrupt {
         Ok(Self(token))
     }
 
-    /// What stops a run.
+    /// Returns the token that stops a run.
     pub(crate) fn token(&self) -> CancelToken {
         self.0.clone()
     }
 
-    /// Whether it was asked to end.
+    /// Returns whether a signal arrived.
     pub(crate) fn came(&self) -> bool {
         self.0.is_cancelled()
     }

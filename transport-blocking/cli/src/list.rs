@@ -1,4 +1,4 @@
-//! `apus ls` and `apus stat`: what is there.
+//! `apus ls` and `apus stat`: list objects, and show the metadata of one.
 
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::s3;
@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::open::{Account, Bucket};
 use crate::output::{Output, Printable};
 
-/// Lists the objects of the backend whose names begin so.
+/// Lists the objects of the backend whose names begin with `prefix`.
 pub(crate) fn ls(stage: &Stage, prefix: Option<&str>) -> Result<Exit, Failure> {
     let open = stage.open()?;
     match open.backend()? {
@@ -94,7 +94,7 @@ fn tell(
     output.listed(&value, format_args!("{size:>14}  {modified:<20}  {}", Printable(name)))
 }
 
-/// Tells what is known of one object.
+/// Shows the metadata of one object.
 pub(crate) fn stat(stage: &Stage, location: &str) -> Result<Exit, Failure> {
     let open = stage.open()?;
     let stored = open.stored(location)?;

@@ -1,16 +1,16 @@
-//! `apus locations`: a table of stored locations, as JSON lines, by the configuration.
+//! `apus locations`: checks and migrates stored locations, as JSON lines, by the configuration.
 //!
 //! ```text
-//!  {"id": …, "url": "s3://KEY:SECRET@host/bucket/key", "metadata": {"store": …}}     a line in
+//!  {"id": …, "url": "s3://KEY:SECRET@host/bucket/key", "metadata": {"store": …}}   an input line
 //!        │
-//!        ├─ as it should be ──▶ nothing said
+//!        ├─ correct ──────────▶ not reported
 //!        ├─ to be changed ────▶ {"id": …, "url": "s3://host/bucket/key", "metadata": {"store": "fast"}}
-//!        ├─ refused ──────────▶ told with its line, its id and why; the row stays as it is
-//!        └─ another store's ──▶ nothing said
+//!        ├─ refused ──────────▶ reported with its line, id and reason; the line stays as it is
+//!        └─ another store's ──▶ not reported
 //! ```
 //!
-//! A line is read, decided, written and forgotten, so that memory does not grow with their number.
-//! What was found in a location is never written.
+//! Each line is read, decided and written before the next, so that memory use does not grow with
+//! their number. Credentials found in a location are never written.
 
 mod lines;
 mod places;
@@ -118,12 +118,12 @@ pub(crate) fn run(stage: &Stage, command: &Locations) -> Result<Exit, Failure> {
     })
 }
 
-/// One pass over the rows.
+/// One pass over the lines.
 struct Work {
     places: Places,
-    /// Where changed rows go.
+    /// Where changed lines are written.
     written: Option<Written>,
-    /// Where it is told what becomes of rows.
+    /// Where the result for each line is reported.
     told: Box<dyn Write>,
     all: bool,
     summary: Summary,
@@ -179,7 +179,7 @@ impl Work {
         }
     }
 
-    /// A row that stays as it is.
+    /// Passes a line on unchanged.
     fn pass(&mut self, text: &[u8]) -> Result<(), Failure> {
         match &mut self.written {
             Some(written) if self.all => written.line(text),
@@ -201,7 +201,7 @@ impl Work {
     }
 }
 
-/// What is said to who may stop listening: what becomes of the rows does not depend on that.
+/// Reports whose reader may close the pipe; that does not affect the lines.
 struct Heard<W>(W);
 
 impl<W: Write> Write for Heard<W> {
@@ -220,9 +220,9 @@ impl<W: Write> Write for Heard<W> {
     }
 }
 
-/// A file that is complete or as it was before, or standard output.
+/// A file that is written completely or left as it was, or standard output.
 struct Written {
-    /// As it was given.
+    /// The path as it was given.
     path: PathBuf,
     out: BufWriter<Box<dyn Write>>,
     output: Option<Output>,
@@ -245,7 +245,7 @@ impl Written {
         line.map_err(|error| self.failed(&error))
     }
 
-    /// Also where nobody reads what is written through: rows are lost then.
+    /// A closed pipe is an error too, because lines are lost then.
     fn failed(&self, error: &io::Error) -> Failure {
         let place = match is_dash(&self.path) {
             true => "standard output".into(),
@@ -254,7 +254,7 @@ impl Written {
         Failure::new(Exit::Other, format!("{place}: not all rows could be written: {error}"))
     }
 
-    /// What should be told of the file.
+    /// Commits the file, and returns the remarks about it.
     fn finish(mut self) -> Result<Vec<Remark>, Failure> {
         if let Err(error) = self.out.flush() {
             return Err(self.failed(&error));
@@ -265,7 +265,7 @@ impl Written {
     }
 }
 
-/// An error that says of which file.
+/// Returns an error that names the file.
 fn not_written(error: &io::Error) -> Failure {
     Failure::new(Exit::Other, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! `apus`: what an operator does with the backends of an image service.
+//! `apus`: manages the objects and locations of an image service's backends.
 //!
 //! ```text
 //!  arguments ──▶ settings: a glance-api.conf, --store, or the environment
@@ -8,8 +8,8 @@
 //!                          └─▶ exit: a code that scripts can use, and one line that says why
 //! ```
 //!
-//! Nothing it prints holds a secret: locations are printed without credentials, and configured
-//! secrets have no way to be shown.
+//! No output contains a secret: locations are printed without credentials, and configured secrets
+//! can't be printed.
 
 mod arguments;
 mod check;
@@ -53,10 +53,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// What every command is given.
+/// What every command gets.
 struct Stage {
     which: Which,
-    /// The id of the backend that was asked for.
+    /// The id of the backend that was requested.
     backend: Option<String>,
     output: Output,
 }
@@ -90,7 +90,7 @@ impl Stage {
         }
     }
 
-    /// From here on, an interruption cancels what runs.
+    /// Installs the signal handler: from now on, a signal cancels all runs.
     fn interrupt(&self) -> Result<Interrupt, Failure> {
         Interrupt::listen()
     }

@@ -1,4 +1,4 @@
-//! `apus man`: the manual.
+//! `apus man`: writes the manual.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,8 @@ use crate::Stage;
 use crate::arguments::Arguments;
 use crate::exit::{Exit, Failure};
 
-/// The page of `apus` on standard output, or a page for it and each of its commands in a directory.
+/// Writes the page of `apus` to standard output, or a page for it and each of its commands into a
+/// directory.
 pub(crate) fn run(stage: &Stage, directory: Option<&Path>) -> Result<Exit, Failure> {
     let mut command = Arguments::command();
     command.build();

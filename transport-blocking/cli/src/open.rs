@@ -1,4 +1,4 @@
-//! The backends, ready to be worked on.
+//! The backends, connected.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,18 +28,18 @@ pub(crate) struct Open {
     pub(crate) watch: Arc<Watch>,
     pub(crate) interrupt: Interrupt,
     references: References,
-    /// The id of the backend that was asked for.
+    /// The id of the backend that was requested.
     wanted: Option<String>,
 }
 
-/// A bucket of S3, for what goes beyond the verbs.
+/// A bucket of S3, for operations that `Stores` does not have.
 pub(crate) struct Bucket {
     pub(crate) client: Client<s3::Service>,
     pub(crate) name: String,
     pub(crate) token: CancelToken,
 }
 
-/// An account of Swift, for what goes beyond the verbs.
+/// An account of Swift, for operations that `Stores` does not have.
 pub(crate) struct Account {
     pub(crate) client: Client<swift::Service>,
     pub(crate) session: Arc<Mutex<Session>>,
@@ -48,7 +48,7 @@ pub(crate) struct Account {
 }
 
 impl Stage {
-    /// Reads the configuration and makes the way to each backend. Nothing is sent yet.
+    /// Reads the configuration and makes a transport for each backend. Sends nothing.
     pub(crate) fn open(&self) -> Result<Open, Failure> {
         let sound = self.which.read(Needs::Connections)?;
         let core = store::Stores::new(&sound.configuration, &sound.references)?;
@@ -71,7 +71,7 @@ impl Stage {
 }
 
 impl Open {
-    /// The backend that was asked for, or the default one.
+    /// Returns the requested backend, or the default one.
     pub(crate) fn backend(&self) -> Result<&StoreBackend, Failure> {
         let core = self.stores.core();
         match &self.wanted {
@@ -83,12 +83,12 @@ impl Open {
         }
     }
 
-    /// The backend of this id.
+    /// Returns the backend with this id.
     pub(crate) fn named(&self, id: &str) -> Result<&StoreBackend, Failure> {
         self.stores.core().backend(id).ok_or_else(|| no_backend(self.stores.core(), id))
     }
 
-    /// What an argument names: a location, or an object in the backend.
+    /// Returns the object that an argument names: by location, or by its name in the backend.
     pub(crate) fn stored(&self, argument: &str) -> Result<Stored, Failure> {
         if argument.contains("://") {
             return Ok(Stored::new(argument, self.wanted.as_deref()));
@@ -110,7 +110,7 @@ impl Open {
         Ok(Stored::new(url, Some(backend.id())))
     }
 
-    /// A bucket, with a client.
+    /// Returns a bucket, with a client.
     pub(crate) fn bucket(&self, store: &S3Store) -> Result<Bucket, Failure> {
         let service = s3::Service::clone(store.service());
         let party = store.party().map_err(Failure::from)?;
@@ -120,7 +120,7 @@ impl Open {
         Ok(Bucket { client, name, token: self.interrupt.token() })
     }
 
-    /// An account, with a client.
+    /// Returns an account, with a client.
     pub(crate) fn account(&self, store: &SwiftStore) -> Result<Account, Failure> {
         let options = store.options();
         let reference = self.reference(store)?;
@@ -147,7 +147,7 @@ impl Open {
         self.stores.transport(id).cloned().ok_or_else(missing)
     }
 
-    /// Where Keystone is, and who we are to it.
+    /// Returns the address of Keystone and our credentials for it.
     pub(crate) fn reference(&self, store: &SwiftStore) -> Result<Reference, Failure> {
         let options = store.options();
         let mut references = options.references(store.id(), &self.references)?;
@@ -178,7 +178,7 @@ impl Account {
         self.client.run(call).cancel_on(self.token.clone()).go()
     }
 
-    /// The storage URL: a token is asked for where there is none yet.
+    /// Returns the storage URL. A token must have been obtained before.
     pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
         let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let facts = session.facts().ok_or_else(|| Error::authority("there is no token"))?;

@@ -1,4 +1,4 @@
-//! What is said, and where: results on standard output, everything else on standard error.
+//! Output: results on standard output, everything else on standard error.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -24,18 +24,18 @@ impl Output {
         self.json
     }
 
-    /// Whether what happens on the way is told.
+    /// Whether requests and other events are reported.
     pub(crate) fn is_verbose(self) -> bool {
         self.verbose > 0
     }
 
-    /// Whether progress is shown: on a terminal, to who did not ask for silence.
+    /// Whether progress is shown: on a terminal, without `--quiet` and `--json`.
     pub(crate) fn shows_progress(self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
-    /// A result: one JSON document on a line of its own, or the text that it is for people. That nobody
-    /// reads it any more changes neither what is done nor how that ends.
+    /// Writes a result: one JSON document on a line of its own, or its text. A closed pipe is no
+    /// error: neither the command nor its exit code depends on it.
     pub(crate) fn result(self, value: &Value, text: impl fmt::Display) -> Result<(), Failure> {
         match self.line(value, text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -43,12 +43,13 @@ impl Output {
         }
     }
 
-    /// One of many results, which nobody has to compute any more once nobody reads them.
+    /// Writes one of many results. A closed pipe is an error, so that no more of them are computed.
     pub(crate) fn listed(self, value: &Value, text: impl fmt::Display) -> Result<(), Failure> {
         Ok(self.line(value, text)?)
     }
 
-    /// The result of what was done and can't be told otherwise: a failure to write it says `done` too.
+    /// Writes the result of something that was done and is reported nowhere else: if that fails,
+    /// the error says `done` too.
     pub(crate) fn of_done(
         self,
         value: &Value,
@@ -68,7 +69,7 @@ impl Output {
         if self.json { writeln!(out, "{value}") } else { writeln!(out, "{text}") }
     }
 
-    /// Text as it is, without a line's end of ours.
+    /// Writes text unchanged, without a line's end.
     pub(crate) fn raw(self, text: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text)?;
@@ -76,21 +77,21 @@ impl Output {
         Ok(())
     }
 
-    /// A remark. Where it can't be written, there is nobody to tell.
+    /// Writes a remark. A failure to write it can't be reported.
     pub(crate) fn remark(self, text: impl fmt::Display) {
         if !self.quiet {
             let _ = writeln!(io::stderr().lock(), "{text}");
         }
     }
 
-    /// A remark for who asked for more.
+    /// Writes a remark if `--verbose` is set.
     pub(crate) fn detail(self, text: impl fmt::Display) {
         if self.is_verbose() {
             self.remark(text);
         }
     }
 
-    /// Says why it failed, also to who asked for silence.
+    /// Reports why a command failed, also with `--quiet`.
     pub(crate) fn fail(self, failure: &Failure) -> Exit {
         let Failure { exit, message, request_id, status } = failure;
         let mut out = io::stderr().lock();
@@ -116,7 +117,8 @@ impl Output {
     }
 }
 
-/// Text from elsewhere without what would move the cursor or colour the terminal.
+/// Text from elsewhere, with control characters escaped, which could move the cursor or colour the
+/// terminal.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Printable<'_> {
@@ -132,7 +134,7 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// A URL without what stands before its `@`. A text that has no `://` is as it was.
+/// Returns a URL without the part before its `@`. A text without `://` is returned unchanged.
 pub(crate) fn redacted(text: &str) -> String {
     match text.split_once("://") {
         Some((scheme, rest)) => match rest.rsplit_once('@') {
@@ -143,7 +145,7 @@ pub(crate) fn redacted(text: &str) -> String {
     }
 }
 
-/// Says on standard error what no [`Output`] is there for yet.
+/// Writes to standard error before there is an [`Output`].
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

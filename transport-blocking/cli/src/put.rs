@@ -73,8 +73,8 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// Whether the process was started without a standard input: the standard library opens `/dev/null` in its
-/// place, for reading and writing, which would be stored as an empty object.
+/// Whether the process was started without a standard input. The standard library then opens
+/// `/dev/null` for reading and writing, which would be stored as an empty object.
 #[cfg(target_os = "linux")]
 fn is_closed() -> bool {
     let flags = std::fs::read_to_string("/proc/self/fdinfo/0").unwrap_or_default();
@@ -90,13 +90,13 @@ fn is_closed() -> bool {
     false
 }
 
-/// What of a descriptor's flags says how it was opened.
+/// The bits of a descriptor's flags that say how it was opened.
 #[cfg(target_os = "linux")]
 const ACCESS: u32 = 3;
 #[cfg(target_os = "linux")]
 const READ_WRITE: u32 = 2;
 
-/// What an image service writes down.
+/// Returns what an image service records.
 pub(crate) fn told(added: &Added, hash: Algorithm) -> Value {
     json!({
         "url": added.url,

@@ -6,7 +6,7 @@ use crate::Stage;
 use crate::exit::{Exit, Failure};
 use crate::output::redacted;
 
-/// Removes each of them, those after one that fails too.
+/// Removes each of them, and continues after one that fails.
 pub(crate) fn run(stage: &Stage, locations: &[String]) -> Result<Exit, Failure> {
     let open = stage.open()?;
     let mut failed: Vec<Failure> = Vec::new();

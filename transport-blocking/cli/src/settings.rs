@@ -1,4 +1,4 @@
-//! Which store is meant: files are read here, and everything that is wrong with them is gathered.
+//! Reads the configuration files, and collects everything that is wrong with them.
 
 mod environment;
 mod finding;
@@ -56,22 +56,22 @@ pub(crate) struct Which {
     minimum_rate_window: Option<u64>,
 }
 
-/// A configuration in which nothing is wrong.
+/// A configuration without errors.
 #[derive(Debug)]
 pub(crate) struct Sound {
     pub(crate) configuration: Configuration,
     pub(crate) references: References,
 }
 
-/// What was found.
+/// The configuration as it was found.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
-    /// None where it is too wrong to be used.
+    /// `None` if it has too many errors to be used.
     pub(crate) configuration: Option<Configuration>,
     pub(crate) references: References,
-    /// What is wrong.
+    /// Errors.
     pub(crate) errors: Vec<Finding>,
-    /// What looks like a mistake.
+    /// Probable mistakes.
     pub(crate) warnings: Vec<Finding>,
 }
 
@@ -83,12 +83,12 @@ pub(crate) type References = BTreeMap<String, BTreeMap<String, Reference>>;
 pub(crate) enum Needs {
     /// Backends and their references.
     Places,
-    /// All of it: certificates too.
+    /// Backends, references and certificates.
     Connections,
 }
 
 impl Which {
-    /// Sets the least rate of every backend, and its window, as far as they were given.
+    /// Sets the minimum rate of every backend, and its window, if they were given.
     fn hold_to_rate(&self, configuration: &mut Configuration) {
         for backend in configuration.backends.values_mut() {
             let (rate, window) = match backend {
@@ -105,7 +105,7 @@ impl Which {
         }
     }
 
-    /// The configuration, where nothing is wrong with it.
+    /// Returns the configuration, if there are no errors.
     pub(crate) fn read(&self, needs: Needs) -> Result<Sound, Failure> {
         let settings = self.examine(needs)?;
         match settings.configuration {
@@ -120,7 +120,7 @@ impl Which {
         }
     }
 
-    /// Everything there is to say about the configuration. An error is about the arguments.
+    /// Returns the configuration with all errors and warnings. The `Err` is about the arguments.
     pub(crate) fn examine(&self, needs: Needs) -> Result<Settings, Failure> {
         if !self.config.is_empty() {
             if !self.options.is_empty() {
@@ -167,7 +167,7 @@ impl Which {
             Err(errors) => settings.errors.extend(errors.iter().map(Finding::of_line)),
             Ok(config) => {
                 settings.take(Configuration::of_oslo(&config));
-                // The files that a wrong configuration names are looked at all the same.
+                // The files that a wrong configuration names are checked nevertheless.
                 let named = if settings.configuration.is_none() {
                     named_files(&config)
                 } else {
@@ -181,7 +181,7 @@ impl Which {
 }
 
 impl Settings {
-    /// The texts of files, and of the files named `*.conf` in directories, in order.
+    /// Reads the files, and those named `*.conf` in directories, in order.
     fn texts(&mut self, paths: &[PathBuf]) -> Vec<(String, String)> {
         let mut files = Vec::new();
         for path in paths {
@@ -221,7 +221,7 @@ impl Settings {
         }
     }
 
-    /// Reads the files that backends name: `more` of them besides those of the configuration.
+    /// Reads the files that backends name, and the files in `more`.
     fn open_files(&mut self, more: &[Named], needs: Needs) {
         let mut named = more.to_vec();
         for (id, backend) in self.configuration.iter().flat_map(|found| &found.backends) {
@@ -278,7 +278,7 @@ impl Settings {
         self.errors.push(named.wrong(problem));
     }
 
-    /// The reference that new objects are stored with must be one of the file's.
+    /// Checks that the default reference is one of the file's.
     fn check_defaults(&mut self) {
         for (id, backend) in self.configuration.iter().flat_map(|found| &found.backends) {
             let Backend::Swift(options) = backend else { continue };
@@ -321,7 +321,7 @@ impl Named {
     }
 }
 
-/// The files that are named anywhere in a configuration.
+/// Returns all files that a configuration names.
 fn named_files(config: &OsloConfig) -> Vec<Named> {
     let mut named = Vec::new();
     for section in config.groups() {
@@ -376,7 +376,7 @@ impl Format {
         }
     }
 
-    /// An error is a line and a problem, with nothing of the text in it.
+    /// Parses a text. An error is a line and a problem, and contains nothing of the text.
     fn read(self, text: &str) -> Result<Plain, (usize, String)> {
         match self {
             Self::Json => serde_json::from_str(text)
@@ -390,7 +390,7 @@ impl Format {
     }
 }
 
-/// `invalid type: string "…", expected a map at line 1` without what was found instead.
+/// Removes the value found from `invalid type: string "…", expected a map at line 1`.
 fn without_values(problem: &str) -> String {
     let problem = problem.split(" at line ").next().unwrap_or(problem);
     match (problem.starts_with("invalid "), problem.find("expected ")) {

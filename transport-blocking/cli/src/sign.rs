@@ -1,4 +1,4 @@
-//! `apus presign` and `apus tempurl`: URLs that anybody can use for a while.
+//! `apus presign` and `apus tempurl`: make URLs that anyone can use for a limited time.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +38,7 @@ impl Method {
     }
 }
 
-/// A URL to an object in S3.
+/// Makes a URL to an object in S3.
 pub(crate) fn presign(
     stage: &Stage,
     location: &str,
@@ -58,7 +58,7 @@ pub(crate) fn presign(
         Method::Head => client.presign(s3::HeadObject::new(bucket, key), expires),
         Method::Delete => client.presign(s3::DeleteObject::new(bucket, key), expires),
         Method::Put => {
-            // Whoever uses it brings the body.
+            // The user of the URL sends the body.
             let put = s3::Raw::new(http::Method::PUT).bucket(bucket).key(key);
             client.presign(put, expires)
         }
@@ -79,7 +79,7 @@ pub(crate) fn presign(
     Ok(Exit::Done)
 }
 
-/// A URL to an object in Swift.
+/// Makes a URL to an object in Swift.
 pub(crate) fn tempurl(
     stage: &Stage,
     location: &str,
@@ -121,7 +121,7 @@ pub(crate) fn tempurl(
     Ok(Exit::Done)
 }
 
-/// The key of the container, or of the account.
+/// Returns the key of the container, or that of the account.
 fn own_key(account: &Account, container: &str) -> Result<Secret, Failure> {
     let of_container = account.call(swift::HeadContainer::new(container))?.temp_url_keys;
     if let Some(key) = of_container.into_iter().flatten().next() {
@@ -136,7 +136,7 @@ fn own_key(account: &Account, container: &str) -> Result<Secret, Failure> {
     })
 }
 
-/// The best that the cluster says it takes.
+/// Returns the best digest that the cluster accepts.
 fn digest(account: &Account) -> Digest {
     let info = account.call(swift::GetInfo::new()).ok();
     let takes = info.and_then(|info| info.temp_url).map(|limits| limits.allowed_digests);
@@ -148,7 +148,7 @@ fn digest(account: &Account) -> Digest {
     }
 }
 
-/// The location without credentials, and the backend that it is in.
+/// Returns the location without credentials, and its backend.
 fn place<'a>(open: &'a Open, argument: &str) -> Result<(String, &'a StoreBackend), Failure> {
     let address = open.stores.core().access(&open.stored(argument)?)?.outcome;
     match &address.backend {
@@ -157,7 +157,7 @@ fn place<'a>(open: &'a Open, argument: &str) -> Result<(String, &'a StoreBackend
     }
 }
 
-/// `90`, `15m`, `2h`, `7d`.
+/// Parses `90`, `15m`, `2h`, `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let bad = || "expected a number of seconds, or 15m, 2h, 7d".to_owned();
     let (digits, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {

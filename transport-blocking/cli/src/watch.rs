@@ -1,4 +1,4 @@
-//! What is seen of a run: a bar on a terminal, and for who asked, each request.
+//! Shows the progress of a command: a bar on a terminal, and with `--verbose` each request.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ pub(crate) struct Watch {
     bar: Mutex<Option<ProgressBar>>,
 }
 
-/// A bar that goes when this does.
+/// A progress bar, which is removed when this is dropped.
 pub(crate) struct Shown<'a>(&'a Watch);
 
 impl Watch {
@@ -23,7 +23,7 @@ impl Watch {
         Self { output, bar: Mutex::new(None) }
     }
 
-    /// Shows how far it is with so many bytes, or that bytes move.
+    /// Shows progress towards this many bytes, or a spinner if the number is unknown.
     pub(crate) fn show(&self, what: &str, bytes: Option<u64>) -> Shown<'_> {
         if self.output.shows_progress() {
             let bar = match bytes {
@@ -39,7 +39,7 @@ impl Watch {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Beside the bar, not into it.
+    /// Reports an event without overwriting the bar.
     fn tell(&self, text: &str) {
         match &*self.bar() {
             Some(bar) => bar.suspend(|| self.output.detail(text)),
@@ -104,7 +104,7 @@ fn told(notice: &Notice) -> String {
     }
 }
 
-/// "3.5 MiB".
+/// Returns a number of bytes as "3.5 MiB".
 pub(crate) fn human(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }

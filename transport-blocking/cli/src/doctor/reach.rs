@@ -1,4 +1,4 @@
-//! Whether a server answers at all, how it is reached, and what time it is there.
+//! Whether a server responds at all, how it is reached, and what time it has.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use apus_core::store::Connection;
 
 use super::{Answer, Report};
 
-/// Sends an unsigned request. Whatever the server answers, it is there. None where it is not.
+/// Sends an unsigned request. Any response shows that the server is there; `None` if there is none.
 pub(super) fn try_server(
     report: &mut Report,
     transport: &Transport,
@@ -70,7 +70,7 @@ pub(super) fn try_server(
     Some(reply)
 }
 
-/// What option helps where a server can't be reached.
+/// Reports the option that helps when a server can't be reached.
 fn advise(report: &mut Report, connection: &Connection, cause: Option<Cause>) {
     if cause == Some(Cause::Tls) && connection.ca_file.is_none() {
         report.tell(
@@ -94,12 +94,12 @@ fn tell_clock(report: &mut Report, reply: &Reply, ours: u64) {
         ahead if ahead > 0 => format!("{ahead} s ahead of ours"),
         ahead => format!("{} s behind ours", -ahead),
     };
-    // Amazon's limit is a quarter of an hour; from a minute on somebody should look at it.
+    // Amazon's limit is 15 minutes; a difference of a minute should be examined.
     let answer = if ahead.abs() < 60 { Answer::Yes } else { Answer::Beware };
     report.tell("clock", "", answer, detail);
 }
 
-/// What an error says in few words: status and code.
+/// Returns the short form of an error: status and code.
 pub(super) fn short(error: &Error) -> String {
     match (error.status(), error.code()) {
         (Some(status), Some(code)) => format!("{} {code}", status.as_u16()),

@@ -1,4 +1,4 @@
-//! What was found, as a table and as JSON.
+//! The findings, as a table and as JSON.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::output::{Output, Printable};
 
-/// What a server did.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// As it should.
+    /// The server does as it should.
     Yes,
-    /// It says that it does not.
+    /// The server says that it does not support it.
     No,
-    /// It says yes, and does something else, or nothing: nobody should rely on it.
+    /// The server accepts it and does something else, or nothing: it can't be relied on.
     Beware,
-    /// Without it, nothing works.
+    /// It fails, and nothing works without it.
     Broken,
     /// It was not tried.
     Untried,
@@ -35,7 +35,7 @@ impl Answer {
     }
 }
 
-/// One thing that was tried.
+/// One check.
 #[derive(Debug)]
 struct Check {
     topic: &'static str,
@@ -44,7 +44,7 @@ struct Check {
     detail: String,
 }
 
-/// An option that should be so, and why.
+/// An option to set, and why.
 #[derive(Debug)]
 pub(crate) struct Advice {
     pub(crate) option: &'static str,
@@ -52,7 +52,7 @@ pub(crate) struct Advice {
     pub(crate) why: String,
 }
 
-/// Everything about one backend.
+/// All checks and advice for one backend.
 pub(crate) struct Report {
     backend: String,
     output: Output,
@@ -86,7 +86,7 @@ impl Report {
         self.checks.push(check);
     }
 
-    /// `Yes`, or what the error says.
+    /// Adds a check: `Yes`, or the error.
     pub(super) fn tried<T>(
         &mut self,
         topic: &'static str,
@@ -100,7 +100,7 @@ impl Report {
         result.is_ok()
     }
 
-    /// Without this, nothing works.
+    /// Adds a check that failed, and without which nothing works.
     pub(super) fn broken(&mut self, topic: &'static str, what: impl Into<String>, error: &Error) {
         if self.exit == Exit::Done {
             self.exit = Exit::of(error);

@@ -1,4 +1,4 @@
-//! A bucket in S3.
+//! Checks a bucket in S3.
 
 mod advice;
 mod checksums;
@@ -31,7 +31,7 @@ pub(super) fn examine(open: &Open, store: &S3Store, report: &mut Report) -> Resu
     Ok(())
 }
 
-/// One bucket under examination.
+/// A bucket that is being checked.
 struct Ward<'a> {
     open: &'a Open,
     store: &'a S3Store,
@@ -60,7 +60,8 @@ impl Ward<'_> {
         Ok(())
     }
 
-    /// Whether we are let in, and by which addresses. None where we are not.
+    /// Checks whether the credentials are accepted, and with which addressing. `None` if they are
+    /// not.
     fn authenticate(&self, report: &mut Report, made: &mut bool) -> Option<Vec<Addressing>> {
         let name = &self.bucket.name;
         let mut ways = Vec::new();
@@ -101,8 +102,8 @@ impl Ward<'_> {
         }
     }
 
-    /// The region that the bucket says it is in. It is made where there is none and the options allow
-    /// that.
+    /// Returns the region that the bucket reports. Creates the bucket if it is absent and the
+    /// options allow that.
     fn enter(&self, client: &Client<Service>, made: &mut bool) -> Result<Option<String>, Error> {
         let name = &self.bucket.name;
         match self.call(client, HeadBucket::new(name)) {
@@ -116,7 +117,7 @@ impl Ward<'_> {
                 *made = true;
                 Ok(None)
             }
-            // An answer to HEAD has no body that says why.
+            // A response to HEAD has no body that says why.
             Err(error) if error.is_denied() => {
                 let list = ListObjectsV2 { max_keys: Some(1), ..ListObjectsV2::new(name) };
                 self.call(client, list).map(|_| None)
@@ -125,7 +126,7 @@ impl Ward<'_> {
         }
     }
 
-    /// A client that differs from the configured one.
+    /// Returns a client whose configuration differs from the backend's.
     fn variant(&self, change: impl FnOnce(&mut Config)) -> Result<Client<Service>, Error> {
         let mut config = self.store.service().config().clone();
         config.retry_policy.attempts = config.retry_policy.attempts.min(2);
@@ -144,7 +145,7 @@ impl Ward<'_> {
         client.run(call).cancel_on(self.open.interrupt.token()).go()
     }
 
-    /// Removes everything that was stored, and says what could not be.
+    /// Removes everything that was stored, and reports the leftovers.
     fn clean(&self, report: &mut Report, made: bool) {
         let client = &self.bucket.client;
         let name = &self.bucket.name;
@@ -169,7 +170,7 @@ impl Ward<'_> {
         }
     }
 
-    /// What a list shows, for a server that stored under another name than it was told.
+    /// Returns the listed objects, for a server that stored some under other names than requested.
     fn listed(&self) -> Vec<String> {
         let client = &self.bucket.client;
         let prefix = Some(self.trial.prefix().to_owned());
@@ -206,7 +207,7 @@ impl Ward<'_> {
     }
 }
 
-/// Random enough to tell trials at the same time apart.
+/// Returns a number that is random enough to distinguish concurrent trials.
 fn apus_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish()

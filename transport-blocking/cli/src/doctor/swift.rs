@@ -1,4 +1,4 @@
-//! An account of Swift, and its Keystone.
+//! Checks an account of Swift, and its Keystone.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -37,13 +37,13 @@ pub(super) fn examine(open: &Open, store: &SwiftStore, report: &mut Report) -> R
     Ok(())
 }
 
-/// One account under examination.
+/// An account that is being checked.
 struct Ward<'a> {
     open: &'a Open,
     store: &'a SwiftStore,
     account: Account,
     trial: Trial,
-    /// A container for the trial, where one can be made.
+    /// The name of a container for the trial, if one can be created.
     own: String,
 }
 
@@ -75,7 +75,7 @@ impl Ward<'_> {
         Ok(())
     }
 
-    /// Whether Keystone gives a token, and where it leads to.
+    /// Checks whether Keystone issues a token, and to which endpoint its catalog leads.
     fn authenticate(&self, report: &mut Report) -> bool {
         let container = &self.store.options().swift_store_container;
         let result = self.account.call(HeadContainer::new(container));
@@ -121,7 +121,7 @@ impl Ward<'_> {
         true
     }
 
-    /// The life of the token and the name of its project.
+    /// Returns the remaining lifetime of the token and the name of its project.
     fn facts(&self) -> Option<(Option<Duration>, Option<String>)> {
         let session = self.account.session.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = session.facts()?;
@@ -145,7 +145,7 @@ impl Ward<'_> {
         }
     }
 
-    /// A container of our own, or the configured one where none can be made.
+    /// Returns a new container for the trial, or the configured one if none can be created.
     fn container(&self, report: &mut Report, made: &mut bool) -> Option<String> {
         match self.account.call(PutContainer::new(&self.own)) {
             Ok(_) => {
@@ -188,7 +188,7 @@ impl Ward<'_> {
         Ok(())
     }
 
-    /// Whether an object with another MD5 than was said is refused.
+    /// Checks whether an object is refused whose MD5 differs from the one sent.
     fn digest(&self, report: &mut Report, container: &str, _: &Info) {
         let md5 = Algorithm::Md5.digest(b"other bytes");
         let Ok(md5) = md5 else { return };
@@ -226,7 +226,7 @@ impl Ward<'_> {
         }
     }
 
-    /// Static and dynamic large objects.
+    /// Checks static and dynamic large objects.
     fn large(&self, report: &mut Report, container: &str, info: &Info) {
         let limits = info.slo.unwrap_or_default();
         let least = limits.min_segment_size.unwrap_or(1).clamp(1, 4 << 20);
@@ -270,7 +270,7 @@ impl Ward<'_> {
         tell_large(report, "dynamic (DLO)", &got, b"partpart");
     }
 
-    /// A URL that carries its own proof, by a key of the trial's container.
+    /// Checks a temporary URL, with a key of the trial's container.
     fn temp_url(&self, report: &mut Report, container: &str, info: &Info) {
         const WHAT: &str = "temporary URL";
         if container != self.own {
@@ -346,7 +346,7 @@ impl Ward<'_> {
         report.tried("lists", "listing", &page);
     }
 
-    /// Options that do not fit what was found.
+    /// Advises on options that do not fit the findings.
     fn advise(&self, report: &mut Report, _: &str, info: &Info) {
         let options = self.store.options();
         if let Some(largest) = info.swift.max_file_size {
@@ -373,7 +373,7 @@ impl Ward<'_> {
         }
     }
 
-    /// Removes everything that was stored, and says what could not be.
+    /// Removes everything that was stored, and reports the leftovers.
     fn clean(&self, report: &mut Report, made: bool) {
         let client = &self.account.client;
         let configured = self.store.options().swift_store_container.clone();
@@ -429,5 +429,5 @@ fn own_container(seed: u64) -> String {
     format!("apus-doctor-{seed:016x}")
 }
 
-/// What the options call a megabyte.
+/// The megabyte of the options, in bytes.
 const MEGABYTE: u64 = 1_024_000;

@@ -1,9 +1,9 @@
-//! Objects of our own, and how they go again.
+//! The objects of a trial, and their names for removal.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// The names of what was stored, or may have been.
+/// The names of objects that were stored, or may have been stored.
 #[derive(Debug)]
 pub(super) struct Trial {
     prefix: String,
@@ -11,24 +11,24 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// `seed` tells this trial's names from those of others at the same time.
+    /// Returns a trial; `seed` distinguishes its names from those of concurrent trials.
     pub(super) fn new(seed: u64) -> Self {
         Self { prefix: format!("apus-doctor-{seed:016x}/"), stored: Mutex::default() }
     }
 
-    /// What all names begin with.
+    /// Returns the prefix of all names.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The name of an object, which will be removed.
+    /// Returns the name of an object, and records it for removal.
     pub(super) fn name(&self, name: &str) -> String {
         let name = format!("{}{name}", self.prefix);
         self.lock().insert(name.clone());
         name
     }
 
-    /// All names that were given out.
+    /// Returns all names that were recorded.
     pub(super) fn names(&self) -> Vec<String> {
         self.lock().iter().cloned().collect()
     }
@@ -38,7 +38,7 @@ impl Trial {
     }
 }
 
-/// Bytes that no framing has by chance, and that don't repeat.
+/// Returns bytes that no framing has by chance, and that do not repeat.
 pub(super) fn bytes(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = |_| {

@@ -1,4 +1,4 @@
-//! Lines of a length that is bounded.
+//! Lines of bounded length.
 
 use std::io::BufRead;
 
@@ -15,7 +15,7 @@ pub(super) struct Lines<R> {
 pub(super) struct Line<'a> {
     /// Counted from 1.
     pub(super) number: u64,
-    /// Without its end; or why it is not read.
+    /// The text without the line's end; or why it was not read.
     pub(super) text: Result<&'a [u8], &'static str>,
 }
 
@@ -24,7 +24,7 @@ impl<R: BufRead> Lines<R> {
         Self { input, buffer: Vec::new(), number: 0 }
     }
 
-    /// The next line; what is longer than [`LONGEST`] is skipped to its end.
+    /// Returns the next line. A line longer than [`LONGEST`] is skipped to its end.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, Failure> {
         self.buffer.clear();
         let mut length = 0;
@@ -58,7 +58,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Bytes of a line.
+/// Most bytes of a line.
 const LONGEST: usize = 1 << 20;
 const TOO_LONG: &str = "the line is longer than 1 MiB";
 

@@ -1,4 +1,4 @@
-//! What is to be done with a location.
+//! Decides what to do with a location.
 
 use apus_core::store::config::Backend;
 use apus_core::store::{Migration, Refusal, S3Places, SwiftPlaces, SwiftRight};
@@ -12,15 +12,15 @@ pub(super) struct Places {
     swift: SwiftPlaces,
 }
 
-/// What is to be done with one location.
+/// What to do with one location.
 pub(super) enum Verdict {
-    /// Nothing.
+    /// Nothing: it is correct.
     Good,
-    /// Nothing: it is another store's.
+    /// Nothing: it belongs to another store.
     Other,
-    /// It gets this URL and this `store`.
+    /// Replace its URL and its `store`.
     Changed { url: String, store: String, credentials_found: bool },
-    /// Nothing, for this reason.
+    /// Refuse it, for this reason.
     Refused(String),
 }
 
@@ -61,7 +61,7 @@ impl Places {
     }
 }
 
-/// Credentials that stay in a location are nothing to be content with.
+/// A location that keeps credentials is refused.
 fn verdict(migration: Option<Migration>, has_own: bool) -> Verdict {
     match migration {
         Some(Migration { url, store, credentials_found, .. }) => {

@@ -1,17 +1,17 @@
-//! A row of the table.
+//! An entry in the table of locations.
 
 use serde_json::{Map, Value};
 
-/// A row, with whatever else stands in it.
+/// An entry, with all its members.
 pub(super) struct Row {
     row: Map<String, Value>,
-    /// The metadata, where they are written as a text that holds JSON, as a database has them.
+    /// The metadata, if they are a JSON text in a string, as databases store them.
     in_text: Option<Map<String, Value>>,
 }
 
 impl Row {
-    /// Reads a line. An error comes with the row's id, as far as that could be read, and repeats
-    /// nothing of the line.
+    /// Parses a line. An error has the entry's id, if that could be read, and nothing else of the
+    /// line.
     pub(super) fn read(text: &[u8]) -> Result<Self, (Value, String)> {
         let row: Map<String, Value> = serde_json::from_slice(text).map_err(|error| {
             let problem = match error.classify() {
@@ -62,7 +62,7 @@ impl Row {
         metadata?.get("store")?.as_str()
     }
 
-    /// The row with this URL and this `store`; the metadata in the form that they had.
+    /// Returns the entry with this URL and this `store`; the metadata keep their form.
     pub(super) fn changed(mut self, url: String, store: String) -> Value {
         self.row.insert("url".to_owned(), url.into());
         let was_text = matches!(self.row.get("metadata"), Some(Value::String(_)));

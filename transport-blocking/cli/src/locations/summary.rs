@@ -1,24 +1,24 @@
-//! What became of all rows.
+//! The results for all lines.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Counts of rows.
+/// Numbers of lines.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    /// As they should be.
+    /// Correct.
     pub(super) good: u64,
     /// Of other stores.
     pub(super) others: u64,
-    /// To be changed: by backend.
+    /// To change, by backend.
     changed: BTreeMap<String, u64>,
-    /// Of these: credentials go.
+    /// Of these: lose credentials.
     credentials: u64,
-    /// Of these: only the backend is named.
+    /// Of these: only get the name of the backend.
     named: u64,
-    /// By what was wrong, as far as there are not too many different things.
+    /// By problem, up to a number of different problems.
     refused: BTreeMap<String, u64>,
     refused_in_all: u64,
 }
@@ -46,7 +46,7 @@ impl Summary {
         self.refused_in_all
     }
 
-    /// Rows that are not as they should be.
+    /// Returns how many lines are not correct.
     pub(super) fn findings(&self) -> u64 {
         self.refused_in_all + self.changes()
     }
@@ -98,5 +98,5 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Different problems that are counted apart.
+/// Most different problems that are counted separately.
 const KINDS: usize = 50;

@@ -1,4 +1,4 @@
-//! What the environment says, for who asked it.
+//! The settings in the environment, for `--from-environment`.
 
 use std::env;
 
@@ -6,14 +6,14 @@ use apus_core::Secret;
 use apus_core::credentials::CredentialSource;
 use apus_core::store::config::Reference;
 
-/// The URL of the store.
+/// Returns the URL of the store.
 pub(super) fn store() -> Option<String> {
     text("APUS_STORE")
 }
 
-/// Options of a backend in S3, by the names that Amazon's tools have for them. Keys come from where
-/// these tools look for them: the environment, the profile, a container's or a machine's role;
-/// unless there are some already.
+/// Returns options of a backend in S3, from the variables of Amazon's tools. Unless `has_keys`, the
+/// keys come from where these tools find them: the environment, the profile, the role of a
+/// container or a machine.
 pub(super) fn s3(has_keys: bool) -> Vec<(&'static str, String)> {
     let chain = (!has_keys).then(|| CredentialSource::DefaultChain.to_string());
     let pairs = [
@@ -24,7 +24,7 @@ pub(super) fn s3(has_keys: bool) -> Vec<(&'static str, String)> {
     pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Options of a backend in Swift, by the names that OpenStack's tools have for them.
+/// Returns options of a backend in Swift, from the variables of OpenStack's tools.
 pub(super) fn swift() -> Vec<(&'static str, String)> {
     let pairs = [
         ("swift_store_region", text("OS_REGION_NAME")),
@@ -34,7 +34,7 @@ pub(super) fn swift() -> Vec<(&'static str, String)> {
     pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Who we are to Keystone.
+/// Returns our credentials for Keystone.
 pub(super) fn reference(auth_address: String) -> Reference {
     let mut reference = Reference::default();
     reference.auth_address = auth_address;

@@ -1,4 +1,4 @@
-//! Something that is wrong with a configuration, or looks so.
+//! An error in a configuration, or a probable mistake.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::output::{Printable, redacted};
 
-/// One thing, and where it stands.
+/// One error or mistake, with its place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Finding {
     pub(crate) file: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Finding {
     /// The section, or the id of the backend.
     pub(crate) section: String,
     pub(crate) option: Option<String>,
-    /// What was written; never a secret.
+    /// The value in the configuration; never a secret.
     pub(crate) value: Option<String>,
     pub(crate) problem: String,
 }

@@ -1,4 +1,4 @@
-//! One backend from its URL.
+//! The configuration of one backend from its URL.
 //!
 //! ```text
 //!  s3+https    :// host:9000/gateway / bucket       swift+https :// keystone/v3 / container
@@ -17,11 +17,11 @@ use crate::exit::Failure;
 /// A configuration of one backend.
 pub(super) struct Written {
     pub(super) plain: Plain,
-    /// Who we are to Keystone, where the environment said so.
+    /// The credentials for Keystone, if they come from the environment.
     pub(super) reference: Option<Reference>,
 }
 
-/// Reads the URL, with these options and, if wanted, those of the environment.
+/// Parses the URL; adds these options and, on request, those of the environment.
 pub(super) fn backend(
     url: &str,
     options: &[String],
@@ -85,7 +85,7 @@ pub(super) fn backend(
     Ok(Written { plain, reference })
 }
 
-/// `NAME=VALUE` or `NAME=@FILE`.
+/// Parses `NAME=VALUE` or `NAME=@FILE`.
 fn read_option(option: &str, kind: &str) -> Result<(String, String), Failure> {
     let (name, value) = option
         .split_once('=')
@@ -111,7 +111,7 @@ fn bad(problem: &str) -> Failure {
     Failure::usage(format!("the URL of the store: {problem}"))
 }
 
-/// What stands for a file of references.
+/// The name that replaces that of a file of references.
 pub(super) const REFERENCES: &str = "the environment";
-/// The one reference in it.
+/// The only reference in it.
 pub(super) const REFERENCE: &str = "ref1";

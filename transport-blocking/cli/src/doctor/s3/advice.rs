@@ -1,4 +1,4 @@
-//! What follows from what was found.
+//! The options that follow from the findings.
 
 use apus_core::checksum::{Algorithm, Placement};
 use apus_core::s3::{Addressing, Config};
@@ -6,10 +6,10 @@ use apus_core::store::config::S3Options;
 
 use super::super::Report;
 
-/// What a server was found to do.
+/// What a server was found to support.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The addresses by which the bucket is reached, the better first.
+    /// The addressings that reach the bucket, the better first.
     pub(super) addressing: Vec<Addressing>,
     /// Objects can be stored and fetched.
     pub(super) stores: bool,
@@ -19,14 +19,14 @@ pub(super) struct Found {
     pub(super) multipart: bool,
     /// A wrong Content-MD5 is refused.
     pub(super) content_md5: bool,
-    /// Where and with what a wrong checksum is refused.
+    /// Where a wrong checksum is refused, and of which algorithms.
     pub(super) verified: Vec<(Placement, Algorithm)>,
-    /// Checksums are told to who asks.
+    /// Checksums are returned on request.
     pub(super) told: bool,
 }
 
 impl Found {
-    /// The address that works, where the configured one need not.
+    /// Sets an addressing that works, if the configured one does not.
     pub(super) fn address(&self, config: &mut Config) {
         if !self.addressing.contains(&config.endpoint.addressing)
             && let Some(addressing) = self.addressing.first()
@@ -109,7 +109,7 @@ impl Found {
     }
 }
 
-/// The faster first.
+/// The fastest first.
 const ALGORITHMS: [Algorithm; 6] = [
     Algorithm::Crc64Nvme,
     Algorithm::Crc32c,

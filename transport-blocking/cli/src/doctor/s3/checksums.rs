@@ -1,4 +1,4 @@
-//! Checksums: taken, compared, kept, for each algorithm and place.
+//! Checks checksums: accepted, compared, kept, for each algorithm and place.
 
 use apus_blocking::{Client, Sink, Source};
 use apus_core::Error;
@@ -115,14 +115,14 @@ fn try_one(
     }
 }
 
-/// Whether the server tells the checksum to who asks for it.
+/// Whether the server returns the checksum on request.
 fn is_told(ward: &Ward<'_>, client: &Client<Service>, key: &str, algorithm: Algorithm) -> bool {
     let head = HeadObject { checksum_mode: true, ..HeadObject::new(&ward.bucket.name, key) };
     let head = ward.call(client, head);
     head.is_ok_and(|head| head.checksums.iter().any(|have| have.algorithm() == algorithm))
 }
 
-/// A header with the checksum of other bytes.
+/// Sends a header with the checksum of other bytes.
 fn wrong_header(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result<(), Error> {
     let value = wrong(algorithm)?;
     let key = ward.trial.name(&format!("{algorithm} wrong in a header"));
@@ -135,8 +135,8 @@ fn wrong_header(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result<
     ward.call(&impatient(ward, found)?, put).map(drop)
 }
 
-/// A framed body with the checksum of other bytes behind it. No client makes such a request by
-/// itself, so it is written out.
+/// Sends a framed body followed by the checksum of other bytes. No client can send this request, so
+/// it is written here.
 fn wrong_trailer(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result<(), Error> {
     let key = ward.trial.name(&format!("{algorithm} wrong in a trailer"));
     let client = impatient(ward, found)?;
@@ -182,7 +182,7 @@ fn wrong(algorithm: Algorithm) -> Result<Value, Error> {
     algorithm.digest(b"other bytes")
 }
 
-/// Says what is refused at once.
+/// Returns a client that does not retry.
 fn impatient(ward: &Ward<'_>, found: &Found) -> Result<Client<Service>, Error> {
     ward.variant(|config| {
         found.address(config);
@@ -194,7 +194,7 @@ fn odd(_: http::header::InvalidHeaderValue) -> Error {
     Error::caller("a value can't stand in a header")
 }
 
-/// Those that have a header, and that one server at least is known to take.
+/// The algorithms that have a header, and that at least one server is known to accept.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::Crc64Nvme,
     Algorithm::Crc32c,

@@ -1,4 +1,4 @@
-//! Objects: stored and fetched in every way there is.
+//! Checks objects: stored and fetched in all ways.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Objects<'_> {
         Ok(())
     }
 
-    /// How the signature may cover the body.
+    /// Checks in which ways the signature may cover the body.
     fn payloads(&self, report: &mut Report, found: &mut Found) {
         for (payload, what) in [
             (PayloadSigning::Signed, "payload signed"),
@@ -196,8 +196,8 @@ impl Objects<'_> {
         run.cancel_on(self.ward.open.interrupt.token()).go().map(drop)
     }
 
-    /// Whether the last request of an upload in parts heeds the condition that a single put does. `Upload`
-    /// would look for the object itself.
+    /// Checks whether the last request of a multipart upload obeys the condition that a single put
+    /// does. `Upload` would send a request for the object itself.
     fn absent_in_parts(&self, report: &mut Report, key: &str) {
         const WHAT: &str = "put in parts if absent";
         let (ward, client, bucket) = (self.ward, &self.client, self.bucket());
@@ -245,7 +245,7 @@ impl Objects<'_> {
         report.tried("multipart", "abort", &result);
     }
 
-    /// Fetches by a URL that carries its own proof.
+    /// Fetches an object by a presigned URL.
     fn presigned(&self, report: &mut Report) {
         const WHAT: &str = "presigned GET";
         let Some(keys) = self.ward.store.options().keys() else {
@@ -275,18 +275,18 @@ impl Objects<'_> {
     }
 }
 
-/// What came of storing something in an unusual way.
+/// What a server has kept of an object that was stored in an unusual way.
 pub(super) enum Kept {
     /// The same bytes.
     Same,
-    /// The same bytes, and `aws-chunked` among their encodings, which says that they are framed.
+    /// The same bytes, with `aws-chunked` among their encodings, which says that they are framed.
     Marked,
     /// Other bytes: the framing itself was stored.
     Framed,
 }
 
 impl Ward<'_> {
-    /// Stores an object by this client, and looks at what is there by the plain one.
+    /// Stores an object with this client, and fetches it with the plain one.
     pub(super) fn stored_as_sent(
         &self,
         client: &Client<Service>,
@@ -325,10 +325,10 @@ pub(super) fn told(result: &Result<Kept, Error>) -> (Answer, String) {
     }
 }
 
-/// Where a checksum goes in these trials.
+/// Returns where the checksum is sent in these trials.
 pub(super) fn name_of(placement: Placement) -> &'static str {
     if placement == Placement::Trailer { "trailer" } else { "header" }
 }
 
-/// Bytes of the smallest part that all servers take.
+/// Bytes of the smallest part that all servers accept.
 const PART: usize = 5 << 20;
