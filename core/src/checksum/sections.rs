@@ -82,7 +82,7 @@ mod tests {
             for piece in pieces.iter().cycle() {
                 let (these, after) = rest.split_at((*piece).min(rest.len()));
                 hashers.update(these);
-                // A clone goes on where the first one was.
+                // A clone continues at the position of the original.
                 hashers = hashers.clone();
                 rest = after;
                 if rest.is_empty() {

@@ -106,7 +106,7 @@ impl Credentials {
         })
     }
 
-    /// Returns what signs a form, or something else, at this time.
+    /// Returns a [`Signing`] for this time, to sign a form for example.
     ///
     /// # Errors
     ///

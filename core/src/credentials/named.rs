@@ -79,7 +79,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     ///
-    /// Those of the method for each source. `static` is an error, as its keys are not known here.
+    /// The errors of the method for each source. `static` is an error, as its keys are not here.
     pub fn named(&self, source: CredentialSource, profile: Option<&str>) -> Result<Source, Error> {
         match source {
             CredentialSource::Static => {

@@ -169,8 +169,9 @@ impl Proxy {
     /// proxy's own refusal: a 407, which only proxies send, or a 4xx with squid's `X-Squid-Error`,
     /// unless `Via` has more than one hop, as a squid behind this proxy may have sent it then.
     ///
-    /// Refusals of other proxies cannot be told from those of the endpoint, and are treated as
-    /// such. So are responses of 500 and above, as the endpoint may have received the request.
+    /// Refusals of other proxies cannot be distinguished from those of the endpoint, and count as
+    /// the endpoint's. So do responses of 500 and above, as the endpoint may have received the
+    /// request.
     pub fn refusal(&self, head: &response::Parts) -> Option<Failure> {
         let word = head.headers.get(&X_SQUID_ERROR).map(|value| value.to_str().unwrap_or_default());
         let vias = head.headers.get_all(VIA).iter();

@@ -37,7 +37,8 @@ impl KeyCache {
         &self.keys
     }
 
-    /// Returns what signs one request at this time, like [`Signing::new`], with a cached key.
+    /// Returns a [`Signing`] for one request at this time. Unlike [`Signing::new`], it reuses the
+    /// derived key.
     ///
     /// # Errors
     ///
