@@ -56,7 +56,8 @@ pub enum Cause {
     Tls,
     /// The proxy refused the request or failed.
     Proxy,
-    /// No byte arrived or left for longer than the limits of the exchange allow.
+    /// A time limit of the exchange was exceeded: for the connection, for the head, for a pause in
+    /// a body, for its least rate, or for the whole.
     Timeout,
     /// The connection was closed before a status line arrived.
     Closed,

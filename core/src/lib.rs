@@ -38,7 +38,7 @@
 //! let mut answers = [503, 200].into_iter();
 //! let output = loop {
 //!     match pump.turn(now) {
-//!         // Send it: here, on a thread, as a task. Exactly one completion must come of it.
+//!         // Send it: here, on another thread, or in a task. It must yield exactly one completion.
 //!         Turn::Launch(mut exchange) => {
 //!             assert_eq!(exchange.request()?.uri, "http://127.0.0.1:9000/bucket/key");
 //!             let status = answers.next().unwrap_or(500);

@@ -57,7 +57,7 @@ pub enum WaitReason {
     Backoff,
     /// The server asked to wait before the next request.
     RetryAfter,
-    /// The limit of requests per second is reached.
+    /// Requests are sent at a limited rate.
     Pacing,
     /// Another machine renews the credentials.
     Renewal,

@@ -65,9 +65,9 @@ pub trait Authority: Send {
 pub struct Wish<'a> {
     /// Woken when it is useful to call again.
     pub waker: &'a Waker,
-    /// How many renewals had ended when the credentials were first found too old; set by the
-    /// authenticator. A caller that has waited for a later renewal gets its result, however short
-    /// its lifetime, or the reason why it failed.
+    /// How many renewals had ended when the credentials were first found too old, in a form that
+    /// only the authenticator reads and sets. A caller that has waited for a later renewal gets its
+    /// result, however short its lifetime, or the reason why it failed.
     pub stale: &'a mut Option<u64>,
     /// The places in the queue of waiters, from the first [`Lease::Wait`] until another result; set
     /// by the authenticator. If the request is dropped while it has places, it must

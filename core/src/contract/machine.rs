@@ -23,7 +23,8 @@ pub trait Machine {
     fn cancel(&mut self, now: Now, leave: Leave);
 
     /// The concurrency: how many exchanges of this machine may be in flight at most. A transport
-    /// performs those of a machine of width 1 on the calling thread or task, and others on workers.
+    /// may perform those of a machine of width 1 on the calling thread or task, and performs others
+    /// on workers.
     fn width(&self) -> usize {
         1
     }

@@ -14,8 +14,7 @@ pub enum Leftover {
         bucket: String,
         /// Its key.
         key: String,
-        /// The id by which it can be listed and aborted; empty if the server's response with the id
-        /// was lost.
+        /// The id by which it can be listed and aborted; empty if it is not known.
         upload_id: String,
     },
     /// An object that should have been deleted.
@@ -32,7 +31,7 @@ pub enum Leftover {
     },
     /// A user's trust that was not revoked.
     Trust {
-        /// Its id; empty if the server's response with the id was lost.
+        /// Its id; empty if it is not known.
         id: String,
     },
     /// Something that may exist: the response to the request that creates it was lost, and nothing

@@ -46,7 +46,7 @@ pub struct Draft {
     /// Returns whether a response with another status than 401 also refuses the credentials. Called
     /// by the authenticator, set by the operation, which knows its responses.
     pub tells_refusal: Option<fn(&Reply) -> bool>,
-    /// What to do with the body of a successful answer.
+    /// What to do with the body of a successful response.
     pub incoming: Incoming,
     /// Whether the request reads a part of the object by its part number, so that a response of 206
     /// is valid without a `Range`.
@@ -64,9 +64,9 @@ pub struct Draft {
     pub(crate) retry_policy: Option<RetryPolicy>,
     /// Whether it was already sealed a second time, after its first credentials were refused.
     pub(crate) replayed: bool,
-    /// How many renewals had ended when this draft began to wait for one.
+    /// [`Wish::stale`](crate::contract::Wish::stale) of this draft.
     pub(crate) stale: Option<u64>,
-    /// Its places in the queues of waiters for a renewal.
+    /// [`Wish::places`](crate::contract::Wish::places) of this draft.
     pub(crate) places: Positions,
 }
 
