@@ -29,7 +29,7 @@ use crate::s3::{
     Service,
 };
 
-/// The options of a [`Copy`].
+/// The options of a copy on the server.
 #[derive(Clone, Copy, Debug)]
 pub struct CopyOptions {
     /// An object of up to this many bytes is copied by one request: at most 5 GiB.

@@ -1,4 +1,4 @@
-//! How an upload ends: completed, or removed, or with what is left behind in the error.
+//! How an upload ends: completed, or removed, or with its leftovers in the error.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::s3::{
 };
 
 impl Multipart {
-    /// The checksums of the whole that the parts' come to.
+    /// Returns the checksums of the whole object, computed from those of the parts.
     pub(super) fn checksums(&self) -> Result<Vec<Declared>, Error> {
         let parts: Option<Vec<(Value, u64)>> = self
             .flight
@@ -37,7 +37,8 @@ impl Multipart {
         Ok(sums)
     }
 
-    /// All parts are stored: the object is made of them, after the look that its condition may need.
+    /// Makes the object after all parts are stored, and after the check that its condition may
+    /// require.
     pub(super) fn complete_upload(&mut self, now: Now) {
         let heeds = self.service.config().quirks.conditional_complete;
         match absent::is_needed(&self.job.conditions, heeds) {
@@ -46,7 +47,7 @@ impl Multipart {
         }
     }
 
-    /// Goes on after a look at what must not be there.
+    /// Goes on after the check that there is no object.
     pub(super) fn looked(&mut self, now: Now, looked: Result<(), Error>) {
         match looked {
             Ok(()) if self.failure.is_none() && self.upload_id.is_some() => return self.make(now),
@@ -95,7 +96,7 @@ impl Multipart {
         Ok(complete)
     }
 
-    /// The server says that the object is there.
+    /// Returns the result after the server has confirmed the object.
     pub(super) fn completed(
         &mut self,
         etag: ETag,
@@ -111,7 +112,7 @@ impl Multipart {
         Uploaded { etag, version_id, size, parts, checksums, recovered: false, leftovers }
     }
 
-    /// What the server has of the whole against what the parts came to.
+    /// Compares the server's checksums of the object with those computed from the parts.
     pub(super) fn confirm(&self, stored: &Stored) -> Result<(), Error> {
         let told = &stored.checksums;
         for ours in self.checksums()? {
@@ -135,13 +136,14 @@ impl Multipart {
         Ok(())
     }
 
-    /// Ends it, with the first error. What a later one says is unknown is said by the first.
+    /// Ends the upload with the first error. An unknown outcome of a later error is added to the
+    /// first.
     pub(super) fn fail(&mut self, now: Now, error: Error) {
         Error::keep_first(&mut self.failure, error);
         self.flight.stop(now);
     }
 
-    /// What follows when nothing is in flight any more.
+    /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
         if self.job.leave == Leave::Keep { Phase::Over } else { self.abort() }
     }
@@ -154,7 +156,7 @@ impl Multipart {
         Phase::Abort(self.call(abort, ABORT + self.aborts))
     }
 
-    /// The upload could not be removed: the error says so.
+    /// Names the upload as a leftover in the error, because it could not be removed.
     pub(super) fn left_behind(&mut self) {
         let leftover = self.leftover();
         let error = self.failure.take().or(self.restarting.take());
@@ -162,7 +164,7 @@ impl Multipart {
         self.phase = Phase::Over;
     }
 
-    /// The upload, which may be there.
+    /// Returns the upload as a leftover.
     pub(super) fn leftover(&self) -> Leftover {
         Leftover::MultipartUpload {
             bucket: self.job.bucket.clone(),
@@ -171,12 +173,13 @@ impl Multipart {
         }
     }
 
-    /// The server has acknowledged the abort, and a look has shown nothing else; `seen` says whether the
-    /// look has shown that the upload is gone, and did not fail. Parts that the server had when they were
-    /// given up may be stored after the abort, and bring the upload back, so that it is looked for again.
-    /// A server may take longer than that ("AbortMultipartUpload", S3 API reference: parts in progress may
-    /// succeed after it): parts that did not come meanwhile are named as possible. Where the last look
-    /// failed, the error names the upload, because such a part may have been stored.
+    /// Handles an acknowledged abort after which no list showed the upload; `seen` says whether a
+    /// list has shown that the upload does not exist, rather than failed. Parts whose attempts were
+    /// in flight may be stored after the abort, and bring the upload back, so that it is looked for
+    /// again. A server may take longer than that ("AbortMultipartUpload", S3 API reference: parts
+    /// in progress may succeed after it): late parts that did not appear meanwhile are named as
+    /// possible leftovers. If the last list failed, the error names the upload, because a late part
+    /// may have been stored.
     pub(super) fn gone(&mut self, now: Now, seen: bool) {
         if self.flight.late() > 0
             && let Some(delay) = WATCHES.get(self.watches)
@@ -204,20 +207,21 @@ impl Multipart {
             return;
         }
         if self.failure.as_ref().is_some_and(Error::outcome_unknown) && self.upload_id.is_some() {
-            // Now that nothing can complete it any more, what is there is what there is.
+            // Now nothing can complete the upload any more, so a HEAD settles the outcome.
             self.phase = self.check();
         }
     }
 
-    /// The upload that was to be gone on with is gone: it was aborted, or completed by a process that did
-    /// not live to hear of it. Where the checkpoint has all parts, the object tells.
+    /// Handles a resumed upload that does not exist: it was aborted, or completed by a process that
+    /// ended before it read the response. If the checkpoint has all parts, a HEAD of the object
+    /// decides.
     pub(super) fn gone_before(&mut self, error: Error) -> Phase {
         self.is_gone = true;
         if self.unlisted(error) { self.check() } else { Phase::Over }
     }
 
-    /// Whether the checkpoint has all parts of the upload that can't be listed: the process that wrote it
-    /// may have completed it.
+    /// Returns whether the checkpoint has all parts of an upload that cannot be listed: the process
+    /// that wrote the checkpoint may have completed the upload.
     pub(super) fn unlisted(&mut self, error: Error) -> bool {
         self.flight.stored = std::mem::take(&mut self.known);
         let length = self.flight.plan.length();
@@ -231,7 +235,7 @@ impl Multipart {
         all
     }
 
-    /// What the object of these parts must look like.
+    /// Returns what proves that an object was made of these parts.
     fn evidence(&self) -> Evidence<'_> {
         Evidence {
             size: Some(self.flight.size()),
@@ -247,7 +251,7 @@ impl Multipart {
         Phase::Check(Box::new(self.call(head, CHECK)))
     }
 
-    /// Parts that the server may store after the upload is gone.
+    /// Returns the parts that the server may store after the upload was removed, as a leftover.
     fn late_parts(&self) -> Leftover {
         let (bucket, key, late) = (&self.job.bucket, &self.job.key, self.flight.late());
         let id = self.upload_id.as_deref().unwrap_or_default();
@@ -259,7 +263,7 @@ impl Multipart {
         Leftover::Perhaps { look_at }
     }
 
-    /// The upload of an attempt at its creation that was never answered.
+    /// Returns the upload of a CreateMultipartUpload whose response was lost, as a leftover.
     pub(super) fn nameless(&self) -> Leftover {
         let (bucket, key) = (&self.job.bucket, &self.job.key);
         let look_at = format!(
@@ -269,15 +273,15 @@ impl Multipart {
         Leftover::Perhaps { look_at }
     }
 
-    /// How it ends where it did not succeed.
+    /// Returns the error with which the upload ends.
     pub(super) fn failed(&mut self) -> Option<Error> {
         let possible = std::mem::take(&mut self.possible);
         let failure = self.failure.take();
         failure.map(|error| possible.into_iter().fold(error, Error::with_leftover))
     }
 
-    /// What the object is that is there after the upload is gone, whose completion was in doubt. Ours:
-    /// the upload has succeeded.
+    /// Handles the HEAD after an upload was removed whose completion is unknown. If the object is
+    /// the one that was sent, the upload has succeeded.
     pub(super) fn checked(&mut self, head: Result<ObjectHead, Error>) -> Option<Uploaded> {
         self.phase = Phase::Over;
         let proof = match &head {
@@ -318,6 +322,5 @@ impl Multipart {
     }
 }
 
-/// How long after an upload was seen to be gone it is looked for again, where parts of it may be stored
-/// late.
+/// How long after its removal an upload is looked for again, if parts of it may be stored late.
 const WATCHES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];

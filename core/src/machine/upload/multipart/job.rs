@@ -21,15 +21,15 @@ pub(in crate::machine) struct Job {
     pub(in crate::machine) conditions: Conditions,
     pub(in crate::machine) common: Common,
     pub(in crate::machine) checksum: ChecksumOptions,
-    /// The checksum that parts carry, as the policy decided.
+    /// The checksum algorithm of the parts, as the policy decided.
     pub(in crate::machine) algorithm: Option<Algorithm>,
     pub(in crate::machine) checksum_type: Option<Type>,
-    /// Whether the tags of single requests and of parts are compared.
+    /// Whether the ETags of single requests and of parts are compared.
     pub(in crate::machine) verify_etag: bool,
-    /// Whether the tag of the whole is.
+    /// Whether the ETag of the multipart object is compared.
     pub(in crate::machine) verify_whole_etag: bool,
     pub(in crate::machine) width: usize,
-    /// Bytes of parts that may be in flight at once, narrowing the width.
+    /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
     pub(in crate::machine) memory: u64,
     pub(in crate::machine) leave: Leave,
     pub(in crate::machine) party: usize,
@@ -42,7 +42,7 @@ impl Job {
         self.properties.encryption.customer_key.clone()
     }
 
-    /// The error of what was stored, and is not what was sent: the object is named.
+    /// Adds the object as a leftover to the error of an object that differs from what was sent.
     pub(in crate::machine::upload) fn spoilt(&self, error: Error) -> Error {
         // A refusal stored nothing.
         if error.kind() != Kind::Integrity || error.status().is_some() {
@@ -52,7 +52,7 @@ impl Job {
         error.with_leftover(Leftover::Object { bucket, key })
     }
 
-    /// The object that is in its place.
+    /// Returns the HEAD of the object under this key.
     pub(in crate::machine::upload) fn head(&self) -> HeadObject {
         let mut head = HeadObject::new(&self.bucket, &self.key);
         head.customer_key = self.customer_key();

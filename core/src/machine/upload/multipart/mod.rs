@@ -1,4 +1,4 @@
-//! A multipart upload, from its creation to its completion or its disappearance.
+//! A multipart upload, from its creation to its completion or removal.
 //!
 //! ```text
 //!  new ───▶ Create ──▶ Parts ──all stored──▶ Complete ──success, or proven───▶ Over(Ok)
@@ -14,9 +14,9 @@
 //!                   parts may come late   └──────────────────────────────────────▶ Over(Err, the first)
 //! ```
 //!
-//! One that may replace nothing looks for an object before its creation and before its completion (Absent),
-//! where the server is not known to heed `If-None-Match` on CompleteMultipartUpload: Ceph 16.2 ignores it,
-//! and replaces what is there.
+//! An upload that must not replace an object checks whether there is one before its creation and
+//! before its completion (Absent), where the server may ignore `If-None-Match` on
+//! CompleteMultipartUpload: Ceph 16.2 ignores it, and replaces the object.
 
 mod ending;
 mod job;
@@ -44,10 +44,10 @@ use crate::s3::{
     HeadObject, ListParts, ListPartsOutput, Service, Stored,
 };
 
-/// Where the bytes of parts come from.
+/// The source of the parts' bytes.
 #[derive(Clone, Debug)]
 pub(in crate::machine) enum PartsFrom {
-    /// A source that can be read anywhere, again and again.
+    /// A source that can be read at any position, more than once.
     Seekable,
     /// A source that is read once, in order, as far as the intake says.
     Stream,
@@ -55,24 +55,26 @@ pub(in crate::machine) enum PartsFrom {
     Object(Box<CopySource>),
 }
 
-/// What a finished upload came to.
+/// The result of an upload.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Uploaded {
-    /// The tag of the object; empty where the server gave none.
+    /// The ETag of the object; empty if the server returned none.
     pub etag: ETag,
-    /// Which version of the object this is.
+    /// The version of the object.
     pub version_id: Option<String>,
-    /// Bytes of the object.
+    /// The size of the object in bytes.
     pub size: u64,
-    /// Parts it was sent in; 0 for a single request.
+    /// The number of its parts; 0 for a single request.
     pub parts: u32,
-    /// Checksums of the whole, as the server told them or as they were computed on the way.
+    /// Checksums of the whole object: those of the server or, if it returned none, those computed
+    /// during the upload.
     pub checksums: Vec<Declared>,
-    /// The answer to the last request was lost; a look at the object showed that it is ours.
+    /// Whether the response to the last request was lost, and a check proved that the object was
+    /// stored.
     pub recovered: bool,
-    /// What may be left on the server although the upload succeeded: another upload, whose creation was
-    /// never answered.
+    /// Possible leftovers although the upload succeeded: another multipart upload, if a response to
+    /// CreateMultipartUpload was lost.
     pub leftovers: Vec<Leftover>,
 }
 
@@ -84,18 +86,18 @@ pub(in crate::machine) struct Multipart {
     flight: Flight<Part>,
     phase: Phase,
     upload_id: Option<String>,
-    /// What a checkpoint knows of parts that the server has not listed yet.
+    /// Parts of the checkpoint that the server has not listed yet.
     known: BTreeMap<u32, StoredPart>,
     failure: Option<Error>,
     aborts: u32,
-    /// How often it was looked for again after it was gone.
+    /// How often a removed upload was looked for again.
     watches: usize,
-    /// What may be left that no look can show.
+    /// Possible leftovers that no request can show.
     possible: Vec<Leftover>,
-    /// There is no such upload any more.
+    /// The upload does not exist any more.
     is_gone: bool,
     restarted: bool,
-    /// The conflict for which everything is sent again, once the first upload is gone.
+    /// The conflict because of which everything is sent again, once the first upload is removed.
     restarting: Option<Error>,
 }
 
@@ -153,7 +155,7 @@ impl Multipart {
         }
     }
 
-    /// Goes on with what `checkpoint` tells, after asking the server for its parts.
+    /// Resumes the upload of `checkpoint`, after listing its parts on the server.
     pub(in crate::machine) fn resume(
         mut job: Job,
         from: PartsFrom,
@@ -176,7 +178,7 @@ impl Multipart {
         this
     }
 
-    /// What it takes to go on later, once the server has given the upload an id.
+    /// Returns the data to resume the upload, once the server has returned its id.
     fn checkpoint(&self) -> Option<Checkpoint> {
         let upload_id = self.upload_id.clone()?;
         Some(Checkpoint {
@@ -207,7 +209,7 @@ impl Multipart {
         self.call(list, LIST)
     }
 
-    /// Takes over what the server has of the parts that fit the plan; others are sent again.
+    /// Records the listed parts that fit the plan; others are sent again.
     fn listed(&mut self, page: &ListPartsOutput) {
         for part in &page.parts {
             let known = self.known.get(&part.part_number).filter(|known| known.etag == part.etag);
@@ -224,7 +226,7 @@ impl Multipart {
         }
     }
 
-    /// Keeps a part that is stored for those who go on later.
+    /// Adds a stored part to the checkpoint.
     fn note(&self, number: u32) {
         if let Some(part) = self.flight.stored.get(&number) {
             let part = part.into();
@@ -234,12 +236,12 @@ impl Multipart {
         }
     }
 
-    /// How far the source has been read.
+    /// Returns how far the source has been read.
     pub(in crate::machine::upload) fn read(&self) -> &Intake {
         &self.flight.intake
     }
 
-    /// Gives up for a reason of the caller's.
+    /// Ends the upload with an error of the caller's source.
     pub(in crate::machine::upload) fn give_up(&mut self, now: Now, error: Error) {
         let cleans_up = matches!(
             self.phase,
@@ -250,7 +252,7 @@ impl Multipart {
         }
     }
 
-    /// Goes under another authority, before anything was sent.
+    /// Uses another authenticator, before anything was sent.
     pub(in crate::machine::upload) fn move_under(&mut self, party: usize) {
         self.job.party = party;
         if let Phase::List(_) = self.phase {
@@ -316,7 +318,8 @@ impl Machine for Multipart {
                         self.phase = self.gone_before(error);
                     }
                     ControlFlow::Continue(Err(error)) => {
-                        // An upload that can't be listed is not ours to abort.
+                        // An upload that cannot be listed is not aborted: it may belong to another
+                        // client.
                         self.unlisted(error);
                         self.phase = Phase::Over;
                     }
@@ -334,7 +337,7 @@ impl Machine for Multipart {
                 Phase::Complete(call) => match nest(call.poll(now), COMPLETE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(done)) => {
-                        // A cancellation that came too late counts for nothing.
+                        // A cancellation after the completion has no effect.
                         let recovered = call.is_recovered();
                         self.failure = None;
                         self.phase = Phase::Over;
@@ -366,7 +369,7 @@ impl Machine for Multipart {
                 },
                 Phase::Verify(call) => match nest(call.poll(now), LIST) {
                     ControlFlow::Break(step) => return step,
-                    // Parts that were under way while it was aborted may have been stored after it.
+                    // Parts in flight during the abort may have been stored after it.
                     ControlFlow::Continue(Ok(page)) => {
                         page.parts.iter().for_each(|part| self.flight.came(part.part_number));
                         match self.aborts < ABORTS {
@@ -374,7 +377,7 @@ impl Machine for Multipart {
                             false => self.left_behind(),
                         }
                     }
-                    // Who may not list may have aborted all the same.
+                    // A client without permission to list may nevertheless have aborted.
                     ControlFlow::Continue(Err(error)) => self.gone(now, is_gone(&error)),
                 },
                 Phase::Watch(wait) => {
@@ -408,9 +411,9 @@ impl Machine for Multipart {
 
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
-            // What was to be sent again is not.
+            // A restart is cancelled, although its cleanup has begun.
             Phase::Abort(_) | Phase::Verify(_) | Phase::Watch(_) if self.restarting.is_some() => {}
-            // It has failed or succeeded already, and is only cleaning up.
+            // The upload has already failed or succeeded, and only cleans up.
             Phase::Abort(_)
             | Phase::Verify(_)
             | Phase::Watch(_)
@@ -445,7 +448,7 @@ fn create(job: &Job, service: &Arc<Service>) -> Call<CreateMultipartUpload> {
     job.call(create, service, CREATE)
 }
 
-/// Whether there is no such upload any more. Some servers say 403 of an upload they do not know.
+/// Returns whether the upload does not exist any more.
 fn is_gone(error: &Error) -> bool {
     error.is_not_found() || error.code() == Some("NoSuchUpload")
 }
@@ -456,5 +459,5 @@ const COMPLETE: u32 = 2;
 const CHECK: u32 = 3;
 const ABORT: u32 = 4;
 
-/// Aborts are repeated this often while parts are still listed.
+/// The number of aborts, repeated while parts are still listed.
 const ABORTS: u32 = 3;

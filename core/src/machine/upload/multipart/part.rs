@@ -1,4 +1,4 @@
-//! One part of a multipart upload on its way: sent, or copied on the server.
+//! One part of a multipart upload, sent or copied on the server.
 
 use std::ops::Range;
 
@@ -16,9 +16,9 @@ use crate::s3::{UploadPart, UploadPartCopy};
 #[derive(Debug)]
 pub(super) struct Part {
     size: u64,
-    /// The checksum that is kept of it.
+    /// The algorithm of the checksum that is kept.
     algorithm: Option<Algorithm>,
-    /// Whether its tag is compared.
+    /// Whether its ETag is compared.
     verify_etag: bool,
     call: PartCall,
 }
@@ -120,5 +120,5 @@ pub(super) fn full_object(declared: &[Declared]) -> impl Iterator<Item = Value> 
     })
 }
 
-/// The seed of part n is made of this and n.
+/// The seed of part n is derived from this plus n.
 const SEED: u32 = 16;

@@ -1,4 +1,4 @@
-//! How a large object ends: made, or removed, or with what is left behind in the error.
+//! How a large object ends: made, or removed, or with its leftovers in the error.
 
 use super::job::Job;
 use super::manifest::Manifest;
@@ -17,7 +17,7 @@ use crate::swift::{
 };
 
 impl Segmented {
-    /// All segments are there: what else is?
+    /// Looks at the existing object after all segments are stored.
     pub(super) fn look(&self) -> Phase {
         if self.job.looks_first() {
             Phase::Replaced(Box::new(Replaced::new(&self.job, Some(self.layout.all()))))
@@ -33,7 +33,7 @@ impl Segmented {
             && self.failure.is_none()
             && let (Some(head), Phase::Manifest(manifest)) = (head, &next)
         {
-            // Whoever was interrupted may have made it, and not lived to see the answer.
+            // An interrupted process may have made the object without reading the response.
             if self.resumes && manifest.is_on(&head) {
                 return self.ours(head, Job::exists());
             }
@@ -43,8 +43,8 @@ impl Segmented {
         self.go(next);
     }
 
-    /// The object looks like ours. The tag of a static one says the same of equal bytes that
-    /// somebody else has sent: its manifest tells, where it is shown.
+    /// Handles an object that looks like this upload's. The ETag of a static one is the same for
+    /// equal bytes that another client has sent; its manifest decides, if the server shows it.
     fn ours(&mut self, head: ObjectHead, refusal: Error) {
         match self.large_object {
             LargeObject::Dynamic => self.made(ETag::default(), true),
@@ -99,21 +99,21 @@ impl Segmented {
         Phase::Manifest(Box::new(manifest))
     }
 
-    /// What the manifest lists.
+    /// Returns the entries of the manifest.
     fn segments(&self) -> Vec<Segment> {
         let stored = self.flight.stored.iter();
         stored
             .map(|(number, part)| {
                 let (container, name) = (&self.layout.container, self.layout.name(*number));
                 let mut one = ObjectSegment::stored(container, name, part.etag.clone(), part.size);
-                // The server compares only what is told.
+                // The server compares only what the manifest contains.
                 one.etag = one.etag.filter(|etag| !etag.is_empty());
                 Segment::Object(one)
             })
             .collect()
     }
 
-    /// The server says that the object is there. A dynamic one has to become what was sent.
+    /// Handles the confirmed manifest. A dynamic large object must still become complete.
     pub(super) fn made(&mut self, etag: ETag, recovered: bool) {
         match self.large_object {
             LargeObject::Static => self.whole(etag, recovered),
@@ -126,7 +126,7 @@ impl Segmented {
                     self.job.options.listing_lag,
                     self.job.with(),
                 );
-                // A cancellation that came too late counts for nothing, if the object is whole.
+                // A cancellation after the manifest has no effect, if the object is complete.
                 if self.failure.is_some() {
                     settle = settle.at_once();
                 }
@@ -135,8 +135,8 @@ impl Segmented {
         }
     }
 
-    /// The object is not what was sent, as far as was seen: it may become so, and must not lose its
-    /// segments. What it replaced is lost in any case.
+    /// Handles an object that is not complete as far as was seen. It may become so, and must keep
+    /// its segments; the object that it replaced is lost in any case.
     pub(super) fn unsettled(&mut self, now: Now, error: Error) {
         if self.failure.is_some() {
             self.spoilt = self.job.options.on_failure == Leave::Abort;
@@ -152,9 +152,9 @@ impl Segmented {
         self.leave(replaced.collect());
     }
 
-    /// The object is there, and is what was sent.
+    /// Handles an object that is complete.
     pub(super) fn whole(&mut self, etag: ETag, recovered: bool) {
-        // A cancellation that came too late counts for nothing.
+        // A cancellation after the manifest has no effect.
         self.failure = None;
         self.job.checkpoints.end();
         let segments = u32::try_from(self.flight.stored.len()).unwrap_or(u32::MAX);
@@ -171,14 +171,15 @@ impl Segmented {
         self.phase = Phase::Remove(Sweep::new(replaced, self.job.with()), Some(Box::new(done)));
     }
 
-    /// The manifest was refused, or its answer was lost.
+    /// Handles a manifest that was refused, or whose response was lost.
     pub(super) fn refused(&mut self, now: Now, error: Error) {
-        // What the server made has another tag than what it was made of, unless it says so itself.
+        // The server stored the object with another ETag, unless it refused the request for that
+        // reason.
         self.spoilt = error.kind() == Kind::Integrity && error.status().is_none();
         let unknown = error.outcome_unknown();
         self.fail(now, error);
         if unknown && !self.spoilt {
-            // The manifest may be there, and then it must not lose its segments.
+            // The manifest may exist, and then its segments must stay.
             self.name_all();
         } else {
             self.phase = self.cleanup();
@@ -190,7 +191,7 @@ impl Segmented {
         self.flight.stop(now);
     }
 
-    /// What follows when nothing is in flight any more.
+    /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
         if self.job.options.on_failure == Leave::Keep && !self.spoilt {
             return Phase::Over;
@@ -198,7 +199,7 @@ impl Segmented {
         Phase::Remove(Sweep::new(self.sent(), self.job.with()), None)
     }
 
-    /// The manifest, where it is there and wrong, and all segments.
+    /// Returns the manifest, if it exists and is wrong, and all segments.
     fn sent(&self) -> Vec<DeleteObject> {
         let manifest =
             self.spoilt.then(|| DeleteObject::new(&self.job.container, &self.job.object));
@@ -206,13 +207,13 @@ impl Segmented {
         manifest.into_iter().chain(self.numbers().into_iter().map(segment)).collect()
     }
 
-    /// Nothing is removed, and all of it named.
+    /// Names everything that was sent as leftovers, and removes nothing.
     pub(super) fn name_all(&mut self) {
         self.leave(self.everything());
         self.phase = Phase::Over;
     }
 
-    /// All that was sent.
+    /// Returns everything that was sent, as leftovers.
     pub(super) fn everything(&self) -> Vec<Leftover> {
         let sent = self.sent().into_iter();
         sent.map(|one| Leftover::Object { bucket: one.container, key: one.object }).collect()
@@ -223,7 +224,7 @@ impl Segmented {
         self.failure = failure.map(|failure| left.into_iter().fold(failure, Error::with_leftover));
     }
 
-    /// What was to be removed is, but for `left`.
+    /// Handles the end of the removal; `left` could not be removed.
     pub(super) fn removed(&mut self, left: Vec<Leftover>) -> Option<SwiftUploaded> {
         self.job.checkpoints.end();
         let Phase::Remove(_, done) = std::mem::replace(&mut self.phase, Phase::Over) else {

@@ -27,7 +27,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Checks what of the options can be wrong whatever the server says.
+    /// Checks those options that are wrong for every server.
     pub(super) fn new(
         container: String,
         object: String,
@@ -57,34 +57,34 @@ impl Job {
         With { service, party: self.party, seed: self.seed, width: self.options.width }
     }
 
-    /// A PUT whose body is checked as the options say.
+    /// Returns a PUT whose body is checked as the options say.
     pub(super) fn put(&self, container: &str, object: &str, body: Body) -> PutObject {
         let mut put = PutObject::from_body(container, object, body);
         put.check = if self.options.verify { BodyCheck::Auto } else { BodyCheck::Never };
         put
     }
 
-    /// The object as it is now.
+    /// Returns the HEAD of the newest version of the object.
     pub(super) fn head(&self) -> HeadObject {
         let mut head = HeadObject::new(&self.container, &self.object);
         head.newest = true;
         head
     }
 
-    /// Whether it must be known what is there before anything is written.
+    /// Returns whether the existing object must be looked at before anything is written.
     pub(super) fn looks_first(&self) -> bool {
         self.options.if_absent || self.options.remove_replaced
     }
 
-    /// There is an object where none may be: what Swift says to `If-None-Match: *`, and Ceph does
-    /// not.
+    /// Returns the error of an object that must not exist: Swift's response to `If-None-Match: *`,
+    /// which Ceph does not give.
     pub(super) fn exists() -> Error {
         let message = "there is an object of this name already".to_owned();
         Error::refused(StatusCode::PRECONDITION_FAILED, None, Some(message))
             .in_operation("HeadObject")
     }
 
-    /// The container of the segments.
+    /// Returns the container of the segments.
     pub(super) fn segments_in(&self) -> String {
         match &self.options.segments_in {
             SegmentsIn::Beside => format!("{}_segments", self.container),
@@ -93,15 +93,15 @@ impl Job {
         }
     }
 
-    /// What tells this upload's segments from others.
+    /// Returns the id that separates this upload's segments from others.
     pub(super) fn id(&self) -> String {
         let made = || format!("{:016x}", seed(self.seed, ID));
         self.options.id.clone().unwrap_or_else(made)
     }
 }
 
-/// Bytes of an id at most.
+/// The maximum size of an id in bytes.
 const LONGEST_ID: usize = 64;
 
-/// The seed of the id is made of this.
+/// The seed of the id is derived from this.
 const ID: u32 = 0x1D;

@@ -1,11 +1,11 @@
-//! What the segments of a large object are called.
+//! The names of a large object's segments.
 
 use crate::machine::numbered::stem;
 use crate::machine::upload::plan::Plan;
 use crate::swift::Prefix;
 
-/// Where the segments of one upload are: under a prefix that no other upload has, each by its number
-/// with so many digits that the order of names is that of numbers.
+/// Where the segments of one upload are: under a prefix of their own, each named by its number,
+/// with leading zeros so that the order of names is that of numbers.
 ///
 /// ```text
 /// container_segments / object/id/size/segment size/00000001
@@ -19,7 +19,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Segments of `object`, as `plan` divides it. `id` must differ from upload to upload.
+    /// Creates the layout of `object`, divided by `plan`. `id` must differ from upload to upload.
     pub(super) fn new(container: String, object: &str, id: &str, plan: &Plan) -> Self {
         let size = plan.length().map_or_else(|| "stream".to_owned(), |size| size.to_string());
         let segment_size = plan.range(1).end;
@@ -28,27 +28,27 @@ impl Layout {
         Self { container, prefix, digits }
     }
 
-    /// The name of segment `number`.
+    /// Returns the name of segment `number`.
     pub(super) fn name(&self, number: u32) -> String {
-        // Who wrote a checkpoint may have written anything.
+        // A checkpoint may hold anything.
         let digits = usize::from(self.digits.min(MOST_DIGITS));
         format!("{}{number:0digits$}", self.prefix)
     }
 
-    /// Which segment has this name.
+    /// Returns the number of the segment with this name.
     pub(super) fn number(&self, name: &str) -> Option<u32> {
         let digits = name.strip_prefix(&self.prefix)?;
         let number = digits.parse().ok()?;
         (number > 0 && self.name(number) == name).then_some(number)
     }
 
-    /// All of them.
+    /// Returns the prefix of all segments.
     pub(super) fn all(&self) -> Prefix {
         Prefix::new(&self.container, &self.prefix)
     }
 }
 
-/// Whether an object of this name was made to be a segment of `object`: by this library and by
+/// Returns whether an object of this name was made as a segment of `object`: by this library and by
 /// swiftclient under `object/`, by Glance as `object-00001`.
 pub(super) fn belongs(object: &str, name: &str) -> bool {
     [object, &stem(object)]
@@ -56,15 +56,15 @@ pub(super) fn belongs(object: &str, name: &str) -> bool {
         .any(|stem| name.strip_prefix(*stem).is_some_and(|rest| rest.starts_with(['/', '-'])))
 }
 
-/// How the names of all segments of an object begin that were laid out here.
+/// Returns the beginning of the names of all segments of an object that this library stores.
 pub(super) fn all_of(object: &str) -> String {
     format!("{}/", stem(object))
 }
 
-/// Digits of a segment's number at least.
+/// The minimum number of digits of a segment's number.
 const DIGITS: u8 = 8;
 
-/// Digits of the highest number.
+/// The number of digits of the highest number.
 const MOST_DIGITS: u8 = 10;
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //!
 //! | | static | dynamic |
 //! | --- | --- | --- |
-//! | the manifest | a list: path, tag and size of every segment | a header: container and prefix |
-//! | its order | that of the list | that of the names |
-//! | segments at most | `max_manifest_segments` of `/info` | a page of a listing |
-//! | the tag of the whole | the MD5 of the segments' tags | that of what is listed on reading |
-//! | it is ours, if | it has this tag | it names this prefix |
+//! | the manifest | a list: path, ETag and size of every segment | a header: container and prefix |
+//! | the order | that of the list | that of the names |
+//! | maximum number of segments | `max_manifest_segments` of `/info` | a page of a listing |
+//! | the object's ETag | the MD5 of the segments' ETags | computed over what is listed on reading |
+//! | proof that it is this upload's | this ETag | this prefix |
 
 use crate::contract::{Leave, Machine, Proof, Step};
 use crate::http::{Completion, ETag};
@@ -25,7 +25,7 @@ pub(super) enum Manifest {
 }
 
 impl Manifest {
-    /// Whether it is known only by a look that the object is there.
+    /// Returns whether a check proved that the object was stored, after a lost response.
     pub(super) fn is_recovered(&self) -> bool {
         match self {
             Self::Static(call) => call.is_recovered(),
@@ -33,7 +33,7 @@ impl Manifest {
         }
     }
 
-    /// Whether this object is the one that is to be made.
+    /// Returns whether this object is the one that is to be made.
     pub(super) fn is_on(&self, head: &ObjectHead) -> bool {
         let evidence = match self {
             Self::Static(call) => Evidence::of_slo(&call.operation().segments),
@@ -44,13 +44,13 @@ impl Manifest {
 }
 
 impl Machine for Manifest {
-    /// The tag of the whole; empty where it is not told.
+    /// The ETag of the object; empty if it is unknown.
     type Output = ETag;
 
     fn poll(&mut self, now: Now) -> Step<ETag> {
         match self {
             Self::Static(call) => done(call.poll(now), |stored| stored.etag),
-            // The tag of the answer is that of the manifest's own body, which is empty.
+            // The ETag of the response is that of the manifest's own body, which is empty.
             Self::Dynamic(call) => done(call.poll(now), |_| ETag::default()),
         }
     }
@@ -71,12 +71,12 @@ impl Machine for Manifest {
 }
 
 impl LargeObject {
-    /// What there is, as far as the server says.
+    /// Returns the best kind of large object that the server says it supports.
     pub(super) fn offered(info: Option<&Info>) -> Self {
         if info.is_some_and(Info::has_slo) { Self::Static } else { Self::Dynamic }
     }
 
-    /// How segments may be, as far as the server says.
+    /// Returns the limits of segments, as far as the server says.
     pub(super) fn limits(self, info: Option<&Info>) -> PartLimits {
         let swift = info.map(|info| &info.swift);
         let slo = info.and_then(|info| info.slo).unwrap_or_default();
@@ -88,7 +88,7 @@ impl LargeObject {
                 let by_size = slo.max_manifest_size.unwrap_or(MANIFEST) / ENTRY;
                 (by_count.min(by_size), slo.min_segment_size.unwrap_or(1))
             }
-            // More than a page, and the server no longer says how long the object is.
+            // For more than a page, the server does not return the object's size.
             Self::Dynamic => (listing, 1),
         };
         let parts = u32::try_from(parts).unwrap_or(u32::MAX).max(1);
@@ -101,10 +101,10 @@ impl LargeObject {
 const SEGMENTS: u64 = 1000;
 /// `max_manifest_size` where the server does not say, in bytes.
 const MANIFEST: u64 = 8 << 20;
-/// Bytes of an entry of a manifest at most: a path of 1,280 bytes, each of which JSON may write as
-/// six, and what is around it.
+/// The maximum size of an entry of a manifest in bytes: a path of 1,280 bytes, each of which JSON
+/// may escape with six, and the other fields.
 const ENTRY: u64 = 1280 * 6 + 128;
 /// `container_listing_limit` where the server does not say.
 const LISTING: u64 = 10_000;
-/// Bytes of one request at most.
+/// The maximum size of one request in bytes.
 const LARGEST: u64 = 5 << 30;

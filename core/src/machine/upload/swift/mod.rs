@@ -1,4 +1,4 @@
-//! An object in Swift, in one request or as a large object.
+//! Uploads of an object to Swift, in one request or as a large object.
 //!
 //! ```text
 //!            ┌─ not above the threshold ─▶ Replaced ─▶ Put ─▶ Remove ─────────▶ over
@@ -8,14 +8,14 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `options.rs`, `checkpoint.rs` | what goes in and what comes out |
-//! | `segmented.rs`, `ending.rs` | the large object, from `/info` to its manifest or its disappearance |
-//! | `layout.rs` | what segments are called |
-//! | `part.rs` | one segment on its way |
+//! | `options.rs`, `checkpoint.rs` | options, results and checkpoints |
+//! | `segmented.rs`, `ending.rs` | the large object, from `/info` to its manifest or its removal |
+//! | `layout.rs` | the names of segments |
+//! | `part.rs` | the PUT of one segment |
 //! | `manifest.rs` | static and dynamic large objects side by side |
-//! | `settle.rs` | a dynamic large object until it is what was sent |
-//! | `replaced.rs` | what the object that is replaced is made of |
-//! | `sweep.rs` | objects removed, several at once |
+//! | `settle.rs` | the wait until a dynamic large object is complete |
+//! | `replaced.rs` | the segments of the object that is replaced |
+//! | `sweep.rs` | concurrent removal of objects |
 
 mod checkpoint;
 mod ending;
@@ -51,15 +51,15 @@ use crate::swift::{DeleteObject, PutObject, Service};
 
 /// Uploads one object to Swift. See the [module](super) for its states.
 ///
-/// Below the threshold it is one PUT; above it segments, each an object of its own and several at
-/// once, and a manifest. Every request is sealed when it is sent, so that the session is asked for a
-/// token before each segment. A stream must have exactly as many bytes as were announced, and
-/// nothing is left of one that has not.
+/// Up to the threshold it sends one PUT; above it, segments, each an object of its own and several
+/// in flight, and a manifest. Each request is sealed when it is sent, so that every segment gets a
+/// valid token. A stream must have exactly the announced number of bytes; otherwise the upload
+/// fails, and [`on_failure`](SwiftUploadOptions::on_failure) decides what it leaves.
 #[derive(Debug)]
 pub struct SwiftUpload {
     job: Job,
     gather: Gather,
-    /// How it is divided, where it may be.
+    /// How the source is divided, if it may be.
     plan: Option<Plan>,
     phase: Phase,
 }
@@ -67,7 +67,7 @@ pub struct SwiftUpload {
 #[derive(Debug)]
 enum Phase {
     Gather,
-    /// What is there already?
+    /// Looks at the object that exists under this name.
     Replaced(Box<Replaced>, Way),
     Put(Box<Call<PutObject>>, Vec<DeleteObject>),
     Remove(Sweep, Box<SwiftUploaded>),
@@ -76,13 +76,14 @@ enum Phase {
 }
 
 impl SwiftUpload {
-    /// Uploads to this container and object. `seed` decides the jitter of delays, and the names of
-    /// segments where the options do not: it must differ from upload to upload.
+    /// Creates an upload to this container and object. `seed` decides the jitter of delays and,
+    /// without [`id`](SwiftUploadOptions::id), the names of segments: it must differ from upload to
+    /// upload.
     ///
     /// # Errors
     ///
-    /// Options that can't be: a segment size out of bounds, a length that no number of segments
-    /// reaches, an id with a slash.
+    /// Invalid options: a segment size out of bounds, a length that the permitted number of
+    /// segments cannot hold, an id with a slash.
     pub fn new(
         container: impl Into<String>,
         object: impl Into<String>,
@@ -100,12 +101,12 @@ impl SwiftUpload {
         Ok(this)
     }
 
-    /// Goes on with the upload that `checkpoint` tells of, from the same source. What the server
-    /// says of its segments counts; those that it does not have are sent again.
+    /// Resumes the upload of `checkpoint`, from the same source. The server's listing of segments
+    /// decides; segments that the server does not have are sent again.
     ///
     /// # Errors
     ///
-    /// The source is not as long as the checkpoint says, or the checkpoint makes no sense.
+    /// The source and the checkpoint differ in length, or the checkpoint is invalid.
     pub fn resume(
         checkpoint: SwiftCheckpoint,
         source: UploadSource,
@@ -129,7 +130,7 @@ impl SwiftUpload {
         Ok(Self { job, gather, plan, phase: Phase::Segmented(Box::new(inner)) })
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.job.party = party;
@@ -139,14 +140,15 @@ impl SwiftUpload {
         self
     }
 
-    /// Bytes of the largest object that these options reach, as far as is known before the server
-    /// has told its limits.
+    /// Returns the maximum size of an object with these options, in bytes, as far as it is known
+    /// before the server has returned its limits.
     pub fn reach(&self) -> u64 {
         let threshold = threshold(self.gather.source, &self.job.options);
         self.plan.map_or(threshold, |plan| plan.reach())
     }
 
-    /// Whether it goes in segments; `None` where the source does not tell before it is read.
+    /// Returns whether the object is sent in segments; `None` if that is known only once the source
+    /// is read.
     pub fn is_segmented(&self) -> Option<bool> {
         match (&self.phase, self.gather.source.length()) {
             (Phase::Segmented(_), _) => Some(true),
@@ -156,21 +158,21 @@ impl SwiftUpload {
         }
     }
 
-    /// What it takes to go on in another process; `None` before segments are sent, and for an object
-    /// that goes in one request.
+    /// Returns the data to resume the upload in another process; `None` before segments are sent,
+    /// and for an object that is sent in one request.
     pub fn checkpoint(&self) -> Option<SwiftCheckpoint> {
         self.job.checkpoints.latest()
     }
 
-    /// The same, to be kept while a transport has the upload.
+    /// Returns a view of the checkpoint, to keep while a transport runs the upload.
     pub fn checkpoints(&self) -> Checkpoints<SwiftCheckpoint> {
         self.job.checkpoints.clone()
     }
 
-    /// Decides how the object goes, as soon as that is known.
+    /// Decides how the object is sent, as soon as that is known.
     fn begin(&mut self) -> Option<Phase> {
         let way = self.gather.way()?;
-        // What goes in segments looks at what it replaces when they are there.
+        // An upload in segments looks at the replaced object after it has stored the segments.
         let late = way == Way::Parts && !self.job.options.if_absent;
         if late || !self.job.looks_first() {
             return self.go(way, Vec::new());
@@ -178,12 +180,13 @@ impl SwiftUpload {
         Some(Phase::Replaced(Box::new(Replaced::new(&self.job, None)), way))
     }
 
-    /// Goes this way, over what is made of these segments.
+    /// Starts sending the object in this way; `replaced` are the segments of the object that it
+    /// replaces.
     fn go(&mut self, way: Way, replaced: Vec<DeleteObject>) -> Option<Phase> {
         Some(match way {
             Way::Whole(length) => self.put(length, replaced),
             Way::Parts => {
-                // There is one: without, the source is known to be short.
+                // `plan` is set unless the source is known to be short.
                 let plan = self.plan?;
                 let intake = std::mem::take(&mut self.gather.intake);
                 let inner = Segmented::new(self.job.clone(), self.gather.source, plan, intake);
@@ -192,7 +195,7 @@ impl SwiftUpload {
         })
     }
 
-    /// Goes on, unless what was found is what must not be there.
+    /// Goes on, unless there is an object that must not be replaced.
     fn found(&mut self, way: Way, found: Found, cancelled: bool) -> Option<Phase> {
         if cancelled {
             return Some(Phase::Over(Some(Failure::cancelled().into())));
@@ -336,7 +339,8 @@ impl Machine for SwiftUpload {
 }
 
 impl SwiftUpload {
-    /// The error of a PUT; where what the server stored has another tag, it is named.
+    /// Completes the error of a PUT; an object that the server stored with another ETag becomes a
+    /// leftover.
     fn refused(&self, error: Error) -> Error {
         // A 422 stored nothing.
         if error.kind() == Kind::Integrity && error.status().is_none() {
@@ -347,8 +351,8 @@ impl SwiftUpload {
     }
 }
 
-/// The most that goes in one request. A stream is held until it is sent, for it may have to be sent
-/// again and must not be longer than was announced.
+/// Returns the maximum size of a single request, in bytes. A stream is held in memory until it is
+/// sent: it may have to be sent again, and its length must be checked first.
 fn threshold(source: UploadSource, options: &SwiftUploadOptions) -> u64 {
     let most = if source.is_stream() { options.memory } else { u64::MAX };
     options.threshold.min(LARGEST_PUT).min(most)
@@ -356,5 +360,5 @@ fn threshold(source: UploadSource, options: &SwiftUploadOptions) -> u64 {
 
 const PUT: u32 = 5;
 
-/// The most that one PUT takes: `max_file_size` of most servers.
+/// The maximum size of a PUT, in bytes: `max_file_size` of most servers.
 const LARGEST_PUT: u64 = 5 << 30;

@@ -1,4 +1,4 @@
-//! One segment on its way.
+//! The PUT of one segment.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::now::Now;
 use crate::swift::PutObject;
 
-/// A PUT of a segment: an ordinary object, whose MD5 goes before it and is compared with the tag of
-/// the answer.
+/// A PUT of a segment: an ordinary object, whose MD5 is sent before its body and compared with the
+/// ETag of the response.
 #[derive(Debug)]
 pub(super) struct Part(Call<PutObject>);
 
@@ -21,7 +21,7 @@ impl Part {
         Self(call)
     }
 
-    /// Bytes of the source as a body that is sent again as often as it takes.
+    /// Returns the range of the source as a body that can be sent again.
     pub(super) fn body(range: Range<u64>) -> Body {
         match range.is_empty() {
             true => Body::Empty,

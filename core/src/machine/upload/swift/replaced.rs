@@ -1,5 +1,5 @@
-//! What there is already under the name of an object: whether there is anything, and what it is made
-//! of, so that nothing of it stays behind.
+//! The existing object under the name of an upload: whether there is one, and which segments it
+//! has, so that none of them is left behind.
 //!
 //! ```text
 //!  Head ──┬─ no large object, or no object ───────────────────────────────────▶ no segments
@@ -8,11 +8,12 @@
 //!         └─ dynamic ─▶ its listing ────────────────┘
 //! ```
 //!
-//! What can't be found out is left alone: the upload does not fail for it. And so is what a manifest
-//! names without having been made for the object, for other objects may be made of it too.
+//! What cannot be determined is left alone, and the upload does not fail. Segments that a manifest
+//! names but that were not made for the object are also left alone, because other objects may
+//! consist of them too.
 //!
-//! Ceph does not show its manifests. Of the segments that go by the object's name, those are its own
-//! whose tags and sizes come to the object's.
+//! Ceph does not show its manifests. Of the segments under the object's name, those belong to the
+//! object whose ETags and sizes together match the object's.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -33,14 +34,14 @@ use crate::swift::{
     Prefix, Segment, Service,
 };
 
-/// Looks at an object that is about to be replaced, or that must not be there.
+/// Looks at an object that is about to be replaced, or that must not exist.
 #[derive(Debug)]
 pub(super) struct Replaced {
     container: String,
     object: String,
-    /// Where its segments are, should they not be named.
+    /// The prefix of its segments, if the manifest is not shown.
     own: Prefix,
-    /// Where those of the upload that replaces it are.
+    /// The prefix of the new upload's segments.
     ours: Option<Prefix>,
     /// Whether its segments are looked for.
     with_segments: bool,
@@ -50,12 +51,12 @@ pub(super) struct Replaced {
     cancelled: bool,
 }
 
-/// What there is.
+/// The result.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The object, if there is one.
+    /// The head of the object, if it exists.
     pub(super) head: Option<ObjectHead>,
-    /// What it is made of.
+    /// Its segments.
     pub(super) segments: Vec<DeleteObject>,
 }
 
@@ -69,7 +70,8 @@ enum Phase {
 }
 
 impl Replaced {
-    /// What this upload replaces, whose own segments are `ours`.
+    /// Looks at the object that this upload replaces; `ours` is the prefix of the upload's own
+    /// segments.
     pub(super) fn new(job: &Job, ours: Option<Prefix>) -> Self {
         let with = job.with();
         let phase = Phase::Head(Box::new(call(&with, job.head())));
@@ -86,7 +88,7 @@ impl Replaced {
         }
     }
 
-    /// Whether it was told to stop.
+    /// Returns whether it was cancelled.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled
     }
@@ -111,14 +113,14 @@ impl Replaced {
         Listed::new(prefix, Arc::clone(service), seed(*outer, LIST)).under(*party)
     }
 
-    /// Takes over what the manifest names.
+    /// Records the segments that the manifest names.
     fn told(&mut self, segments: Vec<Segment>) -> Phase {
         let is_empty = self.found.head.as_ref().is_none_or(|head| head.size == Some(0));
         if segments.is_empty() && !is_empty && !self.cancelled {
             return Phase::Search(self.list(self.own.clone()));
         }
         for segment in segments {
-            // What is large itself has segments of its own.
+            // A segment that is itself a large object has its own segments.
             if let Segment::Object(one) = segment
                 && !one.is_slo
             {
@@ -128,7 +130,7 @@ impl Replaced {
         Phase::Over
     }
 
-    /// Takes over the one upload whose segments come to the object.
+    /// Records the one upload whose segments match the object.
     fn searched(&mut self, objects: Vec<ListedObject>) {
         let mut uploads: BTreeMap<String, Vec<Segment>> = BTreeMap::new();
         for object in objects {
@@ -143,14 +145,14 @@ impl Replaced {
         }
         let Some(head) = &self.found.head else { return };
         uploads.retain(|_, segments| Evidence::of_slo(&*segments).weigh(head) == Proof::Ours);
-        // Two of the same content can't be told apart.
+        // Two uploads of the same content are indistinguishable.
         if uploads.len() == 1 {
             let segments = uploads.into_values().flatten().collect();
             self.told(segments);
         }
     }
 
-    /// Whether it is what the object is about to be made of: a prefix may hold that too.
+    /// Returns whether it is a segment of the new upload: a listed prefix may contain those too.
     fn is_ours(&self, container: &str, object: &str) -> bool {
         let ours = self.ours.as_ref();
         ours.is_some_and(|ours| container == ours.container && object.starts_with(&ours.prefix))

@@ -1,4 +1,4 @@
-//! A large object, from its first segment to its manifest or its disappearance.
+//! A large object, from its first segment to its manifest or its removal.
 //!
 //! ```text
 //!  new ──▶ Info ──▶ Container ──▶ Create ──┬──────────▶ Segments ──all stored──▶ Replaced ──▶ Manifest
@@ -13,10 +13,10 @@
 //!
 //! | step | skipped |
 //! | --- | --- |
-//! | Info: is there SLO, what are its limits | where the caller knows, or wants a DLO |
-//! | Container: is it there, what is its policy | where segments go into it: the first one tells |
-//! | Create: the container of the segments | the same |
-//! | Replaced: what is there, and what of it is to be removed afterwards | where the caller wants neither |
+//! | Info: does the server support SLO, and what are its limits | if the caller knows, or requests a DLO |
+//! | Container: does it exist, and what is its policy | if segments go into it: the first one shows that |
+//! | Create: the container of the segments | as above |
+//! | Replaced: the existing object, and which of its segments to remove afterwards | if no option requires it |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
@@ -58,18 +58,18 @@ pub(super) struct Segmented {
     pub(super) phase: Phase,
     /// When the object and its segments expire: at one time, however long the upload takes.
     pub(super) delete_at: Option<Timestamp>,
-    /// What a checkpoint knows of segments that the server has not listed yet.
+    /// Segments of the checkpoint that the server has not listed yet.
     known: BTreeMap<u32, SwiftCheckpointSegment>,
-    /// Segments that are there are to be listed first.
+    /// Whether existing segments are listed first.
     pub(super) resumes: bool,
-    /// The checkpoint is told.
+    /// Whether the checkpoint has been published.
     begun: bool,
-    /// What there is to remove once the manifest is there.
+    /// The segments to remove once the manifest is stored.
     pub(super) replaced: Vec<DeleteObject>,
-    /// The manifest is there, and is not what it should be.
+    /// Whether the manifest was stored and is wrong.
     pub(super) spoilt: bool,
     pub(super) failure: Option<Error>,
-    /// What the server's clock is ahead of ours, in seconds.
+    /// The difference of the server's clock from the local one, in seconds.
     ahead: Option<i64>,
 }
 
@@ -83,14 +83,15 @@ pub(super) enum Phase {
     Replaced(Box<Replaced>),
     Manifest(Box<Manifest>),
     Confirm(Box<Call<GetManifest>>, ETag, Error),
-    /// The manifest is there: is the object what was sent? It may be known to be ours by a look.
+    /// The manifest is stored: is the object complete? The flag says whether a check proved the
+    /// manifest.
     Settle(Box<Settle>, bool),
     Remove(Sweep, Option<Box<SwiftUploaded>>),
     Over,
 }
 
 impl Segmented {
-    /// `plan` is what [`plan`] came to.
+    /// Creates the upload; `plan` is the result of [`plan`].
     pub(super) fn new(job: Job, source: UploadSource, plan: Plan, intake: Intake) -> Self {
         let info = job.options.info.clone();
         let knows = info.is_some() || job.options.large_object == Some(LargeObject::Dynamic);
@@ -101,7 +102,7 @@ impl Segmented {
         this
     }
 
-    /// Goes on with what `checkpoint` tells, after asking the server for its segments.
+    /// Resumes the upload of `checkpoint`, after listing its segments on the server.
     pub(super) fn resume(job: Job, source: UploadSource, checkpoint: SwiftCheckpoint) -> Self {
         let mut this = Self::with(job, source, checkpoint.plan, Intake::default());
         this.large_object = checkpoint.large_object;
@@ -136,7 +137,7 @@ impl Segmented {
         }
     }
 
-    /// Goes under another authority, before anything was sent.
+    /// Uses another authenticator, before anything was sent.
     pub(super) fn move_under(&mut self, party: usize) {
         self.job.party = party;
         self.phase = match &self.phase {
@@ -145,19 +146,19 @@ impl Segmented {
         };
     }
 
-    /// How far the source has been read.
+    /// Returns how far the source has been read.
     pub(super) fn read(&self) -> &Intake {
         &self.flight.intake
     }
 
-    /// Gives up for a reason of the caller's.
+    /// Ends the upload with an error of the caller's source.
     pub(super) fn give_up(&mut self, now: Now, error: Error) {
         if !matches!(self.phase, Phase::Over | Phase::Remove(..)) {
             self.fail(now, error);
         }
     }
 
-    /// Divides the source as the server wants it.
+    /// Divides the source within the server's limits.
     fn informed(&mut self, info: Option<&Info>) {
         self.large_object = chosen(&self.job, info);
         let slo = info.and_then(|info| info.slo);
@@ -177,12 +178,12 @@ impl Segmented {
         }
     }
 
-    /// Goes on, unless it has failed meanwhile.
+    /// Enters this phase, unless the upload has failed meanwhile.
     pub(super) fn go(&mut self, phase: Phase) {
         self.phase = if self.failure.is_some() { self.cleanup() } else { phase };
     }
 
-    /// Looks at the object's container, where the first segment would not tell.
+    /// Checks the object's container, unless the first segment shows whether it exists.
     fn container(&self) -> Phase {
         if self.job.options.segments_in == SegmentsIn::Same {
             return self.list_or_begin();
@@ -205,13 +206,13 @@ impl Segmented {
         Phase::List(Listed::new(self.layout.all(), service, seed).under(self.job.party))
     }
 
-    /// Takes over what the server has of the segments that fit the plan; others are sent again.
+    /// Records the listed segments that fit the plan; others are sent again.
     fn listed(&mut self, now: Now, objects: Result<Vec<ListedObject>, Error>) {
         let objects = match objects {
             Ok(objects) => objects,
             Err(_) if self.failure.is_some() => return self.phase = self.cleanup(),
             Err(error) => {
-                // They are worth another attempt.
+                // The segments stay for another attempt to resume.
                 self.fail(now, error);
                 return self.name_all();
             }
@@ -230,7 +231,7 @@ impl Segmented {
         self.go(Phase::Segments);
     }
 
-    /// Sends segments from now on.
+    /// Starts sending segments.
     fn begin(&mut self, now: Now) {
         if self.delete_at.is_none() {
             self.delete_at = match self.job.options.properties.expiry {
@@ -269,7 +270,7 @@ impl Segmented {
         Part::new(self.job.call(put, SEED + number))
     }
 
-    /// Keeps a segment that is stored for those who go on later.
+    /// Adds a stored segment to the checkpoint.
     fn note(&self, number: u32) {
         if let Some(part) = self.flight.stored.get(&number) {
             self.job.checkpoints.note(|checkpoint| {
@@ -278,8 +279,8 @@ impl Segmented {
         }
     }
 
-    /// The segments that may be on the server: all that were sent, for one whose answer never came
-    /// may be there too, and those that were there before.
+    /// Returns the numbers of segments that may be on the server: all that were sent, also those
+    /// whose response was lost, and those that existed before.
     pub(super) fn numbers(&self) -> BTreeSet<u32> {
         let there = self.flight.stored.keys().chain(self.known.keys());
         (1..self.flight.next()).chain(there.copied()).collect()
@@ -304,7 +305,7 @@ impl Machine for Segmented {
                 Phase::Info(call) => match nest(call.poll(now), INFO) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(info)) => self.informed(Some(&info)),
-                    // A server that does not tell has no more than what all of them have.
+                    // A server without `/info` gets the default limits.
                     ControlFlow::Continue(Err(error)) if does_not_tell(&error) => {
                         self.informed(None);
                     }
@@ -316,7 +317,7 @@ impl Machine for Segmented {
                 Phase::Container(call) => match nest(call.poll(now), CONTAINER) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(head)) => self.go(self.create(head.storage_policy)),
-                    // Who may write an object need not be allowed to look.
+                    // A client that may write objects need not be allowed to read the container.
                     ControlFlow::Continue(Err(error)) if error.is_denied() => {
                         self.go(self.create(None));
                     }
@@ -327,7 +328,8 @@ impl Machine for Segmented {
                 },
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
-                    // It may be there with another policy, or be somebody else's to make.
+                    // The container may exist with another policy, or the client may not be allowed
+                    // to create it.
                     ControlFlow::Continue(Err(error))
                         if !error.is_conflict() && !error.is_denied() =>
                     {
@@ -419,9 +421,10 @@ impl Machine for Segmented {
 
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
-            // It has succeeded: what was replaced stays where it is not removed yet.
+            // The upload has succeeded: segments of the replaced object that are not removed yet
+            // stay.
             Phase::Remove(sweep, Some(_)) => return sweep.cancel(now, leave),
-            // It has failed already, and is only cleaning up.
+            // The upload has already failed, and only cleans up.
             Phase::Remove(_, None) | Phase::Over => return,
             Phase::Info(call) => call.cancel(now, leave),
             Phase::Container(call) => call.cancel(now, leave),
@@ -447,7 +450,7 @@ impl Machine for Segmented {
 }
 
 impl Segmented {
-    /// Learns from an answer what time it is there.
+    /// Reads the server's time from a response.
     fn tell_the_time(&mut self, now: Now, done: &Completion) {
         let date = done.outcome().ok().and_then(|reply| reply.header(&DATE));
         if let Some(date) = date.and_then(Timestamp::parse_http) {
@@ -463,7 +466,7 @@ impl From<&StoredPart> for SwiftCheckpointSegment {
     }
 }
 
-/// How the source is divided, as far as is known before the server is asked.
+/// Returns how the source is divided, as far as is known before the server is asked.
 pub(super) fn plan(job: &Job, source: UploadSource) -> Result<Plan, Error> {
     let info = job.options.info.as_ref();
     divide(job, source, chosen(job, info), info)
@@ -477,12 +480,12 @@ fn divide(
 ) -> Result<Plan, Error> {
     let options = &job.options;
     let limits = options.limits.unwrap_or_else(|| large_object.limits(info));
-    // Segments smaller than the server takes are no reason to fail.
+    // A segment size below the server's minimum is raised rather than refused.
     let segment_size = options.segment_size.max(limits.smallest);
     Plan::of(source, segment_size, options.memory, &limits)
 }
 
-/// Whether a server answered, and has no `/info`.
+/// Returns whether the server responded, and has no `/info`.
 fn does_not_tell(error: &Error) -> bool {
     error.status().is_some_and(|status| !status.is_server_error())
 }
@@ -504,5 +507,5 @@ pub(super) const MANIFEST: u32 = 4;
 pub(super) const CONFIRM: u32 = 6;
 const SETTLE: u32 = 7;
 
-/// The seed of segment n is made of this and n.
+/// The seed of segment n is derived from this plus n.
 const SEED: u32 = 16;

@@ -1,4 +1,4 @@
-//! A dynamic large object, from its manifest until it is what was sent.
+//! The wait for a dynamic large object, from its manifest until it is complete.
 //!
 //! ```text
 //!  Head ── size and ETag as sent ─────────────────────────▶ over
@@ -8,8 +8,9 @@
 //!   └───────────── later, up to a limit ◀────────────┘ segments are missing
 //! ```
 //!
-//! The object is what the container's listing shows, which is updated after the segments are stored. What
-//! has not all of them yet must not be called stored: whoever reads it would get less.
+//! The object consists of what the container's listing shows, and the listing is updated after the
+//! segments are stored. An object that lacks segments must not be reported as stored: a reader
+//! would get fewer bytes.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -30,7 +31,7 @@ use crate::swift::{
     HeadObject, ListedObject, ObjectHead, ObjectSegment, Prefix, PutDlo, Segment, Service, slo_etag,
 };
 
-/// Waits until the object is whole.
+/// Waits until the object is complete.
 #[derive(Debug)]
 pub(super) struct Settle {
     head: HeadObject,
@@ -38,15 +39,16 @@ pub(super) struct Settle {
     segments: Vec<Segment>,
     size: u64,
     with: With,
-    /// How long it is waited for.
+    /// How long to wait.
     within: Duration,
     until: Option<Duration>,
     pause: Duration,
     looks: u32,
-    /// The head told the size. It tells none of more segments than a page of a listing has.
+    /// Whether the head had a size. It has none if the object has more segments than a page of a
+    /// listing.
     sized: bool,
     phase: Phase,
-    /// What the object was when it was last looked at.
+    /// What the last check showed, for the error.
     seen: String,
     cancelled: bool,
 }
@@ -59,7 +61,7 @@ enum Phase {
 }
 
 impl Settle {
-    /// Waits for the object that `head` asks for, which is made of these segments, for so long.
+    /// Waits up to `within` for the object of `head`, which consists of these segments.
     pub(super) fn new(
         head: HeadObject,
         prefix: Prefix,
@@ -86,13 +88,14 @@ impl Settle {
         }
     }
 
-    /// Looks once, and does not wait.
+    /// Checks once, without waiting.
     pub(super) fn at_once(mut self) -> Self {
         self.cancelled = true;
         self
     }
 
-    /// Whether the object is whole, as far as its head tells; none where the listing has to.
+    /// Returns whether the object is complete according to its head; `None` if the listing has to
+    /// decide.
     fn looked(&mut self, head: &ObjectHead) -> Option<bool> {
         if head.dlo.as_ref() != Some(&self.prefix) {
             "HEAD shows another object in its place".clone_into(&mut self.seen);
@@ -112,7 +115,7 @@ impl Settle {
         }
     }
 
-    /// Whether the listing has what was sent.
+    /// Returns whether the listing has exactly the segments that were sent.
     fn listed(&mut self, objects: &[ListedObject], pages: u32) -> bool {
         let alike = |one: &ObjectSegment, listed: &ListedObject| {
             let size = listed.bytes.is_none() || listed.bytes == one.size;
@@ -138,7 +141,7 @@ impl Settle {
         false
     }
 
-    /// Looks again later, or gives up.
+    /// Schedules the next check, or gives up.
     fn later(&mut self, now: Now) -> Result<Phase, Error> {
         let until = *self.until.get_or_insert(now.tick.saturating_add(self.within));
         if now.tick >= until {
@@ -243,7 +246,7 @@ impl Machine for Settle {
 }
 
 impl Settle {
-    /// Nobody could look.
+    /// Completes the error of a check that failed.
     fn unseen(&self, error: Error) -> Error {
         let HeadObject { container, object, .. } = &self.head;
         let size = self.size;
@@ -260,6 +263,6 @@ fn call<O: Operation<Service = Service>>(with: &With, operation: O, looks: u32) 
 const HEAD: u32 = 0;
 const LIST: u32 = 1;
 
-/// From the first look to the second; from then on twice as long each time.
+/// The time from the first check to the second; it doubles each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Objects removed, several at once: segments of a failed upload, or of an object that was replaced.
+//! Concurrent removal of objects: segments of a failed upload, or of an object that was replaced.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -14,9 +14,10 @@ use crate::machine::{
 use crate::now::{Now, Wait};
 use crate::swift::{DeleteObject, Service};
 
-/// Removes objects and tells which it could not. What is not there is removed.
+/// Removes objects and returns those that it could not remove. An object that does not exist counts
+/// as removed.
 ///
-/// When too many can't be removed, the others are not tried: the server is not to be reached.
+/// After 16 failures the remaining objects are not tried: the server is probably unreachable.
 #[derive(Debug)]
 pub(super) struct Sweep {
     objects: VecDeque<DeleteObject>,
@@ -108,7 +109,7 @@ impl Machine for Sweep {
         }
     }
 
-    /// What is in flight is waited for; the rest stays.
+    /// Waits for exchanges in flight; the remaining objects stay.
     fn cancel(&mut self, now: Now, leave: Leave) {
         self.slots.iter_mut().for_each(|(_, call)| call.cancel(now, leave));
         self.give_up();
@@ -119,8 +120,8 @@ fn leftover(object: &DeleteObject) -> Leftover {
     Leftover::Object { bucket: object.container.clone(), key: object.object.clone() }
 }
 
-/// Slots below this are for other calls of whoever sweeps.
+/// The slots below this are for other calls of the owner.
 const FIRST: u32 = 16;
 
-/// Failures after which the rest is not tried.
+/// The number of failures after which the rest is not tried.
 const ENOUGH: usize = 16;
