@@ -1,15 +1,15 @@
-//! What a stored location says now, and what to store in its place.
+//! The backend and credentials of a stored location, and the location that replaces it.
 //!
 //! ```text
-//!  url, metadata["store"] ──▶ access ──▶ { location, backend, by what right, Migration }
-//!                               │                                            │
-//!                               └─ Refusal: nothing is guessed,              └─ persist it, or don't
-//!                                  and nothing is lost
+//!  url, metadata["store"] ──▶ access ──▶ { location, backend, credentials, Migration }
+//!                               │                                          │
+//!                               └─ Refusal: no guess, the stored           └─ persisting it is
+//!                                  location stays as it is                    optional
 //! ```
 //!
-//! A location with credentials inside becomes one without, and `store` becomes the id of the backend
-//! that it lies in; doing it twice changes nothing the second time. `s3.rs` and `swift.rs` say how the
-//! backend is found.
+//! A migration removes credentials from the location, and sets `store` to the id of the backend
+//! that the object is in. It is idempotent. `s3.rs` and `swift.rs` document how the backend is
+//! found.
 
 mod s3;
 mod swift;
@@ -22,19 +22,19 @@ use crate::error::Error;
 use crate::location::LocationError;
 use crate::secret::Secret;
 
-/// A change of a stored location. Who may not write leaves it to the next who may.
+/// A change of a stored location. A caller without write access to the table may skip it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Migration {
-    /// What stands there now, to be compared with before it is replaced. It may hold credentials.
+    /// The URL stored now, to compare with before it is replaced. It may contain credentials.
     pub was: Secret,
-    /// `store` as it stands there now.
+    /// The `store` stored now.
     pub was_store: Option<String>,
-    /// The location without credentials.
+    /// The new URL, without credentials.
     pub url: String,
-    /// `store`: the id of the backend.
+    /// The new `store`: the id of the backend.
     pub store: String,
-    /// Whether credentials were found in it.
+    /// Whether the stored URL contains credentials.
     pub credentials_found: bool,
 }
 
@@ -42,20 +42,21 @@ pub struct Migration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It is none, or can be read in several ways.
+    /// It is not a valid location, or is ambiguous.
     Bad(LocationError),
-    /// Its server is of no configured backend.
+    /// Its server is that of no configured backend.
     Foreign {
         /// Host, port and prefix.
         place: String,
     },
-    /// It is in the bucket of several backends, and has no credentials of its own, or a key that
-    /// several of them have. With a key of none of them it is used as it is.
+    /// It is in the bucket or account of several backends, and nothing determines one of them. In
+    /// S3, an access key in the location determines the backend if exactly one of them has it. With
+    /// a key that none of them has, the location is used as it is.
     Ambiguous {
-        /// Their ids.
+        /// The ids of the backends.
         backends: Vec<String>,
     },
-    /// It is at a configured server, in the bucket of no backend, and has no credentials.
+    /// It is at a configured server, in the bucket of no backend, and contains no credentials.
     NoBackend {
         /// The bucket.
         bucket: String,
@@ -63,7 +64,7 @@ pub enum Refusal {
 }
 
 impl Migration {
-    /// `clean` is the location without the credentials that were found in it.
+    /// `clean` is the location without its credentials, if it contained any.
     fn new(was: &str, was_store: Option<&str>, clean: Option<String>, store: &str) -> Self {
         Self {
             was: Secret::new(was),

@@ -1,18 +1,18 @@
-//! Locations in S3.
+//! S3 locations.
 //!
 //! Backends are compared component by component (scheme class, host, port, prefix, bucket), never as
-//! text. Key and query stay as they are.
+//! text. Key and query are not changed.
 //!
-//! | the location | backend | credentials |
+//! | the location is | backend | credentials |
 //! | --- | --- | --- |
-//! | is at the server of the backend that `store` names | that one | its own, or else the backend's |
-//! | lies in the bucket of one backend | that one, and `store` becomes its id | the same |
-//! | lies in the bucket of several | the one whose access key it has; without one it is refused | its own |
-//! | is at a configured server, in another bucket | none | its own; without them it is refused |
-//! | is at another server | none | its own, and only where a backend trusts that host, or the caller all |
+//! | at the server of the backend that `store` names | that one | its own, or else the backend's |
+//! | in the bucket of one backend | that one, and `store` becomes its id | its own, or else the backend's |
+//! | in the bucket of several | the one with its access key; without a key it is refused | its own |
+//! | at a configured server, in another bucket | none | its own; without them it is refused |
+//! | at another server | none | its own, only if a backend trusts the host, or the caller all hosts |
 //!
-//! Configured credentials never go to a host that a location brought along, and credentials that
-//! no backend would stand in for are never taken out of a location.
+//! Configured credentials are never sent to a host that only a location names. Credentials are
+//! removed from a location only if those of a backend replace them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,42 +23,41 @@ use crate::location::{self, S3Location, S3Place};
 use crate::sign::Keys;
 use crate::store::config::{Backend, Configuration};
 
-/// What is known of the backends in S3.
+/// The S3 backends, as far as locations are compared with them.
 #[derive(Clone, Debug, Default)]
 pub struct S3Places {
     places: BTreeMap<String, Known>,
     foreign: bool,
 }
 
-/// What is known of one backend.
+/// One backend.
 #[derive(Clone, Debug)]
 struct Known {
     place: S3Place,
     access_key: Option<String>,
-    /// `host[:port]` of servers that old locations may name.
+    /// `host[:port]` of other servers that locations may name.
     trusted: Vec<String>,
 }
 
-/// What to do with a location.
+/// How an S3 location is used.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct S3Access {
     /// The object.
     pub location: S3Location,
-    /// The id of the backend that it is in; none where it is in the bucket of none.
+    /// The id of the backend that the object is in; `None` if it is in no backend's bucket.
     pub backend: Option<String>,
-    /// The id of the backend whose connection leads there: that one, or another at the same server, or
-    /// the one that trusts the host. None where it is trusted because all are.
+    /// The id of the backend whose connection is used: that one, another at the same server, or the
+    /// one that trusts the host. `None` if all hosts are trusted and no backend matches.
     pub via: Option<String>,
-    /// The credentials that the location brought along, for this request alone. None: those of the
-    /// backend.
+    /// The credentials in the location, for this request alone. `None`: those of the backend.
     pub credentials: Option<Keys>,
-    /// What to store in its place; none where it is as it should be.
+    /// What to replace the stored location by; `None` if it is up to date.
     pub migration: Option<Migration>,
 }
 
 impl S3Places {
-    /// The backends in S3 of a configuration that was checked.
+    /// Collects the S3 backends of a checked configuration.
     ///
     /// # Errors
     ///
@@ -78,17 +77,17 @@ impl S3Places {
         Ok(this)
     }
 
-    /// Uses locations at servers that are not configured, with the credentials they have inside.
+    /// Allows locations at servers that are not configured, with the credentials they contain.
     #[must_use]
     pub fn with_foreign_hosts(self) -> Self {
         Self { foreign: true, ..self }
     }
 
-    /// What to do with a location whose metadata has this `store`.
+    /// Returns how a location with this `store` in its metadata is used.
     ///
     /// # Errors
     ///
-    /// Why it is not used. Nothing of it is repeated but host and bucket.
+    /// The reason why it is not used. Of the location, it contains only host and bucket.
     pub fn access(&self, url: &str, store: Option<&str>) -> Result<S3Access, Refusal> {
         let known: Vec<S3Place> = self.places.values().map(|known| known.place.clone()).collect();
         let (object, found) = S3Location::read(url, &known).map_err(Refusal::Bad)?;
@@ -103,7 +102,7 @@ impl S3Places {
         Ok(S3Access { location: object, backend, via, credentials, migration })
     }
 
-    /// The backend that it is in, none where its own credentials must do; and the one that leads there.
+    /// Returns the backend that the object is in, if any, and the one whose connection is used.
     fn backend<'a>(
         &'a self,
         location: &S3Location,
@@ -112,7 +111,7 @@ impl S3Places {
     ) -> Result<(Option<&'a str>, Option<&'a str>), Refusal> {
         let all = self.places.iter().map(|(id, known)| (id.as_str(), known));
         let here: Vec<_> = all.clone().filter(|(_, known)| known.place.is_at(location)).collect();
-        // Whoever named the backend knew which of the credentials are meant.
+        // `store` determines the backend, and with it the credentials.
         if let Some((id, _)) = here.iter().find(|(id, _)| store == Some(*id)) {
             return Ok((Some(id), Some(id)));
         }
@@ -174,7 +173,7 @@ mod tests {
         ])
     }
 
-    /// (url, store) to be stored, and whose credentials are used.
+    /// Returns the new (url, store), and the access key in the location.
     fn migrated(places: &S3Places, url: &str, store: Option<&str>) -> (String, String, String) {
         let access = places.access(url, store).unwrap();
         let key = access.credentials.map_or("-".to_owned(), |keys| keys.access_key.to_string());
@@ -183,7 +182,7 @@ mod tests {
         };
         assert_eq!(migration.was.expose(), url);
         assert!(!format!("{migration:?}").contains("S/e"));
-        // The second time there is nothing to do.
+        // A second migration changes nothing.
         let again = places.access(&migration.url, Some(&migration.store)).unwrap();
         assert_eq!((again.migration, again.credentials.is_some()), (None, false));
         (migration.url, migration.store, key)
@@ -247,7 +246,7 @@ mod tests {
         for url in ["s3://K:S@evil:81/images/k", "s3+https://K:S@evil.example/images/k"] {
             assert!(matches!(trusting.access(url, None), Err(Refusal::Foreign { .. })), "{url}");
         }
-        // Without credentials of its own it is refused all the same.
+        // Without credentials of its own it is refused nevertheless.
         let refusal = foreign(&allowed, "s3://evil/images/k", Some("cold"));
         assert_eq!(refusal, Refusal::Foreign { place: "evil".into() });
     }

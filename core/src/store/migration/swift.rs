@@ -1,25 +1,26 @@
-//! Locations in Swift.
+//! Swift locations.
 //!
 //! | the location | is used with | and becomes |
 //! | --- | --- | --- |
 //! | `swift+config://ref/container/object` | the reference `ref` of its backend | itself |
-//! | `swift+https://project:user:key@auth/container/object`, and a reference of a backend is this user at this address | that reference, whose key may be a newer one | `swift+config://ref/container/object` |
-//! | the same, and the address is that of a backend, but the user is not | the key in it | itself: nobody would stand in for it |
-//! | the same, at another address | the key in it, and only where a backend trusts that host, or the caller all | itself |
-//! | `swift+https://auth/container/object` | the reference of its backend that is at this address | itself |
-//! | `swift+https://storage/v1/AUTH_x/container/object` | the token of the user who asks | itself |
+//! | `swift+https://project:user:key@auth/container/object`, and a reference of a backend has this user at this address | that reference, whose key may be a newer one | `swift+config://ref/container/object` |
+//! | the same, and the address is that of a backend, but the user is not | the key in it | itself: no reference replaces it |
+//! | the same, at another address | the key in it, only if a backend trusts the host, or the caller all hosts | itself |
+//! | `swift+https://auth/container/object` | the reference of its backend at this address | itself |
+//! | `swift+https://storage/v1/AUTH_x/container/object` | the token of the requesting user; of a single-tenant backend with this `swift_store_endpoint`, the default reference | itself |
 //!
-//! A backend without a file of references is one itself, by the name `default_swift_reference`: that is
-//! how the image service's own store reads it too. So there is one form for what a store for one tenant
-//! writes, with a file and without, and no key is ever in it. It outlives a change of Keystone's
-//! address, of the password, and the move of the options into a file.
+//! A backend without a file of references forms a reference itself, named
+//! `default_swift_reference`, as in glance_store. So a single-tenant backend writes one form of
+//! location, with a file and without, which never contains a key. It stays valid when Keystone's
+//! address or the password changes, and when the options move into a file.
 //!
-//! Addresses are compared component by component: scheme class, host, port, prefix. The version at
-//! the end of a prefix (`/v3`, `/v2.0`) is one of the API and not of the place. Users are compared
-//! with their project; a location never said their domains, and those of the reference count.
+//! Addresses are compared component by component: scheme class, host, port, prefix. The version of
+//! the API at the end of a prefix (`/v3`, `/v2.0`) is ignored. Users are compared with their
+//! project. A location contains no domains: those of the reference are used.
 //!
-//! Of several backends that would do it is the one that `store` names; else the one that would give the
-//! object this container; else the one whose containers begin so; else none: the location is refused.
+//! If several backends match, the one that `store` names is used; or else the one that would put
+//! the object into this container; or else the one whose container prefix matches; or else the
+//! location is refused.
 
 use std::collections::BTreeMap;
 
@@ -31,39 +32,40 @@ use crate::location::{
 };
 use crate::store::config::{Reference, SwiftOptions};
 
-/// What is known of the backends in Swift.
+/// The Swift backends, as far as locations are compared with them.
 #[derive(Clone, Debug, Default)]
 pub struct SwiftPlaces {
     backends: BTreeMap<String, Known>,
     foreign: bool,
 }
 
-/// What to do with a location.
+/// How a Swift location is used.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SwiftAccess {
     /// The object.
     pub location: SwiftLocation,
-    /// The id of the backend that it is in; none where it is in the account of none.
+    /// The id of the backend that the object is in; `None` if it is in no backend's account.
     pub backend: Option<String>,
-    /// The id of the backend whose connection and settings lead there: that one, or another at the
-    /// same address, or the one that trusts the host. None where it is trusted because all are.
+    /// The id of the backend whose connection and settings are used: that one, another at the same
+    /// address, or the one that trusts the host. `None` if all hosts are trusted and no backend
+    /// matches.
     pub via: Option<String>,
-    /// With what it is read.
+    /// The credentials of its requests.
     pub right: SwiftRight,
-    /// What to store in its place; none where it is as it should be.
+    /// What to replace the stored location by; `None` if it is up to date.
     pub migration: Option<Migration>,
 }
 
-/// By what right an object is read.
+/// The credentials of the requests on a location's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SwiftRight {
-    /// That of the backend's reference of this name.
+    /// Those of the backend's reference of this name.
     Reference(String),
-    /// What the location brought along, for this request alone, at the address it names.
+    /// Those in the location, for this request alone, at the Keystone that the location names.
     Own(SwiftCredentials),
-    /// The token of the user who asks, at the storage URL that the location names. Who sends it there
-    /// has to know that host.
+    /// The token of the requesting user, at the storage URL in the location. Before sending the
+    /// token, check that its host is a known one.
     User,
 }
 
@@ -71,7 +73,7 @@ pub enum SwiftRight {
 #[derive(Clone, Debug)]
 struct Known {
     options: SwiftOptions,
-    /// The storage URL that is configured.
+    /// The configured storage URL.
     endpoint: Option<(BaseUrl, SwiftPlace)>,
     references: BTreeMap<String, Named>,
 }
@@ -79,18 +81,19 @@ struct Known {
 /// One reference.
 #[derive(Clone, Debug)]
 struct Named {
-    /// The ways in which its address may be written, as far as the version goes.
+    /// The address with each version of the API, and without one.
     addresses: Vec<(BaseUrl, SwiftPlace)>,
     project_and_user: Option<(Option<String>, String)>,
 }
 
 impl SwiftPlaces {
-    /// Adds a backend; `references` are [its own](SwiftOptions::references), of which those count
-    /// whose names can stand in a location.
+    /// Adds a backend with [its references](SwiftOptions::references).
+    ///
+    /// References whose names cannot be part of a location are ignored.
     ///
     /// # Errors
     ///
-    /// An address that is no URL.
+    /// An address that is not a URL.
     pub fn add(
         &mut self,
         id: impl Into<String>,
@@ -100,7 +103,7 @@ impl SwiftPlaces {
         let named = |(name, reference): (&String, &Reference)| {
             Ok((name.clone(), Named::of(name, reference)?))
         };
-        // A template is of no one account.
+        // A template, which names no account, is not a valid URL.
         let endpoint = options.swift_store_endpoint.as_deref();
         let endpoint = endpoint.and_then(|url| BaseUrl::parse(url).ok());
         let known = Known {
@@ -116,19 +119,20 @@ impl SwiftPlaces {
         Ok(())
     }
 
-    /// Uses locations at addresses that are not configured, with the credentials they have inside.
+    /// Allows locations at addresses that are not configured, with the credentials they contain.
     #[must_use]
     pub fn with_foreign_hosts(self) -> Self {
         Self { foreign: true, ..self }
     }
 
-    /// What to do with a location whose metadata has this `store`. `storage` is the storage URL of the
-    /// user who asks, where it is known: it tells the account from the container in locations whose
-    /// accounts are named in an unusual way.
+    /// Returns how a location with this `store` in its metadata is used.
+    ///
+    /// `storage` is the storage URL of the requesting user, if known. It separates the account from
+    /// the container in locations with unusual names of accounts.
     ///
     /// # Errors
     ///
-    /// Why it is not used. Nothing of it is repeated but address and container.
+    /// The reason why it is not used. Of the location, it contains only address and container.
     pub fn access(
         &self,
         url: &str,
@@ -160,7 +164,7 @@ impl SwiftPlaces {
         }
     }
 
-    /// A location that brought credentials along for the Keystone at `place`.
+    /// Handles a location that contains credentials for the Keystone at `place`.
     fn with_credentials(
         &self,
         url: &str,
@@ -191,7 +195,7 @@ impl SwiftPlaces {
         Ok(SwiftAccess { location, backend, via, right: SwiftRight::Own(found), migration })
     }
 
-    /// The backend that trusts the host of a location.
+    /// Returns a backend that trusts the host of a location.
     fn trusting(&self, location: &SwiftLocation) -> Option<&str> {
         let trusts = |known: &Known| {
             let hosts = &known.options.swift_store_trusted_hosts;
@@ -200,7 +204,7 @@ impl SwiftPlaces {
         self.backends.iter().find(|(_, known)| trusts(known)).map(|(id, _)| id.as_str())
     }
 
-    /// A location in the account with a storage URL.
+    /// Handles a location that is a storage URL of an account.
     fn in_account(
         &self,
         url: &str,
@@ -222,7 +226,8 @@ impl SwiftPlaces {
         Ok(access(url, store, None, location.clone(), id, right))
     }
 
-    /// All addresses, the longest first: what is left of a path behind it is container and object.
+    /// Returns all addresses, the longest first: the rest of a path after it is container and
+    /// object.
     fn known(&self, storage: Option<&BaseUrl>) -> Vec<SwiftPlace> {
         let references = self.backends.values().flat_map(|known| known.references.values());
         let endpoints = self.backends.values().filter_map(|known| known.endpoint.clone());
@@ -233,7 +238,7 @@ impl SwiftPlaces {
         known.into_iter().map(|(_, place)| place).collect()
     }
 
-    /// The one backend of those that will do.
+    /// Returns the backend that matches, if it is unique.
     fn choose<'a>(
         &'a self,
         location: &SwiftLocation,
@@ -264,7 +269,7 @@ impl SwiftPlaces {
         }
     }
 
-    /// The one reference of a backend that will do, or the default one of several.
+    /// Returns the reference of a backend that matches, or the default one if several match.
     fn reference(&self, id: &str, will_do: impl Fn(&Named) -> bool) -> Result<String, Refusal> {
         let ambiguous = || Refusal::Ambiguous { backends: vec![id.to_owned()] };
         let known = self.backends.get(id).ok_or_else(ambiguous)?;
@@ -286,7 +291,7 @@ impl SwiftPlaces {
 }
 
 impl Known {
-    /// Whether it would put the object into this container.
+    /// Returns whether the backend would put the object into this container.
     fn names(&self, location: &SwiftLocation) -> bool {
         let options = &self.options;
         let name = if options.swift_store_multi_tenant {
@@ -297,7 +302,8 @@ impl Known {
         location.container() == name
     }
 
-    /// Whether it may have put it there with another seed, or as a store for one tenant.
+    /// Returns whether the backend may have put the object there with another seed, or in the other
+    /// tenant mode.
     fn begins(&self, location: &SwiftLocation) -> bool {
         let rest = location.container().strip_prefix(&*self.options.swift_store_container);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
@@ -311,7 +317,7 @@ impl Named {
         let keystone = VERSIONS.iter().find_map(|version| text.strip_suffix(version));
         let keystone = keystone.unwrap_or(&text);
         let mut addresses = vec![(address.clone(), SwiftPlace::reference(name, &address))];
-        // Another API has addresses of its own.
+        // The v1 auth API has other addresses.
         if !keystone.ends_with("/v1.0") && !keystone.ends_with("/v1") {
             for version in [""].iter().chain(&VERSIONS) {
                 let url = BaseUrl::parse(&format!("{keystone}{version}"))?;
@@ -325,20 +331,20 @@ impl Named {
         })
     }
 
-    /// Whether Keystone's address in the location is this one.
+    /// Returns whether the location has this Keystone address.
     fn is_at(&self, location: &SwiftLocation) -> bool {
         let SwiftAt::Auth(place) = location.at() else { return false };
         self.addresses.iter().any(|(_, address)| address.is_at(location.scheme(), place))
     }
 
-    /// Whether this is its user.
+    /// Returns whether the credentials have this user.
     fn is_of(&self, found: &SwiftCredentials) -> bool {
         let user = self.project_and_user.as_ref();
         user.is_some_and(|(project, user)| *project == found.tenant && *user == found.user)
     }
 }
 
-/// `clean` is the location without the credentials that were found in it.
+/// `clean` is the location without its credentials, if it contained any.
 fn access(
     url: &str,
     store: Option<&str>,
@@ -357,9 +363,9 @@ fn foreign(place: &Place) -> Refusal {
     Refusal::Foreign { place: place.to_string() }
 }
 
-/// Versions of Keystone's API at the end of its address.
+/// The versions of Keystone's API at the end of its address.
 const VERSIONS: [&str; 2] = ["/v3", "/v2.0"];
-/// Where a reference stands.
+/// The offset of the reference in a location.
 const AFTER_CONFIG: usize = "swift+config://".len();
 
 #[cfg(test)]
@@ -376,7 +382,8 @@ mod tests {
         }
     }
 
-    /// One with a file of two references, one that is its own, and one for several tenants.
+    /// Makes a backend with a file of two references, one that forms its own, and a multi-tenant
+    /// one.
     fn places() -> SwiftPlaces {
         let file = BTreeMap::from([
             ("ref1".to_owned(), reference("https://keystone.example/v3", "service:glance", "new")),
@@ -403,7 +410,7 @@ mod tests {
         places
     }
 
-    /// (url, store) to be stored, the backend, and with what it is read.
+    /// Returns the new (url, store), the backend, and the credentials.
     fn told(places: &SwiftPlaces, url: &str, store: Option<&str>) -> [String; 4] {
         let access = places.access(url, store, None).unwrap_or_else(|why| panic!("{url}: {why}"));
         let right = match &access.right {
@@ -439,7 +446,7 @@ mod tests {
                 Some("gone"),
                 ["swift+config://ref1/images_0e/0e0b?x", "cold", "cold", "ref1"],
             ),
-            // Another version of the API is no other place.
+            // The version of the API is ignored.
             (
                 "swift+https://service:glance:new@keystone.example/v2.0/images/1",
                 Some("cold"),
@@ -450,13 +457,13 @@ mod tests {
                 None,
                 ["swift+config://ref2/v3/1", "cold", "cold", "ref2"],
             ),
-            // The options of a backend are a reference, too, and have colons in the user.
+            // The options of a backend form a reference too; the user has colons.
             (
                 "swift+https://service:gl:ance:own@keystone2.example/v3/glance/a%20b@c",
                 None,
                 ["swift+config://mine/glance/a%20b@c", "own", "own", "mine"],
             ),
-            // Written for an application credential, which has no place in a location.
+            // Written for an application credential, which a location cannot contain.
             (
                 "swift+https://keystone2.example/glance/1",
                 None,

@@ -1,19 +1,19 @@
-//! An image on its way into a bucket.
+//! The upload of an image into a bucket.
 //!
 //! ```text
-//!            ┌─ the server heeds If-None-Match ──────────────────────────┐
+//!            ┌─ the server supports If-None-Match ───────────────────────┐
 //!            │                                                           ▼
-//!  Begin ────┴─▶ Look (HEAD) ─ 404, or 403 of one who may not list ─▶ Upload ──────────────▶ Over
+//!  Begin ────┴─▶ Look (HEAD) ─ 404, or 403 ─────────────────────────▶ Upload ──────────────▶ Over
 //!                   │                                                 ▲    │  │
-//!                   └─ it is there: Duplicate                         │    │  └─ the server has other
-//!                                                                     │    │     bytes ─▶ Remove
-//!                        no such bucket, and it may be made ─▶ Create ┘◀───┘
+//!                   └─ 200: Duplicate                                 │    │  └─ wrong bytes on the
+//!                                                                     │    │     server ─▶ Remove
+//!                       NoSuchBucket, creating is allowed ─▶ Create ──┘◀───┘
 //! ```
 //!
-//! The bucket is not asked for before it turns out to be missing. Who may not list a bucket, nor read
-//! it, gets a 403 for whatever is or is not in it: the image is uploaded then, for a new image has a
-//! new id. What was refused or broke off leaves nothing behind; that is the upload's doing. Bytes that
-//! arrived wrong are removed.
+//! The bucket is created only after the upload failed with `NoSuchBucket`. Without permission to
+//! list or read the bucket, HEAD is answered by 403 whether or not the object exists: the image is
+//! then uploaded, because a new image has a new id. The upload machine leaves nothing behind when
+//! it fails. An object with wrong bytes is removed.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::machine::{Call, Upload, Uploaded};
 use crate::now::Now;
 use crate::s3::{CreateBucket, DeleteObject, HeadObject, Service};
 
-/// Uploads an image that must not be there yet.
+/// Uploads an image that must not exist yet.
 #[derive(Debug)]
 pub(super) struct Adding {
     place: Target,
@@ -36,15 +36,15 @@ pub(super) struct Adding {
     seed: u64,
     upload: Box<Upload>,
     phase: Phase,
-    /// The bucket is made where there is none.
+    /// Whether a missing bucket is created.
     creates: bool,
-    /// It was.
+    /// Whether the creation of the bucket was requested already.
     created: bool,
-    /// What is left once it was given up.
+    /// Set once the upload was cancelled.
     cancelled: Option<Leave>,
 }
 
-/// Where an image goes.
+/// The bucket and key of an image.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) bucket: String,
@@ -61,8 +61,8 @@ enum Phase {
 }
 
 impl Adding {
-    /// Runs `upload`, after a look at what is there where `looks`; `creates` says whether the bucket
-    /// is made where there is none.
+    /// Runs `upload`, after a HEAD of the object if `looks`. `creates` allows creating a missing
+    /// bucket.
     pub(super) fn new(
         place: Target,
         upload: Upload,
@@ -89,7 +89,7 @@ impl Adding {
         Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot))
     }
 
-    /// What follows a look at what is there.
+    /// Handles the response to the HEAD.
     fn looked(&mut self, found: Result<(), Error>) -> Result<Phase, Error> {
         match found {
             Ok(()) => Err(Error::new(Kind::Refused, "there is an object with this key already")
@@ -102,7 +102,7 @@ impl Adding {
         }
     }
 
-    /// What follows an upload that failed.
+    /// Handles the failure of the upload.
     fn failed(&mut self, error: Error) -> Result<Phase, Error> {
         let is_stored = error.kind() == Kind::Integrity
             && matches!(error.operation(), Some("PutObject" | "CompleteMultipartUpload"));
@@ -123,10 +123,10 @@ impl Adding {
         })
     }
 
-    /// What follows the making of the bucket.
+    /// Handles the response to the creation of the bucket.
     fn made(&mut self, made: Result<(), Error>) -> Result<Phase, Error> {
         match made {
-            // Somebody else was faster. Whether the bucket is one's own, the upload will tell.
+            // The bucket exists meanwhile. The upload fails if another account owns it.
             Err(error) if !error.is_conflict() => return Err(error),
             _ => {}
         }
@@ -196,14 +196,14 @@ impl Machine for Adding {
     fn cancel(&mut self, now: Now, leave: Leave) {
         self.cancelled = Some(leave);
         match &mut self.phase {
-            // The upload that would follow does not begin.
+            // The upload that would follow does not start.
             Phase::Look(call) => {
                 call.cancel(now, leave);
                 self.upload.cancel(now, leave);
             }
             Phase::Upload => self.upload.cancel(now, leave),
             Phase::Create(call) => call.cancel(now, leave),
-            // It has failed already, and is only cleaning up.
+            // The upload has failed already; the clean-up continues.
             Phase::Remove(..) | Phase::Over => {}
         }
     }

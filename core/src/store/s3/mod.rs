@@ -1,10 +1,10 @@
-//! A backend in S3: one bucket, an object for each image.
+//! An S3 backend: one bucket, with an object for each image.
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `add.rs` | an image into the bucket |
-//! | `remove.rs` | and out of it |
-//! | `route.rs` | the verbs on what a location leads to |
+//! | `add.rs` | the upload of an image |
+//! | `remove.rs` | the removal of an image |
+//! | `route.rs` | the actions on the object of a location |
 
 mod add;
 mod remove;
@@ -27,7 +27,7 @@ use crate::location::S3Place;
 use crate::machine::{Party, Upload, UploadOptions, UploadSource};
 use crate::s3::{Conditions, ETag, Service};
 
-/// A backend in S3. Cheap to clone.
+/// An S3 backend. Cheap to clone.
 #[derive(Clone)]
 pub struct S3Store {
     id: String,
@@ -54,41 +54,42 @@ impl S3Store {
         self.party = Some(party);
     }
 
-    /// Its id.
+    /// Returns the id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its options.
+    /// Returns the options.
     pub fn options(&self) -> &S3Options {
         &self.options
     }
 
-    /// What its locations begin with: `s3+https://host/bucket/`.
+    /// Returns the prefix of its locations: `s3+https://host/bucket/`.
     pub fn prefix(&self) -> String {
         self.place.prefix()
     }
 
-    /// How its server is reached.
+    /// Returns the transport settings.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Where its requests go: for what goes beyond the verbs.
+    /// Returns the service, for operations other than the actions of [`Stores`](super::Stores).
     pub fn service(&self) -> &Arc<Service> {
         &self.service
     }
 
-    /// Its bucket.
+    /// Returns the bucket.
     pub fn bucket(&self) -> &str {
         self.options.s3_store_bucket.as_deref().unwrap_or_default()
     }
 
-    /// Who we are to it.
+    /// Returns the authenticator of its requests.
     ///
     /// # Errors
     ///
-    /// Its keys come from elsewhere, and were not [handed over](super::Stores::with_party).
+    /// The options contain no keys, and [`Stores::with_party`](super::Stores::with_party) or
+    /// [`Stores::with_credentials`](super::Stores::with_credentials) has set none.
     pub fn party(&self) -> Result<Party, StoreError> {
         self.party.clone().ok_or_else(|| {
             let what = format!("backend {:?} has no keys, and none were handed over", self.id);
@@ -109,7 +110,7 @@ impl S3Store {
             UploadSource::Seekable(length) if length <= options.threshold => {
                 service.config().quirks.conditional_put
             }
-            // Both, for nobody knows yet how a stream will go.
+            // It is not known yet whether a stream is uploaded in parts.
             _ => {
                 let quirks = service.config().quirks;
                 quirks.conditional_put && quirks.conditional_complete
@@ -136,7 +137,7 @@ impl S3Store {
         let options = &self.options;
         let part_size = options.s3_store_large_object_chunk_size.saturating_mul(MIB);
         let memory = MEMORY.max(part_size.saturating_mul(2));
-        // Images of less than the option go in one request, those of as much do not.
+        // Images smaller than the option go in one request, those of its size do not.
         let whole = options.s3_store_large_object_size.saturating_mul(MIB).saturating_sub(1);
         let threshold = match source {
             UploadSource::Seekable(_) => whole,
@@ -169,5 +170,5 @@ impl fmt::Debug for S3Store {
 }
 
 const MIB: u64 = 1 << 20;
-/// Bytes of a stream that are held in memory, unless two parts are more.
+/// The memory limit for a stream in bytes, unless two parts are more.
 const MEMORY: u64 = 256 * MIB;

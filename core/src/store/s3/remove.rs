@@ -1,16 +1,15 @@
-//! An image on its way out of a bucket.
+//! The removal of an image from a bucket.
 //!
 //! ```text
 //!  Look (HEAD) ─ 404 ─▶ not found
 //!      │
-//!      ├─ it is there ──────────────────────▶ DELETE ─▶ gone
+//!      ├─ 200 ─▶ DELETE ─▶ removed
 //!      │
-//!      └─ 403: who may not list is not told ─▶ DELETE, where the server heeds conditions only if it
-//!                                              is there ─▶ gone, or not found
+//!      └─ 403 ─▶ DELETE, If-Match: * where conditions are supported ─▶ removed, or not found
 //! ```
 //!
-//! A DELETE of what is not there is a success, so that it takes a look before. Where neither may be
-//! had, an image that was not there counts as removed: it is gone, which is what was asked for.
+//! S3 answers a DELETE of a missing object with success, so a HEAD precedes it. If the HEAD is
+//! forbidden and the server does not support conditions, a missing image counts as removed.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ use crate::machine::nest::{nest, seed};
 use crate::now::Now;
 use crate::s3::{DeleteObject, ETag, HeadObject, Service};
 
-/// Removes an image that must be there.
+/// Removes an image that must exist.
 #[derive(Debug)]
 pub(super) struct Removing {
     place: Target,
@@ -89,7 +88,7 @@ impl Machine for Removing {
                         ControlFlow::Continue(Err(error))
                             if call.is_doubtful() && is_absent(&error) =>
                         {
-                            // The attempt whose answer was lost has removed it.
+                            // The attempt whose response was lost has removed it.
                             self.over(Ok(()))
                         }
                         ControlFlow::Continue(result) => self.over(result.map(drop)),

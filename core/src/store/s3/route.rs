@@ -1,4 +1,4 @@
-//! The verbs on an object that a location leads to.
+//! The actions on the object of a location.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::store::{
     verb::Verb,
 };
 
-/// An object in S3, the backend over whose connection it is reached, and whose credentials are used.
+/// An S3 object, the backend whose connection reaches it, and the credentials.
 pub(in crate::store) struct S3Route<'a> {
     store: &'a S3Store,
     access: S3Access,
-    /// It is at the server of no backend.
+    /// Whether the object is at another server than the backend's.
     foreign: bool,
 }
 
@@ -99,8 +99,8 @@ impl<'a> S3Route<'a> {
         Target { bucket: location.bucket().to_owned(), key: location.key().to_owned() }
     }
 
-    /// Those that the location brought along, for this request alone; or else the backend's, which go
-    /// to no other server than its own.
+    /// Returns the authenticator: the credentials in the location, or else the backend's, which are
+    /// sent to its own server only.
     fn party(&self) -> Result<Party, StoreError> {
         match &self.access.credentials {
             Some(keys) => Ok(Party::new(Credentials::new(keys.clone()))),
@@ -109,7 +109,8 @@ impl<'a> S3Route<'a> {
         }
     }
 
-    /// The backend's server, or the one of the location with the backend's retry policy and limits.
+    /// Returns the backend's service, or one for the location's server with the backend's retry
+    /// policy, limits and checksum policy.
     fn service(&self) -> Result<Arc<Service>, StoreError> {
         if !self.foreign {
             return Ok(Arc::clone(&self.store.service));

@@ -1,15 +1,15 @@
-//! An image on its way into a container.
+//! The upload of an image into a container.
 //!
 //! ```text
-//!  Look (HEAD of the container) ─ it is there, or one may not look ─▶ Upload ─▶ Over
-//!     │                                                               ▲  │
-//!     └─ 404, and it may be made ─▶ Create ───────────────────────────┘  │ failed, and the container
-//!                                                                        ▼ was made for this image
-//!                                                                      Remove ─▶ Over
+//!  Look (HEAD of the container) ─ it exists, or 403 ─────────▶ Upload ─▶ Over
+//!     │                                                         ▲  │
+//!     └─ 404, and creating is allowed ─▶ Create ────────────────┘  │ failed, and the container
+//!                                                                  ▼ was created for this image
+//!                                                                Remove ─▶ Over
 //! ```
 //!
-//! That there is no such image yet is seen to by the upload, by a look and by `If-None-Match: *`; and
-//! that nothing of it is left behind when it fails.
+//! The upload machine makes sure that the image does not exist yet, by a HEAD and by
+//! `If-None-Match: *`, and leaves nothing behind when it fails.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::machine::{Call, SwiftUpload, SwiftUploaded};
 use crate::now::Now;
 use crate::swift::{DeleteContainer, HeadContainer, PutContainer, Service};
 
-/// Uploads an image, into a container that is made where it is absent.
+/// Uploads an image into a container, which is created if it is absent.
 #[derive(Debug)]
 pub(super) struct Adding {
     container: String,
@@ -32,11 +32,11 @@ pub(super) struct Adding {
     seed: u64,
     upload: Box<SwiftUpload>,
     phase: Phase,
-    /// The container is made where there is none.
+    /// Whether a missing container is created.
     creates: bool,
-    /// It is for this image alone.
+    /// Whether the container is for this image alone.
     for_each: bool,
-    /// It was made.
+    /// Whether this machine has created the container.
     made: bool,
     cancelled: bool,
 }
@@ -81,7 +81,7 @@ impl Adding {
     fn looked(&self, found: Result<(), Error>) -> Result<Phase, Error> {
         match found {
             Ok(()) => self.upload(),
-            // Who may write an object need not be allowed to look at its container.
+            // The permission to write an object does not include a HEAD of its container.
             Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => self.upload(),
             Err(error) if error.is_not_found() && self.creates => {
                 Ok(Phase::Create(self.call(PutContainer::new(&self.container), CREATE)))
@@ -97,7 +97,7 @@ impl Adding {
         if self.cancelled { Err(Failure::cancelled().into()) } else { Ok(Phase::Upload) }
     }
 
-    /// Takes away the container that was made for this image alone.
+    /// Removes the container if it was created for this image.
     fn failed(&mut self, error: Error) -> Result<Phase, Error> {
         if !(self.for_each && std::mem::replace(&mut self.made, false)) {
             return Err(error);
@@ -120,7 +120,8 @@ impl Machine for Adding {
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(made) => {
-                        // It was not there a moment ago: an attempt that was not answered may have made it.
+                        // The HEAD did not find it: an attempt whose response was lost may have
+                        // created it.
                         let doubtful = call.is_doubtful();
                         self.made = made.as_ref().is_ok_and(|made| made.created || doubtful);
                         let next = made.and_then(|_| self.upload());
@@ -169,7 +170,7 @@ impl Machine for Adding {
         }
     }
 
-    /// A container that is being made is waited for, so that it can be removed.
+    /// Waits for a container that is being created, so that it can be removed.
     fn cancel(&mut self, now: Now, leave: Leave) {
         self.cancelled = true;
         match &mut self.phase {

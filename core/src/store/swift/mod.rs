@@ -1,23 +1,23 @@
-//! A backend in Swift: containers, an object for each image.
+//! A Swift backend: containers, with an object for each image.
 //!
 //! ```text
-//!                  one tenant                            several tenants
-//!  container       glance, or glance_0e of a seed        glance_<image id>: one for each image
-//!  account         that of the reference                 that of the user who asks
+//!                  single-tenant                         multi-tenant
+//!  container       glance, or glance_0e with a seed      glance_<image id>: one for each image
+//!  account         that of the reference                 that of the requesting user
 //!  location        swift+config://ref1/glance/<id>       swift+https://storage/v1/AUTH_x/glance_<id>/<id>
-//!  token           the reference's: one session, shared  the user's; and of what takes long, one had by
-//!                  by all requests                       a trust from the user to the reference
+//!  token           the reference's: one session, shared  the user's; for long transfers, that of a
+//!                  by all requests                       trust from the user to the reference
 //! ```
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `rights.rs` | sessions: the reference's, a location's own, the user's with a trust |
-//! | `add.rs` | an image on its way in: the container, then the upload |
-//! | `route.rs` | the verbs on an object that a location leads to |
-//! | `size.rs`, `remove.rs` | what more than one request is needed for |
+//! | `add.rs` | the upload of an image: the container, then the object |
+//! | `route.rs` | the actions on the object of a location |
+//! | `size.rs`, `remove.rs` | actions of more than one request |
 //!
-//! A segment of a stream is held in memory until the server has it, and can be sent again as often as it
-//! takes: there is nothing that files on a disk would be needed for (`swift_buffer_on_upload`).
+//! A segment of a stream is held in memory until the server has it, and can be sent again. So no
+//! buffering in files is needed (`swift_buffer_on_upload`).
 
 mod add;
 mod remove;
@@ -45,13 +45,13 @@ use crate::location::SwiftLocation;
 use crate::machine::{Party, SwiftUpload, UploadSource};
 use crate::swift::Service;
 
-/// A backend in Swift. Cheap to clone.
+/// A Swift backend. Cheap to clone.
 #[derive(Clone)]
 pub struct SwiftStore {
     id: String,
     options: Arc<SwiftOptions>,
     references: Arc<BTreeMap<String, Reference>>,
-    /// The session of each reference, which all requests share.
+    /// The authenticator of each reference, which all requests share.
     parties: Arc<BTreeMap<String, Party>>,
     service: Arc<Service>,
     keystone: Arc<keystone::Service>,
@@ -79,42 +79,43 @@ impl SwiftStore {
         })
     }
 
-    /// Its id.
+    /// Returns the id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its options.
+    /// Returns the options.
     pub fn options(&self) -> &SwiftOptions {
         &self.options
     }
 
-    /// What its locations begin with: `swift+config://reference/container`. None where images lie in
-    /// the accounts of users, and these are not at one configured place.
+    /// Returns the prefix of its locations: `swift+config://reference/container`.
+    ///
+    /// `None` in multi-tenant mode, unless `swift_store_endpoint` is one configured URL.
     pub fn prefix(&self) -> Option<String> {
         self.options.location_prefix()
     }
 
-    /// How its servers are reached.
+    /// Returns the transport settings.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// How its requests are made: for what goes beyond the verbs.
+    /// Returns the service, for operations other than the actions of [`Stores`](super::Stores).
     pub fn service(&self) -> &Arc<Service> {
         &self.service
     }
 
-    /// Who we are to it: the session of its default reference.
+    /// Returns the authenticator of its default reference.
     ///
     /// # Errors
     ///
-    /// There is none, as a store for several tenants may be.
+    /// There is no default reference, which a multi-tenant backend need not have.
     pub fn party(&self) -> Result<Party, StoreError> {
         self.party_of(&self.options.default_swift_reference)
     }
 
-    /// The storage URL of a user, where images lie in the accounts of users.
+    /// Returns the storage URL of a user in multi-tenant mode.
     pub(super) fn storage_of(&self, tenant: &TenantContext) -> Option<BaseUrl> {
         let is_for_several = self.options.swift_store_multi_tenant;
         is_for_several.then(|| rights::storage(self, tenant).ok())?

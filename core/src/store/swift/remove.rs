@@ -1,13 +1,13 @@
-//! An image on its way out: the object with its segments, and the container that was its alone.
+//! The removal of an image: the object with its segments, and the container for it alone.
 //!
 //! ```text
-//!  Object ─ gone, or not there ─▶ Container ─ gone, not there, or not empty ─▶ Over
+//!  Object ─ removed, or 404 ─▶ Container ─ removed, 404, or not empty ─▶ Over
 //!     │ another failure
 //!     └──▶ Over
 //! ```
 //!
-//! Whoever repeats a removal that failed half way finds the object gone, and has the container
-//! removed all the same.
+//! A repeated removal, after one that failed half way, removes the container although the object
+//! does not exist any more.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Removing {
 #[derive(Debug)]
 enum Phase {
     Object(Box<SwiftDelete>),
-    /// What the removal of the object came to.
+    /// With the result of the removal of the object.
     Container(Box<Call<DeleteContainer>>, Result<(), Error>),
     Over,
 }
@@ -48,7 +48,7 @@ impl Removing {
         Self { container, service, seed, phase: Phase::Object(Box::new(object)), cancelled: false }
     }
 
-    /// What follows the object.
+    /// Handles the result of the removal of the object.
     fn removed(&self, object: Result<(), Error>) -> Result<Phase, Error> {
         match object {
             Err(error) if !error.is_not_found() => Err(error),

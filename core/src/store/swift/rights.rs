@@ -1,9 +1,12 @@
-//! By what right a job is done, as authorities.
+//! The authenticators of a job.
 //!
 //! ```text
-//!  party 0   the reference, or what a location brought along: that is all
-//!  party 0   the user: the token that came with the request, which nobody can renew
-//!  party 1   the reference that users trust, and
+//!  single-tenant, or credentials in the location:
+//!  party 0   the reference, or the credentials in the location
+//!
+//!  multi-tenant:
+//!  party 0   the user: the token of the user's request, which cannot be renewed
+//!  party 1   the reference that users trust
 //!  party 2   the same by the trust of this user, made for this job and revoked after it
 //! ```
 
@@ -28,10 +31,10 @@ use crate::store::{
     verb::Verb,
 };
 
-/// The authorities that a job goes under.
+/// The authenticators of a job.
 pub(super) struct Rights {
     parties: Vec<Party>,
-    /// How the user trusts, or why nobody can be trusted. None where no trust is wanted.
+    /// The delegation by a trust, or why there cannot be one. `None` if no trust is needed.
     delegation: Option<Result<Delegation, Error>>,
 }
 
@@ -40,7 +43,7 @@ impl Rights {
         Self { parties: vec![party], delegation: None }
     }
 
-    /// The credentials that a location brought along, at the Keystone that it names.
+    /// Uses the credentials in a location, at the Keystone that it names.
     pub(super) fn of_location(
         store: &SwiftStore,
         location: &SwiftLocation,
@@ -48,7 +51,7 @@ impl Rights {
     ) -> Result<Self, StoreError> {
         let mut options = SwiftOptions::clone(&store.options);
         let endpoint = options.swift_store_endpoint.as_deref().unwrap_or_default();
-        // The account that it names is somebody else's.
+        // The configured account is not that of these credentials.
         if !endpoint.contains("%(") && !endpoint.contains("$(") {
             options.swift_store_endpoint = None;
         }
@@ -56,7 +59,7 @@ impl Rights {
             Some(project) => format!("{project}:{}", found.user),
             None => found.user.clone(),
         };
-        // A location never said the domains.
+        // A location contains no domains.
         let default = store.references.get(&options.default_swift_reference);
         let reference = Reference {
             auth_address: location.url().unwrap_or_default(),
@@ -72,9 +75,10 @@ impl Rights {
         Ok(Self::of_one(Party::new(session)))
     }
 
-    /// The token of the user who asks, and the storage URL of that user. Where the object of a location
-    /// is meant, it goes to the account that this one names, which must be at the same server: no
-    /// token goes to a host that a location brought along.
+    /// Uses the token of the requesting user. Returns the storage URL of the user too.
+    ///
+    /// With a `location`, requests go to the account that it names, which must be at the server of
+    /// the user's storage URL: no token is sent to a host that only a location names.
     pub(super) fn of_user(
         store: &SwiftStore,
         context: Option<&TenantContext>,
@@ -121,12 +125,12 @@ impl Rights {
         Ok((Self { parties, delegation }, storage))
     }
 
-    /// The same, for what is over before a token is.
+    /// Uses no trust, for a job that ends before a token expires.
     pub(super) fn for_short(self) -> Self {
         Self { delegation: None, ..self }
     }
 
-    /// Runs a machine under them. `may_be_long`: it may outlast a token.
+    /// Makes a job of a machine. `may_be_long`: the job may outlast a token.
     pub(super) fn job<M>(
         self,
         store: &SwiftStore,
@@ -147,12 +151,12 @@ impl Rights {
             }
             Some(Err(why)) => Delegated::refused(machine, why),
         };
-        // What became of the trust is told by notices.
+        // Notices report what became of the trust.
         Job::new(verb, &store.id, machine, parties).map(|done| Ok(done?.output))
     }
 }
 
-/// The session of a reference.
+/// Makes the session of a reference.
 pub(super) fn session(options: &SwiftOptions, reference: &Reference) -> Result<Session, Error> {
     let login = login(options, reference, reference.scope())?;
     Ok(Session::new(login, renewal(options)).with_endpoint(options.endpoint()))
@@ -164,7 +168,7 @@ fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<
     Ok(login.with_limits(options.config().limits))
 }
 
-/// Its tokens are asked for as often as anything else.
+/// Returns the options of a session: token requests use the backend's retry policy.
 fn renewal(options: &SwiftOptions) -> SessionOptions {
     SessionOptions {
         expire_soon_interval: Duration::from_secs(options.swift_store_expire_soon_interval),
@@ -173,7 +177,7 @@ fn renewal(options: &SwiftOptions) -> SessionOptions {
     }
 }
 
-/// The storage URL of a user: what is configured, or what the user's catalogue says.
+/// Returns the storage URL of a user: the configured one, or that of the user's catalogue.
 pub(super) fn storage(store: &SwiftStore, context: &TenantContext) -> Result<BaseUrl, Error> {
     let options = &store.options;
     let reference = store.references.get(&options.default_swift_reference);
@@ -183,7 +187,7 @@ pub(super) fn storage(store: &SwiftStore, context: &TenantContext) -> Result<Bas
     BaseUrl::parse(&address.to_string())
 }
 
-/// What the user's request tells of the token.
+/// Returns the facts about the token in the user's request.
 fn facts(context: &TenantContext) -> TokenFacts {
     let holder =
         |id: &Option<String>| id.as_ref().map(|id| Holder { id: id.clone(), ..Holder::default() });

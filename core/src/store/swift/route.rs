@@ -1,4 +1,4 @@
-//! The verbs on an object that a location leads to.
+//! The actions on the object of a location.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::migration::{SwiftAccess, SwiftRight};
 use crate::store::verb::Verb;
 use crate::swift::{Acl, AclEntry, GetObject, HeadObject, PostContainer};
 
-/// An object in Swift, the backend over whose connection it is reached, and by what right.
+/// A Swift object, the backend whose connection reaches it, and the credentials.
 pub(in crate::store) struct SwiftRoute<'a> {
     store: &'a SwiftStore,
     access: SwiftAccess,
@@ -99,7 +99,7 @@ impl<'a> SwiftRoute<'a> {
         let options = SwiftDeleteOptions { width, ..SwiftDeleteOptions::default() };
         let service = Arc::clone(&store.service);
         let machine = SwiftDelete::new(container, location.object(), service, options, seed);
-        // Containers for one image each are named so.
+        // A container for one image has this name.
         let is_its_own = self.access.right == SwiftRight::User
             && container == store.options.tenant_container(location.object());
         if !is_its_own {
@@ -110,8 +110,8 @@ impl<'a> SwiftRoute<'a> {
         self.short(Verb::Delete, machine, tenant)
     }
 
-    /// As the image service's own store says it: what is public is so for everybody with a token, and
-    /// not for those without.
+    /// Sets the ACLs as glance_store does: a public image can be read by everybody with a token,
+    /// but not without one.
     pub(in crate::store) fn set_acls(
         &self,
         acls: &Acls,
@@ -139,7 +139,7 @@ impl<'a> SwiftRoute<'a> {
         HeadObject::new(location.container(), location.object())
     }
 
-    /// What is over before a token is.
+    /// Makes a job that ends before a token expires.
     fn short<M>(
         &self,
         verb: Verb,

@@ -1,9 +1,9 @@
-//! How long an image is.
+//! The size of an image.
 //!
 //! ```text
-//!  HEAD ──▶ it says so
-//!    └────▶ a dynamic large object of more segments than a page, which says that it is empty:
-//!           its listing, added up
+//!  HEAD ──▶ it states the size
+//!    └────▶ a dynamic large object with more segments than a page of a listing, for which HEAD
+//!           states 0 bytes: the sum over its listing
 //! ```
 
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{HeadObject, ObjectHead, Service};
 
-/// Asks for the bytes of an object.
+/// Determines the size of an object in bytes.
 #[derive(Debug)]
 pub(super) struct Sizing {
     service: Arc<Service>,
@@ -39,7 +39,7 @@ impl Sizing {
         Self { service, seed: seed_of_all, phase: Phase::Head(Box::new(call)) }
     }
 
-    /// The size, or where it has to be looked for.
+    /// Returns the size, or the listing that determines it.
     fn headed(&self, head: ObjectHead) -> Result<ControlFlow<u64, Phase>, Error> {
         match (head.size, head.dlo) {
             (Some(size), _) => Ok(ControlFlow::Break(size)),
