@@ -102,10 +102,11 @@ impl Proxy {
 
     /// Sets the hosts that are reached without the proxy. Each entry is, as in curl's `no_proxy`:
     ///
-    /// - `example.org` or `.example.org`: the host and all below it; `*.example.org`: those below it,
-    /// - an address, `10.1.2.3` or `::1`, or a network, `10.0.0.0/8` or `fd00::/8`, of hosts that are
-    ///   written as addresses (names are not looked up),
-    /// - either of them with a port, `example.org:8080` or `[::1]:8080`: on that port only,
+    /// - `example.org` or `.example.org`: the host and all below it; `*.example.org`: only those
+    ///   below it,
+    /// - an address, `10.1.2.3` or `::1`, or a network, `10.0.0.0/8` or `fd00::/8`, of hosts that
+    ///   are written as addresses (names are not looked up),
+    /// - a host or an address with a port, `example.org:8080` or `[::1]:8080`: on that port only,
     /// - `*`: every host.
     ///
     /// Commas and white space separate entries too. Replaces earlier entries.
