@@ -20,8 +20,8 @@ use crate::retry::{RetryDecision, RetryPolicy};
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
     /// A token with less than this left is renewed before the next exchange. A token with more than
-    /// half of its life left is never renewed: a longer interval is shortened, and a
-    /// [notice](crate::contract::Notice::ShortLived) says so.
+    /// half of its life left is never renewed: for a token with a short life the interval is
+    /// shortened, and a [notice](crate::contract::Notice::ShortLived) says so.
     pub expire_soon_interval: Duration,
     /// How long before that interval one caller renews while the others still use the old token.
     pub soft_margin: Duration,

@@ -44,8 +44,8 @@ pub struct TokenFacts {
     /// When the token was issued, by Keystone's clock.
     #[serde(with = "iso")]
     pub issued_at: Option<Timestamp>,
-    /// How long the token is valid from the response that brought it. v1 says this instead of a
-    /// date.
+    /// How long the token is valid: v1 says this instead of a date. A session counts it from the
+    /// request for the token.
     pub lifetime: Option<Duration>,
     /// The token's user.
     pub user: Option<Holder>,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::swift::operation::*;
 
-/// Returns the capabilities of the cluster. Needs no token. A cluster that does not publish them
+/// Lists the capabilities of the cluster. Needs no token. A cluster that does not publish them
 /// responds with 403, 404 or 405.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -319,7 +319,7 @@ impl Reader<'_> {
         Ok(scope)
     }
 
-    /// Whether the auth URL is of the Identity API v2.0. It must not be combined with domains.
+    /// Whether the auth URL is of the Identity API v2.0; an error if domains are named as well.
     fn is_v2(&self) -> Result<bool, CloudsError> {
         let Some(url) = self.0.plain("auth_url")? else { return Ok(false) };
         let is_v2 =

@@ -21,11 +21,11 @@ pub enum Subject {
     /// The session's own token.
     #[default]
     Own,
-    /// Another token. This requires a role.
+    /// Another token; the session's user needs a role that allows this.
     Other(Secret),
 }
 
-/// Returns what a token's document says: its user, its roles, when it expires. "Validate and show
+/// Validates a token and shows its user, its roles and when it expires. "Validate and show
 /// information for token".
 ///
 /// A token that was issued for a trust can't validate itself (403, seen on Keystone 30). Only

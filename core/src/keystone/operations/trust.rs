@@ -102,8 +102,8 @@ impl Operation for CreateTrust {
     }
 }
 
-/// Returns a trust, to its trustor or its trustee. A trust that has expired, is used up or was
-/// deleted is a 404. "Show trust details".
+/// Shows details for a trust, to its trustor or its trustee. A trust that has expired, is used up
+/// or was deleted is a 404. "Show trust details".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShowTrust {
     /// Its id.

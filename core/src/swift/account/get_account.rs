@@ -7,8 +7,8 @@ use crate::swift::listing::{self, Number, Window};
 use crate::swift::operation::*;
 
 operation! {
-    /// Returns a page of the account's containers, in the order of their names. "Show account
-    /// details and list containers", Object Storage API.
+    /// Lists a page of the account's containers, in the order of their names. "Show account details
+    /// and list containers", Object Storage API.
     ///
     /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit;
     /// only an empty page is the last.

@@ -3,7 +3,7 @@
 use crate::swift::account::AccountHead;
 use crate::swift::operation::*;
 
-/// Returns the account's headers and metadata. "Show account metadata", Object Storage API.
+/// Shows the account's metadata. "Show account metadata", Object Storage API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadAccount;

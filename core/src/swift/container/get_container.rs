@@ -8,8 +8,8 @@ use crate::swift::operation::*;
 use crate::swift::types::ETag;
 
 operation! {
-    /// Returns a page of a container's objects, in the order of their names. "Show container
-    /// details and list objects", Object Storage API.
+    /// Lists a page of a container's objects, in the order of their names. "Show container details
+    /// and list objects", Object Storage API.
     ///
     /// [`next`](Self::next) gives the page after this one. A page may be shorter than its limit;
     /// only an empty page is the last. Listings may lag behind writes.

@@ -4,7 +4,7 @@ use crate::swift::container::ContainerHead;
 use crate::swift::operation::*;
 
 operation! {
-    /// Returns a container's headers and metadata. "Show container metadata", Object Storage API.
+    /// Shows a container's metadata. "Show container metadata", Object Storage API.
     pub struct HeadContainer on container {
         /// Whether the newest of all replicas is requested: `X-Newest`.
         pub newest: bool,

@@ -9,7 +9,8 @@ use crate::swift::operation::*;
 use crate::swift::types::{ByteRange, Conditions};
 
 operation! {
-    /// Returns an object's bytes. "Get object content and metadata", Object Storage API.
+    /// Downloads an object's content, or a range of it. "Get object content and metadata", Object
+    /// Storage API.
     ///
     /// A call collects the bytes in memory, up to a [limit](Self::collect_limit), and validates
     /// them there. For larger objects and for streams use the download machine. It resumes a

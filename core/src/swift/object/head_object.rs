@@ -5,7 +5,7 @@ use crate::swift::operation::*;
 use crate::swift::types::{ByteRange, Conditions};
 
 operation! {
-    /// Returns an object's headers and metadata. "Show object metadata", Object Storage API.
+    /// Shows an object's metadata. "Show object metadata", Object Storage API.
     ///
     /// A large object is a 200 even if some of its segments are missing.
     pub struct HeadObject on object {

@@ -8,7 +8,7 @@ use crate::swift::operation::*;
 use crate::swift::slo::{Segment, slo_etag};
 
 operation! {
-    /// Returns the segments of a static large object. "Static Large Objects", Swift:
+    /// Shows the segments of a static large object. "Static Large Objects", Swift:
     /// `?multipart-manifest=get`.
     pub struct GetManifest on manifest {
         /// Whether the manifest is returned as it was sent: `format=raw`. It then does not show
