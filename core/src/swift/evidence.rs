@@ -2,14 +2,16 @@
 //! of the newest replica (`X-Newest`) shows the object that exists. The first row that applies
 //! decides:
 //!
-//! | the HEAD shows | the object is |
-//! | --- | --- |
-//! | a large object where a plain one was sent | another's |
-//! | no static large object where its manifest was sent | another's |
-//! | another size than ours | another's |
-//! | no ETag that is an MD5, or ours is not known | unknown |
-//! | the MD5 of our bytes, or that of the segments' ETags; the prefix of the segments | ours |
-//! | anything else | another's |
+//! | sent | the HEAD shows | the object is |
+//! | --- | --- | --- |
+//! | a plain object | a large object | another's |
+//! | a static large object | no static large object | another's |
+//! | either of these | another size than ours | another's |
+//! | | no ETag that is an MD5, or ours is not known | unknown |
+//! | | the MD5 of our bytes, or that of our segments' ETags | ours |
+//! | | another MD5 | another's |
+//! | a dynamic large object | the prefix of our segments | ours |
+//! | | anything else | another's |
 //!
 //! An object that is ours by this table must also show the properties that were sent; otherwise it
 //! is unknown. A static large object that another client made of equal segments has the same ETag:

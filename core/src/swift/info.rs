@@ -44,9 +44,9 @@ pub struct Info {
     pub swift: SwiftLimits,
     /// Static large objects.
     pub slo: Option<SloLimits>,
-    /// Whether dynamic large objects are listed. Swift supports them and does not list them.
+    /// Whether `/info` lists dynamic large objects. Swift supports them and does not list them.
     pub dlo: bool,
-    /// Many deletes in one request.
+    /// Deletion of many objects with one request.
     pub bulk_delete: Option<BulkDeleteLimits>,
     /// Temporary URLs.
     pub temp_url: Option<TempUrlLimits>,

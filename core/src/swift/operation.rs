@@ -12,10 +12,10 @@ pub(super) use crate::swift::error;
 pub(super) use crate::swift::request::Request;
 pub(super) use crate::swift::service::Service;
 
-/// Declares an operation, as [`crate::operation`] describes, with the shared members of all
-/// operations on
+/// Declares an operation, as [`crate::operation`] describes, with the members that all operations
+/// on the same kind of resource share:
 ///
-/// | | shared members |
+/// | resource | shared members |
 /// | --- | --- |
 /// | a `container` | `container` |
 /// | an `object` | `container`, `object` |
