@@ -1,9 +1,11 @@
 //! Abandoned runs of machines, and what they leave on the server.
 //!
 //! ```text
-//!  begin ──▶ Running, held by the code that runs the machine:  told ──▶ told ──▶ dropped: the run has ended
-//!       └──▶ Claim, held by the caller:  settled: the caller received the result with all leftovers
-//!                                        dropped: the run is abandoned, leftovers are reported here
+//!  begin ──▶ Running, held by the code that runs the machine:
+//!       │      told its leftovers, again and again; dropped: the run has ended
+//!       └──▶ Claim, held by the caller:
+//!              settled: the caller received the result with all leftovers
+//!              dropped: the run is abandoned, its leftovers are reported here
 //! ```
 
 use std::collections::BTreeMap;
@@ -147,8 +149,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Records that the caller received the result and its leftovers. Returns the last leftovers
-    /// that the run told, for a result that does not contain them.
+    /// Records that the caller received the result and its leftovers. Returns the last leftovers of
+    /// [`Running::tell`], for a result that does not contain them.
     pub fn settle(self) -> Vec<Leftover> {
         let run = self.set.lock().runs.remove(&self.number);
         run.map(|run| run.left).unwrap_or_default()

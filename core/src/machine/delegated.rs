@@ -1,7 +1,7 @@
 //! A transfer under a trust: it may outlast the token of the user for whom it runs.
 //!
 //! ```text
-//!  party 0: the user's token     party 1: the service user     party 2: the service user, by trust
+//!  authenticators: 0 of the user, 1 of the service user, 2 of the service user with the trust
 //!
 //!  the inner machine, until it sends something that may outlast a token: that draft is held
 //!      │                                                    │ it never does
@@ -10,14 +10,14 @@
 //!                                                             │
 //!  CreateTrust ◀──────────────────────────────────────────────┘
 //!      │ its response is lost or unreadable: ListTrusts ─ the one that did not exist before
-//!      │ its id goes into the slot of party 2
-//!      └──▶ ShowTrust as party 2: can a token be obtained with it?
+//!      │ its id goes into the slot of authenticator 2 └──▶ ShowTrust with authenticator 2: can it
+//! obtain a token?
 //!             │                               │ no, or an earlier step failed
 //!             ▼                               ▼
-//!        the transfer as party 2         the transfer as party 0, whose token is not renewed:
+//!        the transfer with 2             the transfer with 0, whose token is not renewed:
 //!             │                          a notice and the result say so
 //!             ▼
-//!        DeleteTrust as party 0, or else as party 2, after success and after failure
+//!        DeleteTrust with 0, or else with 2, after success and after failure
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
@@ -36,17 +36,16 @@ use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
 use crate::now::{Now, Timestamp};
 
-/// The parameters of a trust: trustor, trustee, roles, lifetime. A party is the position of an
-/// authenticator in the pump's list.
+/// The parameters of a trust: who trusts whom, with which roles, for how long.
 #[derive(Clone, Debug)]
 pub struct Delegation {
     /// The slot in the scope of the session that obtains tokens with the trust.
     pub slot: TrustSlot,
-    /// The party with the user's token.
+    /// The position of the user's authenticator in the pump's list.
     pub user: usize,
-    /// The party with the service user's token.
+    /// The position of the service user's authenticator.
     pub trustee: usize,
-    /// The party that obtains its tokens with the trust in the slot.
+    /// The position of the authenticator that obtains its tokens with the trust in the slot.
     pub trust: usize,
     /// The service user's id. `None` reads it from the service user's token.
     pub trustee_user_id: Option<String>,
@@ -61,8 +60,8 @@ pub struct Delegation {
 }
 
 impl Delegation {
-    /// Creates the default parameters: the user is party 0, the service user party 1, and the trust
-    /// in `slot` party 2; all roles, for a day.
+    /// Creates the default parameters: authenticator 0 is the user's, 1 the service user's, 2 the
+    /// one with the trust in `slot`; all roles, for a day.
     pub fn new(slot: TrustSlot) -> Self {
         Self {
             slot,
@@ -109,12 +108,13 @@ pub enum Trusted {
 /// Runs a machine under a trust created for it, and revokes the trust after success and after
 /// failure.
 ///
-/// The user (party 0) lets the service user (party 1) act with the user's roles; party 2 obtains
-/// and renews its tokens with the trust. A trust impersonates: what the service user does with it
-/// counts as done by the user. If no trust can be created, or no token obtained with it, the
-/// transfer uses the user's own token without renewal; a notice and the result say so. If the
-/// process is killed, the trust expires by itself. Each transfer requires its own slot and its own
-/// party 2.
+/// The user (authenticator 0) lets the service user (authenticator 1) act with the user's roles;
+/// authenticator 2 obtains and renews its tokens with the trust. A trust impersonates: what the
+/// service user does with it counts as done by the user. If no trust can be created, or no token
+/// obtained with it, the transfer uses the user's own token without renewal; a notice and the
+/// result say so. If the process is killed, the trust expires after its
+/// [`lifetime`](Delegation::lifetime). Each transfer requires its own slot and its own
+/// authenticator 2.
 ///
 /// Keystone refuses the following (seen on Keystone 30): a trust created with a token that is
 /// itself delegated, by a trust or by an application credential (403); an application credential as
@@ -129,9 +129,9 @@ pub struct Delegated<M: Machine> {
     service: Arc<Service>,
     seed: u64,
     phase: Phase,
-    /// The party that the inner machine uses.
+    /// The authenticator that the inner machine uses.
     party: usize,
-    /// The draft that the inner machine sends as soon as its party is decided.
+    /// The draft that the inner machine sends as soon as its authenticator is decided.
     held: Option<Box<Draft>>,
     /// Ids of similar trusts that existed before.
     before: BTreeSet<String>,
@@ -165,7 +165,7 @@ enum Phase {
     Over,
 }
 
-/// Which party revokes the trust.
+/// Which authenticator revokes the trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Revoking {
     AsUser,
@@ -184,15 +184,16 @@ impl<M: Machine> Delegated<M> {
         this
     }
 
-    /// Runs `machine` with the user's own token, party 0, because no trust is requested: no request
-    /// is sent to Keystone.
+    /// Runs `machine` with the user's own token, of authenticator 0, because no trust is requested:
+    /// no request is sent to Keystone.
     pub fn not_needed(machine: M) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
         Self::under_own_token(machine, delegation, Trusted::NotNeeded)
     }
 
-    /// Runs `machine` with the user's own token, party 0, because no trust can be created, for the
-    /// reason `why`. The notice and the result are those of a trust that Keystone refused.
+    /// Runs `machine` with the user's own token, of authenticator 0, because no trust can be
+    /// created, for the reason `why`. The notice and the result are those of a trust that Keystone
+    /// refused.
     pub fn refused(machine: M, why: Error) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
         let notice = Notice::TrustRefused { error: why.clone() };

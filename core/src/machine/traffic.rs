@@ -55,7 +55,7 @@ struct State {
 /// calls [`Traffic::leave`] when it no longer has a request to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// It has not asked.
+    /// It has not called [`Traffic::ask`].
     #[default]
     Out,
     /// It waits for a place, or has got one since and was woken for it.

@@ -22,7 +22,7 @@ pub(in crate::machine) fn is_needed(conditions: &Conditions, heeds: bool) -> boo
 ///
 /// # Errors
 ///
-/// There is an object, or the HEAD failed without an answer from the server.
+/// There is an object, or the HEAD failed otherwise than by a refusal.
 pub(in crate::machine) fn looked(head: Result<ObjectHead, Error>) -> Result<(), Error> {
     match head {
         Ok(_) => {

@@ -466,7 +466,7 @@ impl From<&StoredPart> for SwiftCheckpointSegment {
     }
 }
 
-/// Returns how the source is divided, as far as is known before the server is asked.
+/// Returns how the source is divided, as far as is known without the server's `/info`.
 pub(super) fn plan(job: &Job, source: UploadSource) -> Result<Plan, Error> {
     let info = job.options.info.as_ref();
     divide(job, source, chosen(job, info), info)
