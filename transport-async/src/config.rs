@@ -125,7 +125,7 @@ impl TransportConfig {
         Ok(self)
     }
 
-    /// Trusts the certificates of this PEM bundle besides those that are trusted already.
+    /// Trusts the certificates of this PEM bundle in addition to those trusted already.
     ///
     /// # Errors
     ///

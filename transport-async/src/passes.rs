@@ -2,9 +2,9 @@
 //! they are read again.
 //!
 //! ```text
-//!  pieces ──▶ Pass (in the core: order, what is due, what was read before) ──▶ a worker for each digest
-//!    ▲                                                                          │
-//!    └──────────── wait while the workers are too far behind ◀──────────────────┘
+//!  pieces ──▶ Pass (in the core: order, bytes due, bytes read before) ──▶ a worker for each digest
+//!    ▲                                                                       │
+//!    └──────────── wait while the workers are too far behind ◀───────────────┘
 //! ```
 
 use std::future::poll_fn;

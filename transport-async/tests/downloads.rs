@@ -1,4 +1,4 @@
-//! Parallel ranges arrive in order, in bounded memory, and no faster than they are read.
+//! Parallel ranges are delivered in order, in bounded memory, and no faster than they are read.
 
 mod common;
 
@@ -14,7 +14,7 @@ use common::machines::Ranges;
 use common::{Peer, Server, answer, client, noise, ok};
 use tokio::io::AsyncReadExt;
 
-/// Serves `/…?start-end` of `bytes`; what `before` does comes before each answer.
+/// Serves `/…?start-end` of `bytes`; calls `before` before each response.
 fn ranges(bytes: Vec<u8>, before: impl Fn(&mut Peer, usize) + Send + Sync + 'static) -> Server {
     Server::start(move |peer| {
         while let Some((head, _)) = peer.request() {
@@ -79,7 +79,7 @@ async fn no_more_than_the_width_are_in_flight() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_range_that_fails_lets_those_that_wait_for_it_go() {
-    // The second and third range are there and wait for the first, which never comes.
+    // The second and third range have arrived and wait for the first, which never does.
     let bytes = noise(30_000);
     let server = Server::start(move |peer| {
         while let Some((head, _)) = peer.request() {
@@ -100,8 +100,8 @@ async fn a_first_range_that_fails_lets_those_that_wait_for_it_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_that_wait_for_their_turn_do_not_hold_up_who_is_next() {
-    // One request at once for two machines, each of which needs two: with nobody let go they would
-    // wait for each other.
+    // One request at once for two machines, each of which needs two: if no exchange could end, they
+    // would wait for each other.
     let bytes = noise(40_000);
     let server = ranges(bytes.clone(), |_, _| {});
     let client = client(server.url()).with_traffic(Traffic::new(1));
@@ -198,7 +198,7 @@ async fn an_observer_is_told_of_every_byte() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_move_no_faster_than_they_may() {
-    // A second's worth may go at once; the rest takes its time.
+    // The bytes of a second may be sent at once; the rest is paced.
     let server = ranges(noise(300_000), |_, _| {});
     let client = client(server.url()).with_traffic(Traffic::new(4).bytes_per_second(200_000));
     let began = std::time::Instant::now();

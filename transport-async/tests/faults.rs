@@ -1,4 +1,4 @@
-//! What servers do that they should not, and what it is told as.
+//! Faults of servers, and how they are reported.
 
 mod common;
 
@@ -98,7 +98,7 @@ async fn an_early_refusal_ends_the_sending() {
     let error = client.call_from(Ask::put_source("/a", length, false), source).await.unwrap_err();
     assert!(error.is_denied(), "{error}");
     assert_eq!(error.message(), Some("not you"));
-    // Not on this thread: the connection is closed by the runtime that it belongs to.
+    // Not on this thread: the runtime that the connection belongs to closes it.
     let seen = tokio::task::spawn_blocking(move || seen.recv_timeout(Duration::from_secs(10)));
     let seen = seen.await.unwrap().unwrap();
     assert!((seen as u64) < length / 2, "{seen} bytes were sent after the refusal");
@@ -119,7 +119,7 @@ async fn an_early_refusal_is_heard_when_the_server_hangs_up_after_it() {
         let source = Source::bytes(noise(8 << 20));
         let ask = Ask::put_source("/a", 8 << 20, true);
         let error = once(server.url()).call_from(ask, source).await.unwrap_err();
-        // A reset may overtake the answer; it must not be told as anything else.
+        // A reset may overtake the response; it must be reported as a reset.
         match error.status() {
             Some(status) => assert_eq!(status, 503, "{error}"),
             None => assert_eq!(cause(&error), Cause::Closed, "{error}"),
@@ -129,7 +129,8 @@ async fn an_early_refusal_is_heard_when_the_server_hangs_up_after_it() {
 
 #[tokio::test]
 async fn an_early_success_does_not_end_the_sending() {
-    // Of some, the sockets hold all but the end, which hyper has and can't write when the answer comes.
+    // For some, the sockets hold all but the end, which hyper has and can't write when the response
+    // arrives.
     let lengths = [3_000_000, 20_000_000].into_iter().chain((1..=10).map(|size| size << 20));
     for length in lengths {
         let server = Server::start(move |peer| {

@@ -1,4 +1,4 @@
-//! Each of the four timeouts ends the exchange that it was given for, and says which it was.
+//! Each of the four timeouts ends its exchange, and the error names the limit.
 
 mod common;
 
@@ -26,7 +26,7 @@ fn ask(limits: Limits) -> Ask {
 
 #[tokio::test]
 async fn connect() {
-    // Of a listener that accepts nothing, more connections than its backlog holds stay unanswered.
+    // A listener that accepts nothing leaves connections beyond its backlog without a response.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -41,7 +41,7 @@ async fn connect() {
     }
     let limits = Limits { connect: SHORT, ..NONE };
     let error = once(format!("http://{address}")).call(ask(limits)).await.unwrap_err();
-    // A timeout leaves open whether the server has acted; what was never sent does not.
+    // A timeout leaves the outcome unknown, except for a request that was never sent.
     let failure = error.failure().unwrap();
     assert_eq!(failure.cause(), Cause::Connect, "{error}");
     assert!(failure.detail().contains("within its limit"), "{error}");

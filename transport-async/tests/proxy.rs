@@ -1,5 +1,5 @@
-//! Through an HTTP proxy. What both transports have in common is tested over both, with the
-//! embedded servers; here is what goes over the wire.
+//! Requests through an HTTP proxy: the bytes that are sent. What both transports have in common is
+//! tested over both, with the embedded servers.
 
 mod common;
 
@@ -14,7 +14,7 @@ fn at(server: &Server) -> Proxy {
     Proxy::at("127.0.0.1", server.address.port()).unwrap()
 }
 
-/// A proxy that gives this answer to whatever is asked, and hangs up.
+/// A proxy that gives this response to every request, and closes.
 fn saying(answer: &'static str) -> (Server, Proxy) {
     let server = Server::start(move |peer| {
         if peer.head().is_some() {

@@ -18,7 +18,7 @@ use common::machines::Parts;
 use common::{Ask, Server, client, noise, ok};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Bodies by the position that the query names.
+/// Bodies, by the position in the query.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<BTreeMap<u64, Vec<u8>>>>);
 
@@ -28,7 +28,7 @@ impl Kept {
     }
 }
 
-/// Keeps what is PUT.
+/// Keeps the bodies of PUTs.
 fn store() -> (Server, Kept) {
     let parts = Kept::default();
     let kept = parts.clone();
@@ -49,7 +49,7 @@ fn methods(server: &Server) -> Vec<String> {
     heads.iter().map(|head| head.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
-/// Ready when so many requests came; they never do if it takes a minute.
+/// Ready when this many requests have arrived; panics after a minute.
 async fn heard(server: &Server, requests: usize) {
     let come = async {
         while server.heads().len() < requests {
@@ -99,7 +99,7 @@ async fn sources_of_any_kind_feed_a_machine_that_reads_from_a_stream() {
     }
 }
 
-/// The bytes of each event of what was sent.
+/// The bytes of each event for sent bytes.
 #[derive(Default)]
 struct Steps(Mutex<Vec<u64>>);
 
@@ -124,7 +124,7 @@ async fn an_observer_of_a_large_part_is_told_often() {
     assert!(steps.iter().all(|bytes| *bytes <= 512 << 10), "{steps:?}");
 }
 
-/// Endless zeros, and how many were read.
+/// Endless zeros, and the number of bytes read.
 struct Endless(Arc<AtomicU64>);
 
 impl AsyncRead for Endless {
@@ -142,7 +142,7 @@ impl AsyncRead for Endless {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_is_read_than_the_machine_allows() {
-    // The server takes one part and then nothing.
+    // The server accepts one part, and then nothing.
     let server = Server::start(|peer| {
         while let Some(head) = peer.head() {
             if head.starts_with("PUT") {
@@ -161,7 +161,7 @@ async fn no_more_is_read_than_the_machine_allows() {
     while read.load(Ordering::SeqCst) < 300_000 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Time enough for one who would go on.
+    // Enough time for a transport that would continue.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(read.load(Ordering::SeqCst), 300_000, "a window of width + 1 parts");
     token.cancel();
@@ -265,7 +265,7 @@ async fn a_worker_that_panics_completes_as_cancelled() {
             panic!("a reader of the caller's")
         }
     }
-    // Read by the worker, for the machine knows the length and has no intake.
+    // Read by the worker, because the machine knows the length and has no intake.
     let server = Server::always(ok(""));
     let machine = common::machines::Put { url: server.url(), length: 10, done: None, sent: false };
     let client = client(server.url());

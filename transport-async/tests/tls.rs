@@ -1,4 +1,4 @@
-//! Whom we trust, and who we are to servers that ask.
+//! Which servers are trusted, and client certificates.
 #![cfg(feature = "tls")]
 
 mod common;
@@ -35,7 +35,7 @@ impl Authority {
     }
 }
 
-/// Answers every request with its own body, over TLS.
+/// Responds to every request with its own body, over TLS.
 fn server(authority: &Authority, clients: Option<&Authority>) -> Server {
     let (certificate, key) = authority.issue("localhost");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -126,7 +126,7 @@ async fn a_client_certificate_is_shown_to_who_asks() {
     let (chain, key) = (certificate.pem(), key.serialize_pem());
     let config = trusting().client_certificate(chain.as_bytes(), key.as_bytes()).unwrap();
     client(config, &server).call(Ask::get("/a")).await.unwrap();
-    // In TLS 1.3 the refusal comes after the client's side of the handshake is done.
+    // In TLS 1.3, the refusal arrives after the client's part of the handshake is done.
     assert_eq!(cause(client(trusting(), &server)).await, Cause::Tls);
 }
 
@@ -148,7 +148,7 @@ fn what_is_wrong_with_pem_is_said_when_it_is_given() {
     assert!(said == "the client certificate's key has no private key in PEM form", "{said}");
 }
 
-/// Makes a tunnel for who has the password.
+/// Makes a tunnel for a client with the password.
 fn proxy(to: std::net::SocketAddr) -> Server {
     Server::start(move |peer| {
         let Some(head) = peer.head() else { return };

@@ -81,8 +81,8 @@ fn what_was_cut_or_never_came_is_told_with_its_cause() {
     }
 }
 
-/// Parts go up at once, on several threads, and each attempt is still in the span of the upload,
-/// which is in the caller's.
+/// Parts are sent in parallel, on several threads; nevertheless each attempt is in the span of the
+/// upload, which is in the caller's.
 #[test]
 fn each_attempt_of_an_upload_is_told_in_its_span() {
     let refusals = AtomicUsize::new(0);
@@ -174,7 +174,7 @@ fn what_is_cancelled_is_told() {
     assert!(told.text.contains("cause=Cancelled"), "{notes:?}");
 }
 
-/// Everything that was told.
+/// All events.
 #[derive(Debug, Default)]
 struct Notes {
     spans: Vec<(String, &'static Metadata<'static>)>,
@@ -188,7 +188,7 @@ struct Told {
     text: String,
 }
 
-/// Writes everything down.
+/// Records all events.
 #[derive(Clone, Default)]
 struct Scribe(Arc<Mutex<Notes>>);
 
@@ -267,7 +267,7 @@ impl Subscriber for Scribe {
     }
 }
 
-/// What is told while this runs in a span of the caller's, by two threads.
+/// Returns the events while this runs in a span of the caller's, on two threads.
 fn traced(work: impl Future<Output = ()>) -> Notes {
     let scribe = Scribe::default();
     let dispatch = Dispatch::new(scribe.clone());
@@ -282,7 +282,7 @@ fn runtime(dispatch: &Dispatch) -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        // The thread ends with its runtime, and so does what it tells.
+        // The thread ends with its runtime, and with it the events.
         .on_thread_start(move || std::mem::forget(dispatcher::set_default(&dispatch)))
         .build()
         .unwrap()

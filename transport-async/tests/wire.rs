@@ -1,4 +1,4 @@
-//! What goes over the wire, byte for byte: nothing that was not asked for, and nothing else left out.
+//! The bytes that are sent: everything that was requested, and nothing else.
 
 mod common;
 

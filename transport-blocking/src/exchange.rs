@@ -1,9 +1,9 @@
 //! Performs one exchange with ureq.
 //!
 //! ```text
-//!  Exchange ─▶ first pass, if the head needs it ─▶ head, body piece by piece ─▶ head of the response
-//!                                                                                    │
-//!  Completion ◀─ finish ◀─ piece by piece into the sink ◀─ Receiving ◀───────────────┘
+//!  Exchange ─▶ first pass, if the head needs it ─▶ head, body in pieces ─▶ head of the response
+//!                                                                                  │
+//!  Completion ◀─ finish ◀─ piece by piece into the sink ◀─ Receiving ◀─────────────┘
 //! ```
 
 use std::any::Any;

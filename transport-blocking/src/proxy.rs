@@ -1,10 +1,10 @@
 //! Connections through a proxy, below ureq.
 //!
 //! ```text
-//!   Toward ─▶ TCP ─▶ Through ─────────────────────────────────▶ TLS with the endpoint ─▶ Substitute
-//!   resolves         TLS with the proxy, if it speaks TLS;      https
-//!   the proxy's      then a tunnel by CONNECT: Tunnel,          https
-//!   name             or requests to the proxy: Forwarding       http
+//!   Toward ─▶ TCP ─▶ Through ────────────────────────────────▶ TLS with the endpoint ─▶ Substitute
+//!   resolves         TLS with an https proxy;                  https
+//!   the proxy's      then a tunnel by CONNECT: Tunnel,         https
+//!   name             or requests to the proxy: Forwarding      http
 //! ```
 //!
 //! ureq's own proxy support has two limits. It knows `CONNECT` only, which a proxy may refuse for

@@ -1,4 +1,4 @@
-//! Stopping early, and what is left of it.
+//! Stopping a run, and what remains of it.
 
 mod support;
 
@@ -28,7 +28,8 @@ fn a_cancelled_upload_cleans_up() {
         let run = client(server.base()).run(machine).from(source).cancel_on(token.clone());
         let error = run.go().unwrap_err();
         assert!(error.is_cancelled(), "{error}");
-        // What was broken off may be seen after what cleans up: it has another connection.
+        // The server may see a broken-off request after the clean-up, which uses another
+        // connection.
         let seen = server.seen();
         let deletions = seen.iter().filter(|one| one.line == "DELETE /upload HTTP/1.1");
         assert_eq!(deletions.count(), before + 1, "{seen:?}");
@@ -39,7 +40,7 @@ fn a_cancelled_upload_cleans_up() {
 fn a_body_on_its_way_is_broken_off() {
     let token = CancelToken::new();
     let trigger = token.clone();
-    // An endless answer: nothing but the token ends it.
+    // An endless response: only the token ends it.
     let server = Server::start(move |_, peer| {
         peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n");
         peer.send(vec![0; 1 << 20]);

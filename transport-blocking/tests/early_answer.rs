@@ -1,4 +1,4 @@
-//! An answer that comes before the body was sent.
+//! A response that arrives before the body was sent.
 
 mod support;
 
@@ -29,7 +29,7 @@ fn a_large_body_waits_to_be_asked_for() {
 #[test]
 fn a_refusal_spares_the_body() {
     for status in ["401 Unauthorized", "403 Forbidden", "411 Length Required", "503 Slow Down"] {
-        // The connection stays open: nothing but the answer itself says that it is complete.
+        // The connection stays open: only the response itself says that it is complete.
         let server = Server::at_head(move |_, peer| {
             peer.answer(status, &[], "<Error/>");
             Then::Keep
@@ -39,7 +39,7 @@ fn a_refusal_spares_the_body() {
         let error = client(server.base()).call_from(ask, &source).unwrap_err();
         let expected = status.split(' ').next().unwrap();
         assert_eq!(error.status().map(|status| status.as_u16().to_string()).unwrap(), expected);
-        // The reader was not touched.
+        // The reader was not read.
         let again = Server::start(|_, peer| {
             peer.answer("200 OK", &[], "");
             Then::Keep
@@ -97,7 +97,7 @@ fn header_fields_beside_the_word_to_go_on_change_nothing() {
         let rest = if late { "\r\n" } else { "\r\nConnection: keep-alive\r\n\r\n" };
         peer.send(rest);
         if late {
-            // Past the second that is waited for it.
+            // After the second that the client waits for it.
             std::thread::sleep(std::time::Duration::from_millis(1200));
             peer.send("\r\n");
         }

@@ -1,4 +1,4 @@
-//! What goes wrong on the way has its own name each.
+//! Each kind of failure of an exchange has its own cause.
 
 mod support;
 
@@ -54,7 +54,7 @@ fn a_connection_that_was_used_before_and_closes() {
     client.call(Ask::get("/first")).unwrap();
     let error = client.call(Ask::get("/second")).unwrap_err();
     assert_eq!(cause(&error), Some(Cause::Closed), "{error}");
-    // It was the same connection, and nobody repeated the request.
+    // It was the same connection, and the request was not repeated.
     assert_eq!(server.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>(), [0, 0]);
 }
 

@@ -1,4 +1,4 @@
-//! What panics in the caller's code.
+//! Panics in the caller's code.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     panic.downcast_ref::<&str>().unwrap()
 }
 
-/// What was broken off may be seen after what cleans up: it has another connection.
+/// The server may see a broken-off request after the clean-up, which uses another connection.
 fn cleaned_up(server: &Server) -> bool {
     server.seen().iter().any(|one| one.line == "DELETE /upload HTTP/1.1")
 }

@@ -42,7 +42,7 @@ fn ranges(server: &Server, width: usize) -> Ranges {
 
 #[test]
 fn a_writer_gets_the_bytes_in_order_however_they_arrive() {
-    // The first range is answered last.
+    // The response with the first range is the last.
     let answered = Arc::new((Mutex::new(0), Condvar::new()));
     let server = Server::start(move |seen, peer| {
         let (count, changed) = &*answered;
@@ -91,7 +91,7 @@ fn as_many_as_the_width_at_once_and_no_more() {
     let (seen_most, together) = (Arc::clone(&most), Barrier::new(3));
     let server = Server::start(move |seen, peer| {
         seen_most.fetch_max(flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        // The first three are answered only when all of them are there.
+        // The first three responses are sent only when all three requests have arrived.
         if seen.range().start < 3 * 70_001 {
             together.wait();
         }
@@ -121,8 +121,8 @@ fn a_range_that_fails_for_good_does_not_leave_the_others_waiting() {
 
 #[test]
 fn a_limit_of_requests_does_not_lock_out_the_range_that_is_next() {
-    // Two at once; the first range is cut, and has to be asked for again before the second one,
-    // which is in memory by then, may be written.
+    // Two at once. The first range is cut and must be requested again before the second one, which
+    // is in memory by then, may be written.
     let server = Server::start(|seen, peer| {
         if seen.range().start == 0 {
             std::thread::sleep(Duration::from_millis(50));
@@ -147,7 +147,7 @@ fn a_second_run_writes_on_where_the_first_one_ended() {
     assert!(out == [object(), object()].concat());
 }
 
-/// Takes some bytes and no more.
+/// Takes some bytes, and then no more.
 struct Full(usize);
 
 impl Write for Full {
@@ -206,7 +206,7 @@ fn a_download_that_fails_is_an_error_of_the_read_and_no_early_end() {
 fn a_reader_that_is_dropped_ends_its_run() {
     let over = Arc::new((Mutex::new(false), Condvar::new()));
     let server = Server::start(|seen, peer| send_range(seen, peer, usize::MAX));
-    /// Tells when it is dropped, as everything of a run is that has ended.
+    /// Signals that it was dropped, which happens when the run has ended.
     struct Witness(Arc<(Mutex<bool>, Condvar)>);
     impl Drop for Witness {
         fn drop(&mut self) {

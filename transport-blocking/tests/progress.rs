@@ -1,4 +1,4 @@
-//! What an observer is told.
+//! The events that an observer gets.
 
 mod support;
 
@@ -30,6 +30,6 @@ fn progress_adds_up() {
     let told: Vec<_> = told_bytes.iter().collect();
     let (sent, received) = told.iter().fold((0, 0), |sum, new| (sum.0 + new.0, sum.1 + new.1));
     assert_eq!((sent, received), (1_000_000, 1_000_000));
-    // Of each direction, only the last may be short.
+    // Only the last event of each direction may be short.
     assert!(told.iter().filter(|(sent, received)| sent + received < 64 << 10).count() <= 2);
 }

@@ -1,5 +1,5 @@
-//! Through an HTTP proxy. What both transports have in common is tested over both, with the
-//! embedded servers; here is what goes over the wire.
+//! Requests through an HTTP proxy: the bytes that are sent. What both transports have in common is
+//! tested over both, with the embedded servers.
 
 mod support;
 
@@ -13,7 +13,7 @@ use apus_core::{Error, Kind, Secret};
 use support::server::{Server, Then};
 use support::{Ask, Plain, cause, client_with};
 
-/// A proxy that answers for every endpoint.
+/// A proxy that responds for every endpoint.
 fn forwarding(status: &'static str, headers: &'static [&'static str]) -> Server {
     Server::start(move |seen, peer| {
         peer.answer(status, headers, &seen.body);
@@ -25,7 +25,7 @@ fn at(server: &Server) -> Proxy {
     Proxy::at("127.0.0.1", server.address.port()).unwrap()
 }
 
-/// A proxy that gives this answer to whatever is asked.
+/// A proxy that gives this response to every request.
 fn saying(answer: &'static str) -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

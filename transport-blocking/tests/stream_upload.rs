@@ -31,7 +31,7 @@ fn store() -> Server {
     })
 }
 
-/// What `Parts` has sent, put together.
+/// What `Parts` has sent, joined.
 fn stored(server: &Server) -> Vec<u8> {
     let mut parts: Vec<_> = server
         .seen()
@@ -98,7 +98,7 @@ fn a_part_is_sent_again_from_memory() {
     assert!(stored(&server) == bytes());
 }
 
-/// Counts what was read of it.
+/// Counts the bytes read.
 struct Counted<R>(R, Arc<AtomicU64>);
 
 impl<R: Read> Read for Counted<R> {
@@ -117,7 +117,7 @@ fn no_more_is_read_than_the_machine_allows() {
     let seen_most = Arc::clone(&most);
     let stored = AtomicU64::new(0);
     let server = Server::start(move |seen, peer| {
-        // What has been read and is not stored is in memory.
+        // Bytes that were read and are not stored yet are in memory.
         let held = counter.load(Ordering::SeqCst) - stored.load(Ordering::SeqCst);
         seen_most.fetch_max(held, Ordering::SeqCst);
         stored.fetch_add(seen.body.len() as u64, Ordering::SeqCst);
@@ -145,7 +145,7 @@ fn a_stream_that_fails_ends_the_run_and_cleans_up() {
     let error = client(server.base()).run(machine).from(source).go().unwrap_err();
     assert_eq!(cause(&error), Some(Cause::Source), "{error}");
     assert!(error.to_string().contains("the tape is torn"), "{error}");
-    // What was broken off may be seen after it, as it comes over another connection.
+    // The server may see a broken-off request afterwards, because it uses another connection.
     assert!(server.seen().iter().any(|seen| seen.line == "DELETE /upload HTTP/1.1"));
 }
 

@@ -1,4 +1,5 @@
-//! Each of the four limits of an exchange ends it: as a timeout, unless there was no connection yet.
+//! Each of the four limits of an exchange ends it, with a timeout, or with a failure to connect if
+//! there was no connection yet.
 
 mod support;
 
@@ -12,19 +13,19 @@ use apus_core::http::Limits;
 use support::server::{Server, Then};
 use support::{Ask, cause, client};
 
-/// Long enough for a loopback answer, and nobody waits for it twice.
+/// Long enough for a loopback response.
 const SHORT: Option<Duration> = Some(Duration::from_millis(200));
 const NONE: Limits = Limits::NONE;
 
 #[test]
 #[cfg(feature = "tls")]
 fn a_connection_that_does_not_stand() {
-    // Whoever accepts and does not shake hands lets TLS wait.
+    // A listener that accepts and does not do the handshake makes TLS wait.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client(format!("https://{}", listener.local_addr().unwrap()));
     let ask = Ask { limits: Limits { connect: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client.call(ask).unwrap_err();
-    // A timeout leaves open whether the server has acted; what was never sent does not.
+    // A timeout leaves the outcome unknown, except for a request that was never sent.
     assert_eq!(cause(&error), Some(Cause::Connect), "{error}");
     assert!(error.to_string().contains("within its limit"), "{error}");
 }
@@ -63,7 +64,7 @@ fn a_head_that_does_not_come() {
 #[test]
 fn a_body_that_stands_still() {
     let server = Server::start(|_, peer| {
-        // The head may take its time.
+        // The head may arrive slowly.
         thread::sleep(Duration::from_millis(600));
         peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
         thread::sleep(Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! Whom we trust, and who we are.
+//! Which servers are trusted, and client certificates.
 #![cfg(feature = "tls")]
 
 mod support;
@@ -35,7 +35,7 @@ impl Authority {
         (params.signed_by(&key, &self.0).unwrap(), key)
     }
 
-    /// A server with a certificate for 127.0.0.1, which asks its clients for one of `clients`.
+    /// A server with a certificate for 127.0.0.1, which requests a certificate of `clients`.
     fn server(&self, clients: Option<&Authority>) -> Server {
         let (certificate, key) = self.issue("127.0.0.1");
         let provider = Arc::new(ring::default_provider());
@@ -58,7 +58,7 @@ impl Authority {
         let wire = move |mut stream: TcpStream| -> Option<Box<dyn Wire>> {
             let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
             if tls.complete_io(&mut stream).is_err() {
-                // Closed with unread bytes, the connection would be reset and the alert lost.
+                // If the connection is closed with unread bytes, it is reset and the alert is lost.
                 stream.shutdown(Shutdown::Write).ok()?;
                 std::io::copy(&mut stream, &mut std::io::sink()).ok()?;
                 return None;

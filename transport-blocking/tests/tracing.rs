@@ -13,7 +13,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Writes down everything that is told.
+/// Records all events.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<String>>);
 

@@ -1,4 +1,4 @@
-//! What goes over the wire, and what is left as it is.
+//! The bytes that are sent, and the bytes that are passed on unchanged.
 
 mod support;
 

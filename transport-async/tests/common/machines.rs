@@ -11,8 +11,8 @@ use http::Method;
 
 use super::stream_at;
 
-/// GETs ranges of `target`, each at `target?start-end`, `width` at a time, and delivers them where
-/// they belong.
+/// GETs ranges of `target`, each at `target?start-end`, `width` at a time, and delivers them at
+/// their offsets.
 pub(crate) struct Ranges {
     pub(crate) url: String,
     pub(crate) left: Vec<Range<u64>>,
@@ -82,8 +82,8 @@ impl Machine for Ranges {
     }
 }
 
-/// Uploads a stream in parts: POST to begin, a PUT for each part, POST to complete; DELETE when it
-/// fails after it began.
+/// Uploads a stream in parts: POST to begin, a PUT for each part, POST to complete; DELETE if it
+/// fails after the beginning.
 pub(crate) struct Parts {
     pub(crate) url: String,
     pub(crate) part: u64,

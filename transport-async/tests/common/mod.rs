@@ -1,4 +1,4 @@
-//! A server that says byte for byte what a test wants, and operations and machines to try it with.
+//! A server that sends exactly the bytes of a test, and operations and machines to test with.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod machines;
@@ -70,7 +70,7 @@ impl Server {
         server
     }
 
-    /// Answers every request alike, on connections that are kept.
+    /// Sends the same response to every request, on connections that are kept.
     pub(crate) fn always(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |peer| {
@@ -94,7 +94,7 @@ impl Server {
 }
 
 impl Peer {
-    /// The head of the next request.
+    /// Reads the head of the next request.
     pub(crate) fn head(&mut self) -> Option<String> {
         let mut head = String::new();
         loop {
@@ -123,7 +123,7 @@ impl Peer {
         body
     }
 
-    /// The next request with all of its body.
+    /// Reads the next request with its whole body.
     pub(crate) fn request(&mut self) -> Option<(String, Vec<u8>)> {
         let head = self.head()?;
         let length = header(&head, "content-length").map_or(0, |text| text.parse().unwrap());
@@ -132,7 +132,7 @@ impl Peer {
     }
 
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        // A client that has gone is what some tests are about.
+        // Some tests have a client that closes the connection.
         let _ = self.stream.get_mut().write_all(bytes.as_ref());
         let _ = self.stream.get_mut().flush();
     }
@@ -144,7 +144,7 @@ impl Peer {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Passes bytes on, both ways, until one side hangs up.
+    /// Passes bytes on in both directions, until one side closes.
     pub(crate) fn splice(&mut self, other: TcpStream) {
         let (mut from, mut to) = (self.socket.try_clone().unwrap(), other.try_clone().unwrap());
         let upward = thread::spawn(move || std::io::copy(&mut from, &mut to));
@@ -153,7 +153,7 @@ impl Peer {
         let _ = upward.join();
     }
 
-    /// Waits until the client hangs up.
+    /// Waits until the client closes.
     pub(crate) fn wait_for_end(&mut self) -> usize {
         let mut sink = [0; 65536];
         let mut total = 0;
@@ -185,7 +185,7 @@ pub(crate) fn answer(status: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     out
 }
 
-/// A place that retries what may be retried, quickly.
+/// A service with fast retries.
 pub(crate) struct Place {
     pub(crate) url: String,
     retry_policy: RetryPolicy,
@@ -303,7 +303,7 @@ impl Operation for Ask {
     }
 }
 
-/// Nobody in particular.
+/// An authenticator without credentials.
 pub(crate) struct Anyone;
 
 impl Authority for Anyone {
@@ -330,7 +330,7 @@ pub(crate) fn client(url: impl Into<String>) -> Client<Place> {
     client_with(TransportConfig::new(), Place::at(url))
 }
 
-/// A client that tries once.
+/// A client that makes one attempt.
 pub(crate) fn once(url: impl Into<String>) -> Client<Place> {
     client_with(TransportConfig::new(), Place::at(url).with_attempts(1))
 }
@@ -339,7 +339,7 @@ pub(crate) fn client_with(config: TransportConfig, place: Place) -> Client<Place
     Client::new(Transport::new(config).unwrap(), place, Party::new(Anyone))
 }
 
-/// Bytes that repeat nowhere soon.
+/// Bytes whose period is long.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     (0..length)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  from ──▶ download: the bytes are hashed, and validated with what the server has: a checksum, an
-//!              ETag that is an MD5, the length; the upload gets its last byte only if they are equal
+//!              ETag that is an MD5, the length; the upload's last byte waits for that
 //!              │ a few pieces in memory
 //!              ▼
 //!  to   ──▶ upload: the bytes are hashed, and validated with the server's ETag or checksums

@@ -6,7 +6,7 @@
 //!                                                        │
 //!  objects of its own, under one prefix: stored, fetched, compared; wrong ones must be refused
 //!                                                        │
-//!  in every case: all of them are removed ◀──────────────┘─▶ a table, and lines for the configuration
+//!  in every case: all of them are removed ◀──────────────┘─▶ a table, and configuration lines
 //! ```
 
 mod reach;

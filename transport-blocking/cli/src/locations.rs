@@ -4,7 +4,7 @@
 //!  {"id": …, "url": "s3://KEY:SECRET@host/bucket/key", "metadata": {"store": …}}   an input line
 //!        │
 //!        ├─ correct ──────────▶ not reported
-//!        ├─ to be changed ────▶ {"id": …, "url": "s3://host/bucket/key", "metadata": {"store": "fast"}}
+//!        ├─ to change ────────▶ {"id": …, "url": "s3://host/bucket/key", "metadata": {"store": …}}
 //!        ├─ refused ──────────▶ reported with its line, id and reason; the line stays as it is
 //!        └─ another store's ──▶ not reported
 //! ```

@@ -1,14 +1,14 @@
-//! The command line, as far as it goes without a server: configuration, locations, help.
+//! The command line without a server: configuration, locations, help.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A folder of a test's own.
+/// A directory of the test's own.
 struct Folder(PathBuf);
 
-/// How a run ended.
+/// The result of a command.
 #[derive(Debug)]
 struct Ran {
     code: i32,
@@ -33,7 +33,8 @@ impl Folder {
         self.run_with(arguments, b"")
     }
 
-    /// Nothing that holds "hunter" may be in what it prints: every secret in these tests does.
+    /// Checks that the output does not contain "hunter", which is a part of every secret in these
+    /// tests.
     fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
         let mut child = Command::new(env!("CARGO_BIN_EXE_apus"))
             .args(arguments)
@@ -126,7 +127,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     .prints("[cold] s3_store_cacert = \"none.pem\": No such file")
     .prints("[fast] s3_store_bucket: it is required")
     .says("errors");
-    // Other commands say the same, and do nothing.
+    // Other commands report the same errors, and do nothing.
     folder.run(&["-c", "a.conf", "locations", "check"]).ends(6).says("expected a whole number");
 
     folder.write(

@@ -3,7 +3,7 @@
 //! | the file is | its bytes | its length |
 //! | --- | --- | --- |
 //! | regular | ranges from offset 0, whatever the cursor | from its metadata |
-//! | regular, and shorter or longer than its metadata says (`/proc`, `/sys`) | in order, to the end | unknown |
+//! | regular, but its metadata has another length (`/proc`) | in order, to the end | unknown |
 //! | a block device | ranges | the offset of its end, found by seeking: its metadata says 0 |
 //! | a FIFO, a socket, a character device | in order, to the end | unknown |
 //! | a directory | refused | |

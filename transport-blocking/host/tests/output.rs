@@ -1,4 +1,4 @@
-//! What a path is after something was written to it, and what else is in its folder then.
+//! The state of a path after writing to it, and of its directory.
 
 #![cfg(unix)]
 
@@ -266,14 +266,14 @@ fn a_folder_that_became_one_meanwhile_is_not_replaced() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_without_permission_is_named() {
-    // Nobody may create a file in here, the superuser neither.
+    // No user may create a file in here, not even the superuser.
     let output = Output::new("/sys/apus-is-not-here").unwrap();
     let error = output.file().unwrap_err();
     let said = error.to_string();
     assert!(said.contains("/sys/apus-is-not-here") && said.contains("in /sys:"), "{said}");
 }
 
-// An access list for user 1234, as acl(5) and the kernel's header posix_acl_xattr.h have it.
+// An access list for user 1234, in the format of acl(5) and the kernel's posix_acl_xattr.h.
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 #[test]
 fn access_lists_and_attributes_are_kept_or_told_of() {
@@ -298,7 +298,7 @@ fn access_lists_and_attributes_are_kept_or_told_of() {
         value.truncate(length);
         Some(value)
     };
-    // Not every file system has them.
+    // Not every file system supports them.
     let attributes = [
         ("user.origin", &b"elsewhere"[..]),
         ("user.empty", b""),
@@ -311,7 +311,7 @@ fn access_lists_and_attributes_are_kept_or_told_of() {
         assert_eq!(read_back(name).as_deref(), Some(*value), "{name}");
     }
     assert_eq!(output.remarks(), []);
-    // What another content was trusted with is not passed on, and that is told.
+    // Rights that were granted to the old content are not copied, and a remark says so.
     let capability = [&0x0200_0000_u32.to_le_bytes()[..], &[0; 16]].concat();
     if set("security.capability", &capability) {
         let output = write(&path, "newer");

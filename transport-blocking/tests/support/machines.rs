@@ -1,4 +1,4 @@
-//! Small machines that ask of a driver what uploads and downloads ask.
+//! Small machines that need of a transport what uploads and downloads need.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use http::header::{HeaderValue, RANGE};
 
 use super::{Ask, Plain};
 
-/// Asks for ranges of an object in parallel, each again when it was cut.
+/// Requests ranges of an object in parallel, and again when a response was cut.
 pub struct Ranges {
     service: Plain,
     todo: VecDeque<Range<u64>>,
@@ -35,7 +35,7 @@ impl Ranges {
 }
 
 impl Machine for Ranges {
-    /// How many answers were cut.
+    /// How many responses were cut.
     type Output = u32;
 
     fn poll(&mut self, now: Now) -> Step<u32> {
@@ -108,7 +108,7 @@ impl Machine for Ranges {
     }
 }
 
-/// Sends a stream in parts, each as often as it takes; on failure a DELETE cleans up.
+/// Sends a stream in parts, each as often as needed; after a failure, a DELETE cleans up.
 pub struct Parts {
     service: Plain,
     part: u64,

@@ -1,4 +1,4 @@
-//! A server that does what a test tells it to, and a service without a protocol.
+//! A server that does what a test specifies, and a service without a protocol.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
@@ -15,14 +15,14 @@ use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
 use apus_core::{Error, Now};
 use http::{HeaderMap, Method};
 
-/// A place to send plain requests to.
+/// A service for plain requests.
 pub struct Plain {
     pub base: String,
     pub retry_policy: RetryPolicy,
 }
 
 impl Plain {
-    /// Asks once only.
+    /// Makes one attempt only.
     pub fn new(base: impl Into<String>) -> Self {
         Self {
             base: base.into(),
@@ -48,7 +48,7 @@ impl Service for Plain {
     }
 }
 
-/// A request that proves no identity.
+/// A request without credentials.
 pub struct Anyone;
 
 impl Authority for Anyone {
@@ -67,7 +67,7 @@ impl Authority for Anyone {
     fn renewed(&mut self, _: Now, _: Completion) {}
 }
 
-/// A request as the test wants it; its output is the whole answer.
+/// A request that the test specifies; its output is the whole response.
 #[derive(Clone)]
 pub struct Ask {
     pub method: Method,

@@ -1,11 +1,11 @@
-//! A loopback server: reads requests, keeps them, and leaves the answer to the test.
+//! A loopback server: reads and keeps requests, and leaves the response to the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Number of the connection, from 0.
@@ -38,7 +38,7 @@ impl Seen {
 pub trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
-/// The other end of a connection, as an answer sees it.
+/// A connection, as the code that responds sees it.
 pub struct Peer<'a> {
     wire: &'a mut BufReader<Box<dyn Wire>>,
     left: usize,
@@ -46,7 +46,7 @@ pub struct Peer<'a> {
 
 impl Peer<'_> {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        // The client may have gone away; what the test sees of that is at the client.
+        // The client may have closed the connection; the test sees the effect at the client.
         let wire = self.wire.get_mut();
         let _ = wire.write_all(bytes.as_ref()).and_then(|()| wire.flush());
     }
@@ -59,7 +59,7 @@ impl Peer<'_> {
         self.send([head.as_bytes(), body].concat());
     }
 
-    /// Reads what is left of the body, as far as it comes.
+    /// Reads the rest of the body, as far as it arrives.
     pub fn read_body(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         let _ = self.wire.by_ref().take(self.left as u64).read_to_end(&mut body);
@@ -68,7 +68,7 @@ impl Peer<'_> {
     }
 }
 
-/// Whether a connection goes on after an answer.
+/// Whether a connection stays open after a response.
 #[derive(PartialEq)]
 pub enum Then {
     Keep,
@@ -82,7 +82,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads each request whole, then asks `answer`.
+    /// Reads each request completely, then calls `answer`.
     pub fn start(answer: impl Fn(&Seen, &mut Peer<'_>) -> Then + Send + Sync + 'static) -> Self {
         Self::with_wire(true, |stream| Some(Box::new(stream)), answer)
     }
@@ -119,7 +119,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// All requests so far, in the order in which their heads came.
+    /// All requests so far, in the order in which their heads arrived.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

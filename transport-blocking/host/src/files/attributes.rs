@@ -6,8 +6,8 @@ use std::path::Path;
 /// Copies the extended attributes of the file at `path`, including access lists, to `file`. Returns
 /// the names of those that could not be copied.
 ///
-/// Attributes that depend on the content are not valid for other content and are not copied: hashes,
-/// and capabilities, whose name is returned.
+/// Attributes that are valid for the old content only are not copied: hashes, and capabilities,
+/// whose name is returned.
 #[cfg(all(target_os = "linux", feature = "attributes"))]
 pub(crate) fn keep(path: &Path, file: &File) -> Vec<String> {
     use rustix::fs::{XattrFlags, fgetxattr, fsetxattr, getxattr, listxattr};

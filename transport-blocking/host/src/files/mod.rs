@@ -14,7 +14,7 @@
 //! | | |
 //! | --- | --- |
 //! | symbolic link | the file that it names is replaced, or created if absent; the link stays |
-//! | several hard links | the name that was given gets the new content, the others keep the old: a [`Remark`] |
+//! | several hard links | this name gets the new content, the others keep the old: a [`Remark`] |
 //! | owner, group | kept if the process may; otherwise a [`Remark`] |
 //! | mode | kept; of a new file by the umask. Set before the first byte is written |
 //! | access lists, extended attributes | kept on Linux; what can't be kept is a [`Remark`] |

@@ -65,7 +65,7 @@ impl Tls {
         self.trust(pem)
     }
 
-    /// Trusts the certificates of this PEM bundle besides those that are trusted already.
+    /// Trusts the certificates of this PEM bundle in addition to those trusted already.
     ///
     /// # Errors
     ///
