@@ -10,8 +10,8 @@
 //!                                                             │
 //!  CreateTrust ◀──────────────────────────────────────────────┘
 //!      │ its response is lost or unreadable: ListTrusts ─ the one that did not exist before
-//!      │ its id goes into the slot of authenticator 2 └──▶ ShowTrust with authenticator 2: can it
-//! obtain a token?
+//!      │ its id goes into the slot of authenticator 2
+//!      └──▶ ShowTrust with authenticator 2: can it obtain a token?
 //!             │                               │ no, or an earlier step failed
 //!             ▼                               ▼
 //!        the transfer with 2             the transfer with 0, whose token is not renewed:
