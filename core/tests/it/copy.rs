@@ -1,4 +1,4 @@
-//! Copies on the server, against a scripted one.
+//! Copies on the server, against a scripted server.
 
 use std::time::Duration;
 

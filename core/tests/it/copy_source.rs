@@ -1,4 +1,4 @@
-//! What a copy on the server is a copy of.
+//! The source of a copy on the server.
 
 use std::cell::RefCell;
 

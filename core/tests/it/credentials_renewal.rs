@@ -1,4 +1,4 @@
-//! When keys are renewed, who waits for it, and what failures lead to.
+//! When keys are renewed, which callers wait for it, and what follows from failures.
 
 use apus_core::credentials::{Instance, NoLookup, Process, Source};
 use apus_core::error::{Cause, Kind};

@@ -1,4 +1,4 @@
-//! What each source of keys asks, and what the answers mean.
+//! The requests of each source of keys, and how their responses are read.
 
 use apus_core::credentials::{
     AwsConfig, Environment, Instance, NoLookup, Process, Resolver, Source,

@@ -1,4 +1,5 @@
-//! A transfer under a trust: how it is made, used, and revoked, and what happens where it can't be.
+//! A transfer under a trust: how the trust is created, used and revoked, and what happens if it
+//! can't be.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Removing many objects: in batches, what may go later again, and nothing swallowed.
+//! Removal of many objects: in batches, with repeated attempts, and with every failure reported.
 //!
-//! Answers are those of "DeleteObjects" and "DeleteObject" of the S3 API reference; where real
-//! servers answer otherwise, the test says so.
+//! Responses are those of "DeleteObjects" and "DeleteObject" of the S3 API reference; if real
+//! servers respond differently, the test says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Reading an object: resumed, in ranges, checked, never short and never mixed.
+//! Downloads of an object: resumed, in ranges, validated, never short and never mixed.
 //!
-//! The server behaves as RFC 9110 (sections 13 to 15) and the S3 API reference say; where real ones
-//! don't, the test names what they do instead.
+//! The server behaves as RFC 9110 (sections 13 to 15) and the S3 API reference say; if real servers
+//! differ, the test says how.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What a download is checked against: values of the full object, combined from ranges, or over
-//! parts; and why it was not.
+//! What a download is validated with: checksums of the full object, combined from ranges, or
+//! composite ones over parts; and the reasons why it was not validated.
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Composite, ResponseChecksumValidation, Verdict, Why};

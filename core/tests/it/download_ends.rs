@@ -1,4 +1,4 @@
-//! Bodies whose end proves nothing, and bodies that are coded as the object is not.
+//! Bodies whose end proves nothing, and bodies with another coding than the stored object.
 
 use apus_core::machine::{Call, Download, DownloadOptions};
 use apus_core::s3::GetObject;

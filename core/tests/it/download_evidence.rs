@@ -1,5 +1,5 @@
-//! What a download is compared with where the server declares no checksum: the ETag, where it is an MD5, and
-//! what the caller knows.
+//! What a download is compared with if the server declares no checksum: the ETag, if it is an MD5,
+//! and values from the caller.
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Value, Verdict, Why};

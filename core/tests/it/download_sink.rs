@@ -1,4 +1,4 @@
-//! A sink that fails: whatever the server sent, what the sink does not have was not downloaded.
+//! A sink that fails: only bytes that the sink took count as downloaded, whatever the server sent.
 
 use std::task::Waker;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What counts as done: a request that was sent to its end, an answer that came to its own.
+//! When an exchange is complete: the whole request was sent, and the whole response received.
 
 use std::time::Duration;
 

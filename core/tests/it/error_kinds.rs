@@ -1,4 +1,4 @@
-//! Every kind of error, provoked through the public API: whose fault it was, and what is kept of it.
+//! Every kind of error, caused through the public API, with the facts that it keeps.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -1,5 +1,6 @@
-//! Bodies in frames, with the checksum of all of them in the trailer ("Signature Calculations for the
-//! Authorization Header: Transferring Payload in Multiple Chunks", Amazon S3 API reference).
+//! Bodies in frames, with the checksum of the whole body in the trailer ("Signature Calculations
+//! for the Authorization Header: Transferring Payload in Multiple Chunks", Amazon S3 API
+//! reference).
 
 use std::time::Duration;
 

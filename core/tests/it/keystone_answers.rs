@@ -1,4 +1,4 @@
-//! What is asked of Keystone and of v1 authentication, and what is read in their answers.
+//! Requests to Keystone and to v1 authentication, and how their responses are read.
 
 use std::time::Duration;
 

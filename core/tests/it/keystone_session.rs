@@ -1,4 +1,4 @@
-//! When a session renews its token, who waits for it, and what failures lead to.
+//! When a session renews its token, which callers wait for it, and what follows from failures.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

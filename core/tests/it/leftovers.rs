@@ -1,4 +1,4 @@
-//! What a machine says that it would leave on the server, at any time.
+//! What a machine reports, at any time, as what it would leave on the server.
 
 use std::sync::Arc;
 use std::time::Duration;

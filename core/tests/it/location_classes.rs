@@ -1,5 +1,5 @@
-//! Whose a location is: one over plain http is never taken for one of a backend over https, nor the
-//! other way round, whatever else is alike.
+//! The backend of a location: a location over http never belongs to a backend over https, nor the
+//! reverse, even if all else is equal.
 #![cfg(feature = "store")]
 
 use apus_core::location::{S3Location, S3Place};

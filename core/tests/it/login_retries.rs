@@ -1,5 +1,5 @@
-//! How often a login is tried again: as the requests that it is for, unless the session has a policy of
-//! its own.
+//! How often a login is repeated: by the policy of the request that needs it, unless the session
+//! has its own.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Calls whose answer was lost: what is proven to be done is a success, what is proven not to be done is
-//! the refusal, and what nothing proves is an error that says so.
+//! Calls whose response was lost. If the call is proven to be carried out, it succeeds; if it is
+//! proven not to be, it fails with the refusal; if nothing proves either, the outcome is unknown.
 
 use std::time::Duration;
 

@@ -1,10 +1,12 @@
-//! The tests of the core: a file for each subject, in one program, for linking takes longer than testing.
+//! The tests of the core: one file per subject, all in one program, because linking takes longer
+//! than testing.
 //!
 //! ```sh
 //! cargo test -p apus-core --test it upload::
 //! ```
 //!
-//! `aws`, `cloud`, `images`, `support` and `swift_store` are the servers that the others run against.
+//! `aws`, `cloud`, `images`, `support` and `swift_store` are the servers that the tests run
+//! against.
 
 #[cfg(feature = "credentials")]
 mod aws;

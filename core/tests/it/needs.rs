@@ -1,4 +1,5 @@
-//! What the jobs of an image service need of the caller: what the machines in them do.
+//! What the machines of an image service need from the caller: the same as the machines inside
+//! them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! A Keystone over https whose catalogue sends the token in clear.
+//! A Keystone over https whose catalogue has an endpoint over http, to which the token would be
+//! sent in clear text.
 
 use apus_core::Kind;
 use apus_core::keystone::{

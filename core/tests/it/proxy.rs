@@ -1,4 +1,4 @@
-//! Which proxy is asked, for whom, and what it is told.
+//! Which proxy is used for which host, and what is sent to it.
 
 use apus_core::error::Cause;
 use apus_core::proxy::{Proxies, Proxy};

@@ -1,4 +1,4 @@
-//! What a pump makes of completions that are not what it waits for.
+//! How a pump treats completions that it does not expect.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -1,4 +1,4 @@
-//! Whose turn it is: places among those in flight, and what is not sent any more.
+//! The order of exchanges that wait to be sent, and exchanges that are no longer sent.
 
 use std::sync::Arc;
 use std::task::Waker;

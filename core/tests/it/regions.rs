@@ -1,4 +1,4 @@
-//! In which region a bucket is, as answers tell it.
+//! The region of a bucket, according to responses.
 
 use apus_core::machine::Call;
 use apus_core::s3::HeadBucket;

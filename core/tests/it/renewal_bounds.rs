@@ -1,5 +1,5 @@
-//! What a bad source of tokens or keys may cost: every request makes a bounded number of attempts at
-//! a new one and then ends, whatever comes, and however the clocks go.
+//! The cost of a source of tokens or keys that fails: every request causes a bounded number of
+//! renewal attempts and then ends, whatever the responses and the clocks are.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What operations make of answers: the documents of the S3 API reference, and those of real servers.
+//! How operations parse responses: the documents of the S3 API reference, and those of real
+//! servers.
 
 use apus_core::checksum::{Algorithm, Declared, Type, Value};
 use apus_core::contract::{Operation, Service as _};

@@ -1,4 +1,5 @@
-//! What operations ask for, beside what boto3 1.44.5 sent to real servers, and what they refuse.
+//! The requests of operations that go beyond what boto3 1.44.5 sent to real servers, and what
+//! operations refuse.
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Declared, Need, RequestChecksumCalculation, Type, Value};

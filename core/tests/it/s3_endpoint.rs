@@ -1,8 +1,8 @@
-//! Where S3 requests go.
+//! The endpoints of S3 requests.
 //!
 //! Expected values are from the S3 User Guide ("Virtual hosting of general purpose buckets",
-//! "Dual-stack endpoints", "Transfer Acceleration", "Access point naming") where a case says so,
-//! and otherwise what botocore 1.44.5's endpoint rule set for S3 answers.
+//! "Dual-stack endpoints", "Transfer Acceleration", "Access point naming") if a case says so, and
+//! otherwise from botocore 1.44.5's endpoint rule set for S3.
 
 use apus_core::Kind;
 use apus_core::s3::endpoint::{Addressing, BaseUrl, Endpoint, EndpointConfig, Resolver};

@@ -1,4 +1,4 @@
-//! Lists: what servers answer, and how a list goes on to its next page.
+//! Lists: the responses of servers, and how a list continues with its next page.
 
 use apus_core::contract::Operation;
 use apus_core::http::Reply;

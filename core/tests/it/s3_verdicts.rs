@@ -1,5 +1,5 @@
-//! What is done about refusals that say "later": by status, whatever the code, and by code, whatever
-//! the status ("Error responses", Amazon S3 API reference; RFC 6585, section 4).
+//! Whether refusals that ask to repeat later are repeated: by status, whatever the code, and by
+//! code, whatever the status ("Error responses", Amazon S3 API reference; RFC 6585, section 4).
 
 use apus_core::Error;
 use apus_core::contract::Service as _;

@@ -1,5 +1,5 @@
-//! Bodies that end before the length that their head announced (RFC 9112, section 6.3: such a
-//! message is incomplete), under an HTTP client that takes that for a good end.
+//! Bodies that end before the length that their head announced (RFC 9112, section 6.3: the message
+//! is incomplete), with an HTTP client that reports a complete body.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What a backend says of itself: where its locations begin, how its servers are reached, and whose
-//! keys it waits for.
+//! The properties of a backend: the beginning of its locations, how its servers are reached, and
+//! which keys it requires.
 
 use std::collections::BTreeMap;
 

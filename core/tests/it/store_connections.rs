@@ -1,4 +1,4 @@
-//! How the servers of each backend are reached: certificates and proxies, of its own options.
+//! How the servers of each backend are reached: certificates and proxies, from its own options.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an error of the protocol means to an image service, and how it is told.
+//! The meaning of protocol errors for an image service, and their messages.
 
 use std::error::Error as _;
 

@@ -1,4 +1,5 @@
-//! References: what a file of them says, and as whom Keystone gets to know a backend in Swift.
+//! References: the entries of their file, and the user with which Keystone authenticates a backend
+//! in Swift.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

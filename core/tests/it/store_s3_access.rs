@@ -1,5 +1,5 @@
-//! Images in a bucket in S3 by what a row says: which credentials go where, and what becomes of the
-//! row.
+//! Access to images in an S3 bucket by their location: which credentials are sent where, and how
+//! the location changes.
 
 use apus_core::checksum::Algorithm;
 use apus_core::credentials::Credentials;

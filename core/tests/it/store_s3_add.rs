@@ -1,6 +1,6 @@
-//! Images into a bucket in S3: what is asked of the server, and what is written down of it.
+//! Adding images to an S3 bucket: the requests, and the location that is stored.
 //!
-//! Answers are those of the S3 API reference; where a server is named, those that it was seen to give.
+//! Responses are those of the S3 API reference; if a server is named, those seen on it.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Images in Swift for one tenant: what is asked of the servers, and what is written down.
+//! Images in Swift for one tenant: the requests, and the locations that are stored.
 //!
-//! Answers are those of Swift 2.38 and Keystone 30.
+//! Responses are those of Swift 2.38 and Keystone 30.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! Images in Swift in the accounts of the users that upload them: tokens, trusts, containers and who
-//! may use them.
+//! Images in Swift in the accounts of the users that upload them: tokens, trusts, containers and
+//! their access rights.
 //!
-//! Answers are those of Swift 2.38 and Keystone 30.
+//! Responses are those of Swift 2.38 and Keystone 30.
 
 use apus_core::error::Cause;
 use apus_core::machine::UploadSource;

@@ -1,4 +1,4 @@
-//! Deletions of Swift's objects, with their segments.
+//! Deletions of Swift objects, with their segments.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Downloads of plain objects of Swift: resumed, checked, never silently short.
+//! Downloads of plain Swift objects: resumed, validated, never short without an error.
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Verdict, Why};

@@ -1,5 +1,5 @@
-//! Downloads of large objects of Swift: checked segment by segment, and what becomes of those whose
-//! segments are gone or whose manifest lies.
+//! Downloads of large Swift objects: validated segment by segment, with missing segments and with
+//! wrong manifests.
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Verdict, Why};

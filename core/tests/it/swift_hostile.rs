@@ -1,5 +1,5 @@
-//! Servers that answer anything at all: a download and a deletion end, with bytes that can be
-//! accounted for, and touch nothing that they were not led to.
+//! Servers that send arbitrary responses: a download and a deletion end, all bytes are accounted
+//! for, and only what the responses name is deleted.
 
 use std::time::Duration;
 

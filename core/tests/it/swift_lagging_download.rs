@@ -1,7 +1,7 @@
-//! A dynamic large object of which a listing leaves out segments: never less than the object without a
-//! word, and never "validated" where nothing tells that it is all of it.
+//! A dynamic large object whose listing leaves out segments: never shorter than the object without
+//! an error, and never validated if nothing proves that it is complete.
 //!
-//! That Swift's containers are updated after its objects, and that a DLO is what a listing shows: "Dynamic
+//! Swift's containers are updated after its objects, and a DLO is what a listing shows: "Dynamic
 //! Large Objects" and "Eventual Consistency" in Swift's documentation.
 
 use apus_core::Kind;

@@ -1,7 +1,7 @@
-//! A dynamic large object whose segments the listing does not show yet: it is not called stored before it is
-//! what was sent, and not removed when it may become so.
+//! A dynamic large object whose segments the listing does not show yet: the upload does not succeed
+//! before the object equals what was sent, and does not remove it while it may still become so.
 //!
-//! That Swift's containers are updated after its objects, and that a DLO is what a listing shows: "Dynamic
+//! Swift's containers are updated after its objects, and a DLO is what a listing shows: "Dynamic
 //! Large Objects" and "Eventual Consistency" in Swift's documentation.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The last request of an upload to Swift, whose answer was lost: what proves that the object is ours, what
-//! proves that it is not, and what is said where nothing does.
+//! The last request of an upload to Swift, whose response was lost: what proves that the object is
+//! the uploaded one, what proves that it is not, and the error if nothing proves either.
 
 use apus_core::Error;
 use apus_core::checksum::Algorithm;

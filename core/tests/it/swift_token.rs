@@ -1,4 +1,4 @@
-//! A token that has run out is renewed wherever the server says so.
+//! An expired token is renewed in every place where the server refuses it.
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -1,4 +1,4 @@
-//! Uploads to Swift: what is sent, how it is divided, and what becomes of what was there before.
+//! Uploads to Swift: the requests, the segments, and what happens to the replaced object.
 
 use apus_core::checksum::Algorithm;
 use apus_core::machine::{

@@ -1,4 +1,4 @@
-//! Uploads to Swift that fail: what is left on the server, what the error names, and how to go on.
+//! Uploads to Swift that fail: leftovers on the server and in the error, and how to continue.
 
 use apus_core::contract::Leave;
 use apus_core::error::Leftover;

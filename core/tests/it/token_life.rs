@@ -1,4 +1,4 @@
-//! How often a session logs in and whom it lets wait, measured by how long its tokens live.
+//! How often a session logs in and which callers wait, for different lifetimes of its tokens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Many pumps under one limit: who goes next, who is woken for it, and how often.
+//! Many pumps under one limit: which one is next, which one is woken, and how often.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

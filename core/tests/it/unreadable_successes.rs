@@ -1,5 +1,5 @@
-//! Writes that were answered by 2xx and a body that can't be read, or not all of it: what was carried out
-//! is not repeated, and not reported as failed.
+//! Writes with a response of 2xx whose body can't be read or is cut off: what was carried out is
+//! neither repeated nor reported as failed.
 
 use apus_core::contract::Operation;
 use apus_core::machine::Call;

@@ -1,4 +1,4 @@
-//! Uploads: how far a stream is read, and what a cancellation means that comes too late.
+//! Uploads: how far a stream is read, and the effect of a late cancellation.
 
 use std::task::Waker;
 use std::time::Duration;

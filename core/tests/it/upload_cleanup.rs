@@ -1,4 +1,4 @@
-//! What a failing multipart upload leaves: nothing, or what its error names.
+//! What a failed multipart upload leaves: nothing, or what its error names.
 
 use apus_core::error::Leftover;
 use apus_core::machine::{PartLimits, Upload, UploadOptions, UploadSource};

@@ -1,5 +1,5 @@
-//! How a multipart upload ends when the answer to its completion is lost, or a part comes late: proven to
-//! be there, proven to be gone, or named in the error.
+//! The end of a multipart upload if the response to its completion is lost, or a part arrives late:
+//! the object is proven to exist, proven not to exist, or named in the error.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Sources whose length is not the one that was announced, or that the upload was begun with.
+//! Sources with another length than was announced, or than at the start of the upload.
 
 use apus_core::contract::Leave;
 use apus_core::error::Cause;

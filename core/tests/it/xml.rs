@@ -1,4 +1,4 @@
-//! What the XML reader makes of documents: S3's own, those of lesser servers, and broken ones.
+//! How the XML reader parses documents: S3's, those of other servers, and broken ones.
 
 use apus_core::Kind;
 use apus_core::xml::{Document, Element, Limits};

@@ -1,4 +1,4 @@
-//! S3, STS, the portal and the metadata services as one script, under a clock that the test moves.
+//! S3, STS, the portal and the metadata services as one script, with a clock that the test sets.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
 use std::collections::BTreeMap;

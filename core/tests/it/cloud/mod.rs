@@ -1,7 +1,7 @@
-//! A small cloud under a clock that jumps: a Keystone, an object store, and machines that share
+//! A small cloud with a simulated clock: a Keystone, an object store, and machines that share
 //! sessions.
 //!
-//! Whatever it answers is what Keystone 30 and Swift 2.38 were seen to answer.
+//! Its responses are those seen from Keystone 30 and Swift 2.38.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
 use std::collections::BTreeMap;

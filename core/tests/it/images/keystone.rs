@@ -1,6 +1,6 @@
-//! A Keystone that knows its users' passwords, and a Swift behind it that is scripted.
+//! A Keystone with users and passwords, and a scripted Swift behind it.
 //!
-//! Its answers are those of Keystone 30, as far as anybody asks for it.
+//! Its responses are those of Keystone 30, as far as the tests use them.
 
 use apus_core::keystone::{Catalogue, CatalogueService, Endpoint, Interface};
 use apus_core::secret::Secret;

@@ -1,4 +1,4 @@
-//! Stores of a configuration, and jobs of theirs run against a scripted server.
+//! Stores from a configuration, whose machines run against a scripted server.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
 pub(crate) mod keystone;

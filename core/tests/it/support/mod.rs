@@ -1,4 +1,4 @@
-//! Runs a machine against a scripted server, under a clock that jumps.
+//! Runs a machine against a scripted server, with a simulated clock.
 //!
 //! ```text
 //!  Pump::turn ── Launch ──▶ the script answers ──▶ in flight until its time has come ──┐
@@ -6,8 +6,8 @@
 //!      └───────── complete ◀── the body goes to the sink, all of it or up to the cut ──┘
 //! ```
 //!
-//! It fails when a machine waits for nothing, ends with exchanges in flight, or gives the sink a
-//! byte twice.
+//! The run fails if a machine waits with nothing in flight, ends with exchanges in flight, or
+//! passes a byte to the sink twice.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
 pub(crate) mod stored;

@@ -1,9 +1,9 @@
-//! A small Swift with a few containers, to be read and to be deleted from.
+//! A small Swift with a few containers, for downloads and deletions.
 //!
-//! It answers as Swift 2.38 does: MD5s without quotes, tags of large objects in quotes; 409 where
-//! the first segment of a range is gone, an end in the middle where a later one is; a dynamic large
-//! object of more segments than a page says to HEAD that it is empty, ignores ranges beyond the page,
-//! has no length, and ends in good order where a segment is missing.
+//! It responds as Swift 2.38: MD5s without quotes, tags of large objects in quotes; 409 if the
+//! first segment of a range is missing, a body that ends early if a later one is. For a dynamic
+//! large object of more segments than a page it reports to HEAD that the object is empty, ignores
+//! ranges beyond the page, sends no length, and ends in good order where a segment is missing.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! A small Swift in memory, and a run of a machine against it under a clock that jumps.
+//! A small Swift in memory, and a run of a machine against it with a simulated clock.
 //!
 //! ```text
 //!  Pump::turn ── Launch ──▶ Store::answer, or a fault ──▶ in flight until its time ──┐
@@ -6,9 +6,9 @@
 //!      └─────── complete ◀──────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! It answers as Swift 2.38 was seen to answer: MD5s without quotes, tags of large objects in
-//! quotes, 422 for a wrong ETag, 412 for an object that is there, segments looked at when a manifest
-//! is put, 200 and nothing else for an empty listing.
+//! It responds as Swift 2.38 was seen to respond: MD5s without quotes, tags of large objects in
+//! quotes, 422 for a wrong ETag, 412 for an object that exists, segments checked when a manifest is
+//! stored, 200 and an empty body for an empty listing.
 #![allow(dead_code, unused_imports, reason = "each test uses what it needs of it")]
 
 mod store;
