@@ -1,4 +1,4 @@
-//! How a client wants its S3 requests made.
+//! The configuration of an S3 client.
 
 use crate::checksum::Policy;
 use crate::http::{COLLECT, Limits};
@@ -6,41 +6,47 @@ use crate::quirks::{Provider, Quirks};
 use crate::retry::RetryPolicy;
 use crate::s3::endpoint::{BaseUrl, EndpointConfig};
 
-/// Everything about a client of S3 but its keys. A [`Service`](crate::s3::Service) is made of it.
+/// The configuration of an S3 client, without its credentials. [`Service`](crate::s3::Service) is
+/// created from it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where requests go.
+    /// The endpoint that requests are sent to.
     pub endpoint: EndpointConfig,
-    /// Which requests and answers carry a checksum, of which algorithm, and where.
+    /// Which requests and responses have a checksum, of which algorithm, and where.
     pub checksum: Policy,
-    /// What is known of the server: it decides what the settings below leave open.
+    /// The known behaviour of the server. It decides where the settings below are `None` or
+    /// automatic.
     pub quirks: Quirks,
-    /// How the signature covers bodies.
+    /// How the signature covers request bodies.
     pub payload: PayloadSigning,
-    /// Payload bytes in each frame of an aws-chunked body: 8 KiB at least.
+    /// The payload size of each frame of an aws-chunked body, in bytes: at least 8 KiB, 256 KiB by
+    /// default.
     pub chunk_size: usize,
-    /// Whether aws-chunked bodies say so in `Content-Encoding`. `None`: as the quirks say, which is
-    /// towards AWS, whose documentation demands it; several other servers store the word with the
-    /// object.
+    /// Whether `Content-Encoding` of an aws-chunked body includes `aws-chunked`. `None`: as
+    /// `quirks` says: only for AWS, whose documentation requires it; several other servers store the
+    /// value with the object.
     pub aws_chunked_content_encoding: Option<bool>,
-    /// Whether the server is known to verify trailers, so that a checksum may travel in one
-    /// unasked. `None`: as the quirks say.
+    /// Whether the server verifies checksums in trailers. If so, automatic placement sends the
+    /// checksum in a trailer where the source can be read only once and is longer than `spool`.
+    /// `None`: as `quirks` says.
     pub verifies_trailers: Option<bool>,
-    /// The longest body from a source that can be read only once which is held in memory where its
-    /// checksum or digest has to go before it, in bytes.
+    /// The maximum size in bytes of a body that is buffered because its source can be read only
+    /// once and its checksum or digest must be sent first. 8 MiB by default; a larger body is then
+    /// an error.
     pub spool: u64,
-    /// The most bytes of an answer that are collected in memory, 32 MiB by default: of an object that
-    /// is read by a call, of a listing, of any document. Some listings may have more.
+    /// The maximum size in bytes of a response body that is collected in memory: an object that
+    /// GetObject returns, a listing, any document. 32 MiB by default. Some requests of
+    /// [`Download`](crate::machine::Download) have a limit of their own.
     pub collect_limit: usize,
-    /// How often and how soon failed attempts are repeated.
+    /// How often and after which delay failed attempts are repeated.
     pub retry_policy: RetryPolicy,
     /// Timeouts of each request.
     pub limits: Limits,
 }
 
 impl Config {
-    /// The defaults for this endpoint: at Amazon's hosts those for AWS, elsewhere those for a server
-    /// that nothing is known of.
+    /// Creates the default configuration for this endpoint: the quirks of AWS for AWS hosts, and
+    /// those of an unknown server for other hosts.
     pub fn new(endpoint: EndpointConfig) -> Self {
         Self {
             quirks: endpoint.quirks(),
@@ -56,7 +62,7 @@ impl Config {
             limits: Limits::default(),
         }
     }
-    /// The same for a server of this provider's.
+    /// Replaces the quirks with those of this provider.
     #[must_use]
     pub fn of_provider(self, provider: Provider) -> Self {
         Self { quirks: provider.quirks(), ..self }
@@ -64,28 +70,29 @@ impl Config {
 }
 
 impl EndpointConfig {
-    /// What is known of the server that this leads to when no provider is named: Amazon S3 at Amazon's
-    /// hosts, [`Provider::Other`] elsewhere.
+    /// Returns the quirks of the server where no provider is configured: those of [`Provider::Aws`]
+    /// for AWS hosts, those of [`Provider::Other`] for other hosts.
     pub fn quirks(&self) -> Quirks {
         let is_aws = self.endpoint.as_ref().is_none_or(BaseUrl::is_aws);
         let provider = if is_aws { Provider::Aws } else { Provider::Other };
         let quirks = provider.quirks();
-        // boto/boto3 4400: at an accelerated endpoint a trailer is `SignatureDoesNotMatch`.
+        // boto/boto3 4400: an accelerated endpoint responds to a trailer with
+        // `SignatureDoesNotMatch`.
         let verifies_trailers = quirks.verifies_trailers && !(is_aws && self.accelerate);
         Quirks { verifies_trailers, ..quirks }
     }
 }
 
-/// How a SigV4 signature covers the body of a PutObject or UploadPart. Empty bodies and XML
-/// documents are always covered by their SHA-256.
+/// How a SigV4 signature covers the body of PutObject and UploadPart. Empty bodies and documents
+/// are always covered by their SHA-256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum PayloadSigning {
-    /// By its SHA-256; not at all over https when a checksum or `Content-MD5` travels with it.
+    /// By its SHA-256; over https not at all where the request has a checksum or `Content-MD5`.
     #[default]
     Auto,
-    /// By its SHA-256, or, in frames, by a signature of each.
+    /// By its SHA-256; an aws-chunked body by a signature of each frame.
     Signed,
     /// Not at all (`UNSIGNED-PAYLOAD`).
     Unsigned,

@@ -1,7 +1,8 @@
-//! What S3's answers say when they do not say yes.
+//! Errors in S3's responses.
 //!
-//! "Error responses" of the S3 API reference, and what servers beside AWS do: error documents with
-//! an empty message, none at all for HEAD, and answers of 200 whose body is an `<Error>`.
+//! "Error responses" of the S3 API reference, and the behaviour of other servers: error documents
+//! with an empty message, responses to HEAD without a document, and responses with the status 200
+//! whose body is an `<Error>`.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::http::Reply;
 use crate::retry::{Idempotency, RetryDecision};
 use crate::xml::{Document, Element};
 
-/// The reply, unless it is a refusal.
+/// Checks that the response was not rejected and has a status of 2xx.
 pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if let Some(error) = &reply.rejected {
         return Err(named(error.clone(), reply));
@@ -21,7 +22,7 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
     if reply.status().is_success() { Ok(()) } else { Err(refusal(reply)) }
 }
 
-/// An error that may pass, so that what it was the answer to is asked again; any other is none.
+/// Returns a transient error, so that its request is sent again; ignores any other error.
 pub(super) fn passing(error: Error) -> Result<(), Error> {
     match judge(&error, Idempotency::Read) {
         RetryDecision::Transient | RetryDecision::Throttled => Err(error),
@@ -29,8 +30,8 @@ pub(super) fn passing(error: Error) -> Result<(), Error> {
     }
 }
 
-/// A success whose body says nothing, or is not XML. An `<Error>` in it is the refusal that it is,
-/// whatever the status; a web page is not from S3.
+/// Checks a response whose body is irrelevant, empty or not XML. An `<Error>` in it is an error,
+/// whatever the status. A web page is an error too, because no S3 server sends one.
 pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
     success(reply)?;
     if reply.body.is_empty() {
@@ -46,13 +47,12 @@ pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
     }
 }
 
-/// The document of a success, of which some operations say "200" before they know. An `<Error>`
-/// in it is the refusal that it is; a document that can't be read is what a connection that died
-/// in the meantime leaves.
+/// Returns the XML document of a successful response. For some operations S3 sends the status 200
+/// before it has the result: an `<Error>` in the body is an error, and so is an unreadable
+/// document, which a closed connection leaves.
 ///
-/// It is judged by what is in it: servers give its root other names than `root`
-/// (`CompleteMultipartUploadResponse`). One of another name that has none of these `members` is not
-/// what was asked for.
+/// Some servers use another root name than `root` (`CompleteMultipartUploadResponse`). A document
+/// with another root is accepted if it has one of these `members`.
 pub(super) fn document<'a>(
     reply: &'a Reply,
     root: &str,
@@ -71,20 +71,20 @@ pub(super) fn document<'a>(
     Ok(document)
 }
 
-/// The error that an answer which is no success tells.
+/// Returns the error that a failed response describes.
 pub(super) fn refusal(reply: &Reply) -> Error {
     let document = Document::parse(&reply.body).ok();
     named(of_document(reply, document.as_ref().and_then(error_in)), reply)
 }
 
-/// The code of an answer's error document.
+/// Returns the code of the response's error document.
 pub(crate) fn code(reply: &Reply) -> Option<String> {
     let document = Document::parse(&reply.body).ok()?;
     error_in(&document)?.text_of("Code").map(str::to_owned)
 }
 
-/// The error in a document that is one: S3's `Error`, or one in the wrapper that Amazon's other services
-/// and some servers put around it.
+/// Returns the error of an error document: S3's `Error` root, or an `Error` in the wrapper that
+/// other AWS services and some servers use.
 fn error_in<'d>(document: &'d Document<'_>) -> Option<Element<'d>> {
     let root = document.root();
     match root.name() {
@@ -95,7 +95,7 @@ fn error_in<'d>(document: &'d Document<'_>) -> Option<Element<'d>> {
     }
 }
 
-/// Whether it begins as HTML does: the page of a proxy or portal.
+/// Returns whether the body begins as HTML: the page of a proxy or portal.
 fn is_web_page(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
     let begins = |tag: &[u8]| body.get(..tag.len()).is_some_and(|at| at.eq_ignore_ascii_case(tag));
@@ -118,14 +118,14 @@ fn of_document(reply: &Reply, root: Option<Element<'_>>) -> Error {
     }
 }
 
-/// The error, with the ids that the head tells.
+/// Adds the request IDs of the response headers to the error.
 pub(super) fn named(error: Error, reply: &Reply) -> Error {
     let id = |name| reply.header(&name).map(str::to_owned);
     error.with_request_id(id(REQUEST_ID), id(HOST_ID))
 }
 
-/// How long the server asks to be left alone: `x-amz-retry-after` in milliseconds, `Retry-After` in
-/// seconds or as a date.
+/// Returns the delay that the server asks for: `x-amz-retry-after` in milliseconds, `Retry-After`
+/// in seconds or as a date.
 fn retry_after(reply: &Reply) -> Option<Duration> {
     if let Some(millis) = reply.header(&AMZ_RETRY_AFTER).and_then(|text| text.parse().ok()) {
         return Some(Duration::from_millis(millis));
@@ -133,7 +133,7 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
     reply.retry_after()
 }
 
-/// Which setting helps against a refusal that means "this server does not know what you sent".
+/// Returns the setting that helps where the server does not support something in the request.
 fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
     Some(match (status.as_u16(), code?) {
         (411, "MissingContentLength") => {
@@ -154,11 +154,11 @@ fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
     })
 }
 
-/// What is to be done about a refusal or a broken answer.
+/// Decides what to do about an error response or an unreadable response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
     if error.kind() == Kind::Broken {
-        // A success that can't be read: cut off on the way, or not from S3 at all. Whether a write is
-        // sent again, which may have been carried out, is for `Call` to find out.
+        // An unreadable success: cut off, or not from S3 at all. Whether a write that may have been
+        // applied is sent again is decided by `Call`.
         return if idempotency == Idempotency::Once {
             RetryDecision::Final
         } else {
@@ -170,8 +170,8 @@ pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
         (_, Some(code)) if THROTTLED.contains(&code) => RetryDecision::Throttled,
         (429, _) => RetryDecision::Throttled,
         (_, Some(code)) if TRANSIENT.contains(&code) => RetryDecision::Transient,
-        // A conditional write that met another one; on Complete the parts have to be sent again,
-        // which is for the upload to do.
+        // A conditional write conflicted with another one. After CompleteMultipartUpload the parts
+        // must be sent again, which the upload machine does.
         (409, Some("ConditionalRequestConflict" | "OperationAborted"))
             if error.operation() != Some("CompleteMultipartUpload") =>
         {
@@ -199,7 +199,7 @@ const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const AMZ_RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
 
-/// Codes that say "slower", under whatever status.
+/// Codes that mean throttling, whatever the status.
 const THROTTLED: [&str; 14] = [
     "SlowDown",
     "Throttling",
@@ -217,7 +217,7 @@ const THROTTLED: [&str; 14] = [
     "PriorRequestNotComplete",
 ];
 
-/// Codes that pass, although their status may be a 400: the body stalled or came damaged.
+/// Codes of transient errors, although their status may be 400: the body stalled or was damaged.
 const TRANSIENT: [&str; 5] = [
     "RequestTimeout",
     "RequestTimeoutException",

@@ -1,33 +1,35 @@
-//! What proves whose object is in a place, when the answer to a write was lost.
+//! Proof whether a write was applied whose response was lost.
 //!
-//! A write whose answer never came is repeated, and the repetition may be refused because the first
-//! one succeeded: 412 where the object must not exist, `NoSuchUpload` (or 403) where the upload is
-//! already complete. A HEAD shows the object that is there. It proves this, by the first row that holds:
+//! A write whose response was lost is repeated. The second attempt may fail because the first one
+//! succeeded: 412 where the object must not exist, `NoSuchUpload` (or 403) where the upload is
+//! already complete. A HEAD request returns the existing object. It is ours (our write stored it),
+//! another one, or unknown, by the first row that applies:
 //!
-//! | the HEAD shows | it is |
+//! | the HEAD response has | the object is |
 //! | --- | --- |
-//! | another size than ours | another's |
-//! | a checksum of ours, and an ETag that can't be of our bytes | not known: they contradict each other |
-//! | a checksum of ours: over the full object, or composite, of the same algorithm | ours |
-//! | another checksum of the same algorithm and type, and no word of another type | another's |
-//! | the ETag that our bytes must get: their MD5, or the MD5 of the parts' MD5s and `-N` | ours |
-//! | the ETag that `If-Match` named | another's: what was to be replaced |
-//! | another ETag of the shape of ours, where the server's are known to be MD5s, and neither SSE-KMS nor SSE-C | another's |
-//! | anything else: equal size, number of parts, a later date, an opaque ETag | not known |
+//! | another size | another |
+//! | one of our checksums, and an ETag that our bytes can't have | unknown: a contradiction |
+//! | one of our checksums, full-object or composite | ours |
+//! | another checksum of equal algorithm and type, and no other `x-amz-checksum-type` | another |
+//! | the ETag of our bytes: their MD5, or the MD5 of the parts' MD5s and `-N` | ours |
+//! | the ETag of `If-Match` | another: the one to be replaced |
+//! | another MD5 as ETag, where the server's ETags are MD5s, without SSE-KMS and SSE-C | another |
+//! | anything else: equal size, number of parts, a later date, an opaque ETag | unknown |
 //!
-//! What is ours by this has to show what was asked to be stored with it, too, but for tags and access, which
-//! a HEAD does not show: an older object of the same bytes with other metadata, in another storage class,
-//! or encrypted or locked otherwise, is not known to be ours. An object of the same bytes and the same
-//! metadata that somebody else wrote can't be told from ours.
+//! An object that is ours by this table must also have the requested properties, except tags and
+//! access, which a HEAD response does not have. An object of equal bytes with other metadata,
+//! storage class, encryption or lock is unknown: it may be an older one. An object of equal bytes
+//! and metadata that another client wrote can't be distinguished from ours.
 //!
-//! One write is repeated without such a proof: a part of a multipart upload whose answer of 2xx was cut off
-//! before its ETag. A part replaces the one of its number, nobody sees it before the upload is completed,
-//! and the repetition has the same bytes. All other writes that were answered by 2xx are sent again only
-//! where a look shows that they were not carried out; else the error says that the outcome is unknown.
+//! One kind of write is repeated without proof: the upload of a part whose 2xx response was cut off
+//! before its ETag. The second attempt has the same bytes and replaces the first part, which no
+//! client sees before the upload is completed. Every other write whose 2xx response can't be
+//! read is sent again only if a HEAD request proves that it was not applied; otherwise the error's
+//! outcome is unknown.
 //!
-//! An ETag is an MD5 on most servers, but not with SSE-KMS or SSE-C, in directory buckets, and of some
-//! providers ("Checking object integrity", Amazon S3 User Guide; [`Quirks`]). A checksum is shown to
-//! whom asks by `x-amz-checksum-mode`, by servers that keep them.
+//! An ETag is an MD5 on most servers, but not with SSE-KMS or SSE-C, in directory buckets, and with
+//! some providers ("Checking object integrity", Amazon S3 User Guide; [`Quirks`]). Servers that
+//! store checksums return them to requests with `x-amz-checksum-mode`.
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::contract::Proof;
@@ -36,34 +38,35 @@ use crate::s3::ETag;
 use crate::s3::object::ObjectHead;
 use crate::s3::types::Properties;
 
-/// What an object must look like to be ours.
+/// What identifies the object of a write.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence<'a> {
-    /// Bytes of the whole, where they are known.
+    /// The size of the whole object in bytes, where known.
     pub(crate) size: Option<u64>,
-    /// The tag that the server gives to our bytes where its tags are MD5s.
+    /// The ETag of our bytes on a server whose ETags are MD5s.
     pub(crate) etag: Option<String>,
-    /// Checksums of the whole.
+    /// The checksums of the whole object.
     pub(crate) checksums: Vec<Declared>,
-    /// The tag of the object that was to be replaced.
+    /// The ETag of the object to be replaced.
     pub(crate) replaces: Option<&'a ETag>,
-    /// What was to be stored with it.
+    /// The requested properties of the object.
     pub(crate) properties: Option<&'a Properties>,
 }
 
 impl<'a> Evidence<'a> {
-    /// Of an object of one request: its bytes, and what was computed over them.
+    /// Creates the evidence of an object of one request from its size in bytes and the digests
+    /// computed over it.
     pub(crate) fn of_put(size: u64, computed: &[Value], properties: &'a Properties) -> Self {
         let mut values: Vec<Value> = Vec::new();
         for value in computed {
-            // Two values of one algorithm are of two readings of a source that changed.
+            // Two values of one algorithm mean that the source changed between two attempts.
             let same = |other: &&Value| other.algorithm() == value.algorithm();
             if computed.iter().filter(same).count() == 1 {
                 values.push(*value);
             }
         }
         if size == 0 {
-            // Nothing is computed over a body that is not there.
+            // No digest is computed over an empty body.
             values.extend(Algorithm::Md5.digest(b""));
         }
         let md5 = values.iter().find(|value| value.algorithm() == Algorithm::Md5);
@@ -76,7 +79,8 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// What this look at the object proves. `quirks` says whether the server's ETags are MD5s.
+    /// Returns what the response to a HEAD request proves. `quirks` says whether the server's ETags
+    /// are MD5s.
     pub(crate) fn weigh(&self, head: &ObjectHead, quirks: &Quirks) -> Proof {
         if let (Some(ours), Some(theirs)) = (self.size, head.size)
             && ours != theirs
@@ -98,7 +102,7 @@ impl<'a> Evidence<'a> {
         let differs = |ours: &Declared| {
             let over = ours.checksum_type();
             let told = head.checksum_type.is_none_or(|told| told == over);
-            // Some servers write a checksum of checksums without its `-N`, and say nothing of its type.
+            // Some servers send a composite checksum without `-N` and without its type.
             let certain =
                 over == Type::Composite || head.checksum_type.is_some() || !self.in_parts();
             let same = |theirs: &&Declared| {
@@ -126,13 +130,13 @@ impl<'a> Evidence<'a> {
         if known && shaped && !is_keyed(head) { Proof::Another } else { Proof::Unknown }
     }
 
-    /// Whether the object was written in parts.
+    /// Returns whether the object was stored by a multipart upload.
     fn in_parts(&self) -> bool {
         self.etag.as_ref().is_some_and(|etag| etag.contains('-'))
             || self.checksums.iter().any(|sum| sum.checksum_type() == Type::Composite)
     }
 
-    /// Ours, if it shows what was to be stored with it.
+    /// Returns `Ours` if the object has the requested properties.
     fn with_properties(&self, head: &ObjectHead) -> Proof {
         let Some(asked) = self.properties else { return Proof::Ours };
         let (encryption, lock) = (&asked.encryption, &asked.lock);
@@ -143,7 +147,7 @@ impl<'a> Evidence<'a> {
             (asked.content_language.as_deref(), &head.content_language),
             (asked.content_type.as_deref(), &head.content_type),
             (asked.website_redirect_location.as_deref(), &head.website_redirect_location),
-            // A HEAD shows no class of what is `STANDARD`.
+            // A HEAD response has no storage class where it is `STANDARD`.
             (asked.storage_class.as_deref().filter(|it| *it != "STANDARD"), &head.storage_class),
             (encryption.algorithm.as_deref(), &head.server_side_encryption),
             (encryption.customer_key.as_ref().map(|_| "AES256"), &head.customer_algorithm),
@@ -162,8 +166,8 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// The tag that S3 gives an object of these parts: the MD5 of their MD5s and their number. `None`
-/// where the parts' tags are no MD5s.
+/// Returns the ETag that S3 gives to an object of these parts: the MD5 of their MD5s, and their
+/// number. `None` where the parts' ETags are not MD5s.
 pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a ETag>) -> Option<String> {
     let digests: Option<Vec<Value>> = parts.map(|tag| md5(tag.opaque())).collect();
     Composite::of(digests?).ok().map(|composite| composite.etag())
@@ -179,13 +183,13 @@ fn md5(hex: &str) -> Option<Value> {
     Value::new(Algorithm::Md5, &bytes?).ok()
 }
 
-/// Whether it has the shape of an MD5, or of the MD5 of MD5s.
+/// Returns whether the ETag has the form of an MD5, or of an MD5 of MD5s (`-N`).
 pub(super) fn is_md5(tag: &str) -> bool {
     let (digits, parts) = tag.split_once('-').map_or((tag, "1"), |(digits, parts)| (digits, parts));
     md5(digits).is_some() && !parts.is_empty() && parts.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether the object is encrypted by a key that makes its ETag something else than an MD5.
+/// Returns whether the object's encryption makes its ETag something else than an MD5.
 fn is_keyed(head: &ObjectHead) -> bool {
     head.customer_algorithm.is_some()
         || head.server_side_encryption.as_deref().is_some_and(|way| way.starts_with("aws:kms"))
@@ -196,13 +200,13 @@ mod tests {
     use super::*;
     use crate::quirks::Provider;
 
-    /// The MD5s of `hello`, `hello ` and `world`, and that of an object of the last two as parts; from
-    /// RFC 1321's algorithm as hashlib has it.
+    /// The MD5s of `hello`, `hello ` and `world`, and the ETag of an object whose parts are the
+    /// last two. Computed with Python's hashlib.
     const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
     const PARTS: [&str; 2] =
         ["\"f814893777bcc2295fff05f00e508da6\"", "7d793037a0760186574b0282f2f435e7"];
     const WHOLE: &str = "e09e4fd6265b36115fe3db32df945d84-2";
-    /// Well-formed tags of other bytes.
+    /// Well-formed ETags of other bytes.
     const OTHER: &str = "d41d8cd98f00b204e9800998ecf8427e";
     const OTHER_WHOLE: &str = "d41d8cd98f00b204e9800998ecf8427e-2";
 
@@ -243,7 +247,7 @@ mod tests {
             assert_eq!(aws(&put(&plain), &head(5, &tag)), Proof::Ours, "{tag}");
         }
         assert_eq!(aws(&parts(), &head(11, WHOLE)), Proof::Ours);
-        // A server that does not tell the size.
+        // A server that does not send the size.
         let silent = ObjectHead { etag: Some(HELLO.into()), ..ObjectHead::default() };
         assert_eq!(aws(&put(&plain), &silent), Proof::Ours);
     }
@@ -255,7 +259,7 @@ mod tests {
             assert_eq!(aws(&put(&plain), &head(5, tag)), Proof::Another, "{tag}");
             assert_eq!(aws(&parts(), &head(11, tag)), Proof::Another, "{tag}");
         }
-        // R2's tags of parts are no MD5s; those of one request are.
+        // R2's ETags of multipart uploads are not MD5s; those of PutObject are.
         let r2 = Provider::R2.quirks();
         assert_eq!(parts().weigh(&head(11, OTHER_WHOLE), &r2), Proof::Unknown);
         assert_eq!(put(&plain).weigh(&head(5, OTHER), &r2), Proof::Another);
@@ -271,7 +275,7 @@ mod tests {
             assert_eq!(aws(&put(&plain), &head(5, etag)), Proof::Unknown, "{etag:?}");
         }
         assert_eq!(aws(&parts(), &unnamed), Proof::Unknown);
-        // Nor does a tag where ours can't be foretold: the parts' are no MD5s.
+        // Nor does an ETag where ours is unknown, because the parts' ETags are not MD5s.
         let evidence = Evidence { size: Some(11), ..Evidence::default() };
         assert_eq!(aws(&evidence, &head(11, WHOLE)), Proof::Unknown);
     }
@@ -294,7 +298,7 @@ mod tests {
             keyed.checksums = vec![Declared::FullObject(crc(b"HELLO"))];
             assert_eq!(aws(&evidence, &keyed), Proof::Another, "{way}");
         }
-        // SSE-S3 leaves the MD5.
+        // With SSE-S3 the ETag is the MD5.
         let mut kept = head(5, HELLO);
         kept.server_side_encryption = Some("AES256".into());
         assert_eq!(aws(&evidence, &kept), Proof::Ours);
@@ -316,7 +320,7 @@ mod tests {
         assert!(ours.iter().all(|sum| aws(&evidence, &shows(*sum, None)) == Proof::Ours));
         let other = Composite::of([crc(b"hello"), crc(b" world")]).unwrap();
         assert_eq!(aws(&evidence, &shows(Declared::Composite(other), None)), Proof::Another);
-        // A composite that some servers write without `-2` is no checksum of the whole.
+        // A composite checksum that some servers send without `-2` is not a full-object checksum.
         let bare = Declared::FullObject(*composite.value());
         assert_eq!(aws(&evidence, &shows(bare, None)), Proof::Unknown);
         assert_eq!(aws(&evidence, &shows(bare, Some(Type::Composite))), Proof::Unknown);
@@ -380,7 +384,7 @@ mod tests {
             change(&mut other);
             assert_eq!(aws(&put(&asked), &other), Proof::Unknown, "{other:?}");
         }
-        // Of the standard class nothing is shown.
+        // A HEAD response has no storage class where it is `STANDARD`.
         let standard = Properties { storage_class: Some("STANDARD".into()), ..<_>::default() };
         assert_eq!(aws(&put(&standard), &head(5, HELLO)), Proof::Ours);
     }

@@ -1,4 +1,4 @@
-//! The way out for what is not modelled here.
+//! Operations without a type here.
 
 use std::fmt;
 
@@ -17,7 +17,8 @@ use crate::s3::{
     service::Service,
 };
 
-/// Any operation: built, signed, sent and repeated as the others are, and read by the caller.
+/// Any operation. The request is built, signed, sent and repeated as for other operations; the
+/// caller parses the response.
 ///
 /// ```
 /// use apus_core::s3::Raw;
@@ -30,30 +31,29 @@ use crate::s3::{
 pub struct Raw {
     /// The method.
     pub method: Method,
-    /// The bucket: its name, or the ARN or alias of an access point; none for requests on the
-    /// service.
+    /// The bucket name, or the ARN or alias of an access point; `None` for requests on the service.
     pub bucket: Option<String>,
-    /// The key; none for requests on the bucket.
+    /// The object key; `None` for requests on the bucket.
     pub key: Option<String>,
-    /// Names and values of the query, not encoded; a name without a value is the mark of a
-    /// sub-resource.
+    /// The query parameters, not percent-encoded; a name without a value selects a sub-resource.
     pub query: Vec<(String, Option<String>)>,
-    /// Headers. Those of signature, host and length are made when the request is sealed, and refused
-    /// here.
+    /// The request headers. Those of the signature, the host and the length are set when the
+    /// request is signed, and are an error here.
     pub headers: HeaderMap,
-    /// What is sent.
+    /// The request body.
     pub body: Body,
-    /// Whether the operation insists on a checksum of its body, takes one, or knows none.
+    /// Whether the operation requires a checksum of its body, supports one, or has none.
     pub need: Need,
-    /// What this call wants otherwise about that checksum.
+    /// Per-call checksum overrides.
     pub checksum: ChecksumOptions,
-    /// How it may be repeated.
+    /// How the request may be repeated.
     pub idempotency: Idempotency,
 }
 
 impl Raw {
-    /// A request on the service, without a body. It may be repeated as its method says: GET and
-    /// HEAD always, PUT and DELETE as idempotent, others only where the first surely did nothing.
+    /// Creates a request on the service, without a body. The method determines how it may be
+    /// repeated: GET and HEAD always, PUT and DELETE as idempotent, others only where the first
+    /// attempt certainly had no effect.
     pub fn new(method: Method) -> Self {
         let idempotency = if method.is_safe() {
             Idempotency::Read
@@ -75,13 +75,13 @@ impl Raw {
         }
     }
 
-    /// On this bucket.
+    /// Sets the bucket.
     #[must_use]
     pub fn bucket(self, bucket: impl Into<String>) -> Self {
         Self { bucket: Some(bucket.into()), ..self }
     }
 
-    /// On the object with this key.
+    /// Sets the object key.
     #[must_use]
     pub fn key(self, key: impl Into<String>) -> Self {
         Self { key: Some(key.into()), ..self }
@@ -89,7 +89,7 @@ impl Raw {
 }
 
 impl fmt::Debug for Raw {
-    /// Without the values of headers and query, of which any may be secret.
+    /// Leaves out the values of headers and query parameters, because any may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let query: Vec<_> = self.query.iter().map(|(name, _)| name).collect();
         f.debug_struct("Raw")
@@ -103,15 +103,15 @@ impl fmt::Debug for Raw {
     }
 }
 
-/// An answer as it came.
+/// The unparsed response to [`Raw`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RawOutput {
-    /// The status: a success.
+    /// The status, always 2xx.
     pub status: StatusCode,
-    /// The headers.
+    /// The response headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The response body.
     pub body: Bytes,
 }
 
@@ -150,15 +150,15 @@ impl Operation for Raw {
         .checksum(self.need, &self.checksum)
         .finish()
         .map(|mut draft| {
-            // Whether an answer of 206 is right depends on what was asked, which the caller knows.
+            // Only the caller knows whether the request may have a response with the status 206.
             draft.takes_part = true;
             draft
         })
     }
 
-    /// A status that is no success is an error, with the code and message of its document. A success
-    /// is given as it came: some operations say 200 with an `Error` in the body, which is for the
-    /// caller to look for. What was read and may be only a beginning is an error.
+    /// Returns a 2xx response unparsed; another status is an error with the code and message of the
+    /// error document. Some operations respond with 200 and an `Error` in the body, which the
+    /// caller must check. A response to a read whose body may be incomplete is an error.
     fn parse(&self, _: &Service, reply: &Reply) -> Result<RawOutput, Error> {
         error::success(reply)?;
         if self.idempotency == Idempotency::Read {
@@ -180,7 +180,7 @@ impl Operation for Raw {
     }
 }
 
-/// Headers that are made when the request is sealed.
+/// Headers that are set when the request is signed.
 const SEALED: [HeaderName; 7] = [
     AUTHORIZATION,
     CONTENT_LENGTH,

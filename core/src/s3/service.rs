@@ -1,4 +1,4 @@
-//! One S3 endpoint, and what was learnt of it.
+//! One S3 endpoint, and what was learnt about it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +12,8 @@ use crate::s3::{
     error,
 };
 
-/// Where S3 requests go and how they are made. Cheap to clone; clones share what is learnt: in
-/// which region a bucket is.
+/// An S3 endpoint and the configuration of its requests. Cheap to clone; clones share the learnt
+/// regions of buckets.
 #[derive(Clone, Debug)]
 pub struct Service(Arc<Inner>);
 
@@ -25,11 +25,12 @@ struct Inner {
 }
 
 impl Service {
-    /// Checks the configuration.
+    /// Creates a service after checking its configuration.
     ///
     /// # Errors
     ///
-    /// What of it can't be: an endpoint and FIPS, a chunk size below 8 KiB, no region.
+    /// The configuration is invalid: a custom endpoint with FIPS, a chunk size below 8 KiB, no
+    /// region without an endpoint, and the other errors of [`Resolver::new`].
     pub fn new(config: Config) -> Result<Self, Error> {
         if config.chunk_size < SMALLEST_CHUNK {
             return Err(Error::caller(format!(
@@ -45,12 +46,12 @@ impl Service {
         Ok(Self(Arc::new(Inner { config, resolver, regions: Mutex::default() })))
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// Where a request on `bucket` goes, by what is known of its region.
+    /// Returns the endpoint of a request on `bucket`, in the region that was learnt for it.
     ///
     /// # Errors
     ///
@@ -65,12 +66,13 @@ impl Service {
         self.0.resolver.resolve(bucket)
     }
 
-    /// As [`endpoint`](Self::endpoint), with the bucket in the path: GetBucketLocation.
+    /// As [`endpoint`](Self::endpoint), in the configured region and with the bucket in the path:
+    /// for GetBucketLocation.
     pub(super) fn endpoint_by_path(&self, bucket: &str) -> Result<Endpoint, Error> {
         self.0.resolver.resolve_as(Addressing::Path, Some(bucket))
     }
 
-    /// The region a bucket was last seen in, or the configured one.
+    /// Returns the region that was learnt for the bucket, or the configured one.
     pub fn region(&self, bucket: &str) -> Arc<str> {
         let regions = self.0.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let resolver = regions.get(bucket).map_or(&self.0.resolver, |resolver| resolver);
@@ -103,7 +105,7 @@ impl contract::Service for Service {
     }
 }
 
-/// The least that servers take as a frame that is not the last.
+/// The minimum size in bytes that servers accept for a frame other than the last.
 const SMALLEST_CHUNK: usize = 8 << 10;
-/// Buckets whose region is remembered at once.
+/// The maximum number of learnt regions; beyond it all are forgotten.
 const MOST_REGIONS: usize = 10_000;

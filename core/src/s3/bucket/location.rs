@@ -6,7 +6,7 @@ operation! {
     /// Retrieves a bucket's region. "GetBucketLocation", S3 API reference.
     ///
     /// The request always has the bucket in its path, regardless of the addressing: a virtual host
-    /// of the wrong region would redirect to the region, which is not known yet.
+    /// of the wrong region would respond with a redirect instead of the region.
     pub struct GetBucketLocation on bucket {}
 }
 

@@ -1,11 +1,11 @@
-//! ARNs in the place of a bucket: access points and Object Lambda access points.
+//! ARNs as bucket names: access points and Object Lambda access points.
 //!
 //! ```text
 //! arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME    NAME-ACCOUNT.s3-accesspoint.REGION.amazonaws.com
 //! arn:aws:s3-object-lambda:REGION:ACCOUNT:accesspoint/NAME   …s3-object-lambda.REGION…
 //! ```
 //!
-//! A colon may stand for the slash. An access point is signed for the region of its ARN.
+//! A colon may replace the slash. A request to an access point is signed for the region of its ARN.
 
 use std::sync::Arc;
 

@@ -1,15 +1,15 @@
-//! Where a request goes: scheme, host and path prefix, and the region and service that sign it.
+//! Resolves endpoints: scheme, host and path prefix, and the region and service of the signature.
 //!
 //! ```text
 //!  EndpointConfig ──Resolver::new──▶ Resolver ──resolve(bucket)──▶ Endpoint
-//!  what was asked   once, checked    one per     every request     scheme, authority, host header,
+//!  configuration    once, checked    one per     every request     scheme, authority, host header,
 //!                                    client                        path, signing region and name
 //! ```
 //!
 //! The rules are those of AWS's S3 endpoint rule set (the `endpointRuleSet` trait of the S3 service
-//! model), written out. A custom endpoint is addressed by path unless virtual hosts are asked for;
-//! AWS by virtual host where the bucket's name allows it. S3 Express buckets, Outposts and
-//! multi-region access points need protocols that this crate does not speak and are refused.
+//! model). With a custom endpoint, buckets are in the path unless virtual hosts are configured; on
+//! AWS they are in the host where the bucket name allows it. S3 Express buckets, Outposts and
+//! multi-region access points need protocols that this crate does not support, and are errors.
 
 mod access_point;
 mod bucket;
@@ -28,47 +28,46 @@ use crate::error::Error;
 use crate::escape;
 pub use crate::quirks::Addressing;
 
-/// Which endpoint a client talks to, and how. A [`Resolver`] is made of it.
+/// The endpoint of a client, and how buckets are addressed. A [`Resolver`] is created from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointConfig {
-    /// The server, where it is not AWS or must be named; `None` derives AWS's host of the region.
+    /// The URL of a custom endpoint; `None` selects the AWS host of the region.
     pub endpoint: Option<BaseUrl>,
-    /// The region, as AWS names it. Required without an `endpoint`; empty with one means
-    /// `us-east-1`. `aws-global` is AWS's endpoint without a region, signed for `us-east-1`.
+    /// The AWS region. Required without an `endpoint`; with one, an empty region means `us-east-1`.
+    /// `aws-global` selects AWS's endpoint without a region, signed for `us-east-1`.
     pub region: Arc<str>,
-    /// Where the bucket's name goes.
+    /// Whether the bucket is in the host or in the path.
     pub addressing: Addressing,
-    /// Whether AWS's FIPS 140 endpoints are used. Not with an `endpoint`.
+    /// Whether to use AWS's FIPS 140 endpoints. Not with an `endpoint`.
     pub use_fips: bool,
-    /// Whether AWS's endpoints for IPv4 and IPv6 are used. Not with an `endpoint`.
+    /// Whether to use AWS's dual-stack endpoints (IPv4 and IPv6). Not with an `endpoint`.
     pub use_dualstack: bool,
-    /// Whether S3 Transfer Acceleration is used. Not with an `endpoint` or with `use_fips`, and
+    /// Whether to use S3 Transfer Acceleration. Not with an `endpoint` or with `use_fips`, and
     /// only for buckets that can be virtual hosts.
     pub accelerate: bool,
-    /// Whether an access point's ARN may name another region than `region`, which then counts
-    /// (default: true).
+    /// Whether an access point's ARN may have another region than `region`; the ARN's region is
+    /// then used. True by default.
     pub use_arn_region: bool,
-    /// Whether ARNs of multi-region access points are refused as disabled. They are refused
-    /// either way: see [`Resolver::resolve`].
+    /// Whether multi-region access points are disabled. It has no effect: they are not supported.
+    /// See [`Resolver::resolve`].
     pub disable_multi_region_access_points: bool,
-    /// Whether `us-east-1` is reached at `s3.amazonaws.com` instead of its regional host.
+    /// Whether to use `s3.amazonaws.com` for `us-east-1` instead of its regional host.
     pub use_global_endpoint: bool,
-    /// Whether ARNs of access points are refused: for operations that take a bucket only.
+    /// Whether ARNs of access points are an error: for operations that need a bucket.
     pub disable_access_points: bool,
 }
 
-/// Where one request goes and for whom it is signed.
+/// The endpoint of one request, and the scope of its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// `http` or `https`.
     pub scheme: Scheme,
-    /// The host, with the bucket in it where it is addressed so, and the port where one was
-    /// configured.
+    /// The host, with the bucket where it is addressed by virtual host, and the configured port.
     pub authority: Authority,
     /// The value of the `Host` header: `authority` without the port that the scheme implies.
     pub host: HeaderValue,
-    /// What comes before `/key`, percent-encoded: the configured prefix, and `/bucket` where it
-    /// is addressed by path. Empty, or begins with a slash and does not end with one.
+    /// The path before `/key`, percent-encoded: the configured prefix, and `/bucket` where it is
+    /// addressed by path. Empty, or begins with a slash and does not end with one.
     pub base_path: String,
     /// The region in the scope of the signature.
     pub signing_region: Arc<str>,
@@ -76,16 +75,16 @@ pub struct Endpoint {
     pub signing_name: &'static str,
 }
 
-/// An [`EndpointConfig`] that was found consistent, with everything worked out that does not
-/// depend on the bucket. Cheap to resolve with: one or two small allocations a request.
+/// A checked [`EndpointConfig`], with everything precomputed that does not depend on the bucket.
+/// Resolving a request makes one or two small allocations.
 #[derive(Clone, Debug)]
 pub struct Resolver {
     config: EndpointConfig,
     partition: &'static Partition,
     scheme: Scheme,
-    /// The server itself: for requests without a bucket or with the bucket in the path.
+    /// For requests without a bucket or with the bucket in the path.
     server: Server,
-    /// What follows `bucket.` in a virtual host.
+    /// The part after `bucket.` in a virtual host.
     virtual_suffix: Suffix,
     prefix: Arc<str>,
     signing_region: Arc<str>,
@@ -97,7 +96,7 @@ struct Server {
     host: HeaderValue,
 }
 
-/// The end of an authority, of which the last `implied` bytes are a port that the scheme implies.
+/// The end of an authority. Its last `implied` bytes are a port that the scheme implies.
 #[derive(Clone, Debug)]
 struct Suffix {
     text: String,
@@ -122,25 +121,25 @@ impl Default for EndpointConfig {
 }
 
 impl EndpointConfig {
-    /// AWS, in this region.
+    /// Creates the configuration for AWS in this region.
     pub fn aws(region: impl Into<Arc<str>>) -> Self {
         Self { region: region.into(), ..Self::default() }
     }
 
-    /// The server at this URL, in this region (empty: `us-east-1`).
+    /// Creates the configuration for the server at this URL, in this region (empty: `us-east-1`).
     pub fn custom(endpoint: BaseUrl, region: impl Into<Arc<str>>) -> Self {
         Self { endpoint: Some(endpoint), region: region.into(), ..Self::default() }
     }
 }
 
 impl Resolver {
-    /// Checks the configuration and works out what all requests have in common.
+    /// Checks the configuration and computes what all requests have in common.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) where the region is missing or is no host label, or
+    /// [`Kind::Caller`](crate::Kind::Caller) where the region is missing or is not a host label, or
     /// where settings contradict each other: FIPS, dual-stack or acceleration with a custom
-    /// endpoint, acceleration with FIPS, either in China.
+    /// endpoint, acceleration with FIPS, FIPS or acceleration in the partition `aws-cn`.
     pub fn new(config: EndpointConfig) -> Result<Self, Error> {
         let region = effective_region(&config)?;
         let partition = Partition::of_region(&region);
@@ -174,24 +173,24 @@ impl Resolver {
         })
     }
 
-    /// The configuration, with the region that was worked out.
+    /// Returns the configuration, with the effective region.
     pub fn config(&self) -> &EndpointConfig {
         &self.config
     }
 
-    /// The region in the scope of signatures, unless the ARN of an access point names another.
+    /// Returns the region of the signature, unless the ARN of an access point has another.
     pub fn signing_region(&self) -> &Arc<str> {
         &self.signing_region
     }
 
-    /// The same for another region, after the server named the bucket's. With a custom endpoint
-    /// only the region of the signature changes.
+    /// Returns a resolver for another region: the bucket's, which the server named. With a custom
+    /// endpoint only the region of the signature changes.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) where the region is no host label or belongs to
-    /// another of AWS's partitions: a bucket's region never does, and the answer of a server must
-    /// not send requests to another cloud.
+    /// [`Kind::Caller`](crate::Kind::Caller) where the region is not a host label or belongs to
+    /// another AWS partition. A bucket never moves to another partition, and a response must not
+    /// redirect requests to another cloud.
     pub fn with_region(&self, region: &str) -> Result<Self, Error> {
         let config = EndpointConfig { region: Arc::from(region), ..self.config.clone() };
         let moved = Self::new(config)?;
@@ -204,21 +203,22 @@ impl Resolver {
         Ok(moved)
     }
 
-    /// Where a request on this bucket goes, or without one (ListBuckets). A bucket is a name, the
-    /// alias of an access point, or the ARN of an access point or Object Lambda access point.
+    /// Returns the endpoint of a request on this bucket, or on the service (ListBuckets). The
+    /// bucket is a name, the alias of an access point, or the ARN of an access point or Object
+    /// Lambda access point.
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) where the name can't be a bucket's or the ARN is
-    /// wrong or not allowed; where acceleration meets a bucket that can't be a virtual host.
-    /// Refused as unsupported are directory buckets and their access points (`--x-s3`, `--xa-s3`:
-    /// S3 Express sessions), multi-region access points (they need SigV4A) and Outposts.
+    /// [`Kind::Caller`](crate::Kind::Caller) where the bucket name or ARN is invalid, or the ARN is
+    /// not allowed; where acceleration is configured and the bucket can't be in the host. Not
+    /// supported are directory buckets and their access points (`--x-s3`, `--xa-s3`: S3 Express
+    /// sessions), multi-region access points (they need SigV4A) and Outposts.
     pub fn resolve(&self, bucket: Option<&str>) -> Result<Endpoint, Error> {
         self.resolve_as(self.config.addressing, bucket)
     }
 
-    /// [`resolve`](Self::resolve) with another addressing than the configured one:
-    /// GetBucketLocation goes by [`Addressing::Path`], since the region is not known yet.
+    /// As [`resolve`](Self::resolve), with another addressing than the configured one.
+    /// GetBucketLocation uses [`Addressing::Path`], because the region is not known yet.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl Resolver {
         Ok(self.endpoint(self.server.clone(), path))
     }
 
-    /// The prefix, with room for what follows it in most requests.
+    /// Returns the prefix, with capacity for the rest of most requests' targets.
     fn base_path(&self) -> String {
         let mut path = String::with_capacity(self.prefix.len() + ROOM);
         path.push_str(&self.prefix);
@@ -263,7 +263,7 @@ impl Resolver {
             (None, _) => bucket::is_host_label(bucket),
             (Some(url), Addressing::Auto) if !partition::is_accelerate_host(url.host()) => false,
             (Some(url), _) if url.is_ip() => false,
-            // A certificate for `*.host` covers one label, so dots are for plain HTTP.
+            // A certificate for `*.host` covers one label, so names with dots need plain HTTP.
             (Some(url), _) if url.is_tls() => bucket::is_host_label(bucket),
             (Some(_), _) => bucket::is_host_name(bucket),
         }
@@ -282,7 +282,7 @@ impl Resolver {
 }
 
 impl Endpoint {
-    /// `scheme://authority/path`, without a final slash: what `/key` is appended to.
+    /// Returns `scheme://authority/path`, without a final slash; `/key` is appended to it.
     pub fn url(&self) -> String {
         self.to_string()
     }
@@ -299,7 +299,7 @@ impl Suffix {
         Self { text, implied: 0 }
     }
 
-    /// `label.suffix`, or the suffix alone for an empty label.
+    /// Returns `label.suffix`, or the suffix alone for an empty label.
     fn server(&self, label: &str) -> Result<Server, Error> {
         let mut text = String::with_capacity(label.len() + 1 + self.text.len());
         if !label.is_empty() {
@@ -333,7 +333,7 @@ fn effective_region(config: &EndpointConfig) -> Result<Arc<str>, Error> {
     Ok(Arc::clone(&config.region))
 }
 
-/// What the hosts of AWS's services in a region end in.
+/// Returns the DNS suffix of the hosts of AWS's services in a region.
 #[cfg(feature = "credentials")]
 pub(crate) fn dns_suffix(region: &str) -> &'static str {
     Partition::of_region(region).dns_suffix
@@ -356,7 +356,7 @@ fn check_combinations(config: &EndpointConfig, partition: &Partition) -> Result<
     Err(Error::caller(wrong))
 }
 
-/// `s3[-fips][.dualstack].region.suffix`, without the region for the global endpoint.
+/// Returns `s3[-fips][.dualstack].region.suffix`, or `s3.suffix` for the global endpoint.
 fn aws_server(config: &EndpointConfig, region: &str, partition: &Partition) -> String {
     let fips = if config.use_fips { "-fips" } else { "" };
     let stack = if config.use_dualstack { ".dualstack" } else { "" };
@@ -377,7 +377,7 @@ fn accelerated(config: &EndpointConfig, region: &str, partition: &Partition) -> 
     let suffix = partition.dns_suffix;
     match (config.use_dualstack, region) {
         (false, _) => format!("s3-accelerate.{suffix}"),
-        // The rule set names the region here and nowhere else.
+        // The rule set has the region here only.
         (true, partition::GLOBAL) => format!("s3-accelerate.dualstack.{DEFAULT_REGION}.{suffix}"),
         (true, _) => format!("s3-accelerate.dualstack.{suffix}"),
     }
@@ -385,5 +385,5 @@ fn accelerated(config: &EndpointConfig, region: &str, partition: &Partition) -> 
 
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Bytes of room for bucket, key and query, so that most are added without moving what is there.
+/// Capacity in bytes for bucket, key and query, so that most requests need no reallocation.
 const ROOM: usize = 192;

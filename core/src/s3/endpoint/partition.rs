@@ -7,14 +7,14 @@ use crate::base_url::BaseUrl;
 pub(super) struct Partition {
     pub(super) name: &'static str,
     pub(super) dns_suffix: &'static str,
-    /// What its regions begin with; an area and a number follow.
+    /// The prefix of its regions; an area and a number follow.
     prefix: &'static str,
     /// The name of the partition's own pseudo region.
     global: &'static str,
 }
 
 impl Partition {
-    /// The partition a region is in; one that no partition knows is taken for a new one of `aws`.
+    /// Returns the partition of a region. An unknown region counts as a new one of `aws`.
     pub(super) fn of_region(region: &str) -> &'static Self {
         let knows = |partition: &&Self| {
             region == partition.global
@@ -24,7 +24,7 @@ impl Partition {
     }
 }
 
-/// Whether a host is AWS's own, in any partition.
+/// Returns whether a host is one of AWS's, in any partition.
 pub(super) fn is_aws_host(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     SUFFIXES.iter().any(|suffix| {
@@ -32,12 +32,12 @@ pub(super) fn is_aws_host(host: &str) -> bool {
     })
 }
 
-/// Whether a host is the one of Transfer Acceleration, which knows virtual hosts only.
+/// Returns whether a host is that of Transfer Acceleration, which supports virtual hosts only.
 pub(super) fn is_accelerate_host(host: &str) -> bool {
     matches!(host, "s3-accelerate.amazonaws.com" | "s3-accelerate.dualstack.amazonaws.com")
 }
 
-/// `\w+-\d+`
+/// Returns whether the text matches `\w+-\d+`.
 fn is_area_and_number(text: &str) -> bool {
     text.split_once('-').is_some_and(|(area, number)| {
         !area.is_empty()
@@ -47,7 +47,7 @@ fn is_area_and_number(text: &str) -> bool {
     })
 }
 
-/// The pseudo region of endpoints that have none.
+/// The pseudo region of endpoints without a region.
 pub(super) const GLOBAL: &str = "aws-global";
 
 const AWS: Partition =
@@ -110,13 +110,13 @@ const SUFFIXES: [&str; 8] = [
 ];
 
 impl BaseUrl {
-    /// Whether the host is one of Amazon's, in any partition.
+    /// Returns whether the host is one of AWS's, in any partition.
     pub fn is_aws(&self) -> bool {
         is_aws_host(self.host())
     }
 
-    /// The region that one of Amazon's hosts is of: `s3.eu-west-1.amazonaws.com`, and the old form
-    /// `s3-eu-west-1.amazonaws.com`. None for the host that is of no region, and for others.
+    /// Returns the region of an AWS host: of `s3.eu-west-1.amazonaws.com`, or of the old form
+    /// `s3-eu-west-1.amazonaws.com`. `None` for an AWS host without a region, and for other hosts.
     pub fn aws_region(&self) -> Option<String> {
         if !self.is_aws() {
             return None;

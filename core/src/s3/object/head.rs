@@ -146,7 +146,7 @@ impl ObjectHead {
 /// ```
 /// # use apus_core::s3::{CompletedPart, Stored};
 /// # let stored = Stored::default();
-/// // The answer to UploadPart of part 1, as CompleteMultipartUpload lists it.
+/// // The response to UploadPart of part 1, as an entry of CompleteMultipartUpload.
 /// let part: CompletedPart = stored.completed(1);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,8 +26,8 @@ operation! {
         pub response: ResponseOverrides,
         /// The key that the object is encrypted with (SSE-C).
         pub customer_key: Option<CustomerKey>,
-        /// Whether to request the object's checksum; ignored where `response_checksum_validation` is
-        /// `never`.
+        /// Whether to request the object's checksum. Ignored where `response_checksum_validation`
+        /// is `never`.
         pub checksum_mode: bool,
     }
 }

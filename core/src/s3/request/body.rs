@@ -1,4 +1,4 @@
-//! The body of a request: its checksums, its frames, and how the signature covers it.
+//! Request bodies: their checksums, their frames, and how the signature covers them.
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
@@ -13,39 +13,40 @@ use crate::s3::config::PayloadSigning;
 use crate::s3::request::Request;
 use crate::xml::Writer;
 
-/// What one call wants otherwise than its client about the checksum of its request.
+/// Per-call overrides of the request checksum.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChecksumOptions {
-    /// A checksum of this algorithm is sent in every mode but `never`.
+    /// The algorithm of the checksum to send. Ignored where `request_checksum_calculation` is
+    /// `never`.
     pub algorithm: Option<Algorithm>,
-    /// Checksums that the caller has already: sent as they are in every mode but `never`, and nothing
-    /// is computed.
+    /// Precomputed checksums to send instead of computing one. Ignored where
+    /// `request_checksum_calculation` is `never`.
     pub values: Vec<Value>,
     /// The MD5 of the body in base64, for `Content-MD5`.
     pub content_md5: Option<String>,
-    /// Digests that are computed over the body and not sent: the completion tells them.
+    /// The digests to compute over the body without sending them; the completion has them.
     pub digests: Vec<Algorithm>,
-    /// Settings of the client's policy that this call has its own of.
+    /// Overrides of the client's checksum policy.
     pub overrides: Overrides,
 }
 
 impl ChecksumOptions {
-    /// Asks for a checksum of this algorithm.
+    /// Creates options that send a checksum of this algorithm.
     pub fn algorithm(algorithm: Algorithm) -> Self {
         Self { algorithm: Some(algorithm), ..Self::default() }
     }
 }
 
 impl Request<'_> {
-    /// The bytes of an object: what PutObject and UploadPart send.
+    /// Sets the bytes of an object as the body: for PutObject and UploadPart.
     pub(in crate::s3) fn object_body(&mut self, body: &Body) -> &mut Self {
         self.draft().body = body.clone();
         self.plan.streaming = true;
         self
     }
 
-    /// An XML document. It has no Content-Type: the SDKs send none, and one more header to sign is
-    /// one more that a proxy can change.
+    /// Sets an XML document as the body. It has no Content-Type: the SDKs send none, and a proxy
+    /// could change the header and break the signature.
     pub(in crate::s3) fn xml(&mut self, document: Writer) -> &mut Self {
         match document.finish() {
             Ok(bytes) => self.draft().body = Body::Bytes(bytes),
@@ -54,24 +55,24 @@ impl Request<'_> {
         self
     }
 
-    /// A document of another kind, such as a bucket's policy.
+    /// Sets another document as the body, such as a bucket's policy.
     pub(in crate::s3) fn document(&mut self, bytes: Bytes) -> &mut Self {
         self.draft().body = Body::Bytes(bytes);
         self
     }
 
-    /// Adds what the policy and the call want of checksums; the body must be set before.
+    /// Adds the checksums by the policy and the call's options; the body must be set before.
     pub(in crate::s3) fn checksum(&mut self, need: Need, options: &ChecksumOptions) -> &mut Self {
         self.plan.policy = self.plan.policy.with(&options.overrides);
         self.draft().digests.clone_from(&options.digests);
-        // `never` also means those that the caller has: it is said of servers that refuse them.
+        // `never` also applies to precomputed checksums: it is for servers that reject checksums.
         let never = self.plan.policy.request_mode() == RequestChecksumCalculation::Never;
         let values = if never { &[] } else { options.values.as_slice() };
         for value in values {
             self.set(value.algorithm().header().clone(), &value.base64());
             self.name_algorithm(value.algorithm());
         }
-        // Content-MD5 stands for a checksum only where it is what the policy asks for.
+        // Content-MD5 replaces a checksum only where the policy asks for it.
         let by_md5 = options.content_md5.is_some()
             && self.plan.policy.decide(need, options.algorithm, false) == Decision::ContentMd5;
         let supplied = !values.is_empty() || by_md5;
@@ -99,7 +100,8 @@ impl Request<'_> {
         self
     }
 
-    /// Says which checksum the object is to have; nothing where the mode is `never`.
+    /// Sets the algorithm and type of the object's checksum; nothing where
+    /// `request_checksum_calculation` is `never`.
     pub(in crate::s3) fn announce(
         &mut self,
         overrides: &Overrides,
@@ -114,7 +116,7 @@ impl Request<'_> {
             .header("x-amz-checksum-type", over.map(Type::name))
     }
 
-    /// Asks for the object's checksum where the policy or the call wants it checked.
+    /// Requests the object's checksum where the policy or the call validates it.
     pub(in crate::s3) fn checksum_mode(
         &mut self,
         options: &ChecksumOptions,
@@ -126,7 +128,8 @@ impl Request<'_> {
         self
     }
 
-    /// `x-amz-sdk-checksum-algorithm`: some servers need it beside a checksum, some refuse it.
+    /// Sets `x-amz-sdk-checksum-algorithm`: some servers require it with a checksum, some reject
+    /// it.
     fn name_algorithm(&mut self, algorithm: Algorithm) {
         if self.plan.policy.sdk_algorithm_header
             && self.service.config().quirks.sdk_algorithm_header
@@ -194,7 +197,7 @@ impl Request<'_> {
             }
             PayloadSigning::Auto | PayloadSigning::Signed => Payload::Hashed,
             PayloadSigning::Chunked => {
-                // Ceph refuses frames of nothing.
+                // Ceph rejects an aws-chunked body without payload.
                 if !framed && length > 0 {
                     self.frame(None);
                 }
@@ -215,7 +218,7 @@ impl Request<'_> {
         }
     }
 
-    /// Whether a checksum or Content-MD5 travels with the body.
+    /// Returns whether the request has a checksum or Content-MD5.
     fn is_covered(&mut self) -> bool {
         let is_checksum =
             |name: &HeaderName| *name == CONTENT_MD5 || Algorithm::of_header(name).is_some();
@@ -229,7 +232,7 @@ impl Request<'_> {
         matches!(self.draft().body, Body::Source { rewindable: false, .. })
     }
 
-    /// Whether a body that can be read only once is short enough to be held in memory.
+    /// Returns whether the body is small enough to be buffered in memory.
     fn spools(&mut self) -> bool {
         self.draft().body.len() <= self.service.config().spool
     }

@@ -1,5 +1,5 @@
-//! What all operations share beyond [`crate::request`]: where they go and what names they take here, the
-//! body in [`body`].
+//! Builds S3 requests with [`crate::request`]: endpoint, parameters and their limits here, the body
+//! in [`body`].
 
 mod body;
 
@@ -21,7 +21,7 @@ use crate::s3::service::Service;
 /// A request to S3.
 pub(super) type Request<'a> = crate::request::Request<'a, Service>;
 
-/// What a request to S3 has to decide of its body when it is finished.
+/// The checksum policy of a request, and whether its body is the bytes of an object.
 #[derive(Debug)]
 pub(crate) struct Plan {
     policy: Policy,
@@ -33,7 +33,7 @@ impl Room for Service {
 }
 
 impl<'a> Request<'a> {
-    /// A request on the service itself: ListBuckets.
+    /// Creates a request on the service: ListBuckets.
     pub(super) fn service(
         service: &'a Service,
         operation: &'static str,
@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
         Ok(Self::at(service, operation, method, endpoint, ""))
     }
 
-    /// A request on a bucket.
+    /// Creates a request on a bucket.
     pub(super) fn bucket(
         service: &'a Service,
         operation: &'static str,
@@ -54,7 +54,7 @@ impl<'a> Request<'a> {
         Ok(Self::at(service, operation, method, endpoint, ""))
     }
 
-    /// A request on a bucket whose region may not be known: with its name in the path.
+    /// Creates a request on a bucket whose region may be unknown: the bucket is in the path.
     pub(super) fn bucket_by_path(
         service: &'a Service,
         operation: &'static str,
@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
         Ok(Self::at(service, operation, method, endpoint, ""))
     }
 
-    /// A request on an object.
+    /// Creates a request on an object.
     pub(super) fn object(
         service: &'a Service,
         operation: &'static str,
@@ -102,7 +102,7 @@ impl<'a> Request<'a> {
         draft.limits = service.config().limits;
         draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
         draft.larger = Some("raise `Config::collect_limit`");
-        // What most requests have once they are signed.
+        // The number of headers that most requests have after signing.
         draft.head.headers.reserve(if draft.head.method == Method::PUT { 12 } else { 6 });
         draft.head.headers.insert(HOST, endpoint.host);
         draft.sealing =
@@ -112,7 +112,7 @@ impl<'a> Request<'a> {
         Self::to(service, draft, plan, origin, target)
     }
 
-    /// A header with several values, or one of unknown name.
+    /// Appends a header of any name; it may have several values.
     pub(super) fn plain_header(&mut self, name: &HeaderName, value: &HeaderValue) -> &mut Self {
         let mut value = value.clone();
         if name.as_str().ends_with("-customer-key") {
@@ -122,19 +122,20 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// A part of an object by its number, which is answered as a range is.
+    /// Selects a part of an object by its number; the response is like that to a range (206).
     pub(super) fn one_part(&mut self, number: Option<u32>) -> &mut Self {
         self.draft().takes_part = number.is_some();
         self.query_number("partNumber", number)
     }
 
-    /// The object's bytes are wanted with the coding that they are stored with.
+    /// Requests the object's bytes with the content coding that they are stored with.
     pub(super) fn as_stored(&mut self) -> &mut Self {
         let coding = self.service.config().quirks.transcodes.then_some("gzip");
         self.header("accept-encoding", coding)
     }
 
-    /// The answer is an object: it is collected up to this limit, or to that of all answers.
+    /// Sets the maximum size in bytes of an object's response body; by default that of all
+    /// responses.
     pub(super) fn collect(&mut self, limit: Option<usize>) -> &mut Self {
         self.draft().larger = Some(LARGER);
         if let Some(limit) = limit {
@@ -143,8 +144,8 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The version of an object, if one is named. An empty one is refused: a server that takes it
-    /// for none would remove or change the newest.
+    /// Sets the version ID of an object, if any. An empty one is an error, because a server that
+    /// ignores it would delete or change the current version.
     pub(super) fn version(&mut self, version: &Option<String>) -> &mut Self {
         if version.as_ref().is_some_and(String::is_empty) {
             self.fail(Error::caller("the version id is empty"));
@@ -152,8 +153,8 @@ impl<'a> Request<'a> {
         self.query("versionId", version.as_ref())
     }
 
-    /// The id of a multipart upload. An empty one is refused: a server that takes it for none would
-    /// remove or replace the object instead.
+    /// Sets the upload ID of a multipart upload. An empty one is an error, because a server that
+    /// ignores it would delete or replace the object.
     pub(super) fn upload_id(&mut self, upload_id: &str) -> &mut Self {
         if upload_id.is_empty() {
             self.fail(Error::caller("the upload id is empty"));
@@ -161,7 +162,7 @@ impl<'a> Request<'a> {
         self.query("uploadId", Some(upload_id))
     }
 
-    /// A part of a multipart upload: S3 numbers them from 1 to 10,000.
+    /// Sets the part number (1 to 10,000) and the upload ID.
     pub(super) fn part(&mut self, number: u32, upload_id: &str) -> &mut Self {
         if !(1..=LAST_PART).contains(&number) {
             self.fail(Error::caller(format!("{number} is no part number: 1 to {LAST_PART} are")));
@@ -169,7 +170,7 @@ impl<'a> Request<'a> {
         self.query_number("partNumber", Some(number)).upload_id(upload_id)
     }
 
-    /// The checksum that the object is to have, whole or composite.
+    /// Sets the checksum of the object, full-object or composite.
     pub(super) fn declared(&mut self, checksum: Option<&Declared>) -> &mut Self {
         if let Some(checksum) = checksum {
             self.set(checksum.algorithm().header().clone(), &checksum.to_string());
@@ -177,23 +178,23 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The account id that must own the bucket.
+    /// Sets the account ID that must own the bucket.
     pub(super) fn expected_owner(&mut self, owner: &Option<String>) -> &mut Self {
         self.header("x-amz-expected-bucket-owner", owner.as_ref())
     }
 
-    /// Asks for keys percent-encoded, unless the caller wants them `raw`: XML has no way to hold
-    /// every character that a key may have.
+    /// Requests percent-encoded keys, unless they are to be `raw`: XML can't represent every
+    /// character of a key.
     pub(super) fn encoding(&mut self, raw: bool) -> &mut Self {
         self.query("encoding-type", (!raw).then_some("url"))
     }
 
-    /// Asks for the state of restorations, the only optional attribute of a list there is.
+    /// Requests the restore status, the only optional attribute of a list.
     pub(super) fn restore_status(&mut self, wanted: bool) -> &mut Self {
         self.header("x-amz-optional-object-attributes", wanted.then_some("RestoreStatus"))
     }
 
-    /// `x-amz-meta-*`.
+    /// Sets the `x-amz-meta-*` headers; the values must be ASCII.
     pub(super) fn metadata(&mut self, metadata: &BTreeMap<String, String>) -> &mut Self {
         if let Some((name, _)) = metadata.iter().find(|(_, value)| !value.is_ascii()) {
             self.fail(Error::caller(format!(
@@ -203,11 +204,11 @@ impl<'a> Request<'a> {
         self.items("x-amz-meta-", metadata)
     }
 
-    /// Gives the draft away; an empty one is left.
+    /// Returns the finished draft.
     ///
     /// # Errors
     ///
-    /// The first member that was wrong.
+    /// The first parameter that is invalid.
     pub(super) fn finish(&mut self) -> Result<Box<Draft>, Error> {
         self.plan_payload();
         self.take_draft()
@@ -216,9 +217,9 @@ impl<'a> Request<'a> {
 
 const LAST_PART: u32 = 10_000;
 
-/// What helps against an object that is longer than what a call collects.
+/// The hint for an object that is larger than the limit.
 const LARGER: &str = "read it by `Download`, which takes objects of any length, or raise \
                       `GetObject::collect_limit` or `Config::collect_limit`";
 
-/// Bytes of UTF-8.
+/// In bytes of UTF-8.
 const LONGEST_KEY: usize = 1024;
