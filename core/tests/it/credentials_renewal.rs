@@ -64,7 +64,7 @@ fn in_the_five_minutes_before_nobody_waits_for_a_renewal() {
     assert!(world.ask_many(8).iter().all(Result::is_ok));
     let count = |key: &str| world.sent.iter().filter(|sent| sent.signer() == Some(key)).count();
     assert_eq!((world.count(TOKEN), count("KEY1"), count("KEY2")), (1, 8, 0));
-    // What was begun and is not gone on with begins anew.
+    // A renewal that was started and not continued is started again.
     world.pass(61);
     world.sent.clear();
     world.ask().unwrap();

@@ -82,7 +82,7 @@ fn a_transfer_outlives_the_users_token_and_the_trust_is_gone_afterwards() {
             "PUT /v1/AUTH_p/c/o-1 demo",
         ]
     );
-    // The user's token is over by now; a token by the trust itself revokes it.
+    // The user's token has expired by now; a token obtained with the trust revokes it.
     let end: Vec<_> = log.iter().filter(|line| line.starts_with("DELETE")).collect();
     assert_eq!(
         end,

@@ -186,7 +186,7 @@ fn a_key_that_a_document_can_not_name_goes_by_itself() {
         if head.method == Method::DELETE { Answer::new(204) } else { result([]) }
     });
     assert_eq!(requests, [vec!["a", "d\r\n"], vec!["b%01c"]]);
-    // No server is asked to remove the key that is none.
+    // No server gets a request to remove the empty key.
     let done = run.result.unwrap();
     assert_eq!((done.deleted, failed(&done)), (3, vec![("", "")]));
 }
@@ -334,7 +334,8 @@ proptest::proptest! {
             proptest::prop_assert_eq!(told.len(), done.errors.len());
             let left: BTreeSet<_> =
                 there.iter().filter(|(_, there)| **there).map(|(key, _)| key.clone()).collect();
-            // An object whose removal was answered by nothing may be gone and told all the same.
+            // An object whose removal got no response may be removed and reported as failed
+            // nevertheless.
             proptest::prop_assert!(told.is_superset(&left));
             proptest::prop_assert_eq!(done.deleted + told.len() as u64, count as u64);
         }

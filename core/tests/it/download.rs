@@ -363,7 +363,7 @@ fn attempts_count_from_the_last_progress() {
     assert_eq!(run.requests.len(), 6);
     let error = failure(run);
     assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 6));
-    // No more than the caller wants, progress or not.
+    // The caller's limit of attempts holds, with and without progress.
     let limited = DownloadOptions { total_attempts: Some(3), ..options() };
     let run = cutting(download(limited), &stored, &[1; 30]);
     assert_eq!((run.requests.len(), run.sink.len()), (3, 3));

@@ -109,7 +109,7 @@ fn a_call_gives_no_beginning_for_the_whole() {
     let (result, requests) = call(all.clone(), whole);
     assert_eq!(result.unwrap(), "hello");
     assert_eq!(requests, ["GET /bucket/key", "HEAD /bucket/key"]);
-    // Where nobody tells, nothing is given away as whole.
+    // If nothing proves that the body is complete, the call fails.
     for head in [Answer::new(200), Answer::error(403, "AccessDenied")] {
         assert_eq!(call(all.clone(), head).0.unwrap_err().kind(), Kind::Wire);
     }

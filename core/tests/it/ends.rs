@@ -159,7 +159,7 @@ fn a_head_with_two_ends_is_an_error() {
     let error = reply(receiving.finish(None)).rejected.unwrap();
     assert_eq!(error.kind(), Kind::Broken, "{error}");
     assert!(error.to_string().contains("Transfer-Encoding"), "{error}");
-    // A refusal is one all the same, and nothing of its body is read.
+    // A refusal is reported as a refusal nevertheless, and nothing of its body is read.
     let receiving = Exchange::open(get(), NOW, 0).respond(head(404, &both));
     assert!(!receiving.wants_more());
     let reply = reply(receiving.finish(None));

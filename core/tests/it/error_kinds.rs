@@ -170,7 +170,7 @@ fn what_the_server_says_it_stored_must_be_what_was_sent() {
     assert_eq!(error.unwrap_err().kind(), Kind::Integrity);
 }
 
-/// Has nothing to prove who we are with.
+/// An authenticator without credentials.
 struct Nobody;
 
 impl Authority for Nobody {

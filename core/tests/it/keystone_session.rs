@@ -182,7 +182,7 @@ fn in_the_soft_margin_one_renews_and_the_others_go_on() {
     let mut world = World::new(living(60), machines, &[demo(options)]);
     world.cloud.login_takes = secs(5);
     world.run();
-    // Everybody waited for the first token, and nobody for another one.
+    // All waited for the first token, and none for another one.
     assert!(world.elapsed() <= secs(106), "{:?}", world.elapsed());
     assert_eq!(world.cloud.count("PUT"), 800);
 }
@@ -573,7 +573,7 @@ fn weather() -> impl Strategy<Value = Weather> {
 proptest::proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// No transfer fails that could have succeeded, and nobody logs in more often than it takes.
+    /// No transfer fails that could succeed, and no session logs in more often than necessary.
     #[test]
     fn whatever_the_weather(weather in weather()) {
         let mut cloud = living(weather.ttl);

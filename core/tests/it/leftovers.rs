@@ -14,7 +14,7 @@ use apus_core::swift;
 
 use crate::support::service;
 
-/// What the machine wants to send until it waits.
+/// The drafts that the machine sends until it waits.
 #[expect(clippy::vec_box, reason = "drafts travel in their boxes")]
 fn sent<M: Machine>(machine: &mut M) -> Vec<Box<Draft>> {
     let mut drafts = Vec::new();

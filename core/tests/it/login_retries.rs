@@ -16,7 +16,7 @@ fn down() -> Cloud {
     Cloud { outage: Some((Duration::ZERO, Duration::MAX)), ..Cloud::default() }
 }
 
-/// The attempts that are made for this call, and those that the error tells of.
+/// Returns the number of attempts for this call, and the number that its error reports.
 fn attempts<O: Operation>(call: Call<O>, options: SessionOptions) -> (usize, u32) {
     let party = Party::new(session("demo", Scope::Unstated, options));
     let mut world = World::new(down(), vec![call], &[party]);

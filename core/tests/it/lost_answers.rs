@@ -57,7 +57,7 @@ fn absent() -> PutObject {
     PutObject { conditions: Conditions::absent(), ..PutObject::new("bucket", "key", BYTES) }
 }
 
-/// It says that nobody knows, and where to look.
+/// Checks that the outcome is unknown, and that the error says where to look.
 #[track_caller]
 fn unknown(error: &Error, look_at: &str) {
     assert!(error.outcome_unknown(), "{error}");
@@ -219,12 +219,12 @@ fn what_was_never_answered_may_be_carried_out_yet() {
         // A gateway did not wait for it either.
         let answers = [Answer::new(504), Answer::error(403, code), Answer::new(404)];
         unknown(&call(absent(), &answers).result.unwrap_err(), "bucket/key");
-        // One that was answered is over.
+        // An attempt with a response is complete.
         let failed = Answer::error(503, "");
         let answers = [failed, Answer::error(403, code), Answer::new(404)];
         refused(&call(absent(), &answers).result.unwrap_err(), code);
     }
-    // Nobody is there, but the last request may be on its way.
+    // The object does not exist, but the last request may still be carried out.
     let mut answers = vec![lost(); 5];
     answers.push(Answer::new(404));
     let run = call(absent(), &answers);
@@ -250,7 +250,8 @@ fn what_surely_did_nothing_is_not_in_doubt() {
     assert!(!error.outcome_unknown(), "{error}");
 }
 
-/// The server may ignore the condition: the repetition might replace what somebody else wrote meanwhile.
+/// The server may ignore the condition: a repetition might replace what another client wrote
+/// meanwhile.
 #[test]
 fn where_the_condition_may_be_ignored_a_look_comes_before_the_repetition() {
     let at = |answers: &[Answer]| call_at(absent(), |_| {}, answers);

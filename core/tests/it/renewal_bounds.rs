@@ -159,7 +159,7 @@ fn dates_of_long_ago_and_far_ahead_cost_no_more() {
             };
             cloud.trouble = (0..50).map(|_| answer()).collect();
             let mut world = requests(cloud, 8, session("demo", Scope::Unstated, interval(60)));
-            // The store knows none of these tokens: one is had, refused, and another refused.
+            // The store refuses all tokens: the first one and the renewed one.
             for error in errors(&mut world) {
                 assert_eq!(error.status().map(|status| status.as_u16()), Some(401));
             }

@@ -54,7 +54,7 @@ fn each_backend_is_reached_in_its_own_way() {
     assert_eq!(proxy.authorization().unwrap(), "Basic Z2xhbmNlOnBAc3M6dy9yZCU=");
     assert!(proxy.is_bypassed(&Uri::from_static("http://s3.internal/")));
     assert!(!proxy.is_bypassed(&Uri::from_static("http://s3.example/")));
-    // One that is not switched on is none.
+    // A proxy that is not enabled is not used.
     let stores = fast("s3_store_proxy_host = proxy.example\n");
     assert!(stores.backend("fast").unwrap().connection().proxy.is_none());
     let text = errors(

@@ -226,7 +226,7 @@ fn a_host_without_a_scheme_is_encrypted_at_amazon() {
     }
 }
 
-/// The dash form of Amazon's hosts has the region in it, and nobody else's host does.
+/// Amazon's hosts in their dash form contain the region; those of other providers do not.
 #[test]
 fn the_region_is_taken_from_amazons_hosts_alone() {
     let dashed = [

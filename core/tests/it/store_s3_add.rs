@@ -313,7 +313,7 @@ fn other_bytes_than_were_sent_are_removed() {
     });
     assert_eq!(added.unwrap_err().kind(), StoreErrorKind::Corrupt);
     assert_eq!(requests.last().unwrap(), "DELETE /images/id");
-    // What is no digest is none of other bytes.
+    // An ETag that is not an MD5 does not prove other bytes.
     let (added, _) = add(&fast(""), &hello(), |_, _| Answer::new(200).header("etag", "\"v1\""));
     assert_eq!(added.unwrap().md5, MD5);
 }

@@ -241,7 +241,7 @@ fn a_stream_of_another_size_leaves_nothing_behind() {
         assert_eq!(added.unwrap_err().kind(), StoreErrorKind::InvalidSize, "{announced}");
         assert!(there.is_empty(), "{there:?}");
     }
-    // Of one whose size nobody knows, all is taken.
+    // An image of unknown size is read to its end.
     let mut keystone = Keystone::default();
     let (added, _) = add_stream(&cold(options), &object(2_500_000), None, |head, body| {
         keystone.or(head, body, empty)

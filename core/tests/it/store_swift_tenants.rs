@@ -167,7 +167,7 @@ fn what_takes_long_is_done_by_a_trust_that_is_revoked() {
 #[test]
 fn a_trust_is_no_more_than_wanted_and_not_more_than_can_be_had() {
     for (options, size, trusts) in [
-        // One request is over before a token is.
+        // A single request ends before a token expires.
         (LARGE, 1000, 0),
         (&*format!("{LARGE}swift_store_use_trusts = false\n"), 2_000_000, 0),
         // An application credential can't be trusted: the user's token does all of it.
@@ -219,7 +219,7 @@ fn a_download_is_by_trust_where_it_may_be_gone_on_with() {
 fn the_container_of_an_image_goes_with_it() {
     for (object, container, is) in [
         (204, 204, None),
-        // Something else is in it, or it is gone.
+        // The container is not empty, or does not exist.
         (204, 409, None),
         (204, 404, None),
         (404, 204, Some(StoreErrorKind::NotFound)),
@@ -295,7 +295,7 @@ fn no_token_goes_to_a_host_that_a_location_brought_along() {
         Answer::new(200)
     });
     assert!(there.result.unwrap());
-    // Without a user there is nobody to ask for.
+    // Without a user there is no token to request.
     let image = Add::new("id", UploadSource::Seekable(1));
     let refused = many("").add(None, &image, 1).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::BadStoreConfiguration);
@@ -304,7 +304,7 @@ fn no_token_goes_to_a_host_that_a_location_brought_along() {
     context.catalogue.services.clear();
     let refused = many("").for_tenant(context).add(None, &image, 1).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::BadStoreConfiguration);
-    // A token that is over is said to be so.
+    // An expired token is reported as such.
     let over = run(settled(tenants("").exists(&shared, 1)), |_, _| Answer::new(401));
     assert_eq!(kind(Verb::Exists, over.result), StoreErrorKind::Forbidden);
 }

@@ -120,7 +120,7 @@ fn static_large_objects_inside_each_other() {
         let run = serve(one_by_one(2), &mut store);
         let done = run.result.unwrap();
         assert_eq!(store.names(), [""; 0]);
-        // The server counts what it finds gone the second time.
+        // The server counts as missing what the first request removed.
         assert_eq!((done.deleted, done.missing), (5, u64::from(by_server)));
         if !by_server {
             let last = ["DELETE /v1/AUTH_a/c/inner", "DELETE /v1/AUTH_a/c/o"];
@@ -281,7 +281,7 @@ fn what_the_server_could_not_remove_is_tried_once_more_and_else_told() {
     assert_eq!(run.result.unwrap().deleted, 6);
     assert_eq!(run.requests[3..], ["DELETE /v1/AUTH_a/s/c-o/00000002"]);
     assert_eq!(store.names(), BYSTANDERS);
-    // It never can: the manifest is gone, and nothing but the error leads to the segment.
+    // It can never be removed: the manifest is removed, and only the error names the segment.
     let mut store = large(5, false);
     store.stuck.insert("s/c-o/00000002".into(), 403);
     let error = serve(SwiftDeleteOptions::default(), &mut store).result.unwrap_err();
@@ -296,7 +296,7 @@ fn what_the_server_could_not_remove_is_tried_once_more_and_else_told() {
 
 #[test]
 fn a_lost_answer_does_not_hide_what_was_left() {
-    // The server removes the manifest and leaves a segment, and nobody hears of it.
+    // The server removes the manifest and leaves a segment, and its response is lost.
     let mut store = large(30, false);
     store.stuck.insert("s/c-o/00000007".into(), 503);
     let mut lost = 1;

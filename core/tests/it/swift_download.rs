@@ -90,7 +90,7 @@ fn each_attempt_has_a_token_of_its_own() {
             refused += 1;
             return Answer::new(401);
         }
-        // Every token is good for one request.
+        // Every token is valid for one request.
         valid += 1;
         store.answer(head, body).cut(100)
     });

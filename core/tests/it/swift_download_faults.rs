@@ -26,9 +26,9 @@ enum Fault {
     Refused,
     /// A segment, or the object, is another one from now on.
     Changed,
-    /// So is it, and it is gone.
+    /// A segment, or the object, is missing from now on.
     Gone,
-    /// Headers that conditions and ranges are asked with are lost on the way.
+    /// Headers with conditions and ranges are lost before they reach the server.
     Unheard,
 }
 

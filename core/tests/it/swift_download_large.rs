@@ -320,7 +320,7 @@ fn more_segments_than_a_page_never_end_short() {
         for (width, unchecked) in [(1, false), (1, true), (3, false)] {
             let mut store = dlo(&bytes).paged(2);
             store.stuck.insert(dlo_segment(gone), LOST);
-            // Asked for itself, the object ends in good order, and short: nobody could tell.
+            // A GET of the object itself would end in good order, but short, without a sign of it.
             let run = run(get(wide(width, 300), |get| get.unchecked = unchecked), |head, body| {
                 if head.uri.path().ends_with(gone) {
                     return Answer::new(404);
@@ -332,7 +332,7 @@ fn more_segments_than_a_page_never_end_short() {
             assert_eq!((error.kind(), error.is_not_found()), (Kind::Integrity, false));
         }
     }
-    // And where the length can't be had at all.
+    // And if the length can't be obtained at all.
     let mut store = dlo(&bytes).paged(2);
     let run = run(get(DownloadOptions::default(), |_| {}), |head, body| {
         if head.uri.query().is_some() { Answer::new(403) } else { store.answer(head, body) }
@@ -416,7 +416,7 @@ fn a_gateway_that_knows_large_objects_by_another_tag_is_read_by_the_tags_it_tell
             let validated = run.result.unwrap().verdict.is_validated();
             assert_eq!(validated, !is_static && !unchecked);
         }
-        // Another object is seen all the same.
+        // Another object is detected nevertheless.
         let mut other = store.clone();
         other.put(&dlo_segment("00000004"), vec![9; 99]);
         if is_static {

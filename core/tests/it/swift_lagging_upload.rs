@@ -170,7 +170,7 @@ fn a_cancellation_while_it_waits_removes_all_of_it() {
             assert_eq!(world.store.names(container), [""; 0], "{at}");
         }
     }
-    // One that comes too late counts for nothing.
+    // A cancellation that comes too late has no effect.
     let mut world = World::new(object(9500));
     let before = {
         upload(&mut world, options()).unwrap();

@@ -199,7 +199,7 @@ fn an_older_object_of_the_same_bytes_with_other_properties_proves_nothing() {
     assert!(error.outcome_unknown(), "{error}");
 }
 
-/// Equal segments of somebody else have the same tag: the manifest names others.
+/// Equal segments of another client have the same tag, but its manifest names other segments.
 #[test]
 fn a_large_object_of_somebody_elses_equal_segments_is_not_ours() {
     for is_ceph in [false, true] {

@@ -103,7 +103,7 @@ fn a_stream_is_held_within_its_bounds() {
     let options = SwiftUploadOptions { width: 4, ..options() };
     upload_from(&mut world, UploadSource::Stream(None), options).unwrap();
     assert!(world.held <= 5 * 1000 + 1, "{}", world.held);
-    // A threshold beyond the memory is none.
+    // A threshold beyond the memory limit has no effect.
     let mut world = World::new(object(50_000));
     let options = SwiftUploadOptions { threshold: 1 << 30, memory: 10_000, ..self::options() };
     let done = upload_from(&mut world, UploadSource::Stream(Some(50_000)), options).unwrap();

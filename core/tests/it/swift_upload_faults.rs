@@ -152,7 +152,7 @@ fn a_manifest_with_another_tag_goes_with_its_segments() {
 
 #[test]
 fn a_segment_that_vanishes_is_told_by_the_heartbeats_last_word() {
-    // It is stored, answered, and gone: the manifest's check finds out.
+    // It is stored and acknowledged, and then lost: the check of the manifest detects it.
     let mut world = World::new(object(3000));
     world.forget = Some("00000002".into());
     let error = upload(&mut world, options()).unwrap_err();
@@ -220,7 +220,7 @@ fn a_lost_answer_to_the_last_request_is_no_failure() {
 fn an_object_of_somebody_else_is_a_failure_of_the_condition() {
     for length in [1000, 10_000] {
         for large_object in BOTH {
-            // It comes while the upload goes on: nobody sees it, and the PUT is refused.
+            // The object appears during the upload: HEAD does not show it, and the PUT is refused.
             let mut world = World::new(object(length))
                 .fault_from("HEAD c/o", 1, Fault::Refuse(403))
                 .fault("PUT c/o", 1, Fault::Lost);
@@ -229,7 +229,7 @@ fn an_object_of_somebody_else_is_a_failure_of_the_condition() {
             let error = upload(&mut world, options).unwrap_err();
             assert!(error.is_precondition_failed(), "{error}");
             assert_eq!(world.store.read("c", "o").unwrap(), object(length - 1));
-            // Whether the manifest is there, nobody can tell who may not look.
+            // Without permission to look, it can't be decided whether the manifest exists.
             let left = error.leftovers().len();
             assert_eq!(world.store.names("c_segments").len(), left);
         }
@@ -257,7 +257,7 @@ fn equal_bytes_that_somebody_else_has_sent_are_not_ones_own() {
         let id = Some("another".into());
         upload(&mut world, SwiftUploadOptions { id, ..of(large_object) }).unwrap();
         let theirs = world.store.names("c_segments");
-        // Nobody sees it before the manifest, whose first answer is lost.
+        // HEAD does not show the object before the manifest is sent, whose first response is lost.
         let mut world = world
             .fault("HEAD c/o", 1, Fault::Refuse(404))
             .fault("HEAD c/o", 2, Fault::Refuse(404))
@@ -376,7 +376,8 @@ fn resuming_believes_the_server() {
     let source = UploadSource::Seekable(20_000);
     let (mut world, mut checkpoint) = interrupted(options(), source);
     let names = world.store.names("c_segments");
-    // One is gone, another is short, a third was never acknowledged, and something else is there.
+    // One is missing, another is short, a third was never acknowledged, and another object is
+    // present.
     let segments = world.store.containers.get_mut("c_segments").unwrap();
     segments.remove(&names[0]);
     segments.get_mut(&names[1]).unwrap().bytes = object(999);

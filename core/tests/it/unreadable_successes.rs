@@ -129,7 +129,7 @@ fn a_write_that_was_answered_is_sent_once_whatever_its_body_is() {
     // The page of a portal is no success of an operation that says nothing either.
     unknown(call(CreateBucket::new("bucket"), &[ok(page)]), 1);
     unknown(call(UploadPart::new("bucket", "key", "id", 1, "a"), &[ok(page)]), 1);
-    // An upload of which nobody knows the id.
+    // An upload of unknown id.
     let nameless = "<InitiateMultipartUploadResult></InitiateMultipartUploadResult>";
     unknown(call(CreateMultipartUpload::new("bucket", "key"), &[ok(nameless)]), 1);
     // What changes nothing is asked again.
@@ -171,7 +171,8 @@ fn a_write_that_was_answered_is_sent_once_wherever_its_answer_is_cut() {
     }
 }
 
-/// A part replaces the one of its number, and is seen by nobody before the upload is completed.
+/// A part replaces an earlier part of its number, and is not visible before the upload is
+/// completed.
 #[test]
 fn a_part_whose_answer_is_cut_before_its_tag_is_sent_again() {
     let part = UploadPart::new("bucket", "key", "id", 1, "a");
@@ -183,7 +184,7 @@ fn a_part_whose_answer_is_cut_before_its_tag_is_sent_again() {
     let run = call(copy_part(), &[ok(body).cut(9), ok(body)]);
     assert_eq!(run.result.unwrap().stored.etag.opaque(), "tag");
     assert_eq!(run.requests.len(), 2);
-    // Each time: nobody knows whether it is there, and that is said.
+    // Each response is cut: the outcome is unknown, and the error says so.
     let part = UploadPart::new("bucket", "key", "id", 1, "a");
     let error = unknown(call(part, &vec![ok("     ").cut(2); 5]), 5);
     assert!(error.look_at().unwrap().contains("part 1 of the multipart upload id"), "{error}");
@@ -233,7 +234,7 @@ fn a_cut_body_takes_nothing_from_what_the_head_said() {
     assert_eq!(run.result.unwrap().etag.opaque(), "tag");
     let part = UploadPart::new("bucket", "key", "id", 1, "a");
     assert_eq!(call(part, &[stored]).result.unwrap().etag.opaque(), "tag");
-    // The beginning of an error is none, and the answer is lost.
+    // The beginning of an error document does not prove a refusal: the response counts as lost.
     let begun = Answer::new(200).header("etag", "tag").body("<Error><Code>x").cut(8);
     let run = call(put, &[begun, Answer::new(404), Answer::new(200)]);
     run.result.unwrap();

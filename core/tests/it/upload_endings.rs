@@ -24,7 +24,7 @@ struct Server {
     open: bool,
     /// An object in the same place.
     there: Answer,
-    /// After how many looks at the upload that is gone a part is stored late.
+    /// After how many looks at the missing upload a part is stored late.
     late_after: Option<usize>,
     /// How often it is.
     comes_back: usize,
@@ -483,7 +483,8 @@ fn an_upload_whose_id_nobody_knows_is_named_where_the_upload_succeeds_too() {
     assert!(look_at.contains("bucket/key without parts"), "{look_at}");
 }
 
-/// Between the process that began it and the one that completes it, somebody stored another object.
+/// Between the start of the upload and its completion in another process, another client stored an
+/// object.
 #[test]
 fn an_upload_that_may_replace_nothing_looks_again_before_its_completion() {
     let absent = |set: fn(&mut Config), resumes: bool, appears: bool| {
@@ -560,7 +561,8 @@ const LENGTH: usize = 19;
 /// A tag of another object of three parts.
 const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
 
-/// The process that completed it had no time to say so, or somebody removed it.
+/// The process that completed it ended before it could report that, or another client removed the
+/// upload.
 #[test]
 fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
     let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };

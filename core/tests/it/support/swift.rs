@@ -307,8 +307,8 @@ impl Store {
         }
     }
 
-    /// What an object is made of: the bytes of each part, or none where it is gone or another, and
-    /// how many there should be.
+    /// Returns the parts of an object: their bytes, or `None` if the part is missing or has
+    /// changed, and their expected length.
     fn parts(&self, stored: &Stored, depth: usize) -> Vec<(Option<Bytes>, u64)> {
         match stored {
             Stored::Plain(bytes) => vec![(Some(bytes.clone()), bytes.len() as u64)],

@@ -194,7 +194,7 @@ impl World {
         }
         let length = self.source.len() as u64;
         let until = (intake.supplied() + PIECE).min(intake.high()).min(length);
-        // Like a pipe, it tells of its end only to who reads on.
+        // Like a pipe, it reports its end only when read beyond the last byte.
         let ended = until == length && until < intake.high();
         intake.supply(until, ended);
         true
@@ -285,7 +285,7 @@ enum Outcome {
     Broken(Error),
 }
 
-/// A pump for this machine, woken by nobody.
+/// Creates a pump for this machine, without a waker.
 pub(crate) fn pump<M: Machine>(machine: M, party: Party) -> Pump<M> {
     Pump::new(machine, vec![party], Waker::noop().clone())
 }

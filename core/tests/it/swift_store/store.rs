@@ -73,7 +73,7 @@ impl Store {
         self.containers.entry(container.into()).or_default().insert(name.into(), object);
     }
 
-    /// What a GET of it gives; `None` where a segment is gone or another.
+    /// Returns the bytes of a GET; `None` if a segment is missing or has changed.
     pub(crate) fn read(&self, container: &str, name: &str) -> Option<Bytes> {
         let object = self.object(container, name)?;
         let mut whole = Vec::new();
