@@ -147,7 +147,7 @@ pub struct Delegated<M: Machine> {
 
 #[derive(Debug)]
 enum Phase {
-    /// Nothing was long yet.
+    /// No draft was long so far.
     Short,
     /// Reads the user's id, project and roles.
     User(Call<ValidateToken>),

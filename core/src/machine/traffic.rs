@@ -86,7 +86,8 @@ impl Traffic {
     /// that systems allow a process by default, with room for other clients.
     pub const AT_ONCE: u32 = 256;
 
-    /// Limits the requests in flight to `most_at_once`, which is at least 1 and at most 1,048,576.
+    /// Creates a limit of `most_at_once` requests in flight, clamped to the range from 1 to
+    /// 1,048,576.
     pub fn new(most_at_once: u32) -> Self {
         let most_at_once = most_at_once.clamp(1, 1 << 20);
         let state = State {
@@ -101,14 +102,16 @@ impl Traffic {
         Self { state: Mutex::new(state), most_at_once }
     }
 
-    /// Also limits the requests per second, at least 1, with bursts of one second's worth.
+    /// Also limits the requests per second to `rate`, where 0 counts as 1. Bursts have up to one
+    /// second's worth.
     #[must_use]
     pub fn requests_per_second(self, rate: u32) -> Self {
         self.lock().requests = Some(Bucket::new(rate.into()));
         self
     }
 
-    /// Also limits the payload bytes per second, at least 1, sent and received together.
+    /// Also limits the payload bytes per second, sent and received together, to `rate`, where 0
+    /// counts as 1.
     #[must_use]
     pub fn bytes_per_second(self, rate: u64) -> Self {
         self.lock().bytes = Some(Bucket::new(rate));
@@ -365,7 +368,7 @@ mod tests {
             assert_eq!(ask(&traffic, now, &mut lines[index]), Admit::Go);
         }
         assert_eq!(asks, 1600);
-        // A newcomer at the end of that is not put off by the 500 that gave up: the bucket is full.
+        // The 500 that gave up do not delay a newcomer after that: the bucket is full.
         assert_eq!(ask(&traffic, at(10_000), &mut Line::Out), Admit::Go);
     }
 

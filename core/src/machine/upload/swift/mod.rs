@@ -83,7 +83,7 @@ impl SwiftUpload {
     /// # Errors
     ///
     /// Invalid options: a segment size out of bounds, a length that the permitted number of
-    /// segments cannot hold, an id with a slash.
+    /// segments cannot hold, an invalid id.
     pub fn new(
         container: impl Into<String>,
         object: impl Into<String>,

@@ -120,7 +120,7 @@ pub struct SwiftUploaded {
     pub segments: u32,
     /// The kind of large object; `None` for a single request.
     pub large_object: Option<LargeObject>,
-    /// Where its segments are.
+    /// The prefix of its segments.
     pub prefix: Option<Prefix>,
     /// The MD5 of an object sent in one request, and the digests of
     /// [`SwiftUploadOptions::digests`].
