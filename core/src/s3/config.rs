@@ -22,9 +22,9 @@ pub struct Config {
     /// The payload size of each frame of an aws-chunked body, in bytes: at least 8 KiB, 256 KiB by
     /// default.
     pub chunk_size: usize,
-    /// Whether `Content-Encoding` of an aws-chunked body includes `aws-chunked`. `None`: as
-    /// `quirks` says: only for AWS, whose documentation requires it; several other servers store the
-    /// value with the object.
+    /// Whether `Content-Encoding` of an aws-chunked body includes `aws-chunked`. `None`: as `quirks`
+    /// says: only for AWS, whose documentation requires it; several other servers store the value
+    /// with the object.
     pub aws_chunked_content_encoding: Option<bool>,
     /// Whether the server verifies checksums in trailers. If so, automatic placement sends the
     /// checksum in a trailer where the source can be read only once and is longer than `spool`.

@@ -26,7 +26,7 @@ pub struct LifecycleRule {
     pub noncurrent_version_transitions: Vec<NoncurrentVersionTransition>,
     /// When noncurrent versions expire.
     pub noncurrent_version_expiration: Option<NoncurrentVersionExpiration>,
-    /// The number of days after which an incomplete multipart upload is aborted.
+    /// The number of days after its initiation when an incomplete multipart upload is aborted.
     pub abort_incomplete_multipart_upload_days: Option<u32>,
 }
 

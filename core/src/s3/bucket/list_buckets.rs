@@ -37,7 +37,7 @@ impl ListBuckets {
     }
 }
 
-/// A page of buckets.
+/// The response to [`ListBuckets`]: a page of buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListBucketsOutput {

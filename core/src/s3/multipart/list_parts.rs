@@ -84,7 +84,7 @@ pub struct Part {
     pub etag: ETag,
     /// The size in bytes.
     pub size: Option<u64>,
-    /// When it was uploaded.
+    /// When the part was uploaded.
     pub last_modified: Option<Timestamp>,
     /// The checksums that the part was uploaded with.
     pub checksums: Vec<Declared>,
