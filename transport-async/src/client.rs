@@ -166,7 +166,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     ///
-    /// As for [`call`](Self::call); also, the source can't be read.
+    /// Those of [`call`](Self::call); the source can't be read.
     pub async fn call_from<O: Operation<Service = S>>(
         &self,
         operation: O,

@@ -15,7 +15,8 @@ use apus_host::tls::Tls;
 /// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
 /// part of it: each exchange has its own limits.
 ///
-/// Only [`proxy_from_environment`](Self::proxy_from_environment) reads the environment.
+/// Proxies are read from the environment only by
+/// [`proxy_from_environment`](Self::proxy_from_environment).
 #[derive(Clone)]
 pub struct TransportConfig {
     pub(crate) idle_age: Duration,
@@ -165,7 +166,7 @@ impl TransportConfig {
     ///
     /// # Errors
     ///
-    /// A file can't be read or holds no certificate, or the proxy's URL is invalid.
+    /// A file can't be read, or the CA file holds no certificate.
     #[cfg(feature = "store")]
     pub fn connection(mut self, connection: &Connection) -> Result<Self, Error> {
         self.tls = self.tls.with_connection(connection)?;

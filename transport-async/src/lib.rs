@@ -14,6 +14,9 @@
 //!       Source ┘    └▶ Sink  └ pool
 //! ```
 //!
+//! Nothing is read from the environment unless a function is called that says so. The transport
+//! follows no redirect, repeats no request and decodes no body: that is for the machines.
+//!
 //! A machine that has one exchange in flight at a time runs in the caller's own task, including its
 //! connection, and its body is not copied; so a call costs little more than hyper itself.
 

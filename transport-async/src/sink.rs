@@ -28,6 +28,16 @@ use crate::cancel::{Bell, lock};
 use crate::turnstile::{Out, Place, Turnstile};
 
 /// Where the bytes of a response's body go. Clones share the same place.
+///
+/// | made by | takes ranges |
+/// | --- | --- |
+/// | [`discard`](Self::discard) | drops them |
+/// | [`memory`](Self::memory) | as they arrive |
+/// | [`file`](Self::file) | as they arrive, each at its offset |
+/// | [`writer`](Self::writer) | in order |
+/// | [`path`](Self::path) | as they arrive, each at its offset; in order to a FIFO or a device |
+///
+/// Ranges that arrive in parallel and must be written in order are kept in memory until their turn.
 #[derive(Clone, Default)]
 pub struct Sink {
     kind: Kind,

@@ -27,6 +27,13 @@ use crate::pipe::{Inflow, Once, Pipe};
 
 /// Where the bytes of a request's body come from. Clones share the same bytes.
 ///
+/// | made by | length | read |
+/// | --- | --- | --- |
+/// | [`bytes`](Self::bytes) | known | at any offset, any number of times |
+/// | [`file`](Self::file) | known, if the file has a length | at any offset, any number of times |
+/// | [`reader`](Self::reader) | given, and enforced | once, in order |
+/// | [`stream`](Self::stream) | unknown | once, in order |
+///
 /// A file must not change while it is sent. If it ends early, continues after its end, or yields
 /// different bytes when a range is read again, the result is an
 /// [error](apus_core::error::Failure::is_source_changed).

@@ -90,7 +90,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     ///
-    /// As for [`call`](Self::call); also, the source can't be read.
+    /// Those of [`call`](Self::call); the source can't be read.
     pub fn call_from<'a, O: Operation<Service = S>>(
         &self,
         operation: O,

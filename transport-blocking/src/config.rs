@@ -72,7 +72,8 @@ impl TransportConfig {
         self
     }
 
-    /// Sets how many idle connections are kept for each host. Default 64.
+    /// Sets how many idle connections are kept for each host; for all hosts, four times as many.
+    /// Default 64.
     #[must_use]
     pub fn idle_connections(mut self, most: usize) -> Self {
         self.idle_connections = most;
@@ -179,7 +180,7 @@ impl TransportConfig {
     ///
     /// # Errors
     ///
-    /// A file can't be read or holds no certificate, or the proxy's URL is invalid.
+    /// A file can't be read, or the CA file holds no certificate.
     #[cfg(feature = "store")]
     pub fn connection(mut self, connection: &Connection) -> Result<Self, Error> {
         self.tls = self.tls.with_connection(connection)?;

@@ -36,8 +36,8 @@
 //! # }
 //! ```
 //!
-//! The crate reads nothing from the environment, follows no redirect, repeats no request and
-//! decodes no body by itself: the machines decide that.
+//! Nothing is read from the environment unless a function is called that says so. The transport
+//! follows no redirect, repeats no request and decodes no body: that is for the machines.
 //!
 //! # What ureq decides
 //!

@@ -43,7 +43,7 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// A certificate file can't be read or holds no certificate, or a proxy's URL is invalid; the
+    /// A certificate file of a backend or of its proxy can't be read or holds no certificate; the
     /// error names the backend.
     pub fn new(stores: store::Stores) -> Result<Self, Error> {
         Self::with_transports(stores, &TransportConfig::new())
@@ -54,7 +54,7 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn with_transports(stores: store::Stores, like: &TransportConfig) -> Result<Self, Error> {
         let connect = |connection: &_| Transport::new(like.clone().connection(connection)?);
         Ok(Self { backends: Backends::new(stores, connect)?, token: None })
@@ -65,14 +65,13 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new); also, a file of references can't be read or is invalid, and then
+    /// Those of [`new`](Self::new); a file of references can't be read or is invalid, and then
     /// the error lists everything that is wrong with it.
     pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
         Self::new(backends::of_configuration(configuration)?)
     }
 
-    /// Returns these backends for the user of one request, for images that are stored in the
-    /// accounts of users.
+    /// Returns the backends for the user of one request, where images are in the users' accounts.
     #[must_use]
     pub fn for_tenant(&self, context: TenantContext) -> Self {
         Self { backends: self.backends.for_tenant(context), token: self.token.clone() }
@@ -186,8 +185,9 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// The error that the image service expects for what failed; without the permission to know,
-    /// that is "forbidden".
+    /// The error that the image service expects for what failed:
+    /// [`Forbidden`](store::StoreErrorKind::Forbidden) where S3 hides from these credentials
+    /// whether the object exists.
     pub fn exists(&self, stored: &Stored) -> Result<Access<bool>, StoreError> {
         self.access(self.backends.core.exists(stored, clock::seed())?)
     }
@@ -201,11 +201,12 @@ impl Stores {
         self.access(self.backends.core.delete(stored, clock::seed())?)
     }
 
-    /// Sets who may use an image that is stored in the account of the user who added it.
+    /// Sets who may read and write an image in the account of the user who stored it.
     ///
     /// # Errors
     ///
-    /// The error that the image service expects for what failed.
+    /// The error that the image service expects for what failed; in S3, and in single-tenant Swift,
+    /// [`NotSupported`](store::StoreErrorKind::NotSupported).
     pub fn set_acls(&self, stored: &Stored, acls: &Acls) -> Result<Access<()>, StoreError> {
         self.access(self.backends.core.set_acls(stored, acls, clock::seed())?)
     }

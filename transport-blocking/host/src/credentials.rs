@@ -67,7 +67,7 @@ pub fn default_chain() -> Result<Credentials, Error> {
 ///
 /// # Errors
 ///
-/// As for [`profile`] and [`default_chain`]; also, a variable that the source requires is not set.
+/// Those of [`profile`] and [`default_chain`]; a variable that the source requires is not set.
 pub fn named(
     source: CredentialSource,
     profile: Option<&str>,
@@ -110,7 +110,7 @@ impl Ambient {
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub fn of(environment: Environment) -> Result<Self, Error> {
         let names = [environment.config_file(), environment.credentials_file()];
         let [config, credentials] = names.map(home).map(|path| match read::file(&path) {

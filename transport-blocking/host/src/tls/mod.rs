@@ -69,7 +69,7 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// As for [`trust_only`](Self::trust_only).
+    /// Those of [`trust_only`](Self::trust_only).
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, Error> {
         let roots = Arc::make_mut(&mut self.roots);
         for (at, certificate) in certificates(pem, BUNDLE)?.into_iter().enumerate() {
