@@ -22,7 +22,7 @@ pub struct Config {
     /// The payload size of each frame of an aws-chunked body, in bytes: at least 8 KiB, 256 KiB by
     /// default.
     pub chunk_size: usize,
-    /// Whether `Content-Encoding` of an aws-chunked body includes `aws-chunked`. `None`: as `quirks`
+    /// Whether `Content-Encoding` of an aws-chunked body has `aws-chunked`. `None`: as `quirks`
     /// says: only for AWS, whose documentation requires it; several other servers store the value
     /// with the object.
     pub aws_chunked_content_encoding: Option<bool>,
