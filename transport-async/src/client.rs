@@ -220,7 +220,7 @@ impl<S: Service> Client<S> {
         shutdown(&self.cleanups, deadline).await
     }
 
-    /// Runs in the caller's own task: a call leaves nothing on the server when it is dropped.
+    /// Runs in the caller's own task, because a dropped call has nothing to clean up.
     async fn exchange<O: Operation<Service = S>>(
         &self,
         operation: O,
