@@ -1,18 +1,19 @@
-//! Test servers for S3, Keystone and Swift with faults on demand, and a simulator for the machines of
-//! `apus-core`. Nothing is installed, no container is started and no port is fixed.
+//! Test servers for S3, Keystone and Swift with faults on demand, and a simulator for the machines
+//! of `apus-core`. They require no installation, no container and no fixed port.
 //!
 //! # Test your code
 //!
-//! [`server`] has servers that run inside the test's process, on a loopback port of their own: give
+//! [`server`] has servers that run inside the test's process, on a loopback port of their own. Give
 //! [`FaultyS3::endpoint`](server::FaultyS3::endpoint) or
-//! [`EmbeddedOpenStack::auth_url`](server::EmbeddedOpenStack::auth_url) to your client, whatever HTTP
-//! stack it has. A [`Plan`](server::Plan) says which requests go wrong and how. Afterwards the model says
-//! what is stored, and which uploads were left open. The README has such a test over apus-blocking.
+//! [`EmbeddedOpenStack::auth_url`](server::EmbeddedOpenStack::auth_url) to your client, whatever
+//! HTTP stack it uses. A [`Plan`](server::Plan) states which requests fail and how. Afterwards the
+//! model shows what is stored, and which uploads are still open. The README has an example with
+//! apus-blocking.
 //!
-//! [`sim`] has no sockets at all: [`Sim`](sim::Sim) drives a machine against the same models under a
-//! virtual clock, so that a test of an hour of retries takes a millisecond, and equal seeds give equal
-//! runs. It checks what a driver of machines can see: one completion for each exchange, no byte
-//! delivered twice, no wait for ever.
+//! [`sim`] uses no sockets: [`Sim`](sim::Sim) drives a machine against the same models under a
+//! virtual clock, so that a test of an hour of retries takes a millisecond, and equal seeds give
+//! equal runs. It checks the laws that a transport can observe: one completion for each exchange,
+//! no byte delivered twice, no endless wait.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The ten checksum algorithms of S3, each over a whole body: an oracle that shares nothing with
-//! the library's own incremental ones but the crates that compute them.
+//! The ten checksum algorithms of S3, each over a whole body: an oracle that shares with the
+//! library's own incremental ones only the crates that compute them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +35,7 @@ impl Algorithm {
         Self::XxHash128,
     ];
 
-    /// As headers' values and XML elements spell it, such as `CRC64NVME`.
+    /// Returns the name in headers' values and XML elements, such as `CRC64NVME`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Crc32 => "CRC32",
@@ -51,7 +51,7 @@ impl Algorithm {
         }
     }
 
-    /// Such as `x-amz-checksum-crc64nvme`.
+    /// Returns the header, such as `x-amz-checksum-crc64nvme`.
     pub(super) fn header(self) -> String {
         format!("x-amz-checksum-{}", self.name().to_ascii_lowercase())
     }
@@ -70,7 +70,7 @@ impl Algorithm {
         self != Self::Crc64Nvme
     }
 
-    /// The digest, most significant byte first.
+    /// Returns the digest, most significant byte first.
     pub(super) fn digest(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::Crc32 => crc32fast::hash(bytes).to_be_bytes().to_vec(),
@@ -91,18 +91,18 @@ impl Algorithm {
         }
     }
 
-    /// The digest in base64.
+    /// Returns the digest in base64.
     pub(super) fn value(self, bytes: &[u8]) -> String {
         STANDARD.encode(self.digest(bytes))
     }
 }
 
-/// MD5 in lower-case hexadecimal: the ETag of bytes.
+/// Returns the MD5 in lower-case hexadecimal, which is the ETag of these bytes.
 pub(super) fn md5_hex(bytes: &[u8]) -> String {
     hex(&md5::Md5::digest(bytes))
 }
 
-/// Lower-case hexadecimal.
+/// Returns lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

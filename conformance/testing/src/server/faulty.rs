@@ -9,52 +9,53 @@ use super::message::{Reply, Request};
 use super::s3_model::S3Model;
 use super::scripted::{Script, Scripted};
 
-/// A running stateful S3 server that meets the faults of its model's plan. It checks no signatures.
+/// A running stateful S3 server with the faults of its model's plan. It checks no signatures.
 pub struct FaultyS3 {
     server: Scripted,
     model: Arc<Mutex<S3Model>>,
 }
 
 impl FaultyS3 {
-    /// Starts it over http.
+    /// Starts the server over http.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn start(model: S3Model) -> io::Result<Self> {
         let model = Arc::new(Mutex::new(model));
         Ok(Self { server: Scripted::start(Adapter(Arc::clone(&model)))?, model })
     }
 
-    /// Starts it over TLS, with a certificate made on the spot.
+    /// Starts the server over TLS, with a new certificate.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn start_tls(model: S3Model) -> io::Result<Self> {
         let model = Arc::new(Mutex::new(model));
         Ok(Self { server: Scripted::start_tls(Adapter(Arc::clone(&model)))?, model })
     }
 
-    /// Scheme, host and port.
+    /// Returns scheme, host and port.
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// The certificate authority to trust, in PEM; none over http.
+    /// Returns the certificate of the CA to trust, in PEM; `None` over http.
     pub fn ca_pem(&self) -> Option<&str> {
         self.server.ca_pem()
     }
 
-    /// The model, to look at it or to change its plan. The server waits while this is held.
+    /// Returns the model, to read it or to change its plan. The server waits while this guard is
+    /// held.
     pub fn model(&self) -> MutexGuard<'_, S3Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server below, for what it recorded.
+    /// Returns the server below the model, which has recorded the requests.
     pub fn server(&self) -> &Scripted {
         &self.server
     }

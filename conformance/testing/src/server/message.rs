@@ -1,22 +1,22 @@
-//! What a client sent and what it is answered, with the faults of the answer, as plain data.
+//! Requests, and responses with their faults, as plain data.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-/// One request, as received.
+/// A request as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
     /// Method, as sent.
     pub method: String,
-    /// Request target, as sent: path and query of an origin form.
+    /// Request target, as sent: path and query in origin form.
     pub target: String,
-    /// Header names and values in the order and case in which they came. Bytes that are no
-    /// UTF-8 are replaced; [`raw_head`](Self::raw_head) has them.
+    /// Header names and values in their order and case. Bytes that are no UTF-8 are replaced;
+    /// [`raw_head`](Self::raw_head) has them.
     pub headers: Vec<(String, String)>,
     /// Request line and headers, byte for byte, with the empty line; empty without a socket.
     pub raw_head: Bytes,
-    /// The body, after HTTP de-chunking; `aws-chunked` frames are left in it.
+    /// The body without HTTP's chunks; it still has `aws-chunked` frames.
     pub body: Bytes,
     /// The body as it was framed, if it came with `Transfer-Encoding: chunked`.
     pub raw_body: Option<Bytes>,
@@ -29,12 +29,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// A whole request that came over no socket.
+    /// Creates a whole request that came over no socket.
     pub fn new(method: impl Into<String>, target: impl Into<String>) -> Self {
         Self { method: method.into(), target: target.into(), complete: true, ..Self::default() }
     }
 
-    /// A whole request that came over no socket, from what an exchange would send.
+    /// Creates a whole request that came over no socket, from the head and body of an exchange.
     pub fn from_parts(parts: &http::request::Parts, body: Bytes) -> Self {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let mut request = Self::new(parts.method.as_str(), target);
@@ -49,43 +49,43 @@ impl Request {
         request
     }
 
-    /// The same request with one more header.
+    /// Adds a header.
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The same request with this body.
+    /// Sets the body.
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The first value of a header; the name's case does not matter.
+    /// Returns the first value of a header; the name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    /// Whether the client waits for `100 Continue` (RFC 9110, 10.1.1).
+    /// Whether the client waits for `100 Continue` (RFC 9110, section 10.1.1).
     pub fn expects_continue(&self) -> bool {
         self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
     }
 
-    /// The target's path, still escaped.
+    /// Returns the target's path, still escaped.
     pub fn path(&self) -> &str {
         self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// The target's query, still escaped; empty where there is none.
+    /// Returns the target's query, still escaped; empty without a query.
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 }
 
-/// An answer, and what goes wrong with it.
+/// A response and its faults.
 ///
-/// `Content-Length` is made from the body unless [`headers`](Self::headers) has one, which is then
-/// sent as it is, right or wrong. The body of an answer to HEAD, and of 204 and 304, is not sent.
+/// `Content-Length` is the body's, unless [`headers`](Self::headers) has one, which is then sent as
+/// it is, right or wrong. The body is not sent in response to HEAD, nor with 204 and 304.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// Status code.
@@ -94,22 +94,22 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// Body, before any transfer coding.
     pub body: Bytes,
-    /// How the body's end is told.
+    /// How the end of the body is indicated.
     pub framing: Framing,
-    /// What is done with the request's body before answering.
+    /// What is done with the request's body before the response.
     pub intake: Intake,
     /// Time to wait before the head.
     pub delay: Duration,
-    /// Slows the body down.
+    /// Limits the rate of the body.
     pub pace: Option<Pace>,
     /// Ends the connection early.
     pub cut: Option<Cut>,
-    /// Ends the connection after the whole answer, without saying so beforehand.
+    /// Ends the connection after the whole response, without announcing it.
     pub then_close: bool,
 }
 
 impl Reply {
-    /// An answer without a body.
+    /// Creates a response without a body.
     pub fn new(status: u16) -> Self {
         Self {
             status,
@@ -124,12 +124,12 @@ impl Reply {
         }
     }
 
-    /// An answer with an XML document as its body.
+    /// Creates a response with an XML document as its body.
     pub fn xml(status: u16, document: impl Into<Bytes>) -> Self {
         Self::new(status).header("Content-Type", "application/xml").body(document)
     }
 
-    /// The connection ends without any answer, after the whole request was read.
+    /// Ends the connection without a response, after the whole request was read.
     pub fn none(ending: Ending) -> Self {
         Self::new(200).cut(Cut::Head(ending))
     }
@@ -140,7 +140,7 @@ impl Reply {
         self
     }
 
-    /// Puts one value in the place of all that a header has.
+    /// Replaces all values of a header by this one.
     pub fn replace_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.header(name, value)
@@ -152,13 +152,13 @@ impl Reply {
         self
     }
 
-    /// Sets how the body's end is told.
+    /// Sets how the end of the body is indicated.
     pub fn framing(mut self, framing: Framing) -> Self {
         self.framing = framing;
         self
     }
 
-    /// Sets what is done with the request's body before answering.
+    /// Sets what is done with the request's body before the response.
     pub fn intake(mut self, intake: Intake) -> Self {
         self.intake = intake;
         self
@@ -182,18 +182,19 @@ impl Reply {
         self
     }
 
-    /// Ends the connection after the whole answer, without saying so beforehand.
+    /// Ends the connection after the whole response, without announcing it.
     pub fn then_close(mut self) -> Self {
         self.then_close = true;
         self
     }
 
-    /// The first value of a header; the name's case does not matter.
+    /// Returns the first value of a header; the name's case does not matter.
     pub fn find_header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    /// The head, as a client gets it; names and values that are no valid header are left out.
+    /// Returns the head as a client gets it; names and values that are no valid header are left
+    /// out.
     pub fn parts(&self) -> http::response::Parts {
         let (mut parts, ()) = http::Response::new(()).into_parts();
         parts.status = http::StatusCode::from_u16(self.status).unwrap_or_default();
@@ -207,7 +208,7 @@ impl Reply {
         parts
     }
 
-    /// The headers with the one that tells the body's end.
+    /// Returns the headers with the one that indicates the end of the body.
     pub(super) fn wire_headers(&self) -> Vec<(String, String)> {
         let mut headers = self.headers.clone();
         let bodiless = matches!(self.status, 100..=199 | 204 | 304);
@@ -225,7 +226,7 @@ impl Reply {
     }
 }
 
-/// How an answer tells where its body ends.
+/// How a response indicates where its body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// By `Content-Length`.
@@ -236,30 +237,31 @@ pub enum Framing {
     Close,
 }
 
-/// What is done with a request's body before the answer to it.
+/// What is done with a request's body before the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intake {
-    /// It is read, after `100 Continue` where the client waits for that.
+    /// The body is read, after `100 Continue` where the client waits for that.
     Whole,
-    /// It is read, but `100 Continue` is never sent.
+    /// The body is read, but `100 Continue` is never sent.
     Unasked,
-    /// The answer comes first; then the body is read and the connection kept. The record of the
+    /// The response comes first; then the body is read and the connection kept. The record of the
     /// request has its body only then.
     Drain,
-    /// The answer comes first; the body is never read, and the connection stays open.
+    /// The response comes first; the body is never read, and the connection stays open.
     Ignore,
-    /// The answer comes first; the body is never read, and the connection ends.
+    /// The response comes first; the body is never read, and the connection ends.
     Refuse(Ending),
-    /// This many bytes of it (as framed) are read, then the connection ends without an answer.
+    /// This many bytes of the body (as framed) are read, then the connection ends without a
+    /// response.
     Part(usize, Ending),
 }
 
-/// Where an answer stops short.
+/// Where a response is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// Before its first byte.
     Head(Ending),
-    /// After this many bytes of its head.
+    /// After this many bytes of the head.
     Within(usize, Ending),
     /// After the head and this many bytes of the body (as framed).
     Body(usize, Ending),
@@ -268,18 +270,18 @@ pub enum Cut {
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// In order (FIN; over TLS after `close_notify`). What the client still sends is read and
-    /// dropped for a while, so that it can read what it was told.
+    /// Properly (FIN; over TLS after `close_notify`). What the client still sends is read and
+    /// dropped for a while, so that the client can read the response.
     Close,
     /// At once (FIN; over TLS without `close_notify`).
     Drop,
     /// By a TCP reset.
     Reset,
-    /// Not at all: it stays open and says nothing more until the server stops.
+    /// Not at all: it stays open, and nothing more is sent until the server stops.
     Hang,
 }
 
-/// How slowly a body is sent.
+/// The rate at which a body is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// Bytes sent at a time; zero counts as one.
@@ -292,7 +294,8 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
 }
 
-/// Percent-decoding; in a query a plus sign is a space. None for what is no UTF-8.
+/// Decodes percent-encoding; in a query a plus sign is a space. Returns `None` for what is no
+/// UTF-8.
 pub(super) fn decode(text: &str, query: bool) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

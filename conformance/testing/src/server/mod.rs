@@ -2,8 +2,8 @@
 //!
 //! | server | what it is | for |
 //! | --- | --- | --- |
-//! | [`Scripted`] | says exactly what it is told, records exactly what it got | faults of the wire |
-//! | [`FaultyS3`] | [`S3Model`] behind a [`Scripted`] | machines, and what they leave behind |
+//! | [`Scripted`] | sends exactly what its script says, records exactly what it received | faults of connections |
+//! | [`FaultyS3`] | [`S3Model`] behind a [`Scripted`] | machines, and what they leave on the server |
 //! | [`EmbeddedOpenStack`] | [`OpenStackModel`] behind two [`Scripted`] | sessions, and all of Swift |
 //!
 //! ```text
@@ -11,8 +11,8 @@
 //!                        └── S3Model + Plan of faults        = FaultyS3
 //! ```
 //!
-//! [`S3Model`] and [`OpenStackModel`] are pure: a simulator calls them without any socket, and meets
-//! the very same answers and faults. All servers stop when dropped.
+//! [`S3Model`] and [`OpenStackModel`] are pure: the simulator calls them without a socket, and gets
+//! the same responses and faults. All servers stop when dropped.
 
 mod dates;
 mod digest;
@@ -38,7 +38,7 @@ pub use self::s3_model::{
 pub use self::scripted::{AtHead, Script, Scripted};
 pub use self::tls::Identity;
 
-/// Takes percent-encoding off a path; none where it is no UTF-8.
+/// Decodes the percent-encoding of a path; returns `None` where the result is no UTF-8.
 pub(crate) fn unescape(path: &str) -> Option<String> {
     message::decode(path, false)
 }

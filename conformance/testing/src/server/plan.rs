@@ -1,10 +1,11 @@
-//! Which requests go wrong, and how: data, so that a test, a simulator and a seed can write it.
+//! Which requests fail and how, as data: a test can write it, and a simulator can make it from a
+//! seed.
 
 use std::time::Duration;
 
 use super::message::{Cut, Ending, Reply};
 
-/// The operations of S3 that an [`S3Model`](super::S3Model) knows, and the rest.
+/// The operations of S3 that an [`S3Model`](super::S3Model) supports, and all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the names are those of the API reference
 pub enum Operation {
@@ -28,57 +29,58 @@ pub enum Operation {
     CompleteMultipartUpload,
     AbortMultipartUpload,
     ListParts,
-    /// Anything that the model answers with 501.
+    /// Any request to which the model responds with 501.
     Other,
 }
 
-/// What goes wrong with one request.
+/// A fault of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// 503 `SlowDown`, with `Retry-After` in seconds where given; nothing is done.
+    /// 503 `SlowDown`, with `Retry-After` in seconds where given; the request is not applied.
     SlowDown(Option<u32>),
-    /// 500 `InternalError`; nothing is done.
+    /// 500 `InternalError`; the request is not applied.
     InternalError,
-    /// This status and error code; nothing is done.
+    /// This status and error code; the request is not applied.
     Refuse(u16, &'static str),
-    /// As [`Refuse`](Self::Refuse), but before the request's body is read, which then is read and
-    /// dropped.
+    /// As [`Refuse`](Self::Refuse), but before the request's body is read. The body is then read
+    /// and dropped.
     RefuseEarly(u16, &'static str),
-    /// 200 with an `<Error>` of this code, as Complete and Copy do; nothing is done.
+    /// 200 with an `<Error>` of this code, as CompleteMultipartUpload and CopyObject may send it;
+    /// the request is not applied.
     ErrorIn200(&'static str),
-    /// 409 `ConditionalRequestConflict`; nothing is done.
+    /// 409 `ConditionalRequestConflict`; the request is not applied.
     Conflict,
-    /// 404 `NoSuchUpload`; nothing is done, and an upload stays as it is.
+    /// 404 `NoSuchUpload`; the request is not applied, and the upload stays as it is.
     NoSuchUpload,
-    /// 301 `PermanentRedirect` to this region; nothing is done.
+    /// 301 `PermanentRedirect` to this region; the request is not applied.
     Redirect(&'static str),
-    /// 400 `AuthorizationHeaderMalformed`, naming this region; nothing is done.
+    /// 400 `AuthorizationHeaderMalformed`, naming this region; the request is not applied.
     WrongRegion(&'static str),
     /// 403 `RequestTimeTooSkewed`, with a `Date` this many seconds ahead of the model's clock.
     ClockSkewed(i64),
-    /// This answer in the place of any; nothing is done.
+    /// This response instead of the model's; the request is not applied.
     Instead(Reply),
-    /// Nothing is done, and the connection ends without an answer.
+    /// The request is not applied, and the connection ends without a response.
     Lost(Ending),
-    /// The request is carried out, and the connection ends without an answer.
+    /// The request is applied, and the connection ends without a response.
     AnswerLost(Ending),
-    /// The answer ends after its head and this many bytes of the body.
+    /// The response ends after its head and this many bytes of the body.
     CutBody(usize, Ending),
-    /// The last byte of the answer's body is another one.
+    /// The last byte of the response's body is wrong.
     Corrupt,
-    /// The checksum that the answer's head has is another one.
+    /// The checksum in the response's head is wrong.
     WrongChecksum,
-    /// The `Content-Range` of the answer is off by one.
+    /// The `Content-Range` of the response is off by one.
     WrongContentRange,
-    /// A ranged GET is answered with 200 and the whole object.
+    /// The response to a GET of a range is 200 with the whole object.
     RangeIgnored,
-    /// The answer's body comes so many bytes at a time, each after a pause.
+    /// The response's body is sent this many bytes at a time, each time after a pause.
     Trickle(usize, Duration),
-    /// The answer comes after this time.
+    /// The response comes after this time.
     Delay(Duration),
 }
 
-/// Faults by operation and occurrence: of S3, or of another service's operations.
+/// Faults by operation and occurrence, for operations of S3 or of another service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<O = Operation> {
     entries: Vec<Entry<O>>,
@@ -99,33 +101,33 @@ impl<O> Default for Plan<O> {
 }
 
 impl<O: Copy + PartialEq> Plan<O> {
-    /// Nothing goes wrong.
+    /// Creates a plan without faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The `nth` request of this operation, from 1, meets this fault.
+    /// Adds this fault to the `nth` request of this operation, counted from 1.
     pub fn on(self, operation: O, nth: u64, fault: Fault) -> Self {
         self.entry(Some(operation), nth, nth, fault)
     }
 
-    /// The `nth` request of this operation, from 1, and all after it meet this fault.
+    /// Adds this fault to the `nth` request of this operation, counted from 1, and to all after it.
     pub fn from(self, operation: O, nth: u64, fault: Fault) -> Self {
         self.entry(Some(operation), nth, u64::MAX, fault)
     }
 
-    /// Every request of this operation meets this fault.
+    /// Adds this fault to every request of this operation.
     pub fn always(self, operation: O, fault: Fault) -> Self {
         self.from(operation, 1, fault)
     }
 
-    /// The `nth` request of all, from 1, meets this fault.
+    /// Adds this fault to the `nth` request of all operations, counted from 1.
     pub fn on_any(self, nth: u64, fault: Fault) -> Self {
         self.entry(None, nth, nth, fault)
     }
 
-    /// The fault of a request that is the `nth` of its operation and the `overall`-th of all; the
-    /// entry made first wins.
+    /// Returns the fault of a request that is the `nth` of its operation and the `overall`-th of
+    /// all. Where several entries match, the first one added counts.
     pub fn fault(&self, operation: O, nth: u64, overall: u64) -> Option<&Fault> {
         let hit = |entry: &&Entry<O>| {
             let number = if entry.operation.is_some() { nth } else { overall };
@@ -142,7 +144,7 @@ impl<O: Copy + PartialEq> Plan<O> {
 }
 
 impl Fault {
-    /// What a fault that changes a good answer makes of it. The others leave it alone.
+    /// Applies a fault that changes a good response. Other faults do not change it.
     pub(super) fn spoil(&self, mut reply: Reply) -> Reply {
         match self {
             Self::AnswerLost(ending) => reply.cut(Cut::Head(*ending)),
@@ -177,14 +179,14 @@ impl Fault {
     }
 }
 
-/// The same base64 text but for its first letter.
+/// Returns the base64 text with another first letter.
 fn other_base64(value: &str) -> String {
     let first = if value.starts_with('A') { 'B' } else { 'A' };
     let rest: String = value.chars().skip(1).collect();
     format!("{first}{rest}")
 }
 
-/// `bytes 5-9/20` becomes `bytes 6-10/20`.
+/// Changes `bytes 5-9/20` to `bytes 6-10/20`.
 fn off_by_one(value: &str) -> String {
     let moved = || {
         let (range, length) = value.strip_prefix("bytes ")?.split_once('/')?;

@@ -1,8 +1,8 @@
-//! A server that says exactly what it is told and records exactly what it got.
+//! A server that sends exactly what its script says and records exactly what it received.
 //!
 //! ```text
-//!   head arrives ── Script::head ──┬─ an answer ── its Intake says when ── answered, or cut
-//!                                  └─ none ─ body is read ─ Script::reply ─┘
+//!   head arrives ── Script::head ──┬─ a response ─ its Intake says when ── sent, or cut
+//!                                  └─ None ─ body is read ─ Script::reply ─┘
 //! ```
 
 use std::collections::HashMap;
@@ -18,23 +18,24 @@ use super::message::{Cut, Ending, Framing, Intake, Reply, Request};
 use super::tls::Identity;
 use super::wire::{self, Stream};
 
-/// Decides what requests are answered. One call at a time, whatever the number of connections.
+/// The responses of a [`Scripted`] server. It is called for one request at a time, whatever the
+/// number of connections.
 ///
-/// A closure `FnMut(&Request) -> Reply` is one; it is asked when the whole body is there, so that
-/// the [`Intake`] of its answers has no meaning. [`AtHead`] asks a closure before that.
+/// A closure `FnMut(&Request) -> Reply` is a script. It is called when the whole body was read, so
+/// that the [`Intake`] of its responses has no effect. [`AtHead`] calls a closure before that.
 pub trait Script: Send + 'static {
-    /// An answer that needs no body, when the head has arrived: its [`Intake`] says what
-    /// is done with the body. None: the body is read, and [`reply`](Self::reply) asked.
+    /// Returns a response to a head, before the body is read; the response's [`Intake`] states what
+    /// is done with the body. With `None`, the body is read, and [`reply`](Self::reply) is called.
     fn head(&mut self, head: &Request) -> Option<Reply> {
         _ = head;
         None
     }
 
-    /// The answer to a whole request.
+    /// Returns the response to a whole request.
     fn reply(&mut self, request: &Request) -> Reply;
 
-    /// The answer to a request whose body ended too soon, before the connection ends; none: it ends
-    /// without a word.
+    /// Returns the response to a request whose body ended too soon, before the connection ends.
+    /// With `None`, it ends without a response.
     fn broken(&mut self, request: &Request) -> Option<Reply> {
         _ = request;
         None
@@ -47,7 +48,7 @@ impl<F: FnMut(&Request) -> Reply + Send + 'static> Script for F {
     }
 }
 
-/// A script that is a closure and decides when the head has arrived.
+/// A script from a closure that is called when the head has arrived.
 pub struct AtHead<F>(pub F);
 
 impl<F: FnMut(&Request) -> Reply + Send + 'static> Script for AtHead<F> {
@@ -72,15 +73,15 @@ impl Scripted {
     /// Starts a server over http.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn start(script: impl Script) -> io::Result<Self> {
         Self::launch(Box::new(script), None)
     }
 
-    /// Starts a server over TLS, with a certificate made on the spot.
+    /// Starts a server over TLS, with a new certificate.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn start_tls(script: impl Script) -> io::Result<Self> {
         Self::launch(Box::new(script), Some(Identity::generate()))
     }
@@ -88,29 +89,30 @@ impl Scripted {
     /// Starts a server over TLS, with this certificate.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn start_with(script: impl Script, identity: Identity) -> io::Result<Self> {
         Self::launch(Box::new(script), Some(identity))
     }
 
-    /// Starts a server over http that gives these answers, each once and in this order.
-    /// A request after the last is answered 400 with the code `ScriptExhausted`.
+    /// Starts a server over http that sends these responses, each once and in this order. The
+    /// response to any later request is 400 with the code `ScriptExhausted`.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn replay(replies: Vec<Reply>) -> io::Result<Self> {
         Self::start(replay(replies))
     }
 
-    /// [`replay`](Self::replay) over TLS.
+    /// Does the same as [`replay`](Self::replay), over TLS.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn replay_tls(replies: Vec<Reply>) -> io::Result<Self> {
         Self::start_tls(replay(replies))
     }
 
-    /// Scheme, host and port, such as `http://127.0.0.1:40123`; over TLS the host is `localhost`.
+    /// Returns scheme, host and port, such as `http://127.0.0.1:40123`; over TLS the host is
+    /// `localhost`.
     pub fn endpoint(&self) -> String {
         match self.identity {
             Some(_) => format!("https://localhost:{}", self.address.port()),
@@ -118,40 +120,40 @@ impl Scripted {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate authority to trust, in PEM; none over http.
+    /// Returns the certificate of the CA to trust, in PEM; `None` over http.
     pub fn ca_pem(&self) -> Option<&str> {
         self.identity.as_ref().map(Identity::ca_pem)
     }
 
-    /// Hangs up on whoever connects from elsewhere, from now on.
+    /// Closes connections from other addresses at once, from now on.
     pub fn only_from(&self, peer: IpAddr) {
         self.shared.lock().only_from = Some(peer);
     }
 
-    /// Every request so far, in the order in which their bodies ended. A request is here
-    /// before its answer is sent.
+    /// Returns every request so far, in the order in which their bodies ended. A request is
+    /// recorded before its response is sent.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.clone()
     }
 
-    /// How many connections were accepted so far.
+    /// Returns how many connections were accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.lock().connections
     }
 
-    /// The largest number of requests that were under way at once, each from its head to the last
-    /// write of its answer.
+    /// Returns the largest number of requests in progress at once, each counted from its head to
+    /// the last write of its response.
     pub fn peak_concurrency(&self) -> usize {
         self.shared.lock().peak
     }
 
-    /// Waits until no connection is open, for a minute at most: what came over those that their
-    /// clients have left is answered then, as far as it ever is.
+    /// Waits until no connection is open, for a minute at most. After that, the server has handled
+    /// what came over connections that their clients have closed.
     pub fn settle(&self) {
         let limit = Duration::from_secs(60);
         let is_open = |state: &mut State| !state.open.is_empty() && !state.stopped;
@@ -183,7 +185,7 @@ impl Drop for Scripted {
             }
         }
         self.shared.stopping.notify_all();
-        // Wakes the acceptor, so that it sees that it is to stop.
+        // Wakes the accepting thread, so that it stops.
         _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             _ = acceptor.join();
@@ -191,7 +193,7 @@ impl Drop for Scripted {
     }
 }
 
-/// A script of answers in order.
+/// A script with a list of responses.
 struct Replay(std::vec::IntoIter<Reply>);
 
 impl Script for Replay {
@@ -236,7 +238,7 @@ impl Shared {
         Self { script: Mutex::new(script), state: Mutex::default(), stopping, left }
     }
 
-    // A script that panics fails its own test; the others' view of it stays usable.
+    // A script that panics fails its own test; the state stays usable for the others.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,7 +247,7 @@ impl Shared {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits; says whether the server goes on.
+    /// Waits; returns whether the server still runs.
     fn pause(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
         let mut state = self.lock();
@@ -296,7 +298,7 @@ fn accept(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, shared: &Arc<
         let (tls, shared) = (tls.cloned(), Arc::clone(shared));
         thread::spawn(move || {
             let ending = stream(socket, tls).map(|stream| converse(stream, number, &shared));
-            // The copy goes first: a socket resets only when its last owner lets go of it.
+            // The copy is dropped first: a socket resets only when its last owner drops it.
             shared.lock().open.remove(&number);
             shared.left.notify_all();
             match ending {
@@ -319,12 +321,13 @@ fn stream(socket: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Strea
     Ok(Stream::Tls(Box::new(StreamOwned::new(connection, socket))))
 }
 
-/// Serves one connection until it is to end, or the client left.
+/// Serves one connection until its end, or until the client closes it.
 fn converse(stream: Stream, number: usize, shared: &Shared) -> (Stream, Ending) {
     let mut input = BufReader::new(stream);
     let mut sequence = 0;
     let ending = loop {
-        // A broken request and a client that left are alike: nobody is there to be answered.
+        // An invalid request and a closed connection are treated alike: there is nothing to respond
+        // to.
         let Ok(Some(mut request)) = wire::read_head(&mut input) else { break Ending::Close };
         sequence += 1;
         (request.connection, request.sequence) = (number, sequence);
@@ -337,7 +340,7 @@ fn converse(stream: Stream, number: usize, shared: &Shared) -> (Stream, Ending) 
     (input.into_inner(), ending)
 }
 
-/// One request and its answer; says how the connection ends, if it does.
+/// Serves one request; returns how the connection ends, if it does.
 fn serve(
     input: &mut BufReader<Stream>,
     mut request: Request,
@@ -390,7 +393,7 @@ fn serve(
     }
 }
 
-/// Sends an answer with its faults; says how the connection ends, if it does.
+/// Sends a response with its faults; returns how the connection ends, if it does.
 fn answer(
     output: &mut Stream,
     reply: &Reply,
@@ -436,7 +439,7 @@ fn answer(
             }
         }
     }
-    // Before the last write: whoever has read it may send the next request at once.
+    // Before the last write: a client that has read it may send the next request at once.
     drop(under_way);
     output.write_all(&unsent)?;
     output.flush()?;
@@ -447,7 +450,7 @@ fn said_close(connection: Option<&str>) -> bool {
     connection.is_some_and(|value| value.eq_ignore_ascii_case("close"))
 }
 
-/// Counts a request while it is under way.
+/// Counts a request while it is in progress.
 struct UnderWay<'a>(&'a Shared);
 
 impl<'a> UnderWay<'a> {

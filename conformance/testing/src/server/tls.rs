@@ -1,4 +1,4 @@
-//! A certificate authority and a server certificate, made on the spot.
+//! A new certificate authority and server certificate.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A server certificate for `localhost` and `127.0.0.1`, with the authority that signed it.
+/// A server certificate for `localhost` and `127.0.0.1`, with the CA that signed it.
 #[derive(Clone)]
 pub struct Identity {
     ca_pem: String,
@@ -17,19 +17,19 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes a new authority and a certificate signed by it (ECDSA P-256, HTTP/1.1 only).
+    /// Creates a CA and a certificate signed by it (ECDSA P-256, HTTP/1.1 only).
     ///
     /// # Panics
-    /// If the machine gives no random bytes.
+    /// The machine gives no random bytes.
     pub fn generate() -> Self {
         Self::try_generate().expect("fixed certificate parameters are valid")
     }
 
-    /// A certificate for `name` that signed itself and is one of an authority (`CA:TRUE`), as
-    /// `openssl req -x509` makes them: over since a year ago, or good.
+    /// Creates a self-signed certificate for `name` that is also a CA's (`CA:TRUE`), as
+    /// `openssl req -x509` makes them: expired a year ago, or valid.
     ///
     /// # Panics
-    /// If the machine gives no random bytes.
+    /// The machine gives no random bytes.
     pub fn of_an_authority(name: &str, is_over: bool) -> Self {
         Self::try_self_signed(name, is_over).expect("fixed certificate parameters are valid")
     }
@@ -47,12 +47,12 @@ impl Identity {
         Ok(Self { ca_pem: certificate.pem(), config })
     }
 
-    /// The authority's certificate, in PEM: what a client has to trust.
+    /// Returns the CA's certificate in PEM, which a client has to trust.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
-    /// The server side's configuration, for a server of one's own.
+    /// Returns the server side's configuration, for a server of your own.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on a blocking connection: reads requests byte for byte, writes answers as told.
+//! HTTP/1.1 on a blocking connection: reads requests byte for byte, writes responses as given.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -17,8 +17,9 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Ends it in order. What the client still sends is read and dropped first, for a while: the
-    /// kernel would answer it with a reset, and that takes from the client what it has not read.
+    /// Closes it properly. What the client still sends is read and dropped first, for a while.
+    /// Otherwise the kernel would respond to it with a reset, which discards what the client has
+    /// not read yet.
     pub(super) fn close(mut self) {
         if let Self::Tls(tls) = &mut self {
             tls.conn.send_close_notify();
@@ -30,7 +31,7 @@ impl Stream {
         _ = io::copy(&mut tcp.take(LINGER_BYTES), &mut io::sink());
     }
 
-    /// Ends it by a TCP reset; so no copy of the socket may be left elsewhere.
+    /// Ends it by a TCP reset; no other copy of the socket may exist.
     pub(super) fn reset(self) {
         _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
     }
@@ -68,7 +69,7 @@ impl Write for Stream {
     }
 }
 
-/// Reads a request up to the empty line; none when the client left.
+/// Reads a request up to the empty line; returns `None` when the client closed the connection.
 pub(super) fn read_head(input: &mut BufReader<Stream>) -> io::Result<Option<Request>> {
     let mut raw = Vec::new();
     loop {
@@ -106,8 +107,8 @@ pub(super) fn read_head(input: &mut BufReader<Stream>) -> io::Result<Option<Requ
     }))
 }
 
-/// Reads the body into `request`, at most `limit` bytes of it as framed. What came before an error
-/// or the client's leaving is kept; `complete` says whether that is all.
+/// Reads the body into `request`, at most `limit` bytes of it as framed. Bytes before an error or
+/// the end of the connection are kept; `complete` states whether that is all.
 pub(super) fn read_body(
     input: &mut BufReader<Stream>,
     request: &mut Request,
@@ -122,7 +123,7 @@ pub(super) fn read_body(
         let outcome = read_chunks(&mut input.by_ref().take(limit), &mut raw, &mut body);
         request.complete = outcome.is_ok();
         (request.raw_body, request.body) = (Some(raw.into()), body.into());
-        // That the limit cut it short is what was asked for.
+        // The caller asked for the cut at the limit.
         return if limit == u64::MAX { outcome } else { Ok(()) };
     }
     let length = match request.header("content-length") {
@@ -136,7 +137,7 @@ pub(super) fn read_body(
     outcome.map(|_| ())
 }
 
-/// RFC 9112, 7.1; the trailer section stays in `raw` only.
+/// Reads chunks (RFC 9112, section 7.1); the trailer section stays in `raw` only.
 fn read_chunks(input: &mut impl BufRead, raw: &mut Vec<u8>, body: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let line = read_line(input, raw)?;
