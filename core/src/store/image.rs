@@ -202,7 +202,7 @@ pub struct Got {
     pub bytes: u64,
     /// The digests of these bytes.
     pub digests: Digests,
-    /// Whether the bytes were validated, and against what.
+    /// Whether the bytes were validated: by which algorithm, or why not.
     pub verdict: Verdict,
 }
 

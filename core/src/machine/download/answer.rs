@@ -1,4 +1,4 @@
-//! What becomes of the answer to a range.
+//! The handling of a response to a range request.
 
 use http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::now::{Now, Wait};
 use crate::retry::{Idempotency, RetryDecision};
 
 impl<D: Dialect> Ranges<D> {
-    /// An answer to the range number `at`. The error is one of this attempt.
+    /// Handles the response to the range number `at`. The error is one of this attempt.
     pub(super) fn answered(
         &mut self,
         at: usize,
@@ -34,7 +34,7 @@ impl<D: Dialect> Ranges<D> {
                 None => error,
             });
         }
-        // That all bytes came does not mean that the sink has them.
+        // Even with all bytes received, the sink may have failed.
         if let Some(cut) = reply.cut.as_ref().filter(|cut| cut.cause() == Cause::Sink) {
             return Err(Error::from(cut.clone()).with_status(reply.status()));
         }
@@ -45,7 +45,7 @@ impl<D: Dialect> Ranges<D> {
                 let cut = reply.cut.clone().unwrap_or_else(short);
                 Err(Error::from(cut).with_status(reply.status()))
             }
-            // The sink has bytes that can't be accounted for, so that nothing can be repeated.
+            // The sink has bytes of an invalid response, so nothing can be repeated.
             Err(error) => {
                 self.error.get_or_insert(error.with_status(reply.status()));
                 Ok(())
@@ -53,7 +53,7 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// An attempt at a range failed.
+    /// Handles the failure of an attempt at a range.
     pub(super) fn failed(&mut self, now: Now, at: usize, error: Error) {
         let asked = self.pieces.get(at).map_or(0, Piece::asked);
         let error = error.in_operation(D::NAME).with_attempts(asked);
@@ -68,7 +68,8 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// Takes what the sink got of an answer with a good head. True when the range is complete.
+    /// Accounts for the bytes that the sink got of a successful response. Returns whether the range
+    /// is complete.
     fn take(&mut self, at: usize, reply: &Reply, limits: &Limits) -> Result<bool, Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
         // Before the first byte the object may still change.
@@ -88,10 +89,10 @@ impl<D: Dialect> Ranges<D> {
             self.object = Some(object);
         }
         if let Some(object) = &mut self.object {
-            // Not every first answer tells it.
+            // Not every first response states it.
             object.size = object.size.or(reply.content_range().and_then(|range| range.total));
         }
-        // What the caller knows of it counts where the server tells nothing.
+        // The caller's size is used if the server states none.
         let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
         let retry_policy = self.dialect.service().retry_policy();
         piece.take(reply, size);
@@ -106,7 +107,8 @@ impl<D: Dialect> Ranges<D> {
         self.close(at, reply.cut.is_none())
     }
 
-    /// Whether a range is complete, whose last answer ended by itself or not. One that is, is added up.
+    /// Returns whether a range is complete, and finishes it if so. `ended`: the body of its last
+    /// response was not cut.
     fn close(&mut self, at: usize, ended: bool) -> Result<bool, Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
         match piece.is_complete(ended) {
@@ -123,7 +125,7 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// What an answer to a HEAD tells of the end that nothing showed, if anything.
+    /// Settles the end of an object of unknown size, by the response to a HEAD if there is one.
     pub(super) fn settle(&mut self, told: Option<Object<D::Head>>) -> Result<(), Error> {
         self.unsettled = false;
         let Some(piece) = self.pieces.front_mut() else { return Ok(()) };
@@ -143,7 +145,7 @@ impl<D: Dialect> Ranges<D> {
         self.close(0, true).map(|_| ())
     }
 
-    /// Adds up the finished ranges at the front.
+    /// Adds the finished ranges at the front to the tally.
     fn collect(&mut self) -> Result<(), Error> {
         while let Some(piece) = self.pieces.front() {
             let State::Done(digests) = &piece.state else { break };
@@ -153,20 +155,21 @@ impl<D: Dialect> Ranges<D> {
         Ok(())
     }
 
-    /// A refusal that means something else than it says, or the error that it is.
+    /// Handles an error response: some of them are not an error of the range.
     fn refused(&mut self, at: usize, reply: &Reply, error: Error) -> Result<(), Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Err(error) };
         let status = reply.status();
         let unsatisfiable = status == StatusCode::RANGE_NOT_SATISFIABLE;
         let ignores_range = reply.rejected.is_some() && status == StatusCode::OK;
         if self.object.is_some() {
-            // The connection went away with the end of a body of untold length.
+            // The connection was closed at the end of a body of unknown length.
             let total = reply.content_range().and_then(|range| range.total);
             if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {
                 piece.finish(self.dialect.service().retry_policy());
                 return self.collect();
             }
-            // Not every server tells the length here. A range whose end was asked for is no such body.
+            // Not every server states the length here. A range with a requested end has a known
+            // length.
             let untold = piece.until().is_none() && piece.is_open() && total.is_none();
             if unsatisfiable && untold && self.dialect.can_ask() {
                 (self.unsettled, self.certain) = (true, false);
@@ -182,7 +185,7 @@ impl<D: Dialect> Ranges<D> {
                     .with_request_id(ids.0.map(str::to_owned), ids.1.map(str::to_owned)));
             }
         } else if self.wanted.is_none() && piece.until().is_some() {
-            // An empty object has no ranges; some servers have none of any object.
+            // An empty object has no ranges, and some servers do not support ranges.
             if unsatisfiable || ignores_range {
                 *piece = Piece::new(0, None, self.hashers.clone(), self.seed);
                 return Ok(());
@@ -196,7 +199,7 @@ impl<D: Dialect> Ranges<D> {
 
     fn again(&mut self, now: Now, at: usize, error: &Error) -> Option<Wait> {
         let piece = self.pieces.get_mut(at)?;
-        // All of the object where a part was asked for: this server will do it again.
+        // The whole object in response to a range request: the server will do so again.
         let ignores_range = error.kind() == Kind::Broken && error.status() == Some(StatusCode::OK);
         let enough = self.options.total_attempts.is_some_and(|total| piece.asked() >= total);
         if error.kind() == Kind::Integrity || ignores_range || enough {

@@ -1,34 +1,34 @@
-//! An object, read from its first byte to its last.
+//! Downloads: read an object or a range of it.
 //!
 //! ```text
-//!          what is needed to check the bytes, or where the last of them are
-//!         ┌──▶ questions (a HEAD, the parts of the object) ──┐
-//!  Begin ─┤                                                  │
-//!         └──────────────────────────────────────────────────┴──▶ Reading ──▶ Over
+//!          if needed to validate the bytes, or to find the last ones
+//!         ┌──▶ requests for metadata (HEAD, the parts of the object) ──┐
+//!  Begin ─┤                                                            │
+//!         └────────────────────────────────────────────────────────────┴──▶ Reading ──▶ Over
 //!
-//!  Reading: one range, whose head tells size and ETag, then up to `width` at once, each so:
+//!  Reading: one range, whose head states size and ETag, then up to `width` at once, each so:
 //!
-//!              ┌────────── back-off over ──────────┐
+//!              ┌────────── back-off elapsed ───────┐
 //!              ▼                                   │
 //!            Ready ──────▶ Sent ──cut, refused──▶ Backoff
 //!                           │
-//!                           └──all of it there──▶ Done ──in order──▶ added up
+//!                           └──complete──▶ Done ──in order──▶ added to the tally
 //! ```
 //!
-//! The bytes go to the caller's sink at their distance from the first byte that was asked for, each
-//! once. After the first of them the object is pinned: every further request says `If-Match`, and
-//! another ETag, another length or a 412 is an error, for the sink can't be taken back. A range that
-//! was cut goes on after its last byte, and so does its hash, which travels with the draft.
+//! The sink gets each byte once, at its offset from the first requested byte. After the first byte
+//! the object is pinned: every further request has `If-Match`, and another ETag, another length or
+//! a 412 is an error, because the sink cannot be undone. A range that was cut is resumed after its
+//! last byte. Its hash state travels with the draft.
 //!
-//! At most `width` ranges are unfinished at a time, those in back-off included: whoever writes
-//! them in order never has to wait for one that is not allowed to start.
+//! At most `width` ranges are unfinished at a time, including those in back-off. So a sink that
+//! writes ranges in order never waits for a range that may not start.
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `ranges.rs` | the ranges of one object, in whatever protocol; `answer.rs`, what becomes of an answer |
-//! | `piece.rs`, `plan.rs`, `tally.rs` | one range on its way · which come next · what they add up to |
-//! | `s3/` | [`Download`]: what S3 is asked, and what its bytes are checked against |
-//! | `swift/` | [`SwiftDownload`]: the same of Swift, with its manifests |
+//! | `ranges.rs` | the ranges of one object, in any protocol; `answer.rs`, the handling of responses |
+//! | `piece.rs`, `plan.rs`, `tally.rs` | one range · the next ranges · the combined checksums |
+//! | `s3/` | [`Download`]: the requests to S3, and how the bytes are validated |
+//! | `swift/` | [`SwiftDownload`]: the same for Swift, with its manifests |
 
 mod answer;
 mod piece;
@@ -44,35 +44,37 @@ pub use self::s3::{Download, Downloaded};
 pub use self::swift::{SwiftDownload, SwiftDownloaded};
 use crate::checksum::{Algorithm, Value};
 
-/// How an object is read.
+/// The options of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DownloadOptions {
-    /// Bytes of one range where there are several. A driver whose sink wants its bytes in order may
-    /// hold `width` of them in memory.
+    /// The size of a range in bytes, if there are several. A transport whose sink needs the bytes
+    /// in order may hold `width` ranges in memory.
     pub range_size: u64,
-    /// How many ranges are read at once.
+    /// The concurrency: how many ranges are read at once.
     pub width: usize,
-    /// Digests of what is read, beside the one that the server's checksum needs. Those that don't
-    /// [combine](Algorithm::combines) make it read one range, whatever the width.
+    /// The digests to compute, in addition to the one for the server's checksum. With a digest that
+    /// does not [combine](Algorithm::combines), one range is read, whatever the width.
     pub digests: Vec<Algorithm>,
-    /// How many times a range is asked for at most. `None`: as often as there is progress, and
-    /// [`RetryPolicy::attempts`](crate::retry::RetryPolicy::attempts) times without.
+    /// The maximum number of requests for a range. `None`: no limit while there is progress, and
+    /// [`RetryPolicy::attempts`](crate::retry::RetryPolicy::attempts) without progress.
     pub total_attempts: Option<u32>,
-    /// How many bytes the whole object has, where the caller knows: an object of another length is
-    /// refused before any of it is delivered.
+    /// The size of the whole object in bytes, if the caller knows it. An object of another size is
+    /// an error, before any byte is delivered if the response states the size.
     pub size: Option<u64>,
-    /// Digests of the whole object that the caller knows. They are computed and compared where all of it
-    /// is read; other bytes are an error after the last of them was delivered. As with
-    /// [`digests`](Self::digests), those that don't combine make it read one range.
+    /// Digests of the whole object that the caller knows. They are computed, and compared if the
+    /// whole object is read. A difference is an error after the last byte was delivered. As with
+    /// [`digests`](Self::digests), with one that does not combine, one range is read.
     pub expected: Vec<Value>,
-    /// Whether the ETag is compared with the MD5 of what is read, where the service's are MD5s, nothing
-    /// else is to be compared and all of the object is read. Such an object is read in one range.
+    /// Whether the ETag is compared with the MD5 of the bytes. Used only if the service's ETags are
+    /// MD5s, there is nothing else to compare with, and the whole object is read: in one range
+    /// then.
     pub verify_etag: bool,
 }
 
 impl DownloadOptions {
-    /// At most `retries` more requests for a range that was asked for once, whatever progress they
-    /// make. With none, nothing that was cut is resumed.
+    /// Limits a range to `retries` requests after the first one, whatever progress they make.
+    ///
+    /// With 0, a range that was cut is not resumed.
     #[must_use]
     pub fn with_retries(self, retries: u32) -> Self {
         Self { total_attempts: Some(retries.saturating_add(1)), ..self }
@@ -80,8 +82,8 @@ impl DownloadOptions {
 }
 
 impl Default for DownloadOptions {
-    /// One range at a time, or several of 8 MiB; no digests, and none that are known; attempts as long as
-    /// there is progress.
+    /// A concurrency of 1, ranges of 8 MiB, no digests, no expected size or digests, and requests
+    /// as long as there is progress.
     fn default() -> Self {
         Self {
             range_size: 8 << 20,

@@ -1,28 +1,28 @@
-//! One range of an object on its way.
+//! One range of an object, and its progress.
 
 use crate::checksum::{Digests, Hashers};
 use crate::http::{ByteRange, Reply, Ticket};
 use crate::now::Wait;
 use crate::retry::{Attempts, RetryPolicy};
 
-/// A range, how much of it was delivered, and what is done about the rest.
+/// A range, how much of it was delivered, and the state of the rest.
 ///
 /// ```text
 ///  start ........ next ........ end
-///    delivered      still to be asked for
+///    delivered      still to be requested
 /// ```
 #[derive(Debug)]
 pub(super) struct Piece {
     start: u64,
-    /// Where the range that is asked for ends; `None` asks for the rest of the object.
+    /// The end of the requested range; `None` for the rest of the object.
     until: Option<u64>,
-    /// Where it really ends, once a head has told.
+    /// The actual end, once a head has stated it.
     end: Option<u64>,
     delivered: u64,
     hashers: Hashers,
     attempts: Attempts,
     asked: u32,
-    /// The last attempt said `If-Match`.
+    /// Whether the last attempt had `If-Match`.
     conditional: bool,
     pub(super) state: State,
 }
@@ -36,7 +36,7 @@ pub(super) enum State {
 }
 
 impl Piece {
-    /// The bytes from `start` to `until`, or to the end of the object, hashed by `hashers`.
+    /// Makes a range from `start` to `until`, or to the end of the object, hashed by `hashers`.
     pub(super) fn new(start: u64, until: Option<u64>, hashers: Hashers, seed: u64) -> Self {
         Self {
             start,
@@ -51,27 +51,27 @@ impl Piece {
         }
     }
 
-    /// Where in the object the next byte is.
+    /// Returns the offset of the next byte in the object.
     pub(super) fn next(&self) -> u64 {
         self.start.saturating_add(self.delivered)
     }
 
-    /// Bytes that the sink has.
+    /// Returns how many bytes the sink has.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// Where the range that is asked for ends.
+    /// Returns the end of the requested range.
     pub(super) fn until(&self) -> Option<u64> {
         self.until
     }
 
-    /// The hashes of what was delivered.
+    /// Returns the hash state of the delivered bytes.
     pub(super) fn hashers(&self) -> &Hashers {
         &self.hashers
     }
 
-    /// How many times it was asked for.
+    /// Returns how many requests were sent for the range.
     pub(super) fn asked(&self) -> u32 {
         self.asked
     }
@@ -80,8 +80,8 @@ impl Piece {
         &mut self.attempts
     }
 
-    /// What is asked for next, of what begins with the byte `base`; `None` is all of it, which an
-    /// empty object needs.
+    /// Returns the range to request next, relative to `base`: the offset at which the requested
+    /// object or segment starts. `None` requests all of it, as is needed for an empty object.
     pub(super) fn range(&self, base: u64) -> Option<ByteRange> {
         let next = self.next().saturating_sub(base);
         match self.until {
@@ -99,7 +99,7 @@ impl Piece {
         matches!(self.state, State::Done(_))
     }
 
-    /// Whether the last attempt said `If-Match`.
+    /// Returns whether the last attempt had `If-Match`.
     pub(super) fn is_conditional(&self) -> bool {
         self.conditional
     }
@@ -111,13 +111,13 @@ impl Piece {
         self.state = State::Sent(ticket);
     }
 
-    /// Progress counts as a success.
+    /// Counts progress as a success: resets the attempts.
     pub(super) fn progressed(&mut self, retry_policy: &RetryPolicy) {
         self.attempts.succeeded(retry_policy);
         self.attempts.reset();
     }
 
-    /// Takes note of what an answer with a good head delivered, of an object of `size` bytes.
+    /// Records what a successful response delivered, of an object of `size` bytes.
     pub(super) fn take(&mut self, reply: &Reply, size: Option<u64>) {
         self.delivered = self.delivered.saturating_add(reply.streamed);
         self.hashers = reply.hashers.clone();
@@ -127,18 +127,18 @@ impl Piece {
         }
     }
 
-    /// The object has this many bytes.
+    /// Sets the end by the size of the object.
     pub(super) fn ends_at(&mut self, size: u64) {
         self.end = Some(self.until.map_or(size, |until| until.min(size)));
     }
 
-    /// Whether nothing has told where it ends.
+    /// Returns whether the end is unknown.
     pub(super) fn is_open(&self) -> bool {
         self.end.is_none()
     }
 
-    /// Whether all of it was delivered, where the answer's body ended by itself or not. `None`:
-    /// more came than there is.
+    /// Returns whether the range is complete; `None` if more bytes came than the range has.
+    /// `ended`: the body of the response was not cut.
     pub(super) fn is_complete(&self, ended: bool) -> Option<bool> {
         match self.end {
             Some(end) if self.next() > end => None,
@@ -147,7 +147,7 @@ impl Piece {
         }
     }
 
-    /// It is all there.
+    /// Completes the range.
     pub(super) fn finish(&mut self, retry_policy: &RetryPolicy) {
         self.attempts.succeeded(retry_policy);
         self.state = State::Done(std::mem::take(&mut self.hashers).finish());

@@ -1,9 +1,9 @@
-//! Which ranges of an object are read, one after the other.
+//! The ranges of an object that are still to be read.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// The ranges that are still to be started. None crosses a boundary.
+/// The ranges that are not yet started. None of them crosses a boundary.
 ///
 /// ```text
 ///  at            step          step    boundary            end
@@ -18,14 +18,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// These bytes of the object, at most `step` of them at once.
+    /// Makes ranges of at most `step` bytes in `window`.
     pub(super) fn new(window: Range<u64>, step: u64) -> Self {
         let boundaries = VecDeque::new();
         Self { at: window.start, end: window.end, step: step.max(1), boundaries }
     }
 
-    /// The same, where no range crosses the end of one of these parts, the first of which starts
-    /// with the object.
+    /// Makes boundaries of the ends of these parts, given by their lengths. The first part starts
+    /// at the first byte of the object.
     pub(super) fn along(mut self, parts: &[u64]) -> Self {
         let ends = parts.iter().scan(0u64, |end, length| {
             *end = end.saturating_add(*length);

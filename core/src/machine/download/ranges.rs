@@ -1,4 +1,4 @@
-//! The ranges of one object, in whatever protocol they are asked for.
+//! The ranges of one object, in any protocol.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,11 +15,11 @@ use crate::error::{Error, Failure};
 use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
 use crate::now::{Now, Wait};
 
-/// How a protocol asks for bytes of an object, and what its answers say.
+/// The requests and responses of a protocol for the bytes of an object.
 pub(super) trait Dialect: fmt::Debug {
-    /// Where the object is.
+    /// The service that the requests are sent to.
     type Service: contract::Service;
-    /// What a head tells of the object.
+    /// The metadata of an object in a head.
     type Head: Clone + fmt::Debug;
 
     /// The name of the operation.
@@ -27,8 +27,8 @@ pub(super) trait Dialect: fmt::Debug {
 
     fn service(&self) -> &Self::Service;
 
-    /// A request for this range of what holds the byte `at`, or all of it, if its tag is still this
-    /// one.
+    /// Makes a request for this range of the object or segment that contains the byte `at`, or for
+    /// all of it. It is conditional on `tag`.
     fn draft(
         &self,
         at: u64,
@@ -36,18 +36,18 @@ pub(super) trait Dialect: fmt::Debug {
         tag: Option<&str>,
     ) -> Result<Box<Draft>, Error>;
 
-    /// The refusal that an answer is.
+    /// Returns the error of an error response.
     fn success(&self, reply: &Reply) -> Result<(), Error>;
 
-    /// What an answer that is none tells of the object.
+    /// Reads the metadata of the object in a successful response.
     fn object(&self, reply: &Reply) -> Result<Object<Self::Head>, Error>;
 
-    /// Whether a HEAD can still be asked for what an answer leaves open.
+    /// Whether a HEAD may be sent for what a response does not state.
     fn can_ask(&self) -> bool {
         false
     }
 
-    /// Whether the checksum that a head declares of all of the object is computed too.
+    /// Whether the checksum of the whole object that a head declares is computed too.
     fn hashes_declared(&self) -> bool;
 
     /// Whether the tag of an object that was stored in one request is the MD5 of its bytes.
@@ -55,43 +55,43 @@ pub(super) trait Dialect: fmt::Debug {
         false
     }
 
-    /// What the service remembers redirects by.
+    /// The key of the service's memory of redirects.
     fn resource(&self) -> Option<&str> {
         None
     }
 
-    /// The object of its own which the byte `at` is read from, where that is not the object that is
-    /// meant.
+    /// The segment that contains the byte `at`, if segments are read as objects of their own.
     fn segment(&self, at: u64) -> Option<Held<'_>> {
         let _ = at;
         None
     }
 
-    /// A tag that an answer gave was refused as a condition. Whether the server may compare conditions
-    /// with another one, so that from now on only the tags of answers are compared.
+    /// Handles a condition that failed although its tag came from a response. Returns whether the
+    /// server may compare conditions with another tag: then further requests have no condition, and
+    /// only the tags of responses are compared.
     fn relax(&mut self) -> bool {
         false
     }
 
-    /// The refusal of what is left of a range, in the words that it deserves.
+    /// Returns a more specific error for an error response to the rest of a range.
     fn explain(&self, piece: &Piece, reply: &Reply, error: Error) -> Error {
         let _ = (piece, reply);
         error
     }
 }
 
-/// Where some of the bytes are.
+/// A segment that is read as an object of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held<'a> {
-    /// The first of them, in the object that is meant.
+    /// The offset of its first byte in the large object.
     pub(super) start: u64,
-    /// How many.
+    /// Its length in bytes.
     pub(super) length: u64,
-    /// The tag of what holds them.
+    /// Its tag.
     pub(super) tag: Option<&'a str>,
 }
 
-/// What is known of the object since the first head, and may not change any more.
+/// The metadata of the object in the first head. It may not change any more.
 #[derive(Debug)]
 pub(super) struct Object<H> {
     pub(super) head: H,
@@ -101,7 +101,7 @@ pub(super) struct Object<H> {
 }
 
 impl<H> Object<H> {
-    /// An object of this tag, size in bytes and `Content-Encoding`.
+    /// Makes the metadata of a tag, a size in bytes and a `Content-Encoding`.
     pub(super) fn new(
         head: H,
         etag: Option<&str>,
@@ -117,53 +117,52 @@ impl<H> Object<H> {
         Some(ETag::from(self.etag.as_ref()?.to_str().ok()?))
     }
 
-    /// The tag that `If-Match` is given. A weak one matches nothing there (RFC 9110, section
-    /// 13.1.1).
+    /// Returns the tag for `If-Match`. A weak tag never matches there (RFC 9110, section 13.1.1).
     fn if_match(&self) -> Option<&str> {
         self.etag.as_ref()?.to_str().ok().filter(|tag| !tag.starts_with("W/"))
     }
 }
 
-/// The object's bytes on their way to the sink.
+/// The state of the ranges of an object.
 #[derive(Debug)]
 pub(super) struct Ranges<D: Dialect> {
     pub(super) dialect: D,
     pub(super) options: DownloadOptions,
     pub(super) party: usize,
     pub(super) seed: u64,
-    /// What is wanted of the object; `None` is all of it.
+    /// The requested bytes; `None` for the whole object.
     pub(super) wanted: Option<ByteRange>,
-    /// Ranges at once.
+    /// The concurrency.
     pub(super) width: usize,
-    /// Where in the object the sink starts.
+    /// The offset in the object of the sink's first byte.
     pub(super) start: u64,
     pub(super) object: Option<Object<D::Head>>,
-    /// Hashes of no bytes, which every range starts with.
+    /// The initial hash state of a range.
     pub(super) hashers: Hashers,
     pub(super) plan: Plan,
-    /// Those that were started, in their order, the front one unfinished.
+    /// The started ranges in their order. The front one is unfinished.
     pub(super) pieces: VecDeque<Piece>,
-    /// Of those before them.
+    /// The checksums of the ranges before `pieces`.
     pub(super) tally: Tally,
-    /// Whether the coding of answers matters: not where the caller asks for another.
+    /// Whether the coding of responses is checked: not if the caller requests another one.
     pub(super) coded: bool,
-    /// The first answer is coded as the object may not be: a HEAD has to tell, once.
+    /// Whether the first response has a coding that the object may not have: a HEAD decides, once.
     pub(super) in_doubt: bool,
-    /// All came that will come by itself, and no length shows that it is all of the object.
+    /// Whether the last body ended without a length that proves that the object is complete.
     pub(super) unsettled: bool,
     /// Whether the end of the object is known, and not only the end of a connection.
     pub(super) certain: bool,
     sequence: u32,
     pub(super) redirected: bool,
-    /// The first; nothing more is asked for.
+    /// The first error. After it, no request is sent.
     pub(super) error: Option<Error>,
 }
 
-/// What is next.
+/// The next step.
 enum Next {
     Send(Box<Draft>),
     Wait(Option<Wait>),
-    /// All of it is there.
+    /// All ranges are complete.
     Finish,
 }
 
@@ -180,7 +179,7 @@ impl<D: Dialect> Ranges<D> {
             Some(ByteRange::Span(span)) => span.start,
             Some(ByteRange::Last(_)) | None => 0,
         };
-        // All of it: asked for as a range, an empty object would be refused.
+        // Not a range: a range request for an empty object would be refused.
         let wanted = wanted.filter(|range| *range != ByteRange::From(0));
         Self {
             dialect,
@@ -205,7 +204,7 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// Looks at what is wanted, before anything is asked for.
+    /// Checks the arguments before the first request.
     pub(super) fn check(&mut self) -> Result<(), Error> {
         if self.wanted.as_ref().is_some_and(is_empty) {
             return Err(Error::caller("the range is empty").in_operation(D::NAME));
@@ -214,12 +213,12 @@ impl<D: Dialect> Ranges<D> {
         Ok(())
     }
 
-    /// Whether all of the object is wanted.
+    /// Returns whether the whole object is requested.
     pub(super) fn is_whole(&self) -> bool {
         self.wanted.is_none()
     }
 
-    /// Whether the MD5 of the bytes is to be compared with the tag of the object.
+    /// Returns whether the MD5 of the bytes is compared with the tag of the object.
     pub(super) fn compares_tag(&self) -> bool {
         self.is_whole()
             && self.options.verify_etag
@@ -227,7 +226,7 @@ impl<D: Dialect> Ranges<D> {
             && self.dialect.tags_are_md5()
     }
 
-    /// An object of another size than the caller knows is another one.
+    /// Returns an error if the size differs from the one that the caller expects.
     fn expects(&self, size: Option<u64>) -> Result<(), Error> {
         match (size, self.options.size) {
             (Some(size), Some(expected)) if size != expected => Err(Error::integrity(format!(
@@ -237,8 +236,8 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// Compares what was read with what the caller knows of the object. The verdict is one where a
-    /// digest was compared.
+    /// Compares the bytes with the caller's size and digests. Returns a verdict if a digest was
+    /// compared.
     pub(super) fn compare_expected(&self) -> Result<Option<Verdict>, Error> {
         let size = self.object.as_ref().and_then(|object| object.size);
         self.expects(size.or(self.is_whole().then(|| self.tally.length())))?;
@@ -269,7 +268,7 @@ impl<D: Dialect> Ranges<D> {
         Ok(first.map(|value| Verdict::Validated(value.algorithm())))
     }
 
-    /// Bytes from the first one that was asked for which the sink has without a gap.
+    /// Returns how many bytes the sink has without a gap, from the first requested byte.
     pub(super) fn delivered(&self) -> u64 {
         let mut delivered = self.tally.length();
         for piece in &self.pieces {
@@ -281,7 +280,7 @@ impl<D: Dialect> Ranges<D> {
         delivered
     }
 
-    /// Reads an object of which nothing is known yet: its first answer tells where it ends.
+    /// Starts to read an object without metadata: the first response states where it ends.
     pub(super) fn begin(&mut self) {
         let until = self.until();
         if self.width > 1 {
@@ -292,7 +291,7 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// The object is this one, as an answer to a HEAD says.
+    /// Pins the object to the metadata in the response to a HEAD.
     pub(super) fn pin(&mut self, object: Object<D::Head>) -> Result<(), Error> {
         self.expects(object.size)?;
         if let Some(ByteRange::Last(length)) = self.wanted {
@@ -305,18 +304,19 @@ impl<D: Dialect> Ranges<D> {
         Ok(())
     }
 
-    /// The first answer was of no use: what an answer to a HEAD tells is asked for, and then all anew.
+    /// Discards the first response: after a HEAD the download starts again.
     pub(super) fn start_over(&mut self) {
         self.in_doubt = false;
         self.pieces.clear();
     }
 
-    /// Reads ranges of at most `step` bytes which cross no end of these parts, of a pinned object.
+    /// Starts to read a pinned object in ranges of at most `step` bytes that cross no end of these
+    /// parts.
     pub(super) fn begin_along(&mut self, step: u64, parts: &[u64]) {
         let until = self.until();
         let size = self.object.as_ref().and_then(|object| object.size);
         match size.map(|size| until.map_or(size, |until| until.min(size))) {
-            // An empty object has no range that could be asked for.
+            // An empty object has no valid range.
             Some(end) if end > self.start && (self.width > 1 || !parts.is_empty()) => {
                 self.plan = Plan::new(self.start..end, step).along(parts);
             }
@@ -324,8 +324,8 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// What to do next about the ranges. It is over when all of them are there, or when the first
-    /// error is told and nothing is in flight any more.
+    /// Returns the next step. Ends when all ranges are complete, or with the first error once
+    /// nothing is in flight.
     pub(super) fn poll(&mut self, now: Now) -> Step<()> {
         if self.error.is_none() {
             match self.next(now) {
@@ -341,7 +341,7 @@ impl<D: Dialect> Ranges<D> {
         self.error.take().map_or(Step::Wait(None), |error| Step::Done(Err(error)))
     }
 
-    /// An attempt at a range has ended.
+    /// Handles the end of an attempt at a range.
     pub(super) fn complete(&mut self, now: Now, done: Completion) {
         let ticket = done.draft().ticket;
         let sent = |piece: &Piece| matches!(piece.state, State::Sent(sent) if sent == ticket);
@@ -352,7 +352,7 @@ impl<D: Dialect> Ranges<D> {
         let limits = done.draft().limits;
         let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply, &limits));
         if let Err(error) = outcome {
-            // Said of the first answer, before the sink has a byte: how the object is stored decides.
+            // Only after the first response, before the sink has a byte: a HEAD decides.
             if self.in_doubt {
                 return;
             }
@@ -360,12 +360,12 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// What is in flight is waited for, and nothing more is asked for.
+    /// Sends no more requests, and waits for what is in flight.
     pub(super) fn cancel(&mut self) {
         self.error.get_or_insert_with(|| Failure::cancelled().into());
     }
 
-    /// Where the bytes end that are wanted, if not with the object.
+    /// Returns the end of the requested bytes; `None` for the end of the object.
     fn until(&self) -> Option<u64> {
         match &self.wanted {
             Some(ByteRange::Span(span)) => Some(span.end),
@@ -373,7 +373,7 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
-    /// Starts a range of the object.
+    /// Starts a range.
     fn read(&mut self, start: u64, until: Option<u64>) {
         self.pieces.push_back(Piece::new(start, until, self.hashers.clone(), self.seed));
     }
@@ -447,7 +447,7 @@ impl<D: Dialect> Ranges<D> {
     }
 }
 
-/// The digests that are computed whatever the head says.
+/// Returns the digests that are computed independently of the head.
 fn computed(options: &DownloadOptions) -> impl Iterator<Item = Algorithm> {
     let expected = options.expected.iter().map(Value::algorithm);
     options.digests.iter().copied().chain(expected)
@@ -461,5 +461,5 @@ fn is_empty(range: &ByteRange) -> bool {
     }
 }
 
-/// Times the width: how many ranges are remembered while the first of them is not finished.
+/// How many ranges are kept while the first of them is unfinished, as a multiple of the width.
 const AHEAD: usize = 64;

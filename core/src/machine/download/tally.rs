@@ -1,9 +1,9 @@
-//! What the ranges that were read add up to.
+//! The combined checksums of the ranges that were read.
 
 use crate::checksum::{Algorithm, Digests, Value, combine};
 use crate::error::Error;
 
-/// The checksums of what was read, from those of its ranges in their order.
+/// The checksums of the bytes read, combined from those of the ranges in their order.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     length: u64,
@@ -15,33 +15,34 @@ pub(super) struct Tally {
 
 impl Tally {
     #[cfg(feature = "swift")]
-    /// Of ranges one after the other, whose hashers go on with where those of the one before ended.
+    /// Makes a tally of sequential ranges: the hashers of each continue those of the one before.
     pub(super) fn running() -> Self {
         Self { running: true, ..Self::default() }
     }
 
-    /// Also tells the digests of parts of these lengths. No range may cross the end of a part.
+    /// Makes a tally that also computes the digests of parts of these lengths. No range may cross
+    /// the end of a part.
     pub(super) fn with_parts(algorithm: Algorithm, sizes: Vec<u64>) -> Self {
         let parts = Parts { algorithm, sizes, open: None, values: Vec::new() };
         Self { parts: Some(parts), ..Self::default() }
     }
 
-    /// Whether the hashers of a range go on with those of the range before it.
+    /// Returns whether the hashers of a range continue those of the range before.
     pub(super) fn is_running(&self) -> bool {
         self.running
     }
 
-    /// Bytes so far.
+    /// Returns the number of bytes so far.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// The values over all of it: of one range any, of several those that combine.
+    /// Returns the digests of all bytes: of one range any, of several those that combine.
     pub(super) fn digests(&self) -> Digests {
         self.values.iter().copied().collect()
     }
 
-    /// The digests of the parts, once all of them were read.
+    /// Returns the digests of the parts, once all of them were read.
     pub(super) fn parts(&self) -> Option<&[Value]> {
         if self.running {
             return Some(&self.sections);
@@ -51,7 +52,7 @@ impl Tally {
         all.then_some(parts.values.as_slice())
     }
 
-    /// The next range.
+    /// Adds the next range.
     pub(super) fn add(&mut self, digests: &Digests, length: u64) -> Result<(), Error> {
         if let Some(parts) = &mut self.parts {
             parts.add(digests, length)?;
@@ -78,7 +79,7 @@ impl Tally {
 struct Parts {
     algorithm: Algorithm,
     sizes: Vec<u64>,
-    /// Of the part that was begun.
+    /// The digest and length of the unfinished part.
     open: Option<(Value, u64)>,
     values: Vec<Value>,
 }

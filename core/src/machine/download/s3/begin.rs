@@ -1,10 +1,10 @@
-//! What is asked for before the first byte.
+//! The requests before the first byte.
 //!
 //! ```text
-//!  one stream, or ranges that nobody checks ──────────────────────────────────────▶ GET
+//!  one stream, or ranges without validation ──────────────────────────────────────▶ GET
 //!  the last bytes, or ranges whose checksums combine ──▶ HEAD ────────────────────▶ GETs
-//!  ranges of a checksum over parts ────────────────────▶ HEAD ──▶ attributes* ────▶ GETs
-//!  ranges, and the ETag is to be compared ─────────────▶ HEAD ─ it is an MD5 ─────▶ GET
+//!  ranges, and the checksum is one over parts ─────────▶ HEAD ──▶ attributes* ────▶ GETs
+//!  ranges, and the ETag is compared ───────────────────▶ HEAD ─ it is an MD5 ─────▶ GET
 //! ```
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::s3::{
 };
 
 impl Download {
-    /// Decides how the bytes are read.
+    /// Determines how the bytes are read.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         let ranges = &mut self.ranges;
         if ranges.dialect.get.part_number.is_some() {
@@ -42,12 +42,12 @@ impl Download {
         Ok(())
     }
 
-    /// Asks for size, ETag, checksum and coding.
+    /// Requests size, ETag, checksum and coding.
     pub(super) fn ask(&mut self) {
         self.phase = Phase::Asking(Box::new(self.head()));
     }
 
-    /// A HEAD of the object.
+    /// Makes a HEAD of the object.
     pub(super) fn head(&self) -> Call<HeadObject> {
         let Ranges { dialect, party, seed, .. } = &self.ranges;
         let get = dialect.get.clone();
@@ -62,7 +62,8 @@ impl Download {
         Call::new(head, Arc::clone(&dialect.service), *seed).under(*party)
     }
 
-    /// The answer that shows whether what came is all of the object. Refused, it shows nothing.
+    /// Handles the response to the HEAD at the end, which states whether the object is complete. An
+    /// error response states nothing.
     pub(super) fn ended(&mut self, head: Result<ObjectHead, Error>) -> Result<(), Error> {
         match head {
             Ok(head) => self.ranges.settle(Some(object(head))),
@@ -71,7 +72,7 @@ impl Download {
         }
     }
 
-    /// The answer to that.
+    /// Handles the response to [`ask`](Self::ask).
     pub(super) fn asked(&mut self, head: ObjectHead) -> Result<(), Error> {
         let object = object(head);
         let ranges = &mut self.ranges;
@@ -98,7 +99,7 @@ impl Download {
                 self.measure(attributes, composite, Vec::new());
                 return Ok(());
             }
-            // The tag is the only evidence: it wants the bytes in order.
+            // Only the ETag can be compared: its MD5 needs the bytes in order.
             None if ranges.compares_tag() && is_md5 => {
                 ranges.hashers = ranges.hashers.with(Algorithm::Md5)?;
                 ranges.width = 1;
@@ -109,14 +110,15 @@ impl Download {
         Ok(())
     }
 
-    /// Asks for the sizes of the parts behind those that are known.
+    /// Requests the sizes of the parts after the known ones.
     fn measure(&mut self, operation: GetObjectAttributes, composite: Composite, sizes: Vec<u64>) {
         let Ranges { dialect, party, seed, .. } = &self.ranges;
         let call = Call::new(operation, Arc::clone(&dialect.service), *seed).under(*party);
         self.phase = Phase::Measuring(Box::new(Measuring { call, composite, sizes }));
     }
 
-    /// The answer to that. Not every server has one, and not everybody may ask.
+    /// Handles the response to [`measure`](Self::measure). Not every server supports the operation,
+    /// and not all credentials permit it.
     pub(super) fn measured(
         &mut self,
         answer: Result<GetObjectAttributesOutput, Error>,
@@ -146,7 +148,7 @@ impl Download {
         Ok(())
     }
 
-    /// Whether these are attributes of this object and not of one that was written since.
+    /// Returns whether these are the attributes of this object, not of one written since.
     fn is_of(&self, attributes: &GetObjectAttributesOutput) -> bool {
         let Some(object) = &self.ranges.object else { return false };
         match (&object.head.etag, &attributes.etag) {
@@ -155,14 +157,16 @@ impl Download {
         }
     }
 
-    /// Whether these can be the parts of the object.
+    /// Returns whether these sizes add up to that of the object.
     fn fits(&self, sizes: &[u64]) -> bool {
         let size = sizes.iter().try_fold(0u64, |sum, size| sum.checked_add(*size));
         size.is_some() && size == self.ranges.object.as_ref().and_then(|object| object.size)
     }
 
-    /// Reads ranges that don't cross the ends of parts. Where their checksums don't combine either,
-    /// a range is a part, and parts that are too long to be held are read one after the other.
+    /// Reads ranges that do not cross the ends of parts.
+    ///
+    /// If the checksums do not combine, each range is a part. If a part is longer than
+    /// `range_size`, the parts are then read one after the other.
     fn begin_parts(&mut self, composite: Composite, sizes: Vec<u64>) -> Result<(), Error> {
         let ranges = &mut self.ranges;
         let algorithm = composite.algorithm();
@@ -186,7 +190,7 @@ impl Download {
     }
 }
 
-/// The sizes of an object's parts being asked for, up to 1,000 at a time.
+/// The request for the sizes of an object's parts, up to 1,000 at a time.
 #[derive(Debug)]
 pub(super) struct Measuring {
     pub(super) call: Call<GetObjectAttributes>,
@@ -194,5 +198,5 @@ pub(super) struct Measuring {
     sizes: Vec<u64>,
 }
 
-/// Parts of a multipart upload.
+/// The maximum number of parts of a multipart upload.
 const MOST_PARTS: u32 = 10_000;

@@ -1,13 +1,12 @@
-//! What the bytes that came from S3 are checked against.
+//! The validation of the bytes of an S3 object.
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Verdict, Why};
 use crate::error::Error;
 use crate::machine::download::tally::Tally;
 use crate::s3::ObjectHead;
 
-/// The checksum of an object that is worth computing: of the algorithms that this build has, in
-/// the order of [`Algorithm::BY_PREFERENCE`], the first over the full object, else the first
-/// composite.
+/// Returns the checksum of an object to validate: of the algorithms in this build, in the order of
+/// [`Algorithm::BY_PREFERENCE`], the first over the full object, or else the first composite.
 pub(super) fn declared(head: &ObjectHead) -> Option<Declared> {
     let known = Algorithm::BY_PREFERENCE.into_iter().filter(|one| one.is_available());
     let declared = known.filter_map(|algorithm| {
@@ -17,7 +16,7 @@ pub(super) fn declared(head: &ObjectHead) -> Option<Declared> {
     declared.clone().find(full).or_else(|| declared.clone().next())
 }
 
-/// Compares with what the server declared of the object, of which all was read.
+/// Compares with the checksum that the server declared. The whole object was read.
 pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Verdict, Error> {
     let value = match declared(head) {
         None => {
@@ -36,7 +35,7 @@ pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Verdict, Error
             }
             return Err(differs(composite.algorithm(), &computed, &composite));
         }
-        // Said to be of parts, of which the value does not tell the number.
+        // A checksum over parts, without their number.
         Some(Declared::FullObject(_)) if head.checksum_type == Some(Type::Composite) => {
             return Ok(Verdict::NotValidated(Why::Composite));
         }
@@ -49,9 +48,10 @@ pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Verdict, Error
     }
 }
 
-/// The tag of an object that is the MD5 of its bytes, where the service's tags are: it has the form of one,
-/// and the object is not encrypted with a key of KMS or of the caller's. "Checking object integrity", Amazon
-/// S3 User Guide.
+/// Returns the ETag if it is the MD5 of the object, for a service whose ETags are MD5s.
+///
+/// It has the form of an MD5, and the object is not encrypted with a key of KMS or of the caller's.
+/// "Checking object integrity", Amazon S3 User Guide.
 pub(super) fn md5_tag(head: &ObjectHead) -> Option<&str> {
     let encrypted = head.customer_algorithm.is_some()
         || head.server_side_encryption.as_deref().is_some_and(|way| way.starts_with("aws:kms"));
@@ -59,7 +59,8 @@ pub(super) fn md5_tag(head: &ObjectHead) -> Option<&str> {
     Some(tag.opaque())
 }
 
-/// Compares with the tag of the object, of which all was read; `None` where there is nothing to compare.
+/// Compares with the ETag of the object, which was read as a whole; `None` if there is nothing to
+/// compare.
 pub(super) fn tag(tally: &Tally, head: &ObjectHead) -> Result<Option<Verdict>, Error> {
     let digests = tally.digests();
     let Some((tag, md5)) = md5_tag(head).zip(digests.value(Algorithm::Md5)) else {

@@ -1,4 +1,4 @@
-//! An object of S3.
+//! The download of an S3 object.
 
 mod begin;
 mod check;
@@ -18,32 +18,33 @@ use crate::machine::nest::nest;
 use crate::now::Now;
 use crate::s3::{self, ByteRange, Conditions, ETag, GetObject, HeadObject, ObjectHead, Service};
 
-/// Reads an object, or a range of it: resumes what was cut, checks what can be checked, and is
-/// never silently short. "GetObject" and "HeadObject", S3 API reference.
+/// Reads an S3 object, or a range of it. "GetObject" and "HeadObject", S3 API reference.
 ///
-/// With a width of 1 it is one GET, streamed, and another one after each cut. With more, ranges are
-/// read in parallel. It falls back to one GET where the server ignores `Range`, and where a checksum
-/// is to be computed that can't be combined from those of ranges.
+/// Resumes an interrupted response, validates the bytes if possible, and never returns fewer bytes
+/// without saying so. With a width of 1 it streams one GET, and another one after each
+/// interruption. With more, it reads ranges in parallel. It falls back to one GET if the server
+/// ignores `Range`, or if a checksum is needed that cannot be combined from those of ranges.
 #[derive(Debug)]
 pub struct Download {
     phase: Phase,
     ranges: Ranges<S3>,
 }
 
-/// What a [`Download`] comes to.
+/// The result of a [`Download`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Downloaded {
-    /// What the first answer said of the object. Its length and range are those of that answer.
+    /// The metadata of the object in the first response. Its length and range are those of that
+    /// response.
     pub head: ObjectHead,
-    /// Bytes that the sink got.
+    /// How many bytes the sink received.
     pub bytes: u64,
-    /// Whether these are known to be all of the bytes that were asked for. Not where the server told no
-    /// length in any answer, and ended the last one with a connection whose end proves nothing.
+    /// Whether these are known to be all requested bytes. False if no response stated a length, and
+    /// the last one ended with a closed connection, which proves nothing.
     pub end_is_certain: bool,
-    /// Checksums of these bytes: those that were asked for, and the one that was compared.
+    /// The digests of these bytes: the requested ones, and the one that was compared.
     pub digests: Digests,
-    /// Whether the bytes were checked against a checksum of the server's.
+    /// Whether the bytes were validated: by which algorithm, or why not.
     pub verdict: Verdict,
 }
 
@@ -53,17 +54,17 @@ enum Phase {
     Asking(Box<Call<HeadObject>>),
     Measuring(Box<Measuring>),
     Reading,
-    /// All came that will come by itself: is that all of it?
+    /// The last body ended without a length: a HEAD states whether the object is complete.
     Ending(Box<Call<HeadObject>>),
     Over,
 }
 
-/// What S3 is asked for.
+/// The requests to S3.
 #[derive(Debug)]
 struct S3 {
     get: GetObject,
     service: Arc<Service>,
-    /// Whether a checksum of the server's is asked for and compared.
+    /// Whether a checksum of the server's is requested and compared.
     validates: bool,
 }
 
@@ -122,10 +123,11 @@ fn object(head: ObjectHead) -> Object<ObjectHead> {
 }
 
 impl Download {
-    /// Reads what `get` names from `service`; `seed` decides the jitter of the delays. Whether the
-    /// bytes are checked is decided by the client's policy and `get`'s own
-    /// [`checksum_mode`](GetObject::checksum_mode). A range is kept; a part number is refused, for
-    /// several servers ignore it.
+    /// Makes a download of the object, or the range of it, that `get` names.
+    ///
+    /// `seed` determines the jitter of retry delays. The service's checksum policy and
+    /// [`checksum_mode`](GetObject::checksum_mode) of `get` determine whether the bytes are
+    /// validated. A part number in `get` is an error, because several servers ignore it.
     pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
         let policy = service.config().checksum.with(&get.checksum.overrides);
         let validates = policy.validates(get.checksum_mode);
@@ -134,14 +136,14 @@ impl Download {
         Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Sends its requests with this one of the pump's authenticators.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.ranges.party = party;
         self
     }
 
-    /// Bytes from the first one that was asked for which the sink has without a gap.
+    /// Returns how many bytes the sink has without a gap, from the first requested byte.
     pub fn delivered(&self) -> u64 {
         self.ranges.delivered()
     }
@@ -249,7 +251,7 @@ impl Machine for Download {
         }
     }
 
-    /// What is in flight is waited for, and nothing more is asked for.
+    /// Sends no more requests, and waits for what is in flight.
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
             Phase::Asking(call) | Phase::Ending(call) => call.cancel(now, leave),
@@ -269,11 +271,11 @@ impl Machine for Download {
     }
 }
 
-/// The outermost numbers of tickets.
+/// The outermost numbers of the tickets.
 const HEAD: u32 = 0;
 const PARTS: u32 = 1;
 const RANGE: u32 = 2;
 const END: u32 = 3;
-/// Bytes of an answer with 1,000 parts and all their checksums, and more. A server that does not
-/// know the question may answer with the object.
+/// The size limit of a response with the parts, in bytes: more than 1,000 parts with all their
+/// checksums need. A server that does not support the operation may respond with the object.
 const SIZES: usize = 2 << 20;

@@ -1,4 +1,4 @@
-//! What is asked for before the first byte.
+//! The requests before the first byte.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::machine::segments::Listed;
 use crate::swift::{GetManifest, GetObject, HeadObject, ListedObject, Manifest, ObjectHead};
 
 impl SwiftDownload {
-    /// Asks for size, tag, and what kind of object it is.
+    /// Requests size, tag and kind of the object.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         if self.ranges.dialect.get.part_number.is_some() {
             let what = "a download reads ranges, which can't be asked for with a part number";
@@ -37,7 +37,7 @@ impl SwiftDownload {
         Ok(())
     }
 
-    /// The answer to that.
+    /// Handles the response to the HEAD.
     pub(super) fn asked(&mut self, head: ObjectHead) -> Result<(), Error> {
         let ranges = &mut self.ranges;
         let object = object(head);
@@ -67,7 +67,7 @@ impl SwiftDownload {
             return Ok(());
         }
         if checks && is_md5 {
-            // An MD5 is computed in one go.
+            // An MD5 is computed over the bytes in order.
             self.ranges.hashers = self.ranges.hashers.with(Algorithm::Md5)?;
             self.ranges.width = 1;
         }
@@ -75,8 +75,8 @@ impl SwiftDownload {
         Ok(())
     }
 
-    /// The manifest of a static large object. Not everybody may read it, and what can't be read is
-    /// not checked.
+    /// Handles the manifest of a static large object. Not all credentials may read it: without it,
+    /// the bytes are not validated.
     pub(super) fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
         let layout = match answer {
             Ok(manifest) => Layout::of_manifest(&manifest.segments, self.head())?,
@@ -92,7 +92,7 @@ impl SwiftDownload {
         }
     }
 
-    /// The segments of a dynamic large object.
+    /// Handles the listing of the segments of a dynamic large object.
     pub(super) fn listed(&mut self, answer: Result<Vec<ListedObject>, Error>) -> Result<(), Error> {
         let Some(mut object) = self.ranges.object.take() else { return Ok(()) };
         let endless = object.size.is_none();
@@ -128,7 +128,7 @@ impl SwiftDownload {
         Ok(())
     }
 
-    /// Reads a large object whose segments are known.
+    /// Starts to read a large object whose segments are known.
     fn along(&mut self, layout: Layout) -> Result<(), Error> {
         let ranges = &mut self.ranges;
         let lengths = layout.lengths();
@@ -136,7 +136,7 @@ impl SwiftDownload {
         let checks = ranges.is_whole() && !ranges.dialect.get.unchecked;
         let mut step = ranges.options.range_size;
         if checks {
-            // The MD5 of a segment is computed in one go.
+            // The MD5 of a segment is computed over its bytes in order.
             if lengths.iter().any(|length| *length > step) {
                 ranges.width = 1;
             }
@@ -166,7 +166,7 @@ impl SwiftDownload {
         self.ranges.object.as_ref().map(|object| &object.head)
     }
 
-    /// Refuses, as the server would, a range that begins where there is nothing.
+    /// Refuses, as the server would, a range that starts at or after the end of the object.
     fn starts_within(&self) -> Result<(), Error> {
         let size = self.ranges.object.as_ref().and_then(|object| object.size);
         let begins = matches!(self.ranges.wanted, Some(ByteRange::From(_) | ByteRange::Span(_)));
@@ -178,7 +178,7 @@ impl SwiftDownload {
     }
 }
 
-/// Whether it was not the server that said no.
+/// Returns whether the error is not an error response of Swift.
 fn is_unheard(error: &Error) -> bool {
     matches!(error.kind(), Kind::Authority | Kind::Wire)
 }

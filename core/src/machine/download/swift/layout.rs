@@ -1,4 +1,4 @@
-//! What a large object is made of, as far as it is known.
+//! The segments of a large object.
 
 use std::fmt;
 
@@ -7,37 +7,37 @@ use crate::error::Error;
 use crate::machine::numbered::Naming;
 use crate::swift::{ListedObject, ObjectHead, ObjectSegment, Prefix, Segment, slo_etag};
 
-/// The segments that have bytes, in their order.
+/// The non-empty segments of a large object, in their order.
 #[derive(Debug)]
 pub(super) struct Layout {
     parts: Vec<Part>,
-    /// The tag that a large object of these segments has.
+    /// The tag of a large object of these segments.
     etag: Option<String>,
-    /// They are known to be all of them.
+    /// Whether these are known to be all segments.
     whole: bool,
 }
 
 /// A segment.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Counted from 1, among all segments.
+    /// The number among all segments, counted from 1.
     pub(super) number: usize,
-    /// Where its bytes are in the large object.
+    /// The offset of its first byte in the large object.
     pub(super) start: u64,
     pub(super) length: u64,
     pub(super) container: String,
     pub(super) object: String,
     pub(super) tag: Option<String>,
-    /// The MD5 of its bytes, where the tag is that.
+    /// The MD5 of its bytes, if the tag is one.
     md5: Option<Value>,
 }
 
 impl Layout {
-    /// The segments that a manifest lists, if it is that of the object with this head.
+    /// Makes a layout of the segments in a manifest, if it is that of the object with this head.
     ///
     /// # Errors
     ///
-    /// It is, and its segments are longer or shorter than the object.
+    /// It is, but the size of the segments differs from that of the object.
     pub(super) fn of_manifest(
         segments: &[Segment],
         head: Option<&ObjectHead>,
@@ -49,8 +49,7 @@ impl Layout {
         let nested = |segment: &Segment| matches!(segment, Segment::Object(one) if one.is_slo);
         match head.and_then(|head| head.size) {
             Some(size) if size == layout.size() => Ok(Some(layout)),
-            // What is told of the length of a large object inside another one may be that of its
-            // manifest.
+            // The stated length of a nested large object may be that of its manifest.
             _ if segments.iter().any(nested) => Ok(None),
             Some(size) => Err(Error::broken(format!(
                 "the segments of the manifest have {} bytes where the object has {size}",
@@ -60,11 +59,11 @@ impl Layout {
         }
     }
 
-    /// The segments that a listing of this container shows.
+    /// Makes a layout of the segments in a listing of this container.
     ///
     /// # Errors
     ///
-    /// It does not tell how many bytes they have.
+    /// The listing does not state the sizes.
     pub(super) fn of_listing(container: &str, entries: &[ListedObject]) -> Result<Self, Error> {
         let segment = |entry: &ListedObject| {
             Segment::Object(ObjectSegment {
@@ -79,12 +78,12 @@ impl Layout {
             .ok_or_else(|| Error::broken("the listing does not tell how long the segments are"))
     }
 
-    /// Makes sure, as far as the names tell, that a listing left out no segment of the dynamic large
-    /// object of this name and prefix.
+    /// Checks, as far as the names show, that a listing omits no segment of the dynamic large
+    /// object with this name and prefix.
     ///
     /// # Errors
     ///
-    /// It did.
+    /// A segment is missing.
     pub(super) fn check(
         &mut self,
         object: &str,
@@ -98,7 +97,7 @@ impl Layout {
         Ok(())
     }
 
-    /// None where a length is not told.
+    /// Returns `None` if a length is not stated.
     fn new(segments: &[Segment], whole: bool) -> Option<Self> {
         let mut parts = Vec::with_capacity(segments.len());
         let mut start = 0u64;
@@ -131,7 +130,7 @@ impl Layout {
         Some(Self { parts, etag: slo_etag(segments), whole })
     }
 
-    /// Whether these are the segments of the object with this head, by its tag.
+    /// Returns whether these are the segments of the object with this head, by its tag.
     pub(super) fn is_of(&self, head: &ObjectHead) -> bool {
         match (&self.etag, &head.etag) {
             (Some(computed), Some(etag)) => computed.eq_ignore_ascii_case(etag.opaque()),
@@ -139,7 +138,7 @@ impl Layout {
         }
     }
 
-    /// Bytes of all of them.
+    /// Returns the size of all segments in bytes.
     pub(super) fn size(&self) -> u64 {
         self.parts.last().map_or(0, |last| last.start.saturating_add(last.length))
     }
@@ -148,14 +147,14 @@ impl Layout {
         self.parts.iter().map(|part| part.length).collect()
     }
 
-    /// The one that holds the byte `at`.
+    /// Returns the segment that contains the byte `at`.
     pub(super) fn at(&self, at: u64) -> Option<&Part> {
         let after = self.parts.partition_point(|part| part.start <= at);
         let part = self.parts.get(after.checked_sub(1)?)?;
         (at - part.start < part.length).then_some(part)
     }
 
-    /// Compares with the MD5s that were computed of them, of which all were read.
+    /// Compares with the computed MD5s of the segments, all of which were read.
     pub(super) fn verdict(&self, computed: &[Value]) -> Result<Verdict, Error> {
         if computed.len() != self.parts.len() {
             return Ok(Verdict::NotValidated(Why::Composite));
@@ -192,7 +191,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The value that these hexadecimal digits write.
+/// Parses an MD5 of 32 hexadecimal digits.
 fn md5(digits: &str) -> Option<Value> {
     let digit = |at: usize| digits.get(at..=at).and_then(|one| u8::from_str_radix(one, 16).ok());
     if digits.len() != 32 {

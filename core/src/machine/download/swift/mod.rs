@@ -1,4 +1,4 @@
-//! An object of Swift.
+//! The download of a Swift object.
 //!
 //! ```text
 //!  HEAD ─ plain, or a range of any ───────────────────────────────────────────▶ GET
@@ -9,10 +9,11 @@
 //!                                            └─ longer than a page ───────────▶ GET of each segment
 //! ```
 //!
-//! A dynamic large object of more segments than a page of a listing has says to HEAD that it is
-//! empty, comes without a length, and is ended by Swift in good order where a segment is missing:
-//! nobody could tell that it is short. It can't be resumed either, for beyond the first page a range
-//! is ignored. So its segments are listed and read one by one, each pinned by its own tag.
+//! For a dynamic large object with more segments than a page of a listing, Swift states 0 bytes in
+//! the response to HEAD and no length in that to GET. If a segment is missing, the body ends
+//! regularly: a client cannot detect that it is short. It cannot be resumed either, because ranges
+//! beyond the first page are ignored. So its segments are listed and read one by one, each pinned
+//! by its own tag.
 
 mod begin;
 mod layout;
@@ -36,60 +37,58 @@ use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service};
 
-/// Reads an object of Swift, or a range of it: resumes what was cut, checks what can be checked, and
-/// is never silently short. "Get object content and metadata", Object Storage API; "Large objects",
-/// Swift.
+/// Reads a Swift object, or a range of it. "Get object content and metadata", Object Storage API;
+/// "Large objects", Swift.
 ///
-/// It asks for the head first, and then for the bytes; after a cut for the rest of them, by `Range`
-/// and `If-Match`, for Swift ignores `If-Range`. Each attempt asks the session for a token of its
-/// own, so that a download outlives any number of them. Where a gateway knows a large object by
-/// another tag than it tells, the tags of answers alone are compared.
+/// Resumes an interrupted response, validates the bytes if possible, and never returns fewer bytes
+/// without saying so. It sends a HEAD first, and then a GET; after an interruption a GET of the
+/// rest with `Range` and `If-Match`, because Swift ignores `If-Range`. Each attempt takes a token
+/// of the session, so a download may outlast any number of tokens. If a gateway compares conditions
+/// on a large object with another tag than it returns, only the tags of responses are compared.
 ///
-/// | object | what its bytes are checked against |
+/// | object | what its bytes are compared with |
 /// | --- | --- |
-/// | plain | its ETag, where that is an MD5 |
-/// | static large object | the MD5 of each segment, where the manifest may be read |
-/// | dynamic large object | the MD5 of each segment, where the listing is that of the ETag and has all the bytes that the prefix tells |
+/// | plain | its ETag, if that is an MD5 |
+/// | static large object | the MD5 of each segment, if the manifest may be read |
+/// | dynamic large object | the MD5 of each segment, if the listing matches the ETag and has as many bytes as the prefix states |
 ///
-/// What a listing leaves out, for it lags behind or segments are lost, is missing in the bytes, the length
-/// and the tag of a dynamic large object. One that is known to be short is refused: its prefix tells
-/// another length (`name/…/size/segment size/`, as this library and swiftclient write it), the numbers of
-/// its segments have a gap, or no segment is listed at all. Where nothing tells it, the bytes are
-/// [not validated](crate::checksum::Why::Listing).
+/// Segments that a listing omits, because it lags behind or they are lost, are missing in the
+/// bytes, the length and the tag of a dynamic large object. An object that is known to be short is
+/// an error: its prefix states another length (`name/…/size/segment size/`, as this library and
+/// swiftclient write it), the numbers of its segments have a gap, or no segment is listed. If
+/// nothing shows whether it is short, the bytes are [not validated](crate::checksum::Why::Listing).
 ///
-/// MD5s of parts can't be put together. A plain object is therefore read by one GET, whatever the
-/// width, and a large one segment by segment, up to `width` at once, where each is at most
+/// MD5s of parts cannot be combined. So a plain object is read by one GET, whatever the width. A
+/// large object is read segment by segment, up to `width` at once if each segment is at most
 /// `range_size` long. With [`unchecked`](GetObject::unchecked), ranges of any object are read in
-/// parallel. Gateways that encrypt what they store may give tags that look like an MD5 and are none:
-/// that is another use of it.
+/// parallel. Set it also for a gateway with encryption whose tags look like an MD5 but are not.
 ///
-/// The names of a large object's segments are held in memory, as many as a manifest of 32 MiB has or
-/// a million of a listing.
+/// The names of a large object's segments are held in memory: at most those of a manifest of 32
+/// MiB, or a million of a listing.
 ///
-/// glance's `swift_store_retry_get_count` is
-/// [`with_retries`](DownloadOptions::with_retries): none means that nothing is resumed. A token is then
-/// never renewed for a second attempt; a session that does not renew at all is a matter of the
-/// [session](crate::keystone).
+/// For glance's `swift_store_retry_get_count`, use [`with_retries`](DownloadOptions::with_retries):
+/// with 0 nothing is resumed, and no token is renewed for a second attempt. Whether a session
+/// renews tokens at all is an option of the [session](crate::keystone).
 #[derive(Debug)]
 pub struct SwiftDownload {
     phase: Phase,
     ranges: Ranges<Swift>,
 }
 
-/// What a [`SwiftDownload`] comes to.
+/// The result of a [`SwiftDownload`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SwiftDownloaded {
-    /// What the answer to HEAD said of the object.
+    /// The metadata of the object in the response to HEAD.
     pub head: ObjectHead,
-    /// Bytes that the sink got.
+    /// How many bytes the sink received.
     pub bytes: u64,
-    /// Whether these are known to be all of the bytes that were asked for. Not where the server told no
-    /// length in any answer, and ended the last one with a connection whose end proves nothing.
+    /// Whether these are known to be all requested bytes. False if no response stated a length, and
+    /// the last one ended with a closed connection, which proves nothing.
     pub end_is_certain: bool,
-    /// Checksums of these bytes: those that were asked for, and the one that was compared.
+    /// The digests of these bytes: the requested ones, and the one that was compared.
     pub digests: Digests,
-    /// Whether the bytes were checked against what the server has.
+    /// Whether the bytes were validated: by which algorithm, or why not.
     pub verdict: Verdict,
 }
 
@@ -103,18 +102,18 @@ enum Phase {
     Over,
 }
 
-/// What Swift is asked for.
+/// The requests to Swift.
 #[derive(Debug)]
 struct Swift {
     get: GetObject,
     service: Arc<Service>,
-    /// The segments of a large object, where they are known.
+    /// The segments of a large object, if known.
     layout: Option<Layout>,
-    /// They are read one by one, as objects of their own.
+    /// Whether the segments are read one by one, as objects of their own.
     apart: bool,
-    /// It is a large object.
+    /// Whether it is a large object.
     is_large: bool,
-    /// Requests have no conditions.
+    /// Whether requests have no conditions.
     unconditional: bool,
 }
 
@@ -165,7 +164,7 @@ impl Dialect for Swift {
         Some(Held { start: part.start, length: part.length, tag: part.tag.as_deref() })
     }
 
-    /// Ceph's gateway compares conditions with the tag of the manifest, which it never tells.
+    /// Ceph's gateway compares conditions with the tag of the manifest, which it never returns.
     fn relax(&mut self) -> bool {
         let relaxes = self.is_large && !self.apart;
         self.unconditional |= relaxes;
@@ -182,8 +181,8 @@ impl Dialect for Swift {
             let what = "all of the object came where the rest of it was asked for";
             return ids(Error::integrity(what).with_status(status));
         }
-        // The answer to a range whose first segment can't be read. In the middle of one, the
-        // connection ends instead.
+        // The response to a range whose first segment cannot be read. If a later segment cannot be
+        // read, the connection is closed instead.
         let lost = match status {
             StatusCode::CONFLICT => true,
             StatusCode::NOT_FOUND => self.apart,
@@ -200,7 +199,7 @@ impl Dialect for Swift {
         let what =
             format!("{segment} is gone or was changed: nothing from byte {at} on can be read");
         let told = Error::integrity(what);
-        // That a segment is not there does not mean that the object is not.
+        // A missing segment does not mean that the object is missing.
         ids(if status == StatusCode::NOT_FOUND { told } else { told.with_status(status) })
     }
 }
@@ -211,8 +210,9 @@ fn object(head: ObjectHead) -> Object<ObjectHead> {
 }
 
 impl SwiftDownload {
-    /// Reads what `get` names from `service`; `seed` decides the jitter of the delays. A range is
-    /// kept; a part number is refused.
+    /// Makes a download of the object, or the range of it, that `get` names.
+    ///
+    /// `seed` determines the jitter of retry delays. A part number in `get` is an error.
     pub fn new(get: GetObject, service: Arc<Service>, options: DownloadOptions, seed: u64) -> Self {
         let wanted = get.range.clone();
         let dialect = Swift {
@@ -226,14 +226,14 @@ impl SwiftDownload {
         Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Sends its requests with this one of the pump's authenticators.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.ranges.party = party;
         self
     }
 
-    /// Bytes from the first one that was asked for which the sink has without a gap.
+    /// Returns how many bytes the sink has without a gap, from the first requested byte.
     pub fn delivered(&self) -> u64 {
         self.ranges.delivered()
     }
@@ -284,7 +284,7 @@ impl SwiftDownload {
             Some(computed) => Err(Error::integrity(format!(
                 "the MD5 of the bytes is {computed} where the server has {md5}"
             ))),
-            // An empty object was not read at all.
+            // An empty object, of which no byte was read.
             None => Ok(Verdict::NotValidated(Why::Absent)),
         }
     }
@@ -323,7 +323,7 @@ impl Machine for SwiftDownload {
                     }
                 },
                 Phase::Begin if self.ranges.error.is_none() => self.begin(),
-                // The HEAD that came first has told no size, and no other would.
+                // The first HEAD stated no size, and another one would not either.
                 Phase::Reading if self.ranges.unsettled => self.ranges.settle(None),
                 Phase::Begin | Phase::Reading => Ok(()),
                 Phase::Over => return Step::Wait(None),
@@ -353,7 +353,7 @@ impl Machine for SwiftDownload {
         }
     }
 
-    /// What is in flight is waited for, and nothing more is asked for.
+    /// Sends no more requests, and waits for what is in flight.
     fn cancel(&mut self, now: Now, leave: Leave) {
         match &mut self.phase {
             Phase::Asking(call) => call.cancel(now, leave),
@@ -378,7 +378,7 @@ impl Machine for SwiftDownload {
     }
 }
 
-/// The outermost numbers of tickets.
+/// The outermost numbers of the tickets.
 const HEAD: u32 = 0;
 const MANIFEST: u32 = 1;
 const LISTING: u32 = 2;
