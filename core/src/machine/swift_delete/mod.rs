@@ -1,20 +1,20 @@
-//! An object of Swift, removed with its segments.
+//! The removal of a Swift object with its segments.
 //!
 //! ```text
 //!         plain ──────────────────────────────────────────────────────────────┐
 //!  HEAD ─┼─ static ──▶ manifests ──▶ the server removes all of it ── all ─────┼──▶ Over
-//!        │                              │ can't, or not all                   │
+//!        │                              │ it cannot, or not all               │
 //!        └─ dynamic ──▶ listing ──┐     │                                     │
 //!                                 ▼     ▼                                     ▼
 //!                               segments, one by one or in bulk ──────────▶ manifests
 //! ```
 //!
-//! Segments go first, and the manifest last, once all of them are gone: it is what leads to them.
-//! Whoever reads the object meanwhile gets an error; whoever repeats a deletion that failed half
-//! way finds what is left. The other way round the object would be gone at once, and what a failure
-//! leaves would have to be paid for by somebody who can't find it. Where the server removes a static
-//! large object it takes the manifest in any case, which is why it is read before: what the server
-//! could not remove is tried once more by itself, and else told by name.
+//! The segments are removed first, and the manifest after all of them, because it lists them. A
+//! reader of the object gets an error meanwhile. A repeated removal, after one that failed half
+//! way, finds the rest. In the other order, a failure would leave segments that nothing lists, but
+//! that are paid for. The server removes the manifest of a static large object in any case, so this
+//! machine reads it before. Each object that the server could not remove is tried once more by
+//! itself, and named in the error if that fails too.
 
 mod removal;
 mod steps;
@@ -33,15 +33,15 @@ use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{DeleteSlo, GetInfo, GetManifest, HeadObject, ObjectHead, Service};
 
-/// Removes an object and, where it is a large one, its segments. "Delete object", Object Storage
-/// API; "Large objects", Swift.
+/// Removes an object and the segments of a large object. "Delete object", Object Storage API;
+/// "Large objects", Swift.
 ///
-/// An object that is not there is an error that says [so](Error::is_not_found). A segment that is
-/// not there is none. What could not be removed [stands in the error](Error::leftovers): the object
-/// itself, which is then kept, for its manifest is what leads to the rest, and the segments that are
-/// known to be left.
+/// An object that does not exist is an error ([`Error::is_not_found`]). A missing segment is not an
+/// error. The error lists [what could not be removed](Error::leftovers): the object
+/// itself, which is kept because its manifest lists the rest, and the segments that are known to be
+/// left.
 ///
-/// Beware of objects that share segments: those of the other one are gone too.
+/// Objects that share segments with this one lose them.
 #[derive(Debug)]
 pub struct SwiftDelete {
     object: Name,
@@ -52,17 +52,17 @@ pub struct SwiftDelete {
     phase: Phase,
     steps: u32,
     head: ObjectHead,
-    /// Segments to be removed.
+    /// The segments to remove.
     segments: BTreeSet<Name>,
-    /// Manifests that are still to be read.
+    /// The manifests that are still to be read.
     unread: Vec<Name>,
-    /// To be removed after the segments, the last one first.
+    /// The manifests to remove after the segments, the last one first.
     manifests: Vec<Name>,
-    /// The manifest may not be read, so that its segments are not known.
+    /// Whether the manifest may not be read, so that its segments are not known.
     unreadable: bool,
-    /// The server may have removed some of it by itself.
+    /// Whether some of the objects may have been removed already.
     asked_server: bool,
-    /// What the server says that it could not remove, and that no manifest leads to; and why.
+    /// What the server reports as not removed, although no manifest lists it; and the error.
     left: Vec<Name>,
     told: Option<Error>,
     deleted: u64,
@@ -70,33 +70,33 @@ pub struct SwiftDelete {
     cancelled: bool,
 }
 
-/// How an object of Swift is removed.
+/// The options of a [`SwiftDelete`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwiftDeleteOptions {
-    /// How many requests are in flight at once.
+    /// The concurrency: how many requests are in flight at once.
     pub width: usize,
-    /// Whether the segments of a large object go too. Without it, only the manifest does.
+    /// Whether the segments of a large object are removed too. If false, only the manifest is.
     pub segments: bool,
-    /// Whether many segments are removed by one request, where the cluster can do that.
+    /// Whether many segments are removed by one request, if the cluster supports bulk deletes.
     pub bulk: bool,
 }
 
 impl Default for SwiftDeleteOptions {
-    /// With its segments, four requests at once, in bulk where there is that.
+    /// With segments, a concurrency of 4, and bulk deletes if supported.
     fn default() -> Self {
         Self { width: 4, segments: true, bulk: true }
     }
 }
 
-/// What a [`SwiftDelete`] comes to.
+/// The result of a [`SwiftDelete`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SwiftDeleted {
-    /// What the object was.
+    /// The metadata of the object before its removal.
     pub head: ObjectHead,
     /// How many objects were removed: segments, and the object itself.
     pub deleted: u64,
-    /// How many of them were not there any more: others had removed them, or an attempt whose answer
+    /// How many objects did not exist any more: removed by others, or by an attempt whose response
     /// was lost.
     pub missing: u64,
 }
@@ -105,7 +105,7 @@ pub struct SwiftDeleted {
 enum Phase {
     Begin,
     Asking(Box<Call<HeadObject>>),
-    /// The server removes all of it.
+    /// The server removes the object with its segments.
     Whole(Box<Call<DeleteSlo>>),
     Manifest(Box<Call<GetManifest>>),
     Listing(Box<Listed>),
@@ -116,7 +116,7 @@ enum Phase {
 }
 
 impl SwiftDelete {
-    /// Removes this object; `seed` decides the jitter of the delays.
+    /// Makes a removal of this object. `seed` determines the jitter of retry delays.
     pub fn new(
         container: impl Into<String>,
         object: impl Into<String>,
@@ -146,7 +146,7 @@ impl SwiftDelete {
         }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Sends its requests with this one of the pump's authenticators.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.party = party;
@@ -198,7 +198,7 @@ impl Machine for SwiftDelete {
                 },
                 Phase::Info(call) => match nest(call.poll(now), INFO) {
                     ControlFlow::Break(step) => return step,
-                    // Without it, they go one by one.
+                    // Without the limits, segments are removed one by one.
                     ControlFlow::Continue(info) => {
                         self.remove_segments(info.ok().as_ref());
                         Ok(())
@@ -242,7 +242,7 @@ impl Machine for SwiftDelete {
         }
     }
 
-    /// What is in flight is waited for, and nothing more is asked for.
+    /// Sends no more requests, and waits for what is in flight.
     fn cancel(&mut self, now: Now, leave: Leave) {
         self.cancelled = true;
         match &mut self.phase {
@@ -265,7 +265,7 @@ impl Machine for SwiftDelete {
     }
 }
 
-/// The outermost numbers of tickets.
+/// The outermost numbers of the tickets.
 const HEAD: u32 = 0;
 const WHOLE: u32 = 1;
 const MANIFEST: u32 = 2;

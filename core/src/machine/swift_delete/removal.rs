@@ -1,4 +1,4 @@
-//! Objects of Swift whose names are known, removed.
+//! The removal of Swift objects by name.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use crate::machine::{
 use crate::now::{Now, Wait};
 use crate::swift::{BulkDelete, BulkPath, DeleteObject, Deleted, Service};
 
-/// An object.
+/// The name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     pub(super) container: String,
@@ -33,8 +33,8 @@ impl Name {
     }
 }
 
-/// Removes objects, in bulk where that is allowed, and goes on past those that the server refuses
-/// to remove. It never fails: what it could not do stands in what it comes to.
+/// Removes objects, in bulk if allowed, and continues after those that the server refuses to
+/// remove. It never fails: the result lists what was not removed.
 #[derive(Debug)]
 pub(super) struct Removal {
     /// To be removed in bulk.
@@ -45,25 +45,25 @@ pub(super) struct Removal {
     party: usize,
     seed: u64,
     width: usize,
-    /// Objects that one request names; `None` without bulk deletes.
+    /// The maximum number of objects in one request; `None` without bulk deletes.
     bulk: Option<usize>,
     jobs: Vec<Job>,
     number: u32,
     removed: Removed,
-    /// Nothing more is begun.
+    /// Whether no more requests are started.
     stopped: bool,
     over: bool,
 }
 
-/// What a [`Removal`] comes to.
+/// The result of a [`Removal`].
 #[derive(Debug, Default)]
 pub(super) struct Removed {
     pub(super) deleted: u64,
-    /// Those that were not there.
+    /// How many objects did not exist.
     pub(super) missing: u64,
-    /// Those that are still there, as far as is known.
+    /// The objects that still exist, as far as is known.
     pub(super) left: Vec<Name>,
-    /// Why; the first reason.
+    /// The first error.
     pub(super) error: Option<Error>,
 }
 
@@ -103,13 +103,13 @@ impl Removal {
         }
     }
 
-    /// Goes under this one of the pump's authorities.
+    /// Sends its requests with this one of the pump's authenticators.
     pub(super) fn under(mut self, party: usize) -> Self {
         self.party = party;
         self
     }
 
-    /// Starts one more request. False when there is none to start.
+    /// Starts one more request. Returns false if there is none to start.
     fn begin(&mut self) -> bool {
         if self.stopped || self.jobs.len() >= self.width {
             return false;
@@ -132,7 +132,7 @@ impl Removal {
         true
     }
 
-    /// A request for one object has ended.
+    /// Handles the result for one object.
     fn one(&mut self, now: Now, name: Name, answer: Result<(), Error>) {
         match answer {
             Ok(()) => self.removed.deleted += 1,
@@ -141,7 +141,7 @@ impl Removal {
             }
             Err(error) => {
                 self.removed.left.push(name);
-                // Others would fare no better.
+                // The requests for other objects would fail too.
                 if error.kind() != Kind::Refused || error.is_denied() {
                     self.stop(now);
                 }
@@ -150,11 +150,11 @@ impl Removal {
         }
     }
 
-    /// A request for many objects has ended.
+    /// Handles the result of a bulk delete.
     fn many(&mut self, now: Now, names: Vec<Name>, answer: Result<Deleted, Error>) {
         let report = match answer {
             Ok(report) => report,
-            // It can't be done so, or was broken off, or the answer was cut.
+            // Bulk deletes are refused, or this one was aborted, or its response was cut.
             Err(error)
                 if matches!(error.kind(), Kind::Refused | Kind::Broken)
                     || error.status().is_some_and(|status| status.is_success()) =>
@@ -184,15 +184,15 @@ impl Removal {
         if told.saturating_add(failed.len() as u64) == names.len() as u64 {
             self.removed.deleted += report.deleted;
             self.removed.missing += report.not_found;
-            // Once more, each by itself: that tells why.
+            // Once more, one by one: the responses state the reasons.
             self.ones.extend(failed);
         } else {
-            // Which of them were removed is not told.
+            // The report does not state which of them were removed.
             self.ones.extend(names);
         }
     }
 
-    /// Nothing more is begun, and nothing repeated.
+    /// Starts and repeats no more requests.
     fn stop(&mut self, now: Now) {
         self.stopped = true;
         for job in &mut self.jobs {
@@ -236,7 +236,7 @@ impl Machine for Removal {
                         }
                         _ => {}
                     }
-                    // What was passed over may have been stopped.
+                    // Requests before this one may have been cancelled.
                     at = 0;
                     wait = None;
                     continue;

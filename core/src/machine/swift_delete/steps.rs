@@ -1,4 +1,4 @@
-//! What each answer leads to.
+//! The step after each response.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::swift::{
 impl SwiftDelete {
     pub(super) fn begin(&mut self) {
         let Name { container, object } = self.object.clone();
-        // An older manifest would lead to segments that belong to somebody else by now.
+        // An older manifest may list segments that belong to another object by now.
         let head = HeadObject { newest: true, ..HeadObject::new(container, object) };
         self.phase = Phase::Asking(self.call(head));
     }
@@ -42,7 +42,7 @@ impl SwiftDelete {
         }
     }
 
-    /// Reads the next manifest, or goes on.
+    /// Reads the next manifest, or starts the removal after the last one.
     fn read_manifest(&mut self) {
         match self.unread.pop() {
             Some(Name { container, object }) => {
@@ -58,13 +58,13 @@ impl SwiftDelete {
             Err(error) if matches!(error.kind(), Kind::Wire | Kind::Authority) => {
                 return Err(error);
             }
-            // One inside another that is gone, or no manifest any more.
+            // A nested manifest that does not exist, or is not a manifest any more.
             Err(_) if self.manifests.len() > 1 => Vec::new(),
             Err(error) if error.is_not_found() => {
                 self.manifests.clear();
                 return Err(error);
             }
-            // Not everybody who may delete may read.
+            // The permission to delete does not include that to read.
             Err(_) => {
                 self.unreadable = true;
                 Vec::new()
@@ -89,14 +89,14 @@ impl SwiftDelete {
         Ok(())
     }
 
-    /// Has the server remove all of it.
+    /// Requests the server to remove the object with its segments.
     fn ask_server(&mut self) {
         let Name { container, object } = self.object.clone();
         self.asked_server = true;
         self.phase = Phase::Whole(self.call(DeleteSlo::new(container, object)));
     }
 
-    /// It has, or not all of it.
+    /// Handles the server's report of the removal.
     pub(super) fn whole(&mut self, answer: Result<Deleted, Error>) -> Result<(), Error> {
         let report = match answer {
             Ok(report) => report,
@@ -119,7 +119,7 @@ impl SwiftDelete {
             if self.manifests.contains(&name) || self.segments.contains(&name) {
                 failed.insert(name);
             } else {
-                // Not to be touched on the word of a report alone.
+                // The manifests do not list it: a report alone is no reason to remove it.
                 let status = one.status().unwrap_or(StatusCode::BAD_REQUEST);
                 let error = Error::refused(status, None, Some(one.why));
                 self.told.get_or_insert(error.in_operation(DeleteSlo::NAME));
@@ -129,7 +129,7 @@ impl SwiftDelete {
         let told = report.deleted.saturating_add(report.not_found);
         let told = told.saturating_add((failed.len() + self.left.len()) as u64);
         if told < (self.segments.len() + self.manifests.len()) as u64 {
-            // An earlier attempt, whose answer was lost, may have left any of them.
+            // An earlier attempt, whose response was lost, may have left any of them.
             self.ask_info();
             return Ok(());
         }
@@ -147,7 +147,7 @@ impl SwiftDelete {
         self.ask_info();
     }
 
-    /// Asks what the cluster can do, where that could save requests.
+    /// Requests the limits of the cluster, if bulk deletes could save requests.
     fn ask_info(&mut self) {
         for manifest in &self.manifests {
             self.segments.remove(manifest);
@@ -170,7 +170,7 @@ impl SwiftDelete {
         self.phase = Phase::Segments(self.removal(names, width, bulk));
     }
 
-    /// Inner ones before those that lead to them.
+    /// Removes nested manifests before those that list them.
     pub(super) fn remove_manifests(&mut self) {
         let names: Vec<Name> = std::mem::take(&mut self.manifests).into_iter().rev().collect();
         self.phase = Phase::Manifests(self.removal(names, 1, None));
@@ -187,7 +187,7 @@ impl SwiftDelete {
         Box::new(Removal::new(names, service, width, bulk, seed).under(self.party))
     }
 
-    /// Segments or manifests were removed.
+    /// Handles the result of the removal of segments or manifests.
     pub(super) fn removed(&mut self, removed: Removed) -> Result<(), Error> {
         self.deleted += removed.deleted;
         self.missing += removed.missing;
@@ -197,7 +197,7 @@ impl SwiftDelete {
         Err(error)
     }
 
-    /// With what is left if it stops here: the manifests, and what they may not lead to any more.
+    /// Adds the leftovers to the error: the manifests, and what they may not list any more.
     pub(super) fn leaving(&mut self, error: Error) -> Error {
         let mut left = std::mem::take(&mut self.manifests);
         if self.asked_server {
@@ -221,9 +221,9 @@ impl SwiftDelete {
     }
 }
 
-/// Objects of one bulk delete, which Swift removes two at a time.
+/// The maximum number of objects in one bulk delete. Swift removes two of them at a time.
 const BATCH: u64 = 1000;
-/// Segments of one object that are kept in memory.
+/// The maximum number of segments of one object, which are kept in memory.
 const MOST_SEGMENTS: usize = 1_000_000;
-/// Manifests of one object, in each other.
+/// The maximum number of manifests of one object, including nested ones.
 const MOST_MANIFESTS: usize = 1000;
