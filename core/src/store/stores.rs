@@ -166,7 +166,7 @@ impl Stores {
         Ok(self)
     }
 
-    /// Returns how backends are told apart.
+    /// Returns how the backend of a location is found.
     pub fn mode(&self) -> Mode {
         self.inner.mode
     }

@@ -146,7 +146,7 @@ impl SwiftDelete {
         }
     }
 
-    /// Sends its requests with this one of the pump's authenticators.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     #[must_use]
     pub fn under(mut self, party: usize) -> Self {
         self.party = party;

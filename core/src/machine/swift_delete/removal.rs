@@ -103,7 +103,7 @@ impl Removal {
         }
     }
 
-    /// Sends its requests with this one of the pump's authenticators.
+    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
     pub(super) fn under(mut self, party: usize) -> Self {
         self.party = party;
         self

@@ -225,7 +225,7 @@ mod tests {
             ("s3+https://evil:9000/gw/images/k", Some("fast")),
             ("s3+https://K:S@evil:9000/gw/images/k", Some("fast")),
         ] {
-            // The endpoint's prefix can't be told from a bucket where nobody knows the host.
+            // At an unknown host, a prefix of the endpoint and a bucket cannot be distinguished.
             let refusal = foreign(&known, url, store);
             assert!(
                 matches!(refusal, Refusal::Bad(error) if error.problem() == Problem::Ambiguous)
@@ -237,7 +237,7 @@ mod tests {
         let access = allowed.access("s3://K:S@evil/images/k", Some("cold")).unwrap();
         assert_eq!((access.backend, access.migration), (None, None));
         assert_eq!(&*access.credentials.unwrap().access_key, "K");
-        // One that is trusted is reached over the backend that trusts it.
+        // A trusted host is reached with the connection of the backend that trusts it.
         let mut trusting = known.clone();
         let cold = trusting.places.get_mut("cold").unwrap();
         cold.trusted = vec!["other".into(), "Evil".into()];
