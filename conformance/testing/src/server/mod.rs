@@ -2,8 +2,8 @@
 //!
 //! | server | what it is | for |
 //! | --- | --- | --- |
-//! | [`Scripted`] | sends exactly what its script says, records exactly what it received | faults of connections |
-//! | [`FaultyS3`] | [`S3Model`] behind a [`Scripted`] | machines, and what they leave on the server |
+//! | [`Scripted`] | sends what its script says, records what it received | faults of connections |
+//! | [`FaultyS3`] | [`S3Model`] behind a [`Scripted`] | machines, and what they leave |
 //! | [`EmbeddedOpenStack`] | [`OpenStackModel`] behind two [`Scripted`] | sessions, and all of Swift |
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Who may do what in Swift. Decided when the head has arrived, and never asked again.
+//! Access control of Swift. It decides when the head has arrived, and never again.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use super::reply::{self, Refusal};
 use super::tokens::Token;
 use super::{Answer, OpenStackModel, Reply};
 
-/// Who sends a request to Swift.
+/// The sender of a request to Swift.
 #[derive(Debug, Clone)]
 pub(super) enum Caller {
-    /// Without a token, or with one that is not good.
+    /// Without a token, or with an invalid one.
     Nobody,
-    /// With a good token.
+    /// With a valid token.
     Known(Token),
-    /// With a temporary URL, which has been verified.
+    /// With a verified temporary URL.
     TempUrl,
 }
 
 impl OpenStackModel {
-    /// Who sends this request.
+    /// Returns the sender of this request.
     pub(super) fn identify(&mut self, call: &Call<'_>) -> Result<Caller, Refusal> {
         if call.query("temp_url_sig").is_some() || call.query("temp_url_expires").is_some() {
             self.verify_temp_url(call)?;
@@ -38,7 +38,7 @@ impl OpenStackModel {
         Ok(Caller::Known(token))
     }
 
-    /// Whether this caller may do that, as Swift's Keystone middleware decides it.
+    /// Checks the caller's permission, as Swift's Keystone middleware does.
     pub(super) fn authorize(
         &self,
         caller: &Caller,
@@ -58,7 +58,7 @@ impl OpenStackModel {
         }
         let list = if reads { "X-Container-Read" } else { "X-Container-Write" };
         let list = self.container(target).and_then(|container| container.header(list));
-        // A list for writing is one for objects.
+        // A list for writing is valid for objects only.
         let listed = reads || !target.object.is_empty();
         if listed && list.is_some_and(|list| admits(list, token, operation, target)) {
             return Ok(());
@@ -69,7 +69,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Swift's 401, which names its own realm and Keystone.
+    /// Returns Swift's 401, which names its own realm and Keystone.
     pub(super) fn unauthenticated(&self, account: &str) -> Refusal {
         reply::page(401)
             .header("Www-Authenticate", format!("Swift realm=\"{account}\""))
@@ -77,13 +77,13 @@ impl OpenStackModel {
             .into()
     }
 
-    /// What can be said when the head has arrived, before any of the body is read.
+    /// Checks what can be checked before any of the body is read.
     pub(super) fn admit(&self, call: &Call<'_>, caller: &Caller) -> Answer {
         use OpenStackOperation as Is;
         let read_on = || Ok(Reply::new(100));
         let Some(target) = call.target() else { return read_on() };
         match call.operation {
-            // These ask for each of their objects, with the body at hand.
+            // These check each of their objects, after the body was read.
             Is::PutSlo | Is::DeleteSlo | Is::BulkDelete => return read_on(),
             Is::Other => {}
             operation => self.authorize(caller, operation, target)?,
@@ -96,7 +96,7 @@ impl OpenStackModel {
 }
 
 impl Caller {
-    /// Whether all of an account is theirs.
+    /// Whether the caller owns the account.
     pub(super) fn owns(&self, target: &Target) -> bool {
         let Self::Known(token) = self else { return false };
         let operates = token.roles.iter().any(|role| [OPERATOR, "admin"].contains(role));
@@ -105,7 +105,7 @@ impl Caller {
 }
 
 impl Token {
-    /// Whether it is scoped to the project whose account this is.
+    /// Whether the token is scoped to the project of this account.
     fn is_of(&self, target: &Target) -> bool {
         let project = self.project_id.as_ref();
         project.is_some_and(|project| target.account == format!("AUTH_{project}"))
@@ -113,7 +113,7 @@ impl Token {
 }
 
 impl OpenStackOperation {
-    /// Whether it changes nothing.
+    /// Whether the operation changes nothing.
     pub(super) fn reads(self) -> bool {
         matches!(
             self,
@@ -128,7 +128,7 @@ impl OpenStackOperation {
     }
 }
 
-/// Takes off what only an owner sees: access control lists, and keys of temporary URLs.
+/// Removes what only an owner sees: access control lists, and keys of temporary URLs.
 pub(super) fn conceal(mut reply: Reply) -> Reply {
     reply.headers.retain(|(name, _)| {
         let name = name.to_ascii_lowercase();
@@ -138,7 +138,7 @@ pub(super) fn conceal(mut reply: Reply) -> Reply {
     reply
 }
 
-/// Whether an access control list lets somebody in.
+/// Whether an access control list admits the caller.
 fn admits(
     list: &str,
     token: Option<&Token>,

@@ -1,4 +1,4 @@
-//! Accounts, and the containers that they hold.
+//! Accounts and their containers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct Container {
 }
 
 impl Account {
-    /// A header of its metadata (`X-Account-Meta-Colour`).
+    /// Returns a header of its metadata (`X-Account-Meta-Colour`).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
@@ -55,12 +55,12 @@ impl Container {
         }
     }
 
-    /// A header of its metadata or its access control (`X-Container-Read`).
+    /// Returns a header of its metadata or its access control (`X-Container-Read`).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
 
-    /// The bytes of all its objects; a manifest counts as what it leads to.
+    /// Returns the bytes of all its objects; a manifest counts with the size of its content.
     pub fn bytes_used(&self) -> u64 {
         self.objects.values().map(SwiftObject::size).sum()
     }
@@ -78,7 +78,7 @@ impl OpenStackModel {
         self.accounts.get(&target.account)?.containers.get(&target.container)
     }
 
-    /// GetAccount and HeadAccount: the list of containers. An account is there when it is asked for.
+    /// Handles GetAccount and HeadAccount: the list of containers. A request creates its account.
     pub(super) fn get_account(&mut self, call: &Call<'_>, target: &Target) -> Answer {
         listing::check_limit(call, self.limits.container_listing_limit)?;
         let limit = self.limits.container_listing_limit;
@@ -120,7 +120,7 @@ impl OpenStackModel {
         Ok(head(listing::json(&entries)))
     }
 
-    /// PostAccount: metadata that is not named stays.
+    /// Handles PostAccount: metadata that is not named stays.
     pub(super) fn post_account(&mut self, call: &Call<'_>, target: &Target) -> Reply {
         let account = self.account_mut(&target.account);
         account.headers.update(call.request, |name| name.starts_with("x-account-meta-"));

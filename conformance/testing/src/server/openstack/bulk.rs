@@ -1,4 +1,4 @@
-//! Deleting many: by a list of names, or by a manifest. The answer is 200 whatever became of it.
+//! Deletion of many objects: by a list of names, or by a manifest. The status is always 200.
 
 use serde_json::json;
 
@@ -9,18 +9,18 @@ use super::reply::{self, Refusal};
 use super::slo;
 use super::{Answer, OpenStackModel};
 
-/// What became of it.
+/// The result of a deletion.
 #[derive(Default)]
 struct Tally {
     deleted: usize,
     not_found: usize,
     problems: Vec<(String, String)>,
-    /// Where it did not even begin: a status and a text.
+    /// Why the deletion did not begin: a status and a text.
     refused: Option<(u16, &'static str)>,
 }
 
 impl OpenStackModel {
-    /// BulkDelete: a line for each object or container.
+    /// Handles BulkDelete: a line for each object or container.
     pub(super) fn bulk_delete(
         &mut self,
         call: &Call<'_>,
@@ -52,8 +52,8 @@ impl OpenStackModel {
         Ok(tally.reply(call.wants_json()))
     }
 
-    /// DeleteSlo: the segments, those of segments that are manifests too, and the manifest; with
-    /// `async` the segments go later.
+    /// Handles DeleteSlo: deletes the segments, those of segments that are manifests too, and the
+    /// manifest; with `async` the segments are deleted later.
     pub(super) fn delete_slo(
         &mut self,
         call: &Call<'_>,
@@ -96,7 +96,7 @@ impl OpenStackModel {
         Ok(tally.reply(call.wants_json()))
     }
 
-    /// Does what the server's daemons do once in a while: deletes what has expired, and the segments
+    /// Does what the server's daemons do periodically: deletes what has expired, and the segments
     /// of manifests that were deleted with `async`.
     pub fn settle(&mut self) {
         for target in std::mem::take(&mut self.unsettled) {
@@ -130,7 +130,7 @@ impl OpenStackModel {
         }
     }
 
-    /// What a manifest leads to, and the manifest itself at last.
+    /// Returns the segments of a manifest, and the manifest itself as the last item.
     fn all_of(&self, target: &Target) -> Vec<(Target, String)> {
         let mut all = Vec::new();
         let segments = self.find(target).map(|object| object.segments().to_vec());

@@ -1,16 +1,16 @@
-//! Conditional requests and ranges, as Swift understands them.
+//! Conditional requests and ranges, as Swift handles them.
 
 use std::ops::Range;
 
 use super::super::dates::parse_http_date;
 use super::operation::Call;
 
-/// What becomes of a read.
+/// The part of an object that a read returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All of it.
+    /// The whole object.
     Whole,
-    /// These parts, each not empty, in the order in which they were asked for.
+    /// These parts, none empty, in the order of the request.
     Parts(Vec<Range<u64>>),
     /// 304.
     NotModified,
@@ -20,7 +20,7 @@ pub(super) enum Verdict {
     Unsatisfiable,
 }
 
-/// Conditions first, then ranges; quotes around tags do not matter. `If-Range` is not looked at.
+/// Evaluates conditions first, then ranges; quotes around ETags do not matter. Ignores `If-Range`.
 pub(super) fn judge(call: &Call<'_>, etag: &str, last_modified: u64, length: u64) -> Verdict {
     let matches = |list: &str| {
         let tags = list.split(',').map(|tag| tag.trim().trim_matches('"'));
@@ -45,7 +45,7 @@ pub(super) fn judge(call: &Call<'_>, etag: &str, last_modified: u64, length: u64
     }
 }
 
-/// The ranges of a header; what is none counts as absent.
+/// Parses the ranges of a header; an invalid one is ignored.
 fn ranges(header: &str, length: u64) -> Verdict {
     let Some(list) = header.strip_prefix("bytes=") else { return Verdict::Whole };
     let mut parts = Vec::new();

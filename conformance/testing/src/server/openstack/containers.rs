@@ -11,7 +11,7 @@ use super::reply::{self, Refusal};
 use super::{Answer, Container, OpenStackModel};
 
 impl OpenStackModel {
-    /// PutContainer: 201 for a new one, 202 for one that is there already.
+    /// Handles PutContainer: 201 for a new container, 202 for an existing one.
     pub(super) fn put_container(&mut self, call: &Call<'_>, target: &Target) -> Answer {
         let length = target.container.len();
         if length > MAX_NAME {
@@ -43,7 +43,7 @@ impl OpenStackModel {
         Ok(if fresh { reply::said(201, "") } else { reply::page(202) })
     }
 
-    /// GetContainer and HeadContainer: the list of objects.
+    /// Handles GetContainer and HeadContainer: the list of objects.
     pub(super) fn get_container(&self, call: &Call<'_>, target: &Target) -> Answer {
         listing::check_limit(call, self.limits.container_listing_limit)?;
         let container = self.container(target).ok_or_else(|| reply::page(404))?;
@@ -91,7 +91,7 @@ impl OpenStackModel {
         Ok(head(listing::json(&entries)))
     }
 
-    /// PostContainer: metadata that is not named stays.
+    /// Handles PostContainer: metadata that is not named stays.
     pub(super) fn post_container(&mut self, call: &Call<'_>, target: &Target) -> Answer {
         let now = self.stamp();
         let container = self.container_mut(target)?;
@@ -100,7 +100,7 @@ impl OpenStackModel {
         Ok(reply::said(204, ""))
     }
 
-    /// DeleteContainer: only an empty one.
+    /// Handles DeleteContainer: only an empty container is deleted.
     pub(super) fn delete_container(&mut self, target: &Target) -> Answer {
         if !self.container_mut(target)?.objects.is_empty() {
             return Err(reply::page(409).into());
@@ -121,7 +121,7 @@ fn kept(name: &str) -> bool {
         || matches!(name, "x-container-read" | "x-container-write")
 }
 
-/// The same request with access control lists as Swift keeps them: without blanks.
+/// Returns the request with access control lists as Swift stores them: without blanks.
 fn cleaned(request: &Request) -> Request {
     let mut request = request.clone();
     for (name, value) in &mut request.headers {

@@ -13,7 +13,8 @@ use super::reply::{self, Refusal};
 use super::{Answer, OpenStackModel};
 
 impl OpenStackModel {
-    /// CopyObject. A large object becomes one of one piece, unless its manifest is asked for.
+    /// Handles CopyObject. The copy of a large object is one piece, unless its manifest is
+    /// requested.
     pub(super) fn copy_object(
         &mut self,
         call: &Call<'_>,
@@ -30,7 +31,7 @@ impl OpenStackModel {
             true => Readable::of_object(&object),
             false => self.readable(&source, &object)?,
         };
-        // The source is read as a GET would read it, ranges and conditions included.
+        // The source is read as by a GET, ranges and conditions included.
         let reading = Request { method: "GET".to_owned(), ..call.request.clone() };
         let body = match manifest {
             true => object.body.clone(),
@@ -65,7 +66,7 @@ impl OpenStackModel {
             .header("X-Copied-From-Last-Modified", changed))
     }
 
-    /// Source and destination.
+    /// Returns source and destination.
     fn ends(&self, call: &Call<'_>, target: &Target) -> Result<(Target, Target), Refusal> {
         let named = |header: &str, account: &str| {
             let path = decode(call.header(header)?, false)?;

@@ -1,4 +1,4 @@
-//! Dynamic large objects: whatever a listing shows at the moment.
+//! Dynamic large objects: the segments that a listing shows now.
 
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ use super::operation::{Call, Target};
 use super::reads::{Piece, Readable, slice};
 use super::reply::{self, Refusal};
 
-/// `X-Object-Manifest` is container and prefix, escaped, without a slash before and without `?`.
+/// Checks `X-Object-Manifest`: container and prefix, escaped, without a leading slash and without
+/// `?`.
 pub(super) fn check_manifest(call: &Call<'_>) -> Result<(), Refusal> {
     let Some(manifest) = call.header("x-object-manifest") else { return Ok(()) };
     let good = manifest
@@ -27,7 +28,7 @@ pub(super) fn check_manifest(call: &Call<'_>) -> Result<(), Refusal> {
 }
 
 impl OpenStackModel {
-    /// What a dynamic large object is now.
+    /// Returns the present content of a dynamic large object.
     pub(super) fn dlo(&self, target: &Target, manifest: &SwiftObject) -> Result<Readable, Refusal> {
         let segments = self.dlo_segments(target, manifest)?;
         let tags: String = segments.iter().map(|segment| segment.etag.as_str()).collect();
@@ -60,7 +61,7 @@ impl OpenStackModel {
         Ok(Piece { bytes: bytes.into(), whole: true })
     }
 
-    /// No segments are an empty object; no container is none.
+    /// Without segments the object is empty; without a container it is not found.
     fn dlo_segments(
         &self,
         target: &Target,

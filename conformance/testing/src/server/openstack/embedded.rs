@@ -12,7 +12,7 @@ use super::people::OPERATOR;
 use super::tokens::REGION;
 use super::{Admission, Gate, OpenStackModel};
 
-/// A running Keystone and a running Swift; dropping it stops both. They go by the wall clock.
+/// A running Keystone and a running Swift; dropping it stops both. They use the wall clock.
 pub struct EmbeddedOpenStack {
     identity: Scripted,
     storage: Scripted,
@@ -23,51 +23,51 @@ impl EmbeddedOpenStack {
     /// Starts both over http.
     ///
     /// # Errors
-    /// When a port or a thread can't be had.
+    /// A port or a thread is not available.
     pub fn start(model: OpenStackModel) -> io::Result<Self> {
         Self::launch(model, Scripted::start)
     }
 
-    /// Starts both over TLS, with one certificate made on the spot.
+    /// Starts both over TLS, with one new certificate.
     ///
     /// # Errors
-    /// When a port or a thread can't be had.
+    /// A port or a thread is not available.
     pub fn start_tls(model: OpenStackModel) -> io::Result<Self> {
         let certificate = Identity::generate();
         Self::launch(model, |script| Scripted::start_with(script, certificate.clone()))
     }
 
-    /// Where v3 of Keystone is, such as `http://127.0.0.1:40123/v3`.
+    /// Returns the URL of Keystone's v3, such as `http://127.0.0.1:40123/v3`.
     pub fn auth_url(&self) -> String {
         format!("{}/v3", self.identity.endpoint())
     }
 
-    /// The account of a user's project, as a URL.
+    /// Returns the URL of the account of a user's project.
     pub fn storage_url_of(&self, user: &str) -> String {
         self.model().storage_url_of(user)
     }
 
-    /// The certificate authority to trust, in PEM; none over http.
+    /// Returns the certificate of the CA to trust, in PEM; `None` over http.
     pub fn ca_pem(&self) -> Option<&str> {
         self.identity.ca_pem()
     }
 
-    /// The model as it is now, to look at it or to change it. The servers wait while this is held.
+    /// Returns the model, to read or to change it. The servers wait while this guard is held.
     pub fn model(&self) -> MutexGuard<'_, OpenStackModel> {
         at_present(&self.model)
     }
 
-    /// Keystone's side, for what it recorded.
+    /// Returns Keystone's server, which has recorded the requests.
     pub fn identity(&self) -> &Scripted {
         &self.identity
     }
 
-    /// Swift's side, for what it recorded.
+    /// Returns Swift's server, which has recorded the requests.
     pub fn storage(&self) -> &Scripted {
         &self.storage
     }
 
-    /// Who is there and where, by the names that `conformance/live/openstack env` gives them.
+    /// Returns users, passwords and URLs, by the names of `conformance/live/openstack env`.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let model = self.model();
         let credential = model.application_credential();
@@ -147,14 +147,14 @@ impl Script for Adapter {
     }
 }
 
-/// The model, told what time it is.
+/// Returns the model after setting its time.
 fn at_present(model: &Mutex<OpenStackModel>) -> MutexGuard<'_, OpenStackModel> {
     let mut model = lock(model);
     model.set_now(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
     model
 }
 
-// A test that panics with the model in its hands fails by itself; the servers go on.
+// A test that panics while it holds the model fails by itself; the servers continue.
 fn lock(model: &Mutex<OpenStackModel>) -> MutexGuard<'_, OpenStackModel> {
     model.lock().unwrap_or_else(PoisonError::into_inner)
 }

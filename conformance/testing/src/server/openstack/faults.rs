@@ -1,6 +1,6 @@
-//! What a fault of the plan answers in the place of the servers, or makes of an answer.
+//! The effects of the plan's faults on responses.
 //!
-//! Faults that are S3's own (redirects, regions, error codes) change nothing here.
+//! Faults of S3 only (redirects, regions, error codes) have no effect here.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::operation::{Call, OpenStackOperation, Place};
 use super::reply::{self, Refusal};
 
 impl OpenStackModel {
-    /// What a fault answers in the place of the server.
+    /// Returns the response of a fault that replaces the server's.
     pub(super) fn instead(&self, fault: &Fault, call: &Call<'_>) -> Option<Reply> {
         Some(match fault {
             Fault::SlowDown(after) => {
@@ -31,7 +31,7 @@ impl OpenStackModel {
         })
     }
 
-    /// The answer of this status as the server in question would give it.
+    /// Returns the response of Keystone or Swift with this status.
     pub(super) fn refusal(&self, status: u16, call: &Call<'_>) -> Reply {
         match (&call.place, status) {
             (Place::Identity(_), 401) => reply::unauthorized(&self.auth_url()),
@@ -44,7 +44,7 @@ impl OpenStackModel {
     }
 }
 
-/// What a fault that changes a good answer makes of it.
+/// Applies a fault that changes a good response.
 pub(super) fn spoil(fault: &Fault, mut reply: Reply) -> Reply {
     if *fault == Fault::WrongChecksum {
         for (name, value) in &mut reply.headers {
@@ -57,7 +57,7 @@ pub(super) fn spoil(fault: &Fault, mut reply: Reply) -> Reply {
     fault.spoil(reply)
 }
 
-/// An answer that began well and says in its body that it did not end so.
+/// Returns a response whose head is a success and whose body reports a failure.
 fn belated(call: &Call<'_>, status: &str) -> Option<Reply> {
     let mut document = json!({"Response Status": status, "Response Body": "", "Errors": []});
     let begun = match call.operation {

@@ -1,8 +1,8 @@
-//! Headers that are kept: metadata of accounts, containers and objects.
+//! Stored headers: metadata of accounts, containers and objects.
 
 use super::super::message::{Reply, Request};
 
-/// Names, as Swift spells them, and values; in the order in which they were set.
+/// Names, as Swift writes them, and values, in the order in which they were set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Headers(Vec<(String, String)>);
 
@@ -12,7 +12,7 @@ impl Headers {
         known.map(|(_, value)| value.as_str())
     }
 
-    /// Sets a header; an empty value takes it away.
+    /// Sets a header; an empty value removes it.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         if !value.is_empty() {
@@ -24,8 +24,8 @@ impl Headers {
         self.0.retain(|(name, _)| keep(name));
     }
 
-    /// Takes over what a request says: headers that begin with one of the prefixes or are one of the
-    /// names, and removals of them (`X-Remove-Container-Meta-Colour`).
+    /// Applies the headers of a request whose names are `kept`, and their removals
+    /// (`X-Remove-Container-Meta-Colour`).
     pub(super) fn update(&mut self, request: &Request, kept: impl Fn(&str) -> bool) {
         for (name, value) in &request.headers {
             let name = name.to_ascii_lowercase();
@@ -40,7 +40,7 @@ impl Headers {
         }
     }
 
-    /// Puts all of them on an answer.
+    /// Adds all headers to a response.
     pub(super) fn dress(&self, mut reply: Reply) -> Reply {
         for (name, value) in &self.0 {
             reply = reply.header(name, value);
@@ -49,7 +49,7 @@ impl Headers {
     }
 }
 
-/// A name with capitals: `X-Object-Meta-Colour`.
+/// Returns a name with capitals: `X-Object-Meta-Colour`.
 fn title(name: &str) -> String {
     let mut up = true;
     let spell = |letter: char| {

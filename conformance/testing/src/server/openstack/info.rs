@@ -1,4 +1,4 @@
-//! `/info`: what this Swift can, told to everybody.
+//! `/info`: the features of this Swift, readable by everybody.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::super::message::Reply;
 use super::OpenStackModel;
 
 impl OpenStackModel {
-    /// `/info` and `/healthcheck`.
+    /// Handles `/info` and `/healthcheck`.
     pub(super) fn front(&self, path: &str) -> Reply {
         if path == "/healthcheck" {
             return Reply::new(200).header("Content-Type", "text/plain").body("OK");

@@ -1,4 +1,4 @@
-//! Keystone: versions, and where its requests go.
+//! Keystone: versions, and the routing of its requests.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::reply;
 use super::{Answer, OpenStackModel};
 
 impl OpenStackModel {
-    /// Where v3 is.
+    /// Returns the URL of v3.
     pub(super) fn auth_url(&self) -> String {
         format!("{}/v3", self.identity_url)
     }
@@ -28,7 +28,7 @@ impl OpenStackModel {
         }
     }
 
-    /// 300 at the root, 200 at the version itself.
+    /// Lists the versions: 300 at the root, 200 at the version itself.
     fn versions(&self, call: &Call<'_>) -> super::Reply {
         let url = format!("{}/", self.auth_url());
         let version = json!({

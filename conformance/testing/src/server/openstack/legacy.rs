@@ -1,6 +1,6 @@
-//! Authentication of former days: Keystone v2, and v1 as TempAuth and Ceph answer it.
+//! Legacy authentication: Keystone v2, and v1 as TempAuth and Ceph implement it.
 //!
-//! A Keystone of today answers both paths with 404, and so does the model unless told otherwise.
+//! A present Keystone responds to both paths with 404, and so does the model by default.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::tokens::{self, REGION, Token, instant};
 use super::{Answer, OpenStackModel, User};
 
 impl OpenStackModel {
-    /// `POST /v2.0/tokens` with a name, a password and a tenant.
+    /// Handles `POST /v2.0/tokens` with a name, a password and a tenant.
     pub(super) fn authenticate_v2(&mut self, call: &Call<'_>) -> Answer {
         let document: Value = serde_json::from_slice(&call.request.body).unwrap_or_default();
         let auth = &document["auth"];
@@ -54,7 +54,7 @@ impl OpenStackModel {
         Ok(reply::document(200, &access))
     }
 
-    /// `GET /auth/v1.0` with a user (`project:name`) and a key.
+    /// Handles `GET /auth/v1.0` with a user (`project:name`) and a key.
     pub(super) fn authenticate_v1(&mut self, call: &Call<'_>) -> Answer {
         let header = |one, other| call.header(one).or(call.header(other)).unwrap_or_default();
         let who = header("x-auth-user", "x-storage-user").to_owned();

@@ -15,7 +15,7 @@ pub(super) enum Entry {
     Subdir(String),
 }
 
-/// What a request asks for of these names, which are in order.
+/// Returns the names that a request selects; `names` are in order.
 pub(super) fn select<'a>(
     call: &Call<'_>,
     names: impl DoubleEndedIterator<Item = &'a str>,
@@ -55,7 +55,7 @@ pub(super) fn select<'a>(
     entries
 }
 
-/// A limit above the server's own is refused.
+/// Refuses a limit above the server's own.
 pub(super) fn check_limit(call: &Call<'_>, most: usize) -> Result<(), Refusal> {
     match call.query("limit").and_then(|limit| limit.parse::<usize>().ok()) {
         Some(limit) if limit > most => {
@@ -65,7 +65,7 @@ pub(super) fn check_limit(call: &Call<'_>, most: usize) -> Result<(), Refusal> {
     }
 }
 
-/// A listing as lines; an empty one is 204. Other formats than these two are not had here.
+/// Returns a listing as lines; an empty one is 204. The model supports plain text and JSON only.
 pub(super) fn text(call: &Call<'_>, entries: &[Entry]) -> Result<Reply, Refusal> {
     if call.query("format").is_some_and(|format| format == "xml") {
         return Err(reply::page(501).into());
@@ -82,7 +82,7 @@ pub(super) fn text(call: &Call<'_>, entries: &[Entry]) -> Result<Reply, Refusal>
     Ok(Reply::new(200).header("Content-Type", TEXT).body(lines))
 }
 
-/// A listing as JSON.
+/// Returns a listing as JSON.
 pub(super) fn json(entries: &[Value]) -> Reply {
     let document = Value::from(entries.to_vec()).to_string();
     Reply::new(200).header("Content-Type", "application/json; charset=utf-8").body(document)
@@ -92,7 +92,7 @@ pub(super) fn no_content() -> Reply {
     Reply::new(204).header("Content-Type", TEXT)
 }
 
-/// As in `X-Timestamp`: seconds with five digits more.
+/// Formats a time as in `X-Timestamp`: seconds with five decimals.
 pub(super) fn timestamp(at: Duration) -> String {
     format!("{}.{:05}", at.as_secs(), at.subsec_micros() / 10)
 }

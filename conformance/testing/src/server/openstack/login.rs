@@ -1,7 +1,7 @@
-//! Who asks for a token, by which method, and for what: `POST /v3/auth/tokens`.
+//! Requests for tokens: `POST /v3/auth/tokens`, with a method and a scope.
 //!
 //! ```text
-//!   method ─ password | token | application_credential ─▶ who
+//!   method ─ password | token | application_credential ─▶ user
 //!   scope  ─ none: the default project · unscoped · project · trust ─▶ Token
 //! ```
 
@@ -12,30 +12,30 @@ use super::reply::{self, Refusal};
 use super::tokens::Token;
 use super::{Answer, OpenStackModel};
 
-/// An authentication that was tried.
+/// An attempted authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
-    /// When: seconds since 1970.
+    /// When, in seconds since 1970.
     pub at: u64,
     /// `password`, `token`, `application_credential`; `v2`, `v1`.
     pub method: String,
-    /// The user's name or id, or the application credential's; of a token, its user's id.
+    /// The name or id of the user or of the application credential; for a token, its user's id.
     pub who: String,
-    /// The trust that was asked for.
+    /// The requested trust.
     pub trust: Option<String>,
-    /// The token that came of it, or the status of the refusal.
+    /// The issued token, or the status of the refusal.
     pub outcome: Result<String, u16>,
 }
 
-/// Who was recognised, and what the token can be at most.
+/// The authenticated user, and the limits of the token.
 struct Known {
     token: Token,
-    /// It ends with the token that it is made from.
+    /// The expiry of the token that it is made from.
     until: Option<u64>,
 }
 
 impl OpenStackModel {
-    /// Authenticate.
+    /// Handles Authenticate.
     pub(super) fn authenticate(&mut self, call: &Call<'_>) -> Answer {
         let document: Value = serde_json::from_slice(&call.request.body)
             .map_err(|_| reply::malformed("Expecting to find valid JSON in request body."))?;
@@ -45,7 +45,7 @@ impl OpenStackModel {
         }
         let method = auth["identity"]["methods"][0].as_str().unwrap_or_default().to_owned();
         let trust = auth["scope"]["OS-TRUST:trust"]["id"].as_str().map(str::to_owned);
-        // A second factor is not known here, as in a Keystone that is not configured for it.
+        // A second factor is not supported, as in a Keystone that is not configured for it.
         let methods = auth["identity"]["methods"].as_array().map(Vec::as_slice).unwrap_or_default();
         let second = methods.get(1).and_then(|method| method.as_str());
         let outcome = self
@@ -196,7 +196,7 @@ impl OpenStackModel {
             return Err(reply::forbidden("").into());
         }
         let project = trust.project_id.clone().ok_or_else(|| self.unauthorized())?;
-        // What the trustor has lost meanwhile is not lent any more.
+        // Roles that the trustor has lost meanwhile are not delegated any more.
         let granted = self.people.roles(&trust.trustor_user_id, &project);
         if trust.roles.iter().any(|role| !granted.contains(role)) {
             return Err(reply::forbidden("").into());
@@ -210,7 +210,7 @@ impl OpenStackModel {
         Ok(known.scoped(&project, trust.roles))
     }
 
-    /// Whom an authentication names.
+    /// Returns the name in an authentication.
     fn named_in(&self, method: &str, identity: &Value) -> String {
         let of = |value: &Value| {
             let text = value["id"].as_str().or(value["name"].as_str());

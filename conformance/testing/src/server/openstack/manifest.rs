@@ -1,4 +1,4 @@
-//! The manifest of a static large object as it is put.
+//! The manifest of a static large object in a PUT.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::operation::Target;
 use super::reply::{self, Refusal};
 
-/// A segment as a manifest asks for it.
+/// A segment in a manifest.
 pub(super) struct Wanted {
     pub(super) path: String,
     pub(super) container: String,
@@ -18,7 +18,7 @@ pub(super) struct Wanted {
     pub(super) range: Option<(Option<u64>, Option<u64>)>,
 }
 
-/// Reads a manifest that is put; `own` is where it goes.
+/// Parses the manifest of a PUT to `own`.
 pub(super) fn parse(body: &[u8], own: &Target) -> Result<Vec<Wanted>, Refusal> {
     let document: Value = serde_json::from_slice(body)
         .map_err(|_| reply::said(400, "Manifest must be valid JSON.\n"))?;
@@ -104,7 +104,7 @@ fn parse_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
     }
 }
 
-/// First and last byte, where there are any.
+/// Returns the first and last byte, if the range has any.
 pub(super) fn resolve(
     (first, last): (Option<u64>, Option<u64>),
     length: u64,

@@ -1,4 +1,4 @@
-//! A small Keystone and a small Swift in memory, as a pure function from request to answer.
+//! A small Keystone and a small Swift in memory, as a pure function from request to response.
 //!
 //! ```text
 //!   head ─ Call::parse ─ Plan: a fault? ─┬─ Keystone ───────────────────────────── read on
@@ -9,9 +9,9 @@
 //!   Reply ─ Plan: a fault that spoils it ─ transaction id ─ HEAD, 204: no body
 //! ```
 //!
-//! Whatever it answers is what Keystone 30.0.0 and Swift 2.38.3 were seen to answer, but for v2 and
-//! v1 authentication, which those do not have. It has no clock: [`OpenStackModel::set_now`] tells
-//! it the time. A token is looked at when the head arrives, and never again.
+//! Its responses are those that were seen from Keystone 30.0.0 and Swift 2.38.3, except v2 and v1
+//! authentication, which those do not have. The model has no clock: [`OpenStackModel::set_now`]
+//! sets the time. It checks a token when the head arrives, and never again.
 
 mod access;
 mod accounts;
@@ -60,7 +60,7 @@ pub use self::trusts::Trust;
 use super::message::{Ending, Intake, Reply, Request};
 use super::plan::{Fault, Plan};
 
-/// The state of the two servers, and the faults that they are going to meet.
+/// The state of the two servers, and their planned faults.
 #[derive(Debug, Clone)]
 pub struct OpenStackModel {
     plan: Plan<OpenStackOperation>,
@@ -69,9 +69,9 @@ pub struct OpenStackModel {
     token_life: Duration,
     legacy: bool,
     limits: Limits,
-    /// How long it takes until a listing shows an object.
+    /// The time until a listing shows an object.
     listing_lag: Duration,
-    /// And objects whose names end so.
+    /// The same for objects whose names have these endings.
     lagging: Vec<(String, Lag)>,
     people: People,
     tokens: BTreeMap<String, Token>,
@@ -81,25 +81,25 @@ pub struct OpenStackModel {
     counts: BTreeMap<OpenStackOperation, u64>,
     requests: u64,
     issued: u64,
-    /// Segments that go when the daemons run.
+    /// Segments that are deleted when the daemons run.
     unsettled: Vec<Target>,
-    /// The shortest that a token had yet to live when Swift took it.
+    /// The shortest remaining life of a token when Swift accepted it.
     least_left: Duration,
     now: Duration,
-    /// Of the last change; changes are never at the same instant.
+    /// The time of the last change; no two changes have the same time.
     stamped: Duration,
 }
 
-/// What `/info` tells, as far as tests want it otherwise.
+/// The limits in `/info` that tests change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The largest object of one piece, in bytes.
     pub max_file_size: u64,
     /// Entries of one page of a listing.
     pub container_listing_limit: usize,
-    /// Segments of one manifest; none where static large objects are not to be had.
+    /// Segments of one manifest; `None` where static large objects are not supported.
     pub max_manifest_segments: Option<usize>,
-    /// Objects of one bulk deletion; none where it is not to be had.
+    /// Objects of one bulk deletion; `None` where bulk deletions are not supported.
     pub max_deletes_per_request: Option<usize>,
     /// Storage policies, the default first.
     pub policies: Vec<String>,
@@ -120,22 +120,22 @@ impl Default for Limits {
 /// How long listings do not show an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lag {
-    /// From when it was written.
+    /// For this long after the object was written.
     For(Duration),
-    /// Until so many more requests have come.
+    /// Until this many more requests have come.
     Requests(u64),
 }
 
-/// What became of a request whose head has arrived.
+/// What to do with a request whose head has arrived.
 #[derive(Debug)]
 pub enum Gate {
-    /// It is answered now; the answer's [`Intake`] says what is done with the body.
+    /// Send this response now; its [`Intake`] states what is done with the body.
     Answered(Reply),
-    /// Its body is wanted.
+    /// Read its body.
     Open(Admission),
 }
 
-/// A request that was let in.
+/// An admitted request.
 #[derive(Debug)]
 pub struct Admission {
     caller: Caller,
@@ -151,7 +151,7 @@ impl Default for OpenStackModel {
 }
 
 impl OpenStackModel {
-    /// With its people, and no container; tokens live an hour.
+    /// Creates the servers with their users and without containers. Tokens live an hour.
     pub fn new() -> Self {
         let people = People::new();
         let mut model = Self {
@@ -181,32 +181,32 @@ impl OpenStackModel {
         model
     }
 
-    /// The same with these faults to come.
+    /// Sets the planned faults.
     pub fn with_plan(mut self, plan: Plan<OpenStackOperation>) -> Self {
         self.plan = plan;
         self
     }
 
-    /// The same with tokens that live so long, in whole seconds from the beginning of the second in
-    /// which they are issued.
+    /// Sets the life of tokens, in whole seconds from the beginning of the second in which they are
+    /// issued.
     pub fn with_token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
         self
     }
 
-    /// The same with these limits.
+    /// Sets the limits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same with v2 and v1 authentication.
+    /// Enables v2 and v1 authentication.
     pub fn with_legacy_authentication(mut self) -> Self {
         self.legacy = true;
         self
     }
 
-    /// The same with an empty container in the account of a user's project.
+    /// Adds an empty container to the account of a user's project.
     pub fn with_container(mut self, user: &str, name: &str) -> Self {
         let account = self.account_of(user);
         let (now, policy) = (self.stamp(), self.limits.policies.first().cloned());
@@ -215,25 +215,25 @@ impl OpenStackModel {
         self
     }
 
-    /// Where the two are: schemes, hosts and ports.
+    /// Sets scheme, host and port of both servers.
     pub fn set_endpoints(&mut self, identity: impl Into<String>, storage: impl Into<String>) {
         self.identity_url = identity.into();
         self.storage_url = storage.into();
     }
 
-    /// Changes the faults to come; occurrences go on counting.
+    /// Replaces the planned faults. The counts of requests continue.
     pub fn set_plan(&mut self, plan: Plan<OpenStackOperation>) {
         self.plan = plan;
     }
 
-    /// Changes how long it takes until a listing, and with it a dynamic large object, shows an object
-    /// that was written: containers are updated after objects.
+    /// Sets the time until a listing, and with it a dynamic large object, shows an object that was
+    /// written: Swift updates containers after objects.
     pub fn set_listing_lag(&mut self, lag: Duration) {
         self.listing_lag = lag;
     }
 
-    /// The same for objects whose names end so, be they there already or not: this long after each was
-    /// written, or until so many more requests have come.
+    /// Sets the same for objects with this ending of their names, whether they exist already or
+    /// not: a time after each was written, or a number of further requests.
     pub fn lag_listing_of(&mut self, ending: impl Into<String>, lag: Lag) {
         let lag = match lag {
             Lag::For(time) => Lag::For(time),
@@ -242,7 +242,7 @@ impl OpenStackModel {
         self.lagging.push((ending.into(), lag));
     }
 
-    /// Whether listings show an object already.
+    /// Whether listings already show an object.
     fn is_listed(&self, name: &str, object: &SwiftObject) -> bool {
         let now = self.now.max(self.stamped);
         object.changed + self.listing_lag <= now
@@ -254,17 +254,17 @@ impl OpenStackModel {
             )
     }
 
-    /// Changes how long tokens live that are issued from now on.
+    /// Sets the life of tokens that are issued from now on.
     pub fn set_token_life(&mut self, life: Duration) {
         self.token_life = life;
     }
 
-    /// Tells the time since 1970.
+    /// Sets the time since 1970.
     pub fn set_now(&mut self, now: Duration) {
         self.now = now;
     }
 
-    /// Answers a request whose body is at hand.
+    /// Handles a request with its body.
     pub fn handle(&mut self, request: &Request) -> Reply {
         match self.head(request) {
             Gate::Answered(reply) => reply,
@@ -272,7 +272,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Looks at a request whose body has not been read.
+    /// Handles the head of a request whose body has not been read.
     pub fn head(&mut self, head: &Request) -> Gate {
         let call = self.parse(head);
         self.requests += 1;
@@ -290,7 +290,7 @@ impl OpenStackModel {
         match admitted {
             Ok(caller) => Gate::Open(Admission { caller, fault }),
             Err(refusal) => match &fault {
-                // A fault of the wire does not depend on what would have been said.
+                // A fault of the connection does not depend on the response.
                 Some(Fault::Lost(_) | Fault::Instead(_) | Fault::AnswerLost(_)) => {
                     Gate::Open(Admission { caller: Caller::Nobody, fault })
                 }
@@ -299,7 +299,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Answers a request that was let in, or spoils the answer as the plan says.
+    /// Handles an admitted request, and applies the faults of the plan.
     pub fn body(&mut self, admission: Admission, request: &Request) -> Reply {
         let Admission { caller, fault } = admission;
         let mut call = self.parse(request);
@@ -328,7 +328,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Understands a request. Keystone and Swift have nothing in common but the root.
+    /// Parses a request. Keystone and Swift have only the root in common.
     fn parse<'a>(&self, request: &'a Request) -> Call<'a> {
         let mut call = Call::parse(request);
         let host = self.storage_url.split_once("://").map(|(_, host)| host);
@@ -367,8 +367,8 @@ impl OpenStackModel {
         }
     }
 
-    /// An answer that comes before the body: with `Expect` the connection ends, else the body is
-    /// read and dropped.
+    /// Returns a response that is sent before the body is read: with `Expect` the connection ends,
+    /// otherwise the body is read and dropped.
     fn early(&self, reply: Reply, head: &Request) -> Reply {
         let reply = self.finish(reply, head);
         match head.expects_continue() {
@@ -377,7 +377,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Puts on what every answer has, and takes off what none has.
+    /// Adds the headers that every response has, and removes what no response has.
     fn finish(&self, mut reply: Reply, request: &Request) -> Reply {
         let length = match (request.method.as_str(), reply.status) {
             (_, 204 | 304) => Some(0),
@@ -400,7 +400,7 @@ impl OpenStackModel {
         reply.header("X-Trans-Id", &id).header("X-Openstack-Request-Id", id)
     }
 
-    /// An instant for a change: now, with Swift's resolution, and later than any before.
+    /// Returns the time of a change: now, with Swift's resolution, and later than any before.
     fn stamp(&mut self) -> Duration {
         let now = Duration::from_micros(self.now.as_micros() as u64 / 10 * 10);
         self.stamped = now.max(self.stamped + Duration::from_micros(10));
@@ -408,5 +408,5 @@ impl OpenStackModel {
     }
 }
 
-/// What temporary URLs of `demo`'s account are signed with.
+/// The key of temporary URLs in `demo`'s account.
 const TEMP_URL_KEY: &str = "tempurl-key";

@@ -1,4 +1,4 @@
-//! Objects: put, post, delete, and what is read of them.
+//! Objects: PUT, POST and DELETE, and their stored form.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use super::{Answer, OpenStackModel};
 /// An object, or the manifest of a large one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwiftObject {
-    /// Its bytes; of a static large object, its manifest as it is stored.
+    /// Its bytes; for a static large object, its manifest as it is stored.
     pub body: Bytes,
-    /// MD5 of the bytes, without quotes.
+    /// The MD5 of the bytes, without quotes.
     pub etag: String,
-    /// Seconds since 1970 at which it is no longer there.
+    /// When it expires, in seconds since 1970.
     pub delete_at: Option<u64>,
     pub(super) headers: Headers,
     pub(super) changed: Duration,
@@ -27,7 +27,7 @@ pub struct SwiftObject {
 }
 
 impl SwiftObject {
-    /// A header that it keeps (`Content-Type`, `X-Object-Meta-Colour`, `X-Object-Manifest`).
+    /// Returns a stored header (`Content-Type`, `X-Object-Meta-Colour`, `X-Object-Manifest`).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
@@ -37,13 +37,13 @@ impl SwiftObject {
         self.slo.is_some()
     }
 
-    /// Its media type.
+    /// Returns its media type.
     pub fn content_type(&self) -> &str {
         self.headers.get("content-type").unwrap_or(OCTETS)
     }
 
-    /// Its length in bytes as listings tell it: of a static large object, that of its content; of
-    /// a dynamic one, nothing.
+    /// Returns its length in bytes as listings show it: for a static large object, that of its
+    /// content; for a dynamic one, 0.
     pub fn size(&self) -> u64 {
         self.slo.as_ref().map_or(self.body.len() as u64, |slo| slo.size)
     }
@@ -54,7 +54,7 @@ impl SwiftObject {
 }
 
 impl OpenStackModel {
-    /// The object that a request is about, unless it has expired.
+    /// Returns the object of a request, unless it has expired.
     pub(super) fn find(&self, target: &Target) -> Result<&SwiftObject, Refusal> {
         let object = self.container(target).and_then(|found| found.objects.get(&target.object));
         let object =
@@ -62,7 +62,7 @@ impl OpenStackModel {
         object.ok_or_else(|| reply::page(404).into())
     }
 
-    /// What is refused about a PUT before any of its body is read.
+    /// Checks a PUT before any of its body is read.
     pub(super) fn admit_put(&self, call: &Call<'_>, target: &Target) -> Result<(), Refusal> {
         if call.header("if-none-match").is_some_and(|value| value.trim() != "*") {
             return Err(reply::plain(400, "If-None-Match only supports *").into());
@@ -104,7 +104,7 @@ impl OpenStackModel {
         self.check_absent(call, target)
     }
 
-    /// `If-None-Match: *`.
+    /// Checks `If-None-Match: *`.
     pub(super) fn check_absent(&self, call: &Call<'_>, target: &Target) -> Result<(), Refusal> {
         match call.header("if-none-match") {
             Some(_) if self.find(target).is_ok() => Err(reply::page(412).into()),
@@ -112,7 +112,7 @@ impl OpenStackModel {
         }
     }
 
-    /// PutObject and PutDlo.
+    /// Handles PutObject and PutDlo.
     pub(super) fn put_object(&mut self, call: &Call<'_>, target: &Target) -> Answer {
         let body = call.request.body.clone();
         if body.len() as u64 > self.limits.max_file_size {
@@ -134,7 +134,7 @@ impl OpenStackModel {
         self.store(target, object)
     }
 
-    /// Puts an object in its place, and says so.
+    /// Stores an object, and returns the response.
     pub(super) fn store(&mut self, target: &Target, mut object: SwiftObject) -> Answer {
         object.changed = self.stamp();
         let etag = object.slo.as_ref().map_or_else(|| object.etag.clone(), Slo::quoted_etag);
@@ -143,7 +143,7 @@ impl OpenStackModel {
         Ok(reply::said(201, "").header("Etag", etag).header("Last-Modified", changed))
     }
 
-    /// PostObject: what is not named is gone, but for the media type.
+    /// Handles PostObject: removes the metadata that is not named, except the media type.
     pub(super) fn post_object(&mut self, call: &Call<'_>, target: &Target) -> Answer {
         check_metadata(call)?;
         super::dlo::check_manifest(call)?;
@@ -159,14 +159,15 @@ impl OpenStackModel {
         Ok(reply::page(202))
     }
 
-    /// DeleteObject: a manifest's segments stay. One that has expired is not found, and gone.
+    /// Handles DeleteObject: a manifest's segments stay. An expired object is removed, and not
+    /// found.
     pub(super) fn delete_object(&mut self, target: &Target) -> Answer {
         let found = self.find(target).map(|_| reply::said(204, ""));
         self.container_mut(target)?.objects.remove(&target.object);
         found
     }
 
-    /// `X-Delete-At`, or `X-Delete-After` from now.
+    /// Reads `X-Delete-At`, or `X-Delete-After` from now.
     pub(super) fn delete_at(&self, call: &Call<'_>) -> Result<Option<u64>, Refusal> {
         let now = self.now.as_secs();
         let refuse = |text: &str| Refusal::from(reply::plain(400, text));
@@ -188,7 +189,7 @@ impl OpenStackModel {
     }
 }
 
-/// The headers of a request that its object keeps.
+/// Returns the headers of a request that are stored with its object.
 pub(super) fn kept_headers(call: &Call<'_>) -> Headers {
     let mut headers = Headers::default();
     headers.set("Content-Type", call.header("content-type").unwrap_or(OCTETS));
@@ -196,12 +197,12 @@ pub(super) fn kept_headers(call: &Call<'_>) -> Headers {
     headers
 }
 
-/// Whether an object keeps a header of this name, which is in lower case.
+/// Whether a header of this name, in lower case, is stored with an object.
 pub(super) fn is_kept(name: &str) -> bool {
     name.starts_with("x-object-meta-") || KEPT.contains(&name)
 }
 
-/// Instants are told in whole seconds, rounded up.
+/// Rounds a time up to whole seconds, as Swift's headers show it.
 pub(super) fn ceiling(at: Duration) -> u64 {
     at.as_secs() + u64::from(at.subsec_nanos() > 0)
 }

@@ -1,8 +1,8 @@
-//! Which operation a request is, and on what.
+//! The operation of a request, and its target.
 
 use super::super::message::{Request, decode};
 
-/// The operations of Keystone and Swift that an [`OpenStackModel`](super::OpenStackModel) knows.
+/// The operations of Keystone and Swift that an [`OpenStackModel`](super::OpenStackModel) supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the names are those of the API references
 pub enum OpenStackOperation {
@@ -49,17 +49,17 @@ pub enum OpenStackOperation {
     Other,
 }
 
-/// A request understood.
+/// A parsed request.
 pub(super) struct Call<'a> {
     pub(super) request: &'a Request,
     pub(super) operation: OpenStackOperation,
     pub(super) place: Place,
     query: Vec<(String, String)>,
-    /// As if it had no `Range` header.
+    /// Whether its `Range` header is ignored.
     pub(super) rangeless: bool,
 }
 
-/// What a request is about.
+/// The target of a request.
 pub(super) enum Place {
     /// A path of Keystone, or of v1 authentication.
     Identity(Vec<String>),
@@ -67,7 +67,7 @@ pub(super) enum Place {
     Storage(Target),
     /// `/info` and `/healthcheck`.
     Front(String),
-    /// A path that names nothing: the answer's status, and what it says.
+    /// An unknown path: the response's status and text.
     Nowhere(u16, &'static str),
 }
 
@@ -97,7 +97,7 @@ impl<'a> Call<'a> {
         call
     }
 
-    /// The value of a query parameter; empty where it has none.
+    /// Returns the value of a query parameter; empty where it has no value.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -106,13 +106,13 @@ impl<'a> Call<'a> {
         self.request.header(name)
     }
 
-    /// Whether a query parameter is what Swift takes for true.
+    /// Whether Swift reads a query parameter as true.
     pub(super) fn flag(&self, name: &str) -> bool {
         let value = self.query(name).unwrap_or_default().to_ascii_lowercase();
         matches!(value.as_str(), "true" | "1" | "yes" | "on" | "t" | "y")
     }
 
-    /// What the request is about, where that is a part of Swift.
+    /// Returns the target, if it is in Swift.
     pub(super) fn target(&self) -> Option<&Target> {
         match &self.place {
             Place::Storage(target) => Some(target),
@@ -120,7 +120,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether JSON was asked for.
+    /// Whether the request asks for JSON.
     pub(super) fn wants_json(&self) -> bool {
         match self.query("format") {
             Some(format) => format == "json",
@@ -200,7 +200,7 @@ impl Place {
 }
 
 impl Target {
-    /// Another object of the same account.
+    /// Returns another object of the same account.
     pub(super) fn sibling(&self, container: &str, object: &str) -> Self {
         Self {
             account: self.account.clone(),

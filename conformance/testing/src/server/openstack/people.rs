@@ -1,10 +1,10 @@
-//! Who is known to Keystone: users, projects, roles and application credentials.
+//! The users, projects, roles and application credentials of Keystone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::digest::md5_hex;
 
-/// A user with a password and a project that it is logged in to unless it says otherwise.
+/// A user with a password and a default project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// 32 hexadecimal digits.
@@ -26,20 +26,20 @@ pub(super) struct Project {
     pub name: String,
 }
 
-/// A secret that stands for a user in one project.
+/// An application credential: a secret that authenticates a user in one project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationCredential {
     /// 32 hexadecimal digits.
     pub id: String,
-    /// Its name, one of its user's.
+    /// Its name, unique for its user.
     pub name: String,
     /// Its secret.
     pub secret: String,
-    /// Whose it is.
+    /// The id of its user.
     pub user_id: String,
-    /// Where.
+    /// The id of its project.
     pub project_id: String,
-    /// What it may.
+    /// Its roles.
     pub roles: Vec<&'static str>,
 }
 
@@ -48,14 +48,15 @@ pub struct ApplicationCredential {
 pub(super) struct People {
     users: Vec<User>,
     projects: Vec<Project>,
-    /// User and project, and what the one may do in the other.
+    /// The roles of a user in a project.
     grants: BTreeMap<(String, String), BTreeSet<&'static str>>,
     credentials: Vec<ApplicationCredential>,
 }
 
 impl People {
-    /// `demo`, who may all in its project, and has an application credential; `reader`, who may
-    /// only read there; `glance`, whose project is `service`; `alt`, whose is another; `admin`.
+    /// Creates `demo`, with all rights in its project and an application credential; `reader`, with
+    /// the right to read there; `glance`, whose project is `service`; `alt`, in another project;
+    /// `admin`.
     pub(super) fn new() -> Self {
         let mut people = Self {
             users: Vec::new(),
@@ -63,7 +64,7 @@ impl People {
             grants: BTreeMap::new(),
             credentials: Vec::new(),
         };
-        // Who is a member is a reader too.
+        // A member is a reader too.
         people.add("demo", "demo", &["member", "reader", OPERATOR]);
         people.add("reader", "demo", &["reader"]);
         people.add("glance", "service", &["service", OPERATOR]);
@@ -101,13 +102,13 @@ impl People {
         &self.credentials
     }
 
-    /// What a user may do in a project, by name.
+    /// Returns the names of the roles of a user in a project.
     pub(super) fn roles(&self, user_id: &str, project_id: &str) -> Vec<&'static str> {
         let key = (user_id.to_owned(), project_id.to_owned());
         self.grants.get(&key).into_iter().flatten().copied().collect()
     }
 
-    /// Takes all roles of a user in a project away.
+    /// Removes all roles of a user in a project.
     pub(super) fn revoke(&mut self, user_id: &str, project_id: &str) {
         self.grants.remove(&(user_id.to_owned(), project_id.to_owned()));
     }
@@ -127,12 +128,12 @@ impl People {
     }
 }
 
-/// The id of a role.
+/// Returns the id of a role.
 pub(super) fn role_id(name: &str) -> String {
     id("role", name)
 }
 
-/// The role of this name or id.
+/// Returns the role of this name or id.
 pub(super) fn role(name: Option<&str>, id: Option<&str>) -> Option<&'static str> {
     ROLES.into_iter().find(|role| name == Some(role) || id == Some(&*role_id(role)))
 }
@@ -141,7 +142,7 @@ fn id(kind: &str, name: &str) -> String {
     md5_hex(format!("{kind} {name}").as_bytes())
 }
 
-/// Who has it may do all in the accounts of their projects.
+/// The role with all rights in the accounts of its projects.
 pub(super) const OPERATOR: &str = "swiftoperator";
 const ROLES: [&str; 7] =
     ["admin", "manager", "member", "reader", "service", OPERATOR, "ResellerAdmin"];

@@ -1,4 +1,4 @@
-//! What is read of objects: conditions, ranges, and the bytes.
+//! Reads of objects: conditions, ranges, and the bytes.
 
 use std::ops::Range;
 
@@ -12,27 +12,27 @@ use super::operation::{Call, Target};
 use super::reply::{self, Refusal};
 use super::{Answer, OpenStackModel, SwiftObject};
 
-/// What a read gives, before conditions and ranges.
+/// The result of a read, before conditions and ranges.
 pub(super) struct Readable {
     /// Without quotes.
     pub(super) etag: String,
     /// Whether its ETag is shown in quotes.
     pub(super) quoted: bool,
     pub(super) length: u64,
-    /// Whether it is what is stored, and not what a manifest leads to.
+    /// Whether it is the stored object, and not the content of a manifest.
     pub(super) stored: bool,
     /// Headers that only a large object has.
     pub(super) extra: Vec<(&'static str, String)>,
 }
 
-/// Bytes of an object, or those before a segment that is not what it was.
+/// Bytes of an object, or those before a segment that has changed.
 pub(super) struct Piece {
     pub(super) bytes: Bytes,
     pub(super) whole: bool,
 }
 
 impl OpenStackModel {
-    /// GetObject, HeadObject and GetManifest.
+    /// Handles GetObject, HeadObject and GetManifest.
     pub(super) fn get_object(&self, call: &Call<'_>, target: &Target) -> Answer {
         let object = self.find(target)?;
         let stored = call.query("multipart-manifest") == Some("get");
@@ -50,7 +50,7 @@ impl OpenStackModel {
         self.read(call, target, object, &what, None)
     }
 
-    /// What a plain GET of an object gives.
+    /// Returns the result of a plain GET of an object.
     pub(super) fn readable(
         &self,
         target: &Target,
@@ -63,7 +63,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Conditions, ranges, and the bytes.
+    /// Applies conditions and ranges, and returns the bytes.
     pub(super) fn read(
         &self,
         call: &Call<'_>,
@@ -78,7 +78,7 @@ impl OpenStackModel {
         };
         let head_only = call.request.method == "HEAD" && call.query("part-number").is_none();
         let verdict = match verdict {
-            // A range of a HEAD is not looked at, but by dynamic large objects when it is beyond.
+            // HEAD ignores a range, except one beyond the end of a dynamic large object.
             Verdict::Parts(_) if head_only => Verdict::Whole,
             Verdict::Unsatisfiable if head_only && (object.is_slo() || !what.quoted) => {
                 Verdict::Whole
@@ -128,8 +128,8 @@ impl OpenStackModel {
         Ok(head(206).replace_header("Content-Type", kind).body(body))
     }
 
-    /// The bytes of a range. When a segment is not what it was the answer breaks off there; where
-    /// nothing has been sent by then, it turns into 500.
+    /// Sends the bytes of a range. The response ends before a segment that has changed; if nothing
+    /// was sent by then, the status is 500.
     fn send(
         &self,
         call: &Call<'_>,
@@ -157,7 +157,7 @@ impl OpenStackModel {
         Ok(reply.header("Content-Length", length.to_string()).body(piece.bytes).cut(cut))
     }
 
-    /// All bytes of what a GET gives.
+    /// Returns all bytes that a GET returns.
     pub(super) fn content(&self, target: &Target) -> Option<Vec<u8>> {
         let object = self.find(target).ok()?;
         let what = self.readable(target, object).ok()?;
@@ -216,5 +216,5 @@ pub(super) fn slice(body: &Bytes, range: Range<u64>) -> Bytes {
 }
 
 const BOUNDARY: &str = "634755c5e4ae5a3e139c9ead74071022";
-/// So many bytes of an answer are gathered before its head is sent.
+/// The number of bytes of a response that are collected before its head is sent.
 const FIRST_WRITE: usize = 4096;

@@ -1,10 +1,10 @@
-//! Answers in the words of Keystone and of Swift.
+//! Responses as Keystone and Swift word them.
 
 use serde_json::{Value, json};
 
 use super::super::message::Reply;
 
-/// A request that is not carried out: the answer to it.
+/// The refusal of a request: its response.
 #[derive(Debug)]
 pub(super) struct Refusal(Box<Reply>);
 
@@ -20,23 +20,23 @@ impl From<Reply> for Refusal {
     }
 }
 
-/// Swift's answer of this status, with the page that it has for it.
+/// Returns Swift's response of this status, with Swift's page for it.
 pub(super) fn page(status: u16) -> Reply {
     let Some((title, text)) = words(status) else { return said(status, "") };
     said(status, format!("<html><h1>{title}</h1><p>{text}</p></html>"))
 }
 
-/// Swift's answer without a body, or with this one.
+/// Returns Swift's response with this body, which may be empty.
 pub(super) fn said(status: u16, text: impl Into<String>) -> Reply {
     Reply::new(status).header("Content-Type", "text/html; charset=UTF-8").body(text.into())
 }
 
-/// Swift's answer with a plain text.
+/// Returns Swift's response with a plain text.
 pub(super) fn plain(status: u16, text: impl Into<String>) -> Reply {
     Reply::new(status).header("Content-Type", "text/plain").body(text.into())
 }
 
-/// Title and text of Swift's page for a status.
+/// Returns title and text of Swift's page for a status.
 pub(super) fn words(status: u16) -> Option<(&'static str, &'static str)> {
     Some(match status {
         202 => ("Accepted", "The request is accepted for processing."),
@@ -78,7 +78,7 @@ pub(super) fn words(status: u16) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Status code and reason as Swift writes them into the body of an answer that had begun.
+/// Returns status code and reason as Swift writes them into a body whose head was already sent.
 pub(super) fn status_line(status: u16) -> String {
     let reason = match status {
         422 => "Unprocessable Entity",
@@ -91,12 +91,12 @@ pub(super) fn status_line(status: u16) -> String {
     format!("{status} {reason}")
 }
 
-/// A JSON document.
+/// Returns a JSON document.
 pub(super) fn document(status: u16, value: &Value) -> Reply {
     Reply::new(status).header("Content-Type", "application/json").body(value.to_string())
 }
 
-/// Keystone's error document.
+/// Returns Keystone's error document.
 pub(super) fn error(status: u16, message: impl Into<String>) -> Reply {
     let title = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
     let message: String = message.into();
@@ -104,13 +104,13 @@ pub(super) fn error(status: u16, message: impl Into<String>) -> Reply {
     document(status, &json!({"error": error}))
 }
 
-/// Keystone's only word about who is not who they say.
+/// Returns Keystone's only response to failed authentication.
 pub(super) fn unauthorized(auth_url: &str) -> Reply {
     error(401, "The request you have made requires authentication.")
         .header("WWW-Authenticate", format!("Keystone uri=\"{auth_url}\""))
 }
 
-/// Keystone's answer to what the policy forbids.
+/// Returns Keystone's response to what the policy forbids.
 pub(super) fn forbidden(action: &str) -> Reply {
     let what = "You are not authorized to perform the requested action";
     match action {
@@ -119,7 +119,7 @@ pub(super) fn forbidden(action: &str) -> Reply {
     }
 }
 
-/// Keystone's answer to a document that it does not understand.
+/// Returns Keystone's response to an invalid document.
 pub(super) fn malformed(what: &str) -> Reply {
     error(
         400,

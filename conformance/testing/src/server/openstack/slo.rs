@@ -1,4 +1,4 @@
-//! Static large objects: what a manifest must be, and what becomes of it.
+//! Static large objects: how a manifest is checked and stored.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ use super::{Answer, OpenStackModel};
 /// A manifest that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slo {
-    /// MD5 of the segments' ETags, without quotes.
+    /// The MD5 of the segments' ETags, without quotes.
     pub(super) etag: String,
-    /// Of its content, in bytes.
+    /// The size of its content, in bytes.
     pub(super) size: u64,
     pub(super) segments: Vec<Segment>,
 }
@@ -29,15 +29,15 @@ pub(super) struct Slo {
 /// A segment of a static large object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Container and object; none where the manifest has the bytes themselves.
+    /// Container and object; `None` where the manifest has the bytes themselves.
     pub name: Option<(String, String)>,
     /// The bytes of a segment without a name.
     pub data: Vec<u8>,
-    /// MD5 that the segment had, without quotes.
+    /// The MD5 that the segment had, without quotes.
     pub hash: String,
-    /// Length that the segment had, in bytes.
+    /// The length that the segment had, in bytes.
     pub bytes: u64,
-    /// First and last byte of those that count.
+    /// The first and last byte of the segment that belong to the object.
     pub range: Option<(u64, u64)>,
     pub(super) content_type: String,
     pub(super) last_modified: u64,
@@ -45,14 +45,14 @@ pub struct Segment {
 }
 
 impl SwiftObject {
-    /// The segments of a static large object; empty for others.
+    /// Returns the segments of a static large object; empty for others.
     pub fn segments(&self) -> &[Segment] {
         self.slo.as_ref().map_or(&[], |slo| &slo.segments)
     }
 }
 
 impl Slo {
-    /// As answers and listings show it.
+    /// Returns the ETag as responses and listings show it.
     pub(super) fn quoted_etag(&self) -> String {
         format!("\"{}\"", self.etag)
     }
@@ -63,7 +63,7 @@ impl Slo {
         Self { etag: md5_hex(tags.as_bytes()), size, segments }
     }
 
-    /// As it is stored, and as `multipart-manifest=get` gives it.
+    /// Returns the manifest as it is stored, and as `multipart-manifest=get` returns it.
     pub(super) fn stored(&self) -> String {
         let entries = self.segments.iter().map(|segment| {
             let Some((container, object)) = &segment.name else {
@@ -88,7 +88,7 @@ impl Slo {
         entries.collect::<Value>().to_string()
     }
 
-    /// The form that a PUT takes (`format=raw`).
+    /// Returns the manifest in the form of a PUT (`format=raw`).
     pub(super) fn raw(&self) -> String {
         let entries = self.segments.iter().map(|segment| {
             let Some((container, object)) = &segment.name else {
@@ -109,12 +109,12 @@ impl Slo {
 }
 
 impl Segment {
-    /// How many bytes of it count.
+    /// Returns how many of its bytes belong to the object.
     pub(super) fn length(&self) -> u64 {
         self.range.map_or(self.bytes, |(first, last)| last + 1 - first)
     }
 
-    /// What it adds to the manifest's ETag.
+    /// Returns its part of the manifest's ETag.
     fn tag(&self) -> String {
         match self.range {
             Some((first, last)) => format!("{}:{first}-{last};", self.hash),
@@ -124,11 +124,11 @@ impl Segment {
 }
 
 impl OpenStackModel {
-    /// PutSlo. With `heartbeat=on` the answer begins with 202 before the segments are looked at, and
-    /// what became of it is in the body.
+    /// Handles PutSlo. With `heartbeat=on` the response begins with 202 before the segments are
+    /// checked, and the result is in the body.
     pub(super) fn put_slo(&mut self, call: &Call<'_>, target: &Target, caller: &Caller) -> Answer {
         let Some(most) = self.limits.max_manifest_segments else {
-            // Without the middleware the parameter means nothing.
+            // Without the middleware the parameter has no effect.
             self.authorize(caller, OpenStackOperation::PutObject, target)?;
             return self.put_object(call, target);
         };
@@ -156,7 +156,7 @@ impl OpenStackModel {
         }
     }
 
-    /// Looks at every segment, and stores the manifest.
+    /// Checks every segment, and stores the manifest.
     fn link(
         &mut self,
         call: &Call<'_>,
@@ -253,9 +253,9 @@ impl OpenStackModel {
 
 /// Why a manifest was not stored.
 enum Failure {
-    /// Segments, and what is wrong with each.
+    /// Invalid segments, with the fault of each.
     Segments(Vec<(String, String)>),
-    /// The ETag that was announced is another one.
+    /// The announced ETag is wrong.
     Checksum,
     Refused(Refusal),
 }
@@ -280,7 +280,7 @@ impl Failure {
     }
 }
 
-/// The answer that had begun before it was known what it is.
+/// Returns the response whose head was sent before the result was known.
 fn heartbeat(json: bool, outcome: Result<Reply, Failure>) -> Reply {
     let said = |status: u16| {
         let (title, text) = reply::words(status).unwrap_or_default();
@@ -325,7 +325,7 @@ fn heartbeat(json: bool, outcome: Result<Reply, Failure>) -> Reply {
         .framing(Framing::Chunked(64 << 10))
 }
 
-/// Problems as text.
+/// Returns the faults as text.
 pub(super) fn lines(problems: &[(String, String)]) -> String {
     let lines: String =
         problems.iter().map(|(path, problem)| format!("{path}, {problem}\n")).collect();

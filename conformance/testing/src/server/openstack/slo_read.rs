@@ -1,4 +1,4 @@
-//! What is read of a static large object: its content, a part of it, and its manifest.
+//! Reads of a static large object: its content, a part of it, and its manifest.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ impl Readable {
         }
     }
 
-    /// The same, telling how many parts there are.
+    /// Adds the header with the number of parts.
     pub(super) fn with_parts(mut self, slo: &Slo) -> Self {
         self.extra.push(("X-Parts-Count", slo.segments.len().to_string()));
         self
@@ -35,7 +35,7 @@ impl Readable {
 }
 
 impl OpenStackModel {
-    /// `multipart-manifest=get`, also as `format=raw`.
+    /// Handles `multipart-manifest=get`, also with `format=raw`.
     pub(super) fn slo_manifest(&self, call: &Call<'_>, object: &SwiftObject, slo: &Slo) -> Reply {
         let raw = call.query("format") == Some("raw");
         let body = if raw { slo.raw() } else { slo.stored() };
@@ -53,7 +53,7 @@ impl OpenStackModel {
         }
     }
 
-    /// `part-number`.
+    /// Handles `part-number`.
     pub(super) fn slo_part(
         &self,
         call: &Call<'_>,
@@ -77,8 +77,8 @@ impl OpenStackModel {
         self.read(call, target, object, what, Some(start..start + segment.length()))
     }
 
-    /// The bytes of a range of the content, up to the first segment that is gone or is not what it
-    /// was. When it is the first one that is needed, nothing is given: 409.
+    /// Returns the bytes of a range of the content, up to the first segment that is missing or has
+    /// changed. If that is the first one needed, the response is 409.
     pub(super) fn slo_piece(
         &self,
         target: &Target,
@@ -141,5 +141,5 @@ impl OpenStackModel {
     }
 }
 
-/// How deep manifests may lead to manifests.
+/// The largest depth of manifests in manifests.
 const MAX_DEPTH: usize = 10;

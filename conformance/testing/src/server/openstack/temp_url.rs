@@ -1,4 +1,4 @@
-//! Temporary URLs: a signature in the query stands for a token.
+//! Temporary URLs: a signature in the query replaces the token.
 
 use std::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ use super::reply::{self, Refusal};
 use super::{OpenStackModel, Target};
 
 impl OpenStackModel {
-    /// Whether the signature is one of the account's or the container's keys, and has not expired.
+    /// Checks that the signature is by a key of the account or the container, and has not expired.
     pub(super) fn verify_temp_url(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let invalid = || {
             let reply = reply::said(401, "401 Unauthorized: Temp URL invalid\n");
@@ -72,7 +72,7 @@ impl OpenStackModel {
     }
 }
 
-/// Adds what an answer to a temporary URL has besides: a file name, and when it expires.
+/// Adds the further headers of a response to a temporary URL: a file name, and when it expires.
 pub(super) fn dress(call: &Call<'_>, reply: Reply) -> Reply {
     let reads = matches!(call.request.method.as_str(), "GET" | "HEAD");
     let Some(target) = call.target().filter(|_| reads && reply.status < 300) else { return reply };
@@ -97,7 +97,7 @@ pub(super) fn dress(call: &Call<'_>, reply: Reply) -> Reply {
     reply.header("Content-Disposition", disposition).header("Expires", http_date(expires))
 }
 
-/// The path as it is signed: of the object, or of all whose names begin alike.
+/// Returns the signed path: of the object, or of a prefix.
 fn signed_path(call: &Call<'_>, target: &Target) -> String {
     let Target { account, container, object } = target;
     match call.query("temp_url_prefix") {
@@ -126,7 +126,8 @@ enum Algorithm {
 }
 
 impl Algorithm {
-    /// A signature's algorithm, by its length or its prefix, and the signature in hexadecimal.
+    /// Returns a signature's algorithm, from its length or its prefix, and the signature in
+    /// hexadecimal.
     fn of(signature: &str) -> Option<(Self, String)> {
         if let Some((name, value)) = signature.split_once(':') {
             let value = value.replace('+', "-").replace('/', "_");
@@ -157,7 +158,7 @@ impl Algorithm {
     }
 }
 
-/// RFC 2104, in hexadecimal.
+/// Returns the HMAC (RFC 2104) in hexadecimal.
 fn hmac<D: Digest>(key: &[u8], text: &[u8], block: usize) -> String {
     let mut padded = if key.len() > block { D::digest(key).to_vec() } else { key.to_vec() };
     padded.resize(block, 0);

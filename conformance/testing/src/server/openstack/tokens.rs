@@ -1,4 +1,4 @@
-//! Tokens: what they are good for, how they look, and when they end.
+//! Tokens: their scope, their form, and their expiry.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::{Answer, OpenStackModel, Trust};
 /// A token that was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What is sent as `X-Auth-Token`.
+    /// The value of `X-Auth-Token`.
     pub id: String,
-    /// Who has it; of a trust with impersonation, the trustor.
+    /// Its user; for a trust with impersonation, the trustor.
     pub user_id: String,
-    /// What it is scoped to.
+    /// The project of its scope.
     pub project_id: Option<String>,
-    /// What it may, by name.
+    /// The names of its roles.
     pub roles: Vec<&'static str>,
     /// `password`, `token`, `application_credential`, `totp`.
     pub methods: Vec<String>,
@@ -38,24 +38,24 @@ pub struct Token {
 }
 
 impl OpenStackModel {
-    /// The token of this id, while it is good.
+    /// Returns the token of this id, while it is valid.
     pub(super) fn valid(&self, id: &str) -> Option<&Token> {
         self.tokens.get(id).filter(|token| self.is_alive(token, Duration::ZERO))
     }
 
-    /// As [`valid`](Self::valid), or expired not long ago: what a service may use that vouches
-    /// for it with a token of its own.
+    /// Returns the token of this id, while it is valid or if it expired not long ago. A service may
+    /// use that together with a token of its own.
     pub(super) fn valid_lately(&self, id: &str) -> Option<&Token> {
         self.tokens.get(id).filter(|token| self.is_alive(token, EXPIRED_WINDOW))
     }
 
-    /// Who sends this request to Keystone.
+    /// Returns the token of the sender of a request to Keystone.
     pub(super) fn caller(&self, call: &Call<'_>) -> Result<&Token, Refusal> {
         let token = call.header("x-auth-token").and_then(|id| self.valid(id));
         token.ok_or_else(|| reply::unauthorized(&self.auth_url()).into())
     }
 
-    /// Issues a token; `until` bounds its life.
+    /// Issues a token, which expires at `until` at the latest.
     pub(super) fn issue(&mut self, mut token: Token, until: Option<u64>) -> &Token {
         self.issued += 1;
         let seed = format!("token {}", self.issued);
@@ -66,7 +66,7 @@ impl OpenStackModel {
         self.tokens.entry(token.id.clone()).or_insert(token)
     }
 
-    /// ValidateToken. Everybody may ask about their own.
+    /// Handles ValidateToken. Every user may validate the own token.
     pub(super) fn validate_token(&self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?;
         let forbidden = || reply::forbidden("identity:validate_token");
@@ -77,7 +77,7 @@ impl OpenStackModel {
         Ok(self.shown(subject, 200, call.query("nocatalog").is_none()))
     }
 
-    /// RevokeToken.
+    /// Handles RevokeToken.
     pub(super) fn revoke_token(&mut self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?;
         let forbidden = || reply::forbidden("identity:revoke_token");
@@ -92,13 +92,13 @@ impl OpenStackModel {
         Ok(Reply::new(204))
     }
 
-    /// The answer that shows a token.
+    /// Returns the response that shows a token.
     pub(super) fn shown(&self, token: &Token, status: u16, catalog: bool) -> Reply {
         let document = json!({"token": self.token_document(token, catalog)});
         reply::document(status, &document).header("X-Subject-Token", &token.id)
     }
 
-    /// The token of `X-Subject-Token`.
+    /// Returns the token of `X-Subject-Token`.
     fn subject(&self, call: &Call<'_>, none: impl Fn() -> Reply) -> Result<&Token, Refusal> {
         let id = call.header("x-subject-token").ok_or_else(|| Refusal::from(none()))?;
         let unknown = || reply::error(404, "Could not recognize Fernet token");
@@ -203,7 +203,7 @@ impl OpenStackModel {
 }
 
 impl Token {
-    /// One that was not yet issued.
+    /// Creates a token that is not issued yet.
     pub(super) fn draft(user_id: &str, methods: &[&str]) -> Self {
         Self {
             id: String::new(),
@@ -220,12 +220,12 @@ impl Token {
     }
 }
 
-/// Roles as tokens show them.
+/// Returns roles as tokens show them.
 pub(super) fn roles(names: &[&str]) -> Value {
     names.iter().map(|name| json!({"id": role_id(name), "name": name})).collect()
 }
 
-/// An instant as Keystone writes it: always whole seconds, always with six digits more.
+/// Formats a time as Keystone does: whole seconds, followed by six decimals.
 pub(super) fn instant(unix: u64) -> String {
     format!("{}Z", iso_micros(Duration::from_secs(unix)))
 }

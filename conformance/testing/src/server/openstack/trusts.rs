@@ -1,4 +1,4 @@
-//! Trusts: one user lends another some of their roles in a project.
+//! Trusts: one user delegates roles in a project to another.
 
 use serde_json::{Value, json};
 
@@ -11,39 +11,39 @@ use super::reply::{self, Refusal};
 use super::tokens::{Token, instant};
 use super::{Answer, OpenStackModel};
 
-/// A trust that was made.
+/// A trust that was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     /// 32 hexadecimal digits.
     pub id: String,
-    /// Who lends.
+    /// The user who delegates.
     pub trustor_user_id: String,
-    /// Who borrows.
+    /// The user who gets the roles.
     pub trustee_user_id: String,
-    /// Where.
+    /// The project of the roles.
     pub project_id: Option<String>,
-    /// What is lent, by name.
+    /// The names of the delegated roles.
     pub roles: Vec<&'static str>,
     /// Whether its tokens are the trustor's.
     pub impersonation: bool,
     /// Seconds since 1970.
     pub expires_at: Option<u64>,
-    /// How many tokens it still gives.
+    /// How many tokens can still be issued by it.
     pub remaining_uses: Option<u64>,
     deleted: bool,
-    /// What tells two trusts apart that are otherwise alike.
+    /// The expiry as it was requested, which distinguishes two otherwise equal trusts.
     expiry: Option<String>,
 }
 
 impl Trust {
-    /// Whether it was deleted; spent ones are not.
+    /// Whether it was deleted; a trust that is used up is not.
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted
     }
 }
 
 impl OpenStackModel {
-    /// The trust of this id, as Keystone finds it: neither deleted, nor spent, nor expired.
+    /// Returns the trust of this id, unless it is deleted, used up or expired.
     pub(super) fn trust(&self, id: &str) -> Option<&Trust> {
         self.trusts.get(id).filter(|trust| {
             let expired = trust.expires_at.is_some_and(|end| self.now.as_secs() >= end);
@@ -51,7 +51,7 @@ impl OpenStackModel {
         })
     }
 
-    /// CreateTrust.
+    /// Handles CreateTrust.
     pub(super) fn create_trust(&mut self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?.clone();
         if caller.credential.is_some() {
@@ -87,7 +87,7 @@ impl OpenStackModel {
         Ok(reply::document(201, &shown))
     }
 
-    /// ShowTrust. Trustor and trustee may.
+    /// Handles ShowTrust, for the trustor and the trustee.
     pub(super) fn show_trust(&self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?;
         let trust = self.named(call)?;
@@ -97,7 +97,7 @@ impl OpenStackModel {
         Ok(reply::document(200, &self.trust_document(trust)))
     }
 
-    /// ListTrusts: those that one gave, or was given.
+    /// Handles ListTrusts: the trusts of a trustor or a trustee.
     pub(super) fn list_trusts(&self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?;
         let (trustor, trustee) = (call.query("trustor_user_id"), call.query("trustee_user_id"));
@@ -130,7 +130,7 @@ impl OpenStackModel {
         Ok(reply::document(200, &json!({"trusts": trusts, "links": links})))
     }
 
-    /// DeleteTrust. The trustor may, and who has a token that the trust gave them.
+    /// Handles DeleteTrust, for the trustor and for a token that was issued by the trust.
     pub(super) fn delete_trust(&mut self, call: &Call<'_>) -> Answer {
         let caller = self.caller(call)?;
         let trust = self.named(call)?;
@@ -147,7 +147,7 @@ impl OpenStackModel {
         Ok(Reply::new(204))
     }
 
-    /// Takes one use of a trust.
+    /// Counts one use of a trust.
     pub(super) fn consume(&mut self, id: &str) {
         if let Some(uses) = self.trusts.get_mut(id).and_then(|trust| trust.remaining_uses.as_mut())
         {
@@ -155,7 +155,7 @@ impl OpenStackModel {
         }
     }
 
-    /// The trust that the path names.
+    /// Returns the trust that the path names.
     fn named(&self, call: &Call<'_>) -> Result<&Trust, Refusal> {
         let id = match &call.place {
             Place::Identity(path) => path.last().map_or("", String::as_str),
@@ -165,7 +165,7 @@ impl OpenStackModel {
         self.trust(id).ok_or_else(|| none().into())
     }
 
-    /// The roles that are lent: no more than the trustor has.
+    /// Returns the delegated roles: no more than the trustor has.
     fn lent(
         &self,
         caller: &Token,
@@ -207,8 +207,8 @@ impl OpenStackModel {
         Ok(Some(expires))
     }
 
-    /// Trusts that end at the same instant between the same two are one too many, even when the
-    /// other was deleted or spent.
+    /// Stores a trust. A second one between the same users with the same expiry is a conflict, even
+    /// when the first was deleted or used up.
     fn store_trust(&mut self, mut trust: Trust) -> Result<Value, Refusal> {
         let alike = |known: &&Trust| {
             trust.expiry.is_some()

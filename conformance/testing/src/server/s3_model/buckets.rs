@@ -1,4 +1,4 @@
-//! Operations on buckets: lists above all.
+//! Operations on buckets, mainly lists.
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,7 @@ impl S3Model {
         ))
     }
 
-    /// ListObjects and ListObjectsV2.
+    /// Handles ListObjects and ListObjectsV2.
     pub(super) fn list_objects(&self, call: &Call<'_>) -> Answer {
         let objects = &self.bucket(&call.bucket)?.objects;
         let second = call.operation == Operation::ListObjectsV2;
@@ -116,7 +116,7 @@ impl S3Model {
                 Some(&key[..end])
             });
             let passed = match common {
-                // A page that ended with a common prefix does not give it again.
+                // The page after one that ended with a common prefix does not repeat the prefix.
                 Some(common) => common == after || key.as_str() <= after.as_str(),
                 None => key.as_str() <= after.as_str(),
             };
@@ -218,7 +218,7 @@ struct Page<'a> {
     truncated: bool,
 }
 
-/// What a list was asked for.
+/// The parameters of a list.
 struct Listing<'a> {
     second: bool,
     max: usize,
@@ -255,7 +255,8 @@ impl Page<'_> {
         document.text("IsTruncated", self.truncated.to_string());
         match (self.truncated, asked.second, asked.delimiter) {
             (true, true, _) => document.text("NextContinuationToken", STANDARD.encode(self.last)),
-            // The first version gives a marker only with a delimiter; else it is the last key.
+            // ListObjects returns a marker only with a delimiter; otherwise the marker is the last
+            // key.
             (true, false, Some(_)) => document.text("NextMarker", spell(self.last)),
             _ => {}
         }
@@ -296,7 +297,7 @@ fn encoding_type(call: &Call<'_>, document: &mut Document) {
     }
 }
 
-/// How keys are written: as they are, or percent-encoded as AWS does it, a space as a plus sign.
+/// Returns how keys are written: unchanged, or percent-encoded as AWS does, a space as a plus sign.
 fn speller(call: &Call<'_>) -> impl Fn(&str) -> String + use<> {
     let encodes = call.query("encoding-type") == Some("url");
     move |text| {

@@ -1,4 +1,4 @@
-//! A request understood: which operation on which bucket and key.
+//! A parsed request: which operation on which bucket and key.
 
 use super::super::dates::parse_amz_date;
 use super::super::digest::Algorithm;
@@ -6,20 +6,20 @@ use super::super::message::{Request, decode};
 use super::super::plan::Operation;
 use super::refusal::{self, Refusal};
 
-/// What a request asks for.
+/// A parsed request.
 pub(super) struct Call<'a> {
     pub(super) request: &'a Request,
     pub(super) operation: Operation,
     /// Empty for the list of buckets.
     pub(super) bucket: String,
-    /// Empty for a bucket's operations.
+    /// Empty for operations on a bucket.
     pub(super) key: String,
     query: Vec<(String, String)>,
     range: Option<&'a str>,
 }
 
 impl<'a> Call<'a> {
-    /// Understands a request in path style, or in virtual-hosted style below `domain`.
+    /// Parses a request in path style, or in virtual-hosted style below `domain`.
     pub(super) fn parse(request: &'a Request, domain: &str) -> Result<Self, Refusal> {
         let uri = || Refusal::new(400, "InvalidURI", "Couldn't parse the specified URI.");
         let path = request.path().strip_prefix('/').ok_or_else(uri)?;
@@ -47,12 +47,12 @@ impl<'a> Call<'a> {
         Ok(call)
     }
 
-    /// The value of a query parameter; empty where it has none.
+    /// Returns the value of a query parameter; empty where it has no value.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a query parameter that is not empty.
+    /// Returns the value of a query parameter that is not empty.
     pub(super) fn filled(&self, name: &str) -> Option<&str> {
         self.query(name).filter(|value| !value.is_empty())
     }
@@ -61,22 +61,22 @@ impl<'a> Call<'a> {
         self.request.header(name)
     }
 
-    /// Whether the answer has no body.
+    /// Whether the response has no body.
     pub(super) fn is_head(&self) -> bool {
         self.request.method == "HEAD"
     }
 
-    /// The `Range` header.
+    /// Returns the `Range` header.
     pub(super) fn range(&self) -> Option<&'a str> {
         self.range
     }
 
-    /// From now on there is no `Range` header.
+    /// Removes the `Range` header.
     pub(super) fn forget_range(&mut self) {
         self.range = None;
     }
 
-    /// The algorithm that `x-amz-checksum-algorithm` asks for.
+    /// Returns the algorithm that `x-amz-checksum-algorithm` names.
     pub(super) fn checksum_algorithm(&self) -> Result<Option<Algorithm>, Refusal> {
         let Some(name) = self.header("x-amz-checksum-algorithm") else { return Ok(None) };
         let algorithm = Algorithm::from_name(name);
@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
         algorithm.ok_or_else(unknown).map(Some)
     }
 
-    /// The region that the request is signed for, in its header or its query.
+    /// Returns the region that the request is signed for, from its header or its query.
     pub(super) fn region(&self) -> Option<&str> {
         let credential = match self.header("authorization") {
             Some(header) => header.split_once("Credential=")?.1.split(',').next()?,
@@ -93,7 +93,7 @@ impl<'a> Call<'a> {
         credential.rsplit('/').nth(2)
     }
 
-    /// When the request says that it was signed, in seconds since 1970.
+    /// Returns the time of the signature, as the request states it, in seconds since 1970.
     pub(super) fn signed_at(&self) -> Option<u64> {
         parse_amz_date(self.header("x-amz-date").or_else(|| self.query("X-Amz-Date"))?)
     }

@@ -6,7 +6,7 @@ use super::super::dates::parse_http_date;
 use super::refusal::{self, Refusal};
 use super::{Manners, Object};
 
-/// The conditions of a read; `prefix` is `x-amz-copy-source-` for those of a copy's source.
+/// Checks the conditions of a read; `prefix` is `x-amz-copy-source-` for those of a copy's source.
 pub(super) fn check_read(
     object: &Object,
     header: impl Fn(&str) -> Option<String>,
@@ -40,7 +40,7 @@ pub(super) fn check_read(
     }
 }
 
-/// The conditions of a write over `object`.
+/// Checks the conditions of a write over `object`.
 pub(super) fn check_write<'a>(
     object: Option<&Object>,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -66,8 +66,12 @@ pub(super) fn check_write<'a>(
     }
 }
 
-/// The bytes that a `Range` header asks for. None for what is no single byte range, which
-/// is then ignored; an error where there is nothing to give.
+/// Returns the bytes that a `Range` header requests. Returns `None` for anything but a single byte
+/// range, which is then ignored.
+///
+/// # Errors
+///
+/// The range has no bytes of the object.
 pub(super) fn range(header: &str, length: u64) -> Result<Option<Range<u64>>, Refusal> {
     let Some((first, last)) = header.strip_prefix("bytes=").and_then(|r| r.split_once('-')) else {
         return Ok(None);

@@ -4,7 +4,7 @@ use quick_xml::Reader;
 use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::Event;
 
-/// An element with what is in it; attributes are of no use here.
+/// An element with its contents, without attributes.
 #[derive(Debug, Default)]
 pub(super) struct Element {
     pub(super) name: String,
@@ -13,7 +13,7 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// Parses a document; none when it is not well-formed.
+    /// Parses a document; returns `None` when it is not well-formed.
     pub(super) fn parse(document: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(document).ok()?;
         let mut reader = Reader::from_str(text);
@@ -45,12 +45,12 @@ impl Element {
         (document.children.len() == 1).then(|| document.children.remove(0))
     }
 
-    /// The children of this name.
+    /// Returns the children of this name.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
-    /// The text of the first child of this name.
+    /// Returns the text of the first child of this name.
     pub(super) fn text_of(&self, name: &str) -> Option<&str> {
         self.children.iter().find(|child| child.name == name).map(|child| child.text.as_str())
     }
@@ -60,14 +60,14 @@ impl Element {
     }
 }
 
-/// A document in the making.
+/// A writer of a document.
 pub(super) struct Document {
     text: String,
     root: &'static str,
 }
 
 impl Document {
-    /// A result in S3's namespace.
+    /// Begins a result in S3's namespace.
     pub(super) fn result(root: &'static str) -> Self {
         let text = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -76,26 +76,26 @@ impl Document {
         Self { text, root }
     }
 
-    /// An error, which has no namespace.
+    /// Begins an error, which has no namespace.
     pub(super) fn error() -> Self {
         let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>".to_owned();
         Self { text, root: "Error" }
     }
 
-    /// An element with this text.
+    /// Adds an element with this text.
     pub(super) fn text(&mut self, name: &str, text: impl AsRef<str>) {
         let text = escape(text.as_ref());
         self.text.push_str(&format!("<{name}>{text}</{name}>"));
     }
 
-    /// An element with what `fill` puts into it.
+    /// Adds an element with the children that `fill` adds.
     pub(super) fn nest(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         self.text.push_str(&format!("<{name}>"));
         fill(self);
         self.text.push_str(&format!("</{name}>"));
     }
 
-    /// The whole document.
+    /// Returns the whole document.
     pub(super) fn finish(mut self) -> String {
         self.text.push_str(&format!("</{}>", self.root));
         self.text

@@ -1,4 +1,4 @@
-//! What a fault of the plan answers in the place of the server.
+//! The responses of the plan's faults.
 
 use super::super::dates::http_date;
 use super::super::message::{Cut, Intake, Reply, Request};
@@ -8,7 +8,7 @@ use super::call::Call;
 use super::refusal::{self, Refusal};
 
 impl S3Model {
-    /// What a fault answers in the place of the server.
+    /// Returns the response of a fault that replaces the server's.
     pub(super) fn instead(
         &self,
         fault: &Fault,

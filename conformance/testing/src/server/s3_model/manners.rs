@@ -1,31 +1,32 @@
-//! Where servers differ.
+//! The differences between servers.
 
 /// How a server differs from others. The default is [`Manners::aws`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manners {
-    /// Whether `x-amz-checksum-*` is verified, kept and given back.
+    /// Whether `x-amz-checksum-*` is verified, kept and returned.
     pub checksums: bool,
-    /// Whether an object that came without a checksum gets a CRC64NVME.
+    /// Whether an object without a checksum gets a CRC64NVME.
     pub default_checksum: bool,
-    /// Whether `STREAMING-…-TRAILER` is understood.
+    /// Whether `STREAMING-…-TRAILER` is supported.
     pub trailers: bool,
-    /// Whether `If-None-Match` and `If-Match` of a write are looked at.
+    /// Whether `If-None-Match` and `If-Match` of a write are honoured.
     pub conditional_writes: bool,
-    /// Whether DeleteObjects wants `Content-MD5` or a checksum.
+    /// Whether DeleteObjects requires `Content-MD5` or a checksum.
     pub digest_required: bool,
-    /// How CompleteMultipartUpload spells the ETag.
+    /// How CompleteMultipartUpload writes the ETag.
     pub complete_etag: CompleteEtag,
-    /// Whether completing an upload again gives the same answer, rather than `NoSuchUpload`.
+    /// Whether a repeated completion gets the same response, rather than `NoSuchUpload`.
     pub complete_again: bool,
-    /// Whether the region that a request is signed for must be the bucket's.
+    /// Whether a request must be signed for the bucket's region.
     pub check_region: bool,
     /// Whether a request's date may differ from the server's by 15 minutes at most.
     pub check_clock: bool,
-    /// The region of buckets, unless [`S3Model::bucket_in`](super::S3Model::bucket_in) says another.
+    /// The region of buckets, unless [`S3Model::bucket_in`](super::S3Model::bucket_in) sets
+    /// another.
     pub region: String,
-    /// Requests to a host below this one name the bucket in the host.
+    /// The domain below which the host names the bucket.
     pub domain: String,
-    /// The smallest part but for the last, in bytes.
+    /// The smallest size of a part except the last, in bytes.
     pub min_part_size: u64,
     /// The largest object of PutObject and CopyObject and the largest part, in bytes.
     pub max_put_size: u64,
@@ -33,7 +34,7 @@ pub struct Manners {
     pub max_parts: u32,
 }
 
-/// How CompleteMultipartUpload spells the ETag in its answer.
+/// How CompleteMultipartUpload writes the ETag in its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompleteEtag {
     /// In quotes.
@@ -45,7 +46,7 @@ pub enum CompleteEtag {
 }
 
 impl Manners {
-    /// Amazon S3, but that region and clock are not checked.
+    /// Returns the behaviour of Amazon S3, except that region and clock are not checked.
     pub fn aws() -> Self {
         Self {
             checksums: true,
@@ -65,7 +66,8 @@ impl Manners {
         }
     }
 
-    /// Ceph 16: no checksums, no trailers, an empty ETag on Complete, which may come twice.
+    /// Returns the behaviour of Ceph 16: no checksums, no trailers, an empty ETag in the response
+    /// to CompleteMultipartUpload, which can be repeated.
     pub fn ceph16() -> Self {
         Self {
             checksums: false,
@@ -78,7 +80,7 @@ impl Manners {
         }
     }
 
-    /// The same with another smallest part, so that a test can do with small ones.
+    /// Sets the smallest size of a part, so that a test can use small parts.
     pub fn with_min_part_size(mut self, bytes: u64) -> Self {
         self.min_part_size = bytes;
         self

@@ -1,4 +1,4 @@
-//! A small S3 in memory, as a pure function from request to answer.
+//! A small S3 in memory, as a pure function from request to response.
 //!
 //! ```text
 //!   Request ─ Call::parse ─ Plan: a fault in its place? ─ region, clock ─┬─ buckets   (lists)
@@ -7,9 +7,9 @@
 //!   Reply  ─ Plan: a fault that spoils it ─ request id, date ────────────── Reply | Refusal
 //! ```
 //!
-//! Answers follow the API reference of Amazon S3; [`Manners`] are where other servers differ. It
-//! has no clock: [`S3Model::set_now`] tells it the time. It checks no signatures, and knows
-//! no versions, tags or access control (501).
+//! Responses follow the API reference of Amazon S3; [`Manners`] has the differences of other
+//! servers. The model has no clock: [`S3Model::set_now`] sets the time. It checks no signatures,
+//! and supports no versions, tags or access control (501).
 
 mod buckets;
 mod call;
@@ -34,14 +34,14 @@ use super::digest::{self, Algorithm};
 use super::message::{Reply, Request};
 use super::plan::{Fault, Operation, Plan};
 
-/// The state of the server, and the faults that it is going to meet.
+/// The state of the server, and its planned faults.
 #[derive(Debug, Clone, Default)]
 pub struct S3Model {
     plan: Plan,
     manners: Manners,
     buckets: BTreeMap<String, Bucket>,
     uploads: BTreeMap<String, OpenUpload>,
-    /// Uploads that were completed, with the ETag that came of it.
+    /// Uploads that were completed, with the resulting ETag.
     completed: BTreeMap<String, String>,
     /// Uploads that were aborted.
     aborted: BTreeMap<String, OpenUpload>,
@@ -62,18 +62,18 @@ pub struct Object {
     pub headers: Vec<(String, String)>,
     /// Seconds since 1970.
     pub last_modified: u64,
-    /// What the server keeps, if anything.
+    /// The checksum that the server keeps.
     pub checksum: Option<Checksum>,
-    /// The parts that it was made of: length in bytes and digest; empty for a single PUT.
+    /// The parts of a multipart upload: length in bytes and digest; empty for a single PUT.
     pub parts: Vec<(u64, Option<Checksum>)>,
 }
 
 /// A checksum that the server keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
-    /// Such as `CRC64NVME`.
+    /// The name, such as `CRC64NVME`.
     pub algorithm: &'static str,
-    /// Base64, with `-N` when composite.
+    /// Base64, with `-N` where it is composite.
     pub value: String,
     /// What it covers.
     pub covers: ChecksumType,
@@ -95,7 +95,7 @@ pub struct OpenUpload {
     pub bucket: String,
     /// Key.
     pub key: String,
-    /// Its upload ID.
+    /// Upload ID.
     pub id: String,
     /// Part numbers and lengths in bytes.
     pub parts: BTreeMap<u32, u64>,
@@ -112,46 +112,46 @@ struct Bucket {
 type Answer = Result<Reply, Refusal>;
 
 impl S3Model {
-    /// An empty server.
+    /// Creates an empty server.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with these faults to come.
+    /// Sets the planned faults.
     pub fn with_plan(mut self, plan: Plan) -> Self {
         self.plan = plan;
         self
     }
 
-    /// The same with these manners.
+    /// Sets the behaviour.
     pub fn with_manners(mut self, manners: Manners) -> Self {
         self.manners = manners;
         self
     }
 
-    /// The same with an empty bucket.
+    /// Adds an empty bucket.
     pub fn with_bucket(mut self, name: &str) -> Self {
         self.buckets.insert(name.to_owned(), Bucket::default());
         self
     }
 
-    /// The same with an empty bucket in a region of its own; see [`Manners::check_region`].
+    /// Adds an empty bucket in a region of its own; see [`Manners::check_region`].
     pub fn bucket_in(mut self, name: &str, region: &str) -> Self {
         let bucket = Bucket { region: Some(region.to_owned()), ..Bucket::default() };
         self.buckets.insert(name.to_owned(), bucket);
         self
     }
 
-    /// The same with an object, as PutObject without any header would make it. Its bucket is made
-    /// where it is missing.
+    /// Adds an object, as PutObject without any header stores it, and its bucket where it is
+    /// missing.
     pub fn with_object(mut self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Self {
         let object = self.single(body.into(), Vec::new(), None);
         self.buckets.entry(bucket.to_owned()).or_default().objects.insert(key.to_owned(), object);
         self
     }
 
-    /// The same with an object that was uploaded in so many parts, equal but for the last. Its bucket is
-    /// made where it is missing.
+    /// Adds an object that was uploaded in this many parts, equal except the last, and its bucket
+    /// where it is missing.
     pub fn with_multipart_object(
         mut self,
         bucket: &str,
@@ -172,9 +172,9 @@ impl S3Model {
         self
     }
 
-    /// Takes the bytes of a part that was on its way while its upload was aborted: S3 may keep them, and
-    /// the upload is there again. "Aborting a multipart upload", Amazon S3 User Guide. True where that
-    /// is so.
+    /// Stores a part that was in flight while its upload was aborted: S3 may keep it, and the
+    /// upload then exists again ("Aborting a multipart upload", Amazon S3 User Guide). Returns
+    /// whether that happened.
     pub fn land(&mut self, request: &Request) -> bool {
         let Ok(call) = Call::parse(request, &self.manners.domain) else { return false };
         let id = call.query("uploadId").unwrap_or_default().to_owned();
@@ -191,12 +191,12 @@ impl S3Model {
         landed
     }
 
-    /// Changes the faults to come; occurrences go on counting.
+    /// Replaces the planned faults. The counts of requests continue.
     pub fn set_plan(&mut self, plan: Plan) {
         self.plan = plan;
     }
 
-    /// Tells the time, in seconds since 1970.
+    /// Sets the time, in seconds since 1970.
     pub fn set_now(&mut self, now: u64) {
         self.now = now;
     }
@@ -206,33 +206,33 @@ impl S3Model {
         self.buckets.get(bucket)?.objects.get(key)
     }
 
-    /// Whether there is a bucket of this name.
+    /// Whether a bucket of this name exists.
     pub fn has_bucket(&self, name: &str) -> bool {
         self.buckets.contains_key(name)
     }
 
-    /// All keys of a bucket, in order.
+    /// Returns all keys of a bucket, in order.
     pub fn keys(&self, bucket: &str) -> Vec<&str> {
         let objects = self.buckets.get(bucket).map(|bucket| &bucket.objects);
         objects.into_iter().flatten().map(|(key, _)| key.as_str()).collect()
     }
 
-    /// The uploads that were left behind, or are under way.
+    /// Returns the uploads that were neither completed nor aborted.
     pub fn open_uploads(&self) -> Vec<&OpenUpload> {
         self.uploads.values().collect()
     }
 
-    /// How many requests of an operation came, failed ones included.
+    /// Returns the number of requests of an operation, failed ones included.
     pub fn count(&self, operation: Operation) -> u64 {
         self.counts.get(&operation).copied().unwrap_or(0)
     }
 
-    /// How many requests came.
+    /// Returns the number of all requests.
     pub fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// Answers a request, or spoils the answer as the plan says.
+    /// Handles a request, and applies the faults of the plan.
     pub fn handle(&mut self, request: &Request) -> Reply {
         let call = Call::parse(request, &self.manners.domain);
         let operation = call.as_ref().map_or(Operation::Other, |call| call.operation);
@@ -259,8 +259,8 @@ impl S3Model {
         }
     }
 
-    /// Answers from the head alone where the plan says so; otherwise the request is to be read, and
-    /// [`handle`](Self::handle) asked.
+    /// Responds to the head alone where the plan says so. Otherwise read the request, and call
+    /// [`handle`](Self::handle).
     pub fn handle_head(&mut self, head: &Request) -> Option<Reply> {
         let call = Call::parse(head, &self.manners.domain);
         let operation = call.as_ref().map_or(Operation::Other, |call| call.operation);
@@ -270,7 +270,7 @@ impl S3Model {
         }
     }
 
-    /// Region and clock.
+    /// Checks region and clock.
     fn admit(&self, call: &Call<'_>) -> Result<(), Refusal> {
         if self.manners.check_clock
             && let Some(date) = call.signed_at()
@@ -309,7 +309,7 @@ impl S3Model {
         }
     }
 
-    /// Puts on what every answer has.
+    /// Adds the headers of every response.
     fn finish(&self, answer: Answer, request: &Request) -> Reply {
         let id = format!("{:016X}", self.requests);
         let head = request.method == "HEAD";
@@ -335,7 +335,7 @@ impl S3Model {
         own.unwrap_or(&self.manners.region)
     }
 
-    /// An object of one piece.
+    /// Creates an object of one piece.
     fn single(
         &self,
         body: Bytes,
@@ -366,7 +366,7 @@ impl ChecksumType {
 }
 
 impl Checksum {
-    /// The headers that tell it.
+    /// Returns the headers of this checksum.
     fn headers(&self) -> [(String, String); 2] {
         let name = format!("x-amz-checksum-{}", self.algorithm.to_ascii_lowercase());
         let covers = ("x-amz-checksum-type".to_owned(), self.covers.name().to_owned());

@@ -19,7 +19,7 @@ use super::{
     Answer, Checksum, ChecksumType, CompleteEtag, Object, OpenUpload, S3Model, conditions,
 };
 
-/// What an open upload keeps to itself.
+/// The private state of an open upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Details {
     pub(super) initiated: u64,
@@ -89,7 +89,7 @@ impl S3Model {
         if bytes.len() as u64 > self.manners.max_put_size {
             return Err(copy_too_large());
         }
-        // The service digests what it copies.
+        // The server computes the checksum of what it copies.
         let algorithm = self.upload(call)?.details.checksum.map(|(algorithm, _)| algorithm);
         let checksum = algorithm.map(|algorithm| (algorithm, algorithm.value(&bytes)));
         let part = self.put_part(call, Payload { bytes, checksum })?;
@@ -192,7 +192,7 @@ impl S3Model {
             .ok_or_else(|| refusal::no_such_upload().detail("UploadId", id))
     }
 
-    /// The ETag of what an upload has become, its object being there still.
+    /// Returns the ETag of a completed upload's object, if the object still exists.
     fn completed_etag(&self, call: &Call<'_>) -> Option<&str> {
         let etag = self.completed.get(call.query("uploadId")?)?;
         let object = self.object(&call.bucket, &call.key)?;
@@ -287,7 +287,7 @@ impl OpenUpload {
     }
 }
 
-/// Algorithm and type that CreateMultipartUpload asks for.
+/// Reads algorithm and type of a CreateMultipartUpload.
 fn upload_checksum(call: &Call<'_>) -> Result<Option<(Algorithm, ChecksumType)>, Refusal> {
     let Some(algorithm) = call.checksum_algorithm()? else { return Ok(None) };
     let covers = match call.header("x-amz-checksum-type") {
@@ -311,7 +311,7 @@ fn upload_checksum(call: &Call<'_>) -> Result<Option<(Algorithm, ChecksumType)>,
     Ok(Some((algorithm, covers)))
 }
 
-/// The checksum that a part is kept with.
+/// Returns the checksum that is stored with a part.
 fn part_checksum(
     details: &Details,
     payload: &Payload,
@@ -331,7 +331,8 @@ fn part_checksum(
     }
 }
 
-/// The parts that a completion names, in its order; every one as it was uploaded.
+/// Returns the parts that a completion names, in its order, and checks that each is as it was
+/// uploaded.
 fn listed_parts<'a>(details: &'a Details, listed: &Element) -> Result<Vec<&'a Part>, Refusal> {
     let composite = matches!(details.checksum, Some((_, ChecksumType::Composite)));
     let mut parts = Vec::new();
@@ -371,7 +372,7 @@ fn listed_parts<'a>(details: &'a Details, listed: &Element) -> Result<Vec<&'a Pa
     Ok(parts)
 }
 
-/// What a completion says of the whole object.
+/// Checks what a completion states about the whole object.
 fn check_whole(call: &Call<'_>, object: &Object) -> Result<(), Refusal> {
     if let Some(size) = call.header("x-amz-mp-object-size")
         && size.parse() != Ok(object.body.len())
@@ -390,13 +391,13 @@ fn check_whole(call: &Call<'_>, object: &Object) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The digest of the parts' digests.
+/// Returns the digest of the parts' digests.
 fn composite(algorithm: Algorithm, parts: &[&Part]) -> String {
     let digests: Vec<u8> = parts.iter().flat_map(|part| algorithm.digest(&part.body)).collect();
     format!("{}-{}", STANDARD.encode(algorithm.digest(&digests)), parts.len())
 }
 
-/// `x-amz-copy-source-range`, which has both ends and lies within the source.
+/// Parses `x-amz-copy-source-range`, which must have both ends and be within the source.
 fn copy_range(header: &str, length: u64) -> Result<Range<u64>, Refusal> {
     let bounds = header.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
     let bounds = bounds.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));

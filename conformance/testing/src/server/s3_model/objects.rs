@@ -13,7 +13,7 @@ use super::refusal::{self, Refusal};
 use super::{Answer, Checksum, Object, S3Model, conditions};
 
 impl S3Model {
-    /// GetObject and HeadObject.
+    /// Handles GetObject and HeadObject.
     pub(super) fn get_object(&self, call: &Call<'_>) -> Answer {
         let object = self.find(&call.bucket, &call.key)?;
         conditions::check_read(object, |name| call.header(name).map(str::to_owned), false)?;
@@ -26,7 +26,7 @@ impl S3Model {
             (None, Some(range)) => (conditions::range(range, length)?, None),
             (None, None) => (None, object.checksum.as_ref()),
         };
-        // A range that is not one counts as none.
+        // An invalid range is ignored.
         let checksum = if range.is_none() { object.checksum.as_ref() } else { checksum };
 
         let mut reply = Reply::new(if range.is_some() { 206 } else { 200 })
@@ -128,7 +128,7 @@ impl S3Model {
         Ok(Reply::new(204))
     }
 
-    /// The object that `x-amz-copy-source` names, its conditions being met.
+    /// Returns the object that `x-amz-copy-source` names, if the conditions hold.
     pub(super) fn copy_source(&self, call: &Call<'_>) -> Result<&Object, Refusal> {
         let source = call.header("x-amz-copy-source").unwrap_or_default();
         let source = decode(source.strip_prefix('/').unwrap_or(source), false);
@@ -152,7 +152,7 @@ impl S3Model {
     }
 }
 
-/// The headers of a request that its object keeps.
+/// Returns the headers of a request that are stored with its object.
 pub(super) fn kept_headers(call: &Call<'_>) -> Vec<(String, String)> {
     let headers = call.request.headers.iter().map(|(name, value)| {
         let name = name.to_ascii_lowercase();
@@ -167,7 +167,7 @@ pub(super) fn kept_headers(call: &Call<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The bytes of a part, and its checksum; an object of one piece is its own first part.
+/// Returns the bytes of a part, and its checksum. An object of one piece is its own first part.
 fn part_of<'a>(
     object: &'a Object,
     number: &str,
@@ -214,7 +214,7 @@ pub(super) fn copy_too_large() -> Refusal {
     )
 }
 
-/// `Content-Encoding` without `aws-chunked`.
+/// Returns `Content-Encoding` without `aws-chunked`.
 fn without_framing(encoding: &str) -> String {
     let codings = encoding.split(',').map(str::trim);
     codings.filter(|coding| *coding != "aws-chunked").collect::<Vec<_>>().join(",")

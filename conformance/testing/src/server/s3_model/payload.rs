@@ -1,4 +1,4 @@
-//! The bytes that a request means to store: unframed and verified.
+//! The payload of a request: unframed and verified.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,13 +12,13 @@ use super::refusal::{self, Refusal};
 /// A request's payload.
 pub(super) struct Payload {
     pub(super) bytes: Bytes,
-    /// The checksum that came with it, verified.
+    /// The checksum of the request, verified.
     pub(super) checksum: Option<(Algorithm, String)>,
 }
 
 impl Payload {
-    /// Takes `aws-chunked` frames off and verifies every digest that came along. Signatures of
-    /// chunks are not looked at.
+    /// Removes `aws-chunked` frames and verifies every digest of the request. Signatures of chunks
+    /// are not verified.
     pub(super) fn read(request: &Request, manners: &Manners) -> Result<Self, Refusal> {
         let hash = request.header("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
         let framed = hash.starts_with("STREAMING-");
@@ -71,7 +71,7 @@ impl Payload {
     }
 }
 
-/// The one checksum among the headers and trailers, verified.
+/// Returns the one checksum of the headers and trailers, verified.
 fn checksum(
     headers: &[(String, String)],
     bytes: &[u8],
@@ -97,7 +97,7 @@ fn checksum(
     Ok(Some((algorithm, value.to_owned())))
 }
 
-/// Takes the frames of `aws-chunked` off; gives the bytes and the trailers.
+/// Removes the frames of `aws-chunked`; returns the bytes and the trailers.
 fn unframe(mut rest: &[u8]) -> Result<(Bytes, Vec<(String, String)>), Refusal> {
     let mut bytes = Vec::new();
     loop {

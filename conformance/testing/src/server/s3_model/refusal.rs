@@ -1,10 +1,10 @@
-//! Error answers.
+//! Error responses.
 
 use super::super::dates::iso_date;
 use super::super::message::{Reply, Request};
 use super::document::Document;
 
-/// A request that is not carried out.
+/// The refusal of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -31,7 +31,7 @@ impl Refusal {
         self
     }
 
-    /// The answer to be sent; one to HEAD has no body.
+    /// Returns the response to send; one to HEAD has no body.
     pub(super) fn reply(self, head: bool, resource: &str, request_id: &str) -> Reply {
         let mut document = Document::error();
         document.text("Code", &self.code);
@@ -142,5 +142,5 @@ pub(super) fn skewed(request: &Request, now: u64) -> Refusal {
     .detail("MaxAllowedSkewMilliseconds", (MAX_SKEW * 1000).to_string())
 }
 
-/// How far a request's date may be off, in seconds.
+/// The largest difference between a request's date and the server's clock, in seconds.
 pub(super) const MAX_SKEW: u64 = 15 * 60;
