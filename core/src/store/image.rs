@@ -128,7 +128,7 @@ pub struct Added {
 /// A location as an image service stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The URL. An old one contains credentials.
+    /// The URL. An old one may contain credentials.
     pub url: Secret,
     /// `store` in the location's metadata.
     pub store: Option<String>,

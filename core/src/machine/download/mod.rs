@@ -16,9 +16,9 @@
 //! ```
 //!
 //! The sink gets each byte once, at its offset from the first requested byte. After the first byte
-//! the object is pinned: every further request has `If-Match`, and another ETag, another length or
-//! a 412 is an error, because the sink cannot be undone. A range that was cut is resumed after its
-//! last byte. Its hash state travels with the draft.
+//! the object is pinned: with a strong ETag every further request has `If-Match`, and another ETag,
+//! another length or a 412 is an error, because the sink cannot be undone. A range that was cut is
+//! resumed after its last byte. Its hash state travels with the draft.
 //!
 //! At most `width` ranges are unfinished at a time, including those in back-off. So a sink that
 //! writes ranges in order never waits for a range that may not start.
