@@ -1,4 +1,4 @@
-//! What is going to happen.
+//! The events that are planned.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use crate::server::Request;
 
-/// What happens, by its time and the number of the exchange; and whose it is.
+/// Events, by their time and the number of the exchange, with the pump that they belong to.
 pub(super) struct Agenda<A>(pub(super) BTreeMap<(Duration, u64), (usize, Event<A>)>);
 
-/// Something that happens at a time.
+/// An event.
 pub(super) enum Event<A> {
     Arrives(Exchange, Bytes),
     Read(Exchange, A, Request),
@@ -19,7 +19,7 @@ pub(super) enum Event<A> {
 }
 
 impl<A> Agenda<A> {
-    /// How many exchanges of one pump are in flight.
+    /// Returns how many exchanges of one pump are in flight.
     pub(super) fn of(&self, index: usize) -> usize {
         self.operations_of(index).count()
     }

@@ -1,9 +1,9 @@
-//! Which faults can't meet which workloads, and why: every other cell of the table must be filled.
+//! Which faults can't meet which workloads, and why. Every other cell of the table must be filled.
 
 use super::faults::Phase;
 use super::workloads::Workload;
 
-/// Every fault, and its phase.
+/// Every fault with its phases.
 pub(super) const FAULTS: [(&str, Phase); 33] = [
     ("connecting stalls", Phase::Head),
     ("connection refused", Phase::Head),
@@ -40,7 +40,7 @@ pub(super) const FAULTS: [(&str, Phase); 33] = [
     ("process dies", Phase::Head),
 ];
 
-/// Why this fault can't meet this workload in this phase, or need not; none where it must.
+/// Returns why this fault can't or need not meet this workload in this phase; `None` where it must.
 pub(super) fn cannot(workload: &Workload, fault: &str, phase: Phase) -> Option<&'static str> {
     let name = workload.name;
     let has = |operation: &&str| workload.operations.contains(operation);
@@ -104,7 +104,7 @@ fn in_cleanup(workload: &Workload, fault: &str) -> Option<&'static str> {
     }
 }
 
-/// Workloads in which somebody else writes in the place of the object.
+/// Workloads in which another client overwrites the object.
 const REPLACED: &[&str] = &[
     "s3-conditional-put",
     "s3-conditional-multipart",
@@ -139,7 +139,7 @@ const REVOCABLE: &[&str] = &[
 ];
 const BODILESS: &[&str] = &["s3-get", "s3-get-wide", "s3-copy", "call-get", "call-others", "rows"];
 const RANGED: &[&str] = &["s3-get", "s3-get-wide", "call-get", "swift-get-wide"];
-/// Workloads that ask for a range after a cut alone.
+/// Workloads that request a range only after a cut.
 const SELDOM_RANGED: &[&str] = &["images-s3", "images-swift", "rows", "swift-get"];
 const VALIDATED: &[&str] = &["s3-get", "s3-get-wide", "call-get"];
 const ERRORS_IN_200: [&str; 7] = [

@@ -5,7 +5,7 @@
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// The throws of this seed, for this purpose: two purposes of one seed do not disturb each other.
+    /// Creates a generator from a seed and a purpose: the values for two purposes are independent.
     pub(crate) fn new(seed: u64, purpose: &str) -> Self {
         let mut mixed = seed ^ 0x5DEE_CE66_D1CE_4E5B;
         for byte in purpose.bytes() {
@@ -24,17 +24,17 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not 0.
+    /// Returns a number below `bound`, which must not be 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// True `times` times in a hundred.
+    /// Returns true in `times` of a hundred cases.
     pub(crate) fn percent(&mut self, times: u64) -> bool {
         self.below(100) < times
     }
 
-    /// One of these, of which there is one at least.
+    /// Returns one of these; the list must not be empty.
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len() as u64) as usize]
     }

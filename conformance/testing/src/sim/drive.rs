@@ -1,4 +1,4 @@
-//! The loop of a driver, and the laws that it can see: what is against one is written down and ends the
+//! The loop of a transport, and the laws that it can observe. A violation is recorded and ends the
 //! run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ impl Wake for Flag {
     }
 }
 
-/// Writes down what machines and authorities have to tell.
+/// Records the events and notices of machines and authenticators.
 #[derive(Default)]
 struct Listener(Mutex<Vec<String>>);
 
@@ -57,7 +57,7 @@ impl World {
         self.race(vec![machine], parties).pop().unwrap_or(End::Died)
     }
 
-    /// Drives machines that share these authorities until all are done.
+    /// Drives machines that share these authenticators until all are done.
     pub(crate) fn race<M: Machine>(
         &mut self,
         machines: Vec<M>,
@@ -81,12 +81,12 @@ impl World {
         if died {
             self.die();
         }
-        // What was done before the process died was done.
+        // A result from before the death of the process counts.
         let end = |place: Place<M::Output>| place.result.map_or(End::Died, End::Done);
         places.into_iter().map(end).collect()
     }
 
-    /// True when the process died or a law was broken.
+    /// Returns true when the process died or a law was broken.
     fn drive<M: Machine>(
         &mut self,
         pumps: &mut [Pump<M>],
@@ -222,7 +222,7 @@ impl World {
         }
     }
 
-    /// Feeds a machine that reads a stream. True when it got something.
+    /// Supplies a machine that reads a stream. Returns true when it got something.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
         let length = self.source.bytes.len() as u64;
         let Some(intake) = pump.intake() else { return false };
@@ -241,8 +241,8 @@ impl World {
     }
 }
 
-/// The operations by which authorities get their tokens and keys.
+/// The operations with which authenticators obtain tokens and keys.
 const RENEWALS: [&str; 4] =
     ["Authenticate", "AuthenticateService", "DiscoverVersions", "RenewKeys"];
-/// Longer than any schedule takes.
+/// More than any schedule takes.
 const MOST_EVENTS: u64 = 20_000;

@@ -1,4 +1,4 @@
-//! The ends of a caller: what its bytes are read from, and where those for it go.
+//! The caller's ends: the source of its bytes, and the sink for those it receives.
 
 use apus_core::error::{Cause, Failure};
 use bytes::Bytes;
@@ -7,11 +7,11 @@ use bytes::Bytes;
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) bytes: Bytes,
-    /// They come once and in order; what was read of them is gone.
+    /// The bytes can be read once and in order.
     pub(crate) once: bool,
     /// Reading beyond this position fails.
     pub(crate) breaks_at: Option<u64>,
-    /// How much of a source that comes once was read.
+    /// How much was read of a source that can be read once.
     taken: u64,
 }
 
@@ -19,18 +19,19 @@ pub(crate) struct Source {
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     pub(crate) bytes: Vec<u8>,
-    /// A byte came twice.
+    /// Whether a byte was delivered twice.
     pub(crate) twice: bool,
     seen: Vec<bool>,
 }
 
 impl Source {
-    /// As often and wherever one likes.
+    /// Creates a source that can be read anywhere and repeatedly.
     pub(crate) fn seekable(bytes: Bytes) -> Self {
         Self { bytes, ..Self::default() }
     }
 
-    /// These bytes of it, if it has them still, and what was read instead where it has not.
+    /// Reads these bytes, or, of a source that can be read once, as many at its position. Fails beyond
+    /// `breaks_at`.
     pub(crate) fn read(&mut self, from: u64, to: u64) -> Result<Bytes, Failure> {
         let start = if self.once { self.taken } else { from };
         let end = start + (to - from);
@@ -42,14 +43,14 @@ impl Source {
         Ok(self.bytes.slice(start.min(length) as usize..end.min(length) as usize))
     }
 
-    /// So much of it has left.
+    /// Counts bytes of a source that can be read once as read.
     pub(crate) fn take(&mut self, bytes: u64) {
         self.taken += bytes;
     }
 }
 
 impl Sink {
-    /// Takes bytes at this position, each once.
+    /// Stores bytes at this position. Returns whether any was stored before.
     pub(crate) fn write(&mut self, at: u64, bytes: &[u8]) -> bool {
         let at = at as usize;
         let end = at + bytes.len();
@@ -61,7 +62,7 @@ impl Sink {
         self.seen[at..end].iter_mut().all(|seen| !std::mem::replace(seen, true))
     }
 
-    /// Whether there is no gap.
+    /// Whether the bytes have no gap.
     pub(crate) fn is_whole(&self) -> bool {
         self.seen.iter().all(|seen| *seen)
     }

@@ -1,19 +1,19 @@
-//! What goes wrong with an exchange, and with which exchanges it can.
+//! The faults of exchanges, and which exchanges each fault can meet.
 //!
 //! | phase | what |
 //! | --- | --- |
-//! | head | before the server has the whole head: no connection, a reset, a token that ends, a clock that jumps |
-//! | body | while the body of the request is sent: a reset, a stall, an answer that comes too early |
-//! | answer | the request is there: the answer is lost, late, cut, a refusal, or about something else |
+//! | head | before the server has the whole head: no connection, a reset, a revoked token |
+//! | body | while the body of the request is sent: a reset, a stall, an early response |
+//! | answer | the request has arrived: the response is lost, late, cut, a refusal, or wrong |
 //!
-//! In the report a fault of an operation that removes what a failed workload leaves is one of its
-//! cleaning up, whatever its phase.
+//! In the report, a fault of an operation that removes what a failed workload leaves is in the
+//! phase of the clean-up, whatever its own phase is.
 
 use std::fmt;
 
 use super::chance::Chance;
 
-/// What goes wrong with one exchange.
+/// A fault of one exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// No connection is made.
@@ -24,9 +24,9 @@ pub(crate) enum Fault {
     ResetInHead,
     /// All tokens, or the keys, are revoked just before the request arrives.
     Revoked,
-    /// Our clock jumps by so many seconds before the request is sent.
+    /// Our clock jumps by this many seconds before the request is sent.
     ClockJumps(i32),
-    /// Just before the request arrives, somebody else writes another object of the same length.
+    /// Just before the request arrives, another client writes another object of the same length.
     Replaced,
     /// The connection ends after this share (in thousandths) of the body.
     ResetInBody(u16),
@@ -38,39 +38,40 @@ pub(crate) enum Fault {
     EarlySuccess(u16),
     /// The request is lost after all of it was sent.
     Lost,
-    /// The request is carried out, and its answer lost.
+    /// The request is applied, and its response lost.
     AnswerLost,
-    /// The connection ends, and the request is carried out so many milliseconds later.
+    /// The connection ends, and the request is applied this many milliseconds later.
     Late(u32),
-    /// No answer comes in time; whether the request was carried out.
+    /// No response comes in time. The value states whether the request was applied.
     Stalls(bool),
-    /// The request is carried out, and the answer is no HTTP.
+    /// The request is applied, and the response is no HTTP.
     Garbage,
-    /// The connection ends after this share of the answer's body.
+    /// The connection ends after this share of the response's body.
     CutInAnswer(u16),
-    /// The answer's body ends in order after this share of its length.
+    /// The response's body ends properly after this share of its length.
     Truncated(u16),
-    /// The answer's body stops after this share.
+    /// The response's body stalls after this share.
     StallsInAnswer(u16),
-    /// The request is carried out twice, and answered by the first time.
+    /// The request is applied twice, and the response is that of the first time.
     Duplicated,
-    /// This status and code; nothing is done.
+    /// This status and code; the request is not applied.
     Status(u16, &'static str),
-    /// This status, although the request was carried out. Not 503: that says that nothing was done.
+    /// This status, although the request was applied. Not 503, which states that it was not
+    /// applied.
     StatusAfter(u16),
-    /// 503, or 429, with so many seconds of `Retry-After`, or without.
+    /// 503 or 429, with this many seconds of `Retry-After`, or without.
     Throttled(u16, Option<u16>),
-    /// A success whose body tells this error; nothing is done.
+    /// A success whose body has this error; the request is not applied.
     ErrorIn200(u8),
-    /// The answer takes so many seconds.
+    /// The response takes this many seconds.
     Slow(u16),
     /// A `Content-Range` that is off by one.
     WrongRange,
-    /// The whole object where a range was asked for.
+    /// The whole object where a range was requested.
     RangeIgnored,
-    /// Another checksum in the head than the object's.
+    /// A wrong checksum in the head.
     WrongChecksum,
-    /// Another byte in the body than the object's.
+    /// A wrong byte in the body.
     Corrupt,
 }
 
@@ -81,13 +82,13 @@ pub enum Phase {
     Head,
     /// While the request's body is sent.
     Body,
-    /// When the request is there.
+    /// When the request has arrived.
     Answer,
-    /// Whenever, in what removes things again.
+    /// At any time in a request of the clean-up.
     Cleanup,
 }
 
-/// Who is asked.
+/// The service of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whom {
     S3,
@@ -95,27 +96,27 @@ pub(crate) enum Whom {
     Keystone,
 }
 
-/// What a fault has to know of the exchange that it meets.
+/// The properties of an exchange that decide which faults can meet it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facing {
     pub(crate) operation: &'static str,
     pub(crate) whom: Whom,
     /// Bytes of the request's body.
     pub(crate) body: u64,
-    /// It has a `Range`.
+    /// Whether it has a `Range`.
     pub(crate) ranged: bool,
-    /// Its answer is passed on to a sink and compared with a checksum.
+    /// Whether its response goes to a sink and is compared with a checksum.
     pub(crate) validated: bool,
-    /// Somebody else may write in the place of the object.
+    /// Whether another client may overwrite the object.
     pub(crate) replaceable: bool,
-    /// It removes what a failure leaves.
+    /// Whether it removes what a failure leaves.
     pub(crate) cleans: bool,
-    /// There are tokens or keys that can be revoked.
+    /// Whether tokens or keys can be revoked.
     pub(crate) revocable: bool,
 }
 
 impl Fault {
-    /// Whether it can happen to this exchange.
+    /// Whether this fault can meet this exchange.
     pub(crate) fn suits(self, facing: &Facing) -> bool {
         match self {
             Self::ResetInBody(_)
@@ -126,7 +127,7 @@ impl Fault {
                     || matches!(facing.operation, "PutObject" | "UploadPart");
                 facing.body > 1 && forged
             }
-            // What has no name before the server gives it one can't be found again.
+            // What the server names can't be found again when the name is lost.
             Self::Duplicated => !NAMELESS.contains(&facing.operation),
             Self::ErrorIn200(_) => ERRORS_IN_200.contains(&facing.operation),
             Self::WrongRange | Self::RangeIgnored => {
@@ -156,7 +157,7 @@ impl Fault {
         }
     }
 
-    /// Whether it can happen to few exchanges only.
+    /// Whether this fault can meet few exchanges only.
     pub(crate) fn is_choosy(self) -> bool {
         self.phase() == Phase::Body
             || matches!(
@@ -171,7 +172,7 @@ impl Fault {
             )
     }
 
-    /// What the report calls it.
+    /// Returns its name in the report.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Refused => "connection refused",
@@ -207,12 +208,12 @@ impl Fault {
         }
     }
 
-    /// Whether the server says of something that it is there, or is not, and that may be untrue.
+    /// Whether the response may falsely state that something exists or does not exist.
     pub(crate) fn may_lie(self) -> bool {
         matches!(self, Self::Status(404 | 410 | 412, _) | Self::EarlyRefusal(_, 404 | 412))
     }
 
-    /// Any.
+    /// Returns any fault.
     pub(crate) fn any(chance: &mut Chance) -> Self {
         match chance.below(34) {
             0 => Self::Refused,
@@ -248,7 +249,7 @@ impl Fault {
         }
     }
 
-    /// One that leaves open what came of the request.
+    /// Returns a fault after which the outcome of the request is unknown.
     pub(crate) fn ambiguous(chance: &mut Chance) -> Self {
         match chance.below(9) {
             0 => Self::Lost,
@@ -262,14 +263,14 @@ impl Fault {
         }
     }
 
-    /// A documented answer that sends the client elsewhere.
+    /// Returns a documented redirection.
     pub(crate) fn redirection(chance: &mut Chance) -> Self {
         let elsewhere: Vec<_> = STATUSES.into_iter().filter(|(status, _)| *status < 400).collect();
         let (status, code) = chance.pick(&elsewhere);
         Self::Status(status, code)
     }
 
-    /// A documented refusal.
+    /// Returns a documented refusal.
     pub(crate) fn status(chance: &mut Chance) -> Self {
         let (status, code) = chance.pick(&STATUSES);
         Self::Status(status, code)
@@ -319,10 +320,10 @@ fn share(chance: &mut Chance) -> u16 {
     }
 }
 
-/// Operations that make something whose name only the answer tells.
+/// Operations that create something whose name is only in the response.
 pub(crate) const NAMELESS: [&str; 2] = ["CreateMultipartUpload", "CreateTrust"];
 
-/// Operations that may say 200 before they know.
+/// Operations that may send 200 before their result is known.
 const ERRORS_IN_200: [&str; 7] = [
     "CompleteMultipartUpload",
     "CopyObject",
@@ -333,7 +334,7 @@ const ERRORS_IN_200: [&str; 7] = [
     "DeleteSlo",
 ];
 
-/// What S3 says then, and what Swift does.
+/// The errors in such a body: S3's and Swift's.
 pub(crate) const BELATED: [(&str, &str); 4] = [
     ("InternalError", "503 Service Unavailable"),
     ("SlowDown", "500 Internal Error"),
@@ -341,8 +342,8 @@ pub(crate) const BELATED: [(&str, &str); 4] = [
     ("ServiceUnavailable", "502 Bad Gateway"),
 ];
 
-/// "Error responses", S3 API reference; those without a code are what Swift, Keystone, gateways and
-/// servers without a document say.
+/// "Error responses", S3 API reference. Those without a code are from Swift, Keystone, gateways and
+/// servers that send no document.
 const STATUSES: [(u16, &str); 57] = [
     (302, ""),
     (301, "PermanentRedirect"),

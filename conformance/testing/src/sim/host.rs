@@ -1,4 +1,4 @@
-//! The server of a simulation, whatever it is.
+//! The server of a simulation: S3, or Keystone and Swift.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use bytes::Bytes;
 use super::faults::{BELATED, Fault, Whom};
 use crate::server::{self, OpenStackModel, Plan, Reply, Request, S3Model};
 
-/// A model, and what a schedule does to it.
+/// A model, and the changes that a schedule makes to it.
 #[derive(Debug)]
 pub(crate) enum Host {
     S3(Box<S3Host>),
     Cloud(Box<OpenStackModel>),
 }
 
-/// S3, with keys that may end.
+/// S3, with keys that may expire.
 #[derive(Debug, Default)]
 pub(crate) struct S3Host {
     pub(crate) model: S3Model,
-    /// Keys of earlier generations than this are over (`AKIDSIM7` is of generation 7).
+    /// Keys of earlier generations than this have expired (`AKIDSIM7` is of generation 7).
     pub(crate) good_from: u64,
-    /// Where somebody else may write: a bucket and a key.
+    /// Where another client may write: a bucket and a key.
     pub(crate) place: (String, String),
 }
 
@@ -35,11 +35,11 @@ impl Host {
         Self::Cloud(Box::new(model))
     }
 
-    /// The model of S3.
+    /// Returns the model of S3.
     ///
     /// # Panics
     ///
-    /// It is another one.
+    /// The server is another one.
     pub(crate) fn s3_model(&self) -> &S3Model {
         match self {
             Self::S3(host) => &host.model,
@@ -47,11 +47,11 @@ impl Host {
         }
     }
 
-    /// The model of OpenStack.
+    /// Returns the model of OpenStack.
     ///
     /// # Panics
     ///
-    /// It is another one.
+    /// The server is another one.
     pub(crate) fn cloud_model(&self) -> &OpenStackModel {
         match self {
             Self::Cloud(model) => model,
@@ -59,11 +59,11 @@ impl Host {
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the model of OpenStack, to change it.
     ///
     /// # Panics
     ///
-    /// It is another one.
+    /// The server is another one.
     pub(crate) fn cloud_model_mut(&mut self) -> &mut OpenStackModel {
         match self {
             Self::Cloud(model) => model,
@@ -85,7 +85,7 @@ impl Host {
         }
     }
 
-    /// Answers a request, or what the fault says in its place.
+    /// Handles a request, with a fault or without.
     pub(super) fn handle(&mut self, request: &Request, fault: Option<Fault>) -> Reply {
         let cloud = matches!(self, Self::Cloud(_));
         let fault = fault.and_then(|fault| fault.of_the_server(cloud));
@@ -107,11 +107,11 @@ impl Host {
         }
     }
 
-    /// A refusal as this server words it; nothing is done.
+    /// Returns a refusal as this server words it; the request is not applied.
     pub(super) fn refusal(&mut self, request: &Request, status: u16, code: &'static str) -> Reply {
         match self {
             Self::S3(host) => host.refusal(request, status, code),
-            // What would be refused now was carried out a moment ago.
+            // The request would be refused now, because it was just applied.
             Self::Cloud(model) => {
                 let page = server::Fault::Instead(Reply::new(status));
                 model.set_plan(Plan::new().on_any(model.requests() + 1, page));
@@ -122,7 +122,7 @@ impl Host {
         }
     }
 
-    /// A request of somebody's whose connection is long gone is an object that is written.
+    /// Returns the object that a late request has written.
     pub(super) fn written(&self, request: &Request) -> Option<(String, String)> {
         if !matches!(self, Self::Cloud(_)) || request.method != "PUT" {
             return None;
@@ -132,8 +132,8 @@ impl Host {
         Some((decode(path.next()?)?, decode(path.next()?)?))
     }
 
-    /// Carries out a request whose connection is long gone: the identifier of the upload that is there
-    /// again because of it, where it is a part.
+    /// Applies a request after its connection has ended. Returns the id of the upload that exists
+    /// again because of it, where the request is a part.
     pub(super) fn handle_late(&mut self, request: &Request) -> Option<String> {
         if let Self::S3(host) = self
             && host.model.land(request)
@@ -145,12 +145,12 @@ impl Host {
         None
     }
 
-    /// A request of somebody else.
+    /// Handles a request of another client.
     pub(super) fn foreign(&mut self, request: &Request) -> Reply {
         self.handle(request, None)
     }
 
-    /// All tokens, or the keys so far, are over.
+    /// Revokes all tokens, or all keys so far.
     pub(super) fn revoke(&mut self) {
         match self {
             Self::S3(host) => host.good_from += 1,
@@ -158,7 +158,7 @@ impl Host {
         }
     }
 
-    /// Somebody else writes these bytes in the place of the object.
+    /// Overwrites the object with these bytes, as another client.
     pub(super) fn intrude(&mut self, bytes: Bytes) {
         match self {
             Self::S3(host) => {
@@ -170,7 +170,7 @@ impl Host {
         }
     }
 
-    /// Names of uploads and trusts that are there.
+    /// Returns the names of existing uploads and trusts.
     pub(super) fn nameless(&self) -> BTreeSet<String> {
         match self {
             Self::S3(host) => {
@@ -182,7 +182,7 @@ impl Host {
         }
     }
 
-    /// Listings show what there is.
+    /// Lets listings show all objects.
     pub(super) fn settle(&mut self) {
         if let Self::Cloud(model) = self {
             model.set_listing_lag(Duration::ZERO);
@@ -204,7 +204,7 @@ impl S3Host {
         self.with(Fault::Status(status, code).of_the_server(false), request)
     }
 
-    /// Whether the request is signed with keys that are over.
+    /// Whether the request is signed with expired keys.
     fn is_over(&self, request: &Request) -> bool {
         let signed = request.header("authorization").unwrap_or_default();
         let generation = signed.split_once("Credential=AKIDSIM").and_then(|(_, rest)| {
@@ -215,7 +215,7 @@ impl S3Host {
 }
 
 impl Fault {
-    /// What the model is told to do.
+    /// Returns the fault in the model's terms.
     fn of_the_server(self, cloud: bool) -> Option<server::Fault> {
         Some(match self {
             Self::Status(status, _) if cloud => server::Fault::Refuse(status, ""),

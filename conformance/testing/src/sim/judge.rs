@@ -9,11 +9,11 @@ use apus_core::error::Leftover;
 use super::host::Host;
 use super::world::World;
 
-/// Secrets of every simulated caller have this in them.
+/// A part of all secrets of simulated callers.
 pub(crate) const SECRET: &str = "hush-hush";
 
 impl World {
-    /// The bytes of an object in S3 are these.
+    /// Checks that an object in S3 has these bytes.
     pub(crate) fn must_be(&mut self, bucket: &str, key: &str, bytes: &[u8]) {
         let there = self.host.s3_model().object(bucket, key).map(|object| object.body.clone());
         match there {
@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// Every open upload is named by the error, where there is one, or nobody was told its name.
+    /// Checks that the error names every open upload whose id was received.
     pub(crate) fn no_upload_left(&mut self, error: Option<&Error>) {
         let told = error.map(|error| error.to_string()).unwrap_or_default();
         let named: BTreeSet<&str> = error
@@ -46,13 +46,13 @@ impl World {
             .filter(|upload| !self.record.landed.contains(&upload.id))
             .map(|upload| upload.id.clone())
             .collect();
-        // A server that denies what it has is believed.
+        // An upload that the server denied to have can't be named.
         if !left.is_empty() && self.record.lies == 0 {
             self.wrong(format!("uploads {left:?} are left, and the error is {told:?}"));
         }
     }
 
-    /// A write that failed without doubt left nothing of ours.
+    /// Checks that a write which failed with a known outcome has stored nothing.
     pub(crate) fn not_ours_unless_said(
         &mut self,
         error: &Error,
@@ -61,9 +61,9 @@ impl World {
         bytes: &[u8],
     ) {
         let there = self.host.s3_model().object(bucket, key);
-        // Nothing tells two empty objects apart.
+        // Two empty objects can't be distinguished.
         let ours = there.is_some_and(|there| there.body == bytes && !bytes.is_empty());
-        // What is carried out after it was looked for could not be seen.
+        // A request that is applied after the look could not be seen.
         let late = self.record.acted_late > 0;
         let told = leaves_open(error) || names(error, bucket, key);
         if ours && !told && !late && self.record.lies == 0 {
@@ -73,7 +73,7 @@ impl World {
         }
     }
 
-    /// What was delivered is this.
+    /// Checks that these bytes were delivered.
     pub(crate) fn delivered(&mut self, bytes: &[u8]) {
         if !self.sink.is_whole() {
             self.wrong("it said yes, and there is a gap in what was delivered");
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// Everything that must be in no text.
+    /// Returns all secrets, which no text may contain.
     fn secrets(&self) -> Vec<String> {
         let mut secrets = vec![SECRET.to_owned()];
         if let Host::Cloud(model) = &self.host {
@@ -96,7 +96,7 @@ impl World {
         secrets
     }
 
-    /// Bounds, secrets, and whatever else holds of every workload.
+    /// Checks what holds for every workload: bounds, secrets, leftovers.
     pub(crate) fn in_all(&mut self, most_requests: u64, held: u64) {
         if self.sink.twice {
             self.wrong("the sink got a byte twice");
@@ -121,7 +121,7 @@ impl World {
     }
 }
 
-/// Whether an error says that it is not known what came of it: no answer, or none that can be read.
+/// Whether an error says that the outcome is unknown: no response, or an unreadable one.
 pub(crate) fn leaves_open(error: &Error) -> bool {
     error.outcome_unknown()
         || matches!(error.kind(), Kind::Wire | Kind::Broken)
@@ -129,7 +129,7 @@ pub(crate) fn leaves_open(error: &Error) -> bool {
         || error.status().is_some_and(|status| status.is_server_error())
 }
 
-/// Whether an error says that this object is left.
+/// Whether an error names this object as left.
 pub(crate) fn names(error: &Error, bucket: &str, key: &str) -> bool {
     error.leftovers().iter().any(|leftover| {
         matches!(leftover, Leftover::Object { bucket: of, key: name } if of == bucket && name == key)

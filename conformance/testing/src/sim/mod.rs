@@ -4,24 +4,26 @@
 //!  Pump ──Launch──▶ in flight, until its head arrives ──▶ the model ──▶ refused at once, or
 //!    ▲                                                        │         read on: its body takes time
 //!    │                                                        ▼
-//!    └────── complete, by the time at which it is read ◀── answer or fault
+//!    └────── complete, by the time at which it is read ◀── response or fault
 //! ```
 //!
-//! Nothing sleeps: the clock jumps to the next thing that happens. Latencies come from a seed, so
-//! that equal seeds give equal runs. The laws that a driver can see are asserted on the way. Several
-//! pumps that share their authorities are turned when they are woken, and not before.
+//! Nothing sleeps: the clock jumps to the next event. Latencies come from a seed, so that equal
+//! seeds give equal runs. The laws that a transport can observe are asserted. Several pumps that
+//! share their authenticators are turned when they are woken, and not before.
 //!
-//! That is [`Sim`], for tests of single machines. [`simulate`] runs whole workloads under schedules of
-//! faults:
+//! [`Sim`] does this for tests of single machines. [`simulate`] runs whole workloads under
+//! schedules of faults:
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `schedule.rs`, `faults.rs`, `chance.rs` | what goes wrong, all of it from a seed |
-//! | `workloads/` | what is done, and what must have come of it |
-//! | `world.rs`, `drive.rs`, `wire.rs`, `ends.rs`, `host.rs` | where it happens: the clock, the loop, the transport, the caller's bytes, the server |
-//! | `judge.rs` | what must hold of every workload |
-//! | `simulate.rs`, `shrink.rs`, `trace.rs` | many of them, on all cores; a failing one made small, and shown |
-//! | `report.rs`, `cells.rs` | what came of all, and which fault must have met which workload |
+//! | `schedule.rs`, `faults.rs`, `chance.rs` | the faults, all of them from a seed |
+//! | `workloads/` | the workloads, and what must hold after each |
+//! | `world.rs`, `drive.rs`, `wire.rs` | the clock, the loop, the transport |
+//! | `ends.rs`, `host.rs` | the caller's bytes, the server |
+//! | `judge.rs` | what must hold after every workload |
+//! | `simulate.rs` | many schedules, on all cores |
+//! | `shrink.rs`, `trace.rs` | a failing schedule, reduced and printed |
+//! | `report.rs`, `cells.rs` | the results, and which fault must have met which workload |
 
 mod agenda;
 mod cells;
@@ -67,33 +69,33 @@ use crate::server::{Cut, Reply, Request, S3Model};
 pub struct Sim<S = S3Model> {
     /// The server.
     pub model: S,
-    /// What machines read ranges of.
+    /// The bytes that machines read.
     pub source: Bytes,
-    /// What machines wrote, by position.
+    /// The bytes that machines wrote, by position.
     pub sink: Vec<u8>,
     /// The time.
     pub now: Now,
     /// How many seconds the server's clock is ahead of ours.
     pub skew: i64,
-    /// How many bytes of a request's body arrive in a second; none where they take no time.
+    /// The bytes of a request's body that arrive in a second; `None` where they take no time.
     pub rate: Option<u64>,
-    /// Exchanges that were in flight at once, at most.
+    /// The largest number of exchanges in flight at once.
     pub peak: usize,
-    /// Exchanges that were launched.
+    /// The number of launched exchanges.
     pub launched: u64,
-    /// Bytes of a stream that were held at once, at most.
+    /// The largest number of bytes of a stream that were held at once.
     pub held: u64,
-    /// The operation, its time and how it ended, of each exchange.
+    /// The operation, time and outcome of each exchange.
     pub trace: Vec<(&'static str, Duration, String)>,
-    /// When to cancel, and what is left then.
+    /// When the machine is cancelled, and what it then leaves.
     pub cancel_at: Option<(Duration, Leave)>,
-    /// The source breaks at this position.
+    /// The position at which the source fails.
     pub source_breaks_at: Option<u64>,
     traffic: Option<Arc<Traffic>>,
     random: u64,
 }
 
-/// Where a pump stands.
+/// The state of a pump.
 struct Place<T> {
     ready: bool,
     wait: Option<Duration>,
@@ -111,7 +113,7 @@ impl Wake for Flag {
 }
 
 impl<S: Simulated> Sim<S> {
-    /// At noon of a day in 2015, with this source.
+    /// Creates a simulation at noon of a day in 2015, with this source.
     pub fn new(model: S, source: impl Into<Bytes>, seed: u64) -> Self {
         Self {
             model,
@@ -131,18 +133,18 @@ impl<S: Simulated> Sim<S> {
         }
     }
 
-    /// With limits that the machines keep.
+    /// Sets limits for the machines.
     #[must_use]
     pub fn with_traffic(mut self, traffic: Traffic) -> Self {
         self.traffic = Some(Arc::new(traffic));
         self
     }
 
-    /// Drives `machine` under these authorities until it is done.
+    /// Drives `machine` with these authenticators until it is done.
     ///
     /// # Errors
     ///
-    /// The machine's.
+    /// The machine's error.
     ///
     /// # Panics
     ///
@@ -151,7 +153,7 @@ impl<S: Simulated> Sim<S> {
         self.race(vec![machine], parties).pop().expect("one machine has one result")
     }
 
-    /// Drives machines that share these authorities until all are done.
+    /// Drives machines that share these authenticators until all are done.
     ///
     /// # Panics
     ///
@@ -169,11 +171,11 @@ impl<S: Simulated> Sim<S> {
         self.drive_all(&mut pumps, &flags)
     }
 
-    /// As [`run`](Self::run), for a pump that is looked at afterwards.
+    /// Does the same as [`run`](Self::run) with a pump that the caller keeps.
     ///
     /// # Errors
     ///
-    /// The machine's.
+    /// The machine's error.
     ///
     /// # Panics
     ///
@@ -248,13 +250,13 @@ impl<S: Simulated> Sim<S> {
                     self.peak = self.peak.max(own);
                     assert_eq!(own, pump.in_flight(), "law 2: one completion each");
                     let width = pump.machine().width();
-                    // A renewal goes beside what goes on with the old grant.
+                    // A renewal is in flight beside requests with the old credentials.
                     let renews = |name: &&str| RENEWALS.contains(name);
                     let own = own - agenda.operations_of(index).filter(renews).count();
                     assert!(own <= width.max(1), "more in flight than the width {width}");
                 }
                 Turn::Done(result) => {
-                    // A renewal is not the machine's; others may be waiting for it.
+                    // A renewal is not the machine's: other machines may wait for it.
                     let left: Vec<_> = agenda.operations_of(index).collect();
                     let renewals = left.iter().all(|name| RENEWALS.contains(name));
                     assert!(renewals, "law 3: done while {left:?} are in flight");
@@ -296,7 +298,7 @@ impl<S: Simulated> Sim<S> {
         agenda.0.insert((at, number), (index, event));
     }
 
-    /// Makes head and body as a transport would.
+    /// Makes head and body as a transport does.
     fn depart(&mut self, mut exchange: Exchange) -> Event<S::Admitted> {
         let body = match exchange.outgoing().clone() {
             Outgoing::Empty => Bytes::new(),
@@ -331,7 +333,7 @@ impl<S: Simulated> Sim<S> {
         Event::Arrives(exchange, wire.into())
     }
 
-    /// A head arrives: it is answered at once, or its body is read.
+    /// Delivers a head: the model responds at once, or the body is read.
     fn arrive(&mut self, mut exchange: Exchange, body: Bytes) -> (Duration, Event<S::Admitted>) {
         self.tell_time();
         let parts = exchange.request().expect("it was sealed before").clone();
@@ -351,7 +353,7 @@ impl<S: Simulated> Sim<S> {
         }
     }
 
-    /// A body is there.
+    /// Delivers a body.
     fn read(
         &mut self,
         exchange: Exchange,
@@ -363,7 +365,7 @@ impl<S: Simulated> Sim<S> {
         self.respond(exchange, &reply)
     }
 
-    /// An answer goes back, or is lost.
+    /// Returns a response, or loses it.
     fn respond(&mut self, exchange: Exchange, reply: &Reply) -> (Duration, Event<S::Admitted>) {
         let limit = exchange.limits().first_byte.unwrap_or(Duration::MAX);
         let (done, after) = if reply.delay > limit {
@@ -415,7 +417,7 @@ impl<S: Simulated> Sim<S> {
         self.sink[at..end].copy_from_slice(bytes);
     }
 
-    /// Feeds a machine that reads a stream. True when it got something.
+    /// Supplies a machine that reads a stream. Returns true when it got something.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
         let length = self.source.len() as u64;
         let Some(intake) = pump.intake() else { return false };
@@ -438,5 +440,5 @@ impl<S: Simulated> Sim<S> {
     }
 }
 
-/// The operations by which sessions get their tokens.
+/// The operations with which sessions obtain their tokens.
 const RENEWALS: [&str; 2] = ["Authenticate", "AuthenticateService"];

@@ -1,4 +1,4 @@
-//! What came of all schedules.
+//! The results of all schedules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -8,7 +8,7 @@ use super::cells::{FAULTS, cannot};
 use super::faults::Phase;
 use super::workloads::{Outcome, Over, Workload};
 
-/// What came of all schedules of a run.
+/// The results of all schedules of a run.
 #[derive(Debug)]
 pub struct Report {
     seed: u64,
@@ -16,7 +16,7 @@ pub struct Report {
     workloads: Vec<Workload>,
     failures: Vec<Failure>,
     found: usize,
-    /// How many schedules of a workload went wrong in a way, and the first seed.
+    /// How many schedules of a workload failed in one way, and the first seed.
     kinds: BTreeMap<(&'static str, String), (u64, u64)>,
     /// Faults that took effect.
     met: BTreeMap<(&'static str, Phase, &'static str), u64>,
@@ -29,23 +29,23 @@ pub struct Report {
     most_held: u64,
 }
 
-/// A schedule that went wrong.
+/// A schedule that failed.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The workload.
     pub workload: &'static str,
-    /// The seed that it is had again by.
+    /// The seed that reproduces it.
     pub seed: u64,
-    /// What was wrong.
+    /// Why it failed.
     pub what: String,
-    /// The smallest schedule that it is seen with.
+    /// The smallest schedule that fails in this way.
     pub schedule: String,
-    /// What happened then.
+    /// The trace of that schedule.
     pub trace: String,
 }
 
 impl Failure {
-    /// What tells it from failures of another kind.
+    /// Returns what distinguishes it from failures of another kind.
     fn kind(&self) -> (&'static str, String) {
         let mut text = String::new();
         let mut inside = 0;
@@ -81,13 +81,13 @@ impl Report {
         }
     }
 
-    /// Whether nothing went wrong, and every fault met every workload that it can.
+    /// Whether no schedule failed, and every fault met every workload that it can meet.
     pub fn is_success(&self) -> bool {
         self.found == 0 && self.gaps().is_empty()
     }
 
-    /// Workloads and faults that should have met and did not, and those that met although they can't;
-    /// none where too few schedules ran to tell.
+    /// Returns the workloads and faults that should have met and did not, and those that met
+    /// although they can't; nothing where too few schedules ran.
     pub fn gaps(&self) -> Vec<String> {
         let ran: u64 = self.outcomes.values().sum();
         let mut gaps = Vec::new();
@@ -116,12 +116,12 @@ impl Report {
         self.met.get(&(fault, phase, workload)).copied().unwrap_or(0)
     }
 
-    /// Schedules that went wrong, made small: the first of each kind.
+    /// Returns the first failure of each kind, reduced.
     pub fn list(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// How many schedules went wrong.
+    /// Returns how many schedules failed.
     pub fn failures(&self) -> usize {
         self.found
     }
@@ -170,7 +170,7 @@ impl Report {
         self.most_held = self.most_held.max(other.most_held);
     }
 
-    /// Keeps the first failure of each kind and workload, explained.
+    /// Keeps the first failure of each kind and workload, reduced and with its trace.
     pub(super) fn finish(&mut self, explain: impl Fn(&mut Failure)) {
         self.failures.sort_by_key(|failure| failure.seed);
         for failure in &self.failures {
@@ -232,7 +232,7 @@ impl Report {
     }
 }
 
-/// All rows of the table.
+/// Returns all rows of the table.
 fn cells() -> impl Iterator<Item = (&'static str, Phase)> {
     let cleanup = FAULTS.iter().map(|(fault, _)| (*fault, Phase::Cleanup));
     FAULTS.iter().copied().chain(cleanup)
@@ -276,7 +276,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Schedules of each workload from which on an empty cell is no accident.
+/// The number of schedules of each workload above which an empty cell is no accident.
 const TELLING: u64 = 1500;
-/// Failures that are shown.
+/// The number of failures that are shown.
 const SHOWN: usize = 12;

@@ -1,5 +1,4 @@
-//! What goes wrong in one run of a workload: all of it follows from a seed, and can be taken away
-//! piece by piece.
+//! The faults in one run of a workload. All follow from a seed, and can be removed one by one.
 
 use std::fmt;
 
@@ -11,34 +10,35 @@ use super::faults::{Facing, Fault};
 /// One run of a workload.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    /// Everything follows from it.
+    /// The seed that decides everything.
     pub(crate) seed: u64,
     /// The name of the workload.
     pub(crate) workload: &'static str,
-    /// What goes wrong with exchanges.
+    /// The faults of exchanges.
     pub(crate) faults: Vec<Planned>,
     /// When it is cancelled, or its process dies.
     pub(crate) stop: Option<Stop>,
-    /// How much is moved, from 0 to 3.
+    /// The size of the data, from 0 to 3.
     pub(crate) size: u8,
 }
 
 /// A fault, and which exchange it meets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planned {
-    /// Only exchanges of this operation count.
+    /// Only exchanges of this operation are counted.
     pub(crate) operation: Option<&'static str>,
-    /// The number, from 1, among those that it suits and that count.
+    /// The number of the exchange, from 1, among those that are counted and that the fault can
+    /// meet.
     pub(crate) nth: u32,
-    /// All from there on, rather than one.
+    /// Whether the fault meets all exchanges from there on, rather than one.
     pub(crate) lasts: bool,
     pub(crate) fault: Fault,
 }
 
-/// An end before the end.
+/// An early end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
-    /// After so many things that happened.
+    /// The number of events before it.
     pub(crate) after: u64,
     pub(crate) how: How,
 }
@@ -47,13 +47,13 @@ pub(crate) struct Stop {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum How {
     Cancel(Leave),
-    /// The process is gone, and another one goes on.
+    /// The process dies, and another one continues.
     Die,
 }
 
 impl Schedule {
-    /// The schedule of this seed. `operations` are those of the workload, the ones worth meeting more
-    /// than once.
+    /// Returns the schedule of this seed. `operations` are those of the workload; a repeated one is
+    /// met more often.
     pub(crate) fn new(
         seed: u64,
         workload: &'static str,
@@ -75,14 +75,14 @@ impl Schedule {
             };
             let planned = |nth, lasts, fault| Planned { operation, nth, lasts, fault };
             match chance.below(10) {
-                // Nobody knows whether it was done, and then it is refused.
+                // The outcome of one request is unknown, and the next one is refused.
                 0..=2 => {
                     faults.push(planned(nth, false, Fault::ambiguous(&mut chance)));
                     let refused = match chance.percent(70) {
                         true => Fault::status(&mut chance),
                         false => Fault::ambiguous(&mut chance),
                     };
-                    // What comes before it in the list has met the exchange before.
+                    // The fault before it in the list has met the exchange before.
                     faults.push(planned(nth, false, refused));
                 }
                 3 => {
@@ -102,7 +102,7 @@ impl Schedule {
             }
         }
         if !faults.is_empty() && !cleanup.is_empty() && chance.percent(55) {
-            // What removes things again is reached by a failure, and then meets one of its own.
+            // A clean-up follows a failure, and then has a fault of its own.
             let operation = Some(chance.pick(operations));
             let fault = Fault::Status(403, "");
             let nth = chance.pick(&[1, 2, 3]);
@@ -111,7 +111,7 @@ impl Schedule {
             for _ in 0..2 {
                 let operation = Some(chance.pick(cleanup));
                 let any = Fault::any(&mut chance);
-                // Redirections are few among the statuses, and what removes things is reached rarely.
+                // Redirections are few among the statuses, and clean-ups are rare.
                 let fault = match rare.percent(5) {
                     true => Fault::redirection(&mut rare),
                     false => any,
@@ -133,7 +133,7 @@ impl Schedule {
         Self { seed, workload, faults, stop, size }
     }
 
-    /// How much there is of it, for the shrinking.
+    /// Returns the size of the schedule, for its reduction.
     pub(crate) fn weight(&self) -> usize {
         self.faults.len() * 4 + usize::from(self.stop.is_some()) * 4 + usize::from(self.size)
     }
@@ -154,7 +154,7 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// The faults of a schedule as a run meets them.
+/// The remaining faults of a schedule during a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead(Vec<(Planned, u32)>);
 
@@ -163,7 +163,7 @@ impl Ahead {
         Self(schedule.faults.iter().map(|planned| (*planned, 0)).collect())
     }
 
-    /// What this exchange meets: at most one fault, that which was planned first.
+    /// Returns the fault that meets this exchange: at most one, the one planned first.
     pub(crate) fn meet(&mut self, facing: &Facing) -> Option<Fault> {
         for (planned, seen) in &mut self.0 {
             let counts = planned.operation.is_none_or(|only| only == facing.operation)

@@ -1,25 +1,25 @@
-//! The servers that can be simulated.
+//! The servers that a simulation can use.
 
 use std::time::Duration;
 
 use crate::server::{Admission, Gate, OpenStackModel, Reply, Request, S3Model};
 
-/// A server that a [`Sim`](super::Sim) can ask: a model without sockets and without a clock.
+/// A server for [`Sim`](super::Sim): a model without sockets and without a clock.
 pub trait Simulated {
-    /// A request whose head was let in.
+    /// A request whose head was admitted.
     type Admitted;
 
-    /// Tells it the time since 1970.
+    /// Sets the time since 1970.
     fn set_now(&mut self, unix: Duration);
 
-    /// Looks at a request whose body is not yet there: the answer, where it does not want it.
+    /// Handles the head of a request whose body has not arrived.
     ///
     /// # Errors
     ///
-    /// The answer.
+    /// The response to a request whose body is not read.
     fn head(&mut self, head: &Request) -> Result<Self::Admitted, Box<Reply>>;
 
-    /// Answers a request with its body.
+    /// Handles an admitted request with its body.
     fn body(&mut self, admitted: Self::Admitted, request: &Request) -> Reply;
 }
 

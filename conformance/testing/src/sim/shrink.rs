@@ -1,8 +1,8 @@
-//! A failing schedule, made as small as it goes while it still fails.
+//! Reduces a schedule as far as possible while it still fails.
 
 use super::schedule::{Planned, Schedule};
 
-/// The smallest schedule found for which `fails` says yes.
+/// Returns the smallest schedule found for which `fails` returns true.
 pub(crate) fn shrink(schedule: &Schedule, fails: impl Fn(&Schedule) -> bool) -> Schedule {
     let mut best = schedule.clone();
     loop {

@@ -1,4 +1,4 @@
-//! Runs schedules, as many as wanted.
+//! Runs any number of schedules.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -10,12 +10,12 @@ use super::schedule::Schedule;
 use super::shrink::shrink;
 use super::workloads::{Over, Workload, all};
 
-/// Simulates so many schedules, those of the seeds from `seed` on; of the workload `only`, where one is
-/// named, and else of one that the seed chooses.
+/// Simulates this many schedules, with the seeds from `seed` on: of the workload `only`, or, where
+/// it is `None`, of one that the seed chooses.
 ///
 /// # Errors
 ///
-/// There is no such workload.
+/// No workload has this name.
 pub fn simulate(schedules: u64, seed: u64, only: Option<&str>) -> Result<Report, String> {
     let mut workloads = all();
     if let Some(only) = only {
@@ -55,7 +55,7 @@ pub fn simulate(schedules: u64, seed: u64, only: Option<&str>) -> Result<Report,
     Ok(report)
 }
 
-/// The schedule of one seed.
+/// Runs the schedule of one seed.
 fn one(workloads: &[Workload], seed: u64, report: &mut Report) {
     let mut chance = Chance::new(seed, "workload");
     let workload = &workloads[chance.below(workloads.len() as u64) as usize];
@@ -70,7 +70,7 @@ fn scheduled(workload: &Workload, seed: u64) -> Schedule {
     Schedule::new(seed, workload.name, workload.operations, workload.cleanup, workload.dies)
 }
 
-/// Runs a schedule; an error is what something panicked with.
+/// Runs a schedule; an error is the message of a panic.
 fn attempt(workload: &Workload, schedule: &Schedule) -> Result<Over, String> {
     catch_unwind(AssertUnwindSafe(|| (workload.run)(schedule))).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -79,7 +79,7 @@ fn attempt(workload: &Workload, schedule: &Schedule) -> Result<Over, String> {
     })
 }
 
-/// What a schedule comes to: what is wrong with it first of all, and its trace.
+/// Returns the first fault that a schedule shows, and its trace.
 fn verdict(workload: &Workload, schedule: &Schedule) -> (Option<String>, String) {
     match attempt(workload, schedule) {
         Err(panic) => (Some(panic), String::new()),
@@ -90,7 +90,7 @@ fn verdict(workload: &Workload, schedule: &Schedule) -> (Option<String>, String)
     }
 }
 
-/// Makes a failure small, and puts its trace to it.
+/// Reduces a failure, and adds its trace.
 fn explain(failure: &mut Failure, workloads: &[Workload]) {
     let Some(workload) = workloads.iter().find(|workload| workload.name == failure.workload) else {
         return;
@@ -107,11 +107,11 @@ fn explain(failure: &mut Failure, workloads: &[Workload]) {
     failure.trace = trace;
 }
 
-/// The text of the trace of one schedule, whole: equal seeds give equal texts.
+/// Returns the whole trace of one schedule as text: equal seeds give equal texts.
 ///
 /// # Errors
 ///
-/// There is no such workload.
+/// No workload has this name.
 pub fn trace(seed: u64, only: &str) -> Result<String, String> {
     let workload = all().into_iter().find(|workload| workload.name == only);
     let workload = workload.ok_or_else(|| format!("no workload is called {only:?}"))?;
@@ -121,12 +121,12 @@ pub fn trace(seed: u64, only: &str) -> Result<String, String> {
     Ok(format!("{schedule}{trace}{what}\n"))
 }
 
-/// The names of all workloads.
+/// Returns the names of all workloads.
 pub fn workloads() -> Vec<&'static str> {
     all().iter().map(|workload| workload.name).collect()
 }
 
-/// Schedules that a worker takes at once.
+/// The number of schedules that a worker takes at once.
 const BATCH: u64 = 64;
-/// Failures after which nobody wants to see more.
+/// The number of failures after which a run stops.
 const ENOUGH: usize = 5000;

@@ -1,4 +1,4 @@
-//! What happened, to be read.
+//! The record of what happened, as text.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::faults::Fault;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trace {
     lines: Vec<(Duration, String)>,
-    /// Texts that are not shown, and must hold no secret either.
+    /// Texts that are not shown, and must contain no secret either.
     pub(crate) heard: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Trace {
         self.say(now, format!("[{index}]    <- {} {how}", done.draft().operation));
     }
 
-    /// Everything that was written down.
+    /// Returns all recorded texts.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         self.lines
             .iter()
@@ -81,7 +81,7 @@ impl Trace {
             .chain(self.heard.iter().map(String::as_str))
     }
 
-    /// How long it took.
+    /// Returns how long it took.
     pub(crate) fn span(&self) -> Duration {
         match (self.lines.first(), self.lines.last()) {
             (Some((first, _)), Some((last, _))) => last.saturating_sub(*first),

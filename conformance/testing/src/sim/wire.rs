@@ -1,4 +1,5 @@
-//! What a transport does: reads the source, makes head and body, and takes the answer piece by piece.
+//! The work of a transport: reads the source, makes head and body, and passes on the response in
+//! pieces.
 
 use apus_core::Error;
 use apus_core::error::{Cause, Failure};
@@ -8,18 +9,18 @@ use bytes::Bytes;
 use super::ends::{Sink, Source};
 use crate::server::{Reply, Request};
 
-/// Why a request did not leave.
+/// Why a request was not sent.
 #[derive(Debug)]
 pub(super) enum Undone {
-    /// It was asked for what there is no longer.
+    /// The machine asked for bytes that are no longer available.
     Law(String),
     /// The source failed.
     Ended(Failure),
-    /// Head or body could not be made.
+    /// The exchange could not make head or body.
     Rejected(Error),
 }
 
-/// Makes a request. Of its body no more than `share` thousandths leaves, where that is given.
+/// Makes a request. Where `share` is given, only so many thousandths of its body are sent.
 pub(super) fn depart(
     source: &mut Source,
     exchange: &mut Exchange,
@@ -44,7 +45,7 @@ pub(super) fn depart(
         if let Err(error) = exchange.load(body.clone()) {
             return Err(Undone::Rejected(error));
         }
-        // What was held in memory so that it could be measured is held still.
+        // The bytes that were kept in memory for measuring are still there.
         streams = false;
     }
     let announced = exchange.draft().body.len();
@@ -71,7 +72,7 @@ pub(super) fn depart(
     }
     if share.is_none() {
         if encoder.remaining() > 0 {
-            // A source that comes once, and whose bytes went elsewhere.
+            // A source that can be read once, whose bytes were used elsewhere.
             let what = format!("the source ended {} bytes early", encoder.remaining());
             return Err(Undone::Ended(Failure::new(Cause::Source, what)));
         }
@@ -80,7 +81,8 @@ pub(super) fn depart(
     Ok(Request::from_parts(&head, wire.into()))
 }
 
-/// Takes an answer, which ends after this share of its body and by this failure where that is given.
+/// Passes on a response. Where `cut` is given, it ends after this share of its body by this
+/// failure.
 pub(super) fn receive(
     exchange: Exchange,
     reply: &Reply,
@@ -89,7 +91,7 @@ pub(super) fn receive(
 ) -> Completion {
     let mut parts = reply.parts();
     let mut receiving = {
-        // An answer that is cut without a body to cut it in is cut in its head.
+        // A response without a body is cut in its head.
         if let Some((_, failure)) = &cut
             && reply.body.is_empty()
         {
@@ -125,7 +127,7 @@ pub(super) fn receive(
     receiving.finish(failure)
 }
 
-/// What a server or proxy says that does not wait for the body, and stores nothing.
+/// Returns the success of a server or proxy that does not wait for the body, and stores nothing.
 pub(super) fn early_success(operation: &str, request: &Request) -> Reply {
     let tag = "0123456789abcdef0123456789abcdef";
     let swift = request.target.starts_with("/v1/");
@@ -133,7 +135,7 @@ pub(super) fn early_success(operation: &str, request: &Request) -> Reply {
     match (swift, request.body.len() % 3) {
         (false, 0) => reply.header("ETag", format!("\"{tag}\"")),
         (true, 0) => reply.header("Etag", tag),
-        // It has read the digest of the body in the head, and says what it should have stored.
+        // It has read the digest of the body in the head, and returns what it should have stored.
         _ => match request.header("etag") {
             Some(etag) => reply.header("Etag", etag),
             None => reply.header("ETag", format!("\"{tag}\"")),
@@ -150,5 +152,5 @@ pub(super) fn cut() -> Failure {
     Failure::new(Cause::Cut, "the simulated connection was reset in the answer")
 }
 
-/// Bytes that leave or arrive at once.
+/// The number of bytes that are sent or received at once.
 const PIECE: usize = 700;

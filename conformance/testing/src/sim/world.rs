@@ -1,14 +1,14 @@
-//! Where a schedule happens: a server, a clock, the bytes of a caller, and what goes wrong between.
+//! The environment of a schedule: a server, a clock, the bytes of a caller, and the faults.
 //!
 //! ```text
-//!  Pump ──Launch──▶ a fault of the schedule? ──▶ arrives ──▶ the model ──▶ what becomes of the answer
+//!  Pump ──Launch──▶ a fault of the schedule? ──▶ arrives ──▶ the model ──▶ a fault of the response?
 //!    ▲                                              │                          │
 //!    │                                              └─ or later, or never      │
 //!    └──────────────── complete, in the order of time ◀────────────────────────┘
 //! ```
 //!
-//! Nothing sleeps: the clock jumps to the next thing that happens. The loop is in `drive.rs`, what leaves
-//! and arrives in `wire.rs`.
+//! Nothing sleeps: the clock jumps to the next event. The loop is in `drive.rs`, sending and
+//! receiving in `wire.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::schedule::{Ahead, Schedule, Stop};
 use super::trace::Trace;
 use crate::server::Request;
 
-/// A server, a clock, a source and a sink, and what a schedule has for them.
+/// A server, a clock, a source and a sink, and the faults of a schedule.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) host: Host,
@@ -41,9 +41,9 @@ pub(crate) struct World {
     pub(crate) pace: u32,
     pub(crate) traffic: Option<Arc<Traffic>>,
     pub(crate) trace: Trace,
-    /// What is in the place of the object when somebody else writes it.
+    /// The object that another client writes.
     pub(crate) intruder: Option<Bytes>,
-    /// Whether answers to GetObject are compared with the checksum that they declare.
+    /// Whether responses to GetObject are compared with the checksum that they declare.
     pub(crate) validates: bool,
     /// Whether the server's tokens or keys may be revoked.
     pub(crate) revocable: bool,
@@ -59,42 +59,42 @@ pub(crate) struct World {
     sequence: u64,
 }
 
-/// What a run came to, beside its result.
+/// The record of a run, beside its result.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    /// What is against a law, or untrue.
+    /// Broken laws, and false results.
     pub(crate) wrong: Vec<String>,
     pub(crate) launched: u64,
     pub(crate) events: u64,
     pub(crate) peak: usize,
-    /// Bytes of a stream that were held at once, at most.
+    /// The largest number of bytes of a stream that were held at once.
     pub(crate) held: u64,
-    /// Uploads and trusts whose name was told to nobody.
+    /// Uploads and trusts whose name was in no response that arrived.
     pub(crate) unnamed: BTreeSet<String>,
-    /// Uploads that a late part brought back and that nobody looked at since.
+    /// Uploads that exist again because of a late part, and that no request has looked at since.
     pub(crate) landed: BTreeSet<String>,
-    /// Objects of Swift that were written by requests whose connection was long gone.
+    /// Objects of Swift that were written by requests after their connection had ended.
     pub(crate) landed_objects: BTreeSet<(String, String)>,
-    /// Trusts that were made so.
+    /// Trusts that were created so.
     pub(crate) late: BTreeSet<String>,
-    /// Operations that the server answered with a success, whether or not anybody heard of it.
+    /// Operations for which the server sent a success, whether or not it arrived.
     pub(crate) carried_out: BTreeSet<&'static str>,
-    /// How many requests were carried out after their connection had ended.
+    /// How many requests were applied after their connection had ended.
     pub(crate) acted_late: u32,
-    /// How often the server denied something without looking.
+    /// How often the server falsely denied that something exists.
     pub(crate) lies: u32,
-    /// Somebody else wrote in the place of the object.
+    /// Whether another client has overwritten the object.
     pub(crate) replaced: bool,
-    /// The process died.
+    /// How often the process died.
     pub(crate) deaths: u32,
     pub(crate) cancelled: bool,
-    /// It was cancelled so that another process goes on with it.
+    /// Whether it was cancelled so that another process resumes it.
     pub(crate) kept: bool,
-    /// A question about what was there before was answered by a fault.
+    /// Whether a request that looks at the state before a write met a fault.
     pub(crate) looked_in_vain: bool,
 }
 
-/// Something that happens at a time.
+/// An event.
 #[derive(Debug)]
 pub(super) enum Happening {
     Arrives {
@@ -103,12 +103,12 @@ pub(super) enum Happening {
         fault: Option<Fault>,
     },
     Answered(Box<Completion>),
-    /// The server gets to a request whose connection is long gone.
+    /// The server applies a request after its connection has ended.
     Acts(Box<Request>, &'static str),
 }
 
 impl World {
-    /// At noon of a day in 2015.
+    /// Creates the world at noon of a day in 2015.
     pub(crate) fn new(schedule: &Schedule, host: Host) -> Self {
         Self {
             host,
@@ -133,12 +133,12 @@ impl World {
         }
     }
 
-    /// Something is wrong.
+    /// Records a fault.
     pub(crate) fn wrong(&mut self, what: impl Into<String>) {
         self.record.wrong.push(what.into());
     }
 
-    /// The exchanges of one pump that have not ended.
+    /// Returns the exchanges of one pump that have not ended.
     pub(super) fn in_flight(&self, index: usize) -> impl Iterator<Item = &'static str> {
         self.agenda.values().filter(move |(of, _)| *of == index).filter_map(
             |(_, event)| match event {
@@ -154,7 +154,7 @@ impl World {
         self.agenda.insert((at, self.sequence), (index, event));
     }
 
-    /// Sends an exchange off.
+    /// Sends an exchange.
     pub(super) fn launch(&mut self, index: usize, mut exchange: Exchange, low: Option<u64>) {
         self.record.launched += 1;
         let facing = self.facing(&exchange);
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    /// The next thing happens; what comes home is for this pump.
+    /// Runs the next event; returns a completion with the pump that it is for.
     pub(super) fn happen(&mut self) -> Option<(usize, Box<Completion>)> {
         let (_, (index, event)) = self.agenda.pop_first()?;
         match event {
@@ -227,7 +227,7 @@ impl World {
         None
     }
 
-    /// A request arrives, or what there is of it.
+    /// Delivers a request, or the part of it that was sent.
     fn arrive(
         &mut self,
         exchange: Exchange,
@@ -317,7 +317,7 @@ impl World {
         (at, super::wire::receive(exchange, &reply, cut, &mut self.sink))
     }
 
-    /// The server carries a request out.
+    /// Applies a request.
     fn act(
         &mut self,
         request: &Request,
@@ -345,7 +345,7 @@ impl World {
         reply
     }
 
-    /// The server gets to a request whose connection is long gone.
+    /// The server applies a request after its connection has ended.
     fn act_late(&mut self, request: &Request, operation: &'static str) {
         self.tell_time();
         let before = self.host.nameless();
@@ -362,7 +362,7 @@ impl World {
         }
     }
 
-    /// The process is gone: what it had sent may still be carried out, now or later, or never.
+    /// Ends the process. What it had sent may be applied now, later, or never.
     pub(super) fn die(&mut self) {
         for ((at, _), (_, event)) in std::mem::take(&mut self.agenda) {
             match event {
@@ -381,7 +381,7 @@ impl World {
         self.now = self.now.after(Duration::from_millis(self.chance.pick(&[1, 50, 20_000])));
     }
 
-    /// Lets everything happen that the server has yet to get to.
+    /// Lets the server apply everything that is still waiting.
     pub(crate) fn settle(&mut self) {
         while let Some((at, _)) = self.agenda.keys().next().copied() {
             self.now = self.now.after(at.saturating_sub(self.now.tick));
@@ -420,7 +420,7 @@ impl World {
             true => self.now.unix.saturating_sub(far),
             false => self.now.unix + far,
         };
-        // The server's clock does not follow.
+        // The server's clock does not jump.
         self.skew -= i64::from(by);
     }
 
@@ -451,7 +451,7 @@ fn timeout(what: &str) -> Failure {
 }
 
 impl Whom {
-    /// Whom a path is for.
+    /// Returns the service of a request to the cloud.
     pub(crate) fn of_cloud(authority: Option<&str>) -> Self {
         match authority {
             Some(host) if host.starts_with("keystone") => Self::Keystone,
@@ -460,7 +460,7 @@ impl Whom {
     }
 }
 
-/// The operations by which is asked what is there.
+/// The operations that look at what is stored.
 const LOOKS: [&str; 3] = ["HeadObject", "GetManifest", "GetContainer"];
-/// Where an exchange has no limit.
+/// The timeout of an exchange that has none.
 const A_WHILE: Duration = Duration::from_secs(600);
