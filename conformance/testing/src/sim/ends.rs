@@ -50,7 +50,7 @@ impl Source {
 }
 
 impl Sink {
-    /// Stores bytes at this position. Returns whether any was stored before.
+    /// Stores bytes at this position. Returns false if any of them was stored before.
     pub(crate) fn write(&mut self, at: u64, bytes: &[u8]) -> bool {
         let at = at as usize;
         let end = at + bytes.len();

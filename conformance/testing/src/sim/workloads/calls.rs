@@ -52,7 +52,7 @@ pub(super) const ALL: &[Workload] = &[
     },
 ];
 
-/// How a call ended; what it said no by, if it did.
+/// Runs a call; returns its result, or `None` if the process died.
 fn call<O>(
     world: &mut World,
     operation: O,
@@ -121,7 +121,7 @@ fn put_once(schedule: &Schedule) -> Over {
     let length = length(&mut chance, schedule.size);
     let object = bytes(length, schedule.seed);
     let mut world = World::new(schedule, Host::s3(model(&mut chance)));
-    // More may follow in a pipe than is sent.
+    // A pipe may have more bytes than are sent.
     let more = bytes(if chance.percent(50) { 2 * length } else { 0 }, 5);
     world.source = Source::seekable([object.clone(), more].concat().into());
     world.source.once = true;
@@ -165,7 +165,7 @@ fn get(schedule: &Schedule) -> Over {
     let wanted = &object[span.start as usize..span.end as usize];
     if let Some(Ok(got)) = result {
         let corrupt = world.met.iter().any(|(name, _)| *name == "corrupt body");
-        // A server that ignores a range answers 200 with all of it, which the head tells.
+        // A server that ignores a range responds with 200 and the whole object.
         let ignored = world.met.iter().any(|(name, _)| *name == "range ignored");
         let all = ignored && got.body == object && got.head.content_range.is_none();
         let untold = corrupt && !got.verdict.is_validated();
@@ -178,7 +178,7 @@ fn get(schedule: &Schedule) -> Over {
     Over { world, outcome }
 }
 
-/// A caller's own multipart upload, at its end.
+/// Completes a multipart upload that the caller drives.
 fn complete(schedule: &Schedule) -> Over {
     let mut chance = Chance::new(schedule.seed, "call complete");
     let setup = Setup::new(&mut chance);
@@ -261,7 +261,7 @@ fn others(schedule: &Schedule) -> Over {
     Over { world, outcome }
 }
 
-/// Buckets in several regions, and a client that learns where they are.
+/// Calls to buckets in several regions, whose region the client learns.
 fn regions(schedule: &Schedule) -> Over {
     let mut chance = Chance::new(schedule.seed, "regions");
     let setup = Setup::new(&mut chance);

@@ -1,4 +1,4 @@
-//! Downloads from S3: one stream, or several ranges at once, gone on with after cuts.
+//! Downloads from S3: one stream, or several ranges at once, resumed after cuts.
 
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ fn run(schedule: &Schedule, width: usize) -> Over {
         End::Died => Outcome::Failed,
         End::Done(Ok(done)) => {
             let whole = &object[from..to];
-            // Somebody else's may have been there from the beginning, as far as the reader knows.
+            // The other client's object may have existed from the beginning: the reader can't
+            // distinguish that.
             let other = world.intruder.clone().unwrap_or_default();
             let other = &other[from..to];
             let corrupt = world.met.iter().any(|(name, _)| *name == "corrupt body");
@@ -85,7 +86,7 @@ fn run(schedule: &Schedule, width: usize) -> Over {
                 world.wrong(format!("it says that {} bytes came of {want}", done.bytes));
             }
             if corrupt && !known {
-                // Nothing told the reader, and it says that nothing did.
+                // The reader got no checksum, and its result says so.
             } else if world.record.replaced && world.sink.bytes == other {
                 world.delivered(other);
             } else {
@@ -95,12 +96,12 @@ fn run(schedule: &Schedule, width: usize) -> Over {
         }
         End::Done(Err(error)) => Outcome::of(&error),
     };
-    // Each attempt that makes progress is as good as the first.
+    // An attempt that makes progress resets the count of attempts.
     world.in_all(40 * (length as u64 / step + 4) + length as u64, 0);
     Over { world, outcome }
 }
 
-/// A range, and the bytes that it is.
+/// Returns a range, and its start and end in bytes.
 fn range(chance: &mut Chance, length: usize) -> (Option<ByteRange>, usize, usize) {
     let start = chance.below(length as u64 + 1) as usize;
     let end = start + chance.below((length - start) as u64 + 1) as usize;

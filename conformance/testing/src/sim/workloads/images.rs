@@ -1,4 +1,4 @@
-//! What an image service does: images stored, read and removed through its stores, and rows migrated.
+//! The work of an image service: images stored, read and removed, and stored locations migrated.
 
 use std::collections::BTreeMap;
 
@@ -117,7 +117,7 @@ fn in_swift(schedule: &Schedule) -> Over {
     life(schedule, chance, stores, world, &image, &there)
 }
 
-/// An image is stored, read and removed.
+/// Stores, reads and removes an image.
 fn life(
     schedule: &Schedule,
     mut chance: Chance,
@@ -189,7 +189,7 @@ fn life(
         match job(&mut world, access.outcome) {
             Some(Ok(())) => {
                 world.settle();
-                // What was sent for the image before it was removed may come after that.
+                // A request from before the removal may be applied after it.
                 if there(&world).is_some() && world.record.acted_late == 0 && world.record.lies == 0
                 {
                     world.wrong("it said that the image is removed, and it is there");
@@ -204,7 +204,7 @@ fn life(
     Over { world, outcome }
 }
 
-/// The table of an image service.
+/// The table of locations of an image service.
 struct Table(BTreeMap<u64, (String, Option<String>)>);
 
 impl LocationTable for Table {
@@ -221,7 +221,7 @@ impl LocationTable for Table {
     }
 }
 
-/// Old rows are read, and migrated by several processes at once.
+/// Reads old locations, which several processes migrate at once.
 fn rows(schedule: &Schedule) -> Over {
     let mut chance = Chance::new(schedule.seed, "rows");
     let stores = s3_stores(&mut chance);
@@ -259,7 +259,7 @@ fn rows(schedule: &Schedule) -> Over {
         }
         let raced = chance.percent(30);
         if raced {
-            // Another process was here first.
+            // Another process was first.
             table.0.insert(number, ("s3://s3.test:9000/bucket/elsewhere".into(), None));
         }
         if let Some(migration) = access.migration {

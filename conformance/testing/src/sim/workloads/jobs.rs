@@ -1,4 +1,4 @@
-//! Copies on the server, and the removal of many objects.
+//! Copies on the server, and deletions of many objects.
 
 use apus_core::machine::{Copy, CopyOptions, DeleteMany, DeleteManyOptions, PartLimits};
 use apus_core::s3::{Conditions, CopyObject, CopySource};
@@ -91,7 +91,8 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
             Outcome::Done
         }
         End::Done(Err(error)) => {
-            // A copy has no checkpoint: what is kept on purpose is listed by the bucket.
+            // A copy has no checkpoint: an upload that is kept on purpose is found by listing the
+            // bucket.
             if !world.record.kept {
                 world.no_upload_left(Some(&error));
             }

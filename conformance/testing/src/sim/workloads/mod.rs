@@ -1,4 +1,4 @@
-//! What is simulated: whole workloads, each with a name.
+//! The simulated workloads, each with a name.
 
 mod calls;
 mod downloads;
@@ -14,27 +14,27 @@ mod uploads;
 use super::schedule::Schedule;
 use super::world::World;
 
-/// Something that somebody does with this library.
+/// A use of this library.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// Its operations; those that are worth meeting more often stand here more than once.
+    /// Its operations. One that faults should meet more often is listed repeatedly.
     pub(crate) operations: &'static [&'static str],
     /// Operations that remove what a failure leaves.
     pub(crate) cleanup: &'static [&'static str],
-    /// Whether its process may die and another one goes on.
+    /// Whether its process may die and another one continues.
     pub(crate) dies: bool,
     pub(crate) run: fn(&Schedule) -> Over,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Over {
     pub(crate) world: World,
     pub(crate) outcome: Outcome,
 }
 
-/// How a workload ended.
+/// The end of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     Done,
@@ -48,7 +48,7 @@ impl Outcome {
     }
 }
 
-/// All of them.
+/// Returns all workloads.
 pub(crate) fn all() -> Vec<Workload> {
     [
         uploads::ALL,

@@ -1,4 +1,4 @@
-//! What the workloads on S3 have in common.
+//! What the workloads on S3 share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use bytes::Bytes;
 use crate::server::{Manners, S3Model};
 use crate::sim::{chance::Chance, judge::SECRET};
 
-/// What a caller has set up.
+/// The settings of a caller.
 pub(crate) struct Setup {
     pub(crate) service: Arc<Service>,
-    /// The checksum that parts and objects are sent with, if any; and those of answers are compared.
+    /// The checksum of parts and objects, if any; those of responses are then compared.
     pub(crate) algorithm: Option<Algorithm>,
 }
 
@@ -65,7 +65,7 @@ impl Setup {
     }
 }
 
-/// As often as by default, or less.
+/// Returns the default number of attempts, or fewer.
 pub(crate) fn retry_policy(chance: &mut Chance) -> RetryPolicy {
     let attempts = chance.pick(&[5, 5, 5, 2, 1]);
     let budget = match chance.percent(10) {
@@ -75,7 +75,7 @@ pub(crate) fn retry_policy(chance: &mut Chance) -> RetryPolicy {
     RetryPolicy { attempts, budget: Arc::new(budget), ..RetryPolicy::default() }
 }
 
-/// A server with a bucket.
+/// Returns a server with a bucket.
 pub(crate) fn model(chance: &mut Chance) -> S3Model {
     let manners = match chance.percent(25) {
         true => Manners { check_clock: true, ..Manners::ceph16() },
@@ -84,7 +84,7 @@ pub(crate) fn model(chance: &mut Chance) -> S3Model {
     S3Model::new().with_manners(manners.with_min_part_size(1 << 10)).with_bucket("bucket")
 }
 
-/// Bytes that differ from part to part and from salt to salt.
+/// Returns bytes that differ for each part and each salt.
 pub(crate) fn bytes(length: usize, salt: u64) -> Bytes {
     let mut chance = Chance::new(salt, "bytes");
     let mut bytes = Vec::with_capacity(length + 8);
@@ -95,12 +95,12 @@ pub(crate) fn bytes(length: usize, salt: u64) -> Bytes {
     bytes.into()
 }
 
-/// Keys that never end.
+/// Returns keys that never expire.
 pub(crate) fn keys() -> Vec<Party> {
     vec![Party::new(Credentials::new(Keys::new("AKIDFIXED", SECRET)))]
 }
 
-/// Keys that live so long by the server's clock, and are renewed by asking nobody.
+/// Returns keys that live this long by the server's clock, and are renewed without a request.
 pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Party> {
     let options = RenewalOptions {
         advisory: Duration::from_secs(20),
@@ -110,7 +110,7 @@ pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Party> {
     vec![Party::new(Credentials::renewed_from(Vault { life, skew, given: 0 }, options))]
 }
 
-/// Gives keys of one generation after the other.
+/// A source of keys, one generation after the other.
 struct Vault {
     life: Duration,
     skew: i64,

@@ -1,5 +1,5 @@
-//! Many at once: on one session of Keystone, under one set of keys and one limit; and transfers by
-//! trust.
+//! Many calls at once, with one session of Keystone, one set of keys and one limit; and transfers
+//! by trust.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,7 +116,7 @@ fn trust(schedule: &Schedule) -> Over {
     Over { world, outcome }
 }
 
-/// A trust that nobody was told of lets somebody act in a user's name.
+/// Checks that no trust is left unnamed: its holder could act in a user's name.
 fn no_trust(world: &mut World, live: &[String], told: &str) {
     let left: Vec<&String> = live
         .iter()

@@ -1,4 +1,4 @@
-//! What the workloads on Swift have in common.
+//! What the workloads on Swift share.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::sim::{
     world::World,
 };
 
-/// How long before a workload what it finds was made.
+/// The age of what a workload finds.
 pub(super) const BEFORE: Duration = Duration::from_secs(936_000);
 
 /// Bytes of a segment.
@@ -32,7 +32,7 @@ pub(super) fn model(life: u64) -> OpenStackModel {
         .with_container("demo", "images")
 }
 
-/// How long tokens live, in seconds.
+/// Returns the life of tokens, in seconds.
 pub(super) fn life(chance: &mut Chance) -> u64 {
     chance.pick(&[3600, 3600, 600, 60, 25])
 }
@@ -52,7 +52,7 @@ pub(super) fn project(name: &str) -> Scope {
     Scope::project_named(name, Domain::default_id())
 }
 
-/// A token with less to live than this is renewed.
+/// A token with a shorter remaining life is renewed.
 pub(super) const INTERVAL: Duration = Duration::from_secs(8);
 
 pub(super) fn session(user: &str, scope: Scope) -> Session {
@@ -64,7 +64,7 @@ pub(super) fn demo() -> Vec<Party> {
     vec![Party::new(session("demo", project("demo")))]
 }
 
-/// A world with this cloud.
+/// Returns a world with this cloud.
 pub(super) fn world(schedule: &Schedule, chance: &mut Chance, cloud: OpenStackModel) -> World {
     let mut world = World::new(schedule, Host::cloud(cloud));
     world.pace = chance.pick(&[1, 1, 1, 60]);
@@ -88,7 +88,7 @@ pub(super) fn options(chance: &mut Chance, kind: Option<LargeObject>) -> SwiftUp
     }
 }
 
-/// The cloud with an object that is there already, made without any fault.
+/// Adds an object to the cloud, without any fault.
 pub(super) fn with_object(
     cloud: OpenStackModel,
     bytes: &Bytes,
@@ -113,7 +113,7 @@ pub(super) fn with_object(
 /// A container and a name in it.
 pub(super) type Name = (String, String);
 
-/// All that is there.
+/// Returns the names of all objects.
 pub(super) fn present(model: &OpenStackModel) -> BTreeSet<Name> {
     let mut all = BTreeSet::new();
     for container in ["images", "images_segments"] {
@@ -123,7 +123,7 @@ pub(super) fn present(model: &OpenStackModel) -> BTreeSet<Name> {
     all
 }
 
-/// What an error, or a success, says is left.
+/// Returns the leftovers that an error or a success names.
 pub(super) fn named(leftovers: &[Leftover]) -> BTreeSet<Name> {
     let objects = leftovers.iter().filter_map(|leftover| match leftover {
         Leftover::Object { bucket, key } => Some((bucket.clone(), key.clone())),
@@ -137,7 +137,7 @@ pub(super) fn object_name() -> Name {
 }
 
 impl World {
-    /// The object in Swift is these bytes, as a GET would give them now.
+    /// Checks that a GET of the object in Swift now returns these bytes.
     pub(super) fn must_read(&mut self, bytes: &[u8]) {
         let there = self.host.cloud_model().content_of("demo", "images", "object");
         let other = self.intruder.clone();
@@ -153,7 +153,8 @@ impl World {
         }
     }
 
-    /// Nothing is there but what was before, what the object is made of, and what is named.
+    /// Checks that no object exists except those from before, the object with its segments, and
+    /// what is named.
     pub(super) fn nothing_but(
         &mut self,
         before: &BTreeSet<Name>,
@@ -179,7 +180,7 @@ impl World {
         }
     }
 
-    /// A write to Swift that failed without doubt left nothing of ours.
+    /// Checks that a write to Swift which failed with a known outcome has stored nothing.
     pub(super) fn not_read_unless_said(&mut self, error: &Error, bytes: &[u8]) {
         let there = self.host.cloud_model().content_of("demo", "images", "object");
         let told = named(error.leftovers()).contains(&object_name());

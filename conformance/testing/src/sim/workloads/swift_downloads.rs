@@ -60,7 +60,7 @@ const OPERATIONS: &[&str] = &[
     "Authenticate",
 ];
 
-/// A cloud with an object of any kind, and its bytes.
+/// Returns a cloud with an object of any kind, and its bytes.
 fn stage(schedule: &Schedule, chance: &mut Chance) -> (World, bytes::Bytes, Option<LargeObject>) {
     let most = [1500, 4000, 9000, 20_000][usize::from(schedule.size.min(3))];
     let kind = chance.pick(&[None, Some(LargeObject::Static), Some(LargeObject::Dynamic)]);
@@ -82,7 +82,7 @@ fn get(schedule: &Schedule, width: usize) -> Over {
     };
     let step = options.range_size;
     let lag = match kind {
-        // As if the segments were written just now, or in a while.
+        // The listing shows the segments at once, or this many milliseconds later.
         Some(LargeObject::Dynamic) => chance.pick(&[0, 0, 0, 1, 100, 300, 100_000]),
         _ => 0,
     };
@@ -111,7 +111,7 @@ fn get(schedule: &Schedule, width: usize) -> Over {
         End::Done(Err(error)) => Outcome::of(&error),
     };
     world.settle();
-    // Each attempt that makes progress is as good as the first.
+    // An attempt that makes progress resets the count of attempts.
     let length = object.len() as u64;
     world.in_all(40 * (length / step.min(1000) + 6) + length, 0);
     Over { world, outcome }
@@ -140,7 +140,7 @@ fn delete(schedule: &Schedule) -> Over {
         }
         End::Done(Err(error)) => {
             let told = named(error.leftovers());
-            // The object itself leads to the rest.
+            // The remaining segments can be found by the object itself.
             let leads = left.contains(&object_name());
             let lost = left.iter().any(|name| !told.contains(name));
             if !leads && lost && world.record.lies == 0 {

@@ -1,5 +1,5 @@
-//! Uploads to Swift: in one request, as static and dynamic large objects, of known and unknown length,
-//! gone on with by another process.
+//! Uploads to Swift: in one request, as static and dynamic large objects, of known and unknown
+//! length, resumed by another process.
 
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     let mut checkpoints = upload.checkpoints();
     let mut end = world.run(upload, demo());
     let mut told = std::collections::BTreeSet::new();
-    // The process that died had stored the object, and its checkpoint had ended with that.
+    // The process that died had stored the object, and so had no checkpoint any more.
     let mut finished = false;
     while matches!(end, End::Died) && world.record.wrong.is_empty() {
         let again = match checkpoints.latest() {
@@ -150,8 +150,8 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
                 SwiftUpload::resume(checkpoint, source, options, service, schedule.seed + 1)
             }
             None => {
-                // Nobody is told what the last process left before it had a checkpoint to keep, or
-                // after it had the object.
+                // What the last process left is named nowhere if it died before its first
+                // checkpoint, or after it had stored the object.
                 let model = world.host.cloud_model();
                 let there = model.content_of("demo", "images", "object");
                 finished = there.as_deref() == Some(&object[..]);
@@ -168,10 +168,10 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         }
     }
     world.tell_time();
-    // What a process had sent before it died may come to what the next one has stored.
+    // A late request of a process that died may change what the next one has stored.
     let haunted = world.record.deaths > 0 && world.record.acted_late > 0;
     if let (End::Done(Ok(done)), true) = (&end, world.record.wrong.is_empty()) {
-        // A dynamic large object is what it is read as from now on.
+        // A dynamic large object consists of what a GET returns from now on.
         if done.size != length as u64 {
             world.wrong(format!("it says that {} bytes were stored of {length}", done.size));
         }
@@ -186,11 +186,11 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
             }
             told.extend(named(&done.leftovers));
             let replaced = world.record.replaced;
-            // Of an object that somebody else replaced in the meantime nobody knows the segments.
+            // The segments of an object that another client replaced meanwhile are unknown.
             let kept =
                 if replaced { present(world.host.cloud_model()) } else { Default::default() };
             told.extend(kept);
-            // What could not be looked at could not be removed either.
+            // Where a look failed, nothing could be removed.
             if world.record.looked_in_vain || world.record.deaths > 0 {
                 told.extend(before.iter().cloned());
             }
@@ -205,12 +205,13 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
                 told.extend(present(world.host.cloud_model()));
             }
             world.nothing_but(&before, &told, &format!("the error is {error}"));
-            // A process that did nothing, or began anew, says nothing of what the one before it did.
+            // A process that did nothing, or began anew, does not name what the one before it left.
             if !unlisted && !finished {
                 world.not_read_unless_said(&error, &object);
             }
-            // Whether a dynamic large object is what was sent is seen once it has replaced another.
-            // Where it is cancelled then, nothing that was sent may stay, and the older one is gone.
+            // Whether a dynamic large object is what was sent is known once it has replaced
+            // another. After a cancellation then, nothing that was sent may stay, and the older
+            // object is lost.
             let record = &world.record;
             let withdrawn =
                 record.cancelled && !record.kept && record.carried_out.contains("PutDlo");
@@ -232,11 +233,11 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     Over { world, outcome }
 }
 
-/// Where a process that goes on with an upload has failed before it touched it.
+/// Operations whose failure ends a resumed upload before it has changed anything.
 const UNTOUCHED: [Option<&str>; 4] =
     [Some("GetContainer"), Some("Authenticate"), Some("HeadContainer"), Some("PutContainer")];
 
-/// A failure left the object that was there, or what replaced it.
+/// Checks that a failure left the older object, or what replaced it.
 fn still_there(world: &mut crate::sim::world::World, older: &[u8], ours: &[u8]) {
     let there = world.host.cloud_model().content_of("demo", "images", "object");
     let other = world.intruder.clone();

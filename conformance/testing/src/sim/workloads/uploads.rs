@@ -1,5 +1,5 @@
-//! Uploads to S3: in one request and in parts, of known and unknown length, on conditions, and gone on
-//! with by another process.
+//! Uploads to S3: in one request and in parts, of known and unknown length, with conditions, and
+//! resumed by another process.
 
 use apus_core::Error;
 use apus_core::checksum::Type;
@@ -78,7 +78,7 @@ const PARTS: &[&str] = &[
 ];
 const CLEANUP: &[&str] = &["AbortMultipartUpload", "ListParts"];
 
-/// What kind of upload.
+/// The kind of an upload.
 struct Shape {
     parts: bool,
     stream: bool,
@@ -91,7 +91,7 @@ impl Default for Shape {
     }
 }
 
-/// What was in the place of the object before.
+/// The object from before the upload.
 struct Older {
     bytes: Option<Bytes>,
     etag: Option<ETag>,
@@ -171,7 +171,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
     Over { world, outcome }
 }
 
-/// It said yes.
+/// Checks what holds after a success.
 fn stored(world: &mut World, object: &Bytes) {
     let intruder = world.intruder.clone();
     let there = world.host.s3_model().object("bucket", "key").map(|object| object.body.clone());
@@ -181,7 +181,7 @@ fn stored(world: &mut World, object: &Bytes) {
     world.must_be("bucket", "key", object);
 }
 
-/// It said no.
+/// Checks what holds after a failure.
 fn failed(
     world: &mut World,
     error: &Error,
@@ -189,11 +189,11 @@ fn failed(
     keeps: bool,
     checkpoints: &Checkpoints<Checkpoint>,
 ) {
-    // What is kept on purpose is named by the checkpoint.
+    // The checkpoint names what is kept on purpose.
     if keeps || world.record.kept {
         world.record.unnamed.extend(checkpoints.latest().map(|checkpoint| checkpoint.upload_id));
     }
-    // An upload that can't be listed is not touched: whoever goes on with it has its name.
+    // An upload whose parts can't be listed is not changed: the process that resumes it has its id.
     if world.record.deaths > 0 && error.operation() == Some("ListParts") {
         let open = world.host.nameless();
         world.record.unnamed.extend(open);
@@ -202,7 +202,7 @@ fn failed(
     world.not_ours_unless_said(error, "bucket", "key", object);
 }
 
-/// What was there was only replaced where the condition allowed it.
+/// Checks that an older object was replaced only where the condition allowed it.
 fn condition_held(world: &mut World, options: &UploadOptions, older: &Older, object: &Bytes) {
     let Some(older) = &older.bytes else { return };
     if options.conditions.if_none_match.is_none() || world.record.replaced || older == object {
@@ -214,7 +214,7 @@ fn condition_held(world: &mut World, options: &UploadOptions, older: &Older, obj
     }
 }
 
-/// Another process takes up what the last one left.
+/// Resumes in another process what the last one left.
 fn go_on(
     world: &mut World,
     chance: &mut Chance,
@@ -222,7 +222,7 @@ fn go_on(
     upload: &dyn Fn(Option<Checkpoint>) -> Result<Upload, Error>,
 ) -> Option<Upload> {
     let known = checkpoint.as_ref().map(|checkpoint| checkpoint.upload_id.clone());
-    // Nobody was told of the others.
+    // The ids of the other uploads were in no response that arrived.
     let others = world.host.nameless().into_iter().filter(|id| Some(id) != known.as_ref());
     world.record.unnamed.extend(others);
     if let Some(id) = &known
@@ -239,7 +239,7 @@ fn go_on(
     }
 }
 
-/// A part of another size, as a process with other settings would have left it.
+/// Adds a part of another size, as from a process with other settings.
 fn foreign_part(world: &mut World, chance: &mut Chance, id: &str) {
     let number = 1 + chance.below(4);
     let length = 1 + chance.below(3000) as usize;
@@ -288,7 +288,7 @@ fn length(chance: &mut Chance, size: u8, parts: bool) -> usize {
     let least = if parts { 1025 } else { 1 };
     let length = (least + chance.below(most - least)) as usize;
     match chance.below(12) {
-        // Where parts end, and one byte beside it.
+        // At the end of a part, and one byte before or after it.
         0 if parts => (length / 1024).max(2) * 1024,
         1 if parts => (length / 1024).max(2) * 1024 + 1,
         2 if !parts => 0,
@@ -296,7 +296,7 @@ fn length(chance: &mut Chance, size: u8, parts: bool) -> usize {
     }
 }
 
-/// A length that may be another one than the source has.
+/// Returns an announced length, which may differ from the source's.
 fn promised(chance: &mut Chance, length: usize) -> u64 {
     match chance.below(10) {
         0 => length as u64 + 1,
@@ -305,7 +305,7 @@ fn promised(chance: &mut Chance, length: usize) -> u64 {
     }
 }
 
-/// What is in the place of the object already: nothing, or something that looks like it from afar.
+/// Adds an older object: none, or one that resembles the new one.
 fn with_older(
     model: S3Model,
     chance: &mut Chance,
@@ -313,7 +313,7 @@ fn with_older(
     conditional: bool,
 ) -> (S3Model, Older) {
     let kind = if conditional { chance.below(12) } else { chance.below(8) };
-    // Nothing tells two empty objects apart.
+    // Two empty objects can't be distinguished.
     let kind = if object.is_empty() { 5 } else { kind };
     let other = bytes(object.len(), chance.next());
     let (model, bytes) = match kind {
