@@ -1,7 +1,7 @@
-//! What shows that apus is right: vectors recorded from other implementations and their
-//! [runner](run), [servers](server) to test against, a [simulator](sim) under a virtual clock, and
-//! [transfers](faults) over connections that are spoilt; the [reference of options](operators)
-//! for those who run an image store, and the [program](program) `apus`.
+//! The conformance tests of apus: the [runner](run) of vectors recorded from other implementations,
+//! [servers](server) for tests, a [simulator](sim) under a virtual clock, and [transfers](faults)
+//! over faulty connections; and the [reference of options](operators) of an image store, and the
+//! [program](program) `apus`.
 
 pub mod faults;
 pub mod operators;
@@ -16,7 +16,7 @@ pub use apus_testing::sim;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-/// The examples of `apus-testing` over a transport, which that crate knows none of.
+/// The examples of `apus-testing` with a transport; that crate depends on none.
 #[cfg(doctest)]
 #[doc = include_str!("../testing/README.md")]
 pub struct Testing;

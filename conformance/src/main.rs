@@ -1,10 +1,12 @@
 //! `apus-conformance run PATH... [--suite NAME]... [--json]`: see [`apus_conformance::run`].
 //!
-//! `apus-conformance faults --transfers N --seed S [--only NUMBER]`: see [`apus_conformance::faults`].
+//! `apus-conformance faults --transfers N --seed S [--only NUMBER]`: see
+//! [`apus_conformance::faults`].
 //!
 //! `apus-conformance operators [FILE]`: see [`apus_conformance::operators`].
 //!
-//! `apus-conformance simulate [--schedules N] [--seed S] [--only NAME]`: see [`apus_conformance::sim`].
+//! `apus-conformance simulate [--schedules N] [--seed S] [--only NAME]`: see
+//! [`apus_conformance::sim`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command does")]
 
@@ -72,12 +74,12 @@ impl Arguments {
     }
 }
 
-/// `simulate`: how many schedules, from which seed on, of which workload.
+/// The arguments of `simulate`: how many schedules, from which seed on, of which workload.
 struct Simulation {
     schedules: u64,
     seed: u64,
     only: Option<String>,
-    /// Whether the trace is shown of a schedule that went well.
+    /// Whether the trace of a successful schedule is shown.
     traces: bool,
 }
 
@@ -162,7 +164,7 @@ fn transfer(options: &faults::Options) -> ExitCode {
     }
 }
 
-/// Prints the reference of options, or puts it into a document that has one.
+/// Prints the reference of options, or updates it in a document.
 fn write_reference(document: Option<&Path>) -> Result<(), String> {
     let Some(path) = document else {
         print!("{}", operators::reference());

@@ -1,4 +1,4 @@
-//! The reference of options in `OPERATORS.md`, made of what the options themselves say.
+//! The reference of options in `OPERATORS.md`, generated from the options' own descriptions.
 //!
 //! ```sh
 //! cargo run -p apus-conformance -- operators OPERATORS.md
@@ -6,7 +6,7 @@
 
 use apus_core::store::config::{OptionSpec, S3Options, SwiftOptions};
 
-/// The reference: a table for each kind of backend, between two lines that mark it in the document.
+/// Returns the reference: a table for each kind of backend, between two lines that mark it.
 pub fn reference() -> String {
     let mut text = format!("{BEGIN}\n");
     for (title, specs) in [
@@ -23,7 +23,7 @@ pub fn reference() -> String {
     text + "\n" + END + "\n"
 }
 
-/// The document with this reference in place of the one that it has. None where it has no marks.
+/// Returns the document with an updated reference, or `None` where it has no marks.
 pub fn updated(document: &str) -> Option<String> {
     let (before, rest) = document.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -39,7 +39,7 @@ fn row(spec: &OptionSpec) -> String {
     format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
 }
 
-/// "a whole number from 1 to 256".
+/// Returns the form of a value, such as "a whole number from 1 to 256".
 fn written(spec: &OptionSpec) -> String {
     let mut text = match spec.choices {
         [] => spec.kind.to_owned(),

@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// The path of the program, built when a process uses it first: Cargo does not build the program of
-/// another package with these tests.
+/// Returns the path of the program. Builds it when a process first calls this: Cargo does not build
+/// the program of another package with these tests.
 ///
 /// # Panics
 ///
-/// If it can't be built.
+/// The program can't be built.
 pub static APUS: LazyLock<PathBuf> = LazyLock::new(|| {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let output = Command::new(cargo)
@@ -22,7 +22,7 @@ pub static APUS: LazyLock<PathBuf> = LazyLock::new(|| {
         .output()
         .expect("cargo starts");
     assert!(output.status.success(), "apus could not be built");
-    // Cargo names the program's path, wherever its target directory is.
+    // Cargo prints the program's path, whatever its target directory is.
     let text = String::from_utf8(output.stdout).expect("cargo prints text");
     let executable = text.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;

@@ -1,4 +1,4 @@
-//! A client over either transport, with limits that are short enough to be met.
+//! A client over either transport, with timeouts short enough for a test to reach them.
 
 use std::fs::File;
 use std::io::{self, Cursor, Write};
@@ -10,21 +10,22 @@ use apus_core::machine::{Observer, Party, UploadSource};
 use bytes::Bytes;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Which transport.
+/// The transport of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Via {
     Blocking,
     Async,
 }
 
-/// How its transport is set up.
+/// The settings of a transport.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) via: Via,
     pub(super) ca: Vec<u8>,
-    /// Connections are used again.
+    /// Whether connections are used again.
     pub(super) keeps_connections: bool,
-    /// Bodies above this wait for `100 Continue`; `Some(None)`: none does; `None`: as by default.
+    /// Bodies above this size wait for `100 Continue`; `Some(None)`: none waits; `None`: the
+    /// default.
     pub(super) expects_above: Option<Option<u64>>,
 }
 
@@ -74,7 +75,7 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
         }
     }
 
-    /// Runs what sends these bytes.
+    /// Runs a machine that sends these bytes.
     pub(super) fn send<M>(&self, machine: M, origin: &Origin) -> Result<M::Output, Error>
     where
         M: Machine<Output: Send> + Send + 'static,
@@ -92,7 +93,7 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
         }
     }
 
-    /// Runs what receives: what came of it, and the bytes that it had until then.
+    /// Runs a machine that receives; returns its result, and the bytes received so far.
     pub(super) fn receive<M>(&self, machine: M) -> (Result<M::Output, Error>, Vec<u8>)
     where
         M: Machine<Output: Send> + Send + 'static,
@@ -112,18 +113,18 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
     }
 }
 
-/// Where bytes come from.
+/// The source of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum From {
     Bytes,
     File,
-    /// Once, of known length.
+    /// A stream of known length.
     Reader,
-    /// Once, of unknown length.
+    /// A stream of unknown length.
     Stream,
 }
 
-/// Bytes, and how they are read.
+/// Bytes, and the form in which they are read.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     pub(super) from: From,
@@ -167,7 +168,7 @@ impl Origin {
     }
 }
 
-/// Where the proxies run, and what is asynchronous of the clients.
+/// The runtime of the proxies and of the asynchronous clients.
 pub(super) fn runtime() -> &'static Handle {
     RUNTIME.handle()
 }

@@ -1,43 +1,43 @@
-//! What happens to a connection, decided by a seed.
+//! The faults of connections, decided by a seed.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::random::Random;
 
-/// What happens to a connection once so many bytes went one way.
+/// A fault of a connection after a number of bytes in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: Kind,
     pub(super) way: Way,
-    /// Bytes that went this way before.
+    /// The bytes in this direction before the fault.
     pub(super) at: u64,
 }
 
 /// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// Nobody listens yet.
+    /// The port does not listen yet.
     Refused,
-    /// It is taken, and reset before a byte went either way.
+    /// The connection is accepted, and reset before a byte is sent in either direction.
     Dropped,
     /// Both ends are reset.
     Reset,
     /// Both ends are closed.
     Closed,
-    /// This way ends in good order, and what comes after it is swallowed; the other way goes on.
+    /// This direction ends properly, and later bytes are dropped; the other direction goes on.
     Truncated,
-    /// Nothing more goes this way; after a while both ends are closed.
+    /// No more bytes are passed on in this direction; after a while both ends are closed.
     Stalled,
-    /// This way pauses, and goes on: for less than the client's limits, or for more.
+    /// This direction pauses and goes on: for less than the client's timeouts, or for more.
     Delayed(Duration),
-    /// What follows goes a few bytes at a time.
+    /// Later bytes are passed on a few at a time.
     Split(u64),
-    /// What follows is swallowed, and nobody is told.
+    /// Later bytes are dropped without a sign.
     Swallowed,
 }
 
-/// Which way bytes go.
+/// A direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
     Up,
@@ -45,8 +45,8 @@ pub(super) enum Way {
 }
 
 impl Fault {
-    /// That of the next connection; `share` of a hundred have one. `traffic` is about how many bytes
-    /// there are to move up and down.
+    /// Returns the fault of the next connection; `share` of a hundred have one. `traffic` is about
+    /// how many bytes are moved up and down.
     pub(super) fn of(
         random: &mut Random,
         share: u64,
@@ -82,7 +82,7 @@ impl Fault {
 }
 
 impl Kind {
-    /// In which row of a table it is counted.
+    /// Returns the row of the table in which it is counted.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
@@ -97,7 +97,7 @@ impl Kind {
         }
     }
 
-    /// All rows.
+    /// Returns all rows.
     pub(super) const NAMES: [&'static str; 9] = [
         "refused",
         "dropped",

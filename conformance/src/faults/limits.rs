@@ -1,4 +1,4 @@
-//! The limits of the clients, which are scaled down so that they are met.
+//! The timeouts of the clients, scaled down so that a test reaches them.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub(super) fn of_request() -> Limits {
     }
 }
 
-/// The longest that a transfer of so many requests may take, one after the other, each as often as
-/// it is tried, and each as long as it may be.
+/// Returns the longest time of a transfer of this many requests, one after the other, each with all
+/// its attempts and the longest duration of each.
 pub(super) fn deadline(requests: u64) -> Duration {
     let attempt = CONNECT + FIRST_BYTE + IDLE * 3 + LONGEST_PAUSE;
     attempt * ATTEMPTS * u32::try_from(requests).unwrap_or(u32::MAX)
@@ -23,7 +23,7 @@ pub(super) fn deadline(requests: u64) -> Duration {
 const CONNECT: Duration = Duration::from_millis(800);
 const FIRST_BYTE: Duration = Duration::from_millis(800);
 pub(super) const IDLE: Duration = Duration::from_millis(800);
-/// Between two attempts, the first time.
+/// The delay after the first attempt.
 pub(super) const PAUSE: Duration = Duration::from_millis(2);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const ATTEMPTS: u32 = 5;

@@ -1,17 +1,17 @@
-//! Transfers through a proxy that spoils connections, to servers that are all right.
+//! Transfers through a proxy that disturbs connections, to servers without faults.
 //!
 //! ```text
-//!  apus-blocking ─┐           resets, closes, stalls, swallows,        ┌─ the model of S3, s3s-fs, Ceph
+//!  apus-blocking ─┐           resets, closes, stalls, drops,           ┌─ the model of S3, s3s-fs, Ceph
 //!                 ├─▶ Proxy ─ delays, truncates, splits, refuses ──▶ ──┤
 //!  apus-async ────┘                                                    └─ the models of Keystone and Swift,
 //!                                                                         or real ones
 //!       │                                                                       ▲
 //!       ▼                                                                       │
-//!  what it says ─────────────────── is it true? ───────── a client that goes past the proxy
+//!  its result ───────────────────── is it true? ───────── a client that bypasses the proxy
 //! ```
 //!
-//! Everything about a transfer comes from the seed and its number; what threads do meanwhile does
-//! not. Each has a server, and proxies, of its own, unless the servers are real ones.
+//! The seed and its number decide everything about a transfer, except the timing of threads. Each
+//! has a server and proxies of its own, unless the servers are real ones.
 
 mod client;
 mod fault;
@@ -39,20 +39,20 @@ use self::site::{S3Site, SwiftSite};
 use self::trace::Trace;
 use self::transfer::{Service, Transfer};
 
-/// Which transfers.
+/// The transfers to run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many.
+    /// The number of transfers.
     pub transfers: u64,
-    /// What decides everything about them.
+    /// The seed that decides everything about them.
     pub seed: u64,
-    /// Only the one with this number.
+    /// If given, only the transfer with this number runs.
     pub only: Option<u64>,
-    /// How many at once.
+    /// The number of transfers at once.
     pub jobs: usize,
 }
 
-/// Does them. `say` is told of those of which something is wrong.
+/// Runs the transfers. Calls `say` for each one with a fault.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub fn run(options: &Options, say: impl Fn(&str) + Sync) -> Result<Report, Strin
     Ok(report)
 }
 
-/// The servers of this crate, and those that the environment names.
+/// Returns the servers of this crate, and those that the environment names.
 fn services() -> Result<Vec<Service>, String> {
     let mut services = vec![Service::S3Model, Service::S3Model, Service::S3Files];
     services.extend([Service::SwiftModel, Service::SwiftModel]);
@@ -106,7 +106,7 @@ fn services() -> Result<Vec<Service>, String> {
     Ok(services)
 }
 
-/// Does it on a thread of its own, which is left alone when it does not end.
+/// Runs a transfer on a thread of its own. A thread that does not end is abandoned.
 fn attempt(transfer: &Transfer, trace: &Arc<Trace>) -> Ended {
     let (done, over) = mpsc::channel();
     let (owned, observed) = (transfer.clone(), Arc::clone(trace));
@@ -130,7 +130,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// Everything about a transfer that is worth a look.
+/// Returns the description of a transfer.
 fn story(transfer: &Transfer, ended: &Ended, faults: &[String], trace: &Trace) -> String {
     let (seed, number) = (transfer.seed, transfer.number);
     let mut text = format!("transfer {number} of seed {seed}: {transfer}\n");

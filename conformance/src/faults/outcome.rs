@@ -1,26 +1,26 @@
-//! What has to be true after a transfer.
+//! What has to hold after a transfer.
 
 use apus_core::Error;
 use bytes::Bytes;
 
-/// What came of a transfer.
+/// The result of a transfer.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Why it failed, as it said itself.
+    /// Its error, as text.
     pub(super) error: Option<String>,
-    /// What is not as it said.
+    /// What is not as it reported.
     pub(super) wrong: Vec<String>,
-    /// What is left, and nothing names it.
+    /// What is left without being named.
     pub(super) orphans: Vec<String>,
-    /// Uploads that were created by requests whose answers were lost.
+    /// Uploads that were created by requests whose responses were lost.
     pub(super) lost_creations: u64,
-    /// It failed, and the object is there all the same.
+    /// Whether it failed although the object is stored.
     pub(super) is_there: bool,
-    /// How much of what is left its error names.
+    /// The number of leftovers that its error names.
     pub(super) named: usize,
 }
 
-/// What is in the place of an object.
+/// The object that is stored.
 #[derive(Debug)]
 pub(super) enum There {
     Nothing,
@@ -29,7 +29,7 @@ pub(super) enum There {
 }
 
 impl Outcome {
-    /// Of reading `bytes`: how many there are said to be, and which came.
+    /// Returns the result of reading `bytes`, from the reported length and the bytes received.
     pub(super) fn of_read(
         result: Result<u64, Error>,
         had: &[u8],
@@ -58,7 +58,8 @@ impl Outcome {
         outcome
     }
 
-    /// Of writing `bytes` over `old`, or, with `if_absent`, where nothing is.
+    /// Returns the result of writing `bytes` over `old`, or, with `if_absent`, where no object
+    /// exists.
     pub(super) fn of_write(
         result: Result<u64, Error>,
         there: There,

@@ -1,4 +1,4 @@
-//! Carries bytes between a client and a server, and spoils connections.
+//! A proxy that disturbs the connections between a client and a server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,22 +25,22 @@ pub(super) struct Proxy {
     acceptor: JoinHandle<()>,
 }
 
-/// What decides its faults.
+/// The settings of its faults.
 #[derive(Clone, Debug)]
 pub(super) struct Weather {
     pub(super) seed: u64,
-    /// So many of a hundred connections have a fault.
+    /// How many of a hundred connections have a fault.
     pub(super) share: u64,
-    /// About how many bytes a connection carries, up and down.
+    /// About how many bytes a connection transfers, up and down.
     pub(super) traffic: (u64, u64),
-    /// The longest pause that the client bears.
+    /// The longest pause that the client allows.
     pub(super) idle: Duration,
-    /// For so long nobody listens.
+    /// How long its port does not listen.
     pub(super) refuses: Option<Duration>,
 }
 
 impl Proxy {
-    /// Starts one before `upstream`, named so in the trace.
+    /// Starts a proxy before `upstream`, with this name in the trace.
     pub(super) fn start(
         handle: &Handle,
         name: &'static str,
@@ -54,7 +54,7 @@ impl Proxy {
             socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("no port"))?;
         socket.set_nonblocking(true)?;
         let (stop, stopped) = watch::channel(());
-        // A socket that is bound and does not listen refuses whoever connects.
+        // A socket that is bound and does not listen refuses every connection.
         if weather.refuses.is_none() {
             socket.listen(BACKLOG)?;
         } else {
@@ -88,7 +88,7 @@ impl Drop for Proxy {
     }
 }
 
-/// What all its connections share.
+/// The state that all its connections share.
 struct Road {
     name: &'static str,
     upstream: SocketAddr,
@@ -114,7 +114,7 @@ async fn accept(listener: TcpListener, road: Arc<Road>) {
     }
 }
 
-/// One connection, from its beginning to its end.
+/// Carries one connection from its beginning to its end.
 async fn carry(mut client: TcpStream, number: u64, fault: Option<Fault>, road: &Road) {
     let says = |what: &str| road.trace.say(format!("{} connection {number}: {what}", road.name));
     let met = || {
@@ -164,9 +164,9 @@ async fn carry(mut client: TcpStream, number: u64, fault: Option<Fault>, road: &
     }
 }
 
-/// How a way ended.
+/// How a direction ended.
 enum End {
-    /// In good order, which was passed on.
+    /// Properly, and the end was passed on.
     OfStream,
     /// Both connections are to be closed.
     Close,
@@ -184,7 +184,7 @@ async fn pump(
     let (mut passed, mut fault, mut piece) = (0u64, fault, None);
     loop {
         if let Some(Fault { kind, .. }) = fault.take_if(|fault| fault.at <= passed) {
-            // What can't be noticed any more does not count: there has to be something to carry.
+            // A fault that has no effect is not counted: there have to be bytes to pass on.
             let length = match from.read(&mut buffer).await {
                 Ok(0) => break,
                 Ok(length) => length,
@@ -236,7 +236,7 @@ async fn pump(
     End::OfStream
 }
 
-/// Writes all of it, a few bytes at a time while `piece` says so and for so many bytes yet.
+/// Writes all bytes, in small pieces while `piece` says so and for this many more bytes.
 async fn write(
     to: &mut (impl AsyncWrite + Unpin),
     mut bytes: &[u8],
@@ -259,20 +259,20 @@ async fn write(
     to.write_all(bytes).await
 }
 
-/// Reads on until nothing more comes.
+/// Reads until no more bytes come.
 async fn swallow(from: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) {
     while !matches!(from.read(buffer).await, Ok(0) | Err(_)) {}
 }
 
-/// Ends a connection at once, and says so to the other end.
+/// Resets a connection, so that the other end notices.
 fn reset(stream: TcpStream) {
     _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
 }
 
 const BACKLOG: i32 = 128;
-/// How long nothing goes before a stalled connection is closed.
+/// How long a connection stalls before it is closed.
 const STALL: Duration = Duration::from_millis(300);
-/// How many bytes go in tiny pieces.
+/// How many bytes are passed on in tiny pieces.
 const SPLIT: usize = 4096;
-/// The pause between two of them.
+/// The pause between two pieces.
 const BETWEEN: Duration = Duration::from_micros(500);

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same for the same seed (splitmix64).
+//! Pseudo-random numbers from a seed (splitmix64).
 
 /// A generator.
 #[derive(Clone, Debug)]
@@ -9,7 +9,7 @@ impl Random {
         Self(seed)
     }
 
-    /// One for the part number `number` of what this seed decides.
+    /// Creates the generator number `number` of a seed.
     pub(super) fn of(seed: u64, number: u64) -> Self {
         let mut first = Self(seed ^ number.wrapping_mul(0xA076_1D64_78BD_642F));
         Self(first.next())
@@ -23,17 +23,17 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below this bound.
+    /// Returns a number below this bound.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 
-    /// True so many times of a hundred.
+    /// Returns true in this many of a hundred cases.
     pub(super) fn percent(&mut self, share: u64) -> bool {
         self.below(100) < share
     }
 
-    /// From 1 to `most`, small numbers as often as large ones: each power of two alike.
+    /// Returns a number from 1 to `most`; each power of two is equally likely.
     pub(super) fn size(&mut self, most: u64) -> u64 {
         let bits = u64::from(most.max(1).ilog2()) + 1;
         let power = 1u64 << self.below(bits);

@@ -1,4 +1,4 @@
-//! What came of all transfers.
+//! The results of all transfers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use super::fault::Kind;
 use super::outcome::Outcome;
 use super::transfer::{Service, Transfer};
 
-/// Counts, to be printed.
+/// The counts of a run.
 #[derive(Debug, Default)]
 pub struct Report {
     transfers: u64,
@@ -22,9 +22,9 @@ pub struct Report {
     lost_creations: u64,
     there: u64,
     named: u64,
-    /// By what was transferred.
+    /// By the kind of transfer.
     rows: BTreeMap<String, [u64; 2]>,
-    /// Faults that were met: by kind, and by service and transport.
+    /// Faults that took effect: by kind, and by service and transport.
     met: BTreeMap<(&'static str, String), u64>,
     took: Duration,
 }
@@ -36,12 +36,12 @@ pub(super) enum Ended {
     /// It did not end in time.
     Hung,
     Panicked(String),
-    /// It could not be begun, or not be looked at.
+    /// It could not be begun, or its result not be checked.
     Broken(String),
 }
 
 impl Report {
-    /// Whether everything that was said was true.
+    /// Whether every result was true.
     pub fn is_success(&self) -> bool {
         self.transfers > 0 && self.faults() == 0
     }
@@ -50,7 +50,7 @@ impl Report {
         self.wrong + self.hangs + self.panics + self.orphans + self.broken
     }
 
-    /// How many faults were met.
+    /// Returns how many faults took effect.
     pub fn met(&self) -> u64 {
         self.met.values().sum()
     }
@@ -59,7 +59,7 @@ impl Report {
         self.took = took;
     }
 
-    /// Counts it. What has to be said of it comes back.
+    /// Counts a transfer. Returns the text to print, if any.
     pub(super) fn add(
         &mut self,
         transfer: &Transfer,

@@ -20,7 +20,7 @@ use super::site::S3Site;
 use super::trace::Trace;
 use super::transfer::{self, Transfer, Verb};
 
-/// Does it, and looks at what came of it. The error is one of the set-up.
+/// Runs a transfer and checks its result. An error is one of the set-up.
 pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome, String> {
     let site = match transfer.service {
         transfer::Service::S3Files => S3Site::embedded(transfer.tls).map_err(told)?,
@@ -62,7 +62,7 @@ pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome
     outcome
 }
 
-/// Makes what all transfers to a real server share.
+/// Creates what all transfers to a real server share.
 pub(super) fn prepare_live() -> Result<(), String> {
     let site = S3Site::live(false, &live_bucket()).ok_or(UNTOLD)?;
     let transfer = Transfer::of(0, 0, &[transfer::Service::S3Live]);
@@ -92,7 +92,7 @@ impl Task<'_> {
         Service::new(config).map_err(told)
     }
 
-    /// A client that goes past the proxy.
+    /// Returns a client that bypasses the proxy.
     fn direct(&self) -> Result<Client<Service>, String> {
         let service = self.service(&self.site.url(self.site.upstream), false)?;
         let setup = Setup {
@@ -178,7 +178,7 @@ impl Task<'_> {
         Ok(outcome)
     }
 
-    /// What is in the place of the object.
+    /// Returns the stored object.
     fn look(&self) -> Result<There, String> {
         let direct = self.direct()?;
         let get = GetObject::new(&self.site.bucket, &self.key);
@@ -191,7 +191,7 @@ impl Task<'_> {
         }
     }
 
-    /// Uploads that are open, and that nothing names.
+    /// Returns the open uploads that nothing names.
     fn orphans(
         &self,
         named: &[Leftover],
@@ -204,7 +204,7 @@ impl Task<'_> {
         let call = Call::new(list, Arc::clone(direct.service()), 1);
         let open = match direct.receive(call).0 {
             Ok(open) => open.uploads,
-            // s3s-fs has no such list.
+            // s3s-fs can't list open uploads.
             Err(error) if error.status().is_some_and(|status| status == 501) => return Ok(()),
             Err(error) => return Err(told(error)),
         };
@@ -213,7 +213,7 @@ impl Task<'_> {
                 |one| matches!(one, Leftover::MultipartUpload { upload_id, .. } if upload_id == id),
             )
         };
-        // The client knows the id of one upload at most, once it has sent a part of it or removed it.
+        // The client has the id of one upload at most, once it has sent a part or aborted it.
         let known = ["UploadPart", "CompleteMultipartUpload", "AbortMultipartUpload"];
         let known = u64::from(known.iter().any(|operation| trace.launched(operation) > 0));
         let mut lost = trace.launched("CreateMultipartUpload").saturating_sub(known);
@@ -238,7 +238,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// A real server keeps nothing of it.
+    /// Removes everything of the transfer from a real server.
     fn clear(&self) {
         if self.transfer.service != transfer::Service::S3Live {
             return;
@@ -258,6 +258,6 @@ fn told(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// More than any object has.
+/// More bytes than any object has.
 const WHOLE: u64 = 64 << 20;
 const UNTOLD: &str = "the environment does not tell of an S3 server";

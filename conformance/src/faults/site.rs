@@ -1,4 +1,4 @@
-//! The servers that transfers go to: those of this crate, one for each transfer, or real ones.
+//! The servers of transfers: those of this crate, one for each transfer, or real ones.
 
 use std::env;
 use std::io;
@@ -28,15 +28,15 @@ pub(super) struct S3Site {
     pub(super) tls: bool,
     keys: Keys,
     pub(super) bucket: String,
-    /// The least that a part may have, the last one excepted, in bytes.
+    /// The least size of a part except the last, in bytes.
     pub(super) smallest_part: u64,
-    /// It looks at `If-None-Match`.
+    /// Whether it honours `If-None-Match`.
     pub(super) conditional: bool,
     server: Running,
 }
 
 impl S3Site {
-    /// The model of S3, which nothing but this transfer uses.
+    /// Starts the model of S3, for this transfer alone.
     pub(super) fn model(tls: bool) -> io::Result<Self> {
         let manners = Manners::aws().with_min_part_size(1 << 10);
         let model = S3Model::new().with_manners(manners).with_bucket(BUCKET);
@@ -53,7 +53,7 @@ impl S3Site {
         })
     }
 
-    /// s3s-fs, which nothing but this transfer uses. It verifies signatures and checksums.
+    /// Starts s3s-fs, for this transfer alone. It verifies signatures and checksums.
     pub(super) fn embedded(tls: bool) -> io::Result<Self> {
         let server = EmbeddedS3::start(Options::new().tls(tls).bucket(BUCKET))?;
         Ok(Self {
@@ -68,7 +68,7 @@ impl S3Site {
         })
     }
 
-    /// The server that `conformance/live/ceph env` names.
+    /// Returns the server that `conformance/live/ceph env` names.
     pub(super) fn live(tls: bool, bucket: &str) -> Option<Self> {
         let variable = |name: &str| env::var(format!("APUS_LIVE_S3_{name}")).ok();
         let url = variable(if tls { "HTTPS" } else { "HTTP" })?;
@@ -97,17 +97,17 @@ impl S3Site {
         }
     }
 
-    /// As a URL, by way of this address.
+    /// Returns the URL of the server with this address.
     pub(super) fn url(&self, by: SocketAddr) -> String {
         match self.server {
-            // s3s-fs takes a name with another port for that of a bucket.
+            // s3s-fs reads a host name with another port as the name of a bucket.
             Running::Embedded(_) if self.tls => format!("https://{by}"),
             _ => url(self.tls, by),
         }
     }
 }
 
-/// Who runs it.
+/// The running server.
 enum Running {
     Model(FaultyS3),
     Embedded(#[expect(dead_code, reason = "it runs as long as it is there")] EmbeddedS3),
@@ -130,7 +130,7 @@ pub(super) struct SwiftSite {
 }
 
 impl SwiftSite {
-    /// The models of both, which nothing but this transfer uses.
+    /// Starts the models of both, for this transfer alone.
     pub(super) fn model(tls: bool) -> io::Result<Self> {
         let model = OpenStackModel::new().with_container("demo", BUCKET);
         let start = if tls { EmbeddedOpenStack::start_tls } else { EmbeddedOpenStack::start };
@@ -151,7 +151,7 @@ impl SwiftSite {
         })
     }
 
-    /// The servers that `conformance/live/openstack env` names.
+    /// Returns the servers that `conformance/live/openstack env` names.
     pub(super) fn live(container: &str) -> Option<Self> {
         let variable = |name: &str| env::var(format!("APUS_LIVE_OPENSTACK{name}")).ok();
         let (identity, storage) = (variable("")?, variable("_STORAGE_URL")?);
@@ -170,7 +170,7 @@ impl SwiftSite {
         })
     }
 
-    /// A session by way of these addresses.
+    /// Returns a session that uses these addresses.
     pub(super) fn party(&self, identity: SocketAddr, storage: SocketAddr) -> Party {
         let user = User::named(self.user.clone(), Domain::default_id());
         let who = Identity::password(user, self.password.clone());
@@ -213,8 +213,8 @@ fn address(url: &str) -> Option<SocketAddr> {
     (url.host(), url.port_or_default()).to_socket_addrs().ok()?.find(SocketAddr::is_ipv4)
 }
 
-/// Of servers that are a transfer's alone.
+/// The bucket of servers that serve one transfer.
 const BUCKET: &str = "images";
 
-/// s3s-fs does not say when it is done with a connection that is gone.
+/// s3s-fs does not report when it has finished a closed connection.
 const QUIET: Duration = Duration::from_millis(100);

@@ -20,7 +20,7 @@ use super::site::SwiftSite;
 use super::trace::Trace;
 use super::transfer::{self, Transfer, Verb};
 
-/// Does it, and looks at what came of it. The error is one of the set-up.
+/// Runs a transfer and checks its result. An error is one of the set-up.
 pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome, String> {
     let site = match transfer.service {
         transfer::Service::SwiftLive => SwiftSite::live(&live_container()).ok_or(UNTOLD)?,
@@ -57,7 +57,7 @@ pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome
     outcome
 }
 
-/// Makes what all transfers to a real server share.
+/// Creates what all transfers to a real server share.
 pub(super) fn prepare_live() -> Result<(), String> {
     let site = SwiftSite::live(&live_container()).ok_or(UNTOLD)?;
     let transfer = Transfer::of(0, 0, &[transfer::Service::SwiftLive]);
@@ -88,7 +88,7 @@ impl Task<'_> {
         Service::new(config).map_err(told)
     }
 
-    /// A client that goes past the proxies.
+    /// Returns a client that bypasses the proxies.
     fn direct(&self) -> Result<Client<Service>, String> {
         let party = self.site.party(self.site.identity, self.site.storage);
         let setup = Setup {
@@ -165,7 +165,7 @@ impl Task<'_> {
         Ok(outcome)
     }
 
-    /// What is in the place of the object.
+    /// Returns the stored object.
     fn look(&self) -> Result<There, String> {
         let direct = self.direct()?;
         let get = GetObject::new(&self.site.container, &self.object);
@@ -178,7 +178,7 @@ impl Task<'_> {
         }
     }
 
-    /// Segments that are of no object, and that nothing names.
+    /// Returns the segments that belong to no object and that nothing names.
     fn orphans(&self, named: &[Leftover], outcome: &mut Outcome) -> Result<(), String> {
         let direct = self.direct()?;
         let container = self.segments();
@@ -195,7 +195,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// The names of the segments that were made for the object.
+    /// Returns the names of the segments that were stored for the object.
     fn listed(&self, direct: &Client<Service>, container: &str) -> Result<Vec<String>, String> {
         let mut list = GetContainer::new(container);
         list.prefix = Some(format!("{}/", self.object));
@@ -207,7 +207,7 @@ impl Task<'_> {
         }
     }
 
-    /// Whether the object that is there is made of this segment.
+    /// Whether this segment is part of the stored object.
     fn uses(&self, direct: &Client<Service>, container: &str, name: &str) -> bool {
         let get = GetManifest::new(&self.site.container, &self.object);
         let call = Call::new(get, Arc::clone(direct.service()), 1);
@@ -217,7 +217,7 @@ impl Task<'_> {
         })
     }
 
-    /// A real server keeps nothing of it.
+    /// Removes everything of the transfer from a real server.
     fn clear(&self) {
         if self.transfer.service != transfer::Service::SwiftLive {
             return;
@@ -242,6 +242,6 @@ fn told(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// More than any object has.
+/// More bytes than any object has.
 const WHOLE: u64 = 64 << 20;
 const UNTOLD: &str = "the environment does not tell of a Keystone and a Swift";

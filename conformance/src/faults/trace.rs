@@ -1,4 +1,4 @@
-//! What happened in a transfer: to be printed where it failed.
+//! The record of a transfer, which is printed where it failed.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use apus_core::now::Now;
 
 use super::fault::Kind;
 
-/// Events of the machine and of the proxies before its servers, in the order of their time.
+/// Events of the machine and of the proxies before its servers, by time.
 #[derive(Debug)]
 pub(super) struct Trace {
     began: Instant,
@@ -45,7 +45,7 @@ impl Trace {
         self.lock().met.clone()
     }
 
-    /// How many exchanges of this operation went out.
+    /// Returns how many exchanges of this operation were sent.
     pub(super) fn launched(&self, operation: &str) -> u64 {
         self.lock().launched.get(operation).copied().unwrap_or(0)
     }
@@ -80,5 +80,5 @@ impl Observer for Trace {
     }
 }
 
-/// Lines that are kept.
+/// The number of lines that are kept.
 const MOST: usize = 400;

@@ -1,4 +1,4 @@
-//! One transfer: what it is, and what has to be true of it afterwards.
+//! One transfer, and what has to hold after it.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::client::{From, Setup, Via};
 use super::limits;
 use super::random::Random;
 
-/// What a transfer is, all of it decided by its seed.
+/// A transfer. Its seed decides everything.
 #[derive(Clone, Debug)]
 pub(super) struct Transfer {
     pub(super) seed: u64,
@@ -19,21 +19,21 @@ pub(super) struct Transfer {
     pub(super) via: Via,
     pub(super) from: From,
     pub(super) size: u64,
-    /// Bytes of a part, segment or range.
+    /// The size of a part, segment or range, in bytes.
     pub(super) part: u64,
-    /// An object of the same length is there before.
+    /// Whether an object of the same length exists before.
     pub(super) replaces: bool,
-    /// It is stored only where nothing is.
+    /// Whether it is stored only if no object exists.
     pub(super) if_absent: bool,
     pub(super) tls: bool,
     pub(super) keeps_connections: bool,
     pub(super) expects_above: Option<Option<u64>>,
-    /// So many of a hundred connections have a fault.
+    /// How many of a hundred connections have a fault.
     pub(super) share: u64,
     pub(super) refuses: Option<Duration>,
 }
 
-/// Which service, and whether it is a real one.
+/// The service, and whether it is a real one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Service {
     S3Model,
@@ -43,7 +43,7 @@ pub(super) enum Service {
     SwiftLive,
 }
 
-/// What is done.
+/// The kind of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verb {
     /// In one request.
@@ -62,7 +62,7 @@ impl Transfer {
         let verb = random.one_of(&[Verb::Put, Verb::PutParts, Verb::Get, Verb::GetRanges]);
         let size = if random.percent(3) { 0 } else { random.size(LARGEST) };
         let size = match (verb, service) {
-            // Their parts have 5 MiB at least.
+            // Their parts have at least 5 MiB.
             (Verb::PutParts, Service::S3Files | Service::S3Live) => {
                 (6 << 20) + random.below(LARGEST - (6 << 20))
             }
@@ -89,7 +89,7 @@ impl Transfer {
         }
     }
 
-    /// Decides everything else about it.
+    /// Returns the generator that decides everything else.
     pub(super) fn random(&self) -> Random {
         Random::of(!self.seed, self.number)
     }
@@ -103,17 +103,17 @@ impl Transfer {
         }
     }
 
-    /// What is sent, or is there to be read.
+    /// Returns the bytes that are sent, or that are stored to be read.
     pub(super) fn bytes(&self) -> Bytes {
         pattern(self.random().next(), self.size)
     }
 
-    /// What was there before: as many bytes, and others.
+    /// Returns the bytes of the older object: as many, with other values.
     pub(super) fn old_bytes(&self) -> Bytes {
         pattern(!self.random().next(), self.size)
     }
 
-    /// About how many bytes a connection carries up and down.
+    /// Returns about how many bytes a connection transfers up and down.
     pub(super) fn traffic(&self) -> (u64, u64) {
         let one = match self.verb {
             Verb::PutParts | Verb::GetRanges => self.part.min(self.size),
@@ -129,9 +129,9 @@ impl Transfer {
         format!("image-{}-{}", self.seed, self.number)
     }
 
-    /// How long it may take before it counts as one that never ends.
+    /// Returns the time after which it counts as never ending.
     pub(super) fn deadline(&self) -> Duration {
-        // Those of the transfer, those that find out what is there, and those that clean up.
+        // The requests of the transfer, those that check the result, and those of the clean-up.
         limits::deadline(self.size / self.part.max(1) + 16)
     }
 }
@@ -160,7 +160,7 @@ impl fmt::Display for Transfer {
     }
 }
 
-/// Bytes that look random: no piece of them can be taken for another.
+/// Returns pseudo-random bytes, in which no two pieces are equal.
 fn pattern(seed: u64, length: u64) -> Bytes {
     let mut random = Random::new(seed);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -172,8 +172,8 @@ fn pattern(seed: u64, length: u64) -> Bytes {
     bytes.into()
 }
 
-/// Bytes of a head, about.
+/// The approximate size of a head, in bytes.
 const HEAD: u64 = 512;
 
-/// Bytes of the largest.
+/// The size of the largest transfer, in bytes.
 const LARGEST: u64 = 32 << 20;

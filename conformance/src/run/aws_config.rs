@@ -18,7 +18,7 @@ use super::value::Fields;
 struct Input {
     files: Files,
     environment: BTreeMap<String, String>,
-    /// Without one it is the default chain that is asked.
+    /// Without a profile, the default chain is used.
     profile: Option<String>,
 }
 
@@ -47,7 +47,8 @@ pub(super) fn aws_config(input: Fields, expect: Fields, check: &mut Check) -> Re
         (Ok(found), Expected { profile: None, error: Some(error) }) => {
             check.differs("error", error, found);
         }
-        // The class of botocore's error is for who reads the file; words are of a hand-written case.
+        // The class of botocore's error is for readers of the file; a text is of a hand-written
+        // case.
         (Err(error), Expected { profile: None, error: Some(expected) }) => {
             let named = expected.starts_with(|first: char| first.is_ascii_uppercase());
             if !named && !error.to_string().contains(&expected) {
@@ -101,7 +102,7 @@ fn found(input: &Input) -> Result<Value, Error> {
     Ok(Value::Object(members.collect::<Map<_, _>>()))
 }
 
-/// The steps to the keys, the first one first.
+/// Returns the steps to the keys, in order.
 fn put(source: &Source, steps: &mut Vec<Value>) -> Result<(), Error> {
     let step = match source {
         Source::Static(keys) => {

@@ -95,7 +95,7 @@ pub(super) fn aws_chunked(
     Ok(())
 }
 
-/// Over the whole at once, and in pieces of growing length.
+/// Computes a checksum over the whole at once, and in pieces of growing length.
 fn computed(algorithm: Algorithm, data: &[u8]) -> Result<(Value, Value), Error> {
     let mut hasher = Hasher::new(algorithm)?;
     let (mut rest, mut length) = (data, 1);

@@ -1,4 +1,4 @@
-//! Comparing what was expected with what came out.
+//! The comparison of expected with actual results.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use quick_xml::events::{BytesStart, Event};
 #[derive(Debug, Default)]
 pub(super) struct Check(Vec<Difference>);
 
-/// Something that did not come out as expected.
+/// A difference between the expected and the actual result.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
     pub(super) what: String,
@@ -63,7 +63,7 @@ impl Check {
         }
     }
 
-    /// Compares headers, without regard to their order and the case of their names.
+    /// Compares headers, ignoring their order and the case of their names.
     pub(super) fn headers(&mut self, expected: &[Header], got: &[Header]) {
         let (expected, got) = (sorted(expected), sorted(got));
         for (name, value) in expected.iter().filter(|header| !got.contains(header)) {
@@ -80,7 +80,7 @@ impl Check {
     }
 }
 
-/// Name and value.
+/// A header's name and value.
 pub(super) type Header = (String, String);
 
 fn sorted(headers: &[Header]) -> Vec<Header> {
@@ -113,8 +113,8 @@ fn shown(bytes: &[u8]) -> String {
     format!("{} bytes: {start:?}", bytes.len())
 }
 
-/// An XML document, for comparison: elements of different names may come in any order, those of the
-/// same name may not; white space between elements does not count.
+/// An XML document, for comparison: elements of different names may be in any order, those of the
+/// same name may not; white space between elements is ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Xml {
     name: String,
@@ -124,7 +124,7 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    /// Reads a document, unless it is none.
+    /// Parses a document; returns `None` for anything else.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let mut reader = quick_xml::Reader::from_str(text);
@@ -174,7 +174,7 @@ impl Xml {
     }
 }
 
-/// Bytes of a body that a difference shows.
+/// The number of a body's bytes that a difference shows.
 const SHOWN: usize = 600;
 
 #[cfg(test)]

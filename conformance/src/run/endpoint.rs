@@ -58,7 +58,7 @@ pub(super) fn endpoint(input: Fields, expect: Fields, check: &mut Check) -> Resu
     Ok(())
 }
 
-/// The URL, with the key where there is one, and the region and service of the signature.
+/// Returns the URL, with the key if given, and the region and service of the signature.
 fn resolve(input: &Input) -> Result<(String, String, &'static str), Error> {
     let config = EndpointConfig {
         endpoint: input.endpoint.as_deref().map(BaseUrl::parse).transpose()?,

@@ -1,9 +1,9 @@
 //! `location-s3`, `location-swift`.
 //!
-//! `host` has the port, and `path_prefix` no slashes at its ends. `formatted` is the location as it
-//! is printed, and `credential_free` what is to be stored: the same, or by the reference at whose
-//! address a location with credentials is. Where a location is by a reference, its address, user and
-//! key are expected. The text of an error is not compared.
+//! `host` has the port, and `path_prefix` no slashes at its ends. `formatted` is the printed
+//! location, and `credential_free` the one to store: the same, or one by the reference that has the
+//! address of a location with credentials. For a location by a reference, its address, user and key
+//! are expected. The text of an error is not compared.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ struct Reference {
     key: Option<String>,
 }
 
-/// What is expected of a part: nothing, none of it, or this.
+/// What is expected of a part: anything, its absence, or this value.
 type Part = Option<Option<String>>;
 
 pub(super) fn s3(input: Fields, mut expect: Fields, check: &mut Check) -> Result<(), String> {
@@ -156,7 +156,7 @@ impl Backend {
 }
 
 impl Reference {
-    /// A host alone is taken for `https`.
+    /// A host alone is read as `https`.
     fn address(&self) -> String {
         let scheme = if self.auth_address.contains("://") { "" } else { "https://" };
         format!("{scheme}{}", self.auth_address)
@@ -171,7 +171,7 @@ fn base_url(text: &str) -> Result<BaseUrl, String> {
     BaseUrl::parse(text).map_err(|error| error.to_string())
 }
 
-/// What was read, where nothing else was expected.
+/// Returns what was read, where nothing else was expected.
 fn read<T>(
     result: Result<T, String>,
     expect: &mut Fields,
@@ -191,7 +191,7 @@ fn read<T>(
     }
 }
 
-/// A part that is null is expected to be empty, and one that is absent is not compared.
+/// Compares a part: null expects it to be empty, and an absent one is not compared.
 fn compare(mut expect: Fields, check: &mut Check, parts: &[(&str, &str)]) -> Result<(), String> {
     for (name, got) in parts {
         let expected: Part = expect.nullable(name)?;

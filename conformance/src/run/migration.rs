@@ -1,8 +1,8 @@
 //! `migration`.
 //!
-//! Each of `stores` has a `driver` and, in `options` or beside it, what its section of the
-//! configuration would have; an option that does not exist is an error. `refused` is null or false,
-//! or says why: the text is not compared.
+//! Each of `stores` has a `driver` and, in `options` or beside it, the options of its section in
+//! the configuration; an unknown option is an error. `refused` is null or false, or the reason,
+//! whose text is not compared.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ struct Expected {
     refused: Option<Value>,
 }
 
-/// What came out, of which nothing is compared that was not expected.
+/// The actual result. Members that have no expected value are not compared.
 struct Outcome {
     url: String,
     metadata: Map<String, Value>,

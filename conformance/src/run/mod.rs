@@ -9,10 +9,10 @@
 //! an unknown suite, an unknown field and a value of the wrong kind are failures and never skipped.
 //! A case is skipped only where it says so itself (`"skip": "why"`).
 //!
-//! What is compared loosely, and why: the order of headers and of query pairs; XML documents whose
-//! bytes differ from the recorded ones, with the digests that follow from the bytes (they must be
-//! right for ours); members of an output that are false or empty, which count as absent; and of a
-//! refused endpoint the text. The suites of Swift tell of more, each at its place.
+//! Not compared are: the order of headers and of query pairs; the bytes of XML documents, and the
+//! digests that follow from them (they must be right for our bytes); members of an output that are
+//! false or empty, which count as absent; and the text of a refused endpoint. The suites of Swift
+//! have further exceptions, which their modules state.
 
 mod aws_config;
 mod checksum;
@@ -58,16 +58,16 @@ pub fn run(paths: &[PathBuf], selection: &Selection) -> Report {
     report
 }
 
-/// Which suites are run.
+/// The suites to run.
 #[derive(Clone, Debug, Default)]
 pub struct Selection(Vec<&'static str>);
 
 impl Selection {
-    /// The suites of these names; all where there is none.
+    /// Selects the suites of these names; all where the list is empty.
     ///
     /// # Errors
     ///
-    /// A name that is no suite's.
+    /// No suite has one of the names.
     pub fn of(names: &[String]) -> Result<Self, String> {
         let known = |name: &String| {
             let suite = SUITES.iter().find(|(known, _)| known == name);
@@ -86,7 +86,7 @@ impl Selection {
 #[serde(deny_unknown_fields)]
 struct Vectors {
     suite: String,
-    /// Where the cases come from: for who reads the file.
+    /// The origin of the cases, for readers of the file.
     #[serde(rename = "source")]
     _source: Option<String>,
     cases: Vec<Case>,
@@ -101,7 +101,7 @@ struct Case {
     skip: Option<String>,
 }
 
-/// Runs one case: finds differences, or says why the case can't be read.
+/// Runs one case: finds differences, or returns why the case can't be read.
 type Suite = fn(Fields, Fields, &mut Check) -> Result<(), String>;
 
 const SUITES: &[(&str, Suite)] = &[

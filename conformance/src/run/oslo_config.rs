@@ -1,9 +1,9 @@
 //! `oslo-config`.
 //!
-//! `options` are by group and name, and none is compared that is not there. An option of a backend
-//! is compared with what the checked configuration says, with its type; any other with its text, or,
-//! where a list is expected, with all its values. Files are read in the order of their names. The
-//! text of an error is not compared.
+//! `options` are by group and name; a missing option is not compared. An option of a backend is
+//! compared with the checked configuration, with its type; any other with its text, or, where a
+//! list is expected, with all its values. Files are read in the order of their names. The text of
+//! an error is not compared.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ struct Expected {
     error: Option<String>,
 }
 
-/// What was read.
+/// The configuration that was read.
 struct Found {
     config: OsloConfig,
     configuration: Configuration,
@@ -73,7 +73,7 @@ impl Found {
         Ok(Self { config, configuration })
     }
 
-    /// An option as it would be written; none where it is nothing.
+    /// Returns an option as it would be written; `None` where it has no value.
     fn value(&self, group: &str, option: &str, several: bool) -> Option<String> {
         let configuration = &self.configuration;
         match (group, option) {
@@ -126,14 +126,14 @@ fn is_secret(option: &str) -> bool {
     specs.into_iter().any(|spec| spec.name == option && spec.is_secret)
 }
 
-/// The default of an option that a value refers to.
+/// Returns the default of an option that a value refers to.
 fn default_of(_: &str, option: &str) -> Option<String> {
     let specs = S3Options::specs().into_iter().chain(SwiftOptions::specs());
     let spec = specs.into_iter().find(|spec| spec.name == option)?;
     Some(spec.default.unwrap_or_default())
 }
 
-/// A value as it would be written.
+/// Returns a value as it would be written.
 fn shown(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,

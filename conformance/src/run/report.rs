@@ -1,4 +1,4 @@
-//! What came of a run, for people and for machines.
+//! The results of a run, for people and for programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,9 +18,9 @@ pub struct Report {
 /// The results of one suite.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Cases that came out as expected.
+    /// Cases with the expected result.
     pub passed: usize,
-    /// Cases that said themselves that they are to be skipped.
+    /// Cases that are marked to be skipped.
     pub skipped: usize,
     failures: Vec<Failure>,
 }
@@ -33,27 +33,27 @@ struct Failure {
 }
 
 impl Report {
-    /// Whether nothing failed.
+    /// Whether no case failed.
     pub fn is_success(&self) -> bool {
         self.failed() == 0
     }
 
-    /// Cases that came out as expected.
+    /// Cases with the expected result.
     pub fn passed(&self) -> usize {
         self.suites.values().map(|tally| tally.passed).sum()
     }
 
-    /// Cases that did not, and files that could not be run at all.
+    /// Cases with another result, and files that could not be run.
     pub fn failed(&self) -> usize {
         self.suites.values().map(Tally::failed).sum::<usize>() + self.broken.len()
     }
 
-    /// Cases that said themselves that they are to be skipped.
+    /// Cases that are marked to be skipped.
     pub fn skipped(&self) -> usize {
         self.suites.values().map(|tally| tally.skipped).sum()
     }
 
-    /// The report as one JSON document.
+    /// Returns the report as one JSON document.
     pub fn json(&self) -> Value {
         let suites: Vec<Value> = self.suites.iter().map(|(name, tally)| tally.json(name)).collect();
         let broken = |(file, why): &(PathBuf, String)| json!({ "file": file, "error": why });
@@ -70,14 +70,14 @@ impl Report {
         self.suites.entry(name).or_default()
     }
 
-    /// A file that can't be run.
+    /// Adds a file that can't be run.
     pub(super) fn broken(&mut self, file: &Path, why: impl ToString) {
         self.broken.push((file.to_owned(), why.to_string()));
     }
 }
 
 impl Tally {
-    /// Cases that did not come out as expected.
+    /// Cases with another result than expected.
     pub fn failed(&self) -> usize {
         self.failures.len()
     }

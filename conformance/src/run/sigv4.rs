@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::compare::{Check, Header, split_query};
 use super::value::{Data, Fields, Time};
 
-/// A request and what signs it.
+/// A request and the settings of its signature.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
@@ -50,11 +50,11 @@ struct Expected {
     body: Option<Data>,
 }
 
-/// A request, taken apart for the signer.
+/// The parts of a request for the signer.
 struct Parts {
     method: Method,
     scheme: http::uri::Scheme,
-    /// In lower case, without a default port.
+    /// The host in lower case, without a default port.
     host: String,
     target: String,
     headers: HeaderMap,
@@ -109,7 +109,7 @@ pub(super) fn query(mut input: Fields, expect: Fields, check: &mut Check) -> Res
     check.same_if("string_to_sign", expected.string_to_sign.as_deref(), &to_sign);
     check.same_if("signature", expected.signature.as_deref(), signature);
     if let Some(url) = &expected.url {
-        // The signer is given the host in its plain form; what was recorded has it as it came.
+        // The signer gets the host in its normal form; the recorded one is unchanged.
         let (scheme, host, target) = split_url(url)?;
         check.url(&format!("{scheme}://{}{target}", plain_host(scheme, host)), &presigned.url);
     }
@@ -159,8 +159,8 @@ pub(super) fn chunked(mut input: Fields, expect: Fields, check: &mut Check) -> R
     Ok(())
 }
 
-/// Sends the chunks through the exchange, where they are such as it makes: of one size, save the
-/// last.
+/// Sends the chunks through the exchange, where they have the form that it makes: one size, except
+/// the last.
 fn encoder(
     request: &Parts,
     chunks: &[Data],
@@ -233,7 +233,7 @@ fn payload(hash: &str) -> Result<Payload, String> {
     })
 }
 
-/// Scheme, authority, and path with query.
+/// Returns scheme, authority, and path with query.
 fn split_url(url: &str) -> Result<(&str, &str, &str), String> {
     let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("{url:?} is no URL"))?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());

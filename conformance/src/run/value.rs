@@ -1,4 +1,4 @@
-//! How vectors write things: fields that must all be known, bytes, times.
+//! The values of vectors: fields that must all be known, bytes, times.
 
 use apus_core::Now;
 use apus_core::now::Timestamp;
@@ -8,20 +8,20 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The fields of an object. What is not taken before [`rest`](Self::rest) or [`end`](Self::end) is
-/// an error, so that no field is passed over.
+/// The fields of an object. A field that is not taken before [`rest`](Self::rest) or
+/// [`end`](Self::end) is an error, so that no field is overlooked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// The field of this name.
+    /// Takes the field of this name.
     pub(super) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
         let value = self.0.remove(name).ok_or_else(|| format!("field {name:?} is missing"))?;
         read(name, value)
     }
 
-    /// The field of this name, unless it is absent or null.
+    /// Takes the field of this name, unless it is absent or null.
     pub(super) fn optional<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -32,7 +32,7 @@ impl Fields {
         }
     }
 
-    /// The field of this name, which may be null, unless it is absent.
+    /// Takes the field of this name, which may be null, unless it is absent.
     pub(super) fn nullable<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -40,12 +40,12 @@ impl Fields {
         self.0.remove(name).map(|value| read(name, value)).transpose()
     }
 
-    /// All other fields, as a structure that denies unknown ones.
+    /// Takes all other fields, as a structure that denies unknown ones.
     pub(super) fn rest<T: DeserializeOwned>(self) -> Result<T, String> {
         serde_json::from_value(Value::Object(self.0)).map_err(|error| error.to_string())
     }
 
-    /// There are no other fields.
+    /// Checks that no other fields exist.
     pub(super) fn end(self) -> Result<(), String> {
         match self.0.keys().next() {
             None => Ok(()),
@@ -109,7 +109,7 @@ impl TryFrom<Written> for Data {
 pub(super) struct Time(pub(super) Timestamp);
 
 impl Time {
-    /// The moment at which both clocks show this time.
+    /// Returns the moment at which both clocks show this time.
     pub(super) fn now(self) -> Now {
         let unix = std::time::Duration::from_secs(self.0.unix().unsigned_abs());
         Now::new(unix, unix)
@@ -124,5 +124,5 @@ impl TryFrom<String> for Time {
     }
 }
 
-/// The most bytes that a vector may stand for.
+/// The largest number of bytes that a vector may describe.
 const LONGEST: usize = 1 << 28;

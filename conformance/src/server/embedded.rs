@@ -1,7 +1,7 @@
 //! s3s-fs in this process: an S3 server that checks signatures and checksums.
 //!
 //! It runs on a thread and a tokio runtime of its own, so that blocking and async callers can both
-//! use it. It knows no conditional requests, no tagging and no versioning (501).
+//! use it. It supports no conditional requests, no tagging and no versioning (501).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Identity;
 
-/// How an [`EmbeddedS3`] is started.
+/// The settings of an [`EmbeddedS3`].
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     tls: bool,
@@ -32,24 +32,24 @@ pub struct Options {
 }
 
 impl Options {
-    /// Over http, without buckets.
+    /// Creates settings for http, without buckets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Speaks TLS, with a certificate made on the spot: see [`EmbeddedS3::ca_pem`].
+    /// Uses TLS, with a new certificate: see [`EmbeddedS3::ca_pem`].
     pub fn tls(mut self, tls: bool) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Has this bucket from the start.
+    /// Creates this bucket at the start.
     pub fn bucket(mut self, name: impl Into<String>) -> Self {
         self.buckets.push(name.into());
         self
     }
 
-    /// Hangs up on whoever connects from elsewhere.
+    /// Closes connections from other addresses.
     pub fn only_from(mut self, peer: IpAddr) -> Self {
         self.only_from = Some(peer);
         self
@@ -66,11 +66,11 @@ pub struct EmbeddedS3 {
 }
 
 impl EmbeddedS3 {
-    /// Starts a server on a free loopback port; it answers when this returns.
+    /// Starts a server on a free loopback port; it is ready when this returns.
     ///
     /// # Errors
-    /// When the port, the thread or the temporary folder can't be had, or a bucket's name is no
-    /// folder's name.
+    /// The port, the thread or the temporary folder is not available, or a bucket's name is not
+    /// valid for a folder.
     pub fn start(options: Options) -> io::Result<Self> {
         let data = tempfile::Builder::new().prefix("apus-s3-").tempdir()?;
         for bucket in &options.buckets {
@@ -99,7 +99,8 @@ impl EmbeddedS3 {
         Ok(Self { address, identity, stop: Some(stop), thread: Some(thread), _data: data })
     }
 
-    /// Scheme, host and port, such as `http://127.0.0.1:40123`; over TLS the host is `localhost`.
+    /// Returns scheme, host and port, such as `http://127.0.0.1:40123`; over TLS the host is
+    /// `localhost`.
     pub fn endpoint(&self) -> String {
         match self.identity {
             Some(_) => format!("https://localhost:{}", self.address.port()),
@@ -107,22 +108,22 @@ impl EmbeddedS3 {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate authority to trust, in PEM; none over http.
+    /// Returns the certificate of the CA to trust, in PEM; `None` over http.
     pub fn ca_pem(&self) -> Option<&str> {
         self.identity.as_ref().map(Identity::ca_pem)
     }
 
-    /// The only access key that it knows.
+    /// Returns the only access key that is valid.
     pub fn access_key(&self) -> &'static str {
         ACCESS_KEY
     }
 
-    /// The secret key of [`access_key`](Self::access_key).
+    /// Returns the secret key of [`access_key`](Self::access_key).
     pub fn secret_key(&self) -> &'static str {
         SECRET_KEY
     }
@@ -132,7 +133,7 @@ impl Drop for EmbeddedS3 {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the server's thread has been printed; here it changes nothing.
+            // A panic of the server's thread was already printed.
             _ = thread.join();
         }
     }
@@ -173,7 +174,7 @@ async fn serve(
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
-        // A connection that was gone before it was accepted is the client's affair.
+        // A connection that was closed before it was accepted is no fault of the server.
         let Ok((stream, peer)) = accepted else { continue };
         if only_from.is_some_and(|only| only != peer.ip()) {
             continue;
@@ -193,7 +194,7 @@ async fn serve(
     }
 }
 
-/// One connection, until the client leaves it.
+/// Serves one connection, until the client closes it.
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, service: S3Service) {
     _ = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -202,5 +203,5 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, service
 }
 
 const ACCESS_KEY: &str = "EMBEDDEDACCESSKEY001";
-// With the characters that a secret of AWS may have and that escape badly.
+// With characters that AWS secrets may have and that are easily escaped wrongly.
 const SECRET_KEY: &str = "embedded+secret/key0000000000000000000=1";

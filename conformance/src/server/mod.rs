@@ -1,9 +1,9 @@
-//! Servers for tests: those of [`apus_testing`], and two that want a runtime.
+//! Servers for tests that need a runtime, beside those of [`apus_testing`].
 //!
 //! | server | what it is | for |
 //! | --- | --- | --- |
-//! | [`EmbeddedS3`] | s3s-fs: checks every signature and checksum | does a real server take it |
-//! | [`ScriptedProxy`] | an HTTP proxy that wants a password and logs | what passes through a proxy |
+//! | [`EmbeddedS3`] | s3s-fs: checks every signature and checksum | what a real server accepts |
+//! | [`ScriptedProxy`] | an HTTP proxy that requires a password and logs | requests through a proxy |
 //!
 //! ```text
 //!   EmbeddedS3 ── hyper ── s3s-fs ── a temporary folder

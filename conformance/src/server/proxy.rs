@@ -1,4 +1,5 @@
-//! An HTTP proxy in this process: `CONNECT`, and http in absolute form, with a password if told.
+//! An HTTP proxy in this process: `CONNECT`, and http in absolute form, with a password if
+//! configured.
 //!
 //! ```text
 //!   client ── TCP or TLS ── head ─┬─ CONNECT host:port ── 200 ── bytes both ways
@@ -7,7 +8,7 @@
 //! ```
 //!
 //! It logs what squid logs under `conformance/live/proxy`, and connects from the same address, so
-//! that one suite goes through either.
+//! that one suite can use either.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,18 +27,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Identity;
 
-/// A request as a proxy saw it.
+/// A request as a proxy received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// Who asked, where they were believed.
+    /// The user, where the password was right.
     pub user: Option<String>,
-    /// `CONNECT`, or what was passed on.
+    /// `CONNECT`, or the method of the forwarded request.
     pub method: String,
     /// `host:port`, or the absolute form.
     pub target: String,
-    /// What the proxy itself answered: 200 where it passed something on.
+    /// The status of the proxy itself: 200 where it forwarded the request.
     pub status: u16,
-    /// The endpoint's `Authorization`, where the proxy sees it.
+    /// The endpoint's `Authorization`, where the proxy can read it.
     pub authorization: Option<String>,
 }
 
@@ -63,13 +64,14 @@ struct State {
 }
 
 impl ScriptedProxy {
-    /// Where its connections to servers come from: no client connects from there by itself.
+    /// The address of its connections to servers, which no client uses by itself.
     pub const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
 
-    /// Starts a proxy that asks for this user and password, if any, and speaks TLS itself if told.
+    /// Starts a proxy that requires this user and password, if any, and uses TLS itself if
+    /// configured.
     ///
     /// # Errors
-    /// When the port or the thread can't be had.
+    /// The port or the thread is not available.
     pub fn start(credentials: Option<(&str, &str)>, tls: bool) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
@@ -96,7 +98,7 @@ impl ScriptedProxy {
         Ok(Self { address, identity, shared, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Scheme, host and port; over TLS the host is `localhost`.
+    /// Returns scheme, host and port; over TLS the host is `localhost`.
     pub fn url(&self) -> String {
         match self.identity {
             Some(_) => format!("https://localhost:{}", self.address.port()),
@@ -104,17 +106,17 @@ impl ScriptedProxy {
         }
     }
 
-    /// The certificate authority to trust, in PEM; none without TLS.
+    /// Returns the certificate of the CA to trust, in PEM; `None` without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.identity.as_ref().map(Identity::ca_pem)
     }
 
-    /// How many connections were accepted so far.
+    /// Returns how many connections were accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.state().connections
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn log(&self) -> Vec<Passed> {
         self.shared.state().log.clone()
     }
@@ -124,7 +126,7 @@ impl Drop for ScriptedProxy {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the proxy's thread has been printed; here it changes nothing.
+            // A panic of the proxy's thread was already printed.
             _ = thread.join();
         }
     }
@@ -135,7 +137,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The user of a request, or none where one is needed.
+    /// Returns the user of a request, or an error where a valid one is required.
     fn admits(&self, head: &Head) -> Result<Option<String>, ()> {
         let Some((user, password)) = &self.credentials else { return Ok(None) };
         let basic = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
@@ -186,7 +188,7 @@ impl Head {
         self.field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// As it goes on to the server: the path alone, and nothing that is the proxy's.
+    /// Returns the head for the server: the path alone, without the headers for the proxy.
     fn passed_on(&self, path: &str) -> String {
         let mut head = format!("{} {path} HTTP/1.1\r\n", self.method);
         for (name, value) in &self.fields {
@@ -227,7 +229,7 @@ async fn serve(
         shared.state().connections += 1;
         let (shared, tls) = (Arc::clone(&shared), tls.clone());
         connections.spawn(async move {
-            // Who leaves too early is no matter of the proxy's.
+            // A connection that is closed early is no fault of the proxy.
             _ = match tls {
                 None => converse(stream, &shared).await,
                 Some(tls) => match tls.accept(stream).await {
@@ -239,7 +241,7 @@ async fn serve(
     }
 }
 
-/// One connection of a client.
+/// Serves one connection of a client.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     shared: &Shared,
@@ -281,7 +283,7 @@ async fn converse(
     }
     let requests = async {
         loop {
-            // A client asks for one host on a connection; another one would be a server's affair.
+            // A client uses one host on a connection; the server would have to refuse another one.
             let (_, path) = split(&head, false);
             shared.state().log.push(passed(&head, user.clone(), 200));
             up.write_all(head.passed_on(path).as_bytes()).await?;
@@ -295,7 +297,7 @@ async fn converse(
     both_ways(requests, back(&mut down, output)).await
 }
 
-/// Ends when either direction does.
+/// Copies bytes in both directions, until either ends.
 async fn both_ways(
     there: impl Future<Output = io::Result<u64>>,
     back: impl Future<Output = io::Result<()>>,
@@ -303,7 +305,7 @@ async fn both_ways(
     tokio::pin!(back);
     tokio::select! {
         result = &mut back => result,
-        // What a server still says to a request that it did not want to the end is passed on.
+        // A response to a request that the server did not read to its end is passed on.
         result = there => if result.is_ok() { Ok(()) } else { back.await },
     }
 }
@@ -319,7 +321,7 @@ async fn back<S: AsyncRead + AsyncWrite>(
             return to.shutdown().await;
         }
         to.write_all(&buffer[..read]).await?;
-        // TLS keeps what was written until it is told.
+        // TLS buffers what was written until it is flushed.
         to.flush().await?;
     }
 }
@@ -328,7 +330,7 @@ async fn connect(host: &str) -> io::Result<TcpStream> {
     let mut addresses = tokio::net::lookup_host(host).await?;
     let to = addresses.find(SocketAddr::is_ipv4).ok_or(io::ErrorKind::NotFound)?;
     let socket = TcpSocket::new_v4()?;
-    // Elsewhere only 127.0.0.1 is there without being set up.
+    // On other systems only 127.0.0.1 exists without configuration.
     if cfg!(target_os = "linux") {
         socket.bind(SocketAddr::new(ScriptedProxy::SOURCE, 0))?;
     }
@@ -337,7 +339,7 @@ async fn connect(host: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Host and port, and path.
+/// Returns host and port, and path.
 fn split(head: &Head, tunnel: bool) -> (&str, &str) {
     let target = head.target.as_str();
     if tunnel {

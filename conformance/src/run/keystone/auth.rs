@@ -12,7 +12,7 @@ use super::reply;
 use crate::run::compare::{Check, Header};
 use crate::run::value::Fields;
 
-/// Who asks, for what.
+/// The identity and the scope of a request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Input {
@@ -33,7 +33,7 @@ struct Input {
     discovery: Option<Discovery>,
 }
 
-/// What a server says of its versions.
+/// The versions that a server lists.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Discovery {
@@ -102,8 +102,8 @@ pub(in crate::run) fn auth(input: Fields, expect: Fields, check: &mut Check) -> 
     Ok(())
 }
 
-/// The request for a token. A server that is asked for its versions first does not tell them, unless
-/// the case says what it tells.
+/// Returns the request for a token. A server that is asked for its versions first does not list
+/// them, unless the case does.
 fn asked(input: &Input, identity: Identity, scope: Scope) -> Result<Box<Draft>, Error> {
     let now = Now::new(Default::default(), Default::default());
     let mut login = Login::new(&input.auth_url, identity, scope)?;

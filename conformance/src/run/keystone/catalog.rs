@@ -53,7 +53,7 @@ pub(in crate::run) fn catalog(
     };
     let found = token(&input.token)?.and_then(|token| filter.resolve(token.facts()));
     match (found, expected) {
-        // A slash at the end means nothing: paths are put after it.
+        // A slash at the end has no effect: paths are appended after it.
         (Ok(url), Expected { url: Some(expected), error: None }) => {
             check.same("url", expected.trim_end_matches('/'), &url.to_string());
         }
@@ -65,7 +65,7 @@ pub(in crate::run) fn catalog(
     Ok(())
 }
 
-/// The token of this document, as its version's login reads it.
+/// Returns the token of this document, as its version's login reads it.
 fn token(document: &Value) -> Result<Result<Box<Token>, apus_core::error::Error>, String> {
     let user = User::Id("u".into());
     let login = if document.get("access").is_some() {

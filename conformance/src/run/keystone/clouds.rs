@@ -28,13 +28,13 @@ struct Input {
 #[serde(deny_unknown_fields)]
 struct Expected {
     cloud: Option<Told>,
-    /// The text is not compared; only that there is a refusal, and that it tells of what.
+    /// The text is not compared, only that the cloud is refused, and what the refusal names.
     error: Option<String>,
-    /// What the refusal has to name.
+    /// The names that the refusal has to contain.
     names: Option<Vec<String>>,
 }
 
-/// What a cloud leads to.
+/// The result of a cloud.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
@@ -43,7 +43,7 @@ struct Told {
     url: Option<String>,
     json: Option<Value>,
     headers: Option<Vec<Header>>,
-    /// Instead of one.
+    /// The token, where no request is needed.
     token: Option<String>,
     #[serde(default = "object_store")]
     service_type: String,
@@ -145,7 +145,7 @@ fn compare(told: &Told, found: &Cloud, check: &mut Check) -> Result<(), String> 
     Ok(())
 }
 
-/// The request for a token. A server that is asked for its versions has v3 below the URL.
+/// Returns the request for a token. A server that is asked for its versions has v3 below the URL.
 fn asked(mut login: Login) -> Result<Box<Draft>, Error> {
     let now = Now::new(Default::default(), Default::default());
     let mut asked = login.renew(now)?;

@@ -1,5 +1,5 @@
-//! `keystone-auth`, `keystone-catalog`, `token-renewal` and `clouds-yaml`: what is asked for a token,
-//! what is read from it, when another is asked for, and what files say of it.
+//! `keystone-auth`, `keystone-catalog`, `token-renewal` and `clouds-yaml`: requests for tokens,
+//! their responses, when a token is renewed, and the settings in files.
 
 mod auth;
 mod catalog;
@@ -16,7 +16,7 @@ pub(super) use self::renewal::renewal;
 
 use super::compare::Header;
 
-/// An answer that has come in.
+/// A received response.
 fn reply(status: u16, headers: &[Header], body: impl Into<Bytes>) -> Result<Reply, String> {
     let mut head = http::Response::builder().status(status);
     for (name, value) in headers {

@@ -64,7 +64,7 @@ pub(in crate::run) fn renewal(
     Ok(())
 }
 
-/// What one who comes along at this time is told.
+/// Returns the lease of a request at this time.
 fn ask(session: &mut Session, now: Now) -> Lease {
     session.lease(
         now,
@@ -98,7 +98,7 @@ impl Input {
         Ok(Session::new(login.map_err(|error| error.to_string())?, options))
     }
 
-    /// The answer to the session's request, which comes at once.
+    /// Returns the response to the session's request, which comes at once.
     fn bring(&self, session: &mut Session, draft: Box<Draft>, now: Now) -> Result<(), String> {
         let (headers, body) = self.answer();
         let head = reply(200, &headers, "")?.head;

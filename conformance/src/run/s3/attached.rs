@@ -1,4 +1,4 @@
-//! What is attached to an object: attributes, tags, locks.
+//! The operations on attributes, tags and locks of an object.
 
 use apus_core::s3::{
     DeleteObjectTagging, GetObjectAttributes, GetObjectLegalHold, GetObjectRetention,
@@ -11,7 +11,7 @@ use super::output::{Members, each, members};
 use super::params::Params;
 use super::{Found, call};
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "GetObjectAttributes" => call(

@@ -1,4 +1,4 @@
-//! Buckets themselves.
+//! The operations on buckets.
 
 use apus_core::s3::{
     CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets, Owner, Tags,
@@ -9,7 +9,7 @@ use super::output::{Members, each, members, nothing};
 use super::params::Params;
 use super::{Found, call};
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "ListBuckets" => call(
@@ -49,7 +49,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
             },
         ),
         "CreateBucket" => {
-            // Without a configuration S3 is told no location; by itself, ours tells its region.
+            // Without a configuration the request has no location; by default, ours has its region.
             let (location, tags) = p
                 .inside_if("CreateBucketConfiguration", |p| {
                     Ok((p.take("LocationConstraint")?, tag_list(p.take("Tags")?)?))

@@ -46,7 +46,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Whether its requests carry no signature.
+    /// Whether its requests have no signature.
     pub(super) fn is_anonymous(&self) -> bool {
         self.access_key.is_none()
     }

@@ -1,4 +1,4 @@
-//! Configurations of a bucket.
+//! The operations on configurations of a bucket.
 
 use apus_core::s3::{
     BucketVersioning, CorsRule, DeleteBucketCors, DeleteBucketLifecycle, DeleteBucketPolicy,
@@ -14,7 +14,7 @@ use super::output::{Members, each, members, nothing};
 use super::params::Params;
 use super::{Found, call};
 
-/// An operation that has a bucket and its expected owner, and what else is given.
+/// Returns an operation with a bucket, its expected owner, and further members.
 macro_rules! on_bucket {
     ($p:ident, $operation:ident { $($members:tt)* }) => {
         $operation {
@@ -25,7 +25,7 @@ macro_rules! on_bucket {
     };
 }
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "GetBucketVersioning" => call(on_bucket!(p, GetBucketVersioning {}), |versioning| {
@@ -203,7 +203,7 @@ fn rule(rule: &LifecycleRule) -> Members {
         .with("Transitions", &transitions)
 }
 
-/// Flat: our filter does not say whether one condition stood in an `And`.
+/// Returns a flat filter: ours does not show whether a single condition was in an `And`.
 fn filter(filter: &LifecycleFilter) -> Members {
     members()
         .with("ObjectSizeGreaterThan", &filter.object_size_greater_than)

@@ -1,4 +1,4 @@
-//! Copying and deleting objects.
+//! The operations that copy and delete objects.
 
 use apus_core::s3::{
     CopyObject, CopySource, DeleteObject, DeleteObjects, Directive, ObjectIdentifier,
@@ -10,7 +10,7 @@ use super::output::{each, members};
 use super::params::Params;
 use super::{Found, call};
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "CopyObject" => call(
@@ -91,7 +91,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     }))
 }
 
-/// Where a copy comes from, in `CopyObject` and `UploadPartCopy`.
+/// Returns the source of a copy, in `CopyObject` and `UploadPartCopy`.
 pub(super) fn copy_source(p: &mut Params) -> Result<CopySource, String> {
     let (bucket, key, version_id) =
         p.inside("CopySource", |p| Ok((p.take("Bucket")?, p.take("Key")?, p.take("VersionId")?)))?;
@@ -123,7 +123,7 @@ fn object_identifier(p: &mut Params) -> Result<ObjectIdentifier, String> {
     })
 }
 
-/// Members of what a write stored that answers to copies tell in their document.
+/// The members of a write's output that responses to copies have in their document.
 pub(super) const RESULT: [&str; 12] = [
     "ETag",
     "ChecksumType",

@@ -1,4 +1,4 @@
-//! Lists of objects and versions.
+//! The operations that list objects and versions.
 
 use apus_core::s3::{
     DeleteMarker, ListObjectVersions, ListObjects, ListObjectsV2, Object, ObjectVersion,
@@ -10,7 +10,7 @@ use super::output::{Members, each, members};
 use super::params::Params;
 use super::{Found, call};
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "ListObjectsV2" => call(
@@ -103,7 +103,8 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     }))
 }
 
-/// `EncodingType`: keys are raw where it is not asked for and botocore does not `ask` by itself.
+/// Reads `EncodingType`: keys are raw where it is not requested and botocore does not `ask` by
+/// itself.
 pub(super) fn raw_keys(p: &mut Params, raw: bool) -> Result<bool, String> {
     match p.take::<Option<String>>("EncodingType")?.as_deref() {
         None => Ok(raw),

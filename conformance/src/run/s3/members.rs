@@ -28,7 +28,7 @@ pub(super) fn conditions(p: &mut Params) -> Result<Conditions, String> {
     })
 }
 
-/// The conditions on the source of a copy.
+/// Reads the conditions on the source of a copy.
 pub(super) fn copy_conditions(p: &mut Params) -> Result<Conditions, String> {
     Ok(Conditions {
         if_match: p.take("CopySourceIfMatch")?,
@@ -92,7 +92,7 @@ fn encryption(p: &mut Params) -> Result<Encryption, String> {
     })
 }
 
-/// The customer's key, or with `CopySource` as the prefix that of a copy's source.
+/// Reads the customer's key, or with `CopySource` as the prefix that of a copy's source.
 pub(super) fn customer_key(p: &mut Params, prefix: &str) -> Result<Option<CustomerKey>, String> {
     let algorithm: Option<String> = p.take(&format!("{prefix}SSECustomerAlgorithm"))?;
     let key: Option<Data> = p.take(&format!("{prefix}SSECustomerKey"))?;
@@ -115,17 +115,17 @@ pub(super) fn tag_list(list: Vec<Params>) -> Result<Tags, String> {
     tags.collect::<Result<_, String>>().map(Tags)
 }
 
-/// The answers whose member is a `TagSet`.
+/// Returns an output with the member `TagSet`.
 pub(super) fn tag_set(tags: &Tags) -> Members {
     members().with("TagSet", &tag_members(tags))
 }
 
-/// Each tag as a structure.
+/// Returns each tag as a structure.
 pub(super) fn tag_members(tags: &Tags) -> Vec<Members> {
     each(&tags.0, |(key, value)| members().with("Key", key).with("Value", value))
 }
 
-/// Tags as a header has them.
+/// Reads tags in the form of a header.
 fn tagging(p: &mut Params) -> Result<Tags, String> {
     let text: String = p.take::<Option<_>>("Tagging")?.unwrap_or_default();
     let decoded = |text: &str| match escape::decode_form(text) {
@@ -149,7 +149,7 @@ pub(super) fn checksum(p: &mut Params) -> Result<ChecksumOptions, String> {
     })
 }
 
-/// `ChecksumCRC32` and so on, as values over what is sent.
+/// Reads `ChecksumCRC32` and so on, as values over the bytes sent.
 pub(super) fn checksum_values(p: &mut Params) -> Result<Vec<Value>, String> {
     let values = checksum_texts(p)?.into_iter();
     let values = values.map(|(algorithm, text)| Value::from_base64(algorithm, &text));
@@ -167,7 +167,7 @@ pub(super) fn checksum_texts(p: &mut Params) -> Result<Vec<(Algorithm, String)>,
     Ok(texts)
 }
 
-/// `Body`: bytes, or a stream, of which the case itself keeps the bytes.
+/// Reads `Body`: bytes, or a stream, whose bytes the case keeps.
 pub(super) fn body(p: &mut Params) -> Result<Body, String> {
     let Some(mut body) = p.take::<Option<Params>>("Body")? else { return Ok(Body::Empty) };
     let length: Option<u64> = p.take("ContentLength")?;

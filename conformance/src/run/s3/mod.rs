@@ -1,10 +1,10 @@
-//! `s3-request`, `s3-presign` and `s3-response`: operations of S3, from the names that S3's API
-//! gives their members to ours, and back.
+//! `s3-request`, `s3-presign` and `s3-response`: operations of S3, with the conversion between the
+//! names of their members in S3's API and ours.
 //!
 //! ```text
 //! params ──read──▶ Box<dyn Call> ──draft, sign, send──▶ Sent        s3-request, s3-presign
 //!                       │
-//! status, headers, body └─answer──▶ output                          s3-response
+//! status, headers, body └─parse───▶ output                          s3-response
 //! ```
 
 mod attached;
@@ -43,7 +43,7 @@ trait Call {
     fn idempotency(&self) -> Idempotency;
 }
 
-/// An operation, and how its output is shown.
+/// An operation, with the conversion of its output.
 struct Shown<O, F> {
     operation: O,
     show: F,
@@ -69,7 +69,7 @@ where
     }
 }
 
-/// This operation, whose output is shown so.
+/// Returns this operation with the conversion of its output.
 fn call<O, A>(operation: O, show: impl Fn(&O::Output) -> A + 'static) -> Box<dyn Call>
 where
     O: Operation<Service = Service> + 'static,
@@ -78,10 +78,10 @@ where
     Box::new(Shown { operation, show })
 }
 
-/// Some operation, none where its name is unknown, or why its members can't be read.
+/// An operation, `None` where its name is unknown, or why its members can't be read.
 type Found = Result<Option<Box<dyn Call>>, String>;
 
-/// The operation of this name with these members.
+/// Returns the operation of this name with these members.
 fn read(operation: &str, params: &mut Params) -> Result<Box<dyn Call>, String> {
     let groups = [
         bucket::read,

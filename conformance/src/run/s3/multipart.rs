@@ -1,4 +1,4 @@
-//! Multipart uploads.
+//! The operations of multipart uploads.
 
 use apus_core::checksum::{Declared, Overrides};
 use apus_core::s3::{
@@ -17,7 +17,7 @@ use super::output::{Members, each, members};
 use super::params::Params;
 use super::{Found, call};
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "CreateMultipartUpload" => call(
@@ -144,7 +144,7 @@ pub(super) fn read(operation: &str, p: &mut Params) -> Found {
                 max_uploads: p.take("MaxUploads")?,
                 key_marker: p.take("KeyMarker")?,
                 upload_id_marker: p.take("UploadIdMarker")?,
-                // Of this list botocore does not ask for encoded keys by itself.
+                // Botocore does not request encoded keys of this list by itself.
                 raw_keys: raw_keys(p, true)?,
                 common: common(p)?,
             },
@@ -177,7 +177,7 @@ fn completed_part(p: &mut Params) -> Result<CompletedPart, String> {
     })
 }
 
-/// The one checksum of the whole upload.
+/// Returns the one checksum of the whole upload.
 fn declared(p: &mut Params) -> Result<Option<Declared>, String> {
     let mut texts = checksum_texts(p)?;
     let first = texts.pop();

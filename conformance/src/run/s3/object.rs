@@ -1,4 +1,4 @@
-//! Reading and writing one object.
+//! The operations that read and write one object.
 
 use apus_core::s3::{GetObject, HeadObject, ObjectHead, PutObject, Stored};
 
@@ -7,7 +7,7 @@ use super::output::{Answer, Members, members};
 use super::params::Params;
 use super::{Found, call};
 
-/// The operation of this name, if it is one of these.
+/// Returns the operation of this name, if it is one of these.
 pub(super) fn read(operation: &str, p: &mut Params) -> Found {
     Ok(Some(match operation {
         "GetObject" => call(
@@ -107,7 +107,7 @@ fn object_head(head: &ObjectHead) -> Members {
         .checksums(&head.checksums)
 }
 
-/// What a write answers.
+/// Returns the output of a write.
 pub(super) fn stored(stored: &Stored) -> Members {
     members()
         .with("BucketKeyEnabled", &stored.bucket_key_enabled)

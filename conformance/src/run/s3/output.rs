@@ -1,4 +1,4 @@
-//! What an operation answered, by the names that S3's API gives its members.
+//! The outputs of operations, with the names of S3's API.
 
 use apus_core::checksum::{Algorithm, Declared, Type, Verdict};
 use apus_core::now::Timestamp;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-/// An answer, for comparison.
+/// An output, for comparison.
 pub(super) struct Answer {
     pub(super) output: Members,
     pub(super) verdict: Option<Verdict>,
@@ -25,16 +25,16 @@ pub(super) fn nothing<T>(_: &T) -> Members {
     Members::default()
 }
 
-/// The members that are there: what is empty, or a flag that is not set, counts as absent.
+/// The members that are present. An empty one, or a flag that is not set, counts as absent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members(Map<String, Value>);
 
-/// No member yet.
+/// Creates an output without members.
 pub(super) fn members() -> Members {
     Members::default()
 }
 
-/// Each item of a list, shown so.
+/// Converts each item of a list.
 pub(super) fn each<T>(list: &[T], show: impl Fn(&T) -> Members) -> Vec<Members> {
     list.iter().map(show).collect()
 }
@@ -60,7 +60,7 @@ impl Members {
         self
     }
 
-    /// These members without the named ones, and the named ones.
+    /// Splits these members into the others and the named ones.
     pub(super) fn split(self, names: &[&str]) -> (Self, Self) {
         let (named, others) =
             self.0.into_iter().partition(|(name, _)| names.contains(&name.as_str()));
@@ -72,7 +72,7 @@ impl Members {
     }
 }
 
-/// `value` without what counts as absent.
+/// Returns `value` without what counts as absent.
 pub(super) fn present(value: Value) -> Option<Value> {
     match value {
         Value::Null | Value::Bool(false) => None,
@@ -92,7 +92,7 @@ pub(super) fn present(value: Value) -> Option<Value> {
     }
 }
 
-/// What a member is in JSON, unless it is absent.
+/// The JSON value of a member, unless it is absent.
 pub(super) trait Json {
     fn json(&self) -> Option<Value>;
 }
@@ -116,7 +116,7 @@ impl Json for Members {
     }
 }
 
-/// Values that are what they are.
+/// Values that JSON has unchanged.
 macro_rules! plain {
     ($($type:ty),+) => {
         $(impl Json for $type {

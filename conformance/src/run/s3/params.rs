@@ -1,4 +1,4 @@
-//! Members of an operation by the names that S3's API gives them, taken one by one.
+//! Members of an operation by their names in S3's API, taken one by one.
 
 use apus_core::Secret;
 use apus_core::checksum::{Algorithm, Type};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::run::value::{Data, Time};
 
-/// The members that nobody has taken yet.
+/// The members that were not taken yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Params(Map<String, Value>);
 
@@ -18,12 +18,12 @@ impl Params {
         Self(members)
     }
 
-    /// The member of this name, as what it is to be.
+    /// Takes the member of this name, with this type.
     pub(super) fn take<T: Member>(&mut self, name: &str) -> Result<T, String> {
         T::read(self.0.remove(name)).map_err(|error| format!("member {name}: {error}"))
     }
 
-    /// The structure of this name, read to its end.
+    /// Takes the structure of this name, and checks that all its members are taken.
     pub(super) fn inside<T>(
         &mut self,
         name: &str,
@@ -34,7 +34,7 @@ impl Params {
             .map_err(|error| format!("member {name}: {error}"))
     }
 
-    /// The structure of this name, where it is there.
+    /// Takes the structure of this name, if it is present.
     pub(super) fn inside_if<T>(
         &mut self,
         name: &str,
@@ -43,7 +43,7 @@ impl Params {
         if self.0.contains_key(name) { self.inside(name, read).map(Some) } else { Ok(None) }
     }
 
-    /// The structures of this name.
+    /// Takes the structures of this name.
     pub(super) fn each<T>(
         &mut self,
         name: &str,
@@ -54,12 +54,12 @@ impl Params {
         list.collect::<Result<_, _>>().map_err(|error| format!("member {name}: {error}"))
     }
 
-    /// All members together as a value.
+    /// Takes all members together as a value.
     pub(super) fn into_plain<T: Plain>(self) -> Result<T, String> {
         T::of(Value::Object(self.0))
     }
 
-    /// Nobody was left over.
+    /// Checks that all members were taken.
     pub(super) fn end(&self) -> Result<(), String> {
         match self.0.keys().next() {
             None => Ok(()),
@@ -77,12 +77,12 @@ fn whole<T>(
     Ok(read)
 }
 
-/// What a member can be read as. Those that are neither optional nor lists have to be there.
+/// The types of members. Those that are neither optional nor lists have to be present.
 pub(super) trait Member: Sized {
     fn read(value: Option<Value>) -> Result<Self, String>;
 }
 
-/// What the value of a member can be read as.
+/// The types of a member's value.
 pub(super) trait Plain: Sized {
     fn of(value: Value) -> Result<Self, String>;
 }
@@ -101,7 +101,7 @@ impl<T: Plain> Member for Vec<T> {
 }
 
 impl Member for bool {
-    /// A flag that is not there is not set.
+    /// An absent flag is not set.
     fn read(value: Option<Value>) -> Result<Self, String> {
         value.map_or(Ok(false), json)
     }
@@ -113,7 +113,7 @@ impl Member for Metadata {
     }
 }
 
-/// Members that have to be there.
+/// Members that have to be present.
 macro_rules! required {
     ($($type:ty),+) => {
         $(impl Member for $type {
@@ -126,7 +126,7 @@ macro_rules! required {
 
 required!(String, u32, u64, ETag, Timestamp);
 
-/// Values that JSON has as they are.
+/// Values that JSON has unchanged.
 macro_rules! plain {
     ($($type:ty),+) => {
         $(impl Plain for $type {

@@ -67,7 +67,7 @@ fn compare(expected: Expected, mut sent: Sent, anonymous: bool, check: &mut Chec
     if !anonymous {
         sent.headers.retain(|(name, _)| name != "authorization");
     }
-    // botocore sends frames in chunks of HTTP's own; we always know their length.
+    // botocore sends frames in HTTP chunks; we always send their length.
     for (name, value) in &mut wanted {
         if name.eq_ignore_ascii_case("transfer-encoding") && value == "chunked" {
             *name = "content-length".into();
@@ -78,7 +78,7 @@ fn compare(expected: Expected, mut sent: Sent, anonymous: bool, check: &mut Chec
         check.same_if("authorization", expected.authorization.as_deref(), &authorization);
     } else if same_document(&expected.body.0, &sent.body) {
         rewrite(&mut wanted, &expected.body.0, &sent.body);
-        // All of it but the signature, which follows from the bytes.
+        // All of it except the signature, which follows from the bytes.
         let unsigned = |text: &str| text.split("Signature=").next().map(str::to_owned);
         let expected = expected.authorization.as_deref().and_then(unsigned);
         let got = unsigned(&authorization).unwrap_or_default();
@@ -93,8 +93,8 @@ fn same_document(a: &[u8], b: &[u8]) -> bool {
     matches!((Xml::parse(a), Xml::parse(b)), (Some(a), Some(b)) if a == b)
 }
 
-/// Headers that follow from the bytes of a document, for the document that was sent. A digest that
-/// the caller gave does not.
+/// Returns the headers that follow from the bytes of a document, for the document that was sent. A
+/// digest that the caller gave does not follow.
 fn rewrite(headers: &mut [Header], expected: &[u8], sent: &[u8]) {
     for (name, value) in headers {
         let name = name.to_ascii_lowercase();
@@ -104,7 +104,7 @@ fn rewrite(headers: &mut [Header], expected: &[u8], sent: &[u8]) {
     }
 }
 
-/// The value that a header of this name has for this document, if it follows from it.
+/// Returns the value of a header of this name for this document, if it follows from it.
 fn derived(name: &str, document: &[u8]) -> Option<String> {
     let digest = |algorithm: Algorithm| algorithm.digest(document).ok();
     match name {

@@ -75,7 +75,7 @@ pub(in crate::run) fn response(
     check: &mut Check,
 ) -> Result<(), String> {
     let (input, expected): (Input, Expected) = (input.rest()?, expect.rest()?);
-    // What was asked is not told, and does not matter.
+    // The request is not recorded, and has no effect.
     let any = json!({
         "Bucket": "b", "Key": "k", "UploadId": "u", "PartNumber": 1, "Policy": "{}",
         "CopySource": { "Bucket": "b", "Key": "k" }, "ObjectAttributes": ["ETag"],
@@ -120,7 +120,7 @@ pub(in crate::run) fn response(
     Ok(())
 }
 
-/// What the operation makes of the answer, by way of the exchange.
+/// Returns the operation's result of a response, through the exchange.
 fn answer(
     input: &Input,
     call: &dyn Call,
@@ -170,7 +170,8 @@ fn compare(expected: Value, answer: &Answer, check: &mut Check) {
     }
 }
 
-/// The filters of lifecycle rules without `And`, and with `Tag` in a list: see `configuration`.
+/// Returns the filters of lifecycle rules without `And`, and with `Tag` in a list: see
+/// `configuration`.
 fn flat(value: Value) -> Value {
     match value {
         Value::Array(list) => Value::Array(list.into_iter().map(flat).collect()),
@@ -197,7 +198,7 @@ fn refused(
     check: &mut Check,
 ) {
     let status = error.status().map(|status| status.as_u16().to_string()).unwrap_or_default();
-    // An error without a document: its code is written as the bare status.
+    // An error without a document: the vector has the bare status as its code.
     let code = error.code().unwrap_or(&status);
     check.same_if("error code", expected.code.as_deref(), code);
     let message = error.message().unwrap_or_default();

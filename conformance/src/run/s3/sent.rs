@@ -1,4 +1,4 @@
-//! A request as it goes out on the wire.
+//! A request as it is sent.
 
 use apus_core::error::Error;
 use apus_core::http::{Exchange, Outgoing};
@@ -8,7 +8,7 @@ use http::header::{ACCEPT_ENCODING, HOST};
 
 use crate::run::compare::Header;
 
-/// What an exchange sent.
+/// The head and body that an exchange sent.
 pub(in crate::run) struct Sent {
     pub(in crate::run) method: Method,
     pub(in crate::run) url: String,
@@ -17,14 +17,14 @@ pub(in crate::run) struct Sent {
 }
 
 impl Sent {
-    /// The value of a header, or nothing.
+    /// Returns the value of a header, or an empty text.
     pub(in crate::run) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(other, _)| other == name);
         found.map_or("", |(_, value)| value)
     }
 }
 
-/// Does what a transport does, up to the answer; `source` is what the caller's source holds.
+/// Does the work of a transport up to the response; `source` has the bytes of the caller's source.
 pub(in crate::run) fn send(mut exchange: Exchange, source: Option<&[u8]>) -> Result<Sent, Error> {
     let source = source.unwrap_or_default();
     if exchange.measures() {
@@ -36,7 +36,7 @@ pub(in crate::run) fn send(mut exchange: Exchange, source: Option<&[u8]>) -> Res
     let headers = head.headers.iter();
     let headers = headers.map(|(name, value)| (name.to_string(), text(value.as_bytes())));
     let own = [HOST.as_str(), ACCEPT_ENCODING.as_str()];
-    // What every HTTP client sends by itself, and no vector records.
+    // Headers that every HTTP client adds, and no vector records.
     let headers = headers.filter(|(name, _)| !own.contains(&&**name)).collect();
     let outgoing = exchange.outgoing().clone();
     let mut encoder = exchange.encoder()?;
@@ -56,5 +56,5 @@ pub(in crate::run) fn send(mut exchange: Exchange, source: Option<&[u8]>) -> Res
     Ok(Sent { method, url, headers, body })
 }
 
-/// Bytes that are sent at once where nothing is framed.
+/// The number of bytes that are sent at once without frames.
 const PIECE: usize = 1000;

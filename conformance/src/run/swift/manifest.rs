@@ -55,7 +55,7 @@ pub(in crate::run) fn manifest(
     Ok(())
 }
 
-/// The manifest that is sent, what the large object is then, and the manifest as the server has it.
+/// Compares the manifest that is sent, the resulting large object, and the manifest on the server.
 fn slo(service: &Service, segments: Vec<Segment>, expected: Expected, check: &mut Check) {
     let mut put = PutSlo::new("c", "manifest", segments.clone());
     put.heartbeat = false;
@@ -71,7 +71,7 @@ fn slo(service: &Service, segments: Vec<Segment>, expected: Expected, check: &mu
         }
         Err(error) => check.differs("json", "a manifest", error),
     }
-    // What is not known of a segment can't be reckoned with.
+    // The object's ETag and size can't be computed from unknown members of a segment.
     if segments.iter().all(is_known) {
         check.same("etag", &expected.etag, &slo_etag(&segments).unwrap_or_default());
         let size = segments.iter().map(Segment::length).sum::<Option<u64>>();
@@ -97,8 +97,8 @@ fn slo(service: &Service, segments: Vec<Segment>, expected: Expected, check: &mu
     }
 }
 
-/// What the server tells of a segment beside what was sent: the recorder's are all of one type and
-/// of one time.
+/// Returns what the server adds to a segment: all of the recorder's segments have one type and one
+/// time.
 fn told(check: &mut Check, sent: &Segment, read: &Segment) {
     let (Segment::Object(sent), Segment::Object(read)) = (sent, read) else { return };
     if let Some(size) = sent.size {
@@ -110,7 +110,7 @@ fn told(check: &mut Check, sent: &Segment, read: &Segment) {
     check.same("last_modified of stored", "2026-01-02T03:04:05Z", &written);
 }
 
-/// The pointer that is sent, and what an object of these segments is when they are sorted.
+/// Compares the header that is sent, and the object of these segments when they are sorted.
 fn dlo(
     service: &Service,
     segments: Vec<Segment>,
@@ -133,7 +133,7 @@ fn dlo(
         })
         .collect();
     within.sort_by_key(name);
-    // Of whole segments both kinds are told alike.
+    // Whole segments are described alike for both kinds.
     check.same("etag", &expected.etag, &slo_etag(&within).unwrap_or_default());
     same_size(check, "size", expected.size, within.iter().map(Segment::length).sum());
 }

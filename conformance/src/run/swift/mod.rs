@@ -1,10 +1,10 @@
 //! `swift-request` and `swift-response`, `swift-tempurl`, `swift-manifest`: operations of Swift and
-//! what is read from their answers, signed URLs, and what large objects are made of.
+//! their outputs, signed URLs, and the manifests of large objects.
 //!
-//! What is compared loosely, and why: the values of a query are compared decoded, since servers
-//! decode them; JSON bodies as JSON, and then not their lengths. What we send beyond the recorded
-//! client does not count: `Accept: application/json`, with which reports come as JSON, and the token
-//! of `/info`, which needs none.
+//! The values of a query are compared decoded, since servers decode them. JSON bodies are compared
+//! as JSON, and then their lengths are not. What we send beyond the recorded client is not
+//! compared: `Accept: application/json`, with which reports are JSON, and the token of `/info`,
+//! which needs no token.
 
 mod manifest;
 mod operation;

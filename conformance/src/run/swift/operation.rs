@@ -1,4 +1,4 @@
-//! Operations, from the words of the vectors to ours.
+//! The conversion of operations from the vectors' names to ours.
 
 use std::ops::Range;
 
@@ -17,7 +17,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::run::value::{Data, Fields, Time};
 
-/// The request of this operation, or why it can't be drafted; an error is that it can't be read.
+/// Returns the request of this operation, or why it can't be drafted. An error says that the vector
+/// can't be read.
 pub(super) fn draft(
     operation: &str,
     mut params: Fields,
@@ -125,7 +126,7 @@ fn settings(of: &mut Fields) -> Result<ContainerSettings, String> {
 fn put_object(of: &mut Fields) -> Result<PutObject, String> {
     let body: Data = of.required("body")?;
     let mut put = PutObject::from_body(container(of)?, object(of)?, Body::Bytes(body.0.into()));
-    // Ours sends the MD5 unless told otherwise.
+    // Ours sends the MD5 by default.
     put.check = match etag(of, "etag")? {
         Some(etag) => BodyCheck::Given(etag),
         None => BodyCheck::Never,

@@ -79,7 +79,7 @@ impl TokenSource for Given {
     }
 }
 
-/// The draft with the session's token, after its storage URL.
+/// Seals a draft with the session's token and storage URL.
 fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     let now = Now::new(Default::default(), Default::default());
     match session.lease(
@@ -97,7 +97,7 @@ fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     }
 }
 
-/// A document may be written at another length: what counts is that the head tells its body's.
+/// A document may have another length: the head must have the length of its own body.
 fn own_length(headers: &mut [Header], body: &[u8]) {
     let own = body.len().to_string();
     for (name, value) in headers {

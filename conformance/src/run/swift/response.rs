@@ -117,7 +117,7 @@ fn stored(output: &SloStored) -> Value {
     })
 }
 
-/// What is there of an object's description.
+/// Returns the present members of an object's head.
 fn object(head: &ObjectHead) -> Value {
     let mut shown = json!({
         "etag": head.etag.as_ref().map(|etag| etag.opaque()),
