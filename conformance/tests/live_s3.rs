@@ -1,4 +1,4 @@
-//! Everything, against a real S3 server: Ceph's gateway, as Debian 12 has it (16.2).
+//! All operations and machines against a real S3 server: Ceph's gateway of Debian 12 (16.2).
 //!
 //! ```text
 //! conformance/live/ceph install && conformance/live/ceph up
@@ -6,9 +6,9 @@
 //! APUS_LIVE_TABLE=table.md cargo test -p apus-conformance --test live_s3
 //! ```
 //!
-//! Without these settings each test says that it was not run, and passes. Each check goes over http
-//! and https, both transports and every mode of the checksum policy, and has to succeed or to be
-//! refused as written down beside it. What is refused is what this version of Ceph refuses.
+//! Without these settings each test prints that it was not run, and passes. Each check runs over
+//! http and https, both transports and every mode of the checksum policy, and has to succeed or to
+//! be refused as stated beside it. The refusals are those of this version of Ceph.
 
 #![expect(clippy::print_stderr, reason = "what was not run and the table are for people")]
 #![expect(unreachable_pub, reason = "the modules are this test's alone")]

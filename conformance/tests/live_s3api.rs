@@ -1,4 +1,4 @@
-//! Signed and trailed chunks, verified by Swift's own S3 API.
+//! Signed chunks, and chunks with trailers, verified by Swift's own S3 API.
 //!
 //! ```text
 //! conformance/live/openstack install && conformance/live/openstack up
@@ -6,9 +6,9 @@
 //! cargo test -p apus-conformance --test live_s3api
 //! ```
 //!
-//! Without these settings each test says that it was not run, and passes. Swift knows a key's
-//! secret, which chunks are verified with, from the key's second request on: the first makes the
-//! bucket.
+//! Without these settings each test prints that it was not run, and passes. Swift has a key's
+//! secret, which it needs to verify chunks, from the key's second request on: the first one creates
+//! the bucket.
 
 #![expect(clippy::print_stderr, reason = "what was not run is for people")]
 #![expect(unreachable_pub, reason = "the module is this test's alone")]

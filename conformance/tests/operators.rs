@@ -1,4 +1,4 @@
-//! `OPERATORS.md` says what the options are, and its examples are read as it says.
+//! `OPERATORS.md` describes all options, and its examples have the described effect.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! The S3 model against answers that real servers gave, and its faults.
+//! The S3 model against responses of real servers, and its faults.
 //!
-//! ETags and checksums here were answered by Ceph 20.2.4 and Garage 2.5.0 to the same bytes.
+//! ETags and checksums here are those of Ceph 20.2.4 and Garage 2.5.0 for the same bytes.
 
 use apus_conformance::server::{
     ChecksumType, CompleteEtag, Cut, Ending, Fault, Manners, Operation, Plan, Reply, Request,

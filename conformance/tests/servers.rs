@@ -1,4 +1,4 @@
-//! The test servers themselves, met by plain sockets.
+//! The test servers themselves, used with plain sockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,5 +1,4 @@
-//! What has to agree: `PARITY.md` and `DEFECTS.md` name tests that there are, and leave nothing out; what
-//! both transports read of this machine is read in the same way.
+//! `PARITY.md` and `DEFECTS.md` name existing tests, and have all rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

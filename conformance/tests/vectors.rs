@@ -1,4 +1,4 @@
-//! The recorded vectors, and that the runner takes nothing for granted.
+//! The recorded vectors, and the strictness of their runner.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The doctor: what it finds on servers whose manners are known, and that it leaves nothing behind.
+//! The doctor: its findings on servers with known behaviour, and that it leaves nothing behind.
 
 use apus_conformance::server::{
     EmbeddedOpenStack, EmbeddedS3, FaultyS3, Manners, OpenStackModel, OpenStackOperation, Options,

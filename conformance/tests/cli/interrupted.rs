@@ -1,4 +1,4 @@
-//! Ctrl-C: what runs is given up, and leaves nothing behind.
+//! Ctrl-C: a running command is cancelled, and leaves nothing behind.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

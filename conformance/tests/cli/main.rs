@@ -1,5 +1,5 @@
-//! The command line `apus`, against the embedded servers: every command, what it prints, how it
-//! ends, and that no secret is in any of it.
+//! The command line `apus` against the embedded servers: every command, its output and exit code,
+//! and that no output has a secret.
 
 mod doctor;
 #[cfg(unix)]

@@ -1,4 +1,5 @@
-//! What `put` reads, what becomes of it while it is sent, and what `get` and `copy` compare.
+//! The sources of `put`, also when they change while they are sent, and what `get` and `copy`
+//! compare.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

@@ -1,5 +1,6 @@
-//! Results that nobody reads, or that can't be written: what was asked for is done all the same, and the code
-//! is that of the work; but where the result says what no one else does, that is a failure.
+//! Commands whose output is not read, or can't be written: the work is done nevertheless, and the
+//! exit code is that of the work. Where the output is the only place of a result, that is a
+//! failure.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};

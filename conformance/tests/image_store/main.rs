@@ -1,5 +1,5 @@
-//! The image store over both transports, from a `glance-api.conf` to the bytes and back: on embedded
-//! servers, and on real ones.
+//! The image store over both transports, from a `glance-api.conf` to the bytes and back: on
+//! embedded servers, and on real ones.
 //!
 //! ```text
 //!   glance-api.conf ─▶ Stores over apus-blocking ─┬─▶ EmbeddedS3, EmbeddedOpenStack
@@ -15,7 +15,7 @@
 //! cargo test -p apus-conformance --test image_store
 //! ```
 //!
-//! Without these settings the real ones say that they were not run, and pass.
+//! Without these settings the tests on real servers print that they were not run, and pass.
 
 #![expect(clippy::print_stderr, reason = "what was not run is for people")]
 

@@ -1,4 +1,4 @@
-//! Rows from before: their credentials are used for one request, and gone after it.
+//! Old locations: their credentials are used for one request, and removed after it.
 
 use apus_core::store::{Get, Stored};
 
@@ -38,7 +38,8 @@ fn an_old_row_in_swift_is_migrated_by_every_verb(site: &Site, via: Via) {
     migrates(&stores, &Stored::new(old, None), &added.url, "cold", &bytes);
 }
 
-/// Every verb says that this is to be stored in its place; the image is read both ways, and removed.
+/// Every verb says that this is to be stored in its place; the image is read both ways, and
+/// removed.
 fn migrates(stores: &Stores, old: &Stored, url: &str, store: &str, bytes: &[u8]) {
     let (got, whole) = stores.get(old, &Get::default()).unwrap();
     assert!(whole == bytes);

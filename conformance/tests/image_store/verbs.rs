@@ -1,4 +1,4 @@
-//! What an image service does with images, in each backend.
+//! The verbs of an image service, in each backend.
 
 use apus_core::http::ByteRange;
 use apus_core::store::{Get, StoreErrorKind};

@@ -1,5 +1,5 @@
-//! The live suite: `site` is the server, `store` a client over either transport, `stage` a bucket to
-//! work in, `proxy` a bad way there, `cases` the checks, `table` what came of them.
+//! The live suite: `site` is the server, `store` a client over either transport, `stage` a bucket
+//! to work in, `proxy` a faulty connection, `cases` the checks, `table` their results.
 //!
 //! ```text
 //!  run(title, settings, cases)

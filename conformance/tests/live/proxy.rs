@@ -1,4 +1,4 @@
-//! A forwarder on the loopback interface that is slow, cuts connections, and counts.
+//! A forwarder on the loopback interface that delays, cuts and counts connections.
 
 #![allow(dead_code, reason = "a suite takes of it what it needs")]
 

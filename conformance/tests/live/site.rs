@@ -1,4 +1,4 @@
-//! The server under test, as the environment tells.
+//! The server under test, from the environment.
 
 use std::env;
 

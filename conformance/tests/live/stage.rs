@@ -1,4 +1,4 @@
-//! A bucket to check something in, which is gone afterwards.
+//! A bucket for a check, which is removed afterwards.
 
 use apus_core::Error;
 use apus_core::checksum::Policy;

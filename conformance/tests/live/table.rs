@@ -1,4 +1,4 @@
-//! What came of it, as a table in Markdown.
+//! The results, as a table in Markdown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

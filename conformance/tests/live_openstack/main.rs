@@ -1,4 +1,5 @@
-//! Everything, against a real Keystone and Swift, and against Ceph's gateway with v1 authentication.
+//! All operations and machines against a real Keystone and Swift, and against Ceph's gateway with
+//! v1 authentication.
 //!
 //! ```text
 //! conformance/live/openstack install && conformance/live/openstack up
@@ -8,20 +9,19 @@
 //! APUS_LIVE_TABLE=table.md cargo test -p apus-conformance --test live_openstack
 //! ```
 //!
-//! What outlives its token wants short ones, with which all else is slow: Swift then has a new token
-//! of its own for every request.
+//! The tests of transfers that take longer than a token lives require short tokens. With these all
+//! other tests are slow, because Swift then needs a new token of its own for every request.
 //!
 //! ```text
 //! TOKEN_TTL=5 conformance/live/openstack up && eval "$(conformance/live/openstack env)"
 //! cargo test -p apus-conformance --test live_openstack -- outlive expired_token
 //! ```
 //!
-//! `site` is a server and who may do what there, `stage` a container to work in, `suite` runs the
-//! `cases` that are checks of one moment, `outlive` has transfers that last, `table` is what came of
-//! it all.
+//! `site` is a server with its users, `stage` a container to work in, `suite` runs the `cases`,
+//! which are short checks, `outlive` has long transfers, `table` the results.
 //!
-//! What the settings of a server are missing for says that it was not run, and passes. Each check
-//! goes over both transports, and has to succeed or to be refused as written down beside it.
+//! A test without the settings of its server prints that it was not run, and passes. Each check
+//! runs over both transports, and has to succeed or to be refused as stated beside it.
 
 #![expect(clippy::print_stderr, reason = "what was not run and the table are for people")]
 #![expect(unreachable_pub, reason = "the modules are this test's alone")]

@@ -1,11 +1,11 @@
 //! Transfers that last longer than their tokens.
 //!
 //! ```text
-//!  client ──▶ proxy, so slow that it takes six lives and some more; cuts downloads ──▶ Swift
+//!  client ──▶ proxy, so slow that it takes more than six lifetimes; cuts downloads ──▶ Swift
 //!     └─────────────────────────────────── logins, trusts ──────────────────────────▶ Keystone
 //! ```
 //!
-//! All of a test go at the same time, since they wait more than they work.
+//! All transfers of a test run at the same time, since they mostly wait.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

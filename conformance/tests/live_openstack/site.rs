@@ -1,4 +1,4 @@
-//! The servers under test, as the environment tells.
+//! The servers under test, from the environment.
 
 use std::env;
 use std::time::Duration;

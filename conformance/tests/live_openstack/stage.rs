@@ -1,4 +1,4 @@
-//! A container to check something in, which is gone afterwards.
+//! A container for a check, which is removed afterwards.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How checks are run: each at every place, and what came of it written down.
+//! Runs each check on every server, and records the results.
 //!
 //! ```text
 //!  run(title, cases)

@@ -1,4 +1,4 @@
-//! What goes over the wire on either side of a proxy.
+//! The bytes on both sides of a proxy.
 
 use std::time::Duration;
 

@@ -11,10 +11,10 @@
 //!   apus-async ────┴─────────────▶└─ ScriptedProxy ──┴──────────────▶└─ they hang up on any other peer
 //! ```
 //!
-//! So that a connection that leads around the proxy comes to nothing. Without the settings of squid
-//! each test says that it was not run with it, and passes with the other one. With the settings of
-//! `conformance/live/ceph` and `conformance/live/openstack`, those servers are gone to as well; that
-//! no request of theirs led around the proxy is seen in its log.
+//! A connection that bypasses the proxy fails. Without the settings of squid each test prints that
+//! it was not run with it, and passes with the other one. With the settings of
+//! `conformance/live/ceph` and `conformance/live/openstack`, the tests use those servers as well;
+//! the proxy's log then shows that no request bypassed the proxy.
 
 #![expect(clippy::print_stderr, reason = "what was not run is for people")]
 #![expect(unreachable_pub, reason = "the modules are this test's alone")]

@@ -1,4 +1,4 @@
-//! The proxies under test, and what they logged.
+//! The proxies under test, and their logs.
 
 use std::env;
 use std::net::IpAddr;

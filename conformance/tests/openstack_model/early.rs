@@ -1,4 +1,4 @@
-//! Answers that come before the body, and bodies that never come whole.
+//! Responses that come before the body, and bodies that are never complete.
 
 use super::raw::{Answer, Wire};
 use super::stage::Stage;

@@ -1,4 +1,4 @@
-//! Authentication of former days, which only the embedded servers have.
+//! Legacy authentication, which only the embedded servers have.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! What Keystone and Swift answer, asked by plain sockets.
+//! The responses of Keystone and Swift, read with plain sockets.
 //!
-//! Everything in here was seen on Keystone 30.0.0 and Swift 2.38.3. The tests ask the embedded
-//! servers, or those that the environment tells of, by the same names as
-//! [`EmbeddedOpenStack::environment`] has; their tokens should live a minute or more:
+//! All expectations were seen on Keystone 30.0.0 and Swift 2.38.3. The tests use the embedded
+//! servers, or those that the environment names, with the names of
+//! [`EmbeddedOpenStack::environment`]; their tokens should live a minute or more:
 //!
 //! ```text
 //! conformance/live/openstack up

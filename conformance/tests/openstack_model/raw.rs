@@ -1,4 +1,4 @@
-//! A client that has no opinion: it sends what it is told and gives what came.
+//! A client that sends requests unchanged and returns responses unchanged.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};

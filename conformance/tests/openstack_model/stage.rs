@@ -1,4 +1,4 @@
-//! The servers under test, and who is asking.
+//! The servers under test, and their users.
 
 use std::collections::BTreeMap;
 use std::env;

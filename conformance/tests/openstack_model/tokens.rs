@@ -1,4 +1,4 @@
-//! Logging in, and what tokens are.
+//! Logins and tokens.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Trusts, their tokens, and the ends of both.
+//! Trusts, their tokens, and how both end.
 
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,9 +1,9 @@
-//! Runs of every kind in Swift whose callers go at any time: what they made is removed, or named.
+//! Runs of every kind in Swift that are dropped at any time: what they stored is removed, or named.
 //!
 //! ```text
-//!   run ── launched, launched, … ──▶ its caller goes after the n-th ──▶ shutdown: nothing is left
-//!                                          │                            shutdown again: nothing is said
-//!                                          └─ its client goes too ────▶ nothing is left, a little later
+//!   run ── launched, launched, … ──▶ it is dropped after the n-th ──▶ shutdown: nothing is left
+//!                                          │                          shutdown again: returns nothing
+//!                                          └─ its client is dropped ▶ nothing is left, a little later
 //! ```
 
 use std::sync::Arc;
@@ -155,7 +155,8 @@ impl Stage {
         SwiftUpload::new("images", object, source, options, self.service(), 7).unwrap()
     }
 
-    /// Begins the job, and goes after so many exchanges have been launched; false where it ended before.
+    /// Begins the job, and goes after so many exchanges have been launched; false where it ended
+    /// before.
     fn abandon(&self, job: Job, after: usize) -> bool {
         let download = || {
             let get = GetObject::new("images", "object");

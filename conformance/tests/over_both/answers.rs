@@ -1,4 +1,4 @@
-//! Answers that come too early, are of something else, or say two things at once.
+//! Responses that come too early, are about something else, or contradict themselves.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Downloads that are cut, slow, corrupt or not of what was asked for.
+//! Downloads that are cut, slow, corrupt or of another object than requested.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keys that a program is told where to find, over a server that is S3 and a container's endpoint.
+//! Keys from configured sources, with a server that is S3 and a container's endpoint.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What the embedded server has, over http and https: it verifies signatures and checksums.
+//! The operations of the embedded server, over http and https: it verifies signatures and
+//! checksums.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

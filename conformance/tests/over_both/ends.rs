@@ -1,4 +1,4 @@
-//! Every way in which a connection can end, at every place of an answer.
+//! Every way in which a connection can end, at every place of a response.
 //!
 //! ```text
 //!   place     before, in and after the head, in the body, before its last chunk, after all of it
@@ -7,7 +7,7 @@
 //!   through   TCP, TLS
 //! ```
 //!
-//! What must come of it is the table [`Case::is_whole`], of RFC 9112, sections 6.3, 8 and 9.8.
+//! The expected result is in the table [`Case::is_whole`], from RFC 9112, sections 6.3, 8 and 9.8.
 
 use std::sync::{Arc, Mutex};
 
@@ -76,8 +76,8 @@ impl Case {
             | (Framing::Chunked(_), Place::AfterBody, Ending::Reset) => None,
             (Framing::Length, Place::AfterBody | Place::BeforeLastChunk, _)
             | (Framing::Chunked(_), Place::AfterBody, _) => Some(true),
-            // Ended by the connection, which has to be closed as its own protocol says. Closed so too
-            // early it is whole by HTTP, and not by what a HEAD says of the object.
+            // Ended by the connection, which has to be closed as its own protocol says. Closed so
+            // too early it is whole by HTTP, and not by what a HEAD says of the object.
             (Framing::Close, Place::AfterBody | Place::BeforeLastChunk, Ending::Close) => {
                 Some(true)
             }

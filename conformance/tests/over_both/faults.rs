@@ -1,4 +1,4 @@
-//! Each fault that a server or the way to it can have, and what comes of it.
+//! Each fault of a server or a connection, and its result.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The image service's verbs, over a store made of a configuration.
+//! The image service's verbs, with a store from a configuration.
 
 use std::collections::BTreeMap;
 use std::io::Write;

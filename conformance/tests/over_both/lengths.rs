@@ -1,4 +1,4 @@
-//! What a source or sink has to be: given, as long as was said, and read to its own end.
+//! Sources and sinks: they have to be given, have the announced length, and are read to their end.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! Calls whose answer is lost, at a server that carries them out: a success that is proven, the refusal, or
+//! Calls whose response is lost, at a server that applies them: a proven success, the refusal, or
 //! an error that says that the outcome is unknown.
 
 use apus_conformance::server::{Ending, Fault, FaultyS3, Operation, Plan, S3Model};

@@ -3,7 +3,7 @@
 //! ```text
 //!              ┌─ apus-blocking ─┐        ┌─ EmbeddedS3: signatures and checksums are verified
 //!  one test ──▶│                 │──────▶ ├─ FaultyS3: what is left behind, and every fault
-//!              └─ apus-async ────┘        └─ Scripted: recorded answers, and what was sent
+//!              └─ apus-async ────┘        └─ Scripted: recorded responses, and what was sent
 //! ```
 //!
 //! A test is a function of [`client::Via`], and `both!` makes two of it.

@@ -1,4 +1,4 @@
-//! The caller's digests are those of the bytes that were sent, whatever becomes of the source.
+//! The caller's digests are those of the bytes that were sent, even if the source changes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -174,15 +174,15 @@ fn a_part_that_is_sent_again_unchanged_is_hashed_once(via: Via) {
 }
 
 fn what_is_measured_and_read_again_has_to_be_the_same(via: Via) {
-    // Over http what is sent is signed: it is read once for its hash, and once more to be sent where it
-    // is too long to be kept.
+    // Over http what is sent is signed: it is read once for its hash, and once more to be sent
+    // where it is too long to be kept.
     let server = server(false, Plan::new());
     let file = file_of(&pattern(8 << 20));
     let written = file.try_clone().unwrap();
     let over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&over);
-    // The last byte is measured long after the first; whichever pass meets the change, the other does
-    // not.
+    // The last byte is measured long after the first; whichever pass meets the change, the other
+    // does not.
     let writing = std::thread::spawn(move || {
         for round in 0u64.. {
             if stop.load(Ordering::SeqCst) {

@@ -1,4 +1,4 @@
-//! Downloads to a path: the file is complete or as it was, and nothing else is beside it.
+//! Downloads to a path: the file is complete or as it was, and no other file is left.
 
 #![cfg(unix)]
 

@@ -1,5 +1,5 @@
-//! What the embedded server has not: each operation is given an answer of the S3 API reference, and
-//! then a refusal.
+//! The operations that the embedded server does not have: each gets a response of the S3 API
+//! reference, and then a refusal.
 
 use apus_conformance::server::{Reply, Request, Scripted};
 use apus_core::checksum::{Algorithm, Type};

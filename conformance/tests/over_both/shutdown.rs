@@ -1,4 +1,4 @@
-//! Runs whose callers go before their end, and what `shutdown` says of them.
+//! Runs that are dropped before their end, and what `shutdown` returns for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -124,8 +124,8 @@ fn what_has_yet_to_be_removed_is_named_at_the_deadline(via: Via) {
     assert_eq!(open(&server), Vec::<String>::new());
 }
 
-/// Uploads are dropped after a random number of requests, and the runtime ends: before, in or after a
-/// shutdown. What the server has then is named.
+/// Uploads are dropped after a random number of requests, and the runtime ends: before, in or after
+/// a shutdown. What the server has then is named.
 #[test]
 fn nothing_is_left_unnamed_when_the_runtime_ends_at_any_time() {
     let mut random = 11_u64;

@@ -1,7 +1,7 @@
-//! Every wait has an end, whatever a server does; and a transfer that is slow, but fast enough, has none.
+//! Every wait ends, whatever a server does; a slow transfer that is fast enough is not ended.
 //!
-//! Limits are scaled down. A server that drips does so for longer than all of them together, and then
-//! ends the connection: a client that does not give up by itself gets another error.
+//! Timeouts are scaled down. A slow server sends for longer than all of them together, and then
+//! ends the connection: a client that does not time out by itself gets another error.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -508,8 +508,8 @@ impl AsyncWrite for SlowWriter {
 }
 
 fn a_slow_sink_is_not_a_slow_server(via: Via) {
-    // The writer takes 60 ms a piece: far less than the rate, were it the server's time. The window is
-    // long enough for a server on a machine that has other things to do.
+    // The writer takes 60 ms a piece: far less than the rate, were it the server's time. The window
+    // is long enough for a server on a machine that has other things to do.
     let rate = Some(LeastRate { bytes: 64 << 20, over: Duration::from_millis(1000) });
     let limits = Limits { first_byte: ms(5000), idle: ms(5000), rate, ..Limits::NONE };
     let peer = Peer::start(|speech| {

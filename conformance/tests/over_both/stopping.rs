@@ -1,4 +1,4 @@
-//! Runs that end early: what is left on the server, and how they are gone on with.
+//! Runs that end early: what is left on the server, and how they are resumed.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! What a server says after an answer belongs to no other: a connection that has it is not used again.
+//! Bytes that a server sends after a response are part of no other response: a connection with such
+//! bytes is not used again.
 //!
 //! ```text
 //!   GET a ─▶  200, length 5, hello │ 200, length 4, evil        in one go: one segment, one record or two

@@ -1,4 +1,4 @@
-//! What fails before anything of a request has left leaves no doubt of what came of it.
+//! A failure before anything of a request was sent leaves no outcome unknown.
 
 use std::future::Future;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! The simulated cloud, its people, and what must hold afterwards.
+//! The simulated cloud, its users, and what must hold afterwards.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

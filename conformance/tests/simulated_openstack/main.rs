@@ -1,8 +1,8 @@
-//! Swift under Keystone and a virtual clock: tokens that end, clocks that differ, and refusals at
+//! Swift with Keystone and a virtual clock: tokens that expire, clocks that differ, and refusals at
 //! every point.
 //!
-//! What is shown: no transfer fails that could have succeeded; nobody logs in while the token at
-//! hand would do; and nothing is left behind that the error does not name.
+//! The tests show that no transfer fails that could have succeeded, that no login is sent while the
+//! token is valid, and that the error names everything that is left.
 
 mod cloud;
 mod points;

@@ -1,4 +1,4 @@
-//! A token that dies before any of the requests of a job.
+//! A token that is revoked before any of the requests of a machine.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Tokens that end, are refused or can not be had for a while; clocks that differ.
+//! Tokens that expire, are refused or can't be obtained for a while; clocks that differ.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -80,8 +80,8 @@ fn many_machines_share_tokens_that_live_for_seconds() {
     }
 }
 
-/// No login came before half of the life of the token before it was over: what is known of that may be a
-/// second short.
+/// No login came before half of the life of the token before it was over: what is known of that may
+/// be a second short.
 #[track_caller]
 fn halfway(model: &OpenStackModel, life: u64) {
     let times: Vec<u64> = model.logins().iter().map(|login| login.at).collect();

@@ -1,4 +1,4 @@
-//! Stores in Swift, of a `glance-api.conf` and a file of references, and a cloud for them.
+//! Stores in Swift, from a `glance-api.conf` and a file of references, and a cloud for them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! The image store against simulated servers: what an image service asks of it, and what it leaves
-//! there.
+//! The image store against simulated servers: the verbs of an image service, and what they store.
 
 mod cloud;
 mod rows;

@@ -1,4 +1,4 @@
-//! Rows of an image service, old ones and new ones.
+//! Locations of an image service, old ones and new ones.
 
 use apus_conformance::server::Plan;
 use apus_conformance::sim::Sim;

@@ -1,4 +1,4 @@
-//! Stores made of a `glance-api.conf`, and a server that remembers who asked.
+//! Stores from a `glance-api.conf`, and a server that records the keys of requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

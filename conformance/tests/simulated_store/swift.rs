@@ -1,4 +1,4 @@
-//! Images in Swift, of a store for one tenant.
+//! Images in Swift, in a store for one tenant.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

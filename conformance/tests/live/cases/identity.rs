@@ -1,4 +1,4 @@
-//! Who asks: keys, clocks, URLs and forms.
+//! Authentication: keys, clocks, URLs and forms.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! Who may do what: identities, scopes, endpoints, tokens that are handed on.
+//! Authentication and access: identities, scopes, endpoints, tokens that are passed on.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;

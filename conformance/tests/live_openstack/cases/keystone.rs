@@ -1,4 +1,4 @@
-//! What is asked of Keystone itself: tokens and trusts.
+//! Requests to Keystone itself: tokens and trusts.
 
 use apus_core::contract::Operation;
 use apus_core::keystone::{

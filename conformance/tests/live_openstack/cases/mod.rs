@@ -1,4 +1,4 @@
-//! The checks of one moment, a file for each subject.
+//! The short checks, a file for each subject.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The machines: uploads, downloads, deletion with segments; and what a refusal costs.
+//! The machines: uploads, downloads, deletion with segments; and how much a refusal transfers.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,7 @@
-//! What each setting puts on the wire, by hand.
+//! The headers that each setting sends, written by hand.
 //!
-//! Headers stand one in a line, by name; none but those of [`ELSEWHERE`](super::ELSEWHERE) is left
-//! out. CRC32 and MD5 are in base64, SHA-256 in hexadecimal digits.
+//! Headers are one a line, by name; only those of [`ELSEWHERE`](super::ELSEWHERE) are left out.
+//! CRC32 and MD5 are in base64, SHA-256 in hexadecimal digits.
 
 /// One row: the three options, then what goes with PutObject and UploadPart, with DeleteObjects,
 /// and with GetObject.

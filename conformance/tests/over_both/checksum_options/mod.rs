@@ -1,12 +1,12 @@
-//! The checksum options of a `glance-api.conf`, and what they put on the wire.
+//! The checksum options of a `glance-api.conf`, and the headers that they send.
 //!
 //! ```text
 //!  text ─▶ OsloConfig ─▶ Configuration ─▶ S3Options ─▶ Config ─▶ a client ─▶ Scripted: every header
 //! ```
 //!
-//! What is expected is written down from "S3 Store Boto3 Checksum Behavior Configuration" and from
-//! Amazon's documentation. Every header counts: one that is not in the tables is a failure, but for
-//! those that no checksum has to do with ([`ELSEWHERE`]).
+//! The expectations follow "S3 Store Boto3 Checksum Behavior Configuration" and Amazon's
+//! documentation. Every header counts: one that is not in the tables is a failure, except those
+//! that do not concern checksums ([`ELSEWHERE`]).
 
 mod expected;
 
@@ -215,7 +215,8 @@ fn every_algorithm_in_every_place(via: Via) {
 fn what_a_provider_is_known_to_need(via: Via) {
     let server = server(true);
     for (provider, placement, expected) in [
-        // Amazon's documentation demands the coding of a framed body; elsewhere some store the word.
+        // Amazon's documentation demands the coding of a framed body; elsewhere some store the
+        // word.
         (
             "aws",
             "trailer",
@@ -477,7 +478,8 @@ fn without_signatures(body: &[u8]) -> String {
     text
 }
 
-/// Headers that checksums have nothing to do with: where, when and by whom, and the transport's own.
+/// Headers that checksums have nothing to do with: where, when and by whom, and the transport's
+/// own.
 const ELSEWHERE: [&str; 6] =
     ["host", "x-amz-date", "authorization", "user-agent", "accept", "accept-encoding"];
 
