@@ -68,7 +68,7 @@ macro_rules! the_first_directory_counts {
         assert_eq!(search().read().unwrap().names().count(), 0);
         super::put(&folders[2], "clouds.yaml", "third");
         assert_eq!(search().read().unwrap().names().collect::<Vec<_>>(), ["third"]);
-        // Of one directory `.yaml` goes before `.yml`, and that before `.json`.
+        // In one directory `.yaml` precedes `.yml`, and that precedes `.json`.
         for (name, cloud) in
             [("clouds.json", "json"), ("clouds.yml", "yml"), ("clouds.yaml", "yaml")]
         {

@@ -178,7 +178,7 @@ struct Wire {
 }
 
 impl Stage {
-    /// `None`, and a word on stderr, where no server is told of.
+    /// Returns `None`, and prints a line to stderr, where the environment names no server.
     fn open(test: &str, transport: Transport, form: &'static Form) -> Option<Self> {
         let [endpoint, region, access_key, secret_key] =
             ["ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY"]
@@ -240,7 +240,8 @@ impl Stage {
         assert_eq!(answer.head.content_encoding, None);
     }
 
-    /// Nothing went out in another form, no upload is open, and the bucket goes.
+    /// Checks that nothing was sent in another form and that no upload is open, and removes the
+    /// bucket.
     fn close(self) -> Result<(), Error> {
         let unsigned = self.form.payload == PayloadSigning::Unsigned;
         for (payload, framing) in &*self.bodies.0.lock().unwrap() {

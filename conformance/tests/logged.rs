@@ -1,5 +1,5 @@
-//! No secret reaches the loggers of a program, whatever their level: not through `log`, which ureq and
-//! rustls write to, and not through `tracing`.
+//! No secret reaches the loggers of a program, whatever their level: not through `log`, which ureq
+//! and rustls write to, and not through `tracing`.
 //!
 //! A test binary of its own: both loggers are those of the whole process.
 
@@ -22,7 +22,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 
-/// What both loggers were given, without what separates it: ureq cuts what it writes into rows.
+/// The text that both loggers got, without separators: ureq splits what it logs into rows.
 static TOLD: Mutex<Told> = Mutex::new(Told { text: String::new(), log: 0, tracing: 0 });
 
 struct Told {
@@ -267,7 +267,7 @@ fn nothing_is_told(via: Via) {
     perform(via, exchange, None, Some(&proxy)).outcome().unwrap_err();
     assert!(asked.join().unwrap().contains(&proved));
 
-    // Something was told, and nothing of these.
+    // Something was logged, and none of these.
     assert!(told().log > 0, "rustls, and ureq, write to the log");
     assert!(told().tracing > 0 && told().text.contains("Test"), "our own events");
     if via == Via::Blocking {

@@ -352,7 +352,7 @@ fn a_lost_answer_to_a_conditional_put_is_no_failure() {
 
 #[test]
 fn an_object_of_somebody_else_is_a_failure_of_the_condition() {
-    // The first answer is lost before anything is done, and meanwhile somebody else writes.
+    // The first request is lost before it is applied, and meanwhile another client writes.
     let plan = Plan::new().on(Operation::PutObject, 1, Fault::Lost(Ending::Reset));
     for length in [5000, MIB] {
         let model = model(plan.clone()).with_object("bucket", "key", object(length - 1));
@@ -498,7 +498,7 @@ proptest! {
             (result, sim)
         };
         let (result, sim) = run();
-        // A creation whose answer was lost leaves an upload that nobody knows the id of.
+        // A creation whose response was lost leaves an upload whose id nobody received.
         let lost = faults.iter().any(|(_, fault)| {
             matches!(fault, Fault::AnswerLost(_) | Fault::CutBody(..))
         });

@@ -103,7 +103,7 @@ fn tests(text: &str) -> Vec<(&str, &str)> {
     named.filter(|(file, _)| file.ends_with(".rs")).collect()
 }
 
-/// What stands between single backticks.
+/// Returns the text between single backticks.
 fn code(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }

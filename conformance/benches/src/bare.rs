@@ -26,7 +26,7 @@ use crate::server::Server;
 ///
 /// # Panics
 ///
-/// The server's URL is none.
+/// The server's URL is invalid.
 pub fn service(server: &Server) -> Service {
     let mut config = Config::new(endpoint(server));
     config.payload = PayloadSigning::Unsigned;
@@ -37,7 +37,7 @@ pub fn service(server: &Server) -> Service {
 ///
 /// # Panics
 ///
-/// The server's URL is none.
+/// The server's URL is invalid.
 pub fn endpoint(server: &Server) -> EndpointConfig {
     EndpointConfig::custom(BaseUrl::parse(&server.url).unwrap(), "us-east-1")
 }
@@ -92,11 +92,11 @@ impl Hyper {
         Self(sender)
     }
 
-    /// Sends this head and body, and reads the answer. Says how many bytes it had.
+    /// Sends this head and body, and reads the response. Returns its number of bytes.
     ///
     /// # Panics
     ///
-    /// It fails, or the answer is no success.
+    /// The request fails, or the response is no success.
     pub async fn ask(&mut self, head: &request::Parts, body: Bytes) -> u64 {
         let mut head = head.clone();
         head.uri = head.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
@@ -112,8 +112,8 @@ impl Hyper {
     }
 }
 
-/// ureq, set up as the transport does: without what it adds by itself, and with timeouts where these
-/// are given.
+/// ureq, set up as the transport does: without what it adds by itself, and with timeouts where
+/// these are given.
 ///
 /// # Panics
 ///
@@ -146,11 +146,11 @@ pub fn ureq_agent(server: &Server, limits: Option<Limits>) -> ureq::Agent {
     builder.build().new_agent()
 }
 
-/// Sends this head and body with ureq, and reads the answer. Says how many bytes it had.
+/// Sends this head and body with ureq, and reads the response. Returns its number of bytes.
 ///
 /// # Panics
 ///
-/// It fails, or the answer is no success.
+/// The request fails, or the response is no success.
 pub fn ureq_ask(agent: &ureq::Agent, head: &request::Parts, body: &[u8], into: &mut [u8]) -> u64 {
     let head = head.clone();
     let answer = if body.is_empty() {

@@ -34,7 +34,7 @@ pub struct Lap {
 }
 
 impl<'a> Racer<'a> {
-    /// Ours: `run` does it as many times as it is told.
+    /// Adds ours: `run` performs this many operations.
     pub fn ours(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
         Self { name: name.into(), role: Role::Ours, run: Box::new(run), laps: Vec::new() }
     }
@@ -140,7 +140,7 @@ pub fn load() -> String {
         .unwrap_or_else(|| "?".into())
 }
 
-/// An argument of the command line by position, or what it is without one.
+/// Returns an argument of the command line by position, or its default.
 pub fn argument<T: std::str::FromStr>(position: usize, otherwise: T) -> T {
     std::env::args().nth(position).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

@@ -89,7 +89,7 @@ impl Sample {
         }
     }
 
-    /// Ours, from the operation to the head as it goes on the wire.
+    /// Ours, from the operation to the head as it is sent.
     pub fn whole(&self, what: What) {
         let draft = match what {
             What::Get => self.get.draft(&self.service),
@@ -218,7 +218,7 @@ fn now() -> Now {
     Now::new(unix, unix)
 }
 
-/// What comes of a future that has nothing to wait for.
+/// Returns the output of a future that never waits.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

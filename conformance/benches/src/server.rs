@@ -201,7 +201,7 @@ fn answer(stream: &mut impl Write, head: &str, content: &Content) -> io::Result<
             out += &format!("{USUAL}{TAG}content-length: {}\r\n\r\n", end - start);
             let whole = method == "GET";
             if whole && end - start <= 1024 {
-                // A short answer in one piece.
+                // A short response in one piece.
                 let mut bytes = out.into_bytes();
                 content.write(&mut bytes, start, end)?;
                 return stream.write_all(&bytes);
@@ -240,7 +240,7 @@ fn value<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// What S3 sends with every answer.
+/// The headers of every response of S3.
 const USUAL: &str = "x-amz-id-2: 8Kp0dZ1sJ3kq7qkqVQ4nO5H6b0s3W9wq0bq2o5Uo4s2b\r\n\
                      x-amz-request-id: 4442587FB7D0A2F9\r\n\
                      date: Sun, 22 Nov 2026 12:00:00 GMT\r\nserver: AmazonS3\r\n";

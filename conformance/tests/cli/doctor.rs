@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::program::Program;
 
-/// The answer and the detail of a check.
+/// The result and the detail of a check.
 #[track_caller]
 fn answer(report: &Value, topic: &str, what: &str) -> String {
     let checks = report["checks"].as_array().unwrap();

@@ -198,7 +198,7 @@ fn what_fails_midway_leaves_the_old_file() {
 fn a_disk_without_room_leaves_the_old_file() {
     let (_server, program, _) = stage();
     let folder = folder(&program, &[("image", "old")]);
-    // A limit of 64 blocks stands for the disk.
+    // A limit of 64 blocks simulates a full disk.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).arg(&*APUS);
     command.arg("--config").arg(program.path("glance-api.conf"));
@@ -260,7 +260,8 @@ fn links_in_a_circle_are_said() {
     assert_eq!(names(&folder), ["one", "two"]);
 }
 
-/// Runs the program below a shell that has mounted something in `out`; `None` where that may not be done.
+/// Runs the program below a shell that has mounted something in `out`; `None` where that may not be
+/// done.
 fn mounted(program: &Program, mount: &str, arguments: &str) -> Option<Ran> {
     let shell = |script: &str| {
         let mut command = Command::new("unshare");
@@ -309,7 +310,7 @@ fn a_place_where_something_is_mounted_is_said() {
     }
 }
 
-/// Runs as somebody who is not the superuser, where these tests are run by that.
+/// Runs as another user where these tests run as the superuser.
 fn as_nobody(program: &Program, arguments: &[&str]) -> Ran {
     let binary = program.path("apus");
     if !binary.exists() {

@@ -11,7 +11,7 @@ use apus_conformance::server::{
 
 use crate::program::Program;
 
-/// Interrupts a program that is fed bytes until it ends; its code and what it said.
+/// Interrupts a program that gets bytes until it ends; returns its exit code and output.
 fn interrupted(program: &Program, arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = Command::new(&*APUS)
         .arg("--config")

@@ -10,7 +10,7 @@ use apus_conformance::server::{EmbeddedOpenStack, EmbeddedS3};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with a `glance-api.conf` in it, and the secrets that nobody may see.
+/// A folder with a `glance-api.conf`, and the secrets that must not be printed.
 pub(crate) struct Program {
     folder: TempDir,
     secrets: Vec<String>,
@@ -111,7 +111,7 @@ impl Program {
         self.finish(command, input)
     }
 
-    /// Runs a command to its end. Nothing secret may be in what it prints.
+    /// Runs a command to its end, and checks that its output has no secret.
     pub(crate) fn finish(&self, mut command: Command, input: &[u8]) -> Ran {
         command.current_dir(self.folder.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -131,7 +131,7 @@ impl Program {
         ran
     }
 
-    /// Runs with `--json`, and gives what it printed.
+    /// Runs with `--json`, and returns the output.
     pub(crate) fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let arguments = [&["--json"], arguments].concat();
         let ran = self.run(&arguments);

@@ -185,7 +185,7 @@ fn one_backend_by_its_url() {
     by_profile.args(["-s", &store, "-e", "-q", "get", "x"]);
     by_profile.env("AWS_SHARED_CREDENTIALS_FILE", profile);
     assert_eq!(program.finish(by_profile, b"").ends(0).out, "by its url");
-    // The environment is not asked unless one says so.
+    // The environment is read only if an option says so.
     program.finish(apus(&["-s", &store, "ls"]), b"").ends(6).says("s3_store_access_key");
     let secret = program.write("secret", server.secret_key().as_bytes());
     let key = format!(

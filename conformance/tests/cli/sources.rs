@@ -136,7 +136,7 @@ fn an_interruption_after_the_object_is_complete_is_none() {
     let child = Arc::new(Mutex::new(None::<u32>));
     let id = Arc::clone(&child);
     let (server, model) = watched(model(), move |request| {
-        // It is carried out, and answered, after this.
+        // The request is applied, and its response sent, after this.
         if request.method == "POST" && request.query().contains("uploadId=") {
             let id = id.lock().unwrap().expect("it runs");
             let killed = Command::new("kill").args(["-INT", &id.to_string()]).status();
@@ -215,7 +215,7 @@ fn a_copy_that_is_read_again_with_other_bytes_is_removed() {
 fn what_ends_too_early_names_itself() {
     let server = FaultyS3::start(model()).unwrap();
     let program = program(&server.endpoint());
-    // Its writer dies: nothing but the size tells.
+    // The writer of the pipe dies: only the size shows it.
     let fifo = program.path("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for length in [1000, 8 << 20] {

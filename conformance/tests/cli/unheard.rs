@@ -10,10 +10,10 @@ use apus_conformance::server::{EmbeddedS3, Options};
 
 use crate::program::{Program, Ran};
 
-/// Where standard output goes.
+/// The target of standard output.
 #[derive(Clone, Copy, Debug)]
 enum Out {
-    /// A pipe that nobody reads.
+    /// A pipe without a reader.
     Closed,
     /// A disk without room.
     Full,

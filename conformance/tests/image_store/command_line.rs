@@ -62,7 +62,7 @@ fn the_doctor_finds_the_servers_well() {
     }
 }
 
-/// Of a run that has to succeed: what it said to standard output and to standard error.
+/// Returns standard output and standard error of a run that has to succeed.
 #[track_caller]
 fn run(site: &Site, arguments: &[&str]) -> (String, String) {
     let (out, error, code) = attempt(site, arguments);

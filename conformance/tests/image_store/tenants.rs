@@ -22,7 +22,7 @@ fn images_lie_in_the_accounts_of_their_users(site: &Site, via: Via) {
 
     let (context, storage) = user(site, "");
     let stores = stores.for_tenant(context);
-    // The large one goes by trust.
+    // The large image is uploaded by trust.
     for size in [70_000, 12_000_001] {
         let id = format!("{}-{via:?}-{size}", site.name).to_lowercase();
         let bytes = pattern(size);

@@ -22,7 +22,7 @@ pub struct Account {
 }
 
 impl Site {
-    /// `None`, and a word on stderr, where no server is told of.
+    /// Returns `None`, and prints a line to stderr, where the environment names no server.
     pub fn from_environment(test: &str) -> Option<Self> {
         match Self::read() {
             Ok(site) => Some(site),

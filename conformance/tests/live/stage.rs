@@ -21,7 +21,7 @@ pub struct Place {
     pub setting: &'static Setting,
 }
 
-/// The modes of the checksum policy, the same for requests and answers.
+/// The modes of the checksum policy, the same for requests and responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     WhenRequired,
@@ -95,7 +95,7 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Makes the bucket; `name` tells what for.
+    /// Creates the bucket; `name` is its purpose.
     pub fn open(site: &'a Site, place: Place, name: &str) -> Self {
         Self::create(site, place, name, site.first.party(), |_| {})
     }

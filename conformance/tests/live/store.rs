@@ -46,7 +46,7 @@ where
         Self::made(transport, service, ca, parties, |config| config, |config| config)
     }
 
-    /// One that sends a body of more than 64 KiB only once the server wants it.
+    /// Creates a client that sends a body of more than 64 KiB only after `100 Continue`.
     pub fn expecting(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
         let above = Some(1 << 16);
         let blocking = |config: apus_blocking::TransportConfig| config.expect_continue_above(above);
@@ -55,7 +55,7 @@ where
         Self::made(transport, service, ca, parties, blocking, asynchronous)
     }
 
-    /// One that goes through a proxy, and that expects as [`expecting`](Self::expecting) does.
+    /// Creates a client that uses a proxy and expects as [`expecting`](Self::expecting) does.
     pub fn through(
         proxy: impl Into<Proxies>,
         transport: Transport,

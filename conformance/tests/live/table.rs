@@ -16,10 +16,10 @@ pub struct Row {
     cells: BTreeMap<(bool, Mode, Transport), String>,
 }
 
-/// What was done, under which settings, and what came of it in each column.
+/// A check, its settings, and its result in each column.
 type Line<'a> = (Vec<&'a str>, Vec<&'a str>, Vec<String>);
 
-/// The rows of one test, and what its refusals said.
+/// The rows of one test, and the texts of its refusals.
 #[derive(Default)]
 pub struct Section {
     rows: Vec<Row>,
@@ -27,7 +27,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// Writes down what came of a check.
+    /// Records the result of a check.
     pub fn record(&mut self, case: &'static str, place: &Place, result: &Result<(), Error>) {
         let setting = place.setting.name;
         let known = |row: &Row| row.case == case && row.setting == setting;

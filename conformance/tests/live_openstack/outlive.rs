@@ -43,7 +43,7 @@ pub enum Right {
     Trust,
 }
 
-/// What is done, and what has to be said of it.
+/// A transfer, and what has to be reported of it.
 pub struct Job {
     what: String,
     right: Right,
@@ -158,7 +158,7 @@ pub fn run(test: &str, title: &'static str, jobs: &[Job]) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Each job over both transports, and what came of it.
+/// Runs each transfer over both transports; returns the results.
 fn together(site: &Site, jobs: Vec<&Job>, test: &str) -> Vec<Result<String, String>> {
     let at_places = jobs
         .into_iter()
@@ -300,7 +300,7 @@ fn download(this: &Outliving<'_>) -> String {
     way.row(stage, took, trust, CUTS as u32 + 1)
 }
 
-/// The way that a transfer goes: through a proxy, under one party or three.
+/// The connection of a transfer: through a proxy, with one authenticator or three.
 struct Way {
     store: Store<Service>,
     watch: Arc<Watch>,
@@ -312,7 +312,7 @@ impl Outliving<'_> {
     fn way(&self, plan: Plan) -> Way {
         let stage = &self.stage;
         let probe = Shared::new(stage.site.session(stage.place.https));
-        // The newest that can be had: a trust has to be made before it ends.
+        // A new token: a trust has to be created before it expires.
         stage.client(vec![probe.party()]).call(HeadAccount::new()).unwrap();
         let proxy = Proxy::before(&storage_url(stage, &probe), plan);
         let there = || EndpointFilter::at(&*proxy.endpoint);

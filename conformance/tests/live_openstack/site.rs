@@ -57,7 +57,7 @@ pub struct People {
 }
 
 impl Site {
-    /// Those that the environment tells of, and a word on stderr about those it does not.
+    /// Returns the servers that the environment names, and prints a line to stderr for the others.
     pub fn all(test: &str) -> Vec<Self> {
         [("openstack", Self::swift()), ("ceph", Self::ceph())]
             .into_iter()

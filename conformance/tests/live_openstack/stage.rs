@@ -45,7 +45,7 @@ impl fmt::Display for Place {
 }
 
 impl<'a> Stage<'a> {
-    /// Makes the container; `name` tells what for.
+    /// Creates the container; `name` is its purpose.
     pub fn open(site: &'a Site, place: Place, name: &str) -> Self {
         let store = client(site, place, vec![site.party(place.https)]);
         let container = format!(

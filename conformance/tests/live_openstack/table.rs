@@ -10,7 +10,7 @@ use crate::site::Server;
 use crate::stage::Place;
 use crate::store::Transport;
 
-/// The rows of one test, and what its refusals said.
+/// The rows of one test, and the texts of its refusals.
 #[derive(Default)]
 pub struct Section {
     rows: Vec<Row>,
@@ -23,7 +23,7 @@ struct Row {
 }
 
 impl Section {
-    /// Writes down what came of a check.
+    /// Records the result of a check.
     pub fn record(&mut self, case: &'static str, place: &Place, result: &Result<(), Error>) {
         let at = self.rows.iter().position(|row| row.case == case).unwrap_or_else(|| {
             self.rows.push(Row { case, cells: BTreeMap::new() });

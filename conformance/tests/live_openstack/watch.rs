@@ -25,12 +25,12 @@ impl Watch {
         self.launched.lock().unwrap().get(operation).copied().unwrap_or_default()
     }
 
-    /// How many tokens were asked for.
+    /// Returns how many tokens were requested.
     pub fn logins(&self) -> u32 {
         self.launched("Authenticate")
     }
 
-    /// How many answers had this status.
+    /// Returns how many responses had this status.
     pub fn answered(&self, status: u16) -> u32 {
         self.statuses.lock().unwrap().get(&status).copied().unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use apus_core::sign::Keys;
 use crate::site::{TRANSPORTS, through_each};
 use crate::store::{Store, Transport};
 
-/// A client of S3 for a server that says what it is told to.
+/// Returns a client of S3 for a scripted server.
 pub fn store(server: &Scripted, proxy: impl Into<Proxies>, transport: Transport) -> Store {
     let ca = server.ca_pem().unwrap_or_default();
     store_at(&server.endpoint(), ca, proxy, transport)

@@ -29,7 +29,7 @@ fn both_schemes(port: u16) -> [String; 2] {
     ["http", "https"].map(|scheme| format!("{scheme}://127.0.0.1:{port}"))
 }
 
-/// A port that nobody listens at.
+/// Returns a port on which nothing listens.
 fn closed() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

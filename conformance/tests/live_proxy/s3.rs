@@ -34,7 +34,7 @@ impl Place {
         Self { url: server.endpoint(), ca, keys }
     }
 
-    /// Ceph's gateway, where the environment tells of it.
+    /// Ceph's gateway, if the environment names it.
     fn live() -> Option<[Self; 2]> {
         let variable = |name| env::var(name).ok();
         let ca = std::fs::read(variable("APUS_LIVE_S3_CA")?).unwrap();

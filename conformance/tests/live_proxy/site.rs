@@ -13,7 +13,7 @@ use crate::store::Transport;
 
 pub const TRANSPORTS: [Transport; 2] = [Transport::Blocking, Transport::Async];
 
-/// A proxy that wants a user and a password.
+/// A proxy that requires a user and a password.
 pub struct Site {
     pub name: &'static str,
     url: String,
@@ -45,7 +45,7 @@ pub fn through_each(test: &str, run: impl Fn(&Site, Proxy, Transport)) {
 }
 
 impl Site {
-    /// The one in this process, and squid where the environment tells of it.
+    /// Returns the proxy in this process, and squid if the environment names it.
     pub fn all(test: &str) -> Vec<Self> {
         let mut sites = vec![Self::scripted()];
         match Self::squid() {
@@ -100,7 +100,7 @@ impl Site {
         self.with_password(proxy, &self.password)
     }
 
-    /// Over TLS, signed by somebody who is not known.
+    /// Over TLS, with a certificate of an unknown CA.
     pub fn untrusted_proxy(&self) -> Proxy {
         self.with_password(Proxy::new(&self.tls_url).unwrap(), &self.password)
     }

@@ -3,7 +3,7 @@
 use super::raw::{Answer, Wire};
 use super::stage::Stage;
 
-/// Sends the head of a PUT of 64 MiB, and takes what is answered to that alone.
+/// Sends the head of a PUT of 64 MiB, and reads the response to that alone.
 fn head_only(stage: &Stage, token: &str, headers: &[(&str, &str)]) -> (Answer, Wire) {
     let url = stage.url("/x");
     let mut wire = Wire::to(&url);

@@ -130,7 +130,7 @@ fn a_manifest_is_examined() {
     let (s1, s2, none) = (path(&stage, "s1"), path(&stage, "s2"), path(&stage, "none"));
     let bad = json!([{"path": s1, "etag": "bad"}, {"path": s2, "size_bytes": 9}, {"path": none}]);
     let text = put(&stage, "", &[], &bad).is(400).text();
-    // They are looked at side by side, and told of as they come.
+    // They are checked in parallel, and reported as they finish.
     let mut problems: Vec<&str> = text.strip_prefix("Errors:\n").unwrap().lines().collect();
     problems.sort_unstable();
     let expected = [

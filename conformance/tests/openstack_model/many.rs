@@ -81,7 +81,7 @@ fn a_manifest_goes_with_its_segments() {
     stage.call("DELETE", "/slo?multipart-manifest=delete&async=on", &[], "").is(404);
 }
 
-/// A token that is not good is told of for each object, and in no status.
+/// An invalid token is reported for each object, and not by the status.
 #[test]
 fn a_dead_token_is_no_401_here() {
     let stage = set("dead-token");
@@ -129,7 +129,7 @@ fn a_dead_token_is_no_401_here() {
     assert_eq!(done["Errors"][0][1], "403 Forbidden");
 }
 
-/// What went wrong; it is told of in any order.
+/// Returns the errors, which are reported in any order.
 fn sorted(document: &Value) -> Vec<Value> {
     let mut errors = document["Errors"].as_array().unwrap().clone();
     errors.sort_by_key(Value::to_string);

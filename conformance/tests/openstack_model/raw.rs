@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -78,7 +78,7 @@ impl Wire {
         self.input.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
-    /// The next answer, with its body.
+    /// Reads the next response with its body.
     pub(crate) fn answer(&mut self, method: &str) -> Answer {
         let mut line = String::new();
         self.input.read_line(&mut line).unwrap();

@@ -12,7 +12,7 @@ use super::raw::{Answer, exchange};
 /// Two servers, and a container that is a test's own.
 pub(crate) struct Stage {
     variables: BTreeMap<String, String>,
-    /// The name of a container that is there; it goes when the test ends.
+    /// The name of an existing container, which is removed when the test ends.
     pub(crate) container: String,
     token: String,
     _embedded: Option<EmbeddedOpenStack>,
@@ -48,17 +48,17 @@ impl Stage {
         &self.token
     }
 
-    /// Where a request to Keystone goes.
+    /// Returns the target of a request to Keystone.
     pub(crate) fn keystone(&self, path: &str) -> String {
         format!("{}{path}", self.var(""))
     }
 
-    /// Where a request to `demo`'s account goes.
+    /// Returns the target of a request to `demo`'s account.
     pub(crate) fn account(&self, path: &str) -> String {
         format!("{}{path}", self.var("_STORAGE_URL"))
     }
 
-    /// Where a request to the test's container goes.
+    /// Returns the target of a request to the test's container.
     pub(crate) fn url(&self, path: &str) -> String {
         self.account(&format!("/{}{path}", self.container))
     }

@@ -154,7 +154,7 @@ fn no_two_trusts_of_the_same_two_end_at_the_same_instant() {
     assert!(message.contains("Duplicate entry found"), "{message}");
     named(&stage, "DELETE", stage.token(), &id).is(204);
     twice(&end).is(409);
-    // A microsecond tells them apart, though it is not kept.
+    // They differ by a microsecond, although it is not stored.
     let other = end.replace(".000000Z", ".000001Z");
     let created = twice(&other).is(201).json();
     assert_eq!(created["trust"]["expires_at"], *end);

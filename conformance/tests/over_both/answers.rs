@@ -30,7 +30,7 @@ fn client(server: &Scripted, via: Via) -> Client {
     setup.client(via)
 }
 
-/// What a download of width 1 comes to, and what the sink has.
+/// Runs a download of width 1; returns its result and the bytes of the sink.
 fn download(client: &Client) -> (Result<u64, Error>, Vec<u8>) {
     let get = GetObject::new("bucket", "key");
     let options = DownloadOptions { width: 1, ..DownloadOptions::default() };
@@ -66,7 +66,7 @@ fn a_success_before_the_body_was_sent_is_none(via: Via) {
             }
         }
     }
-    // What was asked whether it may send, and was told that it is done, has sent nothing.
+    // A request that waited for `100 Continue` and got a success has sent no body.
     if via == Via::Blocking {
         let early = AtHead(|_: &Request| Reply::new(200).intake(Intake::Refuse(Ending::Close)));
         let server = Scripted::start(early).unwrap();
@@ -105,7 +105,7 @@ fn a_refusal_is_what_its_status_says(via: Via) {
         }
         assert_eq!(server.requests().len(), 3, "{what}");
     }
-    // And what passes is asked again.
+    // And a temporary error is tried again.
     let busy = Reply::xml(503, document).cut(Cut::Body(20, Ending::Reset));
     let server = Scripted::replay(vec![busy, Reply::new(200).body("hello")]).unwrap();
     let output = client(&server, via).call(GetObject::new("bucket", "key")).unwrap();
@@ -124,7 +124,7 @@ fn an_answer_with_two_ends_is_an_error(via: Via) {
         for error in [result.unwrap_err(), client.call(GetObject::new("b", "k")).unwrap_err()] {
             assert_eq!(error.kind(), Kind::Broken, "{length}: {error}");
         }
-        // Nothing is sent over a connection of which nobody knows where it stands.
+        // Nothing is sent over a connection whose state is unknown.
         assert_eq!(server.connections(), server.requests().len(), "{length}");
     }
 }
@@ -202,7 +202,7 @@ fn a_longer_answer_than_a_call_collects_is_not_read(via: Via) {
     }
 }
 
-/// An answer to a GET of 3000 bytes, made wrong.
+/// Returns a wrong response to a GET of 3000 bytes.
 type Lie = fn(&Request, Reply) -> Reply;
 
 fn whatever_a_server_says_of_an_object_nothing_else_is_delivered(via: Via) {
@@ -296,7 +296,7 @@ fn whatever_a_server_says_of_an_object_nothing_else_is_delivered(via: Via) {
             let (result, sink) = client.run_into(download, Target::Memory);
             match result {
                 Ok(_) => {
-                    // Without ranges nothing but the answer itself says how long it is.
+                    // Without ranges only the response itself shows its length.
                     let whole = sink == bytes || width == 1 && name.starts_with("a byte");
                     assert!(whole, "{name} {width}: {} bytes", sink.len());
                 }

@@ -22,7 +22,7 @@ both! {
 
 const LENGTH: usize = 200_000;
 
-/// Downloads under this plan: what came of it, and whether the sink has the object.
+/// Downloads with this plan; returns the result, and whether the sink has the object.
 fn read(
     via: Via,
     plan: Plan,
@@ -66,7 +66,7 @@ fn what_was_cut_goes_on_after_its_last_byte(via: Via) {
             assert!(count >= 3, "{what}: {count}");
         }
     }
-    // Cut at every thousandth byte: as long as there is progress, it goes on.
+    // Cut at every thousandth byte: as long as there is progress, the download is resumed.
     let plan = Plan::new().always(Operation::GetObject, Fault::CutBody(10_000, Ending::Close));
     let (result, whole, count) = read(via, plan, self::whole(), 1);
     assert!(result.unwrap().verdict.is_validated() && whole);
@@ -91,7 +91,7 @@ fn what_is_wrong_is_never_passed_on_as_right(via: Via) {
         let error = result.expect_err("it is wrong");
         assert_eq!(error.kind(), kind, "{fault:?}, {width} at once: {error}");
     }
-    // The range of what goes on after a cut.
+    // The range of the request after a cut.
     let plan = Plan::new().on(Operation::GetObject, 1, Fault::CutBody(10_000, Ending::Close)).from(
         Operation::GetObject,
         2,

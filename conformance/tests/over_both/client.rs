@@ -190,7 +190,7 @@ impl Client {
         self.run_until(machine, origin, &Token::default())
     }
 
-    /// Runs a machine that sends, until it is over or the token is used. What it reads is dropped.
+    /// Runs a machine that sends, until it ends or is cancelled. What it reads is dropped.
     pub(crate) fn run_until<M>(
         &self,
         machine: M,
@@ -214,7 +214,7 @@ impl Client {
         }
     }
 
-    /// Runs a machine that reads: what came of it, and the bytes that the target has.
+    /// Runs a machine that reads; returns the result, and the bytes of the target.
     pub(crate) fn run_into<M>(
         &self,
         machine: M,
@@ -259,7 +259,7 @@ impl Client {
         (result, bytes)
     }
 
-    /// Performs one exchange that needs nobody's keys.
+    /// Performs one exchange without keys.
     pub(crate) fn perform(&self, exchange: Exchange) -> Completion {
         match &self.wire {
             Wire::Blocking(client) => {

@@ -266,7 +266,7 @@ fn presigned_urls_are_good_without_keys(via: Via) {
     });
 }
 
-/// What somebody without keys sends.
+/// Sends a request without keys.
 fn fetch(method: http::Method, url: &Presigned, body: &'static str) -> Exchange {
     let mut draft = Draft::new("presigned", method, url.url.parse().unwrap());
     draft.head.headers.extend(url.headers.clone());

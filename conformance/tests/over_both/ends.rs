@@ -27,7 +27,7 @@ both! {
     over_tls_an_end_is_the_protocols_own,
 }
 
-/// Where the answer stops.
+/// Where the response ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     BeforeHead,
@@ -39,7 +39,7 @@ enum Place {
     AfterBody,
 }
 
-/// How one answer ends.
+/// The end of one response.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     tls: bool,
@@ -69,7 +69,7 @@ impl Case {
         all
     }
 
-    /// Whether the answer is complete by HTTP. `None`: the reset may overtake it.
+    /// Whether the response is complete by HTTP. `None`: the reset may overtake it.
     fn is_whole(self) -> Option<bool> {
         match (self.framing, self.place, self.ending) {
             (Framing::Length, Place::AfterBody | Place::BeforeLastChunk, Ending::Reset)
@@ -333,7 +333,7 @@ fn every_end(via: Via, tls: bool) {
             let right = result.unwrap_or_else(|error| panic!("{reader:?} {case:?}: {error}"));
             assert!(right, "{reader:?} {case:?}: wrong bytes");
             let one = !matches!(reader, Reader::Download(4) | Reader::SwiftDownload(4));
-            // A HEAD has told how long it is, and so much came.
+            // A HEAD gave the length, and as many bytes came.
             let all = matches!(case.place, Place::BeforeLastChunk | Place::AfterBody)
                 && matches!(reader, Reader::SwiftDownload(_));
             match case.is_whole().filter(|whole| *whole || !all) {

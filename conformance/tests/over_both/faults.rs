@@ -79,11 +79,11 @@ fn calls_are_repeated_where_that_helps(via: Via) {
         }
         let model = server.model();
         assert_eq!(model.object(BUCKET, "new").unwrap().body, "round 2", "{fault:?}");
-        // The answer to a PUT has no body that could be cut.
+        // The response to a PUT has no body that could be cut.
         let sent = if matches!(fault, Fault::CutBody(..)) { 2 } else { 3 };
         assert_eq!(model.count(Operation::PutObject), sent, "{fault:?}");
     }
-    // What stays is told, after as many attempts as are allowed.
+    // A lasting error is returned after the allowed number of attempts.
     let (server, client) =
         one_object(via, Plan::new().always(Operation::GetObject, Fault::InternalError));
     let error = get(&client).unwrap_err();
@@ -350,7 +350,7 @@ fn bodies_end_as_they_are_framed(via: Via) {
     let body = pattern(70_000);
     for framing in [Framing::Length, Framing::Chunked(1000), Framing::Close] {
         let answer = Reply::new(200).body(body.clone());
-        // The end of a connection proves nothing, so that a HEAD is asked how long the object is.
+        // The end of a connection proves nothing, so that a HEAD checks the object's length.
         let server = Scripted::start(move |request: &Request| match request.method.as_str() {
             "HEAD" => answer.clone(),
             _ => answer.clone().framing(framing),

@@ -22,7 +22,7 @@ both! {
     an_image_is_compared_with_what_is_known_of_it,
 }
 
-/// What became of an image that was stored, looked at, read and removed.
+/// The results of an image that was stored, looked up, read and removed.
 struct Journey {
     added: Added,
     size: u64,
@@ -132,7 +132,7 @@ fn an_authority_that_is_not_configured_is_not_trusted(via: Via) {
     assert!(server.model().keys("images").is_empty());
 }
 
-/// Reads the image into memory: what came of it.
+/// Reads the image into memory; returns the result.
 fn read(via: Via, core: apus_core::store::Stores, url: &str, get: &Get) -> Result<Got, StoreError> {
     let row = Stored::new(url, Some("s3"));
     match via {

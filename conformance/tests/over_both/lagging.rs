@@ -59,7 +59,7 @@ fn add(via: Via, server: &EmbeddedOpenStack, source: UploadSource) -> Result<Str
     }
 }
 
-/// What came of the image, and whether it is said to be validated.
+/// The result of reading the image, and whether it is reported as validated.
 fn get(via: Via, server: &EmbeddedOpenStack, url: &str) -> Result<(Vec<u8>, bool), String> {
     let (core, row) = (backend(server), Stored::new(url, Some("swift")));
     match via {
@@ -108,7 +108,7 @@ fn what_a_listing_leaves_out_is_never_called_the_image(via: Via) {
             }
             match get(via, &server, &url) {
                 Err(error) => assert!(error.contains("listed"), "{error}"),
-                // Nothing tells how many segments a stream has.
+                // Nothing states how many segments a stream has.
                 Ok((bytes, validated)) => {
                     assert!(
                         matches!(source, UploadSource::Stream(_))

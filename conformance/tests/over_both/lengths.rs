@@ -121,7 +121,7 @@ fn nothing_is_fetched_without_a_sink(via: Via) {
         is_of(&error, Cause::Sink);
         assert!(error.to_string().contains("no sink was given"), "{error}");
         assert_eq!(server.server().requests().len(), before, "nothing was asked for");
-        // Who wants the digests alone says so.
+        // A caller that needs only the digests says so.
         let done =
             go!(client, machine(), |run, transport| run.into_sink(transport::Sink::discard()));
         let done = done.unwrap();
@@ -225,7 +225,7 @@ fn a_reader_that_is_longer_or_shorter_than_it_said_is_an_error(via: Via) {
     }
 }
 
-/// Stores what the file has, by a machine that is told what the source says of itself.
+/// Stores the contents of a file with a machine that gets the source's own length.
 fn upload_file(client: &Client, file: File) -> Result<u64, Error> {
     macro_rules! upload {
         ($transport:ident, $client:ident, |$going:ident| $outcome:expr) => {{

@@ -124,7 +124,7 @@ fn what_can_not_be_proven_is_said(via: Via) {
     let error = client.call(absent("key")).unwrap_err();
     assert!(error.is_precondition_failed(), "{error}");
     unknown(&error);
-    // Never answered, and not there when it is looked at.
+    // No response, and no object at the time of the look.
     let plan = Plan::new().always(Operation::PutObject, Fault::Lost(Ending::Reset));
     let (_server, client) = serve(via, plan);
     unknown(&client.call(absent("key")).unwrap_err());

@@ -142,7 +142,7 @@ fn a_part_that_is_sent_again_has_to_be_the_same(via: Via) {
     }
 }
 
-/// Writes everything anew when an answer of status 500 has come.
+/// Writes all bytes anew after a response of status 500.
 struct RewritesAfterFailure(Mutex<Option<File>>);
 
 impl Observer for RewritesAfterFailure {
@@ -204,7 +204,7 @@ fn what_is_measured_and_read_again_has_to_be_the_same(via: Via) {
     assert_eq!(digests, None);
 }
 
-/// Uses a token when Complete, or the only PUT, was answered.
+/// Cancels when the response to CompleteMultipartUpload, or to the only PUT, has come.
 struct CancelsWhenStored(Token);
 
 impl Observer for CancelsWhenStored {

@@ -33,7 +33,7 @@ both! {
     other_names_of_the_file_are_told_of,
 }
 
-/// What came of a run into a path, and the remarks.
+/// The result of a run into a path, and the notices.
 fn into_path<M>(
     client: &Client,
     machine: M,

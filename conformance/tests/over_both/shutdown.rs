@@ -39,7 +39,7 @@ impl Observer for Count {
     }
 }
 
-/// Begins an upload, and goes when so many exchanges have been launched.
+/// Begins an upload, and drops it when this many exchanges were launched.
 fn abandon(client: &Client, after: usize) {
     let (told, reached) = mpsc::sync_channel(1);
     let count =
@@ -119,7 +119,7 @@ fn what_has_yet_to_be_removed_is_named_at_the_deadline(via: Via) {
     let named = matches!(&left[..], [Leftover::MultipartUpload { upload_id, .. }]
         if !upload_id.is_empty());
     assert!(named, "{left:?}");
-    // It goes on all the same.
+    // It continues nevertheless.
     assert!(shutdown(&client, LONG).is_empty());
     assert_eq!(open(&server), Vec::<String>::new());
 }
@@ -159,7 +159,7 @@ fn nothing_is_left_unnamed_when_the_runtime_ends_at_any_time() {
             }
         };
         runtime.shutdown_background();
-        // Dropped tasks tell what they leave, and nothing of them goes on.
+        // Dropped tasks report what they leave, and nothing of them runs on.
         let another = Builder::new_current_thread().enable_all().build().unwrap();
         named.extend(another.block_on(hyper.shutdown(LONG)));
         for id in open(&server) {

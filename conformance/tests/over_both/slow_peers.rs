@@ -40,12 +40,12 @@ both! {
     a_connection_that_is_never_made_has_carried_nothing_out,
 }
 
-/// Says what it likes to whoever has sent a head.
+/// Sends bytes to every client that has sent a head.
 struct Peer {
     address: SocketAddr,
-    /// Bytes that were said.
+    /// The number of bytes sent.
     said: Arc<AtomicU64>,
-    /// How many asked.
+    /// The number of requests.
     asked: Arc<AtomicU64>,
 }
 
@@ -532,7 +532,7 @@ fn a_slow_sink_is_not_a_slow_server(via: Via) {
     assert_eq!(peer.asked.load(Ordering::SeqCst), 1);
 }
 
-/// Agrees with nobody on TLS.
+/// A server with which no TLS handshake succeeds.
 struct Unmade(u16);
 
 impl Server for Unmade {
@@ -570,7 +570,7 @@ fn a_connection_that_is_never_made_has_carried_nothing_out(via: Via) {
                 config.retry_policy.attempts = 2;
             })
             .client(via);
-        // Were it a lost answer, an object with the tag of nothing would be looked for.
+        // For a lost response, the client would look for an object with the ETag of no bytes.
         let put = PutObject::new("bucket", "key", "");
         let error = client.call(put).unwrap_err();
         assert_eq!(cause(&error), Some(Cause::Connect), "{waits}: {error}");

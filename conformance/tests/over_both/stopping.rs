@@ -104,7 +104,7 @@ fn what_was_kept_is_gone_on_with_elsewhere(via: Via) {
         let text = serde_json::to_string(&checkpoint).unwrap();
         drop((client, checkpoint));
 
-        // Nothing goes from one process to the other but this text.
+        // Only this text is passed from one process to the other.
         let checkpoint: Checkpoint = serde_json::from_str(&text).unwrap();
         let client = Setup::of(&server).client(via);
         let acknowledged: Vec<u32> = checkpoint.parts.keys().copied().collect();
@@ -155,7 +155,7 @@ fn slow_object(plan: Plan) -> FaultyS3 {
     FaultyS3::start(model.with_object("bucket", "key", pattern(1 << 20)).with_plan(plan)).unwrap()
 }
 
-/// Lives as long as whoever it was given to.
+/// Lives as long as its owner.
 struct Witness;
 
 impl Observer for Witness {

@@ -26,7 +26,7 @@ both! {
 struct Peer {
     address: SocketAddr,
     identity: Option<Identity>,
-    /// What is next said in one go: a record for each.
+    /// The next bytes to send at once: a record for each item.
     first: Arc<Mutex<Option<Vec<Vec<u8>>>>>,
 }
 

@@ -57,7 +57,7 @@ impl AsyncRead for Slow {
     ) -> Poll<std::io::Result<()>> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(LONG)));
         ready!(sleep.as_mut().poll(cx));
-        // What is read ends with the source: nothing is asked of the sleep again.
+        // Later reads do not wait.
         self.sleep = Some(Box::pin(tokio::time::sleep(Duration::ZERO)));
         buffer.put_slice(self.give());
         Poll::Ready(Ok(()))
@@ -81,7 +81,7 @@ fn a_source_that_takes_all_the_time_has_sent_nothing(via: Via) {
     let client = setup.client(via);
     let body = Body::Source { range: 0..10, rewindable: false };
     let mut put = PutObject::from_body("bucket", "key", body);
-    // Were it a lost answer, an object would be looked for.
+    // For a lost response, the client would look for the object.
     put.conditions = Conditions::absent();
     let error = match &client.wire {
         Wire::Blocking(client) => {
@@ -98,7 +98,7 @@ fn a_source_that_takes_all_the_time_has_sent_nothing(via: Via) {
     assert_eq!(server.server().requests().len(), 0);
 }
 
-/// Agrees with nobody on TLS.
+/// A server with which no TLS handshake succeeds.
 struct Unmade(u16);
 
 impl Server for Unmade {

@@ -173,7 +173,7 @@ fn a_tap_tells_digests_of_the_whole(via: Via) {
     }
 }
 
-/// A reader that is shorter than was said is an error, and nothing is left of it.
+/// A reader that is shorter than announced is an error, and nothing is left.
 fn sources_keep_their_promise(via: Via) {
     use apus_core::machine::UploadSource::{Seekable, Stream};
 

@@ -15,7 +15,7 @@ use crate::cloud::{
     DAY, Revoking, SEGMENT, demo, model, named, object, options, present, service, upload,
 };
 
-/// Something that goes wrong with any request, and that a client gets over.
+/// Returns a fault of any request that a client can survive.
 fn faults() -> impl Strategy<Value = Fault> {
     prop_oneof![
         Just(Fault::SlowDown(None)),
@@ -123,7 +123,7 @@ proptest! {
             Just(Operation::Authenticate),
         ],
         from in 1u64..12,
-        // A server that denies what it has is believed.
+        // An object that the server denied to have can't be named.
         status in prop_oneof![Just(401u16), Just(403), Just(409), Just(413), Just(422), Just(503)],
         large_object in prop_oneof![Just(LargeObject::Static), Just(LargeObject::Dynamic)],
         cancel in proptest::option::of(0u64..9000),

@@ -74,7 +74,7 @@ pub(crate) fn sim(plan: Plan<Operation>, source: Bytes) -> Sim<Watched> {
     Sim::new(Watched { cloud: cloud(plan), asked: Vec::new() }, source, 1)
 }
 
-/// A cloud that writes down what Swift is asked, and by whose token.
+/// A cloud that records the requests to Swift and their tokens.
 pub(crate) struct Watched {
     pub(crate) cloud: OpenStackModel,
     /// Method, target, token.

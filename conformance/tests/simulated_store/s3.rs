@@ -71,7 +71,7 @@ fn more_or_fewer_bytes_than_announced_are_told_and_leave_nothing() {
         assert_eq!(error.kind(), StoreErrorKind::InvalidSize, "{error}");
         assert!(sim.model.model.object("images", ID).is_none(), "{has} for {announced}");
         assert!(sim.model.model.open_uploads().is_empty(), "{has} for {announced}");
-        // What is known beforehand is told beforehand.
+        // An error that is known before any request is returned before any request.
         let known = crate::shop::image(seekable(has)).with_size(announced as u64);
         let error = stores(TWO).add(None, &known, 1).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::InvalidSize);
@@ -89,7 +89,7 @@ fn the_server_decides_what_is_a_duplicate() {
         let model = &sim.model.model;
         assert_eq!(model.object("images", ID).unwrap().body, "another");
         assert!(model.open_uploads().is_empty());
-        // Nothing is asked beforehand, so that nobody can come in between.
+        // No request comes first, so that no other client can interfere.
         let looks = [Operation::HeadObject, Operation::HeadBucket].map(|look| model.count(look));
         assert_eq!(looks, [0, 0]);
     }
@@ -102,7 +102,7 @@ fn the_server_decides_what_is_a_duplicate() {
     assert_eq!(sim.model.model.count(Operation::PutObject), 0);
 }
 
-/// S3 answers 403 to HEAD of an absent key, where the caller may not list the bucket.
+/// S3 responds with 403 to HEAD of a missing key where the caller may not list the bucket.
 #[test]
 fn who_may_not_list_stores_reads_and_removes() {
     for text in [ONE, TWO] {

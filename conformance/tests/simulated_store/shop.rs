@@ -59,7 +59,7 @@ pub(crate) fn server(plan: Plan) -> Watched {
     Watched { model, keys: Vec::new(), seen: Vec::new() }
 }
 
-/// A server that writes down whose keys signed each request, and what it was.
+/// A server that records each request and the keys that signed it.
 pub(crate) struct Watched {
     pub(crate) model: S3Model,
     pub(crate) keys: Vec<String>,
@@ -86,7 +86,7 @@ impl Simulated for Watched {
     }
 }
 
-/// Runs a job, and says what it came to in the image service's terms.
+/// Runs a job; returns its result in the image service's terms.
 pub(crate) fn run<S: Simulated, T: 'static>(
     sim: &mut Sim<S>,
     job: Job<T>,

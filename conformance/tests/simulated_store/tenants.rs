@@ -58,7 +58,7 @@ fn a_location_says_whose_account_it_is_and_tokens_go_to_the_users_server_alone()
     let mut sim = sim(Plan::new(), asterisks(5120));
     let demo = user(&mut sim, "demo");
     let stores = tenants("").for_tenant(demo);
-    // Another account of the same server, which lets nobody else in.
+    // Another account of the same server, which admits no other users.
     let account = sim.model.cloud.account_of("alt");
     let url = format!("swift+http://swift.test:8080/v1/{account}/images_1/1");
     let size = stores.size(&Stored::new(url, Some("cold")), 1).unwrap().outcome;

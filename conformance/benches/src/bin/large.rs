@@ -1,5 +1,5 @@
-//! CPU time to move a large object in parts of 8 MiB, four at a time, with CRC64NVME, beside the bare
-//! HTTP clients moving the same bytes with as many requests: `large [MIB] [ROUNDS]`.
+//! CPU time to move a large object in parts of 8 MiB, four at a time, with CRC64NVME, beside the
+//! bare HTTP clients moving the same bytes with as many requests: `large [MIB] [ROUNDS]`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -177,7 +177,7 @@ fn report(title: &str, racers: &[Racer<'_>], budget: f64, bytes: &Bytes) {
     }
 }
 
-/// Every part with the head that it is sent or asked for with.
+/// Every part with the head of its request.
 struct Work {
     parts: Vec<(request::Parts, request::Parts, Bytes)>,
 }

@@ -82,7 +82,7 @@ fn over_ureq(server: &Server, rounds: usize, count: usize) {
     let bare = |agent, head, body: Bytes| {
         move |n| {
             for _ in 0..n {
-                // As everyone has it who wants the bytes.
+                // As every caller that needs the bytes.
                 let mut into = vec![0; SIZE];
                 bare::ureq_ask(agent, head, &body, &mut into);
             }

@@ -53,7 +53,7 @@ fn trailer(place: &Place) -> Option<Refusal> {
     (sent && place.mode == Mode::WhenSupported).then_some(NO_TRAILERS)
 }
 
-/// A checksum that the call asks for goes in every mode but `never`.
+/// A checksum that the call requests is sent in every mode except `never`.
 fn named_trailer(place: &Place) -> Option<Refusal> {
     let sent = place.setting.name.ends_with("placement trailer");
     (sent && place.mode != Mode::Never).then_some(NO_TRAILERS)

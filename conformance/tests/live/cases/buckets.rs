@@ -33,7 +33,7 @@ pub const CASES: &[Case] = &[
 fn create(stage: &Stage<'_>) -> Result<(), Error> {
     let bucket = format!("{}-new", stage.bucket);
     stage.call(CreateBucket::new(&bucket))?;
-    // Ceph answers 200 to the owner who creates it again.
+    // Ceph responds with 200 to the owner who creates it again.
     stage.call(CreateBucket::new(&bucket))?;
     stage.call(DeleteBucket::new(&bucket))
 }

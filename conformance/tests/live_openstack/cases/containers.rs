@@ -26,7 +26,7 @@ pub const CASES: &[Case] = &[
     Case::keystone("a container's quota", quota),
     Case::ok("GetContainer", list),
     Case::ok("GetContainer with end_marker", list_end),
-    // Ceph lists forward all the same.
+    // Ceph lists forward nevertheless.
     Case::keystone("GetContainer with reverse", list_reverse),
     Case::ok("GetContainer with a delimiter", list_delimiter),
     Case::ok("DeleteContainer", delete),

@@ -39,7 +39,7 @@ pub const CASES: &[Case] = &[
     Case::ok("a token that the server refuses is renewed once", refused_token),
 ];
 
-/// The container is the user's: whoever sees it is let in.
+/// The container is the user's: only a session of that user sees it.
 fn enter(stage: &Stage<'_>, session: Session) -> Result<(), Error> {
     let store = stage.client(vec![Party::new(session)]);
     store.call(HeadContainer::new(&stage.container)).map(drop)

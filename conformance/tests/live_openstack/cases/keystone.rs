@@ -72,7 +72,7 @@ fn revoke(stage: &Stage<'_>) -> Result<(), Error> {
     store.call(HeadContainer::new(&stage.container))?;
     let own = Store::new(stage.place.transport, Service::default(), &[], vec![session.party()]);
     own.call(RevokeToken::default())?;
-    // It is not known any more, and another is had.
+    // It is no longer valid, and a new one is obtained.
     store.call(HeadContainer::new(&stage.container))?;
     assert_eq!((watch.logins(), watch.answered(401)), (2, 1));
     Ok(())
@@ -143,7 +143,7 @@ fn trust_by_credential(stage: &Stage<'_>) -> Result<(), Error> {
     let store = keystone(stage.place, Session::new(login, stage.site.options()));
     let error = store.call(new_trust(&people)).unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(403), "{error}");
-    // As a trustee it is refused before anything is asked.
+    // As a trustee it is refused before any request is sent.
     let identity = Identity::application_credential(people.credential_id, people.credential_secret);
     let error = Login::new(&people.keystone, identity, Scope::trust("any")).unwrap_err();
     assert_eq!(error.kind(), Kind::Caller, "{error}");

@@ -21,11 +21,11 @@ pub const CASES: &[Case] = &[
     Case::ok("PutSlo without heartbeat", slo_plain),
     Case::ok("PutSlo with a wrong ETag", slo_wrong_etag),
     Case::ok("PutSlo of a segment that is not there", slo_missing),
-    // Ceph replaces the object all the same.
+    // Ceph replaces the object nevertheless.
     Case::keystone("PutSlo with If-None-Match: *", slo_absent),
     Case::ok("an SLO with inline data", slo_data).not_on_ceph("400"),
     Case::ok("an SLO of ranges", slo_ranges).not_on_ceph("Integrity"),
-    // Ceph's answer is a large object of other bytes, or all of it.
+    // Ceph returns a large object of other bytes, or all of it.
     Case::keystone("an SLO of SLOs", slo_nested),
     Case::keystone("GetObject and HeadObject with part-number", slo_part),
     // Ceph announces the whole length, sends what there is, and nothing more, not even an end.

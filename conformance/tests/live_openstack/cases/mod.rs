@@ -27,7 +27,7 @@ pub fn payload(length: usize) -> Vec<u8> {
     BYTES[..length].to_vec()
 }
 
-/// Asserts a refusal of this status, and that it says which answer it was.
+/// Asserts a refusal of this status, with the request id of the response.
 #[track_caller]
 pub fn refused<T>(result: Result<T, Error>, status: u16) {
     let error = result.err().expect("this should have been refused");

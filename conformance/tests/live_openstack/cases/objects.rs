@@ -17,7 +17,7 @@ use crate::suite::Case;
 pub const CASES: &[Case] = &[
     Case::ok("PutObject", put),
     Case::ok("PutObject of a source", put_source),
-    // Ceph replaces the object all the same.
+    // Ceph replaces the object nevertheless.
     Case::keystone("PutObject with If-None-Match: *", put_absent),
     Case::ok("PutObject with a wrong ETag", put_damaged),
     Case::ok("HeadObject", head),
@@ -154,7 +154,7 @@ fn expiry(stage: &Stage<'_>) -> Result<(), Error> {
     let properties = Properties { expiry: Some(Expiry::After(1)), ..Properties::default() };
     stage.call(PutObject { properties, ..put })?;
     let head = HeadObject::new(&stage.container, "expiry");
-    // How soon is the server's business; that it goes is what was promised.
+    // The server decides when; it promises only that the object is removed.
     for _ in 0..100 {
         match stage.call(head.clone()) {
             Err(error) if error.is_not_found() => return Ok(()),

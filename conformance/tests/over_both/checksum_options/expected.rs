@@ -7,14 +7,14 @@
 /// and with GetObject.
 pub(super) type Row = (&'static str, &'static str, &'static str, Bytes, Document, Read);
 
-/// What goes with the bytes of an object.
+/// The headers with the bytes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bytes {
     Bare,
     Crc32,
 }
 
-/// What goes with a document that S3 insists on having digested.
+/// The headers with a document for which S3 requires a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Document {
     Crc32,
@@ -134,7 +134,7 @@ pub(super) fn upload_parts(bytes: Bytes, tls: bool) -> [&'static str; 2] {
     }
 }
 
-/// CompleteMultipartUpload: its headers, and what its document says of checksums.
+/// CompleteMultipartUpload: its headers, and the checksums in its document.
 pub(super) fn complete(bytes: Bytes) -> (&'static str, &'static [&'static str]) {
     match bytes {
         Bytes::Bare => (

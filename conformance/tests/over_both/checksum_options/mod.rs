@@ -377,7 +377,7 @@ fn of_options(via: Via, server: &Scripted, options: &S3Options) -> Client {
     setup.client(via)
 }
 
-/// A server that answers each operation with a success, and tells a checksum where it is asked.
+/// A server that responds to each operation with a success, and returns a checksum where requested.
 fn server(tls: bool) -> Scripted {
     let script = |request: &Request| match (request.method.as_str(), request.query()) {
         ("PUT", _) => Reply::new(200).header("ETag", ETAG),
