@@ -48,7 +48,7 @@ pub struct Call<O: Operation> {
     doubtful: bool,
     /// Attempts without a response, or with one of a gateway that timed out: the server may still
     /// apply them.
-    under_way: u32,
+    under_way: UnderWay,
     recovered: bool,
     cancelled: bool,
     /// Whether the outcome is determined even after a cancellation.
@@ -71,6 +71,22 @@ enum State<T> {
     Over(Option<Result<T, Error>>),
 }
 
+/// Attempts that the server may still apply.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct UnderWay {
+    /// All of them.
+    pub(super) attempts: u32,
+    /// Those that a cancellation ended, rather than a failure of the server or of the network.
+    pub(super) cancelled: u32,
+}
+
+impl UnderWay {
+    fn add(&mut self, may_apply: bool, cancelled: bool) {
+        self.attempts += u32::from(may_apply);
+        self.cancelled += u32::from(may_apply && cancelled);
+    }
+}
+
 impl<O: Operation> Call<O> {
     /// Creates a call of `operation` at `service`; `seed` decides the jitter of the delays.
     pub fn new(operation: O, service: Arc<O::Service>, seed: u64) -> Self {
@@ -85,7 +101,7 @@ impl<O: Operation> Call<O> {
             seed,
             redirected: false,
             doubtful: false,
-            under_way: 0,
+            under_way: UnderWay::default(),
             recovered: false,
             cancelled: false,
             persists: false,
@@ -127,7 +143,7 @@ impl<O: Operation> Call<O> {
 
     /// Returns how many attempts the server may still apply: they have no response, or one of a
     /// gateway that timed out (502, 504).
-    pub(super) fn under_way(&self) -> u32 {
+    pub(super) fn under_way(&self) -> UnderWay {
         self.under_way
     }
 
@@ -217,7 +233,7 @@ impl<O: Operation> Call<O> {
                 let early = error.failure().is_some_and(|why| why.cause() == Cause::Unsent);
                 let acted = (whole || early) && may_have_acted(&error);
                 self.doubtful |= acted;
-                self.under_way += u32::from(acted);
+                self.under_way.add(acted, error.is_cancelled());
                 let error = if can_resend { error } else { error.with_sent_once(sent) };
                 self.failed(now, error, can_resend, acted);
             }
@@ -258,7 +274,7 @@ impl<O: Operation> Call<O> {
         if writes && accepted && unreadable {
             // The server said that it has applied the request, or that it will.
             self.doubtful = true;
-            self.under_way += u32::from(reply.cut.is_some());
+            self.under_way.add(reply.cut.is_some(), false);
             // A sink that refused the body once would refuse it again.
             let repeats = can_resend && self.decision(&error) != RetryDecision::Final;
             let repeats_unproven = reply.cut.is_some() && O::REPLACES_UNSEEN && repeats;
@@ -267,7 +283,7 @@ impl<O: Operation> Call<O> {
         }
         let acted = whole && self.may_have_acted(reply.status(), &error);
         self.doubtful |= acted;
-        self.under_way += u32::from(acted && matches!(reply.status().as_u16(), 502 | 504));
+        self.under_way.add(acted && matches!(reply.status().as_u16(), 502 | 504), false);
         self.failed(now, error, can_resend, acted);
     }
 

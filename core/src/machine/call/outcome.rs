@@ -59,7 +59,7 @@ impl<O: Operation> Call<O> {
                 self.state = State::Ready;
             }
             Recovery::NotDone if failed.repeats => self.repeat(now, failed.error, true),
-            Recovery::NotDone if self.under_way > 0 => self.unknown(failed.error),
+            Recovery::NotDone if self.under_way.attempts > 0 => self.unknown(failed.error),
             Recovery::NotDone | Recovery::Never => {
                 self.state = State::Over(Some(Err(failed.error)));
             }
@@ -87,7 +87,9 @@ impl<O: Operation> Call<O> {
         };
         match wait {
             Some(wait) => self.state = State::Backoff(wait),
-            None if proven && self.under_way == 0 => self.state = State::Over(Some(Err(error))),
+            None if proven && self.under_way.attempts == 0 => {
+                self.state = State::Over(Some(Err(error)))
+            }
             None => self.unknown(error),
         }
     }

@@ -19,6 +19,7 @@ use crate::checksum::Value;
 use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::Error;
 use crate::http::{Completion, ETag};
+use crate::machine::call::UnderWay;
 use crate::machine::nest::nest;
 use crate::now::{Now, Wait};
 
@@ -35,7 +36,7 @@ pub(super) struct Flight<P> {
     stopped: bool,
     /// The number of attempts per part whose response was lost: the server may still store the
     /// part.
-    late: BTreeMap<u32, u32>,
+    late: BTreeMap<u32, UnderWay>,
 }
 
 /// The concurrency of parts, and the kind of their source.
@@ -59,8 +60,8 @@ pub(super) struct StoredPart {
 
 /// A machine that sends one part.
 pub(super) trait SendsPart: Machine<Output = StoredPart> {
-    /// Returns how many of its attempts the server may still apply.
-    fn under_way(&self) -> u32;
+    /// Returns its attempts that the server may still apply.
+    fn under_way(&self) -> UnderWay;
 }
 
 /// What the owner does next.
@@ -121,11 +122,18 @@ impl<P: SendsPart> Flight<P> {
         self.late.len()
     }
 
+    /// Returns how many of those parts have an attempt that failed without a response, rather than
+    /// by a cancellation.
+    pub(super) fn lost(&self) -> usize {
+        self.late.values().filter(|late| late.attempts > late.cancelled).count()
+    }
+
     /// Records that the server shows this part after an abort: one of its late attempts was stored.
     pub(super) fn came(&mut self, number: u32) {
-        if let Some(attempts) = self.late.get_mut(&number) {
-            *attempts -= 1;
-            if *attempts == 0 {
+        if let Some(late) = self.late.get_mut(&number) {
+            late.attempts -= 1;
+            late.cancelled = late.cancelled.saturating_sub(1);
+            if late.attempts == 0 {
                 self.late.remove(&number);
             }
         }
@@ -161,7 +169,7 @@ impl<P: SendsPart> Flight<P> {
                 ControlFlow::Break(step) => return ControlFlow::Break(step),
                 ControlFlow::Continue(result) => {
                     let late = slot.call.under_way();
-                    if late > 0 {
+                    if late.attempts > 0 {
                         self.late.insert(number, late);
                     }
                     self.slots.swap_remove(at);

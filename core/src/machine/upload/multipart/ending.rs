@@ -176,9 +176,10 @@ impl Multipart {
     /// Handles an acknowledged abort after which no list showed the upload; `seen` says whether a
     /// list has shown that the upload does not exist, rather than failed. Parts whose attempts were
     /// in flight may be stored after the abort, and bring the upload back, so that it is looked for
-    /// again. A server may take longer than that ("AbortMultipartUpload", S3 API reference: parts
-    /// in progress may succeed after it): late parts that did not appear meanwhile are named as
-    /// possible leftovers. If the last list failed, the error names the upload, because a late part
+    /// again. A server that did not respond to an attempt may take longer than that
+    /// ("AbortMultipartUpload", S3 API reference: parts in progress may succeed after it): late
+    /// parts that did not appear meanwhile are named as possible leftovers. A part that a
+    /// cancellation ended is not: its server was responding. If the last list failed, the error names the upload, because a late part
     /// may have been stored.
     pub(super) fn gone(&mut self, now: Now, seen: bool) {
         if self.flight.late() > 0
@@ -192,7 +193,7 @@ impl Multipart {
         if self.flight.late() > 0 && !seen {
             return self.left_behind();
         }
-        if self.flight.late() > 0 {
+        if self.flight.lost() > 0 {
             let late = self.late_parts();
             self.possible.push(late);
         }
@@ -253,7 +254,7 @@ impl Multipart {
 
     /// Returns the parts that the server may store after the upload was removed, as a leftover.
     fn late_parts(&self) -> Leftover {
-        let (bucket, key, late) = (&self.job.bucket, &self.job.key, self.flight.late());
+        let (bucket, key, late) = (&self.job.bucket, &self.job.key, self.flight.lost());
         let id = self.upload_id.as_deref().unwrap_or_default();
         let parts = if late == 1 { "a part" } else { "parts" };
         let look_at = format!(

@@ -7,6 +7,7 @@ use crate::checksum::{Algorithm, Declared, Value};
 use crate::contract::{Leave, Machine, Operation as _, Step};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
+use crate::machine::call::UnderWay;
 use crate::machine::nest::done;
 use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::machine::upload::tag;
@@ -58,7 +59,7 @@ impl Multipart {
 }
 
 impl SendsPart for Part {
-    fn under_way(&self) -> u32 {
+    fn under_way(&self) -> UnderWay {
         match &self.call {
             PartCall::Send(call) => call.under_way(),
             PartCall::Copy(call) => call.under_way(),

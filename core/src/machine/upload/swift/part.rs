@@ -6,6 +6,7 @@ use crate::checksum::Algorithm;
 use crate::contract::{Leave, Machine, Step};
 use crate::http::{Body, Completion, ETag};
 use crate::machine::Call;
+use crate::machine::call::UnderWay;
 use crate::machine::nest::done;
 use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::now::Now;
@@ -31,7 +32,7 @@ impl Part {
 }
 
 impl SendsPart for Part {
-    fn under_way(&self) -> u32 {
+    fn under_way(&self) -> UnderWay {
         self.0.under_way()
     }
 }
