@@ -1,7 +1,7 @@
 //! The conformance tests of apus: the [runner](run) of vectors recorded from other implementations,
 //! [servers](server) for tests, a [simulator](sim) under a virtual clock, and [transfers](faults)
 //! over faulty connections; and the [reference of options](operators) of an image store, and the
-//! [program](program) `apus`.
+//! [program] `apus`.
 
 pub mod faults;
 pub mod operators;

@@ -115,6 +115,16 @@ fn a_segment_whose_answer_never_comes_is_removed_too() {
 }
 
 #[test]
+fn a_segment_that_is_stored_after_it_was_deleted_is_deleted_again() {
+    let segment = "c_segments/o/id/10000/1000/00000003";
+    let mut world =
+        World::new(object(10_000)).fault_from(&format!("PUT {segment}"), 1, Fault::Late);
+    let error = upload(&mut world, options()).unwrap_err();
+    nothing_left(&world, &error);
+    assert!(world.count(&format!("DELETE {segment}")) >= 2, "{:?}", world.log);
+}
+
+#[test]
 fn a_segment_that_is_stored_as_something_else_is_no_segment() {
     let mut world = World::new(object(10_000)).fault_from("PUT c_segments/", 4, Fault::OtherTag);
     let error = upload(&mut world, options()).unwrap_err();

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
+use std::time::Duration;
 
 use super::plan::Plan;
 use crate::checksum::Value;
@@ -120,6 +121,12 @@ impl<P: SendsPart> Flight<P> {
     /// responses were lost.
     pub(super) fn late(&self) -> usize {
         self.late.len()
+    }
+
+    /// Returns the numbers of those parts.
+    #[cfg(feature = "swift")]
+    pub(super) fn late_numbers(&self) -> impl Iterator<Item = u32> {
+        self.late.keys().copied()
     }
 
     /// Returns how many of those parts have an attempt that failed without a response, rather than
@@ -283,3 +290,6 @@ impl<P: SendsPart> Flight<P> {
 
 /// The slot of part n is this plus n; the slots below are for other calls of the owner.
 const FIRST: u32 = 16;
+
+/// How long after their removal parts without a response are looked for again: they may be stored late.
+pub(super) const WATCHES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];

@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     Lost,
     /// It is done, and the connection ends before the answer.
     AnswerLost,
+    /// The connection ends before an answer, and it is done after the object was deleted.
+    Late,
     /// It is done, and answered so.
     Answer(u16),
     /// It is done, and the answer has another tag.
@@ -82,6 +84,8 @@ pub(crate) struct World {
     /// The most bytes of a stream that were held.
     pub(crate) held: u64,
     rules: Vec<Rule>,
+    /// Requests that are done after the deletion of the same object.
+    late: Vec<(http::request::Parts, Bytes)>,
 }
 
 impl World {
@@ -99,6 +103,7 @@ impl World {
             reasons: Vec::new(),
             held: 0,
             rules: Vec::new(),
+            late: Vec::new(),
         }
     }
 
@@ -243,6 +248,10 @@ impl World {
         match met {
             Some(Fault::Refuse(status)) => return Outcome::Answered(store::plain(status)),
             Some(Fault::Lost) => return Outcome::Lost,
+            Some(Fault::Late) => {
+                self.late.push((head, body));
+                return Outcome::Lost;
+            }
             Some(Fault::Says(what)) => {
                 let slo = ("x-static-large-object", "True".parse().unwrap());
                 let mut answer = store::plain(200).map(|_| Bytes::from_static(what.as_bytes()));
@@ -259,6 +268,12 @@ impl World {
         }
         let unix = self.now.unix.as_secs() + self.clock_of_the_server;
         let mut answer = self.store.answer(unix, &head, &body);
+        if head.method == http::Method::DELETE {
+            let now_due = |(late, _): &mut (http::request::Parts, Bytes)| late.uri == head.uri;
+            for (late, body) in self.late.extract_if(.., now_due) {
+                self.store.answer(unix, &late, &body);
+            }
+        }
         match met {
             Some(Fault::AnswerLost) => return Outcome::Lost,
             Some(Fault::Answer(status)) => return Outcome::Answered(store::plain(status)),

@@ -1,11 +1,10 @@
 //! How an upload ends: completed, or removed, or with its leftovers in the error.
 
-use std::time::Duration;
-
 use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
 use crate::contract::{Leave, Operation as _, Proof};
 use crate::error::{Error, Leftover};
+use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
 use crate::machine::upload::{absent, tag};
 use crate::now::{Now, Wait, WaitReason};
@@ -322,6 +321,3 @@ impl Multipart {
         self.phase = if keeps { self.check() } else { self.cleanup() };
     }
 }
-
-/// How long after its removal an upload is looked for again, if parts of it may be stored late.
-const WATCHES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];

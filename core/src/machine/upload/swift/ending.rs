@@ -10,7 +10,8 @@ use super::sweep::Sweep;
 use crate::contract::Leave;
 use crate::error::{Error, Kind, Leftover};
 use crate::http::ETag;
-use crate::now::Now;
+use crate::machine::upload::flight::WATCHES;
+use crate::now::{Now, Wait, WaitReason};
 use crate::swift::{
     self, DeleteObject, Expiry, GetManifest, ObjectHead, ObjectSegment, Properties, PutDlo, PutSlo,
     Segment,
@@ -225,15 +226,46 @@ impl Segmented {
     }
 
     /// Handles the end of the removal; `left` could not be removed.
-    pub(super) fn removed(&mut self, left: Vec<Leftover>) -> Option<SwiftUploaded> {
+    pub(super) fn removed(&mut self, now: Now, left: Vec<Leftover>) -> Option<SwiftUploaded> {
         self.job.checkpoints.end();
-        let Phase::Remove(_, done) = std::mem::replace(&mut self.phase, Phase::Over) else {
+        let Phase::Remove(sweep, done) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return None;
         };
         if done.is_none() {
             self.leave(left);
+            self.watch(now, sweep.found());
             return None;
         }
         done.map(|done| SwiftUploaded { leftovers: left, ..*done })
+    }
+
+    /// Waits for segments whose attempts had no response: the server may store them after it was
+    /// asked to remove them. `found` were removed. They are removed again, twice.
+    fn watch(&mut self, now: Now, found: &[String]) {
+        for number in found.iter().filter_map(|name| self.layout.number(name)) {
+            // A stored segment is that of another attempt.
+            if self.watches > 0 || !self.flight.stored.contains_key(&number) {
+                self.flight.came(number);
+            }
+        }
+        if self.flight.late() == 0 {
+            return;
+        }
+        if let Some(delay) = WATCHES.get(self.watches) {
+            self.watches += 1;
+            let reason = WaitReason::Pacing;
+            self.phase = Phase::Watch(Wait { until: now.tick + *delay, reason });
+        }
+    }
+
+    /// Removes the segments again that may have been stored meanwhile.
+    pub(super) fn remove_late(&self) -> Phase {
+        Phase::Remove(Sweep::new(self.late(), self.job.with()), None)
+    }
+
+    /// Returns the segments that the server may still store.
+    pub(super) fn late(&self) -> Vec<DeleteObject> {
+        let segment = |number| DeleteObject::new(&self.layout.container, self.layout.name(number));
+        self.flight.late_numbers().map(segment).collect()
     }
 }

@@ -32,7 +32,7 @@ use super::options::{LargeObject, SegmentsIn, SwiftUploaded};
 use super::part::Part;
 use super::replaced::Replaced;
 use super::settle::Settle;
-use super::sweep::Sweep;
+use super::sweep::{self, Sweep};
 use crate::contract::{Intake, Leave, Machine, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, ETag};
@@ -42,7 +42,7 @@ use crate::machine::segments::Listed;
 use crate::machine::upload::UploadSource;
 use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
 use crate::machine::upload::plan::Plan;
-use crate::now::{Now, Timestamp};
+use crate::now::{Now, Timestamp, Wait};
 use crate::swift::{
     DeleteObject, Expiry, GetInfo, GetManifest, HeadContainer, Info, ListedObject, PutContainer,
 };
@@ -69,6 +69,8 @@ pub(super) struct Segmented {
     /// Whether the manifest was stored and is wrong.
     pub(super) spoilt: bool,
     pub(super) failure: Option<Error>,
+    /// How often late segments were waited for.
+    pub(super) watches: usize,
     /// The difference of the server's clock from the local one, in seconds.
     ahead: Option<i64>,
 }
@@ -87,6 +89,8 @@ pub(super) enum Phase {
     /// manifest.
     Settle(Box<Settle>, bool),
     Remove(Sweep, Option<Box<SwiftUploaded>>),
+    /// The segments were removed, and one of an attempt without a response may be stored later.
+    Watch(Wait),
     Over,
 }
 
@@ -133,6 +137,7 @@ impl Segmented {
             replaced: Vec::new(),
             spoilt: false,
             failure: None,
+            watches: 0,
             ahead: None,
         }
     }
@@ -153,7 +158,7 @@ impl Segmented {
 
     /// Ends the upload with an error of the caller's source.
     pub(super) fn give_up(&mut self, now: Now, error: Error) {
-        if !matches!(self.phase, Phase::Over | Phase::Remove(..)) {
+        if !matches!(self.phase, Phase::Over | Phase::Remove(..) | Phase::Watch(_)) {
             self.fail(now, error);
         }
     }
@@ -294,6 +299,7 @@ impl Machine for Segmented {
         match &self.phase {
             Phase::Over => Vec::new(),
             Phase::Remove(sweep, _) => sweep.leftovers(),
+            Phase::Watch(_) => self.late().iter().map(sweep::leftover).collect(),
             _ if self.job.options.on_failure == Leave::Keep => Vec::new(),
             _ => self.everything(),
         }
@@ -383,11 +389,13 @@ impl Machine for Segmented {
                     Step::Send(draft) => return Step::Send(draft),
                     Step::Wait(wait) => return Step::Wait(wait),
                     Step::Done(left) => {
-                        if let Some(done) = self.removed(left.unwrap_or_default()) {
+                        if let Some(done) = self.removed(now, left.unwrap_or_default()) {
                             return Step::Done(Ok(done));
                         }
                     }
                 },
+                Phase::Watch(wait) if now.tick < wait.until => return Step::Wait(Some(*wait)),
+                Phase::Watch(_) => self.phase = self.remove_late(),
                 Phase::Over => {
                     return match self.failure.take() {
                         Some(error) => Step::Done(Err(error)),
@@ -425,7 +433,7 @@ impl Machine for Segmented {
             // stay.
             Phase::Remove(sweep, Some(_)) => return sweep.cancel(now, leave),
             // The upload has already failed, and only cleans up.
-            Phase::Remove(_, None) | Phase::Over => return,
+            Phase::Remove(_, None) | Phase::Watch(_) | Phase::Over => return,
             Phase::Info(call) => call.cancel(now, leave),
             Phase::Container(call) => call.cancel(now, leave),
             Phase::Create(call) => call.cancel(now, leave),

@@ -25,6 +25,7 @@ pub(super) struct Sweep {
     slots: Vec<(u32, Call<DeleteObject>)>,
     next: u32,
     left: Vec<Leftover>,
+    found: Vec<String>,
 }
 
 /// What all calls share.
@@ -39,7 +40,12 @@ pub(super) struct With {
 impl Sweep {
     pub(super) fn new(objects: impl IntoIterator<Item = DeleteObject>, with: With) -> Self {
         let objects = objects.into_iter().collect();
-        Self { objects, with, slots: Vec::new(), next: FIRST, left: Vec::new() }
+        Self { objects, with, slots: Vec::new(), next: FIRST, left: Vec::new(), found: Vec::new() }
+    }
+
+    /// Returns the names of the objects that existed and were removed.
+    pub(super) fn found(&self) -> &[String] {
+        &self.found
     }
 
     fn launch(&mut self, object: DeleteObject) {
@@ -83,8 +89,10 @@ impl Machine for Sweep {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(result) => {
                         let (_, call) = self.slots.swap_remove(at);
-                        if result.is_err_and(|error| !error.is_not_found()) {
-                            self.remains(call.operation());
+                        match result {
+                            Ok(_) => self.found.push(call.operation().object.clone()),
+                            Err(error) if error.is_not_found() => {}
+                            Err(_) => self.remains(call.operation()),
                         }
                     }
                 }
@@ -116,7 +124,7 @@ impl Machine for Sweep {
     }
 }
 
-fn leftover(object: &DeleteObject) -> Leftover {
+pub(super) fn leftover(object: &DeleteObject) -> Leftover {
     Leftover::Object { bucket: object.container.clone(), key: object.object.clone() }
 }
 
