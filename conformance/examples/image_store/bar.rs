@@ -19,19 +19,19 @@ struct Shown {
 }
 
 impl Bar {
-    /// Of so many bytes.
+    /// Creates a bar for this many bytes.
     pub(super) fn new(name: &'static str, total: u64) -> Self {
         let (moved, shown) = (AtomicU64::new(0), Mutex::default());
         Self { name, total: total.max(1), moved, shown, terminal: io::stdout().is_terminal() }
     }
 
-    /// Begins anew.
+    /// Starts again at zero.
     pub(super) fn begin(&self, verb: &'static str) {
         self.moved.store(0, Ordering::Relaxed);
         *self.shown.lock().unwrap() = Shown { verb, percent: 0 };
     }
 
-    /// So many bytes more.
+    /// Advances by this many bytes.
     pub(super) fn moved(&self, bytes: u64) {
         let moved = self.moved.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let percent = (moved * 100 / self.total).min(100);

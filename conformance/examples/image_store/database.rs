@@ -1,10 +1,10 @@
-//! The image service's table of locations, in a SQLite file with rows from before: their
-//! credentials are gone once they were used.
+//! The image service's table of locations, in a SQLite file with old rows: their credentials are
+//! removed when the rows are used.
 //!
 //! ```text
 //!  row ──▶ get, size ──▶ migration ──▶ UPDATE … WHERE value = … AND meta_data = …
 //!                                          ├─ 1 row:  Replaced
-//!                                          └─ 0 rows: Raced, somebody was faster
+//!                                          └─ 0 rows: Raced, another process was first
 //! ```
 
 use std::collections::HashSet;
@@ -23,7 +23,8 @@ use crate::service::{self, COLD, FAST, Service};
 
 type Verdict = Result<String, Box<dyn Error>>;
 
-/// Uses every row of a database. How many rows of the table that it prints failed, and of how many.
+/// Uses every row of a database. Returns how many rows of the printed table failed, and of how
+/// many.
 pub(super) fn run(service: &Service, image: &Image) -> Result<(usize, usize), Box<dyn Error>> {
     let directory = tempfile::Builder::new().prefix("apus-database-").tempdir()?;
     let scene = Scene { service, stores: service.open()?, image, directory };
@@ -51,12 +52,12 @@ struct Scene<'a> {
     service: &'a Service,
     stores: Stores,
     image: &'a Image,
-    /// The database and nothing else.
+    /// A directory with the database alone.
     directory: TempDir,
 }
 
 impl Scene<'_> {
-    /// A row with credentials inside is used and replaced: no byte of the file tells them any more.
+    /// Uses and replaces a row with credentials: no byte of the file shows them any more.
     fn migrates(&self, backend: &str, metadata: &str) -> Verdict {
         let mut table = self.table()?;
         let id = format!("old-in-{backend}");
@@ -82,7 +83,7 @@ impl Scene<'_> {
         ))
     }
 
-    /// Two use the same row at the same time: one replaces it, and the other leaves it so.
+    /// Two processes use a row at the same time: one replaces it, and the other does not change it.
     fn races(&self) -> Verdict {
         let (mut one, mut other) = (self.table()?, self.table()?);
         let added = service::add(&self.stores, FAST, "raced", self.image)?;
@@ -101,7 +102,7 @@ impl Scene<'_> {
         Ok("replaced by the first; the second lost the race and changed nothing".to_owned())
     }
 
-    /// A row that is as it should be.
+    /// A row without credentials.
     fn stays(&self) -> Verdict {
         let table = self.table()?;
         let added = service::add(&self.stores, COLD, "new", self.image)?;
@@ -111,7 +112,7 @@ impl Scene<'_> {
         Ok("same bytes, nothing to replace".to_owned())
     }
 
-    /// What was deleted without `secure_delete` stays in the free space of the file until `VACUUM`.
+    /// Data deleted without `secure_delete` stays in the free space of the file until `VACUUM`.
     fn forgets(&self) -> Verdict {
         let table = self.table()?;
         table.0.execute_batch("PRAGMA secure_delete = OFF")?;
@@ -124,8 +125,8 @@ impl Scene<'_> {
         Ok(format!("{secrets} pieces of secrets in the file, after VACUUM 0"))
     }
 
-    /// The user whose password was in the rows may do nothing any more, and the configuration names
-    /// another one: a row without credentials does not care.
+    /// The user whose password was in the rows has no rights any more, and the configuration names
+    /// another one: a row without credentials still works.
     fn rotates(&self) -> Verdict {
         let table = self.table()?;
         let new = table.location("old-in-cold")?;
@@ -143,7 +144,7 @@ impl Scene<'_> {
             .to_owned())
     }
 
-    /// Reads the image of a row, and compares it: what is to be stored in the row's place.
+    /// Reads and compares the image of a row; returns the migration of the row.
     fn read(
         &self,
         stores: &Stores,
@@ -157,12 +158,12 @@ impl Scene<'_> {
 
     fn table(&self) -> rusqlite::Result<Table> {
         let table = Table(Connection::open(self.directory.path().join(FILE))?);
-        // What is replaced is overwritten.
+        // Replaced data is overwritten.
         table.0.execute_batch("PRAGMA secure_delete = ON")?;
         Ok(table)
     }
 
-    /// The location as it was written before, with credentials inside.
+    /// Returns the location in the old form, with credentials.
     fn old_location(&self, url: &str, object: &str) -> Result<String, Box<dyn Error>> {
         let Service { s3, cloud, .. } = self.service;
         if let Some((scheme @ ("s3" | "s3+http"), rest)) = url.split_once("://") {
@@ -175,8 +176,8 @@ impl Scene<'_> {
         Ok(format!("swift+http://{project}%3A{name}:{password}@{address}/images/{object}"))
     }
 
-    /// How many pieces of a secret stand in the files of the database: where the half of one is
-    /// overwritten, the rest counts.
+    /// Counts the pieces of a secret in the files of the database, so that the rest of a half
+    /// overwritten secret counts.
     fn secrets_in_file(&self) -> Result<usize, Box<dyn Error>> {
         let Service { s3, cloud, .. } = self.service;
         let password = cloud.model().user("demo").password.clone();
@@ -195,12 +196,12 @@ impl Scene<'_> {
 /// The image service's database.
 struct Table(Connection);
 
-/// A row of it, as it was read.
+/// A row, as it was read.
 #[derive(PartialEq)]
 struct Location {
     id: i64,
     value: Secret,
-    /// `meta_data` as it stands there, and what it says.
+    /// The text of `meta_data`, and its contents.
     text: String,
     meta_data: Map<String, Value>,
 }
@@ -233,7 +234,7 @@ impl LocationTable for Table {
     type Row = Location;
     type Error = rusqlite::Error;
 
-    /// The service's other metadata stay as they are.
+    /// Other metadata of the service are not changed.
     fn compare_and_swap(
         &mut self,
         row: &Location,
@@ -256,10 +257,10 @@ fn ensure(is_so: bool, or_else: &str) -> Result<(), Box<dyn Error>> {
 }
 
 const FILE: &str = "glance.sqlite";
-/// Bytes of a secret that tell nothing else.
+/// The length in bytes of a piece of a secret that occurs nowhere else.
 const PIECE: usize = 8;
 
-/// As the image service has it.
+/// The table as the image service creates it.
 const SCHEMA: &str = "
     CREATE TABLE image_locations (
         id INTEGER NOT NULL,

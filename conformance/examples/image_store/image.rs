@@ -1,4 +1,4 @@
-//! The file that is stored, and what comes back of it.
+//! The file that is stored, and its downloaded copy.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek};
@@ -7,10 +7,10 @@ use std::time::Instant;
 
 pub(super) const MIB: u64 = 1 << 20;
 
-/// A file, called an image as those who store many of them do.
+/// The file to store.
 pub(super) struct Image {
     pub(super) path: PathBuf,
-    /// In bytes.
+    /// The length in bytes.
     pub(super) size: u64,
 }
 
@@ -20,7 +20,7 @@ impl Image {
         Ok(Self { path, size })
     }
 
-    /// MiB a second, had all of it been moved since.
+    /// Returns the rate of the whole file since this time, in MiB per second.
     pub(super) fn rate(&self, began: Instant) -> f64 {
         self.size as f64 / MIB as f64 / began.elapsed().as_secs_f64().max(1e-6)
     }
@@ -43,7 +43,7 @@ impl Image {
     }
 }
 
-/// A file to download to. It has no name any more, and is gone with its handle.
+/// Creates a file for the download. It has no name any more, and is removed with its handle.
 pub(super) fn copy() -> io::Result<File> {
     let path = std::env::temp_dir().join(format!("apus-image-store-{}", std::process::id()));
     let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;

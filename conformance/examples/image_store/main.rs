@@ -1,30 +1,31 @@
-//! What an image store does all day, on a real file: in S3 under every checksum mode, in Swift with
-//! tokens that live two seconds, and as an image service with a configuration and a database.
+//! The work of an image store on a real file: in S3 with every checksum mode, in Swift with tokens
+//! that live two seconds, and as an image service with a configuration and a database.
 //!
 //! ```text
-//! cargo run --release --example image_store [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]
+//! cargo run --release --example image_store \
+//!   [FILE] [--endpoint URL] [--bucket NAME] [--region NAME] [--ca FILE]
 //! ```
 //!
 //! Without `--endpoint` it starts servers of its own on the loopback interface: S3 over http and
-//! over https, a Keystone and a Swift, and an HTTP proxy. With it, it works on that S3 server
-//! alone, whose keys come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. FILE is by default
-//! this very program.
+//! over https, a Keystone and a Swift, and an HTTP proxy. With `--endpoint` it uses that S3 server
+//! alone, with the keys in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. The default of FILE is
+//! this program.
 //!
-//! In S3, for each mode: upload in parallel parts, download in parallel ranges, compare byte for byte,
-//! list, fetch through a presigned URL, delete. A mode that a server refuses is shown with the
-//! setting that helps.
+//! In S3, for each mode: upload in parallel parts, download in parallel ranges, compare byte for
+//! byte, list, fetch through a presigned URL, delete. A mode that a server refuses is shown with
+//! the setting that helps.
 //!
-//! In Swift, as a single tenant and by trust: upload in segments and download, each slow enough to
-//! outlive several tokens, the download cut three times; compare, delete, and see that neither a
+//! In Swift, as a single tenant and by trust: upload in segments and download, each for longer than
+//! several tokens live, the download cut three times; compare, delete, and check that neither a
 //! segment nor a trust is left.
 //!
 //! As an image service: write a `glance-api.conf` with a backend in S3, through a proxy with a
-//! password, and one in Swift; store, read, size and delete in each, and see in the proxy's log
-//! that all requests to S3 went through it. Then use the rows of a SQLite database, as older
-//! services wrote them, with credentials inside: each is replaced by compare-and-swap, and the file
-//! searched for what must not be left in it.
+//! password, and one in Swift; store, read, size and delete in each, and check in the proxy's log
+//! that all requests to S3 used it. Then use the rows of a SQLite database in the form of older
+//! services, with credentials: each is replaced by compare-and-swap, and the file is searched for
+//! the credentials.
 //!
-//! Each part ends with a table, and the whole with an error when any of it went wrong.
+//! Each part ends with a table, and the program with an error if anything failed.
 
 #![expect(clippy::print_stdout, reason = "this is a program for people")]
 

@@ -1,4 +1,4 @@
-//! S3: one real file under every checksum mode.
+//! S3: one real file with every checksum mode.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ use crate::Arguments;
 use crate::bar::Bar;
 use crate::image::{self, Image, MIB};
 
-/// Works on the server of the arguments, or on two of our own, over http and over https. How many
+/// Uses the server of the arguments, or two of our own, over http and over https. Returns how many
 /// rows failed, and of how many.
 pub(super) fn run(arguments: &Arguments, image: &Image) -> Result<(usize, usize), Box<dyn Error>> {
     // The embedded servers live until the end of this function.
@@ -60,20 +60,20 @@ pub(super) fn run(arguments: &Arguments, image: &Image) -> Result<(usize, usize)
     Ok((failed, rows.len()))
 }
 
-/// One mode against one server, from the upload to the deletion.
+/// Runs one mode on one server, from the upload to the deletion.
 fn work(place: &Place, mode: &Mode, bucket: &str, image: &Image) -> Result<Row, Box<dyn Error>> {
     let meter = Arc::new(Meter::new(mode.name, image.size));
     let client = client(place, mode)?.with_observer(meter.clone());
     match client.call(CreateBucket::new(bucket)) {
         Ok(_) => {}
-        // It is there already.
+        // It exists already.
         Err(error) if error.is_conflict() => {}
         Err(error) => return Err(error.into()),
     }
     let began = Instant::now();
     let verdict = store_and_fetch(&client, mode, bucket, image, &meter, place);
     meter.bar.clear();
-    // A server that does not know a mode and says so is no failure of ours: the hint tells what helps.
+    // A server that refuses a mode is no failure: the hint names the setting that helps.
     let refused = verdict.as_ref().err().is_some_and(|error| {
         error.downcast_ref::<apus_core::Error>().is_some_and(|error| error.hint().is_some())
     });
@@ -144,7 +144,7 @@ fn store_and_fetch(
     }
 }
 
-/// Anybody who has the URL can fetch the object: here a client without any keys.
+/// The URL alone is enough to fetch the object: here with a client without keys.
 fn fetch_presigned(
     client: &Client<Service>,
     bucket: &str,
@@ -244,7 +244,7 @@ impl Place {
     }
 }
 
-/// Counts what happens, and draws a bar of it on a terminal.
+/// Counts events, and draws a bar on a terminal.
 struct Meter {
     bar: Bar,
     requests: AtomicU64,

@@ -1,7 +1,7 @@
-//! An image service: what its `glance-api.conf` says, and images in each of its backends.
+//! An image service: its `glance-api.conf`, and images in each of its backends.
 //!
 //! ```text
-//!  glance-api.conf ──▶ Stores ─┬─ fast ── proxy with a password ── S3, which hangs up on others
+//!  glance-api.conf ──▶ Stores ─┬─ fast ── proxy with a password ── S3, which admits the proxy alone
 //!  and swift.conf              └─ cold ── Keystone, Swift
 //! ```
 
@@ -31,10 +31,11 @@ use crate::image::{self, Image};
 pub(super) const FAST: &str = "fast";
 pub(super) const COLD: &str = "cold";
 const PROXY_USER: &str = "glance";
-/// With what a URL could not hold as it is.
+/// A password with characters that a URL has to encode.
 const PROXY_PASSWORD: &str = "p@ss:w/rd%$1";
 
-/// Stores, reads and removes an image in each backend. How many rows failed, and of how many.
+/// Stores, reads and removes an image in each backend. Returns how many rows failed, and of how
+/// many.
 pub(super) fn run(service: &Service, image: &Image) -> Result<(usize, usize), Box<dyn Error>> {
     service.show()?;
     let stores = service.open()?;
@@ -43,7 +44,7 @@ pub(super) fn run(service: &Service, image: &Image) -> Result<(usize, usize), Bo
     Ok((rows.iter().filter(|row| row.verdict.is_err()).count(), rows.len()))
 }
 
-/// The servers, and the files that say where they are.
+/// The servers, and the configuration files that name them.
 pub(super) struct Service {
     directory: TempDir,
     pub(super) s3: EmbeddedS3,
@@ -55,7 +56,7 @@ impl Service {
     pub(super) fn start() -> Result<Self, Box<dyn Error>> {
         let mut options = Options::new();
         if cfg!(target_os = "linux") {
-            // Elsewhere connections from another loopback address want it to be set up first.
+            // On other systems, another loopback address has to be configured first.
             options = options.only_from(ScriptedProxy::SOURCE);
         }
         let this = Self {
@@ -69,7 +70,7 @@ impl Service {
         Ok(this)
     }
 
-    /// Says in `swift.conf` that the backend in Swift is used as this user.
+    /// Writes the user of the Swift backend into `swift.conf`.
     pub(super) fn go_by(&self, user: &str) -> Result<(), Box<dyn Error>> {
         let user = self.cloud.model().user(user).clone();
         let text = format!(
@@ -83,7 +84,7 @@ impl Service {
         Ok(fs::write(self.path("swift.conf"), text)?)
     }
 
-    /// The backends, as the files say now.
+    /// Returns the backends of the present files.
     pub(super) fn open(&self) -> Result<Stores, Box<dyn Error>> {
         let path = self.path("glance-api.conf");
         let text = fs::read_to_string(&path)?;
@@ -138,7 +139,7 @@ impl Service {
         )
     }
 
-    /// Prints what the service is told, but for what nobody should read.
+    /// Prints the configuration without its secrets.
     fn show(&self) -> Result<(), Box<dyn Error>> {
         for name in ["glance-api.conf", "swift.conf"] {
             println!("{}", self.path(name).display());
@@ -165,12 +166,12 @@ pub(super) fn add(
     Ok(stores.add(Some(backend), add, Source::file(File::open(&image.path)?))?)
 }
 
-/// The row that an image service writes of an image.
+/// The row that an image service stores for an image.
 pub(super) fn row(added: &Added) -> Stored {
     Stored::new(&*added.url, added.metadata.get("store").map(String::as_str))
 }
 
-/// One backend, from the upload to the deletion.
+/// Runs one backend, from the upload to the deletion.
 fn work(service: &Service, stores: &Stores, backend: &'static str, image: &Image) -> Row {
     let watch = Arc::new(Watch { bar: Bar::new(backend, image.size), requests: 0.into() });
     let stores = stores.clone().with_observer(watch.clone());
@@ -197,7 +198,7 @@ fn work(service: &Service, stores: &Stores, backend: &'static str, image: &Image
     Row { backend, prefix: prefix.unwrap_or_default(), requests, proxied, up, down, verdict }
 }
 
-/// Every verb. MiB a second up and down.
+/// Runs every verb. Returns the rates up and down in MiB per second.
 fn transfer(
     stores: &Stores,
     backend: &str,

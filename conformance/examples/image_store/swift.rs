@@ -1,4 +1,4 @@
-//! Swift: one real file that takes longer than its tokens live.
+//! Swift: transfers of one real file that take longer than a token lives.
 
 use std::error::Error;
 use std::fs::File;
@@ -26,7 +26,7 @@ use apus_core::swift::{Config, GetObject, Service};
 use crate::bar::Bar;
 use crate::image::{self, Image};
 
-/// How long a token lives, and how long each transfer is made to take.
+/// How long a token lives, and how long each transfer is slowed to take.
 const TOKEN_LIFE: Duration = Duration::from_secs(2);
 const TRANSFER: u64 = 9;
 /// A token that lives less than this is renewed before it is used.
@@ -35,7 +35,7 @@ const SEGMENTS: u64 = 24;
 const CONTAINER: &str = "images";
 const OBJECT: &str = "images/apus ü@#?.img";
 
-/// Works on a Keystone and a Swift of our own. How many rows failed, and of how many.
+/// Uses a Keystone and a Swift of our own. Returns how many rows failed, and of how many.
 pub(super) fn run(image: &Image) -> Result<(usize, usize), Box<dyn Error>> {
     let rows = [Tenancy::Single, Tenancy::ByTrust].map(|tenancy| work(tenancy, image));
     let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -43,12 +43,12 @@ pub(super) fn run(image: &Image) -> Result<(usize, usize), Box<dyn Error>> {
     Ok((rows.iter().filter(|row| row.verdict.is_err()).count(), rows.len()))
 }
 
-/// Who the store is to Swift.
+/// The identity of the store for Swift.
 #[derive(Clone, Copy)]
 enum Tenancy {
-    /// It stores under its own account, and has the password to it.
+    /// It stores in its own account, with a password.
     Single,
-    /// It stores in the account of a user of whom it has a token, and no more.
+    /// It stores in the account of a user, of whom it has only a token.
     ByTrust,
 }
 
@@ -60,7 +60,7 @@ impl Tenancy {
         }
     }
 
-    /// In whose account objects are stored.
+    /// Returns the user whose account stores the objects.
     fn owner(self) -> &'static str {
         match self {
             Self::Single => "glance",
@@ -69,7 +69,7 @@ impl Tenancy {
     }
 }
 
-/// One tenancy, from the upload to the deletion.
+/// Runs one tenancy, from the upload to the deletion.
 fn work(tenancy: Tenancy, image: &Image) -> Result<Row, Box<dyn Error>> {
     let cut =
         |nth| (nth, Fault::CutBody(usize::try_from(image.size / 4).unwrap_or(1), Ending::Reset));
@@ -110,7 +110,7 @@ fn work(tenancy: Tenancy, image: &Image) -> Result<Row, Box<dyn Error>> {
     })
 }
 
-/// What the transfers of one row came to.
+/// The results of the transfers of one row.
 struct Transfers {
     segments: u32,
     up: f64,
@@ -118,8 +118,8 @@ struct Transfers {
     checked: Verdict,
 }
 
-/// Uploads, downloads, compares and deletes, each as a request of its own to the store, which brings
-/// a new token of the user's along.
+/// Uploads, downloads, compares and deletes, each as a request of its own to the store, with a new
+/// token of the user.
 fn transfer(
     cloud: &EmbeddedOpenStack,
     tenancy: Tenancy,
@@ -141,10 +141,10 @@ fn transfer(
     Ok(Transfers { segments, up, down, checked })
 }
 
-/// A store in front of Swift, as one request sees it.
+/// The store during one request to it.
 struct Store {
     client: Client<Service>,
-    /// The trust that the third of the client's parties goes by.
+    /// The trust that the third of the client's authenticators uses.
     slot: TrustSlot,
     tenancy: Tenancy,
 }
@@ -165,7 +165,7 @@ impl Store {
             Ok::<_, apus_core::Error>(Party::new(Session::new(login, options.clone())))
         };
         let project = |name| Scope::project_named(name, Domain::default_id());
-        // Of a user the store has a token and nothing to renew it with.
+        // The store has a token of the user and can't renew it.
         let once = SessionOptions { renews: false, ..options.clone() };
         let owner = match tenancy {
             Tenancy::Single => session("glance", project("service"), &options)?,
@@ -181,7 +181,7 @@ impl Store {
         Ok(Self { client, slot, tenancy })
     }
 
-    /// In how many segments it went.
+    /// The number of segments.
     fn upload(&self, image: &Image) -> Result<u32, Box<dyn Error>> {
         let options = SwiftUploadOptions {
             threshold: image.size / 2,
@@ -200,7 +200,7 @@ impl Store {
         Ok(uploaded.segments)
     }
 
-    /// What its bytes were checked against.
+    /// What its bytes were compared with.
     fn download(&self, image: &Image) -> Result<Verdict, Box<dyn Error>> {
         let get = GetObject::new(CONTAINER, OBJECT);
         let (service, seed) = (Arc::clone(self.client.service()), self.client.seed());
@@ -214,7 +214,7 @@ impl Store {
         Ok(downloaded.verdict)
     }
 
-    /// A deletion is short: the user's token will do.
+    /// A deletion is short: the user's token is enough.
     fn delete(&self, segments: u32) -> Result<(), Box<dyn Error>> {
         let (service, seed) = (Arc::clone(self.client.service()), self.client.seed());
         let options = SwiftDeleteOptions::default();
@@ -226,7 +226,7 @@ impl Store {
         Ok(())
     }
 
-    /// The machine under the trust of the user, where the user's token would not do.
+    /// Returns the machine with a trust of the user, where the user's token is not enough.
     fn entrusted<M: Machine>(&self, machine: M) -> Delegated<M> {
         match self.tenancy {
             Tenancy::Single => Delegated::not_needed(machine),
@@ -239,7 +239,7 @@ impl Store {
     }
 }
 
-/// A trust that is left behind, or that could not be had, is no good end of a row.
+/// A trust that is left, or that could not be created, is a failure of a row.
 fn checked<T>(done: Entrusted<T>) -> Result<T, Box<dyn Error>> {
     match done.trust {
         Trusted::ByTrust { leftover: Some(error), .. } => Err(error.into()),
@@ -248,7 +248,7 @@ fn checked<T>(done: Entrusted<T>) -> Result<T, Box<dyn Error>> {
     }
 }
 
-/// Everything that should be gone, as the servers see it.
+/// Returns what the servers still have and should not.
 fn left_behind(cloud: &EmbeddedOpenStack, tenancy: Tenancy) -> String {
     let model = cloud.model();
     let mut left = Vec::new();
@@ -260,7 +260,7 @@ fn left_behind(cloud: &EmbeddedOpenStack, tenancy: Tenancy) -> String {
     left.join(", ")
 }
 
-/// Counts what happens, and draws a bar of it on a terminal.
+/// Counts events, and draws a bar on a terminal.
 struct Watch {
     bar: Bar,
     requests: AtomicU64,
@@ -269,7 +269,7 @@ struct Watch {
     trusts: Mutex<Trusts>,
 }
 
-/// Trusts made and revoked.
+/// Trusts created and revoked.
 #[derive(Clone, Copy, Default)]
 struct Trusts {
     created: u32,
