@@ -1,4 +1,4 @@
-//! The HTTP stacks without any protocol: requests that are ready-made, whose answers are not read.
+//! The bare HTTP clients: they send ready-made requests and do not parse responses.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 
 use crate::server::Server;
 
-/// The service that both sides of a race talk to: payloads are not signed.
+/// Returns the service that both sides of a race use: payloads are not signed.
 ///
 /// # Panics
 ///
@@ -33,7 +33,7 @@ pub fn service(server: &Server) -> Service {
     Service::new(config).unwrap()
 }
 
-/// Where the server is.
+/// Returns the URL of the server.
 ///
 /// # Panics
 ///
@@ -42,12 +42,12 @@ pub fn endpoint(server: &Server) -> EndpointConfig {
     EndpointConfig::custom(BaseUrl::parse(&server.url).unwrap(), "us-east-1")
 }
 
-/// Who signs.
+/// Returns the credentials that sign.
 pub fn credentials() -> Credentials {
     Credentials::new(Keys::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"))
 }
 
-/// The head that the transports send for this operation, signed.
+/// Returns the signed head that the transports send for this operation.
 ///
 /// # Panics
 ///
@@ -63,7 +63,7 @@ pub fn head<O: Operation<Service = Service>>(operation: &O, service: &Service) -
     head
 }
 
-/// One connection of hyper's.
+/// A connection of hyper.
 pub struct Hyper(SendRequest<Full<Bytes>>);
 
 impl Hyper {
@@ -71,7 +71,7 @@ impl Hyper {
     ///
     /// # Panics
     ///
-    /// The server is not there.
+    /// The server can't be reached.
     pub async fn connect(server: &Server) -> Self {
         let stream = TcpStream::connect(server.authority()).await.unwrap();
         stream.set_nodelay(true).unwrap();

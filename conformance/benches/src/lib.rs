@@ -1,5 +1,5 @@
-//! What the benchmarks share: how things are raced, the requests that they sign, and the server
-//! and the bare clients that transports are compared with.
+//! What the benchmarks share: races, the requests to sign, the server, and the bare clients that
+//! transports are compared with.
 
 pub mod bare;
 pub mod race;

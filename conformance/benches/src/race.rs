@@ -1,35 +1,35 @@
-//! Races: several ways to do the same, in turns, so that a busy machine slows all of them alike.
+//! Races: several implementations of one task, in turns, so that a busy machine slows all alike.
 //!
-//! What counts is the CPU time of this process; servers run as processes of their own.
+//! The CPU time of this process is measured; servers run as processes of their own.
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// One way to do it.
+/// One implementation.
 pub struct Racer<'a> {
     name: String,
-    /// Whether it is ours or does what ours is measured by.
+    /// Whether it is ours or one that ours is compared with.
     role: Role,
     run: Box<dyn FnMut(usize) + 'a>,
     laps: Vec<Lap>,
 }
 
-/// What a racer is in the table.
+/// The role of an implementation in the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Ours.
     Ours,
-    /// What ours is compared with.
+    /// One that ours is compared with.
     Peer,
 }
 
-/// What one round took, for one operation.
+/// The time of one operation in one round.
 #[derive(Clone, Copy)]
 pub struct Lap {
     /// CPU time of the process.
     pub cpu: Duration,
-    /// Time that passed.
+    /// Wall time.
     pub wall: Duration,
 }
 
@@ -39,12 +39,12 @@ impl<'a> Racer<'a> {
         Self { name: name.into(), role: Role::Ours, run: Box::new(run), laps: Vec::new() }
     }
 
-    /// What ours is compared with.
+    /// One that ours is compared with.
     pub fn peer(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
         Self { role: Role::Peer, ..Self::ours(name, run) }
     }
 
-    /// What it is called in the table.
+    /// Its name in the table.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -54,18 +54,18 @@ impl<'a> Racer<'a> {
         self.role
     }
 
-    /// The least CPU time of a round, in nanoseconds an operation.
+    /// Returns the least CPU time of a round, in nanoseconds an operation.
     pub fn best(&self) -> f64 {
         self.sorted().first().map_or(0.0, nanos)
     }
 
-    /// The CPU time of the round in the middle, in nanoseconds an operation.
+    /// Returns the CPU time of the median round, in nanoseconds an operation.
     pub fn median(&self) -> f64 {
         let sorted = self.sorted();
         sorted.get(sorted.len() / 2).map_or(0.0, nanos)
     }
 
-    /// The wall time of the round in the middle, in nanoseconds an operation.
+    /// Returns the wall time of the median round, in nanoseconds an operation.
     pub fn wall(&self) -> f64 {
         let mut walls: Vec<_> = self.laps.iter().map(|lap| lap.wall).collect();
         walls.sort();
@@ -79,7 +79,7 @@ impl<'a> Racer<'a> {
     }
 }
 
-/// Lets everyone run `count` times a round, in turns, after a round that does not count.
+/// Runs each implementation `count` times a round, in turns, after a round that is not measured.
 pub fn race(racers: &mut [Racer<'_>], rounds: usize, count: usize) {
     for round in 0..=rounds {
         for racer in racers.iter_mut() {
@@ -120,19 +120,19 @@ pub fn print(title: &str, racers: &[Racer<'_>], unit: f64, name: &str) {
     }
 }
 
-/// Prints whether a budget is kept.
+/// Prints whether a budget is met.
 pub fn verdict(what: &str, have: f64, budget: f64, unit: &str) {
     let word = if have <= budget { "kept" } else { "MISSED" };
     println!("  budget {what}: {have:.3} {unit} of {budget:.3} {unit}: {word}");
 }
 
-/// CPU time of this process, all its threads.
+/// Returns the CPU time of this process with all its threads.
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The machine's load: other work that the figures share it with.
+/// Returns the machine's load, which disturbs the figures.
 pub fn load() -> String {
     std::fs::read_to_string("/proc/loadavg")
         .ok()

@@ -1,5 +1,5 @@
-//! The two requests that everyone signs: a GET of an object, and an UploadPart whose payload is not
-//! signed and whose CRC64NVME goes in a header.
+//! The two requests to sign: a GET of an object, and an UploadPart whose payload is not signed and
+//! whose CRC64NVME is in a header.
 //!
 //! rusty-s3 signs URLs only, so that it signs less: no checksum, no header but `host`. The others
 //! sign the request that ours makes, given its URL and headers ready-made.
@@ -30,7 +30,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use reqsign_core::SignRequest as _;
 use rusty_s3::S3Action as _;
 
-/// Everyone's clients and credentials, made once.
+/// The clients and credentials of all implementations, created once.
 pub struct Sample {
     service: Service,
     credentials: Credentials,
@@ -43,7 +43,7 @@ pub struct Sample {
     reqsign: (reqsign_aws_v4::RequestSigner, reqsign_core::Context, reqsign_aws_v4::Credential),
 }
 
-/// Which of the two.
+/// One of the two requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// GetObject.
@@ -53,11 +53,11 @@ pub enum What {
 }
 
 impl Sample {
-    /// Makes them.
+    /// Creates them.
     ///
     /// # Panics
     ///
-    /// One of the libraries does not take these settings.
+    /// One of the libraries does not accept these settings.
     pub fn new() -> Self {
         let endpoint = BaseUrl::parse(ENDPOINT).unwrap();
         let mut config = Config::new(EndpointConfig::custom(endpoint, REGION));
@@ -99,8 +99,8 @@ impl Sample {
         black_box(exchange.request().unwrap());
     }
 
-    /// Ours, the signature alone, of a head that is there already. The headers of the signature
-    /// before are replaced.
+    /// Ours, the signature alone, of a ready-made head. The headers of the previous signature are
+    /// replaced.
     pub fn signature(&self, prepared: &mut Prepared) {
         let at = Timestamp::from_duration(now().unix);
         let signing = self.cache.signing(at, REGION, "s3", Rule::S3).unwrap();
@@ -169,7 +169,7 @@ impl Sample {
         black_box(parts);
     }
 
-    /// The head of ours before it is signed.
+    /// Returns our head before it is signed.
     ///
     /// # Panics
     ///

@@ -1,6 +1,6 @@
-//! The server that the transports are raced against: it drops what it is sent and serves bytes of
-//! its own, on connections that are kept. It runs as a process of its own, so that the CPU time of
-//! the process that measures is the client's alone.
+//! The server of the races: it drops what it receives and serves bytes of its own, on persistent
+//! connections. It runs as a process of its own, so that the CPU time of the measuring process is
+//! the client's alone.
 //!
 //! ```text
 //!  PUT              the body is dropped; an ETag, and the checksum that came is sent back
@@ -17,7 +17,7 @@ use std::thread;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A server in a process of its own, which ends with this.
+/// A server in a process of its own. Dropping it ends the process.
 pub struct Server {
     process: Child,
     /// `http://127.0.0.1:PORT`, or with https.
@@ -32,7 +32,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// It does not come up.
+    /// The server does not start.
     pub fn start(scheme: &str, size: u64) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([SERVE, scheme, &size.to_string()])
@@ -58,11 +58,11 @@ impl Drop for Server {
     }
 }
 
-/// Becomes the server, for ever, where the command line says so.
+/// Runs the server for ever, if the command line says so.
 ///
 /// # Panics
 ///
-/// It can't listen.
+/// The server can't listen.
 pub fn serve_if_told() {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() != Some(SERVE) {
@@ -106,7 +106,7 @@ fn tls() -> (Arc<rustls::ServerConfig>, String) {
     (Arc::new(config), made.cert.pem())
 }
 
-/// What it serves: the same mebibyte again and again.
+/// The content that it serves: one mebibyte, repeated.
 struct Content {
     size: u64,
     mebibyte: Vec<u8>,
@@ -127,7 +127,7 @@ impl Content {
         Self { size, mebibyte, crc64nvme: hasher.finish().base64() }
     }
 
-    /// Writes these bytes of it.
+    /// Writes these bytes of the content.
     fn write(&self, out: &mut impl Write, start: u64, end: u64) -> io::Result<()> {
         let mut at = start;
         while at < end {
@@ -232,7 +232,7 @@ fn answer(stream: &mut impl Write, head: &str, content: &Content) -> io::Result<
     }
 }
 
-/// The value of a header. Names are compared as clients of HTTP/1.1 here write them.
+/// Returns the value of a header. Names are compared as the HTTP/1.1 clients here write them.
 fn value<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().skip(1).find_map(|line| {
         let (have, value) = line.split_once(':')?;

@@ -1,5 +1,5 @@
-//! Heap allocations to sign one request. A program of its own, because counting slows down what is
-//! measured beside it.
+//! Heap allocations to sign one request. A separate program, because counting slows down other
+//! measurements.
 
 use std::alloc::System;
 
@@ -25,7 +25,7 @@ fn main() {
 }
 
 fn count(name: &str, mut work: impl FnMut()) {
-    // What is cached is there afterwards.
+    // Afterwards the caches are filled.
     work();
     let region = Region::new(ALLOCATOR);
     for _ in 0..TIMES {

@@ -1,4 +1,4 @@
-//! How fast the CRCs are: `checksums [ROUNDS]`.
+//! The rate of the CRCs: `checksums [ROUNDS]`.
 
 use std::hint::black_box;
 
@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// What it takes to read the bytes at all.
+/// The time to read the bytes, as a reference.
 fn memory(bytes: &[u8]) -> [Racer<'_>; 2] {
     let mut copy = vec![0; COPIED];
     [

@@ -1,5 +1,5 @@
-//! CPU time to move a large object in parts of 8 MiB, four at a time, with CRC64NVME, beside the
-//! bare HTTP clients moving the same bytes with as many requests: `large [MIB] [ROUNDS]`.
+//! CPU time to transfer a large object in parts of 8 MiB, four at a time, with CRC64NVME, compared
+//! with the bare HTTP clients for the same bytes and requests: `large [MIB] [ROUNDS]`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,9 +1,10 @@
-//! CPU time beside other clients of S3, each with its defaults: `rivals [ROUNDS] [COUNT] [MIB]`.
+//! CPU time compared with other S3 clients, each with its defaults: `rivals [ROUNDS] [COUNT]
+//! [MIB]`.
 //!
-//! One small operation over a connection that is kept, and a large object in parts of 8 MiB, four at
-//! a time, over http. All run on a tokio runtime of one thread, but apus-blocking. Over http all but
-//! opendal sign the payload, which takes its SHA-256; opendal sends no checksum either. Ours is raced
-//! that way too, and with CRC64NVME in its place.
+//! One small operation over a persistent connection, and a large object in parts of 8 MiB, four at
+//! a time, over http. All except apus-blocking run on a tokio runtime of one thread. Over http all
+//! except opendal sign the payload, which requires its SHA-256; opendal sends no checksum either.
+//! Ours also runs in that way, and with CRC64NVME instead of the signed payload.
 
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ fn race_of(
     print(title, &racers, unit.0, unit.1);
 }
 
-/// One client of each kind, all of the same server, bucket and keys.
+/// One client of each kind, with the same server, bucket and keys.
 struct Clients {
     apus: apus_async::Client<Service>,
     /// Payloads are not signed.
@@ -97,7 +98,7 @@ impl Clients {
             .force_path_style(true)
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new(KEY, SECRET, None, None, "bench"))
-            // The server declares the checksum of the whole object with its ranges too.
+            // The server sends the checksum of the whole object with ranges too.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
         let aws = aws_sdk_s3::Client::from_conf(aws);
@@ -112,7 +113,7 @@ impl Clients {
     }
 }
 
-/// With the defaults, as all the others.
+/// With the defaults, as all others.
 fn service(server: &Server) -> Service {
     Service::new(Config::new(bare::endpoint(server))).unwrap()
 }

@@ -1,4 +1,4 @@
-//! CPU time of one small operation over a connection that is kept: `small [ROUNDS] [COUNT]`.
+//! CPU time of one small operation over a persistent connection: `small [ROUNDS] [COUNT]`.
 
 use std::cell::RefCell;
 
@@ -112,8 +112,8 @@ fn over_ureq(server: &Server, rounds: usize, count: usize) {
     report("PUT over ureq", &puts);
 }
 
-/// The budget is the larger of 1.15 × bare and bare + 3 µs; the last peer is the bare one that does
-/// as much.
+/// The budget is the larger of 1.15 × bare and bare + 3 µs; the last peer is the bare one with the
+/// same work.
 fn report(title: &str, racers: &[Racer<'_>]) {
     print(title, racers, 1e3, "µs");
     for bare in racers.iter().filter(|racer| racer.role() == Role::Peer) {
