@@ -572,7 +572,7 @@ def specified():
         profile="a",
     )
     yield one(
-        "an addressing style that is none is an error",
+        "an unknown addressing style is an error",
         {"error": "addressing_style"},
         base + "s3 =\n  addressing_style = host\n",
         profile="base",

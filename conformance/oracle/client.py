@@ -176,7 +176,7 @@ def _convert(shape, value):
 
 
 def bytes_from(value):
-    """The bytes that a vector's value stands for."""
+    """Returns the bytes that a vector's value describes."""
     if "utf8" in value:
         return value["utf8"].encode()
     if "base64" in value:

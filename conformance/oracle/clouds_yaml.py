@@ -620,7 +620,7 @@ def specified():
         (
             "interface-odd",
             cloud(f"    interface: private\n    auth: {json.dumps(FULL)}\n"),
-            refused("there is none", "interface", '"private"', "public, internal or admin"),
+            refused("no such interface", "interface", '"private"', "public, internal or admin"),
         ),
         (
             "no-yaml",

@@ -148,7 +148,7 @@ def bytes_of(data):
 
 
 def repeat(text, length):
-    """Large data in few characters: what is recorded, and the bytes it stands for."""
+    """Large data in few characters: returns what is recorded, and the bytes that it describes."""
     unit = text.encode()
     data = (unit * (length // len(unit) + 1))[:length]
     return {"repeat": text, "len": length}, data

@@ -9,7 +9,7 @@ from common import case
 
 SOURCE = (
     "By hand: what apus specifies where glance_store loses a part of a location, takes the wrong one "
-    "or takes what is none. Each name says what is right"
+    "or accepts what is invalid. Each name says what is right"
 )
 
 FAST = {"scheme": "s3+https", "host": "h:9000", "path_prefix": "gw/s3", "bucket": "images"}
@@ -86,17 +86,17 @@ def s3_cases():
     ]:
         yield case(why, {"uri": uri, "backends": BACKENDS}, expect)
     for why, uri in [
-        ("prefix or key: nobody knows", "s3://h/pre/b/k"),
-        ("an empty bucket is none", "s3://h//k"),
+        ("prefix or key: ambiguous", "s3://h/pre/b/k"),
+        ("an empty bucket is invalid", "s3://h//k"),
         ("an empty element is nowhere", "s3://h/b//k"),
         ("one key is no pair", "s3://K@h/b/k"),
-        ("port and path, or key and secret: nobody knows", "s3://K:1/x@h/b/k"),
+        ("port and path, or key and secret: ambiguous", "s3://K:1/x@h/b/k"),
         ("a second scheme behind credentials", "s3://K:S@https://h/b/k"),
         ("a space is in no host", "s3://my host/b/k"),
-        ("port 0 is none", "s3://h:0/b/k"),
-        ("port 65536 is none", "s3://h:65536/b/k"),
+        ("port 0 is invalid", "s3://h:0/b/k"),
+        ("port 65536 is invalid", "s3://h:65536/b/k"),
         ("letters are no port", "s3://h:http/b/k"),
-        ("an empty port is none", "s3://h:/b/k"),
+        ("an empty port is invalid", "s3://h:/b/k"),
         ("brackets that do not match", "s3://[::1/b/k"),
         ("brackets around no address", "s3://[h]/b/k"),
         ("an address without brackets", "s3://::1/b/k"),
@@ -124,7 +124,7 @@ def swift_cases():
         ("an object may hold : and @", "swift://h/v1/AUTH_a/c/x:y@z/w", {"object": "x:y@z/w"}),
         ("a query is kept", "swift://h/v1/AUTH_a/c/o?a=b", {"object": "o"}),
         ("a scheme may have capitals", "SWIFT://h/v1/AUTH_a/c/o", {"scheme": "swift"}),
-        ("the account is none of the container", "swift+https://h/v1/AUTH_a/c/o", {}),
+        ("the account is not part of the container", "swift+https://h/v1/AUTH_a/c/o", {}),
         (
             "a host may begin with http",
             "swift://httpd.example/v1/AUTH_a/c/o",
@@ -181,7 +181,7 @@ def swift_cases():
     ]:
         yield case(why, {"uri": uri, "references": REFERENCES}, expect)
     for why, uri in [
-        ("address or container: nobody knows", "swift://h/a/b/c"),
+        ("address or container: ambiguous", "swift://h/a/b/c"),
         ("a slash in a user at an unknown address", "swift://t%3Au/v:k@h/v3/c/o"),
         ("an account is no container", "swift://h/v1/AUTH_a"),
         ("an empty element is nowhere", "swift://h//v3/c/o"),
@@ -189,7 +189,7 @@ def swift_cases():
         ("bytes that are no text", "swift://u:%FF@h/c/o"),
         ("a second scheme behind credentials", "swift://u:k@https://h/c/o"),
         ("a space is in no host", "swift://my host/c/o"),
-        ("port 0 is none", "swift://h:0/c/o"),
+        ("port 0 is invalid", "swift://h:0/c/o"),
         ("brackets that do not match", "swift://[::1/c/o"),
     ]:
         yield case(why, {"uri": uri}, ERROR)

@@ -9,8 +9,8 @@ prefix and bucket, and nothing is lost; left out are, and `specified` says what 
 
 - an `@` behind the host, and a `?` or `#` anywhere: what stands before the last `@` is destroyed, or
   a query lost, or credentials kept;
-- a location in the bucket of no backend or of several: credentials that nobody stands in for are
-  dropped, or the first that begins so is taken;
+- a location in the bucket of no backend or of several: credentials that no configured
+  ones replace are dropped, or the first backend whose prefix matches is taken;
 - brackets in a secret, which it takes for an address's, and stops with an error of Python's;
 - another spelling of the same place (`s3+http`, a host in capitals, the scheme's own port);
 - a `store` that is a backend's, and not the one where the object is: it is left so;
@@ -224,7 +224,7 @@ def specified():
         ("a bucket that begins like another is nobody's", {"cold": cold}, "s3://h/images2/k", None),
         ("of two backends with the bucket none is guessed", twins, "s3://h/images/1f", None),
         ("another prefix is another place", several, "s3+https://h:9000/other/images/k", "fast"),
-        ("prefix or bucket of an unknown host: nobody knows", several, "s3://K:S@evil/p/b/k", None),
+        ("prefix or bucket of an unknown host: ambiguous", several, "s3://K:S@evil/p/b/k", None),
         ("a second scheme", several, "s3://K:S@https://h/images/k", "cold"),
         ("no key", several, "s3://K:S@h/images", "cold"),
         ("one word is no pair", several, "s3://K@h/images/k", "cold"),
@@ -244,7 +244,7 @@ def specified():
     foreign["input"]["allow_foreign"] = True
     yield foreign
 
-    # With one backend, `store` is its entry's name all the same.
+    # With one backend, `store` is its entry's name too.
     for why, url, before, expect in [
         ("one backend: store is written", "s3://h/images/k", None, ("s3://h/images/k", "s3")),
         ("one backend: credentials go", old + "k", None, ("s3://h/images/k", "s3")),

@@ -21,7 +21,7 @@ from oslo_config import cfg
 from common import case
 from glance_stores import S3, SWIFT, SWIFT_UTILS, VERSION
 
-import glance_store.driver  # noqa: E402 (after what it imports is none)
+import glance_store.driver  # noqa: E402 (after the modules it imports are mocks)
 
 SOURCE = (
     f"oslo.config {metadata.version('oslo.config')}, with the options of {VERSION} where a backend "

@@ -32,7 +32,7 @@ def cases(dice, count):
     empty = part("/c/last", "")
     found.append(slo("slo-empty-last", [part("/c/first", "abc"), empty]))
     for i, bounds in enumerate(["0-2", "1-1", "2-", "-2", "0-5", "0-"]):
-        # A range that is the whole segment is none.
+        # A range of the whole segment counts as no range.
         ranged = part("/c/s", "abcdef") | {"range": bounds}
         found.append(slo(f"slo-range-{i}", [ranged, part("/c/t", "xyz")]))
     for i, data in enumerate([b"inline", b"\0\xff", b"a" * 100]):

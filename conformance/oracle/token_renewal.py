@@ -118,7 +118,7 @@ def later(moment, seconds):
 
 
 def recorded(name, issued, ttl, skew, interval, asked, version="v3", written=None):
-    """A token that is had when it is issued and lives `ttl` seconds, asked for `asked` later."""
+    """A token that is obtained when it is issued, expires `ttl` seconds later, and is asked for after `asked`."""
     local = issued + datetime.timedelta(seconds=skew)
     given = {
         "version": version,
