@@ -225,12 +225,12 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
-    /// Changes the kind to [`Kind::Authority`]: the error occurred while the credentials `what`, a
-    /// token or keys, were requested.
+    /// Changes the kind to [`Kind::Authority`]: the error occurred while `what`, "a token" or
+    /// "credentials", was requested.
     #[must_use]
-    pub(crate) fn without_authority(mut self, what: &str) -> Self {
+    pub(crate) fn without_credentials(mut self, what: &str) -> Self {
         self.0.kind = Kind::Authority;
-        self.0.what = format!("no {what} could be had: {}", self.0.what).into();
+        self.0.what = format!("could not obtain {what}: {}", self.0.what).into();
         self
     }
 

@@ -130,6 +130,7 @@ impl Expiring for ExpiringKeys {
 impl RenewalSource for Box<dyn KeySource> {
     type Item = ExpiringKeys;
     const WHAT: &'static str = "credentials";
+    const OBTAINED: &'static str = "credentials";
     const REMEMBERS: bool = true;
 
     fn renew(&mut self, now: Now, waker: &Waker) -> Result<RenewalStep<ExpiringKeys>, Error> {

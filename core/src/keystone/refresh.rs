@@ -93,6 +93,7 @@ impl Expiring for Kept {
 impl RenewalSource for Box<dyn TokenSource> {
     type Item = Kept;
     const WHAT: &'static str = "token";
+    const OBTAINED: &'static str = "a token";
 
     fn renew(&mut self, now: Now, _: &Waker) -> Result<RenewalStep<Kept>, Error> {
         supplied((**self).renew(now)?)

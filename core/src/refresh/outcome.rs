@@ -125,7 +125,7 @@ impl<S: RenewalSource> Refresher<S> {
                 self.wake_all();
                 self.rounds += 1;
                 let until = now.tick.saturating_add(self.terms.denied_for);
-                Renewal::Denied { error: error.without_authority(S::WHAT), until }
+                Renewal::Denied { error: error.without_credentials(S::OBTAINED), until }
             }
         };
     }

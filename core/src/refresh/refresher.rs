@@ -351,7 +351,7 @@ impl<S: RenewalSource> Refresher<S> {
                     return Err(error);
                 }
                 self.lost(now, error.clone());
-                Err(error.without_authority(S::WHAT))
+                Err(error.without_credentials(S::OBTAINED))
             }
         }
     }

@@ -14,6 +14,8 @@ pub(crate) trait RenewalSource: Send {
     type Item: Expiring;
     /// The name of the credential in errors.
     const WHAT: &'static str;
+    /// The name of the credential in errors, with its indefinite article if it has one.
+    const OBTAINED: &'static str;
     /// Whether a renewal that can't be started is remembered as denied.
     const REMEMBERS: bool = false;
 

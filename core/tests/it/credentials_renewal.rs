@@ -86,7 +86,7 @@ fn keys_that_live_are_used_while_renewing_fails() {
     world.pass(60);
     let error = world.ask().unwrap_err();
     assert_eq!(error.kind(), Kind::Authority);
-    assert!(error.to_string().contains("no credentials could be had"), "{error}");
+    assert!(error.to_string().contains("could not obtain credentials"), "{error}");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_is_refused_as_expired_is_sent_once_more_with_new_keys() {
                     return match sent.signer() {
                         Some("KEY1") => say(
                             status,
-                            "<Error><Code>ExpiredToken</Code><Message>is over</Message></Error>",
+                            "<Error><Code>ExpiredToken</Code><Message>expired</Message></Error>",
                         ),
                         _ => say(200, ""),
                     };

@@ -114,7 +114,7 @@ fn a_refusal_of_sts_is_told_with_its_words_and_no_secret() {
     assert_eq!((error.kind(), error.code()), (Kind::Authority, Some("AccessDenied")));
     assert_eq!(
         error.to_string(),
-        "AssumeRole: no credentials could be had: the server refused: 403 AccessDenied: not you \
+        "AssumeRole: could not obtain credentials: the server refused: 403 AccessDenied: not you \
          [request 4e1c]"
     );
     assert!(!format!("{error:?}").contains("wJalr"));

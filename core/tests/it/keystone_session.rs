@@ -200,7 +200,7 @@ fn a_wrong_password_is_not_hammered() {
         assert_eq!((error.kind(), error.is_denied()), (Kind::Authority, true));
         assert_eq!(
             error.to_string(),
-            "Authenticate: no token could be had: the server refused: 401 Unauthorized: \
+            "Authenticate: could not obtain a token: the server refused: 401 Unauthorized: \
              requires authentication."
         );
     }
@@ -487,32 +487,32 @@ fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
 fn an_answer_that_makes_no_sense_is_told() {
     let token = |body: &str| Answer { body: body.into(), ..Answer::new(201) };
     for (answer, want) in [
-        (token("{\"token\": {}}"), "no token could be had: Keystone's answer has no X-Subject-Token"),
+        (token("{\"token\": {}}"), "could not obtain a token: Keystone's answer has no X-Subject-Token"),
         (
             token("<html>").header("x-subject-token", "t"),
-            "no token could be had: Keystone's answer is no JSON: line 1, column 1",
+            "could not obtain a token: Keystone's answer is no JSON: line 1, column 1",
         ),
         (
             token("[]").header("x-subject-token", "t"),
-            "no token could be had: the answer has no `token`",
+            "could not obtain a token: the answer has no `token`",
         ),
         (
             token("{\"token\": {\"user\": {\"id\": \"u\"}}}").header("x-subject-token", "t"),
-            "no token could be had: `token` of the answer has no `expires_at`",
+            "could not obtain a token: `token` of the answer has no `expires_at`",
         ),
         (
             token("{\"token\": {\"expires_at\": \"soon\"}}").header("x-subject-token", "t"),
-            "no token could be had: `token` of the answer has an `expires_at` that is no date",
+            "could not obtain a token: `token` of the answer has an `expires_at` that is no date",
         ),
         (
             token("{\"token\": {\"expires_at\": \"2081-01-02T00:00:00Z\", \"catalog\": {}}}")
                 .header("x-subject-token", "t"),
-            "no token could be had: `token.catalog` of the answer is no list",
+            "could not obtain a token: `token.catalog` of the answer is no list",
         ),
         (
             token("{\"token\": {\"expires_at\": \"2081-01-02T00:00:00Z\", \"catalog\": [{\"type\": \"x\", \"endpoints\": [1]}]}}")
                 .header("x-subject-token", "t"),
-            "no token could be had: `token.catalog[0].endpoints[0]` of the answer is no object",
+            "could not obtain a token: `token.catalog[0].endpoints[0]` of the answer is no object",
         ),
     ] {
         let mut cloud = living(300);

@@ -66,7 +66,7 @@ fn a_token_that_does_not_fit_the_trust_is_an_error_for_all_who_wait() {
         assert_eq!((world.cloud.attempts, world.cloud.count("PUT")), (1, 0), "{came:?}");
         for error in errors {
             let what = format!(
-                "no token could be had: a token by the trust \"trust-1\" was asked for, and one \
+                "could not obtain a token: a token by the trust \"trust-1\" was asked for, and one \
                  by {want} came"
             );
             assert_eq!((error.kind(), error.what()), (Kind::Authority, what.as_str()));
@@ -114,7 +114,7 @@ fn so_is_one_that_the_source_itself_has_no_use_for() {
     cloud.trouble = (0..50).map(|_| token(None)).collect();
     let mut world = requests(cloud, 8, Session::new(Fickle, interval(60)));
     for error in errors(&mut world) {
-        let what = "no token could be had: the token that came is not what was asked for";
+        let what = "could not obtain a token: the token that came is not what was asked for";
         assert_eq!((error.kind(), error.what()), (Kind::Authority, what));
     }
     assert_eq!(world.cloud.attempts, 1);
