@@ -300,7 +300,7 @@ fn outgoing(
 fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
     let mut parts = uri.clone().into_parts();
     let authority = route.host_header().parse();
-    parts.authority = Some(authority.map_err(|_| Error::caller("the URI's host is none"))?);
+    parts.authority = Some(authority.map_err(|_| Error::caller("the URI's host is invalid"))?);
     Uri::from_parts(parts).map_err(|_| Error::caller("the URI can't be sent to a proxy"))
 }
 

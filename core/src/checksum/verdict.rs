@@ -65,7 +65,7 @@ impl fmt::Display for Why {
             Self::Unasked => f.write_str("the server gave a checksum that was not asked for"),
             Self::Absent => f.write_str("the server gave no checksum"),
             Self::Composite => {
-                f.write_str("the checksum is over the digests of parts of unknown sizes")
+                f.write_str("the checksum was computed from the digests of parts of unknown sizes")
             }
             Self::Manifest => f.write_str("the segments of the large object are not known"),
             Self::Segments => f.write_str("not every segment has a checksum of its own"),
@@ -75,7 +75,7 @@ impl fmt::Display for Why {
             Self::Partial => {
                 f.write_str("the checksum is of the whole object, of which this is a range")
             }
-            Self::Decoded => f.write_str("the bytes were decoded on the way"),
+            Self::Decoded => f.write_str("the bytes were decoded in transit"),
             Self::Unsupported(algorithm) => write!(f, "this build can't compute {algorithm}"),
         }
     }

@@ -100,7 +100,7 @@ pub(super) fn container_draft(
     authorization: Option<&Secret>,
 ) -> Result<Box<Draft>, Error> {
     let uri = Uri::try_from(container.url.as_str())
-        .map_err(|_| Error::caller("the URL of the container's endpoint is none"))?;
+        .map_err(|_| Error::caller("the URL of the container's endpoint is invalid"))?;
     let mut draft = near(CONTAINER, Method::GET, uri);
     draft.header(ACCEPT, "application/json")?;
     if let Some(authorization) = authorization {
@@ -121,7 +121,7 @@ pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Box<Draft>
     let document = Document::parse(file.expose().as_bytes(), "the cached SSO token")?;
     let expires = document.date("expiresAt")?;
     if expires.is_some_and(|expires| expires <= Timestamp::from_duration(now.unix)) {
-        return Err(Error::authority("the SSO login is over").with_hint(LOGIN));
+        return Err(Error::authority("the SSO login has expired").with_hint(LOGIN));
     }
     let (role, account) = (escape::query(&sso.role_name), escape::query(&sso.account_id));
     let target = format!("/federation/credentials?role_name={role}&account_id={account}");

@@ -52,7 +52,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     ///
-    /// The configuration is wrong, or there is none and `AWS_EC2_METADATA_DISABLED` is `true`.
+    /// The configuration is invalid, or it is missing and `AWS_EC2_METADATA_DISABLED` is `true`.
     pub fn default_chain(&self) -> Result<Source, Error> {
         if let Some(source) = self.keys_of_environment()? {
             return Ok(source);

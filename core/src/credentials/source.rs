@@ -187,7 +187,7 @@ impl Container {
             )));
         }
         if query.bytes().any(|byte| byte <= b' ' || byte >= 127 || byte == b'#') {
-            return Err(Error::caller(format!("{WHERE} has a query that is none")));
+            return Err(Error::caller(format!("{WHERE} has an invalid query")));
         }
         Ok(Self { url: url.to_owned(), authorization })
     }

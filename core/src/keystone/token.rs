@@ -133,6 +133,6 @@ mod iso {
     ) -> Result<Option<Timestamp>, D::Error> {
         let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
         let date = Timestamp::parse_iso8601(&text);
-        date.map(Some).ok_or_else(|| de::Error::custom("a date that is none"))
+        date.map(Some).ok_or_else(|| de::Error::custom("an invalid date"))
     }
 }

@@ -134,7 +134,7 @@ fn identity_json(identity: &Identity) -> Result<Json<'_>, Error> {
             ]),
         ),
         Identity::V2Password { .. } | Identity::V1 { .. } => {
-            return Err(Error::caller("this identity is none of the Identity API v3"));
+            return Err(Error::caller("this identity does not belong to the Identity API v3"));
         }
     })
 }

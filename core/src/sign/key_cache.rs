@@ -140,7 +140,7 @@ mod tests {
             of_token.session_token = Some(bad.into());
             let outcome = Signing::new(&Arc::new(of_token), at, "r", "s3", rule);
             match outcome {
-                Ok(_) => assert_eq!(bad, "", "an empty token is none"),
+                Ok(_) => assert_eq!(bad, "", "an empty token counts as no token"),
                 Err(error) => assert!(error.what().contains("`x-amz-security-token`"), "{error}"),
             }
         }

@@ -55,7 +55,7 @@ impl Signing {
         let seconds = what.expires.as_secs();
         if !(SHORTEST..=LONGEST).contains(&seconds) {
             return Err(Error::caller(format!(
-                "a presigned URL can be good for {SHORTEST} to {LONGEST} seconds, not {seconds}"
+                "a presigned URL can be valid for {SHORTEST} to {LONGEST} seconds, not {seconds}"
             )));
         }
         check_host(what.host)?;

@@ -67,7 +67,7 @@ impl BulkDelete {
 /// The outcome of a deletion of many objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use = "what could not be removed stands in here"]
+#[must_use = "it lists what could not be removed"]
 pub struct Deleted {
     /// How many were deleted.
     pub deleted: u64,

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Tell what happens on the way: requests, retries, renewed tokens
+    /// Report requests, retries and renewed tokens
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 

@@ -99,7 +99,7 @@ Exit codes:
     2  the command line makes no sense
     3  the object, container or bucket is not there
     4  an object of that name is there already
-    5  not allowed, or not known who we are
+    5  not allowed, or not authenticated
     6  the configuration is wrong
     7  the server, Keystone or the proxy can't be reached, or is not able to answer
     8  the bytes are not those that were meant

@@ -128,7 +128,7 @@ pub(super) fn read_body(
     }
     let length = match request.header("content-length") {
         None => 0,
-        Some(length) => length.parse().map_err(|_| invalid("a Content-Length that is none"))?,
+        Some(length) => length.parse().map_err(|_| invalid("an invalid Content-Length"))?,
     };
     let mut body = Vec::new();
     let outcome = input.by_ref().take(length.min(limit)).read_to_end(&mut body);

@@ -379,7 +379,7 @@ impl Reader<'_> {
         let interface = |word: &String| {
             let known = Interface::parse(word);
             known.ok_or_else(|| {
-                let problem = format!("{word:?} is none: expected public, internal or admin");
+                let problem = format!("expected public, internal or admin, not {word:?}");
                 self.0.wrong(key, problem)
             })
         };

@@ -153,7 +153,7 @@ impl Reader {
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor);
-                let node = node.ok_or("an alias stands for something that it is in")?;
+                let node = node.ok_or("an alias refers to a node that contains it")?;
                 let (size, node) = (node.size(), node.clone());
                 self.spend(size)?;
                 self.put(0, node)?;
@@ -354,7 +354,7 @@ mod tests {
             ("a: !!python/object:os.system x\n", "clouds.yaml:1: a tag that is not known here"),
             ("a: !Ref x\n", "clouds.yaml:1: a tag that is not known here"),
             ("- a\n", "clouds.yaml: expected a mapping"),
-            ("a: &x [*x]\n", "clouds.yaml:1: an alias stands for something that it is in"),
+            ("a: &x [*x]\n", "clouds.yaml:1: an alias refers to a node that contains it"),
             ("<<: 7\n", "clouds.yaml:1: after `<<` there must be a mapping, or a list of them"),
         ] {
             assert_eq!(problem(text), said, "{text:?}");

@@ -137,7 +137,7 @@ mod tests {
             ),
             (
                 r#"[{"data": "aGVsbG8="}, {"name": "/c/o", "range": "5-1"}]"#,
-                "entry 1 of the manifest has a range that is none",
+                "entry 1 of the manifest has an invalid range",
             ),
             (r#"[{"data": "?"}]"#, "entry 0 of the manifest has data that is no base64"),
         ] {

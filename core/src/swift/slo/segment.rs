@@ -165,7 +165,7 @@ impl Segment {
         };
         let range = match either("range", "range").and_then(Value::as_str) {
             None | Some("") => None,
-            Some(text) => Some(range(text).ok_or("has a range that is none")?),
+            Some(text) => Some(range(text).ok_or("has an invalid range")?),
         };
         let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
         let modified = entry.get("last_modified").and_then(Value::as_str);

@@ -11,7 +11,7 @@ use apus_core::store::Connection;
 
 use super::{Answer, Report};
 
-/// Sends an unsigned request. Any response shows that the server is there; `None` if there is none.
+/// Sends an unsigned request. Any response shows that the server is there; `None` means no response.
 pub(super) fn try_server(
     report: &mut Report,
     transport: &Transport,
@@ -54,7 +54,8 @@ pub(super) fn try_server(
     }
     match (is_tls, &connection.ca_file, connection.insecure) {
         (false, ..) => {
-            report.tell("TLS", "", Answer::No, "http: whoever is on the way can read and change");
+            let risk = "http: a third party on the network can read and change everything";
+            report.tell("TLS", "", Answer::No, risk);
         }
         (true, _, true) => {
             report.tell("TLS", "", Answer::Beware, "certificates are not looked at");

@@ -259,7 +259,7 @@ impl Objects<'_> {
                 Credentials::new(keys).presign(draft, minute, apus_blocking::now())
             })
             .and_then(|signed| {
-                let uri = signed.url.parse().map_err(|_| Error::broken("the URL is none"))?;
+                let uri = signed.url.parse().map_err(|_| Error::broken("the URL is invalid"))?;
                 let mut draft = Draft::new("presigned", http::Method::GET, uri);
                 draft.head.headers = signed.headers;
                 let exchange = Exchange::open(draft, apus_blocking::now(), 0);
