@@ -73,7 +73,7 @@ def run(index):
 
 
 class Slow:
-    """Bytes that come evenly over six token lives and some more; they can't be had again."""
+    """Bytes that come evenly over six token lives and some more; they can't be read twice."""
 
     def __init__(self, size):
         self.size, self.position, self.hash = size, 0, hashlib.md5()

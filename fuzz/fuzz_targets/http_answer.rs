@@ -14,8 +14,8 @@ struct Input<'a> {
     most: u8,
 }
 
-/// What is taken of `input`, which comes in pieces of these sizes; how much of it was read, and whether
-/// the body is over, or why it is none.
+/// Returns what is taken of `input`, which comes in pieces of these sizes, how much of it was read, and
+/// whether the body has ended; or why it is invalid.
 fn take(
     mut body: AnswerBody,
     input: &[u8],

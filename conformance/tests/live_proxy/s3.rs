@@ -20,7 +20,7 @@ use crate::store::{Feed, Store, Transport};
 const BUCKET: &str = "through-a-proxy";
 const PART: u64 = 5 << 20;
 
-/// A server, and who we are there.
+/// A server, and our credentials there.
 struct Place {
     url: String,
     ca: Vec<u8>,

@@ -171,7 +171,7 @@ fn an_image_is_compared_with_what_is_known_of_it(via: Via) {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
         let error = read(&get(Vec::new(), Some(5119))).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
-        // The bytes are others on the way.
+        // The bytes are changed in transit.
         let corrupt = Plan::new().always(Operation::GetObject, Fault::Corrupt);
         server.model().set_plan(corrupt);
         let error = read(&get(Vec::new(), None)).unwrap_err();

@@ -367,7 +367,7 @@ fn an_object_that_drips_is_given_up(via: Via) {
     let limits = Limits { first_byte: ms(5000), idle: ms(5000), rate, ..Limits::NONE };
     for (framing, piece) in framings(1, LONG) {
         let peer = Peer::start(move |speech| {
-            // Whoever asks for the rest of it gets that as slowly.
+            // A request for the rest is answered at the same rate.
             let rest = speech.head.contains("range: bytes=");
             let head = match (rest, framing.starts_with("Content-Length")) {
                 (false, _) => format!("HTTP/1.1 200 OK\r\nETag: \"a\"\r\n{framing}"),

@@ -29,8 +29,8 @@ fn faults() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// How many tokens the cloud spoils: it revokes one, or is so slow that one is over when it comes.
-/// A request is sent again once for its token's sake.
+/// Returns how many tokens the cloud spoils: it revokes one, or answers so late that the token has
+/// expired when it arrives. A request is repeated once because of its token.
 fn spoilt(faults: &[(u64, Fault)], revoked: Option<u64>, life: u64, interval: u64) -> usize {
     let is_late =
         |fault: &Fault| matches!(fault, Fault::Delay(by) if by.as_secs() + interval >= life);

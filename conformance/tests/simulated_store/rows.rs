@@ -136,7 +136,7 @@ fn who_may_not_write_reads_all_the_same_and_a_lost_race_is_no_error() {
     let mut sim = Sim::new(server, asterisks(0), 1);
     let mut table = Table(vec![(old("AKIDOLD", ID), None)]);
     let access = stores.get(&table.row(0), &Get::default(), 1).unwrap();
-    // Whoever reads leaves the migration to others, one of whom has been here.
+    // The reader leaves the migration to other processes, one of which has migrated the row meanwhile.
     assert_eq!(run(&mut sim, access.outcome).unwrap().bytes, 7);
     table.0[0].1 = Some("theirs".to_owned());
     assert_eq!(access.migration.unwrap().apply(&mut table, &0), Ok(Applied::Raced));

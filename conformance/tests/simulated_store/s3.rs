@@ -187,7 +187,7 @@ fn a_bucket_is_made_where_that_is_configured() {
     }
 }
 
-/// A server that is not S3 in all, or bytes that another one has changed on the way.
+/// A server that differs from S3, or bytes that were changed in transit.
 #[test]
 fn bytes_that_arrived_wrong_are_told_and_removed() {
     let wrong = |tag: &str| {

@@ -113,7 +113,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if an entry is none of these; the error names it.
+    /// [`Kind::Caller`](crate::Kind::Caller) if an entry has none of these forms; the error names it.
     pub fn bypass<I>(mut self, hosts: I) -> Result<Self, Error>
     where
         I: IntoIterator<Item: AsRef<str>>,

@@ -389,7 +389,7 @@ fn another_trust_with_the_same_end_is_got_out_of_the_way_of() {
 fn a_trust_that_was_made_before_an_error_is_found_by_the_conflict_with_it() {
     for status in [408, 429, 503] {
         let mut cloud = living(300);
-        let made = Answer::error(status, "Error", "made all the same");
+        let made = Answer::error(status, "Error", "created despite the error");
         let conflict = Answer::error(409, "Conflict", "Duplicate entry found");
         // The last is the first.
         cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), vec![conflict, made]);
@@ -399,7 +399,7 @@ fn a_trust_that_was_made_before_an_error_is_found_by_the_conflict_with_it() {
         assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{status}");
         assert_eq!(told(&world), ["created", "revoked"], "{status}");
         assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 2, "{status}");
-        assert!(world.cloud.trusts.is_empty(), "{status}: a trust is left that nobody knows");
+        assert!(world.cloud.trusts.is_empty(), "{status}: a trust is left that no error names");
     }
 }
 

@@ -57,7 +57,7 @@ fn who_says_so_by_an_override_gets_it() {
 fn a_keystone_over_http_has_nothing_to_lose() {
     let (result, puts) = put(session("http://keystone:5000/v3"), Cloud::default());
     assert_eq!((result.unwrap(), puts), (1, 1));
-    // Nor does one that nobody knows, or a store over https.
+    // Neither has an unknown Keystone, or a store over https.
     let facts = |url: &str| TokenFacts { storage_url: Some(url.into()), ..TokenFacts::default() };
     let filter = EndpointFilter::default();
     let keystone = |url| apus_core::BaseUrl::parse_as(url, "auth_url").unwrap();

@@ -460,7 +460,7 @@ fn rotated_keys_leave_rows_as_they_are() {
 #[test]
 fn an_application_credential_does_all_of_it() {
     let stores = stores_with(
-        // Without a scheme Keystone is asked over https; the object store is over http on purpose.
+        // Without a scheme Keystone is asked over https; the object store uses http on purpose.
         "[DEFAULT]\nenabled_backends = cold:swift\n[cold]\nswift_store_config_file = refs\n\
          swift_store_endpoint = http://swift:8080/v1/AUTH_app\n",
         &[(

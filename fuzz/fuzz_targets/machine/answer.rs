@@ -1,5 +1,5 @@
-//! What a server can say: what is right for the request, with a twist, an error, or nonsense. What
-//! is right, and what the errors are, stands in `server.rs`.
+//! The responses of a server: a correct one for the request, a correct one with one change, an error,
+//! or nonsense. `server.rs` has the correct responses and the errors.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
-//! Whatever happens to a machine, and in whatever order: it keeps the laws and comes to an end.
+//! Whatever happens to a machine, and in whatever order: it keeps the laws and ends.
 //!
 //! An input is a machine, its settings, and a list of events: answers of all kinds, losses, bytes of
 //! the source, time that passes, a cancellation, a completion of somebody else's. After the last
-//! event everything is answered in one way until the machine is done. What is asserted stands in
-//! `world.rs`, what a server can say in `answer.rs` and, where only S3 says so, in `server.rs`.
+//! event everything is answered in one way until the machine is done. The assertions are in
+//! `world.rs`, the responses of a server in `answer.rs` and, for S3 only, in `server.rs`.
 #![no_main]
 
 mod answer;

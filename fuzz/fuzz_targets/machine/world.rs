@@ -8,7 +8,7 @@
 //! | 5 | completions of another pump, and late ones, change nothing |
 //! | 6 | no [`SECRET`] is in what is launched, in the result, or in the machine |
 //! | 7 | nothing is read of a stream that was not supplied, or was let go |
-//! | 10 | nobody waits for nothing, or for a time that is over |
+//! | 10 | nothing waits without an event to wait for, or for a time that has passed |
 //!
 //! Beside the laws: the sink gets each byte once and without a gap, the parts of an upload cover it,
 //! and after a cancellation nothing new is begun.
@@ -145,7 +145,7 @@ where
         panic!("it does not end: {:?}", self.end.trace.last());
     }
 
-    /// Turns the pump until it waits; the result when it is over.
+    /// Turns the pump until it waits; returns the result when the machine is done.
     fn settle(&mut self) -> Option<Result<M::Output, Error>> {
         for _ in 0..MOST_STEPS {
             match self.pump.turn(self.now) {

@@ -1,8 +1,8 @@
-//! Whatever happens to a machine of Swift's and to the sessions that it goes under: it keeps the laws
-//! and comes to an end.
+//! Whatever happens to a machine of Swift's and to the sessions that it uses: it keeps the laws and
+//! ends.
 //!
-//! As `machine` does for S3, whose `world.rs` and `answer.rs` these are; what Swift and Keystone say
-//! stands in `server.rs`. Tokens are had, renewed and refused by answers among the others.
+//! The same as `machine` for S3, whose `world.rs` and `answer.rs` it uses; the responses of Swift and
+//! Keystone are in `server.rs`. Some of the responses issue, renew and refuse tokens.
 #![no_main]
 
 #[path = "../machine/answer.rs"]
@@ -72,7 +72,7 @@ enum Trust {
     Wanted { known: bool, ends: bool, role: Option<bool> },
 }
 
-/// How the user's tokens are had.
+/// How the user's tokens are obtained.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Right {
     Given,
@@ -172,7 +172,7 @@ impl Script {
             Trust::Never => self.drive(source, || (machine(), slot())),
             Trust::NotNeeded => self.drive(source, || (Delegated::not_needed(machine()), slot())),
             Trust::Refused => {
-                let why = || Error::authority("no trust can be had");
+                let why = || Error::authority("no trust can be created");
                 self.drive(source, || (Delegated::refused(machine(), why()), slot()))
             }
             Trust::Wanted { known, ends, role } => self.drive(source, || {

@@ -65,7 +65,7 @@ pub(super) const TABLE: [Row; 32] = [
     ("true",  "never",          "never",          Bytes::Bare,  Document::Md5,   Read::Bare),
 ];
 
-/// PutObject of `hello`. Over https a checksum stands for the signature's SHA-256.
+/// PutObject of `hello`. Over https a checksum replaces the signature's SHA-256.
 pub(super) fn put_object(bytes: Bytes, tls: bool) -> &'static str {
     match (bytes, tls) {
         (Bytes::Bare, _) => {

@@ -109,7 +109,7 @@ impl Removal {
         self
     }
 
-    /// Starts one more request. Returns false if there is none to start.
+    /// Starts one more request. Returns false if no request can be started.
     fn begin(&mut self) -> bool {
         if self.stopped || self.jobs.len() >= self.width {
             return false;

@@ -25,7 +25,7 @@ pub struct OptionSpec {
     pub choices: &'static [&'static str],
     /// The smallest and the largest number.
     pub range: Option<RangeInclusive<u64>>,
-    /// The default as text; `None` if there is none.
+    /// The default as text; `None` if there is no default.
     pub default: Option<String>,
     /// Whether the value is a secret, which is never shown.
     pub is_secret: bool,
