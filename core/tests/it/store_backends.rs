@@ -70,7 +70,7 @@ fn keys_come_from_where_the_configuration_says() {
     let options = "[DEFAULT]\nenabled_backends = a:s3\n[a]\ns3_store_host = http://127.0.0.1:9000\n\
                    s3_store_bucket = images\n";
     let text = errors(options);
-    assert!(text.contains("[a] s3_store_access_key: it is required"), "{text}");
+    assert!(text.contains("[a] s3_store_access_key: missing required option"), "{text}");
     // From elsewhere: they are waited for.
     let waiting = stores(&format!("{options}s3_store_credential_source = instance\n"));
     let add = Add::new("id", UploadSource::Seekable(5));

@@ -191,9 +191,10 @@ fn everything_that_is_wrong_is_told_at_once() {
          false",
         "glance-api.conf:10: [a] s3_store_request_checksum_calculation = \"sometimes\": expected \
          one of when_required, when_supported, always, never",
-        "[a] s3_store_bucket: it is required",
-        "[a] s3_store_proxy_host: it is required where s3_store_enable_proxy is true",
-        "[b] swift_store_config_file: it is required, or swift_store_auth_address with credentials",
+        "[a] s3_store_bucket: missing required option",
+        "[a] s3_store_proxy_host: missing option, required where s3_store_enable_proxy is true",
+        "[b] swift_store_config_file: missing option, required unless swift_store_auth_address and \
+         credentials are set",
         "glance-api.conf:16: [b] default_swift_reference = \"a/b\": expected a name without / : @ ? \
          and #",
         "glance-api.conf:17: [b] swift_store_multiple_containers_seed = \"33\": expected a whole \
@@ -348,9 +349,9 @@ fn references_are_read_and_wrong_ones_told() {
         errors,
         "swift.conf:2: [ref1] auth_address: the value has a quote at one end only\n\
          swift.conf:4: [ref1] key: the value has a quote at one end only\n\
-         swift.conf:2: [ref1] auth_address: it is required\n\
+         swift.conf:2: [ref1] auth_address: missing required option\n\
          swift.conf:3: [ref1] user: there is neither user and key nor an application credential\n\
-         [ref2] auth_address: it is required\n\
+         [ref2] auth_address: missing required option\n\
          swift.conf:6: [ref2] user: there is neither user and key nor an application credential"
     );
 }
@@ -440,7 +441,7 @@ fn keys_come_from_where_a_backend_says() {
         assert_eq!(fast.keys().is_some(), source == CredentialSource::Static);
     }
     for (options, expect) in [
-        ("", "[fast] s3_store_access_key: it is required"),
+        ("", "[fast] s3_store_access_key: missing required option"),
         (
             "s3_store_credential_source = vault\n",
             "expected one of static, environment, profile, default-chain, web-identity, container, \
@@ -448,7 +449,8 @@ fn keys_come_from_where_a_backend_says() {
         ),
         (
             "s3_store_credential_source = profile\n",
-            "[fast] s3_store_profile: it is required where s3_store_credential_source is profile",
+            "[fast] s3_store_profile: missing option, required where \
+             s3_store_credential_source is profile",
         ),
         (
             "s3_store_credential_source = instance\ns3_store_profile = a\n",
@@ -468,13 +470,13 @@ fn keys_come_from_where_a_backend_says() {
         (
             "",
             &[
-                "[fast] s3_store_access_key: it is required",
-                "[fast] s3_store_secret_key: it is required",
+                "[fast] s3_store_access_key: missing required option",
+                "[fast] s3_store_secret_key: missing required option",
             ][..],
         ),
         (
             "s3_store_access_key =\ns3_store_secret_key = hunter2\n",
-            &["8: [fast] s3_store_access_key: it is required"],
+            &["8: [fast] s3_store_access_key: missing required option"],
         ),
         (
             "s3_store_access_key = A\ns3_store_secret_key = hunter2$x\n",

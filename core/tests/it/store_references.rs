@@ -153,8 +153,8 @@ fn an_application_credential_stands_instead_of_user_and_key() {
 #[test]
 fn a_reference_has_an_address_and_credentials() {
     for (text, problem) in [
-        ("user = t:u\nkey = k\n", "it is required"),
-        ("user = t:u\nkey = k\nauth_address =\n", "it is required"),
+        ("user = t:u\nkey = k\n", "missing required option"),
+        ("user = t:u\nkey = k\nauth_address =\n", "missing required option"),
         ("auth_address = https://k\n", "neither user and key nor an application credential"),
         ("auth_address = https://k\nuser = t:u\n", "neither user and key nor"),
         ("auth_address = https://k\nkey = k\n", "neither user and key nor"),

@@ -125,7 +125,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "a.conf:15: [cold] s3_store_retries = \"101\": expected a whole number from 0 to 100",
     )
     .prints("[cold] s3_store_cacert = \"none.pem\": No such file")
-    .prints("[fast] s3_store_bucket: it is required")
+    .prints("[fast] s3_store_bucket: missing required option")
     .says("errors");
     // Other commands report the same errors, and do nothing.
     folder.run(&["-c", "a.conf", "locations", "check"]).ends(6).says("expected a whole number");

@@ -172,13 +172,13 @@ impl Reader<'_> {
         for (other, its) in instead {
             if kind == "password" && key != "auth_url" && settings.text(other)?.is_some() {
                 let problem = format!(
-                    "it is required for auth_type {kind}: what goes with auth.{other} is auth_type \
-                     {its}"
+                    "missing option, required for auth_type {kind}: auth.{other} is an option of \
+                     auth_type {its}"
                 );
                 return Err(settings.wrong(&format!("auth.{key}"), problem));
             }
         }
-        let problem = format!("it is required for auth_type {kind}");
+        let problem = format!("missing option, required for auth_type {kind}");
         Err(settings.wrong(&format!("auth.{key}"), problem))
     }
 
@@ -204,7 +204,8 @@ impl Reader<'_> {
             return Ok(Identity::ApplicationCredential { id: id.to_owned(), secret });
         }
         let Some(name) = settings.plain("application_credential_name")? else {
-            let problem = "it is required, or application_credential_name with its user";
+            let problem =
+                "missing option, required unless application_credential_name and its user are set";
             return Err(settings.wrong("auth.application_credential_id", problem));
         };
         let (name, user) = (name.to_owned(), self.user(kind)?);
@@ -242,8 +243,8 @@ impl Reader<'_> {
             Some(domain) => Ok(User::Name { name, domain }),
             None => Err(settings.wrong(
                 "auth.user_domain_name",
-                "it is required beside auth.username, or user_domain_id, for a name is unique in \
-                 its domain only",
+                "missing option, required with auth.username unless auth.user_domain_id is set: a \
+                 name is unique in its domain only",
             )),
         }
     }
@@ -287,8 +288,8 @@ impl Reader<'_> {
                 None => {
                     return Err(settings.wrong(
                         "auth.project_domain_name",
-                        "it is required beside auth.project_name, or project_domain_id, for a name \
-                         is unique in its domain only",
+                        "missing option, required with auth.project_name unless \
+                         auth.project_domain_id is set: a name is unique in its domain only",
                     ));
                 }
             };
@@ -347,7 +348,9 @@ impl Reader<'_> {
             let endpoint = settings.plain("endpoint")?.or(settings.plain("url")?);
             endpoint_override = endpoint.map(str::to_owned);
             if endpoint_override.is_none() {
-                return Err(settings.wrong("auth.endpoint", "it is required for this auth_type"));
+                return Err(
+                    settings.wrong("auth.endpoint", "missing option, required for this auth_type")
+                );
             }
         }
         let region = of_service("region_name")?.unwrap_or_else(|| settings.region.clone());

@@ -35,7 +35,7 @@ impl CloudsError {
 }
 
 impl fmt::Display for CloudsError {
-    /// One line: `cloud "prod": auth.user_domain_name: it is required beside auth.username`.
+    /// One line: `cloud "prod": auth.password: missing option, required for auth_type password`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Some((file, Some(line))) => write!(f, "{}:{line}: ", OneLine::new(file))?,

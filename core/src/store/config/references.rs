@@ -55,7 +55,7 @@ impl Reference {
     pub fn address(&self) -> Result<BaseUrl, Error> {
         let address = self.auth_address.trim();
         if address.is_empty() {
-            return Err(Error::caller("it is required"));
+            return Err(Error::caller("missing required option"));
         }
         if address.contains("://") {
             return BaseUrl::parse(address);

@@ -114,7 +114,7 @@ impl S3Options {
     /// The host is missing, or is neither a URL nor a host.
     pub fn endpoint(&self) -> Result<BaseUrl, Error> {
         let host = self.s3_store_host.as_deref().map(str::trim).filter(|host| !host.is_empty());
-        let Some(host) = host else { return Err(Error::caller("it is required")) };
+        let Some(host) = host else { return Err(Error::caller("missing required option")) };
         if host.contains("://") {
             return BaseUrl::parse(host);
         }
@@ -185,7 +185,7 @@ impl S3Options {
     /// Those of [`endpoint`](Self::endpoint); there is no bucket.
     pub fn place(&self) -> Result<S3Place, Error> {
         let bucket = self.s3_store_bucket.as_deref().filter(|bucket| !bucket.is_empty());
-        let bucket = bucket.ok_or_else(|| Error::caller("it is required"))?;
+        let bucket = bucket.ok_or_else(|| Error::caller("missing required option"))?;
         Ok(S3Place::new(&self.endpoint()?, bucket))
     }
 
@@ -196,7 +196,7 @@ impl S3Options {
             wrong("s3_store_host", error.what());
         }
         if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
-            wrong("s3_store_bucket", "it is required");
+            wrong("s3_store_bucket", "missing required option");
         }
         self.check_keys(section, errors);
         let host = self.s3_store_proxy_host.as_deref().unwrap_or_default();
@@ -204,7 +204,7 @@ impl S3Options {
             errors.push(section.wrong(
                 "s3_store_proxy_host",
                 false,
-                "it is required where s3_store_enable_proxy is true",
+                "missing option, required where s3_store_enable_proxy is true",
             ));
         } else if let Err(error) = Connection::of_s3(self) {
             errors.push(section.wrong("s3_store_enable_proxy", false, error.what()));
@@ -217,7 +217,7 @@ impl S3Options {
         let of_profile = source == CredentialSource::Profile;
         if of_profile != profile.is_some() {
             let problem = match of_profile {
-                true => "it is required where s3_store_credential_source is profile",
+                true => "missing option, required where s3_store_credential_source is profile",
                 false => "it is used only where s3_store_credential_source is profile",
             };
             errors.push(section.wrong("s3_store_profile", false, problem));
@@ -241,7 +241,7 @@ impl S3Options {
         for (name, value) in &keys[..2] {
             let is_missing = value.as_ref().is_none_or(Secret::is_empty);
             if is_missing && !is_told(name, errors) {
-                errors.push(section.wrong(name, true, "it is required"));
+                errors.push(section.wrong(name, true, "missing required option"));
             }
         }
     }

@@ -305,7 +305,7 @@ impl SwiftOptions {
         if !self.swift_store_multi_tenant && !by_file && !by_options {
             wrong(
                 "swift_store_config_file",
-                "it is required, or swift_store_auth_address with credentials",
+                "missing option, required unless swift_store_auth_address and credentials are set",
             );
         }
         if let Some(reference) = self.own_reference() {
@@ -329,7 +329,7 @@ impl SwiftOptions {
         if self.swift_store_enable_proxy && host.is_empty() {
             wrong(
                 "swift_store_proxy_host",
-                "it is required where swift_store_enable_proxy is true",
+                "missing option, required where swift_store_enable_proxy is true",
             );
         } else if let Err(error) = Connection::of_swift(self) {
             wrong("swift_store_enable_proxy", error.what());
