@@ -26,11 +26,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) which: Which,
 
-    /// The backend to work on, instead of the default one
+    /// The id of the backend to use; default: the default backend
     #[arg(short, long, global = true, value_name = "ID")]
     pub(crate) backend: Option<String>,
 
-    /// Write results as JSON, one document on a line, and errors too
+    /// Write results and errors as JSON, one document per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 
-    /// Say nothing but results and why it failed
+    /// Write only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
@@ -50,135 +50,135 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Store a file
     ///
-    /// Prints its location. An object of that name that is there already is not replaced (4).
+    /// Prints the location of the object. An object that exists already is not replaced (exit code 4).
     Put {
-        /// The file; - is standard input
+        /// The file to store; - is standard input
         file: PathBuf,
 
-        /// The id of the image, which is the object's name; the file's name without it
+        /// The id of the image, used as the object's name; default: the file's name
         #[arg(long)]
         id: Option<String>,
 
-        /// Bytes that there have to be; others are an error, and nothing is left
+        /// Expected size in bytes; with another size the command fails and leaves no object
         #[arg(long)]
         size: Option<u64>,
 
-        /// The algorithm of the multihash
+        /// The algorithm of the multihash that is printed
         #[arg(long, value_name = "ALGORITHM", default_value = "SHA512")]
         hash: Algorithm,
     },
 
-    /// Fetch an object
+    /// Download an object
     Get {
-        /// Its location, or its name in the backend
+        /// The object's location, or its name in the backend
         location: String,
 
-        /// The file that gets it; standard output without it
+        /// The file to write to; default: standard output
         ///
-        /// It is replaced when all of the object is there and checked, and is what it was until then and
-        /// when anything fails. Owner and mode stay, links are followed; a FIFO or a device is written
-        /// through.
+        /// The file is replaced after the whole object was received and checked. If the command
+        /// fails, the file is unchanged. Owner and mode are kept, and links are followed. A FIFO or a
+        /// device is written directly.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
 
-        /// These bytes alone: FIRST-LAST, FIRST- or -LENGTH
+        /// Only these bytes: FIRST-LAST, FIRST- or -LENGTH
         #[arg(short, long, value_parser = crate::get::range, allow_hyphen_values = true)]
         range: Option<ByteRange>,
     },
 
     /// List the objects of the backend: size, time, name
     Ls {
-        /// Only names that begin so
+        /// List only names with this prefix
         prefix: Option<String>,
     },
 
-    /// Tell what is known of an object
+    /// Show the properties of an object
     Stat {
-        /// Its location, or its name in the backend
+        /// The object's location, or its name in the backend
         location: String,
     },
 
     /// Remove objects
     Rm {
-        /// Their locations, or their names in the backend
+        /// The objects' locations, or their names in the backend
         #[arg(required = true, value_name = "LOCATION")]
         locations: Vec<String>,
     },
 
-    /// Make a URL to an object in S3 that anybody can use for a while
+    /// Create a temporary URL for an object in S3, usable without credentials
     Presign {
-        /// Its location, or its name in the backend
+        /// The object's location, or its name in the backend
         location: String,
 
-        /// What may be done with it
+        /// The method that the URL permits
         #[arg(short, long, value_enum, ignore_case = true, default_value = "GET")]
         method: Method,
 
-        /// How long: seconds, or 15m, 2h, 7d
+        /// How long the URL is valid: seconds, or 15m, 2h, 7d
         #[arg(short = 'x', long, value_name = "TIME", default_value = "1h", value_parser = crate::sign::duration)]
         expires: Duration,
     },
 
-    /// Make a URL to an object in Swift that anybody can use for a while
+    /// Create a temporary URL for an object in Swift, usable without credentials
     Tempurl {
-        /// Its location, or its name in the backend
+        /// The object's location, or its name in the backend
         location: String,
 
-        /// What may be done with it
+        /// The method that the URL permits
         #[arg(short, long, value_enum, ignore_case = true, default_value = "GET")]
         method: Method,
 
-        /// How long: seconds, or 15m, 2h, 7d
+        /// How long the URL is valid: seconds, or 15m, 2h, 7d
         #[arg(short = 'x', long, value_name = "TIME", default_value = "1h", value_parser = crate::sign::duration)]
         expires: Duration,
 
-        /// A file with the key; that of the container or the account without it
+        /// A file with the key; default: the key of the container, or of the account
         #[arg(long, value_name = "FILE")]
         key_file: Option<PathBuf>,
     },
 
     /// Copy an object into another backend, and compare its digests on both sides
     Copy {
-        /// Its location, or its name in the backend
+        /// The object's location, or its name in the backend
         location: String,
 
-        /// The id of the backend that gets it
+        /// The id of the backend to copy to
         #[arg(long, value_name = "ID")]
         to: String,
 
-        /// Its name there; the same without it
+        /// The object's name in that backend; default: the same name
         #[arg(long)]
         id: Option<String>,
 
-        /// Read the copy once more and compare that, too
+        /// Read the copy back and compare it too
         #[arg(long)]
         read_again: bool,
     },
 
-    /// Try what the server of each backend really does, and say which options follow
+    /// Test what the server of each backend supports, and print the options that result
     ///
-    /// Reachability, TLS, clock, authentication, addressing, each checksum in each place, aws-chunked,
-    /// conditional writes, multipart, large objects, temporary URLs, the proxy; on objects of its own,
-    /// which it removes again. --verbose tells each result as it comes.
+    /// Tests reachability, TLS, clock, authentication, addressing, each checksum in each place,
+    /// aws-chunked, conditional writes, multipart uploads, large objects, temporary URLs and the
+    /// proxy. Uses objects of its own, which it removes. --verbose prints each result immediately.
     Doctor,
 
-    /// Stored locations: what a table of them holds, and what it should hold
+    /// Check and migrate stored locations
     #[command(subcommand)]
     Locations(Locations),
 
-    /// The configuration
+    /// Check the configuration
     #[command(subcommand)]
     Config(Config),
 
-    /// Write a script that lets a shell complete the command line
+    /// Write a shell completion script
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
 
     /// Write the manual page
     Man {
-        /// A directory that gets a page for each command instead
+        /// Write a page for each command into this directory instead
         #[arg(value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
@@ -186,9 +186,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Check it whole, with the files that it names, and say everything that is wrong
+    /// Check the whole configuration and the files that it names, and print every error
     ///
-    /// Ends with 0 when nothing is wrong (warnings are told and do not count), or with 6.
+    /// The exit code is 0 if there are no errors, else 6. Warnings are printed and do not count.
     Check,
 }
 

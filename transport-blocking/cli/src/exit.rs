@@ -94,19 +94,19 @@ impl From<Exit> for ExitCode {
 /// The table of codes, for the help and the manual.
 pub(crate) const CODES: &str = "\
 Exit codes:
-    0  everything was done
-    1  it failed for a reason that has no code of its own
-    2  the command line makes no sense
-    3  the object, container or bucket is not there
-    4  an object of that name is there already
+    0  success
+    1  an error that has no code of its own
+    2  the command line is invalid
+    3  the object, container or bucket does not exist
+    4  an object of that name exists already
     5  not allowed, or not authenticated
-    6  the configuration is wrong
-    7  the server, Keystone or the proxy can't be reached, or is not able to answer
-    8  the bytes are not those that were meant
-    9  some of several were done, others not
-   10  a check found something to do
-   11  there is no room left
-  130  stopped from outside; what was begun was removed again";
+    6  the configuration is invalid
+    7  the server, Keystone or the proxy can't be reached, or can't respond
+    8  the bytes are not the expected ones
+    9  some of several operations succeeded, others failed
+   10  a check found something to change
+   11  there is no space left
+  130  stopped by a signal; what the command had begun was removed";
 
 /// Why a command failed.
 #[derive(Debug)]

@@ -36,29 +36,30 @@ use crate::settings::Needs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Locations {
-    /// Tell which rows are not as they should be
+    /// Report the rows that need a change or are refused
     ///
-    /// Reads JSON lines {"id", "url", "metadata"}, and writes one for each row that is to be changed
-    /// or refused. Ends with 0 when all are as they should be, or with 10.
+    /// Reads JSON lines {"id", "url", "metadata"}, and writes one for each row that needs a change or
+    /// is refused. The exit code is 0 if there is no such row, else 10.
     Check(Rows),
 
-    /// Take credentials out of locations, and say in which backend each is
+    /// Remove credentials from locations, and set the backend of each
     ///
-    /// Reads JSON lines {"id", "url", "metadata"}. Without --write it is a dry run: it tells what
-    /// would be done. Doing it twice changes nothing the second time. Ends with 9 when rows were
-    /// refused.
+    /// Reads JSON lines {"id", "url", "metadata"}. Without --write it is a dry run: the command reports
+    /// the changes and writes none. A second migration changes nothing. The exit code is 9 if rows
+    /// were refused.
     Migrate {
         #[command(flatten)]
         rows: Rows,
 
-        /// The file that gets the changed rows, complete; - is standard output
+        /// Write the changed rows, complete, to this file; - is standard output
         ///
-        /// It is there once all rows were read, or not at all. What is told of rows goes to standard
-        /// output then, or to standard error where rows go there.
+        /// The file is created or replaced after all rows were read. If the command fails, it is left
+        /// as it was. Reports of rows go to standard output, or to standard error if the changed rows
+        /// go to standard output.
         #[arg(short, long, value_name = "FILE")]
         write: Option<PathBuf>,
 
-        /// Write the rows that need no change as well, and those of other stores
+        /// Also write the rows that need no change, and those of other stores
         #[arg(long, requires = "write")]
         all: bool,
     },
@@ -66,11 +67,11 @@ pub(crate) enum Locations {
 
 #[derive(Args, Debug)]
 pub(crate) struct Rows {
-    /// The file of rows; standard input without it
+    /// The file with the rows; default: standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Take locations at servers that are not configured for what they are, with credentials
+    /// Accept locations at servers that are not configured, and keep their credentials
     #[arg(long)]
     foreign: bool,
 }

@@ -18,40 +18,40 @@ use crate::exit::Failure;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Which store")]
 pub(crate) struct Which {
-    /// A glance-api.conf, or a directory of such; or the same as .json or .toml
+    /// A glance-api.conf, a directory of such files, or a .json or .toml file with the same options
     ///
-    /// Given several times, what a later file says counts.
+    /// The option can be repeated; the values of later files take precedence.
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Vec<PathBuf>,
 
     /// One backend by its URL: s3+https://HOST/BUCKET, swift+https://KEYSTONE/v3/CONTAINER
     ///
-    /// Credentials come by --from-environment or --option, and never with the URL.
+    /// The URL has no credentials: --from-environment or --option supply them.
     #[arg(short, long, global = true, value_name = "URL", conflicts_with = "config")]
     store: Option<String>,
 
-    /// An option of the backend of --store: NAME=VALUE, or NAME=@FILE for what a file holds
+    /// An option of the backend of --store: NAME=VALUE, or NAME=@FILE for the content of a file
     ///
-    /// Secrets are taken from files only: everyone can see the arguments of a process.
+    /// Secrets are read from files only, because other users can see the arguments of a process.
     #[arg(short = 'O', long = "option", global = true, value_name = "NAME=VALUE")]
     options: Vec<String>,
 
-    /// Take the credentials of --store from OS_* or from where the AWS SDKs look, and the URL from
-    /// APUS_STORE
+    /// Read the credentials of --store from OS_* or from the sources of the AWS SDKs, and the URL from
+    /// APUS_STORE if --store is not given
     #[arg(short = 'e', long, global = true, conflicts_with = "config")]
     from_environment: bool,
 
-    /// Bytes a second that the body of an object must move at least, on the average of
-    /// --minimum-rate-window; 0: none
+    /// The minimum rate of an object's body in bytes per second, averaged over --minimum-rate-window;
+    /// 0 disables the check
     ///
-    /// Counts in place of the options s3_store_minimum_rate and swift_store_minimum_rate. Time that
-    /// files, pipes and programs at their other end take is not counted.
+    /// Replaces the options s3_store_minimum_rate and swift_store_minimum_rate. Time spent in files,
+    /// pipes and the programs at their other end does not count.
     #[arg(long, global = true, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 30))]
     minimum_rate: Option<u64>,
 
-    /// Seconds that the rate of --minimum-rate is averaged over: 60 unless the configuration says otherwise
+    /// The seconds over which the rate of --minimum-rate is averaged; default: the configuration's, or 60
     ///
-    /// Counts in place of the options s3_store_minimum_rate_window and swift_store_minimum_rate_window.
+    /// Replaces the options s3_store_minimum_rate_window and swift_store_minimum_rate_window.
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     minimum_rate_window: Option<u64>,
 }
