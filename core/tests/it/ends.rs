@@ -213,6 +213,33 @@ fn more_than_the_limit_is_known_by_its_length_before_it_is_read() {
     assert!(!collecting(5, &[("content-length", "5")]).is_rejected());
 }
 
+/// The defaults, as `Limits` states them: an hour for a document, a minute for a refusal, and for a body
+/// that goes to the caller's sink the least rate instead.
+#[test]
+fn each_kind_of_body_has_its_own_limit_of_time() {
+    let limits = |incoming, status| {
+        let mut draft = get();
+        draft.incoming = incoming;
+        let receiving = Exchange::open(draft, NOW, 0).respond(head(status, &[]));
+        (receiving.time(), receiving.pace().wait(Duration::ZERO).is_some())
+    };
+    let minute = Duration::from_secs(60);
+    let collect = || Incoming::Collect { limit: 10 };
+    let (hashers, expect) = (Hashers::default(), Expect::default());
+    let stream = || Incoming::Stream {
+        at: 0,
+        hashers: hashers.clone(),
+        declared: false,
+        tag: false,
+        expect: expect.clone(),
+    };
+    assert_eq!(limits(collect(), 200), (Some(60 * minute), false));
+    assert_eq!(limits(stream(), 200), (None, true));
+    for incoming in [collect(), stream()] {
+        assert_eq!(limits(incoming, 503), (Some(minute), false));
+    }
+}
+
 /// Whether the answer to a request for this range is taken, by a call or by a download.
 fn taken(range: Option<&str>, status: u16, headers: &[(&str, &str)]) -> Result<(), Error> {
     let mut draft = get();
