@@ -17,7 +17,7 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Delegated, Delegation, DownloadOptions, LargeObject, Party, SwiftDelete, SwiftDeleteOptions,
+    Auth, Delegated, Delegation, DownloadOptions, LargeObject, SwiftDelete, SwiftDeleteOptions,
     SwiftDownload, SwiftUpload, SwiftUploadOptions, Trusted, UploadSource,
 };
 use apus_core::swift::{Config, GetObject, PutObject, Service};
@@ -47,7 +47,7 @@ fn project(name: &str) -> Scope {
     Scope::project_named(name, Domain::default_id())
 }
 
-fn store(server: &EmbeddedOpenStack, transport: Transport, parties: Vec<Party>) -> Store<Service> {
+fn store(server: &EmbeddedOpenStack, transport: Transport, parties: Vec<Auth>) -> Store<Service> {
     let mut config = Config::default();
     config.retry_policy.base = Duration::from_millis(2);
     config.retry_policy.throttled = Duration::from_millis(4);
@@ -56,7 +56,7 @@ fn store(server: &EmbeddedOpenStack, transport: Transport, parties: Vec<Party>) 
 }
 
 fn demo(server: &EmbeddedOpenStack, transport: Transport) -> Store<Service> {
-    store(server, transport, vec![Party::new(session(server, "demo", project("demo")))])
+    store(server, transport, vec![Auth::new(session(server, "demo", project("demo")))])
 }
 
 fn object(segments: usize) -> Vec<u8> {
@@ -153,9 +153,9 @@ fn a_trust_is_made_and_revoked() {
         let slot = TrustSlot::empty();
         let by_trust = Scope::Trust(slot.clone());
         let parties = vec![
-            Party::new(session(&server, "demo", project("demo"))),
-            Party::new(session(&server, "glance", project("service"))),
-            Party::new(session(&server, "glance", by_trust)),
+            Auth::new(session(&server, "demo", project("demo"))),
+            Auth::new(session(&server, "glance", project("service"))),
+            Auth::new(session(&server, "glance", by_trust)),
         ];
         let store = store(&server, transport, parties);
         let bytes = object(12);

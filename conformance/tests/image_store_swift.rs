@@ -12,7 +12,7 @@ use apus_core::keystone::{
     Catalogue, CatalogueService, Domain, Endpoint, Identity, Interface, Login, Scope, Session,
     SessionOptions, User,
 };
-use apus_core::machine::{Party, Traffic, UploadSource};
+use apus_core::machine::{Auth, Traffic, UploadSource};
 use apus_core::secret::Secret;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{self, Acls, Add, Get, StoreErrorKind, Stored, TenantContext};
@@ -139,7 +139,7 @@ fn context(cloud: &EmbeddedOpenStack) -> TenantContext {
     };
     let scope = Scope::project_named("demo", Domain::default_id());
     let login = Login::new(&cloud.auth_url(), Identity::password(user, password), scope).unwrap();
-    let party = Party::new(Session::new(login, SessionOptions::default()));
+    let party = Auth::new(Session::new(login, SessionOptions::default()));
     let transport = Transport::new(TransportConfig::new()).unwrap();
     let client = Client::new(transport, Service::new(Config::default()).unwrap(), party);
     client.call(HeadAccount::default()).unwrap();

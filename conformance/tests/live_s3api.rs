@@ -24,7 +24,7 @@ use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Body, Draft, Framing, Payload};
 use apus_core::machine::{
-    Download, DownloadOptions, Event, Observer, Party, Upload, UploadOptions, UploadSource,
+    Auth, Download, DownloadOptions, Event, Observer, Upload, UploadOptions, UploadSource,
 };
 use apus_core::quirks::Provider;
 use apus_core::s3::{
@@ -205,7 +205,7 @@ impl Stage {
         };
         let credentials = || Credentials::new(Keys::new(&*access_key, &*secret_key));
         let service = Service::new(config).unwrap();
-        let store = Store::new(transport, service, &[], vec![Party::new(credentials())]);
+        let store = Store::new(transport, service, &[], vec![Auth::new(credentials())]);
         let bodies = Arc::new(Bodies::default());
         let store = store.observed(bodies.clone());
         let bucket = format!("apus-{test}-{transport:?}-{}-{}", form.name, std::process::id());

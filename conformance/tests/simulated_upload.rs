@@ -8,7 +8,7 @@ use apus_conformance::sim::Sim;
 use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation};
 use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
-use apus_core::machine::{PartLimits, Party, Pump, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, PartLimits, Pump, Upload, UploadOptions, UploadSource};
 use apus_core::s3::{BaseUrl, Conditions, Config, EndpointConfig, Service};
 use apus_core::sign::Keys;
 use apus_core::{Error, Kind};
@@ -33,8 +33,8 @@ fn checksums(algorithm: Algorithm) -> Policy {
     }
 }
 
-fn parties() -> Vec<Party> {
-    vec![Party::new(Credentials::new(Keys::new("AKID", "secret")))]
+fn parties() -> Vec<Auth> {
+    vec![Auth::new(Credentials::new(Keys::new("AKID", "secret")))]
 }
 
 /// Small parts, so that a simulated object of some hundred KiB has many.
@@ -163,7 +163,7 @@ fn growing_parts_narrow_the_width_and_then_stop() {
     assert_eq!(reach, (10 + 20 + 40 + 560) << 10);
     let (done, _, sim) = upload((reach + 1) as usize);
     let error = done.unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     assert!(error.to_string().contains("645120 bytes"), "{error}");
     nothing_left(&sim);
 }
@@ -174,7 +174,7 @@ fn a_stream_that_breaks_its_promise_leaves_nothing() {
         let mut sim = Sim::new(model(Plan::new()), object(MIB), 3);
         let source = UploadSource::Stream(Some(announced as u64));
         let error = upload(&mut sim, source, options(), Policy::default()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
         assert!(error.to_string().contains(says), "{error}");
         nothing_left(&sim);
     }
@@ -199,7 +199,7 @@ fn a_part_that_never_gets_an_answer_aborts_the_upload() {
     let mut sim = Sim::new(model(plan), object(MIB), 3);
     let source = seekable(&sim);
     let error = upload(&mut sim, source, options(), Policy::default()).unwrap_err();
-    assert_eq!((error.kind(), error.operation()), (Kind::Wire, Some("UploadPart")));
+    assert_eq!((error.kind(), error.operation()), (Kind::Transport, Some("UploadPart")));
     nothing_left(&sim);
     assert_eq!(sim.model.count(Operation::AbortMultipartUpload), 1);
     // Complete is not tried with some of the parts.
@@ -225,7 +225,7 @@ fn a_source_that_breaks_aborts_the_upload() {
     sim.source_breaks_at = Some(500_000);
     let source = seekable(&sim);
     let error = upload(&mut sim, source, options(), Policy::default()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     nothing_left(&sim);
 }
 

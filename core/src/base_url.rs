@@ -35,17 +35,17 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) for anything else: user information, a query, a
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) for anything else: user information, a query, a
     /// fragment, dot segments, white space. The error does not contain the text, since people put
     /// credentials into endpoints.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.contains('@') {
-            return Err(Error::caller(
+            return Err(Error::invalid_input(
                 "the endpoint holds an `@`: credentials do not belong in an endpoint",
             ));
         }
         let advice = if text.contains("://") { "" } else { ": write https://HOST or http://HOST" };
-        Self::read(text).map_err(|why| Error::caller(format!("the endpoint {why}{advice}")))
+        Self::read(text).map_err(|why| Error::invalid_input(format!("the endpoint {why}{advice}")))
     }
 
     /// Parses a URL that errors call `what`, without leading and trailing white space. The path may
@@ -58,8 +58,8 @@ impl BaseUrl {
         let text = text.trim();
         Self::read(text).map_err(|why| match text.contains('@') {
             // User information in a URL may contain a password.
-            true => Error::caller(format!("{what} {why}")),
-            false => Error::caller(format!("{what} {why}: {text:?}")),
+            true => Error::invalid_input(format!("{what} {why}")),
+            false => Error::invalid_input(format!("{what} {why}: {text:?}")),
         })
     }
 
@@ -171,13 +171,14 @@ impl BaseUrl {
             path.push('/');
         }
         path.push_str(target);
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(path))
-            .map_err(|_| Error::caller("the path is too long for a URL, or has a space in it"))?;
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(path)).map_err(|_| {
+            Error::invalid_input("the path is too long for a URL, or has a space in it")
+        })?;
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path);
-        Uri::from_parts(parts).map_err(|_| Error::caller("the path does not fit in a URL"))
+        Uri::from_parts(parts).map_err(|_| Error::invalid_input("the path does not fit in a URL"))
     }
 
     /// Returns the length in bytes of `:port` at the end of the authority, if it is the scheme's

@@ -20,18 +20,18 @@ use crate::one_line::OneLine;
 #[non_exhaustive]
 pub enum Kind {
     /// The caller: an argument, a configuration, a source that could not be read or ended early.
-    Caller,
+    InvalidInput,
     /// The server understood the request and refused it: `AccessDenied`, `NoSuchKey`,
     /// `PreconditionFailed`.
     Refused,
     /// The server sent a response that can't be understood: broken XML, a wrong `Content-Range`.
-    Broken,
+    InvalidResponse,
     /// There was no response, or only a part of it: connection, TLS, proxy, timeout, cut body.
-    Wire,
+    Transport,
     /// Bytes arrived that are not the expected ones: a checksum, length or ETag differs.
     Integrity,
     /// No valid credentials: none are configured, or a token could not be renewed.
-    Authority,
+    Auth,
 }
 
 /// What prevented or interrupted an exchange, as a transport reports it.
@@ -123,14 +123,14 @@ impl Error {
         }))
     }
 
-    /// Creates an error of kind [`Kind::Caller`].
-    pub fn caller(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Caller, what)
+    /// Creates an error of kind [`Kind::InvalidInput`].
+    pub fn invalid_input(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::InvalidInput, what)
     }
 
-    /// Creates an error of kind [`Kind::Broken`].
-    pub fn broken(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Broken, what)
+    /// Creates an error of kind [`Kind::InvalidResponse`].
+    pub fn invalid_response(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::InvalidResponse, what)
     }
 
     /// Creates an error of kind [`Kind::Integrity`].
@@ -138,9 +138,9 @@ impl Error {
         Self::new(Kind::Integrity, what)
     }
 
-    /// Creates an error of kind [`Kind::Authority`].
-    pub fn authority(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Authority, what)
+    /// Creates an error of kind [`Kind::Auth`].
+    pub fn auth(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Auth, what)
     }
 
     /// Creates an error of kind [`Kind::Refused`], with the code and message of the server's error
@@ -225,11 +225,11 @@ impl Error {
         self.with_hint("the body can't be sent again: its source can be read only once")
     }
 
-    /// Changes the kind to [`Kind::Authority`]: the error occurred while `what`, "a token" or
+    /// Changes the kind to [`Kind::Auth`]: the error occurred while `what`, "a token" or
     /// "credentials", was requested.
     #[must_use]
     pub(crate) fn without_credentials(mut self, what: &str) -> Self {
-        self.0.kind = Kind::Authority;
+        self.0.kind = Kind::Auth;
         self.0.what = format!("could not obtain {what}: {}", self.0.what).into();
         self
     }
@@ -472,9 +472,9 @@ impl std::error::Error for Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let kind = match failure.cause {
-            Cause::Source | Cause::Length | Cause::Sink => Kind::Caller,
-            Cause::Protocol => Kind::Broken,
-            _ => Kind::Wire,
+            Cause::Source | Cause::Length | Cause::Sink => Kind::InvalidInput,
+            Cause::Protocol => Kind::InvalidResponse,
+            _ => Kind::Transport,
         };
         let mut error = Self::new(kind, failure.to_string());
         error.0.failure = Some(failure);
@@ -607,14 +607,14 @@ mod tests {
         let line = error.to_string();
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(line.len() < 400, "{} bytes", line.len());
-        let error = Error::broken("the root is <\u{1b}[31m\n>").to_string();
+        let error = Error::invalid_response("the root is <\u{1b}[31m\n>").to_string();
         assert!(!error.contains(char::is_control), "{error:?}");
     }
 
     #[test]
     fn a_line_tells_of_no_more_than_twenty_leftovers() {
         let object = |at| Leftover::Object { bucket: "c".into(), key: format!("s{at}") };
-        let error = (0..25).map(object).fold(Error::caller("no"), Error::with_leftover);
+        let error = (0..25).map(object).fold(Error::invalid_input("no"), Error::with_leftover);
         let line = error.to_string();
         assert!(line.contains("object c/s19") && !line.contains("object c/s20"), "{line}");
         assert!(line.ends_with("; and 5 more"), "{line}");
@@ -625,11 +625,11 @@ mod tests {
     fn the_first_error_is_kept_with_what_later_ones_leave_open() {
         let object = |key: &str| Leftover::Object { bucket: "b".into(), key: key.into() };
         let mut kept = None;
-        Error::keep_first(&mut kept, Error::caller("first").with_leftover(object("1")));
-        let second = Error::caller("second").with_outcome_unknown("b/2");
+        Error::keep_first(&mut kept, Error::invalid_input("first").with_leftover(object("1")));
+        let second = Error::invalid_input("second").with_outcome_unknown("b/2");
         Error::keep_first(&mut kept, second.clone().with_leftover(object("2")));
         Error::keep_first(&mut kept, second);
-        Error::keep_first(&mut kept, Error::caller("third").with_outcome_unknown("b/3"));
+        Error::keep_first(&mut kept, Error::invalid_input("third").with_outcome_unknown("b/3"));
         let kept = kept.unwrap();
         assert_eq!((kept.what(), kept.look_at()), ("first", Some("b/2, and b/3")));
         assert_eq!(kept.leftovers(), [object("1"), object("2")]);
@@ -653,9 +653,9 @@ mod tests {
     #[test]
     fn failures_blame_the_right_side() {
         let kind = |cause| Error::from(Failure::new(cause, "")).kind();
-        assert_eq!(kind(Cause::Connect), Kind::Wire);
-        assert_eq!(kind(Cause::Source), Kind::Caller);
-        assert_eq!(kind(Cause::Protocol), Kind::Broken);
+        assert_eq!(kind(Cause::Connect), Kind::Transport);
+        assert_eq!(kind(Cause::Source), Kind::InvalidInput);
+        assert_eq!(kind(Cause::Protocol), Kind::InvalidResponse);
         assert!(Error::from(Failure::cancelled()).is_cancelled());
     }
 }

@@ -22,7 +22,7 @@
 //! use std::time::Duration;
 //!
 //! use apus_core::credentials::Credentials;
-//! use apus_core::machine::{Call, Party, Pump, Turn};
+//! use apus_core::machine::{Call, Auth, Pump, Turn};
 //! use apus_core::s3::{BaseUrl, Config, EndpointConfig, GetObject, Service};
 //! use apus_core::sign::Keys;
 //! use apus_core::{Error, Now};
@@ -30,7 +30,7 @@
 //! # fn main() -> Result<(), Error> {
 //! let endpoint = EndpointConfig::custom(BaseUrl::parse("http://127.0.0.1:9000")?, "us-east-1");
 //! let service = Service::new(Config::new(endpoint))?;
-//! let party = Party::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
+//! let party = Auth::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
 //! let call = Call::new(GetObject::new("bucket", "key"), service.into(), 42);
 //! let mut pump = Pump::new(call, vec![party], Waker::noop().clone());
 //!

@@ -167,7 +167,7 @@ impl<'a, S: Room> Request<'a, S> {
         for (name, value) in items {
             match HeaderName::try_from(format!("{prefix}{name}")) {
                 Ok(header) if !name.is_empty() => self.set(header, value),
-                _ => self.fail(Error::caller(format!(
+                _ => self.fail(Error::invalid_input(format!(
                     "`{}` can't be the name of metadata",
                     name.escape_debug()
                 ))),
@@ -186,10 +186,12 @@ impl<'a, S: Room> Request<'a, S> {
             return Err(error);
         }
         let target = PathAndQuery::from_maybe_shared(Bytes::from(mem::take(&mut self.target)))
-            .map_err(|error| Error::caller(format!("the request's path and query: {error}")))?;
+            .map_err(|error| {
+                Error::invalid_input(format!("the request's path and query: {error}"))
+            })?;
         self.uri.path_and_query = Some(target);
         let uri = Uri::from_parts(mem::take(&mut self.uri))
-            .map_err(|error| Error::caller(format!("the request's URI: {error}")))?;
+            .map_err(|error| Error::invalid_input(format!("the request's URI: {error}")))?;
         let mut draft = self.draft.take().unwrap_or_else(blank);
         draft.head.uri = uri;
         Ok(draft)

@@ -126,7 +126,11 @@ impl Asked {
                 Some(output)
             }
             Err(error) => {
-                assert_ne!(error.kind(), Kind::Caller, "it is not the caller's fault: {error}");
+                assert_ne!(
+                    error.kind(),
+                    Kind::InvalidInput,
+                    "it is not the caller's fault: {error}"
+                );
                 let _ = format!("{error} {error:?}");
                 self.service.judge(&error, operation.idempotency());
                 if let Some(bucket) = operation.resource() {

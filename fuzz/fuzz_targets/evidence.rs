@@ -14,7 +14,7 @@ use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use apus_core::machine::{
-    PartLimits, Party, Pump, Turn, Upload, UploadOptions, UploadSource, Uploaded,
+    Auth, PartLimits, Pump, Turn, Upload, UploadOptions, UploadSource, Uploaded,
 };
 use apus_core::s3::{BaseUrl, Conditions, Config, EndpointConfig, Service};
 use arbitrary::Arbitrary;
@@ -96,7 +96,7 @@ fn run(case: &Case, completions: &mut u32) -> (Result<Uploaded, Error>, bool) {
     }
     let source = UploadSource::Seekable(BYTES.len() as u64);
     let upload = Upload::new("b", "k", source, options, service, 1).unwrap();
-    let party = Party::new(Credentials::anonymous());
+    let party = Auth::new(Credentials::anonymous());
     let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
     let (headers, proof) = shown(case);
     let mut now = NOW;

@@ -75,6 +75,6 @@ fn has(v3: bool, token: &Token, now: Now) {
 fn check<O: Operation<Service = Service>>(operation: &O, reply: &Reply) {
     if let Err(error) = operation.parse(&Service::default(), reply) {
         assert!(!error.to_string().contains('\n'));
-        assert!(matches!(error.kind(), Kind::Refused | Kind::Broken), "{error}");
+        assert!(matches!(error.kind(), Kind::Refused | Kind::InvalidResponse), "{error}");
     }
 }

@@ -89,7 +89,11 @@ impl Asked {
                 Some(output)
             }
             Err(error) => {
-                assert_ne!(error.kind(), Kind::Caller, "it is not the caller's fault: {error}");
+                assert_ne!(
+                    error.kind(),
+                    Kind::InvalidInput,
+                    "it is not the caller's fault: {error}"
+                );
                 let line = format!("{error} {error:?}");
                 assert!(!line.contains('\n'), "an error is one line: {line}");
                 self.service.judge(&error, operation.idempotency());

@@ -12,7 +12,7 @@ use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::error::{Failure, Leftover};
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Call, Claim, CleanUps, GrantOnly, Observer, Party, Running, Traffic};
+use apus_core::machine::{Auth, Call, Claim, CleanUps, GrantOnly, Observer, Running, Traffic};
 use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
 use apus_host::clock;
@@ -57,7 +57,7 @@ impl Transport {
             keep: if config.reread { 0 } else { config.in_memory_part_limit },
             expect_above: config.expect_above,
             user_agent: HeaderValue::try_from(config.user_agent)
-                .map_err(|_| Error::caller("the user agent has a control character"))?,
+                .map_err(|_| Error::invalid_input("the user agent has a control character"))?,
         })))
     }
 
@@ -95,7 +95,7 @@ pub struct Client<S> {
     transport: Transport,
     service: Arc<S>,
     /// One at least.
-    parties: Arc<[Party]>,
+    parties: Arc<[Auth]>,
     traffic: Arc<Traffic>,
     observer: Option<Arc<dyn Observer>>,
     seeds: Arc<AtomicU64>,
@@ -104,7 +104,7 @@ pub struct Client<S> {
 
 impl<S: Service> Client<S> {
     /// Returns a client of `service` that uses the authenticator `party`.
-    pub fn new(transport: Transport, service: S, party: Party) -> Self {
+    pub fn new(transport: Transport, service: S, party: Auth) -> Self {
         Self {
             transport,
             service: Arc::new(service),
@@ -118,7 +118,7 @@ impl<S: Service> Client<S> {
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
-    pub fn with_party(mut self, party: Party) -> Self {
+    pub fn with_party(mut self, party: Auth) -> Self {
         self.parties = self.parties.iter().cloned().chain([party]).collect();
         self
     }
@@ -265,7 +265,7 @@ pub struct Run<M> {
     name: &'static str,
     machine: M,
     transport: Transport,
-    parties: Arc<[Party]>,
+    parties: Arc<[Auth]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
     cleanups: CleanUps,
@@ -276,7 +276,7 @@ impl<M: Machine> Run<M> {
         name: &'static str,
         machine: M,
         transport: Transport,
-        parties: impl Into<Arc<[Party]>>,
+        parties: impl Into<Arc<[Auth]>>,
         ends: Ends,
         cleanups: &CleanUps,
     ) -> Self {

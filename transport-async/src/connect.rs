@@ -55,10 +55,12 @@ impl Route {
         let https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(Error::caller("the URI of a request is neither http nor https")),
+            _ => {
+                return Err(Error::invalid_input("the URI of a request is neither http nor https"));
+            }
         };
         let Some(authority) = uri.authority().cloned() else {
-            return Err(Error::caller("the URI of a request has no host"));
+            return Err(Error::invalid_input("the URI of a request has no host"));
         };
         Ok(Self { https, proxy: gates.proxy_for(uri).cloned(), authority })
     }

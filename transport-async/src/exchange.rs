@@ -282,7 +282,7 @@ fn outgoing(
     };
     if !out.headers.contains_key(HOST) {
         let host = HeaderValue::try_from(route.host_header())
-            .map_err(|_| Error::caller("the host name can't be sent in a header"))?;
+            .map_err(|_| Error::invalid_input("the host name can't be sent in a header"))?;
         out.headers.insert(HOST, host);
     }
     if !out.headers.contains_key(USER_AGENT) {
@@ -300,8 +300,9 @@ fn outgoing(
 fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
     let mut parts = uri.clone().into_parts();
     let authority = route.host_header().parse();
-    parts.authority = Some(authority.map_err(|_| Error::caller("the URI's host is invalid"))?);
-    Uri::from_parts(parts).map_err(|_| Error::caller("the URI can't be sent to a proxy"))
+    parts.authority =
+        Some(authority.map_err(|_| Error::invalid_input("the URI's host is invalid"))?);
+    Uri::from_parts(parts).map_err(|_| Error::invalid_input("the URI can't be sent to a proxy"))
 }
 
 /// Receives the body of the response. True if it was read to its end.

@@ -43,7 +43,7 @@ impl Gates {
         #[cfg(not(feature = "tls"))]
         {
             if proxies.iter().any(|proxy| proxy.is_tls()) {
-                return Err(Error::caller("an https proxy needs the cargo feature `tls`"));
+                return Err(Error::invalid_input("an https proxy needs the cargo feature `tls`"));
             }
             Ok(Self { proxies, user_agent })
         }

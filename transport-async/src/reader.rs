@@ -55,7 +55,7 @@ impl<T> Reader<T> {
         }
         match std::mem::replace(&mut self.end, End::Told) {
             End::Reached(output) => Ok(output),
-            _ => Err(Error::caller("the reader's error was told before")),
+            _ => Err(Error::invalid_input("the reader's error was told before")),
         }
     }
 

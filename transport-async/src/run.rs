@@ -17,7 +17,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Party, Pump, Running, Turn};
+use apus_core::machine::{Auth, Pump, Running, Turn};
 use apus_core::now::Wait;
 use apus_host::clock;
 use tokio::time::{Sleep, sleep_until};
@@ -33,7 +33,7 @@ use crate::source::Spooling;
 pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
-    parties: Arc<[Party]>,
+    parties: Arc<[Auth]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
     running: Option<Running>,
@@ -47,7 +47,7 @@ pub(crate) async fn drive<M: Machine>(
 async fn drive_into<M: Machine>(
     machine: M,
     transport: &Transport,
-    parties: Arc<[Party]>,
+    parties: Arc<[Auth]>,
     mut ends: Ends,
     tokens: Vec<CancelToken>,
     running: Option<Running>,

@@ -127,7 +127,7 @@ async fn a_writer_that_fails_ends_the_run() {
     let machine = Ranges::new(server.url(), 100_000, 10_000, 3);
     let run = client(server.url()).run(machine).into_sink(Sink::writer(writer)).go();
     let error = run.await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     assert_eq!(error.failure().unwrap().cause(), Cause::Sink);
 }
 

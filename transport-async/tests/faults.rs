@@ -76,7 +76,7 @@ async fn what_is_no_http_is_broken() {
         });
         let error = once(server.url()).call(Ask::get("/a")).await.unwrap_err();
         assert!(matches!(cause(&error), Cause::Protocol | Cause::Cut), "{nonsense:?}: {error}");
-        assert_ne!(error.kind(), Kind::Caller);
+        assert_ne!(error.kind(), Kind::InvalidInput);
     }
 }
 
@@ -245,7 +245,7 @@ async fn a_source_that_fails_is_the_callers_matter() {
         (stream, Cause::Source),
     ] {
         let error = client.call_from(ask(), &source).await.unwrap_err();
-        assert_eq!((error.kind(), cause(&error)), (Kind::Caller, expected), "{source:?}");
+        assert_eq!((error.kind(), cause(&error)), (Kind::InvalidInput, expected), "{source:?}");
     }
     let path = std::env::temp_dir().join(format!("apus-async-short-{}", std::process::id()));
     std::fs::write(&path, "too short").unwrap();
@@ -265,6 +265,6 @@ async fn a_sink_that_fails_is_the_callers_matter() {
     let client = client(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
     let error = client.run(call).into_sink(Sink::writer(sink)).go().await.unwrap_err();
-    assert_eq!((error.kind(), cause(&error)), (Kind::Caller, Cause::Sink));
+    assert_eq!((error.kind(), cause(&error)), (Kind::InvalidInput, Cause::Sink));
     assert_eq!(server.heads().len(), 1, "what a sink refused is not fetched again");
 }

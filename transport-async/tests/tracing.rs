@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use apus_async::{CancelToken, Client, Sink, Transport, TransportConfig};
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Party, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, Upload, UploadOptions, UploadSource};
 use apus_core::s3::{self, BaseUrl, EndpointConfig};
 use apus_core::sign::Keys;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -119,7 +119,7 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
             session_token: Some("sesame-token".into()),
             ..Keys::new("sesame-key", "sesame-secret")
         };
-        let party = Party::new(Credentials::new(keys));
+        let party = Auth::new(Credentials::new(keys));
         let client = Client::new(Transport::new(TransportConfig::new()).unwrap(), service, party);
         let bytes = noise(2 * PART + 1000);
         let options = UploadOptions {

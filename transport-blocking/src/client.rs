@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::error::Leftover;
-use apus_core::machine::{Call, CleanUps, GrantOnly, Observer, Party, Traffic};
+use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, Traffic};
 use apus_core::sign::Presigned;
 use apus_host::clock;
 
@@ -28,7 +28,7 @@ pub struct Client<S: Service> {
 
 impl<S: Service> Client<S> {
     /// Returns a client of `service` that uses the authenticator `party`.
-    pub fn new(transport: Transport, service: S, party: Party) -> Self {
+    pub fn new(transport: Transport, service: S, party: Auth) -> Self {
         let parties = [party].into();
         let means = Means {
             transport,
@@ -42,7 +42,7 @@ impl<S: Service> Client<S> {
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
-    pub fn with_party(mut self, party: Party) -> Self {
+    pub fn with_party(mut self, party: Auth) -> Self {
         self.means.parties = self.means.parties.iter().cloned().chain([party]).collect();
         self
     }

@@ -201,8 +201,9 @@ impl TransportConfig {
 
     /// Returns how to connect, after checking everything that ureq would panic at.
     pub(crate) fn ways(&self) -> Result<Ways, Error> {
-        http::HeaderValue::from_str(&self.user_agent)
-            .map_err(|_| Error::caller("the user agent has a character that no header can hold"))?;
+        http::HeaderValue::from_str(&self.user_agent).map_err(|_| {
+            Error::invalid_input("the user agent has a character that no header can hold")
+        })?;
         Ok(Ways {
             gates: Arc::new(Gates::new(self.proxies.clone(), &self.user_agent)?),
             #[cfg(feature = "tls")]

@@ -207,7 +207,7 @@ impl Errand<'_> {
         let expects = config.expect_continue_above.is_some_and(|above| length > above);
         let head = exchange.request().map_err(End::Rejected)?;
         let no_place =
-            || End::Rejected(Error::caller("the URI has no host, or is no http or https"));
+            || End::Rejected(Error::invalid_input("the URI has no host, or is no http or https"));
         let place = request_head::place(&head.uri).ok_or_else(no_place)?;
         let mut told = http::Request::new(());
         *told.method_mut() = head.method.clone();
@@ -298,7 +298,7 @@ impl Errand<'_> {
                 bytes.truncate(filled);
                 *feed = Feed::bytes(bytes.into());
             } else if !feed.is_rewindable() {
-                return Err(End::Rejected(Error::caller(format!(
+                return Err(End::Rejected(Error::invalid_input(format!(
                     "{length} bytes must be hashed before they are sent; they can be read only \
                      once, and are more than in_memory_part_limit"
                 ))));

@@ -11,9 +11,9 @@ use apus_core::proxy::Proxy;
 pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
     match error {
         ureq::Error::BadUri(_) => {
-            Some(Error::caller("the URI has no host, or is no http or https"))
+            Some(Error::invalid_input("the URI has no host, or is no http or https"))
         }
-        ureq::Error::Http(error) => Some(Error::caller(format!("the request: {error}"))),
+        ureq::Error::Http(error) => Some(Error::invalid_input(format!("the request: {error}"))),
         _ => None,
     }
 }

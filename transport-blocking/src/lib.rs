@@ -11,7 +11,7 @@
 //! use apus_blocking::{Client, Sink, Transport, TransportConfig};
 //! use apus_core::credentials::Credentials;
 //! use apus_core::machine::{
-//!     Download, DownloadOptions, Party, Upload, UploadOptions, UploadSource,
+//!     Download, DownloadOptions, Auth, Upload, UploadOptions, UploadSource,
 //! };
 //! use apus_core::s3::{Config, EndpointConfig, GetObject, Service};
 //! use apus_core::sign::Keys;
@@ -20,7 +20,7 @@
 //! let service = Service::new(Config::new(EndpointConfig::aws("eu-central-1")))?;
 //! let keys = Keys::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
 //! let transport = Transport::new(TransportConfig::new())?;
-//! let client = Client::new(transport, service, Party::new(Credentials::new(keys)));
+//! let client = Client::new(transport, service, Auth::new(Credentials::new(keys)));
 //!
 //! let image = File::open("image.qcow2")?;
 //! let source = UploadSource::Seekable(image.metadata()?.len());

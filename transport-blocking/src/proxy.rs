@@ -66,10 +66,10 @@ impl Gates {
 impl Gate {
     fn new(proxy: &Arc<Proxy>) -> Result<Self, Error> {
         let uri = proxy.to_string().parse();
-        let uri = uri.map_err(|_| Error::caller("the proxy's URL is invalid"))?;
+        let uri = uri.map_err(|_| Error::invalid_input("the proxy's URL is invalid"))?;
         #[cfg(not(feature = "tls"))]
         if proxy.is_tls() {
-            return Err(Error::caller("an https proxy needs the cargo feature `tls`"));
+            return Err(Error::invalid_input("an https proxy needs the cargo feature `tls`"));
         }
         Ok(Self {
             proxy: Arc::clone(proxy),

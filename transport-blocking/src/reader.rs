@@ -62,7 +62,7 @@ impl<T: Send + 'static> Reader<T> {
         while self.advance() {}
         match self.outcome.take() {
             Some(outcome) => outcome,
-            None => Err(Error::caller("the run was finished before")),
+            None => Err(Error::invalid_input("the run was finished before")),
         }
     }
 

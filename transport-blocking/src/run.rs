@@ -22,7 +22,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::Failure;
 use apus_core::http::{Exchange, Outgoing};
-use apus_core::machine::{CleanUps, Observer, Party, Pump, Running, Traffic, Turn};
+use apus_core::machine::{Auth, CleanUps, Observer, Pump, Running, Traffic, Turn};
 use apus_core::now::Wait;
 use apus_host::clock::now;
 use bytes::Bytes;
@@ -56,7 +56,7 @@ pub struct Run<'a, M: Machine> {
 pub(crate) struct Means {
     pub(crate) transport: Transport,
     /// At least one.
-    pub(crate) parties: Arc<[Party]>,
+    pub(crate) parties: Arc<[Auth]>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) cleanups: CleanUps,

@@ -37,8 +37,8 @@ fn a_port_where_nobody_listens() {
 
 #[test]
 fn a_connection_that_closes_before_the_head() {
-    assert_eq!(failure_of(""), (Some(Cause::Closed), Kind::Wire));
-    assert_eq!(failure_of("HTTP/1.1 200 OK\r\ncontent-"), (Some(Cause::Closed), Kind::Wire));
+    assert_eq!(failure_of(""), (Some(Cause::Closed), Kind::Transport));
+    assert_eq!(failure_of("HTTP/1.1 200 OK\r\ncontent-"), (Some(Cause::Closed), Kind::Transport));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_reset_before_the_head() {
 
 #[test]
 fn a_body_that_is_cut() {
-    let cut = (Some(Cause::Cut), Kind::Wire);
+    let cut = (Some(Cause::Cut), Kind::Transport);
     assert_eq!(failure_of("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello"), cut);
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel";
     assert_eq!(failure_of(chunked), cut);
@@ -92,7 +92,7 @@ fn a_cut_body_has_given_what_came_to_the_sink() {
 
 #[test]
 fn what_is_no_http() {
-    let protocol = (Some(Cause::Protocol), Kind::Broken);
+    let protocol = (Some(Cause::Protocol), Kind::InvalidResponse);
     assert_eq!(failure_of("SSH-2.0-OpenSSH_9.2\r\n\r\n"), protocol);
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello";
     assert_eq!(failure_of(chunked), protocol);
@@ -125,5 +125,5 @@ fn https_without_tls_is_said_to_be_impossible() {
 #[test]
 fn a_uri_without_a_host_is_the_callers_fault() {
     let error = client("gopher://localhost").call(Ask::get("/")).unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller, "{error}");
+    assert_eq!(error.kind(), Kind::InvalidInput, "{error}");
 }

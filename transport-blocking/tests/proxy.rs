@@ -150,6 +150,6 @@ fn a_proxy_that_is_not_there_is_named() {
 fn certificates_that_are_none_are_refused_when_the_transport_is_made() {
     let proxy = Proxy::new("https://localhost:3128").unwrap().ca_bundle("no PEM");
     let error = Transport::new(TransportConfig::new().proxy(proxy)).unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller, "{error}");
+    assert_eq!(error.kind(), Kind::InvalidInput, "{error}");
     assert!(error.to_string().contains("the proxy's certificates"), "{error}");
 }

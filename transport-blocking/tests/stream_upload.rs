@@ -156,7 +156,7 @@ fn a_reader_that_ends_early_is_the_sources_fault() {
     let ask = Ask::put_source("/", 20);
     let error = client(server.base()).call_from(ask, source).unwrap_err();
     assert_eq!(cause(&error), Some(Cause::Length), "{error}");
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{
-    Download, DownloadOptions, Event, Observer, Party, Upload, UploadOptions, UploadSource,
+    Auth, Download, DownloadOptions, Event, Observer, Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{
     BaseUrl, Config, CreateBucket, DeleteObject, EndpointConfig, GetObject, HeadObject,
@@ -188,7 +188,7 @@ fn client(place: &Place, mode: &Mode) -> Result<Client<Service>, Box<dyn Error>>
         transport = transport.ca_bundle(ca)?;
     }
     let keys = Keys::new(&*place.access_key, &*place.secret_key);
-    let party = Party::new(Credentials::new(keys));
+    let party = Auth::new(Credentials::new(keys));
     Ok(Client::new(Transport::new(transport)?, Service::new(config)?, party))
 }
 

@@ -17,7 +17,7 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Delegated, Delegation, DownloadOptions, Entrusted, Event, Observer, Party, SwiftDelete,
+    Auth, Delegated, Delegation, DownloadOptions, Entrusted, Event, Observer, SwiftDelete,
     SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions, Traffic, Trusted,
     UploadSource,
 };
@@ -162,7 +162,7 @@ impl Store {
             let password = cloud.model().user(user).password.clone();
             let user = User::named(user, Domain::default_id());
             let login = Login::new(&cloud.auth_url(), Identity::password(user, password), scope)?;
-            Ok::<_, apus_core::Error>(Party::new(Session::new(login, options.clone())))
+            Ok::<_, apus_core::Error>(Auth::new(Session::new(login, options.clone())))
         };
         let project = |name| Scope::project_named(name, Domain::default_id());
         // The store has a token of the user and can't renew it.

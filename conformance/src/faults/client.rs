@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use apus_core::Error;
 use apus_core::contract::{Machine, Service};
-use apus_core::machine::{Observer, Party, UploadSource};
+use apus_core::machine::{Auth, Observer, UploadSource};
 use bytes::Bytes;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -39,7 +39,7 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
     pub(super) fn new(
         setup: &Setup,
         service: S,
-        party: Party,
+        party: Auth,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, Error> {
         macro_rules! client {
@@ -80,7 +80,8 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
     where
         M: Machine<Output: Send> + Send + 'static,
     {
-        let unreadable = |error: io::Error| Error::caller(format!("no temporary file: {error}"));
+        let unreadable =
+            |error: io::Error| Error::invalid_input(format!("no temporary file: {error}"));
         match self {
             Self::Blocking(client) => {
                 let source = origin.blocking().map_err(unreadable)?;

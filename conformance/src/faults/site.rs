@@ -11,7 +11,7 @@ use apus_core::credentials::Credentials;
 use apus_core::keystone::{
     Domain, EndpointFilter, Identity, Login, Scope, Session, SessionOptions, User,
 };
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::s3::BaseUrl;
 use apus_core::sign::Keys;
@@ -84,8 +84,8 @@ impl S3Site {
         })
     }
 
-    pub(super) fn party(&self) -> Party {
-        Party::new(Credentials::new(self.keys.clone()))
+    pub(super) fn party(&self) -> Auth {
+        Auth::new(Credentials::new(self.keys.clone()))
     }
 
     /// Waits until every request of the closed connections has been handled.
@@ -171,7 +171,7 @@ impl SwiftSite {
     }
 
     /// Returns a session that uses these addresses.
-    pub(super) fn party(&self, identity: SocketAddr, storage: SocketAddr) -> Party {
+    pub(super) fn party(&self, identity: SocketAddr, storage: SocketAddr) -> Auth {
         let user = User::named(self.user.clone(), Domain::default_id());
         let who = Identity::password(user, self.password.clone());
         let scope = Scope::project_named(self.project.clone(), Domain::default_id());
@@ -188,7 +188,7 @@ impl SwiftSite {
             SessionOptions { retry_policy: Some(retry_policy), ..SessionOptions::default() };
         let session = Session::new(login.with_limits(limits::of_request()), options);
         let storage = format!("{}{}", url(self.tls, storage), self.storage_path);
-        Party::new(session.with_endpoint(EndpointFilter::at(storage)))
+        Auth::new(session.with_endpoint(EndpointFilter::at(storage)))
     }
 
     /// Waits until every request of the closed connections has been handled.

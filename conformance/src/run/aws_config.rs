@@ -156,7 +156,7 @@ fn put(source: &Source, steps: &mut Vec<Value>) -> Result<(), Error> {
         Source::Instance(instance) => {
             json!({ "kind": "instance", "endpoint": instance.endpoint.to_string() })
         }
-        other => return Err(Error::caller(format!("the runner knows no {}", other.name()))),
+        other => return Err(Error::invalid_input(format!("the runner knows no {}", other.name()))),
     };
     steps.push(step);
     Ok(())

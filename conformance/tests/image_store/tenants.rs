@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::store::{Acls, Get, StoreErrorKind, TenantContext};
 use apus_core::swift::{Config, HeadAccount, Service};
 
@@ -72,7 +72,7 @@ fn user(site: &Site, which: &str) -> (TenantContext, String) {
     let session = Arc::new(Mutex::new(Session::new(login, SessionOptions::default())));
     let transport = apus_blocking::Transport::new(apus_blocking::TransportConfig::new()).unwrap();
     let service = Service::new(Config::default()).unwrap();
-    let party = Party::from_shared(session.clone());
+    let party = Auth::from_shared(session.clone());
     apus_blocking::Client::new(transport, service, party).call(HeadAccount::new()).unwrap();
 
     let session = session.lock().unwrap();

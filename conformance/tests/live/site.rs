@@ -3,7 +3,7 @@
 use std::env;
 
 use apus_core::credentials::Credentials;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::sign::Keys;
 
 /// Where the server is, and two accounts on it.
@@ -60,8 +60,8 @@ impl Account {
         Keys::new(&*self.access_key, &*self.secret_key)
     }
 
-    pub fn party(&self) -> Party {
-        Party::new(Credentials::new(self.keys()))
+    pub fn party(&self) -> Auth {
+        Auth::new(Credentials::new(self.keys()))
     }
 }
 

@@ -3,7 +3,7 @@
 use apus_core::Error;
 use apus_core::checksum::Policy;
 use apus_core::contract::Operation;
-use apus_core::machine::{DeleteMany, DeleteManyOptions, Party};
+use apus_core::machine::{Auth, DeleteMany, DeleteManyOptions};
 use apus_core::s3::{
     AbortMultipartUpload, BaseUrl, Config, CreateBucket, DeleteBucket, EndpointConfig, HeadBucket,
     ListMultipartUploads, ListObjectVersions, ObjectIdentifier, PayloadSigning, Service,
@@ -105,7 +105,7 @@ impl<'a> Stage<'a> {
         site: &'a Site,
         place: Place,
         name: &str,
-        party: Party,
+        party: Auth,
         adjust: impl FnOnce(&mut CreateBucket),
     ) -> Self {
         let store = Store::new(place.transport, place.service(site), &site.ca, vec![party]);
@@ -123,7 +123,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Another client of the same place.
-    pub fn client(&self, parties: Vec<Party>) -> Store {
+    pub fn client(&self, parties: Vec<Auth>) -> Store {
         Store::new(self.place.transport, self.place.service(self.site), &self.site.ca, parties)
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::http::{Draft, Exchange, Reply};
-use apus_core::machine::{Observer, Party};
+use apus_core::machine::{Auth, Observer};
 use apus_core::proxy::Proxies;
 use apus_core::s3;
 use tokio::runtime::Runtime;
@@ -42,12 +42,12 @@ where
     S: Service + Send + Sync + 'static,
 {
     /// A client that trusts `ca` alone, or, where that is empty, as the transport does by itself.
-    pub fn new(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
+    pub fn new(transport: Transport, service: S, ca: &[u8], parties: Vec<Auth>) -> Self {
         Self::made(transport, service, ca, parties, |config| config, |config| config)
     }
 
     /// Creates a client that sends a body of more than 64 KiB only after `100 Continue`.
-    pub fn expecting(transport: Transport, service: S, ca: &[u8], parties: Vec<Party>) -> Self {
+    pub fn expecting(transport: Transport, service: S, ca: &[u8], parties: Vec<Auth>) -> Self {
         let above = Some(1 << 16);
         let blocking = |config: apus_blocking::TransportConfig| config.expect_continue_above(above);
         let asynchronous =
@@ -61,7 +61,7 @@ where
         transport: Transport,
         service: S,
         ca: &[u8],
-        parties: Vec<Party>,
+        parties: Vec<Auth>,
     ) -> Self {
         let (proxies, above) = (proxy.into(), Some(1 << 16));
         let copy = proxies.clone();
@@ -77,7 +77,7 @@ where
         transport: Transport,
         service: S,
         ca: &[u8],
-        parties: Vec<Party>,
+        parties: Vec<Auth>,
         blocking: impl FnOnce(apus_blocking::TransportConfig) -> apus_blocking::TransportConfig,
         asynchronous: impl FnOnce(apus_async::TransportConfig) -> apus_async::TransportConfig,
     ) -> Self {

@@ -18,7 +18,7 @@ use apus_core::keystone::{
     EndpointFilter, Login, Scope, ServiceToken, Session, SessionOptions, TrustSlot,
 };
 use apus_core::machine::{
-    Delegated, Delegation, DownloadOptions, LargeObject, Party, SegmentsIn, SwiftDownload,
+    Auth, Delegated, Delegation, DownloadOptions, LargeObject, SegmentsIn, SwiftDownload,
     SwiftUpload, SwiftUploadOptions, Trusted, UploadSource,
 };
 use apus_core::swift::{GetObject, HeadAccount, PutObject, Service};
@@ -105,8 +105,8 @@ pub fn service_token() {
             let service = ServiceToken::new(service, site.options());
             let once = || SessionOptions { renews: false, ..site.options() };
             let session = || Session::new(site.login(place.https), once());
-            let with = stage.client(vec![Party::new(session().with_service_token(service))]);
-            let without = stage.client(vec![Party::new(session())]);
+            let with = stage.client(vec![Auth::new(session().with_service_token(service))]);
+            let without = stage.client(vec![Auth::new(session())]);
             let head = || HeadAccount::new();
             with.call(head()).unwrap();
             without.call(head()).unwrap();
@@ -343,7 +343,7 @@ impl Outliving<'_> {
             }
         };
         let watch = Watch::new();
-        let parties = parties.into_iter().map(Party::new).collect();
+        let parties = parties.into_iter().map(Auth::new).collect();
         let store = stage.client(parties).observed(watch.clone());
         Way { store, watch, slot, _proxy: proxy }
     }

@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 
 /// Which of the servers that are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,8 +119,8 @@ impl Site {
     }
 
     /// As a party.
-    pub fn party(&self, https: bool) -> Party {
-        Party::new(self.session(https))
+    pub fn party(&self, https: bool) -> Auth {
+        Auth::new(self.session(https))
     }
 
     /// Sessions that renew in the last half of a token's life: a token of Keystone's lives up to a

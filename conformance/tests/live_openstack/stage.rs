@@ -6,7 +6,7 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::contract::Operation;
 use apus_core::http::Limits;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::retry::RetryPolicy;
 use apus_core::swift::{
     Config, DeleteContainer, DeleteObject, GetContainer, HeadContainer, PutContainer, Service,
@@ -59,7 +59,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Another client of the same place.
-    pub fn client(&self, parties: Vec<Party>) -> Store<Service> {
+    pub fn client(&self, parties: Vec<Auth>) -> Store<Service> {
         client(self.site, self.place, parties)
     }
 
@@ -113,7 +113,7 @@ pub fn sweep(store: &Store<Service>, container: &str) -> Result<(), Error> {
     store.call(DeleteContainer::new(container)).map(drop)
 }
 
-fn client(site: &Site, place: Place, parties: Vec<Party>) -> Store<Service> {
+fn client(site: &Site, place: Place, parties: Vec<Auth>) -> Store<Service> {
     Store::new(place.transport, Service::new(config()).unwrap(), &site.ca, parties)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apus_conformance::server::{AtHead, Ending, Intake, Reply, Request, Scripted, ScriptedProxy};
 use apus_core::credentials::Credentials;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::proxy::{Proxies, Proxy};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, GetObject, PutObject, Service};
 use apus_core::sign::Keys;
@@ -21,7 +21,7 @@ pub fn store(server: &Scripted, proxy: impl Into<Proxies>, transport: Transport)
 pub fn store_at(url: &str, ca: &str, proxy: impl Into<Proxies>, transport: Transport) -> Store {
     let mut config = Config::new(EndpointConfig::custom(BaseUrl::parse(url).unwrap(), "us-east-1"));
     config.retry_policy.base = Duration::from_millis(2);
-    let party = Party::new(Credentials::new(Keys::new("AKIDEXAMPLE", "an+example/secret")));
+    let party = Auth::new(Credentials::new(Keys::new("AKIDEXAMPLE", "an+example/secret")));
     Store::through(proxy, transport, Service::new(config).unwrap(), ca.as_bytes(), vec![party])
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apus_conformance::server::{EmbeddedS3, Options};
 use apus_core::Kind;
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Download, DownloadOptions, Party, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, Download, DownloadOptions, Upload, UploadOptions, UploadSource};
 use apus_core::proxy::{Proxies, Proxy};
 use apus_core::s3::{
     BaseUrl, Config, CreateBucket, DeleteBucket, DeleteObject, EndpointConfig, GetObject,
@@ -55,7 +55,7 @@ impl Place {
         let url = BaseUrl::parse(&self.url).unwrap();
         let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
         config.retry_policy.base = std::time::Duration::from_millis(2);
-        let party = Party::new(Credentials::new(self.keys.clone()));
+        let party = Auth::new(Credentials::new(self.keys.clone()));
         Store::through(proxy, transport, Service::new(config).unwrap(), &self.ca, vec![party])
     }
 }
@@ -115,7 +115,7 @@ fn objects_go_there_and_back() {
             // What leads around the proxy is hung up on.
             let direct = place.store(Proxies::default(), transport);
             let error = direct.call(CreateBucket::new(BUCKET)).unwrap_err();
-            assert_eq!((error.kind(), error.status()), (Kind::Wire, None), "{error}");
+            assert_eq!((error.kind(), error.status()), (Kind::Transport, None), "{error}");
             let store = place.store(proxy.clone(), transport);
             there_and_back(&store);
             drop(store);

@@ -8,7 +8,7 @@ use apus_conformance::server::{EmbeddedOpenStack, OpenStackModel, Scripted};
 use apus_core::Kind;
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::machine::{
-    DownloadOptions, Party, SwiftDelete, SwiftDeleteOptions, SwiftDownload, SwiftUpload,
+    Auth, DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload, SwiftUpload,
     SwiftUploadOptions, UploadSource,
 };
 use apus_core::proxy::Proxies;
@@ -28,7 +28,7 @@ fn store(
 ) -> Store<Service> {
     let mut config = Config::default();
     config.retry_policy.base = Duration::from_millis(2);
-    let party = Party::new(Session::new(login, SessionOptions::default()));
+    let party = Auth::new(Session::new(login, SessionOptions::default()));
     Store::through(proxy, transport, Service::new(config).unwrap(), ca, vec![party])
 }
 

@@ -21,7 +21,7 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Delegated, Delegation, DownloadOptions, Event, LargeObject, Observer, Party, SwiftDownload,
+    Auth, Delegated, Delegation, DownloadOptions, Event, LargeObject, Observer, SwiftDownload,
     SwiftUpload, SwiftUploadOptions, UploadSource,
 };
 use apus_core::now::Now;
@@ -85,11 +85,11 @@ struct Stage {
     slot: TrustSlot,
 }
 
-fn session(cloud: &EmbeddedOpenStack, user: &str, scope: Scope) -> Party {
+fn session(cloud: &EmbeddedOpenStack, user: &str, scope: Scope) -> Auth {
     let name = User::named(user, Domain::default_id());
     let identity = Identity::password(name, format!("{user}-secret"));
     let login = Login::new(&cloud.auth_url(), identity, scope).unwrap();
-    Party::new(Session::new(login, SessionOptions::default()))
+    Auth::new(Session::new(login, SessionOptions::default()))
 }
 
 impl Stage {

@@ -61,7 +61,7 @@ fn a_success_before_the_body_was_sent_is_none(via: Via) {
                 }
             }
             Err(error) => {
-                assert_eq!(error.kind(), Kind::Wire, "{intake:?}: {error}");
+                assert_eq!(error.kind(), Kind::Transport, "{intake:?}: {error}");
                 assert_eq!(error.attempts(), 2, "{intake:?}: {error}");
             }
         }
@@ -122,7 +122,7 @@ fn an_answer_with_two_ends_is_an_error(via: Via) {
         let (result, sink) = download(&client);
         assert!(sink.is_empty());
         for error in [result.unwrap_err(), client.call(GetObject::new("b", "k")).unwrap_err()] {
-            assert_eq!(error.kind(), Kind::Broken, "{length}: {error}");
+            assert_eq!(error.kind(), Kind::InvalidResponse, "{length}: {error}");
         }
         // Nothing is sent over a connection whose state is unknown.
         assert_eq!(server.connections(), server.requests().len(), "{length}");
@@ -149,7 +149,7 @@ fn a_call_gets_the_range_that_it_asked_for(via: Via) {
         (Some(ByteRange::Last(3)), part("bytes 0-2/9", "hel")),
     ] {
         let error = asked(range, answer).unwrap_err();
-        assert_eq!(error.kind(), Kind::Broken, "{error}");
+        assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
     }
 }
 
@@ -196,7 +196,7 @@ fn a_longer_answer_than_a_call_collects_is_not_read(via: Via) {
         let server = Scripted::start(move |_: &Request| answer.clone()).unwrap();
         let get = GetObject { collect_limit: Some(99_999), ..GetObject::new("bucket", "key") };
         let error = client(&server, via).call(get).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller, "{framing:?}: {error}");
+        assert_eq!(error.kind(), Kind::InvalidInput, "{framing:?}: {error}");
         assert!(error.to_string().contains("Download"), "{error}");
         assert_eq!(server.requests().len(), 1, "{framing:?}");
     }
@@ -302,7 +302,7 @@ fn whatever_a_server_says_of_an_object_nothing_else_is_delivered(via: Via) {
                 }
                 Err(error) => {
                     assert_ne!(name, "the truth", "{width}: {error}");
-                    assert_ne!(error.kind(), Kind::Caller, "{name} {width}: {error}");
+                    assert_ne!(error.kind(), Kind::InvalidInput, "{name} {width}: {error}");
                 }
             }
         }
@@ -338,7 +338,7 @@ fn chunks_that_are_none_are_an_error(via: Via) {
             }
             false => {
                 for error in [called.unwrap_err(), downloaded.unwrap_err()] {
-                    let known = matches!(error.kind(), Kind::Broken | Kind::Wire);
+                    let known = matches!(error.kind(), Kind::InvalidResponse | Kind::Transport);
                     assert!(known, "{chunks:?}: {error}");
                 }
             }

@@ -75,7 +75,7 @@ fn what_was_cut_goes_on_after_its_last_byte(via: Via) {
     let plan = Plan::new().from(Operation::GetObject, 2, Fault::CutBody(0, Ending::Close));
     let plan = plan.on(Operation::GetObject, 1, Fault::CutBody(1000, Ending::Close));
     let (result, whole, _) = read(via, plan, self::whole(), 1);
-    assert_eq!((result.unwrap_err().kind(), whole), (Kind::Wire, false));
+    assert_eq!((result.unwrap_err().kind(), whole), (Kind::Transport, false));
 }
 
 fn what_is_wrong_is_never_passed_on_as_right(via: Via) {
@@ -83,7 +83,7 @@ fn what_is_wrong_is_never_passed_on_as_right(via: Via) {
         (Fault::Corrupt, 1, Kind::Integrity),
         (Fault::Corrupt, 4, Kind::Integrity),
         (Fault::WrongChecksum, 1, Kind::Integrity),
-        (Fault::WrongContentRange, 4, Kind::Broken),
+        (Fault::WrongContentRange, 4, Kind::InvalidResponse),
     ];
     for (fault, width, kind) in faults {
         let plan = Plan::new().always(Operation::GetObject, fault.clone());
@@ -99,7 +99,7 @@ fn what_is_wrong_is_never_passed_on_as_right(via: Via) {
     );
     let (result, whole, _) = read(via, plan, GetObject::new("bucket", "key"), 1);
     let error = result.unwrap_err();
-    assert_eq!((error.kind(), whole), (Kind::Broken, false), "{error}");
+    assert_eq!((error.kind(), whole), (Kind::InvalidResponse, false), "{error}");
 }
 
 fn an_object_that_changes_is_an_error(via: Via) {

@@ -12,7 +12,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine, Operation};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Observer, Party, Traffic, UploadSource};
+use apus_core::machine::{Auth, Observer, Traffic, UploadSource};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
 use apus_core::sign::{Keys, Presigned};
 use bytes::Bytes;
@@ -77,7 +77,7 @@ pub(crate) struct Setup {
     /// Each a party of its own.
     pub(crate) keys: Vec<Keys>,
     /// In place of the first of them.
-    pub(crate) party: Option<Party>,
+    pub(crate) party: Option<Auth>,
     pub(crate) ca: Option<String>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -108,7 +108,7 @@ impl Setup {
     pub(crate) fn client(self, via: Via) -> Client {
         let Self { config, keys, party, ca, traffic, observer, reread } = self;
         let service = Service::new(config).unwrap();
-        let mut parties = keys.into_iter().map(|keys| Party::new(Credentials::new(keys)));
+        let mut parties = keys.into_iter().map(|keys| Auth::new(Credentials::new(keys)));
         let first = parties.next().unwrap();
         let first = party.unwrap_or(first);
         macro_rules! client {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use apus_conformance::server::{Reply, Request, Scripted};
 use apus_core::Error;
 use apus_core::credentials::{CredentialSource, Credentials, Environment, Resolver, Source};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::s3::GetObject;
 
 use crate::client::{Server as _, Setup, Via};
@@ -55,7 +55,7 @@ fn found(
 
 fn client(via: Via, server: &Scripted, credentials: Credentials) -> crate::client::Client {
     let mut setup = Setup::of(server);
-    setup.party = Some(Party::new(credentials));
+    setup.party = Some(Auth::new(credentials));
     setup.client(via)
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use apus_conformance::server::{Cut, Ending, Framing, Reply, Request, Scripted};
 use apus_core::contract::{Authority, Grant, Lease, Standing, Wish};
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::{Download, DownloadOptions, Party};
+use apus_core::machine::{Auth, Download, DownloadOptions};
 use apus_core::s3::{GetObject, ListObjectsV2};
 use apus_core::{Error, Now, swift};
 use bytes::Bytes;
@@ -245,7 +245,7 @@ impl SwiftClient {
                     config = config.ca_bundle(ca.as_bytes()).unwrap();
                 }
                 let transport = $transport::Transport::new(config).unwrap();
-                $transport::Client::new(transport, service, Party::new(Nobody))
+                $transport::Client::new(transport, service, Auth::new(Nobody))
             }};
         }
         match via {

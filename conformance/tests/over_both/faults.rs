@@ -91,7 +91,7 @@ fn calls_are_repeated_where_that_helps(via: Via) {
     assert_eq!((error.attempts(), server.model().requests()), (5, 5));
     let lost = Plan::new().always(Operation::GetObject, Fault::Lost(Ending::Reset));
     let error = get(&one_object(via, lost).1).unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 5), "{error}");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 5), "{error}");
 }
 
 fn refusals_are_final(via: Via) {
@@ -141,7 +141,7 @@ fn a_success_that_is_an_error_is_an_error(via: Via) {
     let plan = Plan::new().always(Operation::ListObjectsV2, Fault::Instead(login));
     let (_server, client) = one_object(via, plan);
     let error = client.call(ListObjectsV2::new(BUCKET)).unwrap_err();
-    assert_eq!(error.kind(), Kind::Broken, "{error}");
+    assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
 }
 
 fn silence_is_a_timeout(via: Via) {

@@ -74,7 +74,7 @@ fn nothing_stored(server: &FaultyS3, error: &Error) {
 #[track_caller]
 fn is_of(error: &Error, cause: Cause) {
     let found = error.failure().map(|failure| failure.cause());
-    assert_eq!((error.kind(), found), (Blame::Caller, Some(cause)), "{error}");
+    assert_eq!((error.kind(), found), (Blame::InvalidInput, Some(cause)), "{error}");
 }
 
 fn nothing_is_sent_without_a_source(via: Via) {

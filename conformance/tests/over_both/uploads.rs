@@ -185,7 +185,7 @@ fn sources_keep_their_promise(via: Via) {
         let service = Arc::clone(&client.service);
         let upload = Upload::new("bucket", "key", source, options(), service, 7).unwrap();
         let error = client.run(upload, Origin::new(kind, short.clone())).unwrap_err();
-        assert_eq!(error.kind(), apus_core::Kind::Caller, "{kind:?}: {error}");
+        assert_eq!(error.kind(), apus_core::Kind::InvalidInput, "{kind:?}: {error}");
         assert!(error.leftovers().is_empty());
         let model = server.model();
         assert!(model.object("bucket", "key").is_none() && model.open_uploads().is_empty());

@@ -9,7 +9,7 @@ use apus_conformance::sim::{Sim, Simulated};
 use apus_core::Error;
 use apus_core::error::Leftover;
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Party, SwiftUpload, SwiftUploadOptions, UploadSource};
+use apus_core::machine::{Auth, SwiftUpload, SwiftUploadOptions, UploadSource};
 use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::swift::{Config, Service};
 use bytes::Bytes;
@@ -73,8 +73,8 @@ pub(crate) fn session_options(interval: Duration) -> SessionOptions {
 }
 
 /// The session of a single tenant.
-pub(crate) fn demo(interval: Duration) -> Vec<Party> {
-    vec![Party::new(Session::new(login("demo", project("demo")), session_options(interval)))]
+pub(crate) fn demo(interval: Duration) -> Vec<Auth> {
+    vec![Auth::new(Session::new(login("demo", project("demo")), session_options(interval)))]
 }
 
 /// Bytes that differ from segment to segment.

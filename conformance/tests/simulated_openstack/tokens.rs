@@ -9,7 +9,7 @@ use apus_conformance::server::{
 use apus_conformance::sim::Sim;
 use apus_core::Kind;
 use apus_core::keystone::{Domain, Identity, Login, Session, SessionOptions, User};
-use apus_core::machine::{LargeObject, Party};
+use apus_core::machine::{Auth, LargeObject};
 
 use crate::cloud::{
     DAY, INTERVAL, Revoking, SEGMENT, demo, long_enough, model, no_login_too_many, no_refusal,
@@ -147,10 +147,10 @@ fn a_wrong_password_ends_it_before_anything_is_sent() {
     let mut sim = Sim::new(model(3600), source.clone(), 1);
     let identity = Identity::password(User::named("demo", Domain::default_id()), "wrong");
     let login = Login::new("http://keystone.test:5000/v3", identity, project("demo")).unwrap();
-    let parties = vec![Party::new(Session::new(login, SessionOptions::default()))];
+    let parties = vec![Auth::new(Session::new(login, SessionOptions::default()))];
     let machines = (0..8).map(|at| upload(source.len(), options(), "none", at)).collect();
     for done in sim.race(machines, parties) {
-        assert_eq!(done.unwrap_err().kind(), Kind::Authority);
+        assert_eq!(done.unwrap_err().kind(), Kind::Auth);
     }
     // A wrong password is tried once, and not by each of them.
     assert_eq!((sim.model.requests(), sim.model.logins().len()), (1, 1));

@@ -9,7 +9,7 @@ use apus_core::Error;
 use apus_core::contract::Leave;
 use apus_core::keystone::{self, Scope, Session, SessionOptions, TrustSlot};
 use apus_core::machine::{
-    Delegated, Delegation, DownloadOptions, Entrusted, Party, SwiftDownload, SwiftUploaded, Trusted,
+    Auth, Delegated, Delegation, DownloadOptions, Entrusted, SwiftDownload, SwiftUploaded, Trusted,
 };
 use apus_core::swift::GetObject;
 
@@ -21,12 +21,12 @@ use crate::points::at_every_point;
 
 /// The parties of a transfer by trust: the user with a token of its own and no password, the
 /// service user, and what it has by the trust in the slot.
-fn parties_by_trust(user: Session, slot: &TrustSlot) -> Vec<Party> {
+fn parties_by_trust(user: Session, slot: &TrustSlot) -> Vec<Auth> {
     let by_trust = Scope::Trust(slot.clone());
     vec![
-        Party::new(user),
-        Party::new(Session::new(login("glance", project("service")), session_options(INTERVAL))),
-        Party::new(Session::new(login("glance", by_trust), session_options(INTERVAL))),
+        Auth::new(user),
+        Auth::new(Session::new(login("glance", project("service")), session_options(INTERVAL))),
+        Auth::new(Session::new(login("glance", by_trust), session_options(INTERVAL))),
     ]
 }
 
@@ -152,15 +152,15 @@ fn many_transfers_each_have_a_trust_of_their_own() {
     let source = object(4);
     let mut sim = Sim::new(model(3600), source.clone(), 1);
     let user = login("demo", project("demo"));
-    let user = Party::new(Session::new(user, SessionOptions::default()));
+    let user = Auth::new(Session::new(user, SessionOptions::default()));
     let trustee = login("glance", project("service"));
-    let trustee = Party::new(Session::new(trustee, SessionOptions::default()));
+    let trustee = Auth::new(Session::new(trustee, SessionOptions::default()));
     let mut parties = vec![user, trustee];
     let mut machines = Vec::new();
     for number in 0..16 {
         let slot = TrustSlot::empty();
         let by_trust = login("glance", Scope::Trust(slot.clone()));
-        parties.push(Party::new(Session::new(by_trust, SessionOptions::default())));
+        parties.push(Auth::new(Session::new(by_trust, SessionOptions::default())));
         let inner = upload(source.len(), options(), &format!("object-{number}"), number);
         let delegation = Delegation { trust: parties.len() - 1, ..Delegation::new(slot) };
         let service = Arc::new(keystone::Service::default());

@@ -167,7 +167,7 @@ mod tests {
             assert_eq!(algorithm.name().to_lowercase().parse::<Algorithm>().unwrap(), algorithm);
         }
         let error = "CRC-32\n".parse::<Algorithm>().unwrap_err();
-        assert_eq!(error.kind(), crate::Kind::Caller);
+        assert_eq!(error.kind(), crate::Kind::InvalidInput);
         let told = error.to_string();
         assert!(told.starts_with(r#""CRC-32\n" is no checksum algorithm"#), "{told}");
         assert!(Algorithm::ALL.iter().all(|algorithm| told.contains(algorithm.name())), "{told}");

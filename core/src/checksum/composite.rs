@@ -36,7 +36,7 @@ impl Composite {
     /// different algorithms, are errors of the caller.
     pub fn of(parts: impl IntoIterator<Item = Value>) -> Result<Self, Error> {
         let mut parts = parts.into_iter();
-        let first = parts.next().ok_or_else(|| Error::caller("no checksums to combine"))?;
+        let first = parts.next().ok_or_else(|| Error::invalid_input("no checksums to combine"))?;
         let mut hasher = Hasher::new(first.algorithm())?;
         hasher.update(first.bytes());
         let mut count = 1;
@@ -48,10 +48,13 @@ impl Composite {
         Ok(Self { value: hasher.finish(), parts: count })
     }
 
-    /// Reads `base64-N`. Other text is a broken value ([`Kind::Broken`](crate::Kind::Broken)).
+    /// Reads `base64-N`. Other text is a broken value ([`Kind::InvalidResponse`](crate::Kind::InvalidResponse)).
     pub fn parse(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
-        let broken =
-            || Error::broken(format!("the composite {algorithm} checksum does not end in -N"));
+        let broken = || {
+            Error::invalid_response(format!(
+                "the composite {algorithm} checksum does not end in -N"
+            ))
+        };
         let (value, parts) = text.rsplit_once('-').ok_or_else(broken)?;
         if !parts.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(broken());
@@ -127,7 +130,7 @@ impl Declared {
                 continue;
             }
             let text = header.to_str().map_err(|_| {
-                Error::broken(format!("the {algorithm} checksum has bytes outside ASCII"))
+                Error::invalid_response(format!("the {algorithm} checksum has bytes outside ASCII"))
             })?;
             match Self::parse(algorithm, text.trim())? {
                 value @ Self::FullObject(_) => return Ok(Some(value)),
@@ -201,7 +204,7 @@ mod tests {
         assert_eq!(declared.checksum_type(), Type::FullObject);
         for text in ["1Fu2mQ==-", "1Fu2mQ==-+2", "1Fu2mQ==-x", "-2", "1Fu2mQ==-99999999999", "-"] {
             let error = Declared::parse(Algorithm::Crc32, text).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Broken, "{text}");
+            assert_eq!(error.kind(), crate::Kind::InvalidResponse, "{text}");
         }
     }
 
@@ -217,7 +220,10 @@ mod tests {
         headers.insert(Algorithm::Crc64Nvme.header(), HeaderValue::from_static("M3eFcAZSQlc="));
         assert_eq!(best(&headers).algorithm(), Algorithm::Crc64Nvme);
         headers.insert(Algorithm::Crc64Nvme.header(), HeaderValue::from_static("null"));
-        assert_eq!(Declared::in_headers(&headers).unwrap_err().kind(), crate::Kind::Broken);
+        assert_eq!(
+            Declared::in_headers(&headers).unwrap_err().kind(),
+            crate::Kind::InvalidResponse
+        );
     }
 
     proptest::proptest! {

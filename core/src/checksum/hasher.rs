@@ -50,7 +50,7 @@ impl Hasher {
             Algorithm::XxHash3 | Algorithm::XxHash128 => State::XxHash3(Box::default()),
             #[cfg(not(feature = "xxhash"))]
             Algorithm::XxHash64 | Algorithm::XxHash3 | Algorithm::XxHash128 => {
-                return Err(Error::caller(format!(
+                return Err(Error::invalid_input(format!(
                     "{algorithm} needs the cargo feature `xxhash` of apus-core"
                 )));
             }

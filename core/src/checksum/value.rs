@@ -22,7 +22,7 @@ impl Value {
     /// than the [size](Algorithm::size) of the algorithm is an error of the caller.
     pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() != algorithm.size() {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "a {algorithm} checksum has {} bytes, not {}",
                 algorithm.size(),
                 bytes.len()
@@ -37,7 +37,7 @@ impl Value {
         let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if text.len() != algorithm.size() * 2 || !is_hex {
             let digits = algorithm.size() * 2;
-            return Err(Error::caller(format!("{algorithm} has {digits} hex digits")));
+            return Err(Error::invalid_input(format!("{algorithm} has {digits} hex digits")));
         }
         let digit = |at| u8::from_str_radix(text.get(at..at + 2).unwrap_or_default(), 16);
         let bytes: Vec<u8> = (0..text.len()).step_by(2).flat_map(digit).collect();
@@ -45,7 +45,7 @@ impl Value {
     }
 
     /// Reads the padded standard base64 of a header or document. Other text, and another length
-    /// than the algorithm's, is a broken value ([`Kind::Broken`](crate::Kind::Broken)).
+    /// than the algorithm's, is a broken value ([`Kind::InvalidResponse`](crate::Kind::InvalidResponse)).
     pub fn from_base64(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
         // Holds the longest text that can be valid, so that decoding never lacks room.
         let mut bytes = [0; MAX_SIZE + 2];
@@ -53,11 +53,11 @@ impl Value {
             Ok(length) if length == algorithm.size() => {
                 Ok(Self::from_digest(algorithm, &bytes[..length]))
             }
-            Ok(length) => Err(Error::broken(format!(
+            Ok(length) => Err(Error::invalid_response(format!(
                 "the {algorithm} checksum has {length} bytes, not {}",
                 algorithm.size()
             ))),
-            Err(_) => Err(Error::broken(format!(
+            Err(_) => Err(Error::invalid_response(format!(
                 "the {algorithm} checksum is no base64 of {} bytes",
                 algorithm.size()
             ))),
@@ -122,14 +122,14 @@ impl fmt::Debug for Value {
 /// are errors of the caller.
 pub fn combine(parts: impl IntoIterator<Item = (Value, u64)>) -> Result<Value, Error> {
     let mut parts = parts.into_iter();
-    let (first, _) = parts.next().ok_or_else(|| Error::caller("no checksums to combine"))?;
+    let (first, _) = parts.next().ok_or_else(|| Error::invalid_input("no checksums to combine"))?;
     let algorithm = first.algorithm;
     let crc = match algorithm {
         Algorithm::Crc32 => Crc::CRC32,
         Algorithm::Crc32c => Crc::CRC32C,
         Algorithm::Crc64Nvme => Crc::CRC64NVME,
         _ => {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "{algorithm} checksums of parts can't be combined into one of the whole"
             )));
         }
@@ -152,7 +152,7 @@ pub(super) fn same_algorithm(first: Algorithm, other: Algorithm) -> Result<(), E
     if first == other {
         return Ok(());
     }
-    Err(Error::caller(format!("checksums of parts mix {first} and {other}")))
+    Err(Error::invalid_input(format!("checksums of parts mix {first} and {other}")))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -182,7 +182,7 @@ mod tests {
         // Unpadded, stray bits, another alphabet, white space, other lengths, nothing.
         for text in ["NhCmhg", "NhCmhh==", "-hCmhg==", " NhCmhg==", "M3eFcAZSQlc=", "NhCm", ""] {
             let error = Value::from_base64(Algorithm::Crc32, text).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Broken, "{text}");
+            assert_eq!(error.kind(), crate::Kind::InvalidResponse, "{text}");
         }
     }
 

@@ -55,7 +55,7 @@ macro_rules! words {
 pub(super) fn unknown(what: &str, word: &str, names: &[&str]) -> crate::error::Error {
     let shown: String = word.chars().take(SHOWN).collect();
     let more = if shown.len() < word.len() { "…" } else { "" };
-    crate::error::Error::caller(format!(
+    crate::error::Error::invalid_input(format!(
         "{shown:?}{more} is no {what}: expected one of {}",
         names.join(", ")
     ))

@@ -33,7 +33,7 @@ pub trait Authority: Send {
     /// A duration that the service does not allow; an authenticator that can't sign URLs.
     fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
         let _ = (draft, expires, now);
-        Err(Error::caller("only keys of S3 can presign"))
+        Err(Error::invalid_input("only keys of S3 can presign"))
     }
 
     /// Checks how an exchange ended that was sealed with a lease of this authenticator. `Refused`

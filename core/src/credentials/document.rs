@@ -40,10 +40,10 @@ impl Document {
     pub(super) fn parse(bytes: &[u8], what: &'static str) -> Result<Self, Error> {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            Error::broken(format!("{what} is no JSON: line {line}, column {column}"))
+            Error::invalid_response(format!("{what} is no JSON: line {line}, column {column}"))
         })?;
         if !value.is_object() {
-            return Err(Error::broken(format!("{what} is no JSON object")));
+            return Err(Error::invalid_response(format!("{what} is no JSON object")));
         }
         Ok(Self { value, what })
     }
@@ -88,7 +88,7 @@ impl Document {
     }
 
     pub(super) fn broken(&self, what: &str) -> Error {
-        Error::broken(format!("{} {what}", self.what))
+        Error::invalid_response(format!("{} {what}", self.what))
     }
 }
 

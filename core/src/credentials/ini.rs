@@ -243,7 +243,7 @@ impl std::error::Error for AwsConfigError {}
 
 impl From<AwsConfigError> for Error {
     fn from(error: AwsConfigError) -> Self {
-        Self::caller(error.to_string())
+        Self::invalid_input(error.to_string())
     }
 }
 

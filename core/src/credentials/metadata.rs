@@ -36,7 +36,7 @@ pub(super) fn token_draft(instance: &Instance) -> Result<Box<Draft>, Error> {
 pub(super) fn token(reply: &Reply) -> Result<Secret, Error> {
     let token = text(success(reply)?)?.trim();
     if token.is_empty() {
-        return Err(Error::broken("the instance metadata service gave an empty token"));
+        return Err(Error::invalid_response("the instance metadata service gave an empty token"));
     }
     Ok(Secret::from(token))
 }
@@ -56,12 +56,12 @@ pub(super) fn role(reply: &Reply) -> Result<String, Error> {
     if reply.status() == StatusCode::NOT_FOUND {
         return Err(success(reply)
             .err()
-            .unwrap_or_else(|| Error::broken("there is no role"))
+            .unwrap_or_else(|| Error::invalid_response("there is no role"))
             .with_hint("the instance has no role attached"));
     }
     let list = text(success(reply)?)?;
     let role = list.lines().map(str::trim).find(|line| !line.is_empty());
-    let role = role.ok_or_else(|| Error::authority("the instance has no role attached"))?;
+    let role = role.ok_or_else(|| Error::auth("the instance has no role attached"))?;
     Ok(role.to_owned())
 }
 
@@ -80,9 +80,7 @@ pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> 
     let document = Document::parse(success(reply)?, "the answer of the instance metadata service")?;
     if let Some(code) = document.text("Code").filter(|code| *code != "Success") {
         let message = document.text("Message").unwrap_or_default();
-        return Err(Error::authority(format!(
-            "the instance's role has no keys: {code}: {message}"
-        )));
+        return Err(Error::auth(format!("the instance's role has no keys: {code}: {message}")));
     }
     let expires = document.date("Expiration")?;
     let mut keys = document.keys(&Names::METADATA, expires)?;
@@ -100,7 +98,7 @@ pub(super) fn container_draft(
     authorization: Option<&Secret>,
 ) -> Result<Box<Draft>, Error> {
     let uri = Uri::try_from(container.url.as_str())
-        .map_err(|_| Error::caller("the URL of the container's endpoint is invalid"))?;
+        .map_err(|_| Error::invalid_input("the URL of the container's endpoint is invalid"))?;
     let mut draft = near(CONTAINER, Method::GET, uri);
     draft.header(ACCEPT, "application/json")?;
     if let Some(authorization) = authorization {
@@ -121,7 +119,7 @@ pub(super) fn sso_draft(sso: &Sso, file: &Secret, now: Now) -> Result<Box<Draft>
     let document = Document::parse(file.expose().as_bytes(), "the cached SSO token")?;
     let expires = document.date("expiresAt")?;
     if expires.is_some_and(|expires| expires <= Timestamp::from_duration(now.unix)) {
-        return Err(Error::authority("the SSO login has expired").with_hint(LOGIN));
+        return Err(Error::auth("the SSO login has expired").with_hint(LOGIN));
     }
     let (role, account) = (escape::query(&sso.role_name), escape::query(&sso.account_id));
     let target = format!("/federation/credentials?role_name={role}&account_id={account}");
@@ -182,7 +180,7 @@ fn with_token(mut draft: Box<Draft>, token: Option<&Secret>) -> Result<Box<Draft
 
 fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Error> {
     let mut value = HeaderValue::from_str(value).map_err(|_| {
-        Error::caller(format!("the token for header {name} has a control character"))
+        Error::invalid_input(format!("the token for header {name} has a control character"))
     })?;
     value.set_sensitive(true);
     draft.head.headers.insert(name, value);
@@ -191,7 +189,7 @@ fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Err
 
 fn text(body: &[u8]) -> Result<&str, Error> {
     let text = std::str::from_utf8(body);
-    text.map_err(|_| Error::broken("the instance metadata service answered no text"))
+    text.map_err(|_| Error::invalid_response("the instance metadata service answered no text"))
 }
 
 pub(super) const INSTANCE_TOKEN: &str = "GetInstanceMetadataToken";

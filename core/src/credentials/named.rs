@@ -70,7 +70,7 @@ impl FromStr for CredentialSource {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|source| source.name() == text);
-        found.ok_or_else(|| Error::caller("there is no such source of credentials"))
+        found.ok_or_else(|| Error::invalid_input("there is no such source of credentials"))
     }
 }
 
@@ -83,12 +83,12 @@ impl Resolver<'_> {
     pub fn named(&self, source: CredentialSource, profile: Option<&str>) -> Result<Source, Error> {
         match source {
             CredentialSource::Static => {
-                Err(Error::caller("static keys stand in the configuration"))
+                Err(Error::invalid_input("static keys stand in the configuration"))
             }
             CredentialSource::Environment => self.environment(),
             CredentialSource::Profile => match profile {
                 Some(profile) => self.profile(profile),
-                None => Err(Error::caller("no profile is named")),
+                None => Err(Error::invalid_input("no profile is named")),
             },
             CredentialSource::DefaultChain => self.default_chain(),
             CredentialSource::WebIdentity => self.web_identity(),

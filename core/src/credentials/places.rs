@@ -69,7 +69,7 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn instance_of(&self, profile: Option<Profile<'_>>) -> Result<Instance, Error> {
         if self.is_instance_disabled() {
-            return Err(Error::caller("AWS_EC2_METADATA_DISABLED is true"));
+            return Err(Error::invalid_input("AWS_EC2_METADATA_DISABLED is true"));
         }
         let value = |variable: &str, option: &str| {
             let written = profile.and_then(|profile| profile.option(option));
@@ -154,5 +154,5 @@ fn mode<T: std::str::FromStr>(name: &str, written: Option<&str>) -> Result<Optio
 
 fn none_of(name: &str, written: &str, choices: &str) -> Error {
     let written: String = written.chars().take(64).collect();
-    Error::caller(format!("{name} = {written:?}: expected one of {choices}"))
+    Error::invalid_input(format!("{name} = {written:?}: expected one of {choices}"))
 }

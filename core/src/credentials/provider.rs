@@ -45,11 +45,11 @@ pub struct NoLookup;
 
 impl Lookup for NoLookup {
     fn file(&mut self, _: &str, _: &Waker) -> Poll<Result<Secret, Error>> {
-        Poll::Ready(Err(Error::caller("there is nobody to read files")))
+        Poll::Ready(Err(Error::invalid_input("there is nobody to read files")))
     }
 
     fn process(&mut self, _: &str, _: &Waker) -> Poll<Result<Secret, Error>> {
-        Poll::Ready(Err(Error::caller("there is nobody to run processes")))
+        Poll::Ready(Err(Error::invalid_input("there is nobody to run processes")))
     }
 }
 
@@ -57,10 +57,10 @@ impl Lookup for NoLookup {
 ///
 /// ```
 /// use apus_core::credentials::{Credentials, Instance, NoLookup, Provider, Source};
-/// use apus_core::machine::Party;
+/// use apus_core::machine::Auth;
 ///
 /// let provider = Provider::new(Source::Instance(Instance::default()), NoLookup);
-/// let party = Party::new(Credentials::renewed_from(provider, Default::default()));
+/// let party = Auth::new(Credentials::renewed_from(provider, Default::default()));
 /// ```
 pub struct Provider {
     base: Source,
@@ -149,7 +149,7 @@ impl Provider {
             Source::Instance(instance) => {
                 (metadata::token_draft(instance)?, Stage::Instance(InstanceStep::Token))
             }
-            Source::AssumeRole(_) => return Err(Error::authority("a role has no base")),
+            Source::AssumeRole(_) => return Err(Error::auth("a role has no base")),
         };
         self.stage = stage;
         Ok(KeyStep::Ask(draft))
@@ -195,7 +195,7 @@ impl Provider {
         outcome: Result<&Reply, Error>,
     ) -> Result<KeyStep, Error> {
         let Source::Instance(instance) = &self.base else {
-            return Err(Error::authority("there is no instance"));
+            return Err(Error::auth("there is no instance"));
         };
         let (draft, next) = match step {
             InstanceStep::Token => {
@@ -236,7 +236,7 @@ impl Provider {
             }
             Source::Container(_) => metadata::container_keys(reply)
                 .map_err(|error| error.in_operation(metadata::CONTAINER)),
-            _ => Err(Error::authority("nothing was asked")),
+            _ => Err(Error::auth("nothing was asked")),
         }?;
         self.has(now, keys)
     }
@@ -257,7 +257,7 @@ impl KeySource for Provider {
 
     fn answered(&mut self, now: Now, reply: &Reply) -> Result<KeyStep, Error> {
         match std::mem::replace(&mut self.stage, Stage::Nothing) {
-            Stage::Nothing => Err(Error::authority("nothing was asked")),
+            Stage::Nothing => Err(Error::auth("nothing was asked")),
             Stage::Base => self.based(now, reply),
             Stage::Instance(step) => self.instance(step, now, Ok(reply)),
             Stage::Role { at, keys, signed, corrected } => match sts::keys(reply, sts::ASSUME_ROLE)

@@ -77,7 +77,7 @@ impl<'a> Resolver<'a> {
             if !self.is_instance_disabled() {
                 return error;
             }
-            Error::caller(
+            Error::invalid_input(
                 "there are no keys: none in the environment, in the profile or at a container's \
                  endpoint, and AWS_EC2_METADATA_DISABLED is true",
             )
@@ -104,7 +104,7 @@ impl<'a> Resolver<'a> {
     /// The access key is not set, or the secret key is not.
     pub fn environment(&self) -> Result<Source, Error> {
         let keys = self.keys_of_environment()?;
-        keys.ok_or_else(|| Error::caller("AWS_ACCESS_KEY_ID is not set"))
+        keys.ok_or_else(|| Error::invalid_input("AWS_ACCESS_KEY_ID is not set"))
     }
 
     /// Returns the web identity that `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` name.
@@ -114,7 +114,7 @@ impl<'a> Resolver<'a> {
     /// One of the two variables is not set.
     pub fn web_identity(&self) -> Result<Source, Error> {
         let source = self.web_identity_of(None, &Walk::new(None, true))?;
-        source.ok_or_else(|| Error::caller("AWS_WEB_IDENTITY_TOKEN_FILE is not set"))
+        source.ok_or_else(|| Error::invalid_input("AWS_WEB_IDENTITY_TOKEN_FILE is not set"))
     }
 
     /// Returns the container's endpoint that the environment names.
@@ -125,7 +125,7 @@ impl<'a> Resolver<'a> {
     /// refuses.
     pub fn container(&self) -> Result<Source, Error> {
         let container = self.container_if_any()?.ok_or_else(|| {
-            Error::caller(
+            Error::invalid_input(
                 "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor \
                  AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
             )
@@ -261,7 +261,7 @@ impl<'a> Resolver<'a> {
     fn keys_of_environment(&self) -> Result<Option<Source>, Error> {
         let Some(access) = self.environment.get("AWS_ACCESS_KEY_ID") else { return Ok(None) };
         let secret = self.environment.get("AWS_SECRET_ACCESS_KEY").ok_or_else(|| {
-            Error::caller("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")
+            Error::invalid_input("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")
         })?;
         let mut keys = Keys::new(access, secret);
         let token = self.environment.first(&["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]);
@@ -286,7 +286,7 @@ impl<'a> Resolver<'a> {
                        role_arn nor AWS_ROLE_ARN";
             match profile {
                 Some(profile) => profile.wrong("web_identity_token_file", why).into(),
-                None => Error::caller(why),
+                None => Error::invalid_input(why),
             }
         })?;
         Ok(Some(Source::WebIdentity(WebIdentity {
@@ -382,7 +382,9 @@ fn text<'a>(profile: Profile<'a>, name: &str) -> Result<Option<&'a str>, AwsConf
 }
 
 pub(super) fn no_profile(name: &str) -> Error {
-    Error::caller(format!("there is no profile {name:?} in the config or the credentials file"))
+    Error::invalid_input(format!(
+        "there is no profile {name:?} in the config or the credentials file"
+    ))
 }
 
 const ACCESS_KEY: &str = "aws_access_key_id";

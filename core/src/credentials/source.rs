@@ -180,14 +180,14 @@ impl Container {
         let address = BaseUrl::parse_as(before, WHERE)?;
         let secure = before.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("https:"));
         if !secure && !is_near(address.authority()) {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "{WHERE} is of http, and its host is neither a loopback address nor one of a \
                  container's: {}",
                 address.authority()
             )));
         }
         if query.bytes().any(|byte| byte <= b' ' || byte >= 127 || byte == b'#') {
-            return Err(Error::caller(format!("{WHERE} has an invalid query")));
+            return Err(Error::invalid_input(format!("{WHERE} has an invalid query")));
         }
         Ok(Self { url: url.to_owned(), authorization })
     }
@@ -199,7 +199,7 @@ impl Container {
     /// The path does not begin with a slash, or the URL is invalid.
     pub fn at_path(path: &str, authorization: Authorization) -> Result<Self, Error> {
         if !path.starts_with('/') {
-            return Err(Error::caller(
+            return Err(Error::invalid_input(
                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a slash",
             ));
         }
@@ -277,7 +277,7 @@ impl fmt::Display for Source {
 fn named(region: &str) -> Result<&str, Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if region.is_empty() || region.len() > 63 || !region.bytes().all(fits) {
-        return Err(Error::caller(format!("{region:?} is no region")));
+        return Err(Error::invalid_input(format!("{region:?} is no region")));
     }
     Ok(region)
 }

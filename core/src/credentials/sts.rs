@@ -80,8 +80,8 @@ fn read(body: &[u8]) -> Result<ExpiringKeys, Error> {
     let document = Document::parse(body)?;
     let result = document.root().elements().find(|element| element.name().ends_with("Result"));
     let credentials = result.and_then(|result| result.child("Credentials"));
-    let credentials =
-        credentials.ok_or_else(|| Error::broken("the answer of STS has no `Credentials`"))?;
+    let credentials = credentials
+        .ok_or_else(|| Error::invalid_response("the answer of STS has no `Credentials`"))?;
     let mut keys =
         Keys::new(credentials.required("AccessKeyId")?, credentials.required("SecretAccessKey")?);
     keys.session_token = Some(Secret::from(credentials.required("SessionToken")?));

@@ -35,8 +35,10 @@ impl Delimiter {
             return Ok(Self::NoBody);
         }
         let unclear = |what: &str| {
-            Err(Error::broken(format!("the end of the answer's body is not clear: {what}"))
-                .with_status(head.status))
+            Err(Error::invalid_response(format!(
+                "the end of the answer's body is not clear: {what}"
+            ))
+            .with_status(head.status))
         };
         let length = match length(head) {
             Ok(length) => length,

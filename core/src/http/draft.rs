@@ -127,7 +127,7 @@ pub(crate) fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue
     HeaderValue::from_str(value).map_err(|_| {
         let at = value.bytes().position(|byte| byte < 32 && byte != b'\t' || byte == 127);
         let at = at.map_or(String::new(), |at| format!(" at byte {at}"));
-        Error::caller(format!("the value of header {name} has a control character{at}"))
+        Error::invalid_input(format!("the value of header {name} has a control character{at}"))
     })
 }
 

@@ -53,7 +53,7 @@ impl Encoder {
     pub fn frame(&mut self, piece: &[u8]) -> Result<Frame, Error> {
         let length = piece.len() as u64;
         let Some(remaining) = self.remaining.checked_sub(length) else {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the source has more than the {} bytes that were announced",
                 self.sent.bytes.load(Ordering::Relaxed) + self.remaining
             )));
@@ -62,7 +62,9 @@ impl Encoder {
             && piece.len() != size
             && remaining > 0
         {
-            return Err(Error::caller(format!("a piece of {length} bytes is no frame of {size}")));
+            return Err(Error::invalid_input(format!(
+                "a piece of {length} bytes is no frame of {size}"
+            )));
         }
         self.remaining = remaining;
         self.sent.bytes.fetch_add(length, Ordering::Relaxed);
@@ -87,7 +89,7 @@ impl Encoder {
     /// Fewer bytes were framed than were announced.
     pub fn end(&mut self) -> Result<Bytes, Error> {
         if self.remaining > 0 {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the source ended {} bytes before its announced length",
                 self.remaining
             )));

@@ -118,7 +118,7 @@ impl Exchange {
         let measuring = self.measuring.get_or_insert_default();
         measuring.update(piece);
         if measuring.length > self.draft.body.len() {
-            return Err(Error::caller("the source has more bytes than its range"));
+            return Err(Error::invalid_input("the source has more bytes than its range"));
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Exchange {
     pub fn load(&mut self, bytes: Bytes) -> Result<(), Error> {
         let (have, want) = (bytes.len() as u64, self.draft.body.len());
         if have != want {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the source gave {have} bytes where its range has {want}"
             )));
         }
@@ -298,7 +298,7 @@ impl Exchange {
                 let value = measured.value(Algorithm::Sha256).map(Value::bytes);
                 match value.and_then(|bytes| bytes.try_into().ok()) {
                     Some(hash) => sign::Payload::Hash(hash),
-                    None => return Err(Error::caller("the source was not measured")),
+                    None => return Err(Error::invalid_input("the source was not measured")),
                 }
             }
             (Some(_), Payload::Unsigned) => sign::Payload::StreamingUnsignedTrailer,
@@ -332,7 +332,7 @@ impl Exchange {
         };
         let want = self.draft.body.len();
         if have != want {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "{have} bytes of the source were measured where its range has {want}"
             )));
         }

@@ -98,7 +98,7 @@ fn same_announced(range: &Range<u64>, head: &response::Parts) -> Result<(), Erro
 }
 
 fn broken(head: &response::Parts, what: String) -> Error {
-    Error::broken(what).with_status(head.status)
+    Error::invalid_response(what).with_status(head.status)
 }
 
 impl Expect {

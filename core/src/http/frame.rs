@@ -97,7 +97,7 @@ fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn broken(what: &str, at: usize) -> Error {
-    Error::broken(format!("aws-chunked: {what}, near byte {at}"))
+    Error::invalid_response(format!("aws-chunked: {what}, near byte {at}"))
 }
 
 fn hex_digits(length: u64) -> u64 {

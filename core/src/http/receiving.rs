@@ -292,8 +292,8 @@ fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<
     let length = length.map_or("more".to_owned(), |length| format!("{length} bytes, more"));
     let what = format!("the answer's body has {length} than the {limit} that are collected");
     match draft.larger {
-        Some(advice) => Error::caller(what).with_hint(advice),
-        None => Error::broken(what),
+        Some(advice) => Error::invalid_input(what).with_hint(advice),
+        None => Error::invalid_response(what),
     }
     .with_status(head.status)
 }

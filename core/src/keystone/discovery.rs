@@ -37,7 +37,7 @@ pub(super) fn v3(base: &BaseUrl, reply: &Reply) -> Result<BaseUrl, Error> {
     }
     let Some(version) = versions.iter().find(|version| is_v3(version)) else {
         let ids: Vec<&str> = versions.iter().filter_map(|version| id(version)).take(8).collect();
-        return Err(Error::authority(format!(
+        return Err(Error::auth(format!(
             "Keystone offers {ids:?} there, and the Identity API v3 is not among them"
         )));
     };

@@ -94,7 +94,7 @@ impl EndpointFilter {
                  https",
                 self.service_type
             );
-            return Err(Error::authority(what).with_hint(IN_CLEAR));
+            return Err(Error::auth(what).with_hint(IN_CLEAR));
         }
         Ok(address)
     }
@@ -145,11 +145,12 @@ fn canonical(service_type: &str) -> String {
 }
 
 fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::authority(what).with_hint("an endpoint override goes before the catalogue")
+    Error::auth(what).with_hint("an endpoint override goes before the catalogue")
 }
 
 fn address(url: &str, what: &str) -> Result<BaseUrl, Error> {
-    BaseUrl::parse_as(url, what).map_err(|error| Error::new(Kind::Broken, error.what().to_owned()))
+    BaseUrl::parse_as(url, what)
+        .map_err(|error| Error::new(Kind::InvalidResponse, error.what().to_owned()))
 }
 
 /// Replaces the placeholders of an override by the token's values.
@@ -161,13 +162,15 @@ fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
         out.push_str(before);
         let inside = placeholder.get(2..).unwrap_or_default();
         let Some((name, after)) = inside.split_once(")s") else {
-            return Err(Error::caller("the endpoint override has a placeholder without its end"));
+            return Err(Error::invalid_input(
+                "the endpoint override has a placeholder without its end",
+            ));
         };
         let value = match name {
             "project_id" | "tenant_id" => token.project.as_ref().map(|it| it.id.as_str()),
             "user_id" => token.user.as_ref().map(|it| it.id.as_str()),
             _ => {
-                return Err(Error::caller(format!(
+                return Err(Error::invalid_input(format!(
                     "the endpoint override has an unknown placeholder, {name:?}"
                 )));
             }

@@ -35,7 +35,7 @@ pub(super) fn named(error: Error, reply: &Reply) -> Error {
 
 /// Decides what follows a refusal or an invalid response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
-    if error.kind() == Kind::Broken {
+    if error.kind() == Kind::InvalidResponse {
         // A success that can't be read was carried out.
         return if idempotency == Idempotency::Read {
             RetryDecision::Transient

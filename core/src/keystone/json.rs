@@ -34,7 +34,7 @@ pub(super) fn answer<T>(
 pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Error::broken(format!("{what} is no JSON: line {line}, column {column}"))
+        Error::invalid_response(format!("{what} is no JSON: line {line}, column {column}"))
     })
 }
 
@@ -42,15 +42,16 @@ impl<'a> Node<'a> {
     /// Returns the member `name` of the document, an object.
     pub(super) fn root(document: &'a Value, name: &str) -> Result<Self, Error> {
         let value = document.get(name).filter(|value| value.is_object());
-        let value = value.ok_or_else(|| Error::broken(format!("the answer has no `{name}`")))?;
+        let value =
+            value.ok_or_else(|| Error::invalid_response(format!("the answer has no `{name}`")))?;
         Ok(Self { value, path: name.to_owned() })
     }
 
     /// Returns the objects of the list that is member `name` of the document.
     pub(super) fn list(document: &'a Value, name: &str) -> Result<Vec<Self>, Error> {
         let value = document.get(name).filter(|value| value.is_array());
-        let value =
-            value.ok_or_else(|| Error::broken(format!("the answer has no list `{name}`")))?;
+        let value = value
+            .ok_or_else(|| Error::invalid_response(format!("the answer has no list `{name}`")))?;
         Self { value, path: name.to_owned() }.elements()
     }
 
@@ -113,7 +114,7 @@ impl<'a> Node<'a> {
 
     /// Returns an error that says what is wrong with this value.
     pub(super) fn broken(&self, what: &str) -> Error {
-        Error::broken(format!("`{}` of the answer {what}", self.path))
+        Error::invalid_response(format!("`{}` of the answer {what}", self.path))
     }
 }
 
@@ -137,7 +138,7 @@ impl<'a> Json<'a> {
         // Room for all of it: a vector that grows would leave a part of a secret in its old memory.
         let mut out = Zeroizing::new(Vec::with_capacity(ROOM));
         serde_json::to_writer(&mut *out, self)
-            .map_err(|_| Error::caller("the request can't be written as JSON"))?;
+            .map_err(|_| Error::invalid_input("the request can't be written as JSON"))?;
         Ok(Bytes::from_owner(out))
     }
 }

@@ -103,7 +103,9 @@ impl Login {
             Some(trust) => format!("one by {trust:?}"),
             None => "one by none".to_owned(),
         };
-        Error::broken(format!("a token by the trust {asked:?} was asked for, and {came} came"))
+        Error::invalid_response(format!(
+            "a token by the trust {asked:?} was asked for, and {came} came"
+        ))
     }
 }
 
@@ -167,7 +169,7 @@ fn trust(token: &Token) -> Option<&str> {
 }
 
 fn no_trust() -> Error {
-    Error::authority("there is no trust to ask a token for")
+    Error::auth("there is no trust to ask a token for")
 }
 
 /// Refuses a scope that the identity can't request.
@@ -183,14 +185,14 @@ fn check(identity: &Identity, scope: &Scope) -> Result<(), Error> {
                  made in"
             }
         };
-        return Err(Error::caller(what));
+        return Err(Error::invalid_input(what));
     }
     match (identity, scope) {
         (Identity::V1 { .. }, Scope::Unstated) => Ok(()),
-        (Identity::V1 { .. }, _) => Err(Error::caller("v1 authentication knows no scope")),
+        (Identity::V1 { .. }, _) => Err(Error::invalid_input("v1 authentication knows no scope")),
         (Identity::V2Password { .. }, Scope::Unstated | Scope::Project(_)) => Ok(()),
         (Identity::V2Password { .. }, _) => {
-            Err(Error::caller("the Identity API v2.0 knows no scope but a project"))
+            Err(Error::invalid_input("the Identity API v2.0 knows no scope but a project"))
         }
         _ => Ok(()),
     }
@@ -201,7 +203,7 @@ fn versioned(auth: &BaseUrl, identity: &Identity) -> Result<Option<BaseUrl>, Err
     let last = auth.path().rsplit('/').next().unwrap_or_default();
     let (v2, v3) = (last == "v2.0", last == "v3");
     let clash = |api: &str| {
-        Error::caller(format!("auth_url ends in /{last}, and the identity is one of {api}"))
+        Error::invalid_input(format!("auth_url ends in /{last}, and the identity is one of {api}"))
     };
     match identity {
         Identity::V1 { .. } => Ok(Some(auth.clone())),

@@ -32,14 +32,14 @@ use crate::waiters::Positions;
 ///
 /// ```
 /// use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-/// use apus_core::machine::Party;
+/// use apus_core::machine::Auth;
 ///
 /// # fn main() -> Result<(), apus_core::Error> {
 /// let user = User::named("glance", Domain::default_id());
 /// let scope = Scope::project_named("service", Domain::default_id());
 /// let login =
 ///     Login::new("http://127.0.0.1:5000/v3", Identity::password(user, "PASSWORD"), scope)?;
-/// let party = Party::new(Session::new(login, SessionOptions::default()));
+/// let party = Auth::new(Session::new(login, SessionOptions::default()));
 /// # Ok(())
 /// # }
 /// ```
@@ -181,7 +181,7 @@ impl Session {
             let facts = token(&self.user).map(Token::facts);
             let source = self.user.source().and_then(|source| source.identity_address());
             let keystone = self.identity.as_ref().or(source);
-            let address = facts.ok_or_else(|| Error::authority("there is no token"));
+            let address = facts.ok_or_else(|| Error::auth("there is no token"));
             (generation, address.and_then(|it| self.endpoint.resolve_beside(it, keystone)))
         });
         let (_, address) = self.storage.insert(known);
@@ -195,7 +195,7 @@ impl Session {
             UrlRoot::Identity => {
                 let source = self.user.source().and_then(|source| source.identity_address());
                 self.identity.as_ref().or(source).cloned().ok_or_else(|| {
-                    Error::authority("the session's tokens do not come from a Keystone it knows")
+                    Error::auth("the session's tokens do not come from a Keystone it knows")
                 })
             }
         }
@@ -240,7 +240,9 @@ impl Authority for Session {
                 return Ok(Exchange::open(draft, now, grant.generation));
             }
             Sealing::SigV4 { .. } => {
-                return Err(Error::caller("a token can't give the signature this request needs"));
+                return Err(Error::invalid_input(
+                    "a token can't give the signature this request needs",
+                ));
             }
             Sealing::Token(place) => (*place, false),
             Sealing::TokenAsSubject => (UrlRoot::Identity, true),
@@ -248,7 +250,7 @@ impl Authority for Session {
         if draft.head.uri.scheme().is_none() {
             draft.head.uri = self.address(place)?.join(draft.target())?;
         }
-        let token = header(&self.user).ok_or_else(|| Error::authority("there is no token"))?;
+        let token = header(&self.user).ok_or_else(|| Error::auth("there is no token"))?;
         let headers = &mut draft.head.headers;
         headers.insert(AUTH_TOKEN, token.clone());
         if subject {

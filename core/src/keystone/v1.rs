@@ -31,7 +31,7 @@ pub(super) fn draft(base: &BaseUrl, user: &str, key: &Secret) -> Result<Box<Draf
 /// present, its life in seconds in `X-Auth-Token-Expires`.
 pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
-    let broken = |what: String| Err(Error::broken(what).with_status(reply.status()));
+    let broken = |what: String| Err(Error::invalid_response(what).with_status(reply.status()));
     let header = |name| reply.header(&name).map(str::trim).filter(|text| !text.is_empty());
     let Some(storage_url) = header(STORAGE_URL) else {
         return broken("the answer to the authentication has no X-Storage-Url".into());

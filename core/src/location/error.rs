@@ -91,6 +91,6 @@ impl std::error::Error for LocationError {}
 
 impl From<LocationError> for Error {
     fn from(error: LocationError) -> Self {
-        Self::caller(error.to_string())
+        Self::invalid_input(error.to_string())
     }
 }

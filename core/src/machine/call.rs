@@ -270,7 +270,7 @@ impl<O: Operation> Call<O> {
                 }
             }
         };
-        let unreadable = reply.cut.is_some() || error.kind() == Kind::Broken;
+        let unreadable = reply.cut.is_some() || error.kind() == Kind::InvalidResponse;
         if writes && accepted && unreadable {
             // The server said that it has applied the request, or that it will.
             self.doubtful = true;
@@ -418,7 +418,7 @@ impl<O: Operation> Machine for Call<O> {
 /// Decides as [`RetryDecision::of_failure`], but never retries an error of the caller or of an
 /// authenticator.
 pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
-    if error.kind() == Kind::Caller || error.kind() == Kind::Authority {
+    if error.kind() == Kind::InvalidInput || error.kind() == Kind::Auth {
         return Some(RetryDecision::Final);
     }
     RetryDecision::of_failure(error)

@@ -267,7 +267,7 @@ impl<M: Machine> Delegated<M> {
         trustee_user_id: String,
         date: Timestamp,
     ) -> Result<CreateTrust, Error> {
-        let refused = |what: &'static str| Err(Error::authority(what).in_operation("CreateTrust"));
+        let refused = |what: &'static str| Err(Error::auth(what).in_operation("CreateTrust"));
         let Some(trustor) = &user.user else {
             return refused("the user's token does not say whose it is");
         };

@@ -304,7 +304,7 @@ where
             Ok(()) => self.deleted += 1,
             // A few servers respond so for an object that does not exist.
             Err(error) if error.code() == Some("NoSuchKey") => self.deleted += 1,
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Caller) => {
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::InvalidInput) => {
                 let DeleteObject { key, version_id, .. } = call.operation().clone();
                 let code = error.code().map(str::to_owned);
                 let message = error.message().unwrap_or(error.what()).to_owned();

@@ -29,7 +29,7 @@ pub use self::download::{Download, DownloadOptions, Downloaded};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::grant_only::GrantOnly;
-pub use self::pump::{Event, Observer, Party, Pump, Turn};
+pub use self::pump::{Auth, Event, Observer, Pump, Turn};
 #[cfg(feature = "swift")]
 pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
 pub use self::traffic::Traffic;

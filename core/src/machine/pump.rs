@@ -22,9 +22,9 @@ use crate::waiters::Positions;
 
 /// An authenticator, shared by all machines that use it.
 #[derive(Clone)]
-pub struct Party(Arc<Mutex<dyn Authority>>);
+pub struct Auth(Arc<Mutex<dyn Authority>>);
 
-impl Party {
+impl Auth {
     /// Shares this authenticator.
     pub fn new(authority: impl Authority + 'static) -> Self {
         Self(Arc::new(Mutex::new(authority)))
@@ -54,9 +54,9 @@ impl Party {
     }
 }
 
-impl fmt::Debug for Party {
+impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Party(..)")
+        f.write_str("Auth(..)")
     }
 }
 
@@ -64,7 +64,7 @@ impl fmt::Debug for Party {
 /// once more whose credentials were refused, and enforces the limits of the client.
 pub struct Pump<M: Machine> {
     machine: M,
-    parties: Arc<[Party]>,
+    parties: Arc<[Auth]>,
     waker: Waker,
     traffic: Option<Arc<Traffic>>,
     /// How far this pump has got in the queue of `traffic`.
@@ -92,7 +92,7 @@ pub enum Turn<T> {
 impl<M: Machine> Pump<M> {
     /// Connects `machine` to `parties`; a draft names one of them by its position. `waker` is woken
     /// when a parked pump is to be turned again.
-    pub fn new(machine: M, parties: impl Into<Arc<[Party]>>, waker: Waker) -> Self {
+    pub fn new(machine: M, parties: impl Into<Arc<[Auth]>>, waker: Waker) -> Self {
         Self {
             machine,
             parties: parties.into(),
@@ -298,7 +298,8 @@ impl<M: Machine> Pump<M> {
 
     fn seal(&mut self, now: Now, mut draft: Box<Draft>) -> Admission {
         let Some(authority) = self.parties.get(draft.party) else {
-            let error = Error::caller(format!("there is no authority number {}", draft.party));
+            let error =
+                Error::invalid_input(format!("there is no authority number {}", draft.party));
             return self.settle(now, denied(draft, now, error));
         };
         let mut authority = authority.lock();

@@ -53,7 +53,9 @@ impl Listed {
     fn first(&self) -> Result<GetContainer, Error> {
         if self.prefix.prefix.is_empty() {
             // A whole container is not a large object; no server treats it as one.
-            return Err(Error::broken("X-Object-Manifest names a container without a prefix"));
+            return Err(Error::invalid_response(
+                "X-Object-Manifest names a container without a prefix",
+            ));
         }
         let mut get = GetContainer::new(&self.prefix.container);
         get.prefix = Some(self.prefix.prefix.clone());
@@ -76,12 +78,14 @@ impl Listed {
                 let (name, container) = (object.name.escape_debug(), &self.prefix.container);
                 let why = if after { "does not begin with the prefix" } else { "comes twice" };
                 let container = container.escape_debug();
-                return Err(Error::broken(format!(
+                return Err(Error::invalid_response(format!(
                     "the listing of container `{container}` makes no sense: `{name}` {why}"
                 )));
             }
             if self.objects.len() >= MOST {
-                return Err(Error::broken(format!("the object has more than {MOST} segments")));
+                return Err(Error::invalid_response(format!(
+                    "the object has more than {MOST} segments"
+                )));
             }
             self.objects.push(object);
         }

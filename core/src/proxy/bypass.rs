@@ -39,7 +39,7 @@ impl Bypass {
             let words = item.as_ref().split(|char: char| char == ',' || char.is_whitespace());
             for word in words.filter(|word| !word.is_empty()) {
                 entries.push(Entry::read(word).ok_or_else(|| {
-                    Error::caller(format!(
+                    Error::invalid_input(format!(
                         "the proxy's bypass list: {word:?} is no host, .domain, address or network"
                     ))
                 })?);

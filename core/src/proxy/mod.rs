@@ -44,11 +44,11 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if it is not a URL of this form. A URL with a user is
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if it is not a URL of this form. A URL with a user is
     /// refused: [`credentials`](Self::credentials) takes user and password, not percent-encoded.
     /// The error shows nothing of the URL.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::caller(format!("the proxy's URL {why}"));
+        let wrong = |why: &str| Error::invalid_input(format!("the proxy's URL {why}"));
         if url.contains('@') {
             return Err(wrong("holds an `@`: its user and password are given by themselves"));
         }
@@ -70,14 +70,15 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if the host is invalid or the port is 0.
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if the host is invalid or the port is 0.
     pub fn at(host: &str, port: u16) -> Result<Self, Error> {
         let url = match host.parse::<Ipv6Addr>() {
             Ok(address) => format!("http://[{address}]:{port}"),
             Err(_) if host.contains([':', '/', '@']) && !host.starts_with('[') => String::new(),
             Err(_) => format!("http://{host}:{port}"),
         };
-        Self::new(&url).map_err(|_| Error::caller("the proxy's host is no host, or its port is 0"))
+        Self::new(&url)
+            .map_err(|_| Error::invalid_input("the proxy's host is no host, or its port is 0"))
     }
 
     /// Sets the credentials for Basic authentication (RFC 7617, in UTF-8). Control characters, and
@@ -85,15 +86,17 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if there are any.
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if there are any.
     pub fn credentials(mut self, user: &str, password: Secret) -> Result<Self, Error> {
         if user.contains(':') {
-            return Err(Error::caller(
+            return Err(Error::invalid_input(
                 "the proxy's user holds a colon, which Basic authentication can't carry",
             ));
         }
         if user.chars().chain(password.expose().chars()).any(char::is_control) {
-            return Err(Error::caller("the proxy's user or password holds a control character"));
+            return Err(Error::invalid_input(
+                "the proxy's user or password holds a control character",
+            ));
         }
         let pair = Secret::new(format!("{user}:{}", password.expose()));
         self.basic = Some(Secret::new(format!("Basic {}", STANDARD.encode(pair.expose()))));
@@ -113,7 +116,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if an entry has none of these forms; the error names it.
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if an entry has none of these forms; the error names it.
     pub fn bypass<I>(mut self, hosts: I) -> Result<Self, Error>
     where
         I: IntoIterator<Item: AsRef<str>>,

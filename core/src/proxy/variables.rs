@@ -17,7 +17,7 @@ impl Proxies {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if a value is invalid; the error names the variable
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if a value is invalid; the error names the variable
     /// and shows nothing that may be a password.
     pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let either = |name: &'static str| {
@@ -31,11 +31,11 @@ impl Proxies {
             let found =
                 [name, "all_proxy"].into_iter().find_map(|name| Some((name, either(name)?)));
             let Some((name, value)) = found else { return Ok(None) };
-            let named = |error: Error| Error::caller(format!("{name}: {}", error.what()));
+            let named = |error: Error| Error::invalid_input(format!("{name}: {}", error.what()));
             let proxy = from_value(&value).map_err(named)?;
             let proxy = proxy
                 .bypass([&bypass])
-                .map_err(|error| Error::caller(format!("no_proxy: {}", error.what())))?;
+                .map_err(|error| Error::invalid_input(format!("no_proxy: {}", error.what())))?;
             Ok(Some(Arc::new(proxy)))
         };
         Ok(Self { http: proxy("http_proxy")?, https: proxy("https_proxy")? })
@@ -49,7 +49,8 @@ fn from_value(value: &str) -> Result<Proxy, Error> {
     };
     let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
     let decoded = |text| {
-        escape::decode(text).ok_or_else(|| Error::caller("the user or the password is no UTF-8"))
+        escape::decode(text)
+            .ok_or_else(|| Error::invalid_input("the user or the password is no UTF-8"))
     };
     let (user, password) = (decoded(user)?, Secret::new(decoded(password)?));
     Proxy::new(&format!("{scheme}://{host}"))?.credentials(&user, password)

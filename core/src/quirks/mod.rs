@@ -100,7 +100,7 @@ impl Quirks {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if no provider in [`Provider::ALL`] has this name.
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if no provider in [`Provider::ALL`] has this name.
     pub fn of(name: &str) -> Result<Self, Error> {
         name.parse().map(Provider::quirks)
     }
@@ -131,7 +131,7 @@ impl FromStr for Provider {
         let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         known.map(|&(_, provider)| provider).ok_or_else(|| {
             let shown: String = name.chars().take(32).collect();
-            Error::caller(format!("nothing is known of a provider {shown:?}: say `other`"))
+            Error::invalid_input(format!("nothing is known of a provider {shown:?}: say `other`"))
         })
     }
 }
@@ -167,7 +167,7 @@ mod tests {
             assert!(!NAMES[at + 1..].iter().any(|(other, _)| other == name), "{name}");
         }
         assert_eq!("RGW".parse::<Provider>().unwrap(), Provider::Ceph);
-        assert_eq!(Quirks::of("nobody").unwrap_err().kind(), crate::Kind::Caller);
+        assert_eq!(Quirks::of("nobody").unwrap_err().kind(), crate::Kind::InvalidInput);
     }
 
     // rclone's table: `p` by path, `v1` ListObjects, `nu` no listing encoding, `ne` no multipart

@@ -202,7 +202,7 @@ impl<S: RenewalSource> Refresher<S> {
         if !self.can_renew() {
             let what =
                 format!("the {} was refused, and there is nothing to renew it with", S::WHAT);
-            return Lease::Denied(Error::authority(what).with_status(StatusCode::UNAUTHORIZED));
+            return Lease::Denied(Error::auth(what).with_status(StatusCode::UNAUTHORIZED));
         }
         let lives = fitness != Fitness::Dead;
         if fitness != Fitness::Soft {
@@ -329,7 +329,7 @@ impl<S: RenewalSource> Refresher<S> {
                 let step = source.renew(now, wish.waker);
                 fitting(source, step)
             }
-            None => Err(Error::authority(format!("there is no source of {}", S::WHAT))),
+            None => Err(Error::auth(format!("there is no source of {}", S::WHAT))),
         };
         match step {
             Ok(RenewalStep::Ask(draft)) => {

@@ -72,7 +72,7 @@ pub(super) fn fitting<S: RenewalSource>(
     match step {
         Ok(RenewalStep::Item(item)) if !source.fits(&item) => {
             let what = format!("the {} that came is not what was asked for", S::WHAT);
-            Err(Error::broken(what))
+            Err(Error::invalid_response(what))
         }
         step => step,
     }

@@ -38,7 +38,7 @@ pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
         return Ok(());
     }
     if is_web_page(&reply.body) {
-        let error = Error::broken("the answer is a web page, which no S3 server sends");
+        let error = Error::invalid_response("the answer is a web page, which no S3 server sends");
         return Err(named(error.with_status(reply.status()), reply));
     }
     match Document::parse(&reply.body) {
@@ -156,7 +156,7 @@ fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
 
 /// Decides what to do about an error response or an unreadable response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
-    if error.kind() == Kind::Broken {
+    if error.kind() == Kind::InvalidResponse {
         // An unreadable success: cut off, or not from S3 at all. Whether a write that may have been
         // applied is sent again is decided by `Call`.
         return if idempotency == Idempotency::Once {

@@ -64,7 +64,10 @@ impl Keys {
     /// Returns the decoded key in the child of this name; fails where the child is absent.
     pub(super) fn required(self, element: Element<'_>, name: &str) -> Result<String, Error> {
         self.text(element, name).ok_or_else(|| {
-            Error::broken(format!("the XML document has a {} without {name}", element.path()))
+            Error::invalid_response(format!(
+                "the XML document has a {} without {name}",
+                element.path()
+            ))
         })
     }
 
@@ -101,9 +104,11 @@ impl Keys {
 /// server that repeats one page would cause an endless loop.
 pub(super) fn onward<T: PartialEq>(from: Option<&T>, to: Option<T>) -> Result<T, Error> {
     match to {
-        None => Err(Error::broken("the list is truncated and does not say where it goes on")),
+        None => {
+            Err(Error::invalid_response("the list is truncated and does not say where it goes on"))
+        }
         Some(to) if from == Some(&to) => {
-            Err(Error::broken("the list is truncated and goes on where this page began"))
+            Err(Error::invalid_response("the list is truncated and goes on where this page began"))
         }
         Some(to) => Ok(to),
     }

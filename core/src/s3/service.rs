@@ -33,7 +33,7 @@ impl Service {
     /// region without an endpoint, and the other errors of [`Resolver::new`].
     pub fn new(config: Config) -> Result<Self, Error> {
         if config.chunk_size < SMALLEST_CHUNK {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "chunk_size is {} bytes, and servers refuse frames below {SMALLEST_CHUNK}",
                 config.chunk_size
             )));

@@ -26,7 +26,7 @@ impl Signing {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if there is no `host`, or if there are more headers
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if there is no `host`, or if there are more headers
     /// than a [`HeaderMap`] can hold.
     pub fn sign(
         &self,
@@ -54,7 +54,7 @@ impl Signing {
             return self.sign(method, target, headers, payload);
         }
         if !signed.contains("host") {
-            return Err(Error::caller("a request needs the header `host` to be signed"));
+            return Err(Error::invalid_input("a request needs the header `host` to be signed"));
         }
         let signature = self.signature(method, target, &signed, payload);
 
@@ -65,8 +65,9 @@ impl Signing {
         signed.write_names(&mut value);
         value.write(SIGNATURE);
         value.write(signature.as_bytes());
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from(value))
-            .map_err(|_| Error::caller("the header `authorization` would hold a control byte"))?;
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| {
+            Error::invalid_input("the header `authorization` would hold a control byte")
+        })?;
         value.set_sensitive(true);
         put(headers, AUTHORIZATION, value)?;
         Ok(signature)
@@ -141,7 +142,7 @@ impl Signing {
 
 fn plain(bytes: &[u8]) -> Result<HeaderValue, Error> {
     HeaderValue::from_bytes(bytes)
-        .map_err(|_| Error::caller("a header would hold a control character"))
+        .map_err(|_| Error::invalid_input("a header would hold a control character"))
 }
 
 /// Sets a header. Too many headers are an error, not a panic.
@@ -152,7 +153,7 @@ pub(super) fn put(
 ) -> Result<(), Error> {
     match headers.try_insert(name, value) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Error::caller("a request has too many headers to be signed")),
+        Err(_) => Err(Error::invalid_input("a request has too many headers to be signed")),
     }
 }
 

@@ -178,7 +178,7 @@ fn check(text: &str, what: &'static str) -> Result<(), Error> {
     } else {
         "it holds a character that is not visible ASCII"
     };
-    Err(Error::caller(format!("{what}: {why}")))
+    Err(Error::invalid_input(format!("{what}: {why}")))
 }
 
 const CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=";

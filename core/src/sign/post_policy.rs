@@ -72,13 +72,15 @@ impl PostPolicy {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if a range of lengths is empty, or if the name of a
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if a range of lengths is empty, or if the name of a
     /// field has a control character or a quotation mark, which would break the form.
     pub fn sign(&self, signing: &Signing) -> Result<PostForm, Error> {
         let mut fields = self.fields.clone();
         for (name, _) in &fields {
             if name.chars().any(|char| char.is_control() || char == '"') {
-                return Err(Error::caller(format!("{name:?} can't be the name of a form's field")));
+                return Err(Error::invalid_input(format!(
+                    "{name:?} can't be the name of a form's field"
+                )));
             }
         }
         fields.push(("key".into(), self.key.clone()));
@@ -143,7 +145,7 @@ impl Condition {
                 out.push_str(&format!("[\"content-length-range\", {least}, {most}]"));
             }
             Self::ContentLengthRange(least, most) => {
-                return Err(Error::caller(format!(
+                return Err(Error::invalid_input(format!(
                     "an upload can't have at least {least} and at most {most} bytes"
                 )));
             }

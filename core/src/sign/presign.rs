@@ -49,12 +49,12 @@ impl Signing {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if the duration is out of range, if host or target
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if the duration is out of range, if host or target
     /// cannot be part of a URL as they are, or if there are too many headers.
     pub fn presign(&self, what: &Presign<'_>) -> Result<Presigned, Error> {
         let seconds = what.expires.as_secs();
         if !(SHORTEST..=LONGEST).contains(&seconds) {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "a presigned URL can be valid for {SHORTEST} to {LONGEST} seconds, not {seconds}"
             )));
         }
@@ -65,9 +65,9 @@ impl Signing {
         for (name, value) in what.headers {
             let elsewhere = name == HOST || name == X_AMZ_SECURITY_TOKEN;
             if !elsewhere && !changes_on_the_way(name.as_str()) {
-                headers
-                    .try_append(name, value.clone())
-                    .map_err(|_| Error::caller("a request has too many headers to be signed"))?;
+                headers.try_append(name, value.clone()).map_err(|_| {
+                    Error::invalid_input("a request has too many headers to be signed")
+                })?;
             }
         }
         let told = what.payload != Payload::Unsigned || headers.contains_key(X_AMZ_CONTENT_SHA256);
@@ -128,17 +128,19 @@ fn check_host(host: &str) -> Result<(), Error> {
     if !host.is_empty() && host.bytes().all(plain) {
         return Ok(());
     }
-    Err(Error::caller(format!("the host {host:?} can't be part of a URL")))
+    Err(Error::invalid_input(format!("the host {host:?} can't be part of a URL")))
 }
 
 /// A target that does not begin with a slash would extend the host; a `#` would end the URL.
 fn check_target(target: &str) -> Result<(), Error> {
     if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
-        return Err(Error::caller("the target of a URL has to begin with a slash"));
+        return Err(Error::invalid_input("the target of a URL has to begin with a slash"));
     }
     match target.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'#') {
         None => Ok(()),
-        Some(at) => Err(Error::caller(format!("the target of a URL is not escaped at byte {at}"))),
+        Some(at) => {
+            Err(Error::invalid_input(format!("the target of a URL is not escaped at byte {at}")))
+        }
     }
 }
 

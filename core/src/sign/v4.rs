@@ -49,7 +49,7 @@ impl Signing {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) if the access key, the session token, the region or
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) if the access key, the session token, the region or
     /// the service has a character that is not visible ASCII, or if one of them except the token is
     /// empty.
     pub fn new(

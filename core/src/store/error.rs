@@ -65,7 +65,7 @@ impl StoreError {
     /// The size of the source differs from the announced size.
     pub(super) fn wrong_size(announced: u64, has: u64) -> Self {
         let what = format!("the source has {has} bytes, and {announced} were announced");
-        Self::of_kind(StoreErrorKind::InvalidSize, Error::caller(what))
+        Self::of_kind(StoreErrorKind::InvalidSize, Error::invalid_input(what))
     }
 
     /// An S3 location is not used.
@@ -123,10 +123,10 @@ fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
         };
     }
     match error.kind() {
-        Kind::Caller => StoreErrorKind::Invalid,
+        Kind::InvalidInput => StoreErrorKind::Invalid,
         Kind::Integrity => StoreErrorKind::Corrupt,
-        Kind::Broken | Kind::Wire => StoreErrorKind::BackendUnavailable,
-        Kind::Authority => match error.status() {
+        Kind::InvalidResponse | Kind::Transport => StoreErrorKind::BackendUnavailable,
+        Kind::Auth => match error.status() {
             Some(status) if status.is_server_error() => StoreErrorKind::BackendUnavailable,
             // No Keystone at the URL; or no request was sent; or its response was not usable.
             Some(StatusCode::NOT_FOUND) | None => StoreErrorKind::BadStoreConfiguration,

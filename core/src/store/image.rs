@@ -93,7 +93,9 @@ impl Placed {
     pub fn with_digests(self, digests: &Digests) -> Result<Added, Error> {
         let hex = |algorithm| match digests.value(algorithm) {
             Some(value) => Ok(value.hex()),
-            None => Err(Error::caller(format!("there is no {algorithm} digest of the source"))),
+            None => {
+                Err(Error::invalid_input(format!("there is no {algorithm} digest of the source")))
+            }
         };
         Ok(Added {
             md5: hex(Algorithm::Md5)?,

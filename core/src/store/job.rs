@@ -7,7 +7,7 @@ use crate::checksum::Hashers;
 use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
 use crate::error::{Error, Leftover};
 use crate::http::Completion;
-use crate::machine::Party;
+use crate::machine::Auth;
 use crate::now::Now;
 
 /// A machine with everything that is needed to run it.
@@ -19,7 +19,7 @@ pub struct Job<T> {
     /// The machine to run.
     pub machine: Box<dyn Machine<Output = T> + Send>,
     /// The authenticators, which the machine's requests name by index.
-    pub parties: Vec<Party>,
+    pub parties: Vec<Auth>,
     /// The hashers for the bytes of the source. Empty if there is no source.
     pub hashers: Hashers,
 }
@@ -29,7 +29,7 @@ impl<T: 'static> Job<T> {
         verb: Verb,
         backend: &str,
         machine: impl Machine<Output = T> + Send + 'static,
-        parties: Vec<Party>,
+        parties: Vec<Auth>,
     ) -> Self {
         let hashers = Hashers::default();
         Self { verb, backend: backend.to_owned(), machine: Box::new(machine), parties, hashers }

@@ -14,7 +14,7 @@ use super::swift::{SwiftRoute, SwiftStore};
 use crate::base_url::BaseUrl;
 use crate::credentials::{CredentialSource, Credentials};
 use crate::error::Error;
-use crate::machine::Party;
+use crate::machine::Auth;
 
 /// All backends of an image service.
 ///
@@ -102,7 +102,7 @@ impl Stores {
     /// # Errors
     ///
     /// There is no S3 backend with this id.
-    pub fn with_party(mut self, id: &str, party: Party) -> Result<Self, StoreError> {
+    pub fn with_party(mut self, id: &str, party: Auth) -> Result<Self, StoreError> {
         match Arc::make_mut(&mut self.inner).backends.get_mut(id) {
             Some(StoreBackend::S3(store)) => store.set_party(party),
             _ => return Err(unknown(id)),
@@ -127,9 +127,10 @@ impl Stores {
             let source = options.s3_store_credential_source;
             if source != CredentialSource::Static {
                 let profile = options.s3_store_profile.as_deref();
-                let wrong = |error: Error| Error::caller(format!("backend {id}: {}", error.what()));
+                let wrong =
+                    |error: Error| Error::invalid_input(format!("backend {id}: {}", error.what()));
                 let made = named(source, profile, Some(&options.region())).map_err(wrong)?;
-                store.set_party(Party::new(made));
+                store.set_party(Auth::new(made));
             }
         }
         Ok(self)
@@ -291,7 +292,7 @@ impl Stores {
         let in_s3 = |_: &S3Route<'_>| {
             Err(StoreError::of_kind(
                 StoreErrorKind::NotSupported,
-                Error::caller("access to images in S3 is a matter of the bucket's policy"),
+                Error::invalid_input("access to images in S3 is a matter of the bucket's policy"),
             ))
         };
         self.job(stored, in_s3, |route, tenant| route.set_acls(acls, tenant, seed))
@@ -367,10 +368,10 @@ fn wrong(id: &str, error: &Error) -> ConfigError {
 
 fn unknown(id: &str) -> StoreError {
     let what = format!("no backend {id:?} is configured");
-    StoreError::of_kind(StoreErrorKind::UnknownStore, Error::caller(what))
+    StoreError::of_kind(StoreErrorKind::UnknownStore, Error::invalid_input(what))
 }
 
 fn no_default() -> StoreError {
     let what = "there is no default backend, and none was named";
-    StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
+    StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
 }

@@ -113,7 +113,9 @@ impl AclEntry {
             return Ok(Self::User { project: decoded(first), user: decoded(second) });
         }
         if !matches!(first, ".r" | ".ref" | ".referer" | ".referrer") {
-            return Err(Error::caller(format!("the ACL has an unknown designator {first:?}")));
+            return Err(Error::invalid_input(format!(
+                "the ACL has an unknown designator {first:?}"
+            )));
         }
         let (mut host, allowed) = match second.strip_prefix('-') {
             Some(host) => (host.trim(), false),
@@ -123,7 +125,7 @@ impl AclEntry {
             host = domain.trim();
         }
         if matches!(host, "" | ".") || host.starts_with('-') {
-            return Err(Error::caller(format!("the ACL's referrer {entry:?} has no host")));
+            return Err(Error::invalid_input(format!("the ACL's referrer {entry:?} has no host")));
         }
         Ok(Self::Referrer { host: host.to_owned(), allowed })
     }
@@ -189,9 +191,12 @@ impl FromStr for AccountAcl {
         }
         // The derived code would also accept an array of the three lists.
         let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
-            .map_err(|why| Error::broken(format!("the account's ACL can't be read: {why}")))?;
-        serde_json::from_value(document.into())
-            .map_err(|why| Error::broken(format!("the account's ACL makes no sense: {why}")))
+            .map_err(|why| {
+                Error::invalid_response(format!("the account's ACL can't be read: {why}"))
+            })?;
+        serde_json::from_value(document.into()).map_err(|why| {
+            Error::invalid_response(format!("the account's ACL makes no sense: {why}"))
+        })
     }
 }
 

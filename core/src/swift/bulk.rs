@@ -108,12 +108,12 @@ impl Operation for BulkDelete {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.paths.is_empty() {
-            return Err(Error::caller("there is nothing to delete"));
+            return Err(Error::invalid_input("there is nothing to delete"));
         }
         let mut lines = String::new();
         for (at, path) in self.paths.iter().enumerate() {
             path.write(&mut lines)
-                .map_err(|error| Error::caller(format!("path {at}: {}", error.what())))?;
+                .map_err(|error| Error::invalid_input(format!("path {at}: {}", error.what())))?;
         }
         Request::account(service, Self::NAME, Method::POST)
             .flag("bulk-delete")
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(error.status().unwrap().as_u16(), 401);
         for body in ["", "{}", "[]", "   ", "{\"Number Deleted\": 1}"] {
             let error = parsed(&delete, 200, "", body).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Broken, "{body:?}");
+            assert_eq!(error.kind(), crate::Kind::InvalidResponse, "{body:?}");
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn told(reply: &Reply, status: StatusCode, message: Option<String>) -
 
 /// Returns the error of a success that is not valid.
 pub(super) fn broken(reply: &Reply, what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    named(Error::broken(what).with_status(reply.status()), reply)
+    named(Error::invalid_response(what).with_status(reply.status()), reply)
 }
 
 /// Adds the ids in the response's head to the error.
@@ -110,7 +110,7 @@ fn unescape(text: &str) -> String {
 
 /// Decides what follows a refusal or an invalid response.
 pub(super) fn judge(error: &Error, idempotency: Idempotency) -> RetryDecision {
-    if error.kind() == Kind::Broken {
+    if error.kind() == Kind::InvalidResponse {
         // A success that can't be read, or a response that is not Swift's. What it reports as done
         // is not done again.
         return if idempotency == Idempotency::Read {

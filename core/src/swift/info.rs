@@ -126,9 +126,10 @@ impl Info {
     /// It is not a JSON object.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
         let document: Value = serde_json::from_slice(body)
-            .map_err(|error| Error::broken(format!("/info is no JSON: {error}")))?;
-        let document =
-            document.as_object().ok_or_else(|| Error::broken("/info is no JSON object"))?;
+            .map_err(|error| Error::invalid_response(format!("/info is no JSON: {error}")))?;
+        let document = document
+            .as_object()
+            .ok_or_else(|| Error::invalid_response("/info is no JSON object"))?;
         let of = |name: &str| document.get(name).and_then(Value::as_object).map(Section);
         Ok(Self {
             swift: of("swift").map(|section| section.swift()).unwrap_or_default(),
@@ -234,7 +235,7 @@ mod tests {
         assert!(info.bulk_delete.is_none() && !info.dlo);
         for body in ["", "[]", "<html>", "{"] {
             let error = parsed(&GetInfo::new(), 200, "", body).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Broken, "{body}");
+            assert_eq!(error.kind(), crate::Kind::InvalidResponse, "{body}");
         }
         assert!(parsed(&GetInfo::new(), 403, "", "").unwrap_err().is_denied());
     }

@@ -54,7 +54,7 @@ impl Window<'_> {
         };
         if last.is_empty() || !goes_on {
             let marker = self.marker.map_or("", String::as_str);
-            return Err(Error::broken(format!(
+            return Err(Error::invalid_response(format!(
                 "the listing does not go on: after {marker:?} it ends with {last:?}"
             )));
         }

@@ -183,7 +183,7 @@ impl<'a> Request<'a> {
         for name in names {
             match HeaderName::try_from(format!("{prefix}{name}")) {
                 Ok(header) if !name.is_empty() => self.set(header, "x"),
-                _ => self.fail(Error::caller(format!(
+                _ => self.fail(Error::invalid_input(format!(
                     "`{}` can't be the name of metadata",
                     name.escape_debug()
                 ))),
@@ -219,10 +219,10 @@ const LARGER: &str = "read it by `SwiftDownload`, which takes objects of any len
 /// Refuses a name that Swift does not accept for a container. "Containers", Object Storage API.
 pub(super) fn check_container(name: &str) -> Result<(), Error> {
     if name.contains('/') {
-        return Err(Error::caller("the container's name has a slash in it"));
+        return Err(Error::invalid_input("the container's name has a slash in it"));
     }
     if matches!(name, "." | "..") {
-        return Err(Error::caller(format!("`{name}` can't be the name of a container")));
+        return Err(Error::invalid_input(format!("`{name}` can't be the name of a container")));
     }
     check_name("container", name, LONGEST_CONTAINER)
 }
@@ -234,15 +234,15 @@ pub(super) fn check_object(name: &str) -> Result<(), Error> {
 
 fn check_name(what: &str, name: &str, longest: usize) -> Result<(), Error> {
     if name.is_empty() {
-        return Err(Error::caller(format!("the {what}'s name is empty")));
+        return Err(Error::invalid_input(format!("the {what}'s name is empty")));
     }
     if name.len() > longest {
         let have = name.len();
         let what = format!("the {what}'s name has {have} bytes, and Swift takes {longest}");
-        return Err(Error::caller(what));
+        return Err(Error::invalid_input(what));
     }
     if let Some(at) = name.bytes().position(|byte| byte == 0) {
-        return Err(Error::caller(format!("the {what}'s name has a NUL at byte {at}")));
+        return Err(Error::invalid_input(format!("the {what}'s name has a NUL at byte {at}")));
     }
     Ok(())
 }

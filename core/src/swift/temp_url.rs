@@ -152,7 +152,7 @@ impl TempUrl {
     pub fn signature(&self, key: &Secret) -> Result<String, Error> {
         let key = key.expose().as_bytes();
         if key.is_empty() {
-            return Err(Error::caller("the key of temporary URLs is empty"));
+            return Err(Error::invalid_input("the key of temporary URLs is empty"));
         }
         let text = self.text();
         Ok(match self.digest {
@@ -182,29 +182,31 @@ impl TempUrl {
 
     fn check(&self, is_info: bool) -> Result<(), Error> {
         if is_info && (self.prefix.is_some() || self.ip_range.is_some()) {
-            return Err(Error::caller("a temporary URL of /info has no prefix and no network"));
+            return Err(Error::invalid_input(
+                "a temporary URL of /info has no prefix and no network",
+            ));
         }
         let parts = parts(&self.path);
         match (&self.prefix, parts) {
             _ if is_info => {}
             (_, None) => {
-                return Err(Error::caller(
+                return Err(Error::invalid_input(
                     "the path of a temporary URL is not of an object: /v1/account/container/object",
                 ));
             }
             (Some(prefix), Some([.., object])) if !object.starts_with(prefix.as_str()) => {
-                return Err(Error::caller(
+                return Err(Error::invalid_input(
                     "the object of a temporary URL does not begin with its prefix",
                 ));
             }
             (None, Some([.., ""])) => {
-                return Err(Error::caller("the path of a temporary URL names no object"));
+                return Err(Error::invalid_input("the path of a temporary URL names no object"));
             }
             _ => {}
         }
         match &self.ip_range {
             Some(range) if !is_network(range) => {
-                Err(Error::caller(format!("{range:?} is no address and no network")))
+                Err(Error::invalid_input(format!("{range:?} is no address and no network")))
             }
             _ => Ok(()),
         }

@@ -57,7 +57,7 @@ impl<'a> Document<'a> {
     ///
     /// White space and byte order marks before the document are skipped. A document that is cut
     /// short, is followed by another, is not UTF-8, has a DOCTYPE, or is not XML is
-    /// [broken](crate::Kind::Broken); the error contains the byte position. Control characters,
+    /// [broken](crate::Kind::InvalidResponse); the error contains the byte position. Control characters,
     /// which XML does not allow but which occur in keys, are accepted; they and line ends are not
     /// changed.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
@@ -86,7 +86,9 @@ impl<'a> Document<'a> {
             return Ok(root);
         }
         let found = shown(root.name());
-        Err(Error::broken(format!("the XML document is a <{found}> instead of a <{name}>")))
+        Err(Error::invalid_response(format!(
+            "the XML document is a <{found}> instead of a <{name}>"
+        )))
     }
 }
 
@@ -154,7 +156,7 @@ impl<'d> Element<'d> {
     /// Returns the text of the child with this name, which must be present and not empty.
     pub fn required(self, name: &str) -> Result<&'d str, Error> {
         self.text_of(name).filter(|text| !text.is_empty()).ok_or_else(|| {
-            Error::broken(format!(
+            Error::invalid_response(format!(
                 "the XML document has no {}/{name} (byte {})",
                 self.path(),
                 self.node().offset
@@ -223,7 +225,7 @@ impl<'d> Element<'d> {
             return Ok(None);
         }
         read(text).map(Some).ok_or_else(|| {
-            Error::broken(format!(
+            Error::invalid_response(format!(
                 "the XML document has an unreadable {}: \"{}\" (byte {})",
                 child.path(),
                 shown(text),
@@ -396,7 +398,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 }
 
 fn broken(at: usize, what: &str) -> Error {
-    Error::broken(format!("the XML document is broken at byte {at}: {what}"))
+    Error::invalid_response(format!("the XML document is broken at byte {at}: {what}"))
 }
 
 /// Converts a position of the reader, which is within a slice.

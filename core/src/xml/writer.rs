@@ -76,11 +76,11 @@ impl Writer {
     }
 
     /// Returns the document. A character that XML 1.0 does not allow is an error of kind
-    /// [`Caller`](crate::Kind::Caller), which names the element and the character.
+    /// [`Caller`](crate::Kind::InvalidInput), which names the element and the character.
     pub fn finish(mut self) -> Result<Bytes, Error> {
         self.end();
         if let Some((path, char)) = self.unfit {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the text of {path} has the character U+{:04X}, which XML can't hold",
                 u32::from(char)
             )));
@@ -212,7 +212,7 @@ mod tests {
             });
             xml.text("Quiet", "\u{2}");
             let error = xml.finish().unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Caller);
+            assert_eq!(error.kind(), crate::Kind::InvalidInput);
             let expected = format!("Delete/Object/Key has the character U+{:04X}", u32::from(char));
             assert!(error.to_string().contains(&expected), "{error}");
         }

@@ -85,7 +85,7 @@ fn keys_that_live_are_used_while_renewing_fails() {
     // They are over.
     world.pass(60);
     let error = world.ask().unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority);
+    assert_eq!(error.kind(), Kind::Auth);
     assert!(error.to_string().contains("could not obtain credentials"), "{error}");
 }
 

@@ -111,7 +111,7 @@ fn a_refusal_of_sts_is_told_with_its_words_and_no_secret() {
         )
     });
     let error = world.ask().unwrap_err();
-    assert_eq!((error.kind(), error.code()), (Kind::Authority, Some("AccessDenied")));
+    assert_eq!((error.kind(), error.code()), (Kind::Auth, Some("AccessDenied")));
     assert_eq!(
         error.to_string(),
         "AssumeRole: could not obtain credentials: the server refused: 403 AccessDenied: not you \

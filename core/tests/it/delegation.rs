@@ -8,7 +8,7 @@ use apus_core::Error;
 use apus_core::contract::Notice;
 use apus_core::error::{Cause, Leftover};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Service, Session, TrustSlot, User};
-use apus_core::machine::{Delegated, Delegation, Entrusted, Party, Trusted};
+use apus_core::machine::{Auth, Delegated, Delegation, Entrusted, Trusted};
 use apus_core::now::Timestamp;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, session};
@@ -18,14 +18,14 @@ fn secs(seconds: u64) -> Duration {
 }
 
 /// The user's fixed token, which lives so long, and the two sessions of the service user's.
-fn parties(cloud: &mut Cloud, life: Duration) -> (Vec<Party>, Delegation) {
+fn parties(cloud: &mut Cloud, life: Duration) -> (Vec<Auth>, Delegation) {
     let slot = TrustSlot::empty();
     let token = cloud.give("demo", crate::cloud::START, life);
     let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
     let user = user.with_auth_url("http://keystone:5000").unwrap();
     let trust = session("glance", Scope::Trust(slot.clone()), interval(10));
     let service = session("glance", Scope::project("service"), interval(10));
-    (vec![Party::new(user), Party::new(service), Party::new(trust)], Delegation::new(slot))
+    (vec![Auth::new(user), Auth::new(service), Auth::new(trust)], Delegation::new(slot))
 }
 
 fn world(
@@ -158,7 +158,7 @@ fn a_trust_that_gives_no_token_is_revoked_and_the_users_own_is_used() {
     let scope = Scope::Trust(delegation.slot.clone());
     let wrong =
         Login::new("http://keystone:5000/v3", Identity::password(user, "wrong"), scope).unwrap();
-    parties[2] = Party::new(Session::new(wrong, interval(10)));
+    parties[2] = Auth::new(Session::new(wrong, interval(10)));
     let machine = Delegated::new(Puts::new(5, 1), delegation, Arc::default(), 7);
     let mut world = World::new(cloud, vec![machine], &parties);
     let done = run(&mut world).unwrap();

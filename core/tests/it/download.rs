@@ -124,7 +124,7 @@ fn more_bytes_than_the_range_has_never_reach_the_sink() {
         answer
     });
     assert!(run.sink.len() <= 1000 && run.beyond == 0);
-    assert_eq!(failure(run).kind(), Kind::Broken);
+    assert_eq!(failure(run).kind(), Kind::InvalidResponse);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_resume_that_is_answered_with_the_whole_object_is_an_error() {
     let run = cutting(download(DownloadOptions::default()), &stored, &[700]);
     assert_eq!((run.requests.len(), run.sink.len()), (2, 700));
     let error = failure(run);
-    assert_eq!(error.kind(), Kind::Broken);
+    assert_eq!(error.kind(), Kind::InvalidResponse);
     assert!(error.hint().unwrap().contains("ignores `Range`"), "{error}");
 }
 
@@ -246,7 +246,7 @@ fn a_server_without_ranges_is_read_in_one_stream() {
     let run = serve(get(wide(4, 1000), checked, |_| {}), &stored);
     assert_eq!((run.requests.len(), run.sink.len(), run.beyond), (5, 0, 0));
     let error = failure(run);
-    assert!(error.kind() == Kind::Broken && error.hint().unwrap().contains("width of 1"));
+    assert!(error.kind() == Kind::InvalidResponse && error.hint().unwrap().contains("width of 1"));
 }
 
 #[test]
@@ -283,12 +283,12 @@ fn ranges_that_can_not_be() {
         let set = |get: &mut GetObject| get.range = Some(range);
         let run = serve(get(DownloadOptions::default(), set, |_| {}), &stored);
         assert!(run.requests.is_empty());
-        assert_eq!(failure(run).kind(), Kind::Caller);
+        assert_eq!(failure(run).kind(), Kind::InvalidInput);
     }
     let part = |get: &mut GetObject| get.part_number = Some(1);
     assert_eq!(
         failure(serve(get(DownloadOptions::default(), part, |_| {}), &stored)).kind(),
-        Kind::Caller
+        Kind::InvalidInput
     );
     for options in [DownloadOptions::default(), wide(3, 400)] {
         let beyond = |get: &mut GetObject| get.range = Some(ByteRange::From(6000));
@@ -362,7 +362,7 @@ fn attempts_count_from_the_last_progress() {
     let run = cutting(download(options()), &stored, &[1, 0, 0, 0, 0, 0]);
     assert_eq!(run.requests.len(), 6);
     let error = failure(run);
-    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 6));
+    assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 6));
     // The caller's limit of attempts holds, with and without progress.
     let limited = DownloadOptions { total_attempts: Some(3), ..options() };
     let run = cutting(download(limited), &stored, &[1; 30]);

@@ -103,7 +103,7 @@ fn a_call_gives_no_beginning_for_the_whole() {
     let cut = endless(Answer::new(200).body("hello"), 3);
     let (result, requests) = call(cut.clone(), whole.clone());
     let error = result.unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 5), "{error}");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 5), "{error}");
     assert_eq!(requests.len(), 10);
     let all = endless(Answer::new(200).body("hello"), 5);
     let (result, requests) = call(all.clone(), whole);
@@ -111,7 +111,7 @@ fn a_call_gives_no_beginning_for_the_whole() {
     assert_eq!(requests, ["GET /bucket/key", "HEAD /bucket/key"]);
     // If nothing proves that the body is complete, the call fails.
     for head in [Answer::new(200), Answer::error(403, "AccessDenied")] {
-        assert_eq!(call(all.clone(), head).0.unwrap_err().kind(), Kind::Wire);
+        assert_eq!(call(all.clone(), head).0.unwrap_err().kind(), Kind::Transport);
     }
     let another = Answer::new(200).header("content-length", 5).header("etag", "\"v2\"");
     let tagged = endless(Answer::new(200).header("etag", "\"v1\"").body("hello"), 5);
@@ -175,7 +175,7 @@ fn more_than_a_call_collects_is_for_a_download() {
     for (limit, default) in [(Some(4), 5), (None, 4)] {
         let (result, requests) = of(limit, default);
         let error = result.unwrap_err();
-        assert_eq!((error.kind(), requests), (Kind::Caller, 1), "{error}");
+        assert_eq!((error.kind(), requests), (Kind::InvalidInput, 1), "{error}");
         assert!(error.to_string().contains("Download"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
-use apus_core::machine::{Download, DownloadOptions, Party, Pump, Turn};
+use apus_core::machine::{Auth, Download, DownloadOptions, Pump, Turn};
 use apus_core::s3::GetObject;
 use apus_core::sign::Keys;
 use apus_core::{Kind, Now};
@@ -22,7 +22,7 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
         let options = DownloadOptions { width, range_size: 5, ..DownloadOptions::default() };
         let get = GetObject::new("bucket", "key");
         let download = Download::new(get, service(|_| {}), options, 1);
-        let party = Party::new(Credentials::new(Keys::new("AKID", "secret")));
+        let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
         let mut pump = Pump::new(download, [party], Waker::noop().clone());
         let Turn::Launch(mut exchange) = pump.turn(NOON) else { panic!("nothing is sent") };
         exchange.request().unwrap();
@@ -40,7 +40,7 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
         let Turn::Done(Err(error)) = pump.turn(NOON) else {
             panic!("{pushed} of {length:?} bytes, {width} at once: it goes on, or was a success")
         };
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
         assert_eq!(error.failure().map(Failure::cause), Some(Cause::Sink));
     }
 }

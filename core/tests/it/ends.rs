@@ -73,7 +73,7 @@ fn a_success_before_the_body_left_is_none() {
             let done = put(body.clone(), None, sent, false, 200);
             let error = done.outcome().unwrap_err();
             assert_eq!(error.failure().map(Failure::cause), Some(Cause::Unsent), "{sent}");
-            assert_eq!((error.kind(), error.status().unwrap().as_u16()), (Kind::Wire, 200));
+            assert_eq!((error.kind(), error.status().unwrap().as_u16()), (Kind::Transport, 200));
             assert_eq!(done.sent(), sent as u64);
         }
         assert!(put(body.clone(), None, 10, false, 200).outcome().is_ok());
@@ -157,7 +157,7 @@ fn a_head_with_two_ends_is_an_error() {
     let receiving = Exchange::open(get(), NOW, 0).respond(head(200, &both));
     assert!(receiving.is_rejected() && !receiving.wants_more());
     let error = reply(receiving.finish(None)).rejected.unwrap();
-    assert_eq!(error.kind(), Kind::Broken, "{error}");
+    assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
     assert!(error.to_string().contains("Transfer-Encoding"), "{error}");
     // A refusal is reported as a refusal nevertheless, and nothing of its body is read.
     let receiving = Exchange::open(get(), NOW, 0).respond(head(404, &both));
@@ -208,7 +208,11 @@ fn more_than_the_limit_is_known_by_its_length_before_it_is_read() {
     let failure = untold.push(b"o").unwrap_err();
     for done in [told.finish(None), untold.finish(failure)] {
         let error = reply(done).rejected.unwrap();
-        assert_eq!((error.kind(), error.hint()), (Kind::Caller, Some("use Download")), "{error}");
+        assert_eq!(
+            (error.kind(), error.hint()),
+            (Kind::InvalidInput, Some("use Download")),
+            "{error}"
+        );
     }
     assert!(!collecting(5, &[("content-length", "5")]).is_rejected());
 }
@@ -273,7 +277,7 @@ fn a_call_takes_the_range_that_it_asked_for_and_no_other() {
         ("bytes=2-4", "nonsense"),
     ] {
         let error = of(Some(range), told).expect_err(told);
-        assert_eq!(error.kind(), Kind::Broken, "{range} {told}: {error}");
+        assert_eq!(error.kind(), Kind::InvalidResponse, "{range} {told}: {error}");
     }
     assert!(taken(Some("bytes=2-4"), 206, &[]).is_err());
     // Two ranges have no Content-Range, and were not asked for.

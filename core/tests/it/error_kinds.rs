@@ -8,7 +8,7 @@ use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Receiving};
-use apus_core::machine::{Call, Party, Pump, Turn};
+use apus_core::machine::{Auth, Call, Pump, Turn};
 use apus_core::retry::RetryPolicy;
 use apus_core::s3::{
     BaseUrl, Config, EndpointConfig, GetObject, ListObjectsV2, PutObject, Service,
@@ -35,7 +35,7 @@ fn run<O: Operation<Service = Service>>(
     answer: impl Fn(Exchange) -> Completion,
 ) -> Result<O::Output, Error> {
     let call = Call::new(operation, service(), 1);
-    let mut pump = Pump::new(call, vec![Party::new(authority)], Waker::noop().clone());
+    let mut pump = Pump::new(call, vec![Auth::new(authority)], Waker::noop().clone());
     loop {
         match pump.turn(now()) {
             Turn::Launch(exchange) => pump.complete(now(), answer(exchange)),
@@ -68,7 +68,7 @@ fn reply(exchange: Exchange, status: u16, headers: &[(&str, &str)], body: &str) 
 fn caller() {
     let error = run(GetObject::new("bucket", ""), keys(), |_| unreachable!("nothing is sent"));
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     assert_eq!(error.to_string(), "GetObject: the key is empty");
 }
 
@@ -98,7 +98,7 @@ fn broken() {
         reply(exchange, 200, &[("x-amz-request-id", "id")], "<ListBucketResult><Name>buc")
     });
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), Kind::Broken);
+    assert_eq!(error.kind(), Kind::InvalidResponse);
     assert_eq!(error.request_id(), Some("id"));
 }
 
@@ -118,7 +118,7 @@ fn wire() {
             exchange.fail(Failure::new(cause, "the network said so"))
         });
         let error = error.unwrap_err();
-        assert_eq!(error.kind(), Kind::Wire, "{cause:?}");
+        assert_eq!(error.kind(), Kind::Transport, "{cause:?}");
         assert_eq!(error.failure().map(Failure::cause), Some(cause));
         assert_eq!(error.is_timeout(), cause == Cause::Timeout);
         assert_eq!(error.is_cancelled(), cause == Cause::Cancelled);
@@ -137,7 +137,7 @@ fn a_source_or_sink_that_fails_is_the_callers() {
         let error = run(GetObject::new("bucket", "key"), keys(), |exchange| {
             exchange.fail(Failure::new(cause, "disk full"))
         });
-        assert_eq!(error.unwrap_err().kind(), Kind::Caller, "{cause:?}");
+        assert_eq!(error.unwrap_err().kind(), Kind::InvalidInput, "{cause:?}");
     }
 }
 
@@ -146,7 +146,7 @@ fn an_answer_that_is_no_http_is_broken() {
     let error = run(GetObject::new("bucket", "key"), keys(), |exchange| {
         exchange.fail(Failure::new(Cause::Protocol, "no status line"))
     });
-    assert_eq!(error.unwrap_err().kind(), Kind::Broken);
+    assert_eq!(error.unwrap_err().kind(), Kind::InvalidResponse);
 }
 
 #[test]
@@ -175,7 +175,7 @@ struct Nobody;
 
 impl Authority for Nobody {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
-        Lease::Denied(Error::authority("there are no credentials"))
+        Lease::Denied(Error::auth("there are no credentials"))
     }
 
     fn seal(&mut self, _: Grant, _: Box<Draft>, _: Now) -> Result<Exchange, Error> {
@@ -193,6 +193,6 @@ impl Authority for Nobody {
 fn authority() {
     let error = run(GetObject::new("bucket", "key"), Nobody, |_| unreachable!("nothing is sent"));
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority);
+    assert_eq!(error.kind(), Kind::Auth);
     assert_eq!(error.to_string(), "GetObject: there are no credentials");
 }

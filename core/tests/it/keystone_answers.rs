@@ -149,12 +149,12 @@ fn what_keystone_would_refuse_is_said_beforehand() {
         ("keystone:5000", password(), Scope::Unstated, "auth_url is no http or https URL"),
     ] {
         let error = login(url, identity, scope).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
         assert!(error.what().starts_with(want), "{error}");
     }
     let mut empty = login(V3, password(), Scope::Trust(TrustSlot::empty())).unwrap();
     let now = Now::new(Duration::ZERO, Duration::ZERO);
-    assert_eq!(empty.renew(now).unwrap_err().kind(), Kind::Authority);
+    assert_eq!(empty.renew(now).unwrap_err().kind(), Kind::Auth);
 }
 
 /// The answer to "Password authentication with scoped authorization", Identity API v3, cut down.
@@ -264,7 +264,7 @@ fn v1_is_headers_both_ways() {
         ),
     ] {
         let error = read(&mut login, &reply(200, &headers, "<html>welcome")).unwrap_err();
-        assert_eq!((error.kind(), error.what()), (Kind::Broken, want));
+        assert_eq!((error.kind(), error.what()), (Kind::InvalidResponse, want));
     }
     assert!(read(&mut login, &reply(403, &[], "AccessDenied")).unwrap_err().is_denied());
 }
@@ -294,7 +294,7 @@ fn operations_are_asked_for_where_the_api_reference_says() {
     let list = ListTrusts { trustor_user_id: Some("u".into()), trustee_user_id: Some("v".into()) };
     assert_eq!(draft(&list), "GET /OS-TRUST/trusts?trustor_user_id=u&trustee_user_id=v");
     let empty = DeleteTrust::default().draft(&Service::default()).unwrap_err();
-    assert_eq!(empty.kind(), Kind::Caller);
+    assert_eq!(empty.kind(), Kind::InvalidInput);
 }
 
 #[test]
@@ -385,7 +385,7 @@ proptest::proptest! {
         let answer = reply(201, &[("x-subject-token", "t")], document.to_string());
         let mut login = login(V3, password(), Scope::Unstated).unwrap();
         if let Err(error) = login.answered(&answer) {
-            proptest::prop_assert_eq!(error.kind(), Kind::Broken);
+            proptest::prop_assert_eq!(error.kind(), Kind::InvalidResponse);
         }
     }
 }

@@ -10,7 +10,7 @@ use apus_core::keystone::{
     CachedToken, Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session,
     SessionOptions, TrustSlot, User, ValidateToken,
 };
-use apus_core::machine::{Call, GrantOnly, Party};
+use apus_core::machine::{Auth, Call, GrantOnly};
 use apus_core::{Now, keystone};
 use proptest::prelude::*;
 
@@ -20,8 +20,8 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn demo(options: SessionOptions) -> Party {
-    Party::new(session("demo", Scope::project("p"), options))
+fn demo(options: SessionOptions) -> Auth {
+    Auth::new(session("demo", Scope::project("p"), options))
 }
 
 fn living(ttl: u64) -> Cloud {
@@ -189,15 +189,13 @@ fn in_the_soft_margin_one_renews_and_the_others_go_on() {
 
 #[test]
 fn a_wrong_password_is_not_hammered() {
-    let party = Party::new(Session::new(
-        login("demo", "wrong", Scope::Unstated),
-        SessionOptions::default(),
-    ));
+    let party =
+        Auth::new(Session::new(login("demo", "wrong", Scope::Unstated), SessionOptions::default()));
     let machines = (0..20).map(|_| Puts::new(5, 1)).collect();
     let mut world = World::new(living(300), machines, &[party]);
     for result in world.run() {
         let error = result.unwrap().unwrap_err();
-        assert_eq!((error.kind(), error.is_denied()), (Kind::Authority, true));
+        assert_eq!((error.kind(), error.is_denied()), (Kind::Auth, true));
         assert_eq!(
             error.to_string(),
             "Authenticate: could not obtain a token: the server refused: 401 Unauthorized: \
@@ -268,7 +266,7 @@ fn a_denial_is_remembered_for_a_moment_only() {
 #[test]
 fn a_token_by_another_trust_is_another_token() {
     let slot = TrustSlot::empty();
-    let party = Party::new(session("glance", Scope::Trust(slot.clone()), interval(60)));
+    let party = Auth::new(session("glance", Scope::Trust(slot.clone()), interval(60)));
     let run = |cloud| {
         let mut world = World::new(cloud, vec![Puts::new(2, 1)], std::slice::from_ref(&party));
         let result = world.run().remove(0).unwrap();
@@ -308,7 +306,7 @@ fn attempts_at_a_first_token_come_to_an_end() {
     cloud.outage = Some((Duration::ZERO, Duration::MAX));
     let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(60))]);
     let error = world.run().remove(0).unwrap().unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (Kind::Authority, 8));
+    assert_eq!((error.kind(), error.attempts()), (Kind::Auth, 8));
     assert_eq!(world.cloud.count("POST /v3/auth/tokens"), 8);
 }
 
@@ -345,7 +343,7 @@ fn so_it_is_with_the_renewal_of_a_service_token() {
     let token = cloud.give("demo", crate::cloud::START, secs(3600));
     let service = ServiceToken::new(login("glance", "hunter2", Scope::Unstated), interval(20));
     let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
-    let party = Party::new(user.with_service_token(service));
+    let party = Auth::new(user.with_service_token(service));
     let mut world = World::new(cloud, vec![Puts::new(3, 1), Puts::new(3, 1)], &[party]);
     world.cloud.login_takes = secs(10);
     world.drop = Some((secs(2), 0));
@@ -356,7 +354,7 @@ fn so_it_is_with_the_renewal_of_a_service_token() {
 fn a_fixed_token_is_used_until_it_is_refused() {
     let mut cloud = living(300);
     let token = cloud.give("demo", crate::cloud::START, secs(10));
-    let party = Party::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap());
+    let party = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap());
     let machines = vec![Puts::new(20, 1), Puts::new(20, 1)];
     let mut world = World::new(cloud, machines, &[party]);
     let results = world.run();
@@ -371,7 +369,7 @@ fn a_fixed_token_is_used_until_it_is_refused() {
 
 #[test]
 fn after_its_refusal_a_fixed_token_sends_nothing() {
-    let party = Party::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", "gone").unwrap());
+    let party = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", "gone").unwrap());
     let mut world = World::new(living(300), vec![Puts::new(3, 1)], std::slice::from_ref(&party));
     world.run();
     assert_eq!(world.cloud.count("PUT"), 1);
@@ -394,7 +392,7 @@ fn a_session_without_renewal_gets_one_token() {
 fn a_cached_token_goes_on_in_another_process() {
     for skew in [0, 86_400, -86_400] {
         let shared = Arc::new(Mutex::new(session("demo", Scope::Unstated, interval(60))));
-        let parties = [Party::from_shared(shared.clone() as _)];
+        let parties = [Auth::from_shared(shared.clone() as _)];
         let mut first = World::new(living(100), vec![Puts::new(10, 1)], &parties);
         first.skew = skew;
         first.run();
@@ -405,7 +403,7 @@ fn a_cached_token_goes_on_in_another_process() {
         assert!(!format!("{cached:?} {text:?}").contains("secret-token"));
         let cached = CachedToken::from_secret(&text).unwrap();
         let again = session("demo", Scope::Unstated, interval(60)).with_cached(cached).unwrap();
-        let parties = [Party::new(again)];
+        let parties = [Auth::new(again)];
         // The second process starts when the first did: the token has the same life once more.
         let mut second = World::new(first.cloud, vec![Puts::new(60, 1)], &parties);
         second.skew = skew;
@@ -421,7 +419,7 @@ fn a_service_token_goes_along_and_is_renewed_too() {
     let token = cloud.give("demo", crate::cloud::START, secs(3600));
     let service = ServiceToken::new(login("glance", "hunter2", Scope::Unstated), interval(20));
     let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
-    let party = Party::new(user.with_service_token(service));
+    let party = Auth::new(user.with_service_token(service));
     let mut world = World::new(cloud, vec![Puts::new(100, 1)], &[party]);
     assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &100);
     assert_eq!(world.cloud.logins, 4);
@@ -433,7 +431,7 @@ fn a_token_that_can_not_be_made_to_live_longer_is_not_renewed_over_and_over() {
     let token = cloud.give("demo", crate::cloud::START, secs(100));
     let identity = Identity::Token(token.into());
     let login = Login::new("http://keystone:5000/v3", identity, Scope::project("p")).unwrap();
-    let party = Party::new(Session::new(login, interval(60)));
+    let party = Auth::new(Session::new(login, interval(60)));
     let mut world = World::new(cloud, vec![Puts::new(98, 1)], &[party]);
     assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &98);
     assert_eq!(world.cloud.logins, 2);
@@ -448,7 +446,7 @@ fn versions_are_discovered_once() {
     cloud.scripted.insert("GET /".into(), vec![answer]);
     let identity = Identity::password(User::named("demo", Domain::default_id()), "hunter2");
     let login = Login::new("http://keystone:5000", identity, Scope::Unstated).unwrap();
-    let party = Party::new(Session::new(login, interval(10)));
+    let party = Auth::new(Session::new(login, interval(10)));
     let machines = (0..4).map(|_| Puts::new(60, 1)).collect();
     let mut world = World::new(cloud, machines, &[party]);
     for result in world.run() {
@@ -466,7 +464,7 @@ fn names_go_out_behind_the_storage_url_as_they_are() {
     world.run();
     assert_eq!(world.cloud.log[1], "PUT /gateway/swift/v1/AUTH_p/c/o-1 demo");
     let session = session("demo", Scope::Unstated, interval(60));
-    let party = Party::new(session.with_endpoint(EndpointFilter::at("http://o/A_%(project_id)s")));
+    let party = Auth::new(session.with_endpoint(EndpointFilter::at("http://o/A_%(project_id)s")));
     let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[party]);
     world.run();
     assert_eq!(world.cloud.log[1], "PUT /A_p/c/o-1 demo");
@@ -475,11 +473,11 @@ fn names_go_out_behind_the_storage_url_as_they_are() {
 #[test]
 fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
     let filter = EndpointFilter { region: Some("Elsewhere".into()), ..EndpointFilter::default() };
-    let party = Party::new(session("demo", Scope::Unstated, interval(60)).with_endpoint(filter));
+    let party = Auth::new(session("demo", Scope::Unstated, interval(60)).with_endpoint(filter));
     let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[party]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     let what = "the catalogue has no public endpoint of object-store in region \"Elsewhere\"";
-    assert_eq!((error.kind(), error.what()), (Kind::Authority, what));
+    assert_eq!((error.kind(), error.what()), (Kind::Auth, what));
     assert_eq!(world.cloud.count("PUT"), 0);
 }
 

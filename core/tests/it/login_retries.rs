@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::contract::Operation;
 use apus_core::keystone::{self, Scope, SessionOptions, ValidateToken};
-use apus_core::machine::{Call, Party};
+use apus_core::machine::{Auth, Call};
 use apus_core::retry::RetryPolicy;
 use apus_core::swift::{Config, HeadObject, Service};
 
@@ -18,7 +18,7 @@ fn down() -> Cloud {
 
 /// Returns the number of attempts for this call, and the number that its error reports.
 fn attempts<O: Operation>(call: Call<O>, options: SessionOptions) -> (usize, u32) {
-    let party = Party::new(session("demo", Scope::Unstated, options));
+    let party = Auth::new(session("demo", Scope::Unstated, options));
     let mut world = World::new(down(), vec![call], &[party]);
     let error = world.run().remove(0).unwrap().err().expect("Keystone is away");
     (world.cloud.count("POST /v3/auth/tokens"), error.attempts())

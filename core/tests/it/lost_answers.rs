@@ -232,7 +232,7 @@ fn what_was_never_answered_may_be_carried_out_yet() {
     // Nothing can be looked at.
     let error = call(absent(), &vec![lost(); 10]).result.unwrap_err();
     unknown(&error, "bucket/key");
-    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 5));
+    assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 5));
 }
 
 #[test]
@@ -384,7 +384,7 @@ fn what_failed_before_the_request_is_repeated_and_leaves_no_doubt() {
         for before in [true, false] {
             let raw = Raw::new(Method::POST).bucket("bucket").key("key");
             let party =
-                apus_core::machine::Party::new(apus_core::credentials::Credentials::anonymous());
+                apus_core::machine::Auth::new(apus_core::credentials::Credentials::anonymous());
             let waker = std::task::Waker::noop().clone();
             let call = Call::new(raw, service(|_| {}), 1);
             let mut pump = apus_core::machine::Pump::new(call, vec![party], waker);
@@ -420,8 +420,7 @@ fn a_half_sent_body_that_can_be_read_once_is_not_sent_again() {
         };
         // The simulator sends all of a body, so the exchange is driven by hand.
         let call = Call::new(put, service(config), 1);
-        let party =
-            apus_core::machine::Party::new(apus_core::credentials::Credentials::anonymous());
+        let party = apus_core::machine::Auth::new(apus_core::credentials::Credentials::anonymous());
         let waker = std::task::Waker::noop().clone();
         let mut pump = apus_core::machine::Pump::new(call, vec![party], waker);
         let now = apus_core::Now::new(HOUR, HOUR);
@@ -440,7 +439,7 @@ fn a_half_sent_body_that_can_be_read_once_is_not_sent_again() {
         }
     };
     let error = once(3).expect("it is not repeated");
-    assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 1));
+    assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 1));
     assert!(error.hint().is_some_and(|hint| hint.contains("read only once")), "{error}");
     // The server has not got all of it.
     assert!(!error.outcome_unknown(), "{error}");

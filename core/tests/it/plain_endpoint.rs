@@ -5,7 +5,7 @@ use apus_core::Kind;
 use apus_core::keystone::{
     Domain, EndpointFilter, Identity, Login, Scope, Session, SessionOptions, TokenFacts, User,
 };
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 
 use crate::cloud::{Answer, Cloud, Puts, World};
 
@@ -16,7 +16,7 @@ fn session(auth_url: &str) -> Session {
 }
 
 fn put(session: Session, cloud: Cloud) -> (Result<u32, apus_core::Error>, usize) {
-    let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[Party::new(session)]);
+    let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[Auth::new(session)]);
     let result = world.run().remove(0).unwrap();
     (result, world.cloud.count("PUT"))
 }
@@ -26,7 +26,7 @@ fn it_is_refused_before_anything_is_sent() {
     for auth_url in ["https://keystone:5000/v3", "https://keystone:5000/v3/"] {
         let (result, puts) = put(session(auth_url), Cloud::default());
         let error = result.unwrap_err();
-        assert_eq!((error.kind(), puts), (Kind::Authority, 0));
+        assert_eq!((error.kind(), puts), (Kind::Auth, 0));
         assert_eq!(
             error.what(),
             "the object-store endpoint is http://swift:8080/v1/AUTH_p, where the token would go in clear, \
@@ -42,7 +42,7 @@ fn it_is_refused_before_anything_is_sent() {
     let identity = Identity::v1("test:tester", "hunter2");
     let login = Login::new("https://swift:8080/auth/v1.0", identity, Scope::Unstated).unwrap();
     let (result, puts) = put(Session::new(login, SessionOptions::default()), cloud);
-    assert_eq!((result.unwrap_err().kind(), puts), (Kind::Authority, 0));
+    assert_eq!((result.unwrap_err().kind(), puts), (Kind::Auth, 0));
 }
 
 #[test]

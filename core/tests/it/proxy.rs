@@ -44,11 +44,11 @@ fn what_is_no_proxy_is_refused_without_being_repeated() {
         "http://user:hunter2@proxy:3128",
     ] {
         let error = Proxy::new(url).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller, "{url}");
+        assert_eq!(error.kind(), Kind::InvalidInput, "{url}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
     for (host, port) in [("", 1), ("not a host", 1), ("proxy", 0), ("a:1", 2), ("a/b", 1)] {
-        assert_eq!(Proxy::at(host, port).unwrap_err().kind(), Kind::Caller, "{host}:{port}");
+        assert_eq!(Proxy::at(host, port).unwrap_err().kind(), Kind::InvalidInput, "{host}:{port}");
     }
 }
 
@@ -85,7 +85,7 @@ fn credentials_that_basic_authentication_cannot_carry_are_refused() {
         [("a:b", "hunter2", "colon"), ("a\nb", "hunter2", "control"), ("a", "hunter2\r", "control")]
     {
         let error = proxy().credentials(user, Secret::new(password)).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
         assert!(error.to_string().contains(word), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
@@ -156,7 +156,7 @@ fn what_is_on_the_list_and_no_host_is_named() {
         "büro",
     ] {
         let error = proxy().bypass([entry]).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller, "{entry}");
+        assert_eq!(error.kind(), Kind::InvalidInput, "{entry}");
         assert!(error.to_string().contains(entry), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::{Call, GrantOnly, Party, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Call, GrantOnly, Pump, Traffic, Turn};
 use apus_core::now::Timestamp;
 use apus_core::s3::HeadBucket;
 use apus_core::sign::Keys;
@@ -20,7 +20,7 @@ type Head = Pump<Call<HeadBucket>>;
 
 fn pump() -> Head {
     let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
-    let party = Party::new(Credentials::new(Keys::new("AKID", "secret")));
+    let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
     Pump::new(call, vec![party], Waker::noop().clone())
 }
 
@@ -73,7 +73,7 @@ fn what_is_refused_for_its_time_is_sent_again_but_not_after_a_cancellation() {
 #[test]
 fn a_grant_alone_is_had_without_sending_anything() {
     let traffic = Arc::new(Traffic::new(1));
-    let party = Party::new(Credentials::new(Keys::new("AKID", "secret")));
+    let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
     for _ in 0..3 {
         let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
         let mut pump = Pump::new(call, [party.clone()], Waker::noop().clone());
@@ -84,7 +84,7 @@ fn a_grant_alone_is_had_without_sending_anything() {
     let uri = http::Uri::from_static("http://h/b/k");
     let draft = Draft::new("GetObject", http::Method::GET, uri);
     let minute = Duration::from_secs(60);
-    let nobody = Party::new(Credentials::anonymous());
+    let nobody = Auth::new(Credentials::anonymous());
     let error = nobody.presign(draft.clone(), minute, NOON).unwrap_err();
     assert!(error.to_string().contains("anonymous"), "{error}");
 }

@@ -9,16 +9,16 @@ use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Call, GrantOnly, Party, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Call, GrantOnly, Pump, Traffic, Turn};
 use apus_core::s3::HeadBucket;
 
 use crate::support::service;
 
-fn session() -> Party {
+fn session() -> Auth {
     let identity = Identity::password(User::named("demo", Domain::default_id()), "secret");
     let scope = Scope::project_named("demo", Domain::default_id());
     let login = Login::new("http://keystone:5000/v3", identity, scope).unwrap();
-    Party::new(Session::new(login, SessionOptions::default()))
+    Auth::new(Session::new(login, SessionOptions::default()))
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
         assert!(matches!(pump.turn(NOON), Turn::Park(None)));
     }
     let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
-    let nobody = Party::new(Credentials::anonymous());
+    let nobody = Auth::new(Credentials::anonymous());
     let mut other = Pump::new(call, [nobody], Waker::noop().clone()).with_traffic(traffic);
     assert!(matches!(other.turn(NOON), Turn::Launch(_)), "both places are taken");
     drop(renewal);
@@ -46,7 +46,7 @@ fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
 fn what_is_cancelled_in_flight_is_not_sent_again() {
     for cause in [Cause::Closed, Cause::Timeout, Cause::Connect, Cause::Cut] {
         let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
-        let nobody = Party::new(Credentials::anonymous());
+        let nobody = Auth::new(Credentials::anonymous());
         let mut pump = Pump::new(call, [nobody], Waker::noop().clone());
         let Turn::Launch(exchange) = pump.turn(NOON) else { panic!("it sends nothing") };
         pump.cancel(NOON, Leave::Abort);

@@ -6,7 +6,7 @@ use apus_core::sign::Keys;
 
 use crate::support::{Answer, Sim, service};
 use apus_core::credentials::Credentials;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::s3::{ListObjectsV2, Service};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn signed(
 ) -> Vec<String> {
     let call = Call::new(ListObjectsV2::new(bucket), Arc::clone(service), 1);
     let mut asked = Vec::new();
-    let party = Party::new(Credentials::new(Keys::new("AKID", "secret")));
+    let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
     let run = Sim::under(call, party).run(|head, _| {
         let proof = head.headers["authorization"].to_str().unwrap();
         let signed = proof.split('/').nth(2).unwrap().to_owned();

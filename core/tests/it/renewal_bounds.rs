@@ -9,7 +9,7 @@ use apus_core::keystone::{
     Scope, ServiceToken, Session, SessionOptions, TokenFacts, TokenSource, TrustSlot,
 };
 use apus_core::keystone::{Sourced, Token};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::now::Timestamp;
 use apus_core::{Error, Now};
 use http::{Method, Uri};
@@ -33,7 +33,7 @@ fn iso(unix: u64) -> String {
 /// So many machines of one request each; they share a session.
 fn requests(cloud: Cloud, many: usize, session: Session) -> World<Puts> {
     let machines = (0..many).map(|_| Puts::new(1, 1)).collect();
-    World::new(cloud, machines, &[Party::new(session)])
+    World::new(cloud, machines, &[Auth::new(session)])
 }
 
 fn errors(world: &mut World<Puts>) -> Vec<Error> {
@@ -69,7 +69,7 @@ fn a_token_that_does_not_fit_the_trust_is_an_error_for_all_who_wait() {
                 "could not obtain a token: a token by the trust \"trust-1\" was asked for, and one \
                  by {want} came"
             );
-            assert_eq!((error.kind(), error.what()), (Kind::Authority, what.as_str()));
+            assert_eq!((error.kind(), error.what()), (Kind::Auth, what.as_str()));
             assert_eq!(error.status().map(|status| status.as_u16()), Some(201));
         }
     }
@@ -115,7 +115,7 @@ fn so_is_one_that_the_source_itself_has_no_use_for() {
     let mut world = requests(cloud, 8, Session::new(Fickle, interval(60)));
     for error in errors(&mut world) {
         let what = "could not obtain a token: the token that came is not what was asked for";
-        assert_eq!((error.kind(), error.what()), (Kind::Authority, what));
+        assert_eq!((error.kind(), error.what()), (Kind::Auth, what));
     }
     assert_eq!(world.cloud.attempts, 1);
 }
@@ -256,7 +256,7 @@ fn credentials_that_are_denied_without_remembering_are_asked_for_once() {
     let mut world =
         crate::aws::World::with(source, NoLookup, options, |_, _: &Sent| say(403, "no"));
     for error in world.ask_many(8) {
-        assert_eq!(error.unwrap_err().kind(), Kind::Authority);
+        assert_eq!(error.unwrap_err().kind(), Kind::Auth);
     }
     assert_eq!(world.count("http://169.254.169.254/"), 1);
 }

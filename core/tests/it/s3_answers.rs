@@ -72,7 +72,7 @@ fn a_success_may_be_an_error() {
     }
     // White space alone is what a connection leaves that died while the server worked.
     let error = parse(&CompleteMultipartUpload::default(), "\n \n ").unwrap_err();
-    assert_eq!(error.kind(), Kind::Broken);
+    assert_eq!(error.kind(), Kind::InvalidResponse);
     assert_eq!(service().judge(&error, Idempotency::Idempotent), RetryDecision::Transient);
 }
 

@@ -20,7 +20,7 @@ fn draft<O: Operation<Service = Service>>(operation: &O) -> Box<Draft> {
 
 fn refusal<O: Operation<Service = Service>>(operation: &O) -> String {
     let error = operation.draft(&Service::new(config("us-east-1")).unwrap()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     error.to_string()
 }
 

@@ -23,13 +23,13 @@ fn url(config: EndpointConfig, bucket: impl Into<Option<&'static str>>) -> Strin
     resolve(config, bucket).url()
 }
 
-/// What a refusal says, of [`Kind::Caller`].
+/// What a refusal says, of [`Kind::InvalidInput`].
 #[track_caller]
 fn refusal(config: EndpointConfig, bucket: impl Into<Option<&'static str>>) -> String {
     let error = Resolver::new(config)
         .and_then(|resolver| resolver.resolve(bucket.into()))
         .expect_err("should be refused");
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     error.what().to_owned()
 }
 
@@ -331,7 +331,7 @@ fn endpoints_that_are_no_base_url() {
         ("https://example.com/a\r\nHost: b", "percent-encoded"),
     ] {
         let error = BaseUrl::parse(text).expect_err(text);
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
         assert!(error.what().contains(why), "{text}: {}", error.what());
     }
 }

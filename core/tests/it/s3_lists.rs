@@ -58,7 +58,11 @@ fn v2_of_the_api_reference() {
     let token = "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=";
     assert_eq!(next.continuation_token.as_deref(), Some(token));
     let again = next.next(&page).unwrap_err();
-    assert_eq!(again.kind(), Kind::Broken, "a list that stands still is not followed: {again}");
+    assert_eq!(
+        again.kind(),
+        Kind::InvalidResponse,
+        "a list that stands still is not followed: {again}"
+    );
 }
 
 // Ceph 16.2: the element `Type`, no owner, keys percent-encoded but for `*()'`.
@@ -164,11 +168,14 @@ fn a_truncated_list_goes_on_or_says_why_not() {
     let v2 = ListObjectsV2::new("bucket");
     let next = v2.next(&parse(&v2, cut).unwrap()).unwrap().unwrap();
     assert_eq!(next.start_after.as_deref(), Some("b"));
-    assert_eq!(v2.next(&parse(&v2, empty).unwrap()).unwrap_err().kind(), Kind::Broken);
+    assert_eq!(v2.next(&parse(&v2, empty).unwrap()).unwrap_err().kind(), Kind::InvalidResponse);
 
     let versions = ListObjectVersions::new("bucket");
     let page = "<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>";
-    assert_eq!(versions.next(&parse(&versions, page).unwrap()).unwrap_err().kind(), Kind::Broken);
+    assert_eq!(
+        versions.next(&parse(&versions, page).unwrap()).unwrap_err().kind(),
+        Kind::InvalidResponse
+    );
 }
 
 // "ListObjectVersions", S3 API reference.
@@ -314,5 +321,5 @@ fn buckets_of_the_api_reference() {
     assert_eq!(page.buckets[0].creation_date.unwrap().unix(), 1_576_107_167);
     assert_eq!(list.next(&page).unwrap(), None);
     // Something else that happens to be XML is no empty list.
-    assert_eq!(parse(&list, "<html><body/></html>").unwrap_err().kind(), Kind::Broken);
+    assert_eq!(parse(&list, "<html><body/></html>").unwrap_err().kind(), Kind::InvalidResponse);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use apus_core::checksum::Algorithm;
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Party, UploadSource};
+use apus_core::machine::{Auth, UploadSource};
 use apus_core::sign::Keys;
 use apus_core::store::config::{Configuration, Mode, OsloConfig};
 use apus_core::store::{Add, StoreBackend, StoreErrorKind, Stores};
@@ -77,7 +77,7 @@ fn keys_come_from_where_the_configuration_says() {
     let error = waiting.add(None, &add, 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration);
     assert!(error.to_string().contains("\"a\" has no keys"), "{error}");
-    let party = Party::new(Credentials::new(Keys::new("AKROLE", "secret")));
+    let party = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
     let given = waiting.with_party("a", party).unwrap();
     let signed = |stores: &Stores| {
         let mut by = None;

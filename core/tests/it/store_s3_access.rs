@@ -4,7 +4,7 @@
 use apus_core::checksum::Algorithm;
 use apus_core::credentials::Credentials;
 use apus_core::error::Cause;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::s3::ByteRange;
 use apus_core::sign::Keys;
 use apus_core::store::{
@@ -259,11 +259,11 @@ fn a_single_store_names_its_entry_on_migration() {
 
 #[test]
 fn another_source_of_credentials_takes_the_place_of_keys() {
-    let party = Party::new(Credentials::new(Keys::new("AKROLE", "secret")));
+    let party = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
     let stores = stores(TWO).with_party("cold", party).unwrap();
     let (_, signer, ..) = asked(&stores, &row("s3://h/images/k", Some("cold")));
     assert_eq!(signer.as_deref(), Some("AKROLE"));
-    let party = Party::new(Credentials::anonymous());
+    let party = Auth::new(Credentials::anonymous());
     let error = stores.with_party("none", party).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::UnknownStore);
 }

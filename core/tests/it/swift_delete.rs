@@ -205,7 +205,7 @@ fn a_prefix_of_nothing_does_not_empty_the_container() {
         let before = store.names();
         let run = serve(SwiftDeleteOptions::default(), &mut store);
         let error = run.result.unwrap_err();
-        assert_eq!(error.kind(), Kind::Broken);
+        assert_eq!(error.kind(), Kind::InvalidResponse);
         assert_eq!(error.leftovers(), [leftover("c/o")]);
         assert_eq!(store.names(), before);
     }
@@ -228,7 +228,10 @@ fn a_listing_of_other_names_or_in_circles_deletes_nothing() {
             store.answer(head, body)
         });
         let error = run.result.unwrap_err();
-        assert_eq!((error.kind(), error.leftovers()), (Kind::Broken, &[leftover("c/o")][..]));
+        assert_eq!(
+            (error.kind(), error.leftovers()),
+            (Kind::InvalidResponse, &[leftover("c/o")][..])
+        );
         assert_eq!(store.names(), before);
     }
 }
@@ -403,7 +406,7 @@ fn a_network_that_stays_away_ends_it() {
             store.answer(head, body)
         });
         let error = run.result.unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (Kind::Wire, 5));
+        assert_eq!((error.kind(), error.attempts()), (Kind::Transport, 5));
         assert_eq!(error.leftovers()[0], leftover("c/o"));
         assert!(run.requests.len() < 40, "{}", run.requests.len());
     }

@@ -216,7 +216,7 @@ fn ranges_are_read_and_said_to_be_unchecked() {
     for range in [ByteRange::Last(0), ByteRange::Span(5..5)] {
         let machine = get(wide(1, 4), |get| get.range = Some(range.clone()));
         let error = cutting(machine, &mut store(&bytes), &[]).result.unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
     }
 }
 
@@ -257,7 +257,7 @@ fn attempts_are_counted_anew_with_progress_unless_there_is_a_total() {
         let run = cutting(get(options, |_| {}), &mut store(&bytes), &ten);
         let error = run.result.unwrap_err();
         assert_eq!(run.requests.len(), requests);
-        assert_eq!((error.kind(), error.attempts()), (Kind::Wire, retries + 1));
+        assert_eq!((error.kind(), error.attempts()), (Kind::Transport, retries + 1));
         assert_eq!(error.failure().unwrap().cause(), Cause::Cut);
         assert_eq!(run.sink.len(), 100 * (retries as usize + 1));
     }
@@ -303,5 +303,5 @@ fn an_object_that_is_not_there_or_may_not_be_read() {
     }
     let machine = get(DownloadOptions::default(), |get| get.part_number = Some(1));
     let run = sim(machine).run(|_, _| unreachable!("nothing is sent"));
-    assert_eq!(run.result.unwrap_err().kind(), Kind::Caller);
+    assert_eq!(run.result.unwrap_err().kind(), Kind::InvalidInput);
 }

@@ -229,7 +229,7 @@ fn a_manifest_whose_lengths_are_not_those_of_the_object_is_an_error() {
                 assert_eq!(done.verdict, Verdict::NotValidated(Why::Manifest));
             }
             Err(error) => {
-                assert_eq!((error.kind(), run.sink.len()), (Kind::Broken, 0));
+                assert_eq!((error.kind(), run.sink.len()), (Kind::InvalidResponse, 0));
                 assert!(error.to_string().contains("where the object has 1000"), "{error}");
             }
         }
@@ -371,7 +371,7 @@ fn a_listing_that_goes_round_in_circles_ends() {
             if head.uri.query().is_some() { page(names) } else { store.answer(head, body) }
         });
         let error = run.result.unwrap_err();
-        assert_eq!(error.kind(), Kind::Broken, "{error}");
+        assert_eq!(error.kind(), Kind::InvalidResponse, "{error}");
         assert!(run.requests.len() < 15, "{:?}", run.requests);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use apus_core::contract::Leave;
 use apus_core::error::Leftover;
 use apus_core::machine::{
-    LargeObject, Party, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
+    Auth, LargeObject, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
 };
 use apus_core::now::WaitReason;
 use apus_core::{Error, Kind};
@@ -85,7 +85,7 @@ fn what_never_becomes_whole_is_an_error_that_keeps_and_names_it() {
             let mut world = lagging(end, 1_000_000);
             let error =
                 upload(&mut world, SwiftUploadOptions { if_absent, ..options() }).unwrap_err();
-            assert_eq!((error.kind(), error.operation()), (Kind::Broken, Some("PutDlo")));
+            assert_eq!((error.kind(), error.operation()), (Kind::InvalidResponse, Some("PutDlo")));
             let text = error.to_string();
             assert!(text.contains(says), "{text}");
             assert!(text.contains("`c_segments` lags behind"), "{text}");
@@ -185,7 +185,7 @@ fn a_cancellation_while_it_waits_removes_all_of_it() {
 fn who_watches_is_told_what_it_waits_for() {
     let mut world = lagging("00000010", 1_000_000);
     world.reasons.clear();
-    let mut pump = pump(machine(&world, options()), Party::new(Tokens::default()));
+    let mut pump = pump(machine(&world, options()), Auth::new(Tokens::default()));
     world.drive(&mut pump).unwrap_err();
     assert!(world.reasons.contains(&WaitReason::Listing), "{:?}", world.reasons);
 }

@@ -5,7 +5,7 @@ use apus_core::Error;
 use apus_core::checksum::Algorithm;
 use apus_core::contract::Operation;
 use apus_core::machine::{
-    Call, LargeObject, Party, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
+    Auth, Call, LargeObject, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
 };
 use apus_core::swift::{
     BodyCheck, BulkDelete, CopyObject, DeleteContainer, DeleteObject, DeleteSlo, ObjectSegment,
@@ -133,7 +133,7 @@ where
     for (at, length) in SEGMENTS.into_iter().enumerate() {
         world.store.put("c_segments", &format!("o/{at}"), object(length));
     }
-    let mut pump = pump(Call::new(operation, service(), 1), Party::new(Tokens::default()));
+    let mut pump = pump(Call::new(operation, service(), 1), Auth::new(Tokens::default()));
     let result = world.drive(&mut pump);
     assert_eq!(world.count("PUT c/o"), 2, "{:?}", world.log);
     result.map(|_| pump.machine().is_recovered())
@@ -240,7 +240,7 @@ fn a_cut_body_takes_nothing_from_what_the_status_said() {
         });
         assert_eq!(asked, answers, "{status}");
         match run.result {
-            Ok(_) => Error::caller("it succeeded"),
+            Ok(_) => Error::invalid_input("it succeeded"),
             Err(error) => error,
         }
     }
@@ -277,7 +277,7 @@ fn a_manifest_whose_answer_makes_no_sense_is_not_made_again() {
         let source = UploadSource::Seekable(10_000);
         let machine = SwiftUpload::new("c", "o", source, options, service(), 7).unwrap();
         let error = world.run(machine).unwrap_err();
-        assert_eq!(error.kind(), apus_core::Kind::Broken, "{error}");
+        assert_eq!(error.kind(), apus_core::Kind::InvalidResponse, "{error}");
         assert_eq!(world.count("PUT c/o"), 1, "{says}");
         // It was looked at, and is not there.
         assert!(!error.outcome_unknown() && error.leftovers().is_empty());
@@ -298,7 +298,7 @@ fn deletions_whose_answer_makes_no_sense_are_not_asked_for_again() {
         (run.result.err().map(|error| error.kind()), asked)
     };
     for body in ["", "{}", "<html>", "[]"] {
-        assert_eq!(calls(body), (Some(apus_core::Kind::Broken), 1), "{body}");
+        assert_eq!(calls(body), (Some(apus_core::Kind::InvalidResponse), 1), "{body}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apus_core::Now;
 use apus_core::contract::Operation;
 use apus_core::keystone::{Identity, Login, Scope, Session, SessionOptions};
-use apus_core::machine::{Call, Party, Pump, Turn};
+use apus_core::machine::{Auth, Call, Pump, Turn};
 use apus_core::swift::{
     BulkDelete, Config, DeleteSlo, GetObject, ObjectSegment, PutSlo, Segment, Service,
 };
@@ -25,7 +25,7 @@ fn run<O: Operation<Service = Service>>(
 ) -> (Vec<String>, Result<(), apus_core::Error>) {
     let login =
         Login::new("http://127.0.0.1/auth/v1.0", Identity::v1("a:u", "key"), Scope::Unstated);
-    let party = Party::new(Session::new(login.unwrap(), SessionOptions::default()));
+    let party = Auth::new(Session::new(login.unwrap(), SessionOptions::default()));
     let service = Service::new(Config::default()).unwrap();
     let mut pump =
         Pump::new(Call::new(operation, service.into(), 1), vec![party], Waker::noop().clone());

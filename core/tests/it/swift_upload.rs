@@ -134,7 +134,7 @@ fn the_server_says_how_many_segments_there_may_be() {
     world.store.info.as_mut().unwrap()["slo"]["max_manifest_segments"] = json!(10);
     let options = SwiftUploadOptions { memory: 8000, ..self::options() };
     let error = upload_from(&mut world, UploadSource::Stream(None), options).unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller);
+    assert_eq!(error.kind(), Kind::InvalidInput);
     // 1, 2, and eight times 4 kB.
     assert!(error.to_string().contains("longer than 35000 bytes"), "{error}");
     assert!(world.store.names("c_segments").is_empty() && world.store.names("c").is_empty());
@@ -459,7 +459,7 @@ fn options_that_can_not_be_are_refused_before_anything_is_sent() {
     let new = |length, options| {
         let source = UploadSource::Stream(Some(length));
         SwiftUpload::new("c", "o", source, options, service(), 7).map(|_| ()).map_err(|error| {
-            assert_eq!(error.kind(), Kind::Caller);
+            assert_eq!(error.kind(), Kind::InvalidInput);
             error.to_string()
         })
     };

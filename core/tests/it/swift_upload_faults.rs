@@ -3,7 +3,7 @@
 use apus_core::contract::Leave;
 use apus_core::error::Leftover;
 use apus_core::machine::{
-    LargeObject, Party, SwiftCheckpoint, SwiftUpload, SwiftUploadOptions, SwiftUploaded,
+    Auth, LargeObject, SwiftCheckpoint, SwiftUpload, SwiftUploadOptions, SwiftUploaded,
     UploadSource,
 };
 use apus_core::{Error, Kind};
@@ -65,7 +65,7 @@ fn a_stream_that_breaks_its_promise_leaves_nothing() {
                 let mut world = World::new(object(length));
                 let source = UploadSource::Stream(Some(announced as u64));
                 let error = upload_from(&mut world, source, of(large_object)).unwrap_err();
-                assert_eq!(error.kind(), Kind::Caller);
+                assert_eq!(error.kind(), Kind::InvalidInput);
                 assert!(error.to_string().contains(says), "{error}");
                 nothing_left(&world, &error);
                 assert_eq!(world.count("PUT c/o"), 0);
@@ -80,7 +80,7 @@ fn a_file_that_is_shorter_than_it_was_leaves_nothing() {
         let mut world = World::new(object(length - 300));
         let source = UploadSource::Seekable(length as u64);
         let error = upload_from(&mut world, source, options()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Caller);
+        assert_eq!(error.kind(), Kind::InvalidInput);
         nothing_left(&world, &error);
     }
 }
@@ -110,7 +110,7 @@ fn a_segment_whose_answer_never_comes_is_removed_too() {
     assert!(world.store.read("c", "o").unwrap() == world.source);
     let mut world = lost().fault_from(&format!("HEAD {segment}"), 1, Fault::Lost);
     let error = upload(&mut world, options()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Wire);
+    assert_eq!(error.kind(), Kind::Transport);
     nothing_left(&world, &error);
 }
 
@@ -339,7 +339,7 @@ fn interrupted(options: SwiftUploadOptions, source: UploadSource) -> (World, Swi
     world.cancel_at = Some((12, Leave::Keep));
     let machine = SwiftUpload::new("c", "o", source, options, service(), 7).unwrap();
     let checkpoints = machine.checkpoints();
-    let mut pump = pump(machine, Party::new(Tokens::default()));
+    let mut pump = pump(machine, Auth::new(Tokens::default()));
     let error = world.drive(&mut pump).unwrap_err();
     assert!(error.is_cancelled() && error.leftovers().is_empty(), "{error}");
     let checkpoint = pump.machine().checkpoint().expect("it had begun");
@@ -531,7 +531,9 @@ fn checkpoints_that_make_no_sense_are_refused_or_do_no_harm() {
         let mut world = World::new(object(20_000));
         match resume(&mut world, other, source) {
             Ok(_) => stored(&world),
-            Err(error) => assert!(matches!(error.kind(), Kind::Caller | Kind::Refused), "{error}"),
+            Err(error) => {
+                assert!(matches!(error.kind(), Kind::InvalidInput | Kind::Refused), "{error}")
+            }
         }
     }
 }

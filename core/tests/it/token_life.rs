@@ -10,7 +10,7 @@ use apus_core::contract::{Authority, Lease, Notice, Wish};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Scope, ServiceToken, Session, SessionOptions};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::waiters::Positions;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, land, login, session};
@@ -23,7 +23,7 @@ fn secs(seconds: u64) -> Duration {
 fn logins(life: u64, login_takes: Duration, machines: usize, lasting: u32) -> u64 {
     let cloud = Cloud { ttl: secs(life), login_takes, ..Cloud::default() };
     let machines = (0..machines).map(|_| Puts::new(4 * lasting, 1)).collect();
-    let demo = Party::new(session("demo", Scope::Unstated, interval(60)));
+    let demo = Auth::new(session("demo", Scope::Unstated, interval(60)));
     let mut world = World::new(cloud, machines, &[demo]);
     world.takes = Duration::from_millis(250);
     for result in world.run() {
@@ -234,7 +234,7 @@ fn so_it_is_with_the_token_of_a_service() {
     let service = ServiceToken::new(login("glance", "hunter2", Scope::Unstated), interval(60));
     let user = session("demo", Scope::Unstated, interval(60)).with_service_token(service);
     let machines = (0..20).map(|_| Puts::new(80, 1)).collect();
-    let mut world = World::new(cloud, machines, &[Party::new(user)]);
+    let mut world = World::new(cloud, machines, &[Auth::new(user)]);
     world.takes = Duration::from_millis(100);
     assert!(world.run().into_iter().all(|result| result.unwrap().is_ok()));
     // Two tokens, each with its own two logins in four seconds.
@@ -247,7 +247,7 @@ fn dropped_machines_leave_the_line() {
     for dropped in 0..3 {
         let cloud = Cloud { login_takes: secs(10), ..Cloud::default() };
         let machines = (0..3).map(|_| Puts::new(3, 1)).collect();
-        let demo = Party::new(session("demo", Scope::Unstated, interval(60)));
+        let demo = Auth::new(session("demo", Scope::Unstated, interval(60)));
         let mut world = World::new(cloud, machines, &[demo]);
         world.drop = Some((secs(2), dropped));
         let results = world.run();

@@ -11,7 +11,7 @@ use apus_core::contract::{Authority, Grant, Lease, Leave, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::{Call, Event, Observer, Party, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Call, Event, Observer, Pump, Traffic, Turn};
 use apus_core::s3::HeadBucket;
 use apus_core::sign::Keys;
 
@@ -40,14 +40,14 @@ impl Wake for Bell {
 /// Pumps under one limit, each with a waker of its own.
 struct Crowd {
     traffic: Arc<Traffic>,
-    party: Party,
+    party: Auth,
     woken: Arc<Woken>,
     made: usize,
 }
 
 impl Crowd {
     fn new(traffic: Traffic) -> Self {
-        let party = Party::new(Credentials::new(Keys::new("AKID", "secret")));
+        let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
         Self { traffic: Arc::new(traffic), party, woken: Arc::default(), made: 0 }
     }
 
@@ -263,7 +263,7 @@ impl Authority for Waits {
 #[test]
 fn who_waits_for_a_grant_takes_no_place() {
     let mut crowd = Crowd::new(Traffic::new(1));
-    let known = std::mem::replace(&mut crowd.party, Party::new(Waits));
+    let known = std::mem::replace(&mut crowd.party, Auth::new(Waits));
     let mut without = crowd.pump();
     crowd.party = known;
     let (mut one, mut other) = (crowd.pump(), crowd.pump());

@@ -124,7 +124,7 @@ fn a_write_that_was_answered_is_sent_once_whatever_its_body_is() {
         unknown(call(CreateMultipartUpload::new("bucket", "key"), &answer()), 1);
         unknown(call(DeleteObjects::new("bucket", ["a"]), &answer()), 1);
         let error = unknown(call(copy(), &answer()), 1);
-        assert_eq!(error.kind(), Kind::Broken);
+        assert_eq!(error.kind(), Kind::InvalidResponse);
     }
     // The page of a portal is no success of an operation that says nothing either.
     unknown(call(CreateBucket::new("bucket"), &[ok(page)]), 1);

@@ -6,14 +6,14 @@ use std::time::Duration;
 use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{PartLimits, Party, Pump, Turn, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, PartLimits, Pump, Turn, Upload, UploadOptions, UploadSource};
 use apus_core::{Error, Now};
 
 use crate::support::service;
 
 fn pump(source: UploadSource, options: UploadOptions) -> Pump<Upload> {
     let upload = Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
-    let party = Party::new(Credentials::anonymous());
+    let party = Auth::new(Credentials::anonymous());
     Pump::new(upload, vec![party], Waker::noop().clone())
 }
 
@@ -130,7 +130,7 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
         assert_eq!(checkpoint.acknowledged(), 8);
         let service = service(|_| {});
         let resumed = Upload::resume(checkpoint, source, options(8, 20), service, 2).unwrap();
-        let party = Party::new(Credentials::anonymous());
+        let party = Auth::new(Credentials::anonymous());
         pump = Pump::new(resumed, vec![party], Waker::noop().clone());
     }
 }

@@ -113,7 +113,7 @@ fn an_upload_does_not_go_on_with_a_source_that_is_shorter_than_what_is_stored() 
         let run = Sim::new(resumed).stream(object(length)).run(server(3));
         match run.result {
             Ok(done) => assert!(fits && done.size == length as u64, "{length}: {done:?}"),
-            Err(error) => assert!(!fits && error.kind() == Kind::Caller, "{length}: {error}"),
+            Err(error) => assert!(!fits && error.kind() == Kind::InvalidInput, "{length}: {error}"),
         }
     }
 }

@@ -23,7 +23,7 @@ const LISTING: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 
 fn error_of(document: impl AsRef<[u8]>) -> String {
     let error = Document::parse(document.as_ref()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Broken);
+    assert_eq!(error.kind(), Kind::InvalidResponse);
     error.to_string()
 }
 
@@ -57,7 +57,7 @@ fn an_unreadable_value_names_its_element() {
     let second = list.children("Contents").nth(1).unwrap();
     let at = LISTING.find("<Size>x1").unwrap();
     let error = second.parsed::<u64>("Size").unwrap_err();
-    assert_eq!(error.kind(), Kind::Broken);
+    assert_eq!(error.kind(), Kind::InvalidResponse);
     assert_eq!(
         error.to_string(),
         format!(

@@ -259,9 +259,9 @@ fn checkpoint(
     service: &Arc<Service>,
 ) -> Result<Checkpoint, Error> {
     let options = UploadOptions { threshold: 0, ..options.clone() };
-    let none = || Error::caller("no multipart upload");
+    let none = || Error::invalid_input("no multipart upload");
     let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
-    let party = Party::new(Credentials::anonymous());
+    let party = Auth::new(Credentials::anonymous());
     let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
     if let Some(intake) = pump.intake() {
         intake.supply(1, false);
@@ -278,8 +278,8 @@ fn checkpoint(
     pump.machine().checkpoint().ok_or_else(none)
 }
 
-fn party(setup: &Setup) -> Party {
-    Party::new(match setup.anonymous {
+fn party(setup: &Setup) -> Auth {
+    Auth::new(match setup.anonymous {
         true => Credentials::anonymous(),
         false => Credentials::new(Keys::new("AKID", SECRET)),
     })

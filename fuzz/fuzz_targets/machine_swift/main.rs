@@ -172,7 +172,7 @@ impl Script {
             Trust::Never => self.drive(source, || (machine(), slot())),
             Trust::NotNeeded => self.drive(source, || (Delegated::not_needed(machine()), slot())),
             Trust::Refused => {
-                let why = || Error::authority("no trust can be created");
+                let why = || Error::auth("no trust can be created");
                 self.drive(source, || (Delegated::refused(machine(), why()), slot()))
             }
             Trust::Wanted { known, ends, role } => self.drive(source, || {
@@ -209,7 +209,7 @@ impl Setup {
     }
 
     /// The user, the service user, and the service user by the trust in `slot`.
-    fn parties(&self, slot: TrustSlot) -> Result<Vec<Party>, Error> {
+    fn parties(&self, slot: TrustSlot) -> Result<Vec<Auth>, Error> {
         let project = || Scope::project("p");
         let user = match self.right {
             Right::Given => Session::fixed_at(STORAGE, token())?.with_auth_url(KEYSTONE)?,
@@ -233,7 +233,7 @@ impl Setup {
         let trustee = Session::new(login(KEYSTONE, project())?, self.options());
         let by_trust = Session::new(login(KEYSTONE, Scope::Trust(slot))?, self.options())
             .with_endpoint(EndpointFilter::default());
-        Ok(vec![Party::new(user), Party::new(trustee), Party::new(by_trust)])
+        Ok(vec![Auth::new(user), Auth::new(trustee), Auth::new(by_trust)])
     }
 
     fn options(&self) -> SessionOptions {
@@ -299,7 +299,7 @@ impl Setup {
     ) -> Result<SwiftCheckpoint, Error> {
         let options = SwiftUploadOptions { threshold: 0, ..options.clone() };
         let upload = SwiftUpload::new("c", "o", source, options, Arc::clone(service), 7)?;
-        let party = Party::new(Session::fixed_at(STORAGE, token())?);
+        let party = Auth::new(Session::fixed_at(STORAGE, token())?);
         let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
         if let Some(intake) = pump.intake() {
             intake.supply(1, false);
@@ -316,7 +316,7 @@ impl Setup {
             }
             pump.complete(now, receiving.finish(None));
         }
-        pump.machine().checkpoint().ok_or_else(|| Error::caller("it has no segments"))
+        pump.machine().checkpoint().ok_or_else(|| Error::invalid_input("it has no segments"))
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use apus_async::{Client, Transport, TransportConfig};
 use apus_core::contract::{Authority, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
 use apus_core::{Error, Now};
 use http::Method;
@@ -336,7 +336,7 @@ pub(crate) fn once(url: impl Into<String>) -> Client<Place> {
 }
 
 pub(crate) fn client_with(config: TransportConfig, place: Place) -> Client<Place> {
-    Client::new(Transport::new(config).unwrap(), place, Party::new(Anyone))
+    Client::new(Transport::new(config).unwrap(), place, Auth::new(Anyone))
 }
 
 /// Bytes whose period is long.

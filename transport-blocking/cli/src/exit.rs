@@ -69,9 +69,9 @@ impl Exit {
         match (error.kind(), status) {
             (Kind::Integrity, _) => Self::Integrity,
             // The source has changed, or has another length than was given.
-            (Kind::Caller, _) if is_other_source(error) => Self::Integrity,
-            (Kind::Wire, _) | (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
-            (Kind::Authority, _) | (_, Some(401 | 403 | 407)) => Self::Denied,
+            (Kind::InvalidInput, _) if is_other_source(error) => Self::Integrity,
+            (Kind::Transport, _) | (_, Some(408 | 429 | 500..=506 | 508..)) => Self::Unavailable,
+            (Kind::Auth, _) | (_, Some(401 | 403 | 407)) => Self::Denied,
             (_, Some(404 | 410)) => Self::NotFound,
             (_, Some(409 | 412)) => Self::Duplicate,
             (_, Some(413 | 507)) => Self::Full,

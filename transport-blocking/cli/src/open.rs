@@ -8,7 +8,7 @@ use apus_core::Error;
 use apus_core::contract::{Authority, Operation};
 use apus_core::keystone::{Login, Session, SessionOptions};
 use apus_core::location::SwiftLocation;
-use apus_core::machine::{Call, Observer, Party};
+use apus_core::machine::{Auth, Call, Observer};
 use apus_core::s3;
 use apus_core::store::{
     self, S3Store, StoreBackend, Stored, SwiftStore,
@@ -134,7 +134,7 @@ impl Open {
         let session = Session::new(login, session).with_endpoint(options.endpoint());
         let session = Arc::new(Mutex::new(session));
         let service = swift::Service::clone(store.service());
-        let party = Party::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authority>>);
+        let party = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authority>>);
         let transport = self.transport(store.id())?;
         let client = Client::new(transport, service, party)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
@@ -181,7 +181,7 @@ impl Account {
     /// Returns the storage URL. A token must have been obtained before.
     pub(crate) fn storage(&self) -> Result<apus_core::BaseUrl, Failure> {
         let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let facts = session.facts().ok_or_else(|| Error::authority("there is no token"))?;
+        let facts = session.facts().ok_or_else(|| Error::auth("there is no token"))?;
         Ok(self.options.endpoint().resolve(facts)?)
     }
 }

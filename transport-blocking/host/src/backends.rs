@@ -42,7 +42,7 @@ impl<T> Backends<T> {
         let mut transports = BTreeMap::new();
         for backend in core.ids().filter_map(|id| core.backend(id)) {
             let transport = connect(backend.connection()).map_err(|error| {
-                Error::caller(format!("backend {}: {}", backend.id(), error.what()))
+                Error::invalid_input(format!("backend {}: {}", backend.id(), error.what()))
             })?;
             transports.insert(backend.id().to_owned(), transport);
         }
@@ -77,7 +77,7 @@ impl<T> Backends<T> {
     pub fn transport_of<U>(&self, job: &Job<U>) -> Result<&T, StoreError> {
         self.transport(&job.backend).ok_or_else(|| {
             let missing = format!("there is no transport to backend {:?}", job.backend);
-            job.verb.error(Error::caller(missing))
+            job.verb.error(Error::invalid_input(missing))
         })
     }
 }
@@ -118,8 +118,9 @@ pub fn upload_source(
     length: io::Result<Option<u64>>,
     is_rewindable: bool,
 ) -> Result<UploadSource, Error> {
-    let length = length
-        .map_err(|error| Error::caller(format!("the source does not tell its length: {error}")))?;
+    let length = length.map_err(|error| {
+        Error::invalid_input(format!("the source does not tell its length: {error}"))
+    })?;
     Ok(match length {
         Some(length) if is_rewindable => UploadSource::Seekable(length),
         length => UploadSource::Stream(length),
@@ -127,5 +128,5 @@ pub fn upload_source(
 }
 
 pub(crate) fn read(path: &str) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| Error::caller(format!("{path}: {error}")))
+    fs::read(path).map_err(|error| Error::invalid_input(format!("{path}: {error}")))
 }

@@ -6,11 +6,11 @@
 //! at each renewal.
 //!
 //! ```no_run
-//! use apus_core::machine::Party;
+//! use apus_core::machine::Auth;
 //!
 //! # fn main() -> Result<(), apus_core::Error> {
 //! # use apus_host::credentials;
-//! let party = Party::new(credentials::profile("backup")?);
+//! let party = Auth::new(credentials::profile("backup")?);
 //! # Ok(())
 //! # }
 //! ```
@@ -178,11 +178,12 @@ fn variables() -> Environment {
 
 fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
     let words = split_words(command)
-        .map_err(|error| Error::caller(format!("credential_process: {}", error.what())))?;
+        .map_err(|error| Error::invalid_input(format!("credential_process: {}", error.what())))?;
     let job = Arc::<Mutex<Job>>::default();
     let state = Arc::clone(&job);
     let run = move || {
-        let result = run(&words).map_err(|why| Error::caller(format!("credential_process: {why}")));
+        let result =
+            run(&words).map_err(|why| Error::invalid_input(format!("credential_process: {why}")));
         let waiting = {
             let mut state = lock(&state);
             state.result = Some(result);
@@ -191,7 +192,8 @@ fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
         waiting.into_iter().for_each(Waker::wake);
     };
     let thread = thread::Builder::new().name("credential-process".to_owned()).spawn(run);
-    thread.map_err(|error| Error::caller(format!("credential_process: no thread: {error}")))?;
+    thread
+        .map_err(|error| Error::invalid_input(format!("credential_process: no thread: {error}")))?;
     Ok(job)
 }
 

@@ -5,13 +5,13 @@
 //!
 //! ```no_run
 //! use apus_core::keystone::SessionOptions;
-//! use apus_core::machine::Party;
+//! use apus_core::machine::Auth;
 //!
 //! # fn main() -> Result<(), apus_core::Error> {
 //! # use apus_host::openstack;
 //! let clouds = openstack::Search::usual().with_environment().read()?;
 //! let cloud = clouds.cloud(None)?;
-//! let party = Party::new(cloud.session(SessionOptions::default())?);
+//! let party = Auth::new(cloud.session(SessionOptions::default())?);
 //! # Ok(())
 //! # }
 //! ```

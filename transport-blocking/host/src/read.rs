@@ -40,7 +40,7 @@ pub(crate) fn text(source: impl Read) -> io::Result<Secret> {
 
 /// Returns an error that names the file.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::caller(format!("{}: {error}", path.display()))
+    Error::invalid_input(format!("{}: {error}", path.display()))
 }
 
 /// Most bytes of a file, or of what a process prints.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use apus_blocking::{Client, Transport, TransportConfig};
 use apus_core::contract::{Authority, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply, Stamp};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
 use apus_core::{Error, Now};
 use http::{HeaderMap, Method};
@@ -154,7 +154,7 @@ pub fn client(base: impl Into<String>) -> Client<Plain> {
 }
 
 pub fn client_with(config: TransportConfig, service: Plain) -> Client<Plain> {
-    Client::new(Transport::new(config).unwrap(), service, Party::new(Anyone))
+    Client::new(Transport::new(config).unwrap(), service, Auth::new(Anyone))
 }
 
 /// The cause of a failure on the wire.

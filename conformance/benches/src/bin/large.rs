@@ -11,7 +11,7 @@ use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::{Algorithm, Placement, Verdict};
 use apus_core::http::Limits;
 use apus_core::machine::{
-    Download, DownloadOptions, Downloaded, Party, Upload, UploadOptions, UploadSource,
+    Auth, Download, DownloadOptions, Downloaded, Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{ByteRange, ChecksumOptions, GetObject, Service, UploadPart};
 use bytes::Bytes;
@@ -39,7 +39,7 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
     }
     let transport = apus_async::Transport::new(config).unwrap();
-    let party = Party::new(bare::credentials());
+    let party = Auth::new(bare::credentials());
     let client = apus_async::Client::new(transport, bare::service(server), party);
     let work = Arc::new(Work::new(client.service(), bytes, false));
     let bare = |up| {
@@ -94,7 +94,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
     }
     let transport = apus_blocking::Transport::new(config).unwrap();
-    let party = Party::new(bare::credentials());
+    let party = Auth::new(bare::credentials());
     let client = apus_blocking::Client::new(transport, bare::service(server), party);
     let agent = bare::ureq_agent(server, Some(Limits::default()));
     let work = Work::new(client.service(), bytes, true);

@@ -12,7 +12,7 @@ use apus_benches::bare;
 use apus_benches::race::{Racer, argument, load, print, race};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::Algorithm;
-use apus_core::machine::{Download, DownloadOptions, Party, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, Download, DownloadOptions, Upload, UploadOptions, UploadSource};
 use apus_core::s3::{ChecksumOptions, Config, GetObject, PutObject, Service};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, ResponseChecksumValidation};
 use aws_sdk_s3::primitives::ByteStream;
@@ -67,12 +67,12 @@ impl Clients {
     fn new(server: &Server) -> Self {
         let config = apus_async::TransportConfig::new();
         let transport = apus_async::Transport::new(config).unwrap();
-        let party = Party::new(bare::credentials());
+        let party = Auth::new(bare::credentials());
         let apus = apus_async::Client::new(transport.clone(), service(server), party.clone());
         let apus_unsigned = apus_async::Client::new(transport, bare::service(server), party);
         let config = apus_blocking::TransportConfig::new();
         let transport = apus_blocking::Transport::new(config).unwrap();
-        let party = Party::new(bare::credentials());
+        let party = Auth::new(bare::credentials());
         let apus_blocking = apus_blocking::Client::new(transport, service(server), party);
         let object_store = AmazonS3Builder::new()
             .with_endpoint(&server.url)

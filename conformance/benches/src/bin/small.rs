@@ -6,7 +6,7 @@ use apus_benches::bare::{self, Hyper};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::http::Limits;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::s3::{GetObject, PutObject};
 use bytes::Bytes;
 use tokio::runtime::Builder;
@@ -31,7 +31,7 @@ fn put() -> PutObject {
 fn over_hyper(server: &Server, rounds: usize, count: usize) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let transport = apus_async::Transport::new(apus_async::TransportConfig::new()).unwrap();
-    let party = Party::new(bare::credentials());
+    let party = Auth::new(bare::credentials());
     let client = apus_async::Client::new(transport, bare::service(server), party);
     let heads = (bare::head(&get(), client.service()), bare::head(&put(), client.service()));
     let connection = RefCell::new(runtime.block_on(Hyper::connect(server)));
@@ -75,7 +75,7 @@ fn over_hyper(server: &Server, rounds: usize, count: usize) {
 fn over_ureq(server: &Server, rounds: usize, count: usize) {
     let config = apus_blocking::TransportConfig::new();
     let transport = apus_blocking::Transport::new(config).unwrap();
-    let party = Party::new(bare::credentials());
+    let party = Auth::new(bare::credentials());
     let client = apus_blocking::Client::new(transport, bare::service(server), party);
     let heads = (bare::head(&get(), client.service()), bare::head(&put(), client.service()));
     let agents = [None, Some(Limits::default())].map(|limits| bare::ureq_agent(server, limits));

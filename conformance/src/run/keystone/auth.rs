@@ -118,10 +118,10 @@ fn asked(input: &Input, identity: Identity, scope: Scope) -> Result<Box<Draft>, 
                     Some(told) => reply(told.status, &[], told.json.to_string()),
                     None => reply(404, &[], ""),
                 };
-                asked = login.answered(&answer.map_err(Error::caller)?)?;
+                asked = login.answered(&answer.map_err(Error::invalid_input)?)?;
             }
             Sourced::Ask(draft) => return Ok(draft),
-            Sourced::Token(_) => return Err(Error::caller("a token that nobody asked for")),
+            Sourced::Token(_) => return Err(Error::invalid_input("a token that nobody asked for")),
         }
     }
 }

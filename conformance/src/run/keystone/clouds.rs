@@ -159,11 +159,11 @@ fn asked(mut login: Login) -> Result<Box<Draft>, Error> {
                 let version =
                     serde_json::json!({ "id": "v3.14", "status": "stable", "links": links });
                 let document = serde_json::json!({ "versions": { "values": [version] } });
-                let answer = reply(300, &[], document.to_string()).map_err(Error::caller)?;
+                let answer = reply(300, &[], document.to_string()).map_err(Error::invalid_input)?;
                 asked = login.answered(&answer)?;
             }
             Sourced::Ask(draft) => return Ok(draft),
-            Sourced::Token(_) => return Err(Error::caller("a token that nobody asked for")),
+            Sourced::Token(_) => return Err(Error::invalid_input("a token that nobody asked for")),
         }
     }
 }

@@ -210,12 +210,12 @@ fn refused(
     }
     if let Some(kind) = expected.kind {
         let got = match error.kind() {
-            Kind::Caller => Some(Word::Caller),
+            Kind::InvalidInput => Some(Word::Caller),
             Kind::Refused => Some(Word::Refused),
-            Kind::Broken => Some(Word::Broken),
-            Kind::Wire => Some(Word::Wire),
+            Kind::InvalidResponse => Some(Word::Broken),
+            Kind::Transport => Some(Word::Wire),
             Kind::Integrity => Some(Word::Integrity),
-            Kind::Authority => Some(Word::Authority),
+            Kind::Auth => Some(Word::Authority),
             _ => None,
         };
         if got != Some(kind) {

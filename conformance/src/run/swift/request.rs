@@ -75,7 +75,7 @@ impl TokenSource for Given {
     }
 
     fn answered(&mut self, _: &Reply) -> Result<Sourced, Error> {
-        Err(Error::caller("an answer that nobody asked for"))
+        Err(Error::invalid_input("an answer that nobody asked for"))
     }
 }
 
@@ -93,7 +93,7 @@ fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     ) {
         Lease::Granted(grant) => session.seal(grant, draft, now),
         Lease::Denied(error) => Err(error),
-        _ => Err(Error::caller("a session of one token asks for another")),
+        _ => Err(Error::invalid_input("a session of one token asks for another")),
     }
 }
 

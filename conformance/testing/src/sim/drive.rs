@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Leave, Machine};
-use apus_core::machine::{self, Observer, Party, Pump, Turn};
+use apus_core::machine::{self, Auth, Observer, Pump, Turn};
 use apus_core::now::Now;
 
 use super::faults::Phase;
@@ -53,7 +53,7 @@ impl Observer for Listener {
 
 impl World {
     /// Drives one machine.
-    pub(crate) fn run<M: Machine>(&mut self, machine: M, parties: Vec<Party>) -> End<M::Output> {
+    pub(crate) fn run<M: Machine>(&mut self, machine: M, parties: Vec<Auth>) -> End<M::Output> {
         self.race(vec![machine], parties).pop().unwrap_or(End::Died)
     }
 
@@ -61,7 +61,7 @@ impl World {
     pub(crate) fn race<M: Machine>(
         &mut self,
         machines: Vec<M>,
-        parties: Vec<Party>,
+        parties: Vec<Auth>,
     ) -> Vec<End<M::Output>> {
         let listener = Arc::new(Listener::default());
         let flags: Vec<Arc<Flag>> = machines.iter().map(|_| Arc::default()).collect();

@@ -124,7 +124,7 @@ impl World {
 /// Whether an error says that the outcome is unknown: no response, or an unreadable one.
 pub(crate) fn leaves_open(error: &Error) -> bool {
     error.outcome_unknown()
-        || matches!(error.kind(), Kind::Wire | Kind::Broken)
+        || matches!(error.kind(), Kind::Transport | Kind::InvalidResponse)
         || error.is_cancelled()
         || error.status().is_some_and(|status| status.is_server_error())
 }

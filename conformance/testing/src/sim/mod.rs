@@ -53,7 +53,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Outgoing};
-use apus_core::machine::{Party, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Pump, Traffic, Turn};
 use apus_core::now::Now;
 use bytes::Bytes;
 
@@ -149,7 +149,7 @@ impl<S: Simulated> Sim<S> {
     /// # Panics
     ///
     /// A law was broken.
-    pub fn run<M: Machine>(&mut self, machine: M, parties: Vec<Party>) -> Result<M::Output, Error> {
+    pub fn run<M: Machine>(&mut self, machine: M, parties: Vec<Auth>) -> Result<M::Output, Error> {
         self.race(vec![machine], parties).pop().expect("one machine has one result")
     }
 
@@ -161,7 +161,7 @@ impl<S: Simulated> Sim<S> {
     pub fn race<M: Machine>(
         &mut self,
         machines: Vec<M>,
-        parties: Vec<Party>,
+        parties: Vec<Auth>,
     ) -> Vec<Result<M::Output, Error>> {
         let flags: Vec<Arc<Flag>> = machines.iter().map(|_| Arc::default()).collect();
         let pump = |(machine, flag): (M, &Arc<Flag>)| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Body, Completion, Draft, Exchange, Reply};
-use apus_core::machine::{Event, Observer, Party};
+use apus_core::machine::{Auth, Event, Observer};
 use apus_core::s3::{GetObject, HeadBucket, ListObjectsV2, Properties, PutObject, Service};
 use apus_core::sign::{Condition, Keys, PostPolicy, Presigned};
 use apus_core::{Error, Now};
@@ -33,7 +33,7 @@ pub const CASES: &[Case] = &[
 ];
 
 fn as_keys(stage: &Stage<'_>, keys: Keys) -> Result<(), Error> {
-    let store = stage.client(vec![Party::new(Credentials::new(keys))]);
+    let store = stage.client(vec![Auth::new(Credentials::new(keys))]);
     store.call(PutObject::new(&stage.bucket, "stolen", payload(2000))).map(drop)
 }
 
@@ -50,13 +50,13 @@ fn foreign(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn anonymous(stage: &Stage<'_>) -> Result<(), Error> {
-    let store = stage.client(vec![Party::new(Credentials::anonymous())]);
+    let store = stage.client(vec![Auth::new(Credentials::anonymous())]);
     store.call(ListObjectsV2::new(&stage.bucket)).map(drop)
 }
 
 fn wrong_secret_head(stage: &Stage<'_>) -> Result<(), Error> {
     let keys = Keys::new(&*stage.site.first.access_key, "not/the+secret");
-    let store = stage.client(vec![Party::new(Credentials::new(keys))]);
+    let store = stage.client(vec![Auth::new(Credentials::new(keys))]);
     store.call(HeadBucket::new(&stage.bucket)).map(drop)
 }
 
@@ -72,7 +72,7 @@ fn fast_clock(stage: &Stage<'_>) -> Result<(), Error> {
 fn corrected(stage: &Stage<'_>, shift: Shift) -> Result<(), Error> {
     let inner = Credentials::new(stage.site.first.keys());
     let replays = Arc::new(Replays::default());
-    let store = stage.client(vec![Party::new(Shifted { inner, shift })]).observed(replays.clone());
+    let store = stage.client(vec![Auth::new(Shifted { inner, shift })]).observed(replays.clone());
     store.call(PutObject::new(&stage.bucket, "clock", "tick"))?;
     assert_eq!(replays.0.load(Ordering::Relaxed), 1);
     assert_eq!(store.call(GetObject::new(&stage.bucket, "clock"))?.body, "tick");

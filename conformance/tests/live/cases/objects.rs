@@ -2,7 +2,7 @@
 
 use apus_core::Error;
 use apus_core::credentials::Credentials;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::now::Timestamp;
 use apus_core::s3::{
     Access, ByteRange, Conditions, CopyObject, CopySource, CustomerKey, DeleteObject,
@@ -243,7 +243,7 @@ fn customer_key(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn anonymous(stage: &Stage<'_>) -> Result<(), Error> {
-    let nobody = stage.client(vec![Party::new(Credentials::anonymous())]);
+    let nobody = stage.client(vec![Auth::new(Credentials::anonymous())]);
     let mut put = PutObject::new(&stage.bucket, "public", "hello");
     stage.call(put.clone())?;
     refused(nobody.call(GetObject::new(&stage.bucket, "public")), 403, "AccessDenied");

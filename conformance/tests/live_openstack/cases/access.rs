@@ -157,13 +157,13 @@ fn public(stage: &Stage<'_>) -> Result<(), Error> {
 
 fn project(stage: &Stage<'_>) -> Result<(), Error> {
     use apus_core::keystone::{EndpointFilter, Session};
-    use apus_core::machine::Party;
+    use apus_core::machine::Auth;
 
     let people = people();
     let login = people.login(&people.other, &people.other_password, &people.other_project);
     let session = Session::new(login, stage.site.options());
     let session = session.with_endpoint(EndpointFilter::at(&people.storage_url));
-    let theirs = stage.client(vec![Party::new(session)]);
+    let theirs = stage.client(vec![Auth::new(session)]);
     stage.call(PutObject::new(&stage.container, "for a project", "bytes"))?;
     let get = GetObject::new(&stage.container, "for a project");
     refused(theirs.call(get.clone()), 403);

@@ -7,7 +7,7 @@ use apus_core::keystone::{
     CachedToken, Domain, EndpointFilter, Identity, Interface, Login, Scope, SecondFactor, Session,
     User,
 };
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::swift::{GetContainer, HeadContainer, PutObject};
 use apus_core::{Error, Kind};
 use sha1::{Digest as _, Sha1};
@@ -41,7 +41,7 @@ pub const CASES: &[Case] = &[
 
 /// The container is the user's: only a session of that user sees it.
 fn enter(stage: &Stage<'_>, session: Session) -> Result<(), Error> {
-    let store = stage.client(vec![Party::new(session)]);
+    let store = stage.client(vec![Auth::new(session)]);
     store.call(HeadContainer::new(&stage.container)).map(drop)
 }
 
@@ -78,7 +78,7 @@ fn unscoped(stage: &Stage<'_>) -> Result<(), Error> {
     let people = people();
     let identity = || Identity::password(named(&people.user), &*people.password);
     let error = enter_as(stage, identity(), Scope::Unscoped).unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority, "{error}");
+    assert_eq!(error.kind(), Kind::Auth, "{error}");
     assert!(error.to_string().contains("catalogue"), "{error}");
     let login = Login::new(&people.keystone, identity(), Scope::Unscoped)?;
     let session = Session::new(login, stage.site.options())
@@ -96,7 +96,7 @@ fn totp(stage: &Stage<'_>) -> Result<(), Error> {
     };
     let scope = || Scope::project(&people.project_id);
     let error = enter_as(stage, identity("000000".into()), scope()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority, "{error}");
+    assert_eq!(error.kind(), Kind::Auth, "{error}");
     enter_as(stage, identity(passcode(&people.totp_secret)), scope())
 }
 
@@ -180,7 +180,7 @@ fn internal(stage: &Stage<'_>) -> Result<(), Error> {
 fn no_region(stage: &Stage<'_>) -> Result<(), Error> {
     let filter = EndpointFilter { region: Some("Elsewhere".into()), ..EndpointFilter::default() };
     let error = enter(stage, session(stage.site).with_endpoint(filter)).unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority, "{error}");
+    assert_eq!(error.kind(), Kind::Auth, "{error}");
     assert!(error.to_string().contains("Elsewhere"), "{error}");
     Ok(())
 }
@@ -203,11 +203,11 @@ fn wrong_password(stage: &Stage<'_>) -> Result<(), Error> {
     };
     let login = Login::new(stage.site.address(stage.place.https), identity, scope)?;
     let watch = Watch::new();
-    let party = Party::new(Session::new(login, stage.site.options()));
+    let party = Auth::new(Session::new(login, stage.site.options()));
     let store = stage.client(vec![party]).observed(watch.clone());
     for _ in 0..10 {
         let error = store.call(HeadContainer::new(&stage.container)).unwrap_err();
-        assert_eq!(error.kind(), Kind::Authority, "{error}");
+        assert_eq!(error.kind(), Kind::Auth, "{error}");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
         assert!(!format!("{error:?} {error}").contains(wrong), "{error}");
     }
@@ -223,7 +223,7 @@ fn unknown(stage: &Stage<'_>) -> Result<(), Error> {
         people.login(&people.user, &people.password, "nothing"),
     ] {
         let error = enter(stage, Session::new(login, stage.site.options())).unwrap_err();
-        assert_eq!(error.kind(), Kind::Authority, "{error}");
+        assert_eq!(error.kind(), Kind::Auth, "{error}");
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ fn unknown(stage: &Stage<'_>) -> Result<(), Error> {
 fn reader(stage: &Stage<'_>) -> Result<(), Error> {
     let people = people();
     let login = people.login(&people.reader, &people.reader_password, &people.project);
-    let party = Party::new(Session::new(login, stage.site.options()));
+    let party = Auth::new(Session::new(login, stage.site.options()));
     let store = stage.client(vec![party]);
     store.call(GetContainer::new(&stage.container))?;
     refused(store.call(PutObject::new(&stage.container, "reader", "")), 403);
@@ -254,7 +254,7 @@ fn handed_on(stage: &Stage<'_>) -> Result<(), Error> {
     let session = stage.site.session(stage.place.https);
     let session = session.with_cached(CachedToken::from_secret(&text)?)?;
     let watch = Watch::new();
-    let store = stage.client(vec![Party::new(session)]).observed(watch.clone());
+    let store = stage.client(vec![Auth::new(session)]).observed(watch.clone());
     store.call(HeadContainer::new(&stage.container))?;
     assert_eq!(watch.logins(), 0);
     Ok(())
@@ -271,7 +271,7 @@ fn refused_token(stage: &Stage<'_>) -> Result<(), Error> {
     let session = stage.site.session(stage.place.https);
     let session = session.with_cached(CachedToken::from_secret(&text)?)?;
     let watch = Watch::new();
-    let store = stage.client(vec![Party::new(session)]).observed(watch.clone());
+    let store = stage.client(vec![Auth::new(session)]).observed(watch.clone());
     for _ in 0..3 {
         store.call(HeadContainer::new(&stage.container))?;
     }
@@ -287,8 +287,8 @@ impl Shared {
         Self(Arc::new(Mutex::new(session)))
     }
 
-    pub fn party(&self) -> Party {
-        Party::from_shared(Arc::clone(&self.0) as _)
+    pub fn party(&self) -> Auth {
+        Auth::from_shared(Arc::clone(&self.0) as _)
     }
 
     fn lock(&self) -> MutexGuard<'_, Session> {

@@ -5,7 +5,7 @@ use apus_core::keystone::{
     CreateTrust, DeleteTrust, Identity, ListTrusts, Login, RevokeToken, Role, Scope, Service,
     Session, ShowTrust, Subject, Trust, ValidateToken,
 };
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::swift::{GetObject, HeadContainer, PutObject};
 use apus_core::{Error, Kind};
 
@@ -26,7 +26,7 @@ pub const CASES: &[Case] = &[
 
 /// A client of Keystone's own operations.
 pub fn keystone(place: Place, session: Session) -> Store<Service> {
-    Store::new(place.transport, Service::default(), &[], vec![Party::new(session)])
+    Store::new(place.transport, Service::default(), &[], vec![Auth::new(session)])
 }
 
 /// The trusts of the user that Keystone knows.
@@ -116,22 +116,22 @@ fn by_trust(stage: &Stage<'_>) -> Result<(), Error> {
         Identity::password(crate::site::named(&people.service_user), &*people.service_password);
     let login = Login::new(&people.keystone, identity.clone(), Scope::trust(&trust.id))?;
     let session = || Session::new(login.clone(), stage.site.options());
-    let entrusted = stage.client(vec![Party::new(session())]);
+    let entrusted = stage.client(vec![Auth::new(session())]);
     entrusted.call(PutObject::new(&stage.container, "by trust", "as demo"))?;
     let bytes = stage.call(GetObject::new(&stage.container, "by trust"))?.body;
     assert_eq!(bytes, "as demo");
     // The service user by itself may not.
     let own = Login::new(&people.keystone, identity, crate::site::in_project(&people.project))?;
-    let own = Party::new(Session::new(own, stage.site.options()));
+    let own = Auth::new(Session::new(own, stage.site.options()));
     let error = stage.client(vec![own]).call(HeadContainer::new(&stage.container)).unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority, "{error}");
+    assert_eq!(error.kind(), Kind::Auth, "{error}");
 
     call(stage, DeleteTrust { id: trust.id })?;
     let put = PutObject::new(&stage.container, "by trust", "too late");
     let error = entrusted.call(put.clone()).unwrap_err();
     assert!(error.is_denied(), "{error}");
-    let error = stage.client(vec![Party::new(session())]).call(put).unwrap_err();
-    assert_eq!(error.kind(), Kind::Authority, "{error}");
+    let error = stage.client(vec![Auth::new(session())]).call(put).unwrap_err();
+    assert_eq!(error.kind(), Kind::Auth, "{error}");
     Ok(())
 }
 
@@ -146,6 +146,6 @@ fn trust_by_credential(stage: &Stage<'_>) -> Result<(), Error> {
     // As a trustee it is refused before any request is sent.
     let identity = Identity::application_credential(people.credential_id, people.credential_secret);
     let error = Login::new(&people.keystone, identity, Scope::trust("any")).unwrap_err();
-    assert_eq!(error.kind(), Kind::Caller, "{error}");
+    assert_eq!(error.kind(), Kind::InvalidInput, "{error}");
     Ok(())
 }

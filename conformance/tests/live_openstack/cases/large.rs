@@ -237,7 +237,7 @@ fn slo_broken(stage: &Stage<'_>) -> Result<(), Error> {
     end(stage)?;
     // Not short, and not silent.
     let error = got.expect_err("a body that lacks a segment is no success");
-    assert!(matches!(error.kind(), Kind::Wire | Kind::Refused), "{error}");
+    assert!(matches!(error.kind(), Kind::Transport | Kind::Refused), "{error}");
     assert_eq!((deleted.deleted, deleted.not_found), (3, 1));
     Ok(())
 }

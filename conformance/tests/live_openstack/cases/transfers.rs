@@ -7,7 +7,7 @@ use apus_core::contract::{Intake, Leave, Machine, Step};
 use apus_core::http::Completion;
 use apus_core::keystone::{EndpointFilter, Session};
 use apus_core::machine::{
-    DownloadOptions, LargeObject, Party, SegmentsIn, SwiftCheckpoint, SwiftDelete,
+    Auth, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint, SwiftDelete,
     SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions, SwiftUploaded,
     UploadSource,
 };
@@ -203,7 +203,7 @@ fn upload_failing(stage: &Stage<'_>) -> Result<(), Error> {
             let upload =
                 SwiftUpload::new(&stage.container, "up/failing", source, options, service, 1)?;
             let error = stage.store.run_from(upload, Feed::Unknown, &bytes).unwrap_err();
-            assert_eq!((error.kind(), error.leftovers()), (Kind::Caller, &[][..]), "{error}");
+            assert_eq!((error.kind(), error.leftovers()), (Kind::InvalidInput, &[][..]), "{error}");
             assert_eq!(names(&stage.store, &beside(stage))?, [""; 0]);
             let head = stage.call(HeadObject::new(&stage.container, "up/failing"));
             assert!(head.unwrap_err().is_not_found());
@@ -320,7 +320,7 @@ fn through(stage: &Stage<'_>, plan: Plan) -> Result<(Store<Service>, Proxy), Err
     let proxy = Proxy::before(&url, plan);
     let session = stage.site.session(stage.place.https);
     let session = session.with_endpoint(EndpointFilter::at(&*proxy.endpoint));
-    Ok((stage.client(vec![Party::new(session)]), proxy))
+    Ok((stage.client(vec![Auth::new(session)]), proxy))
 }
 
 fn download_cut(stage: &Stage<'_>) -> Result<(), Error> {
@@ -336,7 +336,7 @@ fn download_cut(stage: &Stage<'_>) -> Result<(), Error> {
     // Where nothing is to be resumed it is an error, and not the end.
     let (store, _proxy) = through(stage, Plan { cuts: 1, after: 2 << 20, pace: None })?;
     let error = download(&store, get(), DownloadOptions::default().with_retries(0)).unwrap_err();
-    assert_eq!(error.kind(), Kind::Wire, "{error}");
+    assert_eq!(error.kind(), Kind::Transport, "{error}");
     Ok(())
 }
 
@@ -366,7 +366,7 @@ fn refused_head(stage: &Stage<'_>) -> Result<(), Error> {
     let (_, proxy) = through(stage, Plan::default())?;
     let expecting = |session| {
         let service = Service::new(config()).unwrap();
-        Store::expecting(stage.place.transport, service, &stage.site.ca, vec![Party::new(session)])
+        Store::expecting(stage.place.transport, service, &stage.site.ca, vec![Auth::new(session)])
     };
     let session = stage.site.session(stage.place.https);
     let good = expecting(session.with_endpoint(EndpointFilter::at(&*proxy.endpoint)));

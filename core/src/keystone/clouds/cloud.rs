@@ -98,7 +98,7 @@ impl Cloud {
     }
 
     fn no_token(&self) -> Error {
-        Error::caller(format!("cloud {:?}: its auth_type asks for no token", self.name))
+        Error::invalid_input(format!("cloud {:?}: its auth_type asks for no token", self.name))
     }
 
     pub(super) fn of(mut settings: Settings) -> Result<Self, CloudsError> {

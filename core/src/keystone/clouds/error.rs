@@ -56,6 +56,6 @@ impl std::error::Error for CloudsError {}
 
 impl From<CloudsError> for Error {
     fn from(error: CloudsError) -> Self {
-        Self::caller(error.to_string())
+        Self::invalid_input(error.to_string())
     }
 }

@@ -69,7 +69,7 @@ impl Operation for CreateTrust {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.roles.is_empty() {
-            return Err(Error::caller("a trust delegates one role at least"));
+            return Err(Error::invalid_input("a trust delegates one role at least"));
         }
         let expires_at = self.expires_at.map(|at| {
             let date = at.iso8601();
@@ -181,7 +181,7 @@ impl Operation for DeleteTrust {
 
 fn target(id: &str) -> Result<String, Error> {
     if id.is_empty() {
-        return Err(Error::caller("the id of the trust is empty"));
+        return Err(Error::invalid_input("the id of the trust is empty"));
     }
     Ok(format!("/OS-TRUST/trusts/{}", escape::query(id)))
 }

@@ -81,7 +81,7 @@ impl<D: Dialect> Ranges<D> {
                     (_, Some(size)) => size,
                     (_, None) => {
                         let what = "Content-Range does not tell the length of the object";
-                        return Err(Error::broken(what));
+                        return Err(Error::invalid_response(what));
                     }
                 };
                 self.plan = Plan::new(until..end, self.options.range_size);
@@ -191,7 +191,7 @@ impl<D: Dialect> Ranges<D> {
                 return Ok(());
             }
         }
-        if ignores_range && error.kind() == Kind::Broken {
+        if ignores_range && error.kind() == Kind::InvalidResponse {
             return Err(error.with_hint(IGNORES_RANGE));
         }
         Err(error)
@@ -200,7 +200,8 @@ impl<D: Dialect> Ranges<D> {
     fn again(&mut self, now: Now, at: usize, error: &Error) -> Option<Wait> {
         let piece = self.pieces.get_mut(at)?;
         // The whole object in response to a range request: the server will do so again.
-        let ignores_range = error.kind() == Kind::Broken && error.status() == Some(StatusCode::OK);
+        let ignores_range =
+            error.kind() == Kind::InvalidResponse && error.status() == Some(StatusCode::OK);
         let enough = self.options.total_attempts.is_some_and(|total| piece.asked() >= total);
         if error.kind() == Kind::Integrity || ignores_range || enough {
             return None;

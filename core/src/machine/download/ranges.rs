@@ -207,7 +207,7 @@ impl<D: Dialect> Ranges<D> {
     /// Checks the arguments before the first request.
     pub(super) fn check(&mut self) -> Result<(), Error> {
         if self.wanted.as_ref().is_some_and(is_empty) {
-            return Err(Error::caller("the range is empty").in_operation(D::NAME));
+            return Err(Error::invalid_input("the range is empty").in_operation(D::NAME));
         }
         self.hashers = Hashers::new(computed(&self.options))?;
         Ok(())
@@ -296,7 +296,9 @@ impl<D: Dialect> Ranges<D> {
         self.expects(object.size)?;
         if let Some(ByteRange::Last(length)) = self.wanted {
             let size = object.size.ok_or_else(|| {
-                Error::broken("the answer to a HEAD does not tell the length of the object")
+                Error::invalid_response(
+                    "the answer to a HEAD does not tell the length of the object",
+                )
             })?;
             self.start = size.saturating_sub(length);
         }

@@ -156,7 +156,7 @@ impl Removal {
             Ok(report) => report,
             // Bulk deletes are refused, or this one was aborted, or its response was cut.
             Err(error)
-                if matches!(error.kind(), Kind::Refused | Kind::Broken)
+                if matches!(error.kind(), Kind::Refused | Kind::InvalidResponse)
                     || error.status().is_some_and(|status| status.is_success()) =>
             {
                 if error.status() != Some(StatusCode::OK) {

@@ -55,7 +55,7 @@ impl SwiftDelete {
     pub(super) fn manifest(&mut self, answer: Result<Manifest, Error>) -> Result<(), Error> {
         let segments = match answer {
             Ok(manifest) => manifest.segments,
-            Err(error) if matches!(error.kind(), Kind::Wire | Kind::Authority) => {
+            Err(error) if matches!(error.kind(), Kind::Transport | Kind::Auth) => {
                 return Err(error);
             }
             // A nested manifest that does not exist, or is not a manifest any more.
@@ -80,7 +80,7 @@ impl SwiftDelete {
                 self.unread.push(name);
             }
             if self.segments.len() > MOST_SEGMENTS || self.manifests.len() > MOST_MANIFESTS {
-                return Err(Error::broken(format!(
+                return Err(Error::invalid_response(format!(
                     "the object has more than {MOST_SEGMENTS} segments or {MOST_MANIFESTS} manifests"
                 )));
             }
@@ -101,7 +101,7 @@ impl SwiftDelete {
         let report = match answer {
             Ok(report) => report,
             Err(error)
-                if matches!(error.kind(), Kind::Refused | Kind::Broken)
+                if matches!(error.kind(), Kind::Refused | Kind::InvalidResponse)
                     || error.status().is_some_and(|status| status.is_success()) =>
             {
                 if self.unreadable {

@@ -223,7 +223,7 @@ impl<P: SendsPart> Flight<P> {
         }
         match self.plan.length() {
             // The upload was resumed with another source than it was started with.
-            Some(length) if length != self.size() => Event::Failed(Error::caller(format!(
+            Some(length) if length != self.size() => Event::Failed(Error::invalid_input(format!(
                 "the source has {length} bytes, and the server has parts of {}",
                 self.size()
             ))),
@@ -253,7 +253,7 @@ impl<P: SendsPart> Flight<P> {
         };
         let parts_end = number > self.plan.parts() && (range.is_some() || known.is_none());
         if parts_end || self.intake.supplied() > self.plan.reach() {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the source is longer than {} bytes, the most that parts of these sizes hold",
                 self.plan.reach()
             ))

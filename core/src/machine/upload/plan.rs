@@ -79,7 +79,7 @@ impl Plan {
             UploadSource::Stream(Some(length)) => {
                 let plan = Self::known(length, part_size, limits)?;
                 if plan.base.saturating_mul(2) > memory {
-                    return Err(Error::caller(format!(
+                    return Err(Error::invalid_input(format!(
                         "parts of {} bytes do not fit twice into the {memory} bytes of memory \
                          allowed",
                         plan.base
@@ -99,7 +99,7 @@ impl Plan {
         limits: &PartLimits,
     ) -> Result<Self, Error> {
         if length > limits.object {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the source has {length} bytes, and an object {} at most",
                 limits.object
             )));
@@ -108,7 +108,7 @@ impl Plan {
         let base =
             if least > part_size { least.div_ceil(MIB).saturating_mul(MIB) } else { part_size };
         if base > limits.largest {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "{length} bytes in {} parts make parts of {base} bytes, and the service takes {}",
                 limits.parts, limits.largest
             )));
@@ -133,7 +133,7 @@ impl Plan {
     /// anything.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.base == 0 || self.ceiling < self.base || self.parts == 0 {
-            return Err(Error::caller("the checkpoint has a plan of no parts"));
+            return Err(Error::invalid_input("the checkpoint has a plan of no parts"));
         }
         Ok(())
     }
@@ -202,7 +202,7 @@ impl Plan {
 
 fn check_size(size: u64, limits: &PartLimits) -> Result<(), Error> {
     if size < limits.smallest || size > limits.largest {
-        return Err(Error::caller(format!(
+        return Err(Error::invalid_input(format!(
             "part_size is {size} bytes, and the service takes {} to {}",
             limits.smallest, limits.largest
         )));

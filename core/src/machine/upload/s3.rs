@@ -151,7 +151,7 @@ impl Upload {
         if let (Some(had), Some(has)) = (checkpoint.length(), source.length())
             && had != has
         {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the source has {has} bytes, and the checkpoint is of one of {had}"
             )));
         }

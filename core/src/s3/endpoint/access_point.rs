@@ -18,10 +18,10 @@ pub(super) fn resolve(resolver: &Resolver, arn: &str) -> Result<Endpoint, Error>
     let point = AccessPoint::parse(arn)?;
     let config = &resolver.config;
     if config.disable_access_points {
-        return Err(Error::caller("this operation does not work on access points"));
+        return Err(Error::invalid_input("this operation does not work on access points"));
     }
     if !config.use_arn_region && point.region != &*config.region {
-        return Err(Error::caller(format!(
+        return Err(Error::invalid_input(format!(
             "the ARN's region `{}` is not the client's `{}`, and the region of an ARN is not to \
              be used",
             point.region, config.region
@@ -29,16 +29,18 @@ pub(super) fn resolve(resolver: &Resolver, arn: &str) -> Result<Endpoint, Error>
     }
     let partition = Partition::of_region(point.region);
     if partition.name != resolver.partition.name {
-        return Err(Error::caller(format!(
+        return Err(Error::invalid_input(format!(
             "the ARN's region is in the partition `{}`, the client is in `{}`",
             partition.name, resolver.partition.name
         )));
     }
     if config.accelerate {
-        return Err(Error::caller("access points can't be accelerated"));
+        return Err(Error::invalid_input("access points can't be accelerated"));
     }
     if point.kind == Kind::ObjectLambda && config.use_dualstack {
-        return Err(Error::caller("Object Lambda access points have no dual-stack endpoints"));
+        return Err(Error::invalid_input(
+            "Object Lambda access points have no dual-stack endpoints",
+        ));
     }
     let label = format!("{}-{}", point.name, point.account);
     let server = match config.endpoint {
@@ -89,7 +91,8 @@ impl Kind {
 
 impl<'a> AccessPoint<'a> {
     fn parse(arn: &'a str) -> Result<Self, Error> {
-        let wrong = |why: &str| Err(Error::caller(format!("{arn:?} can't be a bucket: {why}")));
+        let wrong =
+            |why: &str| Err(Error::invalid_input(format!("{arn:?} can't be a bucket: {why}")));
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let [_, partition, service, region, account, resource] = parts[..] else {
             return wrong("an ARN is arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE");

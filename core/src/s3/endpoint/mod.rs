@@ -137,7 +137,7 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) where the region is missing or is not a host label, or
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) where the region is missing or is not a host label, or
     /// where settings contradict each other: FIPS, dual-stack or acceleration with a custom
     /// endpoint, acceleration with FIPS, FIPS or acceleration in the partition `aws-cn`.
     pub fn new(config: EndpointConfig) -> Result<Self, Error> {
@@ -188,14 +188,14 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) where the region is not a host label or belongs to
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) where the region is not a host label or belongs to
     /// another AWS partition. A bucket never moves to another partition, and a response must not
     /// redirect requests to another cloud.
     pub fn with_region(&self, region: &str) -> Result<Self, Error> {
         let config = EndpointConfig { region: Arc::from(region), ..self.config.clone() };
         let moved = Self::new(config)?;
         if self.config.endpoint.is_none() && moved.partition.name != self.partition.name {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the region `{}` is in the partition `{}`, the client is in `{}`",
                 moved.config.region, moved.partition.name, self.partition.name
             )));
@@ -209,7 +209,7 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// [`Kind::Caller`](crate::Kind::Caller) where the bucket name or ARN is invalid, or the ARN is
+    /// [`Kind::InvalidInput`](crate::Kind::InvalidInput) where the bucket name or ARN is invalid, or the ARN is
     /// not allowed; where acceleration is configured and the bucket can't be in the host. Not
     /// supported are directory buckets and their access points (`--x-s3`, `--xa-s3`: S3 Express
     /// sessions), multi-region access points (they need SigV4A) and Outposts.
@@ -240,7 +240,7 @@ impl Resolver {
             return Ok(self.endpoint(server, self.base_path()));
         }
         if self.config.accelerate {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "acceleration needs the bucket in the host, where `{bucket}` can't be"
             )));
         }
@@ -309,7 +309,7 @@ impl Suffix {
         text.push_str(&self.text);
         let bytes = Bytes::from(text);
         let host = bytes.slice(..bytes.len().saturating_sub(self.implied));
-        let no_host = || Error::caller(format!("`{label}` makes no host of the endpoint"));
+        let no_host = || Error::invalid_input(format!("`{label}` makes no host of the endpoint"));
         Ok(Server {
             authority: Authority::from_maybe_shared(bytes).map_err(|_| no_host())?,
             host: HeaderValue::from_maybe_shared(host).map_err(|_| no_host())?,
@@ -321,11 +321,11 @@ fn effective_region(config: &EndpointConfig) -> Result<Arc<str>, Error> {
     if config.region.is_empty() {
         return match config.endpoint {
             Some(_) => Ok(Arc::from(DEFAULT_REGION)),
-            None => Err(Error::caller("neither a region nor an endpoint is configured")),
+            None => Err(Error::invalid_input("neither a region nor an endpoint is configured")),
         };
     }
     if !bucket::is_label(&config.region) {
-        return Err(Error::caller(format!(
+        return Err(Error::invalid_input(format!(
             "the region {:?} is no host label: 1 to 63 letters, digits and inner hyphens",
             config.region
         )));
@@ -353,7 +353,7 @@ fn check_combinations(config: &EndpointConfig, partition: &Partition) -> Result<
         }
         _ => return Ok(()),
     };
-    Err(Error::caller(wrong))
+    Err(Error::invalid_input(wrong))
 }
 
 /// Returns `s3[-fips][.dualstack].region.suffix`, or `s3.suffix` for the global endpoint.

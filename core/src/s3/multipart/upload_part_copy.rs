@@ -41,7 +41,7 @@ impl Operation for UploadPartCopy {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let range = match &self.source_range {
             Some(range) if range.is_empty() => {
-                return Err(Error::caller("the range of the source to copy is empty"));
+                return Err(Error::invalid_input("the range of the source to copy is empty"));
             }
             Some(range) => Some(ByteRange::Span(range.clone()).to_string()),
             None => None,

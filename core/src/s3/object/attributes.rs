@@ -152,7 +152,7 @@ impl Operation for GetObjectAttributes {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.attributes.is_empty() {
-            return Err(Error::caller("GetObjectAttributes asks for no attribute"));
+            return Err(Error::invalid_input("GetObjectAttributes asks for no attribute"));
         }
         let names: Vec<_> = self.attributes.iter().map(|attribute| attribute.name()).collect();
         let marker = self.part_number_marker.map(u64::from);

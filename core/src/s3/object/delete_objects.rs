@@ -146,13 +146,13 @@ impl Operation for DeleteObjects {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if !(1..=MOST).contains(&self.objects.len()) {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "{} objects are to be removed at once, and S3 takes 1 to {MOST}",
                 self.objects.len()
             )));
         }
         if self.objects.iter().any(|object| object.key.is_empty()) {
-            return Err(Error::caller("one of the objects to be removed has an empty key"));
+            return Err(Error::invalid_input("one of the objects to be removed has an empty key"));
         }
         let mut xml = Writer::new("Delete", Some(S3_NAMESPACE));
         for object in &self.objects {

@@ -209,7 +209,7 @@ impl Request<'_> {
             !draft.stamps.is_empty() || draft.payload == Payload::Hashed && draft.framing.is_none();
         if before && self.reads_once() && !self.spools() {
             self.fail(
-                Error::caller(format!(
+                Error::invalid_input(format!(
                     "a source of {length} bytes that can be read only once has a checksum or digest \
                      that must be sent before it"
                 ))

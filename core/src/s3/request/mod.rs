@@ -74,10 +74,10 @@ impl<'a> Request<'a> {
         key: &str,
     ) -> Result<Self, Error> {
         if key.is_empty() {
-            return Err(Error::caller("the key is empty"));
+            return Err(Error::invalid_input("the key is empty"));
         }
         if key.len() > LONGEST_KEY {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the key has {} bytes, and S3 takes {LONGEST_KEY}",
                 key.len()
             )));
@@ -148,7 +148,7 @@ impl<'a> Request<'a> {
     /// ignores it would delete or change the current version.
     pub(super) fn version(&mut self, version: &Option<String>) -> &mut Self {
         if version.as_ref().is_some_and(String::is_empty) {
-            self.fail(Error::caller("the version id is empty"));
+            self.fail(Error::invalid_input("the version id is empty"));
         }
         self.query("versionId", version.as_ref())
     }
@@ -157,7 +157,7 @@ impl<'a> Request<'a> {
     /// ignores it would delete or replace the object.
     pub(super) fn upload_id(&mut self, upload_id: &str) -> &mut Self {
         if upload_id.is_empty() {
-            self.fail(Error::caller("the upload id is empty"));
+            self.fail(Error::invalid_input("the upload id is empty"));
         }
         self.query("uploadId", Some(upload_id))
     }
@@ -165,7 +165,9 @@ impl<'a> Request<'a> {
     /// Sets the part number (1 to 10,000) and the upload ID.
     pub(super) fn part(&mut self, number: u32, upload_id: &str) -> &mut Self {
         if !(1..=LAST_PART).contains(&number) {
-            self.fail(Error::caller(format!("{number} is no part number: 1 to {LAST_PART} are")));
+            self.fail(Error::invalid_input(format!(
+                "{number} is no part number: 1 to {LAST_PART} are"
+            )));
         }
         self.query_number("partNumber", Some(number)).upload_id(upload_id)
     }
@@ -197,7 +199,7 @@ impl<'a> Request<'a> {
     /// Sets the `x-amz-meta-*` headers; the values must be ASCII.
     pub(super) fn metadata(&mut self, metadata: &BTreeMap<String, String>) -> &mut Self {
         if let Some((name, _)) = metadata.iter().find(|(_, value)| !value.is_ascii()) {
-            self.fail(Error::caller(format!(
+            self.fail(Error::invalid_input(format!(
                 "the value of metadata `{name}` is not ASCII, which S3 does not keep"
             )));
         }

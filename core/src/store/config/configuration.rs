@@ -299,7 +299,7 @@ impl Configuration {
                 && !references.contains_key(path)
             {
                 let text = String::from_utf8(read(path)?)
-                    .map_err(|_| Error::caller(format!("{path}: it is not UTF-8")))?;
+                    .map_err(|_| Error::invalid_input(format!("{path}: it is not UTF-8")))?;
                 references.insert(path.clone(), Reference::read_all(path, &text)?);
             }
         }

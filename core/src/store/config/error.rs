@@ -114,6 +114,6 @@ impl From<ConfigError> for ConfigErrors {
 
 impl From<ConfigErrors> for Error {
     fn from(errors: ConfigErrors) -> Self {
-        Self::caller(errors.to_string())
+        Self::invalid_input(errors.to_string())
     }
 }

@@ -425,7 +425,7 @@ impl std::error::Error for OsloError {}
 
 impl From<OsloError> for Error {
     fn from(error: OsloError) -> Self {
-        Self::caller(error.to_string())
+        Self::invalid_input(error.to_string())
     }
 }
 

@@ -55,7 +55,7 @@ impl Reference {
     pub fn address(&self) -> Result<BaseUrl, Error> {
         let address = self.auth_address.trim();
         if address.is_empty() {
-            return Err(Error::caller("missing required option"));
+            return Err(Error::invalid_input("missing required option"));
         }
         if address.contains("://") {
             return BaseUrl::parse(address);
@@ -87,7 +87,7 @@ impl Reference {
             return Ok(Identity::application_credential(id, secret.clone()));
         }
         let (Some((_, name)), Some(key)) = (self.project_and_user(), &self.key) else {
-            return Err(Error::caller(
+            return Err(Error::invalid_input(
                 "there is neither user and key nor an application credential",
             ));
         };

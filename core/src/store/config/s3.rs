@@ -114,7 +114,7 @@ impl S3Options {
     /// The host is missing, or is neither a URL nor a host.
     pub fn endpoint(&self) -> Result<BaseUrl, Error> {
         let host = self.s3_store_host.as_deref().map(str::trim).filter(|host| !host.is_empty());
-        let Some(host) = host else { return Err(Error::caller("missing required option")) };
+        let Some(host) = host else { return Err(Error::invalid_input("missing required option")) };
         if host.contains("://") {
             return BaseUrl::parse(host);
         }
@@ -185,7 +185,7 @@ impl S3Options {
     /// Those of [`endpoint`](Self::endpoint); there is no bucket.
     pub fn place(&self) -> Result<S3Place, Error> {
         let bucket = self.s3_store_bucket.as_deref().filter(|bucket| !bucket.is_empty());
-        let bucket = bucket.ok_or_else(|| Error::caller("missing required option"))?;
+        let bucket = bucket.ok_or_else(|| Error::invalid_input("missing required option"))?;
         Ok(S3Place::new(&self.endpoint()?, bucket))
     }
 

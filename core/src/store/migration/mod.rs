@@ -101,6 +101,6 @@ impl std::error::Error for Refusal {}
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self::caller(refusal.to_string())
+        Self::invalid_input(refusal.to_string())
     }
 }

@@ -24,7 +24,7 @@ use super::verb::Verb;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::location::S3Place;
-use crate::machine::{Party, Upload, UploadOptions, UploadSource};
+use crate::machine::{Auth, Upload, UploadOptions, UploadSource};
 use crate::s3::{Conditions, ETag, Service};
 
 /// An S3 backend. Cheap to clone.
@@ -35,7 +35,7 @@ pub struct S3Store {
     service: Arc<Service>,
     place: S3Place,
     connection: Connection,
-    party: Option<Party>,
+    party: Option<Auth>,
 }
 
 impl S3Store {
@@ -45,12 +45,12 @@ impl S3Store {
             service: Arc::new(Service::new(options.config()?)?),
             place: options.place()?,
             connection: Connection::of_s3(options)?,
-            party: options.keys().map(|keys| Party::new(Credentials::new(keys))),
+            party: options.keys().map(|keys| Auth::new(Credentials::new(keys))),
             options: Arc::new(options.clone()),
         })
     }
 
-    pub(super) fn set_party(&mut self, party: Party) {
+    pub(super) fn set_party(&mut self, party: Auth) {
         self.party = Some(party);
     }
 
@@ -90,10 +90,10 @@ impl S3Store {
     ///
     /// The options contain no keys, and [`Stores::with_party`](super::Stores::with_party) or
     /// [`Stores::with_credentials`](super::Stores::with_credentials) has set none.
-    pub fn party(&self) -> Result<Party, StoreError> {
+    pub fn party(&self) -> Result<Auth, StoreError> {
         self.party.clone().ok_or_else(|| {
             let what = format!("backend {:?} has no keys, and none were handed over", self.id);
-            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
+            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
         })
     }
 
@@ -102,7 +102,7 @@ impl S3Store {
         let source = image.announced()?;
         let invalid = |error| StoreError::new(Verb::Add, error);
         if image.image_id.is_empty() {
-            return Err(invalid(Error::caller("the image has no id")));
+            return Err(invalid(Error::invalid_input("the image has no id")));
         }
         let service = Arc::clone(&self.service);
         let options = self.upload_options(source);

@@ -8,7 +8,7 @@ use super::remove::Removing;
 use crate::contract::Operation as _;
 use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::machine::{Call, Download, DownloadOptions, Party};
+use crate::machine::{Auth, Call, Download, DownloadOptions};
 use crate::s3::{BaseUrl, Config, EndpointConfig, GetObject, HeadObject, ObjectHead, Service};
 use crate::store::{
     error::StoreError,
@@ -59,7 +59,7 @@ impl<'a> S3Route<'a> {
             if !read.end_is_certain {
                 let what = "nothing tells whether this is all of the image: neither the server nor \
                             the caller knows its size";
-                return Err(Error::broken(what).in_operation(GetObject::NAME));
+                return Err(Error::invalid_response(what).in_operation(GetObject::NAME));
             }
             let (size, verdict) = (read.head.size, read.verdict);
             Ok(Got { size, bytes: read.bytes, digests: read.digests, verdict })
@@ -69,7 +69,7 @@ impl<'a> S3Route<'a> {
     pub(in crate::store) fn size(&self, seed: u64) -> Result<Job<u64>, StoreError> {
         Ok(self.head(Verb::Size, seed)?.map(|head| {
             head?.size.ok_or_else(|| {
-                Error::broken("the answer does not tell how large the object is")
+                Error::invalid_response("the answer does not tell how large the object is")
                     .in_operation(HeadObject::NAME)
             })
         }))
@@ -101,10 +101,10 @@ impl<'a> S3Route<'a> {
 
     /// Returns the authenticator: the credentials in the location, or else the backend's, which are
     /// sent to its own server only.
-    fn party(&self) -> Result<Party, StoreError> {
+    fn party(&self) -> Result<Auth, StoreError> {
         match &self.access.credentials {
-            Some(keys) => Ok(Party::new(Credentials::new(keys.clone()))),
-            None if self.foreign => Ok(Party::new(Credentials::anonymous())),
+            Some(keys) => Ok(Auth::new(Credentials::new(keys.clone()))),
+            None if self.foreign => Ok(Auth::new(Credentials::anonymous())),
             None => self.store.party(),
         }
     }

@@ -42,7 +42,7 @@ use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::keystone;
 use crate::location::SwiftLocation;
-use crate::machine::{Party, SwiftUpload, UploadSource};
+use crate::machine::{Auth, SwiftUpload, UploadSource};
 use crate::swift::Service;
 
 /// A Swift backend. Cheap to clone.
@@ -52,7 +52,7 @@ pub struct SwiftStore {
     options: Arc<SwiftOptions>,
     references: Arc<BTreeMap<String, Reference>>,
     /// The authenticator of each reference, which all requests share.
-    parties: Arc<BTreeMap<String, Party>>,
+    parties: Arc<BTreeMap<String, Auth>>,
     service: Arc<Service>,
     keystone: Arc<keystone::Service>,
     connection: Connection,
@@ -66,7 +66,7 @@ impl SwiftStore {
         references: &BTreeMap<String, Reference>,
     ) -> Result<Self, Error> {
         let party = |(name, reference): (&String, &Reference)| {
-            Ok((name.clone(), Party::new(rights::session(options, reference)?)))
+            Ok((name.clone(), Auth::new(rights::session(options, reference)?)))
         };
         Ok(Self {
             id: id.to_owned(),
@@ -111,7 +111,7 @@ impl SwiftStore {
     /// # Errors
     ///
     /// There is no default reference, which a multi-tenant backend need not have.
-    pub fn party(&self) -> Result<Party, StoreError> {
+    pub fn party(&self) -> Result<Auth, StoreError> {
         self.party_of(&self.options.default_swift_reference)
     }
 
@@ -121,10 +121,10 @@ impl SwiftStore {
         is_for_several.then(|| rights::storage(self, tenant).ok())?
     }
 
-    fn party_of(&self, reference: &str) -> Result<Party, StoreError> {
+    fn party_of(&self, reference: &str) -> Result<Auth, StoreError> {
         self.parties.get(reference).cloned().ok_or_else(|| {
             let what = format!("backend {:?} has no reference {reference:?}", self.id);
-            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::caller(what))
+            StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
         })
     }
 
@@ -139,7 +139,7 @@ impl SwiftStore {
         let invalid = |error| StoreError::new(Verb::Add, error);
         let id = image.image_id.as_str();
         if id.is_empty() {
-            return Err(invalid(Error::caller("the image has no id")));
+            return Err(invalid(Error::invalid_input("the image has no id")));
         }
         let (options, for_each) = (&self.options, self.options.swift_store_multi_tenant);
         let (container, location, rights);

@@ -21,7 +21,7 @@ use crate::keystone::{
     TrustSlot,
 };
 use crate::location::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace};
-use crate::machine::{Delegated, Delegation, Party};
+use crate::machine::{Auth, Delegated, Delegation};
 use crate::store::{
     config::{Reference, SwiftOptions},
     error::{StoreError, StoreErrorKind},
@@ -33,13 +33,13 @@ use crate::store::{
 
 /// The authenticators of a job.
 pub(super) struct Rights {
-    parties: Vec<Party>,
+    parties: Vec<Auth>,
     /// The delegation by a trust, or why there cannot be one. `None` if no trust is needed.
     delegation: Option<Result<Delegation, Error>>,
 }
 
 impl Rights {
-    pub(super) fn of_one(party: Party) -> Self {
+    pub(super) fn of_one(party: Auth) -> Self {
         Self { parties: vec![party], delegation: None }
     }
 
@@ -72,7 +72,7 @@ impl Rights {
         let session = session(&options, &reference);
         let session =
             session.map_err(|error| StoreError::of_kind(StoreErrorKind::BadStoreUri, error))?;
-        Ok(Self::of_one(Party::new(session)))
+        Ok(Self::of_one(Auth::new(session)))
     }
 
     /// Uses the token of the requesting user. Returns the storage URL of the user too.
@@ -86,7 +86,7 @@ impl Rights {
     ) -> Result<(Self, BaseUrl), StoreError> {
         let lacks = |error| StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, error);
         let context = context.ok_or_else(|| {
-            lacks(Error::caller(
+            lacks(Error::invalid_input(
                 "images lie in the accounts of users, and it is not said whose request it is",
             ))
         })?;
@@ -104,7 +104,7 @@ impl Rights {
         let trustee = &store.options.default_swift_reference;
         let delegation = match store.references.get(trustee) {
             _ if !store.options.swift_store_use_trusts => None,
-            None => Some(Err(Error::authority("there is no reference that a user could trust"))),
+            None => Some(Err(Error::auth("there is no reference that a user could trust"))),
             Some(reference) => {
                 let address = reference.address().map_err(lacks)?.to_string();
                 user = user.with_auth_url(&address).map_err(lacks)?;
@@ -113,13 +113,13 @@ impl Rights {
                 Some(login(&store.options, reference, scope).map(|login| (slot, login)))
             }
         };
-        let mut parties = vec![Party::new(user)];
+        let mut parties = vec![Auth::new(user)];
         let delegation = delegation.map(|trusting| {
             let (slot, login) = trusting?;
             let login = login.without_catalogue();
             let by_trust = Session::new(login, renewal(&store.options)).with_endpoint(endpoint);
             parties.extend(store.parties.get(trustee).cloned());
-            parties.push(Party::new(by_trust));
+            parties.push(Auth::new(by_trust));
             Ok(Delegation::new(slot))
         });
         Ok((Self { parties, delegation }, storage))

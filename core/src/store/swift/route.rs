@@ -59,7 +59,7 @@ impl<'a> SwiftRoute<'a> {
             if !read.end_is_certain {
                 let what = "nothing tells whether this is all of the image: neither the server nor \
                             the caller knows its size";
-                return Err(Error::broken(what).in_operation("GetObject"));
+                return Err(Error::invalid_response(what).in_operation("GetObject"));
             }
             let (size, verdict) = (read.head.size, read.verdict);
             Ok(Got { size, bytes: read.bytes, digests: read.digests, verdict })
@@ -120,7 +120,7 @@ impl<'a> SwiftRoute<'a> {
     ) -> Result<Job<()>, StoreError> {
         if self.access.right != SwiftRight::User {
             let what = "images of a store for one tenant are in one account: nobody else uses it";
-            let error = Error::caller(what);
+            let error = Error::invalid_input(what);
             return Err(StoreError::of_kind(StoreErrorKind::NotSupported, error));
         }
         let everybody = AclEntry::User { project: "*".to_owned(), user: "*".to_owned() };

@@ -48,8 +48,10 @@ impl Sizing {
                 let listed = Listed::new(prefix, Arc::clone(&self.service), seed);
                 Ok(ControlFlow::Continue(Phase::List(Box::new(listed))))
             }
-            (None, None) => Err(Error::broken("the answer does not tell how large the object is")
-                .in_operation(HeadObject::NAME)),
+            (None, None) => {
+                Err(Error::invalid_response("the answer does not tell how large the object is")
+                    .in_operation(HeadObject::NAME))
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct ContainerSettings {
 impl Members<Service> for ContainerSettings {
     fn apply(&self, request: &mut Request<'_>) {
         if self.write_acl.as_ref().is_some_and(Acl::has_referrers) {
-            request.fail(Error::caller("who may write can't be told by referrers"));
+            request.fail(Error::invalid_input("who may write can't be told by referrers"));
         }
         let location = self.versions_location.as_deref().map(crate::escape::query);
         request

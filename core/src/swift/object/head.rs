@@ -196,7 +196,7 @@ impl Prefix {
     pub(in crate::swift) fn check(&self) -> Result<(), Error> {
         check_container(&self.container)?;
         if self.prefix.is_empty() {
-            return Err(Error::caller("the prefix of the segments is empty"));
+            return Err(Error::invalid_input("the prefix of the segments is empty"));
         }
         Ok(())
     }

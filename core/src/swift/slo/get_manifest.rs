@@ -45,10 +45,10 @@ impl Manifest {
     /// It is not a list of segments; the error names the wrong entry, and why.
     pub fn segments(document: &[u8]) -> Result<Vec<Segment>, Error> {
         let entries: Vec<Value> = serde_json::from_slice(document)
-            .map_err(|why| Error::broken(format!("the manifest can't be read: {why}")))?;
+            .map_err(|why| Error::invalid_response(format!("the manifest can't be read: {why}")))?;
         let segments = entries.iter().enumerate().map(|(at, entry)| {
             Segment::read(entry)
-                .map_err(|why| Error::broken(format!("entry {at} of the manifest {why}")))
+                .map_err(|why| Error::invalid_response(format!("entry {at} of the manifest {why}")))
         });
         segments.collect()
     }

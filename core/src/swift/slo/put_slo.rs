@@ -73,7 +73,7 @@ impl Operation for PutSlo {
         for (at, segment) in self.segments.iter().enumerate() {
             let entry = segment
                 .write()
-                .map_err(|error| Error::caller(format!("segment {at}: {}", error.what())))?;
+                .map_err(|error| Error::invalid_input(format!("segment {at}: {}", error.what())))?;
             entries.push(entry);
         }
         Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
@@ -251,7 +251,7 @@ mod tests {
     fn an_answer_that_does_not_say_how_it_came_out() {
         for body in ["", "   ", "  {\"Response", "[]", "{}", "Errors:\n"] {
             let error = parsed(&put(), 202, "", body).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Broken, "{body:?}");
+            assert_eq!(error.kind(), crate::Kind::InvalidResponse, "{body:?}");
         }
         let refused = "  {\"Response Status\": \"422 Unprocessable Entity\", \"Errors\": []}";
         let error = parsed(&put(), 202, "", refused).unwrap_err();

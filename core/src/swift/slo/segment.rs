@@ -129,7 +129,7 @@ impl Segment {
         match self {
             Self::Object(object) => object.write(),
             Self::Data(data) if data.is_empty() => {
-                Err(Error::caller("a segment of inline data is empty"))
+                Err(Error::invalid_input("a segment of inline data is empty"))
             }
             Self::Data(data) => {
                 let mut entry = Map::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use apus_core::credentials::{Credentials, Environment, Lookup, Provider, RenewalOptions, Source};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::Outgoing;
-use apus_core::machine::{Call, Party, Pump, Turn};
+use apus_core::machine::{Auth, Call, Pump, Turn};
 use apus_core::now::Timestamp;
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, GetObject, Service};
 use apus_core::{Error, Now, Secret};
@@ -63,7 +63,7 @@ type Script = Box<dyn FnMut(u64, &Sent) -> Said>;
 pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) sent: Vec<Sent>,
-    party: Party,
+    party: Auth,
     script: Script,
     /// Seconds that servers are ahead of us.
     pub(crate) skew: i64,
@@ -90,7 +90,7 @@ impl World {
         let credentials = Credentials::renewed_from(provider, options);
         let now = Now::new(Duration::from_secs(1000), Duration::from_secs(START));
         let script = Box::new(script);
-        Self { now, sent: Vec::new(), party: Party::new(credentials), script, skew: 0 }
+        Self { now, sent: Vec::new(), party: Auth::new(credentials), script, skew: 0 }
     }
 
     pub(crate) fn pass(&mut self, seconds: u64) {
@@ -196,7 +196,7 @@ impl Disk {
         }
         self.runs.lock().unwrap().push(name.to_owned());
         let text = self.files.lock().unwrap().get(name).map(|text| Secret::from(text.as_str()));
-        Poll::Ready(text.ok_or_else(|| Error::caller(format!("{name}: it is not there"))))
+        Poll::Ready(text.ok_or_else(|| Error::invalid_input(format!("{name}: it is not there"))))
     }
 }
 

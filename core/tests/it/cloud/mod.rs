@@ -14,7 +14,7 @@ use apus_core::contract::{Leave, Machine, Notice, Step};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Outgoing, Sealing, Ticket, UrlRoot};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Event, Observer, Party, Pump, Turn};
+use apus_core::machine::{Auth, Event, Observer, Pump, Turn};
 use apus_core::now::Timestamp;
 use apus_core::retry::{Budget, RetryPolicy};
 use apus_core::{Error, Now};
@@ -452,7 +452,7 @@ impl Observer for Notices {
 }
 
 impl<M: Machine> World<M> {
-    pub(crate) fn new(cloud: Cloud, machines: Vec<M>, parties: &[Party]) -> Self {
+    pub(crate) fn new(cloud: Cloud, machines: Vec<M>, parties: &[Auth]) -> Self {
         let notices = Arc::new(Notices::default());
         let runner = |machine| {
             let flag = Arc::new(Flag::default());

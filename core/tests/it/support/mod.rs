@@ -22,7 +22,7 @@ use apus_core::contract::{Leave, Machine};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{End, Exchange, Outgoing, Receiving};
-use apus_core::machine::{Party, Pump, Turn};
+use apus_core::machine::{Auth, Pump, Turn};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
 use apus_core::{Error, Now};
 use bytes::Bytes;
@@ -156,16 +156,16 @@ pub(crate) struct Run<M: Machine> {
 
 impl<M: Machine> Sim<M> {
     pub(crate) fn new(machine: M) -> Self {
-        Self::under(machine, Party::new(Credentials::anonymous()))
+        Self::under(machine, Auth::new(Credentials::anonymous()))
     }
 
     /// Under this authority.
-    pub(crate) fn under(machine: M, party: Party) -> Self {
+    pub(crate) fn under(machine: M, party: Auth) -> Self {
         Self::under_all(machine, vec![party])
     }
 
     /// Under these authorities.
-    pub(crate) fn under_all(machine: M, parties: Vec<Party>) -> Self {
+    pub(crate) fn under_all(machine: M, parties: Vec<Auth>) -> Self {
         Self {
             pump: Pump::new(machine, parties, Waker::noop().clone()),
             source: Bytes::new(),

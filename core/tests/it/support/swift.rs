@@ -13,7 +13,7 @@ use apus_core::checksum::Algorithm;
 use apus_core::contract::{Authority, Grant, Lease, Standing, Wish};
 use apus_core::escape;
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::swift::{Config, Service};
 use apus_core::{Error, Now};
 use bytes::Bytes;
@@ -459,8 +459,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn party() -> Party {
-        Party::new(Self::default())
+    pub(crate) fn party() -> Auth {
+        Auth::new(Self::default())
     }
 }
 

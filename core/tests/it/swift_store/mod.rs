@@ -21,7 +21,7 @@ use std::time::Duration;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Exchange, Outgoing};
-use apus_core::machine::{Party, Pump, Turn};
+use apus_core::machine::{Auth, Pump, Turn};
 use apus_core::now::WaitReason;
 use apus_core::swift::{Config, Service};
 use apus_core::{Error, Now};
@@ -133,7 +133,7 @@ impl World {
     }
 
     pub(crate) fn run<M: Machine>(&mut self, machine: M) -> Result<M::Output, Error> {
-        self.drive(&mut pump(machine, Party::new(Tokens::default())))
+        self.drive(&mut pump(machine, Auth::new(Tokens::default())))
     }
 
     pub(crate) fn drive<M: Machine>(&mut self, pump: &mut Pump<M>) -> Result<M::Output, Error> {
@@ -301,7 +301,7 @@ enum Outcome {
 }
 
 /// Creates a pump for this machine, without a waker.
-pub(crate) fn pump<M: Machine>(machine: M, party: Party) -> Pump<M> {
+pub(crate) fn pump<M: Machine>(machine: M, party: Auth) -> Pump<M> {
     Pump::new(machine, vec![party], Waker::noop().clone())
 }
 

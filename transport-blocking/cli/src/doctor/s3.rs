@@ -73,7 +73,9 @@ impl Ward<'_> {
                 let endpoint = client.service().endpoint(Some(name))?;
                 let in_host = endpoint.authority.as_str().starts_with(&format!("{name}."));
                 if addressing == Addressing::Virtual && !in_host {
-                    return Err(Error::caller("the bucket can't be a part of this host's name"));
+                    return Err(Error::invalid_input(
+                        "the bucket can't be a part of this host's name",
+                    ));
                 }
                 self.enter(&client, made)
             });

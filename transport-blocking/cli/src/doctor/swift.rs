@@ -80,7 +80,7 @@ impl Ward<'_> {
         let container = &self.store.options().swift_store_container;
         let result = self.account.call(HeadContainer::new(container));
         if let Err(error) = &result
-            && (error.kind() == Kind::Authority || self.facts().is_none())
+            && (error.kind() == Kind::Auth || self.facts().is_none())
         {
             report.broken("authentication", "Keystone", error);
             return false;
@@ -97,7 +97,7 @@ impl Ward<'_> {
                 report.tell("endpoint", place, Answer::Yes, "");
             }
             Err(failure) => {
-                report.broken("endpoint", "", &Error::authority(failure.message));
+                report.broken("endpoint", "", &Error::auth(failure.message));
                 return false;
             }
         }
@@ -306,8 +306,7 @@ impl Ward<'_> {
         key: &Secret,
     ) -> Result<http::StatusCode, Error> {
         let name = self.trial.name("conditional");
-        let storage =
-            self.account.storage().map_err(|failure| Error::authority(failure.message))?;
+        let storage = self.account.storage().map_err(|failure| Error::auth(failure.message))?;
         let until = apus_blocking::now().unix + Duration::from_secs(60);
         let until = Timestamp::from_duration(until);
         let mut signed =

@@ -48,10 +48,9 @@ impl Tls {
     /// The proxy's certificates can't be read.
     pub fn of_proxy(proxy: &Proxy) -> Result<Self, Error> {
         let tls = Self::default();
-        proxy
-            .ca_pem()
-            .map_or(Ok(tls.clone()), |pem| tls.trust_only(pem))
-            .map_err(|error| Error::caller(format!("the proxy's certificates: {}", error.what())))
+        proxy.ca_pem().map_or(Ok(tls.clone()), |pem| tls.trust_only(pem)).map_err(|error| {
+            Error::invalid_input(format!("the proxy's certificates: {}", error.what()))
+        })
     }
 
     /// Trusts the certificates of this PEM bundle, and no others.
@@ -75,7 +74,7 @@ impl Tls {
         for (at, certificate) in certificates(pem, BUNDLE)?.into_iter().enumerate() {
             roots
                 .add(certificate.clone())
-                .map_err(|error| Error::caller(format!("{}: {error}", nth(at, BUNDLE))))?;
+                .map_err(|error| Error::invalid_input(format!("{}: {error}", nth(at, BUNDLE))))?;
             self.bundle.push(certificate);
         }
         Ok(self)
@@ -92,12 +91,12 @@ impl Tls {
         // The parser's error could quote its input, which may be the key.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
             pem::Error::NoItemsFound => {
-                Error::caller(format!("{KEY} has no private key in PEM form"))
+                Error::invalid_input(format!("{KEY} has no private key in PEM form"))
             }
-            error => Error::caller(format!("{KEY}: {}", told(&error))),
+            error => Error::invalid_input(format!("{KEY}: {}", told(&error))),
         })?;
         CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider())
-            .map_err(|error| Error::caller(format!("{KEY}: {error}")))?;
+            .map_err(|error| Error::invalid_input(format!("{KEY}: {error}")))?;
         self.client = Some(Arc::new(Client { chain, key }));
         Ok(self)
     }
@@ -168,7 +167,7 @@ impl Tls {
         let algorithms = provider.signature_verification_algorithms;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::caller(format!("TLS: {error}")))?;
+            .map_err(|error| Error::invalid_input(format!("TLS: {error}")))?;
         let builder = if self.accept_any {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny { algorithms }))
         } else if self.bundle.is_empty() {
@@ -181,7 +180,7 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some(client) => builder
                 .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
-                .map_err(|error| Error::caller(format!("{CLIENT}: {error}")))?,
+                .map_err(|error| Error::invalid_input(format!("{CLIENT}: {error}")))?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
@@ -213,12 +212,12 @@ impl fmt::Debug for Tls {
 
 fn certificates(pem: &[u8], whose: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates = CertificateDer::pem_slice_iter(pem).enumerate().map(|(at, certificate)| {
-        let wrong = |error| Error::caller(format!("{}: {}", nth(at, whose), told(&error)));
+        let wrong = |error| Error::invalid_input(format!("{}: {}", nth(at, whose), told(&error)));
         certificate.map_err(wrong)
     });
     let certificates: Vec<_> = certificates.collect::<Result<_, _>>()?;
     match certificates.is_empty() {
-        true => Err(Error::caller(format!("{whose} has no certificate in PEM form"))),
+        true => Err(Error::invalid_input(format!("{whose} has no certificate in PEM form"))),
         false => Ok(certificates),
     }
 }

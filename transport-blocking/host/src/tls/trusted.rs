@@ -29,7 +29,7 @@ impl Trusted {
     ) -> Result<Self, Error> {
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
         let verifier =
-            verifier.map_err(|error| Error::caller(format!("the CA bundle: {error}")))?;
+            verifier.map_err(|error| Error::invalid_input(format!("the CA bundle: {error}")))?;
         Ok(Self { verifier, bundle })
     }
 }

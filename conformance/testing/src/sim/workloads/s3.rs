@@ -9,7 +9,7 @@ use apus_core::checksum::{
 };
 use apus_core::credentials::{Credentials, ExpiringKeys, KeySource, KeyStep, RenewalOptions};
 use apus_core::http::Reply;
-use apus_core::machine::Party;
+use apus_core::machine::Auth;
 use apus_core::now::{Now, Timestamp};
 use apus_core::quirks::Provider;
 use apus_core::retry::{Budget, RetryPolicy};
@@ -96,18 +96,18 @@ pub(crate) fn bytes(length: usize, salt: u64) -> Bytes {
 }
 
 /// Returns keys that never expire.
-pub(crate) fn keys() -> Vec<Party> {
-    vec![Party::new(Credentials::new(Keys::new("AKIDFIXED", SECRET)))]
+pub(crate) fn keys() -> Vec<Auth> {
+    vec![Auth::new(Credentials::new(Keys::new("AKIDFIXED", SECRET)))]
 }
 
 /// Returns keys that live this long by the server's clock, and are renewed without a request.
-pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Party> {
+pub(crate) fn renewed(life: Duration, skew: i64) -> Vec<Auth> {
     let options = RenewalOptions {
         advisory: Duration::from_secs(20),
         mandatory: Duration::from_secs(10),
         ..RenewalOptions::default()
     };
-    vec![Party::new(Credentials::renewed_from(Vault { life, skew, given: 0 }, options))]
+    vec![Auth::new(Credentials::renewed_from(Vault { life, skew, given: 0 }, options))]
 }
 
 /// A source of keys, one generation after the other.
@@ -127,6 +127,6 @@ impl KeySource for Vault {
     }
 
     fn answered(&mut self, _: Now, _: &Reply) -> Result<KeyStep, Error> {
-        Err(Error::authority("nothing was asked"))
+        Err(Error::auth("nothing was asked"))
     }
 }

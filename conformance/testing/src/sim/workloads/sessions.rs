@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::keystone::{self, Scope, TrustSlot};
 use apus_core::machine::{
-    Call, Delegated, Delegation, LargeObject, Party, SwiftUpload, Traffic, Trusted, UploadSource,
+    Auth, Call, Delegated, Delegation, LargeObject, SwiftUpload, Traffic, Trusted, UploadSource,
 };
 use apus_core::{s3, swift};
 
@@ -66,9 +66,9 @@ fn trust(schedule: &Schedule) -> Over {
     world.source = Source::seekable(object.clone());
     let slot = TrustSlot::empty();
     let parties = vec![
-        Party::new(session("demo", project("demo"))),
-        Party::new(session("glance", project("service"))),
-        Party::new(session("glance", Scope::Trust(slot.clone()))),
+        Auth::new(session("demo", project("demo"))),
+        Auth::new(session("glance", project("service"))),
+        Auth::new(session("glance", Scope::Trust(slot.clone()))),
     ];
     let options = options(&mut chance, Some(LargeObject::Static));
     let source = UploadSource::Seekable(length);

@@ -8,7 +8,7 @@ use apus_core::Error;
 use apus_core::error::Leftover;
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::machine::{
-    LargeObject, Party, SegmentsIn, SwiftUpload, SwiftUploadOptions, UploadSource,
+    Auth, LargeObject, SegmentsIn, SwiftUpload, SwiftUploadOptions, UploadSource,
 };
 use apus_core::swift::{Config, Service};
 use bytes::Bytes;
@@ -60,8 +60,8 @@ pub(super) fn session(user: &str, scope: Scope) -> Session {
     Session::new(login(user, scope), options)
 }
 
-pub(super) fn demo() -> Vec<Party> {
-    vec![Party::new(session("demo", project("demo")))]
+pub(super) fn demo() -> Vec<Auth> {
+    vec![Auth::new(session("demo", project("demo")))]
 }
 
 /// Returns a world with this cloud.

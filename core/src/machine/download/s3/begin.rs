@@ -27,7 +27,7 @@ impl Download {
         let ranges = &mut self.ranges;
         if ranges.dialect.get.part_number.is_some() {
             let what = "a download reads ranges, which can't be asked for with a part number";
-            return Err(Error::caller(what).in_operation(GetObject::NAME));
+            return Err(Error::invalid_input(what).in_operation(GetObject::NAME));
         }
         ranges.check()?;
         ranges.coded = ranges.dialect.get.response.content_encoding.is_none();

@@ -22,7 +22,7 @@ impl SwiftDownload {
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         if self.ranges.dialect.get.part_number.is_some() {
             let what = "a download reads ranges, which can't be asked for with a part number";
-            return Err(Error::caller(what).in_operation(GetObject::NAME));
+            return Err(Error::invalid_input(what).in_operation(GetObject::NAME));
         }
         self.ranges.check()?;
         let Ranges { dialect, party, seed, .. } = &self.ranges;
@@ -180,5 +180,5 @@ impl SwiftDownload {
 
 /// Returns whether the error is not an error response of Swift.
 fn is_unheard(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Authority | Kind::Wire)
+    matches!(error.kind(), Kind::Auth | Kind::Transport)
 }

@@ -51,7 +51,7 @@ impl Layout {
             Some(size) if size == layout.size() => Ok(Some(layout)),
             // The stated length of a nested large object may be that of its manifest.
             _ if segments.iter().any(nested) => Ok(None),
-            Some(size) => Err(Error::broken(format!(
+            Some(size) => Err(Error::invalid_response(format!(
                 "the segments of the manifest have {} bytes where the object has {size}",
                 layout.size()
             ))),
@@ -74,8 +74,9 @@ impl Layout {
             })
         };
         let segments: Vec<Segment> = entries.iter().map(segment).collect();
-        Self::new(&segments, false)
-            .ok_or_else(|| Error::broken("the listing does not tell how long the segments are"))
+        Self::new(&segments, false).ok_or_else(|| {
+            Error::invalid_response("the listing does not tell how long the segments are")
+        })
     }
 
     /// Checks, as far as the names show, that a listing omits no segment of the dynamic large

@@ -177,7 +177,10 @@ impl Dialect for Swift {
             told.with_request_id(id.map(str::to_owned), host_id.map(str::to_owned))
         };
         let status = reply.status();
-        if error.kind() == Kind::Broken && status == StatusCode::OK && piece.delivered() > 0 {
+        if error.kind() == Kind::InvalidResponse
+            && status == StatusCode::OK
+            && piece.delivered() > 0
+        {
             let what = "all of the object came where the rest of it was asked for";
             return ids(Error::integrity(what).with_status(status));
         }
@@ -242,7 +245,7 @@ impl SwiftDownload {
         let Ranges { object, tally, .. } = &self.ranges;
         let head = match object {
             Some(object) => object.head.clone(),
-            None => return Err(Error::broken("there was no answer")),
+            None => return Err(Error::invalid_response("there was no answer")),
         };
         let expected = self.ranges.compare_expected()?;
         let verdict = match (self.verdict(&head)?, expected) {

@@ -39,7 +39,7 @@ impl Job {
         if let Some(id) = &options.id
             && (id.is_empty() || id.len() > LONGEST_ID || id.contains(['/', '?', '&']))
         {
-            return Err(Error::caller(format!(
+            return Err(Error::invalid_input(format!(
                 "the id of an upload has 1 to {LONGEST_ID} bytes without `/`, `?` and `&`, and is {:?}",
                 id.chars().take(LONGEST_ID).collect::<String>()
             )));

@@ -154,7 +154,7 @@ impl Settle {
 
     fn lags(&self) -> Error {
         let Self { size, segments, within, seen, prefix, head, .. } = self;
-        Error::broken(format!(
+        Error::invalid_response(format!(
             "the dynamic large object is not whole after {} s: {seen}, and {size} bytes in {} segments \
              were sent; the listing of container `{}` lags behind",
             within.as_secs(),

@@ -142,11 +142,11 @@ fn wrong_trailer(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result
     let client = impatient(ward, found)?;
     let plain = PutObject::new(&ward.bucket.name, &*key, Bytes::new()).draft(client.service())?;
     let Sealing::SigV4 { region, service } = &plain.sealing else {
-        return Err(Error::caller("it is not signed"));
+        return Err(Error::invalid_input("it is not signed"));
     };
     let keys = ward.store.options().keys();
     let keys =
-        keys.ok_or_else(|| Error::caller("there are no keys in the options to sign with"))?;
+        keys.ok_or_else(|| Error::invalid_input("there are no keys in the options to sign with"))?;
     let now = apus_blocking::now();
     let at = Timestamp::from_duration(now.unix);
     let signing = Signing::new(&keys.into(), at, region, service, Rule::S3)?;
@@ -191,7 +191,7 @@ fn impatient(ward: &Ward<'_>, found: &Found) -> Result<Client<Service>, Error> {
 }
 
 fn odd(_: http::header::InvalidHeaderValue) -> Error {
-    Error::caller("a value can't stand in a header")
+    Error::invalid_input("a value can't stand in a header")
 }
 
 /// The algorithms that have a header, and that at least one server is known to accept.

@@ -239,7 +239,9 @@ impl Objects<'_> {
                 match ward.call(client, ListParts::new(bucket, &*key, &*made.upload_id)) {
                     Err(error) if error.status().is_some() => Ok(()),
                     Err(error) => Err(error),
-                    Ok(_) => Err(Error::broken("the upload is there after it was aborted")),
+                    Ok(_) => {
+                        Err(Error::invalid_response("the upload is there after it was aborted"))
+                    }
                 }
             });
         report.tried("multipart", "abort", &result);
@@ -259,7 +261,10 @@ impl Objects<'_> {
                 Credentials::new(keys).presign(draft, minute, apus_blocking::now())
             })
             .and_then(|signed| {
-                let uri = signed.url.parse().map_err(|_| Error::broken("the URL is invalid"))?;
+                let uri = signed
+                    .url
+                    .parse()
+                    .map_err(|_| Error::invalid_response("the URL is invalid"))?;
                 let mut draft = Draft::new("presigned", http::Method::GET, uri);
                 draft.head.headers = signed.headers;
                 let exchange = Exchange::open(draft, apus_blocking::now(), 0);
