@@ -47,12 +47,12 @@ fn project(name: &str) -> Scope {
     Scope::project_named(name, Domain::default_id())
 }
 
-fn store(server: &EmbeddedOpenStack, transport: Transport, parties: Vec<Auth>) -> Store<Service> {
+fn store(server: &EmbeddedOpenStack, transport: Transport, auths: Vec<Auth>) -> Store<Service> {
     let mut config = Config::default();
     config.retry_policy.base = Duration::from_millis(2);
     config.retry_policy.throttled = Duration::from_millis(4);
     let ca = server.ca_pem().unwrap_or_default();
-    Store::new(transport, Service::new(config).unwrap(), ca.as_bytes(), parties)
+    Store::new(transport, Service::new(config).unwrap(), ca.as_bytes(), auths)
 }
 
 fn demo(server: &EmbeddedOpenStack, transport: Transport) -> Store<Service> {
@@ -152,12 +152,12 @@ fn a_trust_is_made_and_revoked() {
         let server = EmbeddedOpenStack::start(model(Plan::new())).unwrap();
         let slot = TrustSlot::empty();
         let by_trust = Scope::Trust(slot.clone());
-        let parties = vec![
+        let auths = vec![
             Auth::new(session(&server, "demo", project("demo"))),
             Auth::new(session(&server, "glance", project("service"))),
             Auth::new(session(&server, "glance", by_trust)),
         ];
-        let store = store(&server, transport, parties);
+        let store = store(&server, transport, auths);
         let bytes = object(12);
         let inner = upload(&store, UploadSource::Seekable(bytes.len() as u64));
         let service = Arc::new(keystone::Service::default());

@@ -139,9 +139,9 @@ fn context(cloud: &EmbeddedOpenStack) -> TenantContext {
     };
     let scope = Scope::project_named("demo", Domain::default_id());
     let login = Login::new(&cloud.auth_url(), Identity::password(user, password), scope).unwrap();
-    let party = Auth::new(Session::new(login, SessionOptions::default()));
+    let auth = Auth::new(Session::new(login, SessionOptions::default()));
     let transport = Transport::new(TransportConfig::new()).unwrap();
-    let client = Client::new(transport, Service::new(Config::default()).unwrap(), party);
+    let client = Client::new(transport, Service::new(Config::default()).unwrap(), auth);
     client.call(HeadAccount::default()).unwrap();
     let model = cloud.model();
     let id = model.user("demo").id.clone();

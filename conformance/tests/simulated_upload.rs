@@ -33,7 +33,7 @@ fn checksums(algorithm: Algorithm) -> Policy {
     }
 }
 
-fn parties() -> Vec<Auth> {
+fn auths() -> Vec<Auth> {
     vec![Auth::new(Credentials::new(Keys::new("AKID", "secret")))]
 }
 
@@ -66,7 +66,7 @@ fn upload(
     policy: Policy,
 ) -> Result<apus_core::machine::Uploaded, Error> {
     let upload = Upload::new("bucket", "key", source, options, service(policy), 7)?;
-    sim.run(upload, parties())
+    sim.run(upload, auths())
 }
 
 fn seekable(sim: &Sim) -> UploadSource {
@@ -153,7 +153,7 @@ fn growing_parts_narrow_the_width_and_then_stop() {
             Upload::new("bucket", "key", UploadSource::Stream(None), options.clone(), service, 1)
                 .unwrap();
         let reach = machine.reach();
-        (sim.run(machine, parties()), reach, sim)
+        (sim.run(machine, auths()), reach, sim)
     };
     let (done, reach, sim) = upload(300 << 10);
     done.unwrap();
@@ -252,7 +252,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
         let machine =
             Upload::new("bucket", "key", seekable(&sim), options(), service(Policy::default()), 7)
                 .unwrap();
-        let mut pump = Pump::new(machine, parties(), std::task::Waker::noop().clone());
+        let mut pump = Pump::new(machine, auths(), std::task::Waker::noop().clone());
         let error = sim.drive(&mut pump).unwrap_err();
         assert!(error.is_cancelled(), "{error}");
         if leave == Leave::Abort {
@@ -274,7 +274,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
         );
         let resumed = resumed.unwrap();
         let checkpoints = resumed.checkpoints();
-        let done = sim.run(resumed, parties()).unwrap();
+        let done = sim.run(resumed, auths()).unwrap();
         assert_eq!(checkpoints.latest(), None, "there is nothing to go on with");
         assert_eq!(u64::from(done.parts), 128);
         stored(&sim);
@@ -300,7 +300,7 @@ fn resuming_believes_the_server_where_the_checkpoint_says_otherwise() {
         7,
     )
     .unwrap();
-    let mut pump = Pump::new(machine, parties(), std::task::Waker::noop().clone());
+    let mut pump = Pump::new(machine, auths(), std::task::Waker::noop().clone());
     sim.drive(&mut pump).unwrap_err();
     let mut checkpoint = pump.machine().checkpoint().unwrap();
     let honest = checkpoint.parts.len();
@@ -319,7 +319,7 @@ fn resuming_believes_the_server_where_the_checkpoint_says_otherwise() {
         service(checksums(Algorithm::Crc32c)),
         8,
     );
-    sim.run(resumed.unwrap(), parties()).unwrap();
+    sim.run(resumed.unwrap(), auths()).unwrap();
     stored(&sim);
     let sent = sim.model.count(Operation::UploadPart) - before;
     assert_eq!(sent, 32 - honest as u64, "what the server has is not sent again");

@@ -7,13 +7,13 @@
 //! | [`Operation`] | one API call: drafts a request, parses its response; no state |
 //! | [`Service`] | where operations are sent: an endpoint, its policies, what was learnt about it |
 //! | [`Machine`] | several exchanges: an operation with retries, an upload, a download |
-//! | [`Authority`] | the authenticator: grants leases, renews its credentials, seals drafts |
+//! | [`Authenticator`] | the authenticator: grants leases, renews its credentials, seals drafts |
 
-mod authority;
+mod authenticator;
 mod machine;
 mod notice;
 
-pub use self::authority::{Authority, Grant, Lease, Standing, Wish};
+pub use self::authenticator::{Authenticator, Grant, Lease, Standing, Wish};
 pub use self::machine::{Intake, Leave, Machine, Step};
 pub use self::notice::Notice;
 use crate::checksum::Value;

@@ -30,9 +30,9 @@
 //! # fn main() -> Result<(), Error> {
 //! let endpoint = EndpointConfig::custom(BaseUrl::parse("http://127.0.0.1:9000")?, "us-east-1");
 //! let service = Service::new(Config::new(endpoint))?;
-//! let party = Auth::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
+//! let auth = Auth::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
 //! let call = Call::new(GetObject::new("bucket", "key"), service.into(), 42);
-//! let mut pump = Pump::new(call, vec![party], Waker::noop().clone());
+//! let mut pump = Pump::new(call, vec![auth], Waker::noop().clone());
 //!
 //! let mut now = Now::new(Duration::ZERO, Duration::from_secs(1_767_322_800));
 //! let mut answers = [503, 200].into_iter();

@@ -96,8 +96,8 @@ fn run(case: &Case, completions: &mut u32) -> (Result<Uploaded, Error>, bool) {
     }
     let source = UploadSource::Seekable(BYTES.len() as u64);
     let upload = Upload::new("b", "k", source, options, service, 1).unwrap();
-    let party = Auth::new(Credentials::anonymous());
-    let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
+    let auth = Auth::new(Credentials::anonymous());
+    let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
     let (headers, proof) = shown(case);
     let mut now = NOW;
     for _ in 0..500 {

@@ -95,7 +95,7 @@ pub struct Client<S> {
     transport: Transport,
     service: Arc<S>,
     /// One at least.
-    parties: Arc<[Auth]>,
+    auths: Arc<[Auth]>,
     traffic: Arc<Traffic>,
     observer: Option<Arc<dyn Observer>>,
     seeds: Arc<AtomicU64>,
@@ -103,12 +103,12 @@ pub struct Client<S> {
 }
 
 impl<S: Service> Client<S> {
-    /// Returns a client of `service` that uses the authenticator `party`.
-    pub fn new(transport: Transport, service: S, party: Auth) -> Self {
+    /// Returns a client of `service` that uses the authenticator `auth`.
+    pub fn new(transport: Transport, service: S, auth: Auth) -> Self {
         Self {
             transport,
             service: Arc::new(service),
-            parties: [party].into(),
+            auths: [auth].into(),
             traffic: Arc::default(),
             observer: None,
             seeds: Arc::new(AtomicU64::new(clock::seed())),
@@ -118,8 +118,8 @@ impl<S: Service> Client<S> {
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
-    pub fn with_party(mut self, party: Auth) -> Self {
-        self.parties = self.parties.iter().cloned().chain([party]).collect();
+    pub fn with_auth(mut self, auth: Auth) -> Self {
+        self.auths = self.auths.iter().cloned().chain([auth]).collect();
         self
     }
 
@@ -190,14 +190,14 @@ impl<S: Service> Client<S> {
         let of_operation = |error: Error| error.in_operation(O::NAME);
         let draft = operation.draft(&self.service).map_err(of_operation)?;
         self.call(GrantOnly::new()).await?;
-        self.parties[0].presign(draft, expires, clock::now()).map_err(of_operation)
+        self.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
     /// Returns a [`Run`] of any machine: set its options, then call [`go`](Run::go).
     pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
         let ends = self.ends(Source::none(), Sink::none());
-        let (transport, parties) = (self.transport.clone(), self.parties.clone());
-        Run::new(type_name::<M>(), machine, transport, parties, ends, &self.cleanups)
+        let (transport, auths) = (self.transport.clone(), self.auths.clone());
+        Run::new(type_name::<M>(), machine, transport, auths, ends, &self.cleanups)
     }
 
     /// Runs a machine in a task of its own, and returns a reader of what it downloads.
@@ -229,7 +229,7 @@ impl<S: Service> Client<S> {
         // Boxed, because a machine is moved several times before it runs.
         let call = Box::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
         let ends = self.ends(source, Sink::none());
-        let driven = drive(call, &self.transport, self.parties.clone(), ends, Vec::new(), None);
+        let driven = drive(call, &self.transport, self.auths.clone(), ends, Vec::new(), None);
         spanned(O::NAME, driven).await
     }
 
@@ -244,7 +244,7 @@ impl<S> Clone for Client<S> {
         Self {
             transport: self.transport.clone(),
             service: Arc::clone(&self.service),
-            parties: self.parties.clone(),
+            auths: self.auths.clone(),
             traffic: Arc::clone(&self.traffic),
             observer: self.observer.clone(),
             seeds: Arc::clone(&self.seeds),
@@ -265,7 +265,7 @@ pub struct Run<M> {
     name: &'static str,
     machine: M,
     transport: Transport,
-    parties: Arc<[Auth]>,
+    auths: Arc<[Auth]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
     cleanups: CleanUps,
@@ -276,12 +276,12 @@ impl<M: Machine> Run<M> {
         name: &'static str,
         machine: M,
         transport: Transport,
-        parties: impl Into<Arc<[Auth]>>,
+        auths: impl Into<Arc<[Auth]>>,
         ends: Ends,
         cleanups: &CleanUps,
     ) -> Self {
-        let (parties, tokens, cleanups) = (parties.into(), Vec::new(), cleanups.clone());
-        Self { name, machine, transport, parties, ends, tokens, cleanups }
+        let (auths, tokens, cleanups) = (auths.into(), Vec::new(), cleanups.clone());
+        Self { name, machine, transport, auths, ends, tokens, cleanups }
     }
 
     /// Takes the bodies that are ranges of a source from `source`.
@@ -346,9 +346,9 @@ where
         self,
         running: Running,
     ) -> impl Future<Output = Result<M::Output, Error>> + Send + use<M> {
-        let Self { name, machine, transport, parties, ends, tokens, .. } = self;
+        let Self { name, machine, transport, auths, ends, tokens, .. } = self;
         spanned(name, async move {
-            drive(machine, &transport, parties, ends, tokens, Some(running)).await
+            drive(machine, &transport, auths, ends, tokens, Some(running)).await
         })
     }
 }

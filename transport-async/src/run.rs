@@ -33,13 +33,13 @@ use crate::source::Spooling;
 pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
-    parties: Arc<[Auth]>,
+    auths: Arc<[Auth]>,
     ends: Ends,
     tokens: Vec<CancelToken>,
     running: Option<Running>,
 ) -> Result<M::Output, Error> {
     let sink = ends.sink.clone();
-    let result = drive_into(machine, transport, parties, ends, tokens, running).await;
+    let result = drive_into(machine, transport, auths, ends, tokens, running).await;
     sink.end(result).await
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn drive<M: Machine>(
 async fn drive_into<M: Machine>(
     machine: M,
     transport: &Transport,
-    parties: Arc<[Auth]>,
+    auths: Arc<[Auth]>,
     mut ends: Ends,
     tokens: Vec<CancelToken>,
     running: Option<Running>,
@@ -57,7 +57,7 @@ async fn drive_into<M: Machine>(
     let workers = ends.source.begin(needs.memory()).await?;
     ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
     let bell = Arc::new(Bell::default());
-    let mut pump = Pump::new(machine, parties, Waker::from(Arc::clone(&bell)));
+    let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&bell)));
     if let Some(traffic) = &ends.traffic {
         pump = pump.with_traffic(Arc::clone(traffic));
     }

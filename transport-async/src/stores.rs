@@ -230,7 +230,7 @@ impl Stores {
             observer: observer.clone(),
             ..Ends::default()
         };
-        let run = Run::new(verb.name(), job.machine, transport, job.parties, ends, cleanups);
+        let run = Run::new(verb.name(), job.machine, transport, job.auths, ends, cleanups);
         Ok(match &self.token {
             Some(token) => run.cancel_on(token.clone()),
             None => run,

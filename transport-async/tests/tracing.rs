@@ -119,8 +119,8 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
             session_token: Some("sesame-token".into()),
             ..Keys::new("sesame-key", "sesame-secret")
         };
-        let party = Auth::new(Credentials::new(keys));
-        let client = Client::new(Transport::new(TransportConfig::new()).unwrap(), service, party);
+        let auth = Auth::new(Credentials::new(keys));
+        let client = Client::new(Transport::new(TransportConfig::new()).unwrap(), service, auth);
         let bytes = noise(2 * PART + 1000);
         let options = UploadOptions {
             threshold: 1 << 20,

@@ -27,12 +27,12 @@ pub struct Client<S: Service> {
 }
 
 impl<S: Service> Client<S> {
-    /// Returns a client of `service` that uses the authenticator `party`.
-    pub fn new(transport: Transport, service: S, party: Auth) -> Self {
-        let parties = [party].into();
+    /// Returns a client of `service` that uses the authenticator `auth`.
+    pub fn new(transport: Transport, service: S, auth: Auth) -> Self {
+        let auths = [auth].into();
         let means = Means {
             transport,
-            parties,
+            auths,
             traffic: Arc::default(),
             observer: None,
             cleanups: CleanUps::new(),
@@ -42,8 +42,8 @@ impl<S: Service> Client<S> {
 
     /// Adds another authenticator, with the next number; the first one added has number 1.
     #[must_use]
-    pub fn with_party(mut self, party: Auth) -> Self {
-        self.means.parties = self.means.parties.iter().cloned().chain([party]).collect();
+    pub fn with_auth(mut self, auth: Auth) -> Self {
+        self.means.auths = self.means.auths.iter().cloned().chain([auth]).collect();
         self
     }
 
@@ -114,7 +114,7 @@ impl<S: Service> Client<S> {
         let of_operation = |error: Error| error.in_operation(O::NAME);
         let draft = operation.draft(&self.service).map_err(of_operation)?;
         self.call(GrantOnly::new())?;
-        self.means.parties[0].presign(draft, expires, clock::now()).map_err(of_operation)
+        self.means.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
     /// Returns a [`Run`] of any machine: set its options, then call [`go`](Run::go).
@@ -168,7 +168,7 @@ impl<S: Service> Clone for Client<S> {
 
 impl<S: Service> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("parties", &self.means.parties.len()).finish_non_exhaustive()
+        f.debug_struct("Client").field("auths", &self.means.auths.len()).finish_non_exhaustive()
     }
 }
 

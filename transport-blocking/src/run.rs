@@ -56,7 +56,7 @@ pub struct Run<'a, M: Machine> {
 pub(crate) struct Means {
     pub(crate) transport: Transport,
     /// At least one.
-    pub(crate) parties: Arc<[Auth]>,
+    pub(crate) auths: Arc<[Auth]>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) cleanups: CleanUps,
@@ -111,8 +111,8 @@ impl<'a, M: Machine> Run<'a, M> {
         let inbox = Arc::new(Inbox::default());
         let bell = Waker::from(Arc::clone(&inbox));
         let _registration = token.as_ref().map(|token| token.register(bell.clone()));
-        let mut pump = Pump::new(machine, means.parties, bell.clone())
-            .with_traffic(Arc::clone(&means.traffic));
+        let mut pump =
+            Pump::new(machine, means.auths, bell.clone()).with_traffic(Arc::clone(&means.traffic));
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }

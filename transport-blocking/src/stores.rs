@@ -226,7 +226,7 @@ impl Stores {
             machine: job.machine,
             means: Means {
                 transport,
-                parties: job.parties.into(),
+                auths: job.auths.into(),
                 traffic: Arc::clone(traffic),
                 observer: observer.clone(),
                 cleanups: cleanups.clone(),

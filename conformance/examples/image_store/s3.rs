@@ -188,8 +188,8 @@ fn client(place: &Place, mode: &Mode) -> Result<Client<Service>, Box<dyn Error>>
         transport = transport.ca_bundle(ca)?;
     }
     let keys = Keys::new(&*place.access_key, &*place.secret_key);
-    let party = Auth::new(Credentials::new(keys));
-    Ok(Client::new(Transport::new(transport)?, Service::new(config)?, party))
+    let auth = Auth::new(Credentials::new(keys));
+    Ok(Client::new(Transport::new(transport)?, Service::new(config)?, auth))
 }
 
 struct Mode {

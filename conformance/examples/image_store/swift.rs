@@ -174,8 +174,8 @@ impl Store {
         let traffic = Traffic::default().bytes_per_second(bytes_per_second.max(1));
         let transport = Transport::new(TransportConfig::new())?;
         let client = Client::new(transport, Service::new(Config::default())?, owner)
-            .with_party(session("glance", project("service"), &options)?)
-            .with_party(session("glance", Scope::Trust(slot.clone()), &options)?)
+            .with_auth(session("glance", project("service"), &options)?)
+            .with_auth(session("glance", Scope::Trust(slot.clone()), &options)?)
             .with_traffic(traffic)
             .with_observer(watch.clone());
         Ok(Self { client, slot, tenancy })

@@ -39,7 +39,7 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
     pub(super) fn new(
         setup: &Setup,
         service: S,
-        party: Auth,
+        auth: Auth,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, Error> {
         macro_rules! client {
@@ -55,7 +55,7 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
                     config = config.expect_continue_above(above);
                 }
                 let transport = $transport::Transport::new(config)?;
-                let client = $transport::Client::new(transport, service, party);
+                let client = $transport::Client::new(transport, service, auth);
                 match observer {
                     Some(observer) => client.with_observer(observer),
                     None => client,

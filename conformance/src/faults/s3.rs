@@ -45,7 +45,7 @@ pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome
     let service = task.service(&site.url(proxy.address()), true)?;
     let setup = transfer.setup(&site.ca);
     let observer: Arc<Trace> = Arc::clone(trace);
-    let client = Client::new(&setup, service, site.party(), Some(observer)).map_err(told)?;
+    let client = Client::new(&setup, service, site.auth(), Some(observer)).map_err(told)?;
     let outcome = if is_read {
         task.read(&client)
     } else {
@@ -101,7 +101,7 @@ impl Task<'_> {
             keeps_connections: false,
             expects_above: None,
         };
-        Client::new(&setup, service, self.site.party(), None).map_err(told)
+        Client::new(&setup, service, self.site.auth(), None).map_err(told)
     }
 
     fn place(&self, bytes: Bytes) -> Result<(), String> {

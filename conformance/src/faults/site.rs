@@ -84,7 +84,7 @@ impl S3Site {
         })
     }
 
-    pub(super) fn party(&self) -> Auth {
+    pub(super) fn auth(&self) -> Auth {
         Auth::new(Credentials::new(self.keys.clone()))
     }
 
@@ -171,7 +171,7 @@ impl SwiftSite {
     }
 
     /// Returns a session that uses these addresses.
-    pub(super) fn party(&self, identity: SocketAddr, storage: SocketAddr) -> Auth {
+    pub(super) fn auth(&self, identity: SocketAddr, storage: SocketAddr) -> Auth {
         let user = User::named(self.user.clone(), Domain::default_id());
         let who = Identity::password(user, self.password.clone());
         let scope = Scope::project_named(self.project.clone(), Domain::default_id());

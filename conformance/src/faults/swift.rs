@@ -40,11 +40,11 @@ pub(super) fn perform(transfer: &Transfer, trace: &Arc<Trace>) -> Result<Outcome
     };
     let identity = proxy("Keystone", site.identity, transfer.share / 2, None)?;
     let storage = proxy("Swift", site.storage, transfer.share, transfer.refuses)?;
-    let party = site.party(identity.address(), storage.address());
+    let auth = site.auth(identity.address(), storage.address());
     let observer: Arc<Trace> = Arc::clone(trace);
     let service = task.service(true)?;
     let setup = transfer.setup(&site.ca);
-    let client = Client::new(&setup, service, party, Some(observer)).map_err(told)?;
+    let client = Client::new(&setup, service, auth, Some(observer)).map_err(told)?;
     let outcome = if is_read {
         task.read(&client)
     } else {
@@ -90,14 +90,14 @@ impl Task<'_> {
 
     /// Returns a client that bypasses the proxies.
     fn direct(&self) -> Result<Client<Service>, String> {
-        let party = self.site.party(self.site.identity, self.site.storage);
+        let auth = self.site.auth(self.site.identity, self.site.storage);
         let setup = Setup {
             via: Via::Blocking,
             ca: self.site.ca.clone(),
             keeps_connections: false,
             expects_above: None,
         };
-        Client::new(&setup, self.service(false)?, party, None).map_err(told)
+        Client::new(&setup, self.service(false)?, auth, None).map_err(told)
     }
 
     fn place(&self, bytes: Bytes) -> Result<(), String> {

@@ -36,8 +36,8 @@
 //! let service = Arc::new(Service::new(Config::new(endpoint))?);
 //! let source = UploadSource::Seekable(20 << 20);
 //! let upload = Upload::new("images", "disk.img", source, UploadOptions::default(), service, 1)?;
-//! let party = Auth::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
-//! let uploaded = sim.run(upload, vec![party])?;
+//! let auth = Auth::new(Credentials::new(Keys::new("ACCESS_KEY", "SECRET_KEY")));
+//! let uploaded = sim.run(upload, vec![auth])?;
 //!
 //! assert_eq!(uploaded.size, 20 << 20);
 //! let stored = sim.model.object("images", "disk.img").expect("the object is there");

@@ -72,8 +72,8 @@ fn user(site: &Site, which: &str) -> (TenantContext, String) {
     let session = Arc::new(Mutex::new(Session::new(login, SessionOptions::default())));
     let transport = apus_blocking::Transport::new(apus_blocking::TransportConfig::new()).unwrap();
     let service = Service::new(Config::default()).unwrap();
-    let party = Auth::from_shared(session.clone());
-    apus_blocking::Client::new(transport, service, party).call(HeadAccount::new()).unwrap();
+    let auth = Auth::from_shared(session.clone());
+    apus_blocking::Client::new(transport, service, auth).call(HeadAccount::new()).unwrap();
 
     let session = session.lock().unwrap();
     let facts = session.facts().unwrap();

@@ -60,7 +60,7 @@ impl Account {
         Keys::new(&*self.access_key, &*self.secret_key)
     }
 
-    pub fn party(&self) -> Auth {
+    pub fn auth(&self) -> Auth {
         Auth::new(Credentials::new(self.keys()))
     }
 }

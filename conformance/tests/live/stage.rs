@@ -97,18 +97,18 @@ pub struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Creates the bucket; `name` is its purpose.
     pub fn open(site: &'a Site, place: Place, name: &str) -> Self {
-        Self::create(site, place, name, site.first.party(), |_| {})
+        Self::create(site, place, name, site.first.auth(), |_| {})
     }
 
-    /// Makes the bucket as another `party`, or otherwise.
+    /// Makes the bucket as another `auth`, or otherwise.
     pub fn create(
         site: &'a Site,
         place: Place,
         name: &str,
-        party: Auth,
+        auth: Auth,
         adjust: impl FnOnce(&mut CreateBucket),
     ) -> Self {
-        let store = Store::new(place.transport, place.service(site), &site.ca, vec![party]);
+        let store = Store::new(place.transport, place.service(site), &site.ca, vec![auth]);
         let bucket = format!(
             "apus-{name}-{}-{}-{}-{}",
             format!("{:?}", place.transport).to_lowercase(),
@@ -123,8 +123,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Another client of the same place.
-    pub fn client(&self, parties: Vec<Auth>) -> Store {
-        Store::new(self.place.transport, self.place.service(self.site), &self.site.ca, parties)
+    pub fn client(&self, auths: Vec<Auth>) -> Store {
+        Store::new(self.place.transport, self.place.service(self.site), &self.site.ca, auths)
     }
 
     pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {

@@ -42,17 +42,17 @@ where
     S: Service + Send + Sync + 'static,
 {
     /// A client that trusts `ca` alone, or, where that is empty, as the transport does by itself.
-    pub fn new(transport: Transport, service: S, ca: &[u8], parties: Vec<Auth>) -> Self {
-        Self::made(transport, service, ca, parties, |config| config, |config| config)
+    pub fn new(transport: Transport, service: S, ca: &[u8], auths: Vec<Auth>) -> Self {
+        Self::made(transport, service, ca, auths, |config| config, |config| config)
     }
 
     /// Creates a client that sends a body of more than 64 KiB only after `100 Continue`.
-    pub fn expecting(transport: Transport, service: S, ca: &[u8], parties: Vec<Auth>) -> Self {
+    pub fn expecting(transport: Transport, service: S, ca: &[u8], auths: Vec<Auth>) -> Self {
         let above = Some(1 << 16);
         let blocking = |config: apus_blocking::TransportConfig| config.expect_continue_above(above);
         let asynchronous =
             |config: apus_async::TransportConfig| config.expect_continue_above(above);
-        Self::made(transport, service, ca, parties, blocking, asynchronous)
+        Self::made(transport, service, ca, auths, blocking, asynchronous)
     }
 
     /// Creates a client that uses a proxy and expects as [`expecting`](Self::expecting) does.
@@ -61,7 +61,7 @@ where
         transport: Transport,
         service: S,
         ca: &[u8],
-        parties: Vec<Auth>,
+        auths: Vec<Auth>,
     ) -> Self {
         let (proxies, above) = (proxy.into(), Some(1 << 16));
         let copy = proxies.clone();
@@ -70,19 +70,19 @@ where
         };
         let asynchronous =
             |config: apus_async::TransportConfig| config.proxy(copy).expect_continue_above(above);
-        Self::made(transport, service, ca, parties, blocking, asynchronous)
+        Self::made(transport, service, ca, auths, blocking, asynchronous)
     }
 
     fn made(
         transport: Transport,
         service: S,
         ca: &[u8],
-        parties: Vec<Auth>,
+        auths: Vec<Auth>,
         blocking: impl FnOnce(apus_blocking::TransportConfig) -> apus_blocking::TransportConfig,
         asynchronous: impl FnOnce(apus_async::TransportConfig) -> apus_async::TransportConfig,
     ) -> Self {
-        let mut parties = parties.into_iter();
-        let first = parties.next().expect("a client has one party at least");
+        let mut auths = auths.into_iter();
+        let first = auths.next().expect("a client has one auth at least");
         match transport {
             Transport::Blocking => {
                 let mut config = blocking(apus_blocking::TransportConfig::new());
@@ -91,7 +91,7 @@ where
                 }
                 let transport = apus_blocking::Transport::new(config).unwrap();
                 let client = apus_blocking::Client::new(transport, service, first);
-                Self::Blocking(parties.fold(client, apus_blocking::Client::with_party))
+                Self::Blocking(auths.fold(client, apus_blocking::Client::with_auth))
             }
             Transport::Async => {
                 let mut config = asynchronous(apus_async::TransportConfig::new());
@@ -100,7 +100,7 @@ where
                 }
                 let transport = apus_async::Transport::new(config).unwrap();
                 let client = apus_async::Client::new(transport, service, first);
-                Self::Async(parties.fold(client, apus_async::Client::with_party))
+                Self::Async(auths.fold(client, apus_async::Client::with_auth))
             }
         }
     }

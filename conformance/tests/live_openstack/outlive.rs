@@ -313,13 +313,13 @@ impl Outliving<'_> {
         let stage = &self.stage;
         let probe = Shared::new(stage.site.session(stage.place.https));
         // A new token: a trust has to be created before it expires.
-        stage.client(vec![probe.party()]).call(HeadAccount::new()).unwrap();
+        stage.client(vec![probe.auth()]).call(HeadAccount::new()).unwrap();
         let proxy = Proxy::before(&storage_url(stage, &probe), plan);
         let there = || EndpointFilter::at(&*proxy.endpoint);
         let slot = TrustSlot::empty();
         let options =
             SessionOptions { expire_soon_interval: INTERVAL, ..SessionOptions::default() };
-        let parties = match self.job.right {
+        let auths = match self.job.right {
             Right::Own => {
                 let login = stage.site.login(stage.place.https);
                 vec![Session::new(login, options).with_endpoint(there())]
@@ -343,8 +343,8 @@ impl Outliving<'_> {
             }
         };
         let watch = Watch::new();
-        let parties = parties.into_iter().map(Auth::new).collect();
-        let store = stage.client(parties).observed(watch.clone());
+        let auths = auths.into_iter().map(Auth::new).collect();
+        let store = stage.client(auths).observed(watch.clone());
         Way { store, watch, slot, _proxy: proxy }
     }
 }

@@ -118,8 +118,8 @@ impl Site {
         Session::new(self.login(https), self.options())
     }
 
-    /// As a party.
-    pub fn party(&self, https: bool) -> Auth {
+    /// As a auth.
+    pub fn auth(&self, https: bool) -> Auth {
         Auth::new(self.session(https))
     }
 

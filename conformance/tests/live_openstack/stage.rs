@@ -47,7 +47,7 @@ impl fmt::Display for Place {
 impl<'a> Stage<'a> {
     /// Creates the container; `name` is its purpose.
     pub fn open(site: &'a Site, place: Place, name: &str) -> Self {
-        let store = client(site, place, vec![site.party(place.https)]);
+        let store = client(site, place, vec![site.auth(place.https)]);
         let container = format!(
             "apus-{name}-{}-{}-{}",
             format!("{:?}", place.transport).to_lowercase(),
@@ -59,8 +59,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Another client of the same place.
-    pub fn client(&self, parties: Vec<Auth>) -> Store<Service> {
-        client(self.site, self.place, parties)
+    pub fn client(&self, auths: Vec<Auth>) -> Store<Service> {
+        client(self.site, self.place, auths)
     }
 
     pub fn call<O: Operation<Service = Service>>(&self, operation: O) -> Result<O::Output, Error> {
@@ -113,8 +113,8 @@ pub fn sweep(store: &Store<Service>, container: &str) -> Result<(), Error> {
     store.call(DeleteContainer::new(container)).map(drop)
 }
 
-fn client(site: &Site, place: Place, parties: Vec<Auth>) -> Store<Service> {
-    Store::new(place.transport, Service::new(config()).unwrap(), &site.ca, parties)
+fn client(site: &Site, place: Place, auths: Vec<Auth>) -> Store<Service> {
+    Store::new(place.transport, Service::new(config()).unwrap(), &site.ca, auths)
 }
 
 /// A configuration that shows soon what does not work.

@@ -21,8 +21,8 @@ pub fn store(server: &Scripted, proxy: impl Into<Proxies>, transport: Transport)
 pub fn store_at(url: &str, ca: &str, proxy: impl Into<Proxies>, transport: Transport) -> Store {
     let mut config = Config::new(EndpointConfig::custom(BaseUrl::parse(url).unwrap(), "us-east-1"));
     config.retry_policy.base = Duration::from_millis(2);
-    let party = Auth::new(Credentials::new(Keys::new("AKIDEXAMPLE", "an+example/secret")));
-    Store::through(proxy, transport, Service::new(config).unwrap(), ca.as_bytes(), vec![party])
+    let auth = Auth::new(Credentials::new(Keys::new("AKIDEXAMPLE", "an+example/secret")));
+    Store::through(proxy, transport, Service::new(config).unwrap(), ca.as_bytes(), vec![auth])
 }
 
 fn ok(_: &Request) -> Reply {

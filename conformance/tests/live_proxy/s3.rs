@@ -55,8 +55,8 @@ impl Place {
         let url = BaseUrl::parse(&self.url).unwrap();
         let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
         config.retry_policy.base = std::time::Duration::from_millis(2);
-        let party = Auth::new(Credentials::new(self.keys.clone()));
-        Store::through(proxy, transport, Service::new(config).unwrap(), &self.ca, vec![party])
+        let auth = Auth::new(Credentials::new(self.keys.clone()));
+        Store::through(proxy, transport, Service::new(config).unwrap(), &self.ca, vec![auth])
     }
 }
 

@@ -28,8 +28,8 @@ fn store(
 ) -> Store<Service> {
     let mut config = Config::default();
     config.retry_policy.base = Duration::from_millis(2);
-    let party = Auth::new(Session::new(login, SessionOptions::default()));
-    Store::through(proxy, transport, Service::new(config).unwrap(), ca, vec![party])
+    let auth = Auth::new(Session::new(login, SessionOptions::default()));
+    Store::through(proxy, transport, Service::new(config).unwrap(), ca, vec![auth])
 }
 
 /// An upload in segments from a pipe, and a download.

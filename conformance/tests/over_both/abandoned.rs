@@ -99,7 +99,7 @@ impl Stage {
         let cloud = cloud.unwrap();
         let slot = TrustSlot::empty();
         let project = |name: &str| Scope::project_named(name, Domain::default_id());
-        let parties = [
+        let auths = [
             session(&cloud, "demo", project("demo")),
             session(&cloud, "glance", project("service")),
             session(&cloud, "glance", Scope::Trust(slot.clone())),
@@ -112,9 +112,9 @@ impl Stage {
             ($transport:ident) => {{
                 let config = $transport::TransportConfig::new();
                 let transport = $transport::Transport::new(config).unwrap();
-                let [first, second, third] = parties;
+                let [first, second, third] = auths;
                 let client = $transport::Client::new(transport, service, first);
-                client.with_party(second).with_party(third)
+                client.with_auth(second).with_auth(third)
             }};
         }
         let client = match via {

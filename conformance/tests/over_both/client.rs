@@ -74,10 +74,10 @@ impl Server for Scripted {
 /// What a client is made of.
 pub(crate) struct Setup {
     pub(crate) config: Config,
-    /// Each a party of its own.
+    /// Each a auth of its own.
     pub(crate) keys: Vec<Keys>,
     /// In place of the first of them.
-    pub(crate) party: Option<Auth>,
+    pub(crate) auth: Option<Auth>,
     pub(crate) ca: Option<String>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -96,7 +96,7 @@ impl Setup {
         config.limits.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);
         let (keys, traffic) = (vec![server.keys()], Arc::default());
-        Self { config, keys, party: None, ca, traffic, observer: None, reread: false }
+        Self { config, keys, auth: None, ca, traffic, observer: None, reread: false }
     }
 
     /// The same with another configuration.
@@ -106,11 +106,11 @@ impl Setup {
     }
 
     pub(crate) fn client(self, via: Via) -> Client {
-        let Self { config, keys, party, ca, traffic, observer, reread } = self;
+        let Self { config, keys, auth, ca, traffic, observer, reread } = self;
         let service = Service::new(config).unwrap();
-        let mut parties = keys.into_iter().map(|keys| Auth::new(Credentials::new(keys)));
-        let first = parties.next().unwrap();
-        let first = party.unwrap_or(first);
+        let mut auths = keys.into_iter().map(|keys| Auth::new(Credentials::new(keys)));
+        let first = auths.next().unwrap();
+        let first = auth.unwrap_or(first);
         macro_rules! client {
             ($transport:ident) => {{
                 let mut config = $transport::TransportConfig::new().reread(reread);
@@ -119,7 +119,7 @@ impl Setup {
                 }
                 let transport = $transport::Transport::new(config).unwrap();
                 let client = $transport::Client::new(transport, service.clone(), first);
-                let client = parties.fold(client, |client, party| client.with_party(party));
+                let client = auths.fold(client, |client, auth| client.with_auth(auth));
                 let client = client.with_traffic(traffic);
                 match observer {
                     Some(observer) => client.with_observer(observer),

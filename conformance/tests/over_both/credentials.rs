@@ -55,7 +55,7 @@ fn found(
 
 fn client(via: Via, server: &Scripted, credentials: Credentials) -> crate::client::Client {
     let mut setup = Setup::of(server);
-    setup.party = Some(Auth::new(credentials));
+    setup.auth = Some(Auth::new(credentials));
     setup.client(via)
 }
 

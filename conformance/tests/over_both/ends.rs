@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex};
 
 use apus_conformance::server::{Cut, Ending, Framing, Reply, Request, Scripted};
-use apus_core::contract::{Authority, Grant, Lease, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Standing, Wish};
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::{Auth, Download, DownloadOptions};
 use apus_core::s3::{GetObject, ListObjectsV2};
@@ -292,7 +292,7 @@ impl SwiftClient {
 /// Needs no token.
 struct Nobody;
 
-impl Authority for Nobody {
+impl Authenticator for Nobody {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: 0 })
     }

@@ -83,7 +83,7 @@ fn objects_of_any_size_are_copied(via: Via) {
     }
 }
 
-/// Reads an object under party 0, and writes it under party 1 to another server.
+/// Reads an object under auth 0, and writes it under auth 1 to another server.
 struct Across {
     there: Arc<Service>,
     state: State,
@@ -108,7 +108,7 @@ impl Machine for Across {
             State::Writing(call) => return call.poll(now),
         };
         let put = PutObject::new("theirs", "copy", read.body);
-        self.state = State::Writing(Call::new(put, Arc::clone(&self.there), 8).under(1));
+        self.state = State::Writing(Call::new(put, Arc::clone(&self.there), 8).with_auth(1));
         self.poll(now)
     }
 
@@ -157,7 +157,7 @@ fn one_machine_goes_under_two_accounts(via: Via) {
     };
     assert!(credential(&here, 0).contains("Credential=OURS/"));
     assert!(credential(&here, 0).contains("/us-east-1/s3/"));
-    // The first was refused for the second party's clock, and went out again under that party.
+    // The first was refused for the second auth's clock, and went out again under that auth.
     for at in 0..2 {
         assert!(credential(&there, at).contains("Credential=THEIRS/"));
         assert!(credential(&there, at).contains("/eu-west-3/s3/"));

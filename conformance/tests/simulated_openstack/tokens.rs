@@ -147,9 +147,9 @@ fn a_wrong_password_ends_it_before_anything_is_sent() {
     let mut sim = Sim::new(model(3600), source.clone(), 1);
     let identity = Identity::password(User::named("demo", Domain::default_id()), "wrong");
     let login = Login::new("http://keystone.test:5000/v3", identity, project("demo")).unwrap();
-    let parties = vec![Auth::new(Session::new(login, SessionOptions::default()))];
+    let auths = vec![Auth::new(Session::new(login, SessionOptions::default()))];
     let machines = (0..8).map(|at| upload(source.len(), options(), "none", at)).collect();
-    for done in sim.race(machines, parties) {
+    for done in sim.race(machines, auths) {
         assert_eq!(done.unwrap_err().kind(), Kind::Auth);
     }
     // A wrong password is tried once, and not by each of them.
@@ -169,8 +169,8 @@ fn renewals_that_fail_for_a_while_disturb_nobody_while_the_token_lives() {
             .fold(Plan::new(), |plan, nth| plan.on(Operation::Authenticate, nth, fault.clone()));
         let mut sim = Sim::new(model(40).with_plan(plan), source.clone(), 1);
         sim.rate = Some(SEGMENT as u64);
-        let parties = demo(Duration::from_secs(20));
-        sim.run(upload(source.len(), options(), "patient", 1), parties).unwrap();
+        let auths = demo(Duration::from_secs(20));
+        sim.run(upload(source.len(), options(), "patient", 1), auths).unwrap();
         stored(&sim.model, &source, "patient");
         no_refusal(&sim);
     }

@@ -19,7 +19,7 @@ use crate::cloud::{
 };
 use crate::points::at_every_point;
 
-/// The parties of a transfer by trust: the user with a token of its own and no password, the
+/// The auths of a transfer by trust: the user with a token of its own and no password, the
 /// service user, and what it has by the trust in the slot.
 fn parties_by_trust(user: Session, slot: &TrustSlot) -> Vec<Auth> {
     let by_trust = Scope::Trust(slot.clone());
@@ -35,10 +35,10 @@ fn by_trust<S: Simulated>(sim: &mut Sim<S>) -> Result<Entrusted<SwiftUploaded>, 
     let slot = TrustSlot::empty();
     let options = SessionOptions { renews: false, ..session_options(INTERVAL) };
     let user = Session::new(login("demo", project("demo")), options);
-    let parties = parties_by_trust(user, &slot);
+    let auths = parties_by_trust(user, &slot);
     let inner = upload(sim.source.len(), self::options(), "object", 1);
     let service = Arc::new(keystone::Service::default());
-    sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), parties)
+    sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), auths)
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn a_trust_lives_until_the_last_byte_of_a_download_that_is_gone_on_with() {
     let mut sim = Sim::new(before.model.with_plan(late), source.clone(), 1);
     let slot = TrustSlot::empty();
     let options = SessionOptions { renews: false, ..session_options(INTERVAL) };
-    let parties = parties_by_trust(Session::new(login("demo", project("demo")), options), &slot);
+    let auths = parties_by_trust(Session::new(login("demo", project("demo")), options), &slot);
     let get = GetObject::new("images", "object");
     let inner = SwiftDownload::new(get, self::service(), DownloadOptions::default(), 1);
     let service = Arc::new(keystone::Service::default());
-    let done = sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), parties).unwrap();
+    let done = sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), auths).unwrap();
     assert!(sim.now.tick > Duration::from_secs(60), "it lasted longer than a token");
     assert!(sim.sink == source, "all of it came");
     assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{:?}", done.trust);
@@ -155,18 +155,18 @@ fn many_transfers_each_have_a_trust_of_their_own() {
     let user = Auth::new(Session::new(user, SessionOptions::default()));
     let trustee = login("glance", project("service"));
     let trustee = Auth::new(Session::new(trustee, SessionOptions::default()));
-    let mut parties = vec![user, trustee];
+    let mut auths = vec![user, trustee];
     let mut machines = Vec::new();
     for number in 0..16 {
         let slot = TrustSlot::empty();
         let by_trust = login("glance", Scope::Trust(slot.clone()));
-        parties.push(Auth::new(Session::new(by_trust, SessionOptions::default())));
+        auths.push(Auth::new(Session::new(by_trust, SessionOptions::default())));
         let inner = upload(source.len(), options(), &format!("object-{number}"), number);
-        let delegation = Delegation { trust: parties.len() - 1, ..Delegation::new(slot) };
+        let delegation = Delegation { trust: auths.len() - 1, ..Delegation::new(slot) };
         let service = Arc::new(keystone::Service::default());
         machines.push(Delegated::new(inner, delegation, service, number));
     }
-    for done in sim.race(machines, parties) {
+    for done in sim.race(machines, auths) {
         let done = done.unwrap();
         assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{:?}", done.trust);
     }

@@ -92,7 +92,7 @@ pub(crate) fn run<S: Simulated, T: 'static>(
     job: Job<T>,
 ) -> Result<T, StoreError> {
     let verb = job.verb;
-    sim.run(job.machine, job.parties).map_err(|error| verb.error(error))
+    sim.run(job.machine, job.auths).map_err(|error| verb.error(error))
 }
 
 /// Stores the simulator's source, whose digests are those of a transport.

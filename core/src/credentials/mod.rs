@@ -1,6 +1,6 @@
 //! Signing of S3 requests: keys, where they come from, and their renewal.
 //!
-//! [`Credentials`] is the authenticator ([`Authority`](crate::contract::Authority)) of an S3
+//! [`Credentials`] is the authenticator ([`Authenticator`](crate::contract::Authenticator)) of an S3
 //! client. It signs with fixed keys, with keys that it renews before they expire, or not at all. It
 //! also keeps the offset between the server's clock and ours, which all machines that use it share.
 
@@ -12,7 +12,7 @@
 //!                                                                and runs processes
 //! ```
 
-mod authority;
+mod authenticator;
 #[cfg(feature = "credentials")]
 mod config;
 #[cfg(feature = "credentials")]
@@ -40,7 +40,7 @@ mod sts;
 #[cfg(feature = "credentials")]
 mod words;
 
-pub use self::authority::Credentials;
+pub use self::authenticator::Credentials;
 pub use self::renewal::{ExpiringKeys, KeySource, KeyStep, RenewalOptions};
 #[cfg(feature = "credentials")]
 pub use self::{

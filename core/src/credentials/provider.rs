@@ -60,7 +60,7 @@ impl Lookup for NoLookup {
 /// use apus_core::machine::Auth;
 ///
 /// let provider = Provider::new(Source::Instance(Instance::default()), NoLookup);
-/// let party = Auth::new(Credentials::renewed_from(provider, Default::default()));
+/// let auth = Auth::new(Credentials::renewed_from(provider, Default::default()));
 /// ```
 pub struct Provider {
     base: Source,

@@ -57,7 +57,7 @@ pub struct Draft {
     /// Timeouts of this request.
     pub limits: Limits,
     /// The index of the authenticator, among those of the pump.
-    pub party: usize,
+    pub auth: usize,
     /// The machine that gets the completion. Set by machines; a transport must not change it.
     pub ticket: Ticket,
     /// The retry policy of a renewal for this draft.
@@ -90,7 +90,7 @@ impl Draft {
             takes_part: false,
             larger: None,
             limits: Limits::default(),
-            party: 0,
+            auth: 0,
             ticket: Ticket::default(),
             replayed: false,
             stale: None,
@@ -293,12 +293,12 @@ pub struct Ticket {
 impl Ticket {
     /// Creates a ticket of one level.
     pub fn new(number: u32) -> Self {
-        Self::default().under(number)
+        Self::default().nested(number)
     }
 
     /// Adds machine `number` of a larger one as the outermost level.
     #[must_use]
-    pub fn under(mut self, number: u32) -> Self {
+    pub fn nested(mut self, number: u32) -> Self {
         let depth = usize::from(self.depth);
         debug_assert!(depth < self.path.len(), "machines nest four levels deep");
         if let Some(level) = self.path.get_mut(depth) {
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_ticket_finds_its_way_back() {
         let inner = Ticket::new(7);
-        let outer = inner.under(3);
+        let outer = inner.nested(3);
         assert_eq!(outer.split(), Some((3, inner)));
         assert_eq!(inner.split(), Some((7, Ticket::default())));
         assert_eq!(Ticket::default().split(), None);

@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::base_url::BaseUrl;
-use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
+use crate::contract::{Authenticator, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing, UrlRoot};
 use crate::keystone::{
@@ -39,7 +39,7 @@ use crate::waiters::Positions;
 /// let scope = Scope::project_named("service", Domain::default_id());
 /// let login =
 ///     Login::new("http://127.0.0.1:5000/v3", Identity::password(user, "PASSWORD"), scope)?;
-/// let party = Auth::new(Session::new(login, SessionOptions::default()));
+/// let auth = Auth::new(Session::new(login, SessionOptions::default()));
 /// # Ok(())
 /// # }
 /// ```
@@ -202,7 +202,7 @@ impl Session {
     }
 }
 
-impl Authority for Session {
+impl Authenticator for Session {
     fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
         let Some(service) = &mut self.service else { return self.user.lease(now, wish) };
         let (mut first, mut second) = match *wish.stale {

@@ -38,7 +38,7 @@ use crate::retry::{Attempts, Idempotency, RetryDecision};
 pub struct Call<O: Operation> {
     operation: O,
     service: Arc<O::Service>,
-    party: usize,
+    auth: usize,
     attempts: Attempts,
     state: State<O::Output>,
     looking: Option<Looking>,
@@ -93,7 +93,7 @@ impl<O: Operation> Call<O> {
         Self {
             operation,
             service,
-            party: 0,
+            auth: 0,
             attempts: Attempts::new(seed),
             state: State::Ready,
             looking: None,
@@ -111,10 +111,10 @@ impl<O: Operation> Call<O> {
         }
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.auth = auth;
         self
     }
 
@@ -176,7 +176,7 @@ impl<O: Operation> Call<O> {
             }
         };
         self.sequence += 1;
-        draft.party = self.party;
+        draft.auth = self.auth;
         draft.ticket = Ticket::new(self.sequence);
         self.state = State::Sent(draft.ticket);
         Ok(draft)
@@ -191,7 +191,7 @@ impl<O: Operation> Call<O> {
 
     fn ask(&mut self, output: O::Output, reply: Reply, mut question: Box<Draft>) {
         self.sequence += 1;
-        question.party = self.party;
+        question.auth = self.auth;
         question.ticket = Ticket::new(self.sequence);
         self.state = State::Asked(question.ticket, output, Box::new(reply));
         self.question = Some(question);

@@ -63,7 +63,7 @@ pub struct Copy {
     copy: CopyObject,
     options: CopyOptions,
     service: Arc<Service>,
-    party: usize,
+    auth: usize,
     seed: u64,
     phase: Phase,
     cancelled: bool,
@@ -83,15 +83,15 @@ impl Copy {
     /// Creates a copy as `copy` describes; `seed` decides the jitter of delays.
     pub fn new(copy: CopyObject, options: CopyOptions, service: Arc<Service>, seed: u64) -> Self {
         let phase = Phase::Over(None);
-        let mut this = Self { copy, options, service, party: 0, seed, phase, cancelled: false };
+        let mut this = Self { copy, options, service, auth: 0, seed, phase, cancelled: false };
         this.phase = this.head();
         this
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.auth = auth;
         self.phase = self.head();
         self
     }
@@ -110,7 +110,7 @@ impl Copy {
     }
 
     fn call<O: Operation<Service = Service>>(&self, operation: O, slot: u32) -> Call<O> {
-        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)).under(self.party)
+        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)).with_auth(self.auth)
     }
 
     fn begin(&self, head: ObjectHead) -> Result<Phase, Error> {
@@ -158,7 +158,7 @@ impl Copy {
             width: self.options.width.max(1),
             memory: u64::MAX,
             leave: self.options.on_failure,
-            party: self.party,
+            auth: self.auth,
             seed: self.seed,
             checkpoints: Checkpoints::default(),
         };

@@ -130,7 +130,7 @@ pub struct Delegated<M: Machine> {
     seed: u64,
     phase: Phase,
     /// The authenticator that the inner machine uses.
-    party: usize,
+    auth: usize,
     /// The draft that the inner machine sends as soon as its authenticator is decided.
     held: Option<Box<Draft>>,
     /// Ids of similar trusts that existed before.
@@ -177,7 +177,7 @@ impl<M: Machine> Delegated<M> {
     /// [is long](Machine::is_long); before that the machine uses the user's own token. `seed`
     /// decides the jitter of delays.
     pub fn new(machine: M, delegation: Delegation, service: Arc<Service>, seed: u64) -> Self {
-        let mut this = Self::under_own_token(machine, delegation, Trusted::NotNeeded);
+        let mut this = Self::with_own_token(machine, delegation, Trusted::NotNeeded);
         this.service = service;
         this.seed = seed;
         this.phase = Phase::Short;
@@ -188,7 +188,7 @@ impl<M: Machine> Delegated<M> {
     /// no request is sent to Keystone.
     pub fn not_needed(machine: M) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
-        Self::under_own_token(machine, delegation, Trusted::NotNeeded)
+        Self::with_own_token(machine, delegation, Trusted::NotNeeded)
     }
 
     /// Runs `machine` with the user's own token, of authenticator 0, because no trust can be
@@ -197,7 +197,7 @@ impl<M: Machine> Delegated<M> {
     pub fn refused(machine: M, why: Error) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
         let notice = Notice::TrustRefused { error: why.clone() };
-        let mut this = Self::under_own_token(machine, delegation, Trusted::OwnToken { why });
+        let mut this = Self::with_own_token(machine, delegation, Trusted::OwnToken { why });
         this.notices.push_back(notice);
         this
     }
@@ -212,10 +212,10 @@ impl<M: Machine> Delegated<M> {
         &mut self.machine
     }
 
-    fn under_own_token(machine: M, delegation: Delegation, right: Trusted) -> Self {
+    fn with_own_token(machine: M, delegation: Delegation, right: Trusted) -> Self {
         Self {
             machine,
-            party: delegation.user,
+            auth: delegation.user,
             held: None,
             delegation,
             service: Arc::default(),
@@ -246,7 +246,7 @@ impl<M: Machine> Delegated<M> {
 
     fn begin(&self) -> Phase {
         let who = ValidateToken { nocatalog: true, ..ValidateToken::default() };
-        Phase::User(self.call(who, USER).under(self.delegation.user))
+        Phase::User(self.call(who, USER).with_auth(self.delegation.user))
     }
 
     fn user_known(&self, now: Now, user: ValidatedToken) -> Result<Phase, Error> {
@@ -256,7 +256,7 @@ impl<M: Machine> Delegated<M> {
             return Ok(self.prepare(create));
         }
         let who = ValidateToken { nocatalog: true, ..ValidateToken::default() };
-        let call = self.call(who, TRUSTEE).under(self.delegation.trustee);
+        let call = self.call(who, TRUSTEE).with_auth(self.delegation.trustee);
         Ok(Phase::Trustee(call, Box::new(user.facts), date))
     }
 
@@ -308,7 +308,7 @@ impl<M: Machine> Delegated<M> {
             trustor_user_id: Some(create.trustor_user_id.clone()),
             trustee_user_id: None,
         };
-        self.call(list, FIND).under(self.delegation.user)
+        self.call(list, FIND).with_auth(self.delegation.user)
     }
 
     /// After a lost response, a trust with an expiry is recognized by its expiry; one without is
@@ -325,7 +325,7 @@ impl<M: Machine> Delegated<M> {
     fn creating(&self, mut create: CreateTrust, again: u32) -> Phase {
         let random = seed(seed(self.seed, MICROSECONDS), again);
         create.microseconds = u32::try_from(random >> 40).unwrap_or_default() % 1_000_000;
-        let call = self.call(create, CREATE).under(self.delegation.user);
+        let call = self.call(create, CREATE).with_auth(self.delegation.user);
         Phase::Create(call, again)
     }
 
@@ -382,7 +382,7 @@ impl<M: Machine> Delegated<M> {
             return Phase::Run;
         }
         let show = ShowTrust { id: trust.id };
-        Phase::Probe(self.call(show, PROBE).under(self.delegation.trust))
+        Phase::Probe(self.call(show, PROBE).with_auth(self.delegation.trust))
     }
 
     /// Goes on with the user's own token.
@@ -391,7 +391,7 @@ impl<M: Machine> Delegated<M> {
             self.notices.push_back(Notice::TrustRefused { error: why.clone() });
         }
         self.right = Trusted::OwnToken { why };
-        self.party = self.delegation.user;
+        self.auth = self.delegation.user;
         match self.trust.clone() {
             Some(id) => self.revoke(id, Revoking::AsUser),
             None => Phase::Run,
@@ -399,11 +399,11 @@ impl<M: Machine> Delegated<M> {
     }
 
     fn revoke(&self, id: String, how: Revoking) -> Phase {
-        let (slot, party) = match how {
+        let (slot, auth) = match how {
             Revoking::AsUser => (REVOKE, self.delegation.user),
             Revoking::ByTrust => (REVOKE_BY_TRUST, self.delegation.trust),
         };
-        Phase::Revoke(self.call(DeleteTrust { id }, slot).under(party), how)
+        Phase::Revoke(self.call(DeleteTrust { id }, slot).with_auth(auth), how)
     }
 
     /// Handles the end of the revocation; `error` says why the trust is left behind.
@@ -472,8 +472,8 @@ impl<M: Machine> Machine for Delegated<M> {
                             self.begin()
                         }
                         Step::Send(mut draft) => {
-                            draft.ticket = draft.ticket.under(INNER);
-                            draft.party = self.party;
+                            draft.ticket = draft.ticket.nested(INNER);
+                            draft.auth = self.auth;
                             return Step::Send(draft);
                         }
                         Step::Wait(wait) => return Step::Wait(wait),
@@ -540,7 +540,7 @@ impl<M: Machine> Machine for Delegated<M> {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Err(why)) => self.fall_back(why),
                     ControlFlow::Continue(Ok(_)) => {
-                        self.party = self.delegation.trust;
+                        self.auth = self.delegation.trust;
                         let id = self.trust.clone().unwrap_or_default();
                         self.right = Trusted::ByTrust { id, leftover: None };
                         Phase::Run

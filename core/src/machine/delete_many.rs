@@ -45,7 +45,7 @@ pub struct DeleteMany<I> {
     keys: Fuse<I>,
     service: Arc<Service>,
     options: DeleteManyOptions,
-    party: usize,
+    auth: usize,
     seed: u64,
     batches: Vec<Batch>,
     number: u32,
@@ -138,7 +138,7 @@ where
             keys: keys.into_iter().fuse(),
             service,
             options,
-            party: 0,
+            auth: 0,
             seed,
             batches: Vec::new(),
             number: 0,
@@ -150,10 +150,10 @@ where
         }
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.auth = auth;
         self
     }
 
@@ -203,7 +203,7 @@ where
                 common: options.common.clone(),
                 ..DeleteObjects::new(&self.bucket, batch.many.iter().cloned())
             };
-            let call = Call::new(operation, Arc::clone(&self.service), seed).under(self.party);
+            let call = Call::new(operation, Arc::clone(&self.service), seed).with_auth(self.auth);
             batch.state = State::Many(Box::new(call));
         } else if let Some(object) = batch.ones.pop() {
             let operation = DeleteObject {
@@ -216,7 +216,7 @@ where
                 common: options.common.clone(),
                 ..DeleteObject::new(&self.bucket, object.key)
             };
-            let call = Call::new(operation, Arc::clone(&self.service), seed).under(self.party);
+            let call = Call::new(operation, Arc::clone(&self.service), seed).with_auth(self.auth);
             batch.state = State::One(Box::new(call));
         } else {
             return false;

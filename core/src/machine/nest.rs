@@ -10,7 +10,7 @@ use crate::error::Error;
 pub(crate) fn nest<T, U>(step: Step<T>, slot: u32) -> ControlFlow<Step<U>, Result<T, Error>> {
     match step {
         Step::Send(mut draft) => {
-            draft.ticket = draft.ticket.under(slot);
+            draft.ticket = draft.ticket.nested(slot);
             ControlFlow::Break(Step::Send(draft))
         }
         Step::Wait(wait) => ControlFlow::Break(Step::Wait(wait)),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::contract::{Authority, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wish};
+use crate::contract::{Authenticator, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wish};
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
 use crate::machine::traffic::{Admit, Line, Traffic};
@@ -22,24 +22,24 @@ use crate::waiters::Positions;
 
 /// An authenticator, shared by all machines that use it.
 #[derive(Clone)]
-pub struct Auth(Arc<Mutex<dyn Authority>>);
+pub struct Auth(Arc<Mutex<dyn Authenticator>>);
 
 impl Auth {
     /// Shares this authenticator.
-    pub fn new(authority: impl Authority + 'static) -> Self {
+    pub fn new(authority: impl Authenticator + 'static) -> Self {
         Self(Arc::new(Mutex::new(authority)))
     }
 
     /// Shares an authenticator that the caller also keeps.
-    pub fn from_shared(authority: Arc<Mutex<dyn Authority>>) -> Self {
+    pub fn from_shared(authority: Arc<Mutex<dyn Authenticator>>) -> Self {
         Self(authority)
     }
 
-    /// Makes a presigned URL, as [`Authority::presign`] does.
+    /// Makes a presigned URL, as [`Authenticator::presign`] does.
     ///
     /// # Errors
     ///
-    /// As [`Authority::presign`].
+    /// As [`Authenticator::presign`].
     pub fn presign(
         &self,
         draft: Box<Draft>,
@@ -49,7 +49,7 @@ impl Auth {
         self.lock().presign(draft, expires, now)
     }
 
-    fn lock(&self) -> MutexGuard<'_, dyn Authority + 'static> {
+    fn lock(&self) -> MutexGuard<'_, dyn Authenticator + 'static> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,7 +64,7 @@ impl fmt::Debug for Auth {
 /// once more whose credentials were refused, and enforces the limits of the client.
 pub struct Pump<M: Machine> {
     machine: M,
-    parties: Arc<[Auth]>,
+    auths: Arc<[Auth]>,
     waker: Waker,
     traffic: Option<Arc<Traffic>>,
     /// How far this pump has got in the queue of `traffic`.
@@ -90,12 +90,12 @@ pub enum Turn<T> {
 }
 
 impl<M: Machine> Pump<M> {
-    /// Connects `machine` to `parties`; a draft names one of them by its position. `waker` is woken
+    /// Connects `machine` to `auths`; a draft names one of them by its position. `waker` is woken
     /// when a parked pump is to be turned again.
-    pub fn new(machine: M, parties: impl Into<Arc<[Auth]>>, waker: Waker) -> Self {
+    pub fn new(machine: M, auths: impl Into<Arc<[Auth]>>, waker: Waker) -> Self {
         Self {
             machine,
-            parties: parties.into(),
+            auths: auths.into(),
             waker,
             traffic: None,
             line: Line::Out,
@@ -217,8 +217,8 @@ impl<M: Machine> Pump<M> {
             let status = done.outcome().ok().map(|reply| reply.status());
             traffic.ended(now, status.is_some_and(is_throttled));
         }
-        let party = done.draft().party;
-        let Some(authority) = self.parties.get(party) else {
+        let auth = done.draft().auth;
+        let Some(authority) = self.auths.get(auth) else {
             return self.machine.complete(now, done);
         };
         if done.is_renewal() {
@@ -297,9 +297,9 @@ impl<M: Machine> Pump<M> {
     }
 
     fn seal(&mut self, now: Now, mut draft: Box<Draft>) -> Admission {
-        let Some(authority) = self.parties.get(draft.party) else {
+        let Some(authority) = self.auths.get(draft.auth) else {
             let error =
-                Error::invalid_input(format!("there is no authority number {}", draft.party));
+                Error::invalid_input(format!("there is no authority number {}", draft.auth));
             return self.settle(now, denied(draft, now, error));
         };
         let mut authority = authority.lock();
@@ -314,15 +314,15 @@ impl<M: Machine> Pump<M> {
             Lease::Granted(grant) => {
                 draft.stale = None;
                 // Sealing consumes the draft; the error needs only its ticket.
-                let (operation, ticket, party) = (draft.operation, draft.ticket, draft.party);
+                let (operation, ticket, auth) = (draft.operation, draft.ticket, draft.auth);
                 authority.seal(grant, draft, now).map_err(|error| {
                     let mut rest = Draft::new(operation, http::Method::GET, http::Uri::default());
-                    (rest.ticket, rest.party) = (ticket, party);
+                    (rest.ticket, rest.auth) = (ticket, auth);
                     denied(rest, now, error)
                 })
             }
             Lease::Renew(mut renewal) => {
-                renewal.party = draft.party;
+                renewal.auth = draft.auth;
                 renewal.ticket = Ticket::default();
                 self.parked.push_front(draft);
                 Ok(Exchange::open(renewal, now, 0).into_renewal())
@@ -334,7 +334,7 @@ impl<M: Machine> Pump<M> {
         drop(authority);
         match sealed {
             Ok(mut exchange) => {
-                let renews = exchange.is_renewal().then(|| exchange.draft().party);
+                let renews = exchange.is_renewal().then(|| exchange.draft().auth);
                 let identity = exchange.identity();
                 self.flying.push(Flight { identity, renews, wanted, replays: true });
                 self.tell(now, &Event::Launched { draft: exchange.draft() });
@@ -347,7 +347,7 @@ impl<M: Machine> Pump<M> {
     /// Gives up a parked draft: it leaves the queues of its authenticator.
     fn leave(&self, draft: &Draft) {
         if draft.places != Positions::default()
-            && let Some(authority) = self.parties.get(draft.party)
+            && let Some(authority) = self.auths.get(draft.auth)
         {
             authority.lock().leave(draft.places);
         }
@@ -377,7 +377,7 @@ impl<M: Machine> Drop for Pump<M> {
             if let Some(traffic) = &self.traffic {
                 traffic.abandoned();
             }
-            if let Some(authority) = flight.renews.and_then(|party| self.parties.get(party)) {
+            if let Some(authority) = flight.renews.and_then(|auth| self.auths.get(auth)) {
                 let uri = http::Uri::from_static("/");
                 let draft = Draft::new("renewal", http::Method::GET, uri);
                 let cancelled = Failure::cancelled().into();

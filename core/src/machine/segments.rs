@@ -16,7 +16,7 @@ use crate::swift::{Entry, GetContainer, GetContainerOutput, ListedObject, Prefix
 pub(crate) struct Listed {
     prefix: Prefix,
     service: Arc<Service>,
-    party: usize,
+    auth: usize,
     seed: u64,
     call: Option<Box<Call<GetContainer>>>,
     page: u32,
@@ -28,12 +28,12 @@ impl Listed {
     /// Creates a listing of the segments that `X-Object-Manifest` names.
     pub(crate) fn new(prefix: Prefix, service: Arc<Service>, seed: u64) -> Self {
         let (call, objects) = (None, Vec::new());
-        Self { prefix, service, party: 0, seed, call, page: 0, objects, cancelled: false }
+        Self { prefix, service, auth: 0, seed, call, page: 0, objects, cancelled: false }
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
-    pub(crate) fn under(mut self, party: usize) -> Self {
-        self.party = party;
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
+    pub(crate) fn with_auth(mut self, auth: usize) -> Self {
+        self.auth = auth;
         self
     }
 
@@ -46,7 +46,7 @@ impl Listed {
     fn ask(&mut self, get: GetContainer) {
         self.page = self.page.wrapping_add(1);
         let seed = self.seed.wrapping_add(u64::from(self.page));
-        let call = Call::new(get, Arc::clone(&self.service), seed).under(self.party);
+        let call = Call::new(get, Arc::clone(&self.service), seed).with_auth(self.auth);
         self.call = Some(Box::new(call));
     }
 

@@ -19,7 +19,7 @@ pub struct Job<T> {
     /// The machine to run.
     pub machine: Box<dyn Machine<Output = T> + Send>,
     /// The authenticators, which the machine's requests name by index.
-    pub parties: Vec<Auth>,
+    pub auths: Vec<Auth>,
     /// The hashers for the bytes of the source. Empty if there is no source.
     pub hashers: Hashers,
 }
@@ -29,10 +29,10 @@ impl<T: 'static> Job<T> {
         verb: Verb,
         backend: &str,
         machine: impl Machine<Output = T> + Send + 'static,
-        parties: Vec<Auth>,
+        auths: Vec<Auth>,
     ) -> Self {
         let hashers = Hashers::default();
-        Self { verb, backend: backend.to_owned(), machine: Box::new(machine), parties, hashers }
+        Self { verb, backend: backend.to_owned(), machine: Box::new(machine), auths, hashers }
     }
 
     /// Converts the result.
@@ -40,9 +40,9 @@ impl<T: 'static> Job<T> {
         self,
         turn: impl FnOnce(Result<T, Error>) -> Result<U, Error> + Send + 'static,
     ) -> Job<U> {
-        let Self { verb, backend, machine, parties, hashers } = self;
+        let Self { verb, backend, machine, auths, hashers } = self;
         let machine = Box::new(Mapped { machine, turn: Some(turn) });
-        Job { verb, backend, machine, parties, hashers }
+        Job { verb, backend, machine, auths, hashers }
     }
 }
 

@@ -11,7 +11,7 @@
 //!            Access { outcome: Job, migration } ──▶ what replaces the stored location, if anything
 //!                        │
 //!                        ▼
-//!  Job { machine, parties, backend, hashers } ──▶ a transport runs it ──▶ Placed, Got, …
+//!  Job { machine, auths, backend, hashers } ──▶ a transport runs it ──▶ Placed, Got, …
 //!                                                        └── an Error ──▶ Verb::error: a StoreError
 //! ```
 //!

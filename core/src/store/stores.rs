@@ -102,9 +102,9 @@ impl Stores {
     /// # Errors
     ///
     /// There is no S3 backend with this id.
-    pub fn with_party(mut self, id: &str, party: Auth) -> Result<Self, StoreError> {
+    pub fn with_auth(mut self, id: &str, auth: Auth) -> Result<Self, StoreError> {
         match Arc::make_mut(&mut self.inner).backends.get_mut(id) {
-            Some(StoreBackend::S3(store)) => store.set_party(party),
+            Some(StoreBackend::S3(store)) => store.set_party(auth),
             _ => return Err(unknown(id)),
         }
         Ok(self)

@@ -18,7 +18,7 @@ fn secs(seconds: u64) -> Duration {
 }
 
 /// The user's fixed token, which lives so long, and the two sessions of the service user's.
-fn parties(cloud: &mut Cloud, life: Duration) -> (Vec<Auth>, Delegation) {
+fn auths(cloud: &mut Cloud, life: Duration) -> (Vec<Auth>, Delegation) {
     let slot = TrustSlot::empty();
     let token = cloud.give("demo", crate::cloud::START, life);
     let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
@@ -34,10 +34,10 @@ fn world(
     puts: Puts,
     set: impl FnOnce(&mut Delegation),
 ) -> World<Delegated<Puts>> {
-    let (parties, mut delegation) = parties(&mut cloud, life);
+    let (auths, mut delegation) = auths(&mut cloud, life);
     set(&mut delegation);
     let machine = Delegated::new(puts, delegation, Arc::new(Service::default()), 7);
-    World::new(cloud, vec![machine], &parties)
+    World::new(cloud, vec![machine], &auths)
 }
 
 fn run(world: &mut World<Delegated<Puts>>) -> Result<Entrusted<u32>, Error> {
@@ -153,14 +153,14 @@ fn where_no_trust_can_be_made_the_users_own_token_is_used_and_that_is_said() {
 #[test]
 fn a_trust_that_gives_no_token_is_revoked_and_the_users_own_is_used() {
     let mut cloud = living(300);
-    let (mut parties, delegation) = parties(&mut cloud, secs(300));
+    let (mut auths, delegation) = auths(&mut cloud, secs(300));
     let user = User::named("glance", Domain::default_id());
     let scope = Scope::Trust(delegation.slot.clone());
     let wrong =
         Login::new("http://keystone:5000/v3", Identity::password(user, "wrong"), scope).unwrap();
-    parties[2] = Auth::new(Session::new(wrong, interval(10)));
+    auths[2] = Auth::new(Session::new(wrong, interval(10)));
     let machine = Delegated::new(Puts::new(5, 1), delegation, Arc::default(), 7);
-    let mut world = World::new(cloud, vec![machine], &parties);
+    let mut world = World::new(cloud, vec![machine], &auths);
     let done = run(&mut world).unwrap();
     assert!(matches!(done.trust, Trusted::OwnToken { why } if why.is_denied()));
     assert_eq!(told(&world), ["created", "refused", "revoked"]);
@@ -178,9 +178,9 @@ fn an_application_credential_as_the_trustee_is_said_at_once() {
          but its own project"
     );
     let mut cloud = living(300);
-    let (parties, _) = parties(&mut cloud, secs(300));
+    let (auths, _) = auths(&mut cloud, secs(300));
     let machine = Delegated::refused(Puts::new(1, 1), why);
-    let mut world = World::new(cloud, vec![machine], &parties);
+    let mut world = World::new(cloud, vec![machine], &auths);
     assert!(matches!(run(&mut world).unwrap().trust, Trusted::OwnToken { .. }));
     assert_eq!(told(&world), ["refused"]);
     assert_eq!(world.cloud.log, ["PUT /v1/AUTH_p/c/o-1 demo"]);
@@ -189,8 +189,8 @@ fn an_application_credential_as_the_trustee_is_said_at_once() {
 #[test]
 fn where_no_trust_is_needed_keystone_is_asked_nothing() {
     let mut cloud = living(300);
-    let (parties, _) = parties(&mut cloud, secs(300));
-    let mut world = World::new(cloud, vec![Delegated::not_needed(Puts::new(2, 1))], &parties);
+    let (auths, _) = auths(&mut cloud, secs(300));
+    let mut world = World::new(cloud, vec![Delegated::not_needed(Puts::new(2, 1))], &auths);
     assert!(matches!(run(&mut world).unwrap().trust, Trusted::NotNeeded));
     assert!(told(&world).is_empty());
     assert_eq!(world.cloud.log, ["PUT /v1/AUTH_p/c/o-1 demo", "PUT /v1/AUTH_p/c/o-2 demo"]);

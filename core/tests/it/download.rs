@@ -409,7 +409,7 @@ fn completions_that_nobody_waits_for_are_ignored() {
     let now = Now::new(Duration::from_secs(1), Duration::from_secs(2));
     let stray = |number: u32| {
         let mut draft = Draft::new("GetObject", Method::GET, Uri::from_static("http://localhost/"));
-        draft.ticket = Ticket::new(1).under(number);
+        draft.ticket = Ticket::new(1).nested(number);
         Exchange::open(draft, now, 0).fail(Failure::cancelled())
     };
     let mut machine = get(wide(2, 1000), checked, |_| {});
@@ -433,7 +433,7 @@ fn completions_that_nobody_waits_for_are_ignored() {
 #[test]
 fn it_goes_under_the_authority_that_it_is_told() {
     for set in [checked as fn(&mut GetObject), |_| {}] {
-        let run = serve(get(wide(2, 1000), set, |_| {}).under(3), &Stored::new(10));
+        let run = serve(get(wide(2, 1000), set, |_| {}).with_auth(3), &Stored::new(10));
         assert!(run.requests.is_empty());
         assert!(failure(run).what().contains("authority number 3"));
     }

@@ -22,8 +22,8 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
         let options = DownloadOptions { width, range_size: 5, ..DownloadOptions::default() };
         let get = GetObject::new("bucket", "key");
         let download = Download::new(get, service(|_| {}), options, 1);
-        let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
-        let mut pump = Pump::new(download, [party], Waker::noop().clone());
+        let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
+        let mut pump = Pump::new(download, [auth], Waker::noop().clone());
         let Turn::Launch(mut exchange) = pump.turn(NOON) else { panic!("nothing is sent") };
         exchange.request().unwrap();
         let mut head = http::Response::builder().header("etag", "\"v1\"");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Receiving};
@@ -31,7 +31,7 @@ fn service() -> Arc<Service> {
 
 fn run<O: Operation<Service = Service>>(
     operation: O,
-    authority: impl Authority + 'static,
+    authority: impl Authenticator + 'static,
     answer: impl Fn(Exchange) -> Completion,
 ) -> Result<O::Output, Error> {
     let call = Call::new(operation, service(), 1);
@@ -173,7 +173,7 @@ fn what_the_server_says_it_stored_must_be_what_was_sent() {
 /// An authenticator without credentials.
 struct Nobody;
 
-impl Authority for Nobody {
+impl Authenticator for Nobody {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Denied(Error::auth("there are no credentials"))
     }

@@ -162,16 +162,16 @@ fn a_token_that_is_not_found_when_it_asks_about_itself_is_renewed() {
 
 #[test]
 fn a_token_alone_is_had_by_one_login_and_nothing_else() {
-    let party = demo(interval(60));
+    let auth = demo(interval(60));
     let calls = (0..3).map(|seed| Call::new(GrantOnly::new(), keystone(), seed)).collect();
-    let mut world = World::new(living(300), calls, std::slice::from_ref(&party));
+    let mut world = World::new(living(300), calls, std::slice::from_ref(&auth));
     for result in world.run() {
         result.unwrap().unwrap();
     }
     assert_eq!((world.cloud.logins, world.cloud.count("")), (1, 1));
     // A token is no proof that fits into a URL.
     let draft = Draft::new("GetObject", http::Method::GET, http::Uri::from_static("/c/o"));
-    let error = party.presign(draft, secs(60), Now::new(secs(0), secs(0))).unwrap_err();
+    let error = auth.presign(draft, secs(60), Now::new(secs(0), secs(0))).unwrap_err();
     assert!(error.to_string().contains("only keys of S3 can presign"), "{error}");
 }
 
@@ -189,10 +189,10 @@ fn in_the_soft_margin_one_renews_and_the_others_go_on() {
 
 #[test]
 fn a_wrong_password_is_not_hammered() {
-    let party =
+    let auth =
         Auth::new(Session::new(login("demo", "wrong", Scope::Unstated), SessionOptions::default()));
     let machines = (0..20).map(|_| Puts::new(5, 1)).collect();
-    let mut world = World::new(living(300), machines, &[party]);
+    let mut world = World::new(living(300), machines, &[auth]);
     for result in world.run() {
         let error = result.unwrap().unwrap_err();
         assert_eq!((error.kind(), error.is_denied()), (Kind::Auth, true));
@@ -250,12 +250,11 @@ fn nor_is_a_renewal_that_is_denied_while_the_token_lives() {
 fn a_denial_is_remembered_for_a_moment_only() {
     let mut cloud = living(300);
     cloud.denial = Some((Duration::ZERO, crate::cloud::START + secs(3)));
-    let party = demo(interval(60));
-    let mut world = World::new(cloud, vec![Puts::new(1, 1)], std::slice::from_ref(&party));
+    let auth = demo(interval(60));
+    let mut world = World::new(cloud, vec![Puts::new(1, 1)], std::slice::from_ref(&auth));
     assert!(world.run().remove(0).unwrap().unwrap_err().is_denied());
     for (from, attempts, denied) in [(4, 1, true), (6, 2, false)] {
-        let mut later =
-            World::new(world.cloud, vec![Puts::new(1, 1)], std::slice::from_ref(&party));
+        let mut later = World::new(world.cloud, vec![Puts::new(1, 1)], std::slice::from_ref(&auth));
         later.start_at(secs(from));
         assert_eq!(later.run().remove(0).unwrap().is_err(), denied, "{from}");
         assert_eq!(later.cloud.attempts, attempts, "{from}");
@@ -266,9 +265,9 @@ fn a_denial_is_remembered_for_a_moment_only() {
 #[test]
 fn a_token_by_another_trust_is_another_token() {
     let slot = TrustSlot::empty();
-    let party = Auth::new(session("glance", Scope::Trust(slot.clone()), interval(60)));
+    let auth = Auth::new(session("glance", Scope::Trust(slot.clone()), interval(60)));
     let run = |cloud| {
-        let mut world = World::new(cloud, vec![Puts::new(2, 1)], std::slice::from_ref(&party));
+        let mut world = World::new(cloud, vec![Puts::new(2, 1)], std::slice::from_ref(&auth));
         let result = world.run().remove(0).unwrap();
         (world.cloud, result)
     };
@@ -343,8 +342,8 @@ fn so_it_is_with_the_renewal_of_a_service_token() {
     let token = cloud.give("demo", crate::cloud::START, secs(3600));
     let service = ServiceToken::new(login("glance", "hunter2", Scope::Unstated), interval(20));
     let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
-    let party = Auth::new(user.with_service_token(service));
-    let mut world = World::new(cloud, vec![Puts::new(3, 1), Puts::new(3, 1)], &[party]);
+    let auth = Auth::new(user.with_service_token(service));
+    let mut world = World::new(cloud, vec![Puts::new(3, 1), Puts::new(3, 1)], &[auth]);
     world.cloud.login_takes = secs(10);
     world.drop = Some((secs(2), 0));
     assert_eq!(world.run()[1].as_ref().unwrap().as_ref().unwrap(), &3);
@@ -354,9 +353,9 @@ fn so_it_is_with_the_renewal_of_a_service_token() {
 fn a_fixed_token_is_used_until_it_is_refused() {
     let mut cloud = living(300);
     let token = cloud.give("demo", crate::cloud::START, secs(10));
-    let party = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap());
+    let auth = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap());
     let machines = vec![Puts::new(20, 1), Puts::new(20, 1)];
-    let mut world = World::new(cloud, machines, &[party]);
+    let mut world = World::new(cloud, machines, &[auth]);
     let results = world.run();
     assert_eq!(world.cloud.attempts, 0);
     let statuses: Vec<_> =
@@ -369,11 +368,11 @@ fn a_fixed_token_is_used_until_it_is_refused() {
 
 #[test]
 fn after_its_refusal_a_fixed_token_sends_nothing() {
-    let party = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", "gone").unwrap());
-    let mut world = World::new(living(300), vec![Puts::new(3, 1)], std::slice::from_ref(&party));
+    let auth = Auth::new(Session::fixed_at("http://swift:8080/v1/AUTH_p", "gone").unwrap());
+    let mut world = World::new(living(300), vec![Puts::new(3, 1)], std::slice::from_ref(&auth));
     world.run();
     assert_eq!(world.cloud.count("PUT"), 1);
-    let mut world = World::new(living(300), vec![Puts::new(3, 1)], &[party]);
+    let mut world = World::new(living(300), vec![Puts::new(3, 1)], &[auth]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     assert_eq!(world.cloud.count("PUT"), 0);
     assert_eq!(error.what(), "the token was refused, and there is nothing to renew it with");
@@ -392,8 +391,8 @@ fn a_session_without_renewal_gets_one_token() {
 fn a_cached_token_goes_on_in_another_process() {
     for skew in [0, 86_400, -86_400] {
         let shared = Arc::new(Mutex::new(session("demo", Scope::Unstated, interval(60))));
-        let parties = [Auth::from_shared(shared.clone() as _)];
-        let mut first = World::new(living(100), vec![Puts::new(10, 1)], &parties);
+        let auths = [Auth::from_shared(shared.clone() as _)];
+        let mut first = World::new(living(100), vec![Puts::new(10, 1)], &auths);
         first.skew = skew;
         first.run();
         let now = first.now();
@@ -403,9 +402,9 @@ fn a_cached_token_goes_on_in_another_process() {
         assert!(!format!("{cached:?} {text:?}").contains("secret-token"));
         let cached = CachedToken::from_secret(&text).unwrap();
         let again = session("demo", Scope::Unstated, interval(60)).with_cached(cached).unwrap();
-        let parties = [Auth::new(again)];
+        let auths = [Auth::new(again)];
         // The second process starts when the first did: the token has the same life once more.
-        let mut second = World::new(first.cloud, vec![Puts::new(60, 1)], &parties);
+        let mut second = World::new(first.cloud, vec![Puts::new(60, 1)], &auths);
         second.skew = skew;
         second.run()[0].as_ref().unwrap().as_ref().unwrap();
         assert_eq!(second.cloud.logins, 2, "{skew}: the cached one, and one renewal");
@@ -419,8 +418,8 @@ fn a_service_token_goes_along_and_is_renewed_too() {
     let token = cloud.give("demo", crate::cloud::START, secs(3600));
     let service = ServiceToken::new(login("glance", "hunter2", Scope::Unstated), interval(20));
     let user = Session::fixed_at("http://swift:8080/v1/AUTH_p", token).unwrap();
-    let party = Auth::new(user.with_service_token(service));
-    let mut world = World::new(cloud, vec![Puts::new(100, 1)], &[party]);
+    let auth = Auth::new(user.with_service_token(service));
+    let mut world = World::new(cloud, vec![Puts::new(100, 1)], &[auth]);
     assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &100);
     assert_eq!(world.cloud.logins, 4);
 }
@@ -431,8 +430,8 @@ fn a_token_that_can_not_be_made_to_live_longer_is_not_renewed_over_and_over() {
     let token = cloud.give("demo", crate::cloud::START, secs(100));
     let identity = Identity::Token(token.into());
     let login = Login::new("http://keystone:5000/v3", identity, Scope::project("p")).unwrap();
-    let party = Auth::new(Session::new(login, interval(60)));
-    let mut world = World::new(cloud, vec![Puts::new(98, 1)], &[party]);
+    let auth = Auth::new(Session::new(login, interval(60)));
+    let mut world = World::new(cloud, vec![Puts::new(98, 1)], &[auth]);
     assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &98);
     assert_eq!(world.cloud.logins, 2);
 }
@@ -446,9 +445,9 @@ fn versions_are_discovered_once() {
     cloud.scripted.insert("GET /".into(), vec![answer]);
     let identity = Identity::password(User::named("demo", Domain::default_id()), "hunter2");
     let login = Login::new("http://keystone:5000", identity, Scope::Unstated).unwrap();
-    let party = Auth::new(Session::new(login, interval(10)));
+    let auth = Auth::new(Session::new(login, interval(10)));
     let machines = (0..4).map(|_| Puts::new(60, 1)).collect();
-    let mut world = World::new(cloud, machines, &[party]);
+    let mut world = World::new(cloud, machines, &[auth]);
     for result in world.run() {
         assert_eq!(result.unwrap().unwrap(), 60);
     }
@@ -464,8 +463,8 @@ fn names_go_out_behind_the_storage_url_as_they_are() {
     world.run();
     assert_eq!(world.cloud.log[1], "PUT /gateway/swift/v1/AUTH_p/c/o-1 demo");
     let session = session("demo", Scope::Unstated, interval(60));
-    let party = Auth::new(session.with_endpoint(EndpointFilter::at("http://o/A_%(project_id)s")));
-    let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[party]);
+    let auth = Auth::new(session.with_endpoint(EndpointFilter::at("http://o/A_%(project_id)s")));
+    let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[auth]);
     world.run();
     assert_eq!(world.cloud.log[1], "PUT /A_p/c/o-1 demo");
 }
@@ -473,8 +472,8 @@ fn names_go_out_behind_the_storage_url_as_they_are() {
 #[test]
 fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
     let filter = EndpointFilter { region: Some("Elsewhere".into()), ..EndpointFilter::default() };
-    let party = Auth::new(session("demo", Scope::Unstated, interval(60)).with_endpoint(filter));
-    let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[party]);
+    let auth = Auth::new(session("demo", Scope::Unstated, interval(60)).with_endpoint(filter));
+    let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[auth]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     let what = "the catalogue has no public endpoint of object-store in region \"Elsewhere\"";
     assert_eq!((error.kind(), error.what()), (Kind::Auth, what));

@@ -18,8 +18,8 @@ fn down() -> Cloud {
 
 /// Returns the number of attempts for this call, and the number that its error reports.
 fn attempts<O: Operation>(call: Call<O>, options: SessionOptions) -> (usize, u32) {
-    let party = Auth::new(session("demo", Scope::Unstated, options));
-    let mut world = World::new(down(), vec![call], &[party]);
+    let auth = Auth::new(session("demo", Scope::Unstated, options));
+    let mut world = World::new(down(), vec![call], &[auth]);
     let error = world.run().remove(0).unwrap().err().expect("Keystone is away");
     (world.cloud.count("POST /v3/auth/tokens"), error.attempts())
 }

@@ -383,11 +383,11 @@ fn what_failed_before_the_request_is_repeated_and_leaves_no_doubt() {
     for cause in [Cause::Timeout, Cause::Closed, Cause::Cancelled] {
         for before in [true, false] {
             let raw = Raw::new(Method::POST).bucket("bucket").key("key");
-            let party =
+            let auth =
                 apus_core::machine::Auth::new(apus_core::credentials::Credentials::anonymous());
             let waker = std::task::Waker::noop().clone();
             let call = Call::new(raw, service(|_| {}), 1);
-            let mut pump = apus_core::machine::Pump::new(call, vec![party], waker);
+            let mut pump = apus_core::machine::Pump::new(call, vec![auth], waker);
             let now = apus_core::Now::new(HOUR, HOUR);
             let apus_core::machine::Turn::Launch(exchange) = pump.turn(now) else { panic!() };
             let failure = Failure::new(cause, "");
@@ -420,9 +420,9 @@ fn a_half_sent_body_that_can_be_read_once_is_not_sent_again() {
         };
         // The simulator sends all of a body, so the exchange is driven by hand.
         let call = Call::new(put, service(config), 1);
-        let party = apus_core::machine::Auth::new(apus_core::credentials::Credentials::anonymous());
+        let auth = apus_core::machine::Auth::new(apus_core::credentials::Credentials::anonymous());
         let waker = std::task::Waker::noop().clone();
-        let mut pump = apus_core::machine::Pump::new(call, vec![party], waker);
+        let mut pump = apus_core::machine::Pump::new(call, vec![auth], waker);
         let now = apus_core::Now::new(HOUR, HOUR);
         let apus_core::machine::Turn::Launch(mut exchange) = pump.turn(now) else { panic!() };
         exchange.request().unwrap();

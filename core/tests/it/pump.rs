@@ -20,8 +20,8 @@ type Head = Pump<Call<HeadBucket>>;
 
 fn pump() -> Head {
     let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
-    let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
-    Pump::new(call, vec![party], Waker::noop().clone())
+    let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
+    Pump::new(call, vec![auth], Waker::noop().clone())
 }
 
 fn launch(pump: &mut Head) -> Exchange {
@@ -73,10 +73,10 @@ fn what_is_refused_for_its_time_is_sent_again_but_not_after_a_cancellation() {
 #[test]
 fn a_grant_alone_is_had_without_sending_anything() {
     let traffic = Arc::new(Traffic::new(1));
-    let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
+    let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
     for _ in 0..3 {
         let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
-        let mut pump = Pump::new(call, [party.clone()], Waker::noop().clone());
+        let mut pump = Pump::new(call, [auth.clone()], Waker::noop().clone());
         pump = pump.with_traffic(Arc::clone(&traffic));
         assert!(matches!(pump.turn(NOON), Turn::Done(Ok(()))));
         assert_eq!(pump.in_flight(), 0);

@@ -23,10 +23,10 @@ fn session() -> Auth {
 
 #[test]
 fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
-    let (traffic, party) = (Arc::new(Traffic::new(2)), session());
+    let (traffic, auth) = (Arc::new(Traffic::new(2)), session());
     let asks = || {
         let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
-        let pump = Pump::new(call, [party.clone()], Waker::noop().clone());
+        let pump = Pump::new(call, [auth.clone()], Waker::noop().clone());
         pump.with_traffic(Arc::clone(&traffic))
     };
     let mut renews = asks();

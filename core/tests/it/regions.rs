@@ -20,8 +20,8 @@ fn signed(
 ) -> Vec<String> {
     let call = Call::new(ListObjectsV2::new(bucket), Arc::clone(service), 1);
     let mut asked = Vec::new();
-    let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
-    let run = Sim::under(call, party).run(|head, _| {
+    let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
+    let run = Sim::with_auth(call, auth).run(|head, _| {
         let proof = head.headers["authorization"].to_str().unwrap();
         let signed = proof.split('/').nth(2).unwrap().to_owned();
         let is_right = signed == region;

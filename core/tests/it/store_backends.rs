@@ -77,8 +77,8 @@ fn keys_come_from_where_the_configuration_says() {
     let error = waiting.add(None, &add, 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration);
     assert!(error.to_string().contains("\"a\" has no keys"), "{error}");
-    let party = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
-    let given = waiting.with_party("a", party).unwrap();
+    let auth = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
+    let given = waiting.with_auth("a", auth).unwrap();
     let signed = |stores: &Stores| {
         let mut by = None;
         let job = stores.size(&image(), 1).unwrap().outcome;

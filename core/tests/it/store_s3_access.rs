@@ -259,12 +259,12 @@ fn a_single_store_names_its_entry_on_migration() {
 
 #[test]
 fn another_source_of_credentials_takes_the_place_of_keys() {
-    let party = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
-    let stores = stores(TWO).with_party("cold", party).unwrap();
+    let auth = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
+    let stores = stores(TWO).with_auth("cold", auth).unwrap();
     let (_, signer, ..) = asked(&stores, &row("s3://h/images/k", Some("cold")));
     assert_eq!(signer.as_deref(), Some("AKROLE"));
-    let party = Auth::new(Credentials::anonymous());
-    let error = stores.with_party("none", party).unwrap_err();
+    let auth = Auth::new(Credentials::anonymous());
+    let error = stores.with_auth("none", auth).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::UnknownStore);
 }
 

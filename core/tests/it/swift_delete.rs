@@ -19,7 +19,7 @@ fn run(
     options: SwiftDeleteOptions,
     script: impl FnMut(&request::Parts, &[u8]) -> Answer,
 ) -> Run<SwiftDelete> {
-    Sim::under(delete(options), Tokens::party()).run(script)
+    Sim::with_auth(delete(options), Tokens::auth()).run(script)
 }
 
 fn serve(options: SwiftDeleteOptions, store: &mut Store) -> Run<SwiftDelete> {
@@ -431,7 +431,7 @@ fn each_request_has_a_token_that_is_good() {
 fn a_cancelled_deletion_says_what_is_left() {
     for millis in 0..100 {
         let mut store = large(20, true);
-        let sim = Sim::under(delete(one_by_one(3)), Tokens::party());
+        let sim = Sim::with_auth(delete(one_by_one(3)), Tokens::auth());
         let sim = sim.cancel_at(Duration::from_millis(millis), Leave::Abort);
         let run = sim.run(|head, body| store.answer(head, body));
         let names = store.names();

@@ -18,7 +18,7 @@ fn get(options: DownloadOptions, set: impl FnOnce(&mut GetObject)) -> SwiftDownl
 }
 
 fn sim(machine: SwiftDownload) -> Sim<SwiftDownload> {
-    Sim::under(machine, Tokens::party())
+    Sim::with_auth(machine, Tokens::auth())
 }
 
 fn store(bytes: &Bytes) -> Store {

@@ -121,7 +121,7 @@ proptest::proptest! {
             let options =
                 DownloadOptions { width, range_size, digests, ..DownloadOptions::default() };
             let download = SwiftDownload::new(get, service(), options, 7);
-            let sim = Sim::under(download, Tokens::party());
+            let sim = Sim::with_auth(download, Tokens::auth());
             let sim = if ordered { sim.ordered() } else { sim };
             let mut schedule = faults.iter();
             let (mut valid, mut changes, mut heard) = (0u32, 0, true);

@@ -24,7 +24,7 @@ fn run(
     machine: SwiftDownload,
     script: impl FnMut(&request::Parts, &[u8]) -> Answer,
 ) -> Run<SwiftDownload> {
-    Sim::under(machine, Tokens::party()).run(script)
+    Sim::with_auth(machine, Tokens::auth()).run(script)
 }
 
 fn serve(machine: SwiftDownload, store: &mut Store) -> Run<SwiftDownload> {

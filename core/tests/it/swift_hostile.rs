@@ -94,7 +94,7 @@ proptest::proptest! {
     ) {
         let get = GetObject { range, unchecked, ..GetObject::new("c", "o") };
         let options = DownloadOptions { width, range_size, ..DownloadOptions::default() };
-        let sim = Sim::under(SwiftDownload::new(get, service(), options, 7), Tokens::party());
+        let sim = Sim::with_auth(SwiftDownload::new(get, service(), options, 7), Tokens::auth());
         let sim = match cancel {
             Some(at) => sim.cancel_at(Duration::from_millis(at), Leave::Abort),
             None => sim,
@@ -117,7 +117,7 @@ proptest::proptest! {
     ) {
         let options = SwiftDeleteOptions { width, bulk, ..SwiftDeleteOptions::default() };
         let delete = SwiftDelete::new("c", "o", service(), options, 7);
-        let sim = Sim::under(delete, Tokens::party());
+        let sim = Sim::with_auth(delete, Tokens::auth());
         let sim = match cancel {
             Some(at) => sim.cancel_at(Duration::from_millis(at), Leave::Abort),
             None => sim,

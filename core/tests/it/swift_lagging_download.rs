@@ -20,7 +20,7 @@ fn get(width: usize) -> SwiftDownload {
 }
 
 fn serve(machine: SwiftDownload, store: &mut Store) -> Run<SwiftDownload> {
-    Sim::under(machine, Tokens::party()).run(|head, body| store.answer(head, body))
+    Sim::with_auth(machine, Tokens::auth()).run(|head, body| store.answer(head, body))
 }
 
 /// Segments under this prefix, and the manifest that names it.

@@ -234,10 +234,11 @@ fn a_large_object_of_somebody_elses_equal_segments_is_not_ours() {
 fn a_cut_body_takes_nothing_from_what_the_status_said() {
     fn cut<O: Operation<Service = Service>>(operation: O, status: u16, answers: usize) -> Error {
         let mut asked = 0;
-        let run = Sim::under(Call::new(operation, service(), 1), SimTokens::party()).run(|_, _| {
-            asked += 1;
-            Answer::new(status).body("<html><h1>Accepted</h1><p>The request</p></html>").cut(9)
-        });
+        let run =
+            Sim::with_auth(Call::new(operation, service(), 1), SimTokens::auth()).run(|_, _| {
+                asked += 1;
+                Answer::new(status).body("<html><h1>Accepted</h1><p>The request</p></html>").cut(9)
+            });
         assert_eq!(asked, answers, "{status}");
         match run.result {
             Ok(_) => Error::invalid_input("it succeeded"),
@@ -290,7 +291,7 @@ fn deletions_whose_answer_makes_no_sense_are_not_asked_for_again() {
     let calls = |body: &'static str| {
         let mut asked = 0;
         let delete = BulkDelete::objects("c", ["a", "b"]);
-        let world = Sim::under(Call::new(delete, service(), 1), SimTokens::party());
+        let world = Sim::with_auth(Call::new(delete, service(), 1), SimTokens::auth());
         let run = world.run(|_, _| {
             asked += 1;
             Answer::new(200).body(body)

@@ -25,10 +25,10 @@ fn run<O: Operation<Service = Service>>(
 ) -> (Vec<String>, Result<(), apus_core::Error>) {
     let login =
         Login::new("http://127.0.0.1/auth/v1.0", Identity::v1("a:u", "key"), Scope::Unstated);
-    let party = Auth::new(Session::new(login.unwrap(), SessionOptions::default()));
+    let auth = Auth::new(Session::new(login.unwrap(), SessionOptions::default()));
     let service = Service::new(Config::default()).unwrap();
     let mut pump =
-        Pump::new(Call::new(operation, service.into(), 1), vec![party], Waker::noop().clone());
+        Pump::new(Call::new(operation, service.into(), 1), vec![auth], Waker::noop().clone());
     let mut answers = VecDeque::from(answers.to_vec());
     let mut now = Now::new(Duration::ZERO, Duration::from_secs(1_767_322_800));
     let (mut tokens, mut logins) = (Vec::new(), 0);

@@ -6,7 +6,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Notice, Wish};
+use apus_core::contract::{Authenticator, Lease, Notice, Wish};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Scope, ServiceToken, Session, SessionOptions};

@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Grant, Lease, Leave, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Leave, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Draft, Exchange};
@@ -40,22 +40,22 @@ impl Wake for Bell {
 /// Pumps under one limit, each with a waker of its own.
 struct Crowd {
     traffic: Arc<Traffic>,
-    party: Auth,
+    auth: Auth,
     woken: Arc<Woken>,
     made: usize,
 }
 
 impl Crowd {
     fn new(traffic: Traffic) -> Self {
-        let party = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
-        Self { traffic: Arc::new(traffic), party, woken: Arc::default(), made: 0 }
+        let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
+        Self { traffic: Arc::new(traffic), auth, woken: Arc::default(), made: 0 }
     }
 
     fn pump(&mut self) -> Head {
         let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
         let waker = Waker::from(Arc::new(Bell(self.made, Arc::clone(&self.woken))));
         self.made += 1;
-        let pump = Pump::new(call, [self.party.clone()], waker);
+        let pump = Pump::new(call, [self.auth.clone()], waker);
         pump.with_traffic(Arc::clone(&self.traffic))
     }
 }
@@ -239,7 +239,7 @@ fn a_server_that_is_too_busy_is_given_fewer_and_then_more_again() {
 /// Has no grant for anybody yet.
 struct Waits;
 
-impl Authority for Waits {
+impl Authenticator for Waits {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Wait(None)
     }
@@ -263,9 +263,9 @@ impl Authority for Waits {
 #[test]
 fn who_waits_for_a_grant_takes_no_place() {
     let mut crowd = Crowd::new(Traffic::new(1));
-    let known = std::mem::replace(&mut crowd.party, Auth::new(Waits));
+    let known = std::mem::replace(&mut crowd.auth, Auth::new(Waits));
     let mut without = crowd.pump();
-    crowd.party = known;
+    crowd.auth = known;
     let (mut one, mut other) = (crowd.pump(), crowd.pump());
     parked(&mut without);
     let exchange = launched(&mut one);

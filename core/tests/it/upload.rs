@@ -13,8 +13,8 @@ use crate::support::service;
 
 fn pump(source: UploadSource, options: UploadOptions) -> Pump<Upload> {
     let upload = Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
-    let party = Auth::new(Credentials::anonymous());
-    Pump::new(upload, vec![party], Waker::noop().clone())
+    let auth = Auth::new(Credentials::anonymous());
+    Pump::new(upload, vec![auth], Waker::noop().clone())
 }
 
 /// A refusal of S3's.
@@ -130,8 +130,8 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
         assert_eq!(checkpoint.acknowledged(), 8);
         let service = service(|_| {});
         let resumed = Upload::resume(checkpoint, source, options(8, 20), service, 2).unwrap();
-        let party = Auth::new(Credentials::anonymous());
-        pump = Pump::new(resumed, vec![party], Waker::noop().clone());
+        let auth = Auth::new(Credentials::anonymous());
+        pump = Pump::new(resumed, vec![auth], Waker::noop().clone());
     }
 }
 

@@ -183,7 +183,7 @@ impl Script {
         M: std::fmt::Debug,
         M::Output: std::fmt::Debug,
     {
-        let pump = || Pump::new(machine(), vec![party(&self.setup)], Waker::noop().clone());
+        let pump = || Pump::new(machine(), vec![auth(&self.setup)], Waker::noop().clone());
         World::new(&self.setup, source, pump).run(&self.events, &self.setup.ending)
     }
 }
@@ -261,8 +261,8 @@ fn checkpoint(
     let options = UploadOptions { threshold: 0, ..options.clone() };
     let none = || Error::invalid_input("no multipart upload");
     let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
-    let party = Auth::new(Credentials::anonymous());
-    let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
+    let auth = Auth::new(Credentials::anonymous());
+    let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
     if let Some(intake) = pump.intake() {
         intake.supply(1, false);
     }
@@ -278,7 +278,7 @@ fn checkpoint(
     pump.machine().checkpoint().ok_or_else(none)
 }
 
-fn party(setup: &Setup) -> Auth {
+fn auth(setup: &Setup) -> Auth {
     Auth::new(match setup.anonymous {
         true => Credentials::anonymous(),
         false => Credentials::new(Keys::new("AKID", SECRET)),

@@ -195,8 +195,8 @@ impl Script {
     {
         let pump = || {
             let (machine, slot) = machine();
-            let parties = self.setup.parties(slot).expect("sessions");
-            Pump::new(machine, parties, Waker::noop().clone())
+            let auths = self.setup.auths(slot).expect("sessions");
+            Pump::new(machine, auths, Waker::noop().clone())
         };
         World::new(&self.setup, source, pump).run(&self.events, &self.setup.ending)
     }
@@ -209,7 +209,7 @@ impl Setup {
     }
 
     /// The user, the service user, and the service user by the trust in `slot`.
-    fn parties(&self, slot: TrustSlot) -> Result<Vec<Auth>, Error> {
+    fn auths(&self, slot: TrustSlot) -> Result<Vec<Auth>, Error> {
         let project = || Scope::project("p");
         let user = match self.right {
             Right::Given => Session::fixed_at(STORAGE, token())?.with_auth_url(KEYSTONE)?,
@@ -299,8 +299,8 @@ impl Setup {
     ) -> Result<SwiftCheckpoint, Error> {
         let options = SwiftUploadOptions { threshold: 0, ..options.clone() };
         let upload = SwiftUpload::new("c", "o", source, options, Arc::clone(service), 7)?;
-        let party = Auth::new(Session::fixed_at(STORAGE, token())?);
-        let mut pump = Pump::new(upload, vec![party], Waker::noop().clone());
+        let auth = Auth::new(Session::fixed_at(STORAGE, token())?);
+        let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
         if let Some(intake) = pump.intake() {
             intake.supply(1, false);
         }

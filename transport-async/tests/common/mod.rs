@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use apus_async::{Client, Transport, TransportConfig};
-use apus_core::contract::{Authority, Grant, Lease, Operation, Service, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply};
 use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
@@ -306,7 +306,7 @@ impl Operation for Ask {
 /// An authenticator without credentials.
 pub(crate) struct Anyone;
 
-impl Authority for Anyone {
+impl Authenticator for Anyone {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: 1 })
     }

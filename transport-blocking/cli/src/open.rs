@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_blocking::{CancelToken, Client, Stores, Transport, credentials};
 use apus_core::Error;
-use apus_core::contract::{Authority, Operation};
+use apus_core::contract::{Authenticator, Operation};
 use apus_core::keystone::{Login, Session, SessionOptions};
 use apus_core::location::SwiftLocation;
 use apus_core::machine::{Auth, Call, Observer};
@@ -113,8 +113,8 @@ impl Open {
     /// Returns a bucket, with a client.
     pub(crate) fn bucket(&self, store: &S3Store) -> Result<Bucket, Failure> {
         let service = s3::Service::clone(store.service());
-        let party = store.party().map_err(Failure::from)?;
-        let client = Client::new(self.transport(store.id())?, service, party)
+        let auth = store.auth().map_err(Failure::from)?;
+        let client = Client::new(self.transport(store.id())?, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
         let name = store.bucket().to_owned();
         Ok(Bucket { client, name, token: self.interrupt.token() })
@@ -134,9 +134,9 @@ impl Open {
         let session = Session::new(login, session).with_endpoint(options.endpoint());
         let session = Arc::new(Mutex::new(session));
         let service = swift::Service::clone(store.service());
-        let party = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authority>>);
+        let auth = Auth::from_shared(Arc::clone(&session) as Arc<Mutex<dyn Authenticator>>);
         let transport = self.transport(store.id())?;
-        let client = Client::new(transport, service, party)
+        let client = Client::new(transport, service, auth)
             .with_observer(Arc::clone(&self.watch) as Arc<dyn Observer>);
         let options = Arc::new(options.clone());
         Ok(Account { client, session, options, token: self.interrupt.token() })

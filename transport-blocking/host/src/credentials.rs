@@ -10,7 +10,7 @@
 //!
 //! # fn main() -> Result<(), apus_core::Error> {
 //! # use apus_host::credentials;
-//! let party = Auth::new(credentials::profile("backup")?);
+//! let auth = Auth::new(credentials::profile("backup")?);
 //! # Ok(())
 //! # }
 //! ```

@@ -11,7 +11,7 @@
 //! # use apus_host::openstack;
 //! let clouds = openstack::Search::usual().with_environment().read()?;
 //! let cloud = clouds.cloud(None)?;
-//! let party = Auth::new(cloud.session(SessionOptions::default())?);
+//! let auth = Auth::new(cloud.session(SessionOptions::default())?);
 //! # Ok(())
 //! # }
 //! ```

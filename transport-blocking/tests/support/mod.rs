@@ -8,7 +8,7 @@ pub mod server;
 use std::sync::Arc;
 
 use apus_blocking::{Client, Transport, TransportConfig};
-use apus_core::contract::{Authority, Grant, Lease, Operation, Service, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply, Stamp};
 use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
@@ -51,7 +51,7 @@ impl Service for Plain {
 /// A request without credentials.
 pub struct Anyone;
 
-impl Authority for Anyone {
+impl Authenticator for Anyone {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: 0 })
     }

@@ -39,8 +39,8 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
     }
     let transport = apus_async::Transport::new(config).unwrap();
-    let party = Auth::new(bare::credentials());
-    let client = apus_async::Client::new(transport, bare::service(server), party);
+    let auth = Auth::new(bare::credentials());
+    let client = apus_async::Client::new(transport, bare::service(server), auth);
     let work = Arc::new(Work::new(client.service(), bytes, false));
     let bare = |up| {
         let (work, runtime) = (&work, &runtime);
@@ -94,8 +94,8 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         config = config.ca_bundle(server.certificate.as_bytes()).unwrap();
     }
     let transport = apus_blocking::Transport::new(config).unwrap();
-    let party = Auth::new(bare::credentials());
-    let client = apus_blocking::Client::new(transport, bare::service(server), party);
+    let auth = Auth::new(bare::credentials());
+    let client = apus_blocking::Client::new(transport, bare::service(server), auth);
     let agent = bare::ureq_agent(server, Some(Limits::default()));
     let work = Work::new(client.service(), bytes, true);
     let bare = |up| {

@@ -67,13 +67,13 @@ impl Clients {
     fn new(server: &Server) -> Self {
         let config = apus_async::TransportConfig::new();
         let transport = apus_async::Transport::new(config).unwrap();
-        let party = Auth::new(bare::credentials());
-        let apus = apus_async::Client::new(transport.clone(), service(server), party.clone());
-        let apus_unsigned = apus_async::Client::new(transport, bare::service(server), party);
+        let auth = Auth::new(bare::credentials());
+        let apus = apus_async::Client::new(transport.clone(), service(server), auth.clone());
+        let apus_unsigned = apus_async::Client::new(transport, bare::service(server), auth);
         let config = apus_blocking::TransportConfig::new();
         let transport = apus_blocking::Transport::new(config).unwrap();
-        let party = Auth::new(bare::credentials());
-        let apus_blocking = apus_blocking::Client::new(transport, service(server), party);
+        let auth = Auth::new(bare::credentials());
+        let apus_blocking = apus_blocking::Client::new(transport, service(server), auth);
         let object_store = AmazonS3Builder::new()
             .with_endpoint(&server.url)
             .with_allow_http(true)

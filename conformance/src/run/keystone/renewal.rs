@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Wish};
+use apus_core::contract::{Authenticator, Lease, Wish};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::waiters::Positions;

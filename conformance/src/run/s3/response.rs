@@ -58,7 +58,7 @@ enum Word {
     Broken,
     Wire,
     Integrity,
-    Authority,
+    Authenticator,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -215,7 +215,7 @@ fn refused(
             Kind::InvalidResponse => Some(Word::Broken),
             Kind::Transport => Some(Word::Wire),
             Kind::Integrity => Some(Word::Integrity),
-            Kind::Auth => Some(Word::Authority),
+            Kind::Auth => Some(Word::Authenticator),
             _ => None,
         };
         if got != Some(kind) {

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authority, Lease, Wish};
+use apus_core::contract::{Authenticator, Lease, Wish};
 use apus_core::error::Error;
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::keystone::{

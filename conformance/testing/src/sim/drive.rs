@@ -53,20 +53,20 @@ impl Observer for Listener {
 
 impl World {
     /// Drives one machine.
-    pub(crate) fn run<M: Machine>(&mut self, machine: M, parties: Vec<Auth>) -> End<M::Output> {
-        self.race(vec![machine], parties).pop().unwrap_or(End::Died)
+    pub(crate) fn run<M: Machine>(&mut self, machine: M, auths: Vec<Auth>) -> End<M::Output> {
+        self.race(vec![machine], auths).pop().unwrap_or(End::Died)
     }
 
     /// Drives machines that share these authenticators until all are done.
     pub(crate) fn race<M: Machine>(
         &mut self,
         machines: Vec<M>,
-        parties: Vec<Auth>,
+        auths: Vec<Auth>,
     ) -> Vec<End<M::Output>> {
         let listener = Arc::new(Listener::default());
         let flags: Vec<Arc<Flag>> = machines.iter().map(|_| Arc::default()).collect();
         let pumps = machines.into_iter().zip(&flags).map(|(machine, flag)| {
-            let pump = Pump::new(machine, parties.clone(), Waker::from(Arc::clone(flag)));
+            let pump = Pump::new(machine, auths.clone(), Waker::from(Arc::clone(flag)));
             let pump = pump.with_observer(Arc::clone(&listener) as Arc<dyn Observer>);
             match &self.traffic {
                 Some(traffic) => pump.with_traffic(Arc::clone(traffic)),

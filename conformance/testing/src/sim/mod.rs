@@ -149,8 +149,8 @@ impl<S: Simulated> Sim<S> {
     /// # Panics
     ///
     /// A law was broken.
-    pub fn run<M: Machine>(&mut self, machine: M, parties: Vec<Auth>) -> Result<M::Output, Error> {
-        self.race(vec![machine], parties).pop().expect("one machine has one result")
+    pub fn run<M: Machine>(&mut self, machine: M, auths: Vec<Auth>) -> Result<M::Output, Error> {
+        self.race(vec![machine], auths).pop().expect("one machine has one result")
     }
 
     /// Drives machines that share these authenticators until all are done.
@@ -161,11 +161,11 @@ impl<S: Simulated> Sim<S> {
     pub fn race<M: Machine>(
         &mut self,
         machines: Vec<M>,
-        parties: Vec<Auth>,
+        auths: Vec<Auth>,
     ) -> Vec<Result<M::Output, Error>> {
         let flags: Vec<Arc<Flag>> = machines.iter().map(|_| Arc::default()).collect();
         let pump = |(machine, flag): (M, &Arc<Flag>)| {
-            Pump::new(machine, parties.clone(), Waker::from(Arc::clone(flag)))
+            Pump::new(machine, auths.clone(), Waker::from(Arc::clone(flag)))
         };
         let mut pumps: Vec<Pump<M>> = machines.into_iter().zip(&flags).map(pump).collect();
         self.drive_all(&mut pumps, &flags)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use apus_core::contract::{Authority, Grant, Lease, Operation, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Body, Completion, Draft, Exchange, Reply};
 use apus_core::machine::{Auth, Event, Observer};
@@ -193,7 +193,7 @@ impl Shifted {
     }
 }
 
-impl Authority for Shifted {
+impl Authenticator for Shifted {
     fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
         self.inner.lease(self.shifted(now), wish)
     }

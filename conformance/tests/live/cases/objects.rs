@@ -306,8 +306,8 @@ fn attributes(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn lock(stage: &Stage<'_>) -> Result<(), Error> {
-    let party = stage.site.first.party();
-    let locked = Stage::create(stage.site, stage.place, "locked", party, |create| {
+    let auth = stage.site.first.auth();
+    let locked = Stage::create(stage.site, stage.place, "locked", auth, |create| {
         create.object_lock_enabled = Some(true);
     });
     let result = lock_in(&locked);

@@ -170,7 +170,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     assert_eq!(checkpoint.acknowledged(), 2 * PART as u64);
 
     // As another process would, with a client of its own.
-    let store = stage.client(vec![stage.site.first.party()]);
+    let store = stage.client(vec![stage.site.first.auth()]);
     let sent = Arc::new(Sent::default());
     let store = store.observed(sent.clone());
     let service = Arc::clone(store.service());
@@ -247,10 +247,10 @@ fn download_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let endpoint = if stage.place.https { &stage.site.https } else { &stage.site.http };
     let proxy = Proxy::before(endpoint, Plan { cuts: 1, after: 3 << 20, pace: None });
     let service = Service::new(stage.place.config_at(&proxy.endpoint)).unwrap();
-    let party = vec![stage.site.first.party()];
+    let auth = vec![stage.site.first.auth()];
     let ended = Arc::new(Sent::default());
     let store =
-        Store::new(stage.place.transport, service, &stage.site.ca, party).observed(ended.clone());
+        Store::new(stage.place.transport, service, &stage.site.ca, auth).observed(ended.clone());
     let get = GetObject::new(&stage.bucket, "download/resumed");
     assert!(download(&store, get, DownloadOptions::default())? == bytes);
     assert_eq!(ended.gets.load(Ordering::Relaxed), 2);
@@ -309,12 +309,12 @@ fn share(stage: &Stage<'_>, options: CopyOptions, share: Share) -> Result<(), Er
     let (site, bytes) = (stage.site, payload(PART + 1000));
     let mut put = PutObject::new(&stage.bucket, "shared", bytes.clone());
     stage.call(put.clone())?;
-    let theirs = Stage::create(site, stage.place, "theirs", site.second.party(), |_| {});
-    let both = stage.client(vec![site.first.party(), site.second.party()]);
+    let theirs = Stage::create(site, stage.place, "theirs", site.second.auth(), |_| {});
+    let both = stage.client(vec![site.first.auth(), site.second.auth()]);
     let copy = || {
         let source = CopySource::new(&stage.bucket, "shared");
         let copy = CopyObject::new(&theirs.bucket, "copied", source);
-        both.run(Copy::new(copy, options, Arc::clone(both.service()), 1).under(1))
+        both.run(Copy::new(copy, options, Arc::clone(both.service()), 1).with_auth(1))
     };
     let denied = copy().unwrap_err();
     assert!(denied.is_denied(), "{denied}");
@@ -340,14 +340,14 @@ fn share(stage: &Stage<'_>, options: CopyOptions, share: Share) -> Result<(), Er
 /// Neither account may see the other's bucket; the machine reads as one and writes as the other.
 fn ferry(stage: &Stage<'_>) -> Result<(), Error> {
     let site = stage.site;
-    let theirs = Stage::create(site, stage.place, "ferry", site.second.party(), |_| {});
+    let theirs = Stage::create(site, stage.place, "ferry", site.second.auth(), |_| {});
     stage.call(PutObject::new(&stage.bucket, "ferried", "over the river"))?;
     refused(stage.call(PutObject::new(&theirs.bucket, "ferried", "")), 403, "AccessDenied");
-    let both = stage.client(vec![site.first.party(), site.second.party()]);
+    let both = stage.client(vec![site.first.auth(), site.second.auth()]);
     let service = Arc::clone(both.service());
     let get = GetObject::new(&stage.bucket, "ferried");
     let to = theirs.bucket.clone();
-    let leg = Leg::Get(Box::new(Call::new(get, Arc::clone(&service), 1).under(0)));
+    let leg = Leg::Get(Box::new(Call::new(get, Arc::clone(&service), 1).with_auth(0)));
     both.run(Ferry { leg, to, service })?;
     assert_eq!(theirs.call(GetObject::new(&theirs.bucket, "ferried"))?.body, "over the river");
     theirs.close();
@@ -431,7 +431,7 @@ impl Observer for Sent {
     }
 }
 
-/// Gets under party 0, puts under party 1.
+/// Gets under auth 0, puts under auth 1.
 struct Ferry {
     leg: Leg,
     to: String,
@@ -455,7 +455,7 @@ impl Machine for Ferry {
                     Step::Done(Err(error)) => return Step::Done(Err(error)),
                     Step::Done(Ok(answer)) => {
                         let put = PutObject::new(&self.to, "ferried", answer.body);
-                        let call = Call::new(put, Arc::clone(&self.service), 2).under(1);
+                        let call = Call::new(put, Arc::clone(&self.service), 2).with_auth(1);
                         self.leg = Leg::Put(Box::new(call));
                     }
                 },

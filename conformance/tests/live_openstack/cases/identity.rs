@@ -132,7 +132,7 @@ fn token(stage: &Stage<'_>) -> Result<(), Error> {
         Session::new(unscoped, stage.site.options())
             .with_endpoint(EndpointFilter::at(&people.storage_url)),
     );
-    refused(stage.client(vec![session.party()]).call(HeadContainer::new(&stage.container)), 403);
+    refused(stage.client(vec![session.auth()]).call(HeadContainer::new(&stage.container)), 403);
     let token = session.export().token().secret().clone();
     enter_as(stage, Identity::Token(token), in_project(&people.project))
 }
@@ -203,8 +203,8 @@ fn wrong_password(stage: &Stage<'_>) -> Result<(), Error> {
     };
     let login = Login::new(stage.site.address(stage.place.https), identity, scope)?;
     let watch = Watch::new();
-    let party = Auth::new(Session::new(login, stage.site.options()));
-    let store = stage.client(vec![party]).observed(watch.clone());
+    let auth = Auth::new(Session::new(login, stage.site.options()));
+    let store = stage.client(vec![auth]).observed(watch.clone());
     for _ in 0..10 {
         let error = store.call(HeadContainer::new(&stage.container)).unwrap_err();
         assert_eq!(error.kind(), Kind::Auth, "{error}");
@@ -231,8 +231,8 @@ fn unknown(stage: &Stage<'_>) -> Result<(), Error> {
 fn reader(stage: &Stage<'_>) -> Result<(), Error> {
     let people = people();
     let login = people.login(&people.reader, &people.reader_password, &people.project);
-    let party = Auth::new(Session::new(login, stage.site.options()));
-    let store = stage.client(vec![party]);
+    let auth = Auth::new(Session::new(login, stage.site.options()));
+    let store = stage.client(vec![auth]);
     store.call(GetContainer::new(&stage.container))?;
     refused(store.call(PutObject::new(&stage.container, "reader", "")), 403);
     Ok(())
@@ -248,7 +248,7 @@ fn other(stage: &Stage<'_>) -> Result<(), Error> {
 
 fn handed_on(stage: &Stage<'_>) -> Result<(), Error> {
     let first = Shared::new(stage.site.session(stage.place.https));
-    stage.client(vec![first.party()]).call(HeadContainer::new(&stage.container))?;
+    stage.client(vec![first.auth()]).call(HeadContainer::new(&stage.container))?;
     let text = first.export().to_secret();
     // The other process.
     let session = stage.site.session(stage.place.https);
@@ -262,7 +262,7 @@ fn handed_on(stage: &Stage<'_>) -> Result<(), Error> {
 
 fn refused_token(stage: &Stage<'_>) -> Result<(), Error> {
     let first = Shared::new(stage.site.session(stage.place.https));
-    stage.client(vec![first.party()]).call(HeadContainer::new(&stage.container))?;
+    stage.client(vec![first.auth()]).call(HeadContainer::new(&stage.container))?;
     let text = first.export().to_secret();
     // A token of the same facts that the server has never heard of.
     let secret = first.export().token().secret().clone();
@@ -287,7 +287,7 @@ impl Shared {
         Self(Arc::new(Mutex::new(session)))
     }
 
-    pub fn party(&self) -> Auth {
+    pub fn auth(&self) -> Auth {
         Auth::from_shared(Arc::clone(&self.0) as _)
     }
 

@@ -68,9 +68,9 @@ fn validate(stage: &Stage<'_>) -> Result<(), Error> {
 fn revoke(stage: &Stage<'_>) -> Result<(), Error> {
     let session = Shared::new(stage.site.session(false));
     let watch = Watch::new();
-    let store = stage.client(vec![session.party()]).observed(watch.clone());
+    let store = stage.client(vec![session.auth()]).observed(watch.clone());
     store.call(HeadContainer::new(&stage.container))?;
-    let own = Store::new(stage.place.transport, Service::default(), &[], vec![session.party()]);
+    let own = Store::new(stage.place.transport, Service::default(), &[], vec![session.auth()]);
     own.call(RevokeToken::default())?;
     // It is no longer valid, and a new one is obtained.
     store.call(HeadContainer::new(&stage.container))?;

@@ -182,7 +182,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let checkpoint = serde_json::from_str(&text).unwrap();
 
     let watch = Watch::new();
-    let store = stage.client(vec![stage.site.party(stage.place.https)]).observed(watch.clone());
+    let store = stage.client(vec![stage.site.auth(stage.place.https)]).observed(watch.clone());
     let service = Arc::clone(store.service());
     let upload = SwiftUpload::resume(checkpoint, source, options, service, 2)?;
     store.run_from(upload, Feed::Memory, &bytes)?;
@@ -313,7 +313,7 @@ fn through(stage: &Stage<'_>, plan: Plan) -> Result<(Store<Service>, Proxy), Err
         Server::Swift => People::read().unwrap().storage_url,
         Server::Ceph => {
             let probe = Shared::new(stage.site.session(stage.place.https));
-            stage.client(vec![probe.party()]).call(HeadObject::new(&stage.container, "-")).ok();
+            stage.client(vec![probe.auth()]).call(HeadObject::new(&stage.container, "-")).ok();
             probe.storage_url().expect("v1 authentication tells one")
         }
     };

@@ -128,7 +128,7 @@ impl<H> Object<H> {
 pub(super) struct Ranges<D: Dialect> {
     pub(super) dialect: D,
     pub(super) options: DownloadOptions,
-    pub(super) party: usize,
+    pub(super) auth: usize,
     pub(super) seed: u64,
     /// The requested bytes; `None` for the whole object.
     pub(super) wanted: Option<ByteRange>,
@@ -185,7 +185,7 @@ impl<D: Dialect> Ranges<D> {
             dialect,
             width: if combine { options.width.max(1) } else { 1 },
             options,
-            party: 0,
+            auth: 0,
             seed,
             wanted,
             start,
@@ -443,7 +443,7 @@ impl<D: Dialect> Ranges<D> {
         self.sequence = self.sequence.wrapping_add(1);
         let ticket = Ticket::new(self.sequence);
         piece.sent(ticket, draft.head.headers.contains_key(IF_MATCH));
-        draft.party = self.party;
+        draft.auth = self.auth;
         draft.ticket = ticket;
         Ok(Next::Send(draft))
     }

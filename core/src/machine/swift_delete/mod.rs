@@ -47,7 +47,7 @@ pub struct SwiftDelete {
     object: Name,
     service: Arc<Service>,
     options: SwiftDeleteOptions,
-    party: usize,
+    auth: usize,
     seed: u64,
     phase: Phase,
     steps: u32,
@@ -128,7 +128,7 @@ impl SwiftDelete {
             object: Name { container: container.into(), object: object.into() },
             service,
             options,
-            party: 0,
+            auth: 0,
             seed,
             phase: Phase::Begin,
             steps: 0,
@@ -146,10 +146,10 @@ impl SwiftDelete {
         }
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.auth = auth;
         self
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Removal {
     /// To be removed one by one.
     ones: VecDeque<Name>,
     service: Arc<Service>,
-    party: usize,
+    auth: usize,
     seed: u64,
     width: usize,
     /// The maximum number of objects in one request; `None` without bulk deletes.
@@ -91,7 +91,7 @@ impl Removal {
             many: names.into_iter().collect(),
             ones: VecDeque::new(),
             service,
-            party: 0,
+            auth: 0,
             seed,
             width: width.max(1),
             bulk,
@@ -103,9 +103,9 @@ impl Removal {
         }
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
-    pub(super) fn under(mut self, party: usize) -> Self {
-        self.party = party;
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
+    pub(super) fn with_auth(mut self, auth: usize) -> Self {
+        self.auth = auth;
         self
     }
 
@@ -121,10 +121,10 @@ impl Removal {
             let names: Vec<Name> = self.many.drain(..most.max(1).min(self.many.len())).collect();
             let paths = names.iter().map(|name| BulkPath::object(&name.container, &name.object));
             let operation = BulkDelete::new(paths.collect());
-            Work::Many(names, Box::new(Call::new(operation, service, seed).under(self.party)))
+            Work::Many(names, Box::new(Call::new(operation, service, seed).with_auth(self.auth)))
         } else if let Some(name) = self.ones.pop_front().or_else(|| self.many.pop_front()) {
             let operation = DeleteObject::new(&name.container, &name.object);
-            Work::One(name, Box::new(Call::new(operation, service, seed).under(self.party)))
+            Work::One(name, Box::new(Call::new(operation, service, seed).with_auth(self.auth)))
         } else {
             return false;
         };

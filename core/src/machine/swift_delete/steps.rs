@@ -35,7 +35,7 @@ impl SwiftDelete {
             self.read_manifest();
         } else if let Some(prefix) = self.head.dlo.clone() {
             let seed = self.seed();
-            let listed = Listed::new(prefix, Arc::clone(&self.service), seed).under(self.party);
+            let listed = Listed::new(prefix, Arc::clone(&self.service), seed).with_auth(self.auth);
             self.phase = Phase::Listing(Box::new(listed));
         } else {
             self.remove_manifests();
@@ -184,7 +184,7 @@ impl SwiftDelete {
     ) -> Box<Removal> {
         let seed = self.seed();
         let service = Arc::clone(&self.service);
-        Box::new(Removal::new(names, service, width, bulk, seed).under(self.party))
+        Box::new(Removal::new(names, service, width, bulk, seed).with_auth(self.auth))
     }
 
     /// Handles the result of the removal of segments or manifests.
@@ -217,7 +217,7 @@ impl SwiftDelete {
         O: Operation<Service = Service>,
     {
         let seed = self.seed();
-        Box::new(Call::new(operation, Arc::clone(&self.service), seed).under(self.party))
+        Box::new(Call::new(operation, Arc::clone(&self.service), seed).with_auth(self.auth))
     }
 }
 

@@ -165,12 +165,12 @@ impl Upload {
         Ok(Self { job, service, plan, gather, phase })
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.job.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.job.auth = auth;
         if let Phase::Multipart(inner) = &mut self.phase {
-            inner.move_under(party);
+            inner.set_auth(auth);
         }
         self
     }
@@ -408,7 +408,7 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         width: options.width.max(1),
         memory: options.memory,
         leave: options.on_failure,
-        party: 0,
+        auth: 0,
         seed,
         checkpoints: Checkpoints::default(),
     }

@@ -35,7 +35,7 @@ pub struct S3Store {
     service: Arc<Service>,
     place: S3Place,
     connection: Connection,
-    party: Option<Auth>,
+    auth: Option<Auth>,
 }
 
 impl S3Store {
@@ -45,13 +45,13 @@ impl S3Store {
             service: Arc::new(Service::new(options.config()?)?),
             place: options.place()?,
             connection: Connection::of_s3(options)?,
-            party: options.keys().map(|keys| Auth::new(Credentials::new(keys))),
+            auth: options.keys().map(|keys| Auth::new(Credentials::new(keys))),
             options: Arc::new(options.clone()),
         })
     }
 
-    pub(super) fn set_party(&mut self, party: Auth) {
-        self.party = Some(party);
+    pub(super) fn set_party(&mut self, auth: Auth) {
+        self.auth = Some(auth);
     }
 
     /// Returns the id.
@@ -88,10 +88,10 @@ impl S3Store {
     ///
     /// # Errors
     ///
-    /// The options contain no keys, and [`Stores::with_party`](super::Stores::with_party) or
+    /// The options contain no keys, and [`Stores::with_auth`](super::Stores::with_auth) or
     /// [`Stores::with_credentials`](super::Stores::with_credentials) has set none.
-    pub fn party(&self) -> Result<Auth, StoreError> {
-        self.party.clone().ok_or_else(|| {
+    pub fn auth(&self) -> Result<Auth, StoreError> {
+        self.auth.clone().ok_or_else(|| {
             let what = format!("backend {:?} has no keys, and none were handed over", self.id);
             StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
         })
@@ -124,7 +124,7 @@ impl S3Store {
         let url = self.place.location(&image.image_id).to_string();
         let (store, hash) = (self.id.clone(), image.hash);
         let machine = Adding::new(place, upload, service, !heeds, creates, seed);
-        let mut job = Job::new(Verb::Add, &self.id, machine, vec![self.party()?]);
+        let mut job = Job::new(Verb::Add, &self.id, machine, vec![self.auth()?]);
         job.hashers = image.hashers().map_err(invalid)?;
         Ok(job.map(move |uploaded| {
             let uploaded = uploaded?;
@@ -164,7 +164,7 @@ impl fmt::Debug for S3Store {
         f.debug_struct("S3Store")
             .field("id", &self.id)
             .field("prefix", &self.prefix())
-            .field("has_credentials", &self.party.is_some())
+            .field("has_credentials", &self.auth.is_some())
             .finish_non_exhaustive()
     }
 }

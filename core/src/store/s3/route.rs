@@ -53,7 +53,7 @@ impl<'a> S3Route<'a> {
             ..DownloadOptions::default()
         };
         let machine = Download::new(object, self.service()?, options, seed);
-        let job = Job::new(Verb::Get, &self.store.id, machine, vec![self.party()?]);
+        let job = Job::new(Verb::Get, &self.store.id, machine, vec![self.auth()?]);
         Ok(job.map(|read| {
             let read = read?;
             if !read.end_is_certain {
@@ -85,13 +85,13 @@ impl<'a> S3Route<'a> {
 
     pub(in crate::store) fn delete(&self, seed: u64) -> Result<Job<()>, StoreError> {
         let machine = Removing::new(self.target(), self.service()?, seed);
-        Ok(Job::new(Verb::Delete, &self.store.id, machine, vec![self.party()?]))
+        Ok(Job::new(Verb::Delete, &self.store.id, machine, vec![self.auth()?]))
     }
 
     fn head(&self, verb: Verb, seed: u64) -> Result<Job<ObjectHead>, StoreError> {
         let Target { bucket, key } = self.target();
         let machine = Call::new(HeadObject::new(bucket, key), self.service()?, seed);
-        Ok(Job::new(verb, &self.store.id, machine, vec![self.party()?]))
+        Ok(Job::new(verb, &self.store.id, machine, vec![self.auth()?]))
     }
 
     fn target(&self) -> Target {
@@ -101,11 +101,11 @@ impl<'a> S3Route<'a> {
 
     /// Returns the authenticator: the credentials in the location, or else the backend's, which are
     /// sent to its own server only.
-    fn party(&self) -> Result<Auth, StoreError> {
+    fn auth(&self) -> Result<Auth, StoreError> {
         match &self.access.credentials {
             Some(keys) => Ok(Auth::new(Credentials::new(keys.clone()))),
             None if self.foreign => Ok(Auth::new(Credentials::anonymous())),
-            None => self.store.party(),
+            None => self.store.auth(),
         }
     }
 

@@ -52,7 +52,7 @@ pub struct SwiftStore {
     options: Arc<SwiftOptions>,
     references: Arc<BTreeMap<String, Reference>>,
     /// The authenticator of each reference, which all requests share.
-    parties: Arc<BTreeMap<String, Auth>>,
+    auths: Arc<BTreeMap<String, Auth>>,
     service: Arc<Service>,
     keystone: Arc<keystone::Service>,
     connection: Connection,
@@ -65,12 +65,12 @@ impl SwiftStore {
         options: &SwiftOptions,
         references: &BTreeMap<String, Reference>,
     ) -> Result<Self, Error> {
-        let party = |(name, reference): (&String, &Reference)| {
+        let auth = |(name, reference): (&String, &Reference)| {
             Ok((name.clone(), Auth::new(rights::session(options, reference)?)))
         };
         Ok(Self {
             id: id.to_owned(),
-            parties: Arc::new(references.iter().map(party).collect::<Result<_, Error>>()?),
+            auths: Arc::new(references.iter().map(auth).collect::<Result<_, Error>>()?),
             references: Arc::new(references.clone()),
             service: Arc::new(Service::new(options.config())?),
             keystone: Arc::new(options.keystone()),
@@ -111,7 +111,7 @@ impl SwiftStore {
     /// # Errors
     ///
     /// There is no default reference, which a multi-tenant backend need not have.
-    pub fn party(&self) -> Result<Auth, StoreError> {
+    pub fn auth(&self) -> Result<Auth, StoreError> {
         self.party_of(&self.options.default_swift_reference)
     }
 
@@ -122,7 +122,7 @@ impl SwiftStore {
     }
 
     fn party_of(&self, reference: &str) -> Result<Auth, StoreError> {
-        self.parties.get(reference).cloned().ok_or_else(|| {
+        self.auths.get(reference).cloned().ok_or_else(|| {
             let what = format!("backend {:?} has no reference {reference:?}", self.id);
             StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
         })
@@ -152,7 +152,7 @@ impl SwiftStore {
             container = options.container(id);
             let reference = options.default_swift_reference.as_str();
             location = SwiftLocation::of_reference(reference, &container, id);
-            rights = Rights::of_one(self.party()?);
+            rights = Rights::of_one(self.auth()?);
         }
         let is_stream = matches!(source, UploadSource::Stream(_));
         let upload = SwiftUpload::new(

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!  single-tenant, or credentials in the location:
-//!  party 0   the reference, or the credentials in the location
+//!  auth 0   the reference, or the credentials in the location
 //!
 //!  multi-tenant:
-//!  party 0   the user: the token of the user's request, which cannot be renewed
-//!  party 1   the reference that users trust
-//!  party 2   the same by the trust of this user, made for this job and revoked after it
+//!  auth 0   the user: the token of the user's request, which cannot be renewed
+//!  auth 1   the reference that users trust
+//!  auth 2   the same by the trust of this user, made for this job and revoked after it
 //! ```
 
 use std::time::Duration;
@@ -33,14 +33,14 @@ use crate::store::{
 
 /// The authenticators of a job.
 pub(super) struct Rights {
-    parties: Vec<Auth>,
+    auths: Vec<Auth>,
     /// The delegation by a trust, or why there cannot be one. `None` if no trust is needed.
     delegation: Option<Result<Delegation, Error>>,
 }
 
 impl Rights {
-    pub(super) fn of_one(party: Auth) -> Self {
-        Self { parties: vec![party], delegation: None }
+    pub(super) fn of_one(auth: Auth) -> Self {
+        Self { auths: vec![auth], delegation: None }
     }
 
     /// Uses the credentials in a location, at the Keystone that it names.
@@ -113,16 +113,16 @@ impl Rights {
                 Some(login(&store.options, reference, scope).map(|login| (slot, login)))
             }
         };
-        let mut parties = vec![Auth::new(user)];
+        let mut auths = vec![Auth::new(user)];
         let delegation = delegation.map(|trusting| {
             let (slot, login) = trusting?;
             let login = login.without_catalogue();
             let by_trust = Session::new(login, renewal(&store.options)).with_endpoint(endpoint);
-            parties.extend(store.parties.get(trustee).cloned());
-            parties.push(Auth::new(by_trust));
+            auths.extend(store.auths.get(trustee).cloned());
+            auths.push(Auth::new(by_trust));
             Ok(Delegation::new(slot))
         });
-        Ok((Self { parties, delegation }, storage))
+        Ok((Self { auths, delegation }, storage))
     }
 
     /// Uses no trust, for a job that ends before a token expires.
@@ -143,16 +143,16 @@ impl Rights {
         M: Machine + Send + 'static,
         M::Output: Send + 'static,
     {
-        let Self { parties, delegation } = self;
+        let Self { auths, delegation } = self;
         let machine = match delegation.filter(|_| may_be_long) {
-            None => return Job::new(verb, &store.id, machine, parties),
+            None => return Job::new(verb, &store.id, machine, auths),
             Some(Ok(delegation)) => {
                 Delegated::new(machine, delegation, store.keystone.clone(), seed)
             }
             Some(Err(why)) => Delegated::refused(machine, why),
         };
         // Notices report what became of the trust.
-        Job::new(verb, &store.id, machine, parties).map(|done| Ok(done?.output))
+        Job::new(verb, &store.id, machine, auths).map(|done| Ok(done?.output))
     }
 }
 

@@ -63,7 +63,7 @@ type Script = Box<dyn FnMut(u64, &Sent) -> Said>;
 pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) sent: Vec<Sent>,
-    party: Auth,
+    auth: Auth,
     script: Script,
     /// Seconds that servers are ahead of us.
     pub(crate) skew: i64,
@@ -90,7 +90,7 @@ impl World {
         let credentials = Credentials::renewed_from(provider, options);
         let now = Now::new(Duration::from_secs(1000), Duration::from_secs(START));
         let script = Box::new(script);
-        Self { now, sent: Vec::new(), party: Auth::new(credentials), script, skew: 0 }
+        Self { now, sent: Vec::new(), auth: Auth::new(credentials), script, skew: 0 }
     }
 
     pub(crate) fn pass(&mut self, seconds: u64) {
@@ -111,7 +111,7 @@ impl World {
             .map(|at| {
                 let call =
                     Call::new(GetObject::new("bucket", "key"), Arc::clone(&service), at as u64);
-                (Pump::new(call, vec![self.party.clone()], Waker::noop().clone()), None)
+                (Pump::new(call, vec![self.auth.clone()], Waker::noop().clone()), None)
             })
             .collect();
         for _ in 0..10_000 {

@@ -452,11 +452,11 @@ impl Observer for Notices {
 }
 
 impl<M: Machine> World<M> {
-    pub(crate) fn new(cloud: Cloud, machines: Vec<M>, parties: &[Auth]) -> Self {
+    pub(crate) fn new(cloud: Cloud, machines: Vec<M>, auths: &[Auth]) -> Self {
         let notices = Arc::new(Notices::default());
         let runner = |machine| {
             let flag = Arc::new(Flag::default());
-            let pump = Pump::new(machine, parties.to_vec(), Waker::from(Arc::clone(&flag)));
+            let pump = Pump::new(machine, auths.to_vec(), Waker::from(Arc::clone(&flag)));
             let pump = Some(pump.with_observer(Arc::clone(&notices) as _));
             flag.0.store(true, Ordering::Relaxed);
             Runner { pump, flag, until: None, result: None }

@@ -73,7 +73,7 @@ pub(crate) fn run<T: 'static>(
 
 /// A job, about to run.
 pub(crate) fn sim<T: 'static>(job: Job<T>) -> Sim<Boxed<T>> {
-    Sim::under_all(job.machine, job.parties)
+    Sim::under_all(job.machine, job.auths)
 }
 
 /// What adding bytes that can be read anywhere came to, and the requests that were made.

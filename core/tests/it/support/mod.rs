@@ -156,18 +156,18 @@ pub(crate) struct Run<M: Machine> {
 
 impl<M: Machine> Sim<M> {
     pub(crate) fn new(machine: M) -> Self {
-        Self::under(machine, Auth::new(Credentials::anonymous()))
+        Self::with_auth(machine, Auth::new(Credentials::anonymous()))
     }
 
     /// Under this authority.
-    pub(crate) fn under(machine: M, party: Auth) -> Self {
-        Self::under_all(machine, vec![party])
+    pub(crate) fn with_auth(machine: M, auth: Auth) -> Self {
+        Self::under_all(machine, vec![auth])
     }
 
     /// Under these authorities.
-    pub(crate) fn under_all(machine: M, parties: Vec<Auth>) -> Self {
+    pub(crate) fn under_all(machine: M, auths: Vec<Auth>) -> Self {
         Self {
-            pump: Pump::new(machine, parties, Waker::noop().clone()),
+            pump: Pump::new(machine, auths, Waker::noop().clone()),
             source: Bytes::new(),
             streamed: false,
             ordered: false,

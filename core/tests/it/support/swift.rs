@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use apus_core::checksum::Algorithm;
-use apus_core::contract::{Authority, Grant, Lease, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Standing, Wish};
 use apus_core::escape;
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::Auth;
@@ -459,12 +459,12 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn party() -> Auth {
+    pub(crate) fn auth() -> Auth {
         Auth::new(Self::default())
     }
 }
 
-impl Authority for Tokens {
+impl Authenticator for Tokens {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         Lease::Granted(Grant { generation: self.generation })
     }

@@ -301,8 +301,8 @@ enum Outcome {
 }
 
 /// Creates a pump for this machine, without a waker.
-pub(crate) fn pump<M: Machine>(machine: M, party: Auth) -> Pump<M> {
-    Pump::new(machine, vec![party], Waker::noop().clone())
+pub(crate) fn pump<M: Machine>(machine: M, auth: Auth) -> Pump<M> {
+    Pump::new(machine, vec![auth], Waker::noop().clone())
 }
 
 pub(crate) fn service() -> Arc<Service> {

@@ -1,6 +1,6 @@
 //! An authority that gives another token each time it is asked.
 
-use apus_core::contract::{Authority, Grant, Lease, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, Standing, Wish};
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::{Error, Now};
 
@@ -10,7 +10,7 @@ pub(crate) struct Tokens {
     leased: u64,
 }
 
-impl Authority for Tokens {
+impl Authenticator for Tokens {
     fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
         self.leased += 1;
         Lease::Granted(Grant { generation: self.leased })

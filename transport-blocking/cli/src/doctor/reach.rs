@@ -54,7 +54,7 @@ pub(super) fn try_server(
     }
     match (is_tls, &connection.ca_file, connection.insecure) {
         (false, ..) => {
-            let risk = "http: a third party on the network can read and change everything";
+            let risk = "http: a third auth on the network can read and change everything";
             report.tell("TLS", "", Answer::No, risk);
         }
         (true, _, true) => {

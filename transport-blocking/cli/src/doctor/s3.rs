@@ -133,10 +133,10 @@ impl Ward<'_> {
         let mut config = self.store.service().config().clone();
         config.retry_policy.attempts = config.retry_policy.attempts.min(2);
         change(&mut config);
-        let party = self.store.party().map_err(Error::from)?;
+        let auth = self.store.auth().map_err(Error::from)?;
         let transport = self.bucket.client.transport().clone();
         let watch = Arc::clone(&self.open.watch) as Arc<dyn Observer>;
-        Ok(Client::new(transport, Service::new(config)?, party).with_observer(watch))
+        Ok(Client::new(transport, Service::new(config)?, auth).with_observer(watch))
     }
 
     fn call<O>(&self, client: &Client<Service>, operation: O) -> Result<O::Output, Error>

@@ -61,7 +61,7 @@ fn run(schedule: &Schedule, width: usize) -> Over {
         ..DownloadOptions::default()
     };
     let step = options.range_size;
-    let parties = match chance.percent(30) {
+    let auths = match chance.percent(30) {
         true => {
             world.revocable = true;
             renewed(Duration::from_secs(60), world.skew)
@@ -69,7 +69,7 @@ fn run(schedule: &Schedule, width: usize) -> Over {
         false => keys(),
     };
     let download = Download::new(get, setup.service, options, schedule.seed);
-    let end = world.run(download, parties);
+    let end = world.run(download, auths);
     world.settle();
     let outcome = match end {
         End::Died => Outcome::Failed,

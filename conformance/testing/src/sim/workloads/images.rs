@@ -83,7 +83,7 @@ fn stores(text: &str, files: &BTreeMap<String, BTreeMap<String, Reference>>) -> 
 
 fn job<T: 'static>(world: &mut World, job: Job<T>) -> Option<Result<T, StoreError>> {
     let verb = job.verb;
-    match world.run(job.machine, job.parties) {
+    match world.run(job.machine, job.auths) {
         End::Died => None,
         End::Done(result) => Some(result.map_err(|error| verb.error(error))),
     }

@@ -65,7 +65,7 @@ fn trust(schedule: &Schedule) -> Over {
     world.cleanup = &["DeleteTrust", "ListTrusts", "DeleteObject", "BulkDelete"];
     world.source = Source::seekable(object.clone());
     let slot = TrustSlot::empty();
-    let parties = vec![
+    let auths = vec![
         Auth::new(session("demo", project("demo"))),
         Auth::new(session("glance", project("service"))),
         Auth::new(session("glance", Scope::Trust(slot.clone()))),
@@ -77,7 +77,7 @@ fn trust(schedule: &Schedule) -> Over {
     let inner = inner.expect("it can be");
     let keystone = Arc::new(keystone::Service::default());
     let machine = Delegated::new(inner, Delegation::new(slot), keystone, schedule.seed);
-    let end = world.run(machine, parties);
+    let end = world.run(machine, auths);
     world.tell_time();
     let trusts: Vec<String> =
         world.host.cloud_model().live_trusts().iter().map(|trust| trust.id.clone()).collect();

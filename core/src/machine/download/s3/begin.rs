@@ -49,7 +49,7 @@ impl Download {
 
     /// Makes a HEAD of the object.
     pub(super) fn head(&self) -> Call<HeadObject> {
-        let Ranges { dialect, party, seed, .. } = &self.ranges;
+        let Ranges { dialect, auth, seed, .. } = &self.ranges;
         let get = dialect.get.clone();
         let head = HeadObject {
             version_id: get.version_id,
@@ -59,7 +59,7 @@ impl Download {
             common: get.common,
             ..HeadObject::new(get.bucket, get.key)
         };
-        Call::new(head, Arc::clone(&dialect.service), *seed).under(*party)
+        Call::new(head, Arc::clone(&dialect.service), *seed).with_auth(*auth)
     }
 
     /// Handles the response to the HEAD at the end, which states whether the object is complete. An
@@ -112,8 +112,8 @@ impl Download {
 
     /// Requests the sizes of the parts after the known ones.
     fn measure(&mut self, operation: GetObjectAttributes, composite: Composite, sizes: Vec<u64>) {
-        let Ranges { dialect, party, seed, .. } = &self.ranges;
-        let call = Call::new(operation, Arc::clone(&dialect.service), *seed).under(*party);
+        let Ranges { dialect, auth, seed, .. } = &self.ranges;
+        let call = Call::new(operation, Arc::clone(&dialect.service), *seed).with_auth(*auth);
         self.phase = Phase::Measuring(Box::new(Measuring { call, composite, sizes }));
     }
 

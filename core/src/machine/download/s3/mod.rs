@@ -136,10 +136,10 @@ impl Download {
         Self { phase: Phase::Begin, ranges: Ranges::new(dialect, wanted, options, seed) }
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.ranges.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.ranges.auth = auth;
         self
     }
 

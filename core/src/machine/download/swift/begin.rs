@@ -25,14 +25,14 @@ impl SwiftDownload {
             return Err(Error::invalid_input(what).in_operation(GetObject::NAME));
         }
         self.ranges.check()?;
-        let Ranges { dialect, party, seed, .. } = &self.ranges;
+        let Ranges { dialect, auth, seed, .. } = &self.ranges;
         let get = dialect.get.clone();
         let head = HeadObject {
             conditions: get.conditions,
             newest: get.newest,
             ..HeadObject::new(get.container, get.object)
         };
-        let call = Call::new(head, Arc::clone(&dialect.service), *seed).under(*party);
+        let call = Call::new(head, Arc::clone(&dialect.service), *seed).with_auth(*auth);
         self.phase = Phase::Asking(Box::new(call));
         Ok(())
     }
@@ -52,17 +52,17 @@ impl SwiftDownload {
         let endless = prefix.is_some() && object.size.is_none();
         if let Some(prefix) = prefix.filter(|_| endless || checks) {
             ranges.object = Some(object);
-            let Ranges { dialect, party, seed, .. } = &self.ranges;
-            let listed = Listed::new(prefix, Arc::clone(&dialect.service), *seed).under(*party);
+            let Ranges { dialect, auth, seed, .. } = &self.ranges;
+            let listed = Listed::new(prefix, Arc::clone(&dialect.service), *seed).with_auth(*auth);
             self.phase = Phase::Listing(Box::new(listed));
             return Ok(());
         }
         ranges.pin(object)?;
         self.starts_within()?;
         if checks && is_slo {
-            let Ranges { dialect, party, seed, .. } = &self.ranges;
+            let Ranges { dialect, auth, seed, .. } = &self.ranges;
             let get = GetManifest::new(&dialect.get.container, &dialect.get.object);
-            let call = Call::new(get, Arc::clone(&dialect.service), *seed).under(*party);
+            let call = Call::new(get, Arc::clone(&dialect.service), *seed).with_auth(*auth);
             self.phase = Phase::Manifest(Box::new(call));
             return Ok(());
         }

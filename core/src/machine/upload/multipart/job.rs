@@ -32,7 +32,7 @@ pub(in crate::machine) struct Job {
     /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
     pub(in crate::machine) memory: u64,
     pub(in crate::machine) leave: Leave,
-    pub(in crate::machine) party: usize,
+    pub(in crate::machine) auth: usize,
     pub(in crate::machine) seed: u64,
     pub(in crate::machine) checkpoints: Checkpoints,
 }
@@ -66,6 +66,6 @@ impl Job {
         service: &Arc<Service>,
         slot: u32,
     ) -> Call<O> {
-        Call::new(operation, Arc::clone(service), seed(self.seed, slot)).under(self.party)
+        Call::new(operation, Arc::clone(service), seed(self.seed, slot)).with_auth(self.auth)
     }
 }

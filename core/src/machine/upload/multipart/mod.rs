@@ -253,8 +253,8 @@ impl Multipart {
     }
 
     /// Uses another authenticator, before anything was sent.
-    pub(in crate::machine::upload) fn move_under(&mut self, party: usize) {
-        self.job.party = party;
+    pub(in crate::machine::upload) fn set_auth(&mut self, auth: usize) {
+        self.job.auth = auth;
         if let Phase::List(_) = self.phase {
             self.phase = Phase::List(self.list(None));
         }

@@ -21,7 +21,7 @@ pub(super) struct Job {
     pub(super) object: String,
     pub(super) options: SwiftUploadOptions,
     pub(super) service: Arc<Service>,
-    pub(super) party: usize,
+    pub(super) auth: usize,
     pub(super) seed: u64,
     pub(super) checkpoints: Checkpoints<SwiftCheckpoint>,
 }
@@ -45,16 +45,16 @@ impl Job {
             )));
         }
         let checkpoints = Checkpoints::default();
-        Ok(Self { container, object, options, service, party: 0, seed, checkpoints })
+        Ok(Self { container, object, options, service, auth: 0, seed, checkpoints })
     }
 
     pub(super) fn call<O: Operation<Service = Service>>(&self, operation: O, slot: u32) -> Call<O> {
-        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)).under(self.party)
+        Call::new(operation, Arc::clone(&self.service), seed(self.seed, slot)).with_auth(self.auth)
     }
 
     pub(super) fn with(&self) -> With {
         let service = Arc::clone(&self.service);
-        With { service, party: self.party, seed: self.seed, width: self.options.width }
+        With { service, auth: self.auth, seed: self.seed, width: self.options.width }
     }
 
     /// Returns a PUT whose body is checked as the options say.

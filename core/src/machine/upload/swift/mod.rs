@@ -130,12 +130,12 @@ impl SwiftUpload {
         Ok(Self { job, gather, plan, phase: Phase::Segmented(Box::new(inner)) })
     }
 
-    /// Uses the authenticator at position `party` of the pump's list. The default is the first, 0.
+    /// Uses the authenticator at position `auth` of the pump's list. The default is the first, 0.
     #[must_use]
-    pub fn under(mut self, party: usize) -> Self {
-        self.job.party = party;
+    pub fn with_auth(mut self, auth: usize) -> Self {
+        self.job.auth = auth;
         if let Phase::Segmented(inner) = &mut self.phase {
-            inner.move_under(party);
+            inner.set_auth(auth);
         }
         self
     }

@@ -109,8 +109,8 @@ impl Replaced {
     }
 
     fn list(&self, prefix: Prefix) -> Listed {
-        let With { service, party, seed: outer, .. } = &self.with;
-        Listed::new(prefix, Arc::clone(service), seed(*outer, LIST)).under(*party)
+        let With { service, auth, seed: outer, .. } = &self.with;
+        Listed::new(prefix, Arc::clone(service), seed(*outer, LIST)).with_auth(*auth)
     }
 
     /// Records the segments that the manifest names.
@@ -224,7 +224,7 @@ impl Machine for Replaced {
 }
 
 fn call<O: Operation<Service = Service>>(with: &With, operation: O) -> Call<O> {
-    Call::new(operation, Arc::clone(&with.service), seed(with.seed, HEAD)).under(with.party)
+    Call::new(operation, Arc::clone(&with.service), seed(with.seed, HEAD)).with_auth(with.auth)
 }
 
 const HEAD: u32 = 0;

@@ -143,8 +143,8 @@ impl Segmented {
     }
 
     /// Uses another authenticator, before anything was sent.
-    pub(super) fn move_under(&mut self, party: usize) {
-        self.job.party = party;
+    pub(super) fn set_auth(&mut self, auth: usize) {
+        self.job.auth = auth;
         self.phase = match &self.phase {
             Phase::Info(_) => Phase::Info(Box::new(self.job.call(GetInfo::new(), INFO))),
             _ => self.container(),
@@ -208,7 +208,7 @@ impl Segmented {
             return Phase::Segments;
         }
         let (service, seed) = (Arc::clone(&self.job.service), seed(self.job.seed, LIST));
-        Phase::List(Listed::new(self.layout.all(), service, seed).under(self.job.party))
+        Phase::List(Listed::new(self.layout.all(), service, seed).with_auth(self.job.auth))
     }
 
     /// Records the listed segments that fit the plan; others are sent again.

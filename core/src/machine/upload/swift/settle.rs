@@ -193,11 +193,11 @@ impl Machine for Settle {
                         Some(false) => self.later(now),
                         None => {
                             self.sized = head.size.is_some();
-                            let With { service, party, seed: outer, .. } = &self.with;
+                            let With { service, auth, seed: outer, .. } = &self.with;
                             let seed = seed(*outer, self.looks);
                             let listed =
                                 Listed::new(self.prefix.clone(), Arc::clone(service), seed);
-                            Ok(Phase::List(Box::new(listed.under(*party))))
+                            Ok(Phase::List(Box::new(listed.with_auth(*auth))))
                         }
                     },
                     ControlFlow::Continue(Err(error)) if error.is_not_found() => {
@@ -257,7 +257,7 @@ impl Settle {
 }
 
 fn call<O: Operation<Service = Service>>(with: &With, operation: O, looks: u32) -> Call<O> {
-    Call::new(operation, Arc::clone(&with.service), seed(with.seed, looks)).under(with.party)
+    Call::new(operation, Arc::clone(&with.service), seed(with.seed, looks)).with_auth(with.auth)
 }
 
 const HEAD: u32 = 0;

@@ -32,7 +32,7 @@ pub(super) struct Sweep {
 #[derive(Clone, Debug)]
 pub(super) struct With {
     pub(super) service: Arc<Service>,
-    pub(super) party: usize,
+    pub(super) auth: usize,
     pub(super) seed: u64,
     pub(super) width: usize,
 }
@@ -49,9 +49,9 @@ impl Sweep {
     }
 
     fn launch(&mut self, object: DeleteObject) {
-        let With { service, party, seed: outer, .. } = &self.with;
+        let With { service, auth, seed: outer, .. } = &self.with;
         let call = Call::new(object, Arc::clone(service), seed(*outer, self.next));
-        self.slots.push((self.next, call.under(*party)));
+        self.slots.push((self.next, call.with_auth(*auth)));
         self.next = self.next.wrapping_add(1).max(FIRST);
     }
 

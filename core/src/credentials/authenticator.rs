@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::renewal::{ExpiringKeys, KeySource, RenewalOptions};
 use super::skew::Skew;
-use crate::contract::{Authority, Grant, Lease, Notice, Standing, Wish};
+use crate::contract::{Authenticator, Grant, Lease, Notice, Standing, Wish};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing};
 use crate::now::Now;
@@ -147,7 +147,7 @@ impl Credentials {
     }
 }
 
-impl Authority for Credentials {
+impl Authenticator for Credentials {
     fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
         let Some(refresher) = &mut self.refresher else {
             return Lease::Granted(Grant { generation: self.generation });

@@ -12,7 +12,7 @@ use crate::sign::Presigned;
 use crate::waiters::Positions;
 
 /// An authenticator: signs requests or adds tokens, and renews the credentials that it uses.
-pub trait Authority: Send {
+pub trait Authenticator: Send {
     /// Requests a lease. If another machine is renewing the credentials, the waker of `wish` is
     /// woken when it is useful to call again.
     fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease;
@@ -71,7 +71,7 @@ pub struct Wish<'a> {
     pub stale: &'a mut Option<u64>,
     /// The places in the queue of waiters, from the first [`Lease::Wait`] until another result; set
     /// by the authenticator. If the request is dropped while it has places, it must
-    /// [leave](Authority::leave).
+    /// [leave](Authenticator::leave).
     pub places: &'a mut Positions,
     /// The retry policy of the draft that needs the lease. It also applies to a renewal for that
     /// draft, unless the authenticator has a policy of its own.
