@@ -12,7 +12,7 @@ use apus_core::keystone::{
     Catalogue, CatalogueService, Domain, Endpoint, Identity, Interface, Login, Scope, Session,
     SessionOptions, User,
 };
-use apus_core::machine::{Auth, Traffic, UploadSource};
+use apus_core::machine::{Auth, RateLimits, UploadSource};
 use apus_core::secret::Secret;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{self, Acls, Add, Get, StoreErrorKind, Stored, TenantContext};
@@ -103,8 +103,8 @@ fn images_of_several_tenants_outlive_their_tokens() {
     let options = "swift_store_multi_tenant = true\nswift_store_expire_soon_interval = 1\n";
     let stores = stores(&cloud, options);
     let bytes = image(3_500_000);
-    let traffic = || Traffic::default().bytes_per_second(1_200_000);
-    let asked = || stores.for_tenant(context(&cloud)).with_traffic(traffic());
+    let traffic = || RateLimits::default().bytes_per_second(1_200_000);
+    let asked = || stores.for_tenant(context(&cloud)).with_rate_limits(traffic());
     let add = Add::new(ID, UploadSource::Stream(None));
     let added = asked().add(None, add, bytes.clone()).unwrap();
     let container = format!("glance_{ID}");

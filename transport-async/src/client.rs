@@ -12,7 +12,7 @@ use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::error::{Failure, Leftover};
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Auth, Call, Claim, CleanUps, GrantOnly, Observer, Running, Traffic};
+use apus_core::machine::{Auth, Call, Claim, CleanUps, GrantOnly, Observer, RateLimits, Running};
 use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
 use apus_host::clock;
@@ -96,7 +96,7 @@ pub struct Client<S> {
     service: Arc<S>,
     /// One at least.
     auths: Arc<[Auth]>,
-    traffic: Arc<Traffic>,
+    rate_limits: Arc<RateLimits>,
     observer: Option<Arc<dyn Observer>>,
     seeds: Arc<AtomicU64>,
     cleanups: CleanUps,
@@ -109,7 +109,7 @@ impl<S: Service> Client<S> {
             transport,
             service: Arc::new(service),
             auths: [auth].into(),
-            traffic: Arc::default(),
+            rate_limits: Arc::default(),
             observer: None,
             seeds: Arc::new(AtomicU64::new(clock::seed())),
             cleanups: CleanUps::new(),
@@ -123,11 +123,11 @@ impl<S: Service> Client<S> {
         self
     }
 
-    /// Applies these limits, which other clients may share. Default: at most [`Traffic::AT_ONCE`]
+    /// Applies these limits, which other clients may share. Default: at most [`RateLimits::AT_ONCE`]
     /// (256) requests at once; further requests wait, first in, first out.
     #[must_use]
-    pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
-        self.traffic = traffic.into();
+    pub fn with_rate_limits(mut self, rate_limits: impl Into<Arc<RateLimits>>) -> Self {
+        self.rate_limits = rate_limits.into();
         self
     }
 
@@ -234,8 +234,8 @@ impl<S: Service> Client<S> {
     }
 
     fn ends(&self, source: Source, sink: Sink) -> Ends {
-        let traffic = Some(Arc::clone(&self.traffic));
-        Ends { source, pass: None, sink, traffic, observer: self.observer.clone() }
+        let rate_limits = Some(Arc::clone(&self.rate_limits));
+        Ends { source, pass: None, sink, rate_limits, observer: self.observer.clone() }
     }
 }
 
@@ -245,7 +245,7 @@ impl<S> Clone for Client<S> {
             transport: self.transport.clone(),
             service: Arc::clone(&self.service),
             auths: self.auths.clone(),
-            traffic: Arc::clone(&self.traffic),
+            rate_limits: Arc::clone(&self.rate_limits),
             observer: self.observer.clone(),
             seeds: Arc::clone(&self.seeds),
             cleanups: self.cleanups.clone(),

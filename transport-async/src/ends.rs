@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_core::machine::{Event, Observer, Traffic};
+use apus_core::machine::{Event, Observer, RateLimits};
 use apus_host::clock;
 
 use crate::passes::OnePass;
@@ -17,7 +17,7 @@ pub(crate) struct Ends {
     /// The pass that readings of the source belong to.
     pub(crate) pass: Option<Arc<OnePass>>,
     pub(crate) sink: Sink,
-    pub(crate) traffic: Option<Arc<Traffic>>,
+    pub(crate) rate_limits: Option<Arc<RateLimits>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
@@ -25,7 +25,7 @@ impl Ends {
     /// Returns a meter for the bytes of one exchange.
     pub(crate) fn meter(&self) -> Meter {
         Meter {
-            traffic: self.traffic.clone().filter(|traffic| traffic.paces()),
+            rate_limits: self.rate_limits.clone().filter(|rate_limits| rate_limits.paces()),
             observer: self.observer.clone(),
             sent: 0,
             received: 0,
@@ -35,7 +35,7 @@ impl Ends {
 
 /// Reports bytes to the observer, not too often, and limits their rate.
 pub(crate) struct Meter {
-    traffic: Option<Arc<Traffic>>,
+    rate_limits: Option<Arc<RateLimits>>,
     observer: Option<Arc<dyn Observer>>,
     sent: u64,
     received: u64,
@@ -45,7 +45,7 @@ impl Meter {
     /// Returns the longest piece to send at once: a long one if no observer counts bytes and no
     /// limit paces them, because long pieces take fewer system calls.
     pub(crate) fn stride(&self) -> usize {
-        let alone = self.traffic.is_none() && self.observer.is_none();
+        let alone = self.rate_limits.is_none() && self.observer.is_none();
         if alone { 4 * PIECE } else { PIECE }
     }
 
@@ -85,8 +85,8 @@ impl Meter {
     }
 
     fn pace(&self, bytes: u64) -> Duration {
-        let wait = |traffic: &Arc<Traffic>| traffic.pace(clock::now(), bytes);
-        self.traffic.as_ref().map_or(Duration::ZERO, wait)
+        let wait = |rate_limits: &Arc<RateLimits>| rate_limits.pace(clock::now(), bytes);
+        self.rate_limits.as_ref().map_or(Duration::ZERO, wait)
     }
 }
 

@@ -58,8 +58,8 @@ async fn drive_into<M: Machine>(
     ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
     let bell = Arc::new(Bell::default());
     let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&bell)));
-    if let Some(traffic) = &ends.traffic {
-        pump = pump.with_traffic(Arc::clone(traffic));
+    if let Some(rate_limits) = &ends.rate_limits {
+        pump = pump.with_rate_limits(Arc::clone(rate_limits));
     }
     if let Some(observer) = &ends.observer {
         pump = pump.with_observer(Arc::clone(observer));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apus_async::Sink;
 use apus_core::error::Cause;
-use apus_core::machine::{Event, Observer, Traffic};
+use apus_core::machine::{Event, Observer, RateLimits};
 use apus_core::{Kind, Now};
 use common::machines::Ranges;
 use common::{Peer, Server, answer, client, noise, ok};
@@ -104,7 +104,7 @@ async fn those_that_wait_for_their_turn_do_not_hold_up_who_is_next() {
     // would wait for each other.
     let bytes = noise(40_000);
     let server = ranges(bytes.clone(), |_, _| {});
-    let client = client(server.url()).with_traffic(Traffic::new(1));
+    let client = client(server.url()).with_rate_limits(RateLimits::new(1));
     let runs = [(); 2].map(|()| {
         let (writer, reader) = tokio::io::duplex(50_000);
         let machine = Ranges::new(server.url(), 40_000, 10_000, 2);
@@ -200,7 +200,8 @@ async fn an_observer_is_told_of_every_byte() {
 async fn bytes_move_no_faster_than_they_may() {
     // The bytes of a second may be sent at once; the rest is paced.
     let server = ranges(noise(300_000), |_, _| {});
-    let client = client(server.url()).with_traffic(Traffic::new(4).bytes_per_second(200_000));
+    let client =
+        client(server.url()).with_rate_limits(RateLimits::new(4).bytes_per_second(200_000));
     let began = std::time::Instant::now();
     let run = client.run(Ranges::new(server.url(), 300_000, 50_000, 2));
     run.into_sink(Sink::discard()).go().await.unwrap();

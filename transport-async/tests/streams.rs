@@ -243,8 +243,8 @@ async fn a_dropped_call_leaves_room_for_the_next() {
         }
         peer.wait_for_end();
     });
-    let traffic = apus_core::machine::Traffic::new(1);
-    let client = client(server.url()).with_traffic(traffic);
+    let rate_limits = apus_core::machine::RateLimits::new(1);
+    let client = client(server.url()).with_rate_limits(rate_limits);
     tokio::select! {
         done = client.call(Ask::get("/slow")) => panic!("{done:?}"),
         () = heard(&server, 1) => {}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
 use apus_core::error::Leftover;
-use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, Traffic};
+use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, RateLimits};
 use apus_core::sign::Presigned;
 use apus_host::clock;
 
@@ -33,7 +33,7 @@ impl<S: Service> Client<S> {
         let means = Means {
             transport,
             auths,
-            traffic: Arc::default(),
+            rate_limits: Arc::default(),
             observer: None,
             cleanups: CleanUps::new(),
         };
@@ -47,11 +47,11 @@ impl<S: Service> Client<S> {
         self
     }
 
-    /// Applies these limits, which other clients may share. Default: at most [`Traffic::AT_ONCE`]
+    /// Applies these limits, which other clients may share. Default: at most [`RateLimits::AT_ONCE`]
     /// (256) requests at once; further requests wait, first in, first out.
     #[must_use]
-    pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
-        self.means.traffic = traffic.into();
+    pub fn with_rate_limits(mut self, rate_limits: impl Into<Arc<RateLimits>>) -> Self {
+        self.means.rate_limits = rate_limits.into();
         self
     }
 

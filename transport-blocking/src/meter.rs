@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use apus_core::machine::{Event, Observer, Traffic};
+use apus_core::machine::{Event, Observer, RateLimits};
 use apus_host::clock::now;
 
 use crate::cancel::Stop;
@@ -13,7 +13,7 @@ use crate::cancel::Stop;
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) traffic: Option<Arc<Traffic>>,
+    pub(crate) rate_limits: Option<Arc<RateLimits>>,
     pub(crate) stop: Stop,
 }
 
@@ -34,8 +34,8 @@ impl Watch {
         if self.pace().is_some() { most.min(PACED) } else { most }
     }
 
-    fn pace(&self) -> Option<&Traffic> {
-        self.traffic.as_deref().filter(|traffic| traffic.paces())
+    fn pace(&self) -> Option<&RateLimits> {
+        self.rate_limits.as_deref().filter(|rate_limits| rate_limits.paces())
     }
 }
 
@@ -49,8 +49,8 @@ pub(crate) struct Meter<'r> {
 impl Meter<'_> {
     /// Waits until `bytes` may move, or the run is stopped.
     pub(crate) fn before(&self, bytes: usize) {
-        let Some(traffic) = self.watch.pace() else { return };
-        let mut delay = traffic.pace(now(), bytes as u64);
+        let Some(rate_limits) = self.watch.pace() else { return };
+        let mut delay = rate_limits.pace(now(), bytes as u64);
         while !delay.is_zero() && !self.watch.stop.is_raised() {
             let nap = delay.min(NAP);
             thread::sleep(nap);

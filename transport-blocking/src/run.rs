@@ -22,7 +22,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::Failure;
 use apus_core::http::{Exchange, Outgoing};
-use apus_core::machine::{Auth, CleanUps, Observer, Pump, Running, Traffic, Turn};
+use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn};
 use apus_core::now::Wait;
 use apus_host::clock::now;
 use bytes::Bytes;
@@ -57,7 +57,7 @@ pub(crate) struct Means {
     pub(crate) transport: Transport,
     /// At least one.
     pub(crate) auths: Arc<[Auth]>,
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) rate_limits: Arc<RateLimits>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) cleanups: CleanUps,
 }
@@ -111,15 +111,15 @@ impl<'a, M: Machine> Run<'a, M> {
         let inbox = Arc::new(Inbox::default());
         let bell = Waker::from(Arc::clone(&inbox));
         let _registration = token.as_ref().map(|token| token.register(bell.clone()));
-        let mut pump =
-            Pump::new(machine, means.auths, bell.clone()).with_traffic(Arc::clone(&means.traffic));
+        let mut pump = Pump::new(machine, means.auths, bell.clone())
+            .with_rate_limits(Arc::clone(&means.rate_limits));
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }
         let spool = pump.intake().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
         let watch = Watch {
             observer: means.observer,
-            traffic: Some(means.traffic),
+            rate_limits: Some(means.rate_limits),
             stop: Stop::new(token),
         };
         sink.begin();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::contract::Machine;
 use apus_core::error::Leftover;
-use apus_core::machine::{Observer, Traffic};
+use apus_core::machine::{Observer, RateLimits};
 use apus_core::store::config::Configuration;
 use apus_core::store::{
     self, Access, Acls, Add, Added, Get, Got, Job, StoreError, Stored, TenantContext, Verb,
@@ -77,11 +77,11 @@ impl Stores {
         Self { backends: self.backends.for_tenant(context), token: self.token.clone() }
     }
 
-    /// Applies these limits, which others may share. Default: at most [`Traffic::AT_ONCE`] (256)
+    /// Applies these limits, which others may share. Default: at most [`RateLimits::AT_ONCE`] (256)
     /// requests at once; further requests wait, first in, first out.
     #[must_use]
-    pub fn with_traffic(mut self, traffic: impl Into<Arc<Traffic>>) -> Self {
-        self.backends.traffic = traffic.into();
+    pub fn with_rate_limits(mut self, rate_limits: impl Into<Arc<RateLimits>>) -> Self {
+        self.backends.rate_limits = rate_limits.into();
         self
     }
 
@@ -221,13 +221,13 @@ impl Stores {
     fn run<'a, T>(&self, job: Job<T>) -> Result<Run<'a, JobMachine<T>>, StoreError> {
         let verb = job.verb;
         let transport = self.backends.transport_of(&job)?.clone();
-        let Backends { traffic, observer, cleanups, .. } = &self.backends;
+        let Backends { rate_limits, observer, cleanups, .. } = &self.backends;
         Ok(Run {
             machine: job.machine,
             means: Means {
                 transport,
                 auths: job.auths.into(),
-                traffic: Arc::clone(traffic),
+                rate_limits: Arc::clone(rate_limits),
                 observer: observer.clone(),
                 cleanups: cleanups.clone(),
             },

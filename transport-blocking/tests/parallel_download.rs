@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use apus_blocking::{Sink, TransportConfig};
 use apus_core::error::Cause;
-use apus_core::machine::Traffic;
+use apus_core::machine::RateLimits;
 use support::machines::Ranges;
 use support::server::{Peer, Seen, Server, Then};
 use support::{Plain, cause, client, client_with};
@@ -130,7 +130,7 @@ fn a_limit_of_requests_does_not_lock_out_the_range_that_is_next() {
         send_range(seen, peer, 50_000)
     });
     let service = Plain::new(server.base());
-    let client = client_with(TransportConfig::new(), service).with_traffic(Traffic::new(2));
+    let client = client_with(TransportConfig::new(), service).with_rate_limits(RateLimits::new(2));
     let mut out = Vec::new();
     client.run(ranges(&server, 4)).into_sink(Sink::writer(&mut out)).go().unwrap();
     assert!(out == object());

@@ -17,8 +17,8 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Auth, Delegated, Delegation, DownloadOptions, Entrusted, Event, Observer, SwiftDelete,
-    SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions, Traffic, Trusted,
+    Auth, Delegated, Delegation, DownloadOptions, Entrusted, Event, Observer, RateLimits,
+    SwiftDelete, SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions, Trusted,
     UploadSource,
 };
 use apus_core::swift::{Config, GetObject, Service};
@@ -171,12 +171,12 @@ impl Store {
             Tenancy::Single => session("glance", project("service"), &options)?,
             Tenancy::ByTrust => session("demo", project("demo"), &once)?,
         };
-        let traffic = Traffic::default().bytes_per_second(bytes_per_second.max(1));
+        let traffic = RateLimits::default().bytes_per_second(bytes_per_second.max(1));
         let transport = Transport::new(TransportConfig::new())?;
         let client = Client::new(transport, Service::new(Config::default())?, owner)
             .with_auth(session("glance", project("service"), &options)?)
             .with_auth(session("glance", Scope::Trust(slot.clone()), &options)?)
-            .with_traffic(traffic)
+            .with_rate_limits(traffic)
             .with_observer(watch.clone());
         Ok(Self { client, slot, tenancy })
     }

@@ -12,7 +12,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine, Operation};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Auth, Observer, Traffic, UploadSource};
+use apus_core::machine::{Auth, Observer, RateLimits, UploadSource};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
 use apus_core::sign::{Keys, Presigned};
 use bytes::Bytes;
@@ -79,7 +79,7 @@ pub(crate) struct Setup {
     /// In place of the first of them.
     pub(crate) auth: Option<Auth>,
     pub(crate) ca: Option<String>,
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) rate_limits: Arc<RateLimits>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// What is hashed before it is sent is read twice, and not kept in memory.
     pub(crate) reread: bool,
@@ -95,8 +95,8 @@ impl Setup {
         config.limits.first_byte = Some(Duration::from_secs(20));
         config.limits.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);
-        let (keys, traffic) = (vec![server.keys()], Arc::default());
-        Self { config, keys, auth: None, ca, traffic, observer: None, reread: false }
+        let (keys, rate_limits) = (vec![server.keys()], Arc::default());
+        Self { config, keys, auth: None, ca, rate_limits, observer: None, reread: false }
     }
 
     /// The same with another configuration.
@@ -106,7 +106,7 @@ impl Setup {
     }
 
     pub(crate) fn client(self, via: Via) -> Client {
-        let Self { config, keys, auth, ca, traffic, observer, reread } = self;
+        let Self { config, keys, auth, ca, rate_limits, observer, reread } = self;
         let service = Service::new(config).unwrap();
         let mut auths = keys.into_iter().map(|keys| Auth::new(Credentials::new(keys)));
         let first = auths.next().unwrap();
@@ -120,7 +120,7 @@ impl Setup {
                 let transport = $transport::Transport::new(config).unwrap();
                 let client = $transport::Client::new(transport, service.clone(), first);
                 let client = auths.fold(client, |client, auth| client.with_auth(auth));
-                let client = client.with_traffic(traffic);
+                let client = client.with_rate_limits(rate_limits);
                 match observer {
                     Some(observer) => client.with_observer(observer),
                     None => client,

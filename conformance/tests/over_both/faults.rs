@@ -7,7 +7,7 @@ use apus_conformance::server::{
     AtHead, Cut, Ending, Fault, FaultyS3, Framing, Intake, Manners, Operation, Plan, Reply,
     Request, S3Model, Scripted,
 };
-use apus_core::machine::Traffic;
+use apus_core::machine::RateLimits;
 use apus_core::s3::*;
 use apus_core::{Error, Kind};
 use bytes::Bytes;
@@ -328,19 +328,19 @@ fn throttling_narrows_the_width(via: Via) {
     let plan = Plan::new().on(Operation::UploadPart, 1, Fault::SlowDown(None));
     let server = server(false, plan);
     let mut setup = Setup::of(&server);
-    let traffic = Arc::new(Traffic::new(8));
-    setup.traffic = Arc::clone(&traffic);
+    let rate_limits = Arc::new(RateLimits::new(8));
+    setup.rate_limits = Arc::clone(&rate_limits);
     let mut options = options();
     options.width = 8;
     let origin = Origin::new(From::Bytes, bytes.clone());
     upload(&setup.client(via), origin, options).unwrap();
     stored(&server, &bytes);
     // Half of 8, and less than one more for each round of the 12 that went well.
-    assert!((4..8).contains(&traffic.at_once()), "{}", traffic.at_once());
+    assert!((4..8).contains(&rate_limits.at_once()), "{}", rate_limits.at_once());
 
     let narrow = self::server(false, Plan::new());
     let mut setup = Setup::of(&narrow);
-    setup.traffic = Arc::new(Traffic::new(2));
+    setup.rate_limits = Arc::new(RateLimits::new(2));
     let origin = Origin::new(From::Bytes, bytes);
     upload(&setup.client(via), origin, self::options()).unwrap();
     assert!(narrow.server().peak_concurrency() <= 2);

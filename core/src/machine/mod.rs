@@ -12,11 +12,11 @@ pub(crate) mod nest;
 #[cfg(feature = "swift")]
 pub(crate) mod numbered;
 mod pump;
+mod rate_limit;
 #[cfg(feature = "swift")]
 pub(crate) mod segments;
 #[cfg(feature = "swift")]
 mod swift_delete;
-mod traffic;
 pub mod upload;
 
 pub use self::call::Call;
@@ -30,9 +30,9 @@ pub use self::download::{Download, DownloadOptions, Downloaded};
 pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::grant_only::GrantOnly;
 pub use self::pump::{Auth, Event, Observer, Pump, Turn};
+pub use self::rate_limit::RateLimits;
 #[cfg(feature = "swift")]
 pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
-pub use self::traffic::Traffic;
 pub use self::upload::{
     Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
 };

@@ -15,7 +15,7 @@ use http::StatusCode;
 use crate::contract::{Authenticator, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wish};
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
-use crate::machine::traffic::{Admit, Line, Traffic};
+use crate::machine::rate_limit::{Admit, Line, RateLimits};
 use crate::now::{Now, Wait};
 use crate::sign::Presigned;
 use crate::waiters::Positions;
@@ -66,8 +66,8 @@ pub struct Pump<M: Machine> {
     machine: M,
     auths: Arc<[Auth]>,
     waker: Waker,
-    traffic: Option<Arc<Traffic>>,
-    /// How far this pump has got in the queue of `traffic`.
+    rate_limits: Option<Arc<RateLimits>>,
+    /// How far this pump has got in the queue of `rate_limits`.
     line: Line,
     observer: Option<Arc<dyn Observer>>,
     parked: VecDeque<Box<Draft>>,
@@ -97,7 +97,7 @@ impl<M: Machine> Pump<M> {
             machine,
             auths: auths.into(),
             waker,
-            traffic: None,
+            rate_limits: None,
             line: Line::Out,
             observer: None,
             parked: VecDeque::new(),
@@ -109,8 +109,8 @@ impl<M: Machine> Pump<M> {
 
     /// Enforces these limits, which may be shared with other pumps.
     #[must_use]
-    pub fn with_traffic(mut self, traffic: Arc<Traffic>) -> Self {
-        self.traffic = Some(traffic);
+    pub fn with_rate_limits(mut self, rate_limits: Arc<RateLimits>) -> Self {
+        self.rate_limits = Some(rate_limits);
         self
     }
 
@@ -141,7 +141,7 @@ impl<M: Machine> Pump<M> {
         self.flying.len()
     }
 
-    /// Returns whether the pump waits for a place of the [`Traffic`], or holds one. A transport
+    /// Returns whether the pump waits for a place of the [`RateLimits`], or holds one. A transport
     /// that does other long work meanwhile keeps others from that place.
     pub fn is_in_line(&self) -> bool {
         self.line != Line::Out
@@ -213,9 +213,9 @@ impl<M: Machine> Pump<M> {
         };
         let flight = self.flying.swap_remove(at);
         self.tell(now, &Event::ended(now, &done));
-        if let Some(traffic) = &self.traffic {
+        if let Some(rate_limits) = &self.rate_limits {
             let status = done.outcome().ok().map(|reply| reply.status());
-            traffic.ended(now, status.is_some_and(is_throttled));
+            rate_limits.ended(now, status.is_some_and(is_throttled));
         }
         let auth = done.draft().auth;
         let Some(authority) = self.auths.get(auth) else {
@@ -269,14 +269,14 @@ impl<M: Machine> Pump<M> {
     }
 
     fn admit(&mut self, now: Now, draft: Box<Draft>) -> Admission {
-        if let Some(traffic) = &self.traffic {
+        if let Some(rate_limits) = &self.rate_limits {
             let is_new = self.line == Line::Out;
-            let admit = traffic.ask(now, &self.waker, &mut self.line);
+            let admit = rate_limits.ask(now, &self.waker, &mut self.line);
             if let Admit::Later(until) = admit {
                 if is_new && let Some(observer) = &self.observer {
                     let queued = matches!(self.line, Line::Queued(_));
                     let (at_once, waiting) =
-                        (traffic.at_once(), if queued { traffic.waiting() } else { 0 });
+                        (rate_limits.at_once(), if queued { rate_limits.waiting() } else { 0 });
                     let operation = draft.operation;
                     observer.event(now, &Event::Queued { operation, at_once, waiting });
                 }
@@ -291,8 +291,8 @@ impl<M: Machine> Pump<M> {
     }
 
     fn leave_line(&mut self) {
-        if let Some(traffic) = &self.traffic {
-            traffic.leave(&mut self.line);
+        if let Some(rate_limits) = &self.rate_limits {
+            rate_limits.leave(&mut self.line);
         }
     }
 
@@ -374,8 +374,8 @@ impl<M: Machine> Drop for Pump<M> {
         self.parked.iter().for_each(|draft| self.leave(draft));
         let Some(now) = self.last else { return };
         for flight in self.flying.drain(..) {
-            if let Some(traffic) = &self.traffic {
-                traffic.abandoned();
+            if let Some(rate_limits) = &self.rate_limits {
+                rate_limits.abandoned();
             }
             if let Some(authority) = flight.renews.and_then(|auth| self.auths.get(auth)) {
                 let uri = http::Uri::from_static("/");
@@ -444,7 +444,7 @@ pub enum Event<'a> {
         /// Its draft: the operation, and the checksums to compute over its body.
         draft: &'a Draft,
     },
-    /// An exchange waits because of the client's limits ([`Traffic`]). Reported once for each wait.
+    /// An exchange waits because of the client's limits ([`RateLimits`]). Reported once for each wait.
     Queued {
         /// The operation.
         operation: &'static str,

@@ -50,6 +50,7 @@ mod proxy;
 mod pump;
 #[cfg(feature = "swift")]
 mod pump_places;
+mod rate_limit;
 mod regions;
 #[cfg(all(feature = "swift", feature = "credentials"))]
 mod renewal_bounds;
@@ -104,7 +105,6 @@ mod swift_upload;
 mod swift_upload_faults;
 #[cfg(feature = "swift")]
 mod token_life;
-mod traffic;
 mod unreadable_successes;
 mod upload;
 mod upload_cleanup;

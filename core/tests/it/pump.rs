@@ -8,7 +8,7 @@ use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::{Auth, Call, GrantOnly, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Call, GrantOnly, Pump, RateLimits, Turn};
 use apus_core::now::Timestamp;
 use apus_core::s3::HeadBucket;
 use apus_core::sign::Keys;
@@ -72,12 +72,12 @@ fn what_is_refused_for_its_time_is_sent_again_but_not_after_a_cancellation() {
 
 #[test]
 fn a_grant_alone_is_had_without_sending_anything() {
-    let traffic = Arc::new(Traffic::new(1));
+    let rate_limits = Arc::new(RateLimits::new(1));
     let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
     for _ in 0..3 {
         let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
         let mut pump = Pump::new(call, [auth.clone()], Waker::noop().clone());
-        pump = pump.with_traffic(Arc::clone(&traffic));
+        pump = pump.with_rate_limits(Arc::clone(&rate_limits));
         assert!(matches!(pump.turn(NOON), Turn::Done(Ok(()))));
         assert_eq!(pump.in_flight(), 0);
     }

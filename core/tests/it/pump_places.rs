@@ -9,7 +9,7 @@ use apus_core::contract::Leave;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
-use apus_core::machine::{Auth, Call, GrantOnly, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Call, GrantOnly, Pump, RateLimits, Turn};
 use apus_core::s3::HeadBucket;
 
 use crate::support::service;
@@ -23,11 +23,11 @@ fn session() -> Auth {
 
 #[test]
 fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
-    let (traffic, auth) = (Arc::new(Traffic::new(2)), session());
+    let (rate_limits, auth) = (Arc::new(RateLimits::new(2)), session());
     let asks = || {
         let call = Call::new(GrantOnly::new(), service(|_| {}), 1);
         let pump = Pump::new(call, [auth.clone()], Waker::noop().clone());
-        pump.with_traffic(Arc::clone(&traffic))
+        pump.with_rate_limits(Arc::clone(&rate_limits))
     };
     let mut renews = asks();
     let Turn::Launch(renewal) = renews.turn(NOON) else { panic!("it does not renew") };
@@ -37,7 +37,7 @@ fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
     }
     let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
     let nobody = Auth::new(Credentials::anonymous());
-    let mut other = Pump::new(call, [nobody], Waker::noop().clone()).with_traffic(traffic);
+    let mut other = Pump::new(call, [nobody], Waker::noop().clone()).with_rate_limits(rate_limits);
     assert!(matches!(other.turn(NOON), Turn::Launch(_)), "both places are taken");
     drop(renewal);
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Exchange};
-use apus_core::machine::{Pump, Traffic, Turn};
+use apus_core::machine::{Pump, RateLimits, Turn};
 use apus_core::now::Wait;
 use apus_core::{Error, Now};
 use arbitrary::Arbitrary;
@@ -111,7 +111,7 @@ where
     pub(crate) fn new(setup: &'a Setup, source: u64, fresh: F) -> Self {
         let mut pump = fresh();
         if let Some(most) = setup.at_once {
-            pump = pump.with_traffic(Arc::new(Traffic::new(most.into())));
+            pump = pump.with_rate_limits(Arc::new(RateLimits::new(most.into())));
         }
         Self {
             setup,

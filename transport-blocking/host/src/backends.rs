@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use apus_core::Error;
-use apus_core::machine::{CleanUps, Observer, Traffic, UploadSource};
+use apus_core::machine::{CleanUps, Observer, RateLimits, UploadSource};
 use apus_core::proxy::Proxy;
 use apus_core::store::config::Configuration;
 use apus_core::store::{Connection, Job, StoreError, Stores, TenantContext};
@@ -22,7 +22,7 @@ pub struct Backends<T> {
     pub core: Stores,
     transports: Arc<BTreeMap<String, T>>,
     /// The limits that requests obey.
-    pub traffic: Arc<Traffic>,
+    pub rate_limits: Arc<RateLimits>,
     /// Gets the events of all runs.
     pub observer: Option<Arc<dyn Observer>>,
     /// The runs that clean up after their callers were dropped.
@@ -49,7 +49,7 @@ impl<T> Backends<T> {
         Ok(Self {
             core,
             transports: Arc::new(transports),
-            traffic: Arc::default(),
+            rate_limits: Arc::default(),
             observer: None,
             cleanups: CleanUps::new(),
         })

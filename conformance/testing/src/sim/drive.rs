@@ -68,8 +68,8 @@ impl World {
         let pumps = machines.into_iter().zip(&flags).map(|(machine, flag)| {
             let pump = Pump::new(machine, auths.clone(), Waker::from(Arc::clone(flag)));
             let pump = pump.with_observer(Arc::clone(&listener) as Arc<dyn Observer>);
-            match &self.traffic {
-                Some(traffic) => pump.with_traffic(Arc::clone(traffic)),
+            match &self.rate_limits {
+                Some(rate_limits) => pump.with_rate_limits(Arc::clone(rate_limits)),
                 None => pump,
             }
         });

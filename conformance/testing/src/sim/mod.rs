@@ -53,7 +53,7 @@ use apus_core::Error;
 use apus_core::contract::{Leave, Machine};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Outgoing};
-use apus_core::machine::{Auth, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Pump, RateLimits, Turn};
 use apus_core::now::Now;
 use bytes::Bytes;
 
@@ -91,7 +91,7 @@ pub struct Sim<S = S3Model> {
     pub cancel_at: Option<(Duration, Leave)>,
     /// The position at which the source fails.
     pub source_breaks_at: Option<u64>,
-    traffic: Option<Arc<Traffic>>,
+    rate_limits: Option<Arc<RateLimits>>,
     random: u64,
 }
 
@@ -128,15 +128,15 @@ impl<S: Simulated> Sim<S> {
             trace: Vec::new(),
             cancel_at: None,
             source_breaks_at: None,
-            traffic: None,
+            rate_limits: None,
             random: seed,
         }
     }
 
     /// Sets limits for the machines.
     #[must_use]
-    pub fn with_traffic(mut self, traffic: Traffic) -> Self {
-        self.traffic = Some(Arc::new(traffic));
+    pub fn with_rate_limits(mut self, rate_limits: RateLimits) -> Self {
+        self.rate_limits = Some(Arc::new(rate_limits));
         self
     }
 

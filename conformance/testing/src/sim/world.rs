@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::Traffic;
+use apus_core::machine::RateLimits;
 use apus_core::now::Now;
 use bytes::Bytes;
 
@@ -39,7 +39,7 @@ pub(crate) struct World {
     pub(crate) skew: i64,
     /// How many times longer everything takes than on a fast network.
     pub(crate) pace: u32,
-    pub(crate) traffic: Option<Arc<Traffic>>,
+    pub(crate) rate_limits: Option<Arc<RateLimits>>,
     pub(crate) trace: Trace,
     /// The object that another client writes.
     pub(crate) intruder: Option<Bytes>,
@@ -117,7 +117,7 @@ impl World {
             now: Now::new(Duration::from_secs(1000), Duration::from_secs(1_440_936_000)),
             skew: 0,
             pace: 1,
-            traffic: None,
+            rate_limits: None,
             trace: Trace::default(),
             intruder: None,
             validates: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::keystone::{self, Scope, TrustSlot};
 use apus_core::machine::{
-    Auth, Call, Delegated, Delegation, LargeObject, SwiftUpload, Traffic, Trusted, UploadSource,
+    Auth, Call, Delegated, Delegation, LargeObject, RateLimits, SwiftUpload, Trusted, UploadSource,
 };
 use apus_core::{s3, swift};
 
@@ -134,7 +134,7 @@ fn one_session(schedule: &Schedule) -> Over {
     let cloud = model(life);
     let mut world = world(schedule, &mut chance, cloud);
     if chance.percent(40) {
-        world.traffic = Some(Arc::new(Traffic::new(chance.pick(&[1, 2, 5]))));
+        world.rate_limits = Some(Arc::new(RateLimits::new(chance.pick(&[1, 2, 5]))));
     }
     let service = service(&mut chance);
     let body = |number: u64| bytes(200 + number as usize, schedule.seed ^ number);
@@ -181,12 +181,12 @@ fn one_limit(schedule: &Schedule) -> Over {
     let mut world = World::new(schedule, Host::s3(s3_model(&mut chance)));
     world.pace = chance.pick(&[1, 1, 60]);
     world.revocable = true;
-    let traffic = Traffic::new(chance.pick(&[1, 2, 5]));
-    let traffic = match chance.percent(20) {
-        true => traffic.requests_per_second(chance.pick(&[2, 20])),
-        false => traffic,
+    let rate_limits = RateLimits::new(chance.pick(&[1, 2, 5]));
+    let rate_limits = match chance.percent(20) {
+        true => rate_limits.requests_per_second(chance.pick(&[2, 20])),
+        false => rate_limits,
     };
-    world.traffic = Some(Arc::new(traffic));
+    world.rate_limits = Some(Arc::new(rate_limits));
     let body = |number: u64| bytes(200 + number as usize, schedule.seed ^ number);
     let machines = (0..many).map(|number| {
         let put = s3::PutObject::new("bucket", format!("key-{number}"), body(number));

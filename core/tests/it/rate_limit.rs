@@ -11,7 +11,7 @@ use apus_core::contract::{Authenticator, Grant, Lease, Leave, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::{Auth, Call, Event, Observer, Pump, Traffic, Turn};
+use apus_core::machine::{Auth, Call, Event, Observer, Pump, RateLimits, Turn};
 use apus_core::s3::HeadBucket;
 use apus_core::sign::Keys;
 
@@ -39,16 +39,16 @@ impl Wake for Bell {
 
 /// Pumps under one limit, each with a waker of its own.
 struct Crowd {
-    traffic: Arc<Traffic>,
+    rate_limits: Arc<RateLimits>,
     auth: Auth,
     woken: Arc<Woken>,
     made: usize,
 }
 
 impl Crowd {
-    fn new(traffic: Traffic) -> Self {
+    fn new(rate_limits: RateLimits) -> Self {
         let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
-        Self { traffic: Arc::new(traffic), auth, woken: Arc::default(), made: 0 }
+        Self { rate_limits: Arc::new(rate_limits), auth, woken: Arc::default(), made: 0 }
     }
 
     fn pump(&mut self) -> Head {
@@ -56,7 +56,7 @@ impl Crowd {
         let waker = Waker::from(Arc::new(Bell(self.made, Arc::clone(&self.woken))));
         self.made += 1;
         let pump = Pump::new(call, [self.auth.clone()], waker);
-        pump.with_traffic(Arc::clone(&self.traffic))
+        pump.with_rate_limits(Arc::clone(&self.rate_limits))
     }
 }
 
@@ -80,7 +80,7 @@ fn answered(mut exchange: Exchange, status: u16) -> Completion {
 #[test]
 fn ten_thousand_go_in_their_order_and_each_is_woken_once() {
     const ALL: usize = 10_000;
-    let mut crowd = Crowd::new(Traffic::new(64));
+    let mut crowd = Crowd::new(RateLimits::new(64));
     let mut pumps: Vec<Head> = (0..ALL).map(|_| crowd.pump()).collect();
     let mut flying = VecDeque::new();
     let mut turns = 0;
@@ -92,7 +92,7 @@ fn ten_thousand_go_in_their_order_and_each_is_woken_once() {
             Turn::Done(_) => panic!("it was not sent"),
         }
     }
-    assert_eq!((flying.len(), crowd.traffic.waiting()), (64, ALL - 64));
+    assert_eq!((flying.len(), crowd.rate_limits.waiting()), (64, ALL - 64));
     let mut expected = 64;
     while let Some((index, exchange)) = flying.pop_front() {
         pumps[index].complete(NOON, answered(exchange, 200));
@@ -108,12 +108,12 @@ fn ten_thousand_go_in_their_order_and_each_is_woken_once() {
     }
     assert_eq!(expected, ALL, "somebody was forgotten");
     assert_eq!(turns, 2 * ALL + (ALL - 64), "somebody was turned in vain");
-    assert_eq!(crowd.traffic.waiting(), 0);
+    assert_eq!(crowd.rate_limits.waiting(), 0);
 }
 
 #[test]
 fn places_that_are_freed_together_wake_as_many() {
-    let mut crowd = Crowd::new(Traffic::new(3));
+    let mut crowd = Crowd::new(RateLimits::new(3));
     let mut first: Vec<Head> = (0..3).map(|_| crowd.pump()).collect();
     let exchanges: Vec<Exchange> = first.iter_mut().map(launched).collect();
     let mut waiting: Vec<Head> = (0..5).map(|_| crowd.pump()).collect();
@@ -131,7 +131,7 @@ fn places_that_are_freed_together_wake_as_many() {
 
 #[test]
 fn a_newcomer_does_not_overtake_who_was_woken() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let (mut one, mut other, mut newcomer) = (crowd.pump(), crowd.pump(), crowd.pump());
     let exchange = launched(&mut one);
     parked(&mut other);
@@ -147,14 +147,14 @@ fn a_newcomer_does_not_overtake_who_was_woken() {
 
 #[test]
 fn who_is_dropped_passes_its_place_on() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let mut one = crowd.pump();
     let exchange = launched(&mut one);
     let mut waiting: Vec<Option<Head>> = (0..4).map(|_| Some(crowd.pump())).collect();
     waiting.iter_mut().flatten().for_each(parked);
     // The second in line gives up before, the first when it has been woken.
     drop(waiting[1].take());
-    assert_eq!((crowd.woken.take(), crowd.traffic.waiting()), (vec![], 3));
+    assert_eq!((crowd.woken.take(), crowd.rate_limits.waiting()), (vec![], 3));
     one.complete(NOON, answered(exchange, 200));
     assert_eq!(crowd.woken.take(), [1]);
     drop(waiting[0].take());
@@ -171,7 +171,7 @@ fn who_is_dropped_passes_its_place_on() {
 
 #[test]
 fn who_is_cancelled_passes_its_place_on() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let (mut one, mut other, mut third) = (crowd.pump(), crowd.pump(), crowd.pump());
     let exchange = launched(&mut one);
     parked(&mut other);
@@ -187,14 +187,14 @@ fn who_is_cancelled_passes_its_place_on() {
 
 #[test]
 fn who_is_turned_for_another_reason_keeps_its_turn_and_takes_one_place_only() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let (mut one, mut other, mut third) = (crowd.pump(), crowd.pump(), crowd.pump());
     let exchange = launched(&mut one);
     for _ in 0..10 {
         parked(&mut other);
         parked(&mut third);
     }
-    assert_eq!(crowd.traffic.waiting(), 2);
+    assert_eq!(crowd.rate_limits.waiting(), 2);
     one.complete(NOON, answered(exchange, 200));
     assert_eq!(crowd.woken.take(), [1]);
     parked(&mut third);
@@ -203,7 +203,7 @@ fn who_is_turned_for_another_reason_keeps_its_turn_and_takes_one_place_only() {
 
 #[test]
 fn a_server_that_is_too_busy_is_given_fewer_and_then_more_again() {
-    let mut crowd = Crowd::new(Traffic::new(4));
+    let mut crowd = Crowd::new(RateLimits::new(4));
     let mut busy: Vec<Head> = (0..4).map(|_| crowd.pump()).collect();
     let mut flying: VecDeque<(usize, Exchange)> =
         busy.iter_mut().map(launched).enumerate().collect();
@@ -214,7 +214,7 @@ fn a_server_that_is_too_busy_is_given_fewer_and_then_more_again() {
         busy[index].complete(NOON, answered(exchange, 503));
     }
     // Two may go at once from now on, and two are in flight.
-    assert_eq!((crowd.traffic.at_once(), crowd.woken.take()), (2, vec![]));
+    assert_eq!((crowd.rate_limits.at_once(), crowd.woken.take()), (2, vec![]));
     let mut served = 0;
     let mut flying: VecDeque<(Option<usize>, usize, Exchange)> =
         flying.into_iter().map(|(index, exchange)| (None, index, exchange)).collect();
@@ -233,7 +233,7 @@ fn a_server_that_is_too_busy_is_given_fewer_and_then_more_again() {
         }
         most = most.max(flying.len());
     }
-    assert_eq!((served, most, crowd.traffic.at_once()), (20, 4, 4));
+    assert_eq!((served, most, crowd.rate_limits.at_once()), (20, 4, 4));
 }
 
 /// Has no grant for anybody yet.
@@ -262,7 +262,7 @@ impl Authenticator for Waits {
 
 #[test]
 fn who_waits_for_a_grant_takes_no_place() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let known = std::mem::replace(&mut crowd.auth, Auth::new(Waits));
     let mut without = crowd.pump();
     crowd.auth = known;
@@ -296,7 +296,7 @@ impl Observer for Told {
 
 #[test]
 fn an_observer_is_told_once_of_each_wait() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let told = Arc::new(Told::default());
     let mut one = crowd.pump().with_observer(Arc::clone(&told) as Arc<dyn Observer>);
     let mut other = crowd.pump().with_observer(Arc::clone(&told) as Arc<dyn Observer>);
@@ -313,7 +313,7 @@ fn an_observer_is_told_once_of_each_wait() {
 
 #[test]
 fn a_pump_that_fails_on_the_way_frees_its_place() {
-    let mut crowd = Crowd::new(Traffic::new(1));
+    let mut crowd = Crowd::new(RateLimits::new(1));
     let (mut one, mut other) = (crowd.pump(), crowd.pump());
     let exchange = launched(&mut one);
     parked(&mut other);

@@ -25,14 +25,14 @@ use std::time::Duration;
 use crate::now::{Now, Wait, WaitReason};
 use crate::waiters::{Position, Waiters};
 
-/// Limits shared by the machines of a client. The default is [`Traffic::AT_ONCE`] requests in
+/// Limits shared by the machines of a client. The default is [`RateLimits::AT_ONCE`] requests in
 /// flight, and no limit of requests or bytes per second.
 ///
 /// An exchange holds its place from when it is sent until its response has been read to the end: a
 /// slow download holds its place for as long. An exchange without a place waits in order and
 /// without a timeout; an observer receives [`Event::Queued`](crate::machine::Event::Queued).
 #[derive(Debug)]
-pub struct Traffic {
+pub struct RateLimits {
     state: Mutex<State>,
     most_at_once: u32,
 }
@@ -51,22 +51,22 @@ struct State {
     waiters: Waiters,
 }
 
-/// The state of one pump in the queue. The pump keeps it between two calls of [`Traffic::ask`], and
-/// calls [`Traffic::leave`] when it no longer has a request to send.
+/// The state of one pump in the queue. The pump keeps it between two calls of [`RateLimits::ask`], and
+/// calls [`RateLimits::leave`] when it no longer has a request to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// It has not called [`Traffic::ask`].
+    /// It has not called [`RateLimits::ask`].
     #[default]
     Out,
     /// It waits for a place, or has got one since and was woken for it.
     Queued(Position),
     /// It has a place, and may send at this time.
     Paced(Duration),
-    /// It may send. [`Traffic::ended`] or [`Traffic::abandoned`] must follow the request.
+    /// It may send. [`RateLimits::ended`] or [`RateLimits::abandoned`] must follow the request.
     Held,
 }
 
-/// The result of [`Traffic::ask`].
+/// The result of [`RateLimits::ask`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admit {
     /// Send.
@@ -75,13 +75,13 @@ pub(crate) enum Admit {
     Later(Option<Wait>),
 }
 
-impl Default for Traffic {
+impl Default for RateLimits {
     fn default() -> Self {
         Self::new(Self::AT_ONCE)
     }
 }
 
-impl Traffic {
+impl RateLimits {
     /// The default limit of requests in flight: their connections fit into the 1,024 open files
     /// that systems allow a process by default, with room for other clients.
     pub const AT_ONCE: u32 = 256;
@@ -317,41 +317,41 @@ mod tests {
         Now::new(Duration::from_millis(10_000 + millis), Duration::from_secs(1_700_000_000))
     }
 
-    fn ask(traffic: &Traffic, now: Now, line: &mut Line) -> Admit {
-        traffic.ask(now, Waker::noop(), line)
+    fn ask(rate_limits: &RateLimits, now: Now, line: &mut Line) -> Admit {
+        rate_limits.ask(now, Waker::noop(), line)
     }
 
     #[test]
     fn no_more_at_once_than_the_limit() {
-        let traffic = Traffic::new(2);
+        let rate_limits = RateLimits::new(2);
         let mut lines = [Line::Out; 3];
         let [one, other, third] = &mut lines;
-        assert_eq!(ask(&traffic, at(0), one), Admit::Go);
-        assert_eq!(ask(&traffic, at(0), other), Admit::Go);
-        assert_eq!(ask(&traffic, at(0), third), Admit::Later(None));
-        traffic.ended(at(1), false);
-        assert_eq!(ask(&traffic, at(1), third), Admit::Go);
+        assert_eq!(ask(&rate_limits, at(0), one), Admit::Go);
+        assert_eq!(ask(&rate_limits, at(0), other), Admit::Go);
+        assert_eq!(ask(&rate_limits, at(0), third), Admit::Later(None));
+        rate_limits.ended(at(1), false);
+        assert_eq!(ask(&rate_limits, at(1), third), Admit::Go);
     }
 
     #[test]
     fn a_place_that_was_not_used_costs_no_request_of_the_second() {
-        let traffic = Traffic::new(1).requests_per_second(1);
+        let rate_limits = RateLimits::new(1).requests_per_second(1);
         let mut line = Line::Out;
         for _ in 0..100 {
-            assert_eq!(ask(&traffic, at(0), &mut line), Admit::Go);
-            traffic.leave(&mut line);
+            assert_eq!(ask(&rate_limits, at(0), &mut line), Admit::Go);
+            rate_limits.leave(&mut line);
         }
     }
 
     #[test]
     fn who_waits_for_its_second_is_asked_for_once_and_who_gives_up_costs_nothing() {
-        let traffic = Traffic::new(10_000).requests_per_second(100);
+        let rate_limits = RateLimits::new(10_000).requests_per_second(100);
         let mut lines = vec![Line::Out; 1100];
         let (mut asks, mut went) = (0, 0);
         let mut times: Vec<(Duration, usize)> = Vec::new();
         for (index, line) in lines.iter_mut().enumerate() {
             asks += 1;
-            match ask(&traffic, at(0), line) {
+            match ask(&rate_limits, at(0), line) {
                 Admit::Go => went += 1,
                 Admit::Later(Some(wait)) => times.push((wait.until, index)),
                 Admit::Later(None) => unreachable!("there are places for all"),
@@ -360,39 +360,39 @@ mod tests {
         assert_eq!(went, 100, "one second's worth at once");
         // Every other one gives up; the rest go at their own times.
         for (_, index) in times.iter().skip(1).step_by(2) {
-            traffic.leave(&mut lines[*index]);
+            rate_limits.leave(&mut lines[*index]);
         }
         for (until, index) in times.into_iter().step_by(2) {
             let now = Now::new(until, Duration::from_secs(1_700_000_000));
             asks += 1;
-            assert_eq!(ask(&traffic, now, &mut lines[index]), Admit::Go);
+            assert_eq!(ask(&rate_limits, now, &mut lines[index]), Admit::Go);
         }
         assert_eq!(asks, 1600);
         // The 500 that gave up do not delay a newcomer after that: the bucket is full.
-        assert_eq!(ask(&traffic, at(10_000), &mut Line::Out), Admit::Go);
+        assert_eq!(ask(&rate_limits, at(10_000), &mut Line::Out), Admit::Go);
     }
 
     #[test]
     fn slow_down_halves_once_a_burst_and_good_answers_bring_it_back() {
-        let traffic = Traffic::new(16);
+        let rate_limits = RateLimits::new(16);
         for _ in 0..5 {
-            traffic.ended(at(0), true);
+            rate_limits.ended(at(0), true);
         }
-        assert_eq!(traffic.at_once(), 8);
-        traffic.ended(at(600), true);
-        assert_eq!(traffic.at_once(), 4);
+        assert_eq!(rate_limits.at_once(), 8);
+        rate_limits.ended(at(600), true);
+        assert_eq!(rate_limits.at_once(), 4);
         for _ in 0..200 {
-            traffic.ended(at(700), false);
+            rate_limits.ended(at(700), false);
         }
-        assert_eq!(traffic.at_once(), 16);
+        assert_eq!(rate_limits.at_once(), 16);
     }
 
     #[test]
     fn requests_a_second_are_kept_over_ten_seconds() {
-        let traffic = Traffic::new(1000).requests_per_second(50);
+        let rate_limits = RateLimits::new(1000).requests_per_second(50);
         let (mut sent, mut tick, mut line) = (0, 0, Line::Out);
         while tick < 10_000 {
-            match ask(&traffic, at(tick), &mut line) {
+            match ask(&rate_limits, at(tick), &mut line) {
                 Admit::Go => (sent, line) = (sent + 1, Line::Out),
                 Admit::Later(Some(wait)) => {
                     tick = (wait.until.as_millis() as u64).saturating_sub(10_000).max(tick) + 1;
@@ -405,8 +405,8 @@ mod tests {
 
     #[test]
     fn bytes_a_second_are_paid_for() {
-        let traffic = Traffic::new(1).bytes_per_second(1000);
-        assert_eq!(traffic.pace(at(0), 1000), Duration::ZERO);
-        assert_eq!(traffic.pace(at(0), 500), Duration::from_millis(500));
+        let rate_limits = RateLimits::new(1).bytes_per_second(1000);
+        assert_eq!(rate_limits.pace(at(0), 1000), Duration::ZERO);
+        assert_eq!(rate_limits.pace(at(0), 500), Duration::from_millis(500));
     }
 }
