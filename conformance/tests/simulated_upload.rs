@@ -6,7 +6,7 @@ use std::time::Duration;
 use apus_conformance::server::{Ending, Fault, Manners, Operation, Plan, S3Model};
 use apus_conformance::sim::Sim;
 use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation};
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
 use apus_core::machine::{Auth, PartLimits, Pump, Upload, UploadOptions, UploadSource};
 use apus_core::s3::{BaseUrl, Conditions, Config, EndpointConfig, Service};
@@ -246,7 +246,7 @@ fn an_upload_that_can_not_be_removed_is_named_in_the_error() {
 
 #[test]
 fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
-    for leave in [Leave::Abort, Leave::Keep] {
+    for leave in [OnFailure::Abort, OnFailure::Keep] {
         let mut sim = Sim::new(model(Plan::new()), object(4 * MIB), 3);
         sim.cancel_at = Some((sim.now.tick + Duration::from_millis(300), leave));
         let machine =
@@ -255,7 +255,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
         let mut pump = Pump::new(machine, auths(), std::task::Waker::noop().clone());
         let error = sim.drive(&mut pump).unwrap_err();
         assert!(error.is_cancelled(), "{error}");
-        if leave == Leave::Abort {
+        if leave == OnFailure::Abort {
             nothing_left(&sim);
             continue;
         }
@@ -290,7 +290,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
 #[test]
 fn resuming_believes_the_server_where_the_checkpoint_says_otherwise() {
     let mut sim = Sim::new(model(Plan::new()), object(MIB), 3);
-    sim.cancel_at = Some((sim.now.tick + Duration::from_millis(200), Leave::Keep));
+    sim.cancel_at = Some((sim.now.tick + Duration::from_millis(200), OnFailure::Keep));
     let machine = Upload::new(
         "bucket",
         "key",

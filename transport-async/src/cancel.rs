@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::http::Completion;
 use apus_core::waiters::{Position, Waiters};
 
@@ -19,7 +19,7 @@ pub struct CancelToken(Arc<Mutex<Request>>);
 
 #[derive(Default)]
 struct Request {
-    leave: Option<Leave>,
+    leave: Option<OnFailure>,
     waiting: Waiters,
 }
 
@@ -31,12 +31,12 @@ impl CancelToken {
 
     /// Stops the runs, and leaves nothing on the server.
     pub fn cancel(&self) {
-        self.cancel_with(Leave::Abort);
+        self.cancel_with(OnFailure::Abort);
     }
 
     /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
     /// counts.
-    pub fn cancel_with(&self, leave: Leave) {
+    pub fn cancel_with(&self, leave: OnFailure) {
         let waiting = {
             let mut request = lock(&self.0);
             request.leave.get_or_insert(leave);
@@ -51,7 +51,7 @@ impl CancelToken {
     }
 
     /// Returns what to leave on the server, if the token was cancelled.
-    pub(crate) fn leave(&self) -> Option<Leave> {
+    pub(crate) fn leave(&self) -> Option<OnFailure> {
         lock(&self.0).leave
     }
 
@@ -74,7 +74,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<OnFailure> {
         let mut request = lock(&self.token.0);
         if let Some(leave) = request.leave {
             return Poll::Ready(leave);
@@ -87,7 +87,7 @@ impl Listener {
     }
 
     /// Ready when one of the tokens was cancelled.
-    pub(crate) fn poll_any(listeners: &mut [Self], cx: &mut Context<'_>) -> Poll<Leave> {
+    pub(crate) fn poll_any(listeners: &mut [Self], cx: &mut Context<'_>) -> Poll<OnFailure> {
         let leave = listeners.iter_mut().find_map(|listener| match listener.poll(cx) {
             Poll::Ready(leave) => Some(leave),
             Poll::Pending => None,
@@ -179,9 +179,9 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let mut listener = token.listen();
         assert_eq!(listener.poll(&mut cx), Poll::Pending);
-        token.cancel_with(Leave::Keep);
+        token.cancel_with(OnFailure::Keep);
         token.cancel();
-        assert_eq!(listener.poll(&mut cx), Poll::Ready(Leave::Keep));
+        assert_eq!(listener.poll(&mut cx), Poll::Ready(OnFailure::Keep));
         assert!(token.clone().is_cancelled());
     }
 

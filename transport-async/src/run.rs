@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Pump, Running, Turn};
@@ -116,7 +116,7 @@ struct Driver<M: Machine> {
 enum Event {
     Bell,
     Time,
-    Cancelled(Leave),
+    Cancelled(OnFailure),
     Supplied(u64, bool),
     Failed(Failure),
 }
@@ -218,7 +218,7 @@ impl<M: Machine> Driver<M> {
             }
             Event::Failed(failure) => {
                 self.failed = Some(failure.into());
-                self.cancel(Leave::Abort);
+                self.cancel(OnFailure::Abort);
             }
         }
     }
@@ -251,7 +251,7 @@ impl<M: Machine> Driver<M> {
     }
 
     /// Stops what moves bytes, and lets the machine clean up.
-    fn cancel(&mut self, leave: Leave) {
+    fn cancel(&mut self, leave: OnFailure) {
         self.cancelled = true;
         self.tokens.clear();
         self.listeners.clear();
@@ -366,7 +366,7 @@ mod tests {
 
         fn complete(&mut self, _: Now, _: Completion) {}
 
-        fn cancel(&mut self, _: Now, _: Leave) {
+        fn cancel(&mut self, _: Now, _: OnFailure) {
             self.0 = true;
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::waiters::{Position, Waiters};
 
 /// Stops the runs that it was passed to. Clones stop the same runs.
@@ -25,7 +25,7 @@ struct State {
 
 #[derive(Default)]
 struct Order {
-    leave: Option<Leave>,
+    leave: Option<OnFailure>,
     waiting: Waiters,
 }
 
@@ -44,12 +44,12 @@ impl CancelToken {
 
     /// Stops the runs, and leaves nothing on the server.
     pub fn cancel(&self) {
-        self.cancel_with(Leave::Abort);
+        self.cancel_with(OnFailure::Abort);
     }
 
     /// Stops the runs, and leaves on the server what `leave` says. Of several calls the first
     /// counts.
-    pub fn cancel_with(&self, leave: Leave) {
+    pub fn cancel_with(&self, leave: OnFailure) {
         let mut order = self.lock();
         order.leave.get_or_insert(leave);
         self.0.cancelled.store(true, Ordering::Release);
@@ -65,7 +65,7 @@ impl CancelToken {
     }
 
     /// Returns what to leave on the server, if the token was cancelled.
-    pub(crate) fn leave(&self) -> Option<Leave> {
+    pub(crate) fn leave(&self) -> Option<OnFailure> {
         let own = self.lock().leave;
         own.or_else(|| self.0.parent.as_ref()?.leave())
     }
@@ -156,13 +156,13 @@ mod tests {
         let (one, other) = (parent.child(), parent.child());
         let bell = Arc::new(Bell::default());
         let _registration = other.register(Waker::from(Arc::clone(&bell)));
-        one.cancel_with(Leave::Keep);
-        assert_eq!(one.leave(), Some(Leave::Keep));
+        one.cancel_with(OnFailure::Keep);
+        assert_eq!(one.leave(), Some(OnFailure::Keep));
         assert!(one.is_cancelled() && !parent.is_cancelled() && !other.is_cancelled());
         assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (None, 0));
         parent.cancel();
         assert!(other.is_cancelled());
-        assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (Some(Leave::Abort), 1));
+        assert_eq!((other.leave(), bell.0.load(Ordering::Acquire)), (Some(OnFailure::Abort), 1));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::error::Failure;
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn};
@@ -336,7 +336,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             Err(failure) => {
                 self.pump.complete(now(), exchange.fail(failure));
                 if self.panic.is_some() {
-                    self.cancel(Leave::Abort);
+                    self.cancel(OnFailure::Abort);
                 }
                 return;
             }
@@ -372,7 +372,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         self.pump.complete(now(), landing.completion);
         if let Some(panic) = landing.panic {
             self.panic.get_or_insert(panic);
-            self.cancel(Leave::Abort);
+            self.cancel(OnFailure::Abort);
         }
     }
 
@@ -389,7 +389,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             Ok(read) => read,
             Err(failure) => {
                 self.broken = Some(failure);
-                self.cancel(Leave::Abort);
+                self.cancel(OnFailure::Abort);
                 true
             }
         }
@@ -408,7 +408,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         }
     }
 
-    fn cancel(&mut self, leave: Leave) {
+    fn cancel(&mut self, leave: OnFailure) {
         if std::mem::replace(&mut self.told, true) {
             return;
         }

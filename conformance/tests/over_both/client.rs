@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use apus_conformance::server::{EmbeddedS3, FaultyS3, Scripted};
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine, Operation};
+use apus_core::contract::{Machine, OnFailure, Operation};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Observer, RateLimits, UploadSource};
@@ -361,7 +361,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    pub(crate) fn cancel_with(&self, leave: Leave) {
+    pub(crate) fn cancel_with(&self, leave: OnFailure) {
         self.blocking.cancel_with(leave);
         self.hyper.cancel_with(leave);
     }

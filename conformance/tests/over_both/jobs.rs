@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine, Step};
+use apus_core::contract::{Machine, OnFailure, Step};
 use apus_core::http::Completion;
 use apus_core::machine::{Call, Copy, CopyOptions, DeleteMany, DeleteManyOptions};
 use apus_core::now::Now;
@@ -119,7 +119,7 @@ impl Machine for Across {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.state {
             State::Reading(call) => call.cancel(now, leave),
             State::Writing(call) => call.cancel(now, leave),

@@ -212,7 +212,7 @@ impl Observer for CancelsWhenStored {
         let Event::Ended { operation, status: Some(status), .. } = event else { return };
         let stores = matches!(*operation, "CompleteMultipartUpload" | "PutObject");
         if stores && status.is_success() {
-            self.0.cancel_with(apus_core::contract::Leave::Abort);
+            self.0.cancel_with(apus_core::contract::OnFailure::Abort);
         }
     }
 }
@@ -310,7 +310,7 @@ fn hashes_what_was_stored_before(via: Via, memory: u64, stored_before: u64) {
     let bytes = pattern(LENGTH);
     let file = file_of(&bytes);
     let source = UploadSource::Seekable(LENGTH as u64);
-    let on_failure = apus_core::contract::Leave::Keep;
+    let on_failure = apus_core::contract::OnFailure::Keep;
     let kept = UploadOptions { on_failure, memory, ..options() };
     let service = || Arc::clone(&client.service);
     let machine = Upload::new("bucket", "key", source, kept.clone(), service(), 7).unwrap();

@@ -131,7 +131,7 @@ impl Observer for Stops {
         if let Event::Received { .. } = event {
             let seen = fs::read_dir(&self.folder).unwrap().count();
             self.seen.lock().unwrap().get_or_insert(seen);
-            self.token.cancel_with(apus_core::contract::Leave::Abort);
+            self.token.cancel_with(apus_core::contract::OnFailure::Abort);
         }
     }
 }

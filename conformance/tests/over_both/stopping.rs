@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
-use apus_core::contract::{Intake, Leave, Machine, Step};
+use apus_core::contract::{Intake, Machine, OnFailure, Step};
 use apus_core::http::Completion;
 use apus_core::machine::{
     Checkpoint, Download, DownloadOptions, Event, Observer, Upload, Uploaded,
@@ -31,7 +31,7 @@ struct Shown {
     checkpoint: Arc<Mutex<Option<Checkpoint>>>,
     parts: usize,
     token: Token,
-    leave: Leave,
+    leave: OnFailure,
 }
 
 impl Machine for Shown {
@@ -51,7 +51,7 @@ impl Machine for Shown {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.upload.cancel(now, leave);
     }
 
@@ -67,7 +67,7 @@ impl Machine for Shown {
 const LENGTH: usize = 400_000;
 
 /// Uploads until three parts are there, and says what the last checkpoint was.
-fn interrupted(client: &Client, origin: Origin, leave: Leave) -> Checkpoint {
+fn interrupted(client: &Client, origin: Origin, leave: OnFailure) -> Checkpoint {
     let (checkpoint, token) = (Arc::default(), Token::default());
     let shown = Shown {
         upload: machine(&origin, options(), &client.service),
@@ -86,7 +86,7 @@ fn a_cancelled_upload_leaves_nothing(via: Via) {
     for kind in Kind::ALL {
         let server = server(false, Plan::new());
         let client = Setup::of(&server).client(via);
-        interrupted(&client, Origin::new(kind, pattern(LENGTH)), Leave::Abort);
+        interrupted(&client, Origin::new(kind, pattern(LENGTH)), OnFailure::Abort);
         let model = server.model();
         assert!(model.object("bucket", "key").is_none() && model.open_uploads().is_empty());
         assert_eq!(model.count(Operation::AbortMultipartUpload), 1, "{kind:?}");
@@ -99,7 +99,7 @@ fn what_was_kept_is_gone_on_with_elsewhere(via: Via) {
         let server = server(false, Plan::new());
         let client = Setup::of(&server).client(via);
         let origin = Origin::new(kind, bytes.clone());
-        let checkpoint = interrupted(&client, origin.clone(), Leave::Keep);
+        let checkpoint = interrupted(&client, origin.clone(), OnFailure::Keep);
         assert_eq!(server.model().open_uploads().len(), 1, "{kind:?}");
         let text = serde_json::to_string(&checkpoint).unwrap();
         drop((client, checkpoint));
@@ -141,7 +141,7 @@ fn a_cancelled_download_ends_in_time(via: Via) {
             let cancelled = token.clone();
             scope.spawn(move || {
                 std::thread::sleep(Duration::from_millis(100));
-                cancelled.cancel_with(Leave::Abort);
+                cancelled.cancel_with(OnFailure::Abort);
             });
             let error = client.run_until(download, Origin::none(), &token).unwrap_err();
             assert!(error.is_cancelled(), "{error}");

@@ -120,7 +120,7 @@ fn a_run_that_is_cancelled_before_it_is_connected_has_sent_nothing(via: Via) {
     let peer = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0, "no hello");
-        cancelled.cancel_with(apus_core::contract::Leave::Abort);
+        cancelled.cancel_with(apus_core::contract::OnFailure::Abort);
         // Until the client has gone.
         while stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {}
     });

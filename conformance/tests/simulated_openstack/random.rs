@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apus_conformance::server::{Ending, Fault, OpenStackOperation as Operation, Plan};
 use apus_conformance::sim::Sim;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::machine::{
     DownloadOptions, LargeObject, SegmentsIn, SwiftDownload, SwiftUploadOptions,
 };
@@ -133,7 +133,7 @@ proptest! {
         let mut sim = Sim::new(model(15).with_plan(plan), source.clone(), seed);
         sim.rate = Some(SEGMENT as u64);
         sim.cancel_at = cancel
-            .map(|after| (sim.now.tick + Duration::from_millis(after), Leave::Abort));
+            .map(|after| (sim.now.tick + Duration::from_millis(after), OnFailure::Abort));
         let options = SwiftUploadOptions { large_object: Some(large_object), ..options() };
         let machine = upload(source.len(), options, "object", seed);
         match sim.run(machine, demo(Duration::from_secs(5))) {

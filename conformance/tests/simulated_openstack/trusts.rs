@@ -6,7 +6,7 @@ use std::time::Duration;
 use apus_conformance::server::{Ending, Fault, OpenStackOperation as Operation, Plan};
 use apus_conformance::sim::{Sim, Simulated};
 use apus_core::Error;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::keystone::{self, Scope, Session, SessionOptions, TrustSlot};
 use apus_core::machine::{
     Auth, Delegated, Delegation, DownloadOptions, Entrusted, SwiftDownload, SwiftUploaded, Trusted,
@@ -96,7 +96,7 @@ fn a_trust_is_revoked_when_the_transfer_fails_or_is_stopped() {
     for after in [0, 10, 50, 100, 200, 500, 2_000, 20_000, 60_000] {
         let mut sim = Sim::new(model(30), source.clone(), 1);
         sim.rate = Some(SEGMENT as u64);
-        sim.cancel_at = Some((sim.now.tick + Duration::from_millis(after), Leave::Abort));
+        sim.cancel_at = Some((sim.now.tick + Duration::from_millis(after), OnFailure::Abort));
         match by_trust(&mut sim) {
             Ok(_) => stored(&sim.model, &source, "object"),
             Err(error) => {

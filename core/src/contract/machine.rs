@@ -20,7 +20,7 @@ pub trait Machine {
 
     /// Cancels the machine. Continue to drive it until [`Step::Done`], whose error then [is
     /// cancelled](Error::is_cancelled).
-    fn cancel(&mut self, now: Now, leave: Leave);
+    fn cancel(&mut self, now: Now, leave: OnFailure);
 
     /// The concurrency: how many exchanges of this machine may be in flight at most. A transport
     /// may perform those of a machine of width 1 on the calling thread or task, and performs others
@@ -72,7 +72,7 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
         (**self).complete(now, done);
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         (**self).cancel(now, leave);
     }
 
@@ -114,7 +114,7 @@ pub enum Step<T> {
 
 /// What a cancelled machine leaves on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Leave {
+pub enum OnFailure {
     /// Nothing.
     Abort,
     /// What a checkpoint needs to continue later.
@@ -190,7 +190,7 @@ mod tests {
 
         fn complete(&mut self, _: Now, _: Completion) {}
 
-        fn cancel(&mut self, _: Now, _: Leave) {}
+        fn cancel(&mut self, _: Now, _: OnFailure) {}
 
         fn width(&self) -> usize {
             7

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use self::outcome::{Failed, Looking};
 use crate::checksum::Value;
-use crate::contract::{Leave, Machine, Operation, Service, Step};
+use crate::contract::{Machine, OnFailure, Operation, Service, Step};
 use crate::error::{Cause, Error, Failure, Kind};
 use crate::http::{Completion, Draft, Reply, Ticket};
 use crate::now::{Now, Wait};
@@ -386,7 +386,7 @@ impl<O: Operation> Machine for Call<O> {
     }
 
     /// Waits for an attempt in flight; if the attempt succeeds, so does the call.
-    fn cancel(&mut self, now: Now, _: Leave) {
+    fn cancel(&mut self, now: Now, _: OnFailure) {
         self.cancelled = true;
         let asks = self.question.take().is_some();
         if !asks && !matches!(self.state, State::Ready | State::Backoff(_)) {

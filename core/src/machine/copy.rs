@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::checksum::RequestChecksumCalculation;
-use crate::contract::{Intake, Leave, Machine, Operation, Step};
+use crate::contract::{Intake, Machine, OnFailure, Operation, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -41,7 +41,7 @@ pub struct CopyOptions {
     /// The limits of the service.
     pub limits: PartLimits,
     /// What a failed copy leaves on the server.
-    pub on_failure: Leave,
+    pub on_failure: OnFailure,
 }
 
 impl Default for CopyOptions {
@@ -52,7 +52,7 @@ impl Default for CopyOptions {
             part_size: 512 << 20,
             width: 4,
             limits: PartLimits::default(),
-            on_failure: Leave::Abort,
+            on_failure: OnFailure::Abort,
         }
     }
 }
@@ -239,7 +239,7 @@ impl Machine for Copy {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Head(call) if !call.is_in_flight() => {

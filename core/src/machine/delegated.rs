@@ -25,7 +25,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
+use crate::contract::{Intake, Machine, Needs, Notice, OnFailure, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, Draft};
 use crate::keystone::{
@@ -581,7 +581,7 @@ impl<M: Machine> Machine for Delegated<M> {
     }
 
     /// Waits for a trust that is being created, so that it can be revoked; a revocation continues.
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         // A machine is not called after its end.
         if self.outcome.is_none() && !matches!(self.phase, Phase::Over) {

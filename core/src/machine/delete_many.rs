@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Leave, Machine, Service as _, Step};
+use crate::contract::{Machine, OnFailure, Service as _, Step};
 use crate::error::{Error, Failure, Kind};
 use crate::http::Completion;
 use crate::machine::{
@@ -322,8 +322,8 @@ where
         Error::keep_first(&mut self.error, error);
         for batch in &mut self.batches {
             match &mut batch.state {
-                State::Many(call) => call.cancel(now, Leave::Abort),
-                State::One(call) => call.cancel(now, Leave::Abort),
+                State::Many(call) => call.cancel(now, OnFailure::Abort),
+                State::One(call) => call.cancel(now, OnFailure::Abort),
                 State::Ready | State::Backoff(_) => {}
             }
         }
@@ -402,7 +402,7 @@ where
     }
 
     /// Waits for exchanges in flight, and sends no further request.
-    fn cancel(&mut self, now: Now, _: Leave) {
+    fn cancel(&mut self, now: Now, _: OnFailure) {
         if !self.over {
             self.fail(now, Error::from(Failure::cancelled()).in_operation("DeleteObjects"));
         }

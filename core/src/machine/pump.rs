@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::contract::{Authenticator, Intake, Lease, Leave, Machine, Notice, Standing, Step, Wish};
+use crate::contract::{
+    Authenticator, Intake, Lease, Machine, Notice, OnFailure, Standing, Step, Wish,
+};
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
 use crate::machine::rate_limit::{Admit, Line, RateLimits};
@@ -247,7 +249,7 @@ impl<M: Machine> Pump<M> {
     }
 
     /// Stops early. Exchanges in flight are waited for: go on until [`Turn::Done`].
-    pub fn cancel(&mut self, now: Now, leave: Leave) {
+    pub fn cancel(&mut self, now: Now, leave: OnFailure) {
         if self.result.is_none() {
             self.machine.cancel(now, leave);
         }

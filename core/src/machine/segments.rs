@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -131,7 +131,7 @@ impl Machine for Listed {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         if let Some(call) = &mut self.call {
             call.cancel(now, leave);

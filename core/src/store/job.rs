@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::verb::Verb;
 use crate::checksum::Hashers;
-use crate::contract::{Intake, Leave, Machine, Needs, Notice, Step};
+use crate::contract::{Intake, Machine, Needs, Notice, OnFailure, Step};
 use crate::error::{Error, Leftover};
 use crate::http::Completion;
 use crate::machine::Auth;
@@ -83,7 +83,7 @@ where
         self.machine.complete(now, done);
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.machine.cancel(now, leave);
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use apus_core::Kind;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::Cause;
 use apus_core::machine::{DeleteMany, DeleteManyOptions, DeletedMany};
 use apus_core::s3::ObjectIdentifier;
@@ -247,7 +247,7 @@ fn a_refused_request_ends_it_and_what_is_in_flight_is_waited_for() {
 fn cancelling_asks_for_no_more() {
     for at in [0, 5, 15, 250] {
         let sim = Sim::new(delete(keys(1000), options(2, 10)));
-        let run = sim.cancel_at(Duration::from_millis(at), Leave::Abort).run(|_, _| result([]));
+        let run = sim.cancel_at(Duration::from_millis(at), OnFailure::Abort).run(|_, _| result([]));
         assert!(run.result.unwrap_err().is_cancelled());
         assert!(run.elapsed <= Duration::from_millis(at + 10));
     }

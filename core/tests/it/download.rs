@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Verdict, Why};
-use apus_core::contract::{Leave, Machine as _, Step};
+use apus_core::contract::{Machine as _, OnFailure, Step};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Draft, Exchange, Ticket};
 use apus_core::machine::DownloadOptions;
@@ -381,7 +381,7 @@ fn cancelling_waits_for_what_is_in_flight_and_asks_for_no_more() {
     ] {
         for at in [0, 5, 15, 25, 35] {
             let machine = get(options.clone(), set, |_| {});
-            let sim = Sim::new(machine).cancel_at(Duration::from_millis(at), Leave::Abort);
+            let sim = Sim::new(machine).cancel_at(Duration::from_millis(at), OnFailure::Abort);
             let slow = Duration::from_millis(10);
             let run = sim.run(|head, _| stored.answer(head).after(slow).cut(400));
             assert!(run.result.unwrap_err().is_cancelled(), "{at} {:?}", run.requests);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Leave, Machine, Step};
+use apus_core::contract::{Machine, OnFailure, Step};
 use apus_core::error::{Failure, Leftover};
 use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{
@@ -57,7 +57,7 @@ fn an_upload_names_itself_from_its_creation_until_it_is_gone() {
     answer(&mut upload, create, 200, xml);
     let part = sent(&mut upload).pop().unwrap();
     assert_eq!(upload.leftovers(), named("id"));
-    upload.cancel(NOON, Leave::Abort);
+    upload.cancel(NOON, OnFailure::Abort);
     upload.complete(NOON, Exchange::open(part, NOON, 0).fail(Failure::cancelled()));
     let abort = sent(&mut upload).pop().unwrap();
     assert_eq!((abort.operation, upload.leftovers()), ("AbortMultipartUpload", named("id")));
@@ -65,7 +65,7 @@ fn an_upload_names_itself_from_its_creation_until_it_is_gone() {
     // What is to be kept is not left behind.
     let create = sent(&mut kept).pop().unwrap();
     answer(&mut kept, create, 200, xml);
-    kept.cancel(NOON, Leave::Keep);
+    kept.cancel(NOON, OnFailure::Keep);
     assert_eq!(kept.leftovers(), []);
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::Algorithm;
-use apus_core::contract::{Leave, Operation};
+use apus_core::contract::{OnFailure, Operation};
 use apus_core::error::Cause;
 use apus_core::http::Body;
 use apus_core::machine::{Call, Copy, CopyOptions, Upload, UploadOptions, UploadSource};
@@ -344,7 +344,7 @@ fn a_call_that_is_cancelled_after_a_lost_answer_says_so_and_sends_nothing() {
         }),
         1,
     );
-    let run = Sim::new(put).cancel_at(Duration::from_secs(1), Leave::Abort).run(|_, _| lost());
+    let run = Sim::new(put).cancel_at(Duration::from_secs(1), OnFailure::Abort).run(|_, _| lost());
     let error = run.result.unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     unknown(&error, "bucket/key");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange};
@@ -64,7 +64,7 @@ fn what_is_refused_for_its_time_is_sent_again_but_not_after_a_cancellation() {
 
     let mut cancelled = pump();
     let exchange = launch(&mut cancelled);
-    cancelled.cancel(NOON, Leave::Abort);
+    cancelled.cancel(NOON, OnFailure::Abort);
     cancelled.complete(NOON, skewed(exchange));
     let Turn::Done(result) = cancelled.turn(NOON) else { panic!("it is not done") };
     assert!(result.is_err_and(|error: Error| error.is_denied()));

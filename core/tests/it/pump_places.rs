@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
@@ -49,7 +49,7 @@ fn what_is_cancelled_in_flight_is_not_sent_again() {
         let nobody = Auth::new(Credentials::anonymous());
         let mut pump = Pump::new(call, [nobody], Waker::noop().clone());
         let Turn::Launch(exchange) = pump.turn(NOON) else { panic!("it sends nothing") };
-        pump.cancel(NOON, Leave::Abort);
+        pump.cancel(NOON, OnFailure::Abort);
         pump.complete(NOON, exchange.fail(Failure::new(cause, "by the test")));
         let Turn::Done(result) = pump.turn(NOON) else { panic!("{cause:?}: it goes on") };
         assert_eq!(result.unwrap_err().failure().map(Failure::cause), Some(cause));

@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Authenticator, Grant, Lease, Leave, Standing, Wish};
+use apus_core::contract::{Authenticator, Grant, Lease, OnFailure, Standing, Wish};
 use apus_core::credentials::Credentials;
 use apus_core::error::Failure;
 use apus_core::http::{Completion, Draft, Exchange};
@@ -178,7 +178,7 @@ fn who_is_cancelled_passes_its_place_on() {
     parked(&mut third);
     one.complete(NOON, answered(exchange, 200));
     assert_eq!(crowd.woken.take(), [1]);
-    other.cancel(NOON, Leave::Abort);
+    other.cancel(NOON, OnFailure::Abort);
     let Turn::Done(Err(error)) = other.turn(NOON) else { panic!("it is not over") };
     assert!(error.is_cancelled());
     assert_eq!(crowd.woken.take(), [2]);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::Algorithm;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::Leftover;
 use apus_core::machine::UploadSource;
 use apus_core::store::{Add, StoreErrorKind, Stores, Verb};
@@ -362,7 +362,7 @@ fn what_is_given_up_leaves_nothing_and_goes_no_further() {
         let job = stores.add(None, &image, 1).unwrap();
         let run = sim(job)
             .source(bytes.clone())
-            .cancel_at(Duration::from_millis(at), Leave::Abort)
+            .cancel_at(Duration::from_millis(at), OnFailure::Abort)
             .run(|head, body| match (head.method.as_str(), head.uri.path()) {
                 ("HEAD", _) => Answer::new(404),
                 ("PUT", "/images") => Answer::new(200),

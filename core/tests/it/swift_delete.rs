@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apus_core::Kind;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::{Cause, Leftover};
 use apus_core::machine::{SwiftDelete, SwiftDeleteOptions};
 use http::request;
@@ -432,7 +432,7 @@ fn a_cancelled_deletion_says_what_is_left() {
     for millis in 0..100 {
         let mut store = large(20, true);
         let sim = Sim::with_auth(delete(one_by_one(3)), Tokens::auth());
-        let sim = sim.cancel_at(Duration::from_millis(millis), Leave::Abort);
+        let sim = sim.cancel_at(Duration::from_millis(millis), OnFailure::Abort);
         let run = sim.run(|head, body| store.answer(head, body));
         let names = store.names();
         match run.result {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::Cause;
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
@@ -96,7 +96,7 @@ proptest::proptest! {
         let options = DownloadOptions { width, range_size, ..DownloadOptions::default() };
         let sim = Sim::with_auth(SwiftDownload::new(get, service(), options, 7), Tokens::auth());
         let sim = match cancel {
-            Some(at) => sim.cancel_at(Duration::from_millis(at), Leave::Abort),
+            Some(at) => sim.cancel_at(Duration::from_millis(at), OnFailure::Abort),
             None => sim,
         };
         let mut script = answers.iter().cycle();
@@ -119,7 +119,7 @@ proptest::proptest! {
         let delete = SwiftDelete::new("c", "o", service(), options, 7);
         let sim = Sim::with_auth(delete, Tokens::auth());
         let sim = match cancel {
-            Some(at) => sim.cancel_at(Duration::from_millis(at), Leave::Abort),
+            Some(at) => sim.cancel_at(Duration::from_millis(at), OnFailure::Abort),
             None => sim,
         };
         let mut script = answers.iter().cycle();

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::Leftover;
 use apus_core::machine::{
     Auth, LargeObject, SwiftUpload, SwiftUploadOptions, SwiftUploaded, UploadSource,
@@ -163,7 +163,7 @@ fn what_may_not_be_looked_at_is_not_called_stored() {
 fn a_cancellation_while_it_waits_removes_all_of_it() {
     for at in 14..24 {
         let mut world = lagging("00000010", 1_000_000);
-        world.cancel_at = Some((at, Leave::Abort));
+        world.cancel_at = Some((at, OnFailure::Abort));
         let error = upload(&mut world, options()).unwrap_err();
         assert!(error.is_cancelled() && error.leftovers().is_empty(), "{at}: {error}");
         for container in ["c", "c_segments"] {
@@ -177,7 +177,7 @@ fn a_cancellation_while_it_waits_removes_all_of_it() {
         world.log.len() as u32
     };
     let mut world = World::new(object(9500));
-    world.cancel_at = Some((before, Leave::Abort));
+    world.cancel_at = Some((before, OnFailure::Abort));
     upload(&mut world, options()).unwrap();
 }
 

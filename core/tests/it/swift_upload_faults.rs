@@ -1,6 +1,6 @@
 //! Uploads to Swift that fail: leftovers on the server and in the error, and how to continue.
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::Leftover;
 use apus_core::machine::{
     Auth, LargeObject, SwiftCheckpoint, SwiftUpload, SwiftUploadOptions, SwiftUploaded,
@@ -321,7 +321,7 @@ fn cancelling_leaves_nothing_whenever_it_comes() {
     for large_object in BOTH {
         for at in 0..40 {
             let mut world = World::new(object(10_000));
-            world.cancel_at = Some((at, Leave::Abort));
+            world.cancel_at = Some((at, OnFailure::Abort));
             match upload(&mut world, of(large_object)) {
                 Ok(_) => stored(&world),
                 Err(error) => {
@@ -336,7 +336,7 @@ fn cancelling_leaves_nothing_whenever_it_comes() {
 /// An upload that was cancelled in the middle, and what it takes to go on.
 fn interrupted(options: SwiftUploadOptions, source: UploadSource) -> (World, SwiftCheckpoint) {
     let mut world = World::new(object(20_000));
-    world.cancel_at = Some((12, Leave::Keep));
+    world.cancel_at = Some((12, OnFailure::Keep));
     let machine = SwiftUpload::new("c", "o", source, options, service(), 7).unwrap();
     let checkpoints = machine.checkpoints();
     let mut pump = pump(machine, Auth::new(Tokens::default()));
@@ -427,7 +427,7 @@ fn segments_that_can_not_be_listed_are_named_and_kept() {
 #[test]
 fn a_failing_upload_may_be_told_to_keep_what_it_has() {
     let mut world = World::new(object(20_000)).fault_from("PUT c_segments/", 9, Fault::Refuse(507));
-    let keep = SwiftUploadOptions { on_failure: Leave::Keep, ..options() };
+    let keep = SwiftUploadOptions { on_failure: OnFailure::Keep, ..options() };
     let source = seekable(&world);
     let machine = SwiftUpload::new("c", "o", source, keep, service(), 7).unwrap();
     let checkpoints = machine.checkpoints();
@@ -582,7 +582,7 @@ proptest! {
                 let what = if *fault == Fault::Refuse(404) { "PUT" } else { "" };
                 world = world.fault(what, *nth, *fault);
             }
-            world.cancel_at = cancel.map(|at| (at, Leave::Abort));
+            world.cancel_at = cancel.map(|at| (at, OnFailure::Abort));
             let source = match kind {
                 0 => UploadSource::Seekable(length as u64),
                 1 => UploadSource::Stream(None),

@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, PartLimits, Pump, Turn, Upload, UploadOptions, UploadSource};
@@ -72,7 +72,7 @@ fn options(part_size: u64, object: u64) -> UploadOptions {
         threshold: 0,
         part_size,
         limits: PartLimits { parts: 4, smallest: 1, largest: 1 << 40, object },
-        on_failure: Leave::Keep,
+        on_failure: OnFailure::Keep,
         ..UploadOptions::default()
     }
 }
@@ -96,7 +96,7 @@ fn an_upload_that_is_cancelled_too_late_is_done_once() {
         match pump.turn(NOW) {
             Turn::Launch(exchange) => {
                 if exchange.operation() == "CompleteMultipartUpload" {
-                    pump.cancel(NOW, Leave::Abort);
+                    pump.cancel(NOW, OnFailure::Abort);
                 }
                 pump.complete(NOW, answer(exchange));
             }
@@ -117,7 +117,7 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
             match pump.turn(NOW) {
                 Turn::Launch(exchange) => {
                     if exchange.operation() == "UploadPart" {
-                        pump.cancel(NOW, Leave::Keep);
+                        pump.cancel(NOW, OnFailure::Keep);
                     }
                     pump.complete(NOW, answer(exchange));
                 }
@@ -138,7 +138,7 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
 #[test]
 fn nothing_is_aborted_while_parts_are_on_their_way_and_the_abort_is_looked_after() {
     let mut options = options(8, 1 << 20);
-    (options.on_failure, options.width) = (Leave::Abort, 4);
+    (options.on_failure, options.width) = (OnFailure::Abort, 4);
     let mut pump = pump(UploadSource::Seekable(32), options);
     let mut flying = Vec::new();
     while let Turn::Launch(exchange) = pump.turn(NOW) {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Composite, RequestChecksumCalculation};
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::{Cause, Leftover};
 use apus_core::machine::{
     Copy, CopyOptions, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
@@ -252,10 +252,10 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
     for (size, taken) in [(8, true), (7, false), (9, false), (0, false)] {
         // The first run is cancelled, and leaves what its checkpoint tells.
         let mut server = Server::new(&[lost()], Answer::new(404));
-        let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+        let keeps = UploadOptions { on_failure: OnFailure::Keep, width: 1, ..options() };
         let first = Sim::new(upload(|_| {}, keeps.clone()))
             .source(object(LENGTH))
-            .cancel_at(Duration::from_millis(25), Leave::Keep)
+            .cancel_at(Duration::from_millis(25), OnFailure::Keep)
             .run(|head, body| server.answer(head, body));
         assert!(first.result.is_err_and(|error| error.is_cancelled()));
         let checkpoint = first.pump.machine().checkpoint().unwrap();
@@ -292,12 +292,12 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
 fn a_checkpoint_of_all_parts_tells_what_came_of_an_upload_that_is_gone() {
     let resumed = |there: Answer, parts: usize| {
         let mut server = Server::new(&[lost()], there);
-        let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+        let keeps = UploadOptions { on_failure: OnFailure::Keep, width: 1, ..options() };
         // It ends before its completion is answered, as a process does that dies.
         let mut asked = 0;
         let first = Sim::new(upload(|_| {}, keeps.clone()))
             .source(object(LENGTH))
-            .cancel_at(Duration::from_millis(5 + 10 * parts as u64), Leave::Keep)
+            .cancel_at(Duration::from_millis(5 + 10 * parts as u64), OnFailure::Keep)
             .run(|head, body| {
                 asked += usize::from(head.method == "PUT");
                 server.answer(head, body)
@@ -332,7 +332,7 @@ fn cancelled(
     let one = UploadOptions { width: 1, ..options() };
     let run = Sim::new(upload(|_| {}, one))
         .source(object(LENGTH))
-        .cancel_at(Duration::from_millis(15), Leave::Abort)
+        .cancel_at(Duration::from_millis(15), OnFailure::Abort)
         .run(|head, body| match head.method.as_str() {
             // The part that is in flight when it is cancelled is broken off.
             "PUT" => Answer::lost(Cause::Cancelled),
@@ -387,7 +387,7 @@ fn an_upload_that_a_part_may_bring_back_is_named_where_no_look_shows_that_it_is_
             let one = UploadOptions { width: 1, ..options() };
             let run = Sim::new(upload(|_| {}, one))
                 .source(object(LENGTH))
-                .cancel_at(Duration::from_millis(15), Leave::Abort)
+                .cancel_at(Duration::from_millis(15), OnFailure::Abort)
                 .run(|head, body| match head.method.as_str() {
                     "PUT" => Answer::lost(Cause::Cancelled),
                     "GET" => {
@@ -437,11 +437,11 @@ fn a_copied_part_may_land_late_as_well() {
         part_size: 8,
         width: 1,
         limits: PartLimits { parts: 10, smallest: 1, ..PartLimits::default() },
-        on_failure: Leave::Abort,
+        on_failure: OnFailure::Abort,
     };
     let mut server = Server::new(&[lost()], shown(LENGTH, "source"));
     let run = Sim::new(Copy::new(copy, options, service(|_| {}), 1))
-        .cancel_at(Duration::from_millis(25), Leave::Abort)
+        .cancel_at(Duration::from_millis(25), OnFailure::Abort)
         .run(|head, body| match head.method.as_str() {
             "PUT" => Answer::lost(Cause::Cancelled),
             _ => server.answer(head, body),
@@ -487,7 +487,7 @@ fn an_upload_whose_id_nobody_knows_is_named_where_the_upload_succeeds_too() {
 fn an_upload_that_may_replace_nothing_looks_again_before_its_completion() {
     let absent = |set: fn(&mut Config), resumes: bool, appears: bool| {
         let keeps = UploadOptions {
-            on_failure: Leave::Keep,
+            on_failure: OnFailure::Keep,
             width: 1,
             conditions: Conditions::absent(),
             ..options()
@@ -499,7 +499,7 @@ fn an_upload_that_may_replace_nothing_looks_again_before_its_completion() {
         if resumes {
             let first = Sim::new(machine)
                 .source(object(LENGTH))
-                .cancel_at(Duration::from_millis(35), Leave::Keep)
+                .cancel_at(Duration::from_millis(35), OnFailure::Keep)
                 .run(|head, body| server.answer(head, body));
             let checkpoint = first.pump.machine().checkpoint().unwrap();
             let source = UploadSource::Seekable(LENGTH as u64);
@@ -563,11 +563,11 @@ const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
 /// upload.
 #[test]
 fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
-    let keeps = UploadOptions { on_failure: Leave::Keep, width: 1, ..options() };
+    let keeps = UploadOptions { on_failure: OnFailure::Keep, width: 1, ..options() };
     let mut server = Server::new(&[lost()], Answer::new(404));
     let first = Sim::new(upload(|_| {}, keeps.clone()))
         .source(object(LENGTH))
-        .cancel_at(Duration::from_millis(25), Leave::Keep)
+        .cancel_at(Duration::from_millis(25), OnFailure::Keep)
         .run(|head, body| server.answer(head, body));
     let checkpoint = first.pump.machine().checkpoint().unwrap();
     let source = UploadSource::Seekable(LENGTH as u64);

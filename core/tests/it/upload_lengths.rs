@@ -1,6 +1,6 @@
 //! Sources with another length than was announced, or than at the start of the upload.
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::error::Cause;
 use apus_core::machine::{Checkpoint, PartLimits, Upload, UploadOptions, UploadSource};
 use apus_core::{Error, Kind};
@@ -89,7 +89,7 @@ fn a_stream_of_its_announced_length_is_stored() {
 fn checkpoint() -> Checkpoint {
     let source = UploadSource::Stream(None);
     let service = service(|config| config.checksum = no_checksums());
-    let options = UploadOptions { on_failure: Leave::Keep, ..options() };
+    let options = UploadOptions { on_failure: OnFailure::Keep, ..options() };
     let upload = Upload::new("bucket", "key", source, options, service, 1).unwrap();
     let mut answer = server(0);
     let run = Sim::new(upload).stream(object(40)).run(|head, body| {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation as Calculation};
 use apus_core::checksum::{ResponseChecksumValidation as Validation, Type};
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::credentials::Credentials;
 use apus_core::http::Body;
 use apus_core::machine::*;
@@ -213,8 +213,8 @@ impl Setup {
         PartLimits { parts: self.parts.into(), smallest: 1, largest: u64::MAX, object: u64::MAX }
     }
 
-    pub(crate) fn on_failure(&self) -> Leave {
-        if self.keeps { Leave::Keep } else { Leave::Abort }
+    pub(crate) fn on_failure(&self) -> OnFailure {
+        if self.keeps { OnFailure::Keep } else { OnFailure::Abort }
     }
 
     fn upload(

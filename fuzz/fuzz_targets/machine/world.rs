@@ -17,7 +17,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Exchange};
 use apus_core::machine::{Pump, RateLimits, Turn};
@@ -123,7 +123,7 @@ where
             until: None,
             sink: Vec::new(),
             parts: Vec::new(),
-            remains: Remains::new(setup.on_failure() == Leave::Keep),
+            remains: Remains::new(setup.on_failure() == OnFailure::Keep),
             cancelled: false,
             end: End::default(),
         }
@@ -212,7 +212,7 @@ where
                 self.now.unix = self.now.unix.saturating_add(seconds);
             }
             Event::Cancelled { keeps } => {
-                let leave = if *keeps { Leave::Keep } else { Leave::Abort };
+                let leave = if *keeps { OnFailure::Keep } else { OnFailure::Abort };
                 self.pump.cancel(self.now, leave);
                 self.cancelled = true;
                 if *keeps {
@@ -330,7 +330,7 @@ where
             self.foreign(late);
             self.now = self.now.after(Duration::from_secs(3600));
             assert!(matches!(self.pump.turn(self.now), Turn::Park(None)), "law 3: done twice");
-            self.pump.cancel(self.now, Leave::Abort);
+            self.pump.cancel(self.now, OnFailure::Abort);
         }
         self.end
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::http::ByteRange;
 use apus_core::keystone::{
     Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session, SessionOptions,
@@ -251,8 +251,8 @@ impl Setup {
         (count, self.object.get() / count)
     }
 
-    pub(crate) fn on_failure(&self) -> Leave {
-        if self.keeps { Leave::Keep } else { Leave::Abort }
+    pub(crate) fn on_failure(&self) -> OnFailure {
+        if self.keeps { OnFailure::Keep } else { OnFailure::Abort }
     }
 
     fn upload(

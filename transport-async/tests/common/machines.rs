@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use apus_core::contract::{Intake, Leave, Machine, Step};
+use apus_core::contract::{Intake, Machine, OnFailure, Step};
 use apus_core::error::Failure;
 use apus_core::http::{Body, Completion, Draft, Ticket};
 use apus_core::{Error, Now};
@@ -73,7 +73,7 @@ impl Machine for Ranges {
         }
     }
 
-    fn cancel(&mut self, _: Now, _: Leave) {
+    fn cancel(&mut self, _: Now, _: OnFailure) {
         self.failed.get_or_insert(Failure::cancelled().into());
     }
 
@@ -186,7 +186,7 @@ impl Machine for Parts {
         }
     }
 
-    fn cancel(&mut self, _: Now, _: Leave) {
+    fn cancel(&mut self, _: Now, _: OnFailure) {
         self.failed.get_or_insert(Failure::cancelled().into());
     }
 
@@ -223,7 +223,7 @@ impl Machine for Put {
         self.done = Some(done.into_parts().1.map(drop));
     }
 
-    fn cancel(&mut self, _: Now, _: Leave) {}
+    fn cancel(&mut self, _: Now, _: OnFailure) {}
 
     fn width(&self) -> usize {
         2

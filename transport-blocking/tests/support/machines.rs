@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use apus_core::contract::{Intake, Leave, Machine, Step};
+use apus_core::contract::{Intake, Machine, OnFailure, Step};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Expect, Incoming, Ticket};
 use apus_core::now::{Wait, WaitReason};
@@ -99,7 +99,7 @@ impl Machine for Ranges {
         }
     }
 
-    fn cancel(&mut self, _: Now, _: Leave) {
+    fn cancel(&mut self, _: Now, _: OnFailure) {
         self.failed.get_or_insert(Failure::cancelled().into());
     }
 
@@ -218,7 +218,7 @@ impl Machine for Parts {
         }
     }
 
-    fn cancel(&mut self, _: Now, _: Leave) {
+    fn cancel(&mut self, _: Now, _: OnFailure) {
         self.failed.get_or_insert(Failure::cancelled().into());
     }
 

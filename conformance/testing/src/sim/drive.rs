@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::machine::{self, Auth, Observer, Pump, Turn};
 use apus_core::now::Now;
 
@@ -123,10 +123,10 @@ impl World {
                     }
                     How::Cancel(leave) => {
                         self.record.cancelled = true;
-                        self.record.kept = leave == Leave::Keep;
+                        self.record.kept = leave == OnFailure::Keep;
                         let name = match leave {
-                            Leave::Abort => "cancelled",
-                            Leave::Keep => "cancelled, to be gone on with",
+                            OnFailure::Abort => "cancelled",
+                            OnFailure::Keep => "cancelled, to be gone on with",
                         };
                         self.met.push((name, Phase::Head));
                         self.trace.say(self.now, format!("cancelled: {leave:?}"));

@@ -50,7 +50,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use apus_core::machine::{Auth, Pump, RateLimits, Turn};
@@ -88,7 +88,7 @@ pub struct Sim<S = S3Model> {
     /// The operation, time and outcome of each exchange.
     pub trace: Vec<(&'static str, Duration, String)>,
     /// When the machine is cancelled, and what it then leaves.
-    pub cancel_at: Option<(Duration, Leave)>,
+    pub cancel_at: Option<(Duration, OnFailure)>,
     /// The position at which the source fails.
     pub source_breaks_at: Option<u64>,
     rate_limits: Option<Arc<RateLimits>>,
@@ -217,7 +217,7 @@ impl<S: Simulated> Sim<S> {
             let at = at.expect("law 10: parked for ever with nothing in flight");
             self.now = self.now.after(at.saturating_sub(self.now.tick));
             if stop.is_some_and(|stop| stop <= self.now.tick) {
-                let leave = self.cancel_at.map_or(Leave::Abort, |(_, leave)| leave);
+                let leave = self.cancel_at.map_or(OnFailure::Abort, |(_, leave)| leave);
                 for (pump, place) in pumps.iter_mut().zip(&mut places) {
                     pump.cancel(self.now, leave);
                     place.ready = true;

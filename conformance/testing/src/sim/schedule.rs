@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 
 use super::chance::Chance;
 use super::faults::{Facing, Fault};
@@ -46,7 +46,7 @@ pub(crate) struct Stop {
 /// How a run is stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum How {
-    Cancel(Leave),
+    Cancel(OnFailure),
     /// The process dies, and another one continues.
     Die,
 }
@@ -121,8 +121,8 @@ impl Schedule {
             }
         }
         let stop = match chance.below(100) {
-            0..=11 => Some(How::Cancel(Leave::Abort)),
-            12..=16 => Some(How::Cancel(Leave::Keep)),
+            0..=11 => Some(How::Cancel(OnFailure::Abort)),
+            12..=16 => Some(How::Cancel(OnFailure::Keep)),
             17..=36 if dies => Some(How::Die),
             _ => None,
         };

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use apus_core::contract::{Intake, Leave, Machine, Step};
+use apus_core::contract::{Intake, Machine, OnFailure, Step};
 use apus_core::http::Completion;
 use apus_core::machine::{
     Call, Checkpoint, Copy, CopyOptions, DeleteMany, DeleteManyOptions, Download, DownloadOptions,
@@ -56,7 +56,7 @@ const SMALL_COPIES: CopyOptions = CopyOptions {
     part_size: PART as u64,
     width: 4,
     limits: PartLimits { parts: 10_000, smallest: 5 << 20, largest: 5 << 30, object: 5 << 40 },
-    on_failure: Leave::Abort,
+    on_failure: OnFailure::Abort,
 };
 
 fn options() -> UploadOptions {
@@ -391,13 +391,13 @@ impl Machine for Stopped {
         self.inner.complete(now, done);
         if let Some(checkpoint) = self.inner.checkpoint() {
             if checkpoint.parts.len() == self.parts {
-                self.inner.cancel(now, Leave::Keep);
+                self.inner.cancel(now, OnFailure::Keep);
             }
             *self.kept.lock().unwrap() = Some(checkpoint);
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.inner.cancel(now, leave);
     }
 
@@ -477,7 +477,7 @@ impl Machine for Ferry {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.leg {
             Leg::Get(call) => call.cancel(now, leave),
             Leg::Put(call) => call.cancel(now, leave),

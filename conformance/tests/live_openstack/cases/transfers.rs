@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use apus_core::checksum::Verdict;
-use apus_core::contract::{Intake, Leave, Machine, Step};
+use apus_core::contract::{Intake, Machine, OnFailure, Step};
 use apus_core::http::Completion;
 use apus_core::keystone::{EndpointFilter, Session};
 use apus_core::machine::{
@@ -407,13 +407,13 @@ impl Machine for Stopped {
         self.inner.complete(now, done);
         if let Some(checkpoint) = self.inner.checkpoint() {
             if checkpoint.acknowledged() == self.bytes {
-                self.inner.cancel(now, Leave::Keep);
+                self.inner.cancel(now, OnFailure::Keep);
             }
             *self.kept.lock().unwrap() = Some(checkpoint);
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.inner.cancel(now, leave);
     }
 

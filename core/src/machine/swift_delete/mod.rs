@@ -24,7 +24,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use self::removal::{Name, Removal};
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -243,7 +243,7 @@ impl Machine for SwiftDelete {
     }
 
     /// Sends no more requests, and waits for what is in flight.
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Begin | Phase::Over => {}

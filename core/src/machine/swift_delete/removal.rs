@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::{
@@ -197,8 +197,8 @@ impl Removal {
         self.stopped = true;
         for job in &mut self.jobs {
             match &mut job.work {
-                Work::One(_, call) => call.cancel(now, Leave::Abort),
-                Work::Many(_, call) => call.cancel(now, Leave::Abort),
+                Work::One(_, call) => call.cancel(now, OnFailure::Abort),
+                Work::Many(_, call) => call.cancel(now, OnFailure::Abort),
             }
         }
     }
@@ -262,7 +262,7 @@ impl Machine for Removal {
         }
     }
 
-    fn cancel(&mut self, now: Now, _: Leave) {
+    fn cancel(&mut self, now: Now, _: OnFailure) {
         self.removed.error.get_or_insert_with(|| Failure::cancelled().into());
         self.stop(now);
     }

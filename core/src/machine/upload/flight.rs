@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use crate::checksum::Value;
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Machine, OnFailure, Step};
 use crate::error::Error;
 use crate::http::{Completion, ETag};
 use crate::machine::call::UnderWay;
@@ -114,7 +114,7 @@ impl<P: SendsPart> Flight<P> {
     /// Stops: no other part is sent, and none is retried.
     pub(super) fn stop(&mut self, now: Now) {
         self.stopped = true;
-        self.slots.iter_mut().for_each(|slot| slot.call.cancel(now, Leave::Abort));
+        self.slots.iter_mut().for_each(|slot| slot.call.cancel(now, OnFailure::Abort));
     }
 
     /// Returns how many parts the server may still store: their bytes were sent, but their

@@ -20,7 +20,7 @@ use super::tag;
 use crate::checksum::{
     Algorithm, Decision, Declared, Need, Placement, RequestChecksumCalculation, Type,
 };
-use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
+use crate::contract::{Intake, Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
@@ -63,7 +63,7 @@ pub struct UploadOptions {
     /// MD5s. This computes an MD5 of each request's body.
     pub verify_etag: bool,
     /// What a failed upload leaves on the server.
-    pub on_failure: Leave,
+    pub on_failure: OnFailure,
 }
 
 impl Default for UploadOptions {
@@ -82,7 +82,7 @@ impl Default for UploadOptions {
             checksum_type: None,
             common: Common::default(),
             verify_etag: false,
-            on_failure: Leave::Abort,
+            on_failure: OnFailure::Abort,
         }
     }
 }
@@ -339,7 +339,7 @@ impl Machine for Upload {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             Phase::Gather => {
                 self.phase = Phase::Over(Some(Failure::cancelled().into()));

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Intake, Leave, Machine, Needs, Operation as _, Step};
+use crate::contract::{Intake, Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -41,7 +41,7 @@ pub(super) struct Adding {
     /// Whether the creation of the bucket was requested already.
     created: bool,
     /// Set once the upload was cancelled.
-    cancelled: Option<Leave>,
+    cancelled: Option<OnFailure>,
 }
 
 /// The bucket and key of an image.
@@ -193,7 +193,7 @@ impl Machine for Adding {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = Some(leave);
         match &mut self.phase {
             // The upload that would follow does not start.

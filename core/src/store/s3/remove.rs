@@ -17,7 +17,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::add::Target;
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
@@ -81,7 +81,7 @@ impl Machine for Removing {
                 },
                 Phase::Remove(call) => {
                     if self.cancelled && call.attempts() == 0 {
-                        call.cancel(now, Leave::Abort);
+                        call.cancel(now, OnFailure::Abort);
                     }
                     return match nest(call.poll(now), REMOVE) {
                         ControlFlow::Break(step) => step,
@@ -107,7 +107,7 @@ impl Machine for Removing {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Look(call) => call.cancel(now, leave),

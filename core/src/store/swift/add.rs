@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Intake, Leave, Machine, Needs, Operation, Step};
+use crate::contract::{Intake, Machine, Needs, OnFailure, Operation, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -171,7 +171,7 @@ impl Machine for Adding {
     }
 
     /// Waits for a container that is being created, so that it can be removed.
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Look(call) => call.cancel(now, leave),

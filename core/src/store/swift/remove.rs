@@ -12,7 +12,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -106,7 +106,7 @@ impl Machine for Removing {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Object(delete) => delete.cancel(now, leave),

@@ -9,7 +9,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::contract::{Leave, Machine, Operation as _, Step};
+use crate::contract::{Machine, OnFailure, Operation as _, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
@@ -96,7 +96,7 @@ impl Machine for Sizing {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             Phase::Head(call) => call.cancel(now, leave),
             Phase::List(listed) => listed.cancel(now, leave),

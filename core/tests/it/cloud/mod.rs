@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine, Notice, Step};
+use apus_core::contract::{Machine, Notice, OnFailure, Step};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Completion, Draft, Exchange, Outgoing, Sealing, Ticket, UrlRoot};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
@@ -389,7 +389,7 @@ impl Machine for Puts {
         }
     }
 
-    fn cancel(&mut self, _: Now, _: Leave) {
+    fn cancel(&mut self, _: Now, _: OnFailure) {
         self.error.get_or_insert(Failure::cancelled().into());
     }
 
@@ -570,7 +570,7 @@ impl<M: Machine> World<M> {
         if let Some((_, at)) = self.cancel.take_if(|(at, _)| START + *at <= self.tick)
             && let Some(pump) = &mut self.pumps[at].pump
         {
-            pump.cancel(now, Leave::Abort);
+            pump.cancel(now, OnFailure::Abort);
             self.pumps[at].flag.0.store(true, Ordering::Relaxed);
         }
         if let Some((_, at)) = self.drop.take_if(|(at, _)| START + *at <= self.tick) {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::credentials::Credentials;
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{End, Exchange, Outgoing, Receiving};
@@ -116,7 +116,7 @@ pub(crate) struct Sim<M: Machine> {
     source: Bytes,
     streamed: bool,
     ordered: bool,
-    cancel: Option<(Duration, Leave)>,
+    cancel: Option<(Duration, OnFailure)>,
     now: Now,
     flights: Vec<Flight>,
     requests: Vec<String>,
@@ -200,7 +200,7 @@ impl<M: Machine> Sim<M> {
     }
 
     /// Cancels at this time after the start.
-    pub(crate) fn cancel_at(mut self, at: Duration, leave: Leave) -> Self {
+    pub(crate) fn cancel_at(mut self, at: Duration, leave: OnFailure) -> Self {
         self.cancel = Some((START + at, leave));
         self
     }

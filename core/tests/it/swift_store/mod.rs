@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Leave, Machine};
+use apus_core::contract::{Machine, OnFailure};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{Auth, Pump, Turn};
@@ -70,7 +70,7 @@ pub(crate) struct World {
     /// Seconds that the server's clock is ahead.
     pub(crate) clock_of_the_server: u64,
     /// After how many requests to cancel, and how.
-    pub(crate) cancel_at: Option<(u32, Leave)>,
+    pub(crate) cancel_at: Option<(u32, OnFailure)>,
     /// The segment whose name ends so vanishes before a manifest is made.
     pub(crate) forget: Option<String>,
     /// `METHOD container/object?query`, as they were sent.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::machine::{LargeObject, SwiftUpload, UploadSource};
 
 use super::s3::bytes;
@@ -95,7 +95,8 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
     let object = bytes(length, schedule.seed);
     let mut options = options(&mut chance, kind);
     options.if_absent = chance.percent(25);
-    options.on_failure = chance.pick(&[Leave::Abort, Leave::Abort, Leave::Abort, Leave::Keep]);
+    options.on_failure =
+        chance.pick(&[OnFailure::Abort, OnFailure::Abort, OnFailure::Abort, OnFailure::Keep]);
     let mut cloud = model(3600);
     // An older object of the same length, of one piece or of many.
     let older = bytes(length, schedule.seed ^ 2);
@@ -199,7 +200,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         }
         End::Done(Err(error)) => {
             told.extend(named(error.leftovers()));
-            let keeps = options.on_failure == Leave::Keep || world.record.kept;
+            let keeps = options.on_failure == OnFailure::Keep || world.record.kept;
             let unlisted = world.record.deaths > 0 && UNTOUCHED.contains(&error.operation());
             if unlisted || keeps && checkpoints.latest().is_some() {
                 told.extend(present(world.host.cloud_model()));

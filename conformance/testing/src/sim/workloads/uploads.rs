@@ -3,7 +3,7 @@
 
 use apus_core::Error;
 use apus_core::checksum::Type;
-use apus_core::contract::Leave;
+use apus_core::contract::OnFailure;
 use apus_core::machine::{
     Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource,
 };
@@ -120,7 +120,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
         true => UploadSource::Stream(None),
         false => UploadSource::Seekable(length as u64),
     };
-    let keeps = options.on_failure == Leave::Keep;
+    let keeps = options.on_failure == OnFailure::Keep;
     let new =
         |seed| Upload::new("bucket", "key", source, options.clone(), setup.service.clone(), seed);
     let upload = match new(schedule.seed) {
@@ -278,7 +278,12 @@ fn options(chance: &mut Chance, setup: &Setup, shape: &Shape, older: &Older) -> 
             _ => None,
         },
         verify_etag: chance.percent(30),
-        on_failure: chance.pick(&[Leave::Abort, Leave::Abort, Leave::Abort, Leave::Keep]),
+        on_failure: chance.pick(&[
+            OnFailure::Abort,
+            OnFailure::Abort,
+            OnFailure::Abort,
+            OnFailure::Keep,
+        ]),
         ..UploadOptions::default()
     }
 }

@@ -10,7 +10,7 @@ use self::begin::Measuring;
 use super::DownloadOptions;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::checksum::{Digests, Verdict, Why};
-use crate::contract::{Leave, Machine, Needs, Operation as _, Step};
+use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Incoming, Reply};
 use crate::machine::Call;
@@ -252,7 +252,7 @@ impl Machine for Download {
     }
 
     /// Sends no more requests, and waits for what is in flight.
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             Phase::Asking(call) | Phase::Ending(call) => call.cancel(now, leave),
             Phase::Measuring(measuring) => measuring.call.cancel(now, leave),

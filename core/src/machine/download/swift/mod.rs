@@ -28,7 +28,7 @@ use super::DownloadOptions;
 use super::piece::Piece;
 use super::ranges::{Dialect, Held, Object, Ranges};
 use crate::checksum::{Algorithm, Digests, Verdict, Why};
-use crate::contract::{Leave, Machine, Needs, Operation as _, Step};
+use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::{Error, Kind};
 use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Reply};
 use crate::machine::Call;
@@ -357,7 +357,7 @@ impl Machine for SwiftDownload {
     }
 
     /// Sends no more requests, and waits for what is in flight.
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             Phase::Asking(call) => call.cancel(now, leave),
             Phase::Manifest(call) => call.cancel(now, leave),

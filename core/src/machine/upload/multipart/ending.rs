@@ -2,7 +2,7 @@
 
 use super::{ABORT, CHECK, COMPLETE, Multipart, PartsFrom, Phase, StoredPart, create};
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value, combine};
-use crate::contract::{Leave, Operation as _, Proof};
+use crate::contract::{OnFailure, Operation as _, Proof};
 use crate::error::{Error, Leftover};
 use crate::machine::upload::flight::WATCHES;
 use crate::machine::upload::multipart::Uploaded;
@@ -144,7 +144,7 @@ impl Multipart {
 
     /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
-        if self.job.leave == Leave::Keep { Phase::Over } else { self.abort() }
+        if self.job.leave == OnFailure::Keep { Phase::Over } else { self.abort() }
     }
 
     pub(super) fn abort(&mut self) -> Phase {
@@ -316,7 +316,7 @@ impl Multipart {
             self.phase = self.abort();
             return;
         }
-        let keeps = error.outcome_unknown() && self.job.leave == Leave::Keep;
+        let keeps = error.outcome_unknown() && self.job.leave == OnFailure::Keep;
         self.fail(now, error);
         self.phase = if keeps { self.check() } else { self.cleanup() };
     }

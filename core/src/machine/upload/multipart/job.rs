@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::checksum::{Algorithm, Type};
-use crate::contract::{Leave, Operation};
+use crate::contract::{OnFailure, Operation};
 use crate::error::{Error, Kind, Leftover};
 use crate::machine::Call;
 use crate::machine::nest::seed;
@@ -31,7 +31,7 @@ pub(in crate::machine) struct Job {
     pub(in crate::machine) width: usize,
     /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
     pub(in crate::machine) memory: u64,
-    pub(in crate::machine) leave: Leave,
+    pub(in crate::machine) leave: OnFailure,
     pub(in crate::machine) auth: usize,
     pub(in crate::machine) seed: u64,
     pub(in crate::machine) checkpoints: Checkpoints,

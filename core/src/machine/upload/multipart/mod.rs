@@ -32,7 +32,7 @@ use super::checkpoint::{Checkpoint, CheckpointPart};
 use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Machine, OnFailure, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -268,7 +268,7 @@ impl Machine for Multipart {
         match &self.phase {
             Phase::Over => Vec::new(),
             Phase::Absent(_) if self.upload_id.is_none() => Vec::new(),
-            _ if self.job.leave == Leave::Keep => Vec::new(),
+            _ if self.job.leave == OnFailure::Keep => Vec::new(),
             _ => vec![self.leftover()],
         }
     }
@@ -409,7 +409,7 @@ impl Machine for Multipart {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             // A restart is cancelled, although its cleanup has begun.
             Phase::Abort(_) | Phase::Verify(_) | Phase::Watch(_) if self.restarting.is_some() => {}

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Multipart, PartsFrom};
 use crate::checksum::{Algorithm, Declared, Value};
-use crate::contract::{Leave, Machine, Operation as _, Step};
+use crate::contract::{Machine, OnFailure, Operation as _, Step};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::call::UnderWay;
@@ -106,7 +106,7 @@ impl Machine for Part {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.call {
             PartCall::Send(call) => call.cancel(now, leave),
             PartCall::Copy(call) => call.cancel(now, leave),

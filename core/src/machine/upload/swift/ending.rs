@@ -7,7 +7,7 @@ use super::replaced::{Found, Replaced};
 use super::segmented::{CONFIRM, MANIFEST, Phase, Segmented};
 use super::settle::Settle;
 use super::sweep::Sweep;
-use crate::contract::Leave;
+use crate::contract::OnFailure;
 use crate::error::{Error, Kind, Leftover};
 use crate::http::ETag;
 use crate::machine::upload::flight::WATCHES;
@@ -140,7 +140,7 @@ impl Segmented {
     /// its segments; the object that it replaced is lost in any case.
     pub(super) fn unsettled(&mut self, now: Now, error: Error) {
         if self.failure.is_some() {
-            self.spoilt = self.job.options.on_failure == Leave::Abort;
+            self.spoilt = self.job.options.on_failure == OnFailure::Abort;
             self.phase = self.cleanup();
             return;
         }
@@ -194,7 +194,7 @@ impl Segmented {
 
     /// Returns the next phase when nothing is in flight any more.
     pub(super) fn cleanup(&mut self) -> Phase {
-        if self.job.options.on_failure == Leave::Keep && !self.spoilt {
+        if self.job.options.on_failure == OnFailure::Keep && !self.spoilt {
             return Phase::Over;
         }
         Phase::Remove(Sweep::new(self.sent(), self.job.with()), None)

@@ -8,7 +8,7 @@
 //! | the object's ETag | the MD5 of the segments' ETags | computed over what is listed on reading |
 //! | proof that it is this upload's | this ETag | this prefix |
 
-use crate::contract::{Leave, Machine, Proof, Step};
+use crate::contract::{Machine, OnFailure, Proof, Step};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::done;
@@ -62,7 +62,7 @@ impl Machine for Manifest {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match self {
             Self::Static(call) => call.cancel(now, leave),
             Self::Dynamic(call) => call.cancel(now, leave),

@@ -41,7 +41,7 @@ use self::sweep::Sweep;
 use super::checkpoint::Checkpoints;
 use super::plan::Plan;
 use super::source::{Gather, UploadSource, Way};
-use crate::contract::{Intake, Leave, Machine, Needs, Step};
+use crate::contract::{Intake, Machine, Needs, OnFailure, Step};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
@@ -299,7 +299,7 @@ impl Machine for SwiftUpload {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             Phase::Gather => self.phase = Phase::Over(Some(Failure::cancelled().into())),
             Phase::Replaced(inner, _) => inner.cancel(now, leave),

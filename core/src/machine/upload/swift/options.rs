@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::checksum::{Algorithm, Value};
-use crate::contract::Leave;
+use crate::contract::OnFailure;
 use crate::error::Leftover;
 use crate::http::ETag;
 use crate::machine::upload::PartLimits;
@@ -74,7 +74,7 @@ pub struct SwiftUploadOptions {
     /// object's name.
     pub remove_replaced: bool,
     /// What a failed upload leaves on the server.
-    pub on_failure: Leave,
+    pub on_failure: OnFailure,
     /// How long to wait, after the manifest, until a dynamic large object is complete: it consists
     /// of what its container's listing shows, and a listing may lag behind. An object that is
     /// incomplete by then is an error; it is not removed, because it may still become complete.
@@ -101,7 +101,7 @@ impl Default for SwiftUploadOptions {
             verify: true,
             digests: Vec::new(),
             remove_replaced: true,
-            on_failure: Leave::Abort,
+            on_failure: OnFailure::Abort,
             listing_lag: Duration::from_secs(60),
         }
     }

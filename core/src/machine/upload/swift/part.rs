@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::checksum::Algorithm;
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::http::{Body, Completion, ETag};
 use crate::machine::Call;
 use crate::machine::call::UnderWay;
@@ -58,7 +58,7 @@ impl Machine for Part {
         self.0.complete(now, done);
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.0.cancel(now, leave);
     }
 }

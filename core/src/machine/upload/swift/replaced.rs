@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::job::Job;
 use super::layout::{all_of, belongs};
 use super::sweep::With;
-use crate::contract::{Leave, Machine, Operation, Proof, Step};
+use crate::contract::{Machine, OnFailure, Operation, Proof, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
@@ -212,7 +212,7 @@ impl Machine for Replaced {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Head(call) => call.cancel(now, leave),

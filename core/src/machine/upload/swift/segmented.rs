@@ -33,7 +33,7 @@ use super::part::Part;
 use super::replaced::Replaced;
 use super::settle::Settle;
 use super::sweep::{self, Sweep};
-use crate::contract::{Intake, Leave, Machine, Step};
+use crate::contract::{Intake, Machine, OnFailure, Step};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
@@ -300,7 +300,7 @@ impl Machine for Segmented {
             Phase::Over => Vec::new(),
             Phase::Remove(sweep, _) => sweep.leftovers(),
             Phase::Watch(_) => self.late().iter().map(sweep::leftover).collect(),
-            _ if self.job.options.on_failure == Leave::Keep => Vec::new(),
+            _ if self.job.options.on_failure == OnFailure::Keep => Vec::new(),
             _ => self.everything(),
         }
     }
@@ -427,7 +427,7 @@ impl Machine for Segmented {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             // The upload has succeeded: segments of the replaced object that are not removed yet
             // stay.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sweep::With;
-use crate::contract::{Leave, Machine, Operation, Step};
+use crate::contract::{Machine, OnFailure, Operation, Step};
 use crate::error::{Error, Failure};
 use crate::http::Completion;
 use crate::machine::{
@@ -235,7 +235,7 @@ impl Machine for Settle {
         }
     }
 
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Head(call) => call.cancel(now, leave),

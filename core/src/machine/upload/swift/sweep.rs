@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::contract::{Leave, Machine, Step};
+use crate::contract::{Machine, OnFailure, Step};
 use crate::error::Leftover;
 use crate::http::Completion;
 use crate::machine::{
@@ -118,7 +118,7 @@ impl Machine for Sweep {
     }
 
     /// Waits for exchanges in flight; the remaining objects stay.
-    fn cancel(&mut self, now: Now, leave: Leave) {
+    fn cancel(&mut self, now: Now, leave: OnFailure) {
         self.slots.iter_mut().for_each(|(_, call)| call.cancel(now, leave));
         self.give_up();
     }
