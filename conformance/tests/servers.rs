@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_conformance::server::{
-    AtHead, Cut, EmbeddedS3, Ending, FaultyS3, Framing, Intake, Options, Reply, Request, S3Model,
-    Scripted,
+    AtHead, BodyReading, Cut, EmbeddedS3, Ending, FaultyS3, Framing, Options, Reply, Request,
+    S3Model, Scripted,
 };
 use apus_conformance::server::{Fault, Operation, Plan};
 use rustls::pki_types::pem::PemObject;
@@ -61,22 +61,22 @@ fn a_hundred_continue_is_sent_only_where_it_is_due() {
         (answer, server.requests().remove(0))
     };
 
-    let (answer, request) = first_line(Intake::Whole, "ok");
+    let (answer, request) = first_line(BodyReading::Whole, "ok");
     assert!(answer.starts_with(&format!("{interim}HTTP/1.1 200 OK\r\n")), "{answer}");
     assert!(request.expects_continue() && request.body == "ok");
 
-    let (answer, request) = first_line(Intake::Unasked, "ok");
+    let (answer, request) = first_line(BodyReading::Unasked, "ok");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert_eq!(request.body, "ok");
 
-    let (answer, request) = first_line(Intake::Refuse(Ending::Close), "");
+    let (answer, request) = first_line(BodyReading::Refuse(Ending::Close), "");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(!request.complete && request.body.is_empty());
 }
 
 #[test]
 fn an_early_answer_comes_before_the_body_and_leaves_the_connection() {
-    let early = Reply::new(403).intake(Intake::Drain);
+    let early = Reply::new(403).intake(BodyReading::Drain);
     let server = Scripted::replay(vec![early, Reply::new(200)]).unwrap();
     let mut client = connect(server.address());
     client.write_all(b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n").unwrap();
@@ -94,7 +94,7 @@ fn an_early_answer_comes_before_the_body_and_leaves_the_connection() {
 fn a_closure_may_answer_at_the_head() {
     let script = AtHead(|request: &Request| {
         assert!(request.body.is_empty());
-        Reply::new(411).intake(Intake::Refuse(Ending::Close))
+        Reply::new(411).intake(BodyReading::Refuse(Ending::Close))
     });
     let server = Scripted::start(script).unwrap();
     let answer =
@@ -104,7 +104,7 @@ fn a_closure_may_answer_at_the_head() {
 
 #[test]
 fn a_connection_can_end_within_the_requests_body() {
-    let reply = Reply::new(200).intake(Intake::Part(3, Ending::Close));
+    let reply = Reply::new(200).intake(BodyReading::Part(3, Ending::Close));
     let server = Scripted::replay(vec![reply]).unwrap();
     let answer =
         exchange(server.address(), "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n123");

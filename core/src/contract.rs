@@ -14,7 +14,7 @@ mod machine;
 mod notice;
 
 pub use self::authenticator::{Authenticator, Grant, Lease, Standing, Wish};
-pub use self::machine::{Intake, Machine, OnFailure, Step};
+pub use self::machine::{Machine, OnFailure, Step, StreamWindow};
 pub use self::notice::Notice;
 use crate::checksum::Value;
 use crate::error::Error;

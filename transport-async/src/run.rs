@@ -77,7 +77,7 @@ async fn drive_into<M: Machine>(
         cancelled: false,
         steps: 0,
     };
-    let alone = driver.pump.machine().width() <= 1 && driver.pump.intake().is_none();
+    let alone = driver.pump.machine().width() <= 1 && driver.pump.window().is_none();
     let result = if alone {
         driver.run_here(transport, &ends).await
     } else {
@@ -184,11 +184,11 @@ impl<M: Machine> Driver<M> {
         }));
     }
 
-    /// Opens the source for a machine that reads it through its intake.
+    /// Opens the source for a machine that reads it through its stream window.
     fn open_source(&mut self, ends: &Ends) -> Result<(), Error> {
-        let Some(intake) = self.pump.intake() else { return Ok(()) };
+        let Some(window) = self.pump.window() else { return Ok(()) };
         match ends.source.spool()? {
-            Spooling::Whole(length) => intake.supply(length, true),
+            Spooling::Whole(length) => window.supply(length, true),
             Spooling::Pipe(inflow) => self.inflow = Some(inflow),
         }
         Ok(())
@@ -196,7 +196,7 @@ impl<M: Machine> Driver<M> {
 
     async fn pause(&mut self, wait: Option<Wait>) {
         self.tell();
-        let window = self.pump.intake().map(|intake| (intake.low(), intake.high()));
+        let window = self.pump.window().map(|window| (window.low(), window.high()));
         if let (Some((low, _)), Some(inflow)) = (window, &self.inflow) {
             inflow.release(low);
         }
@@ -212,8 +212,8 @@ impl<M: Machine> Driver<M> {
             }
             Event::Cancelled(leave) => self.cancel(leave),
             Event::Supplied(until, ended) => {
-                if let Some(intake) = self.pump.intake() {
-                    intake.supply(until, ended);
+                if let Some(window) = self.pump.window() {
+                    window.supply(until, ended);
                 }
             }
             Event::Failed(failure) => {

@@ -86,7 +86,7 @@ impl Source {
     }
 
     /// A source of a reader that is read to its end, for machines that have an
-    /// [`Intake`](apus_core::contract::Intake). Bytes that the machine may need again are kept in
+    /// [`StreamWindow`](apus_core::contract::StreamWindow). Bytes that the machine may need again are kept in
     /// memory.
     pub fn stream(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::of(Kind::Pipe(Arc::new(Pipe::new(Box::pin(reader), None))))
@@ -247,7 +247,7 @@ impl Source {
         matches!(&self.kind, Kind::Pipe(pipe) if !pipe.is_spooled())
     }
 
-    /// Returns the reader, which a run spools if its machine has an intake; or the length of a
+    /// Returns the reader, which a run spools if its machine has an stream window; or the length of a
     /// source that can be read at any offset.
     pub(crate) fn spool(&self) -> Result<Spooling, Failure> {
         match &self.kind {
@@ -392,7 +392,7 @@ impl Inner {
     }
 }
 
-/// What a run with an intake reads from.
+/// What a run with an stream window reads from.
 pub(crate) enum Spooling {
     /// A source of this many bytes, which can be read at any offset.
     Whole(u64),

@@ -265,7 +265,7 @@ async fn a_worker_that_panics_completes_as_cancelled() {
             panic!("a reader of the caller's")
         }
     }
-    // Read by the worker, because the machine knows the length and has no intake.
+    // Read by the worker, because the machine knows the length and has no stream window.
     let server = Server::always(ok(""));
     let machine = common::machines::Put { url: server.url(), length: 10, done: None, sent: false };
     let client = client(server.url());

@@ -116,7 +116,7 @@ impl<'a, M: Machine> Run<'a, M> {
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }
-        let spool = pump.intake().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
+        let spool = pump.window().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
         let watch = Watch {
             observer: means.observer,
             rate_limits: Some(means.rate_limits),
@@ -379,13 +379,13 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     /// Reads a piece of a source that can be read only once, if the machine allows it. True if the
     /// machine must be polled again.
     fn read_ahead(&mut self) -> bool {
-        let (Some(spool), Some(intake)) = (&mut self.spool, self.pump.intake()) else {
+        let (Some(spool), Some(window)) = (&mut self.spool, self.pump.window()) else {
             return false;
         };
         if self.told {
             return false;
         }
-        match caught(&mut self.panic, || spool.advance(intake)) {
+        match caught(&mut self.panic, || spool.advance(window)) {
             Ok(read) => read,
             Err(failure) => {
                 self.broken = Some(failure);

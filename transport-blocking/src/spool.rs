@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use apus_core::contract::Intake;
+use apus_core::contract::StreamWindow;
 use apus_core::error::Failure;
 use bytes::Bytes;
 
@@ -36,10 +36,10 @@ impl<'a> Spool<'a> {
 
     /// Drops what the machine no longer needs, and reads one piece if it may. True if something was
     /// announced to the machine.
-    pub(crate) fn advance(&mut self, intake: &mut Intake) -> Result<bool, Failure> {
-        self.release(intake.low());
-        let room = intake.high().saturating_sub(self.source.at());
-        if room == 0 || intake.has_ended() {
+    pub(crate) fn advance(&mut self, window: &mut StreamWindow) -> Result<bool, Failure> {
+        self.release(window.low());
+        let room = window.high().saturating_sub(self.source.at());
+        if room == 0 || window.has_ended() {
             return Ok(false);
         }
         let most = source::PIECE.min(usize::try_from(room).unwrap_or(source::PIECE));
@@ -47,7 +47,7 @@ impl<'a> Spool<'a> {
         if !piece.is_empty() {
             self.pieces.push_back(piece);
         }
-        intake.supply(self.source.at(), self.source.has_ended());
+        window.supply(self.source.at(), self.source.has_ended());
         Ok(true)
     }
 
@@ -109,11 +109,11 @@ mod tests {
     fn ranges_are_those_of_the_source_wherever_pieces_end() {
         let bytes: Vec<u8> = (0..700_000u32).map(|at| (at % 251) as u8).collect();
         let mut spool = spool(bytes.clone());
-        let mut intake = Intake::default();
-        intake.allow(0, 1 << 20);
-        while spool.advance(&mut intake).unwrap() {}
-        assert!(intake.has_ended());
-        assert_eq!(intake.supplied(), 700_000);
+        let mut window = StreamWindow::default();
+        window.allow(0, 1 << 20);
+        while spool.advance(&mut window).unwrap() {}
+        assert!(window.has_ended());
+        assert_eq!(window.supplied(), 700_000);
         for range in [0..700_000, 262_143..262_145, 100..524_289, 5..5] {
             let expected = &bytes[range.start as usize..range.end as usize];
             assert!(read(&spool, range) == expected);
@@ -123,12 +123,12 @@ mod tests {
     #[test]
     fn nothing_beyond_the_window_is_read_and_nothing_below_it_kept() {
         let mut spool = spool(vec![7; 1_000_000]);
-        let mut intake = Intake::default();
-        intake.allow(0, 300_000);
-        while spool.advance(&mut intake).unwrap() {}
-        assert_eq!(intake.supplied(), 300_000);
-        intake.allow(262_144, 300_000);
-        assert!(!spool.advance(&mut intake).unwrap());
+        let mut window = StreamWindow::default();
+        window.allow(0, 300_000);
+        while spool.advance(&mut window).unwrap() {}
+        assert_eq!(window.supplied(), 300_000);
+        window.allow(262_144, 300_000);
+        assert!(!spool.advance(&mut window).unwrap());
         assert_eq!(spool.pieces.len(), 1);
         assert!(spool.feed(0..10).is_err());
         assert!(spool.feed(262_144..300_001).is_err());

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use apus_conformance::server::{AtHead, Ending, Intake, Reply, Request, Scripted, ScriptedProxy};
+use apus_conformance::server::{
+    AtHead, BodyReading, Ending, Reply, Request, Scripted, ScriptedProxy,
+};
 use apus_core::credentials::Credentials;
 use apus_core::machine::Auth;
 use apus_core::proxy::{Proxies, Proxy};
@@ -106,7 +108,7 @@ fn a_refusal_comes_before_the_body() {
     through_each("a_refusal_comes_before_the_body", |site, proxy, transport| {
         let script = |_: &Request| {
             Reply::xml(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
-                .intake(Intake::Refuse(Ending::Close))
+                .intake(BodyReading::Refuse(Ending::Close))
         };
         let servers = [Scripted::start(AtHead(script)), Scripted::start_tls(AtHead(script))];
         for server in servers.map(Result::unwrap) {

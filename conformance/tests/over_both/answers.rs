@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use apus_conformance::server::{AtHead, Cut, Ending, Framing, Intake, Reply, Request, Scripted};
+use apus_conformance::server::{
+    AtHead, BodyReading, Cut, Ending, Framing, Reply, Request, Scripted,
+};
 use apus_core::error::{Cause, Failure};
 use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{ByteRange, GetObject, ListObjectsV2, PutObject};
@@ -42,10 +44,10 @@ fn download(client: &Client) -> (Result<u64, Error>, Vec<u8>) {
 fn a_success_before_the_body_was_sent_is_none(via: Via) {
     let body = pattern(16 << 20);
     let intakes = [
-        Intake::Drain,
-        Intake::Ignore,
-        Intake::Refuse(Ending::Close),
-        Intake::Refuse(Ending::Reset),
+        BodyReading::Drain,
+        BodyReading::Ignore,
+        BodyReading::Refuse(Ending::Close),
+        BodyReading::Refuse(Ending::Reset),
     ];
     for intake in intakes {
         let server =
@@ -54,7 +56,7 @@ fn a_success_before_the_body_was_sent_is_none(via: Via) {
         match client(&server, via).call(put) {
             // The server may still be reading what was handed over.
             Ok(_) => {
-                assert_eq!(intake, Intake::Drain);
+                assert_eq!(intake, BodyReading::Drain);
                 let received = || server.requests().last().is_some_and(|put| put.complete);
                 while !received() {
                     std::thread::yield_now();
@@ -68,7 +70,8 @@ fn a_success_before_the_body_was_sent_is_none(via: Via) {
     }
     // A request that waited for `100 Continue` and got a success has sent no body.
     if via == Via::Blocking {
-        let early = AtHead(|_: &Request| Reply::new(200).intake(Intake::Refuse(Ending::Close)));
+        let early =
+            AtHead(|_: &Request| Reply::new(200).intake(BodyReading::Refuse(Ending::Close)));
         let server = Scripted::start(early).unwrap();
         let put = PutObject::new("bucket", "key", body);
         let error = client(&server, via).call(put).unwrap_err();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apus_conformance::server::{
-    AtHead, Cut, Ending, Fault, FaultyS3, Framing, Intake, Manners, Operation, Plan, Reply,
+    AtHead, BodyReading, Cut, Ending, Fault, FaultyS3, Framing, Manners, Operation, Plan, Reply,
     Request, S3Model, Scripted,
 };
 use apus_core::machine::RateLimits;
@@ -237,7 +237,7 @@ fn an_early_refusal_is_the_error(via: Via) {
     assert!(server.model().object(BUCKET, "large").unwrap().body == body);
 
     // A server that never reads the body.
-    for intake in [Intake::Ignore, Intake::Refuse(Ending::Close)] {
+    for intake in [BodyReading::Ignore, BodyReading::Refuse(Ending::Close)] {
         let denied = "<Error><Code>AccessDenied</Code></Error>";
         let script = AtHead(move |_: &_| Reply::xml(403, denied).intake(intake));
         let server = Scripted::start(script).unwrap();

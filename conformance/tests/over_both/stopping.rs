@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
-use apus_core::contract::{Intake, Machine, OnFailure, Step};
+use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::http::Completion;
 use apus_core::machine::{
     Checkpoint, Download, DownloadOptions, Event, Observer, Upload, Uploaded,
@@ -59,8 +59,8 @@ impl Machine for Shown {
         self.upload.width()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.upload.intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.upload.stream_window()
     }
 }
 

@@ -36,9 +36,9 @@ pub trait Machine {
         true
     }
 
-    /// The [`Intake`] of a machine that reads from a source of unknown length: how far the source
+    /// The [`StreamWindow`] of a machine that reads from a source of unknown length: how far the source
     /// may be read, and how far it was.
-    fn intake(&mut self) -> Option<&mut Intake> {
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
         None
     }
 
@@ -84,8 +84,8 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
         (**self).is_long()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        (**self).intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        (**self).stream_window()
     }
 
     fn notice(&mut self) -> Option<Notice> {
@@ -130,14 +130,14 @@ pub enum OnFailure {
 ///                transport        announced
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Intake {
+pub struct StreamWindow {
     low: u64,
     supplied: u64,
     high: u64,
     ended: bool,
 }
 
-impl Intake {
+impl StreamWindow {
     /// Bytes before this position are never requested again.
     pub fn low(&self) -> u64 {
         self.low
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     /// Returns other values than the defaults of [`Machine`].
-    struct Own(Intake);
+    struct Own(StreamWindow);
 
     impl Machine for Own {
         type Output = ();
@@ -200,7 +200,7 @@ mod tests {
             false
         }
 
-        fn intake(&mut self) -> Option<&mut Intake> {
+        fn stream_window(&mut self) -> Option<&mut StreamWindow> {
             Some(&mut self.0)
         }
 
@@ -217,9 +217,9 @@ mod tests {
     fn a_box_answers_as_the_machine_in_it() {
         fn answers(mut machine: impl Machine) -> (usize, bool, bool, Needs, usize) {
             let (needs, left) = (machine.needs(), machine.leftovers().len());
-            (machine.width(), machine.is_long(), machine.intake().is_some(), needs, left)
+            (machine.width(), machine.is_long(), machine.stream_window().is_some(), needs, left)
         }
-        let told = answers(Box::new(Own(Intake::default())));
+        let told = answers(Box::new(Own(StreamWindow::default())));
         assert_eq!(told, (7, false, true, Needs::sink(), 1));
     }
 }

@@ -20,7 +20,7 @@ pub struct SourceNeeds {
     /// The announced length in bytes. A source of another length is refused.
     pub length: Option<u64>,
     /// Whether ranges of the source are read, in addition to what its
-    /// [`Intake`](crate::contract::Intake) permits. The length must be known.
+    /// [`StreamWindow`](crate::contract::StreamWindow) permits. The length must be known.
     pub ranges: bool,
     /// Whether ranges are read concurrently, in any order, and again after a failed request. A
     /// source that can be read only once is refused.

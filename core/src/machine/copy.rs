@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::checksum::RequestChecksumCalculation;
-use crate::contract::{Intake, Machine, OnFailure, Operation, Step};
+use crate::contract::{Machine, OnFailure, Operation, Step, StreamWindow};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -164,7 +164,13 @@ impl Copy {
         };
         let from = PartsFrom::Object(Box::new(copy.source));
         let service = Arc::clone(&self.service);
-        Ok(Phase::Multipart(Box::new(Multipart::new(job, from, plan, service, Intake::default()))))
+        Ok(Phase::Multipart(Box::new(Multipart::new(
+            job,
+            from,
+            plan,
+            service,
+            StreamWindow::default(),
+        ))))
     }
 }
 

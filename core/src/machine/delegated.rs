@@ -25,7 +25,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contract::{Intake, Machine, Needs, Notice, OnFailure, Step};
+use crate::contract::{Machine, Needs, Notice, OnFailure, Step, StreamWindow};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, Draft};
 use crate::keystone::{
@@ -609,8 +609,8 @@ impl<M: Machine> Machine for Delegated<M> {
         self.machine.is_long()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.machine.intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.machine.stream_window()
     }
 
     fn notice(&mut self) -> Option<Notice> {

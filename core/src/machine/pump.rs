@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::contract::{
-    Authenticator, Intake, Lease, Machine, Notice, OnFailure, Standing, Step, Wish,
+    Authenticator, Lease, Machine, Notice, OnFailure, Standing, Step, StreamWindow, Wish,
 };
 use crate::error::{Error, Failure};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
@@ -133,9 +133,9 @@ impl<M: Machine> Pump<M> {
         &mut self.machine
     }
 
-    /// Returns the machine's intake, where its source is a stream.
-    pub fn intake(&mut self) -> Option<&mut Intake> {
-        self.machine.intake()
+    /// Returns the machine's stream window, where its source is a stream.
+    pub fn window(&mut self) -> Option<&mut StreamWindow> {
+        self.machine.stream_window()
     }
 
     /// Returns how many exchanges are in flight.

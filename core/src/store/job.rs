@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::verb::Verb;
 use crate::checksum::Hashers;
-use crate::contract::{Intake, Machine, Needs, Notice, OnFailure, Step};
+use crate::contract::{Machine, Needs, Notice, OnFailure, Step, StreamWindow};
 use crate::error::{Error, Leftover};
 use crate::http::Completion;
 use crate::machine::Auth;
@@ -95,8 +95,8 @@ where
         self.machine.is_long()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.machine.intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.machine.stream_window()
     }
 
     fn notice(&mut self) -> Option<Notice> {

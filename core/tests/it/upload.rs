@@ -33,9 +33,9 @@ fn endless(options: UploadOptions) -> Error {
             Turn::Launch(exchange) => pump.complete(NOW, answer(exchange)),
             Turn::Done(result) => return result.unwrap_err(),
             Turn::Park(_) => {
-                let intake = pump.intake().unwrap();
-                assert!(intake.supplied() < intake.high(), "it waits for nothing");
-                intake.supply(intake.high(), false);
+                let window = pump.window().unwrap();
+                assert!(window.supplied() < window.high(), "it waits for nothing");
+                window.supply(window.high(), false);
             }
         }
     }

@@ -263,8 +263,8 @@ fn checkpoint(
     let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
     let auth = Auth::new(Credentials::anonymous());
     let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
-    if let Some(intake) = pump.intake() {
-        intake.supply(1, false);
+    if let Some(window) = pump.window() {
+        window.supply(1, false);
     }
     let now = Now::new(Duration::ZERO, Duration::ZERO);
     let Turn::Launch(exchange) = pump.turn(now) else { return Err(none()) };

@@ -172,10 +172,10 @@ where
         self.end.trace.push((operation, self.now.tick));
         assert!(!self.cancelled || !BEGINNINGS.contains(&operation), "{operation} after the end");
         if let Body::Source { range, .. } = &exchange.draft().body {
-            match self.pump.intake() {
-                Some(intake) => {
-                    assert!(intake.low() <= range.start, "law 7: it was let go");
-                    assert!(range.end <= intake.supplied(), "law 7: it was not supplied");
+            match self.pump.window() {
+                Some(window) => {
+                    assert!(window.low() <= range.start, "law 7: it was let go");
+                    assert!(range.end <= window.supplied(), "law 7: it was not supplied");
                 }
                 None => assert!(range.end <= self.source, "beyond the source"),
             }
@@ -262,8 +262,8 @@ where
     /// here.
     fn foreign(&mut self, answer: &Answer) {
         let mut other = (self.fresh)();
-        if let Some(intake) = other.intake() {
-            intake.supply(1, true);
+        if let Some(window) = other.window() {
+            window.supply(1, true);
         }
         if let Turn::Launch(exchange) = other.turn(self.now) {
             let (done, _) = perform(exchange, false, answer, self.setup, self.now);
@@ -272,18 +272,18 @@ where
     }
 
     fn is_hungry(&mut self) -> bool {
-        let wants = |intake: &mut apus_core::contract::Intake| {
-            !intake.has_ended() && intake.supplied() < intake.high()
+        let wants = |window: &mut apus_core::contract::StreamWindow| {
+            !window.has_ended() && window.supplied() < window.high()
         };
-        self.pump.intake().is_some_and(wants)
+        self.pump.window().is_some_and(wants)
     }
 
     fn supply(&mut self, bytes: u64, ends: bool) {
-        let Some(intake) = self.pump.intake() else { return };
-        let end = intake.high().min(self.source);
-        let until = intake.supplied().saturating_add(bytes).min(end);
-        let at_end = until == self.source && intake.high() > self.source;
-        intake.supply(until.max(intake.supplied()), ends && at_end);
+        let Some(window) = self.pump.window() else { return };
+        let end = window.high().min(self.source);
+        let until = window.supplied().saturating_add(bytes).min(end);
+        let at_end = until == self.source && window.high() > self.source;
+        window.supply(until.max(window.supplied()), ends && at_end);
     }
 
     fn wait(&mut self) {

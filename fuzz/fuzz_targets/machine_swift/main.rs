@@ -301,8 +301,8 @@ impl Setup {
         let upload = SwiftUpload::new("c", "o", source, options, Arc::clone(service), 7)?;
         let auth = Auth::new(Session::fixed_at(STORAGE, token())?);
         let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
-        if let Some(intake) = pump.intake() {
-            intake.supply(1, false);
+        if let Some(window) = pump.window() {
+            window.supply(1, false);
         }
         let now = Now::new(Duration::ZERO, Duration::ZERO);
         while let Turn::Launch(exchange) = pump.turn(now) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use apus_core::contract::{Intake, Machine, OnFailure, Step};
+use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::error::Failure;
 use apus_core::http::{Body, Completion, Draft, Ticket};
 use apus_core::{Error, Now};
@@ -88,7 +88,7 @@ pub(crate) struct Parts {
     pub(crate) url: String,
     pub(crate) part: u64,
     pub(crate) width: usize,
-    intake: Intake,
+    window: StreamWindow,
     phase: Phase,
     next: u64,
     flying: BTreeMap<u64, u64>,
@@ -111,7 +111,7 @@ impl Parts {
             url,
             part,
             width,
-            intake: Intake::default(),
+            window: StreamWindow::default(),
             phase: Phase::New,
             next: 0,
             flying: BTreeMap::new(),
@@ -139,9 +139,9 @@ impl Machine for Parts {
             }
             Phase::Open if self.failed.is_none() => {
                 let low = self.flying.keys().next().copied().unwrap_or(self.next);
-                self.intake.allow(low, low + self.part * (self.width as u64 + 1));
-                let have = self.intake.supplied() - self.next;
-                let full = have >= self.part || (self.intake.has_ended() && have > 0);
+                self.window.allow(low, low + self.part * (self.width as u64 + 1));
+                let have = self.window.supplied() - self.next;
+                let full = have >= self.part || (self.window.has_ended() && have > 0);
                 if full && self.flying.len() < self.width {
                     let range = self.next..self.next + have.min(self.part);
                     let mut draft = self.send(Method::PUT, &format!("{}", range.start));
@@ -151,7 +151,7 @@ impl Machine for Parts {
                     self.flying.insert(range.start, range.end);
                     return Step::Send(draft);
                 }
-                if self.flying.is_empty() && self.intake.has_ended() && have == 0 {
+                if self.flying.is_empty() && self.window.has_ended() && have == 0 {
                     self.phase = Phase::Closing;
                     return Step::Send(self.send(Method::POST, "complete"));
                 }
@@ -194,8 +194,8 @@ impl Machine for Parts {
         self.width
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        Some(&mut self.intake)
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        Some(&mut self.window)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use apus_core::contract::{Intake, Machine, OnFailure, Step};
+use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::error::{Cause, Failure};
 use apus_core::http::{Body, Completion, Expect, Incoming, Ticket};
 use apus_core::now::{Wait, WaitReason};
@@ -113,7 +113,7 @@ pub struct Parts {
     service: Plain,
     part: u64,
     width: usize,
-    intake: Intake,
+    window: StreamWindow,
     planned: u64,
     /// Number and range of what is in flight.
     flying: Vec<(u32, Range<u64>)>,
@@ -136,7 +136,7 @@ impl Parts {
             service,
             part,
             width,
-            intake: Intake::default(),
+            window: StreamWindow::default(),
             planned: 0,
             flying: Vec::new(),
             again: VecDeque::new(),
@@ -163,7 +163,7 @@ impl Machine for Parts {
         let oldest = self.flying.iter().map(|(_, range)| range.start);
         let oldest = oldest.chain(self.again.iter().map(|range| range.start)).min();
         let low = oldest.unwrap_or(self.planned);
-        self.intake.allow(low, low + self.part * (self.width as u64 + 1));
+        self.window.allow(low, low + self.part * (self.width as u64 + 1));
         if let Some(error) = &self.failed {
             let error = error.clone();
             if !self.flying.is_empty() {
@@ -180,7 +180,7 @@ impl Machine for Parts {
         if self.flying.len() == self.width {
             return Step::Wait(None);
         }
-        let (supplied, ended) = (self.intake.supplied(), self.intake.has_ended());
+        let (supplied, ended) = (self.window.supplied(), self.window.has_ended());
         let range = self.again.pop_front().or_else(|| {
             let end = (self.planned + self.part).min(supplied);
             let whole = end - self.planned == self.part || (ended && end > self.planned);
@@ -226,7 +226,7 @@ impl Machine for Parts {
         self.width
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        Some(&mut self.intake)
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        Some(&mut self.window)
     }
 }

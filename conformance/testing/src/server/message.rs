@@ -97,7 +97,7 @@ pub struct Reply {
     /// How the end of the body is indicated.
     pub framing: Framing,
     /// What is done with the request's body before the response.
-    pub intake: Intake,
+    pub intake: BodyReading,
     /// Time to wait before the head.
     pub delay: Duration,
     /// Limits the rate of the body.
@@ -116,7 +116,7 @@ impl Reply {
             headers: Vec::new(),
             body: Bytes::new(),
             framing: Framing::Length,
-            intake: Intake::Whole,
+            intake: BodyReading::Whole,
             delay: Duration::ZERO,
             pace: None,
             cut: None,
@@ -159,7 +159,7 @@ impl Reply {
     }
 
     /// Sets what is done with the request's body before the response.
-    pub fn intake(mut self, intake: Intake) -> Self {
+    pub fn intake(mut self, intake: BodyReading) -> Self {
         self.intake = intake;
         self
     }
@@ -239,7 +239,7 @@ pub enum Framing {
 
 /// What is done with a request's body before the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intake {
+pub enum BodyReading {
     /// The body is read, after `100 Continue` where the client waits for that.
     Whole,
     /// The body is read, but `100 Continue` is never sent.

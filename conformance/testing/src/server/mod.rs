@@ -26,7 +26,7 @@ mod tls;
 mod wire;
 
 pub use self::faulty::FaultyS3;
-pub use self::message::{Cut, Ending, Framing, Intake, Pace, Reply, Request};
+pub use self::message::{BodyReading, Cut, Ending, Framing, Pace, Reply, Request};
 pub use self::openstack::{
     Account, Admission, ApplicationCredential, Container, EmbeddedOpenStack, Gate, Lag, Limits,
     Login, OpenStackModel, OpenStackOperation, Segment, SwiftObject, Token, Trust, User,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::message::{Cut, Ending, Framing, Intake, Reply, Request};
+use super::message::{BodyReading, Cut, Ending, Framing, Reply, Request};
 use super::tls::Identity;
 use super::wire::{self, Stream};
 
@@ -348,13 +348,13 @@ fn serve(
 ) -> io::Result<Option<Ending>> {
     let under_way = UnderWay::new(shared);
     let early = shared.script().head(&request);
-    let intake = early.as_ref().map_or(Intake::Whole, |reply| reply.intake);
+    let intake = early.as_ref().map_or(BodyReading::Whole, |reply| reply.intake);
     let before = match intake {
-        Intake::Whole | Intake::Unasked => None,
-        Intake::Drain | Intake::Ignore | Intake::Refuse(_) => Some(0),
-        Intake::Part(bytes, _) => Some(bytes),
+        BodyReading::Whole | BodyReading::Unasked => None,
+        BodyReading::Drain | BodyReading::Ignore | BodyReading::Refuse(_) => Some(0),
+        BodyReading::Part(bytes, _) => Some(bytes),
     };
-    if before != Some(0) && request.expects_continue() && intake != Intake::Unasked {
+    if before != Some(0) && request.expects_continue() && intake != BodyReading::Unasked {
         input.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         input.get_mut().flush()?;
     }
@@ -364,7 +364,7 @@ fn serve(
     };
     let slot = shared.record(&request);
     outcome?;
-    if let Intake::Part(_, ending) = intake {
+    if let BodyReading::Part(_, ending) = intake {
         return Ok(Some(ending));
     }
     if before.is_none() && !request.complete {
@@ -382,13 +382,13 @@ fn serve(
         return Ok(Some(ending));
     }
     match intake {
-        Intake::Drain => {
+        BodyReading::Drain => {
             let outcome = wire::read_body(input, &mut request, None);
             shared.lock().requests[slot] = request;
             outcome.map(|()| None)
         }
-        Intake::Ignore => Ok(Some(Ending::Hang)),
-        Intake::Refuse(ending) => Ok(Some(ending)),
+        BodyReading::Ignore => Ok(Some(Ending::Hang)),
+        BodyReading::Refuse(ending) => Ok(Some(ending)),
         _ => Ok(None),
     }
 }

@@ -167,7 +167,7 @@ impl World {
         for _ in 0..MOST_EVENTS {
             match pump.turn(self.now) {
                 Turn::Launch(exchange) => {
-                    self.launch(index, exchange, pump.intake().map(|intake| intake.low()));
+                    self.launch(index, exchange, pump.window().map(|window| window.low()));
                     let own = self.in_flight(index).count();
                     self.record.peak = self.record.peak.max(own);
                     if own != pump.in_flight() {
@@ -225,18 +225,18 @@ impl World {
     /// Supplies a machine that reads a stream. Returns true when it got something.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
         let length = self.source.bytes.len() as u64;
-        let Some(intake) = pump.intake() else { return false };
-        if intake.has_ended() || intake.supplied() >= intake.high() {
+        let Some(window) = pump.window() else { return false };
+        if window.has_ended() || window.supplied() >= window.high() {
             return false;
         }
-        let most = intake.high().min(length);
-        let until = match most - intake.supplied().min(most) {
+        let most = window.high().min(length);
+        let until = match most - window.supplied().min(most) {
             0 | 1 => most,
-            room => intake.supplied() + 1 + self.chance.below(room),
+            room => window.supplied() + 1 + self.chance.below(room),
         };
         let until = if self.chance.percent(50) { most } else { until };
-        intake.supply(until, until == length && intake.high() > length);
-        self.record.held = self.record.held.max(until.saturating_sub(intake.low()));
+        window.supply(until, until == length && window.high() > length);
+        self.record.held = self.record.held.max(until.saturating_sub(window.low()));
         true
     }
 }

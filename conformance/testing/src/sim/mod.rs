@@ -420,13 +420,13 @@ impl<S: Simulated> Sim<S> {
     /// Supplies a machine that reads a stream. Returns true when it got something.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
         let length = self.source.len() as u64;
-        let Some(intake) = pump.intake() else { return false };
-        if intake.has_ended() || intake.supplied() >= intake.high() {
+        let Some(window) = pump.window() else { return false };
+        if window.has_ended() || window.supplied() >= window.high() {
             return false;
         }
-        let until = intake.high().min(length);
-        intake.supply(until, until == length && intake.high() > length);
-        self.held = self.held.max(until - intake.low());
+        let until = window.high().min(length);
+        window.supply(until, until == length && window.high() > length);
+        self.held = self.held.max(until - window.low());
         true
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use apus_core::contract::{Intake, Machine, OnFailure, Step};
+use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::http::Completion;
 use apus_core::machine::{
     Call, Checkpoint, Copy, CopyOptions, DeleteMany, DeleteManyOptions, Download, DownloadOptions,
@@ -405,8 +405,8 @@ impl Machine for Stopped {
         self.inner.width()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.inner.intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.inner.stream_window()
     }
 }
 

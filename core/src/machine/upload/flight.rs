@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use crate::checksum::Value;
-use crate::contract::{Intake, Machine, OnFailure, Step};
+use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::Error;
 use crate::http::{Completion, ETag};
 use crate::machine::call::UnderWay;
@@ -30,7 +30,7 @@ pub(super) struct Flight<P> {
     pub(super) plan: Plan,
     /// The parts that the server has.
     pub(super) stored: BTreeMap<u32, StoredPart>,
-    pub(super) intake: Intake,
+    pub(super) window: StreamWindow,
     bounds: Bounds,
     next: u32,
     slots: Vec<Slot<P>>,
@@ -47,7 +47,7 @@ pub(super) struct Bounds {
     pub(super) width: usize,
     /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
     pub(super) memory: u64,
-    /// Whether the source is a stream, of which the intake says how far it has been read.
+    /// Whether the source is a stream, of which the stream window says how far it has been read.
     pub(super) stream: bool,
 }
 
@@ -87,11 +87,11 @@ struct Slot<P> {
 }
 
 impl<P: SendsPart> Flight<P> {
-    pub(super) fn new(plan: Plan, bounds: Bounds, intake: Intake) -> Self {
+    pub(super) fn new(plan: Plan, bounds: Bounds, window: StreamWindow) -> Self {
         Self {
             plan,
             stored: BTreeMap::new(),
-            intake,
+            window,
             bounds,
             next: 1,
             slots: Vec::new(),
@@ -219,7 +219,7 @@ impl<P: SendsPart> Flight<P> {
 
     fn ended(&mut self) -> Event {
         if self.bounds.stream {
-            self.plan.end_at(self.intake.supplied());
+            self.plan.end_at(self.window.supplied());
         }
         match self.plan.length() {
             // The upload was resumed with another source than it was started with.
@@ -232,7 +232,7 @@ impl<P: SendsPart> Flight<P> {
     }
 
     fn is_all_there(&self) -> bool {
-        !self.bounds.stream || self.intake.has_ended()
+        !self.bounds.stream || self.window.has_ended()
     }
 
     /// Returns the positions of the next part to be sent, if its bytes are available.
@@ -242,17 +242,17 @@ impl<P: SendsPart> Flight<P> {
         }
         let number = self.next;
         let known = match self.bounds.stream {
-            true => self.intake.has_ended().then(|| self.intake.supplied()),
+            true => self.window.has_ended().then(|| self.window.supplied()),
             false => self.plan.length(),
         };
         let whole = self.plan.range(number);
         let range = match known {
             Some(end) => self.plan.range_until(number, end),
-            None if self.intake.supplied() >= whole.end => Some(whole),
+            None if self.window.supplied() >= whole.end => Some(whole),
             None => None,
         };
         let parts_end = number > self.plan.parts() && (range.is_some() || known.is_none());
-        if parts_end || self.intake.supplied() > self.plan.reach() {
+        if parts_end || self.window.supplied() > self.plan.reach() {
             return Err(Error::invalid_input(format!(
                 "the source is longer than {} bytes, the most that parts of these sizes hold",
                 self.plan.reach()
@@ -262,7 +262,7 @@ impl<P: SendsPart> Flight<P> {
         Ok(range.map(|range| (number, range)))
     }
 
-    /// Returns how many parts of this size may be in flight. For a stream, the intake sets the
+    /// Returns how many parts of this size may be in flight. For a stream, the stream window sets the
     /// bound.
     fn width_at(&self, size: u64) -> usize {
         let Bounds { width, memory, stream } = self.bounds;
@@ -284,7 +284,7 @@ impl<P: SendsPart> Flight<P> {
         let last = (first..=first.saturating_add(width)).take_while(fits).last();
         let high = self.plan.range(last.unwrap_or(first)).end;
         // One byte more than the parts hold shows that the source is too long.
-        self.intake.allow(low, high.min(self.plan.reach().saturating_add(1)));
+        self.window.allow(low, high.min(self.plan.reach().saturating_add(1)));
     }
 }
 

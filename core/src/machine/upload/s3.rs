@@ -20,7 +20,7 @@ use super::tag;
 use crate::checksum::{
     Algorithm, Decision, Declared, Need, Placement, RequestChecksumCalculation, Type,
 };
-use crate::contract::{Intake, Machine, Needs, OnFailure, Operation as _, Step};
+use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
@@ -90,7 +90,7 @@ impl Default for UploadOptions {
 /// Uploads one object. See the [module](super) for its states.
 ///
 /// A transport reads the ranges of a [`UploadSource::Seekable`] that the exchanges name, and
-/// supplies a [`UploadSource::Stream`] through [`Machine::intake`].
+/// supplies a [`UploadSource::Stream`] through [`Machine::stream window`].
 #[derive(Debug)]
 pub struct Upload {
     job: Job,
@@ -184,7 +184,7 @@ impl Upload {
     #[cfg(feature = "store")]
     pub(crate) fn restart(&mut self) {
         if let Phase::Multipart(inner) = &self.phase {
-            self.gather.intake = inner.read().clone();
+            self.gather.window = inner.read().clone();
         }
         self.phase = Phase::Gather;
     }
@@ -214,10 +214,10 @@ impl Upload {
                 }
             }
             Way::Parts => {
-                let intake = std::mem::take(&mut self.gather.intake);
+                let window = std::mem::take(&mut self.gather.window);
                 let (job, from) = (self.job.clone(), parts_from(self.gather.source));
                 let service = Arc::clone(&self.service);
-                let inner = Multipart::new(job, from, self.plan, service, intake);
+                let inner = Multipart::new(job, from, self.plan, service, window);
                 Phase::Multipart(Box::new(inner))
             }
         })
@@ -264,7 +264,7 @@ impl Machine for Upload {
                 }
             }
             Phase::Gather => {
-                if let Err(error) = source.check(&self.gather.intake) {
+                if let Err(error) = source.check(&self.gather.window) {
                     self.phase = Phase::Over(Some(error));
                 }
             }
@@ -358,10 +358,10 @@ impl Machine for Upload {
         self.job.width
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
         match &mut self.phase {
-            Phase::Multipart(inner) => inner.intake(),
-            _ => self.gather.source.is_stream().then_some(&mut self.gather.intake),
+            Phase::Multipart(inner) => inner.stream_window(),
+            _ => self.gather.source.is_stream().then_some(&mut self.gather.window),
         }
     }
 

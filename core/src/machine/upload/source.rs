@@ -1,6 +1,6 @@
 //! The source of an upload, and when it is known whether it is sent in parts.
 
-use crate::contract::{Intake, SourceNeeds};
+use crate::contract::{SourceNeeds, StreamWindow};
 use crate::error::{Cause, Error, Failure};
 
 /// The source of an upload's bytes.
@@ -28,12 +28,12 @@ impl UploadSource {
     }
 
     /// Checks that a stream has exactly the announced length.
-    pub(super) fn check(self, intake: &Intake) -> Result<(), Error> {
+    pub(super) fn check(self, window: &StreamWindow) -> Result<(), Error> {
         let Self::Stream(Some(promised)) = self else { return Ok(()) };
-        let supplied = intake.supplied();
+        let supplied = window.supplied();
         let what = if supplied > promised {
             format!("it has more than the {promised} bytes that were announced")
-        } else if intake.has_ended() && supplied < promised {
+        } else if window.has_ended() && supplied < promised {
             format!("it ended after {supplied} of the {promised} bytes that were announced")
         } else {
             return Ok(());
@@ -47,7 +47,7 @@ impl UploadSource {
 #[derive(Debug)]
 pub(super) struct Gather {
     pub(super) source: UploadSource,
-    pub(super) intake: Intake,
+    pub(super) window: StreamWindow,
     threshold: u64,
 }
 
@@ -63,10 +63,10 @@ pub(super) enum Way {
 impl Gather {
     /// Creates the state; objects of up to `threshold` bytes are sent in one request.
     pub(super) fn new(source: UploadSource, threshold: u64) -> Self {
-        let mut intake = Intake::default();
+        let mut window = StreamWindow::default();
         // One byte more than the threshold shows whether the source exceeds it.
-        intake.allow(0, threshold.saturating_add(1));
-        Self { source, intake, threshold }
+        window.allow(0, threshold.saturating_add(1));
+        Self { source, window, threshold }
     }
 
     /// Returns what a machine that holds at most `memory` bytes requires of the caller's source.
@@ -78,10 +78,10 @@ impl Gather {
 
     /// Returns how the object is sent, as soon as that is known.
     pub(super) fn way(&self) -> Option<Way> {
-        let supplied = self.intake.supplied();
+        let supplied = self.window.supplied();
         let length = match self.source {
             UploadSource::Seekable(length) => Some(length),
-            UploadSource::Stream(_) => self.intake.has_ended().then_some(supplied),
+            UploadSource::Stream(_) => self.window.has_ended().then_some(supplied),
         };
         match length {
             Some(length) if length <= self.threshold => Some(Way::Whole(length)),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Intake, Machine, Needs, OnFailure, Operation as _, Step};
+use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -212,8 +212,8 @@ impl Machine for Adding {
         self.upload.width()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.upload.intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.upload.stream_window()
     }
 
     fn needs(&self) -> Needs {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::contract::{Intake, Machine, Needs, OnFailure, Operation, Step};
+use crate::contract::{Machine, Needs, OnFailure, Operation, Step, StreamWindow};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
@@ -189,8 +189,8 @@ impl Machine for Adding {
         matches!(self.phase, Phase::Upload) && self.upload.is_long()
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.upload.intake()
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.upload.stream_window()
     }
 
     fn needs(&self) -> Needs {

@@ -248,10 +248,10 @@ impl<M: Machine> Sim<M> {
     /// to who reads beyond it.
     fn read(&mut self) -> bool {
         let length = self.source.len() as u64;
-        let Some(intake) = self.pump.intake().filter(|_| self.streamed) else { return false };
-        let before = (intake.supplied(), intake.has_ended());
-        intake.supply(intake.high().min(length), intake.high() > length);
-        before != (intake.supplied(), intake.has_ended())
+        let Some(window) = self.pump.window().filter(|_| self.streamed) else { return false };
+        let before = (window.supplied(), window.has_ended());
+        window.supply(window.high().min(length), window.high() > length);
+        before != (window.supplied(), window.has_ended())
     }
 
     fn launch(

@@ -192,16 +192,16 @@ impl World {
 
     /// Announces a piece of a source that is read in order.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
-        let Some(intake) = pump.intake() else { return false };
-        self.held = self.held.max(intake.supplied() - intake.low().min(intake.supplied()));
-        if intake.has_ended() || intake.supplied() >= intake.high() {
+        let Some(window) = pump.window() else { return false };
+        self.held = self.held.max(window.supplied() - window.low().min(window.supplied()));
+        if window.has_ended() || window.supplied() >= window.high() {
             return false;
         }
         let length = self.source.len() as u64;
-        let until = (intake.supplied() + PIECE).min(intake.high()).min(length);
+        let until = (window.supplied() + PIECE).min(window.high()).min(length);
         // Like a pipe, it reports its end only when read beyond the last byte.
-        let ended = until == length && until < intake.high();
-        intake.supply(until, ended);
+        let ended = until == length && until < window.high();
+        window.supply(until, ended);
         true
     }
 

@@ -57,7 +57,7 @@ use self::reply::Refusal;
 pub use self::slo::Segment;
 pub use self::tokens::Token;
 pub use self::trusts::Trust;
-use super::message::{Ending, Intake, Reply, Request};
+use super::message::{BodyReading, Ending, Reply, Request};
 use super::plan::{Fault, Plan};
 
 /// The state of the two servers, and their planned faults.
@@ -372,8 +372,8 @@ impl OpenStackModel {
     fn early(&self, reply: Reply, head: &Request) -> Reply {
         let reply = self.finish(reply, head);
         match head.expects_continue() {
-            true => reply.header("Connection", "close").intake(Intake::Refuse(Ending::Close)),
-            false => reply.intake(Intake::Drain),
+            true => reply.header("Connection", "close").intake(BodyReading::Refuse(Ending::Close)),
+            false => reply.intake(BodyReading::Drain),
         }
     }
 

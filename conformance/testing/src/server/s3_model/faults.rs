@@ -1,7 +1,7 @@
 //! The responses of the plan's faults.
 
 use super::super::dates::http_date;
-use super::super::message::{Cut, Intake, Reply, Request};
+use super::super::message::{BodyReading, Cut, Reply, Request};
 use super::super::plan::Fault;
 use super::S3Model;
 use super::call::Call;
@@ -26,9 +26,8 @@ impl S3Model {
             }
             Fault::InternalError => refuse(refusal::internal_error(500, "InternalError")),
             Fault::Refuse(status, code) => refuse(Refusal::new(*status, *code, "")),
-            Fault::RefuseEarly(status, code) => {
-                refuse(Refusal::new(*status, *code, "")).map(|reply| reply.intake(Intake::Drain))
-            }
+            Fault::RefuseEarly(status, code) => refuse(Refusal::new(*status, *code, ""))
+                .map(|reply| reply.intake(BodyReading::Drain)),
             Fault::ErrorIn200(code) => refuse(refusal::internal_error(200, code)),
             Fault::Conflict => refuse(Refusal::new(
                 409,

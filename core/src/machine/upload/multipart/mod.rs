@@ -32,7 +32,7 @@ use super::checkpoint::{Checkpoint, CheckpointPart};
 use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
-use crate::contract::{Intake, Machine, OnFailure, Step};
+use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
@@ -49,7 +49,7 @@ use crate::s3::{
 pub(in crate::machine) enum PartsFrom {
     /// A source that can be read at any position, more than once.
     Seekable,
-    /// A source that is read once, in order, as far as the intake says.
+    /// A source that is read once, in order, as far as the stream window says.
     Stream,
     /// An object on the server.
     Object(Box<CopySource>),
@@ -128,7 +128,7 @@ impl Multipart {
         from: PartsFrom,
         plan: Plan,
         service: Arc<Service>,
-        intake: Intake,
+        window: StreamWindow,
     ) -> Self {
         let heeds = service.config().quirks.conditional_complete;
         let phase = match absent::is_needed(&job.conditions, heeds) {
@@ -141,7 +141,7 @@ impl Multipart {
             job,
             from,
             service,
-            flight: Flight::new(plan, bounds, intake),
+            flight: Flight::new(plan, bounds, window),
             phase,
             upload_id: None,
             known: BTreeMap::new(),
@@ -171,7 +171,7 @@ impl Multipart {
             (number, StoredPart { etag: part.etag, size: part.size, checksum })
         });
         let known = known.collect();
-        let mut this = Self::new(job, from, checkpoint.plan, service, Intake::default());
+        let mut this = Self::new(job, from, checkpoint.plan, service, StreamWindow::default());
         this.upload_id = Some(checkpoint.upload_id);
         this.known = known;
         this.phase = Phase::List(this.list(None));
@@ -237,8 +237,8 @@ impl Multipart {
     }
 
     /// Returns how far the source has been read.
-    pub(in crate::machine::upload) fn read(&self) -> &Intake {
-        &self.flight.intake
+    pub(in crate::machine::upload) fn read(&self) -> &StreamWindow {
+        &self.flight.window
     }
 
     /// Ends the upload with an error of the caller's source.
@@ -433,8 +433,8 @@ impl Machine for Multipart {
         self.job.width
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        matches!(self.from, PartsFrom::Stream).then_some(&mut self.flight.intake)
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        matches!(self.from, PartsFrom::Stream).then_some(&mut self.flight.window)
     }
 }
 

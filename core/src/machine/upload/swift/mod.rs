@@ -41,7 +41,7 @@ use self::sweep::Sweep;
 use super::checkpoint::Checkpoints;
 use super::plan::Plan;
 use super::source::{Gather, UploadSource, Way};
-use crate::contract::{Intake, Machine, Needs, OnFailure, Step};
+use crate::contract::{Machine, Needs, OnFailure, Step, StreamWindow};
 use crate::error::{Error, Failure, Kind, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
@@ -188,8 +188,8 @@ impl SwiftUpload {
             Way::Parts => {
                 // `plan` is set unless the source is known to be short.
                 let plan = self.plan?;
-                let intake = std::mem::take(&mut self.gather.intake);
-                let inner = Segmented::new(self.job.clone(), self.gather.source, plan, intake);
+                let window = std::mem::take(&mut self.gather.window);
+                let inner = Segmented::new(self.job.clone(), self.gather.source, plan, window);
                 Phase::Segmented(Box::new(inner))
             }
         })
@@ -234,7 +234,7 @@ impl Machine for SwiftUpload {
                 }
             }
             Phase::Gather => {
-                if let Err(error) = source.check(&self.gather.intake) {
+                if let Err(error) = source.check(&self.gather.window) {
                     self.phase = Phase::Over(Some(error));
                 }
             }
@@ -318,10 +318,10 @@ impl Machine for SwiftUpload {
         self.is_segmented() == Some(true)
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
         match &mut self.phase {
-            Phase::Segmented(inner) => inner.intake(),
-            _ => self.gather.source.is_stream().then_some(&mut self.gather.intake),
+            Phase::Segmented(inner) => inner.stream_window(),
+            _ => self.gather.source.is_stream().then_some(&mut self.gather.window),
         }
     }
 

@@ -33,7 +33,7 @@ use super::part::Part;
 use super::replaced::Replaced;
 use super::settle::Settle;
 use super::sweep::{self, Sweep};
-use crate::contract::{Intake, Machine, OnFailure, Step};
+use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::{Error, Failure, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
@@ -96,10 +96,10 @@ pub(super) enum Phase {
 
 impl Segmented {
     /// Creates the upload; `plan` is the result of [`plan`].
-    pub(super) fn new(job: Job, source: UploadSource, plan: Plan, intake: Intake) -> Self {
+    pub(super) fn new(job: Job, source: UploadSource, plan: Plan, window: StreamWindow) -> Self {
         let info = job.options.info.clone();
         let knows = info.is_some() || job.options.large_object == Some(LargeObject::Dynamic);
-        let mut this = Self::with(job, source, plan, intake);
+        let mut this = Self::with(job, source, plan, window);
         if knows {
             this.informed(info.as_ref());
         }
@@ -108,7 +108,7 @@ impl Segmented {
 
     /// Resumes the upload of `checkpoint`, after listing its segments on the server.
     pub(super) fn resume(job: Job, source: UploadSource, checkpoint: SwiftCheckpoint) -> Self {
-        let mut this = Self::with(job, source, checkpoint.plan, Intake::default());
+        let mut this = Self::with(job, source, checkpoint.plan, StreamWindow::default());
         this.large_object = checkpoint.large_object;
         this.heartbeat = checkpoint.heartbeat;
         this.delete_at = checkpoint.expires();
@@ -119,12 +119,12 @@ impl Segmented {
         this
     }
 
-    fn with(job: Job, source: UploadSource, plan: Plan, intake: Intake) -> Self {
+    fn with(job: Job, source: UploadSource, plan: Plan, window: StreamWindow) -> Self {
         let layout = Layout::new(job.segments_in(), &job.object, &job.id(), &plan);
         let phase = Phase::Info(Box::new(job.call(GetInfo::new(), INFO)));
         Self {
             large_object: chosen(&job, None),
-            flight: Flight::new(plan, bounds(&job, source), intake),
+            flight: Flight::new(plan, bounds(&job, source), window),
             job,
             source,
             heartbeat: false,
@@ -152,8 +152,8 @@ impl Segmented {
     }
 
     /// Returns how far the source has been read.
-    pub(super) fn read(&self) -> &Intake {
-        &self.flight.intake
+    pub(super) fn read(&self) -> &StreamWindow {
+        &self.flight.window
     }
 
     /// Ends the upload with an error of the caller's source.
@@ -172,8 +172,8 @@ impl Segmented {
             Ok(plan) => {
                 let Job { object, .. } = &self.job;
                 self.layout = Layout::new(self.job.segments_in(), object, &self.job.id(), &plan);
-                let intake = std::mem::take(&mut self.flight.intake);
-                self.flight = Flight::new(plan, bounds(&self.job, self.source), intake);
+                let window = std::mem::take(&mut self.flight.window);
+                self.flight = Flight::new(plan, bounds(&self.job, self.source), window);
                 self.go(self.container());
             }
             Err(error) => {
@@ -452,8 +452,8 @@ impl Machine for Segmented {
         self.job.options.width
     }
 
-    fn intake(&mut self) -> Option<&mut Intake> {
-        self.source.is_stream().then_some(&mut self.flight.intake)
+    fn stream_window(&mut self) -> Option<&mut StreamWindow> {
+        self.source.is_stream().then_some(&mut self.flight.window)
     }
 }
 
