@@ -59,8 +59,8 @@ pub trait Operation {
     /// # Errors
     ///
     /// They differ: an error of kind `Integrity`.
-    fn confirm(&self, output: &Self::Output, stamped: &[Value]) -> Result<(), Error> {
-        let _ = (output, stamped);
+    fn confirm(&self, output: &Self::Output, computed: &[Value]) -> Result<(), Error> {
+        let _ = (output, computed);
         Ok(())
     }
 
@@ -146,7 +146,7 @@ pub struct Doubt<'a> {
     /// How the last attempt ended.
     pub error: &'a Error,
     /// What was computed over the body, by all attempts.
-    pub stamped: &'a [Value],
+    pub computed: &'a [Value],
     /// The response to each look so far, whatever its status.
     pub looks: &'a [Reply],
 }

@@ -121,8 +121,8 @@ impl Asked {
         match operation.parse(&self.service, &self.reply) {
             Ok(output) => {
                 assert!(self.reply.status().is_success(), "an output of a refusal");
-                let stamped = Algorithm::Crc32.digest(b"payload").ok();
-                let _ = operation.confirm(&output, stamped.as_slice());
+                let computed = Algorithm::Crc32.digest(b"payload").ok();
+                let _ = operation.confirm(&output, computed.as_slice());
                 Some(output)
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use apus_core::Now;
 use apus_core::checksum::Algorithm;
 use apus_core::credentials::Credentials;
 use apus_core::http::{
-    Body, Draft, Encoding, Framing, Payload, Sealing, Stamp, decode_aws_chunked,
+    Body, BodyChecksum, Draft, Encoding, Framing, Payload, Sealing, decode_aws_chunked,
 };
 use apus_core::sign::Keys;
 use arbitrary::Arbitrary;
@@ -29,7 +29,7 @@ fuzz_target!(|input: Input<'_>| {
     let chunk_size = usize::from(input.chunk_size).max(1);
     let trailer = input.trailer.map(|n| {
         let algorithm = Algorithm::ALL[usize::from(n) % Algorithm::ALL.len()];
-        Stamp { algorithm, name: algorithm.header().clone(), encoding: Encoding::Base64 }
+        BodyChecksum { algorithm, name: algorithm.header().clone(), encoding: Encoding::Base64 }
     });
     let uri = http::Uri::from_static("https://example.com/bucket/key");
     let mut draft = Draft::new("PutObject", http::Method::PUT, uri);

@@ -84,8 +84,8 @@ impl Asked {
             Ok(output) => {
                 assert!(self.reply.status().is_success(), "an output of a refusal");
                 assert!(!refused, "an output where the token was refused");
-                let stamped = Algorithm::Md5.digest(b"hello").ok();
-                let _ = operation.confirm(&output, stamped.as_slice());
+                let computed = Algorithm::Md5.digest(b"hello").ok();
+                let _ = operation.confirm(&output, computed.as_slice());
                 Some(output)
             }
             Err(error) => {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use apus_blocking::{Source, TransportConfig};
 use apus_core::checksum::{Algorithm, Hashers};
 use apus_core::error::{Cause, Kind};
-use apus_core::http::{Body, Encoding, Framing, Payload, Stamp};
+use apus_core::http::{Body, BodyChecksum, Encoding, Framing, Payload};
 use apus_core::http::{Draft, Exchange, decode_aws_chunked};
 use bytes::Bytes;
 use http::header::HeaderName;
@@ -180,12 +180,12 @@ fn a_range_that_the_source_does_not_have_is_refused() {
 }
 
 fn stamped(length: u64) -> Ask {
-    let stamps = vec![Stamp {
+    let checksums = vec![BodyChecksum {
         algorithm: Algorithm::Crc32c,
         name: HeaderName::from_static("x-checksum"),
         encoding: Encoding::Base64,
     }];
-    Ask { stamps, ..Ask::put_source("/", length) }
+    Ask { checksums, ..Ask::put_source("/", length) }
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn frames_go_out_whole_from_every_source() {
         draft.payload = Payload::Unsigned;
         draft.framing = Some(Framing {
             chunk_size: 65_536,
-            trailer: Some(Stamp {
+            trailer: Some(BodyChecksum {
                 algorithm: Algorithm::Crc32,
                 name: HeaderName::from_static("x-checksum"),
                 encoding: Encoding::Base64,

@@ -3,7 +3,7 @@
 use apus_core::checksum::{Algorithm, Composite, Hasher, Value, combine};
 use apus_core::error::Error;
 use apus_core::http::{
-    Body, Draft, Encoding, Exchange, Framing, Payload, Stamp, decode_aws_chunked,
+    Body, BodyChecksum, Draft, Encoding, Exchange, Framing, Payload, decode_aws_chunked,
 };
 use http::{Method, Uri};
 
@@ -74,7 +74,7 @@ pub(super) fn aws_chunked(
     let mut draft = Draft::new("", Method::PUT, Uri::from_static("https://s3.example.com/b/k"));
     draft.body = Body::Bytes(data.0.clone().into());
     draft.payload = Payload::Unsigned;
-    let trailer = algorithm.map(|algorithm| Stamp {
+    let trailer = algorithm.map(|algorithm| BodyChecksum {
         algorithm,
         name: algorithm.header().clone(),
         encoding: Encoding::Base64,

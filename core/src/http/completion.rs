@@ -20,7 +20,7 @@ pub struct Completion {
     draft: Box<Draft>,
     outcome: Result<Reply, Error>,
     sent: u64,
-    stamped: Few<Value>,
+    computed: Few<Value>,
     origin: Origin,
     identity: Option<Arc<Sent>>,
 }
@@ -45,13 +45,13 @@ impl Completion {
         draft: Box<Draft>,
         outcome: Result<Reply, Error>,
         identity: Option<Arc<Sent>>,
-        mut stamped: Few<Value>,
+        mut computed: Few<Value>,
         origin: Origin,
     ) -> Self {
         let told = identity.as_deref();
-        stamped.extend(told.and_then(|told| told.trailer.get().copied()));
+        computed.extend(told.and_then(|told| told.trailer.get().copied()));
         let sent = told.map_or(0, |told| told.bytes.load(Ordering::Relaxed));
-        Self { draft, outcome, sent, stamped, origin, identity }
+        Self { draft, outcome, sent, computed, origin, identity }
     }
 
     /// Returns the draft of the exchange.
@@ -76,8 +76,8 @@ impl Completion {
 
     /// Returns the checksums and digests that were computed over the body as its draft requests,
     /// sent or not.
-    pub fn stamped(&self) -> &[Value] {
-        &self.stamped
+    pub fn computed(&self) -> &[Value] {
+        &self.computed
     }
 
     /// Returns when the exchange was sealed.

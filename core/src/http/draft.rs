@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Uri, request};
 
+use super::body_checksum::BodyChecksum;
 use super::coding::Coding;
 use super::limits::Limits;
 use super::reply::Reply;
-use super::stamp::Stamp;
 use crate::checksum::{Algorithm, Hashers};
 use crate::error::Error;
 use crate::few::Few;
@@ -34,7 +34,7 @@ pub struct Draft {
     /// The body.
     pub body: Body,
     /// Checksums that are computed over the body and sent in headers, before the head is signed.
-    pub stamps: Few<Stamp>,
+    pub checksums: Few<BodyChecksum>,
     /// Digests of the body that are not sent, but returned by the completion.
     pub digests: Vec<Algorithm>,
     /// How the body is covered by the signature.
@@ -80,7 +80,7 @@ impl Draft {
             operation,
             head,
             body: Body::Empty,
-            stamps: Few::new(),
+            checksums: Few::new(),
             digests: Vec::new(),
             payload: Payload::Hashed,
             framing: None,
@@ -194,7 +194,7 @@ pub struct Framing {
     /// Payload bytes of each chunk except the last: at least 8 KiB.
     pub chunk_size: usize,
     /// The checksum after the last chunk.
-    pub trailer: Option<Stamp>,
+    pub trailer: Option<BodyChecksum>,
 }
 
 /// What an authenticator adds to a draft.

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::body_checksum::BodyChecksum;
 use super::frame;
 use super::sent::Sent;
-use super::stamp::Stamp;
 use crate::checksum::Hasher;
 use crate::error::Error;
 use crate::sign::{ChunkSigner, Signature};
@@ -18,7 +18,7 @@ use crate::sign::{ChunkSigner, Signature};
 pub struct Encoder {
     pub(super) remaining: u64,
     pub(super) frame_size: Option<usize>,
-    pub(super) trailer: Option<(Stamp, Hasher)>,
+    pub(super) trailer: Option<(BodyChecksum, Hasher)>,
     pub(super) chunks: Option<ChunkSigner>,
     pub(super) ended: bool,
     pub(super) sent: Arc<Sent>,

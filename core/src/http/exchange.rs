@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use http::{Method, request, response};
 
+use super::body_checksum::BodyChecksum;
 use super::completion::Completion;
 use super::draft::{Body, Draft, Framing, Payload};
 use super::encoder::Encoder;
@@ -16,7 +17,6 @@ use super::frame;
 use super::limits::Limits;
 use super::receiving::Receiving;
 use super::sent::{Origin, Sent};
-use super::stamp::Stamp;
 use crate::checksum::{Algorithm, Digests, Hasher, Hashers, Value};
 use crate::error::{Error, Failure};
 use crate::few::Few;
@@ -40,7 +40,7 @@ pub struct Exchange {
     sealed: bool,
     /// Created on first use: an exchange that is only signed needs none.
     sent: Option<Arc<Sent>>,
-    stamped: Few<Value>,
+    computed: Few<Value>,
     origin: Origin,
 }
 
@@ -95,7 +95,7 @@ impl Exchange {
             chunks: None,
             sealed: false,
             sent: None,
-            stamped: Few::new(),
+            computed: Few::new(),
             origin,
         }
     }
@@ -164,7 +164,7 @@ impl Exchange {
         match &self.draft.framing {
             None => length,
             Some(framing) => {
-                let trailer = framing.trailer.as_ref().map(Stamp::line_length);
+                let trailer = framing.trailer.as_ref().map(BodyChecksum::line_length);
                 let signed = self.signs_chunks();
                 frame::framed_length(length, framing.chunk_size as u64, trailer, signed)
             }
@@ -218,17 +218,17 @@ impl Exchange {
 
     /// Continues with the head of the response, which has arrived.
     pub fn respond(self, head: response::Parts) -> Receiving {
-        Receiving::new(self.draft, head, self.sent, self.stamped, self.origin)
+        Receiving::new(self.draft, head, self.sent, self.computed, self.origin)
     }
 
     /// Ends the exchange without a response.
     pub fn fail(self, why: Failure) -> Completion {
-        Completion::new(self.draft, Err(why.into()), self.sent, self.stamped, self.origin)
+        Completion::new(self.draft, Err(why.into()), self.sent, self.computed, self.origin)
     }
 
     /// Ends the exchange before anything was sent: the head or the body could not be created.
     pub fn reject(self, why: Error) -> Completion {
-        Completion::new(self.draft, Err(why), self.sent, self.stamped, self.origin)
+        Completion::new(self.draft, Err(why), self.sent, self.computed, self.origin)
     }
 
     pub(crate) fn into_renewal(mut self) -> Self {
@@ -254,7 +254,7 @@ impl Exchange {
     /// Whether anything must be computed over the body before it is sent.
     fn computes(&self) -> bool {
         let draft = &self.draft;
-        !draft.stamps.is_empty() || !draft.digests.is_empty() || self.hashes_payload()
+        !draft.checksums.is_empty() || !draft.digests.is_empty() || self.hashes_payload()
     }
 
     fn signs_chunks(&self) -> bool {
@@ -263,13 +263,13 @@ impl Exchange {
 
     fn seal(&mut self) -> Result<(), Error> {
         let measured = self.measured()?;
-        for stamp in &self.draft.stamps {
+        for stamp in &self.draft.checksums {
             if let Some(value) = measured.value(stamp.algorithm) {
                 self.draft.head.headers.insert(stamp.name.clone(), stamp.value(value));
             }
         }
         let computed = measured.iter().filter(|value| self.draft.tells(value.algorithm()));
-        self.stamped.extend(computed.copied());
+        self.computed.extend(computed.copied());
         // Not signed: a proxy may replace the length by chunks, or chunks by a length.
         self.draft.head.headers.remove(CONTENT_LENGTH);
         self.sign(&measured)?;
@@ -319,7 +319,7 @@ impl Exchange {
     /// Returns the values of the first pass over the body; those of bytes in memory are computed
     /// here.
     fn measured(&mut self) -> Result<Digests, Error> {
-        if !self.computes() || self.draft.body.is_empty() && self.draft.stamps.is_empty() {
+        if !self.computes() || self.draft.body.is_empty() && self.draft.checksums.is_empty() {
             return Ok(Digests::default());
         }
         let payload = self.hashes_payload() && !self.draft.body.is_empty();
@@ -362,13 +362,13 @@ impl Draft {
     /// Returns what is computed over the body before it is sent. Includes the SHA-256 of the
     /// `payload` if it is signed.
     fn measured(&self, payload: bool) -> impl Iterator<Item = Algorithm> + Clone {
-        let stamps = self.stamps.iter().map(|stamp| stamp.algorithm);
-        stamps.chain(self.digests.iter().copied()).chain(payload.then_some(Algorithm::Sha256))
+        let checksums = self.checksums.iter().map(|stamp| stamp.algorithm);
+        checksums.chain(self.digests.iter().copied()).chain(payload.then_some(Algorithm::Sha256))
     }
 
     /// Whether the completion returns the value of this algorithm.
     fn tells(&self, algorithm: Algorithm) -> bool {
-        self.stamps.iter().any(|stamp| stamp.algorithm == algorithm)
+        self.checksums.iter().any(|stamp| stamp.algorithm == algorithm)
             || self.digests.contains(&algorithm)
     }
 }

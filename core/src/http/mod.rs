@@ -14,6 +14,7 @@
 
 mod answer_body;
 mod answer_head;
+mod body_checksum;
 mod coding;
 mod completion;
 mod conditional;
@@ -33,10 +34,10 @@ mod receiving;
 mod reply;
 mod sent;
 mod settle;
-mod stamp;
 
 pub use self::answer_body::{AnswerBody, Step};
 pub use self::answer_head::{HeadMeter, MOST_BYTES, MOST_FIELDS, MOST_INFORMATIONAL, read_head};
+pub use self::body_checksum::{BodyChecksum, Encoding};
 pub use self::coding::Coding;
 pub use self::completion::Completion;
 pub use self::conditional::{ByteRange, Conditions};
@@ -56,4 +57,3 @@ pub use self::receiving::Receiving;
 pub use self::reply::Reply;
 pub(crate) use self::sent::Sent;
 pub(crate) use self::settle::settle;
-pub use self::stamp::{Encoding, Stamp};

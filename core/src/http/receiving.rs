@@ -32,7 +32,7 @@ pub struct Receiving {
     announced: Option<u64>,
     received: u64,
     sent: Option<Arc<Sent>>,
-    stamped: Few<Value>,
+    computed: Few<Value>,
     origin: Origin,
 }
 
@@ -53,7 +53,7 @@ impl Receiving {
         draft: Box<Draft>,
         head: response::Parts,
         sent: Option<Arc<Sent>>,
-        stamped: Few<Value>,
+        computed: Few<Value>,
         origin: Origin,
     ) -> Self {
         let delimiter = Delimiter::of(&draft.head.method, &head);
@@ -72,7 +72,7 @@ impl Receiving {
             Taking::Refusing { body: BytesMut::new() }
         };
         let head = hidden(head);
-        Self { draft, head, taking, delimiter, announced, received: 0, sent, stamped, origin }
+        Self { draft, head, taking, delimiter, announced, received: 0, sent, computed, origin }
     }
 
     /// Returns the head of the response.
@@ -217,7 +217,7 @@ impl Receiving {
             Some(failure) => Err(Error::from(failure).with_status(reply.head.status)),
             None => Ok(reply),
         };
-        Completion::new(self.draft, outcome, self.sent, self.stamped, self.origin)
+        Completion::new(self.draft, outcome, self.sent, self.computed, self.origin)
     }
 
     /// Returns the failure for a body that ended before its announced length, which some HTTP

@@ -53,9 +53,9 @@ pub struct Call<O: Operation> {
     cancelled: bool,
     /// Whether the outcome is determined even after a cancellation.
     persists: bool,
-    stamped: Vec<Value>,
-    /// The checksums of the body, of all attempts.
     computed: Vec<Value>,
+    /// The checksums of the body, of all attempts.
+    all_computed: Vec<Value>,
     /// The follow-up request, to be sent next.
     question: Option<Box<Draft>>,
 }
@@ -105,8 +105,8 @@ impl<O: Operation> Call<O> {
             recovered: false,
             cancelled: false,
             persists: false,
-            stamped: Vec::new(),
             computed: Vec::new(),
+            all_computed: Vec::new(),
             question: None,
         }
     }
@@ -153,8 +153,8 @@ impl<O: Operation> Call<O> {
     }
 
     /// Returns the checksums that were computed over the body of the last attempt.
-    pub fn stamped(&self) -> &[Value] {
-        &self.stamped
+    pub fn computed(&self) -> &[Value] {
+        &self.computed
     }
 
     /// Returns whether an exchange is in flight.
@@ -184,7 +184,7 @@ impl<O: Operation> Call<O> {
 
     fn read(&self, reply: &Reply) -> Result<(O::Output, Option<Box<Draft>>), Error> {
         let output = self.operation.parse(&self.service, reply)?;
-        self.operation.confirm(&output, &self.stamped)?;
+        self.operation.confirm(&output, &self.computed)?;
         let question = self.operation.question(&self.service, reply, &output)?;
         Ok((output, question))
     }
@@ -223,7 +223,7 @@ impl<O: Operation> Call<O> {
         // A server that has received only a part of the body has not applied the request. A count
         // of 0 means that it is unknown how much was sent.
         let whole = sent == 0 || sent >= done.draft().body.len();
-        self.stamped = done.stamped().to_vec();
+        self.computed = done.computed().to_vec();
         self.keep_computed();
         match done.into_parts().1 {
             Ok(reply) => self.answered(now, reply, can_resend, whole),
@@ -241,9 +241,9 @@ impl<O: Operation> Call<O> {
     }
 
     fn keep_computed(&mut self) {
-        for value in &self.stamped {
-            if !self.computed.contains(value) {
-                self.computed.push(*value);
+        for value in &self.computed {
+            if !self.all_computed.contains(value) {
+                self.all_computed.push(*value);
             }
         }
     }
@@ -263,7 +263,7 @@ impl<O: Operation> Call<O> {
             },
             Some(cut) => {
                 let output = accepted.then(|| self.operation.parse_head(&reply)).flatten();
-                match output.map(|it| self.operation.confirm(&it, &self.stamped).map(|()| it)) {
+                match output.map(|it| self.operation.confirm(&it, &self.computed).map(|()| it)) {
                     Some(Ok(output)) => return self.succeed(output),
                     Some(Err(error)) => error,
                     None => Error::from(cut.clone()).with_status(reply.status()),

@@ -7,7 +7,7 @@ use http::{Method, Uri};
 use crate::checksum::Algorithm;
 use crate::error::Error;
 use crate::escape;
-use crate::http::{Body, Draft, ETag, Encoding, Incoming, Sealing, Stamp, UrlRoot};
+use crate::http::{Body, BodyChecksum, Draft, ETag, Encoding, Incoming, Sealing, UrlRoot};
 pub(super) use crate::request::Members;
 use crate::request::Room;
 use crate::secret::Secret;
@@ -138,8 +138,8 @@ impl<'a> Request<'a> {
             BodyCheck::Given(etag) => self.set(ETAG, etag.opaque()),
             BodyCheck::Auto if self.goes_twice(body) => {
                 let stamp =
-                    Stamp { algorithm: Algorithm::Md5, name: ETAG, encoding: Encoding::Hex };
-                self.draft().stamps.push(stamp);
+                    BodyChecksum { algorithm: Algorithm::Md5, name: ETAG, encoding: Encoding::Hex };
+                self.draft().checksums.push(stamp);
             }
             BodyCheck::Auto => {}
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::Now;
 use apus_core::checksum::Algorithm;
-use apus_core::http::{Body, Draft, Encoding, Exchange, Framing, Stamp, decode_aws_chunked};
+use apus_core::http::{Body, BodyChecksum, Draft, Encoding, Exchange, Framing, decode_aws_chunked};
 use http::{HeaderName, Method, Uri};
 
 /// The frames of `payload`, as they go out.
@@ -14,7 +14,7 @@ fn framed(payload: &'static [u8], chunk_size: usize) -> Vec<u8> {
     let mut draft = Draft::new("PutObject", Method::PUT, Uri::from_static("http://h/b/k"));
     draft.body = Body::Source { range: 0..payload.len() as u64, rewindable: true };
     let name = HeaderName::from_static("x-amz-checksum-crc32");
-    let stamp = Stamp { algorithm: Algorithm::Crc32, name, encoding: Encoding::Base64 };
+    let stamp = BodyChecksum { algorithm: Algorithm::Crc32, name, encoding: Encoding::Base64 };
     draft.framing = Some(Framing { chunk_size, trailer: Some(stamp) });
     let mut exchange = Exchange::open(draft, NOW, 0);
     exchange.request().unwrap();

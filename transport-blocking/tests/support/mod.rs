@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use apus_blocking::{Client, Transport, TransportConfig};
 use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
-use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply, Stamp};
+use apus_core::http::{
+    Body, BodyChecksum, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply,
+};
 use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
 use apus_core::{Error, Now};
@@ -74,7 +76,7 @@ pub struct Ask {
     pub target: String,
     pub headers: HeaderMap,
     pub body: Body,
-    pub stamps: Vec<Stamp>,
+    pub checksums: Vec<BodyChecksum>,
     pub incoming: Incoming,
     pub limits: Limits,
 }
@@ -86,7 +88,7 @@ impl Ask {
             target: target.into(),
             headers: HeaderMap::new(),
             body: Body::Empty,
-            stamps: Vec::new(),
+            checksums: Vec::new(),
             incoming: Incoming::Collect { limit: 1 << 20 },
             limits: Limits::default(),
         }
@@ -121,7 +123,7 @@ impl Ask {
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.head.headers = self.headers.clone();
         draft.body = self.body.clone();
-        draft.stamps = self.stamps.clone().into();
+        draft.checksums = self.checksums.clone().into();
         draft.incoming = self.incoming.clone();
         draft.limits = self.limits;
         draft

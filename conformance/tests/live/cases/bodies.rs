@@ -64,9 +64,9 @@ fn named_trailer(place: &Place) -> Option<Refusal> {
 fn known_too_late(place: &Place) -> Option<Refusal> {
     let unhashed =
         matches!(place.setting.payload, PayloadSigning::Unsigned | PayloadSigning::Chunked);
-    let stamped = place.mode == Mode::WhenSupported;
+    let computed = place.mode == Mode::WhenSupported;
     let too_late = Refusal { verdict: "not sent", hint: "use `Upload`" };
-    trailer(place).or((stamped || !unhashed).then_some(too_late))
+    trailer(place).or((computed || !unhashed).then_some(too_late))
 }
 
 const NO_TRAILERS: Refusal = Refusal {

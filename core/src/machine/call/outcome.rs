@@ -46,7 +46,7 @@ impl<O: Operation> Call<O> {
             return;
         }
         let doubt =
-            Doubt { error: &failed.error, stamped: &self.computed, looks: replies.as_slice() };
+            Doubt { error: &failed.error, computed: &self.all_computed, looks: replies.as_slice() };
         match self.operation.recover(&self.service, &doubt) {
             Recovery::Done(output) => {
                 self.recovered = true;

@@ -291,10 +291,10 @@ impl Machine for Upload {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(stored)) => {
                         let (size, recovered) = (call.operation().body.len(), call.is_recovered());
-                        let ours = call.stamped().iter().copied().map(Declared::FullObject);
+                        let ours = call.computed().iter().copied().map(Declared::FullObject);
                         let ours = ours.collect();
                         let checked = match self.job.verify_etag && !recovered {
-                            true => tag::confirm(&stored, call.stamped()),
+                            true => tag::confirm(&stored, call.computed()),
                             false => Ok(()),
                         };
                         self.phase = Phase::Over(None);

@@ -17,8 +17,8 @@ use crate::s3::{ETag, Stored, multipart_etag};
 /// # Errors
 ///
 /// The ETag is that of other bytes.
-pub(super) fn confirm(stored: &Stored, stamped: &[Value]) -> Result<(), Error> {
-    let md5 = stamped.iter().find(|value| value.algorithm() == Algorithm::Md5);
+pub(super) fn confirm(stored: &Stored, computed: &[Value]) -> Result<(), Error> {
+    let md5 = computed.iter().find(|value| value.algorithm() == Algorithm::Md5);
     match md5 {
         Some(md5) => compare(stored, &md5.hex()),
         None => Ok(()),
@@ -72,20 +72,20 @@ mod tests {
 
     #[test]
     fn a_digest_of_other_bytes_is_told_and_what_is_no_digest_is_not() {
-        let stamped = [Algorithm::Md5.digest(b"hello").unwrap()];
+        let computed = [Algorithm::Md5.digest(b"hello").unwrap()];
         for tag in [&format!("\"{HELLO}\""), &HELLO.to_uppercase(), "", "\"random\"", "a-1"] {
-            assert!(confirm(&stored(tag), &stamped).is_ok(), "{tag}");
+            assert!(confirm(&stored(tag), &computed).is_ok(), "{tag}");
         }
-        let error = confirm(&stored(NOTHING), &stamped).unwrap_err();
+        let error = confirm(&stored(NOTHING), &computed).unwrap_err();
         assert_eq!(error.kind(), crate::Kind::Integrity);
         for way in ["aws:kms", "aws:kms:dsse"] {
             let mut stored = stored(NOTHING);
             stored.server_side_encryption = Some(way.into());
-            assert!(confirm(&stored, &stamped).is_ok(), "{way}");
+            assert!(confirm(&stored, &computed).is_ok(), "{way}");
         }
         let mut keyed = stored(NOTHING);
         keyed.customer_algorithm = Some("AES256".into());
-        assert!(confirm(&keyed, &stamped).is_ok());
+        assert!(confirm(&keyed, &computed).is_ok());
         assert!(confirm(&stored(NOTHING), &[]).is_ok());
     }
 

@@ -66,7 +66,7 @@ impl Operation for UploadPart {
         format!("part {part_number} of the multipart upload {upload_id} of {bucket}/{key}")
     }
 
-    fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
-        output.confirm(stamped)
+    fn confirm(&self, output: &Stored, computed: &[Value]) -> Result<(), Error> {
+        output.confirm(computed)
     }
 }

@@ -213,8 +213,8 @@ impl Stored {
     }
 
     /// Compares the checksums in the response with those that were sent.
-    pub(in crate::s3) fn confirm(&self, stamped: &[Value]) -> Result<(), Error> {
-        for sent in stamped {
+    pub(in crate::s3) fn confirm(&self, computed: &[Value]) -> Result<(), Error> {
+        for sent in computed {
             let Some(stored) = self.checksum(sent.algorithm()) else { continue };
             if stored != *sent {
                 return Err(Error::integrity(format!(

@@ -112,7 +112,7 @@ impl Operation for PutObject {
             head.common.clone_from(&self.common);
             return head.look(service);
         };
-        let mut evidence = Evidence::of_put(self.body.len(), doubt.stamped, &self.properties);
+        let mut evidence = Evidence::of_put(self.body.len(), doubt.computed, &self.properties);
         evidence.replaces = self.conditions.if_match.as_ref();
         let there = look.status().is_success();
         match proven(service, look, &evidence) {
@@ -143,7 +143,7 @@ impl Operation for PutObject {
         format!("the object {}/{}", self.bucket, self.key)
     }
 
-    fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
-        output.confirm(stamped)
+    fn confirm(&self, output: &Stored, computed: &[Value]) -> Result<(), Error> {
+        output.confirm(computed)
     }
 }

@@ -8,7 +8,7 @@ use crate::checksum::{
     Algorithm, Decision, Need, Overrides, Placement, RequestChecksumCalculation, Type, Value,
 };
 use crate::error::Error;
-use crate::http::{Body, Encoding, Framing, Payload, Stamp};
+use crate::http::{Body, BodyChecksum, Encoding, Framing, Payload};
 use crate::s3::config::PayloadSigning;
 use crate::s3::request::Request;
 use crate::xml::Writer;
@@ -156,11 +156,11 @@ impl Request<'_> {
             HeaderName::from_static("x-amz-trailer"),
             HeaderValue::from_static(name_of(algorithm)),
         );
-        let trailer = Stamp { algorithm, name, encoding: Encoding::Base64 };
+        let trailer = BodyChecksum { algorithm, name, encoding: Encoding::Base64 };
         self.frame(Some(trailer));
     }
 
-    fn frame(&mut self, trailer: Option<Stamp>) {
+    fn frame(&mut self, trailer: Option<BodyChecksum>) {
         let chunk_size = self.service.config().chunk_size;
         self.draft().framing = Some(Framing { chunk_size, trailer });
         let length = self.draft().body.len();
@@ -179,7 +179,7 @@ impl Request<'_> {
     }
 
     fn stamp(&mut self, algorithm: Algorithm, name: HeaderName) {
-        self.draft().stamps.push(Stamp { algorithm, name, encoding: Encoding::Base64 });
+        self.draft().checksums.push(BodyChecksum { algorithm, name, encoding: Encoding::Base64 });
     }
 
     /// Decides how the signature covers the body.
@@ -205,8 +205,8 @@ impl Request<'_> {
             }
         };
         let draft = self.draft();
-        let before =
-            !draft.stamps.is_empty() || draft.payload == Payload::Hashed && draft.framing.is_none();
+        let before = !draft.checksums.is_empty()
+            || draft.payload == Payload::Hashed && draft.framing.is_none();
         if before && self.reads_once() && !self.spools() {
             self.fail(
                 Error::invalid_input(format!(
@@ -223,7 +223,7 @@ impl Request<'_> {
         let is_checksum =
             |name: &HeaderName| *name == CONTENT_MD5 || Algorithm::of_header(name).is_some();
         let draft = self.draft();
-        !draft.stamps.is_empty()
+        !draft.checksums.is_empty()
             || draft.framing.is_some()
             || draft.head.headers.keys().any(is_checksum)
     }

@@ -55,8 +55,8 @@ impl Operation for PutObject {
                 .finish()?;
         draft.digests.clone_from(&self.digests);
         // If the response is lost and the repetition is refused, the MD5 shows whose object exists.
-        let stamped = !draft.stamps.is_empty() || draft.digests.contains(&Algorithm::Md5);
-        if self.if_absent && !stamped && Algorithm::Md5.is_available() {
+        let computed = !draft.checksums.is_empty() || draft.digests.contains(&Algorithm::Md5);
+        if self.if_absent && !computed && Algorithm::Md5.is_available() {
             draft.digests.push(Algorithm::Md5);
         }
         Ok(draft)
@@ -67,11 +67,11 @@ impl Operation for PutObject {
         Ok(Stored::read(reply))
     }
 
-    fn confirm(&self, output: &Stored, stamped: &[Value]) -> Result<(), Error> {
+    fn confirm(&self, output: &Stored, computed: &[Value]) -> Result<(), Error> {
         if let BodyCheck::Given(etag) = &self.check {
             same_md5(&output.etag, etag.opaque())?;
         }
-        match stamped.iter().find(|value| value.algorithm() == Algorithm::Md5) {
+        match computed.iter().find(|value| value.algorithm() == Algorithm::Md5) {
             Some(sent) => same_md5(&output.etag, &sent.hex()),
             None => Ok(()),
         }
@@ -84,7 +84,7 @@ impl Operation for PutObject {
     fn recover(&self, service: &Service, doubt: &Doubt<'_>) -> Recovery<Stored> {
         let md5 = match &self.check {
             BodyCheck::Given(etag) => Some(etag.opaque().to_owned()),
-            BodyCheck::Auto | BodyCheck::Never => md5_of(&self.body, doubt.stamped),
+            BodyCheck::Auto | BodyCheck::Never => md5_of(&self.body, doubt.computed),
         };
         let place = (self.container.as_str(), self.object.as_str());
         let evidence = Evidence::of_put(self.body.len(), md5).with(&self.properties);
@@ -151,18 +151,18 @@ mod tests {
 
     #[test]
     fn the_md5_goes_before_a_body_that_can_be_hashed_first() {
-        let stamps = |body: Body| {
+        let checksums = |body: Body| {
             let put = PutObject::from_body("c", "o", body);
-            put.draft(&service()).unwrap().stamps
+            put.draft(&service()).unwrap().checksums
         };
         let source = |length, rewindable| Body::Source { range: 0..length, rewindable };
         let large = 9 << 20;
         for body in [Body::Bytes("x".into()), source(large, true), source(5, false)] {
-            let [stamp] = stamps(body).try_into().unwrap();
+            let [stamp] = checksums(body).try_into().unwrap();
             assert_eq!((stamp.algorithm, stamp.encoding), (Algorithm::Md5, Encoding::Hex));
             assert_eq!(stamp.name, "etag");
         }
-        assert!(stamps(source(large, false)).is_empty());
+        assert!(checksums(source(large, false)).is_empty());
     }
 
     // Swift sends the MD5 without quotes, and with them if `etag_quoter` is on.

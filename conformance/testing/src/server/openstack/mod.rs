@@ -87,7 +87,7 @@ pub struct OpenStackModel {
     least_left: Duration,
     now: Duration,
     /// The time of the last change; no two changes have the same time.
-    stamped: Duration,
+    computed: Duration,
 }
 
 /// The limits in `/info` that tests change.
@@ -174,7 +174,7 @@ impl OpenStackModel {
             unsettled: Vec::new(),
             least_left: Duration::MAX,
             now: Duration::ZERO,
-            stamped: Duration::ZERO,
+            computed: Duration::ZERO,
         };
         let account = model.account_of("demo");
         model.account_mut(&account).set_header("X-Account-Meta-Temp-Url-Key", TEMP_URL_KEY);
@@ -244,7 +244,7 @@ impl OpenStackModel {
 
     /// Whether listings already show an object.
     fn is_listed(&self, name: &str, object: &SwiftObject) -> bool {
-        let now = self.now.max(self.stamped);
+        let now = self.now.max(self.computed);
         object.changed + self.listing_lag <= now
             && self.lagging.iter().filter(|(end, _)| name.ends_with(end)).all(
                 |(_, lag)| match lag {
@@ -403,8 +403,8 @@ impl OpenStackModel {
     /// Returns the time of a change: now, with Swift's resolution, and later than any before.
     fn stamp(&mut self) -> Duration {
         let now = Duration::from_micros(self.now.as_micros() as u64 / 10 * 10);
-        self.stamped = now.max(self.stamped + Duration::from_micros(10));
-        self.stamped
+        self.computed = now.max(self.computed + Duration::from_micros(10));
+        self.computed
     }
 }
 

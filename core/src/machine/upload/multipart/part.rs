@@ -81,13 +81,13 @@ impl Machine for Part {
                     Step::Wait(wait) => return Step::Wait(wait),
                 };
                 let checked = stored.and_then(|stored| match self.verify_etag {
-                    true => tag::confirm(&stored, call.stamped()).map(|()| stored),
+                    true => tag::confirm(&stored, call.computed()).map(|()| stored),
                     false => Ok(stored),
                 });
                 Step::Done(checked.map_err(|error| error.in_operation(UploadPart::NAME)).map(
                     |stored| {
                         let told = full_object(&stored.checksums);
-                        let checksum = call.stamped().iter().copied().chain(told).find(kept);
+                        let checksum = call.computed().iter().copied().chain(told).find(kept);
                         StoredPart { etag: stored.etag, size, checksum }
                     },
                 ))

@@ -216,7 +216,7 @@ impl SwiftUpload {
     }
 
     fn uploaded(call: &Call<PutObject>, etag: ETag) -> SwiftUploaded {
-        let (size, digests) = (call.operation().body.len(), call.stamped().to_vec());
+        let (size, digests) = (call.operation().body.len(), call.computed().to_vec());
         let recovered = call.is_recovered();
         SwiftUploaded { etag, size, digests, recovered, ..SwiftUploaded::default() }
     }

@@ -44,7 +44,7 @@ impl Machine for Part {
         let step = self.0.poll(now);
         let Self(call) = self;
         done(step, |stored| {
-            let md5 = call.stamped().iter().find(|value| value.algorithm() == Algorithm::Md5);
+            let md5 = call.computed().iter().find(|value| value.algorithm() == Algorithm::Md5);
             let etag = if stored.etag.is_empty() {
                 md5.map(|md5| ETag::from(md5.hex())).unwrap_or_default()
             } else {

@@ -6,7 +6,7 @@ use crate::checksum::{Algorithm, LONGEST_BASE64, Value};
 
 /// A value computed over the body and sent in a header or trailer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct BodyChecksum {
     /// The algorithm.
     pub algorithm: Algorithm,
     /// The name of the header or trailer.
@@ -15,7 +15,7 @@ pub struct Stamp {
     pub encoding: Encoding,
 }
 
-/// The text format of the value of a [`Stamp`].
+/// The text format of the value of a [`BodyChecksum`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// Base64, as in S3's checksums and `Content-MD5`.
@@ -24,7 +24,7 @@ pub enum Encoding {
     Hex,
 }
 
-impl Stamp {
+impl BodyChecksum {
     /// Returns the value as a header value.
     pub(super) fn value(&self, value: &Value) -> HeaderValue {
         let header = match self.encoding {
