@@ -77,7 +77,7 @@ async fn drive_into<M: Machine>(
         cancelled: false,
         steps: 0,
     };
-    let alone = driver.pump.machine().width() <= 1 && driver.pump.window().is_none();
+    let alone = driver.pump.machine().width() <= 1 && driver.pump.stream_window().is_none();
     let result = if alone {
         driver.run_here(transport, &ends).await
     } else {
@@ -186,7 +186,7 @@ impl<M: Machine> Driver<M> {
 
     /// Opens the source for a machine that reads it through its stream window.
     fn open_source(&mut self, ends: &Ends) -> Result<(), Error> {
-        let Some(window) = self.pump.window() else { return Ok(()) };
+        let Some(window) = self.pump.stream_window() else { return Ok(()) };
         match ends.source.spool()? {
             Spooling::Whole(length) => window.supply(length, true),
             Spooling::Pipe(inflow) => self.inflow = Some(inflow),
@@ -196,7 +196,7 @@ impl<M: Machine> Driver<M> {
 
     async fn pause(&mut self, wait: Option<Wait>) {
         self.tell();
-        let window = self.pump.window().map(|window| (window.low(), window.high()));
+        let window = self.pump.stream_window().map(|window| (window.low(), window.high()));
         if let (Some((low, _)), Some(inflow)) = (window, &self.inflow) {
             inflow.release(low);
         }
@@ -212,7 +212,7 @@ impl<M: Machine> Driver<M> {
             }
             Event::Cancelled(leave) => self.cancel(leave),
             Event::Supplied(until, ended) => {
-                if let Some(window) = self.pump.window() {
+                if let Some(window) = self.pump.stream_window() {
                     window.supply(until, ended);
                 }
             }

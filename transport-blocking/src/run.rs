@@ -116,7 +116,8 @@ impl<'a, M: Machine> Run<'a, M> {
         if let Some(observer) = &means.observer {
             pump = pump.with_observer(Arc::clone(observer));
         }
-        let spool = pump.window().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
+        let spool =
+            pump.stream_window().and_then(|_| source.in_order(pass.as_ref())).map(Spool::new);
         let watch = Watch {
             observer: means.observer,
             rate_limits: Some(means.rate_limits),
@@ -379,7 +380,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     /// Reads a piece of a source that can be read only once, if the machine allows it. True if the
     /// machine must be polled again.
     fn read_ahead(&mut self) -> bool {
-        let (Some(spool), Some(window)) = (&mut self.spool, self.pump.window()) else {
+        let (Some(spool), Some(window)) = (&mut self.spool, self.pump.stream_window()) else {
             return false;
         };
         if self.told {

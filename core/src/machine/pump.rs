@@ -134,7 +134,7 @@ impl<M: Machine> Pump<M> {
     }
 
     /// Returns the machine's stream window, where its source is a stream.
-    pub fn window(&mut self) -> Option<&mut StreamWindow> {
+    pub fn stream_window(&mut self) -> Option<&mut StreamWindow> {
         self.machine.stream_window()
     }
 

@@ -33,7 +33,7 @@ fn endless(options: UploadOptions) -> Error {
             Turn::Launch(exchange) => pump.complete(NOW, answer(exchange)),
             Turn::Done(result) => return result.unwrap_err(),
             Turn::Park(_) => {
-                let window = pump.window().unwrap();
+                let window = pump.stream_window().unwrap();
                 assert!(window.supplied() < window.high(), "it waits for nothing");
                 window.supply(window.high(), false);
             }

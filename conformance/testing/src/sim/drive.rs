@@ -167,7 +167,7 @@ impl World {
         for _ in 0..MOST_EVENTS {
             match pump.turn(self.now) {
                 Turn::Launch(exchange) => {
-                    self.launch(index, exchange, pump.window().map(|window| window.low()));
+                    self.launch(index, exchange, pump.stream_window().map(|window| window.low()));
                     let own = self.in_flight(index).count();
                     self.record.peak = self.record.peak.max(own);
                     if own != pump.in_flight() {
@@ -225,7 +225,7 @@ impl World {
     /// Supplies a machine that reads a stream. Returns true when it got something.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
         let length = self.source.bytes.len() as u64;
-        let Some(window) = pump.window() else { return false };
+        let Some(window) = pump.stream_window() else { return false };
         if window.has_ended() || window.supplied() >= window.high() {
             return false;
         }

@@ -420,7 +420,7 @@ impl<S: Simulated> Sim<S> {
     /// Supplies a machine that reads a stream. Returns true when it got something.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
         let length = self.source.len() as u64;
-        let Some(window) = pump.window() else { return false };
+        let Some(window) = pump.stream_window() else { return false };
         if window.has_ended() || window.supplied() >= window.high() {
             return false;
         }

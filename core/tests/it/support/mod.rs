@@ -248,7 +248,9 @@ impl<M: Machine> Sim<M> {
     /// to who reads beyond it.
     fn read(&mut self) -> bool {
         let length = self.source.len() as u64;
-        let Some(window) = self.pump.window().filter(|_| self.streamed) else { return false };
+        let Some(window) = self.pump.stream_window().filter(|_| self.streamed) else {
+            return false;
+        };
         let before = (window.supplied(), window.has_ended());
         window.supply(window.high().min(length), window.high() > length);
         before != (window.supplied(), window.has_ended())

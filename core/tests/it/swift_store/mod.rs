@@ -192,7 +192,7 @@ impl World {
 
     /// Announces a piece of a source that is read in order.
     fn supply<M: Machine>(&mut self, pump: &mut Pump<M>) -> bool {
-        let Some(window) = pump.window() else { return false };
+        let Some(window) = pump.stream_window() else { return false };
         self.held = self.held.max(window.supplied() - window.low().min(window.supplied()));
         if window.has_ended() || window.supplied() >= window.high() {
             return false;
