@@ -25,8 +25,8 @@ use crate::machine::upload::plan::Plan;
 use crate::machine::upload::{Checkpoints, PartLimits, Uploaded, absent};
 use crate::now::Now;
 use crate::s3::{
-    ChecksumOptions, Common, Conditions, CopyObject, Directive, HeadObject, ObjectHead, Properties,
-    Service,
+    ChecksumOptions, CommonParams, Conditions, CopyObject, Directive, HeadObject, ObjectHead,
+    Properties, Service,
 };
 
 /// The options of a copy on the server.
@@ -102,7 +102,7 @@ impl Copy {
         head.version_id.clone_from(&source.version_id);
         head.conditions.clone_from(&source.conditions);
         head.customer_key.clone_from(&source.customer_key);
-        head.common = Common {
+        head.common = CommonParams {
             expected_bucket_owner: source.expected_bucket_owner.clone(),
             request_payer: self.copy.common.request_payer.clone(),
         };

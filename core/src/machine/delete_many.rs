@@ -31,7 +31,7 @@ use crate::machine::{
 use crate::now::{Now, Wait};
 use crate::retry::{Attempts, Idempotency, RetryDecision};
 use crate::s3::{
-    ChecksumOptions, Common, DeleteError, DeleteObject, DeleteObjects, DeleteObjectsOutput,
+    ChecksumOptions, CommonParams, DeleteError, DeleteObject, DeleteObjects, DeleteObjectsOutput,
     ObjectIdentifier, Service,
 };
 use crate::secret::Secret;
@@ -71,7 +71,7 @@ pub struct DeleteManyOptions {
     /// Checksum options of the requests.
     pub checksum: ChecksumOptions,
     /// Common request parameters.
-    pub common: Common,
+    pub common: CommonParams,
 }
 
 impl Default for DeleteManyOptions {
@@ -83,7 +83,7 @@ impl Default for DeleteManyOptions {
             bypass_governance_retention: None,
             mfa: None,
             checksum: ChecksumOptions::default(),
-            common: Common::default(),
+            common: CommonParams::default(),
         }
     }
 }

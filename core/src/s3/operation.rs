@@ -13,7 +13,7 @@ pub(super) use crate::s3::error;
 pub(super) use crate::s3::read::text;
 pub(super) use crate::s3::request::{ChecksumOptions, Request};
 pub(super) use crate::s3::service::Service;
-pub(super) use crate::s3::types::Common;
+pub(super) use crate::s3::types::CommonParams;
 
 /// Declares an operation, as at [`crate::operation`], with the members that all operations on one
 /// kind of resource share:
@@ -105,7 +105,7 @@ macro_rules! operation {
                 /// then makes the page unreadable.
                 pub raw_keys: bool,
                 /// Common request parameters.
-                pub common: Common,
+                pub common: CommonParams,
             }
             $new(bucket: impl Into<String>)
         }
@@ -124,7 +124,7 @@ macro_rules! operation {
                 pub key: String,
                 $($members)*
                 /// Common request parameters.
-                pub common: Common,
+                pub common: CommonParams,
             }
             $new(bucket: impl Into<String>, key: impl Into<String>, $($args)*)
         }

@@ -265,14 +265,14 @@ impl Members<Service> for Lock {
 
 /// Common request parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Common {
+pub struct CommonParams {
     /// The account ID that must own the bucket; otherwise the server responds with 403.
     pub expected_bucket_owner: Option<String>,
     /// `requester`: the requester pays for the request.
     pub request_payer: Option<String>,
 }
 
-impl Members<Service> for Common {
+impl Members<Service> for CommonParams {
     fn apply(&self, request: &mut Request<'_>) {
         request
             .header("x-amz-expected-bucket-owner", self.expected_bucket_owner.as_ref())

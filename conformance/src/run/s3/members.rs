@@ -4,7 +4,7 @@ use apus_core::checksum::{Algorithm, Value};
 use apus_core::escape;
 use apus_core::http::Body;
 use apus_core::s3::{
-    Access, ChecksumOptions, Common, Conditions, CustomerKey, Encryption, Lock, Properties,
+    Access, ChecksumOptions, CommonParams, Conditions, CustomerKey, Encryption, Lock, Properties,
     ResponseOverrides, Tags,
 };
 
@@ -12,8 +12,8 @@ use super::output::{Members, each, members};
 use super::params::Params;
 use crate::run::value::Data;
 
-pub(super) fn common(p: &mut Params) -> Result<Common, String> {
-    Ok(Common {
+pub(super) fn common(p: &mut Params) -> Result<CommonParams, String> {
+    Ok(CommonParams {
         expected_bucket_owner: p.take("ExpectedBucketOwner")?,
         request_payer: p.take("RequestPayer")?,
     })

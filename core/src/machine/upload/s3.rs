@@ -26,7 +26,9 @@ use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::nest::nest;
 use crate::now::Now;
-use crate::s3::{ChecksumOptions, Common, Conditions, HeadObject, Properties, PutObject, Service};
+use crate::s3::{
+    ChecksumOptions, CommonParams, Conditions, HeadObject, Properties, PutObject, Service,
+};
 
 /// The options of an [`Upload`].
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ pub struct UploadOptions {
     /// except for CRC64NVME, which has only one type.
     pub checksum_type: Option<Type>,
     /// Common request parameters.
-    pub common: Common,
+    pub common: CommonParams,
     /// Whether ETags are compared with the MD5s of what was sent, where the service's ETags are
     /// MD5s. This computes an MD5 of each request's body.
     pub verify_etag: bool,
@@ -80,7 +82,7 @@ impl Default for UploadOptions {
             conditions: Conditions::default(),
             checksum: ChecksumOptions::default(),
             checksum_type: None,
-            common: Common::default(),
+            common: CommonParams::default(),
             verify_etag: false,
             on_failure: OnFailure::Abort,
         }

@@ -26,7 +26,7 @@ pub struct GetObjectAttributes {
     /// The key that the object is encrypted with (SSE-C).
     pub customer_key: Option<CustomerKey>,
     /// Common request parameters.
-    pub common: Common,
+    pub common: CommonParams,
 }
 
 impl GetObjectAttributes {
@@ -40,7 +40,7 @@ impl GetObjectAttributes {
             max_parts: None,
             part_number_marker: None,
             customer_key: None,
-            common: Common::default(),
+            common: CommonParams::default(),
         }
     }
 

@@ -36,7 +36,7 @@ operation! {
         /// the source. Not sent where `request_checksum_calculation` is `never`.
         pub checksum_algorithm: Option<Algorithm>,
         /// Common request parameters.
-        pub common: Common,
+        pub common: CommonParams,
     }
     new(bucket: impl Into<String>, key: impl Into<String>, source: CopySource)
 }

@@ -26,7 +26,7 @@ pub struct DeleteObjects {
     /// Per-call checksum overrides.
     pub checksum: ChecksumOptions,
     /// Common request parameters.
-    pub common: Common,
+    pub common: CommonParams,
 }
 
 impl DeleteObjects {

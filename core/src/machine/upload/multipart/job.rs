@@ -9,7 +9,7 @@ use crate::machine::Call;
 use crate::machine::nest::seed;
 use crate::machine::upload::checkpoint::Checkpoints;
 use crate::s3::{
-    ChecksumOptions, Common, Conditions, CustomerKey, HeadObject, Properties, Service,
+    ChecksumOptions, CommonParams, Conditions, CustomerKey, HeadObject, Properties, Service,
 };
 
 /// What all requests of the upload share.
@@ -19,7 +19,7 @@ pub(in crate::machine) struct Job {
     pub(in crate::machine) key: String,
     pub(in crate::machine) properties: Properties,
     pub(in crate::machine) conditions: Conditions,
-    pub(in crate::machine) common: Common,
+    pub(in crate::machine) common: CommonParams,
     pub(in crate::machine) checksum: ChecksumOptions,
     /// The checksum algorithm of the parts, as the policy decided.
     pub(in crate::machine) algorithm: Option<Algorithm>,
