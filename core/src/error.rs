@@ -36,18 +36,18 @@ pub enum Kind {
 
 /// What prevented or interrupted an exchange, as a transport reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    cause: Cause,
+pub struct ExchangeError {
+    cause: ExchangeErrorKind,
     detail: String,
     lasting: bool,
     changed: bool,
     unsent: bool,
 }
 
-/// The cause of a [`Failure`].
+/// The cause of a [`ExchangeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum ExchangeErrorKind {
     /// The host name has no address.
     Resolve,
     /// The connection to the server could not be opened.
@@ -94,7 +94,7 @@ struct Facts {
     region: Option<String>,
     hint: Option<&'static str>,
     retry_after: Option<Duration>,
-    failure: Option<Failure>,
+    failure: Option<ExchangeError>,
     attempts: u32,
     leftovers: Vec<Leftover>,
     look_at: Option<Cow<'static, str>>,
@@ -341,7 +341,7 @@ impl Error {
     }
 
     /// Returns what prevented or interrupted the exchange, as the transport reported it.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn exchange_error(&self) -> Option<&ExchangeError> {
         self.0.failure.as_ref()
     }
 
@@ -402,12 +402,12 @@ impl Error {
 
     /// Whether the operation or machine was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.failure().is_some_and(|failure| failure.cause == Cause::Cancelled)
+        self.exchange_error().is_some_and(|failure| failure.cause == ExchangeErrorKind::Cancelled)
     }
 
     /// Whether a time limit was exceeded.
     pub fn is_timeout(&self) -> bool {
-        self.failure().is_some_and(|failure| failure.cause == Cause::Timeout)
+        self.exchange_error().is_some_and(|failure| failure.cause == ExchangeErrorKind::Timeout)
     }
 
     fn status_is(&self, status: u16) -> bool {
@@ -469,11 +469,13 @@ impl std::error::Error for Error {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<ExchangeError> for Error {
+    fn from(failure: ExchangeError) -> Self {
         let kind = match failure.cause {
-            Cause::Source | Cause::Length | Cause::Sink => Kind::InvalidInput,
-            Cause::Protocol => Kind::InvalidResponse,
+            ExchangeErrorKind::Source | ExchangeErrorKind::Length | ExchangeErrorKind::Sink => {
+                Kind::InvalidInput
+            }
+            ExchangeErrorKind::Protocol => Kind::InvalidResponse,
             _ => Kind::Transport,
         };
         let mut error = Self::new(kind, failure.to_string());
@@ -482,24 +484,24 @@ impl From<Failure> for Error {
     }
 }
 
-impl Failure {
+impl ExchangeError {
     /// Creates a failure with this cause. `detail` is what else the transport knows, without
     /// secrets.
-    pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
+    pub fn new(cause: ExchangeErrorKind, detail: impl Into<String>) -> Self {
         let (lasting, changed, unsent) = (false, false, false);
         Self { cause, detail: detail.into(), lasting, changed, unsent }
     }
 
-    /// Creates a failure with the cause [`Cause::Cancelled`].
+    /// Creates a failure with the cause [`ExchangeErrorKind::Cancelled`].
     pub fn cancelled() -> Self {
-        Self::new(Cause::Cancelled, String::new())
+        Self::new(ExchangeErrorKind::Cancelled, String::new())
     }
 
-    /// Creates a failure with the cause [`Cause::Source`]: the source has changed since it was
+    /// Creates a failure with the cause [`ExchangeErrorKind::Source`]: the source has changed since it was
     /// first read, or since its length was read. What was sent may mix old and new bytes.
     pub fn source_changed(detail: impl Into<String>) -> Self {
         let detail = format!("it changed while it was sent: {}", detail.into());
-        Self { changed: true, ..Self::new(Cause::Source, detail) }
+        Self { changed: true, ..Self::new(ExchangeErrorKind::Source, detail) }
     }
 
     /// Whether the source changed, as opposed to a source that can't be read.
@@ -532,7 +534,7 @@ impl Failure {
     }
 
     /// Returns the cause.
-    pub fn cause(&self) -> Cause {
+    pub fn kind(&self) -> ExchangeErrorKind {
         self.cause
     }
 
@@ -542,22 +544,24 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.cause {
-            Cause::Resolve => "the host name has no address",
-            Cause::Connect => "no connection",
-            Cause::Tls => "TLS failed",
-            Cause::Proxy => "the proxy failed",
-            Cause::Timeout => "timed out",
-            Cause::Closed => "the connection closed before an answer",
-            Cause::Cut => "the answer was cut short",
-            Cause::Unsent => "the answer came before all of the request's body was sent",
-            Cause::Cancelled => "cancelled",
-            Cause::Source => "the source failed",
-            Cause::Length => "the source has another length",
-            Cause::Sink => "the sink failed",
-            Cause::Protocol => "the answer is no valid HTTP",
+            ExchangeErrorKind::Resolve => "the host name has no address",
+            ExchangeErrorKind::Connect => "no connection",
+            ExchangeErrorKind::Tls => "TLS failed",
+            ExchangeErrorKind::Proxy => "the proxy failed",
+            ExchangeErrorKind::Timeout => "timed out",
+            ExchangeErrorKind::Closed => "the connection closed before an answer",
+            ExchangeErrorKind::Cut => "the answer was cut short",
+            ExchangeErrorKind::Unsent => {
+                "the answer came before all of the request's body was sent"
+            }
+            ExchangeErrorKind::Cancelled => "cancelled",
+            ExchangeErrorKind::Source => "the source failed",
+            ExchangeErrorKind::Length => "the source has another length",
+            ExchangeErrorKind::Sink => "the sink failed",
+            ExchangeErrorKind::Protocol => "the answer is no valid HTTP",
         })?;
         if !self.detail.is_empty() {
             write!(f, ": {}", OneLine::new(&self.detail))?;
@@ -566,7 +570,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ExchangeError {}
 
 /// How many leftovers the line lists; [`Error::leftovers`] returns all of them.
 const TOLD: usize = 20;
@@ -637,7 +641,7 @@ mod tests {
 
     #[test]
     fn an_unknown_outcome_says_what_to_look_at_until_it_is_known() {
-        let error = Error::from(Failure::new(Cause::Closed, ""));
+        let error = Error::from(ExchangeError::new(ExchangeErrorKind::Closed, ""));
         assert!(!error.outcome_unknown() && error.look_at().is_none());
         let error = error.in_operation("PutObject").with_outcome_unknown("images/a\n1");
         assert!(error.outcome_unknown());
@@ -652,10 +656,10 @@ mod tests {
 
     #[test]
     fn failures_blame_the_right_side() {
-        let kind = |cause| Error::from(Failure::new(cause, "")).kind();
-        assert_eq!(kind(Cause::Connect), Kind::Transport);
-        assert_eq!(kind(Cause::Source), Kind::InvalidInput);
-        assert_eq!(kind(Cause::Protocol), Kind::InvalidResponse);
-        assert!(Error::from(Failure::cancelled()).is_cancelled());
+        let kind = |cause| Error::from(ExchangeError::new(cause, "")).kind();
+        assert_eq!(kind(ExchangeErrorKind::Connect), Kind::Transport);
+        assert_eq!(kind(ExchangeErrorKind::Source), Kind::InvalidInput);
+        assert_eq!(kind(ExchangeErrorKind::Protocol), Kind::InvalidResponse);
+        assert!(Error::from(ExchangeError::cancelled()).is_cancelled());
     }
 }

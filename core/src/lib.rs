@@ -63,7 +63,7 @@
 //! 1. After [`complete`](machine::Pump::complete), call [`turn`](machine::Pump::turn) until it no
 //!    longer returns `Launch`.
 //! 2. Every launched exchange yields exactly one completion; an exchange that the transport gives
-//!    up completes as [cancelled](error::Cause::Cancelled).
+//!    up completes as [cancelled](error::ExchangeErrorKind::Cancelled).
 //! 3. `Done` is returned once, when nothing is in flight. A machine that fails waits for what is in
 //!    flight, cleans up, and then returns the first error. The cleanup is bounded; the error
 //!    [lists](Error::leftovers) what could not be removed.

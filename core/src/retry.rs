@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::error::{Cause, Error};
+use crate::error::{Error, ExchangeErrorKind};
 use crate::now::{Now, Wait, WaitReason};
 
 /// How an operation may be repeated if it is not known whether the server has acted on it.
@@ -41,11 +41,16 @@ impl RetryDecision {
     /// caller must check separately whether the request may have been carried out and must not be
     /// repeated.
     pub(crate) fn of_failure(error: &Error) -> Option<Self> {
-        let failure = error.failure()?;
-        Some(match failure.cause() {
+        let failure = error.exchange_error()?;
+        Some(match failure.kind() {
             _ if failure.is_lasting() => Self::Final,
-            Cause::Resolve | Cause::Connect | Cause::Proxy => Self::Transient,
-            Cause::Timeout | Cause::Closed | Cause::Cut | Cause::Unsent => Self::Transient,
+            ExchangeErrorKind::Resolve | ExchangeErrorKind::Connect | ExchangeErrorKind::Proxy => {
+                Self::Transient
+            }
+            ExchangeErrorKind::Timeout
+            | ExchangeErrorKind::Closed
+            | ExchangeErrorKind::Cut
+            | ExchangeErrorKind::Unsent => Self::Transient,
             _ => Self::Final,
         })
     }

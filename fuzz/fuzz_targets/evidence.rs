@@ -11,7 +11,7 @@ use apus_core::Error;
 use apus_core::Now;
 use apus_core::checksum::{Algorithm, Composite};
 use apus_core::credentials::Credentials;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use apus_core::machine::{
     Auth, PartLimits, Pump, Turn, Upload, UploadOptions, UploadSource, Uploaded,
@@ -193,7 +193,7 @@ fn answer(
             *completions += 1;
             match &case.refusal {
                 _ if *completions == 1 => {
-                    let lost = Failure::new(Cause::Closed, "the answer is lost");
+                    let lost = ExchangeError::new(ExchangeErrorKind::Closed, "the answer is lost");
                     exchange.fail(lost)
                 }
                 Refusal::NoSuchUpload => refused(exchange, 404, "NoSuchUpload"),

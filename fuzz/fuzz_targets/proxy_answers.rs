@@ -8,7 +8,7 @@
 mod message;
 
 use apus_core::Secret;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::proxy::Proxy;
 use libfuzzer_sys::fuzz_target;
 
@@ -45,7 +45,7 @@ fn connect(proxy: &Proxy, answer: &[u8]) {
     }
 }
 
-fn check(failure: &Failure) {
+fn check(failure: &ExchangeError) {
     let said = failure.to_string();
     assert!(!said.contains("PassWord"), "the password is told");
     assert!(!said.chars().any(char::is_control), "{said:?}");

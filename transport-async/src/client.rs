@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Machine, Operation, Service};
-use apus_core::error::{Failure, Leftover};
+use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Call, Claim, CleanUps, GrantOnly, Observer, RateLimits, Running};
 use apus_core::sign::Presigned;
@@ -376,7 +376,7 @@ impl DropGuard {
                 // The runtime of the run has ended, while the caller's runtime goes on.
                 Err(_) => {
                     let left = self.claim.take().map(Claim::settle).unwrap_or_default();
-                    let cancelled = Error::from(Failure::cancelled());
+                    let cancelled = Error::from(ExchangeError::cancelled());
                     Err(left.into_iter().fold(cancelled, Error::with_leftover))
                 }
             },

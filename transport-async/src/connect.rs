@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::proxy::Proxy;
 use http::Uri;
 use http::uri::Authority;
@@ -110,7 +110,7 @@ impl Connector {
     }
 
     /// Returns a stream to the end of `route`, ready for HTTP.
-    pub(crate) async fn connect(&self, route: &Route) -> Result<Stream, Failure> {
+    pub(crate) async fn connect(&self, route: &Route) -> Result<Stream, ExchangeError> {
         let stream = match &route.proxy {
             None => Stream::Plain(reach(route.host(), route.port()).await?),
             Some(proxy) => {
@@ -123,17 +123,21 @@ impl Connector {
     }
 
     #[cfg(feature = "tls")]
-    async fn secure(&self, stream: Stream, route: &Route) -> Result<Stream, Failure> {
+    async fn secure(&self, stream: Stream, route: &Route) -> Result<Stream, ExchangeError> {
         agree(&self.tls, route.host(), stream).await.map_err(|error| {
             // A closed connection says nothing about trust, and a repetition may succeed.
-            let cause = if is_tls(&error) { Cause::Tls } else { Cause::Connect };
-            Failure::new(cause, error.to_string())
+            let cause =
+                if is_tls(&error) { ExchangeErrorKind::Tls } else { ExchangeErrorKind::Connect };
+            ExchangeError::new(cause, error.to_string())
         })
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn secure(&self, _: Stream, _: &Route) -> Result<Stream, Failure> {
-        Err(Failure::new(Cause::Tls, "https needs the cargo feature `tls` of apus-async"))
+    async fn secure(&self, _: Stream, _: &Route) -> Result<Stream, ExchangeError> {
+        Err(ExchangeError::new(
+            ExchangeErrorKind::Tls,
+            "https needs the cargo feature `tls` of apus-async",
+        ))
     }
 }
 
@@ -161,18 +165,21 @@ pub(crate) fn is_tls(_: &io::Error) -> bool {
     false
 }
 
-async fn reach(host: &str, port: u16) -> Result<TcpStream, Failure> {
+async fn reach(host: &str, port: u16) -> Result<TcpStream, ExchangeError> {
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|error| Failure::new(Cause::Resolve, format!("{host}: {error}")))?
+        .map_err(|error| {
+            ExchangeError::new(ExchangeErrorKind::Resolve, format!("{host}: {error}"))
+        })?
         .collect();
     let stream = match addresses.as_slice() {
-        [] => return Err(Failure::new(Cause::Resolve, host)),
+        [] => return Err(ExchangeError::new(ExchangeErrorKind::Resolve, host)),
         [address] => TcpStream::connect(address).await.map_err(|error| (*address, error)),
         _ => race(interleave(addresses)).await,
     };
-    let stream = stream
-        .map_err(|(address, error)| Failure::new(Cause::Connect, format!("{address}: {error}")))?;
+    let stream = stream.map_err(|(address, error)| {
+        ExchangeError::new(ExchangeErrorKind::Connect, format!("{address}: {error}"))
+    })?;
     // A head must not wait for the acknowledgement of the previous body.
     let _ = stream.set_nodelay(true);
     Ok(stream)

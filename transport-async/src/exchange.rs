@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, End, Exchange, Outgoing, Receiving};
 use bytes::Bytes;
 use http::header::{EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
@@ -50,7 +50,7 @@ enum Stage {
 /// Why there is no response.
 enum Fault {
     /// The exchange failed.
-    Wire(Failure),
+    Wire(ExchangeError),
     /// The request could not be made.
     Ours(Error),
 }
@@ -81,12 +81,13 @@ impl Flight {
                 exchange.fail(self.dated(failure))
             }
             (Stage::Sealed(exchange), Err(Fault::Ours(error))) => exchange.reject(error),
-            (Stage::Sealed(exchange), Ok(())) => exchange.fail(self.dated(Failure::cancelled())),
+            (Stage::Sealed(exchange), Ok(())) => {
+                exchange.fail(self.dated(ExchangeError::cancelled()))
+            }
             (Stage::Answered(receiving), Ok(())) => receiving.finish(End::Regular),
             (Stage::Answered(receiving), Err(Fault::Wire(cut))) => receiving.finish(Some(cut)),
-            (Stage::Answered(receiving), Err(Fault::Ours(error))) => {
-                receiving.finish(Some(Failure::new(Cause::Source, error.to_string())))
-            }
+            (Stage::Answered(receiving), Err(Fault::Ours(error))) => receiving
+                .finish(Some(ExchangeError::new(ExchangeErrorKind::Source, error.to_string()))),
             (Stage::Over, _) => unreachable!("a flight is performed once"),
         };
         trace(&completion);
@@ -96,8 +97,8 @@ impl Flight {
     /// Cancels the exchange.
     pub(crate) fn cancel(&mut self) -> Option<Completion> {
         let completion = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Sealed(exchange) => exchange.fail(self.dated(Failure::cancelled())),
-            Stage::Answered(receiving) => receiving.finish(Some(Failure::cancelled())),
+            Stage::Sealed(exchange) => exchange.fail(self.dated(ExchangeError::cancelled())),
+            Stage::Answered(receiving) => receiving.finish(Some(ExchangeError::cancelled())),
             Stage::Over => return None,
         };
         trace(&completion);
@@ -105,7 +106,7 @@ impl Flight {
     }
 
     /// Marks a failure that came before any part of the request was sent.
-    fn dated(&self, failure: Failure) -> Failure {
+    fn dated(&self, failure: ExchangeError) -> ExchangeError {
         let left = self.pulse.as_ref().is_some_and(|pulse| pulse.sent() > 0);
         if left { failure } else { failure.before_request() }
     }
@@ -246,7 +247,7 @@ async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Lin
         // Not a timeout, which would leave the outcome unknown: no request was sent.
         Some((at, name)) => tokio::time::timeout_at(at.into(), connecting)
             .await
-            .unwrap_or_else(|_| Err(Failure::new(Cause::Connect, name))),
+            .unwrap_or_else(|_| Err(ExchangeError::new(ExchangeErrorKind::Connect, name))),
     };
     link.map(Box::new).map_err(Fault::Wire)
 }
@@ -259,7 +260,7 @@ async fn within<T>(
     let Some(whole) = times.whole else { return work.await };
     tokio::time::timeout_at(whole.into(), work).await.unwrap_or_else(|_| {
         let detail = "the source took all the time there was for the exchange";
-        Err(Fault::Wire(Failure::new(Cause::Timeout, detail)))
+        Err(Fault::Wire(ExchangeError::new(ExchangeErrorKind::Timeout, detail)))
     })
 }
 
@@ -346,7 +347,7 @@ async fn deliver(
     delivery: &mut crate::sink::Delivery,
     meter: &mut Meter,
     piece: Bytes,
-) -> Result<(), Failure> {
+) -> Result<(), ExchangeError> {
     let length = piece.len() as u64;
     delivery.push(piece).await?;
     let delay = meter.received(length);
@@ -369,11 +370,11 @@ fn trace(completion: &Completion) {
             sent,
             received = reply.streamed.max(reply.body.len() as u64),
             ?elapsed,
-            cut = reply.cut.as_ref().map(|cut| tracing::field::debug(cut.cause())),
+            cut = reply.cut.as_ref().map(|cut| tracing::field::debug(cut.kind())),
             "answered",
         ),
         Err(error) => {
-            let cause = error.failure().map(|failure| tracing::field::debug(failure.cause()));
+            let cause = error.exchange_error().map(|failure| tracing::field::debug(failure.kind()));
             tracing::debug!(operation, sent, ?elapsed, kind = ?error.kind(), cause, "failed");
         }
     }

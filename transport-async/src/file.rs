@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::read_at;
 use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -29,7 +29,7 @@ impl Disk {
     }
 
     /// Reads `length` bytes. If they are the `last` of the file, it must end with them.
-    fn read(&self, at: u64, length: usize, last: bool) -> Result<Bytes, Failure> {
+    fn read(&self, at: u64, length: usize, last: bool) -> Result<Bytes, ExchangeError> {
         let mut buffer = self.buffers.take(length);
         let mut have = 0;
         while have < length {
@@ -37,25 +37,29 @@ impl Disk {
                 0 => {
                     let (at, end) = (at + have as u64, at + length as u64);
                     let detail = format!("it ended at byte {at}, before {end}");
-                    return Err(Failure::source_changed(detail));
+                    return Err(ExchangeError::source_changed(detail));
                 }
                 read => have += read,
             }
         }
         let end = at + length as u64;
         if last && read_some(&self.file, &mut [0], end)? > 0 {
-            return Err(Failure::source_changed(format!("it has more than {end} bytes")));
+            return Err(ExchangeError::source_changed(format!("it has more than {end} bytes")));
         }
         Ok(self.buffers.lend(buffer))
     }
 }
 
 /// Reads once; repeats an interrupted read.
-fn read_some(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, Failure> {
+fn read_some(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, ExchangeError> {
     loop {
         match read_at(file, buffer, at) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other.map_err(|error| Failure::new(Cause::Source, error.to_string())),
+            other => {
+                return other.map_err(|error| {
+                    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
+                });
+            }
         }
     }
 }
@@ -66,7 +70,7 @@ pub(crate) struct Pages {
     left: Range<u64>,
     /// Where the file ends.
     end: Option<u64>,
-    ahead: Option<JoinHandle<Result<Bytes, Failure>>>,
+    ahead: Option<JoinHandle<Result<Bytes, ExchangeError>>>,
 }
 
 impl Pages {
@@ -92,7 +96,7 @@ impl Pages {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Failure>> {
+    ) -> Poll<Result<Option<Bytes>, ExchangeError>> {
         let Some(ahead) = &mut self.ahead else { return Poll::Ready(Ok(None)) };
         let read = ready!(Pin::new(ahead).poll(cx));
         self.ahead = None;
@@ -102,7 +106,7 @@ impl Pages {
                 Ok(Some(piece))
             }
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::new(Cause::Source, "the runtime shut down")),
+            Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Source, "the runtime shut down")),
         })
     }
 }

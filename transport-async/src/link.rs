@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Limits, MOST_FIELDS, MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -90,12 +90,12 @@ impl BodyTimes {
 
 impl Link {
     /// Starts HTTP/1.1 over `stream`.
-    pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, Failure> {
+    pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, ExchangeError> {
         let pulse = Arc::new(Pulse::new());
         let wire = Wire::new(stream, Arc::clone(&pulse));
         let handshake = Builder::new().max_headers(MOST_FIELDS).handshake(TokioIo::new(wire));
         let (sender, connection) =
-            handshake.await.map_err(|error| failure(&error, Cause::Connect))?;
+            handshake.await.map_err(|error| failure(&error, ExchangeErrorKind::Connect))?;
         let (connection, alarm) = (Some(connection), Alarm::default());
         Ok(Self { route, pulse, sender, connection, alarm, pace: Pace::default(), counted: 0 })
     }
@@ -113,7 +113,7 @@ impl Link {
         &mut self,
         request: Request<Box<Sending>>,
         times: &Times,
-    ) -> Result<Response<Incoming>, Failure> {
+    ) -> Result<Response<Incoming>, ExchangeError> {
         let Self { sender, connection, alarm, pulse, pace, counted, .. } = self;
         (*pace, *counted) = (Pace::new(times.limits.rate), 0);
         let mut answer = pin!(sender.send_request(request));
@@ -123,7 +123,7 @@ impl Link {
             let over = poll_connection(connection, cx).is_ready();
             if pulse.informational() > MOST_INFORMATIONAL {
                 let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
-                return Poll::Ready(Err(Failure::new(Cause::Protocol, detail)));
+                return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail)));
             }
             if let Some(failure) = pulse.head_failure() {
                 return Poll::Ready(Err(failure));
@@ -131,10 +131,13 @@ impl Link {
             match answer.as_mut().poll(cx) {
                 Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
                 Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Err(failure(&error, Cause::Closed)));
+                    return Poll::Ready(Err(failure(&error, ExchangeErrorKind::Closed)));
                 }
                 Poll::Pending if over => {
-                    return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
+                    return Poll::Ready(Err(ExchangeError::new(
+                        ExchangeErrorKind::Closed,
+                        String::new(),
+                    )));
                 }
                 Poll::Pending => {}
             }
@@ -156,7 +159,7 @@ impl Link {
         &mut self,
         body: &mut Incoming,
         times: &mut BodyTimes,
-    ) -> Option<Result<Bytes, Failure>> {
+    ) -> Option<Result<Bytes, ExchangeError>> {
         let mut asked = None;
         let mut driven = false;
         poll_fn(|cx| {
@@ -175,7 +178,7 @@ impl Link {
                         Err(_) => continue,
                     },
                     Poll::Ready(Some(Err(error))) => {
-                        return Poll::Ready(Some(Err(failure(&error, Cause::Cut))));
+                        return Poll::Ready(Some(Err(failure(&error, ExchangeErrorKind::Cut))));
                     }
                     Poll::Ready(None) => return Poll::Ready(None),
                     Poll::Pending if !driven => {
@@ -184,7 +187,7 @@ impl Link {
                         driven = true;
                     }
                     Poll::Pending if self.connection.is_none() => {
-                        let cut = Failure::new(Cause::Cut, String::new());
+                        let cut = ExchangeError::new(ExchangeErrorKind::Cut, String::new());
                         return Poll::Ready(Some(Err(cut)));
                     }
                     Poll::Pending => break,
@@ -203,7 +206,7 @@ impl Link {
     }
 
     /// Waits until the whole body is sent, after an early response.
-    pub(crate) async fn send_rest(&mut self, times: &Times) -> Result<(), Failure> {
+    pub(crate) async fn send_rest(&mut self, times: &Times) -> Result<(), ExchangeError> {
         poll_fn(|cx| {
             let mut over = self.poll_connection(cx).is_ready();
             if self.pulse.is_given() {
@@ -215,7 +218,10 @@ impl Link {
                 }
             }
             if over {
-                return Poll::Ready(Err(Failure::new(Cause::Closed, String::new())));
+                return Poll::Ready(Err(ExchangeError::new(
+                    ExchangeErrorKind::Closed,
+                    String::new(),
+                )));
             }
             let Self { pulse, pace, counted, alarm, .. } = self;
             match sending(pulse, pace, counted, times) {
@@ -243,7 +249,7 @@ fn sending(
     pace: &mut Pace,
     counted: &mut u64,
     times: &Times,
-) -> Result<Option<(Instant, &'static str)>, Failure> {
+) -> Result<Option<(Instant, &'static str)>, ExchangeError> {
     let (now, sent) = (pulse.tick(), pulse.sent());
     if sent > *counted {
         if !pace.moved(now, sent - *counted) && !pulse.is_given() {
@@ -264,8 +270,8 @@ fn earliest(deadlines: [Option<(Instant, &'static str)>; 3]) -> Option<(Instant,
     deadlines.into_iter().flatten().min_by_key(|(at, _)| *at)
 }
 
-fn too_slow() -> Failure {
-    Failure::new(Cause::Timeout, TOO_SLOW)
+fn too_slow() -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Timeout, TOO_SLOW)
 }
 
 /// Ready when the connection has ended. Its error is returned with the response or the body.
@@ -291,7 +297,7 @@ impl Alarm {
         &mut self,
         cx: &mut Context<'_>,
         deadline: Option<(Instant, &'static str)>,
-    ) -> Poll<Failure> {
+    ) -> Poll<ExchangeError> {
         let Some((at, name)) = deadline else { return Poll::Pending };
         let at = tokio::time::Instant::from_std(at);
         let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
@@ -300,7 +306,7 @@ impl Alarm {
         }
         while sleep.as_mut().poll(cx).is_ready() {
             if tokio::time::Instant::now() >= at {
-                return Poll::Ready(Failure::new(Cause::Timeout, name));
+                return Poll::Ready(ExchangeError::new(ExchangeErrorKind::Timeout, name));
             }
             sleep.as_mut().reset(at);
         }
@@ -309,13 +315,13 @@ impl Alarm {
 }
 
 /// Translates hyper's error; `otherwise` is the cause if the connection just ended.
-fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
+fn failure(error: &hyper::Error, otherwise: ExchangeErrorKind) -> ExchangeError {
     let mut detail = error.to_string();
     let mut source = error.source();
-    let mut cause = if error.is_parse() { Cause::Protocol } else { otherwise };
+    let mut cause = if error.is_parse() { ExchangeErrorKind::Protocol } else { otherwise };
     while let Some(inner) = source {
         if inner.downcast_ref::<io::Error>().is_some_and(is_tls) {
-            cause = Cause::Tls;
+            cause = ExchangeErrorKind::Tls;
         }
         let text = inner.to_string();
         if !detail.ends_with(&text) {
@@ -329,7 +335,7 @@ fn failure(error: &hyper::Error, otherwise: Cause) -> Failure {
             "the answer's head is too long, or has more than {MOST_FIELDS} header fields: {detail}"
         );
     }
-    Failure::new(cause, detail)
+    ExchangeError::new(cause, detail)
 }
 
 const FIRST_BYTE: &str = "no answer within the first-byte limit";

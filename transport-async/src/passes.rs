@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use apus_core::checksum::{Digests, Hashers, Pass, Reading};
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -113,7 +113,7 @@ impl OnePass {
         &self,
         reading: &mut Reading,
         bytes: &Bytes,
-    ) -> Result<Option<Range<u64>>, Failure> {
+    ) -> Result<Option<Range<u64>>, ExchangeError> {
         let mut state = lock(&self.0);
         state.pass.read_shared(reading, bytes)?;
         state.wake_workers();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -57,7 +57,7 @@ impl Pipe {
     }
 
     /// Checks that a reader of length 0, of which no byte will be requested, has none.
-    pub(crate) async fn is_empty_as_said(&self) -> Result<(), Failure> {
+    pub(crate) async fn is_empty_as_said(&self) -> Result<(), ExchangeError> {
         let Some(mut reading) = lock(&self.reading).take() else { return Ok(()) };
         let kept = poll_fn(|cx| reading.poll_promise(cx, self.length)).await;
         self.over.store(reading.is_over(self.length), Ordering::Relaxed);
@@ -66,9 +66,12 @@ impl Pipe {
     }
 
     /// Returns the reader, for a run that fills the spool.
-    pub(crate) fn open(self: &Arc<Self>, tap: Option<Arc<OnePass>>) -> Result<Inflow, Failure> {
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        tap: Option<Arc<OnePass>>,
+    ) -> Result<Inflow, ExchangeError> {
         let Some(reading) = lock(&self.reading).take() else {
-            return Err(Failure::new(Cause::Source, "it was used before"));
+            return Err(ExchangeError::new(ExchangeErrorKind::Source, "it was used before"));
         };
         self.spooled.store(true, Ordering::Relaxed);
         Ok(Inflow { reading, pipe: Arc::clone(self), tap, ended: false })
@@ -79,8 +82,8 @@ impl Pipe {
         self: &Arc<Self>,
         range: Range<u64>,
         tap: Option<Arc<OnePass>>,
-    ) -> Result<Once, Failure> {
-        let refuse = |detail: String| Err(Failure::new(Cause::Source, detail));
+    ) -> Result<Once, ExchangeError> {
+        let refuse = |detail: String| Err(ExchangeError::new(ExchangeErrorKind::Source, detail));
         if self.length.is_none() {
             return refuse("a stream of unknown length needs a machine that reads from one".into());
         }
@@ -106,7 +109,7 @@ impl Reading {
         most: u64,
         length: Option<u64>,
         tap: Option<&OnePass>,
-    ) -> Poll<Result<Bytes, Failure>> {
+    ) -> Poll<Result<Bytes, ExchangeError>> {
         if let Some(tap) = tap {
             ready!(tap.poll_room(cx));
         }
@@ -134,7 +137,7 @@ impl Reading {
         &mut self,
         cx: &mut Context<'_>,
         length: Option<u64>,
-    ) -> Poll<Result<(), Failure>> {
+    ) -> Poll<Result<(), ExchangeError>> {
         let Some(length) = length else { return Poll::Ready(Ok(())) };
         let at = self.at + self.buffer.len() as u64;
         if at >= length && !self.ended {
@@ -142,13 +145,13 @@ impl Reading {
             let read = ready!(pin!(self.reader.read(&mut more)).poll(cx));
             if read.map_err(|error| broken(&error))? > 0 {
                 let detail = format!("it has more than {length} bytes");
-                return Poll::Ready(Err(Failure::new(Cause::Length, detail)));
+                return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Length, detail)));
             }
             self.ended = true;
         }
         if self.ended && at < length {
             let detail = format!("it ended after {at} of {length} bytes");
-            return Poll::Ready(Err(Failure::new(Cause::Length, detail)));
+            return Poll::Ready(Err(ExchangeError::new(ExchangeErrorKind::Length, detail)));
         }
         Poll::Ready(Ok(()))
     }
@@ -158,8 +161,8 @@ impl Reading {
     }
 }
 
-fn broken(error: &std::io::Error) -> Failure {
-    Failure::new(Cause::Source, error.to_string())
+fn broken(error: &std::io::Error) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
 }
 
 /// A range of a reader, which is returned to the pipe when this is dropped.
@@ -175,7 +178,7 @@ impl Once {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Failure>> {
+    ) -> Poll<Result<Option<Bytes>, ExchangeError>> {
         let Some(reading) = self.reading.as_mut().filter(|_| !self.left.is_empty()) else {
             return Poll::Ready(Ok(None));
         };
@@ -187,7 +190,7 @@ impl Once {
         Poll::Ready(piece.and_then(|piece| {
             if piece.is_empty() {
                 let detail = format!("it ended at byte {ended_at}, before {}", self.left.end);
-                return Err(Failure::new(Cause::Source, detail));
+                return Err(ExchangeError::new(ExchangeErrorKind::Source, detail));
             }
             self.left.start += piece.len() as u64;
             Ok(Some(piece))
@@ -216,7 +219,7 @@ impl Inflow {
         &mut self,
         cx: &mut Context<'_>,
         high: u64,
-    ) -> Poll<Result<(u64, bool), Failure>> {
+    ) -> Poll<Result<(u64, bool), ExchangeError>> {
         let length = self.pipe.length;
         let end = length.map_or(high, |length| length.min(high));
         let most = end.saturating_sub(self.reading.at);

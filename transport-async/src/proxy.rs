@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use apus_core::Error;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::proxy::{Proxies, Proxy};
 #[cfg(feature = "tls")]
 use apus_host::tls::Tls;
@@ -61,7 +61,7 @@ impl Gates {
         proxy: &Arc<Proxy>,
         stream: Stream,
         route: &Route,
-    ) -> Result<Stream, Failure> {
+    ) -> Result<Stream, ExchangeError> {
         let mut stream = self.greet(proxy, stream).await?;
         if route.https {
             let request = proxy.connect(route.host(), route.port(), &self.user_agent);
@@ -83,7 +83,7 @@ impl Gates {
 
     /// Does the TLS handshake with the proxy, if it is an https proxy.
     #[cfg(feature = "tls")]
-    async fn greet(&self, proxy: &Arc<Proxy>, stream: Stream) -> Result<Stream, Failure> {
+    async fn greet(&self, proxy: &Arc<Proxy>, stream: Stream) -> Result<Stream, ExchangeError> {
         let Some((_, tls)) = self.tls.iter().find(|(of, _)| Arc::ptr_eq(of, proxy)) else {
             return Ok(stream);
         };
@@ -94,7 +94,7 @@ impl Gates {
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn greet(&self, _: &Arc<Proxy>, stream: Stream) -> Result<Stream, Failure> {
+    async fn greet(&self, _: &Arc<Proxy>, stream: Stream) -> Result<Stream, ExchangeError> {
         Ok(stream)
     }
 }

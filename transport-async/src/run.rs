@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 
 use apus_core::Error;
 use apus_core::contract::{Machine, OnFailure};
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Pump, Running, Turn};
 use apus_core::now::Wait;
@@ -118,7 +118,7 @@ enum Event {
     Time,
     Cancelled(OnFailure),
     Supplied(u64, bool),
-    Failed(Failure),
+    Failed(ExchangeError),
 }
 
 impl<M: Machine> Driver<M> {
@@ -361,7 +361,11 @@ mod tests {
         type Output = ();
 
         fn poll(&mut self, _: Now) -> Step<()> {
-            if self.0 { Step::Done(Err(Failure::cancelled().into())) } else { Step::Wait(None) }
+            if self.0 {
+                Step::Done(Err(ExchangeError::cancelled().into()))
+            } else {
+                Step::Wait(None)
+            }
         }
 
         fn complete(&mut self, _: Now, _: Completion) {}

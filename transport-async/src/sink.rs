@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::files::Output;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -180,7 +180,7 @@ impl Sink {
     }
 
     /// Flushes the writer after a run that succeeded.
-    pub(crate) async fn flush(&self) -> Result<(), Failure> {
+    pub(crate) async fn flush(&self) -> Result<(), ExchangeError> {
         match &self.kind {
             Kind::Ordered(turnstile) => turnstile.flush().await,
             _ => Ok(()),
@@ -225,12 +225,13 @@ enum To {
 
 impl Delivery {
     /// Delivers the next piece, or keeps it for later.
-    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), ExchangeError> {
         match &mut self.0 {
             To::None => Ok(()),
             To::Memory { memory, at } => {
-                let start = usize::try_from(*at)
-                    .map_err(|_| Failure::new(Cause::Sink, "too much for memory"))?;
+                let start = usize::try_from(*at).map_err(|_| {
+                    ExchangeError::new(ExchangeErrorKind::Sink, "too much for memory")
+                })?;
                 let mut memory = lock(memory);
                 let end = start + piece.len();
                 if memory.len() < end {
@@ -246,7 +247,7 @@ impl Delivery {
     }
 
     /// Waits until everything is delivered.
-    pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn finish(&mut self) -> Result<(), ExchangeError> {
         match &mut self.0 {
             To::None | To::Memory { .. } => Ok(()),
             To::File(pages) => {
@@ -275,7 +276,7 @@ impl Pages {
     }
 
     /// Returns the file; creates it before the first bytes.
-    async fn file(&mut self) -> Result<Arc<File>, Failure> {
+    async fn file(&mut self) -> Result<Arc<File>, ExchangeError> {
         if let (None, Some(output)) = (&self.file, self.output.clone()) {
             let file = spawn_blocking(move || output.file());
             let file = file.await.unwrap_or_else(|_| Err(over()));
@@ -284,13 +285,13 @@ impl Pages {
         self.file.clone().ok_or_else(|| failure(&over()))
     }
 
-    async fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
+    async fn push(&mut self, piece: Bytes) -> Result<(), ExchangeError> {
         self.length += piece.len();
         self.held.push(piece);
         if self.length >= BATCH { self.write_behind().await } else { Ok(()) }
     }
 
-    async fn write_behind(&mut self) -> Result<(), Failure> {
+    async fn write_behind(&mut self) -> Result<(), ExchangeError> {
         self.written().await?;
         let batch = std::mem::take(&mut self.held);
         let at = self.at;
@@ -302,7 +303,7 @@ impl Pages {
         Ok(())
     }
 
-    async fn written(&mut self) -> Result<(), Failure> {
+    async fn written(&mut self) -> Result<(), ExchangeError> {
         let Some(behind) = &mut self.behind else { return Ok(()) };
         let result = behind.await;
         self.behind = None;
@@ -340,8 +341,8 @@ fn write_all_at(file: &File, mut piece: &[u8], mut at: u64) -> io::Result<()> {
 }
 
 /// Converts an error of the sink to a failure.
-pub(crate) fn failure(error: &io::Error) -> Failure {
-    Failure::new(Cause::Sink, error.to_string())
+pub(crate) fn failure(error: &io::Error) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Sink, error.to_string())
 }
 
 fn over() -> io::Error {

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use apus_core::checksum::{Digests, Hashers, Reading};
 use apus_core::contract::GivenSource;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach};
 use bytes::Bytes;
 use tokio::io::AsyncRead;
@@ -36,7 +36,7 @@ use crate::pipe::{Inflow, Once, Pipe};
 ///
 /// A file must not change while it is sent. If it ends early, continues after its end, or yields
 /// different bytes when a range is read again, the result is an
-/// [error](apus_core::error::Failure::is_source_changed).
+/// [error](apus_core::error::ExchangeError::is_source_changed).
 #[derive(Clone, Default)]
 pub struct Source {
     kind: Kind,
@@ -136,7 +136,7 @@ impl Source {
     }
 
     /// What a run is told about its source.
-    pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
+    pub(crate) fn given(&self) -> Result<GivenSource, ExchangeError> {
         if matches!(self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
         }
@@ -149,7 +149,7 @@ impl Source {
 
     /// Begins a run, which may hold `memory` bytes until it is their turn to be hashed. Returns the
     /// workers of the pass that the readings of this run are compared or hashed in, if they are.
-    pub(crate) async fn begin(&self, memory: u64) -> Result<Option<Workers>, Failure> {
+    pub(crate) async fn begin(&self, memory: u64) -> Result<Option<Workers>, ExchangeError> {
         if let Kind::Pipe(pipe) = &self.kind
             && pipe.length == Some(0)
         {
@@ -187,7 +187,7 @@ impl Source {
         &self,
         range: Range<u64>,
         pass: Option<&Arc<OnePass>>,
-    ) -> Result<Pieces, Failure> {
+    ) -> Result<Pieces, ExchangeError> {
         let start = range.start;
         let pieces = self.unwatched(range, pass.and_then(|pass| pass.length()))?;
         let is_read_again = matches!(self.kind, Kind::Bytes(_) | Kind::File(_));
@@ -201,10 +201,10 @@ impl Source {
         Ok(Pieces { watched, ..pieces })
     }
 
-    fn unwatched(&self, range: Range<u64>, whole: Option<u64>) -> Result<Pieces, Failure> {
+    fn unwatched(&self, range: Range<u64>, whole: Option<u64>) -> Result<Pieces, ExchangeError> {
         let beyond = |length: u64| {
             let detail = format!("byte {} was asked for, it has {length}", range.end);
-            Failure::new(Cause::Source, detail)
+            ExchangeError::new(ExchangeErrorKind::Source, detail)
         };
         match &self.kind {
             Kind::None if range.is_empty() => Ok(Pieces::none()),
@@ -249,13 +249,13 @@ impl Source {
 
     /// Returns the reader, which a run spools if its machine has an stream window; or the length of a
     /// source that can be read at any offset.
-    pub(crate) fn spool(&self) -> Result<Spooling, Failure> {
+    pub(crate) fn spool(&self) -> Result<Spooling, ExchangeError> {
         match &self.kind {
             Kind::Pipe(pipe) => pipe.open(self.tap.clone()).map(Spooling::Pipe),
             _ => {
-                let length = self
-                    .length()
-                    .map_err(|error| Failure::new(Cause::Source, error.to_string()))?;
+                let length = self.length().map_err(|error| {
+                    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
+                })?;
                 Ok(Spooling::Whole(length.unwrap_or_default()))
             }
         }
@@ -346,7 +346,7 @@ impl Pieces {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Failure>> {
+    ) -> Poll<Result<Option<Bytes>, ExchangeError>> {
         let Self { inner, watched } = self;
         let Some(watched) = watched else { return inner.poll_next(cx, usize::MAX) };
         loop {
@@ -367,7 +367,7 @@ impl Inner {
         &mut self,
         cx: &mut Context<'_>,
         most: usize,
-    ) -> Poll<Result<Option<Bytes>, Failure>> {
+    ) -> Poll<Result<Option<Bytes>, ExchangeError>> {
         match self {
             Inner::Bytes(bytes) => {
                 let piece = bytes.split_to(bytes.len().min(most));
@@ -385,7 +385,7 @@ impl Inner {
                 let missing = || format!("byte {} is not in the spool", left.start);
                 Poll::Ready(match piece {
                     Some(piece) => Ok(Some(piece)),
-                    None => Err(Failure::new(Cause::Source, missing())),
+                    None => Err(ExchangeError::new(ExchangeErrorKind::Source, missing())),
                 })
             }
         }
@@ -414,7 +414,7 @@ struct Watched {
 
 impl Watched {
     /// Waits until more may be read.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ExchangeError>> {
         if let Some(fill) = &mut self.fill {
             ready!(fill.poll(cx))?;
             self.fill = None;
@@ -425,7 +425,7 @@ impl Watched {
         Poll::Ready(Ok(()))
     }
 
-    fn see(&mut self, piece: Bytes) -> Result<(), Failure> {
+    fn see(&mut self, piece: Bytes) -> Result<(), ExchangeError> {
         if let Some(gap) = self.pass.read(&mut self.reading, &piece)? {
             self.fill = Some(Fill::new(&self.source, Arc::clone(&self.pass), gap)?);
         }
@@ -443,13 +443,13 @@ struct Fill {
 }
 
 impl Fill {
-    fn new(source: &Source, pass: Arc<OnePass>, gap: Range<u64>) -> Result<Self, Failure> {
+    fn new(source: &Source, pass: Arc<OnePass>, gap: Range<u64>) -> Result<Self, ExchangeError> {
         let reading = Reading::new(gap.start);
         let pieces = Box::new(source.unwatched(gap, pass.length())?);
         Ok(Self { pieces, pass, reading })
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ExchangeError>> {
         loop {
             ready!(self.pass.poll_room(cx));
             match ready!(self.pieces.inner.poll_next(cx, PIECE))? {
@@ -462,8 +462,8 @@ impl Fill {
     }
 }
 
-fn broken(error: &io::Error) -> Failure {
-    Failure::new(Cause::Source, error.to_string())
+fn broken(error: &io::Error) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Source, error.to_string())
 }
 
 /// Copies an error.

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::files::Output;
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -82,7 +82,7 @@ impl Turnstile {
     }
 
     /// Flushes the writer; nothing more will be written.
-    pub(crate) async fn flush(&self) -> Result<(), Failure> {
+    pub(crate) async fn flush(&self) -> Result<(), ExchangeError> {
         let out = lock(&self.0).out.take();
         if let Some(Out::Writer(mut writer)) = out {
             writer.flush().await.map_err(|error| failure(&error))?;
@@ -92,14 +92,14 @@ impl Turnstile {
     }
 
     /// Returns the way to write, if the byte at `at` is next and no other exchange is writing.
-    fn enter(&self, at: u64) -> Result<Option<Passing<'_>>, Failure> {
+    fn enter(&self, at: u64) -> Result<Option<Passing<'_>>, ExchangeError> {
         let mut turn = lock(&self.0);
         if let Some(why) = &turn.failed {
-            return Err(Failure::new(Cause::Sink, why.clone()));
+            return Err(ExchangeError::new(ExchangeErrorKind::Sink, why.clone()));
         }
         if at < turn.next {
             let detail = format!("byte {at} was written before");
-            return Err(Failure::new(Cause::Sink, detail));
+            return Err(ExchangeError::new(ExchangeErrorKind::Sink, detail));
         }
         if at > turn.next {
             return Ok(None);
@@ -123,7 +123,7 @@ struct Passing<'a> {
 }
 
 impl Passing<'_> {
-    async fn write(&mut self, held: &mut VecDeque<Bytes>) -> Result<(), Failure> {
+    async fn write(&mut self, held: &mut VecDeque<Bytes>) -> Result<(), ExchangeError> {
         while let Some(piece) = held.pop_front() {
             let length = piece.len() as u64;
             let written = match &mut self.out {
@@ -186,13 +186,13 @@ pub(crate) struct Place {
 
 impl Place {
     /// Writes the next piece, or keeps it until it is this exchange's turn.
-    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), ExchangeError> {
         self.held.push_back(piece);
         self.write().await
     }
 
     /// Writes, if it is this exchange's turn.
-    async fn write(&mut self) -> Result<(), Failure> {
+    async fn write(&mut self) -> Result<(), ExchangeError> {
         if self.held.is_empty() {
             return Ok(());
         }
@@ -206,7 +206,7 @@ impl Place {
     }
 
     /// Waits until everything is written.
-    pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn finish(&mut self) -> Result<(), ExchangeError> {
         self.write().await?;
         while !self.held.is_empty() {
             self.turn().await;

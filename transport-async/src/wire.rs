@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::http::{HeadMeter, MOST_INFORMATIONAL};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -220,7 +220,7 @@ pub(crate) struct Pulse {
     /// Why the body could not be made.
     spoilt: Mutex<Option<Error>>,
     /// The heads of the responses, and what is wrong with one.
-    heads: Mutex<(HeadMeter, Option<Failure>)>,
+    heads: Mutex<(HeadMeter, Option<ExchangeError>)>,
 }
 
 impl Pulse {
@@ -359,7 +359,7 @@ impl Pulse {
     }
 
     /// Returns what is wrong with the head of a response.
-    pub(crate) fn head_failure(&self) -> Option<Failure> {
+    pub(crate) fn head_failure(&self) -> Option<ExchangeError> {
         lock(&self.heads).1.clone()
     }
 

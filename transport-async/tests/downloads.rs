@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apus_async::Sink;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::{Event, Observer, RateLimits};
 use apus_core::{Kind, Now};
 use common::machines::Ranges;
@@ -128,7 +128,7 @@ async fn a_writer_that_fails_ends_the_run() {
     let run = client(server.url()).run(machine).into_sink(Sink::writer(writer)).go();
     let error = run.await.unwrap_err();
     assert_eq!(error.kind(), Kind::InvalidInput);
-    assert_eq!(error.failure().unwrap().cause(), Cause::Sink);
+    assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Sink);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,7 +154,7 @@ async fn a_readers_error_comes_after_what_arrived() {
     let error = reader.read_to_end(&mut got).await.unwrap_err();
     assert_eq!(got, b"12345");
     let error = error.get_ref().unwrap().downcast_ref::<apus_core::Error>().unwrap();
-    assert_eq!(error.failure().unwrap().cause(), Cause::Cut);
+    assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Cut);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use apus_async::{Sink, Source, TransportConfig};
 use apus_core::Kind;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::Call;
 use common::{Ask, Place, Server, answer, client, client_with, header, noise, ok, once};
 
-fn cause(error: &apus_core::Error) -> Cause {
-    error.failure().unwrap_or_else(|| panic!("{error}")).cause()
+fn cause(error: &apus_core::Error) -> ExchangeErrorKind {
+    error.exchange_error().unwrap_or_else(|| panic!("{error}")).kind()
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn an_end_before_the_head_is_closed() {
             peer.say(goodbye);
         });
         let error = once(server.url()).call(Ask::get("/a")).await.unwrap_err();
-        assert_eq!(cause(&error), Cause::Closed, "{error}");
+        assert_eq!(cause(&error), ExchangeErrorKind::Closed, "{error}");
     }
 }
 
@@ -57,7 +57,7 @@ async fn a_cut_body_is_cut_and_what_came_is_delivered() {
     let client = once(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
     let error = client.run(call).into_sink(&sink).go().await.unwrap_err();
-    assert_eq!(cause(&error), Cause::Cut);
+    assert_eq!(cause(&error), ExchangeErrorKind::Cut);
     assert_eq!(sink.take(), b"12345");
 }
 
@@ -75,7 +75,10 @@ async fn what_is_no_http_is_broken() {
             peer.wait_for_end();
         });
         let error = once(server.url()).call(Ask::get("/a")).await.unwrap_err();
-        assert!(matches!(cause(&error), Cause::Protocol | Cause::Cut), "{nonsense:?}: {error}");
+        assert!(
+            matches!(cause(&error), ExchangeErrorKind::Protocol | ExchangeErrorKind::Cut),
+            "{nonsense:?}: {error}"
+        );
         assert_ne!(error.kind(), Kind::InvalidInput);
     }
 }
@@ -122,7 +125,7 @@ async fn an_early_refusal_is_heard_when_the_server_hangs_up_after_it() {
         // A reset may overtake the response; it must be reported as a reset.
         match error.status() {
             Some(status) => assert_eq!(status, 503, "{error}"),
-            None => assert_eq!(cause(&error), Cause::Closed, "{error}"),
+            None => assert_eq!(cause(&error), ExchangeErrorKind::Closed, "{error}"),
         }
     }
 }
@@ -239,10 +242,10 @@ async fn a_source_that_fails_is_the_callers_matter() {
     let none = Source::none();
     let stream = Source::stream(&b"too short"[..]);
     for (source, expected) in [
-        (short, Cause::Length),
-        (beyond, Cause::Source),
-        (none, Cause::Source),
-        (stream, Cause::Source),
+        (short, ExchangeErrorKind::Length),
+        (beyond, ExchangeErrorKind::Source),
+        (none, ExchangeErrorKind::Source),
+        (stream, ExchangeErrorKind::Source),
     ] {
         let error = client.call_from(ask(), &source).await.unwrap_err();
         assert_eq!((error.kind(), cause(&error)), (Kind::InvalidInput, expected), "{source:?}");
@@ -252,7 +255,7 @@ async fn a_source_that_fails_is_the_callers_matter() {
     let file = Source::file(std::fs::File::open(&path).unwrap());
     std::fs::remove_file(&path).unwrap();
     let error = client.call_from(Ask::put_source("/a", 100, true), file).await.unwrap_err();
-    assert_eq!(cause(&error), Cause::Source);
+    assert_eq!(cause(&error), ExchangeErrorKind::Source);
     assert!(error.to_string().contains("it has 9"), "{error}");
 }
 
@@ -265,6 +268,6 @@ async fn a_sink_that_fails_is_the_callers_matter() {
     let client = client(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
     let error = client.run(call).into_sink(Sink::writer(sink)).go().await.unwrap_err();
-    assert_eq!((error.kind(), cause(&error)), (Kind::InvalidInput, Cause::Sink));
+    assert_eq!((error.kind(), cause(&error)), (Kind::InvalidInput, ExchangeErrorKind::Sink));
     assert_eq!(server.heads().len(), 1, "what a sink refused is not fetched again");
 }

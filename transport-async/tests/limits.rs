@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_async::{Sink, Source};
 use apus_core::Error;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Limits;
 use apus_core::machine::Call;
 use common::{Ask, Server, noise, ok, once};
@@ -16,7 +16,7 @@ const NONE: Limits = Limits::NONE;
 
 fn timed_out(error: &Error, which: &str) {
     assert!(error.is_timeout(), "{error}");
-    let detail = error.failure().unwrap().detail();
+    let detail = error.exchange_error().unwrap().detail();
     assert!(detail.contains(which), "{detail}");
 }
 
@@ -42,8 +42,8 @@ async fn connect() {
     let limits = Limits { connect: SHORT, ..NONE };
     let error = once(format!("http://{address}")).call(ask(limits)).await.unwrap_err();
     // A timeout leaves the outcome unknown, except for a request that was never sent.
-    let failure = error.failure().unwrap();
-    assert_eq!(failure.cause(), Cause::Connect, "{error}");
+    let failure = error.exchange_error().unwrap();
+    assert_eq!(failure.kind(), ExchangeErrorKind::Connect, "{error}");
     assert!(failure.detail().contains("within its limit"), "{error}");
 }
 
@@ -132,7 +132,7 @@ async fn a_slow_source_is_not_the_networks_silence() {
 async fn nobody_there_is_no_timeout() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = once(format!("http://{address}")).call(Ask::get("/a")).await.unwrap_err();
-    assert_eq!(error.failure().unwrap().cause(), Cause::Connect);
+    assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Connect);
     let error = once("http://no.such.host.invalid").call(Ask::get("/a")).await.unwrap_err();
-    assert_eq!(error.failure().unwrap().cause(), Cause::Resolve);
+    assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Resolve);
 }

@@ -6,7 +6,7 @@ mod common;
 use std::net::TcpListener;
 
 use apus_async::{Proxy, Transport, TransportConfig};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::{Error, Kind, Secret};
 use common::{Ask, Place, Server, answer, client_with, header, ok};
 
@@ -31,8 +31,8 @@ async fn ask(proxy: Proxy, base: &str) -> Result<(), Error> {
     client.call(Ask::get("/")).await.map(drop)
 }
 
-fn cause(error: &Error) -> Option<Cause> {
-    error.failure().map(Failure::cause)
+fn cause(error: &Error) -> Option<ExchangeErrorKind> {
+    error.exchange_error().map(ExchangeError::kind)
 }
 
 #[tokio::test]
@@ -98,14 +98,17 @@ async fn what_the_proxy_refuses_is_its_own_and_final() {
         let (_server, proxy) = saying(refused);
         let name = proxy.to_string();
         let error = ask(proxy.clone(), base).await.unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Proxy), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Proxy), "{error}");
         let text = error.to_string();
         assert!(text.contains(&name) && text.contains("none are set"), "{text}");
         let known = proxy.credentials("user", Secret::new("hunter2")).unwrap();
         let error = ask(known, base).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("refuses the user or the password (407"), "{text}");
-        assert!(!text.contains("hunter2") && error.failure().unwrap().is_lasting(), "{text}");
+        assert!(
+            !text.contains("hunter2") && error.exchange_error().unwrap().is_lasting(),
+            "{text}"
+        );
     }
 }
 
@@ -113,11 +116,11 @@ async fn what_the_proxy_refuses_is_its_own_and_final() {
 async fn a_tunnel_that_is_not_made_says_why() {
     let denied = "HTTP/1.1 403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\nsee policy";
     let error = ask(saying(denied).1, "https://127.0.0.1:9").await.unwrap_err();
-    assert_eq!((error.status(), cause(&error)), (None, Some(Cause::Proxy)), "{error}");
+    assert_eq!((error.status(), cause(&error)), (None, Some(ExchangeErrorKind::Proxy)), "{error}");
     assert!(error.to_string().contains("403 Forbidden, ERR_ACCESS_DENIED"), "{error}");
     for nonsense in ["SSH-2.0-OpenSSH_9.2\r\n", "", "HTTP/1.1 2", "HTTP/1.1 200 OK\r\n\r\nmore"] {
         let error = ask(saying(nonsense).1, "https://127.0.0.1:9").await.unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Proxy), "{nonsense:?}: {error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Proxy), "{nonsense:?}: {error}");
     }
 }
 
@@ -129,7 +132,7 @@ async fn a_proxy_that_is_not_there_is_named() {
     for base in ["http://127.0.0.1:9", "https://127.0.0.1:9"] {
         for (host, port) in [("127.0.0.1", port), ("apus.invalid", 8080)] {
             let error = ask(Proxy::at(host, port).unwrap(), base).await.unwrap_err();
-            assert_eq!(cause(&error), Some(Cause::Proxy), "{error}");
+            assert_eq!(cause(&error), Some(ExchangeErrorKind::Proxy), "{error}");
             assert!(error.to_string().contains(&format!("{host}:{port}")), "{error}");
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use apus_async::{CancelToken, Source};
 use apus_core::Now;
 use apus_core::checksum::{Algorithm, Hashers};
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::{Event, Observer};
 use common::machines::Parts;
 use common::{Ask, Server, client, noise, ok};
@@ -184,7 +184,7 @@ async fn a_stream_that_fails_is_the_error_and_what_was_begun_is_cleaned_up() {
     let machine = Parts::new(server.url(), 100_000, 2);
     let error =
         client(server.url()).run(machine).from(Source::stream(Broken)).go().await.unwrap_err();
-    assert_eq!(error.failure().unwrap().cause(), Cause::Source);
+    assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Source);
     assert!(error.to_string().contains("the tape is torn"), "{error}");
     assert!(
         matches!(methods(&server).as_slice(), [begin, end] if begin == "POST" && end == "DELETE")

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use apus_async::{Client, Proxy, TransportConfig};
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::{Error, Secret};
 use common::{Ask, Place, Server, client_with, header, noise, ok};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -72,9 +72,9 @@ fn client(config: TransportConfig, server: &Server) -> Client<Place> {
     client_with(config, Place::at(url).with_attempts(1))
 }
 
-async fn cause(client: Client<Place>) -> Cause {
+async fn cause(client: Client<Place>) -> ExchangeErrorKind {
     let error: Error = client.call(Ask::get("/a")).await.unwrap_err();
-    error.failure().unwrap_or_else(|| panic!("{error}")).cause()
+    error.exchange_error().unwrap_or_else(|| panic!("{error}")).kind()
 }
 
 #[tokio::test]
@@ -94,9 +94,9 @@ async fn our_own_authority_is_trusted_where_it_is_named() {
 async fn who_is_not_trusted_is_refused() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = server(&theirs, None);
-    assert_eq!(cause(client(TransportConfig::new(), &server)).await, Cause::Tls);
+    assert_eq!(cause(client(TransportConfig::new(), &server)).await, ExchangeErrorKind::Tls);
     let config = TransportConfig::new().add_ca_bundle(ours.pem().as_bytes()).unwrap();
-    assert_eq!(cause(client(config, &server)).await, Cause::Tls);
+    assert_eq!(cause(client(config, &server)).await, ExchangeErrorKind::Tls);
     assert!(server.heads().is_empty());
 }
 
@@ -107,7 +107,7 @@ async fn a_certificate_for_another_name_is_refused() {
     let config = TransportConfig::new().ca_bundle(authority.pem().as_bytes()).unwrap();
     let url = format!("https://127.0.0.1:{}", server.address.port());
     let client = client_with(config, Place::at(url).with_attempts(1));
-    assert_eq!(cause(client).await, Cause::Tls);
+    assert_eq!(cause(client).await, ExchangeErrorKind::Tls);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_client_certificate_is_shown_to_who_asks() {
     let config = trusting().client_certificate(chain.as_bytes(), key.as_bytes()).unwrap();
     client(config, &server).call(Ask::get("/a")).await.unwrap();
     // In TLS 1.3, the refusal arrives after the client's part of the handshake is done.
-    assert_eq!(cause(client(trusting(), &server)).await, Cause::Tls);
+    assert_eq!(cause(client(trusting(), &server)).await, ExchangeErrorKind::Tls);
 }
 
 #[test]
@@ -175,6 +175,6 @@ async fn https_goes_through_the_proxys_tunnel() {
     let connect = format!("CONNECT localhost:{} HTTP/1.1", server.address.port());
     assert!(proxy.heads()[0].starts_with(&connect));
     let error = client_of(through).call(Ask::get("/a")).await.unwrap_err();
-    assert_eq!(error.failure().unwrap().cause(), Cause::Proxy);
+    assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Proxy);
     assert!(error.to_string().contains("407"), "{error}");
 }

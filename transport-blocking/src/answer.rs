@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{AnswerBody, Limits, Pace, Receiving, TOO_SLOW};
 use ureq::unversioned::transport::{NextTimeout, Transport};
 use ureq::{Error, Timeout};
@@ -45,7 +45,7 @@ impl Deadlines {
     }
 
     /// Returns how long to wait for more bytes, from now on.
-    fn wait(&mut self) -> Result<NextTimeout, Failure> {
+    fn wait(&mut self) -> Result<NextTimeout, ExchangeError> {
         let mut timeout = NextTimeout { reason: Timeout::RecvBody, ..NextTimeout::default() };
         // The rate is checked when bytes arrive. So this timeout is the same for every read, and
         // need not be set on the socket for each.
@@ -56,7 +56,7 @@ impl Deadlines {
         if let Some((end, why)) = self.end {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Failure::new(Cause::Timeout, why));
+                return Err(ExchangeError::new(ExchangeErrorKind::Timeout, why));
             }
             if timeout.after > left.into() {
                 timeout.after = left.into();
@@ -65,27 +65,27 @@ impl Deadlines {
         Ok(timeout)
     }
 
-    fn arrived(&mut self, bytes: usize) -> Result<(), Failure> {
+    fn arrived(&mut self, bytes: usize) -> Result<(), ExchangeError> {
         let now = self.begun.elapsed();
         if !self.pace.moved(now, bytes as u64) {
-            return Err(Failure::new(Cause::Timeout, TOO_SLOW));
+            return Err(ExchangeError::new(ExchangeErrorKind::Timeout, TOO_SLOW));
         }
         self.pace.rest(now);
         Ok(())
     }
 
     /// Returns the failure after a wait that timed out.
-    fn over(&self) -> Failure {
+    fn over(&self) -> ExchangeError {
         let (end, why) = self.end.unzip();
         let ended = end.is_some_and(|end| end <= Instant::now());
         let idle = "nothing moved within the idle limit";
-        Failure::new(Cause::Timeout, why.filter(|_| ended).unwrap_or(idle))
+        ExchangeError::new(ExchangeErrorKind::Timeout, why.filter(|_| ended).unwrap_or(idle))
     }
 }
 
 impl Answer {
     /// Returns the next piece of the body, at most `most` bytes; `None` at its end.
-    pub(crate) fn piece(&mut self, most: usize) -> Result<Option<Piece<'_>>, Failure> {
+    pub(crate) fn piece(&mut self, most: usize) -> Result<Option<Piece<'_>>, ExchangeError> {
         let Some(line) = &mut self.line else { return Ok(None) };
         loop {
             if self.body.is_over() {

@@ -1,6 +1,6 @@
 //! The connection set-up as a whole: if it fails, no request was sent.
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use ureq::Timeout;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
@@ -33,12 +33,19 @@ pub(crate) fn never_connected(error: ureq::Error) -> ureq::Error {
         ureq::Error::Timeout(_) => Some("it was not made within its limit".to_owned()),
         error => {
             let failure = cause_before_head(error);
-            let open = matches!(failure.cause(), Cause::Timeout | Cause::Closed | Cause::Protocol);
+            let open = matches!(
+                failure.kind(),
+                ExchangeErrorKind::Timeout
+                    | ExchangeErrorKind::Closed
+                    | ExchangeErrorKind::Protocol
+            );
             open.then(|| failure.detail().to_owned())
         }
     };
     match detail {
-        Some(detail) => ureq::Error::Other(Box::new(Failure::new(Cause::Connect, detail))),
+        Some(detail) => {
+            ureq::Error::Other(Box::new(ExchangeError::new(ExchangeErrorKind::Connect, detail)))
+        }
         None => error,
     }
 }

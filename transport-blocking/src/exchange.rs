@@ -15,7 +15,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, End as BodyEnd, Exchange, Limits, Outgoing, Receiving};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
@@ -108,7 +108,7 @@ impl Transport {
         let caught = catch_unwind(AssertUnwindSafe(|| errand.run(&mut flight, feed, outlet)));
         let (end, panic) = match caught {
             Ok(end) => (end, None),
-            Err(panic) => (Failure::cancelled().into(), Some(panic)),
+            Err(panic) => (ExchangeError::cancelled().into(), Some(panic)),
         };
         let completion = flight.land(end);
         trace::attempt(&completion);
@@ -142,7 +142,7 @@ enum End {
     /// The request could not be sent.
     Rejected(Error),
     /// The response is complete, or was cut, or did not arrive.
-    Cut(Option<Failure>),
+    Cut(Option<ExchangeError>),
 }
 
 impl Flight {
@@ -158,20 +158,19 @@ impl Flight {
         match (stage, end) {
             (Stage::Sending(exchange), End::Rejected(error)) => exchange.reject(error),
             (Stage::Sending(exchange), End::Cut(cut)) => {
-                exchange.fail(cut.unwrap_or_else(Failure::cancelled))
+                exchange.fail(cut.unwrap_or_else(ExchangeError::cancelled))
             }
             (Stage::Receiving(receiving), End::Cut(cut)) => {
                 receiving.finish(cut.map_or(BodyEnd::Regular, BodyEnd::Cut))
             }
-            (Stage::Receiving(receiving), End::Rejected(error)) => {
-                receiving.finish(Some(Failure::new(Cause::Protocol, error.what())))
-            }
+            (Stage::Receiving(receiving), End::Rejected(error)) => receiving
+                .finish(Some(ExchangeError::new(ExchangeErrorKind::Protocol, error.what()))),
         }
     }
 }
 
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
+impl From<ExchangeError> for End {
+    fn from(failure: ExchangeError) -> Self {
         Self::Cut(Some(failure))
     }
 }
@@ -230,7 +229,7 @@ impl Errand<'_> {
         let told = match answer {
             Ok(answer) => answer.into_body(),
             Err(error) => {
-                let dated = |failure: Failure| match conversation.has_begun() {
+                let dated = |failure: ExchangeError| match conversation.has_begun() {
                     true => failure,
                     false => failure.before_request(),
                 };
@@ -242,7 +241,7 @@ impl Errand<'_> {
             }
         };
         let Some((head, body, line)) = conversation.take_answer() else {
-            return Err(Failure::new(Cause::Closed, "no answer was read").into());
+            return Err(ExchangeError::new(ExchangeErrorKind::Closed, "no answer was read").into());
         };
         if let Some(refusal) = forwarded.and_then(|proxy| proxy.refusal(&head)) {
             return Err(refusal.into());
@@ -333,9 +332,9 @@ impl Errand<'_> {
 
     /// Fails if the time of the exchange is used up, or the run was stopped, while a source is read
     /// before anything is sent.
-    fn may_go_on(&self, whole: Option<Instant>) -> Result<(), Failure> {
+    fn may_go_on(&self, whole: Option<Instant>) -> Result<(), ExchangeError> {
         if self.watch.stop.is_raised() {
-            return Err(Failure::cancelled().before_request());
+            return Err(ExchangeError::cancelled().before_request());
         }
         remaining(whole).map(drop)
     }
@@ -346,7 +345,7 @@ impl Errand<'_> {
         receiving: &mut Receiving,
         mut answer: Answer,
         mut outlet: Outlet<'_, '_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExchangeError> {
         let announced = content_length(receiving);
         let most = self.watch.piece(BUFFER);
         let mut meter = self.watch.meter(Direction::Received);
@@ -368,7 +367,7 @@ impl Errand<'_> {
             };
             meter.before(piece.len());
             if self.watch.stop.is_raised() {
-                break Err(Failure::cancelled());
+                break Err(ExchangeError::cancelled());
             }
             if !outlet.is_open(position) {
                 held.extend_from_slice(piece);
@@ -397,7 +396,7 @@ impl Errand<'_> {
         held: &mut Vec<u8>,
         outlet: &mut Outlet<'_, '_>,
         meter: &mut Meter<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExchangeError> {
         let Some(position) = receiving.position().filter(|_| !held.is_empty()) else {
             return Ok(());
         };
@@ -414,7 +413,7 @@ fn pass(
     piece: &[u8],
     outlet: &mut Outlet<'_, '_>,
     meter: &mut Meter<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), ExchangeError> {
     let Some(position) = receiving.position() else { return Ok(()) };
     let payload = receiving.push(piece)?;
     outlet.write(position, payload)?;
@@ -424,12 +423,12 @@ fn pass(
 
 /// Returns what is left of the exchange's time, some of which was spent on reading the source
 /// before anything was sent.
-fn remaining(whole: Option<Instant>) -> Result<Option<Duration>, Failure> {
+fn remaining(whole: Option<Instant>) -> Result<Option<Duration>, ExchangeError> {
     let Some(whole) = whole else { return Ok(None) };
     let left = whole.saturating_duration_since(Instant::now());
     if left.is_zero() {
         let detail = "the source took all the time there was for the exchange";
-        return Err(Failure::new(Cause::Timeout, detail).before_request());
+        return Err(ExchangeError::new(ExchangeErrorKind::Timeout, detail).before_request());
     }
     Ok(Some(left))
 }
@@ -445,8 +444,8 @@ fn is_address(host: &str) -> bool {
 }
 
 /// The source did not have the bytes of its range.
-fn source_failed(error: &Error) -> Failure {
-    Failure::new(Cause::Source, error.what())
+fn source_failed(error: &Error) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Source, error.what())
 }
 
 /// Bytes that are received at a time, at most.

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::proxy::Proxy;
 
 /// Returns the error for a request that can't be sent as it is.
@@ -20,59 +20,63 @@ pub(crate) fn misuse(error: &ureq::Error) -> Option<Error> {
 
 /// Translates an error before the head of the response. If there is a proxy, a failure to resolve
 /// or to connect is the proxy's.
-pub(crate) fn before_head(error: ureq::Error, proxy: Option<&Arc<Proxy>>) -> Failure {
+pub(crate) fn before_head(error: ureq::Error, proxy: Option<&Arc<Proxy>>) -> ExchangeError {
     if let ureq::Error::Other(inner) = &error
-        && let Some(failure) = inner.downcast_ref::<Failure>()
+        && let Some(failure) = inner.downcast_ref::<ExchangeError>()
     {
         return failure.clone();
     }
     let failure = cause_before_head(&error);
-    match (failure.cause(), proxy) {
-        (Cause::Resolve | Cause::Connect, Some(proxy)) => proxy.failed(failure),
+    match (failure.kind(), proxy) {
+        (ExchangeErrorKind::Resolve | ExchangeErrorKind::Connect, Some(proxy)) => {
+            proxy.failed(failure)
+        }
         _ => failure,
     }
 }
 
-pub(crate) fn cause_before_head(error: &ureq::Error) -> Failure {
+pub(crate) fn cause_before_head(error: &ureq::Error) -> ExchangeError {
     let cause = match error {
-        ureq::Error::Timeout(_) => Cause::Timeout,
-        ureq::Error::HostNotFound => Cause::Resolve,
-        ureq::Error::TlsRequired => Cause::Tls,
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => Cause::Protocol,
+        ureq::Error::Timeout(_) => ExchangeErrorKind::Timeout,
+        ureq::Error::HostNotFound => ExchangeErrorKind::Resolve,
+        ureq::Error::TlsRequired => ExchangeErrorKind::Tls,
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            ExchangeErrorKind::Protocol
+        }
         ureq::Error::Io(error) => return io_before_head(error),
-        _ => Cause::Connect,
+        _ => ExchangeErrorKind::Connect,
     };
-    Failure::new(cause, error.to_string())
+    ExchangeError::new(cause, error.to_string())
 }
 
 /// Translates an error while the body is read.
-pub(crate) fn in_body(error: &ureq::Error) -> Failure {
+pub(crate) fn in_body(error: &ureq::Error) -> ExchangeError {
     let cause = match error {
-        ureq::Error::Protocol(_) => Cause::Protocol,
-        _ => Cause::Cut,
+        ureq::Error::Protocol(_) => ExchangeErrorKind::Protocol,
+        _ => ExchangeErrorKind::Cut,
     };
     let detail = match error {
         ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
     };
-    Failure::new(cause, detail)
+    ExchangeError::new(cause, detail)
 }
 
-fn io_before_head(error: &io::Error) -> Failure {
+fn io_before_head(error: &io::Error) -> ExchangeError {
     let cause = match error.kind() {
-        _ if is_tls(error) => Cause::Tls,
-        _ if is_lookup(error) => Cause::Resolve,
-        ErrorKind::TimedOut => Cause::Timeout,
+        _ if is_tls(error) => ExchangeErrorKind::Tls,
+        _ if is_lookup(error) => ExchangeErrorKind::Resolve,
+        ErrorKind::TimedOut => ExchangeErrorKind::Timeout,
         ErrorKind::UnexpectedEof
         | ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
         | ErrorKind::NotConnected
         | ErrorKind::WriteZero
-        | ErrorKind::Interrupted => Cause::Closed,
-        _ => Cause::Connect,
+        | ErrorKind::Interrupted => ExchangeErrorKind::Closed,
+        _ => ExchangeErrorKind::Connect,
     };
-    Failure::new(cause, error.to_string())
+    ExchangeError::new(cause, error.to_string())
 }
 
 /// rustls reports its errors inside an I/O error.

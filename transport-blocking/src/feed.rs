@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use apus_core::checksum::Reading;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use bytes::{Buf, Bytes};
 
 use crate::passes::OnePass;
@@ -83,7 +83,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Reads all of it into memory.
-    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
+    pub(crate) fn settle(&mut self) -> Result<(), ExchangeError> {
         let pieces = match &mut self.inner {
             Inner::Lent { lent, left } => {
                 let Some(ordered) = lent.ordered.as_mut() else { return Ok(()) };
@@ -106,13 +106,13 @@ impl<'a> Feed<'a> {
     }
 
     /// Reads more bytes; 0 at the end.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
         let read = self.read_unseen(buffer)?;
         self.see(buffer.get(..read).unwrap_or_default())?;
         Ok(read)
     }
 
-    fn read_unseen(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    fn read_unseen(&mut self, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
         match &mut self.inner {
             Inner::Pieces(pieces) => {
                 drop_empty(pieces);
@@ -145,7 +145,7 @@ impl<'a> Feed<'a> {
 
     /// Returns the next `size` bytes, fewer at the end. Bytes in memory are copied only if they lie
     /// in several pieces.
-    pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, Failure> {
+    pub(crate) fn take(&mut self, size: usize) -> Result<Bytes, ExchangeError> {
         if let Inner::Pieces(pieces) = &mut self.inner {
             drop_empty(pieces);
             let is_last = pieces.len() == 1;
@@ -162,7 +162,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Reads until the buffer is full or the end is reached.
-    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.read(rest)? {
@@ -175,7 +175,7 @@ impl<'a> Feed<'a> {
 }
 
 impl Feed<'_> {
-    fn see(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    fn see(&mut self, bytes: &[u8]) -> Result<(), ExchangeError> {
         self.watched.as_mut().map_or(Ok(()), |watched| watched.see(bytes))
     }
 }
@@ -198,7 +198,7 @@ impl<'a> Watched<'a> {
         self.reading = Reading::new(self.start);
     }
 
-    fn see(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    fn see(&mut self, bytes: &[u8]) -> Result<(), ExchangeError> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -208,7 +208,7 @@ impl<'a> Watched<'a> {
         let at = self.reading.at();
         let goes_on = || self.source.read_at(&mut [0], at).map_err(source::broken);
         if self.pass.length() == Some(at) && goes_on()? > 0 {
-            return Err(Failure::source_changed(format!("it has more than {at} bytes")));
+            return Err(ExchangeError::source_changed(format!("it has more than {at} bytes")));
         }
         Ok(())
     }
@@ -216,7 +216,11 @@ impl<'a> Watched<'a> {
 
 /// Reads bytes of a source that have not been read, for its digests alone: parts that were stored
 /// before this run, or bytes that too many others wait for.
-pub(crate) fn fill(source: &Source<'_>, pass: &OnePass, gap: Range<u64>) -> Result<(), Failure> {
+pub(crate) fn fill(
+    source: &Source<'_>,
+    pass: &OnePass,
+    gap: Range<u64>,
+) -> Result<(), ExchangeError> {
     let mut buffer = vec![0; PIECE];
     let mut reading = Reading::new(gap.start);
     while reading.at() < gap.end {
@@ -233,8 +237,8 @@ pub(crate) fn fill(source: &Source<'_>, pass: &OnePass, gap: Range<u64>) -> Resu
     Ok(())
 }
 
-fn ended_early(at: u64, end: u64) -> Failure {
-    Failure::source_changed(format!("it ended at byte {at}, before {end}"))
+fn ended_early(at: u64, end: u64) -> ExchangeError {
+    ExchangeError::source_changed(format!("it ended at byte {at}, before {end}"))
 }
 
 /// A reader on loan, which is returned when this is dropped.

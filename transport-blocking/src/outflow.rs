@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Encoder, Exchange};
 use bytes::{Buf, Bytes};
 
@@ -22,7 +22,7 @@ pub(crate) struct Outflow<'r, 'a> {
     /// The caller's body is broken off when the run is stopped; a document of apus is not.
     breakable: bool,
     ended: bool,
-    failed: Option<Failure>,
+    failed: Option<ExchangeError>,
 }
 
 impl<'r, 'a> Outflow<'r, 'a> {
@@ -44,7 +44,7 @@ impl<'r, 'a> Outflow<'r, 'a> {
     }
 
     /// Returns why ureq was told that the body can't be read.
-    pub(crate) fn failure(&mut self) -> Option<Failure> {
+    pub(crate) fn failure(&mut self) -> Option<ExchangeError> {
         self.failed.take()
     }
 
@@ -53,9 +53,9 @@ impl<'r, 'a> Outflow<'r, 'a> {
         self.meter.flush();
     }
 
-    fn next(&mut self, out: &mut [u8]) -> Result<usize, Failure> {
+    fn next(&mut self, out: &mut [u8]) -> Result<usize, ExchangeError> {
         if self.breakable && self.watch.stop.is_raised() {
-            return Err(Failure::cancelled());
+            return Err(ExchangeError::cancelled());
         }
         match self.encoder.frame_size() {
             None => self.plain(out),
@@ -68,7 +68,7 @@ impl<'r, 'a> Outflow<'r, 'a> {
         }
     }
 
-    fn plain(&mut self, out: &mut [u8]) -> Result<usize, Failure> {
+    fn plain(&mut self, out: &mut [u8]) -> Result<usize, ExchangeError> {
         let most = self.watch.piece(out.len());
         let out = out.get_mut(..most).unwrap_or_default();
         let read = self.feed.read(out)?;
@@ -83,7 +83,7 @@ impl<'r, 'a> Outflow<'r, 'a> {
         Ok(read)
     }
 
-    fn frame(&mut self, size: usize) -> Result<(), Failure> {
+    fn frame(&mut self, size: usize) -> Result<(), ExchangeError> {
         let piece = self.feed.take(size)?;
         let filled = piece.len();
         self.meter.before(filled);
@@ -127,6 +127,6 @@ fn drain(from: &mut VecDeque<Bytes>, out: &mut [u8]) -> usize {
 }
 
 /// The source yielded more or fewer bytes than were announced.
-fn wrong_length(error: Error) -> Failure {
-    Failure::new(Cause::Source, error.what())
+fn wrong_length(error: Error) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Source, error.what())
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 
 use apus_core::checksum::{Digests, Hashers, Pass, Reading};
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use bytes::Bytes;
 
 /// The pass over a source: of one run, or of all its runs if the source is tapped.
@@ -110,7 +110,7 @@ impl OnePass {
         &self,
         reading: &mut Reading,
         bytes: &[u8],
-    ) -> Result<Option<Range<u64>>, Failure> {
+    ) -> Result<Option<Range<u64>>, ExchangeError> {
         let mut state = self.lock();
         state.pass.read(reading, bytes)?;
         let gap = state.pass.gap().filter(|_| state.pass.held() > state.memory);

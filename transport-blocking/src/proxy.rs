@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use apus_core::Error;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::proxy::{Proxies, Proxy};
 #[cfg(feature = "tls")]
 use apus_host::tls::Tls;
@@ -329,6 +329,6 @@ pub(crate) fn left(mut timeout: NextTimeout, since: Instant, now: Instant) -> Ne
     timeout
 }
 
-fn other(failure: Failure) -> ureq::Error {
+fn other(failure: ExchangeError) -> ureq::Error {
     ureq::Error::Other(Box::new(failure))
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Machine, OnFailure};
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn};
 use apus_core::now::Wait;
@@ -163,7 +163,7 @@ impl<'a, M: Machine> Run<'a, M> {
         });
         match panic {
             Some(panic) => {
-                let _ = sink.end::<()>(Err(Failure::cancelled().into()));
+                let _ = sink.end::<()>(Err(ExchangeError::cancelled().into()));
                 resume_unwind(panic)
             }
             None => sink.end(result),
@@ -284,7 +284,7 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
     /// How many steps of cleaning up pass before the leftovers are reported again.
     steps: usize,
     /// Why the source could not be read.
-    broken: Option<Failure>,
+    broken: Option<ExchangeError>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
@@ -356,7 +356,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         });
     }
 
-    fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, Failure> {
+    fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, ExchangeError> {
         let Shared { source, pass, sink, .. } = self.shared;
         exchange.draft().needs().check(source.presence(), sink.is_given())?;
         match (exchange.outgoing(), &self.spool) {
@@ -422,10 +422,10 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
 /// Calls `work`, which runs the caller's code, and keeps its panic for later.
 fn caught<T>(
     panic: &mut Option<Box<dyn Any + Send>>,
-    work: impl FnOnce() -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    work: impl FnOnce() -> Result<T, ExchangeError>,
+) -> Result<T, ExchangeError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         panic.get_or_insert(payload);
-        Err(Failure::cancelled())
+        Err(ExchangeError::cancelled())
     })
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::Incoming;
 use apus_host::files::Output;
 
@@ -255,7 +255,7 @@ impl Outlet<'_, '_> {
         position: u64,
         bell: Option<&Waker>,
         stop: &Stop,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExchangeError> {
         if self.is_open(position) {
             return Ok(());
         }
@@ -267,7 +267,7 @@ impl Outlet<'_, '_> {
         }
         let outcome = loop {
             if stop.is_raised() {
-                break Err(Failure::cancelled());
+                break Err(ExchangeError::cancelled());
             }
             match desk.next {
                 Some(next) if next > position => {
@@ -287,7 +287,7 @@ impl Outlet<'_, '_> {
             }
             if desk.dismissed == Some(position) {
                 let detail = "the range before it has to come first";
-                break Err(Failure::new(Cause::Cut, detail));
+                break Err(ExchangeError::new(ExchangeErrorKind::Cut, detail));
             }
             desk = turnstile.turned.wait(desk).unwrap_or_else(PoisonError::into_inner);
         };
@@ -299,7 +299,7 @@ impl Outlet<'_, '_> {
     }
 
     /// Writes `bytes` at `position`, after [`open`](Self::open) has returned.
-    pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) -> Result<(), ExchangeError> {
         match &*self.sink.kind {
             Kind::None => Err(failed("no sink was given")),
             Kind::Discard => Ok(()),
@@ -321,7 +321,7 @@ impl Outlet<'_, '_> {
     }
 
     /// Ends a response: flushes the writer.
-    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(&mut self) -> Result<(), ExchangeError> {
         self.writer.as_mut().map_or(Ok(()), |writer| writer.flush().map_err(broken))
     }
 }
@@ -350,7 +350,7 @@ impl Write for Through {
     }
 }
 
-fn keep(kept: &mut Vec<u8>, position: u64, bytes: &[u8]) -> Result<(), Failure> {
+fn keep(kept: &mut Vec<u8>, position: u64, bytes: &[u8]) -> Result<(), ExchangeError> {
     let range = usize::try_from(position)
         .ok()
         .and_then(|start| Some(start..start.checked_add(bytes.len())?))
@@ -368,11 +368,11 @@ fn keep(kept: &mut Vec<u8>, position: u64, bytes: &[u8]) -> Result<(), Failure> 
     Ok(())
 }
 
-fn failed(detail: impl Into<String>) -> Failure {
-    Failure::new(Cause::Sink, detail)
+fn failed(detail: impl Into<String>) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Sink, detail)
 }
 
-fn broken(error: io::Error) -> Failure {
+fn broken(error: io::Error) -> ExchangeError {
     failed(error.to_string())
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apus_core::checksum::{Digests, Hashers, Reading};
 use apus_core::contract::GivenSource;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach, read_at};
 use bytes::Bytes;
 
@@ -31,7 +31,7 @@ use crate::passes::OnePass;
 ///
 /// A file must not change while it is sent. If it ends early, continues after its end, or yields
 /// different bytes when a range is read again, the result is an
-/// [error](apus_core::error::Failure::is_source_changed).
+/// [error](apus_core::error::ExchangeError::is_source_changed).
 #[derive(Clone)]
 pub struct Source<'a> {
     kind: Arc<Kind<'a>>,
@@ -150,7 +150,7 @@ impl<'a> Source<'a> {
     }
 
     /// What a run is told about its source.
-    pub(crate) fn given(&self) -> Result<GivenSource, Failure> {
+    pub(crate) fn given(&self) -> Result<GivenSource, ExchangeError> {
         if matches!(*self.kind, Kind::None) {
             return Ok(GivenSource::Missing);
         }
@@ -163,7 +163,7 @@ impl<'a> Source<'a> {
 
     /// Begins a run, which may hold `memory` bytes until it is their turn to be hashed. Returns the
     /// pass that the readings of this run are compared or hashed in, if they are.
-    pub(crate) fn begin(&self, memory: u64) -> Result<Option<Arc<OnePass>>, Failure> {
+    pub(crate) fn begin(&self, memory: u64) -> Result<Option<Arc<OnePass>>, ExchangeError> {
         if let Kind::Once { length: Some(0), slot } = &*self.kind
             && let Some(ordered) = &mut *lock(slot)
         {
@@ -228,7 +228,7 @@ impl<'a> Source<'a> {
         range: Range<u64>,
         alone: bool,
         pass: Option<&Arc<OnePass>>,
-    ) -> Result<Feed<'a>, Failure> {
+    ) -> Result<Feed<'a>, ExchangeError> {
         let missing = || failed(format!("it has no bytes {} to {}", range.start, range.end));
         let watched = || pass.map(|pass| Watched::new(self.clone(), Arc::clone(pass), range.start));
         let mut feed = match &*self.kind {
@@ -329,7 +329,7 @@ impl fmt::Debug for Source<'_> {
 
 impl Ordered<'_> {
     /// Reads up to `most` bytes, fewer only at the end.
-    pub(crate) fn read_piece(&mut self, most: usize) -> Result<Bytes, Failure> {
+    pub(crate) fn read_piece(&mut self, most: usize) -> Result<Bytes, ExchangeError> {
         let mut piece = Vec::with_capacity(most);
         let room = self.room(most);
         self.reader.by_ref().take(room as u64).read_to_end(&mut piece).map_err(broken)?;
@@ -350,7 +350,7 @@ impl Ordered<'_> {
     }
 
     /// Reads what comes.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
         let room = self.room(buffer.len());
         let buffer = buffer.get_mut(..room).unwrap_or_default();
         let read = read_some(&mut self.reader, buffer)?;
@@ -374,7 +374,7 @@ impl Ordered<'_> {
         &mut self,
         piece: &P,
         share: impl FnOnce(&P) -> Bytes,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExchangeError> {
         let bytes = piece.as_ref();
         match (&self.pass, &mut self.reading) {
             (Some(pass), Some(reading)) => {
@@ -389,7 +389,7 @@ impl Ordered<'_> {
 
     /// Checks that the reader neither ends before the length that was given for it nor continues
     /// after it. This happens before the last of its bytes is passed on.
-    fn keep_promise(&mut self) -> Result<(), Failure> {
+    fn keep_promise(&mut self) -> Result<(), ExchangeError> {
         let Some(length) = self.length else { return Ok(()) };
         let at = self.at;
         if self.ended {
@@ -407,10 +407,10 @@ impl Ordered<'_> {
     }
 
     /// If the source can be read again, it had that length when the run began.
-    fn broke_promise(&self, detail: String) -> Failure {
+    fn broke_promise(&self, detail: String) -> ExchangeError {
         match &self.reading {
-            Some(_) => Failure::source_changed(detail),
-            None => Failure::new(Cause::Length, detail),
+            Some(_) => ExchangeError::source_changed(detail),
+            None => ExchangeError::new(ExchangeErrorKind::Length, detail),
         }
     }
 }
@@ -430,7 +430,7 @@ impl Read for InOrder<'_> {
 }
 
 /// Reads once; repeats an interrupted read.
-fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Failure> {
+fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, ExchangeError> {
     loop {
         match reader.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -445,12 +445,12 @@ fn copy(error: &io::Error) -> io::Error {
 }
 
 /// A failure of the source.
-pub(crate) fn failed(detail: impl Into<String>) -> Failure {
-    Failure::new(Cause::Source, detail)
+pub(crate) fn failed(detail: impl Into<String>) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Source, detail)
 }
 
 /// The failure of a source that can't be read.
-pub(crate) fn broken(error: io::Error) -> Failure {
+pub(crate) fn broken(error: io::Error) -> ExchangeError {
     failed(error.to_string())
 }
 

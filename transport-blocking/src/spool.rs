@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use apus_core::contract::StreamWindow;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use bytes::Bytes;
 
 use crate::feed::Feed;
@@ -36,7 +36,7 @@ impl<'a> Spool<'a> {
 
     /// Drops what the machine no longer needs, and reads one piece if it may. True if something was
     /// announced to the machine.
-    pub(crate) fn advance(&mut self, window: &mut StreamWindow) -> Result<bool, Failure> {
+    pub(crate) fn advance(&mut self, window: &mut StreamWindow) -> Result<bool, ExchangeError> {
         self.release(window.low());
         let room = window.high().saturating_sub(self.source.at());
         if room == 0 || window.has_ended() {
@@ -52,7 +52,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Returns the bytes of a range that was announced and not released yet.
-    pub(crate) fn feed(&self, range: Range<u64>) -> Result<Feed<'a>, Failure> {
+    pub(crate) fn feed(&self, range: Range<u64>) -> Result<Feed<'a>, ExchangeError> {
         if range.start < self.start || range.end > self.source.at() {
             return Err(source::failed(format!(
                 "bytes {} to {} were asked for where {} to {} are kept",

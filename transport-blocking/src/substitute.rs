@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{AnswerBody, Limits, MOST_INFORMATIONAL, Pace, TOO_SLOW, read_head};
 use http::{Method, StatusCode, response};
 use ureq::unversioned::transport::time::Duration as Wait;
@@ -185,7 +185,7 @@ impl Substituted {
                 self.informational += 1;
                 if self.informational > MOST_INFORMATIONAL {
                     let detail = format!("more than {MOST_INFORMATIONAL} informational answers");
-                    return Err(other(Failure::new(Cause::Protocol, detail)));
+                    return Err(other(ExchangeError::new(ExchangeErrorKind::Protocol, detail)));
                 }
                 if self.asked && head.status == StatusCode::CONTINUE {
                     self.told.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -230,7 +230,7 @@ impl Substituted {
         self.line()?.transmit_output(amount, timeout)?;
         let now = begun.elapsed();
         if !state.pace.moved(now, amount as u64) {
-            return Err(other(Failure::new(Cause::Timeout, TOO_SLOW)));
+            return Err(other(ExchangeError::new(ExchangeErrorKind::Timeout, TOO_SLOW)));
         }
         state.pace.rest(now);
         Ok(())
@@ -328,6 +328,6 @@ fn shorter(wait: NextTimeout, limit: Wait, passed: Duration, reason: Timeout) ->
     if left < wait.after { NextTimeout { after: left, reason, ..wait } } else { wait }
 }
 
-fn other(failure: Failure) -> Error {
+fn other(failure: ExchangeError) -> Error {
     Error::Other(Box::new(failure))
 }

@@ -20,12 +20,12 @@ pub(crate) fn attempt(done: &Completion) {
     match done.outcome() {
         Ok(reply) => {
             let received = reply.streamed.max(reply.body.len() as u64);
-            let cut = reply.cut.as_ref().map(|failure| tracing::field::debug(failure.cause()));
+            let cut = reply.cut.as_ref().map(|failure| tracing::field::debug(failure.kind()));
             let status = reply.status().as_u16();
             tracing::debug!(operation, status, sent, received, elapsed, cut, "attempt");
         }
         Err(error) => {
-            let cause = error.failure().map(|failure| tracing::field::debug(failure.cause()));
+            let cause = error.exchange_error().map(|failure| tracing::field::debug(failure.kind()));
             let kind = tracing::field::debug(error.kind());
             tracing::debug!(operation, sent, elapsed, kind, cause, "attempt");
         }

@@ -5,13 +5,13 @@ mod support;
 use std::net::TcpListener;
 
 use apus_blocking::Sink;
-use apus_core::error::{Cause, Kind};
+use apus_core::error::{ExchangeErrorKind, Kind};
 use apus_core::machine::Call;
 use apus_core::retry::RetryPolicy;
 use support::server::{Server, Then};
 use support::{Ask, Plain, cause, client, client_with};
 
-fn failure_of(answer: &'static str) -> (Option<Cause>, Kind) {
+fn failure_of(answer: &'static str) -> (Option<ExchangeErrorKind>, Kind) {
     let server = Server::start(move |_, peer| {
         peer.send(answer);
         Then::Close
@@ -23,7 +23,7 @@ fn failure_of(answer: &'static str) -> (Option<Cause>, Kind) {
 #[test]
 fn a_name_without_an_address() {
     let error = client("http://apus.invalid").call(Ask::get("/")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Resolve), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Resolve), "{error}");
 }
 
 #[test]
@@ -32,13 +32,16 @@ fn a_port_where_nobody_listens() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let error = client(base).call(Ask::get("/")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Connect), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Connect), "{error}");
 }
 
 #[test]
 fn a_connection_that_closes_before_the_head() {
-    assert_eq!(failure_of(""), (Some(Cause::Closed), Kind::Transport));
-    assert_eq!(failure_of("HTTP/1.1 200 OK\r\ncontent-"), (Some(Cause::Closed), Kind::Transport));
+    assert_eq!(failure_of(""), (Some(ExchangeErrorKind::Closed), Kind::Transport));
+    assert_eq!(
+        failure_of("HTTP/1.1 200 OK\r\ncontent-"),
+        (Some(ExchangeErrorKind::Closed), Kind::Transport)
+    );
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn a_connection_that_was_used_before_and_closes() {
     let client = client(server.base());
     client.call(Ask::get("/first")).unwrap();
     let error = client.call(Ask::get("/second")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Closed), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Closed), "{error}");
     // It was the same connection, and the request was not repeated.
     assert_eq!(server.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>(), [0, 0]);
 }
@@ -65,12 +68,12 @@ fn a_reset_before_the_head() {
     let config = apus_blocking::TransportConfig::new().expect_continue_above(None);
     let client = client_with(config, Plain::new(server.base()));
     let error = client.call(Ask::put("/", vec![0; 8 << 20])).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Closed), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Closed), "{error}");
 }
 
 #[test]
 fn a_body_that_is_cut() {
-    let cut = (Some(Cause::Cut), Kind::Transport);
+    let cut = (Some(ExchangeErrorKind::Cut), Kind::Transport);
     assert_eq!(failure_of("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello"), cut);
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel";
     assert_eq!(failure_of(chunked), cut);
@@ -86,13 +89,13 @@ fn a_cut_body_has_given_what_came_to_the_sink() {
     let client = client(server.base());
     let call = Call::new(Ask::get("/").streamed(), client.service().clone(), 1);
     let error = client.run(call).into_sink(&sink).go().unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Cut), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Cut), "{error}");
     assert_eq!(sink.take(), b"hello");
 }
 
 #[test]
 fn what_is_no_http() {
-    let protocol = (Some(Cause::Protocol), Kind::InvalidResponse);
+    let protocol = (Some(ExchangeErrorKind::Protocol), Kind::InvalidResponse);
     assert_eq!(failure_of("SSH-2.0-OpenSSH_9.2\r\n\r\n"), protocol);
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello";
     assert_eq!(failure_of(chunked), protocol);
@@ -118,7 +121,7 @@ fn a_lost_connection_is_tried_again_by_the_machine() {
 fn https_without_tls_is_said_to_be_impossible() {
     let server = Server::start(|_, _| Then::Close);
     let error = client(format!("https://{}", server.address)).call(Ask::get("/")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Tls), "{error}");
     assert!(server.seen().is_empty());
 }
 

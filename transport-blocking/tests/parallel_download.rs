@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
 use apus_blocking::{Sink, TransportConfig};
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::RateLimits;
 use support::machines::Ranges;
 use support::server::{Peer, Seen, Server, Then};
@@ -170,7 +170,7 @@ fn a_sink_that_fails_is_said_to_have_failed() {
     for width in [1, 4] {
         let run = client(server.base()).run(ranges(&server, width));
         let error = run.into_sink(Sink::writer(Full(100_000))).go().unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Sink), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Sink), "{error}");
         assert!(error.to_string().contains("the disk is full"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use apus_blocking::{Source, TransportConfig};
 use apus_core::checksum::{Algorithm, Hashers};
-use apus_core::error::{Cause, Kind};
+use apus_core::error::{ExchangeErrorKind, Kind};
 use apus_core::http::{Body, BodyChecksum, Encoding, Framing, Payload};
 use apus_core::http::{Draft, Exchange, decode_aws_chunked};
 use bytes::Bytes;
@@ -143,7 +143,7 @@ fn a_stream_that_fails_ends_the_run_and_cleans_up() {
     let machine = Parts::new(Plain::new(server.base()), 300_000, 2);
     let source = Source::stream(Cursor::new(vec![1; 700_000]).chain(Broken));
     let error = client(server.base()).run(machine).from(source).go().unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Source), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Source), "{error}");
     assert!(error.to_string().contains("the tape is torn"), "{error}");
     // The server may see a broken-off request afterwards, because it uses another connection.
     assert!(server.seen().iter().any(|seen| seen.line == "DELETE /upload HTTP/1.1"));
@@ -155,7 +155,7 @@ fn a_reader_that_ends_early_is_the_sources_fault() {
     let source = Source::reader(Cursor::new(vec![1; 10]), 20);
     let ask = Ask::put_source("/", 20);
     let error = client(server.base()).call_from(ask, source).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Length), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Length), "{error}");
     assert_eq!(error.kind(), Kind::InvalidInput);
 }
 
@@ -166,7 +166,7 @@ fn a_reader_can_be_read_once_only() {
     let client = client(server.base());
     client.call_from(Ask::put_source("/", 20), &source).unwrap();
     let error = client.call_from(Ask::put_source("/", 20), &source).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Source), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Source), "{error}");
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -175,7 +175,7 @@ fn a_range_that_the_source_does_not_have_is_refused() {
     let server = store();
     for source in [Source::bytes(vec![1; 10]), Source::none(), Source::file(file(b"short", "s"))] {
         let error = client(server.base()).call_from(Ask::put_source("/", 11), source).unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Source), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Source), "{error}");
     }
 }
 

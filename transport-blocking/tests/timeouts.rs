@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Limits;
 use support::server::{Server, Then};
 use support::{Ask, cause, client};
@@ -26,7 +26,7 @@ fn a_connection_that_does_not_stand() {
     let ask = Ask { limits: Limits { connect: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client.call(ask).unwrap_err();
     // A timeout leaves the outcome unknown, except for a request that was never sent.
-    assert_eq!(cause(&error), Some(Cause::Connect), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Connect), "{error}");
     assert!(error.to_string().contains("within its limit"), "{error}");
 }
 
@@ -45,7 +45,7 @@ fn a_connection_may_take_longer_than_a_body_may_pause() {
     });
     let limits = Limits { connect: Some(Duration::from_secs(30)), idle: SHORT, ..NONE };
     let error = client.call(Ask { limits, ..Ask::get("/") }).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Tls), "{error}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_head_that_does_not_come() {
     });
     let ask = Ask { limits: Limits { first_byte: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client(server.base()).call(ask).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_body_that_stands_still() {
     for first_byte in [None, Some(Duration::from_secs(30))] {
         let ask = Ask { limits: Limits { first_byte, idle: SHORT, ..NONE }, ..Ask::get("/") };
         let error = client(server.base()).call(ask).unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
     }
 }
@@ -92,7 +92,7 @@ fn a_body_that_nobody_takes() {
     let config = apus_blocking::TransportConfig::new().expect_continue_above(None);
     let client = support::client_with(config, support::Plain::new(base));
     let error = client.call(ask).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
     drop(server.join().unwrap());
 }
 
@@ -108,5 +108,5 @@ fn an_exchange_that_takes_too_long_as_a_whole() {
     });
     let ask = Ask { limits: Limits { whole: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client(server.base()).call(ask).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
 }

@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use apus_blocking::TransportConfig;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -107,7 +107,7 @@ fn a_server_of_an_unknown_authority_is_not() {
         [TransportConfig::new(), TransportConfig::new().ca_bundle(&Authority::new().pem()).unwrap()]
     {
         let error = ask(config, &server).unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Tls), "{error}");
     }
     assert!(server.seen().is_empty());
 }
@@ -119,7 +119,7 @@ fn a_certificate_of_another_name_is_not_trusted() {
     let config = TransportConfig::new().ca_bundle(&authority.pem()).unwrap();
     let base = format!("https://localhost:{}", server.address.port());
     let error = client_with(config, Plain::new(base)).call(Ask::get("/")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Tls), "{error}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_client_shows_its_certificate() {
     let config = TransportConfig::new().ca_bundle(&servers.pem()).unwrap();
     let base = format!("https://{}", server.address);
     let error = client_with(config.clone(), Plain::new(base)).call(Ask::get("/")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Tls), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Tls), "{error}");
     let (certificate, key) = clients.issue("client");
     let chain = certificate.pem();
     let config =

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use apus_conformance::server::{Reply, Request, Scripted};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::proxy::Proxy;
 use apus_core::s3::GetObject;
 use apus_core::{Error, Kind};
@@ -18,9 +18,9 @@ fn get(url: &str, proxy: Proxy, transport: Transport) -> Error {
 }
 
 #[track_caller]
-fn of_the_proxy<'e>(error: &'e Error, proxy: &Proxy) -> &'e Failure {
-    let failure = error.failure().unwrap_or_else(|| panic!("{error}"));
-    assert_eq!(failure.cause(), Cause::Proxy, "{error}");
+fn of_the_proxy<'e>(error: &'e Error, proxy: &Proxy) -> &'e ExchangeError {
+    let failure = error.exchange_error().unwrap_or_else(|| panic!("{error}"));
+    assert_eq!(failure.kind(), ExchangeErrorKind::Proxy, "{error}");
     assert!(error.to_string().contains(&proxy.to_string()), "{error}");
     failure
 }

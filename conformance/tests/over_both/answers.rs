@@ -5,7 +5,7 @@ use std::time::Duration;
 use apus_conformance::server::{
     AtHead, BodyReading, Cut, Ending, Framing, Reply, Request, Scripted,
 };
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{ByteRange, GetObject, ListObjectsV2, PutObject};
 use apus_core::{Error, Kind};
@@ -75,7 +75,11 @@ fn a_success_before_the_body_was_sent_is_none(via: Via) {
         let server = Scripted::start(early).unwrap();
         let put = PutObject::new("bucket", "key", body);
         let error = client(&server, via).call(put).unwrap_err();
-        assert_eq!(error.failure().map(Failure::cause), Some(Cause::Unsent), "{error}");
+        assert_eq!(
+            error.exchange_error().map(ExchangeError::kind),
+            Some(ExchangeErrorKind::Unsent),
+            "{error}"
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which certificates of servers are trusted.
 
 use apus_conformance::server::{Identity, Reply, Request, Scripted};
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::s3::GetObject;
 
 use crate::client::{Setup, Via};
@@ -40,7 +40,7 @@ fn a_certificate_in_the_bundle_is_the_servers_own(via: Via) {
         (&good, Some(other.ca_pem()), "CA:FALSE"),
     ] {
         let error = call(server, ca).unwrap_err();
-        assert_eq!(error.failure().unwrap().cause(), Cause::Tls, "{error}");
+        assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Tls, "{error}");
         assert!(error.to_string().contains(why), "{error}");
         assert!(server.requests().iter().all(|request| request.complete));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_conformance::server::{EmbeddedS3, FaultyS3, Options, S3Model};
 use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Draft, Exchange};
 use apus_core::s3::*;
 use apus_core::sign::{Keys, Presigned};
@@ -367,7 +367,11 @@ fn strange_certificates_are_refused(via: Via) {
     for ca in [None, another.ca_pem().map(str::to_owned)] {
         let setup = Setup { ca, ..Setup::of(&server) };
         let error = setup.client(via).call(HeadBucket::new(BUCKET)).unwrap_err();
-        assert_eq!(error.failure().map(Failure::cause), Some(Cause::Tls), "{error}");
+        assert_eq!(
+            error.exchange_error().map(ExchangeError::kind),
+            Some(ExchangeErrorKind::Tls),
+            "{error}"
+        );
         assert_eq!(error.attempts(), 1, "{error}");
     }
 }

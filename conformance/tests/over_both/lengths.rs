@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use apus_conformance::server::{FaultyS3, Plan};
 use apus_core::checksum::Algorithm;
 use apus_core::contract::Machine;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Body;
 use apus_core::machine::{
     Download, DownloadOptions, Event, Observer, Upload, UploadOptions, UploadSource,
@@ -72,8 +72,8 @@ fn nothing_stored(server: &FaultyS3, error: &Error) {
 }
 
 #[track_caller]
-fn is_of(error: &Error, cause: Cause) {
-    let found = error.failure().map(|failure| failure.cause());
+fn is_of(error: &Error, cause: ExchangeErrorKind) {
+    let found = error.exchange_error().map(|failure| failure.kind());
     assert_eq!((error.kind(), found), (Blame::InvalidInput, Some(cause)), "{error}");
 }
 
@@ -89,7 +89,7 @@ fn nothing_is_sent_without_a_source(via: Via) {
     ];
     for source in sources {
         let error = go!(client, machine_of(&client, source, options())).unwrap_err();
-        is_of(&error, Cause::Source);
+        is_of(&error, ExchangeErrorKind::Source);
         assert!(error.to_string().contains("no source was given"), "{source:?}: {error}");
     }
     // Neither by an operation whose body is a range of one.
@@ -118,7 +118,7 @@ fn nothing_is_fetched_without_a_sink(via: Via) {
             || Download::new(get.clone(), Arc::clone(&client.service), options.clone(), 7);
         assert!(machine().needs().sink);
         let error = go!(client, machine()).unwrap_err();
-        is_of(&error, Cause::Sink);
+        is_of(&error, ExchangeErrorKind::Sink);
         assert!(error.to_string().contains("no sink was given"), "{error}");
         assert_eq!(server.server().requests().len(), before, "nothing was asked for");
         // A caller that needs only the digests says so.
@@ -152,7 +152,7 @@ fn a_source_of_another_length_than_was_said_is_refused(via: Via) {
     for (kind, said, has) in cases {
         let origin = Origin::new(kind, pattern(has));
         let error = client.run(machine_of(&client, said, options()), origin).unwrap_err();
-        is_of(&error, Cause::Length);
+        is_of(&error, ExchangeErrorKind::Length);
         assert_eq!(server.server().requests().len(), 0, "{kind:?} {said:?} {has}: {error}");
     }
 }
@@ -174,7 +174,7 @@ fn a_reader_has_no_parts(via: Via) {
             continue;
         }
         let error = result.unwrap_err();
-        is_of(&error, Cause::Source);
+        is_of(&error, ExchangeErrorKind::Source);
         assert!(error.to_string().contains("Stream(Some(200000))"), "{error}");
         assert_eq!(server.server().requests().len(), 0, "{error}");
     }
@@ -201,7 +201,7 @@ fn a_reader_that_is_longer_or_shorter_than_it_said_is_an_error(via: Via) {
                     run.from(transport::Source::reader(reader, said))
                 })
                 .unwrap_err();
-                is_of(&error, Cause::Length);
+                is_of(&error, ExchangeErrorKind::Length);
                 nothing_stored(&server, &error);
             }
         }
@@ -220,7 +220,7 @@ fn a_reader_that_is_longer_or_shorter_than_it_said_is_an_error(via: Via) {
             }
         };
         let error = error.unwrap_err();
-        is_of(&error, Cause::Length);
+        is_of(&error, ExchangeErrorKind::Length);
         nothing_stored(&server, &error);
     }
 }
@@ -347,7 +347,7 @@ fn a_directory_is_no_source(via: Via) {
     let machine = machine_of(&client, UploadSource::Stream(None), options());
     let error = go!(client, machine, |run, transport| run.from(transport::Source::file(open())))
         .unwrap_err();
-    is_of(&error, Cause::Source);
+    is_of(&error, ExchangeErrorKind::Source);
     assert!(error.to_string().contains("directory"), "{error}");
     assert_eq!(server.server().requests().len(), 0);
 }
@@ -389,8 +389,8 @@ fn a_file_that_grows_or_shrinks_while_it_is_sent_is_an_error(via: Via) {
             })
             .unwrap_err();
             let what = format!("{resized} bytes, threshold {threshold}: {error}");
-            is_of(&error, Cause::Source);
-            assert!(error.failure().unwrap().is_source_changed(), "{what}");
+            is_of(&error, ExchangeErrorKind::Source);
+            assert!(error.exchange_error().unwrap().is_source_changed(), "{what}");
             nothing_stored(&server, &error);
         }
     }

@@ -83,7 +83,7 @@ fn told_of(digests: Option<Digests>, bytes: &[u8]) {
 #[track_caller]
 fn changed(server: &FaultyS3, error: &Error) {
     assert_eq!(error.kind(), Blame::InvalidInput, "{error}");
-    assert!(error.failure().is_some_and(|failure| failure.is_source_changed()), "{error}");
+    assert!(error.exchange_error().is_some_and(|failure| failure.is_source_changed()), "{error}");
     assert!(error.leftovers().is_empty(), "{error}");
     let model = server.model();
     assert!(model.object("bucket", "key").is_none() && model.open_uploads().is_empty(), "{error}");

@@ -13,7 +13,7 @@ use std::thread;
 use apus_conformance::server::{Ending, Fault, Operation, Plan};
 use apus_core::Error;
 use apus_core::contract::Machine;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::{Event, Observer};
 use apus_core::now::Now;
 use apus_core::s3::GetObject;
@@ -204,7 +204,11 @@ fn a_full_disk_is_said(via: Via) {
     let machine = download(whole(), 1, &client.service);
     let full = Path::new("/dev/full");
     let error = into_path(&client, machine, full, &Token::default()).0.unwrap_err();
-    assert_eq!(error.failure().map(|failure| failure.cause()), Some(Cause::Sink), "{error}");
+    assert_eq!(
+        error.exchange_error().map(|failure| failure.kind()),
+        Some(ExchangeErrorKind::Sink),
+        "{error}"
+    );
     assert!(error.to_string().contains("No space left"), "{error}");
 }
 

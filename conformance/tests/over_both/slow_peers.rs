@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::{Body, LeastRate, Limits, MOST_BYTES};
 use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{GetObject, ListObjectsV2, PutObject, Service};
@@ -159,8 +159,8 @@ fn client(via: Via, peer: &Peer, limits: Limits) -> Client {
         .client(via)
 }
 
-fn cause(error: &Error) -> Option<Cause> {
-    error.failure().map(apus_core::error::Failure::cause)
+fn cause(error: &Error) -> Option<ExchangeErrorKind> {
+    error.exchange_error().map(apus_core::error::ExchangeError::kind)
 }
 
 fn download(service: &Arc<Service>) -> Download {
@@ -218,7 +218,7 @@ fn a_head_has_an_end(via: Via) {
             speech.repeat(endless)
         });
         let error = client(via, &peer, Limits::NONE).call(ListObjectsV2::new("b")).unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Protocol), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Protocol), "{error}");
         assert!(error.to_string().contains("head"), "{error}");
         assert!(peer.said() / 2 < 24 * KIB * KIB, "{} bytes", peer.said());
     }
@@ -255,7 +255,7 @@ fn a_head_has_sixty_four_kibibytes_at_most(via: Via) {
             Ok(_) => assert!(fits, "{before} {length}"),
             Err(error) => {
                 assert!(!fits, "{before} {length}: {error}");
-                assert_eq!(cause(&error), Some(Cause::Protocol), "{error}");
+                assert_eq!(cause(&error), Some(ExchangeErrorKind::Protocol), "{error}");
                 let limit = format!("longer than {MOST_BYTES} bytes");
                 assert!(error.to_string().contains(&limit), "{error}");
             }
@@ -317,7 +317,7 @@ fn what_comes_before_an_answer_moves_no_limit(via: Via) {
             _ => speech.drip(text, 60),
         });
         let error = client(via, &peer, limits).call(ListObjectsV2::new("bucket")).unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Timeout), "{text:?}: {error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{text:?}: {error}");
     }
 }
 
@@ -341,7 +341,7 @@ fn a_document_that_drips_is_over_in_time(via: Via) {
         speech.drip("1\r\n \r\n", LONG)
     });
     let error = client(via, &peer, limits).call(ListObjectsV2::new("bucket")).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
     // And is not held to a rate before: servers send blanks while they work.
     let rate = Some(LeastRate { bytes: 1 << 20, over: Duration::from_millis(100) });
     let limits = Limits { idle: ms(2000), document: ms(30_000), rate, ..Limits::NONE };
@@ -393,7 +393,7 @@ fn an_object_that_drips_is_given_up(via: Via) {
             client.run_into(machine, Target::Writer)
         };
         let error = result.unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
         assert!(error.to_string().contains("least rate"), "{error}");
     }
 }
@@ -439,7 +439,7 @@ fn an_upload_that_nobody_reads_is_given_up(via: Via) {
     let body = Origin::new(Bytes::File, pattern(12 << 20));
     let put = PutObject::from_body("bucket", "key", source(12 << 20));
     let error = client(via, &peer, limits).call_from(put, body).unwrap_err();
-    assert_eq!(cause(&error), Some(Cause::Timeout), "{error}");
+    assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
 }
 
 fn a_slow_upload_has_all_the_time_it_takes(via: Via) {
@@ -574,7 +574,7 @@ fn a_connection_that_is_never_made_has_carried_nothing_out(via: Via) {
         // For a lost response, the client would look for an object with the ETag of no bytes.
         let put = PutObject::new("bucket", "key", "");
         let error = client.call(put).unwrap_err();
-        assert_eq!(cause(&error), Some(Cause::Connect), "{waits}: {error}");
+        assert_eq!(cause(&error), Some(ExchangeErrorKind::Connect), "{waits}: {error}");
         assert!(!error.outcome_unknown(), "{error}");
         assert_eq!(error.to_string().contains("within its limit"), waits, "{error}");
         assert_eq!(hellos.load(Ordering::SeqCst), 2, "a repetition and nothing else");

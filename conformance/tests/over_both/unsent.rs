@@ -67,7 +67,7 @@ impl AsyncRead for Slow {
 #[track_caller]
 fn has_sent_nothing(error: &Error) {
     assert!(!error.outcome_unknown(), "{error}");
-    let failure = error.failure().unwrap();
+    let failure = error.exchange_error().unwrap();
     assert!(failure.is_before_request(), "{error}");
 }
 

@@ -18,7 +18,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::crc::Crc64Nvme;
-use crate::error::Failure;
+use crate::error::ExchangeError;
 
 /// The state of a pass: what was read of a source, the pieces due to the workers that compute the
 /// digests, and the CRCs of the ranges read. See the [module](super).
@@ -86,7 +86,7 @@ impl Pass {
     /// # Errors
     ///
     /// They differ from those that were read there before. They must not be passed on.
-    pub fn read(&mut self, reading: &mut Reading, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn read(&mut self, reading: &mut Reading, bytes: &[u8]) -> Result<(), ExchangeError> {
         self.follow(reading, bytes, |range| {
             Bytes::copy_from_slice(bytes.get(range).unwrap_or_default())
         })
@@ -97,7 +97,11 @@ impl Pass {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn read_shared(&mut self, reading: &mut Reading, bytes: &Bytes) -> Result<(), Failure> {
+    pub fn read_shared(
+        &mut self,
+        reading: &mut Reading,
+        bytes: &Bytes,
+    ) -> Result<(), ExchangeError> {
         self.follow(reading, bytes, |range| bytes.slice(range))
     }
 
@@ -147,7 +151,7 @@ impl Pass {
         reading: &mut Reading,
         bytes: &[u8],
         share: impl Fn(Range<usize>) -> Bytes,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExchangeError> {
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let read_before = self.extents.get(&reading.from).filter(|one| reading.at < one.end);
@@ -241,8 +245,8 @@ fn within(bytes: &[u8], most: u64) -> usize {
     bytes.len().min(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
-fn changed(range: Range<u64>) -> Failure {
-    Failure::source_changed(format!(
+fn changed(range: Range<u64>) -> ExchangeError {
+    ExchangeError::source_changed(format!(
         "bytes {} to {} are not those that were read before",
         range.start, range.end
     ))
@@ -251,7 +255,7 @@ fn changed(range: Range<u64>) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Cause;
+    use crate::error::ExchangeErrorKind;
 
     /// Returns all pieces that are due to a worker.
     fn due(pass: &mut Pass, worker: usize) -> Vec<u8> {
@@ -293,7 +297,7 @@ mod tests {
         let mut third = Reading::new(4);
         pass.read(&mut third, b"efghi").unwrap();
         let failure = pass.read(&mut third, b"J").unwrap_err();
-        assert_eq!(failure.cause(), Cause::Source);
+        assert_eq!(failure.kind(), ExchangeErrorKind::Source);
         assert!(failure.is_source_changed(), "{failure}");
         assert_eq!(due(&mut pass, 0), b"abcdefghij");
     }

@@ -44,7 +44,7 @@ pub trait Authenticator: Send {
     /// Reports that the renewal requested by [`Lease::Renew`] has ended. If it ended [`Cancelled`],
     /// the next caller of [`lease`](Self::lease) starts it again.
     ///
-    /// [`Cancelled`]: crate::error::Cause::Cancelled
+    /// [`Cancelled`]: crate::error::ExchangeErrorKind::Cancelled
     fn renewed(&mut self, now: Now, done: Completion);
 
     /// Takes the next event for an observer; each is returned once. Called after every lease and

@@ -5,7 +5,7 @@ use http::header::{CONNECTION, HeaderMap};
 use http::{Method, Version, response};
 
 use super::delimiter::Delimiter;
-use crate::error::{Cause, Failure};
+use crate::error::{ExchangeError, ExchangeErrorKind};
 
 /// The framing of a response's body, parsed as its bytes arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl AnswerBody {
     /// # Errors
     ///
     /// The framing is broken, or is longer than its limits.
-    pub fn step(&mut self, input: &[u8], most: usize) -> Result<Step, Failure> {
+    pub fn step(&mut self, input: &[u8], most: usize) -> Result<Step, ExchangeError> {
         let most = input.len().min(most);
         match &mut self.framing {
             Framing::Length(left) => {
@@ -131,7 +131,7 @@ impl AnswerBody {
     /// # Errors
     ///
     /// The body was not complete: it was cut.
-    pub fn close(&mut self) -> Result<(), Failure> {
+    pub fn close(&mut self) -> Result<(), ExchangeError> {
         match &self.framing {
             Framing::Close => {
                 self.framing = Framing::Length(0);
@@ -140,17 +140,18 @@ impl AnswerBody {
             _ if self.is_over() => Ok(()),
             Framing::Length(left) => {
                 let detail = format!("the connection ended {left} bytes before the body");
-                Err(Failure::new(Cause::Cut, detail))
+                Err(ExchangeError::new(ExchangeErrorKind::Cut, detail))
             }
-            Framing::Chunked(_) => {
-                Err(Failure::new(Cause::Cut, "the connection ended before the last chunk"))
-            }
+            Framing::Chunked(_) => Err(ExchangeError::new(
+                ExchangeErrorKind::Cut,
+                "the connection ended before the last chunk",
+            )),
         }
     }
 }
 
 impl Chunked {
-    fn step(&mut self, input: &[u8], most: usize) -> Result<Step, Failure> {
+    fn step(&mut self, input: &[u8], most: usize) -> Result<Step, ExchangeError> {
         for (skip, &byte) in input.iter().enumerate() {
             match self.at {
                 At::Data(left) => {
@@ -167,7 +168,7 @@ impl Chunked {
         Ok(Step { skip: input.len(), take: 0 })
     }
 
-    fn after(&mut self, byte: u8) -> Result<At, Failure> {
+    fn after(&mut self, byte: u8) -> Result<At, ExchangeError> {
         let wrong = || broken("the answer's chunks are broken");
         Ok(match (self.at, byte) {
             (At::Size { digits, size }, byte) if byte.is_ascii_hexdigit() => {
@@ -203,7 +204,7 @@ impl Chunked {
         })
     }
 
-    fn beside(&mut self) -> Result<(), Failure> {
+    fn beside(&mut self) -> Result<(), ExchangeError> {
         self.besides += 1;
         if self.besides > MOST_BESIDES {
             return Err(broken(format!(
@@ -223,8 +224,8 @@ fn has(headers: &HeaderMap, word: &str) -> bool {
         .any(|one| one.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
 }
 
-fn broken(detail: impl Into<String>) -> Failure {
-    Failure::new(Cause::Protocol, detail)
+fn broken(detail: impl Into<String>) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Protocol, detail)
 }
 
 /// The most bytes of chunk extensions and trailers together. Both are ignored.

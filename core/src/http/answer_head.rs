@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue};
 use http::{StatusCode, Version, response};
 
-use crate::error::{Cause, Failure};
+use crate::error::{ExchangeError, ExchangeErrorKind};
 
 /// Parses the head at the beginning of `input`. Returns the head and its length in bytes, or `None`
 /// if it is not complete yet.
@@ -12,7 +12,7 @@ use crate::error::{Cause, Failure};
 ///
 /// The bytes are not the beginning of a response of HTTP/1.0 or 1.1; the head is longer than
 /// [`MOST_BYTES`], or has more than [`MOST_FIELDS`].
-pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Failure> {
+pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, ExchangeError> {
     let known = input.len().min(PROTOCOL.len());
     if input.get(..known) != PROTOCOL.get(..known) {
         return Err(broken("the answer is no HTTP/1"));
@@ -44,7 +44,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn next(&mut self) -> Result<Option<&'a [u8]>, Failure> {
+    fn next(&mut self) -> Result<Option<&'a [u8]>, ExchangeError> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
         self.at += end + 1;
@@ -56,11 +56,11 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn unfinished<T>(input: &[u8]) -> Result<Option<T>, Failure> {
+fn unfinished<T>(input: &[u8]) -> Result<Option<T>, ExchangeError> {
     if input.len() >= MOST_BYTES { Err(too_long()) } else { Ok(None) }
 }
 
-fn status(line: &[u8]) -> Result<(Version, StatusCode), Failure> {
+fn status(line: &[u8]) -> Result<(Version, StatusCode), ExchangeError> {
     let wrong = || broken("the answer's status line can't be read");
     let (version, rest) = match line.strip_prefix(PROTOCOL).ok_or_else(wrong)? {
         [b'0', b' ', rest @ ..] => (Version::HTTP_10, rest),
@@ -74,7 +74,7 @@ fn status(line: &[u8]) -> Result<(Version, StatusCode), Failure> {
     Ok((version, StatusCode::from_bytes(code).map_err(|_| wrong())?))
 }
 
-fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), Failure> {
+fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), ExchangeError> {
     let colon = line.iter().position(|&byte| byte == b':');
     let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
     if matches!(line.first(), Some(b' ' | b'\t')) {
@@ -89,12 +89,12 @@ fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), Failure> {
     Ok((name, value))
 }
 
-fn too_long() -> Failure {
+fn too_long() -> ExchangeError {
     broken(format!("the answer's head is longer than {MOST_BYTES} bytes"))
 }
 
-fn broken(detail: impl Into<String>) -> Failure {
-    Failure::new(Cause::Protocol, detail)
+fn broken(detail: impl Into<String>) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Protocol, detail)
 }
 
 /// Measures the heads of one exchange's responses as their bytes arrive, for transports whose HTTP
@@ -117,7 +117,7 @@ impl HeadMeter {
     /// # Errors
     ///
     /// A head is longer than [`MOST_BYTES`].
-    pub fn push(&mut self, input: &[u8]) -> Result<(), Failure> {
+    pub fn push(&mut self, input: &[u8]) -> Result<(), ExchangeError> {
         for &byte in input {
             if self.over {
                 break;

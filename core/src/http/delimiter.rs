@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version, response};
 
 use super::content_range::ContentRange;
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 
 /// What marks the end of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,17 +106,17 @@ pub enum End {
     /// connection.
     Unclear,
     /// It was cut, for this reason.
-    Cut(Failure),
+    Cut(ExchangeError),
 }
 
-impl From<Option<Failure>> for End {
-    fn from(cut: Option<Failure>) -> Self {
+impl From<Option<ExchangeError>> for End {
+    fn from(cut: Option<ExchangeError>) -> Self {
         cut.map_or(Self::Whole, Self::Cut)
     }
 }
 
-impl From<Failure> for End {
-    fn from(cut: Failure) -> Self {
+impl From<ExchangeError> for End {
+    fn from(cut: ExchangeError) -> Self {
         Self::Cut(cut)
     }
 }

@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::receiving::Receiving;
 use super::sent::{Origin, Sent};
 use crate::checksum::{Algorithm, Digests, Hasher, Hashers, Value};
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 use crate::few::Few;
 use crate::now::Now;
 use crate::sign::{self, ChunkSigner, Signing};
@@ -222,7 +222,7 @@ impl Exchange {
     }
 
     /// Ends the exchange without a response.
-    pub fn fail(self, why: Failure) -> Completion {
+    pub fn fail(self, why: ExchangeError) -> Completion {
         Completion::new(self.draft, Err(why.into()), self.sent, self.computed, self.origin)
     }
 

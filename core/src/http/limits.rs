@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::pace::LeastRate;
-use crate::error::{Cause, Failure};
+use crate::error::{ExchangeError, ExchangeErrorKind};
 
 /// The timeouts of one exchange. `None` means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ impl Limits {
     /// Whether an attempt that received this many bytes, and may have been cut, made progress. An
     /// attempt that timed out before it had kept the least rate for one window made none: otherwise
     /// a server that sends single bytes would be asked forever.
-    pub(crate) fn is_progress(&self, bytes: u64, cut: Option<&Failure>) -> bool {
-        let late = cut.is_some_and(|cut| cut.cause() == Cause::Timeout);
+    pub(crate) fn is_progress(&self, bytes: u64, cut: Option<&ExchangeError>) -> bool {
+        let late = cut.is_some_and(|cut| cut.kind() == ExchangeErrorKind::Timeout);
         let least = self.rate.filter(|_| late).map_or(1, LeastRate::least);
         bytes >= least
     }

@@ -1,7 +1,7 @@
 //! What a machine or a request needs from the caller.
 
 use super::draft::{Body, Draft, Incoming};
-use crate::error::{Cause, Failure};
+use crate::error::{ExchangeError, ExchangeErrorKind};
 
 /// What a machine or a request needs of the caller's source and sink. A transport compares it with
 /// what the caller provided before anything is sent.
@@ -65,26 +65,28 @@ impl Needs {
     ///
     /// A required source or sink is missing; the source has another length than announced, or can't
     /// be read as required.
-    pub fn check(&self, source: GivenSource, sink: bool) -> Result<(), Failure> {
+    pub fn check(&self, source: GivenSource, sink: bool) -> Result<(), ExchangeError> {
         if self.sink && !sink {
-            return Err(Failure::new(Cause::Sink, "no sink was given"));
+            return Err(ExchangeError::new(ExchangeErrorKind::Sink, "no sink was given"));
         }
         let Some(needs) = self.source else { return Ok(()) };
         match (source, needs.length) {
-            (GivenSource::Missing, _) => Err(Failure::new(Cause::Source, "no source was given")),
+            (GivenSource::Missing, _) => {
+                Err(ExchangeError::new(ExchangeErrorKind::Source, "no source was given"))
+            }
             (GivenSource::Known(has) | GivenSource::Once(has), Some(told)) if has != told => {
                 let detail = format!("it has {has} bytes, and {told} were announced");
-                Err(Failure::new(Cause::Length, detail))
+                Err(ExchangeError::new(ExchangeErrorKind::Length, detail))
             }
             (GivenSource::Once(has), _) if needs.again => {
                 let detail = format!(
                     "it can be read only once, and ranges of it are needed: announce it as \
                      `UploadSource::Stream(Some({has}))`"
                 );
-                Err(Failure::new(Cause::Source, detail))
+                Err(ExchangeError::new(ExchangeErrorKind::Source, detail))
             }
-            (GivenSource::Unknown, _) if needs.ranges => Err(Failure::new(
-                Cause::Length,
+            (GivenSource::Unknown, _) if needs.ranges => Err(ExchangeError::new(
+                ExchangeErrorKind::Length,
                 "its length is not known, and ranges of it are needed",
             )),
             _ => Ok(()),
@@ -110,8 +112,8 @@ const MEMORY: u64 = 64 << 20;
 mod tests {
     use super::*;
 
-    fn cause(needs: Needs, source: GivenSource, sink: bool) -> Option<Cause> {
-        needs.check(source, sink).err().map(|failure| failure.cause())
+    fn cause(needs: Needs, source: GivenSource, sink: bool) -> Option<ExchangeErrorKind> {
+        needs.check(source, sink).err().map(|failure| failure.kind())
     }
 
     #[test]
@@ -120,20 +122,20 @@ mod tests {
 
         let none = Needs::default();
         assert_eq!(cause(none, Missing, false), None);
-        assert_eq!(cause(Needs::sink(), Known(5), false), Some(Cause::Sink));
+        assert_eq!(cause(Needs::sink(), Known(5), false), Some(ExchangeErrorKind::Sink));
         assert_eq!(cause(Needs::sink(), Missing, true), None);
         let told = |length, ranges| {
             Needs::source(SourceNeeds { length, ranges, ..SourceNeeds::default() })
         };
         for (needs, given, expected) in [
-            (told(Some(5), true), Missing, Some(Cause::Source)),
-            (told(None, false), Missing, Some(Cause::Source)),
-            (told(Some(0), true), Missing, Some(Cause::Source)),
+            (told(Some(5), true), Missing, Some(ExchangeErrorKind::Source)),
+            (told(None, false), Missing, Some(ExchangeErrorKind::Source)),
+            (told(Some(0), true), Missing, Some(ExchangeErrorKind::Source)),
             (told(Some(5), true), Known(5), None),
-            (told(Some(5), true), Known(10), Some(Cause::Length)),
-            (told(Some(5), false), Known(4), Some(Cause::Length)),
-            (told(Some(5), true), Unknown, Some(Cause::Length)),
-            (told(Some(5), true), Once(4), Some(Cause::Length)),
+            (told(Some(5), true), Known(10), Some(ExchangeErrorKind::Length)),
+            (told(Some(5), false), Known(4), Some(ExchangeErrorKind::Length)),
+            (told(Some(5), true), Unknown, Some(ExchangeErrorKind::Length)),
+            (told(Some(5), true), Once(4), Some(ExchangeErrorKind::Length)),
             // All of it in one go.
             (told(Some(5), true), Once(5), None),
             (told(Some(5), false), Once(5), None),
@@ -146,9 +148,9 @@ mod tests {
         let again = SourceNeeds { length: Some(5), ranges: true, again: true, memory: 0 };
         for (given, expected) in [
             (Known(5), None),
-            (Once(5), Some(Cause::Source)),
-            (Once(4), Some(Cause::Length)),
-            (Unknown, Some(Cause::Length)),
+            (Once(5), Some(ExchangeErrorKind::Source)),
+            (Once(4), Some(ExchangeErrorKind::Length)),
+            (Unknown, Some(ExchangeErrorKind::Length)),
         ] {
             assert_eq!(cause(Needs::source(again), given, false), expected, "{given:?}");
         }

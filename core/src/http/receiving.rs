@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::reply::Reply;
 use super::sent::{Origin, Sent};
 use crate::checksum::{Algorithm, Declared, Hashers, Value};
-use crate::error::{Cause, Error, Failure};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 use crate::few::Few;
 
 /// An exchange whose response head has arrived. Takes the body piece by piece.
@@ -136,7 +136,7 @@ impl Receiving {
     ///
     /// A collected body is longer than its limit, or a streamed one longer than announced: finish
     /// with this failure.
-    pub fn push<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8], Failure> {
+    pub fn push<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8], ExchangeError> {
         let length = piece.len() as u64;
         match &mut self.taking {
             Taking::Collecting { body, limit } => {
@@ -144,7 +144,7 @@ impl Receiving {
                     let error = too_long(&self.draft, &self.head, *limit, None);
                     let detail = error.what().to_owned();
                     self.taking = Taking::Rejecting(error);
-                    return Err(Failure::new(Cause::Protocol, detail));
+                    return Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail));
                 }
                 body.extend_from_slice(piece);
                 self.received += length;
@@ -159,7 +159,7 @@ impl Receiving {
             Taking::Streaming { hashers, .. } => {
                 if self.announced.is_some_and(|announced| self.received + length > announced) {
                     let detail = "the body is longer than its head announced";
-                    return Err(Failure::new(Cause::Protocol, detail));
+                    return Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail));
                 }
                 hashers.update(piece);
                 self.received += length;
@@ -175,7 +175,7 @@ impl Receiving {
     /// Ends the exchange: the body ended or was cut, as the transport reports it in `end`.
     ///
     /// A refusal is reported by its status, however its body ended. A success to a request whose
-    /// body was not sent to its end is an error ([`Cause::Unsent`]): the server may have stored a
+    /// body was not sent to its end is an error ([`ExchangeErrorKind::Unsent`]): the server may have stored a
     /// part of it. A cut response still has its head, its bytes and their hashes.
     pub fn finish(self, end: impl Into<End>) -> Completion {
         let end = end.into();
@@ -200,7 +200,7 @@ impl Receiving {
             Taking::Collecting { body, .. } => reply.body = body.freeze(),
             Taking::Refusing { body } => {
                 reply.body = body.freeze();
-                reply.cut.take_if(|cut| cut.cause() != Cause::Cancelled);
+                reply.cut.take_if(|cut| cut.kind() != ExchangeErrorKind::Cancelled);
                 (reply.unproven, reply.until_close) = (false, false);
             }
             Taking::Streaming { hashers, .. } => {
@@ -222,11 +222,11 @@ impl Receiving {
 
     /// Returns the failure for a body that ended before its announced length, which some HTTP
     /// clients do not detect.
-    fn short(&self) -> Option<Failure> {
+    fn short(&self) -> Option<ExchangeError> {
         let announced = self.announced.filter(|_| self.has_body())?;
         (self.received < announced).then(|| {
             let detail = format!("{} of {announced} bytes arrived", self.received);
-            Failure::new(Cause::Cut, detail)
+            ExchangeError::new(ExchangeErrorKind::Cut, detail)
         })
     }
 
@@ -250,7 +250,7 @@ impl Receiving {
     }
 
     /// Returns why a success is not accepted: it arrived before the whole request was sent.
-    fn unsent(&self) -> Option<Failure> {
+    fn unsent(&self) -> Option<ExchangeError> {
         let length = self.draft.body.len();
         if !self.head.status.is_success() || length == 0 {
             return None;
@@ -264,7 +264,7 @@ impl Receiving {
             _ => 0,
         };
         let detail = format!("{sent} of {length} bytes, and it said {}", self.head.status);
-        Some(Failure::new(Cause::Unsent, detail))
+        Some(ExchangeError::new(ExchangeErrorKind::Unsent, detail))
     }
 }
 

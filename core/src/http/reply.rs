@@ -9,7 +9,7 @@ use http::{StatusCode, response};
 
 use super::content_range::ContentRange;
 use crate::checksum::Hashers;
-use crate::error::{Cause, Error, Failure};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 use crate::now::Timestamp;
 
 /// A response.
@@ -24,7 +24,7 @@ pub struct Reply {
     /// Hashes of what was passed to the sink, ready to continue with the next piece.
     pub hashers: Hashers,
     /// Why the body ended too early, if it did.
-    pub cut: Option<Failure>,
+    pub cut: Option<ExchangeError>,
     /// Whether nothing proves that the body is complete: the response has neither a length nor
     /// chunks, and its connection ended in a way that proves nothing, such as a FIN over plain TCP.
     pub unproven: bool,
@@ -68,7 +68,8 @@ impl Reply {
         }
         let detail = "it has neither a length nor chunks, and the end of a connection without TLS \
                       does not prove that it is whole";
-        Err(Error::from(Failure::new(Cause::Cut, detail)).with_status(self.status()))
+        Err(Error::from(ExchangeError::new(ExchangeErrorKind::Cut, detail))
+            .with_status(self.status()))
     }
 
     /// Returns the status.

@@ -3,7 +3,7 @@
 use super::coding::{Coding, coded_in_doubt, differs};
 use super::etag::ETag;
 use super::reply::Reply;
-use crate::error::{Cause, Error, Failure};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 
 /// Compares `first`, the response with an object's bytes, with `told`, the response to a HEAD of
 /// the object. `whole` says whether the HEAD describes exactly these bytes and not more, `coded`
@@ -23,7 +23,7 @@ pub(crate) fn settle(first: &Reply, told: &Reply, whole: bool, coded: bool) -> R
         && had != has
     {
         let detail = "another object is there now than the one whose bytes came";
-        return Err(Failure::new(Cause::Cut, detail).into());
+        return Err(ExchangeError::new(ExchangeErrorKind::Cut, detail).into());
     }
     let stored = Coding::of(&told.head.headers).filter(|_| coded);
     if coding != stored {
@@ -33,7 +33,7 @@ pub(crate) fn settle(first: &Reply, told: &Reply, whole: bool, coded: bool) -> R
     match told.content_length().filter(|_| whole) {
         Some(length) if came < length => {
             let detail = format!("{came} of {length} bytes arrived");
-            Err(Failure::new(Cause::Cut, detail).into())
+            Err(ExchangeError::new(ExchangeErrorKind::Cut, detail).into())
         }
         Some(length) if came > length => {
             Err(Error::integrity(format!("{came} bytes came of an object that has {length}")))

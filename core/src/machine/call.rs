@@ -9,7 +9,7 @@ use http::StatusCode;
 use self::outcome::{Failed, Looking};
 use crate::checksum::Value;
 use crate::contract::{Machine, OnFailure, Operation, Service, Step};
-use crate::error::{Cause, Error, Failure, Kind};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind, Kind};
 use crate::http::{Completion, Draft, Reply, Ticket};
 use crate::now::{Now, Wait};
 use crate::retry::{Attempts, Idempotency, RetryDecision};
@@ -230,7 +230,9 @@ impl<O: Operation> Call<O> {
             Err(error) => {
                 // A success that arrived too early means that the server did something with a part
                 // of the body.
-                let early = error.failure().is_some_and(|why| why.cause() == Cause::Unsent);
+                let early = error
+                    .exchange_error()
+                    .is_some_and(|why| why.kind() == ExchangeErrorKind::Unsent);
                 let acted = (whole || early) && may_have_acted(&error);
                 self.doubtful |= acted;
                 self.under_way.add(acted, error.is_cancelled());
@@ -398,7 +400,7 @@ impl<O: Operation> Machine for Call<O> {
         if let Some(looking) = self.looking.take() {
             return self.unknown(looking.failed.error);
         }
-        let error = Error::from(Failure::cancelled()).in_operation(O::NAME);
+        let error = Error::from(ExchangeError::cancelled()).in_operation(O::NAME);
         let error = error.with_attempts(self.attempts.made());
         if self.persists {
             let failed = Failed { error, repeats: false, repeats_unproven: false };
@@ -426,16 +428,16 @@ pub(super) fn decision(error: &Error) -> Option<RetryDecision> {
 
 /// Returns whether the server may have received a request that has no response.
 pub(super) fn may_have_acted(error: &Error) -> bool {
-    error.failure().is_some_and(|failure| {
+    error.exchange_error().is_some_and(|failure| {
         !failure.is_before_request()
             && matches!(
-                failure.cause(),
-                Cause::Timeout
-                    | Cause::Closed
-                    | Cause::Cut
-                    | Cause::Unsent
-                    | Cause::Cancelled
-                    | Cause::Protocol
+                failure.kind(),
+                ExchangeErrorKind::Timeout
+                    | ExchangeErrorKind::Closed
+                    | ExchangeErrorKind::Cut
+                    | ExchangeErrorKind::Unsent
+                    | ExchangeErrorKind::Cancelled
+                    | ExchangeErrorKind::Protocol
             )
     })
 }

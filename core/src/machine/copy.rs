@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::checksum::RequestChecksumCalculation;
 use crate::contract::{Machine, OnFailure, Operation, Step, StreamWindow};
-use crate::error::{Error, Failure, Leftover};
+use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
@@ -190,7 +190,7 @@ impl Machine for Copy {
                 Phase::Head(call) => match nest(call.poll(now), HEAD) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(head) => {
-                        let cancelled = || Error::from(Failure::cancelled());
+                        let cancelled = || Error::from(ExchangeError::cancelled());
                         let head = if self.cancelled { Err(cancelled()) } else { head };
                         let next = head.and_then(|head| self.begin(head));
                         self.phase = next.unwrap_or_else(|error| Phase::Over(Some(error)));
@@ -201,7 +201,9 @@ impl Machine for Copy {
                     ControlFlow::Continue(head) => {
                         let (copy, size) = (std::mem::take(&mut **copy), *size);
                         self.phase = match absent::looked(head) {
-                            _ if self.cancelled => Phase::Over(Some(Failure::cancelled().into())),
+                            _ if self.cancelled => {
+                                Phase::Over(Some(ExchangeError::cancelled().into()))
+                            }
                             Ok(()) => Phase::Copy(Box::new(self.call(copy, COPY)), size),
                             Err(error) => Phase::Over(Some(error)),
                         };
@@ -249,7 +251,7 @@ impl Machine for Copy {
         self.cancelled = true;
         match &mut self.phase {
             Phase::Head(call) if !call.is_in_flight() => {
-                self.phase = Phase::Over(Some(Failure::cancelled().into()));
+                self.phase = Phase::Over(Some(ExchangeError::cancelled().into()));
             }
             Phase::Head(call) | Phase::Absent(call, ..) => call.cancel(now, leave),
             Phase::Copy(call, _) => call.cancel(now, leave),

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::{Machine, Needs, Notice, OnFailure, Step, StreamWindow};
-use crate::error::{Error, Failure, Leftover};
+use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Completion, Draft};
 use crate::keystone::{
     CreateTrust, DeleteTrust, ListTrusts, Service, ShowTrust, TokenFacts, Trust, TrustSlot,
@@ -587,7 +587,7 @@ impl<M: Machine> Machine for Delegated<M> {
         if self.outcome.is_none() && !matches!(self.phase, Phase::Over) {
             self.machine.cancel(now, leave);
             if let Some(draft) = self.held.take() {
-                let cancelled = Failure::cancelled().into();
+                let cancelled = ExchangeError::cancelled().into();
                 self.machine.complete(now, Completion::denied(draft, now, cancelled));
             }
         }

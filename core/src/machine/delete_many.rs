@@ -22,7 +22,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::contract::{Machine, OnFailure, Service as _, Step};
-use crate::error::{Error, Failure, Kind};
+use crate::error::{Error, ExchangeError, Kind};
 use crate::http::Completion;
 use crate::machine::{
     Call,
@@ -404,7 +404,7 @@ where
     /// Waits for exchanges in flight, and sends no further request.
     fn cancel(&mut self, now: Now, _: OnFailure) {
         if !self.over {
-            self.fail(now, Error::from(Failure::cancelled()).in_operation("DeleteObjects"));
+            self.fail(now, Error::from(ExchangeError::cancelled()).in_operation("DeleteObjects"));
         }
     }
 

@@ -15,7 +15,7 @@ use http::StatusCode;
 use crate::contract::{
     Authenticator, Lease, Machine, Notice, OnFailure, Standing, Step, StreamWindow, Wish,
 };
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
 use crate::machine::rate_limit::{Admit, Line, RateLimits};
 use crate::now::{Now, Wait};
@@ -265,7 +265,7 @@ impl<M: Machine> Pump<M> {
                 continue;
             }
             self.leave(&draft);
-            let cancelled = Error::from(Failure::cancelled()).in_operation(draft.operation);
+            let cancelled = Error::from(ExchangeError::cancelled()).in_operation(draft.operation);
             self.machine.complete(now, Completion::denied(draft, now, cancelled));
         }
     }
@@ -382,7 +382,7 @@ impl<M: Machine> Drop for Pump<M> {
             if let Some(authority) = flight.renews.and_then(|auth| self.auths.get(auth)) {
                 let uri = http::Uri::from_static("/");
                 let draft = Draft::new("renewal", http::Method::GET, uri);
-                let cancelled = Failure::cancelled().into();
+                let cancelled = ExchangeError::cancelled().into();
                 authority.lock().renewed(now, Completion::denied(draft, now, cancelled));
             }
         }

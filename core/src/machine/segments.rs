@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::contract::{Machine, OnFailure, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::nest;
@@ -100,7 +100,7 @@ impl Machine for Listed {
         loop {
             // A page in flight is waited for; the next one is not requested.
             if self.cancelled && !self.call.as_ref().is_some_and(|call| call.is_in_flight()) {
-                return Step::Done(Err(Failure::cancelled().into()));
+                return Step::Done(Err(ExchangeError::cancelled().into()));
             }
             let Some(call) = &mut self.call else {
                 match self.first() {

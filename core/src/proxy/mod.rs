@@ -25,7 +25,7 @@ use http::{HeaderName, HeaderValue, StatusCode, Uri, response};
 
 use self::bypass::Bypass;
 use crate::base_url::BaseUrl;
-use crate::error::{Cause, Error, Failure};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
 /// An HTTP proxy. `Display` and `Debug` show no credentials.
@@ -176,7 +176,7 @@ impl Proxy {
     /// Refusals of other proxies cannot be distinguished from those of the endpoint, and count as
     /// the endpoint's. So do responses of 500 and above, as the endpoint may have received the
     /// request.
-    pub fn refusal(&self, head: &response::Parts) -> Option<Failure> {
+    pub fn refusal(&self, head: &response::Parts) -> Option<ExchangeError> {
         let word = head.headers.get(&X_SQUID_ERROR).map(|value| value.to_str().unwrap_or_default());
         let vias = head.headers.get_all(VIA).iter();
         let hops: usize = vias.map(|via| via.as_bytes().split(|&byte| byte == b',').count()).sum();
@@ -188,12 +188,12 @@ impl Proxy {
     }
 
     /// Returns the failure of a proxy that could not be reached, or that breaks the protocol.
-    pub fn failed(&self, why: impl fmt::Display) -> Failure {
-        Failure::new(Cause::Proxy, format!("{self}: {why}"))
+    pub fn failed(&self, why: impl fmt::Display) -> ExchangeError {
+        ExchangeError::new(ExchangeErrorKind::Proxy, format!("{self}: {why}"))
     }
 
     /// Returns the failure of a proxy that responded with `status` instead of doing `what`.
-    fn refused(&self, what: &str, status: StatusCode, word: Option<&str>) -> Failure {
+    fn refused(&self, what: &str, status: StatusCode, word: Option<&str>) -> ExchangeError {
         let failure = if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             self.failed(match self.basic {
                 Some(_) => format!("it refuses the user or the password ({status})"),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::Proxy;
-use crate::error::Failure;
+use crate::error::ExchangeError;
 use crate::secret::Secret;
 
 impl Proxy {
@@ -38,7 +38,7 @@ impl Proxy {
     ///
     /// The proxy refuses, its response is not HTTP, its head is longer than 16 KiB, or bytes follow
     /// the head.
-    pub fn connected(&self, answer: &[u8]) -> Result<bool, Failure> {
+    pub fn connected(&self, answer: &[u8]) -> Result<bool, ExchangeError> {
         let mut rest = answer;
         loop {
             let Some(end) = rest.windows(4).position(|window| window == b"\r\n\r\n") else {

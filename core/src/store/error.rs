@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::migration::Refusal;
 use super::verb::Verb;
-use crate::error::{Cause, Error, Kind};
+use crate::error::{Error, ExchangeErrorKind, Kind};
 
 /// An error of an action on an image, with the protocol error that caused it.
 #[derive(Clone)]
@@ -114,11 +114,11 @@ impl Verb {
 
 /// Classifies an error by its facts, not by its text.
 fn kind(verb: Verb, error: &Error) -> StoreErrorKind {
-    if let Some(failure) = error.failure() {
-        return match failure.cause() {
-            Cause::Cancelled => StoreErrorKind::Cancelled,
-            Cause::Length => StoreErrorKind::InvalidSize,
-            Cause::Source | Cause::Sink => StoreErrorKind::Invalid,
+    if let Some(failure) = error.exchange_error() {
+        return match failure.kind() {
+            ExchangeErrorKind::Cancelled => StoreErrorKind::Cancelled,
+            ExchangeErrorKind::Length => StoreErrorKind::InvalidSize,
+            ExchangeErrorKind::Source | ExchangeErrorKind::Sink => StoreErrorKind::Invalid,
             _ => StoreErrorKind::BackendUnavailable,
         };
     }

@@ -1,7 +1,7 @@
 //! When keys are renewed, which callers wait for it, and what follows from failures.
 
 use apus_core::credentials::{Instance, NoLookup, Process, Source};
-use apus_core::error::{Cause, Kind};
+use apus_core::error::{ExchangeErrorKind, Kind};
 
 use crate::aws::{Disk, START, Said, Sent, World, lost, metadata, say};
 
@@ -73,7 +73,7 @@ fn in_the_five_minutes_before_nobody_waits_for_a_renewal() {
 
 #[test]
 fn keys_that_live_are_used_while_renewing_fails() {
-    let mut world = instance(|given| (given > 1).then(|| lost(Cause::Timeout)));
+    let mut world = instance(|given| (given > 1).then(|| lost(ExchangeErrorKind::Timeout)));
     world.ask().unwrap();
     for _ in 0..89 {
         world.pass(40);

@@ -3,7 +3,7 @@
 use apus_core::credentials::{
     AwsConfig, Environment, Instance, NoLookup, Process, Resolver, Source,
 };
-use apus_core::error::{Cause, Kind};
+use apus_core::error::{ExchangeErrorKind, Kind};
 
 use crate::aws::{Disk, START, Sent, World, assumed, environment, lost, metadata, say};
 
@@ -334,7 +334,7 @@ fn what_is_lost_on_the_way_is_asked_again() {
         }
         asked += 1;
         match asked {
-            1 => lost(Cause::Connect),
+            1 => lost(ExchangeErrorKind::Connect),
             2 => say(503, ""),
             3 => say(400, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"),
             _ => say(200, assumed("AssumeRole", "ROLEKEY", now + 3600)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::Notice;
-use apus_core::error::{Cause, Leftover};
+use apus_core::error::{ExchangeErrorKind, Leftover};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Service, Session, TrustSlot, User};
 use apus_core::machine::{Auth, Delegated, Delegation, Entrusted, Trusted};
 use apus_core::now::Timestamp;
@@ -272,7 +272,7 @@ fn a_trust_that_can_not_be_revoked_is_named() {
 fn a_revocation_that_fails_for_a_while_is_repeated() {
     let mut cloud = living(300);
     let key = "DELETE /v3/OS-TRUST/trusts/trust-1".to_owned();
-    cloud.scripted.insert(key, vec![Answer::lost(Cause::Closed), Answer::new(503)]);
+    cloud.scripted.insert(key, vec![Answer::lost(ExchangeErrorKind::Closed), Answer::new(503)]);
     let mut world = world(cloud, secs(300), Puts::new(1, 1), |_| {});
     run(&mut world).unwrap();
     assert!(world.cloud.trusts.is_empty());
@@ -284,7 +284,7 @@ fn a_trust_whose_creation_was_answered_into_the_void_is_found_again() {
     let mut cloud = living(300);
     // The answer that the request below gets is lost; what it did is done.
     let key = "POST /v3/OS-TRUST/trusts".to_owned();
-    cloud.scripted.insert(key, vec![Answer::lost(Cause::Cut)]);
+    cloud.scripted.insert(key, vec![Answer::lost(ExchangeErrorKind::Cut)]);
     cloud.loses_trusts = true;
     let mut world = world(cloud, secs(300), Puts::new(3, 1), |_| {});
     let done = run(&mut world).unwrap();
@@ -326,7 +326,7 @@ fn a_trust_without_an_end_is_told_from_older_ones() {
     for older in [0, 1, 3] {
         let mut cloud = living(300);
         (0..older).for_each(|_| endless(&mut cloud));
-        let lost = vec![Answer::lost(Cause::Closed)];
+        let lost = vec![Answer::lost(ExchangeErrorKind::Closed)];
         cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), lost);
         cloud.loses_trusts = true;
         let mut world = world(cloud, secs(300), Puts::new(3, 1), |it| it.lifetime = None);
@@ -341,7 +341,7 @@ fn a_trust_without_an_end_is_told_from_older_ones() {
 fn a_trust_that_can_not_be_found_again_is_said_to_be_possible() {
     for fails in [true, false] {
         let mut cloud = living(300);
-        let lost = vec![Answer::lost(Cause::Closed)];
+        let lost = vec![Answer::lost(ExchangeErrorKind::Closed)];
         cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), lost);
         cloud.loses_trusts = true;
         // The last answer is the first: a list before, and one that does not come.

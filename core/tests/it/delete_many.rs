@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apus_core::Kind;
 use apus_core::contract::OnFailure;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::{DeleteMany, DeleteManyOptions, DeletedMany};
 use apus_core::s3::ObjectIdentifier;
 use apus_core::xml::Document;
@@ -258,7 +258,7 @@ fn cancelling_asks_for_no_more() {
 enum Fault {
     None,
     Cut(usize),
-    Lost(Cause),
+    Lost(ExchangeErrorKind),
     Status(u16, &'static str),
     /// Every so manieth key, with this code.
     Keys(usize, &'static str),
@@ -268,7 +268,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         3 => Just(Fault::None),
         1 => (0usize..60).prop_map(Fault::Cut),
-        1 => prop_oneof![Just(Cause::Closed), Just(Cause::Timeout)].prop_map(Fault::Lost),
+        1 => prop_oneof![Just(ExchangeErrorKind::Closed), Just(ExchangeErrorKind::Timeout)].prop_map(Fault::Lost),
         1 => prop_oneof![
             Just(Fault::Status(503, "SlowDown")),
             Just(Fault::Status(500, "InternalError")),

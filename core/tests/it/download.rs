@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Verdict, Why};
 use apus_core::contract::{Machine as _, OnFailure, Step};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Draft, Exchange, Ticket};
 use apus_core::machine::DownloadOptions;
 use apus_core::s3::{ByteRange, Conditions, ETag, GetObject};
@@ -368,7 +368,7 @@ fn attempts_count_from_the_last_progress() {
     let run = cutting(download(limited), &stored, &[1; 30]);
     assert_eq!((run.requests.len(), run.sink.len()), (3, 3));
     assert_eq!(run.pump.machine().delivered(), 3);
-    assert_eq!(failure(run).failure().unwrap().cause(), Cause::Cut);
+    assert_eq!(failure(run).exchange_error().unwrap().kind(), ExchangeErrorKind::Cut);
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn completions_that_nobody_waits_for_are_ignored() {
     let stray = |number: u32| {
         let mut draft = Draft::new("GetObject", Method::GET, Uri::from_static("http://localhost/"));
         draft.ticket = Ticket::new(1).nested(number);
-        Exchange::open(draft, now, 0).fail(Failure::cancelled())
+        Exchange::open(draft, now, 0).fail(ExchangeError::cancelled())
     };
     let mut machine = get(wide(2, 1000), checked, |_| {});
     for number in 0..4 {
@@ -421,7 +421,7 @@ fn completions_that_nobody_waits_for_are_ignored() {
         machine.complete(now, stray(number));
     }
     assert!(matches!(machine.poll(now), Step::Wait(None)));
-    machine.complete(now, Exchange::open(head, now, 0).fail(Failure::cancelled()));
+    machine.complete(now, Exchange::open(head, now, 0).fail(ExchangeError::cancelled()));
     let Step::Done(result) = machine.poll(now) else { panic!("its HEAD was given up") };
     assert!(result.unwrap_err().is_cancelled());
     for number in 0..4 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::Algorithm;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ContentRange;
 use apus_core::s3::{ByteRange, GetObject};
 use proptest::collection::vec;
@@ -17,7 +17,7 @@ use crate::support::{Answer, Sim};
 enum Fault {
     None,
     Cut(usize),
-    Lost(Cause),
+    Lost(ExchangeErrorKind),
     Status(u16, &'static str),
     Slow(u64),
     /// A range that was not asked for.
@@ -28,7 +28,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => Just(Fault::None),
         4 => (0usize..900).prop_map(Fault::Cut),
-        2 => prop_oneof![Just(Cause::Closed), Just(Cause::Timeout), Just(Cause::Connect)]
+        2 => prop_oneof![Just(ExchangeErrorKind::Closed), Just(ExchangeErrorKind::Timeout), Just(ExchangeErrorKind::Connect)]
             .prop_map(Fault::Lost),
         2 => prop_oneof![
             9 => Just(Fault::Status(503, "SlowDown")),

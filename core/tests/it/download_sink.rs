@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use apus_core::credentials::Credentials;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::machine::{Auth, Download, DownloadOptions, Pump, Turn};
 use apus_core::s3::GetObject;
 use apus_core::sign::Keys;
@@ -35,13 +35,13 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
         }
         let mut receiving = exchange.respond(head.body(()).unwrap().into_parts().0);
         receiving.push(&b"bytes"[..pushed]).unwrap();
-        let full = Failure::new(Cause::Sink, "no space left on device");
+        let full = ExchangeError::new(ExchangeErrorKind::Sink, "no space left on device");
         pump.complete(NOON, receiving.finish(Some(full)));
         let Turn::Done(Err(error)) = pump.turn(NOON) else {
             panic!("{pushed} of {length:?} bytes, {width} at once: it goes on, or was a success")
         };
         assert_eq!(error.kind(), Kind::InvalidInput);
-        assert_eq!(error.failure().map(Failure::cause), Some(Cause::Sink));
+        assert_eq!(error.exchange_error().map(ExchangeError::kind), Some(ExchangeErrorKind::Sink));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::Hashers;
-use apus_core::error::{Cause, Failure, Kind};
+use apus_core::error::{ExchangeError, ExchangeErrorKind, Kind};
 use apus_core::http::{
     Body, Completion, Draft, End, Exchange, Expect, Framing, Incoming, Receiving, Reply,
 };
@@ -43,7 +43,7 @@ fn reply(done: Completion) -> Reply {
 }
 
 fn cut() -> End {
-    End::Cut(Failure::new(Cause::Cut, "reset"))
+    End::Cut(ExchangeError::new(ExchangeErrorKind::Cut, "reset"))
 }
 
 /// A PUT of ten bytes in pieces of three, of which `sent` left when this was answered.
@@ -72,7 +72,11 @@ fn a_success_before_the_body_left_is_none() {
         for sent in [0, 9] {
             let done = put(body.clone(), None, sent, false, 200);
             let error = done.outcome().unwrap_err();
-            assert_eq!(error.failure().map(Failure::cause), Some(Cause::Unsent), "{sent}");
+            assert_eq!(
+                error.exchange_error().map(ExchangeError::kind),
+                Some(ExchangeErrorKind::Unsent),
+                "{sent}"
+            );
             assert_eq!((error.kind(), error.status().unwrap().as_u16()), (Kind::Transport, 200));
             assert_eq!(done.sent(), sent as u64);
         }
@@ -181,13 +185,13 @@ fn a_refusal_is_what_its_status_says() {
     assert!(taken <= 1 << 20, "{taken}");
     let cut_off = reply(receiving.finish(None));
     assert!(cut_off.cut.is_none() && cut_off.body.starts_with(document));
-    for cause in [Cause::Cut, Cause::Timeout, Cause::Protocol] {
-        let failure = Failure::new(cause, "while its body was read");
+    for cause in [ExchangeErrorKind::Cut, ExchangeErrorKind::Timeout, ExchangeErrorKind::Protocol] {
+        let failure = ExchangeError::new(cause, "while its body was read");
         let reply = reply(answered(get(), head(404, &long), document).finish(failure));
         assert!(reply.cut.is_none() && reply.body.starts_with(document), "{cause:?}");
     }
     // Given up on purpose is another matter.
-    let cancelled = answered(get(), head(404, &long), document).finish(Failure::cancelled());
+    let cancelled = answered(get(), head(404, &long), document).finish(ExchangeError::cancelled());
     assert!(reply(cancelled).cut.is_some());
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::contract::{Authenticator, Grant, Lease, Operation, Standing, Wish};
 use apus_core::credentials::Credentials;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Draft, Exchange, Receiving};
 use apus_core::machine::{Auth, Call, Pump, Turn};
 use apus_core::retry::RetryPolicy;
@@ -105,37 +105,40 @@ fn broken() {
 #[test]
 fn wire() {
     let causes = [
-        Cause::Resolve,
-        Cause::Connect,
-        Cause::Tls,
-        Cause::Proxy,
-        Cause::Timeout,
-        Cause::Closed,
-        Cause::Cancelled,
+        ExchangeErrorKind::Resolve,
+        ExchangeErrorKind::Connect,
+        ExchangeErrorKind::Tls,
+        ExchangeErrorKind::Proxy,
+        ExchangeErrorKind::Timeout,
+        ExchangeErrorKind::Closed,
+        ExchangeErrorKind::Cancelled,
     ];
     for cause in causes {
         let error = run(GetObject::new("bucket", "key"), keys(), |exchange| {
-            exchange.fail(Failure::new(cause, "the network said so"))
+            exchange.fail(ExchangeError::new(cause, "the network said so"))
         });
         let error = error.unwrap_err();
         assert_eq!(error.kind(), Kind::Transport, "{cause:?}");
-        assert_eq!(error.failure().map(Failure::cause), Some(cause));
-        assert_eq!(error.is_timeout(), cause == Cause::Timeout);
-        assert_eq!(error.is_cancelled(), cause == Cause::Cancelled);
+        assert_eq!(error.exchange_error().map(ExchangeError::kind), Some(cause));
+        assert_eq!(error.is_timeout(), cause == ExchangeErrorKind::Timeout);
+        assert_eq!(error.is_cancelled(), cause == ExchangeErrorKind::Cancelled);
     }
     let error = run(GetObject::new("bucket", "key"), keys(), |exchange| {
         let mut receiving = head(exchange, 200, &[("content-length", "10")]);
         receiving.push(b"half").unwrap();
         receiving.finish(None)
     });
-    assert_eq!(error.unwrap_err().failure().map(Failure::cause), Some(Cause::Cut));
+    assert_eq!(
+        error.unwrap_err().exchange_error().map(ExchangeError::kind),
+        Some(ExchangeErrorKind::Cut)
+    );
 }
 
 #[test]
 fn a_source_or_sink_that_fails_is_the_callers() {
-    for cause in [Cause::Source, Cause::Sink] {
+    for cause in [ExchangeErrorKind::Source, ExchangeErrorKind::Sink] {
         let error = run(GetObject::new("bucket", "key"), keys(), |exchange| {
-            exchange.fail(Failure::new(cause, "disk full"))
+            exchange.fail(ExchangeError::new(cause, "disk full"))
         });
         assert_eq!(error.unwrap_err().kind(), Kind::InvalidInput, "{cause:?}");
     }
@@ -144,7 +147,7 @@ fn a_source_or_sink_that_fails_is_the_callers() {
 #[test]
 fn an_answer_that_is_no_http_is_broken() {
     let error = run(GetObject::new("bucket", "key"), keys(), |exchange| {
-        exchange.fail(Failure::new(Cause::Protocol, "no status line"))
+        exchange.fail(ExchangeError::new(ExchangeErrorKind::Protocol, "no status line"))
     });
     assert_eq!(error.unwrap_err().kind(), Kind::InvalidResponse);
 }

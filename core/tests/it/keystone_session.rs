@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apus_core::contract::Notice;
-use apus_core::error::{Cause, Kind};
+use apus_core::error::{ExchangeErrorKind, Kind};
 use apus_core::http::Draft;
 use apus_core::keystone::{
     CachedToken, Domain, EndpointFilter, Identity, Login, Scope, ServiceToken, Session,
@@ -311,14 +311,14 @@ fn attempts_at_a_first_token_come_to_an_end() {
 
 #[test]
 fn a_renewal_that_is_given_up_is_not_begun_again_for_the_same_request() {
-    let trouble = || (0..9).map(|_| Answer::lost(Cause::Cancelled)).collect();
+    let trouble = || (0..9).map(|_| Answer::lost(ExchangeErrorKind::Cancelled)).collect();
     let cloud = Cloud { trouble: trouble(), ..living(300) };
     let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(10))]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     assert_eq!(world.cloud.attempts, 1);
     // Another request may ask anew.
-    let cloud = Cloud { trouble: vec![Answer::lost(Cause::Cancelled)], ..living(300) };
+    let cloud = Cloud { trouble: vec![Answer::lost(ExchangeErrorKind::Cancelled)], ..living(300) };
     let puts = vec![Puts::new(1, 1), Puts::new(1, 1)];
     let results = World::new(cloud, puts, &[demo(interval(10))]).run();
     let stored = results.iter().flatten().filter(|result| result.is_ok()).count();
@@ -524,7 +524,8 @@ fn an_answer_that_makes_no_sense_is_told() {
 #[test]
 fn a_cut_or_a_lost_answer_is_asked_for_again() {
     let mut cloud = living(300);
-    cloud.trouble = vec![Answer::lost(Cause::Closed), Answer::lost(Cause::Timeout)];
+    cloud.trouble =
+        vec![Answer::lost(ExchangeErrorKind::Closed), Answer::lost(ExchangeErrorKind::Timeout)];
     let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(60))]);
     assert_eq!(world.run()[0].as_ref().unwrap().as_ref().unwrap(), &1);
     assert_eq!(world.cloud.attempts, 3);

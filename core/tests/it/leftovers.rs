@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_core::Now;
 use apus_core::contract::{Machine, OnFailure, Step};
-use apus_core::error::{Failure, Leftover};
+use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{
     LargeObject, SwiftUpload, SwiftUploadOptions, Upload, UploadOptions, UploadSource,
@@ -58,7 +58,7 @@ fn an_upload_names_itself_from_its_creation_until_it_is_gone() {
     let part = sent(&mut upload).pop().unwrap();
     assert_eq!(upload.leftovers(), named("id"));
     upload.cancel(NOON, OnFailure::Abort);
-    upload.complete(NOON, Exchange::open(part, NOON, 0).fail(Failure::cancelled()));
+    upload.complete(NOON, Exchange::open(part, NOON, 0).fail(ExchangeError::cancelled()));
     let abort = sent(&mut upload).pop().unwrap();
     assert_eq!((abort.operation, upload.leftovers()), ("AbortMultipartUpload", named("id")));
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_core::checksum::Algorithm;
 use apus_core::contract::{OnFailure, Operation};
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Body;
 use apus_core::machine::{Call, Copy, CopyOptions, Upload, UploadOptions, UploadSource};
 use apus_core::quirks::Provider;
@@ -45,7 +45,7 @@ fn aws(config: &mut Config) {
 }
 
 fn lost() -> Answer {
-    Answer::lost(Cause::Closed)
+    Answer::lost(ExchangeErrorKind::Closed)
 }
 
 /// What a HEAD shows of an object.
@@ -74,7 +74,9 @@ fn refused(error: &Error, code: &str) {
 
 #[test]
 fn a_conditional_put_whose_answer_was_lost_is_known_by_its_tag() {
-    for lost in [lost(), Answer::lost(Cause::Timeout), Answer::error(500, "InternalError")] {
+    for lost in
+        [lost(), Answer::lost(ExchangeErrorKind::Timeout), Answer::error(500, "InternalError")]
+    {
         let again = Answer::error(412, "PreconditionFailed");
         let run = call(absent(), &[lost, again, shown(5, HELLO)]);
         assert_eq!(run.result.unwrap().etag.opaque(), HELLO);
@@ -237,7 +239,7 @@ fn what_was_never_answered_may_be_carried_out_yet() {
 
 #[test]
 fn what_surely_did_nothing_is_not_in_doubt() {
-    for cause in [Cause::Connect, Cause::Resolve, Cause::Tls] {
+    for cause in [ExchangeErrorKind::Connect, ExchangeErrorKind::Resolve, ExchangeErrorKind::Tls] {
         let error = call(absent(), &vec![Answer::lost(cause); 5]).result.unwrap_err();
         assert!(!error.outcome_unknown(), "{error}");
     }
@@ -355,8 +357,8 @@ fn a_call_that_is_cancelled_after_a_lost_answer_says_so_and_sends_nothing() {
 fn an_operation_of_class_once_is_sent_once_when_it_may_have_been_carried_out() {
     let doubtful = [
         lost(),
-        Answer::lost(Cause::Timeout),
-        Answer::lost(Cause::Cut),
+        Answer::lost(ExchangeErrorKind::Timeout),
+        Answer::lost(ExchangeErrorKind::Cut),
         Answer::error(500, "InternalError"),
         Answer::new(502),
         Answer::new(504),
@@ -370,7 +372,7 @@ fn an_operation_of_class_once_is_sent_once_when_it_may_have_been_carried_out() {
         unknown(&error, "bucket");
     }
     // What surely did nothing is repeated.
-    for answer in [Answer::lost(Cause::Connect), Answer::error(503, "SlowDown")] {
+    for answer in [Answer::lost(ExchangeErrorKind::Connect), Answer::error(503, "SlowDown")] {
         let raw = Raw::new(Method::POST).bucket("bucket").key("key");
         call(raw, &[answer, Answer::new(200)]).result.unwrap();
     }
@@ -378,9 +380,11 @@ fn an_operation_of_class_once_is_sent_once_when_it_may_have_been_carried_out() {
 
 #[test]
 fn what_failed_before_the_request_is_repeated_and_leaves_no_doubt() {
-    use apus_core::error::Failure;
+    use apus_core::error::ExchangeError;
 
-    for cause in [Cause::Timeout, Cause::Closed, Cause::Cancelled] {
+    for cause in
+        [ExchangeErrorKind::Timeout, ExchangeErrorKind::Closed, ExchangeErrorKind::Cancelled]
+    {
         for before in [true, false] {
             let raw = Raw::new(Method::POST).bucket("bucket").key("key");
             let auth =
@@ -390,18 +394,18 @@ fn what_failed_before_the_request_is_repeated_and_leaves_no_doubt() {
             let mut pump = apus_core::machine::Pump::new(call, vec![auth], waker);
             let now = apus_core::Now::new(HOUR, HOUR);
             let apus_core::machine::Turn::Launch(exchange) = pump.turn(now) else { panic!() };
-            let failure = Failure::new(cause, "");
+            let failure = ExchangeError::new(cause, "");
             let failure = if before { failure.before_request() } else { failure };
             pump.complete(now, exchange.fail(failure));
             match pump.turn(now) {
                 // A moment later it is sent again.
                 apus_core::machine::Turn::Park(Some(_)) => {
-                    assert!(before && cause != Cause::Cancelled, "{cause:?} {before}");
+                    assert!(before && cause != ExchangeErrorKind::Cancelled, "{cause:?} {before}");
                 }
                 apus_core::machine::Turn::Done(result) => {
                     let error = result.unwrap_err();
                     assert_eq!(error.outcome_unknown(), !before, "{cause:?}: {error}");
-                    assert!(!before || cause == Cause::Cancelled, "{cause:?}: {error}");
+                    assert!(!before || cause == ExchangeErrorKind::Cancelled, "{cause:?}: {error}");
                 }
                 _ => panic!("{cause:?} {before}"),
             }
@@ -430,7 +434,7 @@ fn a_half_sent_body_that_can_be_read_once_is_not_sent_again() {
         if sent > 0 {
             encoder.frame(&BYTES[..sent as usize]).unwrap();
         }
-        let failure = apus_core::error::Failure::new(Cause::Closed, "");
+        let failure = apus_core::error::ExchangeError::new(ExchangeErrorKind::Closed, "");
         pump.complete(now, exchange.fail(failure));
         match pump.turn(now) {
             apus_core::machine::Turn::Done(result) => Some(result.unwrap_err()),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use apus_core::contract::GivenSource;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{Add, Get, Stored, Stores};
@@ -38,7 +38,7 @@ fn an_image_that_is_stored_needs_its_source() {
             assert_eq!((of_source.length, of_source.ranges), (told, ranges), "{backend}");
             assert!(of_source.memory >= 64 << 20 && !needs.sink);
             let refused = needs.check(GivenSource::Missing, true).unwrap_err();
-            assert_eq!(refused.cause(), Cause::Source);
+            assert_eq!(refused.kind(), ExchangeErrorKind::Source);
         }
     }
 }
@@ -52,7 +52,7 @@ fn an_image_that_is_read_needs_a_sink() {
         let row = Stored::new(url, Some(store));
         let job = stores().get(&row, &Get::default(), 1).unwrap().outcome;
         let refused = job.machine.needs().check(GivenSource::Missing, false).unwrap_err();
-        assert_eq!(refused.cause(), Cause::Sink, "{store}");
+        assert_eq!(refused.kind(), ExchangeErrorKind::Sink, "{store}");
         let size = stores().size(&row, 1).unwrap().outcome;
         assert!(size.machine.needs().check(GivenSource::Missing, false).is_ok());
     }

@@ -1,6 +1,6 @@
 //! Which proxy is used for which host, and what is sent to it.
 
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::proxy::{Proxies, Proxy};
 use apus_core::{Kind, Secret};
 use http::Uri;
@@ -187,7 +187,11 @@ fn an_answer_to_connect_is_read_in_pieces() {
         (&[&b"HTTP/1.1 200 OK\r\nx: "[..], &[b'x'; 20_000]].concat(), false, "no end"),
     ] {
         let failure = proxy().connected(answer).unwrap_err();
-        assert_eq!((failure.cause(), failure.is_lasting()), (Cause::Proxy, lasting), "{failure}");
+        assert_eq!(
+            (failure.kind(), failure.is_lasting()),
+            (ExchangeErrorKind::Proxy, lasting),
+            "{failure}"
+        );
         let text = failure.to_string();
         assert!(text.contains(word) && text.contains("http://proxy.example:3128"), "{text}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::{Auth, Call, GrantOnly, Pump, RateLimits, Turn};
 use apus_core::now::Timestamp;
@@ -45,13 +45,13 @@ fn skewed(exchange: Exchange) -> Completion {
 fn the_completion_of_another_pump_is_ignored() {
     let (mut one, mut other) = (pump(), pump());
     let (ours, theirs) = (launch(&mut one), launch(&mut other));
-    one.complete(NOON, theirs.fail(Failure::new(Cause::Tls, "another's")));
+    one.complete(NOON, theirs.fail(ExchangeError::new(ExchangeErrorKind::Tls, "another's")));
     assert_eq!(one.in_flight(), 1);
-    one.complete(NOON, ours.fail(Failure::new(Cause::Tls, "our own")));
+    one.complete(NOON, ours.fail(ExchangeError::new(ExchangeErrorKind::Tls, "our own")));
     let Turn::Done(Err(error)) = one.turn(NOON) else { panic!("it is not done") };
-    assert_eq!(error.failure().map(Failure::detail), Some("our own"));
+    assert_eq!(error.exchange_error().map(ExchangeError::detail), Some("our own"));
     // Nor does a late one count.
-    one.complete(NOON, launch(&mut pump()).fail(Failure::cancelled()));
+    one.complete(NOON, launch(&mut pump()).fail(ExchangeError::cancelled()));
     assert!(matches!(one.turn(NOON), Turn::Park(None)));
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apus_core::Now;
 use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::machine::{Auth, Call, GrantOnly, Pump, RateLimits, Turn};
 use apus_core::s3::HeadBucket;
@@ -44,15 +44,20 @@ fn what_waits_for_a_token_takes_no_place_from_those_that_do_not() {
 
 #[test]
 fn what_is_cancelled_in_flight_is_not_sent_again() {
-    for cause in [Cause::Closed, Cause::Timeout, Cause::Connect, Cause::Cut] {
+    for cause in [
+        ExchangeErrorKind::Closed,
+        ExchangeErrorKind::Timeout,
+        ExchangeErrorKind::Connect,
+        ExchangeErrorKind::Cut,
+    ] {
         let call = Call::new(HeadBucket::new("bucket"), service(|_| {}), 1);
         let nobody = Auth::new(Credentials::anonymous());
         let mut pump = Pump::new(call, [nobody], Waker::noop().clone());
         let Turn::Launch(exchange) = pump.turn(NOON) else { panic!("it sends nothing") };
         pump.cancel(NOON, OnFailure::Abort);
-        pump.complete(NOON, exchange.fail(Failure::new(cause, "by the test")));
+        pump.complete(NOON, exchange.fail(ExchangeError::new(cause, "by the test")));
         let Turn::Done(result) = pump.turn(NOON) else { panic!("{cause:?}: it goes on") };
-        assert_eq!(result.unwrap_err().failure().map(Failure::cause), Some(cause));
+        assert_eq!(result.unwrap_err().exchange_error().map(ExchangeError::kind), Some(cause));
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use apus_core::Now;
 use apus_core::contract::{Authenticator, Grant, Lease, OnFailure, Standing, Wish};
 use apus_core::credentials::Credentials;
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::{Auth, Call, Event, Observer, Pump, RateLimits, Turn};
 use apus_core::s3::HeadBucket;
@@ -317,7 +317,7 @@ fn a_pump_that_fails_on_the_way_frees_its_place() {
     let (mut one, mut other) = (crowd.pump(), crowd.pump());
     let exchange = launched(&mut one);
     parked(&mut other);
-    one.complete(NOON, exchange.fail(Failure::cancelled()));
+    one.complete(NOON, exchange.fail(ExchangeError::cancelled()));
     assert_eq!(crowd.woken.take(), [1]);
     launched(&mut other);
 }

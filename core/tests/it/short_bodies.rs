@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::{Draft, Exchange, Incoming, Reply};
 use apus_core::machine::DownloadOptions;
 use http::{Method, Uri};
@@ -27,7 +27,7 @@ fn a_body_that_is_shorter_than_announced_is_cut() {
     for (announced, body) in [(5, &b""[..]), (5, b"1"), (5, b"1234")] {
         let reply = collected(Method::GET, 200, announced, body);
         let cut = reply.cut.expect("it is short");
-        assert_eq!(cut.cause(), Cause::Cut);
+        assert_eq!(cut.kind(), ExchangeErrorKind::Cut);
         assert!(cut.detail().contains(&format!("{} of 5", body.len())), "{}", cut.detail());
     }
     assert!(collected(Method::GET, 200, 5, b"12345").cut.is_none());

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use apus_core::Kind;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::store::{Get, StoreErrorKind as Is, Verb};
 use bytes::Bytes;
 
@@ -70,14 +70,14 @@ fn what_a_server_says_to_a_download() {
 #[test]
 fn what_happens_on_the_way() {
     for (cause, expected) in [
-        (Cause::Resolve, Is::BackendUnavailable),
-        (Cause::Connect, Is::BackendUnavailable),
-        (Cause::Tls, Is::BackendUnavailable),
-        (Cause::Proxy, Is::BackendUnavailable),
-        (Cause::Timeout, Is::BackendUnavailable),
-        (Cause::Source, Is::Invalid),
-        (Cause::Sink, Is::Invalid),
-        (Cause::Cancelled, Is::Cancelled),
+        (ExchangeErrorKind::Resolve, Is::BackendUnavailable),
+        (ExchangeErrorKind::Connect, Is::BackendUnavailable),
+        (ExchangeErrorKind::Tls, Is::BackendUnavailable),
+        (ExchangeErrorKind::Proxy, Is::BackendUnavailable),
+        (ExchangeErrorKind::Timeout, Is::BackendUnavailable),
+        (ExchangeErrorKind::Source, Is::Invalid),
+        (ExchangeErrorKind::Sink, Is::Invalid),
+        (ExchangeErrorKind::Cancelled, Is::Cancelled),
     ] {
         let job = settled(fast("s3_store_retries = 0").get(&image(), &Get::default(), 1));
         let result = run(job, |_, _| Answer::lost(cause)).result;

@@ -3,7 +3,7 @@
 
 use apus_core::checksum::Algorithm;
 use apus_core::credentials::Credentials;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::Auth;
 use apus_core::s3::ByteRange;
 use apus_core::sign::Keys;
@@ -102,7 +102,7 @@ fn what_is_removed_must_be_there() {
 
 #[test]
 fn an_image_that_the_lost_answer_removed_is_removed() {
-    let mut lost = Some(Cause::Closed);
+    let mut lost = Some(ExchangeErrorKind::Closed);
     let done = run(settled(fast("").delete(&image(), 1)), |head, _| match lost {
         _ if head.method == "HEAD" => Answer::new(403),
         Some(cause) => {

@@ -141,7 +141,7 @@ fn what_goes_in_parts_is_looked_for_where_only_single_requests_are_conditional()
 
 #[test]
 fn a_lost_answer_is_no_duplicate() {
-    let mut lost = Some(apus_core::error::Cause::Closed);
+    let mut lost = Some(apus_core::error::ExchangeErrorKind::Closed);
     let (added, requests) = add(&fast(""), &hello(), |head, _| match lost.take() {
         Some(cause) => Answer::lost(cause),
         None if head.method == "PUT" => Answer::error(412, "PreconditionFailed"),

@@ -3,7 +3,7 @@
 //!
 //! Responses are those of Swift 2.38 and Keystone 30.
 
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::UploadSource;
 use apus_core::store::{Acls, Add, Get, StoreErrorKind, Stored, Stores, Verb};
 use bytes::Bytes;
@@ -119,7 +119,7 @@ fn a_container_that_a_request_made_which_was_never_answered_goes_again_too() {
     let (added, requests) = add(&tenants(""), &object(5), |head, body| match head.uri.path() {
         PATH if head.method == "PUT" => {
             puts += 1;
-            if puts == 1 { Answer::lost(Cause::Closed) } else { Answer::new(202) }
+            if puts == 1 { Answer::lost(ExchangeErrorKind::Closed) } else { Answer::new(202) }
         }
         path if head.method == "PUT" && path.len() > PATH.len() => Answer::new(507),
         _ => swift(head, body),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apus_core::Kind;
 use apus_core::contract::OnFailure;
-use apus_core::error::{Cause, Leftover};
+use apus_core::error::{ExchangeErrorKind, Leftover};
 use apus_core::machine::{SwiftDelete, SwiftDeleteOptions};
 use http::request;
 
@@ -308,7 +308,7 @@ fn a_lost_answer_does_not_hide_what_was_left() {
         if head.method == "DELETE" && lost > 0 {
             lost -= 1;
             store.stuck.clear();
-            return Answer::lost(Cause::Closed);
+            return Answer::lost(ExchangeErrorKind::Closed);
         }
         answer
     });
@@ -319,7 +319,7 @@ fn a_lost_answer_does_not_hide_what_was_left() {
     let mut store = large(3, false);
     let run = self::run(SwiftDeleteOptions::default(), |head, body| {
         let answer = store.answer(head, body);
-        if head.method == "DELETE" { Answer::lost(Cause::Closed) } else { answer }
+        if head.method == "DELETE" { Answer::lost(ExchangeErrorKind::Closed) } else { answer }
     });
     assert_eq!(run.result.unwrap_err().leftovers().len(), 4);
 }
@@ -376,7 +376,9 @@ fn a_refusal_of_access_stops_it_at_once() {
 fn lost_answers_and_refusals_that_pass_leave_nothing() {
     for dynamic in [false, true] {
         for (bulk, helps) in [(true, true), (false, true), (true, false)] {
-            for fault in [Answer::lost(Cause::Closed), Answer::new(503), Answer::new(498)] {
+            for fault in
+                [Answer::lost(ExchangeErrorKind::Closed), Answer::new(503), Answer::new(498)]
+            {
                 let mut store = large(20, dynamic);
                 store.deletes_slo = helps;
                 let mut requests = 0;
@@ -401,7 +403,7 @@ fn a_network_that_stays_away_ends_it() {
         let mut store = large(20, dynamic);
         let run = run(one_by_one(4), |head, body| {
             if head.method == "DELETE" {
-                return Answer::lost(Cause::Connect);
+                return Answer::lost(ExchangeErrorKind::Connect);
             }
             store.answer(head, body)
         });

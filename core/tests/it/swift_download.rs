@@ -2,7 +2,7 @@
 
 use apus_core::Kind;
 use apus_core::checksum::{Algorithm, Verdict, Why};
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDownload};
 use apus_core::swift::GetObject;
@@ -258,7 +258,7 @@ fn attempts_are_counted_anew_with_progress_unless_there_is_a_total() {
         let error = run.result.unwrap_err();
         assert_eq!(run.requests.len(), requests);
         assert_eq!((error.kind(), error.attempts()), (Kind::Transport, retries + 1));
-        assert_eq!(error.failure().unwrap().cause(), Cause::Cut);
+        assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Cut);
         assert_eq!(run.sink.len(), 100 * (retries as usize + 1));
     }
     // Without progress it ends after `RetryPolicy::attempts`.
@@ -270,9 +270,9 @@ fn attempts_are_counted_anew_with_progress_unless_there_is_a_total() {
 fn resets_and_refusals_that_pass_are_waited_out() {
     let bytes = object(1000);
     for fault in [
-        Answer::lost(Cause::Closed),
-        Answer::lost(Cause::Timeout),
-        Answer::lost(Cause::Connect),
+        Answer::lost(ExchangeErrorKind::Closed),
+        Answer::lost(ExchangeErrorKind::Timeout),
+        Answer::lost(ExchangeErrorKind::Connect),
         Answer::new(503),
         Answer::new(498),
         Answer::new(429).header("retry-after", 30),

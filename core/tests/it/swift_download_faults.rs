@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::Algorithm;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDownload};
 use apus_core::swift::GetObject;
@@ -19,7 +19,7 @@ use crate::support::{Answer, Sim, object};
 enum Fault {
     None,
     Cut(usize),
-    Lost(Cause),
+    Lost(ExchangeErrorKind),
     Status(u16),
     Slow(u64),
     /// The token is refused, and the next one.
@@ -36,7 +36,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         6 => Just(Fault::None),
         6 => (0usize..900).prop_map(Fault::Cut),
-        3 => prop_oneof![Just(Cause::Closed), Just(Cause::Timeout), Just(Cause::Connect)]
+        3 => prop_oneof![Just(ExchangeErrorKind::Closed), Just(ExchangeErrorKind::Timeout), Just(ExchangeErrorKind::Connect)]
             .prop_map(Fault::Lost),
         3 => prop_oneof![
             9 => prop_oneof![Just(503), Just(500), Just(498), Just(408), Just(429)],

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use apus_core::contract::OnFailure;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
 use apus_core::swift::GetObject;
@@ -62,7 +62,14 @@ const BODIES: [&str; 16] = [
 ];
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let lost = option::weighted(0.1, select(vec![Cause::Closed, Cause::Timeout, Cause::Protocol]));
+    let lost = option::weighted(
+        0.1,
+        select(vec![
+            ExchangeErrorKind::Closed,
+            ExchangeErrorKind::Timeout,
+            ExchangeErrorKind::Protocol,
+        ]),
+    );
     let cut = option::weighted(0.2, 0usize..6);
     let headers = vec(select(HEADERS.to_vec()), 0..5);
     (select(STATUSES.to_vec()), headers, select(BODIES.to_vec()), lost, cut).prop_map(

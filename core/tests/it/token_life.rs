@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apus_core::Now;
 use apus_core::contract::{Authenticator, Lease, Notice, Wish};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Scope, ServiceToken, Session, SessionOptions};
 use apus_core::machine::Auth;
@@ -186,7 +186,7 @@ fn woken(askers: &[Asker]) -> Vec<usize> {
 fn a_new_token_wakes_each_who_waits_once_and_a_renewal_given_up_the_first() {
     let (mut session, mut cloud, draft, mut askers) = crowd();
     let exchange = Exchange::open(draft, at(0.0), 0);
-    session.renewed(at(1.0), exchange.fail(Failure::new(Cause::Cancelled, "")));
+    session.renewed(at(1.0), exchange.fail(ExchangeError::new(ExchangeErrorKind::Cancelled, "")));
     assert_eq!(woken(&askers), [0]);
     let Lease::Renew(draft) = askers[0].ask(&mut session, at(1.0)) else { panic!("no renewal") };
     bring(&mut session, &mut cloud, draft, at(1.0), at(2.0));
@@ -206,7 +206,7 @@ fn one_who_was_woken_and_is_gone_passes_it_on() {
     let exchange = Exchange::open(draft, at(0.0), 0);
     session.leave(askers[1].places);
     assert!(woken(&askers).is_empty(), "a renewal is under way");
-    session.renewed(at(1.0), exchange.fail(Failure::new(Cause::Cancelled, "")));
+    session.renewed(at(1.0), exchange.fail(ExchangeError::new(ExchangeErrorKind::Cancelled, "")));
     assert_eq!(woken(&askers), [0]);
     session.leave(askers[0].places);
     assert_eq!(woken(&askers), [2]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Composite, RequestChecksumCalculation};
 use apus_core::contract::OnFailure;
-use apus_core::error::{Cause, Leftover};
+use apus_core::error::{ExchangeErrorKind, Leftover};
 use apus_core::machine::{
     Copy, CopyOptions, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
 };
@@ -108,7 +108,7 @@ fn aws(config: &mut Config) {
 }
 
 fn lost() -> Answer {
-    Answer::lost(Cause::Closed)
+    Answer::lost(ExchangeErrorKind::Closed)
 }
 
 fn shown(size: usize, etag: &str) -> Answer {
@@ -335,7 +335,7 @@ fn cancelled(
         .cancel_at(Duration::from_millis(15), OnFailure::Abort)
         .run(|head, body| match head.method.as_str() {
             // The part that is in flight when it is cancelled is broken off.
-            "PUT" => Answer::lost(Cause::Cancelled),
+            "PUT" => Answer::lost(ExchangeErrorKind::Cancelled),
             _ => server.answer(head, body),
         });
     (run.result, run.requests, server, run.elapsed)
@@ -389,7 +389,7 @@ fn an_upload_that_a_part_may_bring_back_is_named_where_no_look_shows_that_it_is_
                 .source(object(LENGTH))
                 .cancel_at(Duration::from_millis(15), OnFailure::Abort)
                 .run(|head, body| match head.method.as_str() {
-                    "PUT" => Answer::lost(Cause::Cancelled),
+                    "PUT" => Answer::lost(ExchangeErrorKind::Cancelled),
                     "GET" => {
                         looks += 1;
                         if looks == 1 { first.clone() } else { look.clone() }
@@ -443,7 +443,7 @@ fn a_copied_part_may_land_late_as_well() {
     let run = Sim::new(Copy::new(copy, options, service(|_| {}), 1))
         .cancel_at(Duration::from_millis(25), OnFailure::Abort)
         .run(|head, body| match head.method.as_str() {
-            "PUT" => Answer::lost(Cause::Cancelled),
+            "PUT" => Answer::lost(ExchangeErrorKind::Cancelled),
             _ => server.answer(head, body),
         });
     let error = run.result.unwrap_err();

@@ -1,7 +1,7 @@
 //! Sources with another length than was announced, or than at the start of the upload.
 
 use apus_core::contract::OnFailure;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::{Checkpoint, PartLimits, Upload, UploadOptions, UploadSource};
 use apus_core::{Error, Kind};
 
@@ -60,7 +60,11 @@ fn no_checksums() -> apus_core::checksum::Policy {
 
 #[track_caller]
 fn is_of_length(error: &Error, what: &str) {
-    assert_eq!(error.failure().map(|failure| failure.cause()), Some(Cause::Length), "{error}");
+    assert_eq!(
+        error.exchange_error().map(|failure| failure.kind()),
+        Some(ExchangeErrorKind::Length),
+        "{error}"
+    );
     assert!(error.to_string().contains(what), "{error}");
 }
 

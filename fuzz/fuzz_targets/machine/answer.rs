@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Draft;
 use arbitrary::Arbitrary;
 use bytes::Bytes;
@@ -37,7 +37,7 @@ pub(crate) enum Word {
 
 /// What comes of an answer.
 pub(crate) enum Outcome {
-    Lost(Cause),
+    Lost(ExchangeErrorKind),
     Head { head: response::Parts, body: Bytes, cut: bool },
 }
 
@@ -128,18 +128,18 @@ pub(crate) fn asked(range: &HeaderValue, size: u64) -> Option<Range<u64>> {
     Some(start.min(end)..end)
 }
 
-const CAUSES: [Cause; 11] = [
-    Cause::Resolve,
-    Cause::Connect,
-    Cause::Tls,
-    Cause::Proxy,
-    Cause::Timeout,
-    Cause::Closed,
-    Cause::Cut,
-    Cause::Cancelled,
-    Cause::Source,
-    Cause::Sink,
-    Cause::Protocol,
+const CAUSES: [ExchangeErrorKind; 11] = [
+    ExchangeErrorKind::Resolve,
+    ExchangeErrorKind::Connect,
+    ExchangeErrorKind::Tls,
+    ExchangeErrorKind::Proxy,
+    ExchangeErrorKind::Timeout,
+    ExchangeErrorKind::Closed,
+    ExchangeErrorKind::Cut,
+    ExchangeErrorKind::Cancelled,
+    ExchangeErrorKind::Source,
+    ExchangeErrorKind::Sink,
+    ExchangeErrorKind::Protocol,
 ];
 
 /// No object that is really sent is longer.

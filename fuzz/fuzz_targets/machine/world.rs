@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::contract::{Machine, OnFailure};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Completion, Exchange};
 use apus_core::machine::{Pump, RateLimits, Turn};
 use apus_core::now::Wait;
@@ -199,7 +199,7 @@ where
             Event::Dropped { which } => {
                 if let Some(at) = usize::from(*which).checked_rem(self.flights.len()) {
                     let exchange = self.flights.swap_remove(at);
-                    self.complete(exchange.fail(Failure::cancelled()));
+                    self.complete(exchange.fail(ExchangeError::cancelled()));
                 }
             }
             Event::Supplied { bytes, ends } => self.supply((*bytes).into(), *ends),
@@ -368,12 +368,12 @@ fn perform(
         }
     }
     let (head, body, cut) = match outcome {
-        Outcome::Lost(cause) => return (exchange.fail(Failure::new(cause, "lost")), None),
+        Outcome::Lost(cause) => return (exchange.fail(ExchangeError::new(cause, "lost")), None),
         Outcome::Head { head, body, cut } => (head, body, cut),
     };
     let mut receiving = exchange.respond(head);
     let at = receiving.position();
-    let mut cut = cut.then(|| Failure::new(Cause::Cut, "cut"));
+    let mut cut = cut.then(|| ExchangeError::new(ExchangeErrorKind::Cut, "cut"));
     let mut passed = 0;
     if receiving.has_body() {
         for piece in body.chunks(PIECE) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
-use apus_core::error::Failure;
+use apus_core::error::ExchangeError;
 use apus_core::http::{Body, Completion, Draft, Ticket};
 use apus_core::{Error, Now};
 use http::Method;
@@ -74,7 +74,7 @@ impl Machine for Ranges {
     }
 
     fn cancel(&mut self, _: Now, _: OnFailure) {
-        self.failed.get_or_insert(Failure::cancelled().into());
+        self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {
@@ -187,7 +187,7 @@ impl Machine for Parts {
     }
 
     fn cancel(&mut self, _: Now, _: OnFailure) {
-        self.failed.get_or_insert(Failure::cancelled().into());
+        self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {

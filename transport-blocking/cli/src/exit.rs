@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use apus_core::error::{Cause, Kind};
+use apus_core::error::{ExchangeErrorKind, Kind};
 use apus_core::store::config::ConfigErrors;
 use apus_core::store::{StoreError, StoreErrorKind};
 use apus_core::{Error, location::LocationError};
@@ -81,8 +81,10 @@ impl Exit {
 }
 
 fn is_other_source(error: &Error) -> bool {
-    let failure = error.failure();
-    failure.is_some_and(|failure| failure.is_source_changed() || failure.cause() == Cause::Length)
+    let failure = error.exchange_error();
+    failure.is_some_and(|failure| {
+        failure.is_source_changed() || failure.kind() == ExchangeErrorKind::Length
+    })
 }
 
 impl From<Exit> for ExitCode {

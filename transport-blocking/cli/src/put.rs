@@ -6,7 +6,7 @@ use std::path::Path;
 
 use apus_blocking::Source;
 use apus_core::checksum::Algorithm;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::UploadSource;
 use apus_core::store::{Add, Added, StoreErrorKind};
 use serde_json::{Value, json};
@@ -47,9 +47,9 @@ pub(crate) fn run(
     let image = Add::new(id.as_str(), UploadSource::Stream(None)).with_size(size).with_hash(hash);
     let shown = open.watch.show(&id, length);
     let added = open.stores.add(Some(&backend), image, source).map_err(|error| {
-        let cause = error.protocol().failure().map(apus_core::error::Failure::cause);
+        let cause = error.protocol().exchange_error().map(apus_core::error::ExchangeError::kind);
         let of_source = error.kind() == StoreErrorKind::InvalidSize
-            || matches!(cause, Some(Cause::Source | Cause::Length));
+            || matches!(cause, Some(ExchangeErrorKind::Source | ExchangeErrorKind::Length));
         let failure = Failure::from(error);
         let place =
             if is_dash(file) { "standard input".into() } else { file.display().to_string() };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Completion, Expect, Incoming, Ticket};
 use apus_core::now::{Wait, WaitReason};
 use apus_core::{Error, Now};
@@ -78,7 +78,9 @@ impl Machine for Ranges {
                 (None, None) => {
                     self.failed.get_or_insert(Error::refused(reply.head.status, None, None));
                 }
-                (Some(cut), None) if cut.cause() == Cause::Cut && self.failed.is_none() => {
+                (Some(cut), None)
+                    if cut.kind() == ExchangeErrorKind::Cut && self.failed.is_none() =>
+                {
                     self.cut += 1;
                     let rest = range.start + reply.streamed..range.end;
                     let before = self.todo.iter().filter(|todo| todo.start < rest.start).count();
@@ -100,7 +102,7 @@ impl Machine for Ranges {
     }
 
     fn cancel(&mut self, _: Now, _: OnFailure) {
-        self.failed.get_or_insert(Failure::cancelled().into());
+        self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {
@@ -219,7 +221,7 @@ impl Machine for Parts {
     }
 
     fn cancel(&mut self, _: Now, _: OnFailure) {
-        self.failed.get_or_insert(Failure::cancelled().into());
+        self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {

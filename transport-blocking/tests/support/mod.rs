@@ -160,8 +160,8 @@ pub fn client_with(config: TransportConfig, service: Plain) -> Client<Plain> {
 }
 
 /// The cause of a failure on the wire.
-pub fn cause(error: &Error) -> Option<apus_core::error::Cause> {
-    error.failure().map(apus_core::error::Failure::cause)
+pub fn cause(error: &Error) -> Option<apus_core::error::ExchangeErrorKind> {
+    error.exchange_error().map(apus_core::error::ExchangeError::kind)
 }
 
 /// An observer that calls a closure.

@@ -1,6 +1,6 @@
 //! The caller's ends: the source of its bytes, and the sink for those it receives.
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use bytes::Bytes;
 
 /// The bytes of a caller.
@@ -32,13 +32,13 @@ impl Source {
 
     /// Reads these bytes, or, of a source that can be read once, as many at its position. Fails beyond
     /// `breaks_at`.
-    pub(crate) fn read(&mut self, from: u64, to: u64) -> Result<Bytes, Failure> {
+    pub(crate) fn read(&mut self, from: u64, to: u64) -> Result<Bytes, ExchangeError> {
         let start = if self.once { self.taken } else { from };
         let end = start + (to - from);
         let length = self.bytes.len() as u64;
         if self.breaks_at.is_some_and(|at| at < end) {
             let what = "the simulated source broke";
-            return Err(Failure::new(Cause::Source, what));
+            return Err(ExchangeError::new(ExchangeErrorKind::Source, what));
         }
         Ok(self.bytes.slice(start.min(length) as usize..end.min(length) as usize))
     }

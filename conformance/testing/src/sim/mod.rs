@@ -51,7 +51,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::{Machine, OnFailure};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use apus_core::machine::{Auth, Pump, RateLimits, Turn};
 use apus_core::now::Now;
@@ -307,7 +307,8 @@ impl<S: Simulated> Sim<S> {
                 let broken = self.source_breaks_at.is_some_and(|at| at < range.end);
                 let (from, to) = (range.start as usize, range.end as usize);
                 if broken || to > self.source.len() {
-                    let failure = Failure::new(Cause::Source, "the simulated source broke");
+                    let failure =
+                        ExchangeError::new(ExchangeErrorKind::Source, "the simulated source broke");
                     return Event::Answered(exchange.fail(failure));
                 }
                 let bytes = self.source.slice(from..to);
@@ -369,10 +370,13 @@ impl<S: Simulated> Sim<S> {
     fn respond(&mut self, exchange: Exchange, reply: &Reply) -> (Duration, Event<S::Admitted>) {
         let limit = exchange.limits().first_byte.unwrap_or(Duration::MAX);
         let (done, after) = if reply.delay > limit {
-            (exchange.fail(Failure::new(Cause::Timeout, "no answer in time")), limit)
+            (
+                exchange.fail(ExchangeError::new(ExchangeErrorKind::Timeout, "no answer in time")),
+                limit,
+            )
         } else if let Some(Cut::Head(_) | Cut::Within(..)) = reply.cut {
             let detail = "the simulated connection broke";
-            (exchange.fail(Failure::new(Cause::Closed, detail)), reply.delay)
+            (exchange.fail(ExchangeError::new(ExchangeErrorKind::Closed, detail)), reply.delay)
         } else {
             (self.receive(exchange, reply), reply.delay)
         };
@@ -404,7 +408,7 @@ impl<S: Simulated> Sim<S> {
             }
         }
         let cut = matches!(reply.cut, Some(Cut::Body(..)))
-            .then(|| Failure::new(Cause::Cut, "the simulated connection broke"));
+            .then(|| ExchangeError::new(ExchangeErrorKind::Cut, "the simulated connection broke"));
         receiving.finish(cut)
     }
 

@@ -2,7 +2,7 @@
 //! pieces.
 
 use apus_core::Error;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Exchange, Outgoing};
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ pub(super) enum Undone {
     /// The machine asked for bytes that are no longer available.
     Law(String),
     /// The source failed.
-    Ended(Failure),
+    Ended(ExchangeError),
     /// The exchange could not make head or body.
     Rejected(Error),
 }
@@ -74,7 +74,7 @@ pub(super) fn depart(
         if encoder.remaining() > 0 {
             // A source that can be read once, whose bytes were used elsewhere.
             let what = format!("the source ended {} bytes early", encoder.remaining());
-            return Err(Undone::Ended(Failure::new(Cause::Source, what)));
+            return Err(Undone::Ended(ExchangeError::new(ExchangeErrorKind::Source, what)));
         }
         wire.extend_from_slice(&encoder.end().map_err(Undone::Rejected)?);
     }
@@ -86,7 +86,7 @@ pub(super) fn depart(
 pub(super) fn receive(
     exchange: Exchange,
     reply: &Reply,
-    cut: Option<(u16, Option<Failure>)>,
+    cut: Option<(u16, Option<ExchangeError>)>,
     sink: &mut Sink,
 ) -> Completion {
     let mut parts = reply.parts();
@@ -95,8 +95,10 @@ pub(super) fn receive(
         if let Some((_, failure)) = &cut
             && reply.body.is_empty()
         {
-            let closed = Failure::new(Cause::Closed, "the connection ended in the head");
-            let stalled = failure.clone().filter(|failure| failure.cause() == Cause::Timeout);
+            let closed =
+                ExchangeError::new(ExchangeErrorKind::Closed, "the connection ended in the head");
+            let stalled =
+                failure.clone().filter(|failure| failure.kind() == ExchangeErrorKind::Timeout);
             return exchange.fail(stalled.unwrap_or(closed));
         }
         if reply.status == 204 {
@@ -144,12 +146,12 @@ pub(super) fn early_success(operation: &str, request: &Request) -> Reply {
     .header("x-simulated", operation)
 }
 
-pub(super) fn garbage() -> Failure {
-    Failure::new(Cause::Protocol, "the simulated answer is no HTTP")
+pub(super) fn garbage() -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Protocol, "the simulated answer is no HTTP")
 }
 
-pub(super) fn cut() -> Failure {
-    Failure::new(Cause::Cut, "the simulated connection was reset in the answer")
+pub(super) fn cut() -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Cut, "the simulated connection was reset in the answer")
 }
 
 /// The number of bytes that are sent or received at once.

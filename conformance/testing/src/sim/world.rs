@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::RateLimits;
 use apus_core::now::Now;
@@ -438,16 +438,16 @@ impl World {
     }
 }
 
-fn refused() -> Failure {
-    Failure::new(Cause::Connect, "the simulated server refused the connection")
+fn refused() -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Connect, "the simulated server refused the connection")
 }
 
-fn closed() -> Failure {
-    Failure::new(Cause::Closed, "the simulated connection was reset")
+fn closed() -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Closed, "the simulated connection was reset")
 }
 
-fn timeout(what: &str) -> Failure {
-    Failure::new(Cause::Timeout, format!("nothing happened in time: {what}"))
+fn timeout(what: &str) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Timeout, format!("nothing happened in time: {what}"))
 }
 
 impl Whom {

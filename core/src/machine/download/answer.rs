@@ -6,7 +6,7 @@ use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::contract::Service as _;
-use crate::error::{Cause, Error, Failure, Kind};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind, Kind};
 use crate::http::{ByteRange, Coding, Limits, Reply};
 use crate::machine::call;
 use crate::now::{Now, Wait};
@@ -35,13 +35,13 @@ impl<D: Dialect> Ranges<D> {
             });
         }
         // Even with all bytes received, the sink may have failed.
-        if let Some(cut) = reply.cut.as_ref().filter(|cut| cut.cause() == Cause::Sink) {
+        if let Some(cut) = reply.cut.as_ref().filter(|cut| cut.kind() == ExchangeErrorKind::Sink) {
             return Err(Error::from(cut.clone()).with_status(reply.status()));
         }
         match self.take(at, reply, limits) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let short = || Failure::new(Cause::Cut, "the body ended early");
+                let short = || ExchangeError::new(ExchangeErrorKind::Cut, "the body ended early");
                 let cut = reply.cut.clone().unwrap_or_else(short);
                 Err(Error::from(cut).with_status(reply.status()))
             }

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::tally::Tally;
 use crate::checksum::{Algorithm, Hashers, Value, Verdict};
 use crate::contract::{self, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
 use crate::now::{Now, Wait};
 
@@ -364,7 +364,7 @@ impl<D: Dialect> Ranges<D> {
 
     /// Sends no more requests, and waits for what is in flight.
     pub(super) fn cancel(&mut self) {
-        self.error.get_or_insert_with(|| Failure::cancelled().into());
+        self.error.get_or_insert_with(|| ExchangeError::cancelled().into());
     }
 
     /// Returns the end of the requested bytes; `None` for the end of the object.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use self::removal::{Name, Removal};
 use crate::contract::{Machine, OnFailure, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::nest;
@@ -224,7 +224,7 @@ impl Machine for SwiftDelete {
                 return self.over(Err(error));
             }
             if self.cancelled && !matches!(self.phase, Phase::Segments(_) | Phase::Manifests(_)) {
-                return self.over(Err(Failure::cancelled().into()));
+                return self.over(Err(ExchangeError::cancelled().into()));
             }
         }
     }

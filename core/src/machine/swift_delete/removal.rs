@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::contract::{Machine, OnFailure, Step};
-use crate::error::{Error, Failure, Kind, Leftover};
+use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::{
     Call,
@@ -263,7 +263,7 @@ impl Machine for Removal {
     }
 
     fn cancel(&mut self, now: Now, _: OnFailure) {
-        self.removed.error.get_or_insert_with(|| Failure::cancelled().into());
+        self.removed.error.get_or_insert_with(|| ExchangeError::cancelled().into());
         self.stop(now);
     }
 }

@@ -21,7 +21,7 @@ use crate::checksum::{
     Algorithm, Decision, Declared, Need, Placement, RequestChecksumCalculation, Type,
 };
 use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
-use crate::error::{Error, Failure, Leftover};
+use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::nest::nest;
@@ -285,7 +285,7 @@ impl Machine for Upload {
                         self.phase = match (absent::looked(head), length) {
                             (Err(error), _) => Phase::Over(Some(error)),
                             (Ok(()), Some(length)) => Phase::Put(Box::new(self.put(length))),
-                            (Ok(()), None) => Phase::Over(Some(Failure::cancelled().into())),
+                            (Ok(()), None) => Phase::Over(Some(ExchangeError::cancelled().into())),
                         };
                     }
                 },
@@ -344,7 +344,7 @@ impl Machine for Upload {
     fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
             Phase::Gather => {
-                self.phase = Phase::Over(Some(Failure::cancelled().into()));
+                self.phase = Phase::Over(Some(ExchangeError::cancelled().into()));
             }
             Phase::Absent(call, length) => {
                 *length = None;

@@ -1,7 +1,7 @@
 //! The source of an upload, and when it is known whether it is sent in parts.
 
 use crate::contract::{SourceNeeds, StreamWindow};
-use crate::error::{Cause, Error, Failure};
+use crate::error::{Error, ExchangeError, ExchangeErrorKind};
 
 /// The source of an upload's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl UploadSource {
         } else {
             return Ok(());
         };
-        Err(Failure::new(Cause::Length, what).into())
+        Err(ExchangeError::new(ExchangeErrorKind::Length, what).into())
     }
 }
 

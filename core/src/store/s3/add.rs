@@ -21,7 +21,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
-use crate::error::{Error, Failure, Kind, Leftover};
+use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
 use crate::machine::{Call, Upload, Uploaded};
@@ -131,7 +131,7 @@ impl Adding {
             _ => {}
         }
         if self.cancelled.is_some() {
-            return Err(Failure::cancelled().into());
+            return Err(ExchangeError::cancelled().into());
         }
         self.upload.restart();
         Ok(Phase::Upload)

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::contract::{Machine, Needs, OnFailure, Operation, Step, StreamWindow};
-use crate::error::{Error, Failure, Leftover};
+use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::nest::{nest, seed};
 use crate::machine::{Call, SwiftUpload, SwiftUploaded};
@@ -94,7 +94,7 @@ impl Adding {
     }
 
     fn upload(&self) -> Result<Phase, Error> {
-        if self.cancelled { Err(Failure::cancelled().into()) } else { Ok(Phase::Upload) }
+        if self.cancelled { Err(ExchangeError::cancelled().into()) } else { Ok(Phase::Upload) }
     }
 
     /// Removes the container if it was created for this image.

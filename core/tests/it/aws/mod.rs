@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use apus_core::credentials::{Credentials, Environment, Lookup, Provider, RenewalOptions, Source};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::Outgoing;
 use apus_core::machine::{Auth, Call, Pump, Turn};
 use apus_core::now::Timestamp;
@@ -47,14 +47,14 @@ pub(crate) struct Said {
     pub(crate) status: u16,
     pub(crate) body: String,
     pub(crate) date: Option<u64>,
-    pub(crate) lost: Option<Cause>,
+    pub(crate) lost: Option<ExchangeErrorKind>,
 }
 
 pub(crate) fn say(status: u16, body: impl Into<String>) -> Said {
     Said { status, body: body.into(), date: None, lost: None }
 }
 
-pub(crate) fn lost(cause: Cause) -> Said {
+pub(crate) fn lost(cause: ExchangeErrorKind) -> Said {
     Said { lost: Some(cause), ..say(0, "") }
 }
 
@@ -147,7 +147,7 @@ impl World {
                 let said = (self.script)(time, &sent);
                 self.sent.push(sent);
                 let done = match said.lost {
-                    Some(cause) => exchange.fail(Failure::new(cause, "")),
+                    Some(cause) => exchange.fail(ExchangeError::new(cause, "")),
                     None => {
                         let date = Timestamp::from_unix(said.date.unwrap_or(time) as i64);
                         let head = http::Response::builder()

@@ -11,7 +11,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::contract::{Machine, Notice, OnFailure, Step};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Draft, Exchange, Outgoing, Sealing, Ticket, UrlRoot};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::machine::{Auth, Event, Observer, Pump, Turn};
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
-    pub(crate) lost: Option<Cause>,
+    pub(crate) lost: Option<ExchangeErrorKind>,
 }
 
 impl Answer {
@@ -34,7 +34,7 @@ impl Answer {
         Self { status, headers: Vec::new(), body: String::new(), lost: None }
     }
 
-    pub(crate) fn lost(cause: Cause) -> Self {
+    pub(crate) fn lost(cause: ExchangeErrorKind) -> Self {
         Self { lost: Some(cause), ..Self::new(500) }
     }
 
@@ -187,7 +187,7 @@ impl Cloud {
         if let Some((from, until)) = self.outage
             && (from..until).contains(&tick)
         {
-            return Answer::lost(Cause::Connect);
+            return Answer::lost(ExchangeErrorKind::Connect);
         }
         if head.method == Method::POST && path == "/auth/tokens" {
             self.attempts += 1;
@@ -390,7 +390,7 @@ impl Machine for Puts {
     }
 
     fn cancel(&mut self, _: Now, _: OnFailure) {
-        self.error.get_or_insert(Failure::cancelled().into());
+        self.error.get_or_insert(ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {
@@ -592,7 +592,7 @@ impl<M: Machine> World<M> {
 /// How an exchange ends that is answered so.
 pub(crate) fn land(exchange: Exchange, answer: Answer) -> Completion {
     if let Some(cause) = answer.lost {
-        return exchange.fail(Failure::new(cause, ""));
+        return exchange.fail(ExchangeError::new(cause, ""));
     }
     let mut head = http::Response::builder().status(answer.status);
     for (name, value) in &answer.headers {

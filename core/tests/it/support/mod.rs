@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use apus_core::contract::{Machine, OnFailure};
 use apus_core::credentials::Credentials;
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{End, Exchange, Outgoing, Receiving};
 use apus_core::machine::{Auth, Pump, Turn};
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, Service};
@@ -39,7 +39,7 @@ pub(crate) struct Answer {
     /// Its end is that of the connection, in good order.
     pub(crate) closed: bool,
     /// There is no answer at all.
-    pub(crate) lost: Option<Cause>,
+    pub(crate) lost: Option<ExchangeErrorKind>,
     /// How long it takes.
     pub(crate) takes: Duration,
 }
@@ -59,7 +59,7 @@ impl Answer {
     }
 
     /// No answer.
-    pub(crate) fn lost(cause: Cause) -> Self {
+    pub(crate) fn lost(cause: ExchangeErrorKind) -> Self {
         Self { lost: Some(cause), ..Self::new(500) }
     }
 
@@ -131,7 +131,7 @@ struct Flight {
 }
 
 enum Fate {
-    Fails(Box<Exchange>, Cause),
+    Fails(Box<Exchange>, ExchangeErrorKind),
     Answers(Box<Receiving>, Answer),
 }
 
@@ -319,10 +319,10 @@ impl<M: Machine> Sim<M> {
 
     fn land(&mut self, at: usize) {
         let done = match self.flights.remove(at).fate {
-            Fate::Fails(exchange, cause) => exchange.fail(Failure::new(cause, "")),
+            Fate::Fails(exchange, cause) => exchange.fail(ExchangeError::new(cause, "")),
             Fate::Answers(mut receiving, answer) => {
                 let cut = answer.cut_after.filter(|_| receiving.has_body());
-                let cut = cut.map(|_| Failure::new(Cause::Cut, "by the script"));
+                let cut = cut.map(|_| ExchangeError::new(ExchangeErrorKind::Cut, "by the script"));
                 let sent = answer.cut_after.unwrap_or(usize::MAX).min(answer.body.len());
                 let mut broken = None;
                 if receiving.has_body() {

@@ -19,7 +19,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use apus_core::contract::{Machine, OnFailure};
-use apus_core::error::{Cause, Failure};
+use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Exchange, Outgoing};
 use apus_core::machine::{Auth, Pump, Turn};
 use apus_core::now::WaitReason;
@@ -174,7 +174,9 @@ impl World {
                 let (_, exchange, outcome) = flying.remove(at);
                 let done = match outcome {
                     Outcome::Broken(error) => exchange.reject(error),
-                    Outcome::Lost => exchange.fail(Failure::new(Cause::Closed, "by the test")),
+                    Outcome::Lost => {
+                        exchange.fail(ExchangeError::new(ExchangeErrorKind::Closed, "by the test"))
+                    }
                     Outcome::Answered(answer) => {
                         let (head, body) = answer.into_parts();
                         let mut receiving = exchange.respond(head);
@@ -214,7 +216,8 @@ impl World {
                 match self.source.get(start..end) {
                     Some(_) => self.source.slice(start..end),
                     None => {
-                        let failure = Failure::new(Cause::Source, "it ended too early");
+                        let failure =
+                            ExchangeError::new(ExchangeErrorKind::Source, "it ended too early");
                         return Outcome::Broken(failure.into());
                     }
                 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use apus_blocking::{Sink, Source, Transport};
 use apus_core::Error;
-use apus_core::error::Cause;
+use apus_core::error::ExchangeErrorKind;
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::now::Timestamp;
 use apus_core::store::Connection;
@@ -32,10 +32,10 @@ pub(super) fn try_server(
     let reply = match outcome {
         Ok(reply) => reply,
         Err(error) => {
-            let cause = error.failure().map(|failure| failure.cause());
+            let cause = error.exchange_error().map(|failure| failure.kind());
             let topic = match cause {
-                Some(Cause::Tls) => "TLS",
-                Some(Cause::Proxy) => "proxy",
+                Some(ExchangeErrorKind::Tls) => "TLS",
+                Some(ExchangeErrorKind::Proxy) => "proxy",
                 _ => "reachable",
             };
             report.broken(topic, place, &error);
@@ -72,8 +72,8 @@ pub(super) fn try_server(
 }
 
 /// Reports the option that helps when a server can't be reached.
-fn advise(report: &mut Report, connection: &Connection, cause: Option<Cause>) {
-    if cause == Some(Cause::Tls) && connection.ca_file.is_none() {
+fn advise(report: &mut Report, connection: &Connection, cause: Option<ExchangeErrorKind>) {
+    if cause == Some(ExchangeErrorKind::Tls) && connection.ca_file.is_none() {
         report.tell(
             "",
             "",

@@ -33,7 +33,7 @@ use super::flight::{Bounds, Event, Flight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
 use crate::contract::{Machine, OnFailure, Step, StreamWindow};
-use crate::error::{Error, Failure, Leftover};
+use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
 use crate::machine::nest::nest;
@@ -426,7 +426,7 @@ impl Machine for Multipart {
             Phase::Parts => {}
         }
         self.job.leave = leave;
-        self.fail(now, Failure::cancelled().into());
+        self.fail(now, ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {

@@ -42,7 +42,7 @@ use super::checkpoint::Checkpoints;
 use super::plan::Plan;
 use super::source::{Gather, UploadSource, Way};
 use crate::contract::{Machine, Needs, OnFailure, Step, StreamWindow};
-use crate::error::{Error, Failure, Kind, Leftover};
+use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::nest;
@@ -198,7 +198,7 @@ impl SwiftUpload {
     /// Goes on, unless there is an object that must not be replaced.
     fn found(&mut self, way: Way, found: Found, cancelled: bool) -> Option<Phase> {
         if cancelled {
-            return Some(Phase::Over(Some(Failure::cancelled().into())));
+            return Some(Phase::Over(Some(ExchangeError::cancelled().into())));
         }
         if self.job.options.if_absent && found.head.is_some() {
             return Some(Phase::Over(Some(Job::exists())));
@@ -301,7 +301,7 @@ impl Machine for SwiftUpload {
 
     fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
-            Phase::Gather => self.phase = Phase::Over(Some(Failure::cancelled().into())),
+            Phase::Gather => self.phase = Phase::Over(Some(ExchangeError::cancelled().into())),
             Phase::Replaced(inner, _) => inner.cancel(now, leave),
             Phase::Put(call, _) => call.cancel(now, leave),
             Phase::Remove(sweep, _) => sweep.cancel(now, leave),

@@ -34,7 +34,7 @@ use super::replaced::Replaced;
 use super::settle::Settle;
 use super::sweep::{self, Sweep};
 use crate::contract::{Machine, OnFailure, Step, StreamWindow};
-use crate::error::{Error, Failure, Leftover};
+use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
 use crate::machine::nest::{nest, seed};
@@ -445,7 +445,7 @@ impl Machine for Segmented {
             Phase::Segments => {}
         }
         self.job.options.on_failure = leave;
-        self.fail(now, Failure::cancelled().into());
+        self.fail(now, ExchangeError::cancelled().into());
     }
 
     fn width(&self) -> usize {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::sweep::With;
 use crate::contract::{Machine, OnFailure, Operation, Step};
-use crate::error::{Error, Failure};
+use crate::error::{Error, ExchangeError};
 use crate::http::Completion;
 use crate::machine::{
     Call,
@@ -181,7 +181,7 @@ impl Machine for Settle {
         loop {
             self.until.get_or_insert(now.tick.saturating_add(self.within));
             if self.cancelled && matches!(self.phase, Phase::Pause(_)) {
-                return Step::Done(Err(Failure::cancelled().into()));
+                return Step::Done(Err(ExchangeError::cancelled().into()));
             }
             let next = match &mut self.phase {
                 Phase::Pause(wait) if now.tick < wait.until => return Step::Wait(Some(*wait)),
