@@ -115,7 +115,7 @@ impl Flight {
         let Stage::Sealed(exchange) = &mut self.stage else { return Ok(()) };
         let needs = exchange.draft().needs();
         needs.check(ends.source.presence(), ends.sink.is_given()).map_err(Fault::Wire)?;
-        let times = Times::start(exchange.limits());
+        let times = Times::start(exchange.timeouts());
         let pieces = within(&times, prepare(exchange, ends, shared.keep)).await?;
         let head = exchange.request().map_err(Fault::Ours)?;
         let route = Route::of(&head.uri, &shared.connector.gates).map_err(Fault::Ours)?;
@@ -241,7 +241,7 @@ async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Lin
         Link::open(route, stream).await
     };
     let start = std::time::Instant::now();
-    let limit = times.deadline(start, times.limits.connect, "it was not made within its limit");
+    let limit = times.deadline(start, times.timeouts.connect, "it was not made within its limit");
     let link = match limit {
         None => connecting.await,
         // Not a timeout, which would leave the outcome unknown: no request was sent.

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{Limits, MOST_FIELDS, MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW};
+use apus_core::http::{MOST_FIELDS, MOST_INFORMATIONAL, Pace, Receiving, TOO_SLOW, Timeouts};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -45,15 +45,15 @@ pub(crate) struct Link {
 /// The limits of one exchange, and when all of it must have ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
-    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
     pub(crate) whole: Option<Instant>,
 }
 
 impl Times {
     /// Returns the limits of an exchange that begins now.
-    pub(crate) fn start(limits: &Limits) -> Self {
+    pub(crate) fn start(limits: &Timeouts) -> Self {
         let whole = limits.whole.map(|whole| Instant::now() + whole);
-        Self { limits: *limits, whole }
+        Self { timeouts: *limits, whole }
     }
 
     /// Returns the earlier of `since` plus `after` and the end of the whole, and the name of that
@@ -115,7 +115,7 @@ impl Link {
         times: &Times,
     ) -> Result<Response<Incoming>, ExchangeError> {
         let Self { sender, connection, alarm, pulse, pace, counted, .. } = self;
-        (*pace, *counted) = (Pace::new(times.limits.rate), 0);
+        (*pace, *counted) = (Pace::new(times.timeouts.rate), 0);
         let mut answer = pin!(sender.send_request(request));
         poll_fn(|cx| {
             // The connection passes the response on while it is polled, so the response is polled
@@ -144,7 +144,7 @@ impl Link {
             // Bytes from the peer before its response extend no limit; only what it takes does.
             let deadline = match sending(pulse, pace, counted, times) {
                 Ok(_) if pulse.is_given() => {
-                    times.deadline(pulse.wrote(), times.limits.first_byte, FIRST_BYTE)
+                    times.deadline(pulse.wrote(), times.timeouts.first_byte, FIRST_BYTE)
                 }
                 Ok(deadline) => deadline,
                 Err(failure) => return Poll::Ready(Err(failure)),
@@ -196,7 +196,7 @@ impl Link {
             driven = false;
             // Time that the sink takes does not count as the server's.
             let since = self.pulse.last().max(*asked.get_or_insert_with(Instant::now));
-            let idle = times.times.deadline(since, times.times.limits.idle, IDLE);
+            let idle = times.times.deadline(since, times.times.timeouts.idle, IDLE);
             let least = times.pace.wait(self.pulse.tick()).and_then(|tick| self.pulse.at(tick));
             let least = least.map(|at| (at, TOO_SLOW));
             let deadline = earliest([idle, least, times.end]);
@@ -262,7 +262,7 @@ fn sending(
         return Ok(times.deadline(pulse.wrote(), None, IDLE));
     }
     let least = pace.wait(now).and_then(|tick| pulse.at(tick)).map(|at| (at, TOO_SLOW));
-    let idle = times.deadline(pulse.wrote(), times.limits.idle, IDLE);
+    let idle = times.deadline(pulse.wrote(), times.timeouts.idle, IDLE);
     Ok(earliest([idle, least, None]))
 }
 

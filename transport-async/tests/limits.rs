@@ -7,12 +7,12 @@ use std::time::Duration;
 use apus_async::{Sink, Source};
 use apus_core::Error;
 use apus_core::error::ExchangeErrorKind;
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 use apus_core::machine::Call;
 use common::{Ask, Server, noise, ok, once};
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(60));
-const NONE: Limits = Limits::NONE;
+const NONE: Timeouts = Timeouts::NONE;
 
 fn timed_out(error: &Error, which: &str) {
     assert!(error.is_timeout(), "{error}");
@@ -20,7 +20,7 @@ fn timed_out(error: &Error, which: &str) {
     assert!(detail.contains(which), "{detail}");
 }
 
-fn ask(limits: Limits) -> Ask {
+fn ask(limits: Timeouts) -> Ask {
     Ask { limits, ..Ask::get("/a") }
 }
 
@@ -39,7 +39,7 @@ async fn connect() {
         filling.push(connected.unwrap());
         assert!(filling.len() < 100, "the backlog never fills");
     }
-    let limits = Limits { connect: SHORT, ..NONE };
+    let limits = Timeouts { connect: SHORT, ..NONE };
     let error = once(format!("http://{address}")).call(ask(limits)).await.unwrap_err();
     // A timeout leaves the outcome unknown, except for a request that was never sent.
     let failure = error.exchange_error().unwrap();
@@ -53,7 +53,7 @@ async fn first_byte() {
         peer.request();
         peer.wait_for_end();
     });
-    let limits = Limits { first_byte: SHORT, ..NONE };
+    let limits = Timeouts { first_byte: SHORT, ..NONE };
     let error = once(server.url()).call(ask(limits)).await.unwrap_err();
     timed_out(&error, "first-byte");
 }
@@ -66,7 +66,7 @@ async fn idle_while_receiving_tells_what_came() {
         peer.wait_for_end();
     });
     let sink = Sink::memory();
-    let limits = Limits { idle: SHORT, ..NONE };
+    let limits = Timeouts { idle: SHORT, ..NONE };
     let ask = Ask { streams: true, ..ask(limits) };
     let client = once(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
@@ -85,7 +85,7 @@ async fn idle_while_sending() {
         // Nothing is read, so that buffers fill.
         let _ = held.lock().unwrap().recv();
     });
-    let limits = Limits { idle: SHORT, ..NONE };
+    let limits = Timeouts { idle: SHORT, ..NONE };
     let ask = Ask { limits, ..Ask::put_source("/a", 64 << 20, true) };
     let source = Source::bytes(noise(64 << 20));
     let error = once(server.url()).call_from(ask, source).await.unwrap_err();
@@ -103,7 +103,7 @@ async fn whole() {
             std::thread::sleep(Duration::from_millis(5));
         }
     });
-    let limits = Limits { whole: SHORT, idle: Some(Duration::from_secs(60)), ..NONE };
+    let limits = Timeouts { whole: SHORT, idle: Some(Duration::from_secs(60)), ..NONE };
     let error = once(server.url()).call(ask(limits)).await.unwrap_err();
     timed_out(&error, "whole");
 }
@@ -122,7 +122,7 @@ async fn a_slow_source_is_not_the_networks_silence() {
             into.write_all(piece.as_bytes()).await.unwrap();
         }
     });
-    let limits = Limits { idle: SHORT, first_byte: Some(Duration::from_secs(20)), ..NONE };
+    let limits = Timeouts { idle: SHORT, first_byte: Some(Duration::from_secs(20)), ..NONE };
     let ask = Ask { limits, ..Ask::put_source("/a", 6, false) };
     let reply = once(server.url()).call_from(ask, Source::reader(from, 6)).await.unwrap();
     assert_eq!(reply.body, "slowly");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{AnswerBody, Limits, Pace, Receiving, TOO_SLOW};
+use apus_core::http::{AnswerBody, Pace, Receiving, TOO_SLOW, Timeouts};
 use ureq::unversioned::transport::{NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
@@ -35,7 +35,7 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// Returns the limits of a response whose head has arrived now, in an exchange that must end by
     /// `whole`.
-    pub(crate) fn new(receiving: &Receiving, limits: &Limits, whole: Option<Instant>) -> Self {
+    pub(crate) fn new(receiving: &Receiving, limits: &Timeouts, whole: Option<Instant>) -> Self {
         let begun = Instant::now();
         let end = receiving.time().and_then(|time| begun.checked_add(time));
         let end = end.map(|end| (end, "the answer's body took longer than its limit"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 #[cfg(all(feature = "clouds", feature = "tls"))]
 use apus_core::keystone::clouds::CloudTls;
 use apus_core::proxy::Proxies;
@@ -25,7 +25,7 @@ use crate::secured::Secure;
 use crate::substitute::Substitute;
 
 /// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
-/// part of it: each request has its own [`Limits`].
+/// part of it: each request has its own [`Timeouts`].
 #[derive(Clone)]
 pub struct TransportConfig {
     idle_connection: Duration,
@@ -212,10 +212,10 @@ impl TransportConfig {
     }
 
     /// Returns agents whose requests have these limits unless a request sets its own.
-    pub(crate) fn agents(&self, ways: &Ways, limits: Limits) -> Agents {
+    pub(crate) fn agents(&self, ways: &Ways, limits: Timeouts) -> Agents {
         let named = limited!(self.builder(), &limits, true).build();
         let numbered = limited!(self.builder(), &limits, false).build();
-        Agents { limits, named: ways.agent(named), numbered: ways.agent(numbered) }
+        Agents { timeouts: limits, named: ways.agent(named), numbered: ways.agent(numbered) }
     }
 
     fn builder(&self) -> ConfigBuilder<AgentScope> {
@@ -274,7 +274,7 @@ impl Ways {
 /// address needs neither, so requests to addresses have an agent of their own.
 pub(crate) struct Agents {
     /// The limits of requests that need no configuration of their own.
-    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
     /// For hosts that must be resolved.
     pub(crate) named: Agent,
     /// For hosts that are addresses.
@@ -287,7 +287,7 @@ pub(crate) struct Agents {
 /// The limits of heads and responses are not passed to ureq, which reads neither.
 macro_rules! limited {
     ($builder:expr, $limits:expr, $lookup:expr) => {{
-        let limits: &apus_core::http::Limits = $limits;
+        let limits: &apus_core::http::Timeouts = $limits;
         $builder
             .timeout_resolve(limits.connect.filter(|_| $lookup))
             .timeout_connect(limits.connect)

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{Completion, End as BodyEnd, Exchange, Limits, Outgoing, Receiving};
+use apus_core::http::{Completion, End as BodyEnd, Exchange, Outgoing, Receiving, Timeouts};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
@@ -195,7 +195,7 @@ impl Errand<'_> {
     /// Sends the request; after success, the flight is in the stage `Receiving`.
     fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<Answer, End> {
         let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
-        let mut limits = *exchange.limits();
+        let mut limits = *exchange.timeouts();
         let whole = limits.whole.and_then(|whole| Instant::now().checked_add(whole));
         if exchange.measures() {
             self.measure(exchange, &mut feed, whole)?;
@@ -256,7 +256,7 @@ impl Errand<'_> {
         &self,
         told: http::request::Parts,
         body: SendBody<'_>,
-        limits: &Limits,
+        limits: &Timeouts,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         let Inner { config, ways, agents } = self.transport;
         let agents = agents.get_or_init(|| config.agents(ways, *limits));
@@ -266,7 +266,7 @@ impl Errand<'_> {
         };
         let agent = if is_address { &agents.numbered } else { &agents.named };
         let request = http::Request::from_parts(told, body);
-        if *limits == agents.limits {
+        if *limits == agents.timeouts {
             return agent.run(request);
         }
         agent.run(limited!(agent.configure_request(request), limits, !is_address).build())

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{AnswerBody, Limits, MOST_INFORMATIONAL, Pace, TOO_SLOW, read_head};
+use apus_core::http::{AnswerBody, MOST_INFORMATIONAL, Pace, TOO_SLOW, Timeouts, read_head};
 use http::{Method, StatusCode, response};
 use ureq::unversioned::transport::time::Duration as Wait;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -62,7 +62,7 @@ thread_local! {
 }
 
 impl Conversation {
-    pub(crate) fn new(request: Vec<u8>, method: Method, limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(request: Vec<u8>, method: Method, limits: &Timeouts) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             request,
             method,

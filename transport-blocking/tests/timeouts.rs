@@ -9,13 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use apus_core::error::ExchangeErrorKind;
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 use support::server::{Server, Then};
 use support::{Ask, cause, client};
 
 /// Long enough for a loopback response.
 const SHORT: Option<Duration> = Some(Duration::from_millis(200));
-const NONE: Limits = Limits::NONE;
+const NONE: Timeouts = Timeouts::NONE;
 
 #[test]
 #[cfg(feature = "tls")]
@@ -23,7 +23,7 @@ fn a_connection_that_does_not_stand() {
     // A listener that accepts and does not do the handshake makes TLS wait.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client(format!("https://{}", listener.local_addr().unwrap()));
-    let ask = Ask { limits: Limits { connect: SHORT, ..NONE }, ..Ask::get("/") };
+    let ask = Ask { limits: Timeouts { connect: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client.call(ask).unwrap_err();
     // A timeout leaves the outcome unknown, except for a request that was never sent.
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Connect), "{error}");
@@ -43,7 +43,7 @@ fn a_connection_may_take_longer_than_a_body_may_pause() {
             let _ = stream.read(&mut [0; 1024]);
         }
     });
-    let limits = Limits { connect: Some(Duration::from_secs(30)), idle: SHORT, ..NONE };
+    let limits = Timeouts { connect: Some(Duration::from_secs(30)), idle: SHORT, ..NONE };
     let error = client.call(Ask { limits, ..Ask::get("/") }).unwrap_err();
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Tls), "{error}");
 }
@@ -56,7 +56,7 @@ fn a_head_that_does_not_come() {
         thread::sleep(Duration::from_secs(10));
         Then::Close
     });
-    let ask = Ask { limits: Limits { first_byte: SHORT, ..NONE }, ..Ask::get("/") };
+    let ask = Ask { limits: Timeouts { first_byte: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client(server.base()).call(ask).unwrap_err();
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
 }
@@ -71,7 +71,7 @@ fn a_body_that_stands_still() {
         Then::Close
     });
     for first_byte in [None, Some(Duration::from_secs(30))] {
-        let ask = Ask { limits: Limits { first_byte, idle: SHORT, ..NONE }, ..Ask::get("/") };
+        let ask = Ask { limits: Timeouts { first_byte, idle: SHORT, ..NONE }, ..Ask::get("/") };
         let error = client(server.base()).call(ask).unwrap_err();
         assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(200));
@@ -88,7 +88,7 @@ fn a_body_that_nobody_takes() {
         stream
     });
     // More than the buffers of both sockets hold.
-    let ask = Ask { limits: Limits { idle: SHORT, ..NONE }, ..Ask::put("/", vec![0; 64 << 20]) };
+    let ask = Ask { limits: Timeouts { idle: SHORT, ..NONE }, ..Ask::put("/", vec![0; 64 << 20]) };
     let config = apus_blocking::TransportConfig::new().expect_continue_above(None);
     let client = support::client_with(config, support::Plain::new(base));
     let error = client.call(ask).unwrap_err();
@@ -106,7 +106,7 @@ fn an_exchange_that_takes_too_long_as_a_whole() {
         }
         Then::Close
     });
-    let ask = Ask { limits: Limits { whole: SHORT, ..NONE }, ..Ask::get("/") };
+    let ask = Ask { limits: Timeouts { whole: SHORT, ..NONE }, ..Ask::get("/") };
     let error = client(server.base()).call(ask).unwrap_err();
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apus_core::Now;
 use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 use apus_core::s3::{BaseUrl, Config, EndpointConfig, PayloadSigning, Service};
 use apus_core::sign::Keys;
 use bytes::Bytes;

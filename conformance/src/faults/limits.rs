@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 
-pub(super) fn of_request() -> Limits {
-    Limits {
+pub(super) fn of_request() -> Timeouts {
+    Timeouts {
         connect: Some(CONNECT),
         first_byte: Some(FIRST_BYTE),
         idle: Some(IDLE),
-        ..Limits::default()
+        ..Timeouts::default()
     }
 }
 

@@ -84,7 +84,7 @@ impl Task<'_> {
         let url = BaseUrl::parse(url).map_err(told)?;
         let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
         if short {
-            config.limits = limits::of_request();
+            config.timeouts = limits::of_request();
             config.retry_policy.attempts = limits::ATTEMPTS;
             config.retry_policy.base = limits::PAUSE;
             config.retry_policy.longest = limits::LONGEST_PAUSE;

@@ -186,7 +186,7 @@ impl SwiftSite {
         };
         let options =
             SessionOptions { retry_policy: Some(retry_policy), ..SessionOptions::default() };
-        let session = Session::new(login.with_limits(limits::of_request()), options);
+        let session = Session::new(login.with_timeouts(limits::of_request()), options);
         let storage = format!("{}{}", url(self.tls, storage), self.storage_path);
         Auth::new(session.with_endpoint(EndpointFilter::at(storage)))
     }

@@ -80,7 +80,7 @@ impl Task<'_> {
     fn service(&self, short: bool) -> Result<Service, String> {
         let mut config = Config::default();
         if short {
-            config.limits = limits::of_request();
+            config.timeouts = limits::of_request();
             config.retry_policy.attempts = limits::ATTEMPTS;
             config.retry_policy.base = limits::PAUSE;
             config.retry_policy.longest = limits::LONGEST_PAUSE;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_core::Error;
 use apus_core::contract::Operation;
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 use apus_core::machine::Auth;
 use apus_core::retry::RetryPolicy;
 use apus_core::swift::{
@@ -121,10 +121,10 @@ fn client(site: &Site, place: Place, auths: Vec<Auth>) -> Store<Service> {
 pub fn config() -> Config {
     Config {
         retry_policy: RetryPolicy { attempts: 3, ..RetryPolicy::default() },
-        limits: Limits {
+        timeouts: Timeouts {
             first_byte: Some(Duration::from_secs(30)),
             idle: Some(Duration::from_secs(5)),
-            ..Limits::default()
+            ..Timeouts::default()
         },
         ..Config::default()
     }

@@ -27,7 +27,7 @@ both! {
 fn client(server: &Scripted, via: Via) -> Client {
     let setup = Setup::of(server).with(|config| {
         config.retry_policy.attempts = 2;
-        config.limits.idle = Some(Duration::from_millis(500));
+        config.timeouts.idle = Some(Duration::from_millis(500));
     });
     setup.client(via)
 }

@@ -32,7 +32,7 @@ fn read(
     let (server, bytes) = server(via, LENGTH, plan);
     let setup = Setup::of(&server).with(|config| {
         let limit = Some(Duration::from_millis(400));
-        (config.limits.first_byte, config.limits.idle) = (limit, limit);
+        (config.timeouts.first_byte, config.timeouts.idle) = (limit, limit);
     });
     let client = setup.client(via);
     let machine = download(get, width, &client.service);

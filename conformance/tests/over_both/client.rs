@@ -92,8 +92,8 @@ impl Setup {
         let mut config = Config::new(EndpointConfig::custom(url, "us-east-1"));
         config.retry_policy.base = Duration::from_millis(2);
         config.retry_policy.throttled = Duration::from_millis(4);
-        config.limits.first_byte = Some(Duration::from_secs(20));
-        config.limits.idle = Some(Duration::from_secs(20));
+        config.timeouts.first_byte = Some(Duration::from_secs(20));
+        config.timeouts.idle = Some(Duration::from_secs(20));
         let ca = server.ca().map(str::to_owned);
         let (keys, rate_limits) = (vec![server.keys()], Arc::default());
         Self { config, keys, auth: None, ca, rate_limits, observer: None, reread: false }

@@ -155,7 +155,7 @@ fn silence_is_a_timeout(via: Via) {
         let (server, _) = one_object(via, Plan::new().on(Operation::GetObject, 1, fault.clone()));
         let setup = Setup::of(&server).with(|config| {
             let limit = Some(Duration::from_millis(150));
-            (config.limits.first_byte, config.limits.idle) = (limit, limit);
+            (config.timeouts.first_byte, config.timeouts.idle) = (limit, limit);
             config.retry_policy.attempts = 1;
         });
         let error = get(&setup.client(via)).unwrap_err();
@@ -165,7 +165,7 @@ fn silence_is_a_timeout(via: Via) {
     let slow = Fault::Trickle(1, Duration::from_millis(50));
     let (server, _) = one_object(via, Plan::new().on(Operation::GetObject, 1, slow));
     let setup = Setup::of(&server).with(|config| {
-        config.limits.whole = Some(Duration::from_millis(200));
+        config.timeouts.whole = Some(Duration::from_millis(200));
         config.retry_policy.attempts = 1;
     });
     let error = get(&setup.client(via)).unwrap_err();

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use apus_core::error::ExchangeErrorKind;
-use apus_core::http::{Body, LeastRate, Limits, MOST_BYTES};
+use apus_core::http::{Body, LeastRate, MOST_BYTES, Timeouts};
 use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{GetObject, ListObjectsV2, PutObject, Service};
 use apus_core::sign::Keys;
@@ -150,10 +150,10 @@ fn ms(millis: u64) -> Option<Duration> {
 }
 
 /// Two attempts at a server whose exchanges have these limits.
-fn client(via: Via, peer: &Peer, limits: Limits) -> Client {
+fn client(via: Via, peer: &Peer, limits: Timeouts) -> Client {
     Setup::of(peer)
         .with(|config| {
-            config.limits = Limits { connect: ms(5000), ..limits };
+            config.timeouts = Timeouts { connect: ms(5000), ..limits };
             config.retry_policy.attempts = 2;
         })
         .client(via)
@@ -181,7 +181,7 @@ fn a_refusal_without_end_is_read_for_a_mebibyte(via: Via) {
             speech.say(format!("HTTP/1.1 403 Forbidden\r\n{framing}"))?;
             speech.repeat(endless)
         });
-        let client = client(via, &peer, Limits::NONE);
+        let client = client(via, &peer, Timeouts::NONE);
         let error = client.call(GetObject::new("bucket", "key")).unwrap_err();
         assert!(error.is_denied(), "{error}");
         let (result, bytes) = client.run_into(download(&client.service), Target::Memory);
@@ -202,7 +202,7 @@ fn neither_trailers_nor_chunk_extensions_go_on_for_ever(via: Via) {
             speech.say(format!("HTTP/1.1 {status}\r\n{CHUNKED}{start}"))?;
             speech.repeat(endless)
         });
-        let client = client(via, &peer, Limits::NONE);
+        let client = client(via, &peer, Timeouts::NONE);
         let error = client.call(ListObjectsV2::new("bucket")).unwrap_err();
         let known =
             error.is_denied() || matches!(error.kind(), Kind::Transport | Kind::InvalidResponse);
@@ -217,7 +217,7 @@ fn a_head_has_an_end(via: Via) {
             speech.say(format!("HTTP/1.1 200 OK\r\n{start}"))?;
             speech.repeat(endless)
         });
-        let error = client(via, &peer, Limits::NONE).call(ListObjectsV2::new("b")).unwrap_err();
+        let error = client(via, &peer, Timeouts::NONE).call(ListObjectsV2::new("b")).unwrap_err();
         assert_eq!(cause(&error), Some(ExchangeErrorKind::Protocol), "{error}");
         assert!(error.to_string().contains("head"), "{error}");
         assert!(peer.said() / 2 < 24 * KIB * KIB, "{} bytes", peer.said());
@@ -250,7 +250,7 @@ fn a_head_has_sixty_four_kibibytes_at_most(via: Via) {
             speech.say(head(before, length))?;
             speech.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         });
-        let result = client(via, &peer, Limits::NONE).call(GetObject::new("bucket", "key"));
+        let result = client(via, &peer, Timeouts::NONE).call(GetObject::new("bucket", "key"));
         match result {
             Ok(_) => assert!(fits, "{before} {length}"),
             Err(error) => {
@@ -270,7 +270,7 @@ fn two_hundred_and_fifty_six_header_fields_are_taken(via: Via) {
                 (0..fields).map(|n| format!("x-amz-meta-{n}: {n}\r\n")).collect();
             speech.say(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{metadata}\r\n"))
         });
-        let result = client(via, &peer, Limits::NONE).call(GetObject::new("bucket", "key"));
+        let result = client(via, &peer, Timeouts::NONE).call(GetObject::new("bucket", "key"));
         if fields == 255 {
             assert_eq!(result.unwrap().head.metadata.len(), fields);
         } else {
@@ -294,7 +294,7 @@ fn informational_answers_are_few(via: Via) {
             speech.say(line.repeat(20))?;
             speech.say("HTTP/1.1 204 No Content\r\n\r\n")
         });
-        let client = client(via, &peer, Limits::NONE);
+        let client = client(via, &peer, Timeouts::NONE);
         let put = PutObject::new("bucket", "key", pattern(100));
         let result = client.call(put);
         if endless {
@@ -307,7 +307,7 @@ fn informational_answers_are_few(via: Via) {
 }
 
 fn what_comes_before_an_answer_moves_no_limit(via: Via) {
-    let limits = Limits { first_byte: ms(300), idle: ms(300), ..Limits::NONE };
+    let limits = Timeouts { first_byte: ms(300), idle: ms(300), ..Timeouts::NONE };
     for text in ["HTTP/1.1 102 Processing\r\n\r\n", "H", ""] {
         let peer = Peer::start(move |speech| match text {
             "H" => {
@@ -322,7 +322,7 @@ fn what_comes_before_an_answer_moves_no_limit(via: Via) {
 }
 
 fn a_refusal_that_drips_is_what_its_status_says(via: Via) {
-    let limits = Limits { idle: ms(2000), refusal: ms(300), ..Limits::NONE };
+    let limits = Timeouts { idle: ms(2000), refusal: ms(300), ..Timeouts::NONE };
     let peer = Peer::start(|speech| {
         speech.say(format!("HTTP/1.1 403 Forbidden\r\n{CHUNKED}"))?;
         speech.drip("1\r\n<\r\n", LONG)
@@ -335,7 +335,7 @@ fn a_refusal_that_drips_is_what_its_status_says(via: Via) {
 }
 
 fn a_document_that_drips_is_over_in_time(via: Via) {
-    let limits = Limits { idle: ms(2000), document: ms(300), ..Limits::NONE };
+    let limits = Timeouts { idle: ms(2000), document: ms(300), ..Timeouts::NONE };
     let peer = Peer::start(|speech| {
         speech.say(format!("HTTP/1.1 200 OK\r\n{CHUNKED}"))?;
         speech.drip("1\r\n \r\n", LONG)
@@ -344,7 +344,7 @@ fn a_document_that_drips_is_over_in_time(via: Via) {
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Timeout), "{error}");
     // And is not held to a rate before: servers send blanks while they work.
     let rate = Some(LeastRate { bytes: 1 << 20, over: Duration::from_millis(100) });
-    let limits = Limits { idle: ms(2000), document: ms(30_000), rate, ..Limits::NONE };
+    let limits = Timeouts { idle: ms(2000), document: ms(30_000), rate, ..Timeouts::NONE };
     let peer = Peer::start(|speech| {
         speech.say(format!("HTTP/1.1 200 OK\r\n{CHUNKED}"))?;
         speech.drip("1\r\n \r\n", 25)?;
@@ -365,7 +365,7 @@ fn framings(size: usize, pieces: usize) -> [(String, String); 2] {
 
 fn an_object_that_drips_is_given_up(via: Via) {
     let rate = Some(LeastRate { bytes: KIB, over: Duration::from_millis(500) });
-    let limits = Limits { first_byte: ms(5000), idle: ms(5000), rate, ..Limits::NONE };
+    let limits = Timeouts { first_byte: ms(5000), idle: ms(5000), rate, ..Timeouts::NONE };
     for (framing, piece) in framings(1, LONG) {
         let peer = Peer::start(move |speech| {
             // A request for the rest is answered at the same rate.
@@ -403,13 +403,13 @@ fn a_slow_object_has_all_the_time_it_takes(via: Via) {
     let over = Duration::from_millis(400);
     let rate = Some(LeastRate { bytes: 20 * KIB, over });
     let short = ms(400);
-    let limits = Limits {
+    let limits = Timeouts {
         first_byte: short,
         idle: short,
         document: short,
         refusal: short,
         rate,
-        ..Limits::NONE
+        ..Timeouts::NONE
     };
     for (framing, piece) in framings(2 << 10, 50) {
         let peer = Peer::start(move |speech| {
@@ -427,7 +427,7 @@ fn a_slow_object_has_all_the_time_it_takes(via: Via) {
 
 fn an_upload_that_nobody_reads_is_given_up(via: Via) {
     let rate = Some(LeastRate { bytes: 64 * KIB, over: Duration::from_millis(500) });
-    let limits = Limits { first_byte: ms(5000), rate, ..Limits::NONE };
+    let limits = Timeouts { first_byte: ms(5000), rate, ..Timeouts::NONE };
     let peer = Peer::start(|speech| {
         for _ in 0..LONG {
             speech.stream.read_exact(&mut [0])?;
@@ -445,7 +445,7 @@ fn an_upload_that_nobody_reads_is_given_up(via: Via) {
 fn a_slow_upload_has_all_the_time_it_takes(via: Via) {
     // 64 KiB each 5 ms at most, and each limit is shorter than all of it.
     let rate = Some(LeastRate { bytes: 256 * KIB, over: Duration::from_millis(1000) });
-    let limits = Limits { first_byte: ms(5000), idle: ms(1000), rate, ..Limits::NONE };
+    let limits = Timeouts { first_byte: ms(5000), idle: ms(1000), rate, ..Timeouts::NONE };
     let length = 24 << 20;
     let peer = Peer::start(move |speech| {
         let mut left: usize = content_length(&speech.head);
@@ -512,7 +512,7 @@ fn a_slow_sink_is_not_a_slow_server(via: Via) {
     // The writer takes 60 ms a piece: far less than the rate, were it the server's time. The window
     // is long enough for a server on a machine that has other things to do.
     let rate = Some(LeastRate { bytes: 64 << 20, over: Duration::from_millis(1000) });
-    let limits = Limits { first_byte: ms(5000), idle: ms(5000), rate, ..Limits::NONE };
+    let limits = Timeouts { first_byte: ms(5000), idle: ms(5000), rate, ..Timeouts::NONE };
     let peer = Peer::start(|speech| {
         let length = 8 << 20;
         speech.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"))?;
@@ -566,8 +566,8 @@ fn a_connection_that_is_never_made_has_carried_nothing_out(via: Via) {
         });
         let client = Setup::of(&Unmade(port))
             .with(|config| {
-                config.limits =
-                    Limits { connect: ms(if waits { 300 } else { 5000 }), ..Limits::NONE };
+                config.timeouts =
+                    Timeouts { connect: ms(if waits { 300 } else { 5000 }), ..Timeouts::NONE };
                 config.retry_policy.attempts = 2;
             })
             .client(via);

@@ -75,7 +75,7 @@ fn has_sent_nothing(error: &Error) {
 fn a_source_that_takes_all_the_time_has_sent_nothing(via: Via) {
     let server = server(false, Plan::new());
     let setup = Setup::of(&server).with(|config| {
-        config.limits.whole = Some(SHORT);
+        config.timeouts.whole = Some(SHORT);
         config.retry_policy.attempts = 1;
     });
     let client = setup.client(via);
@@ -114,7 +114,8 @@ impl Server for Unmade {
 fn a_run_that_is_cancelled_before_it_is_connected_has_sent_nothing(via: Via) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = Unmade(listener.local_addr().unwrap().port());
-    let client = Setup::of(&server).with(|config| config.limits.connect = Some(SECOND)).client(via);
+    let client =
+        Setup::of(&server).with(|config| config.timeouts.connect = Some(SECOND)).client(via);
     let token = Token::default();
     let (cancelled, origin) = (token.clone(), Origin::new(Kind::Bytes, pattern(1000)));
     let peer = thread::spawn(move || {

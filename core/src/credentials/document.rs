@@ -14,7 +14,7 @@ use crate::sign::Keys;
 /// Limits a response that contains keys to 64 KiB, and its exchange to 60 seconds.
 pub(super) fn bound(draft: &mut Draft) {
     draft.incoming = Incoming::Collect { limit: 64 << 10 };
-    draft.limits.whole = Some(Duration::from_secs(60));
+    draft.timeouts.whole = Some(Duration::from_secs(60));
 }
 
 /// A JSON object, and its name in errors.

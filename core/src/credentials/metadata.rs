@@ -165,9 +165,9 @@ pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
 fn near(operation: &'static str, method: Method, uri: Uri) -> Box<Draft> {
     let mut draft = Draft::new(operation, method, uri);
     bound(&mut draft);
-    draft.limits.connect = Some(Duration::from_secs(1));
-    draft.limits.first_byte = Some(Duration::from_secs(2));
-    draft.limits.whole = Some(Duration::from_secs(5));
+    draft.timeouts.connect = Some(Duration::from_secs(1));
+    draft.timeouts.first_byte = Some(Duration::from_secs(2));
+    draft.timeouts.whole = Some(Duration::from_secs(5));
     draft
 }
 

@@ -10,8 +10,8 @@ use http::{Method, Uri, request};
 
 use super::body_checksum::BodyChecksum;
 use super::coding::Coding;
-use super::limits::Limits;
 use super::reply::Reply;
+use super::timeouts::Timeouts;
 use crate::checksum::{Algorithm, Hashers};
 use crate::error::Error;
 use crate::few::Few;
@@ -55,7 +55,7 @@ pub struct Draft {
     /// error is then of kind `Caller`. `None`: the response is broken.
     pub larger: Option<&'static str>,
     /// Timeouts of this request.
-    pub limits: Limits,
+    pub timeouts: Timeouts,
     /// The index of the authenticator, among those of the pump.
     pub auth: usize,
     /// The machine that gets the completion. Set by machines; a transport must not change it.
@@ -89,7 +89,7 @@ impl Draft {
             incoming: Incoming::Collect { limit: COLLECT },
             takes_part: false,
             larger: None,
-            limits: Limits::default(),
+            timeouts: Timeouts::default(),
             auth: 0,
             ticket: Ticket::default(),
             replayed: false,

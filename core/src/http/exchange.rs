@@ -14,9 +14,9 @@ use super::completion::Completion;
 use super::draft::{Body, Draft, Framing, Payload};
 use super::encoder::Encoder;
 use super::frame;
-use super::limits::Limits;
 use super::receiving::Receiving;
 use super::sent::{Origin, Sent};
+use super::timeouts::Timeouts;
 use crate::checksum::{Algorithm, Digests, Hasher, Hashers, Value};
 use crate::error::{Error, ExchangeError};
 use crate::few::Few;
@@ -202,8 +202,8 @@ impl Exchange {
     }
 
     /// Returns the timeouts of this exchange.
-    pub fn limits(&self) -> &Limits {
-        &self.draft.limits
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.draft.timeouts
     }
 
     /// Returns the service's own name of the operation.

@@ -118,15 +118,15 @@ impl Receiving {
     /// Returns the least rate that the body must keep.
     pub fn pace(&self) -> Pace {
         let streams = matches!(self.taking, Taking::Streaming { .. });
-        Pace::new(self.draft.limits.rate.filter(|_| streams))
+        Pace::new(self.draft.timeouts.rate.filter(|_| streams))
     }
 
     /// Returns how long the whole body may take.
     pub fn time(&self) -> Option<Duration> {
         match &self.taking {
-            Taking::Collecting { .. } => self.draft.limits.document,
+            Taking::Collecting { .. } => self.draft.timeouts.document,
             Taking::Streaming { .. } => None,
-            Taking::Refusing { .. } | Taking::Rejecting(_) => self.draft.limits.refusal,
+            Taking::Refusing { .. } | Taking::Rejecting(_) => self.draft.timeouts.refusal,
         }
     }
 

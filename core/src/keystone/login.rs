@@ -2,7 +2,7 @@
 
 use crate::base_url::BaseUrl;
 use crate::error::Error;
-use crate::http::{Limits, Reply};
+use crate::http::{Reply, Timeouts};
 use crate::keystone::{
     discovery, error,
     identity::Identity,
@@ -28,7 +28,7 @@ pub struct Login {
     identity: Identity,
     scope: Scope,
     nocatalog: bool,
-    limits: Limits,
+    timeouts: Timeouts,
     discovering: bool,
     /// The trust of the last request for a token.
     asked: Option<String>,
@@ -53,7 +53,7 @@ impl Login {
             identity,
             scope,
             nocatalog: false,
-            limits: Limits::default(),
+            timeouts: Timeouts::default(),
             discovering: false,
             asked: None,
         })
@@ -68,8 +68,8 @@ impl Login {
 
     /// Sets the timeouts of each request.
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+    pub fn with_timeouts(self, limits: Timeouts) -> Self {
+        Self { timeouts: limits, ..self }
     }
 
     fn authenticate(&mut self, base: &BaseUrl) -> Result<Sourced, Error> {
@@ -86,7 +86,7 @@ impl Login {
             Identity::V2Password { user, password } => v2::draft(base, user, password, &scope)?,
             identity => v3::draft(base, identity, &scope, self.nocatalog)?,
         };
-        draft.limits = self.limits;
+        draft.timeouts = self.timeouts;
         Ok(Sourced::Ask(draft))
     }
 
@@ -122,7 +122,7 @@ impl TokenSource for Login {
             return self.authenticate(&base);
         }
         let mut draft = discovery::draft(&self.auth)?;
-        draft.limits = self.limits;
+        draft.timeouts = self.timeouts;
         self.discovering = true;
         Ok(Sourced::Ask(draft))
     }

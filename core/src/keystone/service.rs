@@ -2,7 +2,7 @@
 
 use crate::contract;
 use crate::error::Error;
-use crate::http::Limits;
+use crate::http::Timeouts;
 use crate::keystone::error;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
 
@@ -12,7 +12,7 @@ pub struct Service {
     /// How often and how soon failed attempts are repeated.
     pub retry_policy: RetryPolicy,
     /// Timeouts of each request.
-    pub limits: Limits,
+    pub timeouts: Timeouts,
 }
 
 impl contract::Service for Service {

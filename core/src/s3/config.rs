@@ -1,7 +1,7 @@
 //! The configuration of an S3 client.
 
 use crate::checksum::Policy;
-use crate::http::{COLLECT, Limits};
+use crate::http::{COLLECT, Timeouts};
 use crate::quirks::{Provider, Quirks};
 use crate::retry::RetryPolicy;
 use crate::s3::endpoint::{BaseUrl, EndpointConfig};
@@ -41,7 +41,7 @@ pub struct Config {
     /// How often and after which delay failed attempts are repeated.
     pub retry_policy: RetryPolicy,
     /// Timeouts of each request.
-    pub limits: Limits,
+    pub timeouts: Timeouts,
 }
 
 impl Config {
@@ -59,7 +59,7 @@ impl Config {
             spool: 8 << 20,
             collect_limit: COLLECT,
             retry_policy: RetryPolicy::default(),
-            limits: Limits::default(),
+            timeouts: Timeouts::default(),
         }
     }
     /// Replaces the quirks with those of this provider.

@@ -1,6 +1,6 @@
 //! The configuration of a client of Swift.
 
-use crate::http::{COLLECT, Limits};
+use crate::http::{COLLECT, Timeouts};
 use crate::retry::RetryPolicy;
 
 /// The configuration of a client of Swift, without its credentials. A
@@ -20,7 +20,7 @@ pub struct Config {
     /// How often and how soon failed attempts are repeated.
     pub retry_policy: RetryPolicy,
     /// Timeouts of each request.
-    pub limits: Limits,
+    pub timeouts: Timeouts,
 }
 
 impl Default for Config {
@@ -31,7 +31,7 @@ impl Default for Config {
             spool: 8 << 20,
             collect_limit: COLLECT,
             retry_policy: RetryPolicy::default(),
-            limits: Limits::default(),
+            timeouts: Timeouts::default(),
         }
     }
 }

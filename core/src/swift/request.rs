@@ -89,7 +89,7 @@ impl<'a> Request<'a> {
         path: String,
     ) -> Self {
         let mut draft = Draft::new(operation, method, Uri::default());
-        draft.limits = service.config().limits;
+        draft.timeouts = service.config().timeouts;
         draft.retry_policy = Some(service.config().retry_policy.clone());
         draft.incoming = Incoming::Collect { limit: service.config().collect_limit };
         draft.larger = Some("raise `Config::collect_limit`");

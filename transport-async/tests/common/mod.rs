@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use apus_async::{Client, Transport, TransportConfig};
 use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
-use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply};
+use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Reply, Timeouts};
 use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
 use apus_core::{Error, Now};
@@ -229,7 +229,7 @@ pub(crate) struct Ask {
     pub(crate) target: String,
     pub(crate) body: Body,
     pub(crate) streams: bool,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Timeouts,
     pub(crate) change: fn(&mut Draft),
 }
 
@@ -240,7 +240,7 @@ impl Ask {
             target: target.into(),
             body: Body::Empty,
             streams: false,
-            limits: Limits::default(),
+            limits: Timeouts::default(),
             change: |_| {},
         }
     }
@@ -263,7 +263,7 @@ impl Ask {
         let uri = format!("{url}{}", self.target).parse().unwrap();
         let mut draft = Draft::new("Ask", self.method.clone(), uri);
         draft.body = self.body.clone();
-        draft.limits = self.limits;
+        draft.timeouts = self.limits;
         if self.streams {
             draft.incoming = stream_at(0);
         }

@@ -126,7 +126,7 @@ impl Open {
         let reference = self.reference(store)?;
         let config = store.service().config();
         let login = Login::new(&reference.auth_address, reference.identity()?, reference.scope())?
-            .with_limits(config.limits);
+            .with_timeouts(config.timeouts);
         let interval = Duration::from_secs(options.swift_store_expire_soon_interval);
         let retry_policy = Some(config.retry_policy.clone());
         let session =

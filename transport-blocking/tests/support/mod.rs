@@ -10,7 +10,7 @@ use std::sync::Arc;
 use apus_blocking::{Client, Transport, TransportConfig};
 use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
 use apus_core::http::{
-    Body, BodyChecksum, Completion, Draft, Exchange, Expect, Incoming, Limits, Reply,
+    Body, BodyChecksum, Completion, Draft, Exchange, Expect, Incoming, Reply, Timeouts,
 };
 use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
@@ -78,7 +78,7 @@ pub struct Ask {
     pub body: Body,
     pub checksums: Vec<BodyChecksum>,
     pub incoming: Incoming,
-    pub limits: Limits,
+    pub limits: Timeouts,
 }
 
 impl Ask {
@@ -90,7 +90,7 @@ impl Ask {
             body: Body::Empty,
             checksums: Vec::new(),
             incoming: Incoming::Collect { limit: 1 << 20 },
-            limits: Limits::default(),
+            limits: Timeouts::default(),
         }
     }
 
@@ -125,7 +125,7 @@ impl Ask {
         draft.body = self.body.clone();
         draft.checksums = self.checksums.clone().into();
         draft.incoming = self.incoming.clone();
-        draft.limits = self.limits;
+        draft.timeouts = self.limits;
         draft
     }
 }

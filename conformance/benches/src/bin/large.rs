@@ -9,7 +9,7 @@ use apus_benches::bare::{self, Hyper};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
 use apus_core::checksum::{Algorithm, Placement, Verdict};
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 use apus_core::machine::{
     Auth, Download, DownloadOptions, Downloaded, Upload, UploadOptions, UploadSource,
 };
@@ -96,7 +96,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     let transport = apus_blocking::Transport::new(config).unwrap();
     let auth = Auth::new(bare::credentials());
     let client = apus_blocking::Client::new(transport, bare::service(server), auth);
-    let agent = bare::ureq_agent(server, Some(Limits::default()));
+    let agent = bare::ureq_agent(server, Some(Timeouts::default()));
     let work = Work::new(client.service(), bytes, true);
     let bare = |up| {
         let (work, agent) = (&work, &agent);

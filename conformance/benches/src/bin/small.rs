@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use apus_benches::bare::{self, Hyper};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
-use apus_core::http::Limits;
+use apus_core::http::Timeouts;
 use apus_core::machine::Auth;
 use apus_core::s3::{GetObject, PutObject};
 use bytes::Bytes;
@@ -78,7 +78,7 @@ fn over_ureq(server: &Server, rounds: usize, count: usize) {
     let auth = Auth::new(bare::credentials());
     let client = apus_blocking::Client::new(transport, bare::service(server), auth);
     let heads = (bare::head(&get(), client.service()), bare::head(&put(), client.service()));
-    let agents = [None, Some(Limits::default())].map(|limits| bare::ureq_agent(server, limits));
+    let agents = [None, Some(Timeouts::default())].map(|limits| bare::ureq_agent(server, limits));
     let bare = |agent, head, body: Bytes| {
         move |n| {
             for _ in 0..n {

@@ -368,7 +368,7 @@ impl<S: Simulated> Sim<S> {
 
     /// Returns a response, or loses it.
     fn respond(&mut self, exchange: Exchange, reply: &Reply) -> (Duration, Event<S::Admitted>) {
-        let limit = exchange.limits().first_byte.unwrap_or(Duration::MAX);
+        let limit = exchange.timeouts().first_byte.unwrap_or(Duration::MAX);
         let (done, after) = if reply.delay > limit {
             (
                 exchange.fail(ExchangeError::new(ExchangeErrorKind::Timeout, "no answer in time")),

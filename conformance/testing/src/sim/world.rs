@@ -164,7 +164,7 @@ impl World {
             self.jump(by);
         }
         self.trace.launch(self.now, index, self.record.launched, &exchange, fault);
-        let limits = *exchange.limits();
+        let limits = *exchange.timeouts();
         let soon = self.now.tick + self.latency();
         let early = match fault {
             Some(Fault::Refused) => Some((refused(), soon)),
@@ -236,7 +236,7 @@ impl World {
     ) -> (Duration, Completion) {
         let operation = exchange.operation();
         let soon = self.now.tick + self.latency();
-        let limits = *exchange.limits();
+        let limits = *exchange.timeouts();
         if let Some(fault) = fault
             && !matches!(fault, Fault::ClockJumps(_))
         {

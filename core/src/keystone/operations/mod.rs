@@ -26,7 +26,7 @@ fn draft(
     draft.head.headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
     draft.sealing = Sealing::Token(UrlRoot::Identity);
     draft.incoming = Incoming::Collect { limit: super::v3::LONGEST };
-    draft.limits = service.limits;
+    draft.timeouts = service.timeouts;
     draft.retry_policy = Some(service.retry_policy.clone());
     Ok(draft)
 }

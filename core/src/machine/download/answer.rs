@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::contract::Service as _;
 use crate::error::{Error, ExchangeError, ExchangeErrorKind, Kind};
-use crate::http::{ByteRange, Coding, Limits, Reply};
+use crate::http::{ByteRange, Coding, Reply, Timeouts};
 use crate::machine::call;
 use crate::now::{Now, Wait};
 use crate::retry::{Idempotency, RetryDecision};
@@ -18,7 +18,7 @@ impl<D: Dialect> Ranges<D> {
         &mut self,
         at: usize,
         reply: &Reply,
-        limits: &Limits,
+        limits: &Timeouts,
     ) -> Result<(), Error> {
         if let Err(error) = self.dialect.success(reply) {
             self.in_doubt = self.object.is_none()
@@ -70,7 +70,7 @@ impl<D: Dialect> Ranges<D> {
 
     /// Accounts for the bytes that the sink got of a successful response. Returns whether the range
     /// is complete.
-    fn take(&mut self, at: usize, reply: &Reply, limits: &Limits) -> Result<bool, Error> {
+    fn take(&mut self, at: usize, reply: &Reply, limits: &Timeouts) -> Result<bool, Error> {
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(true) };
         // Before the first byte the object may still change.
         if self.object.is_none() && (reply.streamed > 0 || reply.cut.is_none()) {

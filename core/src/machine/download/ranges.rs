@@ -351,7 +351,7 @@ impl<D: Dialect> Ranges<D> {
         if let Some(piece) = self.pieces.get_mut(at) {
             piece.state = State::Ready;
         }
-        let limits = done.draft().limits;
+        let limits = done.draft().timeouts;
         let outcome = done.into_parts().1.and_then(|reply| self.answered(at, &reply, &limits));
         if let Err(error) = outcome {
             // Only after the first response, before the sink has a byte: a HEAD decides.

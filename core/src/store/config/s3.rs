@@ -155,11 +155,11 @@ impl S3Options {
         };
         config.retry_policy.attempts = u32::try_from(self.s3_store_retries).unwrap_or(u32::MAX) + 1;
         let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
-        config.limits.connect = seconds(self.s3_store_connect_timeout);
-        config.limits.first_byte = seconds(self.s3_store_read_timeout);
-        config.limits.idle = seconds(self.s3_store_read_timeout);
-        config.limits.refusal = seconds(self.s3_store_read_timeout);
-        config.limits.rate = (self.s3_store_minimum_rate > 0).then(|| LeastRate {
+        config.timeouts.connect = seconds(self.s3_store_connect_timeout);
+        config.timeouts.first_byte = seconds(self.s3_store_read_timeout);
+        config.timeouts.idle = seconds(self.s3_store_read_timeout);
+        config.timeouts.refusal = seconds(self.s3_store_read_timeout);
+        config.timeouts.rate = (self.s3_store_minimum_rate > 0).then(|| LeastRate {
             bytes: self.s3_store_minimum_rate,
             over: std::time::Duration::from_secs(self.s3_store_minimum_rate_window),
         });

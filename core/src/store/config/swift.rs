@@ -195,11 +195,11 @@ impl SwiftOptions {
         config.retry_policy.attempts =
             u32::try_from(self.swift_store_retries).unwrap_or(u32::MAX) + 1;
         let seconds = |seconds| Some(Duration::from_secs(seconds));
-        config.limits.connect = seconds(self.swift_store_connect_timeout);
-        config.limits.first_byte = seconds(self.swift_store_read_timeout);
-        config.limits.idle = seconds(self.swift_store_read_timeout);
-        config.limits.refusal = seconds(self.swift_store_read_timeout);
-        config.limits.rate = (self.swift_store_minimum_rate > 0).then(|| LeastRate {
+        config.timeouts.connect = seconds(self.swift_store_connect_timeout);
+        config.timeouts.first_byte = seconds(self.swift_store_read_timeout);
+        config.timeouts.idle = seconds(self.swift_store_read_timeout);
+        config.timeouts.refusal = seconds(self.swift_store_read_timeout);
+        config.timeouts.rate = (self.swift_store_minimum_rate > 0).then(|| LeastRate {
             bytes: self.swift_store_minimum_rate,
             over: Duration::from_secs(self.swift_store_minimum_rate_window),
         });
@@ -208,8 +208,8 @@ impl SwiftOptions {
 
     /// Returns the configuration of requests to Keystone.
     pub fn keystone(&self) -> keystone::Service {
-        let Config { retry_policy, limits, .. } = self.config();
-        keystone::Service { retry_policy, limits }
+        let Config { retry_policy, timeouts: limits, .. } = self.config();
+        keystone::Service { retry_policy, timeouts: limits }
     }
 
     /// Returns the options of the upload of a stream, or of a source that can be read again.

@@ -125,7 +125,7 @@ impl<'a> S3Route<'a> {
         let config = Config {
             checksum: ours.checksum,
             retry_policy: ours.retry_policy.clone(),
-            limits: ours.limits,
+            timeouts: ours.timeouts,
             ..Config::new(EndpointConfig::custom(url, region.as_str()))
         };
         Service::new(config).map(Arc::new).map_err(invalid)

@@ -165,7 +165,7 @@ pub(super) fn session(options: &SwiftOptions, reference: &Reference) -> Result<S
 fn login(options: &SwiftOptions, reference: &Reference, scope: Scope) -> Result<Login, Error> {
     let address = reference.address()?.to_string();
     let login = Login::new(&address, reference.identity()?, scope)?;
-    Ok(login.with_limits(options.config().limits))
+    Ok(login.with_timeouts(options.config().timeouts))
 }
 
 /// Returns the options of a session: token requests use the backend's retry policy.

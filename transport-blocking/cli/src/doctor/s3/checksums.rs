@@ -171,7 +171,7 @@ fn wrong_trailer(ward: &Ward<'_>, found: &Found, algorithm: Algorithm) -> Result
     let payload = Payload::StreamingUnsignedTrailer;
     signing.sign(&http::Method::PUT, &target, &mut draft.head.headers, &payload)?;
     draft.body = Body::Bytes(framed.into());
-    draft.limits = plain.limits;
+    draft.timeouts = plain.timeouts;
     let exchange = Exchange::open(draft, now, 0);
     let done = client.transport().perform(exchange, &Source::none(), &Sink::none());
     let reply = done.into_parts().1?;

@@ -7,7 +7,7 @@ use crate::error::{ExchangeError, ExchangeErrorKind};
 
 /// The timeouts of one exchange. `None` means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct Timeouts {
     /// Until the connection is open, including TLS.
     pub connect: Option<Duration>,
     /// From the last byte sent to the end of the response's head. Informational responses (100 to
@@ -26,7 +26,7 @@ pub struct Limits {
     pub whole: Option<Duration>,
 }
 
-impl Limits {
+impl Timeouts {
     /// No limits.
     pub const NONE: Self = Self {
         connect: None,
@@ -48,7 +48,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for Timeouts {
     /// 10 s to connect, 60 s for the head, 60 s between pieces of a body and 1 KiB per second over
     /// 60 s, one hour for a collected response, 60 s for a response that is not a success, no limit
     /// on the whole. The hour is for servers that send the head at once and continue to work: S3
