@@ -291,7 +291,7 @@ impl Error {
     }
 
     /// Returns the sentence this error was created with, without the other facts.
-    pub fn what(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.0.what
     }
 
@@ -311,7 +311,7 @@ impl Error {
     }
 
     /// Returns the message of the server's error document, as the server wrote it.
-    pub fn message(&self) -> Option<&str> {
+    pub fn server_message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
@@ -635,7 +635,7 @@ mod tests {
         Error::keep_first(&mut kept, second);
         Error::keep_first(&mut kept, Error::invalid_input("third").with_outcome_unknown("b/3"));
         let kept = kept.unwrap();
-        assert_eq!((kept.what(), kept.look_at()), ("first", Some("b/2, and b/3")));
+        assert_eq!((kept.message(), kept.look_at()), ("first", Some("b/2, and b/3")));
         assert_eq!(kept.leftovers(), [object("1"), object("2")]);
     }
 

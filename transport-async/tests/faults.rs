@@ -100,7 +100,7 @@ async fn an_early_refusal_ends_the_sending() {
     let source = Source::reader(tokio::io::repeat(7), length);
     let error = client.call_from(Ask::put_source("/a", length, false), source).await.unwrap_err();
     assert!(error.is_denied(), "{error}");
-    assert_eq!(error.message(), Some("not you"));
+    assert_eq!(error.server_message(), Some("not you"));
     // Not on this thread: the runtime that the connection belongs to closes it.
     let seen = tokio::task::spawn_blocking(move || seen.recv_timeout(Duration::from_secs(10)));
     let seen = seen.await.unwrap().unwrap();

@@ -163,7 +163,7 @@ async fn an_error_document_is_read_and_the_connection_kept() {
     for _ in 0..2 {
         let error = client.call(Ask::get("/a")).await.unwrap_err();
         assert!(error.is_not_found());
-        assert_eq!(error.message(), Some("nothing here"));
+        assert_eq!(error.server_message(), Some("nothing here"));
     }
     assert_eq!(server.connections(), 1);
 }

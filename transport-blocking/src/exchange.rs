@@ -164,7 +164,7 @@ impl Flight {
                 receiving.finish(cut.map_or(BodyEnd::Regular, BodyEnd::Cut))
             }
             (Stage::Receiving(receiving), End::Rejected(error)) => receiving
-                .finish(Some(ExchangeError::new(ExchangeErrorKind::Protocol, error.what()))),
+                .finish(Some(ExchangeError::new(ExchangeErrorKind::Protocol, error.message()))),
         }
     }
 }
@@ -445,7 +445,7 @@ fn is_address(host: &str) -> bool {
 
 /// The source did not have the bytes of its range.
 fn source_failed(error: &Error) -> ExchangeError {
-    ExchangeError::new(ExchangeErrorKind::Source, error.what())
+    ExchangeError::new(ExchangeErrorKind::Source, error.message())
 }
 
 /// Bytes that are received at a time, at most.

@@ -128,5 +128,5 @@ fn drain(from: &mut VecDeque<Bytes>, out: &mut [u8]) -> usize {
 
 /// The source yielded more or fewer bytes than were announced.
 fn wrong_length(error: Error) -> ExchangeError {
-    ExchangeError::new(ExchangeErrorKind::Source, error.what())
+    ExchangeError::new(ExchangeErrorKind::Source, error.message())
 }

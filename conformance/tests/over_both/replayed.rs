@@ -50,7 +50,7 @@ where
     let refused = client.call(operation).unwrap_err();
     assert_eq!(refused.operation(), Some(O::NAME));
     assert_eq!(refused.status().map(|status| status.as_u16()), Some(status));
-    assert_eq!((refused.code(), refused.message()), (Some(code), Some("No.")));
+    assert_eq!((refused.code(), refused.server_message()), (Some(code), Some("No.")));
     assert_eq!((refused.request_id(), refused.attempts()), (Some("4442587FB7D0A2F9"), 1));
 
     let requests = server.requests();

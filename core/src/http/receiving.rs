@@ -142,7 +142,7 @@ impl Receiving {
             Taking::Collecting { body, limit } => {
                 if piece.len() > limit.saturating_sub(body.len()) {
                     let error = too_long(&self.draft, &self.head, *limit, None);
-                    let detail = error.what().to_owned();
+                    let detail = error.message().to_owned();
                     self.taking = Taking::Rejecting(error);
                     return Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail));
                 }

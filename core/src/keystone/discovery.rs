@@ -92,7 +92,7 @@ mod tests {
         let head = http::Response::builder().status(status).body(()).unwrap().into_parts().0;
         let reply = Reply::new(head, Bytes::copy_from_slice(body.as_bytes()));
         let base = BaseUrl::parse_as(base, "auth_url").unwrap();
-        v3(&base, &reply).map(|it| it.to_string()).map_err(|error| error.what().to_owned())
+        v3(&base, &reply).map(|it| it.to_string()).map_err(|error| error.message().to_owned())
     }
 
     // Seen on Keystone 30.

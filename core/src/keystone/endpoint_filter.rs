@@ -150,7 +150,7 @@ fn none(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 
 fn address(url: &str, what: &str) -> Result<BaseUrl, Error> {
     BaseUrl::parse_as(url, what)
-        .map_err(|error| Error::new(Kind::InvalidResponse, error.what().to_owned()))
+        .map_err(|error| Error::new(Kind::InvalidResponse, error.message().to_owned()))
 }
 
 /// Replaces the placeholders of an override by the token's values.
@@ -225,7 +225,7 @@ mod tests {
     fn find(filter: &EndpointFilter) -> String {
         match filter.resolve(&facts()) {
             Ok(address) => address.to_string(),
-            Err(error) => error.what().to_owned(),
+            Err(error) => error.message().to_owned(),
         }
     }
 
@@ -265,9 +265,9 @@ mod tests {
         let filter = EndpointFilter::default();
         let empty = TokenFacts { catalogue: Some(Catalogue::default()), ..TokenFacts::default() };
         let error = filter.resolve(&empty).unwrap_err();
-        assert_eq!(error.what(), "the catalogue of the token is empty");
+        assert_eq!(error.message(), "the catalogue of the token is empty");
         let error = filter.resolve(&TokenFacts::default()).unwrap_err();
-        assert!(error.what().starts_with("the token has no catalogue"), "{error}");
+        assert!(error.message().starts_with("the token has no catalogue"), "{error}");
     }
 
     #[test]

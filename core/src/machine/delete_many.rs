@@ -307,7 +307,7 @@ where
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::InvalidInput) => {
                 let DeleteObject { key, version_id, .. } = call.operation().clone();
                 let code = error.code().map(str::to_owned);
-                let message = error.message().unwrap_or(error.what()).to_owned();
+                let message = error.server_message().unwrap_or(error.message()).to_owned();
                 let outcome_unknown = error.outcome_unknown();
                 let message = Some(message);
                 let failed = DeleteError { key, version_id, code, message, outcome_unknown };

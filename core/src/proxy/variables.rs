@@ -31,11 +31,11 @@ impl Proxies {
             let found =
                 [name, "all_proxy"].into_iter().find_map(|name| Some((name, either(name)?)));
             let Some((name, value)) = found else { return Ok(None) };
-            let named = |error: Error| Error::invalid_input(format!("{name}: {}", error.what()));
+            let named = |error: Error| Error::invalid_input(format!("{name}: {}", error.message()));
             let proxy = from_value(&value).map_err(named)?;
             let proxy = proxy
                 .bypass([&bypass])
-                .map_err(|error| Error::invalid_input(format!("no_proxy: {}", error.what())))?;
+                .map_err(|error| Error::invalid_input(format!("no_proxy: {}", error.message())))?;
             Ok(Some(Arc::new(proxy)))
         };
         Ok(Self { http: proxy("http_proxy")?, https: proxy("https_proxy")? })

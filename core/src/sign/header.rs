@@ -215,7 +215,7 @@ mod tests {
         let error = examples::s3("20130524T000000Z")
             .sign(&Method::GET, "/", &mut HeaderMap::new(), &Payload::Empty)
             .unwrap_err();
-        assert!(error.what().contains("`host`"));
+        assert!(error.message().contains("`host`"));
     }
 
     #[test]

@@ -132,7 +132,7 @@ mod tests {
             let mut of_key = keys();
             of_key.access_key = bad.into();
             let error = Signing::new(&Arc::new(of_key), at, "r", "s3", rule).unwrap_err();
-            assert!(error.what().contains("`authorization`"), "{error}");
+            assert!(error.message().contains("`authorization`"), "{error}");
             for (region, service) in [(bad, "s3"), ("r", bad)] {
                 assert!(Signing::new(&Arc::new(keys()), at, region, service, rule).is_err());
             }
@@ -141,7 +141,9 @@ mod tests {
             let outcome = Signing::new(&Arc::new(of_token), at, "r", "s3", rule);
             match outcome {
                 Ok(_) => assert_eq!(bad, "", "an empty token counts as no token"),
-                Err(error) => assert!(error.what().contains("`x-amz-security-token`"), "{error}"),
+                Err(error) => {
+                    assert!(error.message().contains("`x-amz-security-token`"), "{error}")
+                }
             }
         }
     }

@@ -257,7 +257,7 @@ mod tests {
         let signing = examples::s3("20151229T000000Z");
         let policy = PostPolicy::new("b", "k", Duration::from_secs(60));
         let range = policy.clone().condition(Condition::ContentLengthRange(2, 1));
-        assert!(range.sign(&signing).unwrap_err().what().contains("at least 2 and at most 1"));
+        assert!(range.sign(&signing).unwrap_err().message().contains("at least 2 and at most 1"));
         for name in ["a\"b", "a\r\nb"] {
             assert!(policy.clone().field(name, "").sign(&signing).is_err());
         }

@@ -261,7 +261,7 @@ mod tests {
             let outcome = signing.presign(&get("h", "/", &none, seconds));
             assert_eq!(outcome.is_ok(), good, "{seconds}");
             if let Err(error) = outcome {
-                assert!(error.what().contains("1 to 604800 seconds"));
+                assert!(error.message().contains("1 to 604800 seconds"));
             }
         }
     }

@@ -127,8 +127,9 @@ impl Stores {
             let source = options.s3_store_credential_source;
             if source != CredentialSource::Static {
                 let profile = options.s3_store_profile.as_deref();
-                let wrong =
-                    |error: Error| Error::invalid_input(format!("backend {id}: {}", error.what()));
+                let wrong = |error: Error| {
+                    Error::invalid_input(format!("backend {id}: {}", error.message()))
+                };
                 let made = named(source, profile, Some(&options.region())).map_err(wrong)?;
                 store.set_party(Auth::new(made));
             }
@@ -362,7 +363,7 @@ fn wrong(id: &str, error: &Error) -> ConfigError {
         section: id.to_owned(),
         option: None,
         value: None,
-        problem: error.what().to_owned(),
+        problem: error.message().to_owned(),
     }
 }
 

@@ -113,7 +113,7 @@ impl Operation for BulkDelete {
         let mut lines = String::new();
         for (at, path) in self.paths.iter().enumerate() {
             path.write(&mut lines)
-                .map_err(|error| Error::invalid_input(format!("path {at}: {}", error.what())))?;
+                .map_err(|error| Error::invalid_input(format!("path {at}: {}", error.message())))?;
         }
         Request::account(service, Self::NAME, Method::POST)
             .flag("bulk-delete")
@@ -179,7 +179,7 @@ mod tests {
             parsed(&delete, 200, "x-trans-id: tx1", &body)
         };
         let error = told("413 Request Entity Too Large", "[]").unwrap_err();
-        assert_eq!((error.status().unwrap().as_u16(), error.message()), (413, Some("told")));
+        assert_eq!((error.status().unwrap().as_u16(), error.server_message()), (413, Some("told")));
         assert_eq!(error.request_id(), Some("tx1"));
         let error = told("502 Bad Gateway", "[]").unwrap_err().in_operation(BulkDelete::NAME);
         assert_eq!(service().judge(&error, Idempotency::Idempotent), RetryDecision::Transient);

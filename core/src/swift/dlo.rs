@@ -33,7 +33,7 @@ impl Operation for PutDlo {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         self.segments
             .check()
-            .map_err(|error| Error::invalid_input(format!("the segments: {}", error.what())))?;
+            .map_err(|error| Error::invalid_input(format!("the segments: {}", error.message())))?;
         Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
             .with(&self.properties)
             .header("x-object-manifest", Some(self.segments.header()))

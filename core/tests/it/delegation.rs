@@ -173,7 +173,7 @@ fn an_application_credential_as_the_trustee_is_said_at_once() {
     let scope = Scope::Trust(TrustSlot::empty());
     let why = Login::new("http://keystone:5000/v3", identity, scope).unwrap_err();
     assert_eq!(
-        why.what(),
+        why.message(),
         "an application credential can't be used for a trust: Keystone lets it ask for no scope \
          but its own project"
     );

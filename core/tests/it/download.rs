@@ -86,7 +86,7 @@ fn an_object_that_changes_while_it_is_read_is_an_error_and_never_a_mixture() {
             assert!(run.requests.len() <= 1 + options.width, "it is not tried again");
             let error = failure(run);
             assert_eq!(error.kind(), Kind::Integrity, "{error}");
-            assert!(error.what().contains("changed"), "{error}");
+            assert!(error.message().contains("changed"), "{error}");
         }
     }
 }
@@ -435,6 +435,6 @@ fn it_goes_under_the_authority_that_it_is_told() {
     for set in [checked as fn(&mut GetObject), |_| {}] {
         let run = serve(get(wide(2, 1000), set, |_| {}).with_auth(3), &Stored::new(10));
         assert!(run.requests.is_empty());
-        assert!(failure(run).what().contains("authority number 3"));
+        assert!(failure(run).message().contains("authority number 3"));
     }
 }

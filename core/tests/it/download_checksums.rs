@@ -18,7 +18,7 @@ fn bytes_that_differ_from_the_servers_checksum_are_told() {
         let run = serve(get(options, checked, |_| {}), &stored);
         let error = failure(run);
         assert_eq!(error.kind(), Kind::Integrity);
-        assert!(error.what().contains("CRC32C"), "{error}");
+        assert!(error.message().contains("CRC32C"), "{error}");
     }
 }
 

@@ -150,7 +150,7 @@ fn what_the_caller_knows_is_compared() {
         // The second of them differs.
         let other = [known[0], Algorithm::Md5.digest(b"other").unwrap()];
         let error = failure(serve(get(knowing(options, &other), |_| {}, |_| {}), &stored));
-        assert!(error.what().contains("MD5"), "{error}");
+        assert!(error.message().contains("MD5"), "{error}");
     }
     // One that combines leaves ranges beside each other.
     let run =

@@ -85,7 +85,7 @@ fn refused() {
     assert_eq!(error.kind(), Kind::Refused);
     assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
     assert_eq!(error.code(), Some("NoSuchKey"));
-    assert_eq!(error.message(), Some("The resource you requested does not exist"));
+    assert_eq!(error.server_message(), Some("The resource you requested does not exist"));
     assert_eq!(error.request_id(), Some("4442587FB7D0A2F9"));
     assert_eq!(error.host_id(), Some("host"));
     assert_eq!(error.attempts(), 1);

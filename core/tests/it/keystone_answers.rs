@@ -150,7 +150,7 @@ fn what_keystone_would_refuse_is_said_beforehand() {
     ] {
         let error = login(url, identity, scope).unwrap_err();
         assert_eq!(error.kind(), Kind::InvalidInput);
-        assert!(error.what().starts_with(want), "{error}");
+        assert!(error.message().starts_with(want), "{error}");
     }
     let mut empty = login(V3, password(), Scope::Trust(TrustSlot::empty())).unwrap();
     let now = Now::new(Duration::ZERO, Duration::ZERO);
@@ -264,7 +264,7 @@ fn v1_is_headers_both_ways() {
         ),
     ] {
         let error = read(&mut login, &reply(200, &headers, "<html>welcome")).unwrap_err();
-        assert_eq!((error.kind(), error.what()), (Kind::InvalidResponse, want));
+        assert_eq!((error.kind(), error.message()), (Kind::InvalidResponse, want));
     }
     assert!(read(&mut login, &reply(403, &[], "AccessDenied")).unwrap_err().is_denied());
 }
@@ -276,7 +276,7 @@ fn a_refusal_keeps_what_keystone_says_of_it() {
     let answer = reply(401, &[("x-openstack-request-id", "req-250b")], body);
     let error = read(&mut login(V3, password(), Scope::Unstated).unwrap(), &answer).unwrap_err();
     assert_eq!((error.code(), error.request_id()), (Some("Unauthorized"), Some("req-250b")));
-    assert!(error.message().unwrap().ends_with("cannot request a scope."));
+    assert!(error.server_message().unwrap().ends_with("cannot request a scope."));
 }
 
 fn draft<O: Operation<Service = Service>>(operation: &O) -> String {
@@ -348,7 +348,7 @@ fn a_trust_is_asked_for_and_read() {
     let list = ListTrusts::default().parse(&Service::default(), &reply(200, &[], list)).unwrap();
     assert_eq!(list, [trust]);
     let error = ListTrusts::default().parse(&Service::default(), &reply(200, &[], "{}"));
-    assert_eq!(error.unwrap_err().what(), "the answer has no list `trusts`");
+    assert_eq!(error.unwrap_err().message(), "the answer has no list `trusts`");
 }
 
 proptest::proptest! {

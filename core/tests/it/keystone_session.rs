@@ -272,7 +272,7 @@ fn a_token_by_another_trust_is_another_token() {
         (world.cloud, result)
     };
     let (mut cloud, result) = run(living(300));
-    assert_eq!(result.unwrap_err().what(), "there is no trust to ask a token for");
+    assert_eq!(result.unwrap_err().message(), "there is no trust to ask a token for");
     assert!(cloud.log.is_empty());
     for number in 1..=2 {
         let Answer { status: 201, .. } = cloud.trust(b"{\"trust\": {}}") else { panic!() };
@@ -375,7 +375,7 @@ fn after_its_refusal_a_fixed_token_sends_nothing() {
     let mut world = World::new(living(300), vec![Puts::new(3, 1)], &[auth]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     assert_eq!(world.cloud.count("PUT"), 0);
-    assert_eq!(error.what(), "the token was refused, and there is nothing to renew it with");
+    assert_eq!(error.message(), "the token was refused, and there is nothing to renew it with");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
     let mut world = World::new(living(300), vec![Puts::new(1, 1)], &[auth]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     let what = "the catalogue has no public endpoint of object-store in region \"Elsewhere\"";
-    assert_eq!((error.kind(), error.what()), (Kind::Auth, what));
+    assert_eq!((error.kind(), error.message()), (Kind::Auth, what));
     assert_eq!(world.cloud.count("PUT"), 0);
 }
 
@@ -516,7 +516,7 @@ fn an_answer_that_makes_no_sense_is_told() {
         cloud.trouble = vec![answer];
         let mut world = World::new(cloud, vec![Puts::new(1, 1)], &[demo(interval(60))]);
         let error = world.run().remove(0).unwrap().unwrap_err();
-        assert_eq!(error.what(), want);
+        assert_eq!(error.message(), want);
         assert_eq!(world.cloud.attempts, 1, "{want}");
     }
 }

@@ -28,7 +28,7 @@ fn it_is_refused_before_anything_is_sent() {
         let error = result.unwrap_err();
         assert_eq!((error.kind(), puts), (Kind::Auth, 0));
         assert_eq!(
-            error.what(),
+            error.message(),
             "the object-store endpoint is http://swift:8080/v1/AUTH_p, where the token would go in clear, \
              and Keystone is asked over https"
         );

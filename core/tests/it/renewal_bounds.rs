@@ -69,7 +69,7 @@ fn a_token_that_does_not_fit_the_trust_is_an_error_for_all_who_wait() {
                 "could not obtain a token: a token by the trust \"trust-1\" was asked for, and one \
                  by {want} came"
             );
-            assert_eq!((error.kind(), error.what()), (Kind::Auth, what.as_str()));
+            assert_eq!((error.kind(), error.message()), (Kind::Auth, what.as_str()));
             assert_eq!(error.status().map(|status| status.as_u16()), Some(201));
         }
     }
@@ -115,7 +115,7 @@ fn so_is_one_that_the_source_itself_has_no_use_for() {
     let mut world = requests(cloud, 8, Session::new(Fickle, interval(60)));
     for error in errors(&mut world) {
         let what = "could not obtain a token: the token that came is not what was asked for";
-        assert_eq!((error.kind(), error.what()), (Kind::Auth, what));
+        assert_eq!((error.kind(), error.message()), (Kind::Auth, what));
     }
     assert_eq!(world.cloud.attempts, 1);
 }

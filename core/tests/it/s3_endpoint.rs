@@ -30,7 +30,7 @@ fn refusal(config: EndpointConfig, bucket: impl Into<Option<&'static str>>) -> S
         .and_then(|resolver| resolver.resolve(bucket.into()))
         .expect_err("should be refused");
     assert_eq!(error.kind(), Kind::InvalidInput);
-    error.what().to_owned()
+    error.message().to_owned()
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn endpoints_that_are_no_base_url() {
     ] {
         let error = BaseUrl::parse(text).expect_err(text);
         assert_eq!(error.kind(), Kind::InvalidInput);
-        assert!(error.what().contains(why), "{text}: {}", error.what());
+        assert!(error.message().contains(why), "{text}: {}", error.message());
     }
 }
 

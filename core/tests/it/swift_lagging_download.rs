@@ -104,5 +104,8 @@ fn nothing_listed_is_no_empty_object() {
     store.remove(&names[0]);
     let error = serve(get(1), &mut store).result.unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity);
-    assert!(error.what().contains("no segment of the dynamic large object is listed"), "{error}");
+    assert!(
+        error.message().contains("no segment of the dynamic large object is listed"),
+        "{error}"
+    );
 }

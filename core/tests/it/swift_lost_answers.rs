@@ -245,7 +245,7 @@ fn a_cut_body_takes_nothing_from_what_the_status_said() {
             Err(error) => error,
         }
     }
-    let done = |error: Error| assert_eq!(error.what(), "it succeeded", "{error}");
+    let done = |error: Error| assert_eq!(error.message(), "it succeeded", "{error}");
     done(cut(PutObject::new("c", "o", object(10)), 201, 1));
     done(cut(PostObject::new("c", "o", Properties::content_type("text/plain")), 202, 1));
     done(cut(DeleteObject::new("c", "o"), 200, 1));

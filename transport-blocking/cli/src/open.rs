@@ -62,7 +62,7 @@ impl Stage {
         let stores = core
             .with_credentials(credentials::named)
             .and_then(Stores::new)
-            .map_err(|error| Failure::configuration(error.what()))?
+            .map_err(|error| Failure::configuration(error.message()))?
             .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
             .cancel_on(interrupt.token());
         let references = sound.references;

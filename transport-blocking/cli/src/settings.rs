@@ -271,7 +271,7 @@ impl Settings {
         let problem = match fs::read(&named.file) {
             Err(error) => error.to_string(),
             Ok(pem) => match apus_blocking::TransportConfig::new().ca_bundle(&pem) {
-                Err(error) => error.what().to_owned(),
+                Err(error) => error.message().to_owned(),
                 Ok(_) => return,
             },
         };

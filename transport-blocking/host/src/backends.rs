@@ -42,7 +42,7 @@ impl<T> Backends<T> {
         let mut transports = BTreeMap::new();
         for backend in core.ids().filter_map(|id| core.backend(id)) {
             let transport = connect(backend.connection()).map_err(|error| {
-                Error::invalid_input(format!("backend {}: {}", backend.id(), error.what()))
+                Error::invalid_input(format!("backend {}: {}", backend.id(), error.message()))
             })?;
             transports.insert(backend.id().to_owned(), transport);
         }

@@ -177,8 +177,9 @@ fn variables() -> Environment {
 }
 
 fn start(command: &str) -> Result<Arc<Mutex<Job>>, Error> {
-    let words = split_words(command)
-        .map_err(|error| Error::invalid_input(format!("credential_process: {}", error.what())))?;
+    let words = split_words(command).map_err(|error| {
+        Error::invalid_input(format!("credential_process: {}", error.message()))
+    })?;
     let job = Arc::<Mutex<Job>>::default();
     let state = Arc::clone(&job);
     let run = move || {

@@ -201,7 +201,7 @@ fn refused(
     // An error without a document: the vector has the bare status as its code.
     let code = error.code().unwrap_or(&status);
     check.same_if("error code", expected.code.as_deref(), code);
-    let message = error.message().unwrap_or_default();
+    let message = error.server_message().unwrap_or_default();
     check.same_if("error message", expected.message.as_deref(), message);
     if let Some(retryable) = expected.retryable {
         use apus_core::retry::RetryDecision::{Throttled, Transient};

@@ -80,7 +80,7 @@ pub(in crate::run) fn response(
         (Err(error), Outcome::Error, Some(expected)) => {
             let status = error.status().map_or(0, |status| status.as_u16());
             check.same("status", &expected.status.to_string(), &status.to_string());
-            let message = error.message().unwrap_or_default();
+            let message = error.server_message().unwrap_or_default();
             for piece in expected.says.iter().filter(|piece| !message.contains(*piece)) {
                 check.differs("message", piece, message);
             }

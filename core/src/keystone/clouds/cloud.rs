@@ -154,7 +154,7 @@ impl Reader<'_> {
         let auth_url = self.required("auth_url", kind)?.expose();
         let auth_url = settings.expand("auth.auth_url", auth_url)?;
         let login = Login::new(&auth_url, identity.clone(), scope.clone());
-        login.map_err(|error| settings.wrong("auth.auth_url", error.what()))?;
+        login.map_err(|error| settings.wrong("auth.auth_url", error.message()))?;
         Ok(CloudAuth::Login { auth_url, identity, scope })
     }
 

@@ -154,10 +154,10 @@ impl Reader<'_> {
             project_domain_name: self.text("project_domain_name"),
         };
         if let Err(error) = reference.address() {
-            self.wrong("auth_address", error.what());
+            self.wrong("auth_address", error.message());
         }
         if let Err(error) = reference.identity() {
-            self.wrong("user", error.what());
+            self.wrong("user", error.message());
         }
         reference
     }

@@ -193,7 +193,7 @@ impl S3Options {
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
         if let Err(error) = self.endpoint() {
-            wrong("s3_store_host", error.what());
+            wrong("s3_store_host", error.message());
         }
         if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
             wrong("s3_store_bucket", "missing required option");
@@ -207,7 +207,7 @@ impl S3Options {
                 "missing option, required where s3_store_enable_proxy is true",
             ));
         } else if let Err(error) = Connection::of_s3(self) {
-            errors.push(section.wrong("s3_store_enable_proxy", false, error.what()));
+            errors.push(section.wrong("s3_store_enable_proxy", false, error.message()));
         }
     }
 

@@ -310,7 +310,7 @@ impl SwiftOptions {
         }
         if let Some(reference) = self.own_reference() {
             if let Err(error) = reference.address() {
-                wrong("swift_store_auth_address", error.what());
+                wrong("swift_store_auth_address", error.message());
             }
             if !by_file && reference.identity().is_err() {
                 let what = "credentials are required beside swift_store_auth_address";
@@ -332,7 +332,7 @@ impl SwiftOptions {
                 "missing option, required where swift_store_enable_proxy is true",
             );
         } else if let Err(error) = Connection::of_swift(self) {
-            wrong("swift_store_enable_proxy", error.what());
+            wrong("swift_store_enable_proxy", error.message());
         }
     }
 }

@@ -269,7 +269,11 @@ mod tests {
             ("[{\"name\": \"a\"}, {\"name\": null}]", "entry 1 of the listing has no name"),
         ] {
             let error = parsed(&list(), 200, "", body).unwrap_err();
-            assert_eq!((error.what(), error.kind()), (why, crate::Kind::InvalidResponse), "{body}");
+            assert_eq!(
+                (error.message(), error.kind()),
+                (why, crate::Kind::InvalidResponse),
+                "{body}"
+            );
         }
     }
 }

@@ -36,9 +36,9 @@ operation! {
 
 impl CopyObject {
     fn destination(&self) -> Result<String, Error> {
-        check_container(&self.to_container)
-            .and_then(|()| check_object(&self.to_object))
-            .map_err(|error| Error::invalid_input(format!("the destination: {}", error.what())))?;
+        check_container(&self.to_container).and_then(|()| check_object(&self.to_object)).map_err(
+            |error| Error::invalid_input(format!("the destination: {}", error.message())),
+        )?;
         let mut out = String::from("/");
         escape::query_into(&mut out, &self.to_container);
         out.push('/');

@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(error.request_id(), Some("tx1"));
         assert_eq!(error.host_id(), Some("tx1-req"));
         assert_eq!(
-            error.message(),
+            error.server_message(),
             Some("Unprocessable Entity: Unable to process the contained instructions")
         );
     }

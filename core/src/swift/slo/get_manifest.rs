@@ -141,11 +141,11 @@ mod tests {
             ),
             (r#"[{"data": "?"}]"#, "entry 0 of the manifest has data that is no base64"),
         ] {
-            assert_eq!(manifest(body).unwrap_err().what(), why);
+            assert_eq!(manifest(body).unwrap_err().message(), why);
         }
         let huge = r#"[{"name": "/c/a", "bytes": 18446744073709551615}, {"data": "aGVsbG8="}]"#;
         assert_eq!(manifest(huge).unwrap().size(), None);
         let plain = parsed(&GetManifest::new("c", "o"), 200, "", "[]").unwrap_err();
-        assert_eq!(plain.what(), "the object is no static large object");
+        assert_eq!(plain.message(), "the object is no static large object");
     }
 }

@@ -71,9 +71,9 @@ impl Operation for PutSlo {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         let mut entries = Vec::with_capacity(self.segments.len());
         for (at, segment) in self.segments.iter().enumerate() {
-            let entry = segment
-                .write()
-                .map_err(|error| Error::invalid_input(format!("segment {at}: {}", error.what())))?;
+            let entry = segment.write().map_err(|error| {
+                Error::invalid_input(format!("segment {at}: {}", error.message()))
+            })?;
             entries.push(entry);
         }
         Request::object(service, Self::NAME, Method::PUT, &self.container, &self.object)?
@@ -228,7 +228,10 @@ mod tests {
         for (status, body) in [(400, json), (400, text), (202, late)] {
             let error = parsed(&put(), status, "", body).unwrap_err();
             assert_eq!(error.status().unwrap(), 400);
-            assert_eq!(error.message(), Some("/seg/o 1: 404 Not Found; /seg/o: Etag Mismatch"));
+            assert_eq!(
+                error.server_message(),
+                Some("/seg/o 1: 404 Not Found; /seg/o: Etag Mismatch")
+            );
         }
     }
 

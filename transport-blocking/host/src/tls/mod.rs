@@ -49,7 +49,7 @@ impl Tls {
     pub fn of_proxy(proxy: &Proxy) -> Result<Self, Error> {
         let tls = Self::default();
         proxy.ca_pem().map_or(Ok(tls.clone()), |pem| tls.trust_only(pem)).map_err(|error| {
-            Error::invalid_input(format!("the proxy's certificates: {}", error.what()))
+            Error::invalid_input(format!("the proxy's certificates: {}", error.message()))
         })
     }
 
