@@ -207,7 +207,7 @@ impl Stage {
         let service = Service::new(config).unwrap();
         let store = Store::new(transport, service, &[], vec![Auth::new(credentials())]);
         let bodies = Arc::new(Bodies::default());
-        let store = store.observed(bodies.clone());
+        let store = store.with_observer(bodies.clone());
         let bucket = format!("apus-{test}-{transport:?}-{}-{}", form.name, std::process::id());
         let bucket = bucket.to_lowercase();
         store.call(CreateBucket::new(&bucket)).unwrap();

@@ -193,7 +193,7 @@ impl<S: Service> Client<S> {
         self.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
-    /// Returns a [`Run`] of any machine: set its options, then call [`go`](Run::go).
+    /// Returns a [`Run`] of any machine: set its options, then call [`send`](Run::send).
     pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
         let ends = self.ends(Source::none(), Sink::none());
         let (transport, auths) = (self.transport.clone(), self.auths.clone());
@@ -260,7 +260,7 @@ impl<S> fmt::Debug for Client<S> {
 }
 
 /// A machine that is about to run, and what it runs with.
-#[must_use = "nothing runs before `go`"]
+#[must_use = "nothing runs before `send`"]
 pub struct Run<M> {
     name: &'static str,
     machine: M,
@@ -285,19 +285,19 @@ impl<M: Machine> Run<M> {
     }
 
     /// Takes the bodies that are ranges of a source from `source`.
-    pub fn from(mut self, source: impl Into<Source>) -> Self {
+    pub fn body(mut self, source: impl Into<Source>) -> Self {
         self.ends.source = source.into();
         self
     }
 
     /// Writes the response bodies that the machine passes on to `sink`.
-    pub fn into_sink(mut self, sink: impl Into<Sink>) -> Self {
+    pub fn write_to(mut self, sink: impl Into<Sink>) -> Self {
         self.ends.sink = sink.into();
         self
     }
 
     /// Reports events to this observer, instead of the client's.
-    pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.ends.observer = Some(observer);
         self
     }
@@ -321,7 +321,7 @@ where
     /// # Errors
     ///
     /// The machine's, after it has cleaned up; or those of the source or the sink.
-    pub async fn go(self) -> Result<M::Output, Error> {
+    pub async fn send(self) -> Result<M::Output, Error> {
         let token = CancelToken::new();
         let (running, claim) = self.cleanups.begin();
         let guard = DropGuard { token: token.clone(), claim: Some(claim) };
@@ -336,7 +336,7 @@ where
             let token = CancelToken::new();
             let (running, claim) = self.cleanups.begin();
             let guard = DropGuard { token: token.clone(), claim: Some(claim) };
-            let run = self.into_sink(sink).cancel_on(token);
+            let run = self.write_to(sink).cancel_on(token);
             (tokio::spawn(run.drive(running)), guard)
         })
     }

@@ -138,7 +138,7 @@ impl Stores {
         if !hashers.is_empty() {
             source = source.tap(hashers);
         }
-        let placed = self.run(job)?.from(source.clone()).go().await.map_err(wrong)?;
+        let placed = self.run(job)?.body(source.clone()).send().await.map_err(wrong)?;
         placed.with_digests(&source.digests().unwrap_or_default()).map_err(wrong)
     }
 
@@ -156,7 +156,7 @@ impl Stores {
     ) -> Result<Access<Got>, StoreError> {
         let Access { outcome: job, migration } =
             self.backends.core.get(stored, get, clock::seed())?;
-        let got = self.run(job)?.into_sink(sink).go().await;
+        let got = self.run(job)?.write_to(sink).send().await;
         let outcome = got.map_err(|error| Verb::Get.error(error))?;
         Ok(Access { outcome, migration })
     }
@@ -217,7 +217,7 @@ impl Stores {
     ) -> Result<Access<T>, StoreError> {
         let Access { outcome: job, migration } = access;
         let verb = job.verb;
-        let outcome = self.run(job)?.go().await.map_err(|error| verb.error(error))?;
+        let outcome = self.run(job)?.send().await.map_err(|error| verb.error(error))?;
         Ok(Access { outcome, migration })
     }
 

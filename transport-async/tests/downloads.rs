@@ -37,7 +37,7 @@ async fn ranges_that_arrive_in_any_order_are_written_in_order() {
     let (writer, mut reader) = tokio::io::duplex(1000);
     let machine = Ranges::new(server.url(), 400_000, 10_000, 4);
     let client = client(server.url());
-    let run = tokio::spawn(client.run(machine).into_sink(Sink::writer(writer)).go());
+    let run = tokio::spawn(client.run(machine).write_to(Sink::writer(writer)).send());
     let mut got = Vec::new();
     reader.read_to_end(&mut got).await.unwrap();
     run.await.unwrap().unwrap();
@@ -52,11 +52,11 @@ async fn memory_and_files_take_ranges_as_they_come() {
     let client = client(server.url());
     let machine = || Ranges::new(server.url(), 300_000, 70_000, 3);
     let memory = Sink::memory();
-    client.run(machine()).into_sink(&memory).go().await.unwrap();
+    client.run(machine()).write_to(&memory).send().await.unwrap();
     assert!(memory.take() == bytes);
     let path = std::env::temp_dir().join(format!("apus-async-sink-{}", std::process::id()));
     let file = std::fs::File::create(&path).unwrap();
-    client.run(machine()).into_sink(file).go().await.unwrap();
+    client.run(machine()).write_to(file).send().await.unwrap();
     let written = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(written == bytes);
@@ -73,7 +73,7 @@ async fn no_more_than_the_width_are_in_flight() {
     });
     let client = client(server.url());
     let run = client.run(Ranges::new(server.url(), 20_000, 1_000, 3));
-    run.into_sink(Sink::discard()).go().await.unwrap();
+    run.write_to(Sink::discard()).send().await.unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
@@ -93,7 +93,7 @@ async fn a_first_range_that_fails_lets_those_that_wait_for_it_go() {
     });
     let machine = Ranges::new(server.url(), 30_000, 10_000, 3);
     let sink = Sink::writer(tokio::io::sink());
-    let run = client(server.url()).run(machine).into_sink(sink).go();
+    let run = client(server.url()).run(machine).write_to(sink).send();
     let error = tokio::time::timeout(Duration::from_secs(20), run).await.unwrap().unwrap_err();
     assert_eq!(error.status().unwrap(), 403);
 }
@@ -109,7 +109,7 @@ async fn those_that_wait_for_their_turn_do_not_hold_up_who_is_next() {
         let (writer, reader) = tokio::io::duplex(50_000);
         let machine = Ranges::new(server.url(), 40_000, 10_000, 2);
         let sink = Sink::writer(writer);
-        (tokio::spawn(client.run(machine).into_sink(sink).go()), reader)
+        (tokio::spawn(client.run(machine).write_to(sink).send()), reader)
     });
     for (run, mut reader) in runs {
         tokio::time::timeout(Duration::from_secs(20), run).await.unwrap().unwrap().unwrap();
@@ -125,7 +125,7 @@ async fn a_writer_that_fails_ends_the_run() {
     let (writer, reader) = tokio::io::duplex(100);
     drop(reader);
     let machine = Ranges::new(server.url(), 100_000, 10_000, 3);
-    let run = client(server.url()).run(machine).into_sink(Sink::writer(writer)).go();
+    let run = client(server.url()).run(machine).write_to(Sink::writer(writer)).send();
     let error = run.await.unwrap_err();
     assert_eq!(error.kind(), Kind::InvalidInput);
     assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Sink);
@@ -191,8 +191,8 @@ async fn an_observer_is_told_of_every_byte() {
     let server = ranges(noise(500_000), |_, _| {});
     let count = Arc::new(Count(Mutex::default()));
     let machine = Ranges::new(server.url(), 500_000, 150_000, 2);
-    let run = client(server.url()).run(machine).observed(count.clone());
-    run.into_sink(Sink::discard()).go().await.unwrap();
+    let run = client(server.url()).run(machine).with_observer(count.clone());
+    run.write_to(Sink::discard()).send().await.unwrap();
     assert_eq!(*count.0.lock().unwrap(), (500_000, 4));
 }
 
@@ -204,6 +204,6 @@ async fn bytes_move_no_faster_than_they_may() {
         client(server.url()).with_rate_limits(RateLimits::new(4).bytes_per_second(200_000));
     let began = std::time::Instant::now();
     let run = client.run(Ranges::new(server.url(), 300_000, 50_000, 2));
-    run.into_sink(Sink::discard()).go().await.unwrap();
+    run.write_to(Sink::discard()).send().await.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(450), "{:?}", began.elapsed());
 }

@@ -56,7 +56,7 @@ async fn a_cut_body_is_cut_and_what_came_is_delivered() {
     let ask = Ask { streams: true, ..Ask::get("/a") };
     let client = once(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
-    let error = client.run(call).into_sink(&sink).go().await.unwrap_err();
+    let error = client.run(call).write_to(&sink).send().await.unwrap_err();
     assert_eq!(cause(&error), ExchangeErrorKind::Cut);
     assert_eq!(sink.take(), b"12345");
 }
@@ -267,7 +267,7 @@ async fn a_sink_that_fails_is_the_callers_matter() {
     let ask = Ask { streams: true, ..Ask::get("/a") };
     let client = client(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
-    let error = client.run(call).into_sink(Sink::writer(sink)).go().await.unwrap_err();
+    let error = client.run(call).write_to(Sink::writer(sink)).send().await.unwrap_err();
     assert_eq!((error.kind(), cause(&error)), (Kind::InvalidInput, ExchangeErrorKind::Sink));
     assert_eq!(server.heads().len(), 1, "what a sink refused is not fetched again");
 }

@@ -70,7 +70,7 @@ async fn idle_while_receiving_tells_what_came() {
     let ask = Ask { streams: true, ..ask(limits) };
     let client = once(server.url());
     let call = Call::new(ask, client.service().clone(), 1);
-    let error = client.run(call).into_sink(&sink).go().await.unwrap_err();
+    let error = client.run(call).write_to(&sink).send().await.unwrap_err();
     timed_out(&error, "idle");
     assert_eq!(error.status().unwrap(), 200);
     assert_eq!(sink.take(), b"12345");

@@ -74,7 +74,7 @@ async fn parts_are_whole_whatever_pieces_the_stream_comes_in() {
     let machine = Parts::new(server.url(), 300_000, 3);
     let source = Source::stream(reader).tap(Hashers::new([Algorithm::Crc32]).unwrap());
     assert_eq!(source.digests(), None);
-    let length = client.run(machine).from(&source).go().await.unwrap();
+    let length = client.run(machine).body(&source).send().await.unwrap();
     assert_eq!(length, bytes.len() as u64);
     let parts = parts.parts();
     assert!(parts.iter().rev().skip(1).all(|part| part.len() == 300_000));
@@ -93,7 +93,7 @@ async fn sources_of_any_kind_feed_a_machine_that_reads_from_a_stream() {
     ] {
         let (server, parts) = store();
         let machine = Parts::new(server.url(), 20_000, 1);
-        client(server.url()).run(machine).from(&source).go().await.unwrap();
+        client(server.url()).run(machine).body(&source).send().await.unwrap();
         let parts = parts.parts();
         assert!(parts.concat() == bytes, "{source:?}");
     }
@@ -118,7 +118,13 @@ async fn an_observer_of_a_large_part_is_told_often() {
     let steps = Arc::new(Steps::default());
     let machine = Parts::new(server.url(), length, 1);
     let source = Source::bytes(noise(length as usize));
-    client(server.url()).run(machine).from(source).observed(steps.clone()).go().await.unwrap();
+    client(server.url())
+        .run(machine)
+        .body(source)
+        .with_observer(steps.clone())
+        .send()
+        .await
+        .unwrap();
     let steps = steps.0.lock().unwrap();
     assert_eq!(steps.iter().sum::<u64>(), length);
     assert!(steps.iter().all(|bytes| *bytes <= 512 << 10), "{steps:?}");
@@ -157,7 +163,7 @@ async fn no_more_is_read_than_the_machine_allows() {
     let machine = Parts::new(server.url(), 100_000, 2);
     let source = Source::stream(Endless(Arc::clone(&read)));
     let client = client(server.url());
-    let run = tokio::spawn(client.run(machine).from(source).cancel_on(token.clone()).go());
+    let run = tokio::spawn(client.run(machine).body(source).cancel_on(token.clone()).send());
     while read.load(Ordering::SeqCst) < 300_000 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -183,7 +189,7 @@ async fn a_stream_that_fails_is_the_error_and_what_was_begun_is_cleaned_up() {
     let (server, _) = store();
     let machine = Parts::new(server.url(), 100_000, 2);
     let error =
-        client(server.url()).run(machine).from(Source::stream(Broken)).go().await.unwrap_err();
+        client(server.url()).run(machine).body(Source::stream(Broken)).send().await.unwrap_err();
     assert_eq!(error.exchange_error().unwrap().kind(), ExchangeErrorKind::Source);
     assert!(error.to_string().contains("the tape is torn"), "{error}");
     assert!(
@@ -206,7 +212,7 @@ async fn a_cancelled_upload_is_aborted() {
     let client = client(server.url());
     let machine = Parts::new(server.url(), 10_000, 2);
     let source = Source::bytes(noise(100_000));
-    let run = tokio::spawn(client.run(machine).from(source).cancel_on(token.clone()).go());
+    let run = tokio::spawn(client.run(machine).body(source).cancel_on(token.clone()).send());
     heard(&server, 3).await;
     token.cancel();
     assert!(run.await.unwrap().unwrap_err().is_cancelled());
@@ -226,7 +232,7 @@ async fn a_run_that_is_dropped_is_aborted_all_the_same() {
     });
     let client = client(server.url());
     let machine = Parts::new(server.url(), 10_000, 1);
-    let run = client.run(machine).from(Source::bytes(noise(100_000))).go();
+    let run = client.run(machine).body(Source::bytes(noise(100_000))).send();
     tokio::select! {
         done = run => panic!("{done:?}"),
         () = heard(&server, 2) => {}
@@ -269,7 +275,7 @@ async fn a_worker_that_panics_completes_as_cancelled() {
     let server = Server::always(ok(""));
     let machine = common::machines::Put { url: server.url(), length: 10, done: None, sent: false };
     let client = client(server.url());
-    let run = client.run(machine).from(Source::reader(Panics, 10)).go();
+    let run = client.run(machine).body(Source::reader(Panics, 10)).send();
     let error = tokio::time::timeout(Duration::from_secs(20), run).await.unwrap().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
 }

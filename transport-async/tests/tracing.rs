@@ -131,7 +131,7 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
         let source = UploadSource::Seekable(bytes.len() as u64);
         let service = Arc::clone(client.service());
         let upload = Upload::new("sesame-bucket", "path", source, options, service, 1).unwrap();
-        let uploaded = client.run(upload).from(bytes).go().await.unwrap();
+        let uploaded = client.run(upload).body(bytes).send().await.unwrap();
         assert_eq!(uploaded.parts, 3);
     });
     let span = format!("caller > apus operation={:?}", std::any::type_name::<Upload>());
@@ -165,8 +165,8 @@ fn what_is_cancelled_is_told() {
     });
     let notes = traced(async {
         let ranges = Ranges::new(format!("{}/path", server.url()), 10, 10, 2);
-        let run = client(server.url()).run(ranges).into_sink(Sink::memory()).cancel_on(token);
-        assert!(run.go().await.unwrap_err().is_cancelled());
+        let run = client(server.url()).run(ranges).write_to(Sink::memory()).cancel_on(token);
+        assert!(run.send().await.unwrap_err().is_cancelled());
     });
     let [told] = &notes.told[..] else { panic!("{notes:?}") };
     assert!(told.span.starts_with("caller > apus operation="), "{notes:?}");

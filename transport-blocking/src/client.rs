@@ -83,7 +83,7 @@ impl<S: Service> Client<S> {
     ///
     /// The server refuses the request, the exchange fails, or the operation's members are invalid.
     pub fn call<O: Operation<Service = S>>(&self, operation: O) -> Result<O::Output, Error> {
-        self.operation(operation).go()
+        self.operation(operation).send()
     }
 
     /// Calls an operation whose body is a range of `source`.
@@ -96,7 +96,7 @@ impl<S: Service> Client<S> {
         operation: O,
         source: impl Into<Source<'a>>,
     ) -> Result<O::Output, Error> {
-        self.operation(operation).from(source).go()
+        self.operation(operation).body(source).send()
     }
 
     /// Returns a URL that is signed for `expires` (1 second to 7 days), and the headers that must
@@ -117,7 +117,7 @@ impl<S: Service> Client<S> {
         self.means.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
-    /// Returns a [`Run`] of any machine: set its options, then call [`go`](Run::go).
+    /// Returns a [`Run`] of any machine: set its options, then call [`send`](Run::send).
     pub fn run<'a, M: Machine>(&self, machine: M) -> Run<'a, M> {
         self.named(short_name::<M>(), machine)
     }

@@ -26,12 +26,12 @@
 //! let source = UploadSource::Seekable(image.metadata()?.len());
 //! let (options, service) = (UploadOptions::default(), Arc::clone(client.service()));
 //! let upload = Upload::new("images", "debian", source, options, service, client.seed())?;
-//! client.run(upload).from(image).go()?;
+//! client.run(upload).body(image).send()?;
 //!
 //! let mut copy = Vec::new();
 //! let (get, service) = (GetObject::new("images", "debian"), Arc::clone(client.service()));
 //! let download = Download::new(get, service, DownloadOptions::default(), client.seed());
-//! client.run(download).into_sink(Sink::writer(&mut copy)).go()?;
+//! client.run(download).write_to(Sink::writer(&mut copy)).send()?;
 //! # Ok(())
 //! # }
 //! ```

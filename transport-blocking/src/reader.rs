@@ -42,7 +42,7 @@ impl<T: Send + 'static> Reader<T> {
         let (running, claim) = run.means.cleanups.begin();
         run.running = Some(running);
         run.sink = Sink::writer(Pipe(sender));
-        let thread = thread::spawn(move || run.go());
+        let thread = thread::spawn(move || run.send());
         Self {
             pieces: Some(pieces),
             current: Bytes::new(),

@@ -39,7 +39,7 @@ use crate::spool::Spool;
 use crate::trace;
 
 /// A machine that is about to run, and what it runs with.
-#[must_use = "nothing happens before `go`"]
+#[must_use = "nothing happens before `send`"]
 pub struct Run<'a, M: Machine> {
     pub(crate) machine: M,
     pub(crate) means: Means,
@@ -64,19 +64,19 @@ pub(crate) struct Means {
 
 impl<'a, M: Machine> Run<'a, M> {
     /// Takes the bodies that are ranges of a source from `source`.
-    pub fn from(mut self, source: impl Into<Source<'a>>) -> Self {
+    pub fn body(mut self, source: impl Into<Source<'a>>) -> Self {
         self.source = source.into();
         self
     }
 
     /// Writes the response bodies that the machine passes on to `sink`.
-    pub fn into_sink(mut self, sink: impl Into<Sink<'a>>) -> Self {
+    pub fn write_to(mut self, sink: impl Into<Sink<'a>>) -> Self {
         self.sink = sink.into();
         self
     }
 
     /// Reports events to this observer, instead of the client's.
-    pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.means.observer = Some(observer);
         self
     }
@@ -101,7 +101,7 @@ impl<'a, M: Machine> Run<'a, M> {
     ///
     /// With the panic of a reader, a writer or an observer, after the machine was cancelled and has
     /// cleaned up.
-    pub fn go(self) -> Result<M::Output, Error> {
+    pub fn send(self) -> Result<M::Output, Error> {
         let Self { machine, means, name, source, sink, token, running } = self;
         let span = trace::run(name);
         let _entered = span.enter();

@@ -25,8 +25,8 @@ fn a_cancelled_upload_cleans_up() {
     for (before, width) in [1, 3].into_iter().enumerate() {
         let machine = Parts::new(Plain::new(server.base()), 100_000, width);
         let source = Source::stream(std::io::repeat(1));
-        let run = client(server.base()).run(machine).from(source).cancel_on(token.clone());
-        let error = run.go().unwrap_err();
+        let run = client(server.base()).run(machine).body(source).cancel_on(token.clone());
+        let error = run.send().unwrap_err();
         assert!(error.is_cancelled(), "{error}");
         // The server may see a broken-off request after the clean-up, which uses another
         // connection.
@@ -52,8 +52,8 @@ fn a_body_on_its_way_is_broken_off() {
         Then::Close
     });
     let machine = Ranges::new(Plain::new(server.base()), 1_000_000_000_000, 1 << 50, 1);
-    let run = client(server.base()).run(machine).into_sink(Sink::discard()).cancel_on(token);
-    let error = run.go().unwrap_err();
+    let run = client(server.base()).run(machine).write_to(Sink::discard()).cancel_on(token);
+    let error = run.send().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
 }
 
@@ -74,7 +74,7 @@ fn a_wait_is_cut_short() {
     let retry_policy = RetryPolicy { base: hour, longest: hour, ..RetryPolicy::default() };
     let service = Arc::new(Plain { retry_policy, ..Plain::new(server.base()) });
     let machine = apus_core::machine::Call::new(Ask::get("/"), service, 7);
-    let error = client(server.base()).run(machine).cancel_on(token).go().unwrap_err();
+    let error = client(server.base()).run(machine).cancel_on(token).send().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
 }
 
@@ -84,7 +84,7 @@ fn a_token_that_is_cancelled_before_lets_nothing_start() {
     let token = CancelToken::new();
     token.cancel();
     let machine = Ranges::new(Plain::new(server.base()), 10, 10, 1);
-    let error = client(server.base()).run(machine).cancel_on(token).go().unwrap_err();
+    let error = client(server.base()).run(machine).cancel_on(token).send().unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     assert!(server.seen().is_empty());
 }

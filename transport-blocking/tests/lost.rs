@@ -88,7 +88,7 @@ fn a_cut_body_has_given_what_came_to_the_sink() {
     let sink = Sink::memory();
     let client = client(server.base());
     let call = Call::new(Ask::get("/").streamed(), client.service().clone(), 1);
-    let error = client.run(call).into_sink(&sink).go().unwrap_err();
+    let error = client.run(call).write_to(&sink).send().unwrap_err();
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Cut), "{error}");
     assert_eq!(sink.take(), b"hello");
 }

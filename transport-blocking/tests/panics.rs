@@ -46,8 +46,9 @@ fn a_panic_on_a_worker_comes_back_after_cleaning_up() {
     for width in [1, 3] {
         let machine = Parts::new(Plain::new(server.base()), 100_000, width);
         let source = Source::stream(Cursor::new(vec![1; 1_000_000]));
-        let run = client(server.base()).run(machine).from(source).observed(Arc::clone(&observer));
-        let result = catch_unwind(AssertUnwindSafe(|| run.go()));
+        let run =
+            client(server.base()).run(machine).body(source).with_observer(Arc::clone(&observer));
+        let result = catch_unwind(AssertUnwindSafe(|| run.send()));
         if width == 1 {
             assert_eq!(message(&*result.unwrap_err()), "the observer is out of order");
             assert!(cleaned_up(&server));
@@ -70,8 +71,8 @@ fn a_panic_of_a_reader_passes_through() {
     assert_eq!(message(&*panic), "the reader is out of order");
     let machine = Parts::new(Plain::new(server.base()), 100_000, 3);
     let source = Source::stream(Cursor::new(vec![1; 300_000]).chain(Panics));
-    let run = client.run(machine).from(source);
-    let panic = catch_unwind(AssertUnwindSafe(|| run.go())).unwrap_err();
+    let run = client.run(machine).body(source);
+    let panic = catch_unwind(AssertUnwindSafe(|| run.send())).unwrap_err();
     assert_eq!(message(&*panic), "the reader is out of order");
     assert!(cleaned_up(&server));
 }

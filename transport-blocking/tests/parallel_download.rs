@@ -56,7 +56,7 @@ fn a_writer_gets_the_bytes_in_order_however_they_arrive() {
         then
     });
     let mut out = Vec::new();
-    client(server.base()).run(ranges(&server, 4)).into_sink(Sink::writer(&mut out)).go().unwrap();
+    client(server.base()).run(ranges(&server, 4)).write_to(Sink::writer(&mut out)).send().unwrap();
     assert!(out == object());
 }
 
@@ -65,11 +65,11 @@ fn memory_and_files_get_the_same() {
     let server = Server::start(|seen, peer| send_range(seen, peer, usize::MAX));
     let client = client(server.base());
     let sink = Sink::memory();
-    client.run(ranges(&server, 3)).into_sink(&sink).go().unwrap();
+    client.run(ranges(&server, 3)).write_to(&sink).send().unwrap();
     assert!(sink.take() == object());
     let path = std::env::temp_dir().join(format!("apus-download-{}", std::process::id()));
     let file = std::fs::File::create(&path).unwrap();
-    client.run(ranges(&server, 3)).into_sink(file).go().unwrap();
+    client.run(ranges(&server, 3)).write_to(file).send().unwrap();
     let have = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(have == object());
@@ -79,8 +79,8 @@ fn memory_and_files_get_the_same() {
 fn cut_ranges_go_on_where_they_were_cut() {
     let server = Server::start(|seen, peer| send_range(seen, peer, 50_000));
     let mut out = Vec::new();
-    let run = client(server.base()).run(ranges(&server, 4)).into_sink(Sink::writer(&mut out));
-    let cut = run.go().unwrap();
+    let run = client(server.base()).run(ranges(&server, 4)).write_to(Sink::writer(&mut out));
+    let cut = run.send().unwrap();
     assert_eq!(cut, 14);
     assert!(out == object());
 }
@@ -98,7 +98,7 @@ fn as_many_as_the_width_at_once_and_no_more() {
         flying.fetch_sub(1, Ordering::SeqCst);
         send_range(seen, peer, usize::MAX)
     });
-    client(server.base()).run(ranges(&server, 3)).into_sink(Sink::discard()).go().unwrap();
+    client(server.base()).run(ranges(&server, 3)).write_to(Sink::discard()).send().unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
@@ -113,8 +113,8 @@ fn a_range_that_fails_for_good_does_not_leave_the_others_waiting() {
         send_range(seen, peer, usize::MAX)
     });
     let mut out = Vec::new();
-    let run = client(server.base()).run(ranges(&server, 4)).into_sink(Sink::writer(&mut out));
-    let error = run.go().unwrap_err();
+    let run = client(server.base()).run(ranges(&server, 4)).write_to(Sink::writer(&mut out));
+    let error = run.send().unwrap_err();
     assert!(error.to_string().contains("the whole object came"), "{error}");
     assert!(out.is_empty());
 }
@@ -132,7 +132,7 @@ fn a_limit_of_requests_does_not_lock_out_the_range_that_is_next() {
     let service = Plain::new(server.base());
     let client = client_with(TransportConfig::new(), service).with_rate_limits(RateLimits::new(2));
     let mut out = Vec::new();
-    client.run(ranges(&server, 4)).into_sink(Sink::writer(&mut out)).go().unwrap();
+    client.run(ranges(&server, 4)).write_to(Sink::writer(&mut out)).send().unwrap();
     assert!(out == object());
 }
 
@@ -141,8 +141,8 @@ fn a_second_run_writes_on_where_the_first_one_ended() {
     let server = Server::start(|seen, peer| send_range(seen, peer, usize::MAX));
     let mut out = Vec::new();
     let sink = Sink::writer(&mut out);
-    client(server.base()).run(ranges(&server, 2)).into_sink(&sink).go().unwrap();
-    client(server.base()).run(ranges(&server, 1)).into_sink(&sink).go().unwrap();
+    client(server.base()).run(ranges(&server, 2)).write_to(&sink).send().unwrap();
+    client(server.base()).run(ranges(&server, 1)).write_to(&sink).send().unwrap();
     drop(sink);
     assert!(out == [object(), object()].concat());
 }
@@ -169,7 +169,7 @@ fn a_sink_that_fails_is_said_to_have_failed() {
     let server = Server::start(|seen, peer| send_range(seen, peer, usize::MAX));
     for width in [1, 4] {
         let run = client(server.base()).run(ranges(&server, width));
-        let error = run.into_sink(Sink::writer(Full(100_000))).go().unwrap_err();
+        let error = run.write_to(Sink::writer(Full(100_000))).send().unwrap_err();
         assert_eq!(cause(&error), Some(ExchangeErrorKind::Sink), "{error}");
         assert!(error.to_string().contains("the disk is full"), "{error}");
     }
@@ -217,7 +217,7 @@ fn a_reader_that_is_dropped_ends_its_run() {
     let witness = Witness(Arc::clone(&over));
     let observer = support::told(move |_| _ = &witness);
     let client = client(server.base());
-    let mut reader = client.run(ranges(&server, 4)).observed(observer).reader();
+    let mut reader = client.run(ranges(&server, 4)).with_observer(observer).reader();
     reader.read_exact(&mut [0; 10]).unwrap();
     drop(reader);
     drop(over.1.wait_while(over.0.lock().unwrap(), |over| !*over).unwrap());

@@ -25,7 +25,7 @@ fn progress_adds_up() {
     let client = client_with(TransportConfig::new(), service).with_observer(observer);
     let ask = Ask::put("/", vec![1; 1_000_000]).streamed();
     let call = Call::new(ask, client.service().clone(), 1);
-    client.run(call).into_sink(Sink::discard()).go().unwrap();
+    client.run(call).write_to(Sink::discard()).send().unwrap();
     drop(client);
     let told: Vec<_> = told_bytes.iter().collect();
     let (sent, received) = told.iter().fold((0, 0), |sum, new| (sum.0 + new.0, sum.1 + new.1));

@@ -59,7 +59,7 @@ fn a_stream_goes_out_in_parts_however_wide() {
         let server = store();
         let machine = Parts::new(Plain::new(server.base()), 300_000, width);
         let source = Source::stream(Cursor::new(bytes()));
-        let length = client(server.base()).run(machine).from(source).go().unwrap();
+        let length = client(server.base()).run(machine).body(source).send().unwrap();
         assert_eq!(length, LENGTH as u64);
         assert!(stored(&server) == bytes());
     }
@@ -71,7 +71,7 @@ fn a_machine_that_streams_takes_any_source() {
         let server = store();
         let source = source.tap(Hashers::new([Algorithm::Sha1]).unwrap());
         let machine = Parts::new(Plain::new(server.base()), 300_000, 2);
-        client(server.base()).run(machine).from(&source).go().unwrap();
+        client(server.base()).run(machine).body(&source).send().unwrap();
         assert!(stored(&server) == bytes());
         let digests = source.digests().unwrap();
         assert_eq!(
@@ -93,7 +93,7 @@ fn a_part_is_sent_again_from_memory() {
     });
     let machine = Parts::new(Plain::new(server.base()), 300_000, 1);
     let source = Source::stream(Cursor::new(bytes()));
-    client(server.base()).run(machine).from(source).go().unwrap();
+    client(server.base()).run(machine).body(source).send().unwrap();
     assert_eq!(server.seen().len(), 18);
     assert!(stored(&server) == bytes());
 }
@@ -126,7 +126,7 @@ fn no_more_is_read_than_the_machine_allows() {
     });
     let machine = Parts::new(Plain::new(server.base()), 100_000, 2);
     let source = Source::stream(Counted(io::repeat(1).take(5_000_000), read));
-    client(server.base()).run(machine).from(source).go().unwrap();
+    client(server.base()).run(machine).body(source).send().unwrap();
     let most = most.load(Ordering::SeqCst);
     assert!(most <= 300_000, "{most}");
 }
@@ -142,7 +142,7 @@ fn a_stream_that_fails_ends_the_run_and_cleans_up() {
     let server = store();
     let machine = Parts::new(Plain::new(server.base()), 300_000, 2);
     let source = Source::stream(Cursor::new(vec![1; 700_000]).chain(Broken));
-    let error = client(server.base()).run(machine).from(source).go().unwrap_err();
+    let error = client(server.base()).run(machine).body(source).send().unwrap_err();
     assert_eq!(cause(&error), Some(ExchangeErrorKind::Source), "{error}");
     assert!(error.to_string().contains("the tape is torn"), "{error}");
     // The server may see a broken-off request afterwards, because it uses another connection.
@@ -267,7 +267,7 @@ fn a_tap_has_the_digests_of_the_whole() {
         let source = source.tap(hashers());
         assert!(source.digests().is_none());
         let machine = Parts::new(Plain::new(server.base()), 300_000, 3);
-        client(server.base()).run(machine).from(&source).go().unwrap();
+        client(server.base()).run(machine).body(&source).send().unwrap();
         let digests = source.digests().unwrap();
         assert_eq!(
             *digests.value(Algorithm::Md5).unwrap(),

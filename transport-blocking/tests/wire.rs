@@ -122,7 +122,7 @@ fn a_large_body_comes_and_goes_whole() {
     let client = client(server.base());
     let ask = Ask { body: Body::Bytes(body.clone().into()), ..Ask::put("/", "").streamed() };
     let call = apus_core::machine::Call::new(ask, client.service().clone(), 1);
-    let reply = client.run(call).into_sink(&sink).go().unwrap();
+    let reply = client.run(call).write_to(&sink).send().unwrap();
     assert_eq!(reply.streamed, body.len() as u64);
     assert!(sink.take() == body);
 }

@@ -110,7 +110,7 @@ fn store_and_fetch(
     let options = UploadOptions { part_size: 8 * MIB, width: 4, ..UploadOptions::default() };
     let source = UploadSource::Seekable(size);
     let upload = Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
-    let uploaded = client.run(upload).from(Source::file(File::open(&image.path)?)).go()?;
+    let uploaded = client.run(upload).body(Source::file(File::open(&image.path)?)).send()?;
     let up = image.rate(began);
     if uploaded.size != size {
         return Err(format!("{} of {size} bytes were stored", uploaded.size).into());
@@ -122,7 +122,7 @@ fn store_and_fetch(
     let get = GetObject::new(bucket, &*key);
     let download = Download::new(get, Arc::clone(service), options, client.seed());
     let copy = image::copy()?;
-    let downloaded = client.run(download).into_sink(Sink::file(copy.try_clone()?)).go()?;
+    let downloaded = client.run(download).write_to(Sink::file(copy.try_clone()?)).send()?;
     let down = image.rate(began);
     if downloaded.bytes != size || !image.is_same(copy)? {
         return Err("what came back is not what was stored".into());

@@ -193,7 +193,7 @@ impl Store {
         let seed = self.client.seed();
         let upload = SwiftUpload::new(CONTAINER, OBJECT, source, options, service, seed)?;
         let run = self.client.run(self.entrusted(upload));
-        let uploaded = checked(run.from(Source::file(File::open(&image.path)?)).go()?)?;
+        let uploaded = checked(run.body(Source::file(File::open(&image.path)?)).send()?)?;
         if uploaded.size != image.size {
             return Err(format!("{} of {} bytes were stored", uploaded.size, image.size).into());
         }
@@ -207,7 +207,7 @@ impl Store {
         let download = SwiftDownload::new(get, service, DownloadOptions::default(), seed);
         let copy = image::copy()?;
         let run = self.client.run(self.entrusted(download));
-        let downloaded = checked(run.into_sink(Sink::file(copy.try_clone()?)).go()?)?;
+        let downloaded = checked(run.write_to(Sink::file(copy.try_clone()?)).send()?)?;
         if downloaded.bytes != image.size || !image.is_same(copy)? {
             return Err("what came back is not what was stored".into());
         }
@@ -219,7 +219,7 @@ impl Store {
         let (service, seed) = (Arc::clone(self.client.service()), self.client.seed());
         let options = SwiftDeleteOptions::default();
         let delete = SwiftDelete::new(CONTAINER, OBJECT, service, options, seed);
-        let deleted = self.client.run(delete).go()?.deleted;
+        let deleted = self.client.run(delete).send()?.deleted;
         if deleted != u64::from(segments) + 1 {
             return Err(format!("{deleted} objects were deleted").into());
         }

@@ -85,11 +85,11 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
         match self {
             Self::Blocking(client) => {
                 let source = origin.blocking().map_err(unreadable)?;
-                client.run(machine).from(source).go()
+                client.run(machine).body(source).send()
             }
             Self::Async(client) => {
                 let source = origin.hyper().map_err(unreadable)?;
-                RUNTIME.block_on(client.run(machine).from(source).go())
+                RUNTIME.block_on(client.run(machine).body(source).send())
             }
         }
     }
@@ -102,12 +102,12 @@ impl<S: Service + Send + Sync + 'static> Client<S> {
         match self {
             Self::Blocking(client) => {
                 let sink = apus_blocking::Sink::memory();
-                let result = client.run(machine).into_sink(&sink).go();
+                let result = client.run(machine).write_to(&sink).send();
                 (result, sink.take())
             }
             Self::Async(client) => {
                 let sink = apus_async::Sink::memory();
-                let result = RUNTIME.block_on(client.run(machine).into_sink(&sink).go());
+                let result = RUNTIME.block_on(client.run(machine).write_to(&sink).send());
                 (result, sink.take())
             }
         }

@@ -105,7 +105,7 @@ where
         }
     }
 
-    pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
+    pub fn with_observer(self, observer: Arc<dyn Observer>) -> Self {
         match self {
             Self::Blocking(client) => Self::Blocking(client.with_observer(observer)),
             Self::Async(client) => Self::Async(client.with_observer(observer)),
@@ -147,8 +147,8 @@ where
         M::Output: Send + 'static,
     {
         match self {
-            Self::Blocking(client) => client.run(machine).go(),
-            Self::Async(client) => RUNTIME.block_on(client.run(machine).go()),
+            Self::Blocking(client) => client.run(machine).send(),
+            Self::Async(client) => RUNTIME.block_on(client.run(machine).send()),
         }
     }
 
@@ -159,9 +159,9 @@ where
         M::Output: Send + 'static,
     {
         match self {
-            Self::Blocking(client) => client.run(machine).from(blocking_source(feed, bytes)).go(),
+            Self::Blocking(client) => client.run(machine).body(blocking_source(feed, bytes)).send(),
             Self::Async(client) => {
-                RUNTIME.block_on(client.run(machine).from(async_source(feed, bytes)).go())
+                RUNTIME.block_on(client.run(machine).body(async_source(feed, bytes)).send())
             }
         }
     }
@@ -175,12 +175,12 @@ where
         match self {
             Self::Blocking(client) => {
                 let sink = apus_blocking::Sink::memory();
-                let output = client.run(machine).into_sink(&sink).go()?;
+                let output = client.run(machine).write_to(&sink).send()?;
                 Ok((output, sink.take()))
             }
             Self::Async(client) => {
                 let sink = apus_async::Sink::memory();
-                let output = RUNTIME.block_on(client.run(machine).into_sink(&sink).go())?;
+                let output = RUNTIME.block_on(client.run(machine).write_to(&sink).send())?;
                 Ok((output, sink.take()))
             }
         }

@@ -344,7 +344,7 @@ impl Outliving<'_> {
         };
         let watch = Watch::new();
         let auths = auths.into_iter().map(Auth::new).collect();
-        let store = stage.client(auths).observed(watch.clone());
+        let store = stage.client(auths).with_observer(watch.clone());
         Way { store, watch, slot, _proxy: proxy }
     }
 }

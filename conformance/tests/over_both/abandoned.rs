@@ -127,9 +127,9 @@ impl Stage {
         let stage = Self { cloud, client, slot };
         let upload = stage.upload("object", LargeObject::Static);
         match &stage.client {
-            Client::Blocking(client) => client.run(upload).from(origin().blocking()).go(),
+            Client::Blocking(client) => client.run(upload).body(origin().blocking()).send(),
             Client::Async(client, runtime) => {
-                runtime.block_on(client.run(upload).from(origin().hyper()).go())
+                runtime.block_on(client.run(upload).body(origin().hyper()).send())
             }
         }
         .unwrap();
@@ -187,7 +187,7 @@ impl Stage {
         let count = Arc::new(count);
         match &self.client {
             Client::Blocking(client) => {
-                let run = client.run(machine).from(origin().blocking()).observed(count);
+                let run = client.run(machine).body(origin().blocking()).with_observer(count);
                 // What it reads fits between it and its reader. The sender goes with the run.
                 let reader = run.reader();
                 let goes = reached.recv().is_ok();
@@ -195,13 +195,13 @@ impl Stage {
                 goes
             }
             Client::Async(client, runtime) => runtime.block_on(async {
-                let run = client.run(machine).from(origin().hyper());
-                let run = run.into_sink(apus_async::Sink::discard());
-                let run = run.observed(Arc::clone(&count) as _);
+                let run = client.run(machine).body(origin().hyper());
+                let run = run.write_to(apus_async::Sink::discard());
+                let run = run.with_observer(Arc::clone(&count) as _);
                 tokio::select! {
                     biased;
                     () = count.reached.notified() => true,
-                    _ = run.go() => false,
+                    _ = run.send() => false,
                 }
             }),
         }
@@ -319,7 +319,7 @@ fn a_shutdown_while_runs_begin_stops_none(via: Via) {
                 .into_iter()
                 .map(|upload| {
                     let client = client.clone();
-                    scope.spawn(move || client.run(upload).from(origin().blocking()).go())
+                    scope.spawn(move || client.run(upload).body(origin().blocking()).send())
                 })
                 .collect();
             while !runs.iter().all(thread::ScopedJoinHandle::is_finished) {
@@ -334,7 +334,7 @@ fn a_shutdown_while_runs_begin_stops_none(via: Via) {
         Client::Async(client, runtime) => runtime.block_on(async {
             let runs: Vec<_> = uploads
                 .into_iter()
-                .map(|upload| tokio::spawn(client.run(upload).from(origin().hyper()).go()))
+                .map(|upload| tokio::spawn(client.run(upload).body(origin().hyper()).send()))
                 .collect();
             while !runs.iter().all(tokio::task::JoinHandle::is_finished) {
                 assert_eq!(client.shutdown(Duration::from_millis(1)).await, []);

@@ -202,14 +202,14 @@ impl Client {
     {
         match &self.wire {
             Wire::Blocking(client) => {
-                let run = client.run(machine).from(origin.blocking());
-                let run = run.into_sink(apus_blocking::Sink::discard());
-                run.cancel_on(token.blocking.clone()).go()
+                let run = client.run(machine).body(origin.blocking());
+                let run = run.write_to(apus_blocking::Sink::discard());
+                run.cancel_on(token.blocking.clone()).send()
             }
             Wire::Async(client, runtime) => {
-                let run = client.run(machine).from(origin.hyper());
-                let run = run.into_sink(apus_async::Sink::discard());
-                runtime.block_on(run.cancel_on(token.hyper.clone()).go())
+                let run = client.run(machine).body(origin.hyper());
+                let run = run.write_to(apus_async::Sink::discard());
+                runtime.block_on(run.cancel_on(token.hyper.clone()).send())
             }
         }
     }
@@ -237,12 +237,12 @@ impl Client {
         let (result, memory) = match &self.wire {
             Wire::Blocking(client) => {
                 let sink = sink!(apus_blocking);
-                let result = client.run(machine).into_sink(&sink).go();
+                let result = client.run(machine).write_to(&sink).send();
                 (result, sink.take())
             }
             Wire::Async(client, runtime) => {
                 let sink = sink!(apus_async);
-                let result = runtime.block_on(client.run(machine).into_sink(&sink).go());
+                let result = runtime.block_on(client.run(machine).write_to(&sink).send());
                 (result, sink.take())
             }
         };

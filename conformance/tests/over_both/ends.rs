@@ -276,13 +276,13 @@ impl SwiftClient {
                 let service = Arc::clone(client.service());
                 let sink = apus_blocking::Sink::memory();
                 let download = SwiftDownload::new(get, service, options, 7);
-                client.run(download).into_sink(&sink).go().map(|_| sink.take())
+                client.run(download).write_to(&sink).send().map(|_| sink.take())
             }
             Self::Async(client, runtime) => {
                 let service = Arc::clone(client.service());
                 let sink = apus_async::Sink::memory();
                 let download = SwiftDownload::new(get, service, options, 7);
-                let done = runtime.block_on(client.run(download).into_sink(&sink).go());
+                let done = runtime.block_on(client.run(download).write_to(&sink).send());
                 done.map(|_| sink.take())
             }
         }

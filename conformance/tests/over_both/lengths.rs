@@ -38,8 +38,8 @@ both! {
 macro_rules! go {
     ($client:expr, $machine:expr) => {
         match &$client.wire {
-            Wire::Blocking(client) => client.run($machine).go(),
-            Wire::Async(client, runtime) => runtime.block_on(client.run($machine).go()),
+            Wire::Blocking(client) => client.run($machine).send(),
+            Wire::Async(client, runtime) => runtime.block_on(client.run($machine).send()),
         }
     };
     ($client:expr, $machine:expr, |$run:ident, $transport:ident| $dressed:expr) => {
@@ -47,12 +47,12 @@ macro_rules! go {
             Wire::Blocking(client) => {
                 use apus_blocking as $transport;
                 let $run = client.run($machine);
-                $dressed.go()
+                $dressed.send()
             }
             Wire::Async(client, runtime) => {
                 use apus_async as $transport;
                 let $run = client.run($machine);
-                runtime.block_on($dressed.go())
+                runtime.block_on($dressed.send())
             }
         }
     };
@@ -123,7 +123,7 @@ fn nothing_is_fetched_without_a_sink(via: Via) {
         assert_eq!(server.server().requests().len(), before, "nothing was asked for");
         // A caller that needs only the digests says so.
         let done =
-            go!(client, machine(), |run, transport| run.into_sink(transport::Sink::discard()));
+            go!(client, machine(), |run, transport| run.write_to(transport::Sink::discard()));
         let done = done.unwrap();
         assert_eq!(done.bytes, 100_000);
         let expected = Algorithm::Crc32.digest(&bytes).unwrap();
@@ -167,7 +167,7 @@ fn a_reader_has_no_parts(via: Via) {
         let reader = std::io::Cursor::new(bytes.clone());
         let machine = machine_of(&client, UploadSource::Seekable(200_000), options);
         let result = go!(client, machine, |run, transport| {
-            run.from(transport::Source::reader(reader, 200_000))
+            run.body(transport::Source::reader(reader, 200_000))
         });
         if threshold > bytes.len() as u64 {
             assert_eq!(result.unwrap().size, 200_000);
@@ -198,7 +198,7 @@ fn a_reader_that_is_longer_or_shorter_than_it_said_is_an_error(via: Via) {
                 let options = UploadOptions { threshold, ..options() };
                 let reader = std::io::Cursor::new(bytes.clone());
                 let error = go!(client, machine_of(&client, source, options), |run, transport| {
-                    run.from(transport::Source::reader(reader, said))
+                    run.body(transport::Source::reader(reader, said))
                 })
                 .unwrap_err();
                 is_of(&error, ExchangeErrorKind::Length);
@@ -235,7 +235,7 @@ fn upload_file(client: &Client, file: File) -> Result<u64, Error> {
                 Some(length) if source.is_rewindable() => UploadSource::Seekable(length),
                 length => UploadSource::Stream(length),
             };
-            let $going = $client.run(machine_of(client, told, options())).from(&source).go();
+            let $going = $client.run(machine_of(client, told, options())).body(&source).send();
             $outcome
         }};
     }
@@ -345,7 +345,7 @@ fn a_directory_is_no_source(via: Via) {
     let folder = TempDir::new().unwrap();
     let open = || File::open(folder.path()).unwrap();
     let machine = machine_of(&client, UploadSource::Stream(None), options());
-    let error = go!(client, machine, |run, transport| run.from(transport::Source::file(open())))
+    let error = go!(client, machine, |run, transport| run.body(transport::Source::file(open())))
         .unwrap_err();
     is_of(&error, ExchangeErrorKind::Source);
     assert!(error.to_string().contains("directory"), "{error}");
@@ -385,7 +385,7 @@ fn a_file_that_grows_or_shrinks_while_it_is_sent_is_an_error(via: Via) {
             let options = UploadOptions { threshold, ..options() };
             let machine = machine_of(&client, UploadSource::Seekable(LENGTH as u64), options);
             let error = go!(client, machine, |run, transport| {
-                run.from(transport::Source::file(file.try_clone().unwrap()))
+                run.body(transport::Source::file(file.try_clone().unwrap()))
             })
             .unwrap_err();
             let what = format!("{resized} bytes, threshold {threshold}: {error}");

@@ -63,11 +63,11 @@ fn run(
     match &client.wire {
         Wire::Blocking(client) => {
             let source = apus_blocking::Source::file(file).tap(hashers);
-            (client.run(machine).from(&source).go(), source.digests())
+            (client.run(machine).body(&source).send(), source.digests())
         }
         Wire::Async(client, runtime) => {
             let source = apus_async::Source::file(file).tap(hashers);
-            (runtime.block_on(client.run(machine).from(&source).go()), source.digests())
+            (runtime.block_on(client.run(machine).body(&source).send()), source.digests())
         }
     }
 }

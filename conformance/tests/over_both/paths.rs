@@ -46,13 +46,13 @@ where
     match &client.wire {
         Wire::Blocking(client) => {
             let sink = apus_blocking::Sink::path(path).unwrap();
-            let run = client.run(machine).into_sink(&sink).cancel_on(token.blocking());
-            (run.go(), sink.remarks())
+            let run = client.run(machine).write_to(&sink).cancel_on(token.blocking());
+            (run.send(), sink.remarks())
         }
         Wire::Async(client, runtime) => {
             let sink = apus_async::Sink::path(path).unwrap();
-            let run = client.run(machine).into_sink(&sink).cancel_on(token.hyper());
-            (runtime.block_on(run.go()), sink.remarks())
+            let run = client.run(machine).write_to(&sink).cancel_on(token.hyper());
+            (runtime.block_on(run.send()), sink.remarks())
         }
     }
 }

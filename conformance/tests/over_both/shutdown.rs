@@ -49,17 +49,18 @@ fn abandon(client: &Client, after: usize) {
     let upload = machine(&origin, options(), &client.service);
     match &client.wire {
         Wire::Blocking(client) => {
-            let run = client.run(upload).from(origin.blocking()).observed(count);
+            let run = client.run(upload).body(origin.blocking()).with_observer(count);
             let reader = run.reader();
             reached.recv().unwrap();
             drop(reader);
         }
         Wire::Async(client, runtime) => runtime.block_on(async {
-            let run = client.run(upload).from(origin.hyper()).observed(Arc::clone(&count) as _);
+            let run =
+                client.run(upload).body(origin.hyper()).with_observer(Arc::clone(&count) as _);
             tokio::select! {
                 biased;
                 () = count.reached.notified() => {}
-                done = run.go() => panic!("{done:?} before it was dropped"),
+                done = run.send() => panic!("{done:?} before it was dropped"),
             }
         }),
     }

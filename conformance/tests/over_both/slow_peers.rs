@@ -522,11 +522,11 @@ fn a_slow_sink_is_not_a_slow_server(via: Via) {
     let machine = download(&client.service);
     let done = match &client.wire {
         Wire::Blocking(client) => {
-            client.run(machine).into_sink(apus_blocking::Sink::writer(SlowWriter)).go()
+            client.run(machine).write_to(apus_blocking::Sink::writer(SlowWriter)).send()
         }
         Wire::Async(client, runtime) => {
             let sink = apus_async::Sink::writer(SlowWriter);
-            runtime.block_on(client.run(machine).into_sink(&sink).go())
+            runtime.block_on(client.run(machine).write_to(&sink).send())
         }
     };
     assert_eq!(done.unwrap().bytes, 8 << 20);

@@ -202,7 +202,7 @@ fn dropping_an_async_upload_leaves_nothing() {
         let upload = machine(&origin, options(), &client.service);
         let before = server.model().count(Operation::UploadPart);
         runtime.block_on(async {
-            let run = hyper.run(upload).from(origin.hyper()).go();
+            let run = hyper.run(upload).body(origin.hyper()).send();
             let begun = async {
                 while server.model().count(Operation::UploadPart) < before + 3 {
                     tokio::time::sleep(Duration::from_millis(1)).await;

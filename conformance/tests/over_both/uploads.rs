@@ -156,12 +156,12 @@ fn a_tap_tells_digests_of_the_whole(via: Via) {
         let digests = match &client.wire {
             Wire::Blocking(client) => {
                 let source = origin.blocking().tap(hashers);
-                client.run(upload).from(&source).go().unwrap();
+                client.run(upload).body(&source).send().unwrap();
                 source.digests()
             }
             Wire::Async(client, runtime) => {
                 let source = origin.hyper().tap(hashers);
-                runtime.block_on(client.run(upload).from(&source).go()).unwrap();
+                runtime.block_on(client.run(upload).body(&source).send()).unwrap();
                 source.digests()
             }
         };

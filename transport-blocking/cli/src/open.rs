@@ -164,7 +164,7 @@ impl Bucket {
         O: Operation<Service = s3::Service>,
     {
         let call = Call::new(operation, Arc::clone(self.client.service()), self.client.seed());
-        self.client.run(call).cancel_on(self.token.clone()).go()
+        self.client.run(call).cancel_on(self.token.clone()).send()
     }
 }
 
@@ -175,7 +175,7 @@ impl Account {
         O: Operation<Service = swift::Service>,
     {
         let call = Call::new(operation, Arc::clone(self.client.service()), self.client.seed());
-        self.client.run(call).cancel_on(self.token.clone()).go()
+        self.client.run(call).cancel_on(self.token.clone()).send()
     }
 
     /// Returns the storage URL. A token must have been obtained before.

@@ -65,8 +65,8 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         let (client, runtime) = (&client, &runtime);
         move |_| {
             let upload = upload(bytes, client.service(), placement);
-            let run = client.run(upload).from(bytes.clone());
-            runtime.block_on(run.go()).unwrap();
+            let run = client.run(upload).body(bytes.clone());
+            runtime.block_on(run.send()).unwrap();
         }
     };
     let mut up = [
@@ -79,8 +79,8 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     let mut down = [
         Racer::ours("apus-async", |_| {
             let download = download(client.service());
-            let run = client.run(download).into_sink(apus_async::Sink::discard());
-            check(runtime.block_on(run.go()).unwrap(), bytes);
+            let run = client.run(download).write_to(apus_async::Sink::discard());
+            check(runtime.block_on(run.send()).unwrap(), bytes);
         }),
         Racer::peer("hyper", bare(false)),
     ];
@@ -118,7 +118,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         let client = &client;
         move |_| {
             let upload = upload(bytes, client.service(), placement);
-            client.run(upload).from(bytes.clone()).go().unwrap();
+            client.run(upload).body(bytes.clone()).send().unwrap();
         }
     };
     let mut up = [
@@ -131,7 +131,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
     let mut down = [
         Racer::ours("apus-blocking", |_| {
             let run = client.run(download(client.service()));
-            check(run.into_sink(apus_blocking::Sink::discard()).go().unwrap(), bytes);
+            check(run.write_to(apus_blocking::Sink::discard()).send().unwrap(), bytes);
         }),
         Racer::peer("ureq", bare(false)),
     ];

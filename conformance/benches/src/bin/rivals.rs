@@ -206,21 +206,21 @@ fn uploads<'a>(clients: &'a Clients, runtime: &'a Runtime, bytes: &'a Bytes) -> 
     vec![
         Racer::ours("apus-async", |_| {
             let upload = upload(clients.apus.service(), bytes, None);
-            runtime.block_on(clients.apus.run(upload).from(bytes.clone()).go()).unwrap();
+            runtime.block_on(clients.apus.run(upload).body(bytes.clone()).send()).unwrap();
         }),
         Racer::ours("apus-async, unsigned", |_| {
             let client = &clients.apus_unsigned;
             let upload = upload(client.service(), bytes, None);
-            runtime.block_on(client.run(upload).from(bytes.clone()).go()).unwrap();
+            runtime.block_on(client.run(upload).body(bytes.clone()).send()).unwrap();
         }),
         Racer::ours("apus-async, unsigned, CRC64NVME", |_| {
             let client = &clients.apus_unsigned;
             let upload = upload(client.service(), bytes, Some(Algorithm::Crc64Nvme));
-            runtime.block_on(client.run(upload).from(bytes.clone()).go()).unwrap();
+            runtime.block_on(client.run(upload).body(bytes.clone()).send()).unwrap();
         }),
         Racer::ours("apus-blocking", |_| {
             let upload = upload(clients.apus_blocking.service(), bytes, None);
-            clients.apus_blocking.run(upload).from(bytes.clone()).go().unwrap();
+            clients.apus_blocking.run(upload).body(bytes.clone()).send().unwrap();
         }),
         Racer::peer("object_store", |_| {
             runtime.block_on(async {
@@ -271,13 +271,13 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
     vec![
         Racer::ours("apus-async", move |_| {
             let run = clients.apus.run(download(clients.apus.service()));
-            let run = run.into_sink(apus_async::Sink::discard());
-            assert_eq!(runtime.block_on(run.go()).unwrap().bytes, size);
+            let run = run.write_to(apus_async::Sink::discard());
+            assert_eq!(runtime.block_on(run.send()).unwrap().bytes, size);
         }),
         Racer::ours("apus-blocking", move |_| {
             let run = clients.apus_blocking.run(download(clients.apus_blocking.service()));
-            let run = run.into_sink(apus_blocking::Sink::discard());
-            assert_eq!(run.go().unwrap().bytes, size);
+            let run = run.write_to(apus_blocking::Sink::discard());
+            assert_eq!(run.send().unwrap().bytes, size);
         }),
         Racer::peer("object_store", move |_| {
             let path = &Path::from(LARGE);

@@ -72,7 +72,8 @@ fn fast_clock(stage: &Stage<'_>) -> Result<(), Error> {
 fn corrected(stage: &Stage<'_>, shift: Shift) -> Result<(), Error> {
     let inner = Credentials::new(stage.site.first.keys());
     let replays = Arc::new(Replays::default());
-    let store = stage.client(vec![Auth::new(Shifted { inner, shift })]).observed(replays.clone());
+    let store =
+        stage.client(vec![Auth::new(Shifted { inner, shift })]).with_observer(replays.clone());
     store.call(PutObject::new(&stage.bucket, "clock", "tick"))?;
     assert_eq!(replays.0.load(Ordering::Relaxed), 1);
     assert_eq!(store.call(GetObject::new(&stage.bucket, "clock"))?.body, "tick");

@@ -172,7 +172,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     // As another process would, with a client of its own.
     let store = stage.client(vec![stage.site.first.auth()]);
     let sent = Arc::new(Sent::default());
-    let store = store.observed(sent.clone());
+    let store = store.with_observer(sent.clone());
     let service = Arc::clone(store.service());
     let upload = Upload::resume(checkpoint, source, options, service, 2)?;
     store.run_from(upload, Feed::Memory, &bytes)?;
@@ -249,8 +249,8 @@ fn download_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let service = Service::new(stage.place.config_at(&proxy.endpoint)).unwrap();
     let auth = vec![stage.site.first.auth()];
     let ended = Arc::new(Sent::default());
-    let store =
-        Store::new(stage.place.transport, service, &stage.site.ca, auth).observed(ended.clone());
+    let store = Store::new(stage.place.transport, service, &stage.site.ca, auth)
+        .with_observer(ended.clone());
     let get = GetObject::new(&stage.bucket, "download/resumed");
     assert!(download(&store, get, DownloadOptions::default())? == bytes);
     assert_eq!(ended.gets.load(Ordering::Relaxed), 2);

@@ -204,7 +204,7 @@ fn wrong_password(stage: &Stage<'_>) -> Result<(), Error> {
     let login = Login::new(stage.site.address(stage.place.https), identity, scope)?;
     let watch = Watch::new();
     let auth = Auth::new(Session::new(login, stage.site.options()));
-    let store = stage.client(vec![auth]).observed(watch.clone());
+    let store = stage.client(vec![auth]).with_observer(watch.clone());
     for _ in 0..10 {
         let error = store.call(HeadContainer::new(&stage.container)).unwrap_err();
         assert_eq!(error.kind(), Kind::Auth, "{error}");
@@ -254,7 +254,7 @@ fn handed_on(stage: &Stage<'_>) -> Result<(), Error> {
     let session = stage.site.session(stage.place.https);
     let session = session.with_cached(CachedToken::from_secret(&text)?)?;
     let watch = Watch::new();
-    let store = stage.client(vec![Auth::new(session)]).observed(watch.clone());
+    let store = stage.client(vec![Auth::new(session)]).with_observer(watch.clone());
     store.call(HeadContainer::new(&stage.container))?;
     assert_eq!(watch.logins(), 0);
     Ok(())
@@ -271,7 +271,7 @@ fn refused_token(stage: &Stage<'_>) -> Result<(), Error> {
     let session = stage.site.session(stage.place.https);
     let session = session.with_cached(CachedToken::from_secret(&text)?)?;
     let watch = Watch::new();
-    let store = stage.client(vec![Auth::new(session)]).observed(watch.clone());
+    let store = stage.client(vec![Auth::new(session)]).with_observer(watch.clone());
     for _ in 0..3 {
         store.call(HeadContainer::new(&stage.container))?;
     }

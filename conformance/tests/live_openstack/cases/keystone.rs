@@ -68,7 +68,7 @@ fn validate(stage: &Stage<'_>) -> Result<(), Error> {
 fn revoke(stage: &Stage<'_>) -> Result<(), Error> {
     let session = Shared::new(stage.site.session(false));
     let watch = Watch::new();
-    let store = stage.client(vec![session.auth()]).observed(watch.clone());
+    let store = stage.client(vec![session.auth()]).with_observer(watch.clone());
     store.call(HeadContainer::new(&stage.container))?;
     let own = Store::new(stage.place.transport, Service::default(), &[], vec![session.auth()]);
     own.call(RevokeToken::default())?;

@@ -182,7 +182,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let checkpoint = serde_json::from_str(&text).unwrap();
 
     let watch = Watch::new();
-    let store = stage.client(vec![stage.site.auth(stage.place.https)]).observed(watch.clone());
+    let store = stage.client(vec![stage.site.auth(stage.place.https)]).with_observer(watch.clone());
     let service = Arc::clone(store.service());
     let upload = SwiftUpload::resume(checkpoint, source, options, service, 2)?;
     store.run_from(upload, Feed::Memory, &bytes)?;
@@ -328,7 +328,7 @@ fn download_cut(stage: &Stage<'_>) -> Result<(), Error> {
     stage.call(PutObject::new(&stage.container, "down/cut", bytes.clone()))?;
     let (store, _proxy) = through(stage, Plan { cuts: 3, after: 2 << 20, pace: None })?;
     let watch = Watch::new();
-    let store = store.observed(watch.clone());
+    let store = store.with_observer(watch.clone());
     let get = || GetObject::new(&stage.container, "down/cut");
     let (got, verdict) = download(&store, get(), DownloadOptions::default())?;
     assert!(got == bytes && matches!(verdict, Verdict::Validated(_)), "{verdict:?}");

@@ -144,7 +144,7 @@ impl Ward<'_> {
         O: Operation<Service = Service>,
     {
         let call = Call::new(operation, Arc::clone(client.service()), client.seed());
-        client.run(call).cancel_on(self.open.interrupt.token()).go()
+        client.run(call).cancel_on(self.open.interrupt.token()).send()
     }
 
     /// Removes everything that was stored, and reports the leftovers.

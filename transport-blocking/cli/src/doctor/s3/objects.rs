@@ -192,8 +192,8 @@ impl Objects<'_> {
         let service = Arc::clone(self.client.service());
         let seed = self.client.seed();
         let upload = Upload::new(self.bucket(), key, source, options, service, seed)?;
-        let run = self.client.run(upload).from(Source::bytes(body));
-        run.cancel_on(self.ward.open.interrupt.token()).go().map(drop)
+        let run = self.client.run(upload).body(Source::bytes(body));
+        run.cancel_on(self.ward.open.interrupt.token()).send().map(drop)
     }
 
     /// Checks whether the last request of a multipart upload obeys the condition that a single put
