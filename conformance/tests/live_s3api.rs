@@ -95,9 +95,10 @@ fn parts_in_chunks_come_back_as_one_object() {
         let uploaded = stage.store.run_from(upload, Feed::Unknown, &bytes).unwrap();
         assert_eq!((uploaded.size, uploaded.parts), (bytes.len() as u64, 2));
 
-        for width in [1, 3] {
+        for concurrency in [1, 3] {
             let get = GetObject::new(&stage.bucket, "parts");
-            let options = DownloadOptions { range_size: 4 << 20, width, ..Default::default() };
+            let options =
+                DownloadOptions { range_size: 4 << 20, concurrency, ..Default::default() };
             let download = Download::new(get, Arc::clone(service), options, 1);
             let (output, received) = stage.store.run_into(download).unwrap();
             assert_eq!(output.bytes, bytes.len() as u64);

@@ -102,7 +102,7 @@ fn what_is_not_above_the_threshold_goes_in_one_request() {
 fn larger_ones_go_in_parts_and_no_more_at_once_than_the_width() {
     let mut sim = Sim::new(model(Plan::new()), object(MIB + 17), 1);
     let source = seekable(&sim);
-    let options = UploadOptions { width: 3, ..options() };
+    let options = UploadOptions { concurrency: 3, ..options() };
     let done = upload(&mut sim, source, options, Policy::default()).unwrap();
     assert_eq!(done.parts, 33);
     assert_eq!(sim.peak, 3);
@@ -127,7 +127,7 @@ fn streams_of_any_length_become_what_they_were() {
 #[test]
 fn a_stream_is_held_within_its_bound() {
     let mut sim = Sim::new(model(Plan::new()), object(8 * MIB), 3);
-    let options = UploadOptions { width: 4, ..options() };
+    let options = UploadOptions { concurrency: 4, ..options() };
     let part = options.part_size;
     upload(&mut sim, UploadSource::Stream(None), options, Policy::default()).unwrap();
     assert!(sim.held <= part * 5 + 1, "held {} bytes with parts of {part}", sim.held);
@@ -142,7 +142,7 @@ fn growing_parts_narrow_the_width_and_then_stop() {
         threshold: 1 << 10,
         part_size: 1 << 10,
         memory: 16 << 10,
-        width: 4,
+        concurrency: 4,
         limits,
         ..options()
     };

@@ -11,11 +11,11 @@ fn peak() -> u64 {
     line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Aliases of collections of aliases: each line is nine times, or `width` times, the one before.
-fn nested(first: &str, width: usize, lines: usize, list: bool) -> String {
+/// Aliases of collections of aliases: each line is nine times, or `concurrency` times, the one before.
+fn nested(first: &str, concurrency: usize, lines: usize, list: bool) -> String {
     let mut text = format!("a0: &a0 {first}\n");
     for at in 1..lines {
-        let inner = (0..width)
+        let inner = (0..concurrency)
             .map(|n| if list { format!("*a{}", at - 1) } else { format!("k{n}: *a{}", at - 1) });
         let inner = inner.collect::<Vec<_>>().join(", ");
         let (open, close) = if list { ('[', ']') } else { ('{', '}') };
@@ -34,8 +34,8 @@ fn aliases_are_bounded_before_they_are_copied() {
     let before = peak();
     for first in ["{}", "[]", "{a: }", "x", "~", "{a: {b: {c: {}}}}"] {
         for list in [true, false] {
-            for (width, lines) in [(2, 40), (9, 12), (30, 6)] {
-                let text = nested(first, width, lines, list);
+            for (concurrency, lines) in [(2, 40), (9, 12), (30, 6)] {
+                let text = nested(first, concurrency, lines, list);
                 refuse(&text);
             }
         }

@@ -77,7 +77,7 @@ async fn drive_into<M: Machine>(
         cancelled: false,
         steps: 0,
     };
-    let alone = driver.pump.machine().width() <= 1 && driver.pump.stream_window().is_none();
+    let alone = driver.pump.machine().concurrency() <= 1 && driver.pump.stream_window().is_none();
     let result = if alone {
         driver.run_here(transport, &ends).await
     } else {

@@ -169,7 +169,7 @@ async fn no_more_is_read_than_the_machine_allows() {
     }
     // Enough time for a transport that would continue.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(read.load(Ordering::SeqCst), 300_000, "a window of width + 1 parts");
+    assert_eq!(read.load(Ordering::SeqCst), 300_000, "a window of concurrency + 1 parts");
     token.cancel();
     assert!(run.await.unwrap().unwrap_err().is_cancelled());
 }

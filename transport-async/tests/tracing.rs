@@ -125,7 +125,7 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
         let options = UploadOptions {
             threshold: 1 << 20,
             part_size: PART as u64,
-            width: 3,
+            concurrency: 3,
             ..UploadOptions::default()
         };
         let source = UploadSource::Seekable(bytes.len() as u64);

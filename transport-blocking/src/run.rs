@@ -330,7 +330,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     }
 
     fn launch(&mut self, exchange: Exchange) {
-        let alone = self.pump.machine().width() <= 1 && self.pump.in_flight() <= 1;
+        let alone = self.pump.machine().concurrency() <= 1 && self.pump.in_flight() <= 1;
         self.shared.sink.expect(&exchange.draft().incoming);
         let feed = match self.feed(&exchange, alone) {
             Ok(feed) => feed,

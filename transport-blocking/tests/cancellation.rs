@@ -22,8 +22,8 @@ fn a_cancelled_upload_cleans_up() {
         peer.answer("200 OK", &[], "");
         Then::Keep
     });
-    for (before, width) in [1, 3].into_iter().enumerate() {
-        let machine = Parts::new(Plain::new(server.base()), 100_000, width);
+    for (before, concurrency) in [1, 3].into_iter().enumerate() {
+        let machine = Parts::new(Plain::new(server.base()), 100_000, concurrency);
         let source = Source::stream(std::io::repeat(1));
         let run = client(server.base()).run(machine).body(source).cancel_on(token.clone());
         let error = run.send().unwrap_err();

@@ -43,13 +43,13 @@ fn a_panic_on_a_worker_comes_back_after_cleaning_up() {
             panic!("the observer is out of order");
         }
     });
-    for width in [1, 3] {
-        let machine = Parts::new(Plain::new(server.base()), 100_000, width);
+    for concurrency in [1, 3] {
+        let machine = Parts::new(Plain::new(server.base()), 100_000, concurrency);
         let source = Source::stream(Cursor::new(vec![1; 1_000_000]));
         let run =
             client(server.base()).run(machine).body(source).with_observer(Arc::clone(&observer));
         let result = catch_unwind(AssertUnwindSafe(|| run.send()));
-        if width == 1 {
+        if concurrency == 1 {
             assert_eq!(message(&*result.unwrap_err()), "the observer is out of order");
             assert!(cleaned_up(&server));
         } else {

@@ -36,8 +36,8 @@ fn send_range(seen: &Seen, peer: &mut Peer<'_>, most: usize) -> Then {
     if sent < range.len() { Then::Close } else { Then::Keep }
 }
 
-fn ranges(server: &Server, width: usize) -> Ranges {
-    Ranges::new(Plain::new(server.base()), LENGTH as u64, 70_001, width)
+fn ranges(server: &Server, concurrency: usize) -> Ranges {
+    Ranges::new(Plain::new(server.base()), LENGTH as u64, 70_001, concurrency)
 }
 
 #[test]
@@ -167,8 +167,8 @@ impl Write for Full {
 #[test]
 fn a_sink_that_fails_is_said_to_have_failed() {
     let server = Server::start(|seen, peer| send_range(seen, peer, usize::MAX));
-    for width in [1, 4] {
-        let run = client(server.base()).run(ranges(&server, width));
+    for concurrency in [1, 4] {
+        let run = client(server.base()).run(ranges(&server, concurrency));
         let error = run.write_to(Sink::writer(Full(100_000))).send().unwrap_err();
         assert_eq!(cause(&error), Some(ExchangeErrorKind::Sink), "{error}");
         assert!(error.to_string().contains("the disk is full"), "{error}");

@@ -55,9 +55,9 @@ fn file(content: &[u8], name: &str) -> File {
 
 #[test]
 fn a_stream_goes_out_in_parts_however_wide() {
-    for width in [1, 4] {
+    for concurrency in [1, 4] {
         let server = store();
-        let machine = Parts::new(Plain::new(server.base()), 300_000, width);
+        let machine = Parts::new(Plain::new(server.base()), 300_000, concurrency);
         let source = Source::stream(Cursor::new(bytes()));
         let length = client(server.base()).run(machine).body(source).send().unwrap();
         assert_eq!(length, LENGTH as u64);

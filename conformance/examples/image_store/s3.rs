@@ -107,7 +107,7 @@ fn store_and_fetch(
 
     meter.bar.begin("up");
     let began = Instant::now();
-    let options = UploadOptions { part_size: 8 * MIB, width: 4, ..UploadOptions::default() };
+    let options = UploadOptions { part_size: 8 * MIB, concurrency: 4, ..UploadOptions::default() };
     let source = UploadSource::Seekable(size);
     let upload = Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
     let uploaded = client.run(upload).body(Source::file(File::open(&image.path)?)).send()?;
@@ -118,7 +118,8 @@ fn store_and_fetch(
 
     meter.bar.begin("down");
     let began = Instant::now();
-    let options = DownloadOptions { range_size: 8 * MIB, width: 4, ..DownloadOptions::default() };
+    let options =
+        DownloadOptions { range_size: 8 * MIB, concurrency: 4, ..DownloadOptions::default() };
     let get = GetObject::new(bucket, &*key);
     let download = Download::new(get, Arc::clone(service), options, client.seed());
     let copy = image::copy()?;

@@ -34,7 +34,7 @@ impl Outcome {
         result: Result<u64, Error>,
         had: &[u8],
         bytes: &Bytes,
-        width: usize,
+        concurrency: usize,
     ) -> Self {
         let mut outcome = Self::default();
         match result {
@@ -48,7 +48,7 @@ impl Outcome {
             }
             Err(error) => {
                 // Ranges that are read at once leave gaps.
-                if width == 1 && !bytes.starts_with(had) {
+                if concurrency == 1 && !bytes.starts_with(had) {
                     let what = against(had, bytes);
                     outcome.wrong.push(format!("failed, and had other bytes before: {what}"));
                 }

@@ -142,13 +142,21 @@ impl Task<'_> {
 
     fn read(&self, client: &Client<Service>) -> Result<Outcome, String> {
         let get = GetObject::new(&self.site.bucket, &self.key);
-        let width = if self.transfer.verb == Verb::GetRanges { 4 } else { 1 };
-        let options =
-            DownloadOptions { width, range_size: self.transfer.part, ..DownloadOptions::default() };
+        let concurrency = if self.transfer.verb == Verb::GetRanges { 4 } else { 1 };
+        let options = DownloadOptions {
+            concurrency,
+            range_size: self.transfer.part,
+            ..DownloadOptions::default()
+        };
         let seed = self.transfer.random().next();
         let download = Download::new(get, Arc::clone(client.service()), options, seed);
         let (result, had) = client.receive(download);
-        Ok(Outcome::of_read(result.map(|done| done.bytes), &had, &self.transfer.bytes(), width))
+        Ok(Outcome::of_read(
+            result.map(|done| done.bytes),
+            &had,
+            &self.transfer.bytes(),
+            concurrency,
+        ))
     }
 
     fn write(

@@ -214,7 +214,7 @@ fn upload(this: &Outliving<'_>) -> String {
     let options = SwiftUploadOptions {
         threshold: segment,
         segment_size: segment,
-        width: 2,
+        concurrency: 2,
         large_object: job.large_object,
         segments_in: SegmentsIn::Container(beside(stage)),
         ..SwiftUploadOptions::default()

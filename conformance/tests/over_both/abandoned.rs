@@ -147,7 +147,7 @@ impl Stage {
         let options = SwiftUploadOptions {
             threshold: SEGMENT,
             segment_size: SEGMENT,
-            width: 2,
+            concurrency: 2,
             large_object: Some(large_object),
             ..SwiftUploadOptions::default()
         };
@@ -160,7 +160,8 @@ impl Stage {
     fn abandon(&self, job: Job, after: usize) -> bool {
         let download = || {
             let get = GetObject::new("images", "object");
-            let options = DownloadOptions { range_size: SEGMENT, width: 2, ..Default::default() };
+            let options =
+                DownloadOptions { range_size: SEGMENT, concurrency: 2, ..Default::default() };
             SwiftDownload::new(get, self.service(), options, 7)
         };
         let delegation = || Delegation::new(self.slot.clone());

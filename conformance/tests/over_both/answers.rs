@@ -32,10 +32,10 @@ fn client(server: &Scripted, via: Via) -> Client {
     setup.client(via)
 }
 
-/// Runs a download of width 1; returns its result and the bytes of the sink.
+/// Runs a download of concurrency 1; returns its result and the bytes of the sink.
 fn download(client: &Client) -> (Result<u64, Error>, Vec<u8>) {
     let get = GetObject::new("bucket", "key");
-    let options = DownloadOptions { width: 1, ..DownloadOptions::default() };
+    let options = DownloadOptions { concurrency: 1, ..DownloadOptions::default() };
     let download = Download::new(get, client.service.clone(), options, 7);
     let (result, sink) = client.run_into(download, Target::Memory);
     (result.map(|done| done.bytes), sink)
@@ -296,20 +296,21 @@ fn whatever_a_server_says_of_an_object_nothing_else_is_delivered(via: Via) {
         })
         .unwrap();
         let client = client(&server, via);
-        for width in [1, 4] {
+        for concurrency in [1, 4] {
             let get = GetObject::new("bucket", "key");
-            let options = DownloadOptions { width, range_size: 500, ..DownloadOptions::default() };
+            let options =
+                DownloadOptions { concurrency, range_size: 500, ..DownloadOptions::default() };
             let download = Download::new(get, client.service.clone(), options, 7);
             let (result, sink) = client.run_into(download, Target::Memory);
             match result {
                 Ok(_) => {
                     // Without ranges only the response itself shows its length.
-                    let whole = sink == bytes || width == 1 && name.starts_with("a byte");
-                    assert!(whole, "{name} {width}: {} bytes", sink.len());
+                    let whole = sink == bytes || concurrency == 1 && name.starts_with("a byte");
+                    assert!(whole, "{name} {concurrency}: {} bytes", sink.len());
                 }
                 Err(error) => {
-                    assert_ne!(name, "the truth", "{width}: {error}");
-                    assert_ne!(error.kind(), Kind::InvalidInput, "{name} {width}: {error}");
+                    assert_ne!(name, "the truth", "{concurrency}: {error}");
+                    assert_ne!(error.kind(), Kind::InvalidInput, "{name} {concurrency}: {error}");
                 }
             }
         }

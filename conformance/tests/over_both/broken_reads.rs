@@ -27,7 +27,7 @@ fn read(
     via: Via,
     plan: Plan,
     get: GetObject,
-    width: usize,
+    concurrency: usize,
 ) -> (Result<Downloaded, Error>, bool, u64) {
     let (server, bytes) = server(via, LENGTH, plan);
     let setup = Setup::of(&server).with(|config| {
@@ -35,7 +35,7 @@ fn read(
         (config.timeouts.first_byte, config.timeouts.idle) = (limit, limit);
     });
     let client = setup.client(via);
-    let machine = download(get, width, &client.service);
+    let machine = download(get, concurrency, &client.service);
     let (result, read) = client.run_into(machine, Target::Writer);
     let count = server.model().count(Operation::GetObject);
     (result, read == bytes, count)
@@ -54,13 +54,13 @@ fn what_was_cut_goes_on_after_its_last_byte(via: Via) {
         Fault::SlowDown(None),
     ];
     for fault in faults {
-        for width in [1, 4] {
+        for concurrency in [1, 4] {
             let plan = Plan::new()
                 .on(Operation::GetObject, 1, fault.clone())
                 .on(Operation::GetObject, 2, fault.clone())
                 .on(Operation::GetObject, 4, fault.clone());
-            let (result, whole, count) = read(via, plan, whole(), width);
-            let what = format!("{fault:?}, {width} at once");
+            let (result, whole, count) = read(via, plan, whole(), concurrency);
+            let what = format!("{fault:?}, {concurrency} at once");
             let done = result.unwrap_or_else(|error| panic!("{what}: {error}"));
             assert!(whole && done.verdict.is_validated(), "{what}");
             assert!(count >= 3, "{what}: {count}");
@@ -85,11 +85,11 @@ fn what_is_wrong_is_never_passed_on_as_right(via: Via) {
         (Fault::WrongChecksum, 1, Kind::Integrity),
         (Fault::WrongContentRange, 4, Kind::InvalidResponse),
     ];
-    for (fault, width, kind) in faults {
+    for (fault, concurrency, kind) in faults {
         let plan = Plan::new().always(Operation::GetObject, fault.clone());
-        let (result, _, _) = read(via, plan, whole(), width);
+        let (result, _, _) = read(via, plan, whole(), concurrency);
         let error = result.expect_err("it is wrong");
-        assert_eq!(error.kind(), kind, "{fault:?}, {width} at once: {error}");
+        assert_eq!(error.kind(), kind, "{fault:?}, {concurrency} at once: {error}");
     }
     // The range of the request after a cut.
     let plan = Plan::new().on(Operation::GetObject, 1, Fault::CutBody(10_000, Ending::Close)).from(

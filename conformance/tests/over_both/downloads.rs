@@ -1,4 +1,4 @@
-//! Downloads of every width into every kind of sink.
+//! Downloads of every concurrency into every kind of sink.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -30,8 +30,9 @@ pub(crate) fn server(via: Via, length: usize, plan: Plan) -> (FaultyS3, Bytes) {
     (server, bytes)
 }
 
-pub(crate) fn download(get: GetObject, width: usize, service: &Arc<Service>) -> Download {
-    let options = DownloadOptions { range_size: 32 << 10, width, ..DownloadOptions::default() };
+pub(crate) fn download(get: GetObject, concurrency: usize, service: &Arc<Service>) -> Download {
+    let options =
+        DownloadOptions { range_size: 32 << 10, concurrency, ..DownloadOptions::default() };
     Download::new(get, Arc::clone(service), options, 7)
 }
 
@@ -48,12 +49,13 @@ fn every_width_fills_every_sink(via: Via) {
     for length in [0, 1, 32 << 10, 300_000] {
         let (server, bytes) = server(via, length, Plan::new());
         let client = client(&server, via);
-        for (width, target) in
-            [1, 4].into_iter().flat_map(|width| Target::ALL.map(|target| (width, target)))
+        for (concurrency, target) in [1, 4]
+            .into_iter()
+            .flat_map(|concurrency| Target::ALL.map(|target| (concurrency, target)))
         {
-            let download = download(whole(), width, &client.service);
+            let download = download(whole(), concurrency, &client.service);
             let (result, read) = client.run_into(download, target);
-            let what = format!("{length} bytes, {width} at once, {target:?}");
+            let what = format!("{length} bytes, {concurrency} at once, {target:?}");
             let done = result.unwrap_or_else(|error| panic!("{what}: {error}"));
             assert!(read == bytes, "{what}");
             assert_eq!(done.bytes, length as u64, "{what}");
@@ -75,12 +77,12 @@ fn ranges_of_the_object_are_read(via: Via) {
         (ByteRange::Span(199_999..200_000), &bytes[199_999..]),
     ];
     for (range, expected) in ranges {
-        for width in [1, 3] {
+        for concurrency in [1, 3] {
             let get = GetObject { range: Some(range.clone()), ..GetObject::new("bucket", "key") };
             let (result, read) =
-                client.run_into(download(get, width, &client.service), Target::Writer);
-            assert_eq!(result.unwrap().bytes, expected.len() as u64, "{range} {width}");
-            assert!(read == expected, "{range} {width}");
+                client.run_into(download(get, concurrency, &client.service), Target::Writer);
+            assert_eq!(result.unwrap().bytes, expected.len() as u64, "{range} {concurrency}");
+            assert!(read == expected, "{range} {concurrency}");
         }
     }
 }
@@ -88,8 +90,8 @@ fn ranges_of_the_object_are_read(via: Via) {
 fn readers_give_the_bytes_in_order(via: Via) {
     let (server, bytes) = server(via, 300_000, Plan::new());
     let client = client(&server, via);
-    for width in [1, 4] {
-        let download = download(whole(), width, &client.service);
+    for concurrency in [1, 4] {
+        let download = download(whole(), concurrency, &client.service);
         let mut read = Vec::new();
         let done = match &client.wire {
             Wire::Blocking(client) => {
@@ -103,7 +105,7 @@ fn readers_give_the_bytes_in_order(via: Via) {
                 reader.finish().await
             }),
         };
-        assert!(read == bytes, "{width} at once");
+        assert!(read == bytes, "{concurrency} at once");
         assert!(done.unwrap().verdict.is_validated());
     }
 }

@@ -202,16 +202,17 @@ impl Clients {
 
     /// Whether what came is what is there.
     fn read(&self, reader: Reader, bytes: &Bytes) -> Result<bool, Error> {
-        let options = |width| DownloadOptions { range_size: 500, width, ..Default::default() };
+        let options =
+            |concurrency| DownloadOptions { range_size: 500, concurrency, ..Default::default() };
         match reader {
             Reader::Call => {
                 let get = self.s3.call(GetObject::new("bucket", "key"));
                 get.map(|output| output.body == *bytes)
             }
-            Reader::Download(width) => {
+            Reader::Download(concurrency) => {
                 let get = GetObject::new("bucket", "key");
                 let service = Arc::clone(&self.s3.service);
-                let download = Download::new(get, service, options(width), 7);
+                let download = Download::new(get, service, options(concurrency), 7);
                 let (result, sink) = self.s3.run_into(download, Target::Memory);
                 result.map(|done| done.end_is_certain && sink == *bytes)
             }
@@ -220,8 +221,8 @@ impl Clients {
                 list.map(|output| output.contents.len() == KEYS)
             }
             Reader::Swift => self.swift.get().map(|body| body == *bytes),
-            Reader::SwiftDownload(width) => {
-                self.swift.download(options(width)).map(|sink| sink == *bytes)
+            Reader::SwiftDownload(concurrency) => {
+                self.swift.download(options(concurrency)).map(|sink| sink == *bytes)
             }
         }
     }

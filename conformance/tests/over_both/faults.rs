@@ -331,7 +331,7 @@ fn throttling_narrows_the_width(via: Via) {
     let rate_limits = Arc::new(RateLimits::new(8));
     setup.rate_limits = Arc::clone(&rate_limits);
     let mut options = options();
-    options.width = 8;
+    options.concurrency = 8;
     let origin = Origin::new(From::Bytes, bytes.clone());
     upload(&setup.client(via), origin, options).unwrap();
     stored(&server, &bytes);

@@ -158,8 +158,8 @@ fn an_image_is_compared_with_what_is_known_of_it(via: Via) {
     let url = format!("s3+http://{host}/images/image-1");
     let sha256 = "caa938e97d93065e6d5e609e8d22592c8d8d64b8117f576684bce52e8227bbcb";
     let expected = |hex: &str| vec![Value::from_hex(Algorithm::Sha256, hex).unwrap()];
-    for width in [1, 4] {
-        let get = |expected, size| Get { expected, size, width, ..Get::default() };
+    for concurrency in [1, 4] {
+        let get = |expected, size| Get { expected, size, concurrency, ..Get::default() };
         let read = |get: &Get| read(via, s3(&server, ""), &url, get);
         // Nothing but the ETag is there to be compared.
         let got = read(&get(Vec::new(), None)).unwrap();

@@ -30,7 +30,7 @@ fn full(plan: Plan) -> FaultyS3 {
 fn delete(server: &FaultyS3, via: Via) -> apus_core::machine::DeletedMany {
     let client = Setup::of(server).client(via);
     let keys = (0..26).map(|number| ObjectIdentifier::new(format!("ü {number}")));
-    let options = DeleteManyOptions { batch: 10, width: 2, ..DeleteManyOptions::default() };
+    let options = DeleteManyOptions { batch: 10, concurrency: 2, ..DeleteManyOptions::default() };
     let machine = DeleteMany::new("bucket", keys, Arc::clone(&client.service), options, 7);
     client.run(machine, Origin::none()).unwrap()
 }

@@ -108,12 +108,16 @@ fn nothing_is_fetched_without_a_sink(via: Via) {
     let client = Setup::of(&server).client(via);
     let bytes = pattern(100_000);
     client.call(PutObject::new("bucket", "key", bytes.clone())).unwrap();
-    for width in [1, 4] {
+    for concurrency in [1, 4] {
         let before = server.server().requests().len();
         let get = GetObject::new("bucket", "key");
         let digests = vec![Algorithm::Crc32];
-        let options =
-            DownloadOptions { range_size: 32 << 10, width, digests, ..DownloadOptions::default() };
+        let options = DownloadOptions {
+            range_size: 32 << 10,
+            concurrency,
+            digests,
+            ..DownloadOptions::default()
+        };
         let machine =
             || Download::new(get.clone(), Arc::clone(&client.service), options.clone(), 7);
         assert!(machine().needs().sink);
@@ -162,8 +166,8 @@ fn a_reader_has_no_parts(via: Via) {
     let server = server(false, Plan::new());
     let client = Setup::of(&server).client(via);
     let bytes = pattern(200_000);
-    for (threshold, width) in [(64 << 10, 1), (64 << 10, 4), (1 << 20, 4)] {
-        let options = UploadOptions { threshold, width, ..options() };
+    for (threshold, concurrency) in [(64 << 10, 1), (64 << 10, 4), (1 << 20, 4)] {
+        let options = UploadOptions { threshold, concurrency, ..options() };
         let reader = std::io::Cursor::new(bytes.clone());
         let machine = machine_of(&client, UploadSource::Seekable(200_000), options);
         let result = go!(client, machine, |run, transport| {

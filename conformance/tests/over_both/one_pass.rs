@@ -127,14 +127,14 @@ fn a_part_that_is_sent_again_has_to_be_the_same(via: Via) {
     for (operation, threshold) in
         [(Operation::UploadPart, 64 << 10), (Operation::PutObject, 4 << 20)]
     {
-        for (tls, width) in [(false, 1), (true, 1), (true, 4)] {
+        for (tls, concurrency) in [(false, 1), (true, 1), (true, 4)] {
             let server = server(tls, Plan::new().on(operation, 1, Fault::InternalError));
             let file = file_of(&pattern(LENGTH));
             let mut setup = Setup::of(&server);
             let rewrites = RewritesAfterFailure(Mutex::new(Some(file.try_clone().unwrap())));
             setup.observer = Some(Arc::new(rewrites));
             let client = setup.client(via);
-            let options = UploadOptions { threshold, width, ..options() };
+            let options = UploadOptions { threshold, concurrency, ..options() };
             let (result, digests) = upload(&client, &file, options);
             changed(&server, &result.unwrap_err());
             assert_eq!(digests, None);
@@ -161,12 +161,12 @@ fn a_part_that_is_sent_again_unchanged_is_hashed_once(via: Via) {
         .on(Operation::UploadPart, 1, Fault::InternalError)
         .on(Operation::UploadPart, 4, Fault::Lost(apus_conformance::server::Ending::Reset))
         .on(Operation::UploadPart, 9, Fault::SlowDown(None));
-    for (tls, width) in [(false, 1), (true, 1), (false, 4), (true, 4)] {
+    for (tls, concurrency) in [(false, 1), (true, 1), (false, 4), (true, 4)] {
         let server = server(tls, plan.clone());
         let bytes = pattern(LENGTH + 77);
         let client = Setup::of(&server).client(via);
         let (result, digests) =
-            upload(&client, &file_of(&bytes), UploadOptions { width, ..options() });
+            upload(&client, &file_of(&bytes), UploadOptions { concurrency, ..options() });
         result.unwrap();
         stored(&server, &bytes);
         told_of(digests, &bytes);

@@ -79,12 +79,12 @@ fn a_file_is_there_as_a_whole_with_the_mode_it_had(via: Via) {
     for length in [0, 1, 300_000] {
         let (server, bytes) = server(via, length, Plan::new());
         let client = Setup::of(&server).client(via);
-        for width in [1, 4] {
+        for concurrency in [1, 4] {
             let (folder, path) = folder();
-            let machine = download(whole(), width, &client.service);
+            let machine = download(whole(), concurrency, &client.service);
             let (result, remarks) = into_path(&client, machine, &path, &Token::default());
             result.unwrap();
-            assert!(fs::read(&path).unwrap() == bytes, "{length} {width}");
+            assert!(fs::read(&path).unwrap() == bytes, "{length} {concurrency}");
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!((mode & 0o7777, remarks), (0o600, vec![]));
             assert_eq!(names(&folder), ["image", "image.part"]);
@@ -106,14 +106,14 @@ fn what_is_not_there_creates_nothing(via: Via) {
 }
 
 fn what_fails_midway_leaves_the_old_file(via: Via) {
-    for width in [1, 4] {
+    for concurrency in [1, 4] {
         let plan = Plan::new()
             .on(Operation::GetObject, 1, Fault::CutBody(20_000, Ending::Close))
             .from(Operation::GetObject, 2, Fault::Refuse(403, "AccessDenied"));
         let (server, _) = server(via, 300_000, plan);
         let client = Setup::of(&server).client(via);
         let (folder, path) = folder();
-        let machine = download(whole(), width, &client.service);
+        let machine = download(whole(), concurrency, &client.service);
         into_path(&client, machine, &path, &Token::default()).0.unwrap_err();
         assert_eq!((names(&folder).len(), fs::read_to_string(&path).unwrap().as_str()), (2, "old"));
     }
@@ -137,7 +137,7 @@ impl Observer for Stops {
 }
 
 fn what_is_cancelled_midway_leaves_the_old_file(via: Via) {
-    for width in [1, 4] {
+    for concurrency in [1, 4] {
         let (server, _) = server(via, 4_000_000, Plan::new());
         let (folder, path) = folder();
         let token = Token::default();
@@ -149,7 +149,7 @@ fn what_is_cancelled_midway_leaves_the_old_file(via: Via) {
         let setup =
             Setup { observer: Some(Arc::clone(&stops) as Arc<dyn Observer>), ..Setup::of(&server) };
         let client = setup.client(via);
-        let machine = download(whole(), width, &client.service);
+        let machine = download(whole(), concurrency, &client.service);
         let error = into_path(&client, machine, &path, &token).0.unwrap_err();
         assert!(error.is_cancelled(), "{error}");
         assert!(stops.seen.lock().unwrap().is_some());

@@ -83,8 +83,8 @@ fn nothing_that_is_printed_has_a_secret(via: Via) {
         }
         let get = GetObject { customer_key: customer_key.clone(), ..whole() };
         printed.print(&get);
-        for width in [1, 4] {
-            let machine = download(get.clone(), width, &client.service);
+        for concurrency in [1, 4] {
+            let machine = download(get.clone(), concurrency, &client.service);
             printed.print(&machine);
             printed.print_result(client.run_into(machine, Target::Memory).0);
         }

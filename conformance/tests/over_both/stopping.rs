@@ -55,8 +55,8 @@ impl Machine for Shown {
         self.upload.cancel(now, leave);
     }
 
-    fn width(&self) -> usize {
-        self.upload.width()
+    fn concurrency(&self) -> usize {
+        self.upload.concurrency()
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {
@@ -132,9 +132,9 @@ fn a_cancelled_download_ends_in_time(via: Via) {
     let slow = Fault::Trickle(1000, Duration::from_millis(20));
     let server = slow_object(Plan::new().always(Operation::GetObject, slow));
     let client = Setup::of(&server).client(via);
-    for width in [1, 4] {
+    for concurrency in [1, 4] {
         let token = Token::default();
-        let options = DownloadOptions { range_size: 64 << 10, width, ..Default::default() };
+        let options = DownloadOptions { range_size: 64 << 10, concurrency, ..Default::default() };
         let get = GetObject::new("bucket", "key");
         let download = Download::new(get, Arc::clone(&client.service), options, 7);
         std::thread::scope(|scope| {
@@ -171,7 +171,7 @@ fn a_reader_that_is_dropped_stops_its_run(via: Via) {
     setup.observer = Some(witness.clone());
     let client = setup.client(via);
     let before = Arc::strong_count(&witness);
-    let options = DownloadOptions { range_size: 256 << 10, width: 2, ..Default::default() };
+    let options = DownloadOptions { range_size: 256 << 10, concurrency: 2, ..Default::default() };
     let get = GetObject::new("bucket", "key");
     let download = Download::new(get, Arc::clone(&client.service), options, 7);
     let mut first = [0; 1000];

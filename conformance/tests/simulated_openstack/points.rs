@@ -79,9 +79,9 @@ fn a_download_survives_a_401_at_every_point_and_cuts_besides() {
             .on(Operation::GetObject, 5, Fault::Lost(Ending::Close));
         sim.model.with_plan(plan)
     };
-    for width in [1, 3] {
+    for concurrency in [1, 3] {
         let run = |sim: &mut Sim<Revoking>| {
-            let options = DownloadOptions { width, ..DownloadOptions::default() };
+            let options = DownloadOptions { concurrency, ..DownloadOptions::default() };
             let get = GetObject::new("images", "object");
             sim.run(SwiftDownload::new(get, service(), options, 1), demo(INTERVAL))
         };

@@ -80,7 +80,7 @@ proptest! {
         seed: u64,
         segments in 1usize..12,
         large_object in prop_oneof![Just(LargeObject::Static), Just(LargeObject::Dynamic)],
-        width in 1usize..4,
+        concurrency in 1usize..4,
         faults in proptest::collection::vec((1u64..20, faults()), 0..4),
         revoked in proptest::option::of(2u64..20),
         life in 15u64..60,
@@ -102,7 +102,7 @@ proptest! {
         let model = Revoking { model: sim.model.with_plan(plan), before: revoked.into_iter().collect() };
         let mut sim = Sim::new(model, source.clone(), seed);
         sim.skew = skew;
-        let options = DownloadOptions { width, ..DownloadOptions::default() };
+        let options = DownloadOptions { concurrency, ..DownloadOptions::default() };
         let get = GetObject::new("images", "object");
         let machine = SwiftDownload::new(get, service(), options, seed);
         let done = sim.run(machine, demo(Duration::from_secs(2)));

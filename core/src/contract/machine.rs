@@ -23,9 +23,9 @@ pub trait Machine {
     fn cancel(&mut self, now: Now, leave: OnFailure);
 
     /// The concurrency: how many exchanges of this machine may be in flight at most. A transport
-    /// may perform those of a machine of width 1 on the calling thread or task, and performs others
+    /// may perform those of a machine of concurrency 1 on the calling thread or task, and performs others
     /// on workers.
-    fn width(&self) -> usize {
+    fn concurrency(&self) -> usize {
         1
     }
 
@@ -76,8 +76,8 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
         (**self).cancel(now, leave);
     }
 
-    fn width(&self) -> usize {
-        (**self).width()
+    fn concurrency(&self) -> usize {
+        (**self).concurrency()
     }
 
     fn is_long(&self) -> bool {
@@ -192,7 +192,7 @@ mod tests {
 
         fn cancel(&mut self, _: Now, _: OnFailure) {}
 
-        fn width(&self) -> usize {
+        fn concurrency(&self) -> usize {
             7
         }
 
@@ -217,7 +217,13 @@ mod tests {
     fn a_box_answers_as_the_machine_in_it() {
         fn answers(mut machine: impl Machine) -> (usize, bool, bool, Needs, usize) {
             let (needs, left) = (machine.needs(), machine.leftovers().len());
-            (machine.width(), machine.is_long(), machine.stream_window().is_some(), needs, left)
+            (
+                machine.concurrency(),
+                machine.is_long(),
+                machine.stream_window().is_some(),
+                needs,
+                left,
+            )
         }
         let told = answers(Box::new(Own(StreamWindow::default())));
         assert_eq!(told, (7, false, true, Needs::sink(), 1));

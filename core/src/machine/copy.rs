@@ -37,7 +37,7 @@ pub struct CopyOptions {
     /// The size of a part of a larger object, in bytes.
     pub part_size: u64,
     /// The maximum number of parts in flight.
-    pub width: usize,
+    pub concurrency: usize,
     /// The limits of the service.
     pub limits: PartLimits,
     /// What a failed copy leaves on the server.
@@ -50,7 +50,7 @@ impl Default for CopyOptions {
         Self {
             threshold: LARGEST_COPY,
             part_size: 512 << 20,
-            width: 4,
+            concurrency: 4,
             limits: PartLimits::default(),
             on_failure: OnFailure::Abort,
         }
@@ -155,7 +155,7 @@ impl Copy {
             checksum_type: None,
             verify_etag: false,
             verify_whole_etag: false,
-            width: self.options.width.max(1),
+            concurrency: self.options.concurrency.max(1),
             memory: u64::MAX,
             leave: self.options.on_failure,
             auth: self.auth,
@@ -260,10 +260,10 @@ impl Machine for Copy {
         }
     }
 
-    fn width(&self) -> usize {
+    fn concurrency(&self) -> usize {
         match &self.phase {
-            Phase::Multipart(inner) => inner.width(),
-            _ => self.options.width.max(1),
+            Phase::Multipart(inner) => inner.concurrency(),
+            _ => self.options.concurrency.max(1),
         }
     }
 }

@@ -601,8 +601,8 @@ impl<M: Machine> Machine for Delegated<M> {
         }
     }
 
-    fn width(&self) -> usize {
-        self.machine.width()
+    fn concurrency(&self) -> usize {
+        self.machine.concurrency()
     }
 
     fn is_long(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The removal of any number of objects.
 //!
 //! ```text
-//!  keys ──1,000 at a time──▶ Batch ─┐   up to `width` of them
+//!  keys ──1,000 at a time──▶ Batch ─┐   up to `concurrency` of them
 //!                                   ▼
 //!          ┌──────────────────── Ready ◀──────── delay elapsed ────────┐
 //!          │                       │                                   │
@@ -61,7 +61,7 @@ pub struct DeleteMany<I> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteManyOptions {
     /// The maximum number of requests in flight.
-    pub width: usize,
+    pub concurrency: usize,
     /// The number of objects per request, 1 to 1,000.
     pub batch: usize,
     /// Whether a lock of mode `GOVERNANCE` is bypassed.
@@ -78,7 +78,7 @@ impl Default for DeleteManyOptions {
     /// Returns the defaults: four requests in flight, of 1,000 objects each.
     fn default() -> Self {
         Self {
-            width: 4,
+            concurrency: 4,
             batch: MOST,
             bypass_governance_retention: None,
             mfa: None,
@@ -340,7 +340,7 @@ where
         let mut wait = None;
         let mut at = 0;
         while !self.over {
-            let full = self.batches.len() >= self.options.width.max(1);
+            let full = self.batches.len() >= self.options.concurrency.max(1);
             let Some(batch) = self.batches.get_mut(at) else {
                 if self.error.is_none() && !full && self.fill() {
                     continue;
@@ -408,8 +408,8 @@ where
         }
     }
 
-    fn width(&self) -> usize {
-        self.options.width.max(1)
+    fn concurrency(&self) -> usize {
+        self.options.concurrency.max(1)
     }
 }
 

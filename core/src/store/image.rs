@@ -191,7 +191,7 @@ pub struct Get {
     /// sink has the bytes by then, so discard what it made of them.
     pub expected: Vec<Value>,
     /// The concurrency: how many ranges are read at once. 0 and 1 read one stream.
-    pub width: usize,
+    pub concurrency: usize,
 }
 
 /// The result of reading an image.

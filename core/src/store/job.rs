@@ -87,8 +87,8 @@ where
         self.machine.cancel(now, leave);
     }
 
-    fn width(&self) -> usize {
-        self.machine.width()
+    fn concurrency(&self) -> usize {
+        self.machine.concurrency()
     }
 
     fn is_long(&self) -> bool {

@@ -22,8 +22,8 @@ fn keys(count: usize) -> Vec<String> {
     (0..count).map(|at| format!("key/{at}")).collect()
 }
 
-fn options(width: usize, batch: usize) -> DeleteManyOptions {
-    DeleteManyOptions { width, batch, ..DeleteManyOptions::default() }
+fn options(concurrency: usize, batch: usize) -> DeleteManyOptions {
+    DeleteManyOptions { concurrency, batch, ..DeleteManyOptions::default() }
 }
 
 fn delete<K: Into<ObjectIdentifier>>(
@@ -285,7 +285,7 @@ proptest::proptest! {
     #[test]
     fn every_key_is_counted_once(
         count in 0usize..200,
-        width in 1usize..4,
+        concurrency in 1usize..4,
         batch in 1usize..40,
         faults in vec(fault(), 0..20),
         implemented in proptest::bool::weighted(0.8),
@@ -293,7 +293,7 @@ proptest::proptest! {
         let once = || -> (Run<DeleteMany<std::vec::IntoIter<String>>>, BTreeMap<String, bool>) {
             let mut there: BTreeMap<_, _> = keys(count).into_iter().map(|key| (key, true)).collect();
             let mut faults = faults.iter();
-            let run = Sim::new(delete(keys(count), options(width, batch))).run(|head, body| {
+            let run = Sim::new(delete(keys(count), options(concurrency, batch))).run(|head, body| {
                 let single = head.method == Method::DELETE;
                 if !single && !implemented {
                     return Answer::error(501, "NotImplemented");
@@ -328,7 +328,7 @@ proptest::proptest! {
             (run, there)
         };
         let (run, there) = once();
-        proptest::prop_assert!(run.peak <= width);
+        proptest::prop_assert!(run.peak <= concurrency);
         if let Ok(done) = &run.result {
             let told: BTreeSet<_> = done.errors.iter().map(|error| error.key.clone()).collect();
             proptest::prop_assert_eq!(told.len(), done.errors.len());

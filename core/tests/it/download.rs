@@ -83,7 +83,7 @@ fn an_object_that_changes_while_it_is_read_is_an_error_and_never_a_mixture() {
                 if requests == 1 { first.answer(head).cut(700) } else { second.answer(head) }
             });
             assert_eq!(run.sink, first.bytes[..700]);
-            assert!(run.requests.len() <= 1 + options.width, "it is not tried again");
+            assert!(run.requests.len() <= 1 + options.concurrency, "it is not tried again");
             let error = failure(run);
             assert_eq!(error.kind(), Kind::Integrity, "{error}");
             assert!(error.message().contains("changed"), "{error}");
@@ -246,7 +246,9 @@ fn a_server_without_ranges_is_read_in_one_stream() {
     let run = serve(get(wide(4, 1000), checked, |_| {}), &stored);
     assert_eq!((run.requests.len(), run.sink.len(), run.beyond), (5, 0, 0));
     let error = failure(run);
-    assert!(error.kind() == Kind::InvalidResponse && error.hint().unwrap().contains("width of 1"));
+    assert!(
+        error.kind() == Kind::InvalidResponse && error.hint().unwrap().contains("concurrency of 1")
+    );
 }
 
 #[test]
@@ -270,7 +272,7 @@ fn ranges_of_the_caller_are_kept_in_both_modes() {
             assert_eq!(run.sink, stored.bytes[expected.clone()], "{range:?}");
             assert_eq!(done.bytes, expected.len() as u64);
             assert_eq!(done.verdict, Verdict::NotValidated(Why::Partial));
-            assert!(run.peak <= options.width);
+            assert!(run.peak <= options.concurrency);
         }
     }
 }

@@ -160,8 +160,8 @@ fn part_sizes_that_can_not_be_are_not_believed() {
 #[test]
 fn digests_of_the_callers_choice() {
     let stored = Stored::new(4000);
-    let of = |digests: &[Algorithm], width| {
-        let options = DownloadOptions { digests: digests.to_vec(), ..wide(width, 1000) };
+    let of = |digests: &[Algorithm], concurrency| {
+        let options = DownloadOptions { digests: digests.to_vec(), ..wide(concurrency, 1000) };
         let run = serve(download(options), &stored);
         let done = run.result.unwrap();
         for algorithm in digests {

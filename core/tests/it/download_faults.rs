@@ -49,7 +49,7 @@ proptest::proptest! {
     #[test]
     fn exactly_the_object_or_an_error(
         length in 0usize..6000,
-        width in 1usize..5,
+        concurrency in 1usize..5,
         range_size in 1u64..2000,
         faults in vec(fault(), 0..25),
         changes in prop_oneof![2 => Just(usize::MAX), 1 => 0usize..15],
@@ -80,7 +80,7 @@ proptest::proptest! {
             };
             let mut schedule = faults.iter();
             let mut requests = 0;
-            let sim = Sim::new(get(wide(width, range_size), set, |_| {}));
+            let sim = Sim::new(get(wide(concurrency, range_size), set, |_| {}));
             let sim = if ordered { sim.ordered() } else { sim };
             sim.run(|head, _| {
                 let fault = schedule.next().unwrap_or(&Fault::None);
@@ -99,7 +99,7 @@ proptest::proptest! {
         };
         let run = once();
         proptest::prop_assert_eq!(run.pump.machine().delivered(), run.sink.len() as u64);
-        proptest::prop_assert!(run.peak <= width, "{} at once", run.peak);
+        proptest::prop_assert!(run.peak <= concurrency, "{} at once", run.peak);
         let wanted = match &range {
             None => 0..length,
             Some(ByteRange::From(start)) => (*start as usize).min(length)..length,

@@ -16,10 +16,10 @@ use crate::support::service;
 /// and by ranges.
 #[test]
 fn a_sink_that_fails_at_any_byte_fails_the_download() {
-    for (pushed, length, width) in
+    for (pushed, length, concurrency) in
         [(5, Some(5), 1), (5, None, 1), (3, Some(5), 1), (5, Some(5), 4), (0, Some(0), 1)]
     {
-        let options = DownloadOptions { width, range_size: 5, ..DownloadOptions::default() };
+        let options = DownloadOptions { concurrency, range_size: 5, ..DownloadOptions::default() };
         let get = GetObject::new("bucket", "key");
         let download = Download::new(get, service(|_| {}), options, 1);
         let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
@@ -30,7 +30,7 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
         if let Some(length) = length {
             head = head.header("content-length", length);
         }
-        if width > 1 {
+        if concurrency > 1 {
             head = head.status(206).header("content-range", "bytes 0-4/5");
         }
         let mut receiving = exchange.respond(head.body(()).unwrap().into_parts().0);
@@ -38,7 +38,9 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
         let full = ExchangeError::new(ExchangeErrorKind::Sink, "no space left on device");
         pump.complete(NOON, receiving.finish(Some(full)));
         let Turn::Done(Err(error)) = pump.turn(NOON) else {
-            panic!("{pushed} of {length:?} bytes, {width} at once: it goes on, or was a success")
+            panic!(
+                "{pushed} of {length:?} bytes, {concurrency} at once: it goes on, or was a success"
+            )
         };
         assert_eq!(error.kind(), Kind::InvalidInput);
         assert_eq!(error.exchange_error().map(ExchangeError::kind), Some(ExchangeErrorKind::Sink));

@@ -540,7 +540,7 @@ struct Weather {
     jump: (u64, i64),
     dates: bool,
     machines: usize,
-    width: usize,
+    concurrency: usize,
     takes: u64,
     login_takes: u64,
     outage: (u64, u64),
@@ -560,7 +560,7 @@ fn weather() -> impl Strategy<Value = Weather> {
         jump: clocks.1,
         dates: clocks.2,
         machines: work.0,
-        width: work.1,
+        concurrency: work.1,
         takes: work.2,
         login_takes: work.3,
         outage: trouble.0,
@@ -580,7 +580,7 @@ proptest::proptest! {
         cloud.outage = Some((after(weather.outage.0), after(weather.outage.0 + weather.outage.1)));
         cloud.revocations = vec![after(weather.revocation)];
         let options = SessionOptions { soft_margin: secs(weather.soft), ..interval(weather.interval) };
-        let machines = (0..weather.machines).map(|_| Puts::new(40, weather.width)).collect();
+        let machines = (0..weather.machines).map(|_| Puts::new(40, weather.concurrency)).collect();
         let mut world = World::new(cloud, machines, &[demo(options)]);
         world.skew = weather.skew;
         world.jump = Some((secs(weather.jump.0), weather.jump.1));
@@ -602,7 +602,7 @@ proptest::proptest! {
         prop_assert!(u64::from(world.cloud.logins) <= most, "{} of {most}", world.cloud.logins);
         // What the interval is for: only a token that was revoked is refused.
         if weather.interval > 1 && weather.ttl > weather.interval + 2 && weather.outage.1 == 0 {
-            let at_once = weather.machines * weather.width;
+            let at_once = weather.machines * weather.concurrency;
             prop_assert!(world.cloud.count("PUT") <= weather.machines * 40 + at_once);
         }
     }

@@ -41,7 +41,7 @@ fn an_upload_names_itself_from_its_creation_until_it_is_gone() {
         vec![Leftover::MultipartUpload { bucket, key, upload_id }]
     };
     let upload = || {
-        let options = UploadOptions { threshold: 1, width: 1, ..UploadOptions::default() };
+        let options = UploadOptions { threshold: 1, concurrency: 1, ..UploadOptions::default() };
         let source = UploadSource::Seekable(20 << 20);
         Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap()
     };
@@ -74,7 +74,7 @@ fn an_upload_in_segments_names_those_that_were_sent() {
     let options = SwiftUploadOptions {
         threshold: 1,
         segment_size: 1 << 20,
-        width: 2,
+        concurrency: 2,
         large_object: Some(LargeObject::Dynamic),
         ..SwiftUploadOptions::default()
     };

@@ -26,8 +26,8 @@ fn serve(options: SwiftDeleteOptions, store: &mut Store) -> Run<SwiftDelete> {
     run(options, |head, body| store.answer(head, body))
 }
 
-fn one_by_one(width: usize) -> SwiftDeleteOptions {
-    SwiftDeleteOptions { width, bulk: false, ..SwiftDeleteOptions::default() }
+fn one_by_one(concurrency: usize) -> SwiftDeleteOptions {
+    SwiftDeleteOptions { concurrency, bulk: false, ..SwiftDeleteOptions::default() }
 }
 
 /// A large object of so many segments, beside objects that are none of its business.

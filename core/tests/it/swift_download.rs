@@ -39,8 +39,8 @@ fn cutting(machine: SwiftDownload, store: &mut Store, cuts: &[usize]) -> Run<Swi
     })
 }
 
-fn wide(width: usize, range_size: u64) -> DownloadOptions {
-    DownloadOptions { width, range_size, ..DownloadOptions::default() }
+fn wide(concurrency: usize, range_size: u64) -> DownloadOptions {
+    DownloadOptions { concurrency, range_size, ..DownloadOptions::default() }
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn ranges_are_read_and_said_to_be_unchecked() {
         (ByteRange::Last(10), 990..1000),
         (ByteRange::Last(5000), 0..1000),
     ] {
-        for width in [1, 3] {
-            let machine = get(wide(width, 4), |get| get.range = Some(range.clone()));
+        for concurrency in [1, 3] {
+            let machine = get(wide(concurrency, 4), |get| get.range = Some(range.clone()));
             let run = cutting(machine, &mut store(&bytes), &[0, 3, 1]);
             let done = run.result.unwrap();
             assert!(run.sink == bytes[wanted.clone()], "{range:?}");
@@ -236,8 +236,8 @@ fn ranges_in_parallel_where_nothing_is_checked() {
 
 #[test]
 fn an_empty_object_is_read_and_checked() {
-    for width in [1, 3] {
-        let run = cutting(get(wide(width, 10), |_| {}), &mut store(&Bytes::new()), &[]);
+    for concurrency in [1, 3] {
+        let run = cutting(get(wide(concurrency, 10), |_| {}), &mut store(&Bytes::new()), &[]);
         let done = run.result.unwrap();
         assert_eq!((done.bytes, run.sink.len()), (0, 0));
         assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));

@@ -101,7 +101,7 @@ proptest::proptest! {
         ],
         length in 0usize..4000,
         segment in 100usize..1000,
-        width in 1usize..5,
+        concurrency in 1usize..5,
         range_size in 50u64..1500,
         faults in vec(fault(), 0..30),
         (unchecked, digest, ordered) in (any::<bool>(), any::<bool>(), any::<bool>()),
@@ -119,7 +119,7 @@ proptest::proptest! {
             (get.range, get.unchecked) = (range.clone(), unchecked);
             let digests = if digest { vec![Algorithm::Sha256] } else { Vec::new() };
             let options =
-                DownloadOptions { width, range_size, digests, ..DownloadOptions::default() };
+                DownloadOptions { concurrency, range_size, digests, ..DownloadOptions::default() };
             let download = SwiftDownload::new(get, service(), options, 7);
             let sim = Sim::with_auth(download, Tokens::auth());
             let sim = if ordered { sim.ordered() } else { sim };
@@ -166,7 +166,7 @@ proptest::proptest! {
         };
         let (run, changes, heard) = once();
         proptest::prop_assert_eq!(run.pump.machine().delivered(), run.sink.len() as u64);
-        proptest::prop_assert!(run.peak <= width, "{} at once", run.peak);
+        proptest::prop_assert!(run.peak <= concurrency, "{} at once", run.peak);
         let within = |length: usize| match &range {
             None => 0..length,
             Some(ByteRange::From(start)) => (*start as usize).min(length)..length,
@@ -195,7 +195,7 @@ proptest::proptest! {
                     if whole && !unchecked && heard && !faulty {
                         proptest::prop_assert!(done.verdict.is_validated(), "{}", done.verdict);
                     }
-                    let alone = width == 1 || done.digests.value(Algorithm::Sha256).is_some();
+                    let alone = concurrency == 1 || done.digests.value(Algorithm::Sha256).is_some();
                     proptest::prop_assert!(!digest || alone);
                     if let Some(value) = done.digests.value(Algorithm::Sha256) {
                         proptest::prop_assert_eq!(*value, Algorithm::Sha256.digest(wanted).unwrap());

@@ -31,8 +31,8 @@ fn serve(machine: SwiftDownload, store: &mut Store) -> Run<SwiftDownload> {
     run(machine, |head, body| store.answer(head, body))
 }
 
-fn wide(width: usize, range_size: u64) -> DownloadOptions {
-    DownloadOptions { width, range_size, ..DownloadOptions::default() }
+fn wide(concurrency: usize, range_size: u64) -> DownloadOptions {
+    DownloadOptions { concurrency, range_size, ..DownloadOptions::default() }
 }
 
 fn slo(bytes: &Bytes) -> Store {
@@ -81,9 +81,9 @@ fn a_static_large_object_is_checked_by_the_md5_of_each_segment() {
 fn cuts_anywhere_do_not_disturb_the_check() {
     let bytes = object(1000);
     for mut store in [slo(&bytes), dlo(&bytes)] {
-        for (width, range_size) in [(1, 10), (3, 300)] {
+        for (concurrency, range_size) in [(1, 10), (3, 300)] {
             let mut cuts = [0, 299, 1, 2, 3, 77].into_iter();
-            let run = run(get(wide(width, range_size), |_| {}), |head, body| {
+            let run = run(get(wide(concurrency, range_size), |_| {}), |head, body| {
                 let bytes = head.uri.query().is_none() && head.method == "GET";
                 let answer = store.answer(head, body);
                 match bytes.then(|| cuts.next()).flatten() {
@@ -91,7 +91,7 @@ fn cuts_anywhere_do_not_disturb_the_check() {
                     None => answer,
                 }
             });
-            assert!(run.sink == bytes && run.peak == width);
+            assert!(run.sink == bytes && run.peak == concurrency);
             assert!(run.result.unwrap().verdict.is_validated());
         }
     }
@@ -139,10 +139,10 @@ fn a_segment_that_comes_damaged_is_named() {
 #[test]
 fn a_segment_that_the_server_has_lost_ends_it_by_name() {
     let bytes = object(1000);
-    for (width, at) in [(1, 601), (1, 0), (3, 601)] {
+    for (concurrency, at) in [(1, 601), (1, 0), (3, 601)] {
         let mut store = slo(&bytes);
         store.remove(if at == 0 { "s/c-o/00000000" } else { "s/c-o/00000003" });
-        let run = serve(get(wide(width, 300), |_| {}), &mut store);
+        let run = serve(get(wide(concurrency, 300), |_| {}), &mut store);
         let error = run.result.unwrap_err();
         assert_eq!((error.kind(), error.status().unwrap().as_u16()), (Kind::Integrity, 409));
         let number = if at == 0 { 1 } else { 4 };
@@ -169,12 +169,12 @@ fn segments_that_are_ranges_or_large_objects_themselves_are_not_checked() {
     part.range = Some((0, 299));
     let segments = vec![part, store.segment("s/inner", 300), store.segment("s/3", 400)];
     store.put_manifest("c/o", segments);
-    for width in [1, 2] {
-        let done = serve(get(wide(width, 400), |_| {}), &mut store);
+    for concurrency in [1, 2] {
+        let done = serve(get(wide(concurrency, 400), |_| {}), &mut store);
         assert!(done.sink == bytes);
         assert_eq!(done.result.unwrap().verdict, Verdict::NotValidated(Why::Segments));
         // Those that can be are.
-        let damaged = run(get(wide(width, 400), |_| {}), |head, body| {
+        let damaged = run(get(wide(concurrency, 400), |_| {}), |head, body| {
             let answer = store.answer(head, body);
             if head.uri.query().is_some() || head.method == "HEAD" {
                 return answer;
@@ -246,8 +246,8 @@ fn ranges_of_large_objects() {
             (ByteRange::Span(900..5000), 900..1000),
             (ByteRange::Last(400), 600..1000),
         ] {
-            for width in [1, 3] {
-                let machine = get(wide(width, 70), |get| get.range = Some(range.clone()));
+            for concurrency in [1, 3] {
+                let machine = get(wide(concurrency, 70), |get| get.range = Some(range.clone()));
                 let run = serve(machine, &mut store);
                 assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Partial));
                 assert!(run.sink == bytes[wanted.clone()], "{range:?}");
@@ -288,13 +288,13 @@ fn a_dynamic_large_object_is_checked_where_the_listing_is_that_of_its_tag() {
 #[test]
 fn more_segments_than_a_page_are_read_one_by_one() {
     let bytes = object(1000);
-    for (width, range_size) in [(1, 100), (3, 300), (3, 100)] {
+    for (concurrency, range_size) in [(1, 100), (3, 300), (3, 100)] {
         for unchecked in [false, true] {
             let mut store = dlo(&bytes).paged(2);
             let mut cuts = 0;
             let options = DownloadOptions {
-                digests: if width == 1 { vec![Algorithm::Sha256] } else { Vec::new() },
-                ..wide(width, range_size)
+                digests: if concurrency == 1 { vec![Algorithm::Sha256] } else { Vec::new() },
+                ..wide(concurrency, range_size)
             };
             let run = run(get(options, |get| get.unchecked = unchecked), |head, body| {
                 cuts += 1;
@@ -308,7 +308,7 @@ fn more_segments_than_a_page_are_read_one_by_one() {
             assert_eq!((done.verdict.is_validated(), done.bytes), (!unchecked, 1000));
             let whole = Algorithm::Sha256.digest(&bytes).unwrap();
             let told = done.digests.value(Algorithm::Sha256).copied();
-            assert_eq!(told, (width == 1).then_some(whole));
+            assert_eq!(told, (concurrency == 1).then_some(whole));
         }
     }
 }
@@ -317,16 +317,17 @@ fn more_segments_than_a_page_are_read_one_by_one() {
 fn more_segments_than_a_page_never_end_short() {
     let bytes = object(1000);
     for gone in ["00000000", "00000003", "00000004"] {
-        for (width, unchecked) in [(1, false), (1, true), (3, false)] {
+        for (concurrency, unchecked) in [(1, false), (1, true), (3, false)] {
             let mut store = dlo(&bytes).paged(2);
             store.stuck.insert(dlo_segment(gone), LOST);
             // A GET of the object itself would end in good order, but short, without a sign of it.
-            let run = run(get(wide(width, 300), |get| get.unchecked = unchecked), |head, body| {
-                if head.uri.path().ends_with(gone) {
-                    return Answer::new(404);
-                }
-                store.answer(head, body)
-            });
+            let run =
+                run(get(wide(concurrency, 300), |get| get.unchecked = unchecked), |head, body| {
+                    if head.uri.path().ends_with(gone) {
+                        return Answer::new(404);
+                    }
+                    store.answer(head, body)
+                });
             let error = run.result.unwrap_err();
             assert!(error.to_string().contains(gone), "{error}");
             assert_eq!((error.kind(), error.is_not_found()), (Kind::Integrity, false));
@@ -386,8 +387,8 @@ fn large_objects_without_a_segment_are_empty() {
     let mut third = Store::new();
     third.put_slo("c/o", &object(10), &[0, 5, 0, 0, 5, 0]);
     for (mut store, length) in [(first, 0), (second, 0), (third, 10)] {
-        for width in [1, 3] {
-            let run = serve(get(wide(width, 5), |_| {}), &mut store);
+        for concurrency in [1, 3] {
+            let run = serve(get(wide(concurrency, 5), |_| {}), &mut store);
             let done = run.result.unwrap();
             assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
             assert_eq!((done.bytes, run.sink.len()), (length, length as usize));
@@ -400,18 +401,21 @@ fn a_gateway_that_knows_large_objects_by_another_tag_is_read_by_the_tags_it_tell
     let bytes = object(1000);
     for (is_static, mut store) in [(true, slo(&bytes)), (false, dlo(&bytes))] {
         store.gateway = true;
-        for (width, unchecked) in [(1, false), (3, false), (3, true)] {
+        for (concurrency, unchecked) in [(1, false), (3, false), (3, true)] {
             let mut cuts = [100, 3].into_iter();
-            let run = run(get(wide(width, 300), |get| get.unchecked = unchecked), |head, body| {
-                let answer = store.answer(head, body);
-                match (answer.status < 300 && head.method == "GET" && head.uri.query().is_none())
+            let run =
+                run(get(wide(concurrency, 300), |get| get.unchecked = unchecked), |head, body| {
+                    let answer = store.answer(head, body);
+                    match (answer.status < 300
+                        && head.method == "GET"
+                        && head.uri.query().is_none())
                     .then(|| cuts.next())
                     .flatten()
-                {
-                    Some(after) => answer.cut(after),
-                    None => answer,
-                }
-            });
+                    {
+                        Some(after) => answer.cut(after),
+                        None => answer,
+                    }
+                });
             assert!(run.sink == bytes);
             let validated = run.result.unwrap().verdict.is_validated();
             assert_eq!(validated, !is_static && !unchecked);

@@ -90,7 +90,7 @@ proptest::proptest! {
     #[test]
     fn a_download_ends(
         answers in vec(answer(), 1..40),
-        width in 1usize..4,
+        concurrency in 1usize..4,
         range_size in 0u64..9,
         unchecked in any::<bool>(),
         range in option::of(select(vec![
@@ -100,7 +100,7 @@ proptest::proptest! {
         cancel in option::of(0u64..200),
     ) {
         let get = GetObject { range, unchecked, ..GetObject::new("c", "o") };
-        let options = DownloadOptions { width, range_size, ..DownloadOptions::default() };
+        let options = DownloadOptions { concurrency, range_size, ..DownloadOptions::default() };
         let sim = Sim::with_auth(SwiftDownload::new(get, service(), options, 7), Tokens::auth());
         let sim = match cancel {
             Some(at) => sim.cancel_at(Duration::from_millis(at), OnFailure::Abort),
@@ -118,11 +118,11 @@ proptest::proptest! {
     #[test]
     fn a_deletion_ends_and_deletes_only_what_it_was_led_to(
         answers in vec(answer(), 1..40),
-        width in 1usize..4,
+        concurrency in 1usize..4,
         bulk in any::<bool>(),
         cancel in option::of(0u64..200),
     ) {
-        let options = SwiftDeleteOptions { width, bulk, ..SwiftDeleteOptions::default() };
+        let options = SwiftDeleteOptions { concurrency, bulk, ..SwiftDeleteOptions::default() };
         let delete = SwiftDelete::new("c", "o", service(), options, 7);
         let sim = Sim::with_auth(delete, Tokens::auth());
         let sim = match cancel {

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use crate::support::swift::{Store, Tokens, service};
 use crate::support::{Run, Sim, object};
 
-fn get(width: usize) -> SwiftDownload {
-    let options = DownloadOptions { width, range_size: 100, ..DownloadOptions::default() };
+fn get(concurrency: usize) -> SwiftDownload {
+    let options = DownloadOptions { concurrency, range_size: 100, ..DownloadOptions::default() };
     SwiftDownload::new(GetObject::new("c", "o"), service(), options, 1)
 }
 
@@ -40,7 +40,7 @@ fn what_the_prefix_tells_is_missed_wherever_it_is_missing() {
     assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
     for missing in [&names[0..1], &names[2..3], &names[4..5], &names[1..4], &names[..]] {
         for page in [10_000, 3] {
-            for (width, unchecked, range) in
+            for (concurrency, unchecked, range) in
                 [(1, false, None), (4, false, None), (1, true, None), (1, false, Some(10))]
             {
                 let mut store = whole.clone().paged(page);
@@ -49,11 +49,15 @@ fn what_the_prefix_tells_is_missed_wherever_it_is_missing() {
                 get_object.unchecked = unchecked;
                 get_object.range = range.map(ByteRange::From);
                 let options =
-                    DownloadOptions { width, range_size: 100, ..DownloadOptions::default() };
+                    DownloadOptions { concurrency, range_size: 100, ..DownloadOptions::default() };
                 let machine = SwiftDownload::new(get_object, service(), options, 1);
                 let run = serve(machine, &mut store);
                 let error = run.result.unwrap_err();
-                assert_eq!(error.kind(), Kind::Integrity, "{missing:?} {page} {width}: {error}");
+                assert_eq!(
+                    error.kind(),
+                    Kind::Integrity,
+                    "{missing:?} {page} {concurrency}: {error}"
+                );
                 assert!(run.sink.is_empty() && error.hint().is_some());
             }
         }
@@ -82,14 +86,14 @@ fn a_gap_in_the_numbers_of_glance_or_of_a_stream_is_missed() {
 fn where_nothing_tells_the_last_segment_nothing_is_validated() {
     let bytes = object(500);
     for prefix in ["o-", "o/0123abcd/stream/100/", "backups/", "o/2024/12/"] {
-        for (page, width) in [(10_000, 1), (10_000, 4), (3, 1)] {
+        for (page, concurrency) in [(10_000, 1), (10_000, 4), (3, 1)] {
             let (store, names) = dlo(prefix, &bytes, &[100; 5]);
             for missing in [false, true] {
                 let mut store = store.clone().paged(page);
                 if missing {
                     store.remove(&names[4]);
                 }
-                let run = serve(get(width), &mut store);
+                let run = serve(get(concurrency), &mut store);
                 let done = run.result.unwrap();
                 assert_eq!(done.verdict, Verdict::NotValidated(Why::Listing), "{prefix}");
                 assert!(run.sink == bytes[..if missing { 400 } else { 500 }]);

@@ -56,7 +56,7 @@ fn what_is_not_above_the_threshold_goes_in_one_request() {
 #[test]
 fn larger_ones_go_in_segments_of_exact_lengths_and_a_manifest() {
     let mut world = World::new(object(10_001));
-    let options = SwiftUploadOptions { width: 3, ..options() };
+    let options = SwiftUploadOptions { concurrency: 3, ..options() };
     let done = upload(&mut world, options);
     assert_eq!((done.size, done.segments), (10_001, 11));
     assert_eq!(done.large_object, Some(LargeObject::Static));
@@ -100,7 +100,7 @@ fn an_empty_stream_is_an_empty_object() {
 #[test]
 fn a_stream_is_held_within_its_bounds() {
     let mut world = World::new(object(100_000));
-    let options = SwiftUploadOptions { width: 4, ..options() };
+    let options = SwiftUploadOptions { concurrency: 4, ..options() };
     upload_from(&mut world, UploadSource::Stream(None), options).unwrap();
     assert!(world.held <= 5 * 1000 + 1, "{}", world.held);
     // A threshold beyond the memory limit has no effect.
@@ -227,7 +227,7 @@ fn two_uploads_do_not_mix() {
 #[test]
 fn a_token_is_asked_for_before_every_segment() {
     let mut world = World::new(object(20_000));
-    upload(&mut world, SwiftUploadOptions { width: 1, ..options() });
+    upload(&mut world, SwiftUploadOptions { concurrency: 1, ..options() });
     let segments = world.log.iter().zip(&world.tokens);
     let mut tokens: Vec<&String> = segments
         .filter(|(line, _)| line.starts_with("PUT c_segments/"))

@@ -138,7 +138,7 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
 #[test]
 fn nothing_is_aborted_while_parts_are_on_their_way_and_the_abort_is_looked_after() {
     let mut options = options(8, 1 << 20);
-    (options.on_failure, options.width) = (OnFailure::Abort, 4);
+    (options.on_failure, options.concurrency) = (OnFailure::Abort, 4);
     let mut pump = pump(UploadSource::Seekable(32), options);
     let mut flying = Vec::new();
     while let Turn::Launch(exchange) = pump.turn(NOW) {

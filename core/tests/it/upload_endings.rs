@@ -252,7 +252,7 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
     for (size, taken) in [(8, true), (7, false), (9, false), (0, false)] {
         // The first run is cancelled, and leaves what its checkpoint tells.
         let mut server = Server::new(&[lost()], Answer::new(404));
-        let keeps = UploadOptions { on_failure: OnFailure::Keep, width: 1, ..options() };
+        let keeps = UploadOptions { on_failure: OnFailure::Keep, concurrency: 1, ..options() };
         let first = Sim::new(upload(|_| {}, keeps.clone()))
             .source(object(LENGTH))
             .cancel_at(Duration::from_millis(25), OnFailure::Keep)
@@ -292,7 +292,7 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
 fn a_checkpoint_of_all_parts_tells_what_came_of_an_upload_that_is_gone() {
     let resumed = |there: Answer, parts: usize| {
         let mut server = Server::new(&[lost()], there);
-        let keeps = UploadOptions { on_failure: OnFailure::Keep, width: 1, ..options() };
+        let keeps = UploadOptions { on_failure: OnFailure::Keep, concurrency: 1, ..options() };
         // It ends before its completion is answered, as a process does that dies.
         let mut asked = 0;
         let first = Sim::new(upload(|_| {}, keeps.clone()))
@@ -329,7 +329,7 @@ fn cancelled(
 ) -> (Result<Uploaded, Error>, Vec<String>, Server, Duration) {
     let mut server = Server::new(&[lost()], Answer::new(404));
     (server.late_after, server.comes_back) = (late_after, comes_back);
-    let one = UploadOptions { width: 1, ..options() };
+    let one = UploadOptions { concurrency: 1, ..options() };
     let run = Sim::new(upload(|_| {}, one))
         .source(object(LENGTH))
         .cancel_at(Duration::from_millis(15), OnFailure::Abort)
@@ -384,7 +384,7 @@ fn an_upload_that_a_part_may_bring_back_is_named_where_no_look_shows_that_it_is_
     for look in failing {
         for first in [Answer::error(404, "NoSuchUpload"), look.clone()] {
             let (mut server, mut looks) = (Server::new(&[lost()], Answer::new(404)), 0);
-            let one = UploadOptions { width: 1, ..options() };
+            let one = UploadOptions { concurrency: 1, ..options() };
             let run = Sim::new(upload(|_| {}, one))
                 .source(object(LENGTH))
                 .cancel_at(Duration::from_millis(15), OnFailure::Abort)
@@ -435,7 +435,7 @@ fn a_copied_part_may_land_late_as_well() {
     let options = CopyOptions {
         threshold: 1,
         part_size: 8,
-        width: 1,
+        concurrency: 1,
         limits: PartLimits { parts: 10, smallest: 1, ..PartLimits::default() },
         on_failure: OnFailure::Abort,
     };
@@ -488,7 +488,7 @@ fn an_upload_that_may_replace_nothing_looks_again_before_its_completion() {
     let absent = |set: fn(&mut Config), resumes: bool, appears: bool| {
         let keeps = UploadOptions {
             on_failure: OnFailure::Keep,
-            width: 1,
+            concurrency: 1,
             conditions: Conditions::absent(),
             ..options()
         };
@@ -563,7 +563,7 @@ const OTHER: &str = "9b2cf535f27731c974343645a3985328-3";
 /// upload.
 #[test]
 fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
-    let keeps = UploadOptions { on_failure: OnFailure::Keep, width: 1, ..options() };
+    let keeps = UploadOptions { on_failure: OnFailure::Keep, concurrency: 1, ..options() };
     let mut server = Server::new(&[lost()], Answer::new(404));
     let first = Sim::new(upload(|_| {}, keeps.clone()))
         .source(object(LENGTH))

@@ -9,7 +9,7 @@ use crate::support::{Answer, Run, Sim, object, service};
 
 fn options() -> UploadOptions {
     let limits = PartLimits { parts: 100, smallest: 1, largest: 1 << 20, object: 1 << 20 };
-    UploadOptions { threshold: 0, part_size: 8, width: 1, limits, ..UploadOptions::default() }
+    UploadOptions { threshold: 0, part_size: 8, concurrency: 1, limits, ..UploadOptions::default() }
 }
 
 /// Takes everything, and says that these parts of eight bytes are there.

@@ -74,7 +74,7 @@ enum Key {
 /// What all machines have in common, and the server's object.
 #[derive(Arbitrary, Debug)]
 pub(crate) struct Setup {
-    width: u8,
+    concurrency: u8,
     threshold: Length,
     pub(crate) part_size: Length,
     memory: Option<Length>,
@@ -136,7 +136,7 @@ impl Script {
                     GetObject { range, checksum_mode: *asks, ..GetObject::new("bucket", "key") };
                 let options = DownloadOptions {
                     range_size: setup.part_size.get(),
-                    width: setup.width.into(),
+                    concurrency: setup.concurrency.into(),
                     digests: digest.map(algorithm).into_iter().collect(),
                     total_attempts: attempts.map(u32::from),
                     ..DownloadOptions::default()
@@ -153,7 +153,7 @@ impl Script {
                 });
                 let keys: Vec<_> = keys.map(ObjectIdentifier::new).collect();
                 let options = DeleteManyOptions {
-                    width: setup.width.into(),
+                    concurrency: setup.concurrency.into(),
                     batch: (*batch).into(),
                     ..DeleteManyOptions::default()
                 };
@@ -169,7 +169,7 @@ impl Script {
                 let options = CopyOptions {
                     threshold: setup.threshold.get(),
                     part_size: setup.part_size.get(),
-                    width: setup.width.into(),
+                    concurrency: setup.concurrency.into(),
                     limits: setup.limits(),
                     on_failure: setup.on_failure(),
                 };
@@ -226,7 +226,7 @@ impl Setup {
         let mut options = UploadOptions {
             threshold: self.threshold.get(),
             part_size: self.part_size.get(),
-            width: self.width.into(),
+            concurrency: self.concurrency.into(),
             memory: self.memory.map_or(1 << 10, Length::get),
             limits: self.limits(),
             checksum: self.checksum(),

@@ -2,7 +2,7 @@
 //!
 //! | law | asserted |
 //! | --- | --- |
-//! | 2 | as many exchanges are in flight as were launched and not completed, `width` at most |
+//! | 2 | as many exchanges are in flight as were launched and not completed, `concurrency` at most |
 //! | 3 | `Done` is said once, with nothing in flight; what was begun on the server is removed or told |
 //! | 4 | an equal script makes an equal [`End`] (by `main.rs`) |
 //! | 5 | completions of another pump, and late ones, change nothing |
@@ -187,10 +187,10 @@ where
         keeps_secrets(&exchange);
         self.flights.push(exchange);
         assert_eq!(self.flights.len(), self.pump.in_flight(), "law 2: one completion each");
-        let width = self.pump.machine().width();
+        let concurrency = self.pump.machine().concurrency();
         let own = |exchange: &&Exchange| !RENEWALS.contains(&exchange.operation());
         let wide = self.flights.iter().filter(own).count();
-        assert!(wide <= width.max(1), "law 2: wider than {width}");
+        assert!(wide <= concurrency.max(1), "law 2: wider than {concurrency}");
     }
 
     fn happen(&mut self, event: &Event) {
@@ -394,7 +394,7 @@ const NOT_FOUND: Answer = Answer::Refused { which: 0, after: None, dated: None, 
 /// Every password, key and token has this in it.
 pub(crate) const SECRET: &str = "hunter2";
 
-/// What an authority sends, beside the machine's width.
+/// What an authority sends, beside the machine's concurrency.
 const RENEWALS: [&str; 2] = ["Authenticate", "DiscoverVersions"];
 
 /// Bytes of a body that arrive at once.

@@ -98,7 +98,7 @@ pub(crate) struct Setup {
     renews: bool,
     /// The storage URL is known without the catalogue.
     located: bool,
-    width: u8,
+    concurrency: u8,
     threshold: Length,
     part_size: Length,
     memory: Option<Length>,
@@ -145,7 +145,7 @@ impl Script {
                 let get = GetObject { range, unchecked, ..GetObject::new("c", "o") };
                 let options = DownloadOptions {
                     range_size: setup.part_size.get(),
-                    width: setup.width.into(),
+                    concurrency: setup.concurrency.into(),
                     digests: Vec::new(),
                     total_attempts: attempts.map(u32::from),
                     ..DownloadOptions::default()
@@ -156,7 +156,8 @@ impl Script {
             }
             Subject::Delete { segments, bulk } => {
                 let (segments, bulk) = (*segments, *bulk);
-                let options = SwiftDeleteOptions { width: setup.width.into(), segments, bulk };
+                let options =
+                    SwiftDeleteOptions { concurrency: setup.concurrency.into(), segments, bulk };
                 self.entrust(0, || SwiftDelete::new("c", "o", Arc::clone(&service), options, 7))
             }
         }
@@ -267,7 +268,7 @@ impl Setup {
         let options = SwiftUploadOptions {
             threshold: self.threshold.get(),
             segment_size: self.part_size.get(),
-            width: self.width.into(),
+            concurrency: self.concurrency.into(),
             memory: self.memory.map_or(1 << 10, Length::get),
             large_object: self
                 .large

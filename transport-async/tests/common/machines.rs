@@ -11,25 +11,25 @@ use http::Method;
 
 use super::stream_at;
 
-/// GETs ranges of `target`, each at `target?start-end`, `width` at a time, and delivers them at
+/// GETs ranges of `target`, each at `target?start-end`, `concurrency` at a time, and delivers them at
 /// their offsets.
 pub(crate) struct Ranges {
     pub(crate) url: String,
     pub(crate) left: Vec<Range<u64>>,
-    pub(crate) width: usize,
+    pub(crate) concurrency: usize,
     flying: usize,
     failed: Option<Error>,
     pub(crate) ended: Vec<String>,
 }
 
 impl Ranges {
-    pub(crate) fn new(url: String, length: u64, step: u64, width: usize) -> Self {
+    pub(crate) fn new(url: String, length: u64, step: u64, concurrency: usize) -> Self {
         let mut left: Vec<_> = (0..length)
             .step_by(step as usize)
             .map(|start| start..(start + step).min(length))
             .collect();
         left.reverse();
-        Self { url, left, width, flying: 0, failed: None, ended: Vec::new() }
+        Self { url, left, concurrency, flying: 0, failed: None, ended: Vec::new() }
     }
 }
 
@@ -38,7 +38,7 @@ impl Machine for Ranges {
 
     fn poll(&mut self, _: Now) -> Step<Vec<String>> {
         if self.failed.is_none()
-            && self.flying < self.width
+            && self.flying < self.concurrency
             && let Some(range) = self.left.pop()
         {
             self.flying += 1;
@@ -77,8 +77,8 @@ impl Machine for Ranges {
         self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.width
+    fn concurrency(&self) -> usize {
+        self.concurrency
     }
 }
 
@@ -87,7 +87,7 @@ impl Machine for Ranges {
 pub(crate) struct Parts {
     pub(crate) url: String,
     pub(crate) part: u64,
-    pub(crate) width: usize,
+    pub(crate) concurrency: usize,
     window: StreamWindow,
     phase: Phase,
     next: u64,
@@ -106,11 +106,11 @@ enum Phase {
 }
 
 impl Parts {
-    pub(crate) fn new(url: String, part: u64, width: usize) -> Self {
+    pub(crate) fn new(url: String, part: u64, concurrency: usize) -> Self {
         Self {
             url,
             part,
-            width,
+            concurrency,
             window: StreamWindow::default(),
             phase: Phase::New,
             next: 0,
@@ -139,10 +139,10 @@ impl Machine for Parts {
             }
             Phase::Open if self.failed.is_none() => {
                 let low = self.flying.keys().next().copied().unwrap_or(self.next);
-                self.window.allow(low, low + self.part * (self.width as u64 + 1));
+                self.window.allow(low, low + self.part * (self.concurrency as u64 + 1));
                 let have = self.window.supplied() - self.next;
                 let full = have >= self.part || (self.window.has_ended() && have > 0);
-                if full && self.flying.len() < self.width {
+                if full && self.flying.len() < self.concurrency {
                     let range = self.next..self.next + have.min(self.part);
                     let mut draft = self.send(Method::PUT, &format!("{}", range.start));
                     draft.body = Body::Source { range: range.clone(), rewindable: true };
@@ -190,8 +190,8 @@ impl Machine for Parts {
         self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.width
+    fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {
@@ -225,7 +225,7 @@ impl Machine for Put {
 
     fn cancel(&mut self, _: Now, _: OnFailure) {}
 
-    fn width(&self) -> usize {
+    fn concurrency(&self) -> usize {
         2
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn run(
     let open = stage.open()?;
     let stored = open.stored(location)?;
     let path = output.filter(|path| !is_dash(path));
-    let get = Get { range, width: if path.is_some() { WIDTH } else { 1 }, ..Get::default() };
+    let get =
+        Get { range, concurrency: if path.is_some() { CONCURRENCY } else { 1 }, ..Get::default() };
     let sink = match path {
         Some(path) => Sink::path(path)?,
         None => Sink::writer(io::stdout()),
@@ -64,7 +65,7 @@ pub(crate) fn range(text: &str) -> Result<ByteRange, String> {
     }
 }
 
-const WIDTH: usize = 4;
+const CONCURRENCY: usize = 4;
 
 #[cfg(test)]
 mod tests {

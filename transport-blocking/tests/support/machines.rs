@@ -18,7 +18,7 @@ pub struct Ranges {
     service: Plain,
     todo: VecDeque<Range<u64>>,
     flying: Vec<(u32, Range<u64>)>,
-    width: usize,
+    concurrency: usize,
     sequence: u32,
     failed: Option<Error>,
     pub cut: u32,
@@ -26,11 +26,11 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    pub fn new(service: Plain, length: u64, part: u64, width: usize) -> Self {
+    pub fn new(service: Plain, length: u64, part: u64, concurrency: usize) -> Self {
         let starts = (0..length).step_by(part as usize);
         let todo = starts.map(|start| start..(start + part).min(length)).collect();
         let (flying, failed) = (Vec::new(), None);
-        Self { service, todo, flying, width, sequence: 0, failed, cut: 0, again: None }
+        Self { service, todo, flying, concurrency, sequence: 0, failed, cut: 0, again: None }
     }
 }
 
@@ -47,7 +47,9 @@ impl Machine for Ranges {
             return Step::Wait(Some(wait));
         }
         self.again = None;
-        if self.flying.len() == self.width || (self.todo.is_empty() && !self.flying.is_empty()) {
+        if self.flying.len() == self.concurrency
+            || (self.todo.is_empty() && !self.flying.is_empty())
+        {
             return Step::Wait(None);
         }
         let Some(range) = self.todo.pop_front() else { return Step::Done(Ok(self.cut)) };
@@ -105,8 +107,8 @@ impl Machine for Ranges {
         self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.width
+    fn concurrency(&self) -> usize {
+        self.concurrency
     }
 }
 
@@ -114,7 +116,7 @@ impl Machine for Ranges {
 pub struct Parts {
     service: Plain,
     part: u64,
-    width: usize,
+    concurrency: usize,
     window: StreamWindow,
     planned: u64,
     /// Number and range of what is in flight.
@@ -133,11 +135,11 @@ enum Cleaning {
 }
 
 impl Parts {
-    pub fn new(service: Plain, part: u64, width: usize) -> Self {
+    pub fn new(service: Plain, part: u64, concurrency: usize) -> Self {
         Self {
             service,
             part,
-            width,
+            concurrency,
             window: StreamWindow::default(),
             planned: 0,
             flying: Vec::new(),
@@ -165,7 +167,7 @@ impl Machine for Parts {
         let oldest = self.flying.iter().map(|(_, range)| range.start);
         let oldest = oldest.chain(self.again.iter().map(|range| range.start)).min();
         let low = oldest.unwrap_or(self.planned);
-        self.window.allow(low, low + self.part * (self.width as u64 + 1));
+        self.window.allow(low, low + self.part * (self.concurrency as u64 + 1));
         if let Some(error) = &self.failed {
             let error = error.clone();
             if !self.flying.is_empty() {
@@ -179,7 +181,7 @@ impl Machine for Parts {
                 _ => Step::Done(Err(error)),
             };
         }
-        if self.flying.len() == self.width {
+        if self.flying.len() == self.concurrency {
             return Step::Wait(None);
         }
         let (supplied, ended) = (self.window.supplied(), self.window.has_ended());
@@ -224,8 +226,8 @@ impl Machine for Parts {
         self.failed.get_or_insert(ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.width
+    fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {

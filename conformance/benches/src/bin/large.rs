@@ -48,7 +48,7 @@ fn over_hyper(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
             let next = Arc::new(AtomicU64::new(0));
             runtime.block_on(async {
                 let mut tasks = tokio::task::JoinSet::new();
-                for _ in 0..WIDTH {
+                for _ in 0..CONCURRENCY {
                     let (work, next) = (Arc::clone(work), Arc::clone(&next));
                     let mut connection = Hyper::connect(server).await;
                     tasks.spawn(async move {
@@ -103,7 +103,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
         move |_| {
             let next = AtomicU64::new(0);
             thread::scope(|scope| {
-                for _ in 0..WIDTH {
+                for _ in 0..CONCURRENCY {
                     scope.spawn(|| {
                         let mut into = vec![0; BUFFER];
                         while let Some((head, body)) = work.next(&next, up) {
@@ -142,7 +142,7 @@ fn over_ureq(server: &Server, bytes: &Bytes, rounds: usize, budget: f64) {
 fn upload(bytes: &Bytes, service: &Arc<Service>, placement: Placement) -> Upload {
     let options = UploadOptions {
         part_size: PART,
-        width: WIDTH,
+        concurrency: CONCURRENCY,
         checksum: checksum(placement),
         ..UploadOptions::default()
     };
@@ -158,7 +158,11 @@ fn checksum(placement: Placement) -> ChecksumOptions {
 
 fn download(service: &Arc<Service>) -> Download {
     let get = GetObject { checksum_mode: true, ..GetObject::new("bucket", "large") };
-    let options = DownloadOptions { range_size: PART, width: WIDTH, ..DownloadOptions::default() };
+    let options = DownloadOptions {
+        range_size: PART,
+        concurrency: CONCURRENCY,
+        ..DownloadOptions::default()
+    };
     Download::new(get, Arc::clone(service), options, 1)
 }
 
@@ -210,5 +214,5 @@ impl Work {
 }
 
 const PART: u64 = 8 << 20;
-const WIDTH: usize = 4;
+const CONCURRENCY: usize = 4;
 const BUFFER: usize = 128 << 10;

@@ -228,7 +228,7 @@ fn uploads<'a>(clients: &'a Clients, runtime: &'a Runtime, bytes: &'a Bytes) -> 
                 let upload = clients.object_store.put_multipart(&path).await.unwrap();
                 let mut write = WriteMultipart::new_with_chunk_size(upload, PART);
                 for part in parts(bytes) {
-                    write.wait_for_capacity(WIDTH - 1).await.unwrap();
+                    write.wait_for_capacity(CONCURRENCY - 1).await.unwrap();
                     write.put(part);
                 }
                 write.finish().await.unwrap();
@@ -236,7 +236,7 @@ fn uploads<'a>(clients: &'a Clients, runtime: &'a Runtime, bytes: &'a Bytes) -> 
         }),
         Racer::peer("opendal", |_| {
             runtime.block_on(async {
-                let writer = clients.opendal.writer_with(LARGE).chunk(PART).concurrent(WIDTH);
+                let writer = clients.opendal.writer_with(LARGE).chunk(PART).concurrent(CONCURRENCY);
                 let mut writer = writer.await.unwrap();
                 for part in parts(bytes) {
                     writer.write(part).await.unwrap();
@@ -261,7 +261,7 @@ async fn aws_upload(client: &aws_sdk_s3::Client, bytes: &Bytes) {
         let part = CompletedPart::builder().part_number(number);
         part.set_e_tag(stored.e_tag).set_checksum_crc32(stored.checksum_crc32).build()
     });
-    let sent = sent.buffered(WIDTH).collect::<Vec<_>>().await;
+    let sent = sent.buffered(CONCURRENCY).collect::<Vec<_>>().await;
     let all = CompletedMultipartUpload::builder().set_parts(Some(sent)).build();
     let complete = client.complete_multipart_upload().bucket(BUCKET).key(LARGE).upload_id(id);
     complete.multipart_upload(all).send().await.unwrap();
@@ -285,13 +285,13 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
                 let ranges = stream::iter(ranges(size)).map(|range| async move {
                     clients.object_store.get_range(path, range).await.unwrap().len() as u64
                 });
-                ranges.buffered(WIDTH).fold(0, async |sum, length| sum + length).await
+                ranges.buffered(CONCURRENCY).fold(0, async |sum, length| sum + length).await
             });
             assert_eq!(got, size);
         }),
         Racer::peer("opendal", move |_| {
             let got = runtime.block_on(async {
-                let reader = clients.opendal.reader_with(LARGE).chunk(PART).concurrent(WIDTH);
+                let reader = clients.opendal.reader_with(LARGE).chunk(PART).concurrent(CONCURRENCY);
                 let mut stream = reader.await.unwrap().into_stream(0..size).await.unwrap();
                 let mut got = 0;
                 while let Some(buffer) = stream.try_next().await.unwrap() {
@@ -313,7 +313,7 @@ fn downloads<'a>(clients: &'a Clients, runtime: &'a Runtime, size: u64) -> Vec<R
                     }
                     got
                 });
-                ranges.buffered(WIDTH).fold(0, async |sum, length| sum + length).await
+                ranges.buffered(CONCURRENCY).fold(0, async |sum, length| sum + length).await
             });
             assert_eq!(got, size);
         }),
@@ -324,7 +324,7 @@ fn upload(service: &Arc<Service>, bytes: &Bytes, algorithm: Option<Algorithm>) -
     let checksum = ChecksumOptions { algorithm, ..ChecksumOptions::default() };
     let options = UploadOptions {
         part_size: PART as u64,
-        width: WIDTH,
+        concurrency: CONCURRENCY,
         checksum,
         ..UploadOptions::default()
     };
@@ -333,8 +333,11 @@ fn upload(service: &Arc<Service>, bytes: &Bytes, algorithm: Option<Algorithm>) -
 }
 
 fn download(service: &Arc<Service>) -> Download {
-    let options =
-        DownloadOptions { range_size: PART as u64, width: WIDTH, ..DownloadOptions::default() };
+    let options = DownloadOptions {
+        range_size: PART as u64,
+        concurrency: CONCURRENCY,
+        ..DownloadOptions::default()
+    };
     Download::new(GetObject::new(BUCKET, LARGE), Arc::clone(service), options, 1)
 }
 
@@ -356,4 +359,4 @@ const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const BODY: Bytes = Bytes::from_static(&[7; 1024]);
 const PART: usize = 8 << 20;
-const WIDTH: usize = 4;
+const CONCURRENCY: usize = 4;

@@ -175,9 +175,11 @@ impl World {
                     }
                     let renewals =
                         self.in_flight(index).filter(|name| RENEWALS.contains(name)).count();
-                    let width = pump.machine().width().max(1);
-                    if own - renewals > width {
-                        self.wrong(format!("{own} exchanges in flight, with a width of {width}"));
+                    let concurrency = pump.machine().concurrency().max(1);
+                    if own - renewals > concurrency {
+                        self.wrong(format!(
+                            "{own} exchanges in flight, with a concurrency of {concurrency}"
+                        ));
                     }
                 }
                 Turn::Done(result) => {

@@ -249,11 +249,14 @@ impl<S: Simulated> Sim<S> {
                     let own = agenda.of(index);
                     self.peak = self.peak.max(own);
                     assert_eq!(own, pump.in_flight(), "law 2: one completion each");
-                    let width = pump.machine().width();
+                    let concurrency = pump.machine().concurrency();
                     // A renewal is in flight beside requests with the old credentials.
                     let renews = |name: &&str| RENEWALS.contains(name);
                     let own = own - agenda.operations_of(index).filter(renews).count();
-                    assert!(own <= width.max(1), "more in flight than the width {width}");
+                    assert!(
+                        own <= concurrency.max(1),
+                        "more in flight than the concurrency {concurrency}"
+                    );
                 }
                 Turn::Done(result) => {
                     // A renewal is not the machine's: other machines may wait for it.

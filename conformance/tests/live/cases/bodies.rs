@@ -130,7 +130,7 @@ fn parts(stage: &Stage<'_>, key: &str, feed: Feed) -> Result<(), Error> {
     let options = UploadOptions {
         threshold: 1 << 20,
         part_size: 5 << 20,
-        width: 2,
+        concurrency: 2,
         ..UploadOptions::default()
     };
     let uploaded = upload(&stage.store, &stage.bucket, key, feed, &bytes, options)?;

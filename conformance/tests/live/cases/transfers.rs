@@ -54,7 +54,7 @@ const PART: usize = 5 << 20;
 const SMALL_COPIES: CopyOptions = CopyOptions {
     threshold: 1 << 20,
     part_size: PART as u64,
-    width: 4,
+    concurrency: 4,
     limits: PartLimits { parts: 10_000, smallest: 5 << 20, largest: 5 << 30, object: 5 << 40 },
     on_failure: OnFailure::Abort,
 };
@@ -63,7 +63,7 @@ fn options() -> UploadOptions {
     UploadOptions {
         threshold: 1 << 20,
         part_size: PART as u64,
-        width: 2,
+        concurrency: 2,
         properties: Properties::content_type("application/x-image"),
         ..UploadOptions::default()
     }
@@ -160,7 +160,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let bytes = payload(3 * PART + 1);
     let source = UploadSource::Seekable(bytes.len() as u64);
     let service = Arc::clone(stage.store.service());
-    let options = UploadOptions { width: 1, ..options() };
+    let options = UploadOptions { concurrency: 1, ..options() };
     let inner = Upload::new(&stage.bucket, "resumed", source, options.clone(), service, 1)?;
     let kept = Arc::new(Mutex::new(None));
     let stopped = Stopped { inner, parts: 2, kept: Arc::clone(&kept) };
@@ -216,7 +216,8 @@ fn download_stream(stage: &Stage<'_>) -> Result<(), Error> {
 fn download_parallel(stage: &Stage<'_>) -> Result<(), Error> {
     let bytes = large(stage, "download/parallel")?;
     let get = GetObject::new(&stage.bucket, "download/parallel");
-    let options = DownloadOptions { range_size: 1 << 20, width: 4, ..DownloadOptions::default() };
+    let options =
+        DownloadOptions { range_size: 1 << 20, concurrency: 4, ..DownloadOptions::default() };
     assert!(download(&stage.store, get, options.clone())? == bytes);
     stage.call(PutObject::new(&stage.bucket, "download/empty", ""))?;
     let get = GetObject::new(&stage.bucket, "download/empty");
@@ -226,7 +227,7 @@ fn download_parallel(stage: &Stage<'_>) -> Result<(), Error> {
 
 fn download_range(stage: &Stage<'_>) -> Result<(), Error> {
     let bytes = large(stage, "download/range")?;
-    for width in [1, 3] {
+    for concurrency in [1, 3] {
         for (range, expected) in [
             (ByteRange::Span(1000..PART as u64 + 77), &bytes[1000..PART + 77]),
             (ByteRange::From(PART as u64), &bytes[PART..]),
@@ -235,7 +236,7 @@ fn download_range(stage: &Stage<'_>) -> Result<(), Error> {
             let get =
                 GetObject { range: Some(range), ..GetObject::new(&stage.bucket, "download/range") };
             let options =
-                DownloadOptions { range_size: 1 << 20, width, ..DownloadOptions::default() };
+                DownloadOptions { range_size: 1 << 20, concurrency, ..DownloadOptions::default() };
             assert!(download(&stage.store, get, options)? == expected);
         }
     }
@@ -362,7 +363,7 @@ fn delete_many(stage: &Stage<'_>) -> Result<(), Error> {
         stage.call(PutObject::new(&stage.bucket, key, ""))?;
     }
     keys.push("many/missing".into());
-    let options = DeleteManyOptions { batch: 7, width: 2, ..DeleteManyOptions::default() };
+    let options = DeleteManyOptions { batch: 7, concurrency: 2, ..DeleteManyOptions::default() };
     let service = Arc::clone(stage.store.service());
     let count = keys.len() as u64;
     let many = DeleteMany::new(&stage.bucket, keys, service, options, 1);
@@ -401,8 +402,8 @@ impl Machine for Stopped {
         self.inner.cancel(now, leave);
     }
 
-    fn width(&self) -> usize {
-        self.inner.width()
+    fn concurrency(&self) -> usize {
+        self.inner.concurrency()
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {

@@ -73,7 +73,7 @@ fn options(stage: &Stage<'_>, large_object: Option<LargeObject>) -> SwiftUploadO
     SwiftUploadOptions {
         threshold: 100_000,
         segment_size: SEGMENT as u64,
-        width: 3,
+        concurrency: 3,
         large_object,
         segments_in: SegmentsIn::Container(beside(stage)),
         ..SwiftUploadOptions::default()
@@ -168,7 +168,7 @@ fn upload_absent(stage: &Stage<'_>) -> Result<(), Error> {
 fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let bytes = payload(4 * SEGMENT);
     let source = UploadSource::Seekable(bytes.len() as u64);
-    let options = SwiftUploadOptions { width: 1, ..options(stage, STATIC) };
+    let options = SwiftUploadOptions { concurrency: 1, ..options(stage, STATIC) };
     let service = Arc::clone(stage.store.service());
     let inner =
         SwiftUpload::new(&stage.container, "up/resumed", source, options.clone(), service, 1)?;
@@ -273,11 +273,11 @@ fn download_large(stage: &Stage<'_>) -> Result<(), Error> {
     for large_object in [STATIC, DYNAMIC] {
         upload(stage, "down/large", Feed::Memory, &bytes, options(stage, large_object))?;
         let get = || GetObject::new(&stage.container, "down/large");
-        for width in [1, 4] {
+        for concurrency in [1, 4] {
             let options =
-                DownloadOptions { range_size: 100_000, width, ..DownloadOptions::default() };
+                DownloadOptions { range_size: 100_000, concurrency, ..DownloadOptions::default() };
             let (got, verdict) = download(&stage.store, get(), options)?;
-            assert!(got == bytes, "{large_object:?}, {width}");
+            assert!(got == bytes, "{large_object:?}, {concurrency}");
             // Ceph gives away no manifest to check against.
             let checked = matches!(verdict, Verdict::Validated(_));
             let blind = stage.site.server == Server::Ceph && large_object == STATIC;
@@ -417,8 +417,8 @@ impl Machine for Stopped {
         self.inner.cancel(now, leave);
     }
 
-    fn width(&self) -> usize {
-        self.inner.width()
+    fn concurrency(&self) -> usize {
+        self.inner.concurrency()
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {

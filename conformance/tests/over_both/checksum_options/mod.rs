@@ -410,7 +410,7 @@ fn upload(client: &Client) {
     let options = UploadOptions {
         threshold: 1,
         part_size: 6,
-        width: 1,
+        concurrency: 1,
         limits: PartLimits { smallest: 1, ..PartLimits::default() },
         ..UploadOptions::default()
     };

@@ -220,4 +220,4 @@ impl<D: Dialect> Ranges<D> {
 }
 
 const IGNORES_RANGE: &str =
-    "the server ignores `Range`: use a width of 1; what was cut can't be resumed";
+    "the server ignores `Range`: use a concurrency of 1; what was cut can't be resumed";

@@ -6,7 +6,7 @@
 //!  Begin ─┤                                                            │
 //!         └────────────────────────────────────────────────────────────┴──▶ Reading ──▶ Over
 //!
-//!  Reading: one range, whose head states size and ETag, then up to `width` at once, each so:
+//!  Reading: one range, whose head states size and ETag, then up to `concurrency` at once, each so:
 //!
 //!              ┌────────── back-off elapsed ───────┐
 //!              ▼                                   │
@@ -20,7 +20,7 @@
 //! another length or a 412 is an error, because the sink cannot be undone. A range that was cut is
 //! resumed after its last byte. Its hash state travels with the draft.
 //!
-//! At most `width` ranges are unfinished at a time, including those in back-off. So a sink that
+//! At most `concurrency` ranges are unfinished at a time, including those in back-off. So a sink that
 //! writes ranges in order never waits for a range that may not start.
 //!
 //! | file | what |
@@ -48,12 +48,12 @@ use crate::checksum::{Algorithm, Value};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DownloadOptions {
     /// The size of a range in bytes, if there are several. A transport whose sink needs the bytes
-    /// in order may hold `width` ranges in memory.
+    /// in order may hold `concurrency` ranges in memory.
     pub range_size: u64,
     /// The concurrency: how many ranges are read at once.
-    pub width: usize,
+    pub concurrency: usize,
     /// The digests to compute, in addition to the one for the server's checksum. With a digest that
-    /// does not [combine](Algorithm::combines), one range is read, whatever the width.
+    /// does not [combine](Algorithm::combines), one range is read, whatever the concurrency.
     pub digests: Vec<Algorithm>,
     /// The maximum number of requests for a range. `None`: no limit while there is progress, and
     /// [`RetryPolicy::attempts`](crate::retry::RetryPolicy::attempts) without progress.
@@ -87,7 +87,7 @@ impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
             range_size: 8 << 20,
-            width: 1,
+            concurrency: 1,
             digests: Vec::new(),
             total_attempts: None,
             size: None,

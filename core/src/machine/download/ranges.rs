@@ -133,7 +133,7 @@ pub(super) struct Ranges<D: Dialect> {
     /// The requested bytes; `None` for the whole object.
     pub(super) wanted: Option<ByteRange>,
     /// The concurrency.
-    pub(super) width: usize,
+    pub(super) concurrency: usize,
     /// The offset in the object of the sink's first byte.
     pub(super) start: u64,
     pub(super) object: Option<Object<D::Head>>,
@@ -183,7 +183,7 @@ impl<D: Dialect> Ranges<D> {
         let wanted = wanted.filter(|range| *range != ByteRange::From(0));
         Self {
             dialect,
-            width: if combine { options.width.max(1) } else { 1 },
+            concurrency: if combine { options.concurrency.max(1) } else { 1 },
             options,
             auth: 0,
             seed,
@@ -283,7 +283,7 @@ impl<D: Dialect> Ranges<D> {
     /// Starts to read an object without metadata: the first response states where it ends.
     pub(super) fn begin(&mut self) {
         let until = self.until();
-        if self.width > 1 {
+        if self.concurrency > 1 {
             let first = self.start.saturating_add(self.options.range_size.max(1));
             self.read(self.start, Some(until.map_or(first, |until| until.min(first))));
         } else {
@@ -319,7 +319,7 @@ impl<D: Dialect> Ranges<D> {
         let size = self.object.as_ref().and_then(|object| object.size);
         match size.map(|size| until.map_or(size, |until| until.min(size))) {
             // An empty object has no valid range.
-            Some(end) if end > self.start && (self.width > 1 || !parts.is_empty()) => {
+            Some(end) if end > self.start && (self.concurrency > 1 || !parts.is_empty()) => {
                 self.plan = Plan::new(self.start..end, step).along(parts);
             }
             _ => self.read(self.start, until),
@@ -394,8 +394,8 @@ impl<D: Dialect> Ranges<D> {
                 State::Sent(_) | State::Done(_) => {}
             }
         }
-        if unfinished < self.width
-            && self.pieces.len() < self.width.saturating_mul(AHEAD)
+        if unfinished < self.concurrency
+            && self.pieces.len() < self.concurrency.saturating_mul(AHEAD)
             && let Some(range) = self.plan.next()
         {
             self.read(range.start, Some(range.end));
@@ -463,5 +463,5 @@ fn is_empty(range: &ByteRange) -> bool {
     }
 }
 
-/// How many ranges are kept while the first of them is unfinished, as a multiple of the width.
+/// How many ranges are kept while the first of them is unfinished, as a multiple of the concurrency.
 const AHEAD: usize = 64;

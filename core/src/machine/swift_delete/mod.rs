@@ -74,7 +74,7 @@ pub struct SwiftDelete {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwiftDeleteOptions {
     /// The concurrency: how many requests are in flight at once.
-    pub width: usize,
+    pub concurrency: usize,
     /// Whether the segments of a large object are removed too. If false, only the manifest is.
     pub segments: bool,
     /// Whether many segments are removed by one request, if the cluster supports bulk deletes.
@@ -84,7 +84,7 @@ pub struct SwiftDeleteOptions {
 impl Default for SwiftDeleteOptions {
     /// With segments, a concurrency of 4, and bulk deletes if supported.
     fn default() -> Self {
-        Self { width: 4, segments: true, bulk: true }
+        Self { concurrency: 4, segments: true, bulk: true }
     }
 }
 
@@ -256,8 +256,8 @@ impl Machine for SwiftDelete {
         }
     }
 
-    fn width(&self) -> usize {
-        self.options.width.max(1)
+    fn concurrency(&self) -> usize {
+        self.options.concurrency.max(1)
     }
 
     fn is_long(&self) -> bool {

@@ -44,7 +44,7 @@ pub(super) struct Removal {
     service: Arc<Service>,
     auth: usize,
     seed: u64,
-    width: usize,
+    concurrency: usize,
     /// The maximum number of objects in one request; `None` without bulk deletes.
     bulk: Option<usize>,
     jobs: Vec<Job>,
@@ -83,7 +83,7 @@ impl Removal {
     pub(super) fn new(
         names: impl IntoIterator<Item = Name>,
         service: Arc<Service>,
-        width: usize,
+        concurrency: usize,
         bulk: Option<usize>,
         seed: u64,
     ) -> Self {
@@ -93,7 +93,7 @@ impl Removal {
             service,
             auth: 0,
             seed,
-            width: width.max(1),
+            concurrency: concurrency.max(1),
             bulk,
             jobs: Vec::new(),
             number: 0,
@@ -111,7 +111,7 @@ impl Removal {
 
     /// Starts one more request. Returns false if no request can be started.
     fn begin(&mut self) -> bool {
-        if self.stopped || self.jobs.len() >= self.width {
+        if self.stopped || self.jobs.len() >= self.concurrency {
             return false;
         }
         self.number = self.number.wrapping_add(1);

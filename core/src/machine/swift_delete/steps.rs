@@ -152,7 +152,7 @@ impl SwiftDelete {
         for manifest in &self.manifests {
             self.segments.remove(manifest);
         }
-        if self.options.bulk && self.segments.len() > self.options.width.max(1) {
+        if self.options.bulk && self.segments.len() > self.options.concurrency.max(1) {
             self.phase = Phase::Info(self.call(GetInfo::default()));
         } else {
             self.remove_segments(None);
@@ -166,8 +166,8 @@ impl SwiftDelete {
             usize::try_from(most).unwrap_or(1)
         });
         let names = std::mem::take(&mut self.segments);
-        let width = self.options.width;
-        self.phase = Phase::Segments(self.removal(names, width, bulk));
+        let concurrency = self.options.concurrency;
+        self.phase = Phase::Segments(self.removal(names, concurrency, bulk));
     }
 
     /// Removes nested manifests before those that list them.
@@ -179,12 +179,12 @@ impl SwiftDelete {
     fn removal(
         &mut self,
         names: impl IntoIterator<Item = Name>,
-        width: usize,
+        concurrency: usize,
         bulk: Option<usize>,
     ) -> Box<Removal> {
         let seed = self.seed();
         let service = Arc::clone(&self.service);
-        Box::new(Removal::new(names, service, width, bulk, seed).with_auth(self.auth))
+        Box::new(Removal::new(names, service, concurrency, bulk, seed).with_auth(self.auth))
     }
 
     /// Handles the result of the removal of segments or manifests.

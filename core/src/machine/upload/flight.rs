@@ -44,8 +44,8 @@ pub(super) struct Flight<P> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// The maximum number of parts in flight.
-    pub(super) width: usize,
-    /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
+    pub(super) concurrency: usize,
+    /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `concurrency`.
     pub(super) memory: u64,
     /// Whether the source is a stream, of which the stream window says how far it has been read.
     pub(super) stream: bool,
@@ -265,12 +265,12 @@ impl<P: SendsPart> Flight<P> {
     /// Returns how many parts of this size may be in flight. For a stream, the stream window sets the
     /// bound.
     fn width_at(&self, size: u64) -> usize {
-        let Bounds { width, memory, stream } = self.bounds;
+        let Bounds { concurrency, memory, stream } = self.bounds;
         if stream {
-            return width;
+            return concurrency;
         }
         let room = usize::try_from(memory / size.max(1)).unwrap_or(usize::MAX);
-        width.min(room).max(1)
+        concurrency.min(room).max(1)
     }
 
     /// Permits a stream to be read up to one part more than may be in flight, within the limit of
@@ -279,9 +279,9 @@ impl<P: SendsPart> Flight<P> {
         let in_flight = self.slots.iter().map(|slot| slot.number).min();
         let first = in_flight.unwrap_or(self.next).min(self.next);
         let low = self.plan.range(first).start;
-        let width = u32::try_from(self.bounds.width).unwrap_or(u32::MAX);
+        let concurrency = u32::try_from(self.bounds.concurrency).unwrap_or(u32::MAX);
         let fits = |last: &u32| self.plan.range(*last).end - low <= self.bounds.memory;
-        let last = (first..=first.saturating_add(width)).take_while(fits).last();
+        let last = (first..=first.saturating_add(concurrency)).take_while(fits).last();
         let high = self.plan.range(last.unwrap_or(first)).end;
         // One byte more than the parts hold shows that the source is too long.
         self.window.allow(low, high.min(self.plan.reach().saturating_add(1)));

@@ -30,7 +30,7 @@
 //! | `swift/` | Swift: `manifest.rs` compares its two kinds of large objects |
 //! | `checkpoint.rs`, `swift/checkpoint.rs` | the data to resume an upload in another process |
 //!
-//! At most `width` parts are in flight, and a part is planned only when its bytes are available. A
+//! At most `concurrency` parts are in flight, and a part is planned only when its bytes are available. A
 //! failed upload removes what it stored, unless its options say to keep it; its error names what
 //! could not be removed.
 

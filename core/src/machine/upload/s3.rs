@@ -39,7 +39,7 @@ pub struct UploadOptions {
     /// those of a source of known length are larger if there would be too many.
     pub part_size: u64,
     /// The maximum number of parts in flight.
-    pub width: usize,
+    pub concurrency: usize,
     /// The maximum number of bytes of parts in memory. As parts grow, first fewer are in flight,
     /// then they stop growing; [`Upload::reach`] returns the size of the largest object that is
     /// then possible.
@@ -75,7 +75,7 @@ impl Default for UploadOptions {
         Self {
             threshold: 8 << 20,
             part_size: 8 << 20,
-            width: 4,
+            concurrency: 4,
             memory: 256 << 20,
             limits: PartLimits::default(),
             properties: Properties::default(),
@@ -356,8 +356,8 @@ impl Machine for Upload {
         }
     }
 
-    fn width(&self) -> usize {
-        self.job.width
+    fn concurrency(&self) -> usize {
+        self.job.concurrency
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {
@@ -407,7 +407,7 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         checksum_type,
         verify_etag,
         verify_whole_etag: verify_etag && quirks.multipart_etag_is_md5,
-        width: options.width.max(1),
+        concurrency: options.concurrency.max(1),
         memory: options.memory,
         leave: options.on_failure,
         auth: 0,

@@ -221,7 +221,7 @@ impl SwiftOptions {
         SwiftUploadOptions {
             threshold: if is_stream { threshold.min(segment_size) } else { threshold },
             segment_size,
-            width: usize::try_from(self.swift_store_thread_pools).unwrap_or(usize::MAX),
+            concurrency: usize::try_from(self.swift_store_thread_pools).unwrap_or(usize::MAX),
             // One segment is sent while the next one is read.
             memory: default.memory.max(2 * segment_size),
             large_object: self.swift_store_large_object_kind,

@@ -208,8 +208,8 @@ impl Machine for Adding {
         }
     }
 
-    fn width(&self) -> usize {
-        self.upload.width()
+    fn concurrency(&self) -> usize {
+        self.upload.concurrency()
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {

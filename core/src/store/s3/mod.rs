@@ -150,7 +150,7 @@ impl S3Store {
         UploadOptions {
             threshold,
             part_size,
-            width: usize::try_from(options.s3_store_thread_pools).unwrap_or(usize::MAX),
+            concurrency: usize::try_from(options.s3_store_thread_pools).unwrap_or(usize::MAX),
             memory,
             conditions,
             verify_etag: true,

@@ -45,7 +45,7 @@ impl<'a> S3Route<'a> {
         let mut object = GetObject::new(bucket, key);
         object.range.clone_from(&get.range);
         let options = DownloadOptions {
-            width: get.width.max(1),
+            concurrency: get.concurrency.max(1),
             digests: get.digests.clone(),
             size: get.size,
             expected: get.expected.clone(),

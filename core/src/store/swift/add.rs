@@ -181,8 +181,8 @@ impl Machine for Adding {
         }
     }
 
-    fn width(&self) -> usize {
-        self.upload.width()
+    fn concurrency(&self) -> usize {
+        self.upload.concurrency()
     }
 
     fn is_long(&self) -> bool {

@@ -115,9 +115,9 @@ impl Machine for Removing {
         }
     }
 
-    fn width(&self) -> usize {
+    fn concurrency(&self) -> usize {
         match &self.phase {
-            Phase::Object(delete) => delete.width(),
+            Phase::Object(delete) => delete.concurrency(),
             Phase::Container(..) | Phase::Over => 1,
         }
     }

@@ -46,7 +46,7 @@ impl<'a> SwiftRoute<'a> {
         let retries = self.store.options.swift_store_retry_get_count;
         let retries = u32::try_from(retries).unwrap_or(u32::MAX);
         let options = DownloadOptions {
-            width: get.width.max(1),
+            concurrency: get.concurrency.max(1),
             digests: get.digests.clone(),
             size: get.size,
             expected: get.expected.clone(),
@@ -95,8 +95,9 @@ impl<'a> SwiftRoute<'a> {
     ) -> Result<Job<()>, StoreError> {
         let (store, location) = (self.store, &self.access.location);
         let container = location.container();
-        let width = usize::try_from(store.options.swift_store_thread_pools).unwrap_or(usize::MAX);
-        let options = SwiftDeleteOptions { width, ..SwiftDeleteOptions::default() };
+        let concurrency =
+            usize::try_from(store.options.swift_store_thread_pools).unwrap_or(usize::MAX);
+        let options = SwiftDeleteOptions { concurrency, ..SwiftDeleteOptions::default() };
         let service = Arc::clone(&store.service);
         let machine = SwiftDelete::new(container, location.object(), service, options, seed);
         // A container for one image has this name.

@@ -333,7 +333,7 @@ impl Cloud {
 pub(crate) struct Puts {
     todo: u32,
     next: u32,
-    width: usize,
+    concurrency: usize,
     flying: Vec<Ticket>,
     stored: u32,
     error: Option<Error>,
@@ -342,9 +342,9 @@ pub(crate) struct Puts {
 }
 
 impl Puts {
-    pub(crate) fn new(todo: u32, width: usize) -> Self {
+    pub(crate) fn new(todo: u32, concurrency: usize) -> Self {
         let (flying, error) = (Vec::new(), None);
-        Self { todo, next: 0, width, flying, stored: 0, error, over: false, long_from: 0 }
+        Self { todo, next: 0, concurrency, flying, stored: 0, error, over: false, long_from: 0 }
     }
 
     /// With short requests alone before this one.
@@ -358,7 +358,7 @@ impl Machine for Puts {
 
     fn poll(&mut self, _: Now) -> Step<u32> {
         let more = self.error.is_none() && self.next < self.todo;
-        if more && self.flying.len() < self.width {
+        if more && self.flying.len() < self.concurrency {
             self.next += 1;
             let uri = Uri::try_from(format!("/c/o-{}", self.next)).unwrap();
             let mut draft = Draft::new("PutObject", Method::PUT, uri);
@@ -393,8 +393,8 @@ impl Machine for Puts {
         self.error.get_or_insert(ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.width
+    fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     fn is_long(&self) -> bool {

@@ -81,8 +81,8 @@ pub(crate) fn get(
     Download::new(get, service(config), options, 7)
 }
 
-pub(crate) fn wide(width: usize, range_size: u64) -> DownloadOptions {
-    DownloadOptions { width, range_size, ..DownloadOptions::default() }
+pub(crate) fn wide(concurrency: usize, range_size: u64) -> DownloadOptions {
+    DownloadOptions { concurrency, range_size, ..DownloadOptions::default() }
 }
 
 pub(crate) fn checked(get: &mut GetObject) {

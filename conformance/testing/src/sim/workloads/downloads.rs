@@ -33,7 +33,7 @@ pub(super) const ALL: &[Workload] = &[
 
 const OPERATIONS: &[&str] = &["GetObject", "GetObject", "GetObject", "GetObject", "HeadObject"];
 
-fn run(schedule: &Schedule, width: usize) -> Over {
+fn run(schedule: &Schedule, concurrency: usize) -> Over {
     let mut chance = Chance::new(schedule.seed, "download");
     let setup = Setup::new(&mut chance);
     let most = [900, 6000, 15_000, 40_000][usize::from(schedule.size.min(3))];
@@ -55,7 +55,7 @@ fn run(schedule: &Schedule, width: usize) -> Over {
     let get = GetObject { range, ..GetObject::new("bucket", "key") };
     let options = DownloadOptions {
         range_size: chance.pick(&[500, 2000, 5000]),
-        width,
+        concurrency,
         digests: if chance.percent(30) { vec![Algorithm::Md5] } else { Vec::new() },
         total_attempts: None,
         ..DownloadOptions::default()

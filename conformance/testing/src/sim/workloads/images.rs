@@ -169,7 +169,7 @@ fn life(
     }
     let row = Stored::new(placed.url.clone(), Some(placed.store.as_str()));
     let mut outcome = Outcome::Done;
-    let get = Get { width: chance.pick(&[1, 4]), ..Get::default() };
+    let get = Get { concurrency: chance.pick(&[1, 4]), ..Get::default() };
     if let (Ok(access), true) =
         (stores.get(&row, &get, schedule.seed), world.record.wrong.is_empty())
     {

@@ -72,7 +72,7 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
     let options = CopyOptions {
         threshold: if parts { 1 << 10 } else { 1 << 20 },
         part_size: chance.pick(&[1 << 10, 3000]),
-        width: chance.pick(&[1, 3]),
+        concurrency: chance.pick(&[1, 3]),
         limits: PartLimits { smallest: 1 << 10, ..PartLimits::default() },
         ..CopyOptions::default()
     };
@@ -121,7 +121,7 @@ fn delete_many(schedule: &Schedule) -> Over {
     }
     let mut world = World::new(schedule, Host::s3(server));
     let options = DeleteManyOptions {
-        width: chance.pick(&[1, 4]),
+        concurrency: chance.pick(&[1, 4]),
         batch: chance.pick(&[1, 5, 1000]),
         ..DeleteManyOptions::default()
     };

@@ -77,7 +77,7 @@ pub(super) fn options(chance: &mut Chance, kind: Option<LargeObject>) -> SwiftUp
     SwiftUploadOptions {
         threshold: if kind.is_some() { SEGMENT } else { 1 << 20 },
         segment_size: chance.pick(&[SEGMENT, 1500]),
-        width: chance.pick(&[1, 2, 4]),
+        concurrency: chance.pick(&[1, 2, 4]),
         memory: 2 << 20,
         large_object: kind,
         segments_in: match chance.percent(25) {

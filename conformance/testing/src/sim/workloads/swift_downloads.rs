@@ -71,13 +71,13 @@ fn stage(schedule: &Schedule, chance: &mut Chance) -> (World, bytes::Bytes, Opti
     (world(schedule, chance, cloud), object, kind)
 }
 
-fn get(schedule: &Schedule, width: usize) -> Over {
+fn get(schedule: &Schedule, concurrency: usize) -> Over {
     let mut chance = Chance::new(schedule.seed, "swift download");
     let (mut world, object, kind) = stage(schedule, &mut chance);
     world.intruder = Some(bytes(object.len(), schedule.seed ^ 1));
     let options = DownloadOptions {
         range_size: chance.pick(&[700, 2000, 5000]),
-        width,
+        concurrency,
         ..DownloadOptions::default()
     };
     let step = options.range_size;
@@ -121,7 +121,7 @@ fn delete(schedule: &Schedule) -> Over {
     let mut chance = Chance::new(schedule.seed, "swift delete");
     let (mut world, object, _) = stage(schedule, &mut chance);
     let options = SwiftDeleteOptions {
-        width: chance.pick(&[1, 4]),
+        concurrency: chance.pick(&[1, 4]),
         segments: true,
         bulk: chance.percent(50),
     };

@@ -229,7 +229,7 @@ fn run(schedule: &Schedule, kind: Option<LargeObject>, stream: bool) -> Over {
         }
     }
     let segments = length as u64 / SEGMENT + 2;
-    let held = options.segment_size * (options.width as u64 + 1) + 1;
+    let held = options.segment_size * (options.concurrency as u64 + 1) + 1;
     world.in_all(40 * (2 * segments + 10), held.max(options.threshold + 1));
     Over { world, outcome }
 }

@@ -166,7 +166,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
         condition_held(&mut world, &options, &older, &object);
     }
     let parts = length as u64 / options.part_size + 2;
-    let held = options.part_size * (options.width as u64 + 1) + 1;
+    let held = options.part_size * (options.concurrency as u64 + 1) + 1;
     world.in_all(30 * (parts + 8), held.max(options.threshold + 1));
     Over { world, outcome }
 }
@@ -267,7 +267,7 @@ fn options(chance: &mut Chance, setup: &Setup, shape: &Shape, older: &Older) -> 
     UploadOptions {
         threshold: if shape.parts { 1 << 10 } else { 1 << 20 },
         part_size,
-        width: chance.pick(&[1, 2, 4]),
+        concurrency: chance.pick(&[1, 2, 4]),
         memory: 1 << 20,
         limits: PartLimits { smallest: 1 << 10, ..PartLimits::default() },
         conditions,

@@ -33,7 +33,7 @@ impl Download {
         ranges.coded = ranges.dialect.get.response.content_encoding.is_none();
         let last = matches!(ranges.wanted, Some(ByteRange::Last(_)));
         let checks = ranges.dialect.validates || ranges.compares_tag();
-        if last || ranges.width > 1 && checks && ranges.is_whole() {
+        if last || ranges.concurrency > 1 && checks && ranges.is_whole() {
             self.ask();
         } else {
             ranges.begin();
@@ -84,11 +84,11 @@ impl Download {
             Some(Declared::FullObject(value)) => {
                 ranges.hashers = ranges.hashers.with(value.algorithm())?;
                 if !value.algorithm().combines() {
-                    ranges.width = 1;
+                    ranges.concurrency = 1;
                 }
             }
             Some(Declared::Composite(composite))
-                if ranges.width > 1 && composite.parts() <= MOST_PARTS =>
+                if ranges.concurrency > 1 && composite.parts() <= MOST_PARTS =>
             {
                 let get = &ranges.dialect.get;
                 let mut attributes = GetObjectAttributes::new(get.bucket.clone(), get.key.clone());
@@ -102,7 +102,7 @@ impl Download {
             // Only the ETag can be compared: its MD5 needs the bytes in order.
             None if ranges.compares_tag() && is_md5 => {
                 ranges.hashers = ranges.hashers.with(Algorithm::Md5)?;
-                ranges.width = 1;
+                ranges.concurrency = 1;
             }
             Some(Declared::Composite(_)) | None => {}
         }
@@ -174,7 +174,7 @@ impl Download {
         let mut step = None;
         if !algorithm.combines() {
             if sizes.iter().any(|size| *size > ranges.options.range_size) {
-                ranges.width = 1;
+                ranges.concurrency = 1;
             }
             step = Some(u64::MAX);
         }

@@ -21,7 +21,7 @@ use crate::s3::{self, ByteRange, Conditions, ETag, GetObject, HeadObject, Object
 /// Reads an S3 object, or a range of it. "GetObject" and "HeadObject", S3 API reference.
 ///
 /// Resumes an interrupted response, validates the bytes if possible, and never returns fewer bytes
-/// without saying so. With a width of 1 it streams one GET, and another one after each
+/// without saying so. With a concurrency of 1 it streams one GET, and another one after each
 /// interruption. With more, it reads ranges in parallel. It falls back to one GET if the server
 /// ignores `Range`, or if a checksum is needed that cannot be combined from those of ranges.
 #[derive(Debug)]
@@ -262,8 +262,8 @@ impl Machine for Download {
         self.ranges.cancel();
     }
 
-    fn width(&self) -> usize {
-        self.ranges.width
+    fn concurrency(&self) -> usize {
+        self.ranges.concurrency
     }
 
     fn needs(&self) -> Needs {

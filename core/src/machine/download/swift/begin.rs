@@ -69,7 +69,7 @@ impl SwiftDownload {
         if checks && is_md5 {
             // An MD5 is computed over the bytes in order.
             self.ranges.hashers = self.ranges.hashers.with(Algorithm::Md5)?;
-            self.ranges.width = 1;
+            self.ranges.concurrency = 1;
         }
         self.read(self.ranges.options.range_size, &[]);
         Ok(())
@@ -138,12 +138,12 @@ impl SwiftDownload {
         if checks {
             // The MD5 of a segment is computed over its bytes in order.
             if lengths.iter().any(|length| *length > step) {
-                ranges.width = 1;
+                ranges.concurrency = 1;
             }
             step = u64::MAX;
         }
         ranges.dialect.layout = Some(layout);
-        if ranges.width == 1 {
+        if ranges.concurrency == 1 {
             ranges.tally = Tally::running();
             if checks {
                 ranges.hashers = ranges.hashers.in_sections(Algorithm::Md5, lengths.clone())?;
@@ -152,7 +152,7 @@ impl SwiftDownload {
             ranges.hashers = ranges.hashers.with(Algorithm::Md5)?;
             ranges.tally = Tally::with_parts(Algorithm::Md5, lengths.clone());
         }
-        let along = apart || ranges.width > 1 && checks;
+        let along = apart || ranges.concurrency > 1 && checks;
         self.read(step, if along { &lengths } else { &[] });
         Ok(())
     }

@@ -58,8 +58,8 @@ use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service
 /// swiftclient write it), the numbers of its segments have a gap, or no segment is listed. If
 /// nothing shows whether it is short, the bytes are [not validated](crate::checksum::Why::Listing).
 ///
-/// MD5s of parts cannot be combined. So a plain object is read by one GET, whatever the width. A
-/// large object is read segment by segment, up to `width` at once if each segment is at most
+/// MD5s of parts cannot be combined. So a plain object is read by one GET, whatever the concurrency. A
+/// large object is read segment by segment, up to `concurrency` at once if each segment is at most
 /// `range_size` long. With [`unchecked`](GetObject::unchecked), ranges of any object are read in
 /// parallel. Set it also for a gateway with encryption whose tags look like an MD5 but are not.
 ///
@@ -368,8 +368,8 @@ impl Machine for SwiftDownload {
         self.ranges.cancel();
     }
 
-    fn width(&self) -> usize {
-        self.ranges.width
+    fn concurrency(&self) -> usize {
+        self.ranges.concurrency
     }
 
     fn needs(&self) -> Needs {

@@ -28,8 +28,8 @@ pub(in crate::machine) struct Job {
     pub(in crate::machine) verify_etag: bool,
     /// Whether the ETag of the multipart object is compared.
     pub(in crate::machine) verify_whole_etag: bool,
-    pub(in crate::machine) width: usize,
-    /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `width`.
+    pub(in crate::machine) concurrency: usize,
+    /// The maximum number of bytes of parts in flight. It may reduce the concurrency below `concurrency`.
     pub(in crate::machine) memory: u64,
     pub(in crate::machine) leave: OnFailure,
     pub(in crate::machine) auth: usize,

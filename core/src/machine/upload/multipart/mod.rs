@@ -136,7 +136,7 @@ impl Multipart {
             false => Phase::Create(Box::new(create(&job, &service))),
         };
         let stream = matches!(from, PartsFrom::Stream);
-        let bounds = Bounds { width: job.width, memory: job.memory, stream };
+        let bounds = Bounds { concurrency: job.concurrency, memory: job.memory, stream };
         Self {
             job,
             from,
@@ -429,8 +429,8 @@ impl Machine for Multipart {
         self.fail(now, ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.job.width
+    fn concurrency(&self) -> usize {
+        self.job.concurrency
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {

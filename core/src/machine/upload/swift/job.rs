@@ -35,7 +35,7 @@ impl Job {
         service: Arc<Service>,
         seed: u64,
     ) -> Result<Self, Error> {
-        options.width = options.width.max(1);
+        options.concurrency = options.concurrency.max(1);
         if let Some(id) = &options.id
             && (id.is_empty() || id.len() > LONGEST_ID || id.contains(['/', '?', '&']))
         {
@@ -54,7 +54,7 @@ impl Job {
 
     pub(super) fn with(&self) -> With {
         let service = Arc::clone(&self.service);
-        With { service, auth: self.auth, seed: self.seed, width: self.options.width }
+        With { service, auth: self.auth, seed: self.seed, concurrency: self.options.concurrency }
     }
 
     /// Returns a PUT whose body is checked as the options say.

@@ -310,8 +310,8 @@ impl Machine for SwiftUpload {
         }
     }
 
-    fn width(&self) -> usize {
-        self.job.options.width
+    fn concurrency(&self) -> usize {
+        self.job.options.concurrency
     }
 
     fn is_long(&self) -> bool {

@@ -43,7 +43,7 @@ pub struct SwiftUploadOptions {
     /// grow; those of a source of known length are larger if there would be too many.
     pub segment_size: u64,
     /// The maximum number of segments in flight.
-    pub width: usize,
+    pub concurrency: usize,
     /// The maximum number of bytes of segments in memory.
     pub memory: u64,
     /// The kind of an object above the threshold. `None` asks the server's `/info`: a static large
@@ -89,7 +89,7 @@ impl Default for SwiftUploadOptions {
         Self {
             threshold: 32 << 20,
             segment_size: 32 << 20,
-            width: 4,
+            concurrency: 4,
             memory: 256 << 20,
             large_object: None,
             info: None,

@@ -448,8 +448,8 @@ impl Machine for Segmented {
         self.fail(now, ExchangeError::cancelled().into());
     }
 
-    fn width(&self) -> usize {
-        self.job.options.width
+    fn concurrency(&self) -> usize {
+        self.job.options.concurrency
     }
 
     fn stream_window(&mut self) -> Option<&mut StreamWindow> {
@@ -503,8 +503,8 @@ fn chosen(job: &Job, info: Option<&Info>) -> LargeObject {
 }
 
 fn bounds(job: &Job, source: UploadSource) -> Bounds {
-    let (width, memory) = (job.options.width, job.options.memory);
-    Bounds { width, memory, stream: source.is_stream() }
+    let (concurrency, memory) = (job.options.concurrency, job.options.memory);
+    Bounds { concurrency, memory, stream: source.is_stream() }
 }
 
 const INFO: u32 = 0;

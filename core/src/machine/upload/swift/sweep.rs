@@ -34,7 +34,7 @@ pub(super) struct With {
     pub(super) service: Arc<Service>,
     pub(super) auth: usize,
     pub(super) seed: u64,
-    pub(super) width: usize,
+    pub(super) concurrency: usize,
 }
 
 impl Sweep {
@@ -97,7 +97,7 @@ impl Machine for Sweep {
                     }
                 }
             }
-            if self.slots.len() >= self.with.width {
+            if self.slots.len() >= self.with.concurrency {
                 return Step::Wait(wait);
             }
             match self.objects.pop_front() {

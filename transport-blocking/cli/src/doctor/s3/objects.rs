@@ -185,7 +185,7 @@ impl Objects<'_> {
         let options = UploadOptions {
             threshold: 0,
             part_size: PART as u64,
-            width: 2,
+            concurrency: 2,
             ..UploadOptions::default()
         };
         let source = UploadSource::Seekable(body.len() as u64);
