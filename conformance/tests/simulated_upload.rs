@@ -152,7 +152,7 @@ fn growing_parts_narrow_the_width_and_then_stop() {
         let machine =
             Upload::new("bucket", "key", UploadSource::Stream(None), options.clone(), service, 1)
                 .unwrap();
-        let reach = machine.reach();
+        let reach = machine.max_object_size();
         (sim.run(machine, auths()), reach, sim)
     };
     let (done, reach, sim) = upload(300 << 10);

@@ -481,7 +481,7 @@ fn it_is_known_beforehand_whether_it_goes_in_segments() {
     assert_eq!(new(UploadSource::Stream(Some(2001))).is_segmented(), Some(true));
     assert_eq!(new(UploadSource::Stream(None)).is_segmented(), None);
     // As a dynamic large object: a thousand each of 1, 2, 4 and 8 kB, and six thousand of 10 kB.
-    assert_eq!(new(UploadSource::Stream(None)).reach(), 75_000_000);
+    assert_eq!(new(UploadSource::Stream(None)).max_object_size(), 75_000_000);
 }
 
 #[test]

@@ -252,10 +252,10 @@ impl<P: SendsPart> Flight<P> {
             None => None,
         };
         let parts_end = number > self.plan.parts() && (range.is_some() || known.is_none());
-        if parts_end || self.window.supplied() > self.plan.reach() {
+        if parts_end || self.window.supplied() > self.plan.max_object_size() {
             return Err(Error::invalid_input(format!(
                 "the source is longer than {} bytes, the most that parts of these sizes hold",
-                self.plan.reach()
+                self.plan.max_object_size()
             ))
             .with_hint("allow more memory or larger parts"));
         }
@@ -284,7 +284,7 @@ impl<P: SendsPart> Flight<P> {
         let last = (first..=first.saturating_add(concurrency)).take_while(fits).last();
         let high = self.plan.range(last.unwrap_or(first)).end;
         // One byte more than the parts hold shows that the source is too long.
-        self.window.allow(low, high.min(self.plan.reach().saturating_add(1)));
+        self.window.allow(low, high.min(self.plan.max_object_size().saturating_add(1)));
     }
 }
 

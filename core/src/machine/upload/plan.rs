@@ -149,7 +149,7 @@ impl Plan {
     }
 
     /// Returns the maximum size of an object with this plan, in bytes.
-    pub(super) fn reach(&self) -> u64 {
+    pub(super) fn max_object_size(&self) -> u64 {
         self.start(self.parts.saturating_add(1)).min(self.longest)
     }
 
@@ -243,14 +243,14 @@ mod tests {
         assert_eq!(whole(&plan, 1), 8 * MIB);
         assert_eq!(whole(&plan, 1000), 8 * MIB);
         assert_eq!(whole(&plan, 1001), 16 * MIB);
-        assert!(plan.reach() >= 5 * TIB, "{}", plan.reach());
+        assert!(plan.max_object_size() >= 5 * TIB, "{}", plan.max_object_size());
     }
 
     #[test]
     fn a_ceiling_bounds_the_parts_and_the_reach() {
         let plan = Plan::growing(8 * MIB, 16 * MIB, &PartLimits::default()).unwrap();
         assert_eq!(whole(&plan, 10_000), 16 * MIB);
-        assert_eq!(plan.reach(), 1000 * 8 * MIB + 9000 * 16 * MIB);
+        assert_eq!(plan.max_object_size(), 1000 * 8 * MIB + 9000 * 16 * MIB);
     }
 
     #[test]

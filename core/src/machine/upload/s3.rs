@@ -41,7 +41,7 @@ pub struct UploadOptions {
     /// The maximum number of parts in flight.
     pub concurrency: usize,
     /// The maximum number of bytes of parts in memory. As parts grow, first fewer are in flight,
-    /// then they stop growing; [`Upload::reach`] returns the size of the largest object that is
+    /// then they stop growing; [`Upload::max_object_size`] returns the size of the largest object that is
     /// then possible.
     pub memory: u64,
     /// The limits of the service.
@@ -178,8 +178,8 @@ impl Upload {
     }
 
     /// Returns the maximum size of an object with these options, in bytes.
-    pub fn reach(&self) -> u64 {
-        self.plan.reach()
+    pub fn max_object_size(&self) -> u64 {
+        self.plan.max_object_size()
     }
 
     /// Starts again after a failure, if no byte of a stream has been discarded yet.

@@ -142,9 +142,9 @@ impl SwiftUpload {
 
     /// Returns the maximum size of an object with these options, in bytes, as far as it is known
     /// before the server has returned its limits.
-    pub fn reach(&self) -> u64 {
+    pub fn max_object_size(&self) -> u64 {
         let threshold = threshold(self.gather.source, &self.job.options);
-        self.plan.map_or(threshold, |plan| plan.reach())
+        self.plan.map_or(threshold, |plan| plan.max_object_size())
     }
 
     /// Returns whether the object is sent in segments; `None` if that is known only once the source
