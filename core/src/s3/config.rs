@@ -27,13 +27,13 @@ pub struct Config {
     /// with the object.
     pub aws_chunked_content_encoding: Option<bool>,
     /// Whether the server verifies checksums in trailers. If so, automatic placement sends the
-    /// checksum in a trailer where the source can be read only once and is longer than `spool`.
+    /// checksum in a trailer where the source can be read only once and is longer than `max_buffered_body`.
     /// `None`: as `quirks` says.
     pub verifies_trailers: Option<bool>,
     /// The maximum size in bytes of a body that is buffered because its source can be read only
     /// once and its checksum or digest must be sent first. 8 MiB by default; a larger body is then
     /// an error.
-    pub spool: u64,
+    pub max_buffered_body: u64,
     /// The maximum size in bytes of a response body that is collected in memory: an object that
     /// GetObject returns, a listing, any document. 32 MiB by default. Some requests of
     /// [`Download`](crate::machine::Download) have a limit of their own.
@@ -56,7 +56,7 @@ impl Config {
             chunk_size: 256 << 10,
             aws_chunked_content_encoding: None,
             verifies_trailers: None,
-            spool: 8 << 20,
+            max_buffered_body: 8 << 20,
             collect_limit: COLLECT,
             retry_policy: RetryPolicy::default(),
             timeouts: Timeouts::default(),

@@ -12,7 +12,7 @@ pub struct Config {
     pub storage_url: Option<String>,
     /// How many bytes of a body from a source that can be read only once are held in memory at
     /// most, so that its MD5 can be sent before it. A longer body is sent without.
-    pub spool: u64,
+    pub max_buffered_body: u64,
     /// How many bytes of a response are collected in memory at most: of an object that a call
     /// reads, or of a document. 32 MiB by default; listings of accounts and containers may have 64
     /// MiB whatever this is.
@@ -28,7 +28,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             storage_url: None,
-            spool: 8 << 20,
+            max_buffered_body: 8 << 20,
             collect_limit: COLLECT,
             retry_policy: RetryPolicy::default(),
             timeouts: Timeouts::default(),

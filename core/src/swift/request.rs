@@ -149,7 +149,7 @@ impl<'a> Request<'a> {
     /// Whether the bytes can be hashed before they are sent.
     fn goes_twice(&self, body: &Body) -> bool {
         !matches!(body, Body::Source { rewindable: false, .. })
-            || body.len() <= self.service.config().spool
+            || body.len() <= self.service.config().max_buffered_body
     }
 
     /// Sets a document in memory as the body.

@@ -234,7 +234,7 @@ impl Request<'_> {
 
     /// Returns whether the body is small enough to be buffered in memory.
     fn spools(&mut self) -> bool {
-        self.draft().body.len() <= self.service.config().spool
+        self.draft().body.len() <= self.service.config().max_buffered_body
     }
 
     fn trusts_trailers(&self) -> bool {
