@@ -137,7 +137,7 @@ impl<O: Operation> Call<O> {
 
     /// Returns whether the server may have applied an attempt that failed: its response was lost,
     /// unreadable or a server error.
-    pub fn is_doubtful(&self) -> bool {
+    pub fn outcome_unknown(&self) -> bool {
         self.doubtful
     }
 

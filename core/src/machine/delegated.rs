@@ -523,7 +523,7 @@ impl<M: Machine> Machine for Delegated<M> {
                         // The conflicting trust may come from an earlier attempt, although the
                         // response to that attempt was an error.
                         let conflicts = error.is_conflict() && call.attempts() > 1;
-                        let doubtful = call.is_doubtful() || conflicts;
+                        let doubtful = call.outcome_unknown() || conflicts;
                         let (create, again) = (call.operation().clone(), *again);
                         let next = self.create_failed(create, doubtful, again, &error);
                         next.unwrap_or_else(|| self.fall_back(error))

@@ -86,7 +86,7 @@ impl Machine for Removing {
                     return match nest(call.poll(now), REMOVE) {
                         ControlFlow::Break(step) => step,
                         ControlFlow::Continue(Err(error))
-                            if call.is_doubtful() && is_absent(&error) =>
+                            if call.outcome_unknown() && is_absent(&error) =>
                         {
                             // The attempt whose response was lost has removed it.
                             self.over(Ok(()))

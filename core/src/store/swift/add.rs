@@ -122,7 +122,7 @@ impl Machine for Adding {
                     ControlFlow::Continue(made) => {
                         // The HEAD did not find it: an attempt whose response was lost may have
                         // created it.
-                        let doubtful = call.is_doubtful();
+                        let doubtful = call.outcome_unknown();
                         self.made = made.as_ref().is_ok_and(|made| made.created || doubtful);
                         let next = made.and_then(|_| self.upload());
                         next.or_else(|error| self.failed(error))

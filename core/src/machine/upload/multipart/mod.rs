@@ -283,7 +283,7 @@ impl Machine for Multipart {
                 Phase::Create(call) => match nest(call.poll(now), CREATE) {
                     ControlFlow::Break(step) => return step,
                     ControlFlow::Continue(Ok(created)) => {
-                        if call.is_doubtful() {
+                        if call.outcome_unknown() {
                             let nameless = self.nameless();
                             self.possible.push(nameless);
                         }
