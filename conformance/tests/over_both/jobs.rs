@@ -6,7 +6,7 @@ use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
 use apus_core::Error;
 use apus_core::contract::{Machine, OnFailure, Step};
 use apus_core::http::Completion;
-use apus_core::machine::{Call, Copy, CopyOptions, DeleteMany, DeleteManyOptions};
+use apus_core::machine::{Call, DeleteMany, DeleteManyOptions, ServerCopy, ServerCopyOptions};
 use apus_core::now::Now;
 use apus_core::s3::*;
 use apus_core::sign::Keys;
@@ -65,14 +65,14 @@ fn objects_of_any_size_are_copied(via: Via) {
         put.properties.metadata.insert("colour".into(), "grey".into());
         client.call(put).unwrap();
 
-        let options = CopyOptions {
+        let options = ServerCopyOptions {
             threshold: 64 << 10,
             part_size: 32 << 10,
             limits: uploads::options().limits,
-            ..CopyOptions::default()
+            ..ServerCopyOptions::default()
         };
         let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source é+"));
-        let machine = Copy::new(copy, options, Arc::clone(&client.service), 7);
+        let machine = ServerCopy::new(copy, options, Arc::clone(&client.service), 7);
         let done = client.run(machine, Origin::none()).unwrap();
         assert_eq!((done.size, done.parts), (length as u64, parts));
         uploads::stored(&server, &bytes);

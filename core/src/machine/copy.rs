@@ -31,7 +31,7 @@ use crate::s3::{
 
 /// The options of a copy on the server.
 #[derive(Clone, Copy, Debug)]
-pub struct CopyOptions {
+pub struct ServerCopyOptions {
     /// An object of up to this many bytes is copied by one request: at most 5 GiB.
     pub threshold: u64,
     /// The size of a part of a larger object, in bytes.
@@ -44,7 +44,7 @@ pub struct CopyOptions {
     pub on_failure: OnFailure,
 }
 
-impl Default for CopyOptions {
+impl Default for ServerCopyOptions {
     /// Returns the defaults: one request up to 5 GiB; above that parts of 512 MiB, four in flight.
     fn default() -> Self {
         Self {
@@ -59,9 +59,9 @@ impl Default for CopyOptions {
 
 /// Copies one object of any size on the server.
 #[derive(Debug)]
-pub struct Copy {
+pub struct ServerCopy {
     copy: CopyObject,
-    options: CopyOptions,
+    options: ServerCopyOptions,
     service: Arc<Service>,
     auth: usize,
     seed: u64,
@@ -79,9 +79,14 @@ enum Phase {
     Over(Option<Error>),
 }
 
-impl Copy {
+impl ServerCopy {
     /// Creates a copy as `copy` describes; `seed` decides the jitter of delays.
-    pub fn new(copy: CopyObject, options: CopyOptions, service: Arc<Service>, seed: u64) -> Self {
+    pub fn new(
+        copy: CopyObject,
+        options: ServerCopyOptions,
+        service: Arc<Service>,
+        seed: u64,
+    ) -> Self {
         let phase = Phase::Over(None);
         let mut this = Self { copy, options, service, auth: 0, seed, phase, cancelled: false };
         this.phase = this.head();
@@ -174,7 +179,7 @@ impl Copy {
     }
 }
 
-impl Machine for Copy {
+impl Machine for ServerCopy {
     fn leftovers(&self) -> Vec<Leftover> {
         match &self.phase {
             Phase::Multipart(inner) => inner.leftovers(),

@@ -21,7 +21,7 @@ pub mod upload;
 
 pub use self::call::Call;
 pub use self::cleanups::{Claim, CleanUps, Running};
-pub use self::copy::{Copy, CopyOptions};
+pub use self::copy::{ServerCopy, ServerCopyOptions};
 #[cfg(feature = "swift")]
 pub use self::delegated::{Delegated, Delegation, Entrusted, Trusted};
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};

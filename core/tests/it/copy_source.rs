@@ -2,15 +2,15 @@
 
 use std::cell::RefCell;
 
-use apus_core::machine::{Copy, CopyOptions, PartLimits};
+use apus_core::machine::{PartLimits, ServerCopy, ServerCopyOptions};
 use apus_core::s3::{CopyObject, CopySource};
 
 use crate::support::{Answer, Sim, service};
 
 /// The `x-amz-copy-source-if-match` of all requests that copy.
-fn pins(options: CopyOptions) -> Vec<Option<String>> {
+fn pins(options: ServerCopyOptions) -> Vec<Option<String>> {
     let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source"));
-    let copy = Copy::new(copy, options, service(|_| {}), 1);
+    let copy = ServerCopy::new(copy, options, service(|_| {}), 1);
     let pins = RefCell::new(Vec::new());
     let run = Sim::new(copy).run(|head, _| {
         if head.headers.contains_key("x-amz-copy-source") {
@@ -40,8 +40,9 @@ fn pins(options: CopyOptions) -> Vec<Option<String>> {
 #[test]
 fn it_is_of_the_object_that_was_looked_at_or_of_none() {
     let seen = Some("\"seen\"".to_owned());
-    assert_eq!(pins(CopyOptions::default()), std::slice::from_ref(&seen));
+    assert_eq!(pins(ServerCopyOptions::default()), std::slice::from_ref(&seen));
     let limits = PartLimits { smallest: 1, ..PartLimits::default() };
-    let parts = CopyOptions { threshold: 8, part_size: 8, limits, ..CopyOptions::default() };
+    let parts =
+        ServerCopyOptions { threshold: 8, part_size: 8, limits, ..ServerCopyOptions::default() };
     assert_eq!(pins(parts), [seen.clone(), seen.clone(), seen]);
 }

@@ -7,7 +7,9 @@ use apus_core::checksum::Algorithm;
 use apus_core::contract::{OnFailure, Operation};
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Body;
-use apus_core::machine::{Call, Copy, CopyOptions, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{
+    Call, ServerCopy, ServerCopyOptions, Upload, UploadOptions, UploadSource,
+};
 use apus_core::quirks::Provider;
 use apus_core::s3::{
     AbortMultipartUpload, Conditions, Config, CopyObject, CopySource, CreateBucket,
@@ -320,7 +322,7 @@ fn a_copy_that_may_replace_nothing_looks_first_where_the_condition_may_be_ignore
             conditions: Conditions::absent(),
             ..CopyObject::new("bucket", "key", CopySource::new("bucket", "source"))
         };
-        let copy = Copy::new(copy, CopyOptions::default(), service(|_| {}), 1);
+        let copy = ServerCopy::new(copy, ServerCopyOptions::default(), service(|_| {}), 1);
         let body = "<CopyObjectResult><ETag>tag</ETag></CopyObjectResult>";
         Sim::new(copy).run(|head, _| match (head.method.as_str(), head.uri.path()) {
             ("HEAD", "/bucket/source") => shown(5, HELLO),

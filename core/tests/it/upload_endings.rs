@@ -7,7 +7,7 @@ use apus_core::checksum::{Algorithm, Composite, RequestChecksumCalculation};
 use apus_core::contract::OnFailure;
 use apus_core::error::{ExchangeErrorKind, Leftover};
 use apus_core::machine::{
-    Copy, CopyOptions, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
+    PartLimits, ServerCopy, ServerCopyOptions, Upload, UploadOptions, UploadSource, Uploaded,
 };
 use apus_core::quirks::Provider;
 use apus_core::s3::{Conditions, Config, CopyObject, CopySource};
@@ -432,7 +432,7 @@ fn parts_that_were_answered_are_not_waited_for() {
 #[test]
 fn a_copied_part_may_land_late_as_well() {
     let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source"));
-    let options = CopyOptions {
+    let options = ServerCopyOptions {
         threshold: 1,
         part_size: 8,
         concurrency: 1,
@@ -440,7 +440,7 @@ fn a_copied_part_may_land_late_as_well() {
         on_failure: OnFailure::Abort,
     };
     let mut server = Server::new(&[lost()], shown(LENGTH, "source"));
-    let run = Sim::new(Copy::new(copy, options, service(|_| {}), 1))
+    let run = Sim::new(ServerCopy::new(copy, options, service(|_| {}), 1))
         .cancel_at(Duration::from_millis(25), OnFailure::Abort)
         .run(|head, body| match head.method.as_str() {
             "PUT" => Answer::lost(ExchangeErrorKind::Cancelled),

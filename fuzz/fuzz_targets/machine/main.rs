@@ -166,14 +166,14 @@ impl Script {
                 let mut copy = CopyObject::new("bucket", "key", CopySource::new("from", "there"));
                 copy.metadata_directive = replaces.then_some(Directive::Replace);
                 copy.checksum_algorithm = setup.checksum.map(algorithm);
-                let options = CopyOptions {
+                let options = ServerCopyOptions {
                     threshold: setup.threshold.get(),
                     part_size: setup.part_size.get(),
                     concurrency: setup.concurrency.into(),
                     limits: setup.limits(),
                     on_failure: setup.on_failure(),
                 };
-                self.drive(0, || Copy::new(copy.clone(), options, Arc::clone(&service), 7))
+                self.drive(0, || ServerCopy::new(copy.clone(), options, Arc::clone(&service), 7))
             }
         }
     }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::http::Completion;
 use apus_core::machine::{
-    Call, Checkpoint, Copy, CopyOptions, DeleteMany, DeleteManyOptions, Download, DownloadOptions,
-    Event, Observer, PartLimits, Upload, UploadOptions, UploadSource,
+    Call, Checkpoint, DeleteMany, DeleteManyOptions, Download, DownloadOptions, Event, Observer,
+    PartLimits, ServerCopy, ServerCopyOptions, Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{
     ByteRange, Conditions, CopyObject, CopySource, DeleteBucketPolicy, GetObject, HeadObject,
@@ -51,7 +51,7 @@ pub const CASES: &[Case] = &[
 const PART: usize = 5 << 20;
 
 /// Copies in parts what a single request would copy too.
-const SMALL_COPIES: CopyOptions = CopyOptions {
+const SMALL_COPIES: ServerCopyOptions = ServerCopyOptions {
     threshold: 1 << 20,
     part_size: PART as u64,
     concurrency: 4,
@@ -259,14 +259,14 @@ fn download_resumed(stage: &Stage<'_>) -> Result<(), Error> {
 }
 
 fn copy(stage: &Stage<'_>) -> Result<(), Error> {
-    copy_with(stage, CopyOptions::default(), 0)
+    copy_with(stage, ServerCopyOptions::default(), 0)
 }
 
 fn copy_in_parts(stage: &Stage<'_>) -> Result<(), Error> {
     copy_with(stage, SMALL_COPIES, 3)
 }
 
-fn copy_with(stage: &Stage<'_>, options: CopyOptions, parts: u32) -> Result<(), Error> {
+fn copy_with(stage: &Stage<'_>, options: ServerCopyOptions, parts: u32) -> Result<(), Error> {
     let bytes = payload(2 * PART + 12_345);
     let mut put = PutObject::new(&stage.bucket, "copy/from ü", bytes.clone());
     put.properties = Properties {
@@ -277,7 +277,7 @@ fn copy_with(stage: &Stage<'_>, options: CopyOptions, parts: u32) -> Result<(), 
     let source = CopySource::new(&stage.bucket, "copy/from ü");
     let copy = CopyObject::new(&stage.bucket, "copy/to +", source);
     let service = Arc::clone(stage.store.service());
-    let copied = stage.store.run(Copy::new(copy, options, service, 1))?;
+    let copied = stage.store.run(ServerCopy::new(copy, options, service, 1))?;
     assert_eq!((copied.size, copied.parts), (bytes.len() as u64, parts));
     let answer = stage.call(GetObject::new(&stage.bucket, "copy/to +"))?;
     assert!(answer.body == bytes);
@@ -287,7 +287,7 @@ fn copy_with(stage: &Stage<'_>, options: CopyOptions, parts: u32) -> Result<(), 
 }
 
 fn copy_between_accounts(stage: &Stage<'_>) -> Result<(), Error> {
-    share(stage, CopyOptions::default(), Share::Policy)
+    share(stage, ServerCopyOptions::default(), Share::Policy)
 }
 
 fn copy_parts_by_acl(stage: &Stage<'_>) -> Result<(), Error> {
@@ -306,7 +306,7 @@ enum Share {
 }
 
 /// The second account may read the first one's object, and copies it into a bucket of its own.
-fn share(stage: &Stage<'_>, options: CopyOptions, share: Share) -> Result<(), Error> {
+fn share(stage: &Stage<'_>, options: ServerCopyOptions, share: Share) -> Result<(), Error> {
     let (site, bytes) = (stage.site, payload(PART + 1000));
     let mut put = PutObject::new(&stage.bucket, "shared", bytes.clone());
     stage.call(put.clone())?;
@@ -315,7 +315,7 @@ fn share(stage: &Stage<'_>, options: CopyOptions, share: Share) -> Result<(), Er
     let copy = || {
         let source = CopySource::new(&stage.bucket, "shared");
         let copy = CopyObject::new(&theirs.bucket, "copied", source);
-        both.run(Copy::new(copy, options, Arc::clone(both.service()), 1).with_auth(1))
+        both.run(ServerCopy::new(copy, options, Arc::clone(both.service()), 1).with_auth(1))
     };
     let denied = copy().unwrap_err();
     assert!(denied.is_denied(), "{denied}");

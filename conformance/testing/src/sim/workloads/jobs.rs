@@ -1,6 +1,8 @@
 //! Copies on the server, and deletions of many objects.
 
-use apus_core::machine::{Copy, CopyOptions, DeleteMany, DeleteManyOptions, PartLimits};
+use apus_core::machine::{
+    DeleteMany, DeleteManyOptions, PartLimits, ServerCopy, ServerCopyOptions,
+};
 use apus_core::s3::{Conditions, CopyObject, CopySource};
 
 use super::s3::{Setup, bytes, keys, model};
@@ -69,14 +71,14 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
     if chance.percent(40) {
         copy.checksum_algorithm = setup.algorithm;
     }
-    let options = CopyOptions {
+    let options = ServerCopyOptions {
         threshold: if parts { 1 << 10 } else { 1 << 20 },
         part_size: chance.pick(&[1 << 10, 3000]),
         concurrency: chance.pick(&[1, 3]),
         limits: PartLimits { smallest: 1 << 10, ..PartLimits::default() },
-        ..CopyOptions::default()
+        ..ServerCopyOptions::default()
     };
-    let end = world.run(Copy::new(copy, options, setup.service, schedule.seed), keys());
+    let end = world.run(ServerCopy::new(copy, options, setup.service, schedule.seed), keys());
     world.settle();
     let there = world.host.s3_model().object("bucket", "key").map(|object| object.body.clone());
     let whole = there.as_ref() == Some(&object)
