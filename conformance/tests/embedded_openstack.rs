@@ -17,8 +17,8 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Auth, Delegated, Delegation, DownloadOptions, LargeObject, SwiftDelete, SwiftDeleteOptions,
-    SwiftDownload, SwiftUpload, SwiftUploadOptions, Trusted, UploadSource,
+    Auth, Delegation, DownloadOptions, LargeObject, SwiftDelete, SwiftDeleteOptions, SwiftDownload,
+    SwiftUpload, SwiftUploadOptions, TrustScoped, TrustUse, UploadSource,
 };
 use apus_core::swift::{Config, GetObject, PutObject, Service};
 
@@ -161,9 +161,9 @@ fn a_trust_is_made_and_revoked() {
         let bytes = object(12);
         let inner = upload(&store, UploadSource::Seekable(bytes.len() as u64));
         let service = Arc::new(keystone::Service::default());
-        let machine = Delegated::new(inner, Delegation::new(slot), service, 7);
+        let machine = TrustScoped::new(inner, Delegation::new(slot), service, 7);
         let done = store.run_from(machine, Feed::Memory, &bytes).unwrap();
-        let trusted = matches!(done.trust, Trusted::ByTrust { leftover: None, .. });
+        let trusted = matches!(done.trust, TrustUse::ByTrust { leftover: None, .. });
         assert!(trusted, "{transport:?}: {:?}", done.trust);
         let model = server.model();
         let content = model.content_of("demo", "images", "object");

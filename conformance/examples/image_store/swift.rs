@@ -17,9 +17,9 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Auth, Delegated, Delegation, DownloadOptions, Entrusted, Event, Observer, RateLimits,
-    SwiftDelete, SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions, Trusted,
-    UploadSource,
+    Auth, Delegation, DownloadOptions, Event, Observer, RateLimits, SwiftDelete,
+    SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions, TrustOutcome, TrustScoped,
+    TrustUse, UploadSource,
 };
 use apus_core::swift::{Config, GetObject, Service};
 
@@ -227,24 +227,24 @@ impl Store {
     }
 
     /// Returns the machine with a trust of the user, where the user's token is not enough.
-    fn entrusted<M: Machine>(&self, machine: M) -> Delegated<M> {
+    fn entrusted<M: Machine>(&self, machine: M) -> TrustScoped<M> {
         match self.tenancy {
-            Tenancy::Single => Delegated::not_needed(machine),
+            Tenancy::Single => TrustScoped::not_needed(machine),
             Tenancy::ByTrust => {
                 let delegation = Delegation::new(self.slot.clone());
                 let service = Arc::new(keystone::Service::default());
-                Delegated::new(machine, delegation, service, self.client.seed())
+                TrustScoped::new(machine, delegation, service, self.client.seed())
             }
         }
     }
 }
 
 /// A trust that is left, or that could not be created, is a failure of a row.
-fn checked<T>(done: Entrusted<T>) -> Result<T, Box<dyn Error>> {
+fn checked<T>(done: TrustOutcome<T>) -> Result<T, Box<dyn Error>> {
     match done.trust {
-        Trusted::ByTrust { leftover: Some(error), .. } => Err(error.into()),
-        Trusted::OwnToken { why } => Err(why.into()),
-        Trusted::ByTrust { leftover: None, .. } | Trusted::NotNeeded => Ok(done.output),
+        TrustUse::ByTrust { leftover: Some(error), .. } => Err(error.into()),
+        TrustUse::OwnToken { why } => Err(why.into()),
+        TrustUse::ByTrust { leftover: None, .. } | TrustUse::NotNeeded => Ok(done.output),
     }
 }
 

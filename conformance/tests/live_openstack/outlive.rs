@@ -18,8 +18,8 @@ use apus_core::keystone::{
     EndpointFilter, Login, Scope, ServiceToken, Session, SessionOptions, TrustSlot,
 };
 use apus_core::machine::{
-    Auth, Delegated, Delegation, DownloadOptions, LargeObject, SegmentsIn, SwiftDownload,
-    SwiftUpload, SwiftUploadOptions, Trusted, UploadSource,
+    Auth, Delegation, DownloadOptions, LargeObject, SegmentsIn, SwiftDownload, SwiftUpload,
+    SwiftUploadOptions, TrustScoped, TrustUse, UploadSource,
 };
 use apus_core::swift::{GetObject, HeadAccount, PutObject, Service};
 
@@ -350,8 +350,8 @@ impl Outliving<'_> {
 }
 
 impl Way {
-    fn delegated<M: Machine>(&self, machine: M) -> Delegated<M> {
-        Delegated::new(machine, Delegation::new(self.slot.clone()), Arc::default(), 1)
+    fn delegated<M: Machine>(&self, machine: M) -> TrustScoped<M> {
+        TrustScoped::new(machine, Delegation::new(self.slot.clone()), Arc::default(), 1)
     }
 
     /// What is to be said, once it is known that the trust is gone and that there were so many
@@ -375,12 +375,12 @@ impl Way {
 
 /// The output, and the id of the trust that it was had by.
 fn entrusted<T>(
-    result: Result<apus_core::machine::Entrusted<T>, Error>,
+    result: Result<apus_core::machine::TrustOutcome<T>, Error>,
 ) -> (Result<T, Error>, Option<String>) {
     match result {
         Err(error) => (Err(error), None),
         Ok(entrusted) => match entrusted.trust {
-            Trusted::ByTrust { id, leftover: None } => (Ok(entrusted.output), Some(id)),
+            TrustUse::ByTrust { id, leftover: None } => (Ok(entrusted.output), Some(id)),
             other => panic!("not by a trust that is gone: {other:?}"),
         },
     }

@@ -21,8 +21,8 @@ use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
 };
 use apus_core::machine::{
-    Auth, Delegated, Delegation, DownloadOptions, Event, LargeObject, Observer, SwiftDownload,
-    SwiftUpload, SwiftUploadOptions, UploadSource,
+    Auth, Delegation, DownloadOptions, Event, LargeObject, Observer, SwiftDownload, SwiftUpload,
+    SwiftUploadOptions, TrustScoped, UploadSource,
 };
 use apus_core::now::Now;
 use apus_core::swift::{Config, GetObject, Service};
@@ -169,11 +169,11 @@ impl Stage {
             Job::Upload(kind) => self.begin(self.upload("new", kind), after),
             Job::UploadByTrust => {
                 let upload = self.upload("new", LargeObject::Static);
-                self.begin(Delegated::new(upload, delegation(), keystone(), 7), after)
+                self.begin(TrustScoped::new(upload, delegation(), keystone(), 7), after)
             }
             Job::Download => self.begin(download(), after),
             Job::DownloadByTrust => {
-                self.begin(Delegated::new(download(), delegation(), keystone(), 7), after)
+                self.begin(TrustScoped::new(download(), delegation(), keystone(), 7), after)
             }
         }
     }

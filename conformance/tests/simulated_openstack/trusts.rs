@@ -9,7 +9,8 @@ use apus_core::Error;
 use apus_core::contract::OnFailure;
 use apus_core::keystone::{self, Scope, Session, SessionOptions, TrustSlot};
 use apus_core::machine::{
-    Auth, Delegated, Delegation, DownloadOptions, Entrusted, SwiftDownload, SwiftUploaded, Trusted,
+    Auth, Delegation, DownloadOptions, SwiftDownload, SwiftUploaded, TrustOutcome, TrustScoped,
+    TrustUse,
 };
 use apus_core::swift::GetObject;
 
@@ -31,14 +32,14 @@ fn parties_by_trust(user: Session, slot: &TrustSlot) -> Vec<Auth> {
 }
 
 /// An upload in the name of a user whose token is used but never renewed.
-fn by_trust<S: Simulated>(sim: &mut Sim<S>) -> Result<Entrusted<SwiftUploaded>, Error> {
+fn by_trust<S: Simulated>(sim: &mut Sim<S>) -> Result<TrustOutcome<SwiftUploaded>, Error> {
     let slot = TrustSlot::empty();
     let options = SessionOptions { renews: false, ..session_options(INTERVAL) };
     let user = Session::new(login("demo", project("demo")), options);
     let auths = parties_by_trust(user, &slot);
     let inner = upload(sim.source.len(), self::options(), "object", 1);
     let service = Arc::new(keystone::Service::default());
-    sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), auths)
+    sim.run(TrustScoped::new(inner, Delegation::new(slot), service, 1), auths)
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn a_trust_carries_an_upload_beyond_the_users_token_and_is_gone_afterwards() {
     let mut sim = Sim::new(model(30), source.clone(), 1);
     sim.rate = Some(SEGMENT as u64);
     let done = by_trust(&mut sim).unwrap();
-    assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{:?}", done.trust);
+    assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }), "{:?}", done.trust);
     assert_eq!(done.output.segments, 200);
     stored(&sim.model, &source, "object");
     assert!(sim.now.tick > Duration::from_secs(1040), "it lasted longer than a token");
@@ -74,10 +75,10 @@ fn a_trust_lives_until_the_last_byte_of_a_download_that_is_gone_on_with() {
     let get = GetObject::new("images", "object");
     let inner = SwiftDownload::new(get, self::service(), DownloadOptions::default(), 1);
     let service = Arc::new(keystone::Service::default());
-    let done = sim.run(Delegated::new(inner, Delegation::new(slot), service, 1), auths).unwrap();
+    let done = sim.run(TrustScoped::new(inner, Delegation::new(slot), service, 1), auths).unwrap();
     assert!(sim.now.tick > Duration::from_secs(60), "it lasted longer than a token");
     assert!(sim.sink == source, "all of it came");
-    assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{:?}", done.trust);
+    assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }), "{:?}", done.trust);
     assert_eq!((sim.model.live_trusts().len(), sim.model.trusts().len()), (0, 1));
 }
 
@@ -132,7 +133,7 @@ fn where_no_trust_can_be_had_the_users_own_token_is_used_and_not_renewed() {
     let source = object(8);
     let mut sim = Sim::new(model(30).with_plan(plan.clone()), source.clone(), 1);
     let done = by_trust(&mut sim).unwrap();
-    assert!(matches!(done.trust, Trusted::OwnToken { .. }), "{:?}", done.trust);
+    assert!(matches!(done.trust, TrustUse::OwnToken { .. }), "{:?}", done.trust);
     stored(&sim.model, &source, "object");
 
     // Beyond the life of the token the transfer can't succeed. It says so, and names what is left:
@@ -164,11 +165,11 @@ fn many_transfers_each_have_a_trust_of_their_own() {
         let inner = upload(source.len(), options(), &format!("object-{number}"), number);
         let delegation = Delegation { trust: auths.len() - 1, ..Delegation::new(slot) };
         let service = Arc::new(keystone::Service::default());
-        machines.push(Delegated::new(inner, delegation, service, number));
+        machines.push(TrustScoped::new(inner, delegation, service, number));
     }
     for done in sim.race(machines, auths) {
         let done = done.unwrap();
-        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{:?}", done.trust);
+        assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }), "{:?}", done.trust);
     }
     assert_eq!((sim.model.live_trusts().len(), sim.model.trusts().len()), (0, 16));
 }

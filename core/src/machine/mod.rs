@@ -3,8 +3,6 @@
 mod call;
 mod cleanups;
 mod copy;
-#[cfg(feature = "swift")]
-mod delegated;
 mod delete_many;
 mod download;
 mod grant_only;
@@ -17,13 +15,13 @@ mod rate_limit;
 pub(crate) mod segments;
 #[cfg(feature = "swift")]
 mod swift_delete;
+#[cfg(feature = "swift")]
+mod trust_scoped;
 pub mod upload;
 
 pub use self::call::Call;
 pub use self::cleanups::{Claim, CleanUps, Running};
 pub use self::copy::{ServerCopy, ServerCopyOptions};
-#[cfg(feature = "swift")]
-pub use self::delegated::{Delegated, Delegation, Entrusted, Trusted};
 pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
 pub use self::download::{Download, DownloadOptions, Downloaded};
 #[cfg(feature = "swift")]
@@ -33,6 +31,8 @@ pub use self::pump::{Auth, Event, Observer, Pump, Turn};
 pub use self::rate_limit::RateLimits;
 #[cfg(feature = "swift")]
 pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
+#[cfg(feature = "swift")]
+pub use self::trust_scoped::{Delegation, TrustOutcome, TrustScoped, TrustUse};
 pub use self::upload::{
     Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
 };

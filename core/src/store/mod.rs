@@ -49,7 +49,7 @@ pub use self::error::{StoreError, StoreErrorKind};
 pub use self::image::{Access, Acls, Add, Added, Address, Get, Got, Placed, Stored, TenantContext};
 pub use self::job::Job;
 pub use self::migration::{
-    Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftPlaces, SwiftRight,
+    Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftAuthorization, SwiftPlaces,
 };
 pub use self::s3::S3Store;
 pub use self::stores::Stores;

@@ -8,7 +8,7 @@ use apus_core::Error;
 use apus_core::contract::Notice;
 use apus_core::error::{ExchangeErrorKind, Leftover};
 use apus_core::keystone::{Domain, Identity, Login, Scope, Service, Session, TrustSlot, User};
-use apus_core::machine::{Auth, Delegated, Delegation, Entrusted, Trusted};
+use apus_core::machine::{Auth, Delegation, TrustOutcome, TrustScoped, TrustUse};
 use apus_core::now::Timestamp;
 
 use crate::cloud::{Answer, Cloud, Puts, World, interval, session};
@@ -33,18 +33,18 @@ fn world(
     life: Duration,
     puts: Puts,
     set: impl FnOnce(&mut Delegation),
-) -> World<Delegated<Puts>> {
+) -> World<TrustScoped<Puts>> {
     let (auths, mut delegation) = auths(&mut cloud, life);
     set(&mut delegation);
-    let machine = Delegated::new(puts, delegation, Arc::new(Service::default()), 7);
+    let machine = TrustScoped::new(puts, delegation, Arc::new(Service::default()), 7);
     World::new(cloud, vec![machine], &auths)
 }
 
-fn run(world: &mut World<Delegated<Puts>>) -> Result<Entrusted<u32>, Error> {
+fn run(world: &mut World<TrustScoped<Puts>>) -> Result<TrustOutcome<u32>, Error> {
     world.run().remove(0).unwrap()
 }
 
-fn told(world: &World<Delegated<Puts>>) -> Vec<&'static str> {
+fn told(world: &World<TrustScoped<Puts>>) -> Vec<&'static str> {
     let names = world.notices().into_iter().filter_map(|notice| match notice {
         Notice::TrustCreated { .. } => Some("created"),
         Notice::TrustRefused { .. } => Some("refused"),
@@ -64,7 +64,7 @@ fn a_transfer_outlives_the_users_token_and_the_trust_is_gone_afterwards() {
     world.takes = secs(2);
     let done = run(&mut world).unwrap();
     assert_eq!(done.output, 100);
-    let Trusted::ByTrust { id, leftover: None } = done.trust else { panic!("{:?}", done.trust) };
+    let TrustUse::ByTrust { id, leftover: None } = done.trust else { panic!("{:?}", done.trust) };
     assert_eq!(id, "trust-1");
     assert_eq!(told(&world), ["created", "revoked"]);
     assert!(world.cloud.trusts.is_empty());
@@ -124,7 +124,7 @@ fn a_subset_of_the_roles_is_delegated_where_it_is_chosen() {
 fn a_role_that_the_user_does_not_have_is_not_delegated_tacitly() {
     let other = |it: &mut Delegation| it.roles = vec!["swiftoperator".into(), "admin".into()];
     let mut world = world(living(300), secs(300), Puts::new(1, 1), other);
-    let Trusted::OwnToken { why } = run(&mut world).unwrap().trust else { panic!() };
+    let TrustUse::OwnToken { why } = run(&mut world).unwrap().trust else { panic!() };
     assert_eq!(
         why.to_string(),
         "CreateTrust: the user does not have all the roles that are to be delegated"
@@ -135,16 +135,16 @@ fn a_role_that_the_user_does_not_have_is_not_delegated_tacitly() {
 
 #[test]
 fn where_no_trust_can_be_made_the_users_own_token_is_used_and_that_is_said() {
-    let refused = Answer::error(403, "Forbidden", "Delegated tokens cannot manage trusts.");
+    let refused = Answer::error(403, "Forbidden", "TrustScoped tokens cannot manage trusts.");
     let mut cloud = living(300);
     cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), vec![refused]);
     let mut world = world(cloud, secs(300), Puts::new(5, 1), |_| {});
     let done = run(&mut world).unwrap();
     assert_eq!(done.output, 5);
-    let Trusted::OwnToken { why } = done.trust else { panic!("{:?}", done.trust) };
+    let TrustUse::OwnToken { why } = done.trust else { panic!("{:?}", done.trust) };
     assert_eq!(
         why.to_string(),
-        "CreateTrust: the server refused: 403 Forbidden: Delegated tokens cannot manage trusts."
+        "CreateTrust: the server refused: 403 Forbidden: TrustScoped tokens cannot manage trusts."
     );
     assert_eq!(told(&world), ["refused"]);
     assert_eq!(world.cloud.count("PUT"), 5);
@@ -159,10 +159,10 @@ fn a_trust_that_gives_no_token_is_revoked_and_the_users_own_is_used() {
     let wrong =
         Login::new("http://keystone:5000/v3", Identity::password(user, "wrong"), scope).unwrap();
     auths[2] = Auth::new(Session::new(wrong, interval(10)));
-    let machine = Delegated::new(Puts::new(5, 1), delegation, Arc::default(), 7);
+    let machine = TrustScoped::new(Puts::new(5, 1), delegation, Arc::default(), 7);
     let mut world = World::new(cloud, vec![machine], &auths);
     let done = run(&mut world).unwrap();
-    assert!(matches!(done.trust, Trusted::OwnToken { why } if why.is_denied()));
+    assert!(matches!(done.trust, TrustUse::OwnToken { why } if why.is_denied()));
     assert_eq!(told(&world), ["created", "refused", "revoked"]);
     assert!(world.cloud.trusts.is_empty());
 }
@@ -179,9 +179,9 @@ fn an_application_credential_as_the_trustee_is_said_at_once() {
     );
     let mut cloud = living(300);
     let (auths, _) = auths(&mut cloud, secs(300));
-    let machine = Delegated::refused(Puts::new(1, 1), why);
+    let machine = TrustScoped::refused(Puts::new(1, 1), why);
     let mut world = World::new(cloud, vec![machine], &auths);
-    assert!(matches!(run(&mut world).unwrap().trust, Trusted::OwnToken { .. }));
+    assert!(matches!(run(&mut world).unwrap().trust, TrustUse::OwnToken { .. }));
     assert_eq!(told(&world), ["refused"]);
     assert_eq!(world.cloud.log, ["PUT /v1/AUTH_p/c/o-1 demo"]);
 }
@@ -190,8 +190,8 @@ fn an_application_credential_as_the_trustee_is_said_at_once() {
 fn where_no_trust_is_needed_keystone_is_asked_nothing() {
     let mut cloud = living(300);
     let (auths, _) = auths(&mut cloud, secs(300));
-    let mut world = World::new(cloud, vec![Delegated::not_needed(Puts::new(2, 1))], &auths);
-    assert!(matches!(run(&mut world).unwrap().trust, Trusted::NotNeeded));
+    let mut world = World::new(cloud, vec![TrustScoped::not_needed(Puts::new(2, 1))], &auths);
+    assert!(matches!(run(&mut world).unwrap().trust, TrustUse::NotNeeded));
     assert!(told(&world).is_empty());
     assert_eq!(world.cloud.log, ["PUT /v1/AUTH_p/c/o-1 demo", "PUT /v1/AUTH_p/c/o-2 demo"]);
 }
@@ -199,13 +199,13 @@ fn where_no_trust_is_needed_keystone_is_asked_nothing() {
 #[test]
 fn no_trust_is_made_before_something_may_outlast_a_token() {
     let mut short = world(living(300), secs(300), Puts::new(2, 1).long_from(3), |_| {});
-    assert!(matches!(run(&mut short).unwrap().trust, Trusted::NotNeeded));
+    assert!(matches!(run(&mut short).unwrap().trust, TrustUse::NotNeeded));
     assert_eq!(short.cloud.log, ["PUT /v1/AUTH_p/c/o-1 demo", "PUT /v1/AUTH_p/c/o-2 demo"]);
 
     let mut long = world(living(300), secs(300), Puts::new(6, 2).long_from(3), |_| {});
     let done = run(&mut long).unwrap();
     assert_eq!(done.output, 6);
-    assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }));
+    assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }));
     let at = |line: &str| long.cloud.log.iter().position(|it| it.starts_with(line)).unwrap();
     assert!(at("PUT /v1/AUTH_p/c/o-2") < at("POST /v3/OS-TRUST/trusts"));
     assert!(at("POST /v3/OS-TRUST/trusts") < at("PUT /v1/AUTH_p/c/o-3"));
@@ -252,7 +252,7 @@ fn a_trust_that_can_not_be_revoked_is_named() {
         let trust = Leftover::Trust { id: "trust-1".into() };
         match run(&mut world) {
             Ok(done) => {
-                let Trusted::ByTrust { leftover: Some(error), .. } = done.trust else { panic!() };
+                let TrustUse::ByTrust { leftover: Some(error), .. } = done.trust else { panic!() };
                 assert_eq!(error.leftovers(), [trust]);
                 assert!(!fails);
             }
@@ -288,7 +288,7 @@ fn a_trust_whose_creation_was_answered_into_the_void_is_found_again() {
     cloud.loses_trusts = true;
     let mut world = world(cloud, secs(300), Puts::new(3, 1), |_| {});
     let done = run(&mut world).unwrap();
-    assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }));
+    assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }));
     assert_eq!(world.cloud.asked.len(), 1);
     assert!(world.cloud.trusts.is_empty());
 }
@@ -307,7 +307,7 @@ fn a_trust_whose_creation_says_nothing_readable_is_found_and_not_made_again() {
         cloud.loses_trusts = true;
         let mut world = world(cloud, secs(300), Puts::new(3, 1), |it| it.lifetime = lifetime);
         let done = run(&mut world).unwrap();
-        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{body}");
+        assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }), "{body}");
         assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 1, "{body}");
         assert!(world.cloud.trusts.is_empty());
     }
@@ -331,7 +331,7 @@ fn a_trust_without_an_end_is_told_from_older_ones() {
         cloud.loses_trusts = true;
         let mut world = world(cloud, secs(300), Puts::new(3, 1), |it| it.lifetime = None);
         let done = run(&mut world).unwrap();
-        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{older}");
+        assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }), "{older}");
         let left: Vec<String> = (1..=older).map(|at| format!("trust-{at}")).collect();
         assert_eq!(world.cloud.trusts, left, "ours alone is gone");
     }
@@ -379,7 +379,7 @@ fn another_trust_with_the_same_end_is_got_out_of_the_way_of() {
     let conflict = Answer::error(409, "Conflict", "Duplicate entry found");
     cloud.scripted.insert("POST /v3/OS-TRUST/trusts".into(), vec![conflict]);
     let mut world = world(cloud, secs(300), Puts::new(3, 1), |_| {});
-    assert!(matches!(run(&mut world).unwrap().trust, Trusted::ByTrust { .. }));
+    assert!(matches!(run(&mut world).unwrap().trust, TrustUse::ByTrust { .. }));
     assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 2);
 }
 
@@ -396,7 +396,7 @@ fn a_trust_that_was_made_before_an_error_is_found_by_the_conflict_with_it() {
         cloud.loses_trusts = true;
         let mut world = world(cloud, secs(300), Puts::new(1, 1), |_| {});
         let done = run(&mut world).unwrap();
-        assert!(matches!(done.trust, Trusted::ByTrust { leftover: None, .. }), "{status}");
+        assert!(matches!(done.trust, TrustUse::ByTrust { leftover: None, .. }), "{status}");
         assert_eq!(told(&world), ["created", "revoked"], "{status}");
         assert_eq!(world.cloud.count("POST /v3/OS-TRUST/trusts"), 2, "{status}");
         assert!(world.cloud.trusts.is_empty(), "{status}: a trust is left that no error names");

@@ -171,10 +171,10 @@ impl Script {
         let slot = TrustSlot::empty;
         match self.trust {
             Trust::Never => self.drive(source, || (machine(), slot())),
-            Trust::NotNeeded => self.drive(source, || (Delegated::not_needed(machine()), slot())),
+            Trust::NotNeeded => self.drive(source, || (TrustScoped::not_needed(machine()), slot())),
             Trust::Refused => {
                 let why = || Error::auth("no trust can be created");
-                self.drive(source, || (Delegated::refused(machine(), why()), slot()))
+                self.drive(source, || (TrustScoped::refused(machine(), why()), slot()))
             }
             Trust::Wanted { known, ends, role } => self.drive(source, || {
                 let slot = slot();
@@ -184,7 +184,7 @@ impl Script {
                 let role = role.map(|has| if has { "member" } else { "reader" });
                 delegation.roles = role.into_iter().map(str::to_owned).collect();
                 let service = Arc::new(keystone::Service::default());
-                (Delegated::new(machine(), delegation, service, 7), slot)
+                (TrustScoped::new(machine(), delegation, service, 7), slot)
             }),
         }
     }

@@ -17,7 +17,7 @@ mod swift;
 use std::fmt;
 
 pub use self::s3::{S3Access, S3Places};
-pub use self::swift::{SwiftAccess, SwiftPlaces, SwiftRight};
+pub use self::swift::{SwiftAccess, SwiftAuthorization, SwiftPlaces};
 use crate::error::Error;
 use crate::location::LocationError;
 use crate::secret::Secret;

@@ -52,14 +52,14 @@ pub struct SwiftAccess {
     /// matches.
     pub via: Option<String>,
     /// The credentials of its requests.
-    pub right: SwiftRight,
+    pub right: SwiftAuthorization,
     /// What to replace the stored location by; `None` if it is up to date.
     pub migration: Option<Migration>,
 }
 
 /// The credentials of the requests on a location's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SwiftRight {
+pub enum SwiftAuthorization {
     /// Those of the backend's reference of this name.
     Reference(String),
     /// Those in the location, for this request alone, at the Keystone that the location names.
@@ -147,7 +147,7 @@ impl SwiftPlaces {
                 let id = self.choose(&location, store, named, || {
                     Refusal::Bad(LocationError::new(Problem::UnknownReference, AFTER_CONFIG))
                 })?;
-                let right = SwiftRight::Reference(name.clone());
+                let right = SwiftAuthorization::Reference(name.clone());
                 Ok(access(url, store, None, location, id, right))
             }
             (SwiftAt::Auth(place), Some(found)) => {
@@ -158,7 +158,7 @@ impl SwiftPlaces {
                 let at = |known: &Known| known.references.values().any(|it| it.is_at(&location));
                 let id = self.choose(&location, store, at, || foreign(place))?;
                 let name = self.reference(id, |it| it.is_at(&location))?;
-                Ok(access(url, store, None, location, id, SwiftRight::Reference(name)))
+                Ok(access(url, store, None, location, id, SwiftAuthorization::Reference(name)))
             }
             (SwiftAt::Storage(place), _) => self.in_account(url, store, &location, place),
         }
@@ -180,7 +180,7 @@ impl SwiftPlaces {
             let id = self.choose(&location, store, is_stood_in, || foreign(place))?;
             let name = self.reference(id, stands_in)?;
             let clean = location.clone().with_reference(name.as_str()).to_string();
-            let right = SwiftRight::Reference(name);
+            let right = SwiftAuthorization::Reference(name);
             return Ok(access(url, store, Some(clean), location, id, right));
         }
         let via = match self.choose(&location, store, at, || foreign(place)) {
@@ -192,7 +192,7 @@ impl SwiftPlaces {
             Err(refusal) => return Err(refusal),
         };
         let (backend, via, migration) = (None, via.map(str::to_owned), None);
-        Ok(SwiftAccess { location, backend, via, right: SwiftRight::Own(found), migration })
+        Ok(SwiftAccess { location, backend, via, right: SwiftAuthorization::Own(found), migration })
     }
 
     /// Returns a backend that trusts the host of a location.
@@ -219,9 +219,9 @@ impl SwiftPlaces {
         let id = self.choose(location, store, will_do, || foreign(place))?;
         let right = match self.backends.get(id).map(|known| &known.options) {
             Some(options) if !options.swift_store_multi_tenant => {
-                SwiftRight::Reference(options.default_swift_reference.clone())
+                SwiftAuthorization::Reference(options.default_swift_reference.clone())
             }
-            _ => SwiftRight::User,
+            _ => SwiftAuthorization::User,
         };
         Ok(access(url, store, None, location.clone(), id, right))
     }
@@ -351,7 +351,7 @@ fn access(
     clean: Option<String>,
     location: SwiftLocation,
     id: &str,
-    right: SwiftRight,
+    right: SwiftAuthorization,
 ) -> SwiftAccess {
     let changes = clean.is_some() || store != Some(id);
     let migration = changes.then(|| Migration::new(url, store, clean, id));
@@ -414,9 +414,9 @@ mod tests {
     fn told(places: &SwiftPlaces, url: &str, store: Option<&str>) -> [String; 4] {
         let access = places.access(url, store, None).unwrap_or_else(|why| panic!("{url}: {why}"));
         let right = match &access.right {
-            SwiftRight::Reference(name) => name.clone(),
-            SwiftRight::Own(found) => format!("{} with {}", found.user, found.key.expose()),
-            SwiftRight::User => "user".to_owned(),
+            SwiftAuthorization::Reference(name) => name.clone(),
+            SwiftAuthorization::Own(found) => format!("{} with {}", found.user, found.key.expose()),
+            SwiftAuthorization::User => "user".to_owned(),
         };
         let backend = access.backend.clone().unwrap_or_default();
         let Some(migration) = access.migration else {
@@ -492,7 +492,7 @@ mod tests {
             "swift+https://service:glance:k@keystone2.example/v3/images/1",
         ] {
             let access = places().access(url, Some("x"), None).unwrap();
-            assert!(matches!(access.right, SwiftRight::Own(_)), "{url}");
+            assert!(matches!(access.right, SwiftAuthorization::Own(_)), "{url}");
             assert_eq!((access.backend, access.migration), (None, None), "{url}");
             assert!(access.via.is_some(), "{url}");
         }
@@ -512,7 +512,7 @@ mod tests {
             let allowed = places().with_foreign_hosts();
             let access = allowed.access(url, Some("cold"), None).unwrap();
             assert_eq!((access.backend, access.via, access.migration), (None, None, None));
-            assert!(matches!(access.right, SwiftRight::Own(_)));
+            assert!(matches!(access.right, SwiftAuthorization::Own(_)));
             assert!(!format!("{refusal} {refusal:?}").contains("glance"));
         }
         let trusting = SwiftOptions {

@@ -21,7 +21,7 @@ use crate::keystone::{
     TrustSlot,
 };
 use crate::location::{SwiftAt, SwiftCredentials, SwiftLocation, SwiftPlace};
-use crate::machine::{Auth, Delegated, Delegation};
+use crate::machine::{Auth, Delegation, TrustScoped};
 use crate::store::{
     config::{Reference, SwiftOptions},
     error::{StoreError, StoreErrorKind},
@@ -147,9 +147,9 @@ impl Rights {
         let machine = match delegation.filter(|_| may_be_long) {
             None => return Job::new(verb, &store.id, machine, auths),
             Some(Ok(delegation)) => {
-                Delegated::new(machine, delegation, store.keystone.clone(), seed)
+                TrustScoped::new(machine, delegation, store.keystone.clone(), seed)
             }
-            Some(Err(why)) => Delegated::refused(machine, why),
+            Some(Err(why)) => TrustScoped::refused(machine, why),
         };
         // Notices report what became of the trust.
         Job::new(verb, &store.id, machine, auths).map(|done| Ok(done?.output))

@@ -11,7 +11,7 @@ use crate::machine::{Call, DownloadOptions, SwiftDelete, SwiftDeleteOptions, Swi
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::image::{Acls, Address, Get, Got, TenantContext};
 use crate::store::job::Job;
-use crate::store::migration::{SwiftAccess, SwiftRight};
+use crate::store::migration::{SwiftAccess, SwiftAuthorization};
 use crate::store::verb::Verb;
 use crate::swift::{Acl, AclEntry, GetObject, HeadObject, PostContainer};
 
@@ -30,7 +30,7 @@ impl<'a> SwiftRoute<'a> {
         Address {
             url: self.access.location.to_string(),
             backend: self.access.backend.clone(),
-            own_credentials: matches!(self.access.right, SwiftRight::Own(_)),
+            own_credentials: matches!(self.access.right, SwiftAuthorization::Own(_)),
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> SwiftRoute<'a> {
         let service = Arc::clone(&store.service);
         let machine = SwiftDelete::new(container, location.object(), service, options, seed);
         // A container for one image has this name.
-        let is_its_own = self.access.right == SwiftRight::User
+        let is_its_own = self.access.right == SwiftAuthorization::User
             && container == store.options.tenant_container(location.object());
         if !is_its_own {
             return Ok(self.short(Verb::Delete, machine, tenant)?.map(|gone| gone.map(drop)));
@@ -119,7 +119,7 @@ impl<'a> SwiftRoute<'a> {
         tenant: Option<&TenantContext>,
         seed: u64,
     ) -> Result<Job<()>, StoreError> {
-        if self.access.right != SwiftRight::User {
+        if self.access.right != SwiftAuthorization::User {
             let what = "images of a store for one tenant are in one account: nobody else uses it";
             let error = Error::invalid_input(what);
             return Err(StoreError::of_kind(StoreErrorKind::NotSupported, error));
@@ -157,9 +157,9 @@ impl<'a> SwiftRoute<'a> {
     fn rights(&self, tenant: Option<&TenantContext>) -> Result<Rights, StoreError> {
         let SwiftAccess { location, right, .. } = &self.access;
         match right {
-            SwiftRight::Reference(name) => Ok(Rights::of_one(self.store.party_of(name)?)),
-            SwiftRight::Own(found) => Rights::of_location(self.store, location, found),
-            SwiftRight::User => {
+            SwiftAuthorization::Reference(name) => Ok(Rights::of_one(self.store.party_of(name)?)),
+            SwiftAuthorization::Own(found) => Rights::of_location(self.store, location, found),
+            SwiftAuthorization::User => {
                 Rights::of_user(self.store, tenant, Some(location)).map(|(rights, _)| rights)
             }
         }

@@ -1,7 +1,7 @@
 //! Decides what to do with a location.
 
 use apus_core::store::config::Backend;
-use apus_core::store::{Migration, Refusal, S3Places, SwiftPlaces, SwiftRight};
+use apus_core::store::{Migration, Refusal, S3Places, SwiftAuthorization, SwiftPlaces};
 
 use crate::exit::Failure;
 use crate::settings::Sound;
@@ -51,7 +51,7 @@ impl Places {
         if is_one_of(scheme, &["swift", "swift+http", "swift+https", "swift+config"]) {
             return match self.swift.access(url, store, None) {
                 Ok(access) => {
-                    let has_own = matches!(access.right, SwiftRight::Own(_));
+                    let has_own = matches!(access.right, SwiftAuthorization::Own(_));
                     verdict(access.migration, has_own)
                 }
                 Err(refusal) => refused(&refusal),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use apus_core::keystone::{self, Scope, TrustSlot};
 use apus_core::machine::{
-    Auth, Call, Delegated, Delegation, LargeObject, RateLimits, SwiftUpload, Trusted, UploadSource,
+    Auth, Call, Delegation, LargeObject, RateLimits, SwiftUpload, TrustScoped, TrustUse,
+    UploadSource,
 };
 use apus_core::{s3, swift};
 
@@ -76,7 +77,7 @@ fn trust(schedule: &Schedule) -> Over {
         SwiftUpload::new("images", "object", source, options, service(&mut chance), schedule.seed);
     let inner = inner.expect("it can be");
     let keystone = Arc::new(keystone::Service::default());
-    let machine = Delegated::new(inner, Delegation::new(slot), keystone, schedule.seed);
+    let machine = TrustScoped::new(inner, Delegation::new(slot), keystone, schedule.seed);
     let end = world.run(machine, auths);
     world.tell_time();
     let trusts: Vec<String> =
@@ -89,9 +90,9 @@ fn trust(schedule: &Schedule) -> Over {
             let told = named(&done.output.leftovers);
             world.nothing_but(&Default::default(), &told, "it said yes");
             let known = match &done.trust {
-                Trusted::ByTrust { id, leftover: Some(_) } => id.clone(),
-                Trusted::OwnToken { why } if why.outcome_unknown() => trusts.join(" "),
-                Trusted::OwnToken { why } => why.to_string(),
+                TrustUse::ByTrust { id, leftover: Some(_) } => id.clone(),
+                TrustUse::OwnToken { why } if why.outcome_unknown() => trusts.join(" "),
+                TrustUse::OwnToken { why } => why.to_string(),
                 _ => String::new(),
             };
             no_trust(&mut world, &trusts, &known);

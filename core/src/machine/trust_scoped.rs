@@ -78,16 +78,16 @@ impl Delegation {
 
 /// The result of a transfer, and the token that it used.
 #[derive(Clone, Debug)]
-pub struct Entrusted<T> {
+pub struct TrustOutcome<T> {
     /// The result of the transfer.
     pub output: T,
     /// The kind of token that it used.
-    pub trust: Trusted,
+    pub trust: TrustUse,
 }
 
 /// The kind of token that a transfer used.
 #[derive(Clone, Debug)]
-pub enum Trusted {
+pub enum TrustUse {
     /// A token obtained with a trust, which has been revoked.
     ByTrust {
         /// The trust's id.
@@ -123,7 +123,7 @@ pub enum Trusted {
 /// once; a caller that nevertheless continues with the user's own token uses
 /// [`refused`](Self::refused).
 #[derive(Debug)]
-pub struct Delegated<M: Machine> {
+pub struct TrustScoped<M: Machine> {
     machine: M,
     delegation: Delegation,
     service: Arc<Service>,
@@ -139,7 +139,7 @@ pub struct Delegated<M: Machine> {
     trust: Option<String>,
     /// Why the trust could not be revoked.
     left: Option<Error>,
-    right: Trusted,
+    right: TrustUse,
     outcome: Option<Result<M::Output, Error>>,
     notices: VecDeque<Notice>,
     cancelled: bool,
@@ -172,12 +172,12 @@ enum Revoking {
     ByTrust,
 }
 
-impl<M: Machine> Delegated<M> {
+impl<M: Machine> TrustScoped<M> {
     /// Runs `machine` under a trust, which is created when the machine first sends something that
     /// [is long](Machine::is_long); before that the machine uses the user's own token. `seed`
     /// decides the jitter of delays.
     pub fn new(machine: M, delegation: Delegation, service: Arc<Service>, seed: u64) -> Self {
-        let mut this = Self::with_own_token(machine, delegation, Trusted::NotNeeded);
+        let mut this = Self::with_own_token(machine, delegation, TrustUse::NotNeeded);
         this.service = service;
         this.seed = seed;
         this.phase = Phase::Short;
@@ -188,7 +188,7 @@ impl<M: Machine> Delegated<M> {
     /// no request is sent to Keystone.
     pub fn not_needed(machine: M) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
-        Self::with_own_token(machine, delegation, Trusted::NotNeeded)
+        Self::with_own_token(machine, delegation, TrustUse::NotNeeded)
     }
 
     /// Runs `machine` with the user's own token, of authenticator 0, because no trust can be
@@ -197,7 +197,7 @@ impl<M: Machine> Delegated<M> {
     pub fn refused(machine: M, why: Error) -> Self {
         let delegation = Delegation::new(TrustSlot::empty());
         let notice = Notice::TrustRefused { error: why.clone() };
-        let mut this = Self::with_own_token(machine, delegation, Trusted::OwnToken { why });
+        let mut this = Self::with_own_token(machine, delegation, TrustUse::OwnToken { why });
         this.notices.push_back(notice);
         this
     }
@@ -212,7 +212,7 @@ impl<M: Machine> Delegated<M> {
         &mut self.machine
     }
 
-    fn with_own_token(machine: M, delegation: Delegation, right: Trusted) -> Self {
+    fn with_own_token(machine: M, delegation: Delegation, right: TrustUse) -> Self {
         Self {
             machine,
             auth: delegation.user,
@@ -390,7 +390,7 @@ impl<M: Machine> Delegated<M> {
         if !self.cancelled {
             self.notices.push_back(Notice::TrustRefused { error: why.clone() });
         }
-        self.right = Trusted::OwnToken { why };
+        self.right = TrustUse::OwnToken { why };
         self.auth = self.delegation.user;
         match self.trust.clone() {
             Some(id) => self.revoke(id, Revoking::AsUser),
@@ -421,23 +421,26 @@ impl<M: Machine> Delegated<M> {
     }
 
     /// Returns the result.
-    fn result(&mut self, outcome: Result<M::Output, Error>) -> Result<Entrusted<M::Output>, Error> {
+    fn result(
+        &mut self,
+        outcome: Result<M::Output, Error>,
+    ) -> Result<TrustOutcome<M::Output>, Error> {
         let left = self.left.take();
         let leftovers = left.as_ref().map(Error::leftovers).unwrap_or_default().iter().cloned();
-        let mut trust = std::mem::replace(&mut self.right, Trusted::NotNeeded);
+        let mut trust = std::mem::replace(&mut self.right, TrustUse::NotNeeded);
         let look_at = match &trust {
-            Trusted::OwnToken { why } => why.look_at().map(str::to_owned),
+            TrustUse::OwnToken { why } => why.look_at().map(str::to_owned),
             _ => None,
         };
         match &mut trust {
-            Trusted::OwnToken { why } => {
+            TrustUse::OwnToken { why } => {
                 *why = leftovers.clone().fold(why.clone(), Error::with_leftover);
             }
-            Trusted::ByTrust { leftover, .. } => leftover.clone_from(&left),
-            Trusted::NotNeeded => {}
+            TrustUse::ByTrust { leftover, .. } => leftover.clone_from(&left),
+            TrustUse::NotNeeded => {}
         }
         match outcome {
-            Ok(output) => Ok(Entrusted { output, trust }),
+            Ok(output) => Ok(TrustOutcome { output, trust }),
             Err(error) => {
                 let error = leftovers.fold(error, Error::with_leftover);
                 Err(match look_at.filter(|_| !error.outcome_unknown()) {
@@ -458,8 +461,8 @@ impl<M: Machine> Delegated<M> {
     }
 }
 
-impl<M: Machine> Machine for Delegated<M> {
-    type Output = Entrusted<M::Output>;
+impl<M: Machine> Machine for TrustScoped<M> {
+    type Output = TrustOutcome<M::Output>;
 
     fn poll(&mut self, now: Now) -> Step<Self::Output> {
         loop {
@@ -542,7 +545,7 @@ impl<M: Machine> Machine for Delegated<M> {
                     ControlFlow::Continue(Ok(_)) => {
                         self.auth = self.delegation.trust;
                         let id = self.trust.clone().unwrap_or_default();
-                        self.right = Trusted::ByTrust { id, leftover: None };
+                        self.right = TrustUse::ByTrust { id, leftover: None };
                         Phase::Run
                     }
                 },
