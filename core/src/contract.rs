@@ -13,7 +13,7 @@ mod authenticator;
 mod machine;
 mod notice;
 
-pub use self::authenticator::{Authenticator, Grant, Lease, Standing, Wish};
+pub use self::authenticator::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
 pub use self::machine::{Machine, OnFailure, Step, StreamWindow};
 pub use self::notice::Notice;
 use crate::checksum::Value;

@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex};
 
 use apus_conformance::server::{Cut, Ending, Framing, Reply, Request, Scripted};
-use apus_core::contract::{Authenticator, Grant, Lease, Standing, Wish};
+use apus_core::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::{Auth, Download, DownloadOptions};
 use apus_core::s3::{GetObject, ListObjectsV2};
@@ -294,16 +294,21 @@ impl SwiftClient {
 struct Nobody;
 
 impl Authenticator for Nobody {
-    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
-        Lease::Granted(Grant { generation: 0 })
+    fn lease(&mut self, _: Now, _: &mut LeaseRequest<'_>) -> Lease {
+        Lease::Granted(LeaseGeneration { generation: 0 })
     }
 
-    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error> {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    fn judge(&mut self, _: Now, _: &Completion) -> Standing {
-        Standing::Accepted
+    fn judge(&mut self, _: Now, _: &Completion) -> AuthOutcome {
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, _: Now, _: Completion) {}

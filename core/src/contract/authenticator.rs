@@ -13,16 +13,21 @@ use crate::waiters::Positions;
 
 /// An authenticator: signs requests or adds tokens, and renews the credentials that it uses.
 pub trait Authenticator: Send {
-    /// Requests a lease. If another machine is renewing the credentials, the waker of `wish` is
+    /// Requests a lease. If another machine is renewing the credentials, the waker of `request` is
     /// woken when it is useful to call again.
-    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease;
+    fn lease(&mut self, now: Now, request: &mut LeaseRequest<'_>) -> Lease;
 
     /// Signs a draft, or adds a token to it.
     ///
     /// # Errors
     ///
     /// The draft requires something that this authenticator can't add.
-    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error>;
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error>;
 
     /// Returns a URL that contains the signature and is valid for `expires`, and the headers that
     /// have to be sent with it. The authenticator must hold credentials: see
@@ -39,7 +44,7 @@ pub trait Authenticator: Send {
     /// Checks how an exchange ended that was sealed with a lease of this authenticator. `Refused`
     /// means that the server refused the credentials, that the authenticator has recorded this, and
     /// that the same draft, sealed again, may be accepted.
-    fn judge(&mut self, now: Now, done: &Completion) -> Standing;
+    fn judge(&mut self, now: Now, done: &Completion) -> AuthOutcome;
 
     /// Reports that the renewal requested by [`Lease::Renew`] has ended. If it ended [`Cancelled`],
     /// the next caller of [`lease`](Self::lease) starts it again.
@@ -53,7 +58,7 @@ pub trait Authenticator: Send {
         None
     }
 
-    /// Removes the waiter at these [places](Wish::places), which has stopped waiting. If it had
+    /// Removes the waiter at these [places](LeaseRequest::places), which has stopped waiting. If it had
     /// been woken to start a renewal that others wait for too, the next waiter is woken.
     fn leave(&mut self, places: Positions) {
         let _ = places;
@@ -62,7 +67,7 @@ pub trait Authenticator: Send {
 
 /// The state of one request for a lease, passed to every call until the lease is granted.
 #[derive(Debug)]
-pub struct Wish<'a> {
+pub struct LeaseRequest<'a> {
     /// Woken when it is useful to call again.
     pub waker: &'a Waker,
     /// How many renewals had ended when the credentials were first found too old, in a form that
@@ -81,7 +86,7 @@ pub struct Wish<'a> {
 /// A lease: the permission to seal one draft with credentials of one generation. Each renewal
 /// starts a new generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub struct LeaseGeneration {
     /// The number of renewals.
     pub generation: u64,
 }
@@ -90,7 +95,7 @@ pub struct Grant {
 #[derive(Debug)]
 pub enum Lease {
     /// The lease is granted.
-    Granted(Grant),
+    Granted(LeaseGeneration),
     /// Send this first, then call again. Only one of several callers gets it; it is not sealed.
     Renew(Box<Draft>),
     /// Another machine renews the credentials, or a renewal failed and is repeated later: call
@@ -102,7 +107,7 @@ pub enum Lease {
 
 /// Whether the server accepted the credentials of a completed exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum AuthOutcome {
     /// The credentials were not the problem.
     Accepted,
     /// The credentials were refused; the same draft, sealed again, may be accepted.

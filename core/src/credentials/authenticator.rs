@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::renewal::{ExpiringKeys, KeySource, RenewalOptions};
 use super::skew::Skew;
-use crate::contract::{Authenticator, Grant, Lease, Notice, Standing, Wish};
+use crate::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Notice};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing};
 use crate::now::Now;
@@ -148,16 +148,16 @@ impl Credentials {
 }
 
 impl Authenticator for Credentials {
-    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+    fn lease(&mut self, now: Now, request: &mut LeaseRequest<'_>) -> Lease {
         let Some(refresher) = &mut self.refresher else {
-            return Lease::Granted(Grant { generation: self.generation });
+            return Lease::Granted(LeaseGeneration { generation: self.generation });
         };
-        let lease = refresher.lease(now, wish);
+        let lease = refresher.lease(now, request);
         self.adopt();
         lease
     }
 
-    fn seal(&mut self, _: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, _: LeaseGeneration, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
         self.sign(draft, now)
     }
 
@@ -167,24 +167,24 @@ impl Authenticator for Credentials {
 
     /// A request is worth sending again if it was refused for its time and the offset is now known,
     /// or if it was signed with keys that have been replaced.
-    fn judge(&mut self, now: Now, done: &Completion) -> Standing {
-        let Ok(reply) = done.outcome() else { return Standing::Accepted };
+    fn judge(&mut self, now: Now, done: &Completion) -> AuthOutcome {
+        let Ok(reply) = done.outcome() else { return AuthOutcome::Accepted };
         if !matches!(reply.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST) {
-            return Standing::Accepted;
+            return AuthOutcome::Accepted;
         }
         if done.generation() < self.generation {
-            return Standing::Refused;
+            return AuthOutcome::Refused;
         }
         if let Some(refresher) = &mut self.refresher
             && !done.draft().replayed
             && s3::error_code(reply).is_some_and(|code| EXPIRED.contains(&&*code))
         {
-            return if refresher.refuse() { Standing::Refused } else { Standing::Accepted };
+            return if refresher.refuse() { AuthOutcome::Refused } else { AuthOutcome::Accepted };
         }
         if self.cache.is_some() && self.skew.learn(now, done, reply) {
-            return Standing::Refused;
+            return AuthOutcome::Refused;
         }
-        Standing::Accepted
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, now: Now, done: Completion) {
@@ -253,23 +253,23 @@ mod tests {
             refused(&credentials, late, NOON, "RequestTimeTooSkewed"),
             refused(&credentials, late, NOON, "RequestTimeTooSkewed"),
         );
-        assert_eq!(credentials.judge(now(late), &first), Standing::Refused);
+        assert_eq!(credentials.judge(now(late), &first), AuthOutcome::Refused);
         assert_eq!(credentials.clock_offset(), 3600);
         // Sent before the response to the first: worth another attempt too.
-        assert_eq!(credentials.judge(now(late), &second), Standing::Refused);
+        assert_eq!(credentials.judge(now(late), &second), AuthOutcome::Refused);
         let mut exchange = credentials.sign(draft(), now(late)).unwrap();
         let date = &exchange.request().unwrap().headers["x-amz-date"];
         assert_eq!(date, "20150830T123600Z");
         // Refused for its time although the time is right: nothing to learn.
         let third = refused(&credentials, late, NOON, "RequestTimeTooSkewed");
-        assert_eq!(credentials.judge(now(late), &third), Standing::Accepted);
+        assert_eq!(credentials.judge(now(late), &third), AuthOutcome::Accepted);
     }
 
     #[test]
     fn other_refusals_teach_nothing() {
         let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
         let done = refused(&credentials, NOON - 3600, NOON, "AccessDenied");
-        assert_eq!(credentials.judge(now(NOON), &done), Standing::Accepted);
+        assert_eq!(credentials.judge(now(NOON), &done), AuthOutcome::Accepted);
         assert_eq!(credentials.clock_offset(), 0);
     }
 
@@ -288,14 +288,14 @@ mod tests {
     fn a_refusal_without_a_code_teaches_plausible_offsets_only() {
         let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
         let in_2099 = silently_refused(&credentials, Method::HEAD, 4_086_288_000);
-        assert_eq!(credentials.judge(now(NOON), &in_2099), Standing::Accepted);
+        assert_eq!(credentials.judge(now(NOON), &in_2099), AuthOutcome::Accepted);
         let in_1970 = silently_refused(&credentials, Method::HEAD, 0);
-        assert_eq!(credentials.judge(now(NOON), &in_1970), Standing::Accepted);
+        assert_eq!(credentials.judge(now(NOON), &in_1970), AuthOutcome::Accepted);
         let no_head = silently_refused(&credentials, Method::GET, NOON + 3600);
-        assert_eq!(credentials.judge(now(NOON), &no_head), Standing::Accepted);
+        assert_eq!(credentials.judge(now(NOON), &no_head), AuthOutcome::Accepted);
         assert_eq!(credentials.clock_offset(), 0);
         let an_hour = silently_refused(&credentials, Method::HEAD, NOON + 3600);
-        assert_eq!(credentials.judge(now(NOON), &an_hour), Standing::Refused);
+        assert_eq!(credentials.judge(now(NOON), &an_hour), AuthOutcome::Refused);
         assert_eq!(credentials.clock_offset(), 3600);
     }
 
@@ -304,7 +304,7 @@ mod tests {
         let mut credentials = Credentials::new(Keys::new("AKID", "secret"));
         let done = refused(&credentials, NOON, NOON, "InvalidAccessKeyId");
         credentials.rotate(Keys::new("AKID2", "secret2"));
-        assert_eq!(credentials.judge(now(NOON), &done), Standing::Refused);
+        assert_eq!(credentials.judge(now(NOON), &done), AuthOutcome::Refused);
     }
 
     #[test]

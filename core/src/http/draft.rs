@@ -64,9 +64,9 @@ pub struct Draft {
     pub(crate) retry_policy: Option<RetryPolicy>,
     /// Whether it was already sealed a second time, after its first credentials were refused.
     pub(crate) replayed: bool,
-    /// [`Wish::stale`](crate::contract::Wish::stale) of this draft.
+    /// [`LeaseRequest::stale`](crate::contract::LeaseRequest::stale) of this draft.
     pub(crate) stale: Option<u64>,
-    /// [`Wish::places`](crate::contract::Wish::places) of this draft.
+    /// [`LeaseRequest::places`](crate::contract::LeaseRequest::places) of this draft.
     pub(crate) places: Positions,
 }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::base_url::BaseUrl;
-use crate::contract::{Authenticator, Grant, Lease, Notice, Standing, Wish};
+use crate::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Notice};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Exchange, Sealing, UrlRoot};
 use crate::keystone::{
@@ -203,18 +203,20 @@ impl Session {
 }
 
 impl Authenticator for Session {
-    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
-        let Some(service) = &mut self.service else { return self.user.lease(now, wish) };
-        let (mut first, mut second) = match *wish.stale {
+    fn lease(&mut self, now: Now, request: &mut LeaseRequest<'_>) -> Lease {
+        let Some(service) = &mut self.service else { return self.user.lease(now, request) };
+        let (mut first, mut second) = match *request.stale {
             Some(stale) => (Some(stale & LOW), Some(stale >> 32)),
             None => (None, None),
         };
-        let mut behind = Positions { own: wish.places.service.take(), service: None };
-        let Wish { waker, retry_policy, .. } = *wish;
-        let mut part = Wish { waker, stale: &mut first, places: wish.places, retry_policy };
+        let mut behind = Positions { own: request.places.service.take(), service: None };
+        let LeaseRequest { waker, retry_policy, .. } = *request;
+        let mut part =
+            LeaseRequest { waker, stale: &mut first, places: request.places, retry_policy };
         let mut lease = self.user.lease(now, &mut part);
         if let Lease::Granted(_) = lease {
-            let mut part = Wish { waker, stale: &mut second, places: &mut behind, retry_policy };
+            let mut part =
+                LeaseRequest { waker, stale: &mut second, places: &mut behind, retry_policy };
             lease = service.lease(now, &mut part);
             if let Lease::Renew(draft) = &mut lease {
                 draft.operation = SERVICE;
@@ -223,18 +225,23 @@ impl Authenticator for Session {
             // A caller waits for one of the two tokens at a time.
             service.leave(place);
         }
-        wish.places.service = behind.own;
+        request.places.service = behind.own;
         if first.is_some() || second.is_some() {
             let user = first.unwrap_or(self.user.rounds());
-            *wish.stale = Some(joined(user, second.unwrap_or(service.rounds())));
+            *request.stale = Some(joined(user, second.unwrap_or(service.rounds())));
         }
         match lease {
-            Lease::Granted(_) => Lease::Granted(Grant { generation: self.generation() }),
+            Lease::Granted(_) => Lease::Granted(LeaseGeneration { generation: self.generation() }),
             other => other,
         }
     }
 
-    fn seal(&mut self, grant: Grant, mut draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        mut draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error> {
         let (place, subject) = match &draft.sealing {
             Sealing::Open | Sealing::GrantOnly => {
                 return Ok(Exchange::open(draft, now, grant.generation));
@@ -266,10 +273,10 @@ impl Authenticator for Session {
     /// sealed with. If there is a newer token, the request is sent again with it; if not, the token
     /// is renewed. A second 401, of a request that was sent again with a new token, says nothing
     /// about the token, which other requests may still use.
-    fn judge(&mut self, _: Now, done: &Completion) -> Standing {
-        let Ok(reply) = done.outcome() else { return Standing::Accepted };
+    fn judge(&mut self, _: Now, done: &Completion) -> AuthOutcome {
+        let Ok(reply) = done.outcome() else { return AuthOutcome::Accepted };
         if !matches!(done.draft().sealing, Sealing::Token(_) | Sealing::TokenAsSubject) {
-            return Standing::Accepted;
+            return AuthOutcome::Accepted;
         }
         let present = done.generation() == self.generation();
         if present {
@@ -278,19 +285,19 @@ impl Authenticator for Session {
         let refused = reply.status() == StatusCode::UNAUTHORIZED
             || done.draft().tells_refusal.is_some_and(|tells| tells(reply));
         if !refused {
-            return Standing::Accepted;
+            return AuthOutcome::Accepted;
         }
         if !present {
-            return Standing::Refused;
+            return AuthOutcome::Refused;
         }
         if done.draft().replayed {
-            return Standing::Accepted;
+            return AuthOutcome::Accepted;
         }
         let mut renewable = self.user.refuse();
         if let Some(service) = &mut self.service {
             renewable |= service.refuse();
         }
-        if renewable { Standing::Refused } else { Standing::Accepted }
+        if renewable { AuthOutcome::Refused } else { AuthOutcome::Accepted }
     }
 
     fn renewed(&mut self, now: Now, done: Completion) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::contract::{
-    Authenticator, Lease, Machine, Notice, OnFailure, Standing, Step, StreamWindow, Wish,
+    AuthOutcome, Authenticator, Lease, LeaseRequest, Machine, Notice, OnFailure, Step, StreamWindow,
 };
 use crate::error::{Error, ExchangeError};
 use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
@@ -238,7 +238,7 @@ impl<M: Machine> Pump<M> {
         }
         let standing = authority.lock().judge(now, &done);
         let replays = flight.replays && done.can_resend() && !done.draft().replayed;
-        if standing == Standing::Refused && replays {
+        if standing == AuthOutcome::Refused && replays {
             let (mut draft, _) = done.into_parts();
             self.tell(now, &Event::Replayed { operation: draft.operation });
             draft.replayed = true;
@@ -308,7 +308,7 @@ impl<M: Machine> Pump<M> {
         let wanted = draft.ticket;
         let Draft { stale, places, retry_policy, .. } = &mut *draft;
         let retry_policy = retry_policy.as_ref();
-        let mut wish = Wish { waker: &self.waker, stale, places, retry_policy };
+        let mut wish = LeaseRequest { waker: &self.waker, stale, places, retry_policy };
         let sealed = match authority.lease(now, &mut wish) {
             Lease::Granted(grant) if draft.sealing == Sealing::GrantOnly => {
                 Err(Completion::granted(draft, now, grant.generation))

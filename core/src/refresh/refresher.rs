@@ -15,7 +15,7 @@ use super::life::date;
 #[cfg(feature = "swift")]
 use super::source::{Expiring, Span};
 use super::source::{RenewalSource, RenewalStep, fitting};
-use crate::contract::{Grant, Lease, Notice, Wish};
+use crate::contract::{Lease, LeaseGeneration, LeaseRequest, Notice};
 use crate::error::Error;
 use crate::http::Draft;
 #[cfg(feature = "swift")]
@@ -163,10 +163,10 @@ impl<S: RenewalSource> Refresher<S> {
         self.notices.pop_front()
     }
 
-    pub(crate) fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
-        let lease = self.decide(now, wish);
+    pub(crate) fn lease(&mut self, now: Now, request: &mut LeaseRequest<'_>) -> Lease {
+        let lease = self.decide(now, request);
         if !matches!(lease, Lease::Wait(_))
-            && let Some(place) = wish.places.own.take()
+            && let Some(place) = request.places.own.take()
         {
             self.waiting.leave(place);
         }
@@ -192,10 +192,10 @@ impl<S: RenewalSource> Refresher<S> {
         self.waiting.drain().into_iter().for_each(Waker::wake);
     }
 
-    fn decide(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
-        let waited = wish.stale.map_or(0, |stale| self.rounds.saturating_sub(stale));
+    fn decide(&mut self, now: Now, request: &mut LeaseRequest<'_>) -> Lease {
+        let waited = request.stale.map_or(0, |stale| self.rounds.saturating_sub(stale));
         let fitness = self.fitness(now, waited);
-        let granted = Lease::Granted(Grant { generation: self.generation });
+        let granted = Lease::Granted(LeaseGeneration { generation: self.generation });
         if fitness == Fitness::Good {
             return granted;
         }
@@ -206,14 +206,14 @@ impl<S: RenewalSource> Refresher<S> {
         }
         let lives = fitness != Fitness::Dead;
         if fitness != Fitness::Soft {
-            wish.stale.get_or_insert(self.rounds);
+            request.stale.get_or_insert(self.rounds);
         }
         match &self.renewal {
             Renewal::Sent if fitness == Fitness::Soft => granted,
-            Renewal::Sent => self.wait(wish, None),
+            Renewal::Sent => self.wait(request, None),
             Renewal::Backoff(wait) if now.tick < wait.until => {
                 let wait = *wait;
-                if lives { granted } else { self.wait(wish, Some(wait)) }
+                if lives { granted } else { self.wait(request, Some(wait)) }
             }
             Renewal::Denied { error, until } if now.tick < *until || waited > 0 => {
                 if lives {
@@ -222,11 +222,11 @@ impl<S: RenewalSource> Refresher<S> {
                     Lease::Denied(error.clone())
                 }
             }
-            _ => match self.begin(now, lives, wish) {
+            _ => match self.begin(now, lives, request) {
                 Ok(Begun::Ask(draft)) => Lease::Renew(draft),
-                Ok(Begun::Had) => Lease::Granted(Grant { generation: self.generation }),
+                Ok(Begun::Had) => Lease::Granted(LeaseGeneration { generation: self.generation }),
                 Ok(Begun::Looking) if fitness == Fitness::Soft => granted,
-                Ok(Begun::Looking) => self.wait(wish, None),
+                Ok(Begun::Looking) => self.wait(request, None),
                 Err(_) if lives => granted,
                 Err(error) => Lease::Denied(error),
             },
@@ -300,20 +300,20 @@ impl<S: RenewalSource> Refresher<S> {
         self.source.is_some() && (self.terms.renews || self.held.is_none())
     }
 
-    fn wait(&mut self, wish: &mut Wish<'_>, until: Option<Wait>) -> Lease {
-        let place = wish.places.own.filter(|place| self.waiting.renew(*place, wish.waker));
-        wish.places.own = place.or_else(|| Some(self.waiting.join(wish.waker)));
+    fn wait(&mut self, request: &mut LeaseRequest<'_>, until: Option<Wait>) -> Lease {
+        let place = request.places.own.filter(|place| self.waiting.renew(*place, request.waker));
+        request.places.own = place.or_else(|| Some(self.waiting.join(request.waker)));
         Lease::Wait(until)
     }
 
     /// Starts or continues a renewal.
-    fn begin(&mut self, now: Now, lives: bool, wish: &Wish<'_>) -> Result<Begun, Error> {
+    fn begin(&mut self, now: Now, lives: bool, request: &LeaseRequest<'_>) -> Result<Begun, Error> {
         if !lives && !std::mem::replace(&mut self.no_usable_token, true)
             || matches!(self.renewal, Renewal::Denied { .. })
         {
             self.attempts.reset();
         }
-        if let (None, Some(asked)) = (&self.terms.retry_policy, wish.retry_policy) {
+        if let (None, Some(asked)) = (&self.terms.retry_policy, request.retry_policy) {
             self.retry_policy = asked.clone();
         }
         let renewal = std::mem::replace(&mut self.renewal, Renewal::Idle);
@@ -326,7 +326,7 @@ impl<S: RenewalSource> Refresher<S> {
         let source = self.source.as_mut();
         let step = match source {
             Some(source) => {
-                let step = source.renew(now, wish.waker);
+                let step = source.renew(now, request.waker);
                 fitting(source, step)
             }
             None => Err(Error::auth(format!("there is no source of {}", S::WHAT))),

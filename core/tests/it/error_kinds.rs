@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use apus_core::contract::{Authenticator, Grant, Lease, Operation, Standing, Wish};
+use apus_core::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Operation,
+};
 use apus_core::credentials::Credentials;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Completion, Draft, Exchange, Receiving};
@@ -177,16 +179,16 @@ fn what_the_server_says_it_stored_must_be_what_was_sent() {
 struct Nobody;
 
 impl Authenticator for Nobody {
-    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
+    fn lease(&mut self, _: Now, _: &mut LeaseRequest<'_>) -> Lease {
         Lease::Denied(Error::auth("there are no credentials"))
     }
 
-    fn seal(&mut self, _: Grant, _: Box<Draft>, _: Now) -> Result<Exchange, Error> {
+    fn seal(&mut self, _: LeaseGeneration, _: Box<Draft>, _: Now) -> Result<Exchange, Error> {
         unreachable!("no grant was given")
     }
 
-    fn judge(&mut self, _: Now, _: &Completion) -> Standing {
-        Standing::Accepted
+    fn judge(&mut self, _: Now, _: &Completion) -> AuthOutcome {
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, _: Now, _: Completion) {}

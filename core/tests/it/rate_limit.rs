@@ -7,7 +7,9 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Authenticator, Grant, Lease, OnFailure, Standing, Wish};
+use apus_core::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, OnFailure,
+};
 use apus_core::credentials::Credentials;
 use apus_core::error::ExchangeError;
 use apus_core::http::{Completion, Draft, Exchange};
@@ -240,21 +242,21 @@ fn a_server_that_is_too_busy_is_given_fewer_and_then_more_again() {
 struct Waits;
 
 impl Authenticator for Waits {
-    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
+    fn lease(&mut self, _: Now, _: &mut LeaseRequest<'_>) -> Lease {
         Lease::Wait(None)
     }
 
     fn seal(
         &mut self,
-        _: Grant,
+        _: LeaseGeneration,
         draft: Box<Draft>,
         now: Now,
     ) -> Result<Exchange, apus_core::Error> {
         Ok(Exchange::open(draft, now, 0))
     }
 
-    fn judge(&mut self, _: Now, _: &Completion) -> Standing {
-        Standing::Accepted
+    fn judge(&mut self, _: Now, _: &Completion) -> AuthOutcome {
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, _: Now, _: Completion) {}

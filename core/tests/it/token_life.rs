@@ -6,7 +6,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use apus_core::Now;
-use apus_core::contract::{Authenticator, Lease, Notice, Wish};
+use apus_core::contract::{Authenticator, Lease, LeaseRequest, Notice};
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Scope, ServiceToken, Session, SessionOptions};
@@ -88,7 +88,8 @@ impl Asker {
 
     fn ask(&mut self, session: &mut Session, at: Now) -> Lease {
         let Self { waker, stale, places, .. } = self;
-        let lease = session.lease(at, &mut Wish { waker, stale, places, retry_policy: None });
+        let lease =
+            session.lease(at, &mut LeaseRequest { waker, stale, places, retry_policy: None });
         if let Lease::Granted(_) = lease {
             self.stale = None;
         }

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use apus_async::{Client, Transport, TransportConfig};
-use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
+use apus_core::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Operation, Service,
+};
 use apus_core::http::{Body, Completion, Draft, Exchange, Expect, Incoming, Reply, Timeouts};
 use apus_core::machine::Auth;
 use apus_core::retry::{Idempotency, RetryDecision, RetryPolicy};
@@ -307,16 +309,21 @@ impl Operation for Ask {
 pub(crate) struct Anyone;
 
 impl Authenticator for Anyone {
-    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
-        Lease::Granted(Grant { generation: 1 })
+    fn lease(&mut self, _: Now, _: &mut LeaseRequest<'_>) -> Lease {
+        Lease::Granted(LeaseGeneration { generation: 1 })
     }
 
-    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error> {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    fn judge(&mut self, _: Now, _: &Completion) -> Standing {
-        Standing::Accepted
+    fn judge(&mut self, _: Now, _: &Completion) -> AuthOutcome {
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, _: Now, _: Completion) {}

@@ -8,7 +8,9 @@ pub mod server;
 use std::sync::Arc;
 
 use apus_blocking::{Client, Transport, TransportConfig};
-use apus_core::contract::{Authenticator, Grant, Lease, Operation, Service, Standing, Wish};
+use apus_core::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Operation, Service,
+};
 use apus_core::http::{
     Body, BodyChecksum, Completion, Draft, Exchange, Expect, Incoming, Reply, Timeouts,
 };
@@ -54,16 +56,21 @@ impl Service for Plain {
 pub struct Anyone;
 
 impl Authenticator for Anyone {
-    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
-        Lease::Granted(Grant { generation: 0 })
+    fn lease(&mut self, _: Now, _: &mut LeaseRequest<'_>) -> Lease {
+        Lease::Granted(LeaseGeneration { generation: 0 })
     }
 
-    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error> {
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    fn judge(&mut self, _: Now, _: &Completion) -> Standing {
-        Standing::Accepted
+    fn judge(&mut self, _: Now, _: &Completion) -> AuthOutcome {
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, _: Now, _: Completion) {}

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authenticator, Lease, Wish};
+use apus_core::contract::{Authenticator, Lease, LeaseRequest};
 use apus_core::http::{Draft, Exchange};
 use apus_core::keystone::{Identity, Login, Scope, Session, SessionOptions, User};
 use apus_core::waiters::Positions;
@@ -68,7 +68,7 @@ pub(in crate::run) fn renewal(
 fn ask(session: &mut Session, now: Now) -> Lease {
     session.lease(
         now,
-        &mut Wish {
+        &mut LeaseRequest {
             waker: Waker::noop(),
             stale: &mut None,
             places: &mut Positions::default(),

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use apus_core::Now;
-use apus_core::contract::{Authenticator, Lease, Wish};
+use apus_core::contract::{Authenticator, Lease, LeaseRequest};
 use apus_core::error::Error;
 use apus_core::http::{Draft, Exchange, Reply};
 use apus_core::keystone::{
@@ -84,7 +84,7 @@ fn sealed(mut session: Session, draft: Box<Draft>) -> Result<Exchange, Error> {
     let now = Now::new(Default::default(), Default::default());
     match session.lease(
         now,
-        &mut Wish {
+        &mut LeaseRequest {
             waker: Waker::noop(),
             stale: &mut None,
             places: &mut Positions::default(),

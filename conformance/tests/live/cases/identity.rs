@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use apus_core::contract::{Authenticator, Grant, Lease, Operation, Standing, Wish};
+use apus_core::contract::{
+    AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest, Operation,
+};
 use apus_core::credentials::Credentials;
 use apus_core::http::{Body, Completion, Draft, Exchange, Reply};
 use apus_core::machine::{Auth, Event, Observer};
@@ -195,16 +197,21 @@ impl Shifted {
 }
 
 impl Authenticator for Shifted {
-    fn lease(&mut self, now: Now, wish: &mut Wish<'_>) -> Lease {
+    fn lease(&mut self, now: Now, wish: &mut LeaseRequest<'_>) -> Lease {
         self.inner.lease(self.shifted(now), wish)
     }
 
-    fn seal(&mut self, grant: Grant, draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error> {
         let now = self.shifted(now);
         self.inner.seal(grant, draft, now)
     }
 
-    fn judge(&mut self, now: Now, done: &Completion) -> Standing {
+    fn judge(&mut self, now: Now, done: &Completion) -> AuthOutcome {
         let now = self.shifted(now);
         self.inner.judge(now, done)
     }

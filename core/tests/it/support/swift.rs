@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use apus_core::checksum::Algorithm;
-use apus_core::contract::{Authenticator, Grant, Lease, Standing, Wish};
+use apus_core::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
 use apus_core::escape;
 use apus_core::http::{Completion, Draft, Exchange};
 use apus_core::machine::Auth;
@@ -465,22 +465,27 @@ impl Tokens {
 }
 
 impl Authenticator for Tokens {
-    fn lease(&mut self, _: Now, _: &mut Wish<'_>) -> Lease {
-        Lease::Granted(Grant { generation: self.generation })
+    fn lease(&mut self, _: Now, _: &mut LeaseRequest<'_>) -> Lease {
+        Lease::Granted(LeaseGeneration { generation: self.generation })
     }
 
-    fn seal(&mut self, grant: Grant, mut draft: Box<Draft>, now: Now) -> Result<Exchange, Error> {
+    fn seal(
+        &mut self,
+        grant: LeaseGeneration,
+        mut draft: Box<Draft>,
+        now: Now,
+    ) -> Result<Exchange, Error> {
         let name = http::HeaderName::from_static("x-auth-token");
         draft.header(name, &grant.generation.to_string())?;
         Ok(Exchange::open(draft, now, grant.generation))
     }
 
-    fn judge(&mut self, _: Now, done: &Completion) -> Standing {
+    fn judge(&mut self, _: Now, done: &Completion) -> AuthOutcome {
         if done.outcome().is_ok_and(|reply| reply.status() == 401) {
             self.generation = self.generation.max(done.generation() + 1);
-            return Standing::Refused;
+            return AuthOutcome::Refused;
         }
-        Standing::Accepted
+        AuthOutcome::Accepted
     }
 
     fn renewed(&mut self, _: Now, _: Completion) {}
