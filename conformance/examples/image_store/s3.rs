@@ -10,7 +10,8 @@ use apus_blocking::{Client, Sink, Source, Transport, TransportConfig};
 use apus_conformance::server::{EmbeddedS3, Options};
 use apus_core::Now;
 use apus_core::checksum::{
-    Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation, Verdict,
+    Algorithm, Placement, Policy, RequestChecksumCalculation, ResponseChecksumValidation,
+    Validation,
 };
 use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
@@ -100,7 +101,7 @@ fn store_and_fetch(
     image: &Image,
     meter: &Arc<Meter>,
     place: &Place,
-) -> Result<(f64, f64, Verdict), Box<dyn Error>> {
+) -> Result<(f64, f64, Validation), Box<dyn Error>> {
     let key = format!("images/{} ü@#.img", mode.name.replace(' ', "-"));
     let service = client.service();
     let size = image.size;
@@ -139,7 +140,7 @@ fn store_and_fetch(
 
     client.call(DeleteObject::new(bucket, &*key))?;
     match client.call(HeadObject::new(bucket, &*key)) {
-        Err(error) if error.is_not_found() => Ok((up, down, downloaded.verdict)),
+        Err(error) if error.is_not_found() => Ok((up, down, downloaded.validation)),
         Err(error) => Err(error.into()),
         Ok(_) => Err("the object is still there after its deletion".into()),
     }
@@ -323,7 +324,7 @@ struct Row {
     down: f64,
     seconds: f64,
     refused: bool,
-    verdict: Result<Verdict, String>,
+    verdict: Result<Validation, String>,
 }
 
 fn print_table(rows: &[Row]) {

@@ -11,7 +11,7 @@ use apus_conformance::server::{
     EmbeddedOpenStack, Ending, Fault, OpenStackModel, OpenStackOperation, Plan,
 };
 use apus_core::Now;
-use apus_core::checksum::Verdict;
+use apus_core::checksum::Validation;
 use apus_core::contract::{Machine, Notice};
 use apus_core::keystone::{
     self, Domain, Identity, Login, Scope, Session, SessionOptions, TrustSlot, User,
@@ -115,7 +115,7 @@ struct Transfers {
     segments: u32,
     up: f64,
     down: f64,
-    checked: Verdict,
+    checked: Validation,
 }
 
 /// Uploads, downloads, compares and deletes, each as a request of its own to the store, with a new
@@ -201,7 +201,7 @@ impl Store {
     }
 
     /// What its bytes were compared with.
-    fn download(&self, image: &Image) -> Result<Verdict, Box<dyn Error>> {
+    fn download(&self, image: &Image) -> Result<Validation, Box<dyn Error>> {
         let get = GetObject::new(CONTAINER, OBJECT);
         let (service, seed) = (Arc::clone(self.client.service()), self.client.seed());
         let download = SwiftDownload::new(get, service, DownloadOptions::default(), seed);
@@ -211,7 +211,7 @@ impl Store {
         if downloaded.bytes != image.size || !image.is_same(copy)? {
             return Err("what came back is not what was stored".into());
         }
-        Ok(downloaded.verdict)
+        Ok(downloaded.validation)
     }
 
     /// A deletion is short: the user's token is enough.
@@ -323,7 +323,7 @@ struct Row {
     trusts: Trusts,
     up: f64,
     down: f64,
-    verdict: Result<Verdict, String>,
+    verdict: Result<Validation, String>,
 }
 
 fn print_table(rows: &[Row]) {

@@ -291,7 +291,7 @@ fn download(this: &Outliving<'_>) -> String {
     assert!(took > LIVES * stage.site.life, "it took only {took:?}");
     assert!(sunk == bytes, "what came is not what is stored");
     assert_eq!(downloaded.bytes, bytes.len() as u64);
-    assert!(matches!(downloaded.verdict, apus_core::checksum::Verdict::Validated(_)));
+    assert!(matches!(downloaded.validation, apus_core::checksum::Validation::Validated(_)));
     assert!(way.watch.launched("GetObject") as usize > CUTS);
     if job.large_object.is_some() {
         sweep(&stage.store, &beside(stage)).unwrap();

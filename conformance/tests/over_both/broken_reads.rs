@@ -62,14 +62,14 @@ fn what_was_cut_goes_on_after_its_last_byte(via: Via) {
             let (result, whole, count) = read(via, plan, whole(), concurrency);
             let what = format!("{fault:?}, {concurrency} at once");
             let done = result.unwrap_or_else(|error| panic!("{what}: {error}"));
-            assert!(whole && done.verdict.is_validated(), "{what}");
+            assert!(whole && done.validation.is_validated(), "{what}");
             assert!(count >= 3, "{what}: {count}");
         }
     }
     // Cut at every thousandth byte: as long as there is progress, the download is resumed.
     let plan = Plan::new().always(Operation::GetObject, Fault::CutBody(10_000, Ending::Close));
     let (result, whole, count) = read(via, plan, self::whole(), 1);
-    assert!(result.unwrap().verdict.is_validated() && whole);
+    assert!(result.unwrap().validation.is_validated() && whole);
     assert_eq!(count, LENGTH as u64 / 10_000);
     // Without any, it does not.
     let plan = Plan::new().from(Operation::GetObject, 2, Fault::CutBody(0, Ending::Close));

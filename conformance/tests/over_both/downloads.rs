@@ -59,7 +59,7 @@ fn every_width_fills_every_sink(via: Via) {
             let done = result.unwrap_or_else(|error| panic!("{what}: {error}"));
             assert!(read == bytes, "{what}");
             assert_eq!(done.bytes, length as u64, "{what}");
-            assert!(done.verdict.is_validated(), "{what}: {:?}", done.verdict);
+            assert!(done.validation.is_validated(), "{what}: {:?}", done.validation);
             let expected = Algorithm::Crc32.digest(&bytes).unwrap();
             assert_eq!(done.digests.value(Algorithm::Crc32), Some(&expected), "{what}");
         }
@@ -106,6 +106,6 @@ fn readers_give_the_bytes_in_order(via: Via) {
             }),
         };
         assert!(read == bytes, "{concurrency} at once");
-        assert!(done.unwrap().verdict.is_validated());
+        assert!(done.unwrap().validation.is_validated());
     }
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use apus_conformance::server::{
     EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
 };
-use apus_core::checksum::{Algorithm, Value, Verdict};
+use apus_core::checksum::{Algorithm, Validation, Value};
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{Add, Added, Get, Got, StoreError, StoreErrorKind, Stored};
@@ -163,9 +163,9 @@ fn an_image_is_compared_with_what_is_known_of_it(via: Via) {
         let read = |get: &Get| read(via, s3(&server, ""), &url, get);
         // Nothing but the ETag is there to be compared.
         let got = read(&get(Vec::new(), None)).unwrap();
-        assert_eq!(got.verdict, Verdict::Validated(Algorithm::Md5));
+        assert_eq!(got.validation, Validation::Validated(Algorithm::Md5));
         let got = read(&get(expected(sha256), Some(5120))).unwrap();
-        assert_eq!(got.verdict, Verdict::Validated(Algorithm::Sha256));
+        assert_eq!(got.validation, Validation::Validated(Algorithm::Sha256));
         let other = sha256.replace("caa9", "caa8");
         let error = read(&get(expected(&other), None)).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");

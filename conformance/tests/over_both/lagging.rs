@@ -68,7 +68,7 @@ fn get(via: Via, server: &EmbeddedOpenStack, url: &str) -> Result<(Vec<u8>, bool
             let sink = apus_blocking::Sink::memory();
             let got = stores.get(&row, &Get::default(), &sink);
             let got = got.map_err(|error| error.to_string())?;
-            Ok((sink.take(), got.outcome.verdict.is_validated()))
+            Ok((sink.take(), got.outcome.validation.is_validated()))
         }
         Via::Async => {
             let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -77,7 +77,7 @@ fn get(via: Via, server: &EmbeddedOpenStack, url: &str) -> Result<(Vec<u8>, bool
                 let sink = apus_async::Sink::memory();
                 let got = stores.get(&row, &Get::default(), &sink).await;
                 let got = got.map_err(|error| error.to_string())?;
-                Ok((sink.take(), got.outcome.verdict.is_validated()))
+                Ok((sink.take(), got.outcome.validation.is_validated()))
             })
         }
     }

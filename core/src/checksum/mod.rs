@@ -23,8 +23,8 @@ mod hashers;
 mod pass;
 mod policy;
 mod sections;
+mod validation;
 mod value;
-mod verdict;
 
 pub use self::algorithm::Algorithm;
 pub use self::composite::{Composite, Declared, Type};
@@ -35,6 +35,6 @@ pub use self::policy::{
     Decision, Need, Overrides, Placement, Policy, RequestChecksumCalculation,
     ResponseChecksumValidation,
 };
+pub use self::validation::{NotValidatedReason, Validation};
 pub(crate) use self::value::LONGEST_BASE64;
 pub use self::value::{Value, combine};
-pub use self::verdict::{Verdict, Why};

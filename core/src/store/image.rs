@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::StoreError;
 use super::migration::Migration;
-use crate::checksum::{Algorithm, Digests, Hashers, Value, Verdict};
+use crate::checksum::{Algorithm, Digests, Hashers, Validation, Value};
 use crate::error::{Error, Leftover};
 use crate::http::ByteRange;
 use crate::keystone::Catalogue;
@@ -205,7 +205,7 @@ pub struct Got {
     /// The digests of these bytes.
     pub digests: Digests,
     /// Whether the bytes were validated: by which algorithm, or why not.
-    pub verdict: Verdict,
+    pub validation: Validation,
 }
 
 /// Who may read and write an image in the account of the user who stored it.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use apus_core::checksum::{Algorithm, Verdict, Why};
+use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
 use apus_core::contract::{Machine as _, OnFailure, Step};
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Draft, Exchange, Ticket};
@@ -26,7 +26,7 @@ fn one_request_is_enough_where_nothing_goes_wrong() {
     assert_eq!(run.requests, ["GET /bucket/key"]);
     assert_eq!(run.sink, stored.bytes);
     assert_eq!((done.bytes, done.head.size), (5000, Some(5000)));
-    assert_eq!(done.verdict, Verdict::NotValidated(Why::NotAsked));
+    assert_eq!(done.validation, Validation::NotValidated(NotValidatedReason::NotAsked));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_cut_body_goes_on_after_its_last_byte_and_so_does_its_hash() {
         let tag = Some("\"v1\"".parse().unwrap());
         assert_eq!(matches, [None, tag.clone(), tag.clone(), tag]);
         assert_eq!(run.sink, stored.bytes);
-        assert_eq!(run.result.unwrap().verdict, Verdict::Validated(algorithm));
+        assert_eq!(run.result.unwrap().validation, Validation::Validated(algorithm));
     }
 }
 
@@ -137,7 +137,7 @@ fn before_the_first_byte_an_object_may_change() {
         if requests == 1 { first.answer(head).cut(0) } else { second.answer(head) }
     });
     assert_eq!(run.sink, second.bytes);
-    assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Sha1));
+    assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Sha1));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn an_empty_object() {
     assert_eq!(run.result.unwrap().bytes, 0);
     let run = serve(get(wide(4, 1000), checked, |_| {}), &stored);
     assert_eq!(run.requests, ["HEAD /bucket/key", "GET /bucket/key"]);
-    assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Crc32));
+    assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Crc32));
     let all = |get: &mut GetObject| get.range = Some(ByteRange::From(0));
     let run = serve(get(DownloadOptions::default(), all, |_| {}), &stored);
     assert_eq!((run.requests.len(), run.result.unwrap().bytes), (1, 0));
@@ -271,7 +271,7 @@ fn ranges_of_the_caller_are_kept_in_both_modes() {
             let done = run.result.unwrap();
             assert_eq!(run.sink, stored.bytes[expected.clone()], "{range:?}");
             assert_eq!(done.bytes, expected.len() as u64);
-            assert_eq!(done.verdict, Verdict::NotValidated(Why::Partial));
+            assert_eq!(done.validation, Validation::NotValidated(NotValidatedReason::Partial));
             assert!(run.peak <= options.concurrency);
         }
     }

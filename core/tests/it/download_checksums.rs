@@ -2,7 +2,9 @@
 //! composite ones over parts; and the reasons why it was not validated.
 
 use apus_core::Kind;
-use apus_core::checksum::{Algorithm, Composite, ResponseChecksumValidation, Verdict, Why};
+use apus_core::checksum::{
+    Algorithm, Composite, NotValidatedReason, ResponseChecksumValidation, Validation,
+};
 use apus_core::machine::DownloadOptions;
 use apus_core::s3::{Config, GetObject};
 use http::request;
@@ -37,7 +39,7 @@ fn checksums_of_ranges_combine_to_that_of_the_object() {
         assert_eq!(run.requests[0], "HEAD /bucket/key");
         assert_eq!((run.requests.len(), conditions, run.peak), (12, 11, 4));
         let done = run.result.unwrap();
-        assert_eq!(done.verdict, Verdict::Validated(algorithm));
+        assert_eq!(done.validation, Validation::Validated(algorithm));
         assert_eq!(done.digests.value(algorithm), algorithm.digest(&stored.bytes).ok().as_ref());
         assert_eq!(run.sink, stored.bytes);
     }
@@ -51,7 +53,7 @@ fn a_checksum_that_does_not_combine_is_computed_over_one_stream() {
         run.requests,
         ["HEAD /bucket/key", "GET /bucket/key", "GET /bucket/key bytes=3000-"]
     );
-    assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Sha256));
+    assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Sha256));
 }
 
 /// A multipart object whose parts have these sizes, and what GetObjectAttributes says of it, two
@@ -114,7 +116,7 @@ fn a_checksum_over_parts_is_recomputed_where_their_sizes_are_told() {
             let starts = run.requests.iter().filter(|one| one.contains("bytes=")).count();
             assert!(starts >= ranges && run.peak == peak, "{starts} {}", run.peak);
             assert_eq!(run.sink, stored.bytes);
-            assert_eq!(run.result.unwrap().verdict, Verdict::Validated(algorithm));
+            assert_eq!(run.result.unwrap().validation, Validation::Validated(algorithm));
         }
         let mut damaged = stored.clone();
         damaged.bytes = object(7201).slice(1..);
@@ -153,7 +155,10 @@ fn part_sizes_that_can_not_be_are_not_believed() {
         });
         assert!(asked <= 2, "the object itself is not read again and again");
         assert_eq!(run.sink, stored.bytes);
-        assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Composite));
+        assert_eq!(
+            run.result.unwrap().validation,
+            Validation::NotValidated(NotValidatedReason::Composite)
+        );
     }
 }
 
@@ -193,17 +198,29 @@ fn what_was_not_checked_says_why() {
         Stored { checksum: Some((Algorithm::Sha256, composite.to_string())), ..Stored::new(5000) };
     let plain = Stored::new(5000);
     let crc = Stored::new(5000).with(Algorithm::Crc32);
-    let verdict = |machine, stored: &Stored| serve(machine, stored).result.unwrap().verdict;
+    let verdict = |machine, stored: &Stored| serve(machine, stored).result.unwrap().validation;
     for options in [DownloadOptions::default(), wide(3, 1000)] {
         let of = |set: fn(&mut GetObject), config: fn(&mut Config), stored: &Stored| {
             verdict(get(options.clone(), set, config), stored)
         };
-        assert_eq!(of(checked, supported, &plain), Verdict::NotValidated(Why::Absent));
-        assert_eq!(of(|_| {}, supported, &crc), Verdict::Validated(Algorithm::Crc32));
-        assert_eq!(of(|_| {}, |_| {}, &crc), Verdict::NotValidated(Why::Unasked));
-        assert_eq!(of(|_| {}, |_| {}, &plain), Verdict::NotValidated(Why::NotAsked));
-        assert_eq!(of(checked, never, &crc), Verdict::NotValidated(Why::Unasked));
-        assert_eq!(of(checked, never, &plain), Verdict::NotValidated(Why::NotAsked));
-        assert_eq!(of(checked, |_| {}, &composite), Verdict::NotValidated(Why::Composite));
+        assert_eq!(
+            of(checked, supported, &plain),
+            Validation::NotValidated(NotValidatedReason::Absent)
+        );
+        assert_eq!(of(|_| {}, supported, &crc), Validation::Validated(Algorithm::Crc32));
+        assert_eq!(of(|_| {}, |_| {}, &crc), Validation::NotValidated(NotValidatedReason::Unasked));
+        assert_eq!(
+            of(|_| {}, |_| {}, &plain),
+            Validation::NotValidated(NotValidatedReason::NotAsked)
+        );
+        assert_eq!(of(checked, never, &crc), Validation::NotValidated(NotValidatedReason::Unasked));
+        assert_eq!(
+            of(checked, never, &plain),
+            Validation::NotValidated(NotValidatedReason::NotAsked)
+        );
+        assert_eq!(
+            of(checked, |_| {}, &composite),
+            Validation::NotValidated(NotValidatedReason::Composite)
+        );
     }
 }

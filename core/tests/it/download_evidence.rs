@@ -2,7 +2,7 @@
 //! and values from the caller.
 
 use apus_core::Kind;
-use apus_core::checksum::{Algorithm, Value, Verdict, Why};
+use apus_core::checksum::{Algorithm, NotValidatedReason, Validation, Value};
 use apus_core::machine::DownloadOptions;
 use http::request;
 
@@ -42,7 +42,7 @@ fn an_etag_that_is_an_md5_is_compared() {
         let stored = tagged(5000);
         let run = serve(get(verify(options.clone()), |_| {}, |_| {}), &stored);
         assert_eq!(run.requests, requests);
-        assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Md5));
+        assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Md5));
         assert_eq!(run.sink, stored.bytes);
         let run = serve(get(verify(options.clone()), |_| {}, |_| {}), &spoilt(&stored));
         let error = failure(run);
@@ -50,7 +50,7 @@ fn an_etag_that_is_an_md5_is_compared() {
         assert!(error.to_string().contains("ETag"), "{error}");
         // Who did not ask for it is not told that it differs, and nothing is hashed.
         let done = serve(get(options, |_| {}, |_| {}), &stored).result.unwrap();
-        assert_eq!(done.verdict, Verdict::NotValidated(Why::NotAsked));
+        assert_eq!(done.validation, Validation::NotValidated(NotValidatedReason::NotAsked));
         assert!(done.digests.is_empty());
     }
 }
@@ -60,7 +60,7 @@ fn what_is_cut_and_resumed_is_compared_as_a_whole() {
     let stored = tagged(5000);
     let machine = get(verify(DownloadOptions::default()), |_| {}, |_| {});
     let run = cutting(machine, &stored, &[0, 1700, 1]);
-    assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Md5));
+    assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Md5));
     assert_eq!(run.sink, stored.bytes);
 }
 
@@ -73,7 +73,7 @@ fn an_etag_that_can_be_no_md5_proves_nothing() {
             Stored { etag: Some(etag).filter(|etag| !etag.is_empty()), ..Stored::new(5000) };
         for options in [DownloadOptions::default(), wide(4, 1000)] {
             let done = serve(get(verify(options), |_| {}, |_| {}), &stored).result.unwrap();
-            assert!(!done.verdict.is_validated(), "{etag}");
+            assert!(!done.validation.is_validated(), "{etag}");
             assert_eq!(done.bytes, 5000);
             assert!(done.digests.is_empty(), "nothing was hashed for {etag}");
         }
@@ -91,14 +91,14 @@ fn the_etag_of_an_encrypted_object_is_not_its_md5() {
         for options in [DownloadOptions::default(), wide(4, 1000)] {
             let machine = get(verify(options), |_| {}, |_| {});
             let run = Sim::new(machine).run(|head, _| stored.answer(head).header(name, value));
-            assert!(!run.result.unwrap().verdict.is_validated(), "{value}");
+            assert!(!run.result.unwrap().validation.is_validated(), "{value}");
         }
     }
     // With keys of S3 itself, it is.
     let stored = tagged(5000);
     let run = Sim::new(get(verify(DownloadOptions::default()), |_| {}, |_| {}))
         .run(|head, _| stored.answer(head).header("x-amz-server-side-encryption", "AES256"));
-    assert!(run.result.unwrap().verdict.is_validated());
+    assert!(run.result.unwrap().validation.is_validated());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_provider_whose_etags_are_no_md5s_is_not_believed() {
         },
     );
     let done = serve(machine, &stored).result.unwrap();
-    assert_eq!(done.verdict, Verdict::NotValidated(Why::NotAsked));
+    assert_eq!(done.validation, Validation::NotValidated(NotValidatedReason::NotAsked));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_checksum_of_the_servers_goes_before_its_etag() {
     let run = serve(get(verify(wide(4, 1000)), checked, |_| {}), &stored);
     assert!(run.peak > 1, "it combines");
     let done = run.result.unwrap();
-    assert_eq!(done.verdict, Verdict::Validated(Algorithm::Crc32));
+    assert_eq!(done.validation, Validation::Validated(Algorithm::Crc32));
     assert_eq!(done.digests.value(Algorithm::Md5), None);
 }
 
@@ -133,7 +133,7 @@ fn a_range_is_not_compared_with_what_is_of_the_whole() {
     let machine =
         get(options, |get| get.range = Some(apus_core::s3::ByteRange::Span(10..20)), |_| {});
     let done = serve(machine, &stored).result.unwrap();
-    assert!(!done.verdict.is_validated());
+    assert!(!done.validation.is_validated());
     assert_eq!(done.bytes, 10);
 }
 
@@ -144,7 +144,7 @@ fn what_the_caller_knows_is_compared() {
     let known = [digest(Algorithm::Sha512), digest(Algorithm::Md5)];
     for options in [DownloadOptions::default(), wide(4, 1000)] {
         let run = serve(get(knowing(options.clone(), &known), |_| {}, |_| {}), &stored);
-        assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Sha512));
+        assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Sha512));
         let run = serve(get(knowing(options.clone(), &known), |_| {}, |_| {}), &spoilt(&stored));
         assert_eq!(failure(run).kind(), Kind::Integrity);
         // The second of them differs.
@@ -156,7 +156,7 @@ fn what_the_caller_knows_is_compared() {
     let run =
         serve(get(knowing(wide(4, 1000), &[digest(Algorithm::Crc32)]), |_| {}, |_| {}), &stored);
     assert!(run.peak > 1);
-    assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Crc32));
+    assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Crc32));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_empty_object_is_compared_too() {
     let other = Algorithm::Sha256.digest(b"other").unwrap();
     for options in [DownloadOptions::default(), wide(4, 1000)] {
         let done = serve(get(knowing(options.clone(), &[nothing]), |_| {}, |_| {}), &stored);
-        assert!(done.result.unwrap().verdict.is_validated());
+        assert!(done.result.unwrap().validation.is_validated());
         let error = failure(serve(get(knowing(options, &[other]), |_| {}, |_| {}), &stored));
         assert_eq!(error.kind(), Kind::Integrity);
     }

@@ -116,7 +116,7 @@ proptest::proptest! {
                 proptest::prop_assert_eq!((run.beyond, run.dismissed), (0, 0));
                 let validated = validate && algorithm.is_some()
                     && matches!(range, None | Some(ByteRange::From(0)));
-                proptest::prop_assert_eq!(done.verdict.is_validated(), validated);
+                proptest::prop_assert_eq!(done.validation.is_validated(), validated);
             }
             Err(_) => proptest::prop_assert!(old.starts_with(&run.sink) || new.starts_with(&run.sink)),
         }

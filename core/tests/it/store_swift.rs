@@ -285,7 +285,7 @@ fn a_download_goes_on_as_often_as_the_option_says_and_is_never_short() {
                 assert!(whole);
                 assert_eq!((got.bytes, got.size), (1000, Some(1000)));
                 assert_eq!(run.sink, bytes);
-                assert!(got.verdict.to_string().contains("MD5"), "{}", got.verdict);
+                assert!(got.validation.to_string().contains("MD5"), "{}", got.validation);
             }
             Err(error) => {
                 assert!(!whole, "{error}");

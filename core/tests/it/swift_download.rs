@@ -1,7 +1,7 @@
 //! Downloads of plain Swift objects: resumed, validated, never short without an error.
 
 use apus_core::Kind;
-use apus_core::checksum::{Algorithm, Verdict, Why};
+use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDownload};
@@ -50,7 +50,7 @@ fn a_plain_object_is_checked_against_its_md5() {
     let done = run.result.unwrap();
     assert_eq!(run.requests, ["HEAD /v1/AUTH_a/c/o", "GET /v1/AUTH_a/c/o"]);
     assert!(run.sink == bytes && done.bytes == 1000);
-    assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
+    assert_eq!(done.validation, Validation::Validated(Algorithm::Md5));
     assert_eq!(done.digests.value(Algorithm::Md5).unwrap().hex(), md5(&bytes));
     assert_eq!(done.head.etag.unwrap().opaque(), md5(&bytes));
 }
@@ -77,7 +77,7 @@ fn what_was_cut_goes_on_after_the_last_byte_if_the_object_is_the_same() {
     assert_eq!(run.requests[1..4], expected);
     assert_eq!(run.requests[4..], [format!("{get} bytes=301-")]);
     assert!(run.sink == bytes);
-    assert!(run.result.unwrap().verdict.is_validated());
+    assert!(run.result.unwrap().validation.is_validated());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn each_attempt_has_a_token_of_its_own() {
         store.answer(head, body).cut(100)
     });
     assert!(run.sink == bytes);
-    assert!(run.result.unwrap().verdict.is_validated());
+    assert!(run.result.unwrap().validation.is_validated());
     // The HEAD's first token was good; each of the ten GETs met an old one first.
     assert_eq!((valid, refused), (11, 10));
 }
@@ -164,17 +164,20 @@ fn damaged_bytes_are_an_error_and_an_encrypting_gateway_can_be_left_unchecked() 
     assert_eq!(error.kind(), Kind::Integrity);
     assert!(error.to_string().contains(&md5(&bytes)), "{error}");
     let done = damaged(true).result.unwrap();
-    assert_eq!(done.verdict, Verdict::NotValidated(Why::Unasked));
+    assert_eq!(done.validation, Validation::NotValidated(NotValidatedReason::Unasked));
 }
 
 #[test]
 fn a_tag_in_quotes_is_an_md5_too_and_another_one_says_nothing() {
     let bytes = object(100);
     for (tag, verdict) in [
-        (format!("\"{}\"", md5(&bytes)), Verdict::Validated(Algorithm::Md5)),
-        (md5(&bytes).to_uppercase(), Verdict::Validated(Algorithm::Md5)),
-        ("\"8f481cede6d2ddc07cb36aa084d9a64d-3\"".to_owned(), Verdict::NotValidated(Why::Absent)),
-        (String::new(), Verdict::NotValidated(Why::Absent)),
+        (format!("\"{}\"", md5(&bytes)), Validation::Validated(Algorithm::Md5)),
+        (md5(&bytes).to_uppercase(), Validation::Validated(Algorithm::Md5)),
+        (
+            "\"8f481cede6d2ddc07cb36aa084d9a64d-3\"".to_owned(),
+            Validation::NotValidated(NotValidatedReason::Absent),
+        ),
+        (String::new(), Validation::NotValidated(NotValidatedReason::Absent)),
     ] {
         let mut store = store(&bytes);
         let run = sim(get(DownloadOptions::default(), |_| {})).run(|head, body| {
@@ -184,7 +187,7 @@ fn a_tag_in_quotes_is_an_md5_too_and_another_one_says_nothing() {
             answer.headers.retain(|(name, _)| name != "etag");
             if tag.is_empty() { answer } else { answer.header("etag", &tag) }
         });
-        assert_eq!(run.result.unwrap().verdict, verdict, "{tag}");
+        assert_eq!(run.result.unwrap().validation, verdict, "{tag}");
     }
 }
 
@@ -205,7 +208,7 @@ fn ranges_are_read_and_said_to_be_unchecked() {
             let done = run.result.unwrap();
             assert!(run.sink == bytes[wanted.clone()], "{range:?}");
             let whole = range == ByteRange::From(0);
-            assert_eq!(done.verdict.is_validated(), whole, "{range:?}");
+            assert_eq!(done.validation.is_validated(), whole, "{range:?}");
         }
     }
     for range in [ByteRange::From(1000), ByteRange::From(5000), ByteRange::Span(1000..1001)] {
@@ -226,12 +229,15 @@ fn ranges_in_parallel_where_nothing_is_checked() {
     let machine = get(wide(4, 50), |get| get.unchecked = true);
     let run = cutting(machine, &mut store(&bytes), &[10, 0, 49, 3]);
     assert!(run.peak == 4 && run.sink == bytes);
-    assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Unasked));
+    assert_eq!(
+        run.result.unwrap().validation,
+        Validation::NotValidated(NotValidatedReason::Unasked)
+    );
     // An MD5 is computed in one go.
     let run = cutting(get(wide(4, 50), |_| {}), &mut store(&bytes), &[10]);
     assert_eq!((run.peak, run.requests.len()), (1, 3));
     assert!(run.sink == bytes);
-    assert!(run.result.unwrap().verdict.is_validated());
+    assert!(run.result.unwrap().validation.is_validated());
 }
 
 #[test]
@@ -240,7 +246,7 @@ fn an_empty_object_is_read_and_checked() {
         let run = cutting(get(wide(concurrency, 10), |_| {}), &mut store(&Bytes::new()), &[]);
         let done = run.result.unwrap();
         assert_eq!((done.bytes, run.sink.len()), (0, 0));
-        assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
+        assert_eq!(done.validation, Validation::Validated(Algorithm::Md5));
     }
 }
 
@@ -288,7 +294,7 @@ fn resets_and_refusals_that_pass_are_waited_out() {
             }
         });
         assert_eq!((run.sink.len(), run.requests.len()), (1000, 5), "{fault:?}");
-        assert!(run.result.unwrap().verdict.is_validated());
+        assert!(run.result.unwrap().validation.is_validated());
     }
 }
 

@@ -193,7 +193,7 @@ proptest::proptest! {
                     let refusal = |fault: &Fault| matches!(fault, Fault::Status(_) | Fault::Refused);
                     let faulty = faults.iter().any(refusal);
                     if whole && !unchecked && heard && !faulty {
-                        proptest::prop_assert!(done.verdict.is_validated(), "{}", done.verdict);
+                        proptest::prop_assert!(done.validation.is_validated(), "{}", done.validation);
                     }
                     let alone = concurrency == 1 || done.digests.value(Algorithm::Sha256).is_some();
                     proptest::prop_assert!(!digest || alone);

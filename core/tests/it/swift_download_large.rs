@@ -2,7 +2,7 @@
 //! wrong manifests.
 
 use apus_core::Kind;
-use apus_core::checksum::{Algorithm, Verdict, Why};
+use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDownload};
 use apus_core::swift::GetObject;
@@ -71,7 +71,7 @@ fn a_static_large_object_is_checked_by_the_md5_of_each_segment() {
     );
     let done = run.result.unwrap();
     assert!(run.sink == bytes);
-    assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
+    assert_eq!(done.validation, Validation::Validated(Algorithm::Md5));
     let whole = Algorithm::Sha512.digest(&bytes).unwrap();
     assert_eq!(done.digests.value(Algorithm::Sha512), Some(&whole));
     assert_eq!(done.digests.value(Algorithm::Md5).unwrap().hex(), md5(&bytes));
@@ -92,7 +92,7 @@ fn cuts_anywhere_do_not_disturb_the_check() {
                 }
             });
             assert!(run.sink == bytes && run.peak == concurrency);
-            assert!(run.result.unwrap().verdict.is_validated());
+            assert!(run.result.unwrap().validation.is_validated());
         }
     }
 }
@@ -105,14 +105,17 @@ fn segments_are_read_in_parallel_where_they_are_short_enough() {
         let expected =
             ["bytes=0-299", "bytes=300-599", "bytes=600-600", "bytes=601-900", "bytes=901-999"];
         assert_eq!(gets(&run.requests), expected);
-        assert!(run.sink == bytes && run.result.unwrap().verdict.is_validated());
+        assert!(run.sink == bytes && run.result.unwrap().validation.is_validated());
         // One stream, so that no more than was allowed is held.
         let run = serve(get(wide(3, 299), |_| {}), &mut store);
         assert_eq!((gets(&run.requests), run.peak), (vec![""], 1));
-        assert!(run.sink == bytes && run.result.unwrap().verdict.is_validated());
+        assert!(run.sink == bytes && run.result.unwrap().validation.is_validated());
         let run = serve(get(wide(3, 100), |get| get.unchecked = true), &mut store);
         assert_eq!((gets(&run.requests).len(), run.peak), (10, 3));
-        assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::NotAsked));
+        assert_eq!(
+            run.result.unwrap().validation,
+            Validation::NotValidated(NotValidatedReason::NotAsked)
+        );
     }
 }
 
@@ -172,7 +175,10 @@ fn segments_that_are_ranges_or_large_objects_themselves_are_not_checked() {
     for concurrency in [1, 2] {
         let done = serve(get(wide(concurrency, 400), |_| {}), &mut store);
         assert!(done.sink == bytes);
-        assert_eq!(done.result.unwrap().verdict, Verdict::NotValidated(Why::Segments));
+        assert_eq!(
+            done.result.unwrap().validation,
+            Validation::NotValidated(NotValidatedReason::Segments)
+        );
         // Those that can be are.
         let damaged = run(get(wide(concurrency, 400), |_| {}), |head, body| {
             let answer = store.answer(head, body);
@@ -204,7 +210,10 @@ fn a_manifest_that_can_not_be_read_or_is_another_leaves_it_unchecked() {
             if head.uri.query().is_some() { answer.clone() } else { store.answer(head, body) }
         });
         assert!(run.sink == bytes);
-        assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Manifest));
+        assert_eq!(
+            run.result.unwrap().validation,
+            Validation::NotValidated(NotValidatedReason::Manifest)
+        );
     }
 }
 
@@ -226,7 +235,7 @@ fn a_manifest_whose_lengths_are_not_those_of_the_object_is_an_error() {
             // More bytes than can be counted are none that could be checked.
             Ok(done) => {
                 assert_eq!(wrong, u64::MAX);
-                assert_eq!(done.verdict, Verdict::NotValidated(Why::Manifest));
+                assert_eq!(done.validation, Validation::NotValidated(NotValidatedReason::Manifest));
             }
             Err(error) => {
                 assert_eq!((error.kind(), run.sink.len()), (Kind::InvalidResponse, 0));
@@ -249,7 +258,10 @@ fn ranges_of_large_objects() {
             for concurrency in [1, 3] {
                 let machine = get(wide(concurrency, 70), |get| get.range = Some(range.clone()));
                 let run = serve(machine, &mut store);
-                assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Partial));
+                assert_eq!(
+                    run.result.unwrap().validation,
+                    Validation::NotValidated(NotValidatedReason::Partial)
+                );
                 assert!(run.sink == bytes[wanted.clone()], "{range:?}");
             }
         }
@@ -265,7 +277,7 @@ fn a_dynamic_large_object_is_checked_where_the_listing_is_that_of_its_tag() {
     let listing = "GET /v1/AUTH_a/s?format=json&prefix=o%2F1767322800.123456%2F1000%2F";
     assert!(run.requests[1].starts_with(listing), "{}", run.requests[1]);
     assert_eq!(gets(&run.requests), [""]);
-    assert_eq!(run.result.unwrap().verdict, Verdict::Validated(Algorithm::Md5));
+    assert_eq!(run.result.unwrap().validation, Validation::Validated(Algorithm::Md5));
     // Another state of the container, and one that may not be seen.
     for listing in [None, Some(403)] {
         let mut store = dlo(&bytes);
@@ -281,7 +293,10 @@ fn a_dynamic_large_object_is_checked_where_the_listing_is_that_of_its_tag() {
             }
         });
         assert!(run.sink == bytes);
-        assert_eq!(run.result.unwrap().verdict, Verdict::NotValidated(Why::Manifest));
+        assert_eq!(
+            run.result.unwrap().validation,
+            Validation::NotValidated(NotValidatedReason::Manifest)
+        );
     }
 }
 
@@ -305,7 +320,7 @@ fn more_segments_than_a_page_are_read_one_by_one() {
             assert!(run.sink == bytes && run.beyond == 0);
             assert_eq!(gets(&run.requests), [""; 0]);
             let done = run.result.unwrap();
-            assert_eq!((done.verdict.is_validated(), done.bytes), (!unchecked, 1000));
+            assert_eq!((done.validation.is_validated(), done.bytes), (!unchecked, 1000));
             let whole = Algorithm::Sha256.digest(&bytes).unwrap();
             let told = done.digests.value(Algorithm::Sha256).copied();
             assert_eq!(told, (concurrency == 1).then_some(whole));
@@ -390,7 +405,7 @@ fn large_objects_without_a_segment_are_empty() {
         for concurrency in [1, 3] {
             let run = serve(get(wide(concurrency, 5), |_| {}), &mut store);
             let done = run.result.unwrap();
-            assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
+            assert_eq!(done.validation, Validation::Validated(Algorithm::Md5));
             assert_eq!((done.bytes, run.sink.len()), (length, length as usize));
         }
     }
@@ -417,7 +432,7 @@ fn a_gateway_that_knows_large_objects_by_another_tag_is_read_by_the_tags_it_tell
                     }
                 });
             assert!(run.sink == bytes);
-            let validated = run.result.unwrap().verdict.is_validated();
+            let validated = run.result.unwrap().validation.is_validated();
             assert_eq!(validated, !is_static && !unchecked);
         }
         // Another object is detected nevertheless.

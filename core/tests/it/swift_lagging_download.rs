@@ -5,7 +5,7 @@
 //! Large Objects" and "Eventual Consistency" in Swift's documentation.
 
 use apus_core::Kind;
-use apus_core::checksum::{Algorithm, Verdict, Why};
+use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
 use apus_core::http::ByteRange;
 use apus_core::machine::{DownloadOptions, SwiftDownload};
 use apus_core::swift::GetObject;
@@ -37,7 +37,7 @@ fn what_the_prefix_tells_is_missed_wherever_it_is_missing() {
     let prefix = "o/1767322800.123456/500/100/";
     let (whole, names) = dlo(prefix, &bytes, &[100; 5]);
     let done = serve(get(1), &mut whole.clone()).result.unwrap();
-    assert_eq!(done.verdict, Verdict::Validated(Algorithm::Md5));
+    assert_eq!(done.validation, Validation::Validated(Algorithm::Md5));
     for missing in [&names[0..1], &names[2..3], &names[4..5], &names[1..4], &names[..]] {
         for page in [10_000, 3] {
             for (concurrency, unchecked, range) in
@@ -95,7 +95,11 @@ fn where_nothing_tells_the_last_segment_nothing_is_validated() {
                 }
                 let run = serve(get(concurrency), &mut store);
                 let done = run.result.unwrap();
-                assert_eq!(done.verdict, Verdict::NotValidated(Why::Listing), "{prefix}");
+                assert_eq!(
+                    done.validation,
+                    Validation::NotValidated(NotValidatedReason::Listing),
+                    "{prefix}"
+                );
                 assert!(run.sink == bytes[..if missing { 400 } else { 500 }]);
             }
         }

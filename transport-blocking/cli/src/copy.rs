@@ -72,7 +72,7 @@ pub(crate) fn run(
     drop(shown);
     let mut told = put::told(&added, Algorithm::Sha512);
     told["from"] = json!(address.url);
-    told["checked"] = json!(got.verdict.to_string());
+    told["checked"] = json!(got.validation.to_string());
     told["read_again"] = json!(again);
     let done = format_args!("the copy is stored as {}", added.url);
     stage.output.of_done(&told, &added.url, done)?;
@@ -80,7 +80,7 @@ pub(crate) fn run(
         "{} copied; SHA512 {}; read: {}",
         human(added.size),
         added.multihash,
-        got.verdict
+        got.validation
     ));
     Ok(Exit::Done)
 }

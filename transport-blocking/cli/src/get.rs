@@ -34,7 +34,7 @@ pub(crate) fn run(
     for remark in sink.remarks() {
         stage.output.remark(&remark);
     }
-    let checked = got.verdict.to_string();
+    let checked = got.validation.to_string();
     if stage.output.is_json() && path.is_some() {
         let told = json!({ "bytes": got.bytes, "size": got.size, "checked": checked });
         stage.output.result(&told, "")?;

@@ -168,7 +168,7 @@ fn download(service: &Arc<Service>) -> Download {
 
 fn check(downloaded: Downloaded, bytes: &Bytes) {
     assert_eq!(downloaded.bytes, bytes.len() as u64);
-    assert_eq!(downloaded.verdict, Verdict::Validated(Algorithm::Crc64Nvme));
+    assert_eq!(downloaded.validation, Validation::Validated(Algorithm::Crc64Nvme));
 }
 
 fn report(title: &str, racers: &[Racer<'_>], budget: f64, bytes: &Bytes) {

@@ -1,6 +1,6 @@
 //! The outputs of operations, with the names of S3's API.
 
-use apus_core::checksum::{Algorithm, Declared, Type, Verdict};
+use apus_core::checksum::{Algorithm, Declared, Type, Validation};
 use apus_core::now::Timestamp;
 use apus_core::s3::{ETag, Metadata};
 use base64::Engine as _;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// An output, for comparison.
 pub(super) struct Answer {
     pub(super) output: Members,
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<Validation>,
 }
 
 impl From<Members> for Answer {

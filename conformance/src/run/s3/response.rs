@@ -1,6 +1,6 @@
 //! `s3-response`.
 
-use apus_core::checksum::Verdict;
+use apus_core::checksum::Validation;
 use apus_core::contract::Service as _;
 use apus_core::error::{Error, Kind};
 use apus_core::s3::Service;
@@ -109,7 +109,7 @@ pub(in crate::run) fn response(
     }
     if let Some(expected) = expected.checksum {
         let checked = match &got {
-            Ok(Answer { verdict: Some(Verdict::Validated(_)), .. }) => Checked::Validated,
+            Ok(Answer { verdict: Some(Validation::Validated(_)), .. }) => Checked::Validated,
             Ok(_) => Checked::Skipped,
             Err(_) => Checked::Mismatch,
         };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use apus_core::checksum::Verdict;
+use apus_core::checksum::Validation;
 use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::http::Completion;
 use apus_core::keystone::{EndpointFilter, Session};
@@ -250,11 +250,11 @@ fn download(
     store: &Store<Service>,
     get: GetObject,
     options: DownloadOptions,
-) -> Result<(Vec<u8>, Verdict), Error> {
+) -> Result<(Vec<u8>, Validation), Error> {
     let download = SwiftDownload::new(get, Arc::clone(store.service()), options, 1);
     let (output, bytes) = store.run_into(download)?;
     assert_eq!(output.bytes, bytes.len() as u64);
-    Ok((bytes, output.verdict))
+    Ok((bytes, output.validation))
 }
 
 fn download_plain(stage: &Stage<'_>) -> Result<(), Error> {
@@ -263,7 +263,7 @@ fn download_plain(stage: &Stage<'_>) -> Result<(), Error> {
         stage.call(PutObject::new(&stage.container, "down/plain", bytes.clone()))?;
         let get = GetObject::new(&stage.container, "down/plain");
         let (got, verdict) = download(&stage.store, get, DownloadOptions::default())?;
-        assert!(got == bytes && matches!(verdict, Verdict::Validated(_)), "{verdict:?}");
+        assert!(got == bytes && matches!(verdict, Validation::Validated(_)), "{verdict:?}");
     }
     Ok(())
 }
@@ -279,7 +279,7 @@ fn download_large(stage: &Stage<'_>) -> Result<(), Error> {
             let (got, verdict) = download(&stage.store, get(), options)?;
             assert!(got == bytes, "{large_object:?}, {concurrency}");
             // Ceph gives away no manifest to check against.
-            let checked = matches!(verdict, Verdict::Validated(_));
+            let checked = matches!(verdict, Validation::Validated(_));
             let blind = stage.site.server == Server::Ceph && large_object == STATIC;
             assert!(checked || blind, "{verdict:?}");
         }
@@ -331,7 +331,7 @@ fn download_cut(stage: &Stage<'_>) -> Result<(), Error> {
     let store = store.with_observer(watch.clone());
     let get = || GetObject::new(&stage.container, "down/cut");
     let (got, verdict) = download(&store, get(), DownloadOptions::default())?;
-    assert!(got == bytes && matches!(verdict, Verdict::Validated(_)), "{verdict:?}");
+    assert!(got == bytes && matches!(verdict, Validation::Validated(_)), "{verdict:?}");
     assert_eq!(watch.launched("GetObject"), 4);
     // Where nothing is to be resumed it is an error, and not the end.
     let (store, _proxy) = through(stage, Plan { cuts: 1, after: 2 << 20, pace: None })?;

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use apus_conformance::server::{Reply, Request, Scripted};
-use apus_core::checksum::{Algorithm, Verdict, Why};
+use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
 use apus_core::machine::{PartLimits, Upload, UploadOptions};
 use apus_core::s3::{ChecksumOptions, DeleteObjects, GetObject, HeadObject, PutObject};
 use apus_core::store::config::{Backend, Configuration, OsloConfig, S3Options};
@@ -72,8 +72,8 @@ fn every_setting(via: Via, tls: bool) {
         assert_headers(got_by, get_object(read), &what);
         assert_headers(head_by, get_object(Read::Bare), &what);
         let verdict = match read {
-            Read::Bare => Verdict::NotValidated(Why::NotAsked),
-            Read::Checked => Verdict::Validated(Algorithm::Crc32),
+            Read::Bare => Validation::NotValidated(NotValidatedReason::NotAsked),
+            Read::Checked => Validation::Validated(Algorithm::Crc32),
         };
         assert_eq!(got.verdict, verdict, "{what}");
     }

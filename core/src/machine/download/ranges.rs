@@ -9,7 +9,7 @@ use super::DownloadOptions;
 use super::piece::{Piece, State};
 use super::plan::Plan;
 use super::tally::Tally;
-use crate::checksum::{Algorithm, Hashers, Value, Verdict};
+use crate::checksum::{Algorithm, Hashers, Validation, Value};
 use crate::contract::{self, Step};
 use crate::error::{Error, ExchangeError};
 use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
@@ -238,7 +238,7 @@ impl<D: Dialect> Ranges<D> {
 
     /// Compares the bytes with the caller's size and digests. Returns a verdict if a digest was
     /// compared.
-    pub(super) fn compare_expected(&self) -> Result<Option<Verdict>, Error> {
+    pub(super) fn compare_expected(&self) -> Result<Option<Validation>, Error> {
         let size = self.object.as_ref().and_then(|object| object.size);
         self.expects(size.or(self.is_whole().then(|| self.tally.length())))?;
         if !self.is_whole() {
@@ -265,7 +265,7 @@ impl<D: Dialect> Ranges<D> {
             }
         }
         let first = self.options.expected.first();
-        Ok(first.map(|value| Verdict::Validated(value.algorithm())))
+        Ok(first.map(|value| Validation::Validated(value.algorithm())))
     }
 
     /// Returns how many bytes the sink has without a gap, from the first requested byte.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::checksum::{Declared, Verdict, Why};
+use crate::checksum::{Declared, NotValidatedReason, Validation};
 use crate::http::{Coding, settle};
 use crate::s3::object::{HeadObject, ObjectHead, ResponseOverrides};
 use crate::s3::operation::*;
@@ -47,7 +47,7 @@ pub struct GetObjectOutput {
     /// The body, where it was collected in memory.
     pub body: Bytes,
     /// Whether the body was validated by a checksum.
-    pub verdict: Verdict,
+    pub verdict: Validation,
 }
 
 impl Operation for GetObject {
@@ -112,23 +112,27 @@ impl Operation for GetObject {
 }
 
 /// Validates a collected body by the checksum in the response headers.
-fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Verdict, Error> {
+fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation, Error> {
     if !wanted {
-        let asked = if head.checksums.is_empty() { Why::NotAsked } else { Why::Unasked };
-        return Ok(Verdict::NotValidated(asked));
+        let asked = if head.checksums.is_empty() {
+            NotValidatedReason::NotAsked
+        } else {
+            NotValidatedReason::Unasked
+        };
+        return Ok(Validation::NotValidated(asked));
     }
     let Some(declared) = Declared::in_headers(&reply.head.headers)? else {
-        return Ok(Verdict::NotValidated(Why::Absent));
+        return Ok(Validation::NotValidated(NotValidatedReason::Absent));
     };
     let Declared::FullObject(value) = declared else {
-        return Ok(Verdict::NotValidated(Why::Composite));
+        return Ok(Validation::NotValidated(NotValidatedReason::Composite));
     };
     if head.content_range.is_some() && head.content_length != head.size {
-        return Ok(Verdict::NotValidated(Why::Partial));
+        return Ok(Validation::NotValidated(NotValidatedReason::Partial));
     }
     let computed = value.algorithm().digest(&reply.body)?;
     if computed == value {
-        return Ok(Verdict::Validated(value.algorithm()));
+        return Ok(Validation::Validated(value.algorithm()));
     }
     Err(Error::integrity(format!(
         "the {} of the body is {} where the server has {}",

@@ -61,8 +61,8 @@ impl<'a> SwiftRoute<'a> {
                             the caller knows its size";
                 return Err(Error::invalid_response(what).in_operation("GetObject"));
             }
-            let (size, verdict) = (read.head.size, read.verdict);
-            Ok(Got { size, bytes: read.bytes, digests: read.digests, verdict })
+            let (size, verdict) = (read.head.size, read.validation);
+            Ok(Got { size, bytes: read.bytes, digests: read.digests, validation: verdict })
         }))
     }
 

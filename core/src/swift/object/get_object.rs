@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::checksum::{Algorithm, Verdict, Why};
+use crate::checksum::{Algorithm, NotValidatedReason, Validation};
 use crate::http::{Coding, settle};
 use crate::swift::object::{HeadObject, ObjectHead};
 use crate::swift::operation::*;
@@ -45,7 +45,7 @@ pub struct GetObjectOutput {
     /// The bytes, if they were collected.
     pub body: Bytes,
     /// Whether the bytes were validated.
-    pub verdict: Verdict,
+    pub verdict: Validation,
 }
 
 impl Operation for GetObject {
@@ -67,7 +67,7 @@ impl Operation for GetObject {
         touched.map_err(|error| error::named(error.with_status(reply.status()), reply))?;
         let head = ObjectHead::read(reply);
         let verdict = if self.unchecked {
-            Verdict::NotValidated(Why::Unasked)
+            Validation::NotValidated(NotValidatedReason::Unasked)
         } else {
             check(&head, reply).map_err(|error| error::named(error, reply))?
         };
@@ -103,14 +103,14 @@ impl Operation for GetObject {
 }
 
 /// Compares a collected body with the ETag, if that is its MD5.
-fn check(head: &ObjectHead, reply: &Reply) -> Result<Verdict, Error> {
+fn check(head: &ObjectHead, reply: &Reply) -> Result<Validation, Error> {
     let md5 = match head.md5() {
         Ok(md5) => md5,
-        Err(why) => return Ok(Verdict::NotValidated(why)),
+        Err(why) => return Ok(Validation::NotValidated(why)),
     };
     let computed = Algorithm::Md5.digest(&reply.body)?.hex();
     if computed.eq_ignore_ascii_case(md5) {
-        return Ok(Verdict::Validated(Algorithm::Md5));
+        return Ok(Validation::Validated(Algorithm::Md5));
     }
     Err(Error::integrity(format!("the MD5 of the body is {computed} where the server has {md5}"))
         .with_status(reply.status()))
@@ -139,13 +139,13 @@ mod tests {
         let get = GetObject::new("c", "o");
         let plain = "etag: 5D41402ABC4B2A76B9719D911017C592\ncontent-length: 5";
         let output = parsed(&get, 200, plain, "hello").unwrap();
-        assert_eq!(output.verdict, Verdict::Validated(Algorithm::Md5));
+        assert_eq!(output.verdict, Validation::Validated(Algorithm::Md5));
         let error = parsed(&get, 200, plain, "hellO").unwrap_err();
         assert_eq!(error.kind(), crate::Kind::Integrity);
         let unchecked = GetObject { unchecked: true, ..get.clone() };
         assert!(parsed(&unchecked, 200, plain, "hellO").is_ok());
         let slo = format!("{plain}\nx-static-large-object: True");
         let output = parsed(&get, 200, &slo, "other").unwrap();
-        assert_eq!(output.verdict, Verdict::NotValidated(Why::Composite));
+        assert_eq!(output.verdict, Validation::NotValidated(NotValidatedReason::Composite));
     }
 }

@@ -1,6 +1,6 @@
 //! What the headers of a response say about an object.
 
-use crate::checksum::Why;
+use crate::checksum::NotValidatedReason;
 use crate::error::Error;
 use crate::escape;
 use crate::http::{Headers, Reply};
@@ -104,15 +104,15 @@ impl ObjectHead {
     /// # Errors
     ///
     /// The reason why it is not.
-    pub fn md5(&self) -> Result<&str, Why> {
-        let Some(etag) = &self.etag else { return Err(Why::Absent) };
+    pub fn md5(&self) -> Result<&str, NotValidatedReason> {
+        let Some(etag) = &self.etag else { return Err(NotValidatedReason::Absent) };
         if self.is_large() {
-            return Err(Why::Composite);
+            return Err(NotValidatedReason::Composite);
         }
         if self.content_range.is_some() && self.content_length != self.size {
-            return Err(Why::Partial);
+            return Err(NotValidatedReason::Partial);
         }
-        if is_md5(etag.opaque()) { Ok(etag.opaque()) } else { Err(Why::Absent) }
+        if is_md5(etag.opaque()) { Ok(etag.opaque()) } else { Err(NotValidatedReason::Absent) }
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(head.metadata["n"], "grün");
         assert_eq!(head.timestamp.as_deref(), Some("1700000000.12345"));
         assert!(head.is_large());
-        assert_eq!(head.md5(), Err(Why::Composite));
+        assert_eq!(head.md5(), Err(NotValidatedReason::Composite));
     }
 
     #[test]
@@ -263,11 +263,11 @@ mod tests {
         assert_eq!(md5(plain, "hello").unwrap(), "5d41402abc4b2a76b9719d911017c592");
         let range =
             "content-length: 2\ncontent-range: bytes 0-1/5\netag: 5d41402abc4b2a76b9719d911017c592";
-        assert_eq!(md5(range, "he"), Err(Why::Partial));
+        assert_eq!(md5(range, "he"), Err(NotValidatedReason::Partial));
         let dlo = format!("{plain}\nx-object-manifest: c%20/p");
-        assert_eq!(md5(&dlo, "hello"), Err(Why::Composite));
-        assert_eq!(md5("etag: \"abc-2\"", ""), Err(Why::Absent));
-        assert_eq!(md5("", ""), Err(Why::Absent));
+        assert_eq!(md5(&dlo, "hello"), Err(NotValidatedReason::Composite));
+        assert_eq!(md5("etag: \"abc-2\"", ""), Err(NotValidatedReason::Absent));
+        assert_eq!(md5("", ""), Err(NotValidatedReason::Absent));
     }
 
     // Swift 2.38, five segments of 100,000 bytes where a page has three: HEAD, and a range.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apus_core::checksum::{Algorithm, Verdict};
+use apus_core::checksum::{Algorithm, Validation};
 use apus_core::machine::{Download, DownloadOptions};
 use apus_core::s3::{ByteRange, GetObject};
 
@@ -80,7 +80,7 @@ fn run(schedule: &Schedule, concurrency: usize) -> Over {
             let other = world.intruder.clone().unwrap_or_default();
             let other = &other[from..to];
             let corrupt = world.met.iter().any(|(name, _)| *name == "corrupt body");
-            let known = matches!(done.verdict, Verdict::Validated(_));
+            let known = matches!(done.validation, Validation::Validated(_));
             if done.bytes != whole.len() as u64 {
                 let want = to - from;
                 world.wrong(format!("it says that {} bytes came of {want}", done.bytes));

@@ -100,7 +100,7 @@ fn get(schedule: &Schedule, concurrency: usize) -> Over {
             let other = world.intruder.clone().unwrap_or_default();
             if world.record.replaced && world.sink.bytes == other {
                 world.delivered(&other);
-            } else if lag == 0 || done.verdict.is_validated() {
+            } else if lag == 0 || done.validation.is_validated() {
                 world.delivered(&object);
                 if done.bytes != object.len() as u64 {
                     world.wrong(format!("it says that {} bytes came", done.bytes));

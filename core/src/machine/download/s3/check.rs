@@ -1,6 +1,6 @@
 //! The validation of the bytes of an S3 object.
 
-use crate::checksum::{Algorithm, Composite, Declared, Type, Verdict, Why};
+use crate::checksum::{Algorithm, Composite, Declared, NotValidatedReason, Type, Validation};
 use crate::error::Error;
 use crate::machine::download::tally::Tally;
 use crate::s3::ObjectHead;
@@ -17,34 +17,34 @@ pub(super) fn declared(head: &ObjectHead) -> Option<Declared> {
 }
 
 /// Compares with the checksum that the server declared. The whole object was read.
-pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Verdict, Error> {
+pub(super) fn verdict(tally: &Tally, head: &ObjectHead) -> Result<Validation, Error> {
     let value = match declared(head) {
         None => {
-            return Ok(Verdict::NotValidated(match head.checksums.first() {
-                Some(one) => Why::Unsupported(one.algorithm()),
-                None => Why::Absent,
+            return Ok(Validation::NotValidated(match head.checksums.first() {
+                Some(one) => NotValidatedReason::Unsupported(one.algorithm()),
+                None => NotValidatedReason::Absent,
             }));
         }
         Some(Declared::Composite(composite)) => {
             let Some(parts) = tally.parts() else {
-                return Ok(Verdict::NotValidated(Why::Composite));
+                return Ok(Validation::NotValidated(NotValidatedReason::Composite));
             };
             let computed = Composite::of(parts.iter().copied())?;
             if computed == composite {
-                return Ok(Verdict::Validated(composite.algorithm()));
+                return Ok(Validation::Validated(composite.algorithm()));
             }
             return Err(differs(composite.algorithm(), &computed, &composite));
         }
         // A checksum over parts, without their number.
         Some(Declared::FullObject(_)) if head.checksum_type == Some(Type::Composite) => {
-            return Ok(Verdict::NotValidated(Why::Composite));
+            return Ok(Validation::NotValidated(NotValidatedReason::Composite));
         }
         Some(Declared::FullObject(value)) => value,
     };
     match tally.digests().value(value.algorithm()) {
-        Some(computed) if *computed == value => Ok(Verdict::Validated(value.algorithm())),
+        Some(computed) if *computed == value => Ok(Validation::Validated(value.algorithm())),
         Some(computed) => Err(differs(value.algorithm(), computed, &value)),
-        None => Ok(Verdict::NotValidated(Why::NotAsked)),
+        None => Ok(Validation::NotValidated(NotValidatedReason::NotAsked)),
     }
 }
 
@@ -61,13 +61,13 @@ pub(super) fn md5_tag(head: &ObjectHead) -> Option<&str> {
 
 /// Compares with the ETag of the object, which was read as a whole; `None` if there is nothing to
 /// compare.
-pub(super) fn tag(tally: &Tally, head: &ObjectHead) -> Result<Option<Verdict>, Error> {
+pub(super) fn tag(tally: &Tally, head: &ObjectHead) -> Result<Option<Validation>, Error> {
     let digests = tally.digests();
     let Some((tag, md5)) = md5_tag(head).zip(digests.value(Algorithm::Md5)) else {
         return Ok(None);
     };
     if md5.hex().eq_ignore_ascii_case(tag) {
-        return Ok(Some(Verdict::Validated(Algorithm::Md5)));
+        return Ok(Some(Validation::Validated(Algorithm::Md5)));
     }
     let what = format!("the MD5 of the bytes is {} where the object's ETag is {tag}", md5.hex());
     Err(Error::integrity(what).with_hint("name the provider where its ETags are no MD5s"))

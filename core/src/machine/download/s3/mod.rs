@@ -9,7 +9,7 @@ use std::sync::Arc;
 use self::begin::Measuring;
 use super::DownloadOptions;
 use super::ranges::{Dialect, Object, Ranges};
-use crate::checksum::{Digests, Verdict, Why};
+use crate::checksum::{Digests, NotValidatedReason, Validation};
 use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Incoming, Reply};
@@ -45,7 +45,7 @@ pub struct Downloaded {
     /// The digests of these bytes: the requested ones, and the one that was compared.
     pub digests: Digests,
     /// Whether the bytes were validated: by which algorithm, or why not.
-    pub verdict: Verdict,
+    pub validation: Validation,
 }
 
 #[derive(Debug)]
@@ -156,17 +156,21 @@ impl Download {
         };
         let expected = self.ranges.compare_expected()?;
         let verdict = if !dialect.validates {
-            let asked = if head.checksums.is_empty() { Why::NotAsked } else { Why::Unasked };
-            Verdict::NotValidated(asked)
+            let asked = if head.checksums.is_empty() {
+                NotValidatedReason::NotAsked
+            } else {
+                NotValidatedReason::Unasked
+            };
+            Validation::NotValidated(asked)
         } else if !self.ranges.is_whole() {
-            Verdict::NotValidated(Why::Partial)
+            Validation::NotValidated(NotValidatedReason::Partial)
         } else {
             check::verdict(tally, &head)?
         };
         let verdict = match (verdict, expected) {
-            (Verdict::NotValidated(_), Some(expected)) => expected,
-            (Verdict::NotValidated(why), None) if self.ranges.compares_tag() => {
-                check::tag(tally, &head)?.unwrap_or(Verdict::NotValidated(why))
+            (Validation::NotValidated(_), Some(expected)) => expected,
+            (Validation::NotValidated(why), None) if self.ranges.compares_tag() => {
+                check::tag(tally, &head)?.unwrap_or(Validation::NotValidated(why))
             }
             (verdict, _) => verdict,
         };
@@ -175,7 +179,7 @@ impl Download {
             bytes: tally.length(),
             end_is_certain: self.ranges.certain || verdict.is_validated(),
             digests: tally.digests(),
-            verdict,
+            validation: verdict,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::checksum::{Algorithm, Value, Verdict, Why};
+use crate::checksum::{Algorithm, NotValidatedReason, Validation, Value};
 use crate::error::Error;
 use crate::machine::numbered::Naming;
 use crate::swift::{ListedObject, ObjectHead, ObjectSegment, Prefix, Segment, slo_etag};
@@ -156,9 +156,9 @@ impl Layout {
     }
 
     /// Compares with the computed MD5s of the segments, all of which were read.
-    pub(super) fn verdict(&self, computed: &[Value]) -> Result<Verdict, Error> {
+    pub(super) fn verdict(&self, computed: &[Value]) -> Result<Validation, Error> {
         if computed.len() != self.parts.len() {
-            return Ok(Verdict::NotValidated(Why::Composite));
+            return Ok(Validation::NotValidated(NotValidatedReason::Composite));
         }
         let mut all = true;
         for (part, computed) in self.parts.iter().zip(computed) {
@@ -176,9 +176,9 @@ impl Layout {
             }
         }
         Ok(match (all, self.whole) {
-            (true, true) => Verdict::Validated(Algorithm::Md5),
-            (true, false) => Verdict::NotValidated(Why::Listing),
-            (false, _) => Verdict::NotValidated(Why::Segments),
+            (true, true) => Validation::Validated(Algorithm::Md5),
+            (true, false) => Validation::NotValidated(NotValidatedReason::Listing),
+            (false, _) => Validation::NotValidated(NotValidatedReason::Segments),
         })
     }
 }

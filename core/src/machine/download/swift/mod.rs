@@ -27,7 +27,7 @@ use self::layout::Layout;
 use super::DownloadOptions;
 use super::piece::Piece;
 use super::ranges::{Dialect, Held, Object, Ranges};
-use crate::checksum::{Algorithm, Digests, Verdict, Why};
+use crate::checksum::{Algorithm, Digests, NotValidatedReason, Validation};
 use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::{Error, Kind};
 use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Reply};
@@ -56,7 +56,7 @@ use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service
 /// bytes, the length and the tag of a dynamic large object. An object that is known to be short is
 /// an error: its prefix states another length (`name/…/size/segment size/`, as this library and
 /// swiftclient write it), the numbers of its segments have a gap, or no segment is listed. If
-/// nothing shows whether it is short, the bytes are [not validated](crate::checksum::Why::Listing).
+/// nothing shows whether it is short, the bytes are [not validated](crate::checksum::NotValidatedReason::Listing).
 ///
 /// MD5s of parts cannot be combined. So a plain object is read by one GET, whatever the concurrency. A
 /// large object is read segment by segment, up to `concurrency` at once if each segment is at most
@@ -89,7 +89,7 @@ pub struct SwiftDownloaded {
     /// The digests of these bytes: the requested ones, and the one that was compared.
     pub digests: Digests,
     /// Whether the bytes were validated: by which algorithm, or why not.
-    pub verdict: Verdict,
+    pub validation: Validation,
 }
 
 #[derive(Debug)]
@@ -249,7 +249,7 @@ impl SwiftDownload {
         };
         let expected = self.ranges.compare_expected()?;
         let verdict = match (self.verdict(&head)?, expected) {
-            (Verdict::NotValidated(_), Some(expected)) => expected,
+            (Validation::NotValidated(_), Some(expected)) => expected,
             (verdict, _) => verdict,
         };
         Ok(SwiftDownloaded {
@@ -257,38 +257,42 @@ impl SwiftDownload {
             bytes: tally.length(),
             end_is_certain: self.ranges.certain || verdict.is_validated(),
             digests: tally.digests(),
-            verdict,
+            validation: verdict,
         })
     }
 
-    fn verdict(&self, head: &ObjectHead) -> Result<Verdict, Error> {
+    fn verdict(&self, head: &ObjectHead) -> Result<Validation, Error> {
         let Ranges { dialect, tally, .. } = &self.ranges;
         if dialect.get.unchecked {
-            let asked = if head.md5().is_ok() { Why::Unasked } else { Why::NotAsked };
-            return Ok(Verdict::NotValidated(asked));
+            let asked = if head.md5().is_ok() {
+                NotValidatedReason::Unasked
+            } else {
+                NotValidatedReason::NotAsked
+            };
+            return Ok(Validation::NotValidated(asked));
         }
         if !self.ranges.is_whole() {
-            return Ok(Verdict::NotValidated(Why::Partial));
+            return Ok(Validation::NotValidated(NotValidatedReason::Partial));
         }
         if head.is_large() {
             return match &dialect.layout {
                 Some(layout) => layout.verdict(tally.parts().unwrap_or_default()),
-                None => Ok(Verdict::NotValidated(Why::Manifest)),
+                None => Ok(Validation::NotValidated(NotValidatedReason::Manifest)),
             };
         }
         let md5 = match head.md5() {
             Ok(md5) => md5,
-            Err(why) => return Ok(Verdict::NotValidated(why)),
+            Err(why) => return Ok(Validation::NotValidated(why)),
         };
         match tally.digests().value(Algorithm::Md5).map(|computed| computed.hex()) {
             Some(computed) if computed.eq_ignore_ascii_case(md5) => {
-                Ok(Verdict::Validated(Algorithm::Md5))
+                Ok(Validation::Validated(Algorithm::Md5))
             }
             Some(computed) => Err(Error::integrity(format!(
                 "the MD5 of the bytes is {computed} where the server has {md5}"
             ))),
             // An empty object, of which no byte was read.
-            None => Ok(Verdict::NotValidated(Why::Absent)),
+            None => Ok(Validation::NotValidated(NotValidatedReason::Absent)),
         }
     }
 

@@ -7,17 +7,17 @@ use super::algorithm::Algorithm;
 /// Whether the bytes of a response were compared with a checksum of the server. Bytes that differ
 /// are an error of [`Kind::Integrity`](crate::Kind::Integrity).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum Validation {
     /// The bytes match the server's checksum of this algorithm.
     Validated(Algorithm),
     /// The bytes were not compared.
-    NotValidated(Why),
+    NotValidated(NotValidatedReason),
 }
 
 /// Why the bytes of a response were not compared with a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Why {
+pub enum NotValidatedReason {
     /// Neither the policy nor the call requested it, and the server sent no checksum.
     NotAsked,
     /// Neither the policy nor the call requested it, but the server sent a checksum.
@@ -42,14 +42,14 @@ pub enum Why {
     Unsupported(Algorithm),
 }
 
-impl Verdict {
+impl Validation {
     /// Returns whether the bytes were validated.
     pub fn is_validated(self) -> bool {
         matches!(self, Self::Validated(_))
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Validation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Validated(algorithm) => write!(f, "validated by {algorithm}"),
@@ -58,7 +58,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for NotValidatedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAsked => f.write_str("no checksum was asked for"),
