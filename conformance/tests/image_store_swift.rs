@@ -15,7 +15,7 @@ use apus_core::keystone::{
 use apus_core::machine::{Auth, RateLimits, UploadSource};
 use apus_core::secret::Secret;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
-use apus_core::store::{self, Acls, Add, Get, StoreErrorKind, Stored, TenantContext};
+use apus_core::store::{self, Acls, Add, Get, StoreErrorKind, StoredImage, TenantContext};
 use apus_core::swift::{Config, HeadAccount, Service};
 
 const ID: &str = "0e0b3f0c-9c2e-4f0b-8c6c-1f2a3b4c5d6e";
@@ -52,12 +52,12 @@ fn image(length: usize) -> Vec<u8> {
 }
 
 /// Adds, reads and measures an image, and says where it is.
-fn store_and_read(stores: &Stores, bytes: &[u8]) -> Stored {
+fn store_and_read(stores: &Stores, bytes: &[u8]) -> StoredImage {
     let add = || Add::new(ID, UploadSource::Stream(None)).with_size(bytes.len() as u64);
     let added = stores.add(None, add(), bytes.to_vec()).unwrap();
     assert_eq!(added.size, bytes.len() as u64);
     assert!(!added.url.contains("secret"), "{}", added.url);
-    let row = Stored::new(added.url, added.metadata.get("store").map(String::as_str));
+    let row = StoredImage::new(added.url, added.metadata.get("store").map(String::as_str));
     let again = stores.add(None, add(), bytes.to_vec()).unwrap_err();
     assert_eq!(again.kind(), StoreErrorKind::Duplicate, "{again}");
     let sink = Sink::memory();
@@ -87,7 +87,7 @@ fn images_of_one_tenant() {
             let password = &model.user("glance").password;
             format!("swift+http://service:glance:{password}@{address}/glance_0e/{ID}")
         };
-        let access = stores.delete(&Stored::new(old, None)).unwrap();
+        let access = stores.delete(&StoredImage::new(old, None)).unwrap();
         let migration = access.migration.unwrap();
         assert_eq!((&*migration.url, &*migration.store), (row.url.expose(), "cold"));
         assert_eq!(cloud.model().names_of("glance", "glance_0e"), Vec::<&str>::new());
@@ -110,7 +110,7 @@ fn images_of_several_tenants_outlive_their_tokens() {
     let container = format!("glance_{ID}");
     let storage = cloud.storage_url_of("demo");
     assert_eq!(added.url, format!("swift+{storage}/{container}/{ID}"));
-    let row = Stored::new(added.url, Some("cold"));
+    let row = StoredImage::new(added.url, Some("cold"));
     let sink = Sink::memory();
     let got = asked().get(&row, &Get::default(), &sink).unwrap();
     assert_eq!(got.outcome.bytes, bytes.len() as u64);

@@ -17,7 +17,8 @@ use apus_core::error::Leftover;
 use apus_core::machine::{Observer, RateLimits};
 use apus_core::store::config::Configuration;
 use apus_core::store::{
-    self, Access, Acls, Add, Added, Get, Got, Job, StoreError, Stored, TenantContext, Verb,
+    self, Access, Acls, Add, AddResult, Get, GetResult, Job, StoreError, StoredImage,
+    TenantContext, Verb,
 };
 use apus_host::backends::{self, Backends};
 use apus_host::clock;
@@ -128,7 +129,7 @@ impl Stores {
         backend: Option<&str>,
         mut image: Add,
         source: impl Into<Source>,
-    ) -> Result<Added, StoreError> {
+    ) -> Result<AddResult, StoreError> {
         let mut source = source.into();
         let wrong = |error| Verb::Add.error(error);
         image.source =
@@ -150,10 +151,10 @@ impl Stores {
     /// there.
     pub async fn get(
         &self,
-        stored: &Stored,
+        stored: &StoredImage,
         get: &Get,
         sink: impl Into<Sink>,
-    ) -> Result<Access<Got>, StoreError> {
+    ) -> Result<Access<GetResult>, StoreError> {
         let Access { outcome: job, migration } =
             self.backends.core.get(stored, get, clock::seed())?;
         let got = self.run(job)?.write_to(sink).send().await;
@@ -166,7 +167,11 @@ impl Stores {
     /// # Errors
     ///
     /// The location is refused. Later failures are errors of the reader.
-    pub fn reader(&self, stored: &Stored, get: &Get) -> Result<Access<Reader<Got>>, StoreError> {
+    pub fn reader(
+        &self,
+        stored: &StoredImage,
+        get: &Get,
+    ) -> Result<Access<Reader<GetResult>>, StoreError> {
         let Access { outcome: job, migration } =
             self.backends.core.get(stored, get, clock::seed())?;
         Ok(Access { outcome: self.run(job)?.reader(), migration })
@@ -177,7 +182,7 @@ impl Stores {
     /// # Errors
     ///
     /// The error that the image service expects for what failed.
-    pub async fn size(&self, stored: &Stored) -> Result<Access<u64>, StoreError> {
+    pub async fn size(&self, stored: &StoredImage) -> Result<Access<u64>, StoreError> {
         self.access(self.backends.core.size(stored, clock::seed())?).await
     }
 
@@ -188,7 +193,7 @@ impl Stores {
     /// The error that the image service expects for what failed:
     /// [`Forbidden`](store::StoreErrorKind::Forbidden) where S3 hides from these credentials
     /// whether the object exists.
-    pub async fn exists(&self, stored: &Stored) -> Result<Access<bool>, StoreError> {
+    pub async fn exists(&self, stored: &StoredImage) -> Result<Access<bool>, StoreError> {
         self.access(self.backends.core.exists(stored, clock::seed())?).await
     }
 
@@ -197,7 +202,7 @@ impl Stores {
     /// # Errors
     ///
     /// The error that the image service expects for what failed.
-    pub async fn delete(&self, stored: &Stored) -> Result<Access<()>, StoreError> {
+    pub async fn delete(&self, stored: &StoredImage) -> Result<Access<()>, StoreError> {
         self.access(self.backends.core.delete(stored, clock::seed())?).await
     }
 
@@ -207,7 +212,11 @@ impl Stores {
     ///
     /// The error that the image service expects for what failed; in S3, and in single-tenant Swift,
     /// [`NotSupported`](store::StoreErrorKind::NotSupported).
-    pub async fn set_acls(&self, stored: &Stored, acls: &Acls) -> Result<Access<()>, StoreError> {
+    pub async fn set_acls(
+        &self,
+        stored: &StoredImage,
+        acls: &Acls,
+    ) -> Result<Access<()>, StoreError> {
         self.access(self.backends.core.set_acls(stored, acls, clock::seed())?).await
     }
 

@@ -13,7 +13,7 @@ use std::fs;
 
 use apus_blocking::{Sink, Stores};
 use apus_core::secret::Secret;
-use apus_core::store::{Applied, Get, LocationTable, Migration, StoreErrorKind, Stored};
+use apus_core::store::{Applied, Get, LocationTable, Migration, StoreErrorKind, StoredImage};
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
@@ -134,7 +134,7 @@ impl Scene<'_> {
         self.service.go_by("reader")?;
         let rotated = self.service.open()?;
         ensure(self.read(&rotated, &new)?.is_none(), "it is to be replaced")?;
-        let old = Stored::new(self.old_location(new.value.expose(), "old-in-cold")?, None);
+        let old = StoredImage::new(self.old_location(new.value.expose(), "old-in-cold")?, None);
         match rotated.size(&old) {
             Err(error) if error.kind() == StoreErrorKind::Forbidden => {}
             Err(error) => return Err(error.into()),
@@ -224,9 +224,9 @@ impl Table {
 }
 
 impl Location {
-    fn stored(&self) -> Stored {
+    fn stored(&self) -> StoredImage {
         let store = self.meta_data.get("store").and_then(Value::as_str);
-        Stored::new(self.value.clone(), store)
+        StoredImage::new(self.value.clone(), store)
     }
 }
 

@@ -19,7 +19,7 @@ use apus_conformance::server::{
 use apus_core::Now;
 use apus_core::machine::{Event, Observer, UploadSource};
 use apus_core::store::config::{Configuration, OsloConfig};
-use apus_core::store::{Add, Added, Get, StoreErrorKind, Stored};
+use apus_core::store::{Add, AddResult, Get, StoreErrorKind, StoredImage};
 use md5::{Digest as _, Md5};
 use sha2::Sha512;
 use tempfile::TempDir;
@@ -161,14 +161,14 @@ pub(super) fn add(
     backend: &str,
     id: &str,
     image: &Image,
-) -> Result<Added, Box<dyn Error>> {
+) -> Result<AddResult, Box<dyn Error>> {
     let add = Add::new(id, UploadSource::Seekable(image.size)).with_size(image.size);
     Ok(stores.add(Some(backend), add, Source::file(File::open(&image.path)?))?)
 }
 
 /// The row that an image service stores for an image.
-pub(super) fn row(added: &Added) -> Stored {
-    Stored::new(&*added.url, added.metadata.get("store").map(String::as_str))
+pub(super) fn row(added: &AddResult) -> StoredImage {
+    StoredImage::new(&*added.url, added.metadata.get("store").map(String::as_str))
 }
 
 /// Runs one backend, from the upload to the deletion.

@@ -1,6 +1,6 @@
 //! Old locations: their credentials are used for one request, and removed after it.
 
-use apus_core::store::{Get, Stored};
+use apus_core::store::{Get, StoredImage};
 
 use crate::site::{S3, Site};
 use crate::stores::{From, Stores, Via, pattern, row};
@@ -17,7 +17,7 @@ fn an_old_row_in_s3_is_migrated_by_every_verb(site: &Site, via: Via) {
     let added = stores.add("fast", "old", None, From::Memory, &bytes).unwrap();
     let S3 { access_key, secret_key, .. } = &site.s3;
     let (scheme, rest) = added.url.split_once("://").unwrap();
-    let old = Stored::new(format!("{scheme}://{access_key}:{secret_key}@{rest}"), None);
+    let old = StoredImage::new(format!("{scheme}://{access_key}:{secret_key}@{rest}"), None);
     migrates(&stores, &old, &added.url, "fast", &bytes);
 }
 
@@ -35,12 +35,12 @@ fn an_old_row_in_swift_is_migrated_by_every_verb(site: &Site, via: Via) {
         escaped(password),
         site.name
     );
-    migrates(&stores, &Stored::new(old, None), &added.url, "cold", &bytes);
+    migrates(&stores, &StoredImage::new(old, None), &added.url, "cold", &bytes);
 }
 
 /// Every verb says that this is to be stored in its place; the image is read both ways, and
 /// removed.
-fn migrates(stores: &Stores, old: &Stored, url: &str, store: &str, bytes: &[u8]) {
+fn migrates(stores: &Stores, old: &StoredImage, url: &str, store: &str, bytes: &[u8]) {
     let (got, whole) = stores.get(old, &Get::default()).unwrap();
     assert!(whole == bytes);
     let migration = got.migration.expect("it has credentials inside");
@@ -50,7 +50,7 @@ fn migrates(stores: &Stores, old: &Stored, url: &str, store: &str, bytes: &[u8])
     assert_eq!(stores.size(old).unwrap().migration.as_ref(), Some(&migration));
     assert_eq!(stores.exists(old).unwrap().migration.as_ref(), Some(&migration));
 
-    let new = Stored::new(migration.url.as_str(), Some(&migration.store));
+    let new = StoredImage::new(migration.url.as_str(), Some(&migration.store));
     let (got, whole) = stores.get(&new, &Get::default()).unwrap();
     assert!(whole == bytes);
     assert_eq!(got.migration, None);
@@ -68,7 +68,7 @@ fn hosts_of_nobody_are_not_asked(site: &Site, via: Via) {
         "swift+config://unknown/container/object".to_owned(),
         "rbd://fsid/pool/image/snap".to_owned(),
     ] {
-        let error = stores.size(&Stored::new(url.as_str(), Some("fast"))).unwrap_err();
+        let error = stores.size(&StoredImage::new(url.as_str(), Some("fast"))).unwrap_err();
         let told = format!("{error} {error:?} {:?}", error.protocol());
         assert!(!told.contains("SECRETWORD"), "{told}");
     }

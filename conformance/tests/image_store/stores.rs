@@ -7,7 +7,7 @@ use std::io::Cursor;
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig};
 use apus_core::store::{
-    self, Access, Acls, Add, Added, Get, Got, StoreError, Stored, TenantContext,
+    self, Access, Acls, Add, AddResult, Get, GetResult, StoreError, StoredImage, TenantContext,
 };
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
@@ -84,7 +84,7 @@ impl Stores {
         size: Option<u64>,
         from: From,
         bytes: &Bytes,
-    ) -> Result<Added, StoreError> {
+    ) -> Result<AddResult, StoreError> {
         let image = Add::new(id, UploadSource::Stream(None)).with_size(size);
         let bytes = bytes.clone();
         match self {
@@ -107,9 +107,9 @@ impl Stores {
 
     pub(crate) fn get(
         &self,
-        stored: &Stored,
+        stored: &StoredImage,
         get: &Get,
-    ) -> Result<(Access<Got>, Vec<u8>), StoreError> {
+    ) -> Result<(Access<GetResult>, Vec<u8>), StoreError> {
         match self {
             Self::Blocking(stores) => {
                 let sink = apus_blocking::Sink::memory();
@@ -124,19 +124,23 @@ impl Stores {
         }
     }
 
-    pub(crate) fn size(&self, stored: &Stored) -> Result<Access<u64>, StoreError> {
+    pub(crate) fn size(&self, stored: &StoredImage) -> Result<Access<u64>, StoreError> {
         verb!(self.size(stored))
     }
 
-    pub(crate) fn exists(&self, stored: &Stored) -> Result<Access<bool>, StoreError> {
+    pub(crate) fn exists(&self, stored: &StoredImage) -> Result<Access<bool>, StoreError> {
         verb!(self.exists(stored))
     }
 
-    pub(crate) fn delete(&self, stored: &Stored) -> Result<Access<()>, StoreError> {
+    pub(crate) fn delete(&self, stored: &StoredImage) -> Result<Access<()>, StoreError> {
         verb!(self.delete(stored))
     }
 
-    pub(crate) fn set_acls(&self, stored: &Stored, acls: &Acls) -> Result<Access<()>, StoreError> {
+    pub(crate) fn set_acls(
+        &self,
+        stored: &StoredImage,
+        acls: &Acls,
+    ) -> Result<Access<()>, StoreError> {
         verb!(self.set_acls(stored, acls))
     }
 }
@@ -151,8 +155,8 @@ impl fmt::Debug for Stores {
 }
 
 /// The row of an image that was stored.
-pub(crate) fn row(added: &Added) -> Stored {
-    Stored::new(added.url.as_str(), added.metadata.get("store").map(String::as_str))
+pub(crate) fn row(added: &AddResult) -> StoredImage {
+    StoredImage::new(added.url.as_str(), added.metadata.get("store").map(String::as_str))
 }
 
 /// Bytes that repeat only after a prime number of them.

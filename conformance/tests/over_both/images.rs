@@ -9,7 +9,7 @@ use apus_conformance::server::{
 use apus_core::checksum::{Algorithm, Validation, Value};
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
-use apus_core::store::{Add, Added, Get, Got, StoreError, StoreErrorKind, Stored};
+use apus_core::store::{Add, AddResult, Get, GetResult, StoreError, StoreErrorKind, StoredImage};
 use tempfile::NamedTempFile;
 use tokio::runtime::Builder;
 
@@ -24,7 +24,7 @@ both! {
 
 /// The results of an image that was stored, looked up, read and removed.
 struct Journey {
-    added: Added,
+    added: AddResult,
     size: u64,
     bytes: Vec<u8>,
     was_there: [bool; 2],
@@ -38,7 +38,7 @@ fn travel(via: Via, core: apus_core::store::Stores, origin: Origin) -> Result<Jo
             let stores = $transport::Stores::new(core).map_err(|error| error.to_string())?;
             let added = stores.add(None, image, origin.$source())$(.$wait)?.map_err(told)?;
             let row =
-                Stored::new(added.url.as_str(), added.metadata.get("store").map(String::as_str));
+                StoredImage::new(added.url.as_str(), added.metadata.get("store").map(String::as_str));
             let was = stores.exists(&row)$(.$wait)?.map_err(told)?.outcome;
             let size = stores.size(&row)$(.$wait)?.map_err(told)?;
             assert!(size.migration.is_none());
@@ -133,8 +133,13 @@ fn an_authority_that_is_not_configured_is_not_trusted(via: Via) {
 }
 
 /// Reads the image into memory; returns the result.
-fn read(via: Via, core: apus_core::store::Stores, url: &str, get: &Get) -> Result<Got, StoreError> {
-    let row = Stored::new(url, Some("s3"));
+fn read(
+    via: Via,
+    core: apus_core::store::Stores,
+    url: &str,
+    get: &Get,
+) -> Result<GetResult, StoreError> {
+    let row = StoredImage::new(url, Some("s3"));
     match via {
         Via::Blocking => {
             let stores = apus_blocking::Stores::new(core).unwrap();

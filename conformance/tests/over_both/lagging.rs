@@ -6,7 +6,7 @@ use apus_conformance::server::{
     EmbeddedOpenStack, Lag, Limits, OpenStackModel, OpenStackOperation,
 };
 use apus_core::machine::UploadSource;
-use apus_core::store::{Add, Get, Stored};
+use apus_core::store::{Add, Get, StoredImage};
 use tokio::runtime::Builder;
 
 use crate::client::{Kind, Origin, Via};
@@ -61,7 +61,7 @@ fn add(via: Via, server: &EmbeddedOpenStack, source: UploadSource) -> Result<Str
 
 /// The result of reading the image, and whether it is reported as validated.
 fn get(via: Via, server: &EmbeddedOpenStack, url: &str) -> Result<(Vec<u8>, bool), String> {
-    let (core, row) = (backend(server), Stored::new(url, Some("swift")));
+    let (core, row) = (backend(server), StoredImage::new(url, Some("swift")));
     match via {
         Via::Blocking => {
             let stores = apus_blocking::Stores::new(core).map_err(|error| error.to_string())?;

@@ -13,7 +13,7 @@ use apus_conformance::server::{
 use apus_core::checksum::{Algorithm, Digests, Hashers};
 use apus_core::machine::{Event, Observer, Upload, UploadOptions, UploadSource, Uploaded};
 use apus_core::store::{
-    Add, Added, StoreError, Stores,
+    Add, AddResult, StoreError, Stores,
     config::{Configuration, OsloConfig, Reference},
 };
 use apus_core::{Error, Kind as Blame, Now};
@@ -277,7 +277,7 @@ fn add(
     origin: Origin,
     observer: Arc<dyn Observer>,
     token: &Token,
-) -> Result<Added, StoreError> {
+) -> Result<AddResult, StoreError> {
     let image = Add::new("image-1", UploadSource::Stream(None));
     match via {
         Via::Blocking => apus_blocking::Stores::new(core)

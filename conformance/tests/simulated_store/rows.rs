@@ -2,7 +2,7 @@
 
 use apus_conformance::server::Plan;
 use apus_conformance::sim::Sim;
-use apus_core::store::{Applied, Get, LocationTable, Migration, StoreErrorKind, Stored};
+use apus_core::store::{Applied, Get, LocationTable, Migration, StoreErrorKind, StoredImage};
 
 use crate::shop::{ID, ONE, TWO, asterisks, run, server, stores};
 
@@ -10,8 +10,8 @@ use crate::shop::{ID, ONE, TWO, asterisks, run, server, stores};
 struct Table(Vec<(String, Option<String>)>);
 
 impl Table {
-    fn row(&self, at: usize) -> Stored {
-        Stored::new(self.0[at].0.as_str(), self.0[at].1.as_deref())
+    fn row(&self, at: usize) -> StoredImage {
+        StoredImage::new(self.0[at].0.as_str(), self.0[at].1.as_deref())
     }
 }
 
@@ -41,7 +41,7 @@ fn clean(id: &str) -> String {
 fn every_verb_brings_the_same_migration_along() {
     for (text, name) in [(TWO, "fast"), (ONE, "s3")] {
         let stores = stores(text);
-        let row = Stored::new(old("AKIDOLD", ID), None);
+        let row = StoredImage::new(old("AKIDOLD", ID), None);
         let migrations = [
             stores.get(&row, &Get::default(), 1).unwrap().migration,
             stores.size(&row, 1).unwrap().migration,
@@ -80,7 +80,8 @@ fn an_old_row_is_read_with_its_own_keys_once_and_then_with_those_of_the_backend(
 #[test]
 fn with_one_store_its_name_is_set_and_a_clean_row_is_left_alone() {
     let stores = stores(ONE);
-    let migration = |url: &str, store| stores.access(&Stored::new(url, store)).unwrap().migration;
+    let migration =
+        |url: &str, store| stores.access(&StoredImage::new(url, store)).unwrap().migration;
     let changed = migration(&old("AKIDOLD", ID), None).unwrap();
     assert_eq!(
         (changed.url, changed.store, changed.credentials_found),
@@ -95,7 +96,7 @@ fn with_one_store_its_name_is_set_and_a_clean_row_is_left_alone() {
 fn rows_of_other_kinds_are_not_touched() {
     for text in [ONE, TWO] {
         for url in ["rbd://pool/images/image-id", "cinder://volume", "file:///var/lib/glance/1"] {
-            let error = stores(text).access(&Stored::new(url, None)).unwrap_err();
+            let error = stores(text).access(&StoredImage::new(url, None)).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::BadStoreUri, "{url}");
         }
     }
@@ -148,7 +149,7 @@ fn keys_are_rotated_by_configuration_alone() {
     let mut server = server(Plan::new());
     server.model = server.model.with_object("images", ID, "content");
     let mut sim = Sim::new(server, asterisks(0), 1);
-    let row = Stored::new(clean(ID), Some("fast"));
+    let row = StoredImage::new(clean(ID), Some("fast"));
     for key in ["AKIDFAST", "AKIDNEW"] {
         let stores = stores(&TWO.replace("AKIDFAST", key));
         let access = stores.size(&row, 1).unwrap();
@@ -162,10 +163,10 @@ fn keys_are_rotated_by_configuration_alone() {
 fn configured_keys_do_not_travel_to_the_host_of_a_row() {
     for text in [ONE, TWO] {
         for store in [None, Some("fast"), Some("s3")] {
-            let row = Stored::new(format!("s3://evil.test/images/{ID}"), store);
+            let row = StoredImage::new(format!("s3://evil.test/images/{ID}"), store);
             let error = stores(text).get(&row, &Get::default(), 1).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::BadStoreUri);
-            let row = Stored::new(format!("s3://AKIDOLD:hush@evil.test/images/{ID}"), store);
+            let row = StoredImage::new(format!("s3://AKIDOLD:hush@evil.test/images/{ID}"), store);
             let error = stores(text).get(&row, &Get::default(), 1).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::BadStoreUri);
             assert!(!format!("{error} {error:?}").contains("hush"));

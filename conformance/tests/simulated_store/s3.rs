@@ -6,7 +6,7 @@ use apus_conformance::server::{Fault, Operation, Plan};
 use apus_conformance::sim::Sim;
 use apus_core::http::ByteRange;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Access, Get, StoreErrorKind, Stored};
+use apus_core::store::{Access, Get, StoreErrorKind, StoredImage};
 
 use crate::shop::{ID, MIB, ONE, TWO, Watched, add, asterisks, image, run, server, stores};
 
@@ -110,7 +110,7 @@ fn who_may_not_list_stores_reads_and_removes() {
         let mut sim = Sim::new(server(plan()), asterisks(5120), 1);
         let stores = stores(text);
         let added = add(&mut sim, &stores, None, &image(seekable(5120))).unwrap();
-        let row = Stored::new(added.url, added.metadata.get("store").map(String::as_str));
+        let row = StoredImage::new(added.url, added.metadata.get("store").map(String::as_str));
         let job = stores.get(&row, &Get::default(), 1).unwrap().outcome;
         assert_eq!(run(&mut sim, job).unwrap().bytes, 5120);
         let job = stores.exists(&row, 1).unwrap().outcome;
@@ -124,7 +124,7 @@ fn who_may_not_list_stores_reads_and_removes() {
 #[test]
 fn what_is_not_there_is_not_found() {
     let stores = stores(TWO);
-    let row = Stored::new(format!("s3://s3.test:9000/images/{ID}"), Some("fast"));
+    let row = StoredImage::new(format!("s3://s3.test:9000/images/{ID}"), Some("fast"));
     let mut sim = Sim::new(server(Plan::new()), asterisks(0), 1);
     let job = stores.get(&row, &Get::default(), 1).unwrap().outcome;
     assert_eq!(run(&mut sim, job).unwrap_err().kind(), StoreErrorKind::NotFound);
@@ -139,7 +139,7 @@ fn what_is_not_there_is_not_found() {
 #[test]
 fn an_image_is_read_whole_or_in_a_range() {
     let stores = stores(TWO);
-    let row = Stored::new(format!("s3://s3.test:9000/images/{ID}"), Some("fast"));
+    let row = StoredImage::new(format!("s3://s3.test:9000/images/{ID}"), Some("fast"));
     let content: Vec<u8> = (0..5120u32).map(|at| at as u8).collect();
     for (range, bytes) in
         [(None, 0..5120), (Some(ByteRange::From(5000)), 5000..5120), (Some(RANGE), 10..20)]

@@ -8,7 +8,7 @@ use apus_conformance::sim::{Sim, Simulated};
 use apus_core::checksum::Algorithm;
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig};
-use apus_core::store::{Add, Added, Job, StoreError, Stores};
+use apus_core::store::{Add, AddResult, Job, StoreError, Stores};
 use bytes::Bytes;
 
 pub(crate) const ID: &str = "fdae39a1-bac5-4238-aba4-69bcc726e848";
@@ -101,7 +101,7 @@ pub(crate) fn add<S: Simulated>(
     stores: &Stores,
     backend: Option<&str>,
     image: &Add,
-) -> Result<Added, StoreError> {
+) -> Result<AddResult, StoreError> {
     let job = stores.add(backend, image, 1)?;
     let mut hashers = job.hashers.clone();
     hashers.update(&sim.source);

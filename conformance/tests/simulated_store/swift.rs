@@ -6,7 +6,7 @@ use std::time::Duration;
 use apus_conformance::server::{Ending, Fault, OpenStackOperation as Operation, Plan};
 use apus_core::http::ByteRange;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Get, StoreErrorKind, Stored, Stores};
+use apus_core::store::{Get, StoreErrorKind, StoredImage, Stores};
 
 use crate::cloud::{MB, sim, single};
 use crate::shop::{ID, add, asterisks, image, run};
@@ -19,8 +19,8 @@ fn seekable(length: usize) -> UploadSource {
     UploadSource::Seekable(length as u64)
 }
 
-fn row(url: &str) -> Stored {
-    Stored::new(url, Some("cold"))
+fn row(url: &str) -> StoredImage {
+    StoredImage::new(url, Some("cold"))
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn an_old_row_is_used_with_its_own_credentials_and_becomes_one_of_the_reference(
         let mut sim = sim(Plan::new(), asterisks(5120));
         add(&mut sim, &stores, None, &image(seekable(5120))).unwrap();
         let old = format!("swift+http://demo%3Ademo:demo-secret@{auth}/images/{ID}");
-        let old = Stored::new(old, None);
+        let old = StoredImage::new(old, None);
         let get = stores.get(&old, &Get::default(), 1).unwrap();
         let migration = get.migration.unwrap();
         assert_eq!(migration.url, format!("swift+config://ref1/images/{ID}"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use apus_conformance::server::{Fault, OpenStackOperation as Operation, Plan};
 use apus_core::keystone::Interface;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Acls, Get, StoreErrorKind, Stored};
+use apus_core::store::{Acls, Get, StoreErrorKind, StoredImage};
 
 use crate::cloud::{MB, catalogue, sim, tenants, user};
 use crate::shop::{ID, add, asterisks, image, run};
@@ -31,7 +31,7 @@ fn an_image_goes_into_a_container_of_its_own_in_the_account_of_the_user() {
         let expected = format!("swift+http://swift.test:8080/v1/{account}/{}/{ID}", container());
         assert_eq!(added.url, expected);
         assert_eq!(sim.model.cloud.names_of("demo", &container()), [ID]);
-        let row = Stored::new(added.url, Some("cold"));
+        let row = StoredImage::new(added.url, Some("cold"));
         let get = stores.get(&row, &Get::default(), 1).unwrap();
         assert!(get.migration.is_none());
         assert_eq!(run(&mut sim, get.outcome).unwrap().bytes, 5120);
@@ -61,13 +61,13 @@ fn a_location_says_whose_account_it_is_and_tokens_go_to_the_users_server_alone()
     // Another account of the same server, which admits no other users.
     let account = sim.model.cloud.account_of("alt");
     let url = format!("swift+http://swift.test:8080/v1/{account}/images_1/1");
-    let size = stores.size(&Stored::new(url, Some("cold")), 1).unwrap().outcome;
+    let size = stores.size(&StoredImage::new(url, Some("cold")), 1).unwrap().outcome;
     assert_eq!(run(&mut sim, size).unwrap_err().kind(), StoreErrorKind::Forbidden);
     let (_, target, _) = sim.model.asked.pop().unwrap();
     assert!(target.starts_with(&format!("/v1/{account}/images_1/1")), "{target}");
     for server in ["evil.test:8080", "swift.test:8081"] {
         let url = format!("swift+http://{server}/v1/{account}/images_1/1");
-        let error = stores.size(&Stored::new(url, Some("cold")), 1).unwrap_err();
+        let error = stores.size(&StoredImage::new(url, Some("cold")), 1).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::BadStoreUri, "{error}");
     }
 }
@@ -88,7 +88,7 @@ fn the_users_storage_url_is_chosen_by_type_interface_and_region() {
         let stores = tenants(more).for_tenant(demo);
         let url = format!("swift+https://there/v1/AUTH_x/{}/{ID}", container());
         // It is only at the chosen server that the user's token is used.
-        stores.size(&Stored::new(url, Some("cold")), 1).map(drop).map_err(|error| error.kind())
+        stores.size(&StoredImage::new(url, Some("cold")), 1).map(drop).map_err(|error| error.kind())
     };
     let wrong = Err(StoreErrorKind::BadStoreUri);
     let both = [
@@ -155,7 +155,7 @@ fn who_may_read_and_write_is_said_of_the_container() {
     let demo = user(&mut sim, "demo");
     let stores = tenants("swift_store_admin_tenants = admins, service\n").for_tenant(demo);
     let added = add(&mut sim, &stores, None, &image(seekable(5120))).unwrap();
-    let row = Stored::new(added.url, Some("cold"));
+    let row = StoredImage::new(added.url, Some("cold"));
     let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     for (acls, read, write) in [
         (Acls { public: true, ..Acls::default() }, Some("*:*"), "admins:*,service:*"),
@@ -186,9 +186,9 @@ fn a_location_of_one_tenant_is_used_with_its_own_credentials() {
     let context = user(&mut sim, "alt");
     let stores = tenants("").for_tenant(context);
     let old = format!("swift+http://demo:demo:demo-secret@keystone.test:5000/v3/images/{ID}");
-    let size = stores.size(&Stored::new(old, None), 1).unwrap().outcome;
+    let size = stores.size(&StoredImage::new(old, None), 1).unwrap().outcome;
     assert_eq!(run(&mut sim, size).unwrap(), 5120);
     let by_reference = format!("swift+config://ref1/images/{ID}");
-    let size = stores.size(&Stored::new(by_reference, None), 1).unwrap().outcome;
+    let size = stores.size(&StoredImage::new(by_reference, None), 1).unwrap().outcome;
     assert_eq!(run(&mut sim, size).unwrap(), 5120);
 }

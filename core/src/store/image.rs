@@ -71,7 +71,7 @@ impl Add {
 /// A stored image, without its digests: the transport computes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Placed {
+pub struct PendingAdd {
     /// The location, without credentials.
     pub url: String,
     /// The size in bytes.
@@ -84,20 +84,20 @@ pub struct Placed {
     pub leftovers: Vec<Leftover>,
 }
 
-impl Placed {
+impl PendingAdd {
     /// Adds the digests of the source.
     ///
     /// # Errors
     ///
     /// A digest is missing: the source was not hashed, or not read to its end.
-    pub fn with_digests(self, digests: &Digests) -> Result<Added, Error> {
+    pub fn with_digests(self, digests: &Digests) -> Result<AddResult, Error> {
         let hex = |algorithm| match digests.value(algorithm) {
             Some(value) => Ok(value.hex()),
             None => {
                 Err(Error::invalid_input(format!("there is no {algorithm} digest of the source")))
             }
         };
-        Ok(Added {
+        Ok(AddResult {
             md5: hex(Algorithm::Md5)?,
             multihash: hex(self.hash)?,
             metadata: BTreeMap::from([("store".to_owned(), self.store)]),
@@ -111,7 +111,7 @@ impl Placed {
 /// A stored image, with everything that an image service records of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Added {
+pub struct AddResult {
     /// The location, without credentials.
     pub url: String,
     /// The size in bytes.
@@ -129,14 +129,14 @@ pub struct Added {
 
 /// A location as an image service stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredImage {
     /// The URL. An old one may contain credentials.
     pub url: Secret,
     /// `store` in the location's metadata.
     pub store: Option<String>,
 }
 
-impl Stored {
+impl StoredImage {
     /// Makes a location of a URL and the `store` in its metadata.
     pub fn new(url: impl Into<Secret>, store: Option<&str>) -> Self {
         Self { url: url.into(), store: store.map(str::to_owned) }
@@ -197,7 +197,7 @@ pub struct Get {
 /// The result of reading an image.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Got {
+pub struct GetResult {
     /// The size of the whole image in bytes, if the server stated it.
     pub size: Option<u64>,
     /// How many bytes the sink received.

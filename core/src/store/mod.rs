@@ -46,7 +46,9 @@ mod verb;
 pub use self::backend::StoreBackend;
 pub use self::connection::Connection;
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::image::{Access, Acls, Add, Added, Address, Get, Got, Placed, Stored, TenantContext};
+pub use self::image::{
+    Access, Acls, Add, AddResult, Address, Get, GetResult, PendingAdd, StoredImage, TenantContext,
+};
 pub use self::job::Job;
 pub use self::migration::{
     Migration, Refusal, S3Access, S3Places, SwiftAccess, SwiftAuthorization, SwiftPlaces,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::backend::StoreBackend;
 use super::config::{Backend, ConfigError, ConfigErrors, Configuration, Mode, Reference};
 use super::error::{StoreError, StoreErrorKind};
-use super::image::{Access, Acls, Add, Address, Get, Got, Placed, Stored, TenantContext};
+use super::image::{
+    Access, Acls, Add, Address, Get, GetResult, PendingAdd, StoredImage, TenantContext,
+};
 use super::job::Job;
 use super::migration::{S3Places, SwiftPlaces};
 use super::s3::{S3Route, S3Store};
@@ -201,7 +203,7 @@ impl Stores {
     /// # Errors
     ///
     /// The reason why the location is not used.
-    pub fn access(&self, stored: &Stored) -> Result<Access<Address>, StoreError> {
+    pub fn access(&self, stored: &StoredImage) -> Result<Access<Address>, StoreError> {
         Ok(self.route(stored)?.map(|route| match route {
             Route::S3(route) => route.address(),
             Route::Swift(route) => route.address(),
@@ -221,7 +223,7 @@ impl Stores {
         backend: Option<&str>,
         image: &Add,
         seed: u64,
-    ) -> Result<Job<Placed>, StoreError> {
+    ) -> Result<Job<PendingAdd>, StoreError> {
         let store = match backend {
             Some(id) => self.backend(id).ok_or_else(|| unknown(id))?,
             None => self.default_backend().ok_or_else(no_default)?,
@@ -241,10 +243,10 @@ impl Stores {
     /// Those of [`access`](Self::access); the backend has no credentials.
     pub fn get(
         &self,
-        stored: &Stored,
+        stored: &StoredImage,
         get: &Get,
         seed: u64,
-    ) -> Result<Access<Job<Got>>, StoreError> {
+    ) -> Result<Access<Job<GetResult>>, StoreError> {
         self.job(stored, |route| route.get(get, seed), |route, tenant| route.get(get, tenant, seed))
     }
 
@@ -253,7 +255,7 @@ impl Stores {
     /// # Errors
     ///
     /// Those of [`get`](Self::get).
-    pub fn size(&self, stored: &Stored, seed: u64) -> Result<Access<Job<u64>>, StoreError> {
+    pub fn size(&self, stored: &StoredImage, seed: u64) -> Result<Access<Job<u64>>, StoreError> {
         self.job(stored, |route| route.size(seed), |route, tenant| route.size(tenant, seed))
     }
 
@@ -265,7 +267,7 @@ impl Stores {
     /// # Errors
     ///
     /// Those of [`get`](Self::get).
-    pub fn exists(&self, stored: &Stored, seed: u64) -> Result<Access<Job<bool>>, StoreError> {
+    pub fn exists(&self, stored: &StoredImage, seed: u64) -> Result<Access<Job<bool>>, StoreError> {
         self.job(stored, |route| route.exists(seed), |route, tenant| route.exists(tenant, seed))
     }
 
@@ -274,7 +276,7 @@ impl Stores {
     /// # Errors
     ///
     /// Those of [`get`](Self::get).
-    pub fn delete(&self, stored: &Stored, seed: u64) -> Result<Access<Job<()>>, StoreError> {
+    pub fn delete(&self, stored: &StoredImage, seed: u64) -> Result<Access<Job<()>>, StoreError> {
         self.job(stored, |route| route.delete(seed), |route, tenant| route.delete(tenant, seed))
     }
 
@@ -286,7 +288,7 @@ impl Stores {
     /// [`NotSupported`](StoreErrorKind::NotSupported).
     pub fn set_acls(
         &self,
-        stored: &Stored,
+        stored: &StoredImage,
         acls: &Acls,
         seed: u64,
     ) -> Result<Access<Job<()>>, StoreError> {
@@ -302,7 +304,7 @@ impl Stores {
     /// Makes a job on the object that a stored location names.
     fn job<T>(
         &self,
-        stored: &Stored,
+        stored: &StoredImage,
         s3: impl FnOnce(&S3Route<'_>) -> Result<Job<T>, StoreError>,
         swift: impl FnOnce(&SwiftRoute<'_>, Option<&TenantContext>) -> Result<Job<T>, StoreError>,
     ) -> Result<Access<Job<T>>, StoreError> {
@@ -314,7 +316,7 @@ impl Stores {
         Ok(Access { outcome, migration })
     }
 
-    fn route(&self, stored: &Stored) -> Result<Access<Route<'_>>, StoreError> {
+    fn route(&self, stored: &StoredImage) -> Result<Access<Route<'_>>, StoreError> {
         let (url, store) = (stored.url.expose(), stored.store.as_deref());
         let scheme = url.split([':', '+']).next().unwrap_or_default();
         let is_swift = scheme.eq_ignore_ascii_case("swift");

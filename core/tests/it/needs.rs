@@ -7,7 +7,7 @@ use apus_core::contract::GivenSource;
 use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
-use apus_core::store::{Add, Get, Stored, Stores};
+use apus_core::store::{Add, Get, StoredImage, Stores};
 
 fn stores() -> Stores {
     let text = "[DEFAULT]\nenabled_backends = fast:s3, cold:swift\n\
@@ -49,7 +49,7 @@ fn an_image_that_is_read_needs_a_sink() {
         ("s3+http://s3.example/images/image", "fast"),
         ("swift+config://ref1/images/image", "cold"),
     ] {
-        let row = Stored::new(url, Some(store));
+        let row = StoredImage::new(url, Some(store));
         let job = stores().get(&row, &Get::default(), 1).unwrap().outcome;
         let refused = job.machine.needs().check(GivenSource::Missing, false).unwrap_err();
         assert_eq!(refused.kind(), ExchangeErrorKind::Sink, "{store}");

@@ -108,7 +108,7 @@ fn no_secret_is_shown() {
          s3_store_enable_proxy = true\ns3_store_proxy_host = p\ns3_store_proxy_user = u\n\
          s3_store_proxy_password = PROXY5\n",
     );
-    let old = apus_core::store::Stored::new("s3://AKOLD:OLD9@127.0.0.1:9000/images/id", None);
+    let old = apus_core::store::StoredImage::new("s3://AKOLD:OLD9@127.0.0.1:9000/images/id", None);
     let access = stores.size(&old, 1).unwrap();
     let image = Add::new("id", UploadSource::Seekable(5)).with_hash(Algorithm::Sha256);
     let shown = [
@@ -117,7 +117,7 @@ fn no_secret_is_shown() {
         format!("{old:?} {access:?} {:?}", stores.access(&old).unwrap()),
         format!("{:?}", settled(stores.size(&crate::images::image(), 1))),
         stores
-            .size(&apus_core::store::Stored::new("s3://AK:OLD9@evil/b/k", None), 1)
+            .size(&apus_core::store::StoredImage::new("s3://AK:OLD9@evil/b/k", None), 1)
             .unwrap_err()
             .to_string(),
     ];

@@ -8,7 +8,7 @@ use apus_core::machine::Auth;
 use apus_core::s3::ByteRange;
 use apus_core::sign::Keys;
 use apus_core::store::{
-    Acls, Applied, Get, LocationTable, Migration, StoreErrorKind, Stored, Stores, Verb,
+    Acls, Applied, Get, LocationTable, Migration, StoreErrorKind, StoredImage, Stores, Verb,
 };
 
 use crate::images::{fast, header, image, kind, row, run, settled, signer, stores, unknown};
@@ -134,7 +134,10 @@ s3_store_secret_key = secret
 ";
 
 /// Where a request for the size of a row goes, who signs it, over whose connection; and the migration.
-fn asked(stores: &Stores, stored: &Stored) -> (String, Option<String>, String, Option<Migration>) {
+fn asked(
+    stores: &Stores,
+    stored: &StoredImage,
+) -> (String, Option<String>, String, Option<Migration>) {
     let access = stores.size(stored, 1).unwrap();
     let (backend, mut asked) = (access.outcome.backend.clone(), None);
     let size = run(access.outcome, |head, _| {
@@ -275,7 +278,7 @@ fn images_in_s3_have_no_lists_of_their_own() {
 }
 
 /// One row of a table.
-struct Row(Stored);
+struct Row(StoredImage);
 
 impl LocationTable for Row {
     type Row = ();

@@ -5,7 +5,7 @@
 
 use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Acls, Add, Get, StoreErrorKind, Stored, Stores, Verb};
+use apus_core::store::{Acls, Add, Get, StoreErrorKind, StoredImage, Stores, Verb};
 use bytes::Bytes;
 use http::request;
 
@@ -60,7 +60,7 @@ fn swift(head: &request::Parts, body: &[u8]) -> Answer {
     }
 }
 
-fn image() -> Stored {
+fn image() -> StoredImage {
     row("swift+http://swift:8080/v1/AUTH_demo/glance_id/id", Some("tenants"))
 }
 

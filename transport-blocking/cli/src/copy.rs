@@ -12,7 +12,7 @@ use apus_blocking::{Sink, Source};
 use apus_core::checksum::{Algorithm, Value};
 use apus_core::location::{S3Location, SwiftLocation};
 use apus_core::machine::UploadSource;
-use apus_core::store::{Add, Address, Get, StoreBackend, Stored};
+use apus_core::store::{Add, Address, Get, StoreBackend, StoredImage};
 use serde_json::json;
 
 use crate::Stage;
@@ -51,7 +51,7 @@ pub(crate) fn run(
     };
     let added = added?;
     let got = got?;
-    let copied = Stored::new(added.url.as_str(), Some(to));
+    let copied = StoredImage::new(added.url.as_str(), Some(to));
     let same =
         |algorithm, hex: &str| got.digests.value(algorithm).is_some_and(|value| value.hex() == hex);
     if !same(Algorithm::Md5, &added.md5) || !same(Algorithm::Sha512, &added.multihash) {
@@ -86,7 +86,7 @@ pub(crate) fn run(
 }
 
 /// Removes a copy that differs from what was read.
-fn removed(open: &Open, copied: &Stored, failure: Failure) -> Failure {
+fn removed(open: &Open, copied: &StoredImage, failure: Failure) -> Failure {
     let what = match open.stores.delete(copied) {
         Ok(_) => "the copy was removed again".to_owned(),
         Err(error) => format!("the copy stays, for it could not be removed: {error}"),

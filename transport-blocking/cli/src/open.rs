@@ -11,7 +11,7 @@ use apus_core::location::SwiftLocation;
 use apus_core::machine::{Auth, Call, Observer};
 use apus_core::s3;
 use apus_core::store::{
-    self, S3Store, StoreBackend, Stored, SwiftStore,
+    self, S3Store, StoreBackend, StoredImage, SwiftStore,
     config::{Reference, SwiftOptions},
 };
 use apus_core::swift;
@@ -89,9 +89,9 @@ impl Open {
     }
 
     /// Returns the object that an argument names: by location, or by its name in the backend.
-    pub(crate) fn stored(&self, argument: &str) -> Result<Stored, Failure> {
+    pub(crate) fn stored(&self, argument: &str) -> Result<StoredImage, Failure> {
         if argument.contains("://") {
-            return Ok(Stored::new(argument, self.wanted.as_deref()));
+            return Ok(StoredImage::new(argument, self.wanted.as_deref()));
         }
         if argument.is_empty() {
             return Err(Failure::usage("the name of the object is empty"));
@@ -107,7 +107,7 @@ impl Open {
             }
             _ => return Err(Failure::usage("objects of this kind of backend have no name")),
         };
-        Ok(Stored::new(url, Some(backend.id())))
+        Ok(StoredImage::new(url, Some(backend.id())))
     }
 
     /// Returns a bucket, with a client.

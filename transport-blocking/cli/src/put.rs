@@ -8,7 +8,7 @@ use apus_blocking::Source;
 use apus_core::checksum::Algorithm;
 use apus_core::error::ExchangeErrorKind;
 use apus_core::machine::UploadSource;
-use apus_core::store::{Add, Added, StoreErrorKind};
+use apus_core::store::{Add, AddResult, StoreErrorKind};
 use serde_json::{Value, json};
 
 use crate::Stage;
@@ -97,7 +97,7 @@ const ACCESS: u32 = 3;
 const READ_WRITE: u32 = 2;
 
 /// Returns what an image service records.
-pub(crate) fn told(added: &Added, hash: Algorithm) -> Value {
+pub(crate) fn told(added: &AddResult, hash: Algorithm) -> Value {
     json!({
         "url": added.url,
         "size": added.size,

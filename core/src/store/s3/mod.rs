@@ -18,7 +18,7 @@ pub(super) use self::route::S3Route;
 use super::config::S3Options;
 use super::connection::Connection;
 use super::error::{StoreError, StoreErrorKind};
-use super::image::{Add, Placed};
+use super::image::{Add, PendingAdd};
 use super::job::Job;
 use super::verb::Verb;
 use crate::credentials::Credentials;
@@ -98,7 +98,7 @@ impl S3Store {
     }
 
     /// Uploads an image into the bucket.
-    pub(super) fn add(&self, image: &Add, seed: u64) -> Result<Job<Placed>, StoreError> {
+    pub(super) fn add(&self, image: &Add, seed: u64) -> Result<Job<PendingAdd>, StoreError> {
         let source = image.announced()?;
         let invalid = |error| StoreError::new(Verb::Add, error);
         if image.image_id.is_empty() {
@@ -129,7 +129,7 @@ impl S3Store {
         Ok(job.map(move |uploaded| {
             let uploaded = uploaded?;
             let (size, leftovers) = (uploaded.size, uploaded.leftovers);
-            Ok(Placed { url, size, store, hash, leftovers })
+            Ok(PendingAdd { url, size, store, hash, leftovers })
         }))
     }
 

@@ -12,7 +12,7 @@ use crate::machine::{Auth, Call, Download, DownloadOptions};
 use crate::s3::{BaseUrl, Config, EndpointConfig, GetObject, HeadObject, ObjectHead, Service};
 use crate::store::{
     error::StoreError,
-    image::{Address, Get, Got},
+    image::{Address, Get, GetResult},
     job::Job,
     migration::S3Access,
     verb::Verb,
@@ -40,7 +40,7 @@ impl<'a> S3Route<'a> {
         }
     }
 
-    pub(in crate::store) fn get(&self, get: &Get, seed: u64) -> Result<Job<Got>, StoreError> {
+    pub(in crate::store) fn get(&self, get: &Get, seed: u64) -> Result<Job<GetResult>, StoreError> {
         let Target { bucket, key } = self.target();
         let mut object = GetObject::new(bucket, key);
         object.range.clone_from(&get.range);
@@ -62,7 +62,7 @@ impl<'a> S3Route<'a> {
                 return Err(Error::invalid_response(what).in_operation(GetObject::NAME));
             }
             let (size, verdict) = (read.head.size, read.validation);
-            Ok(Got { size, bytes: read.bytes, digests: read.digests, validation: verdict })
+            Ok(GetResult { size, bytes: read.bytes, digests: read.digests, validation: verdict })
         }))
     }
 

@@ -35,7 +35,7 @@ pub(super) use self::route::SwiftRoute;
 use super::config::{Reference, SwiftOptions};
 use super::connection::Connection;
 use super::error::{StoreError, StoreErrorKind};
-use super::image::{Add, Placed, TenantContext};
+use super::image::{Add, PendingAdd, TenantContext};
 use super::job::Job;
 use super::verb::Verb;
 use crate::base_url::BaseUrl;
@@ -134,7 +134,7 @@ impl SwiftStore {
         image: &Add,
         tenant: Option<&TenantContext>,
         seed: u64,
-    ) -> Result<Job<Placed>, StoreError> {
+    ) -> Result<Job<PendingAdd>, StoreError> {
         let source = image.announced()?;
         let invalid = |error| StoreError::new(Verb::Add, error);
         let id = image.image_id.as_str();
@@ -175,7 +175,7 @@ impl SwiftStore {
         Ok(job.map(move |uploaded| {
             let uploaded = uploaded?;
             let (size, leftovers) = (uploaded.size, uploaded.leftovers);
-            Ok(Placed { url, size, store, hash, leftovers })
+            Ok(PendingAdd { url, size, store, hash, leftovers })
         }))
     }
 }

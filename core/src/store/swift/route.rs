@@ -9,7 +9,7 @@ use super::size::Sizing;
 use crate::error::Error;
 use crate::machine::{Call, DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
 use crate::store::error::{StoreError, StoreErrorKind};
-use crate::store::image::{Acls, Address, Get, Got, TenantContext};
+use crate::store::image::{Acls, Address, Get, GetResult, TenantContext};
 use crate::store::job::Job;
 use crate::store::migration::{SwiftAccess, SwiftAuthorization};
 use crate::store::verb::Verb;
@@ -39,7 +39,7 @@ impl<'a> SwiftRoute<'a> {
         get: &Get,
         tenant: Option<&TenantContext>,
         seed: u64,
-    ) -> Result<Job<Got>, StoreError> {
+    ) -> Result<Job<GetResult>, StoreError> {
         let location = &self.access.location;
         let mut object = GetObject::new(location.container(), location.object());
         object.range.clone_from(&get.range);
@@ -62,7 +62,7 @@ impl<'a> SwiftRoute<'a> {
                 return Err(Error::invalid_response(what).in_operation("GetObject"));
             }
             let (size, verdict) = (read.head.size, read.validation);
-            Ok(Got { size, bytes: read.bytes, digests: read.digests, validation: verdict })
+            Ok(GetResult { size, bytes: read.bytes, digests: read.digests, validation: verdict })
         }))
     }
 

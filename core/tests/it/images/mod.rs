@@ -11,7 +11,7 @@ use apus_core::contract::Machine;
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{
-    Access, Add, Added, Job, Placed, StoreError, StoreErrorKind, Stored, Stores, Verb,
+    Access, Add, AddResult, Job, PendingAdd, StoreError, StoreErrorKind, StoredImage, Stores, Verb,
 };
 use bytes::Bytes;
 use http::request;
@@ -54,12 +54,12 @@ pub(crate) fn unknown(options: &str) -> Stores {
 }
 
 /// A row of the image service.
-pub(crate) fn row(url: &str, store: Option<&str>) -> Stored {
-    Stored::new(url, store)
+pub(crate) fn row(url: &str, store: Option<&str>) -> StoredImage {
+    StoredImage::new(url, store)
 }
 
 /// The image that tests use.
-pub(crate) fn image() -> Stored {
+pub(crate) fn image() -> StoredImage {
     row("s3://127.0.0.1:9000/images/id", Some("fast"))
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn add(
     stores: &Stores,
     bytes: &Bytes,
     script: impl FnMut(&request::Parts, &[u8]) -> Answer,
-) -> (Result<Added, StoreError>, Vec<String>) {
+) -> (Result<AddResult, StoreError>, Vec<String>) {
     let image = Add::new("id", UploadSource::Seekable(bytes.len() as u64));
     let job = stores.add(None, &image, 1).unwrap();
     let hashers = job.hashers.clone();
@@ -95,7 +95,7 @@ pub(crate) fn add_stream(
     bytes: &Bytes,
     announced: Option<u64>,
     script: impl FnMut(&request::Parts, &[u8]) -> Answer,
-) -> (Result<Added, StoreError>, Vec<String>) {
+) -> (Result<AddResult, StoreError>, Vec<String>) {
     let image = Add::new("id", UploadSource::Stream(None)).with_size(announced);
     let job = stores.add(None, &image, 1).unwrap();
     let hashers = job.hashers.clone();
@@ -104,10 +104,10 @@ pub(crate) fn add_stream(
 }
 
 fn added(
-    result: Result<Placed, Error>,
+    result: Result<PendingAdd, Error>,
     mut hashers: Hashers,
     bytes: &Bytes,
-) -> Result<Added, StoreError> {
+) -> Result<AddResult, StoreError> {
     hashers.update(bytes);
     let placed = result.map_err(|error| Verb::Add.error(error))?;
     Ok(placed.with_digests(&hashers.finish()).unwrap())

@@ -6,7 +6,7 @@ use apus_core::checksum::Algorithm;
 use apus_core::machine::UploadSource;
 use apus_core::store::config::{Configuration, OsloConfig, Reference};
 use apus_core::store::{
-    Add, Applied, Get, Job, LocationTable, Migration, StoreError, Stored, Stores,
+    Add, Applied, Get, Job, LocationTable, Migration, StoreError, StoredImage, Stores,
 };
 
 use super::s3::{bytes, model};
@@ -167,7 +167,7 @@ fn life(
     } else if before.is_some() && !world.record.looked_in_vain {
         world.wrong("an image was replaced");
     }
-    let row = Stored::new(placed.url.clone(), Some(placed.store.as_str()));
+    let row = StoredImage::new(placed.url.clone(), Some(placed.store.as_str()));
     let mut outcome = Outcome::Done;
     let get = Get { concurrency: chance.pick(&[1, 4]), ..Get::default() };
     if let (Ok(access), true) =
@@ -243,7 +243,7 @@ fn rows(schedule: &Schedule) -> Over {
     let mut outcome = Outcome::Done;
     for number in 0..many {
         let (url, store) = table.0[&number].clone();
-        let row = Stored::new(url.clone(), store.as_deref());
+        let row = StoredImage::new(url.clone(), store.as_deref());
         let access = match stores.get(&row, &Get::default(), schedule.seed ^ number) {
             Ok(access) => access,
             Err(error) => {
@@ -272,7 +272,7 @@ fn rows(schedule: &Schedule) -> Over {
         if !raced && now.0.contains(SECRET) {
             world.wrong(format!("row {number} has credentials still"));
         }
-        let again = stores.access(&Stored::new(now.0, now.1.as_deref()));
+        let again = stores.access(&StoredImage::new(now.0, now.1.as_deref()));
         if !raced && again.is_ok_and(|access| access.migration.is_some()) {
             world.wrong(format!("row {number} is migrated twice"));
         }
