@@ -68,8 +68,8 @@ impl Stores {
     ///
     /// Those of [`new`](Self::new); a file of references can't be read or is invalid, and then
     /// the error lists everything that is wrong with it.
-    pub fn of_configuration(configuration: &Configuration) -> Result<Self, Error> {
-        Self::new(backends::of_configuration(configuration)?)
+    pub fn from_config(configuration: &Configuration) -> Result<Self, Error> {
+        Self::new(backends::from_config(configuration)?)
     }
 
     /// Returns the backends for the user of one request, where images are in the users' accounts.

@@ -95,7 +95,7 @@ impl Service {
         if let Some(warning) = configuration.warnings.first() {
             return Err(warning.to_string().into());
         }
-        Ok(Stores::of_configuration(&configuration)?)
+        Ok(Stores::from_config(&configuration)?)
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -54,11 +54,11 @@ impl Stores {
         assert_eq!(configuration.warnings, []);
         match via {
             Via::Blocking => {
-                Self::Blocking(apus_blocking::Stores::of_configuration(&configuration).unwrap())
+                Self::Blocking(apus_blocking::Stores::from_config(&configuration).unwrap())
             }
             Via::Async => {
                 let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-                Self::Async(apus_async::Stores::of_configuration(&configuration).unwrap(), runtime)
+                Self::Async(apus_async::Stores::from_config(&configuration).unwrap(), runtime)
             }
         }
     }

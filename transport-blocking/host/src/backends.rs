@@ -95,7 +95,7 @@ impl<T> fmt::Debug for Backends<T> {
 ///
 /// A file can't be read, or a file of references is invalid; the error lists everything that is
 /// wrong with it.
-pub fn of_configuration(configuration: &Configuration) -> Result<Stores, Error> {
+pub fn from_config(configuration: &Configuration) -> Result<Stores, Error> {
     let references = configuration.references(read)?;
     Stores::new(configuration, &references)?.with_credentials(credentials::named)
 }

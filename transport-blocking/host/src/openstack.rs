@@ -9,7 +9,7 @@
 //!
 //! # fn main() -> Result<(), apus_core::Error> {
 //! # use apus_host::openstack;
-//! let clouds = openstack::Search::usual().with_environment().read()?;
+//! let clouds = openstack::Search::default_paths().with_environment().read()?;
 //! let cloud = clouds.cloud(None)?;
 //! let auth = Auth::new(cloud.session(SessionOptions::default())?);
 //! # Ok(())
@@ -36,7 +36,7 @@ pub struct Search {
 impl Search {
     /// Searches where openstacksdk does: the current directory, `~/.config/openstack`,
     /// `/etc/openstack`. Of the environment, only `HOME` and `XDG_CONFIG_HOME` are used.
-    pub fn usual() -> Self {
+    pub fn default_paths() -> Self {
         let home = std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok());
         let config_home = std::env::var("XDG_CONFIG_HOME").ok();
         Self::within(directories(home.as_deref(), config_home.as_deref()))
