@@ -19,7 +19,7 @@ use crate::contract::{Machine, OnFailure, Operation, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::upload::multipart::{Job, Multipart, PartsFrom};
 use crate::machine::upload::plan::Plan;
 use crate::machine::upload::{Checkpoints, PartLimits, Uploaded, absent};

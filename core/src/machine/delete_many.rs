@@ -26,7 +26,7 @@ use crate::error::{Error, ExchangeError, Kind};
 use crate::http::Completion;
 use crate::machine::{
     Call,
-    nest::{nest, seed},
+    compose::{nest, seed},
 };
 use crate::now::{Now, Wait};
 use crate::retry::{Attempts, Idempotency, RetryDecision};

@@ -2,11 +2,11 @@
 
 mod call;
 mod cleanups;
+pub(crate) mod compose;
 mod copy;
 mod delete_many;
 mod download;
 mod grant_only;
-pub(crate) mod nest;
 #[cfg(feature = "swift")]
 pub(crate) mod numbered;
 mod pump;

@@ -7,7 +7,7 @@ use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, ExchangeError};
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::now::Now;
 use crate::swift::{Entry, GetContainer, GetContainerOutput, ListedObject, Prefix, Service};
 

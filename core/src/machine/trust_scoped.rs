@@ -33,7 +33,7 @@ use crate::keystone::{
     ValidateToken, ValidatedToken,
 };
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::now::{Now, Timestamp};
 
 /// The parameters of a trust: who trusts whom, with which roles, for how long.

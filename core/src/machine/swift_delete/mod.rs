@@ -28,7 +28,7 @@ use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, ExchangeError};
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{DeleteSlo, GetInfo, GetManifest, HeadObject, ObjectHead, Service};

@@ -11,7 +11,7 @@ use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::{
     Call,
-    nest::{nest, seed},
+    compose::{nest, seed},
 };
 use crate::now::{Now, Wait};
 use crate::swift::{BulkDelete, BulkPath, DeleteObject, Deleted, Service};

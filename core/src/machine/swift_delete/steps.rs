@@ -10,7 +10,7 @@ use super::{Phase, SwiftDelete};
 use crate::contract::Operation;
 use crate::error::{Error, Kind};
 use crate::machine::Call;
-use crate::machine::nest::seed;
+use crate::machine::compose::seed;
 use crate::machine::segments::Listed;
 use crate::swift::{
     DeleteSlo, Deleted, GetInfo, GetManifest, HeadObject, Info, ListedObject, Manifest, ObjectHead,

@@ -21,7 +21,7 @@ use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::Error;
 use crate::http::{Completion, ETag};
 use crate::machine::call::UnderWay;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::now::{Now, Wait};
 
 /// The parts of one source.

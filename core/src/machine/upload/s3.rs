@@ -24,7 +24,7 @@ use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWin
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::now::Now;
 use crate::s3::{
     ChecksumOptions, CommonParams, Conditions, HeadObject, Properties, PutObject, Service,

@@ -23,7 +23,7 @@ use http::StatusCode;
 use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::Completion;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::{Call, Upload, Uploaded};
 use crate::now::Now;
 use crate::s3::{CreateBucket, DeleteObject, HeadObject, Service};

@@ -21,7 +21,7 @@ use crate::contract::{Machine, OnFailure, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::now::Now;
 use crate::s3::{DeleteObject, ETag, HeadObject, Service};
 

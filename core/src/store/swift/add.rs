@@ -19,7 +19,7 @@ use http::StatusCode;
 use crate::contract::{Machine, Needs, OnFailure, Operation, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::{Call, SwiftUpload, SwiftUploaded};
 use crate::now::Now;
 use crate::swift::{DeleteContainer, HeadContainer, PutContainer, Service};

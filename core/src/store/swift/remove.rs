@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::contract::{Machine, OnFailure, Step};
 use crate::error::{Error, Leftover};
 use crate::http::Completion;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::{Call, SwiftDelete};
 use crate::now::Now;
 use crate::swift::{DeleteContainer, Service};

@@ -13,7 +13,7 @@ use crate::contract::{Machine, OnFailure, Operation as _, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{HeadObject, ObjectHead, Service};

@@ -14,7 +14,7 @@ use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::Error;
 use crate::http::{Completion, Draft, Incoming, Reply};
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::now::Now;
 use crate::s3::{self, ByteRange, Conditions, ETag, GetObject, HeadObject, ObjectHead, Service};
 

@@ -32,7 +32,7 @@ use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
 use crate::error::{Error, Kind};
 use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Reply};
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{self, GetManifest, GetObject, HeadObject, ObjectHead, Service};

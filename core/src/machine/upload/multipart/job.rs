@@ -6,7 +6,7 @@ use crate::checksum::{Algorithm, Type};
 use crate::contract::{OnFailure, Operation};
 use crate::error::{Error, Kind, Leftover};
 use crate::machine::Call;
-use crate::machine::nest::seed;
+use crate::machine::compose::seed;
 use crate::machine::upload::checkpoint::Checkpoints;
 use crate::s3::{
     ChecksumOptions, CommonParams, Conditions, CustomerKey, HeadObject, Properties, Service,

@@ -36,7 +36,7 @@ use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::machine::upload::absent;
 use crate::now::{Now, Wait};
 use crate::s3::{

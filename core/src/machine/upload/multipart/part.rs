@@ -8,7 +8,7 @@ use crate::contract::{Machine, OnFailure, Operation as _, Step};
 use crate::http::{Body, Completion};
 use crate::machine::Call;
 use crate::machine::call::UnderWay;
-use crate::machine::nest::done;
+use crate::machine::compose::done;
 use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::machine::upload::tag;
 use crate::now::Now;

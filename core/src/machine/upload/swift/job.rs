@@ -11,7 +11,7 @@ use crate::contract::Operation;
 use crate::error::Error;
 use crate::http::Body;
 use crate::machine::Call;
-use crate::machine::nest::seed;
+use crate::machine::compose::seed;
 use crate::machine::upload::checkpoint::Checkpoints;
 use crate::swift::{BodyCheck, HeadObject, PutObject, Service};
 

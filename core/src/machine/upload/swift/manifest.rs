@@ -11,7 +11,7 @@
 use crate::contract::{Machine, OnFailure, Proof, Step};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
-use crate::machine::nest::done;
+use crate::machine::compose::done;
 use crate::machine::upload::plan::PartLimits;
 use crate::machine::upload::swift::options::LargeObject;
 use crate::now::Now;

@@ -45,7 +45,7 @@ use crate::contract::{Machine, Needs, OnFailure, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
-use crate::machine::nest::nest;
+use crate::machine::compose::nest;
 use crate::now::Now;
 use crate::swift::{DeleteObject, PutObject, Service};
 

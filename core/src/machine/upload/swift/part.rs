@@ -7,7 +7,7 @@ use crate::contract::{Machine, OnFailure, Step};
 use crate::http::{Body, Completion, ETag};
 use crate::machine::Call;
 use crate::machine::call::UnderWay;
-use crate::machine::nest::done;
+use crate::machine::compose::done;
 use crate::machine::upload::flight::{SendsPart, StoredPart};
 use crate::now::Now;
 use crate::swift::PutObject;

@@ -26,7 +26,7 @@ use crate::contract::{Machine, OnFailure, Operation, Proof, Step};
 use crate::error::Error;
 use crate::http::Completion;
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::segments::Listed;
 use crate::now::Now;
 use crate::swift::{

@@ -37,7 +37,7 @@ use crate::contract::{Machine, OnFailure, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
 use crate::http::{Completion, ETag};
 use crate::machine::Call;
-use crate::machine::nest::{nest, seed};
+use crate::machine::compose::{nest, seed};
 use crate::machine::segments::Listed;
 use crate::machine::upload::UploadSource;
 use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};

@@ -23,7 +23,7 @@ use crate::error::{Error, ExchangeError};
 use crate::http::Completion;
 use crate::machine::{
     Call,
-    nest::{nest, seed},
+    compose::{nest, seed},
     segments::Listed,
 };
 use crate::now::{Now, Wait, WaitReason};

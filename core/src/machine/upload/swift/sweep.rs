@@ -9,7 +9,7 @@ use crate::error::Leftover;
 use crate::http::Completion;
 use crate::machine::{
     Call,
-    nest::{nest, seed},
+    compose::{nest, seed},
 };
 use crate::now::{Now, Wait};
 use crate::swift::{DeleteObject, Service};
