@@ -23,9 +23,9 @@
 pub mod endpoint;
 
 mod bucket;
+mod commit_check;
 mod config;
 mod error;
-mod evidence;
 mod list;
 mod multipart;
 mod object;
@@ -37,12 +37,12 @@ mod service;
 mod types;
 
 pub use self::bucket::*;
+pub(crate) use self::commit_check::{Evidence, multipart_etag};
 pub use self::config::{Config, PayloadSigning};
 #[cfg(feature = "credentials")]
 pub(crate) use self::endpoint::dns_suffix;
 pub use self::endpoint::{Addressing, BaseUrl, EndpointConfig};
 pub(crate) use self::error::{code as error_code, success};
-pub(crate) use self::evidence::{Evidence, multipart_etag};
 pub use self::list::*;
 pub use self::multipart::*;
 pub use self::object::*;

@@ -1,6 +1,6 @@
 //! Dynamic large objects: a prefix that selects their segments. "Dynamic Large Objects", Swift.
 
-use crate::swift::evidence::Evidence;
+use crate::swift::commit_check::Evidence;
 use crate::swift::object::{Prefix, Stored};
 use crate::swift::operation::*;
 use crate::swift::types::Properties;

@@ -26,7 +26,7 @@
 //! | `source.rs` | the source, and when it is known whether it goes in parts |
 //! | `plan.rs` | which part holds which bytes |
 //! | `flight.rs` | the parts in flight: the next one, how many, how far a stream is read |
-//! | `s3.rs`, `multipart/`, `tag.rs` | S3; `s3/evidence.rs` has the proofs after a lost response |
+//! | `s3.rs`, `multipart/`, `tag.rs` | S3; `s3/commit_check.rs` has the proofs after a lost response |
 //! | `swift/` | Swift: `manifest.rs` compares its two kinds of large objects |
 //! | `checkpoint.rs`, `swift/checkpoint.rs` | the data to resume an upload in another process |
 //!

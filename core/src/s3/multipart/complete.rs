@@ -2,7 +2,7 @@
 
 use crate::checksum::{Algorithm, Composite, Declared, Type, Value};
 use crate::http::ETag;
-use crate::s3::evidence::{Evidence, multipart_etag};
+use crate::s3::commit_check::{Evidence, multipart_etag};
 use crate::s3::multipart::ListParts;
 use crate::s3::object::{HeadObject, Stored, proven};
 use crate::s3::operation::*;

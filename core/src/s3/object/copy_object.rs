@@ -1,7 +1,7 @@
 //! CopyObject.
 
 use crate::checksum::{Algorithm, Overrides};
-use crate::s3::evidence::{Evidence, is_md5};
+use crate::s3::commit_check::{Evidence, is_md5};
 use crate::s3::object::{CopySource, HeadObject, Stored, proven};
 use crate::s3::operation::*;
 use crate::s3::types::{Conditions, Properties};

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::contract::Proof;
-use crate::s3::evidence::Evidence;
+use crate::s3::commit_check::Evidence;
 use crate::s3::object::{ObjectHead, ResponseOverrides, Stored};
 use crate::s3::operation::*;
 use crate::s3::types::{ByteRange, Conditions, CustomerKey};

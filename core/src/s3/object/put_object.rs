@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::checksum::{Algorithm, RequestChecksumCalculation, Value};
 use crate::http::Body;
-use crate::s3::evidence::Evidence;
+use crate::s3::commit_check::Evidence;
 use crate::s3::object::{HeadObject, ObjectHead, Stored, proven};
 use crate::s3::operation::*;
 use crate::s3::types::{Conditions, Properties};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::checksum::{Algorithm, Value};
 use crate::http::Body;
-use crate::swift::evidence::Evidence;
+use crate::swift::commit_check::Evidence;
 use crate::swift::object::{Stored, same_md5};
 use crate::swift::operation::*;
 use crate::swift::request::BodyCheck;

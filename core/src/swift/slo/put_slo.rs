@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::checksum;
-use crate::swift::evidence::Evidence;
+use crate::swift::commit_check::Evidence;
 use crate::swift::object::{Stored, same_md5};
 use crate::swift::operation::*;
 use crate::swift::report::Report;
