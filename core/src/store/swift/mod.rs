@@ -20,8 +20,8 @@
 //! buffering in files is needed (`swift_buffer_on_upload`).
 
 mod add;
+mod authorization;
 mod remove;
-mod rights;
 mod route;
 mod size;
 
@@ -30,7 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::add::Adding;
-use self::rights::Rights;
+use self::authorization::Authorization;
 pub(super) use self::route::SwiftRoute;
 use super::config::{Reference, SwiftOptions};
 use super::connection::Connection;
@@ -66,7 +66,7 @@ impl SwiftStore {
         references: &BTreeMap<String, Reference>,
     ) -> Result<Self, Error> {
         let auth = |(name, reference): (&String, &Reference)| {
-            Ok((name.clone(), Auth::new(rights::session(options, reference)?)))
+            Ok((name.clone(), Auth::new(authorization::session(options, reference)?)))
         };
         Ok(Self {
             id: id.to_owned(),
@@ -118,7 +118,7 @@ impl SwiftStore {
     /// Returns the storage URL of a user in multi-tenant mode.
     pub(super) fn storage_of(&self, tenant: &TenantContext) -> Option<BaseUrl> {
         let is_for_several = self.options.swift_store_multi_tenant;
-        is_for_several.then(|| rights::storage(self, tenant).ok())?
+        is_for_several.then(|| authorization::storage(self, tenant).ok())?
     }
 
     fn party_of(&self, reference: &str) -> Result<Auth, StoreError> {
@@ -144,7 +144,7 @@ impl SwiftStore {
         let (options, for_each) = (&self.options, self.options.swift_store_multi_tenant);
         let (container, location, rights);
         if for_each {
-            let (user, storage) = Rights::of_user(self, tenant, None)?;
+            let (user, storage) = Authorization::of_user(self, tenant, None)?;
             container = options.tenant_container(id);
             location = SwiftLocation::of_storage_url(&storage, &container, id);
             rights = user;
@@ -152,7 +152,7 @@ impl SwiftStore {
             container = options.container(id);
             let reference = options.default_swift_reference.as_str();
             location = SwiftLocation::of_reference(reference, &container, id);
-            rights = Rights::of_one(self.auth()?);
+            rights = Authorization::of_one(self.auth()?);
         }
         let is_stream = matches!(source, UploadSource::Stream(_));
         let upload = SwiftUpload::new(

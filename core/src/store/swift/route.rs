@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::SwiftStore;
+use super::authorization::Authorization;
 use super::remove::Removing;
-use super::rights::Rights;
 use super::size::Sizing;
 use crate::error::Error;
 use crate::machine::{Call, DownloadOptions, SwiftDelete, SwiftDeleteOptions, SwiftDownload};
@@ -154,13 +154,17 @@ impl<'a> SwiftRoute<'a> {
         Ok(self.rights(tenant)?.for_short().job(self.store, verb, machine, false, 0))
     }
 
-    fn rights(&self, tenant: Option<&TenantContext>) -> Result<Rights, StoreError> {
+    fn rights(&self, tenant: Option<&TenantContext>) -> Result<Authorization, StoreError> {
         let SwiftAccess { location, right, .. } = &self.access;
         match right {
-            SwiftAuthorization::Reference(name) => Ok(Rights::of_one(self.store.party_of(name)?)),
-            SwiftAuthorization::Own(found) => Rights::of_location(self.store, location, found),
+            SwiftAuthorization::Reference(name) => {
+                Ok(Authorization::of_one(self.store.party_of(name)?))
+            }
+            SwiftAuthorization::Own(found) => {
+                Authorization::of_location(self.store, location, found)
+            }
             SwiftAuthorization::User => {
-                Rights::of_user(self.store, tenant, Some(location)).map(|(rights, _)| rights)
+                Authorization::of_user(self.store, tenant, Some(location)).map(|(rights, _)| rights)
             }
         }
     }

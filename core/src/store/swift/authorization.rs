@@ -32,13 +32,13 @@ use crate::store::{
 };
 
 /// The authenticators of a job.
-pub(super) struct Rights {
+pub(super) struct Authorization {
     auths: Vec<Auth>,
     /// The delegation by a trust, or why there cannot be one. `None` if no trust is needed.
     delegation: Option<Result<Delegation, Error>>,
 }
 
-impl Rights {
+impl Authorization {
     pub(super) fn of_one(auth: Auth) -> Self {
         Self { auths: vec![auth], delegation: None }
     }
