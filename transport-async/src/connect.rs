@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::config::TransportConfig;
 use crate::proxy::Gates;
-use crate::wire::Stream;
+use crate::stream::Stream;
 
 /// Where a connection leads. Exchanges of the same route share connections.
 #[derive(Clone, Debug)]

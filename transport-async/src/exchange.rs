@@ -27,10 +27,10 @@ use crate::cancel::Bell;
 use crate::client::Shared;
 use crate::connect::Route;
 use crate::ends::{Ends, Meter};
-use crate::link::{BodyTimes, Link, Times};
+use crate::http_connection::{BodyTimes, Link, Times};
 use crate::sending::Sending;
 use crate::source::{PIECE, Pieces};
-use crate::wire::Pulse;
+use crate::stream::Pulse;
 
 /// An exchange while it is performed. It results in exactly one completion, also if it is dropped.
 pub(crate) struct Flight {

@@ -27,7 +27,8 @@ mod connect;
 mod ends;
 mod exchange;
 mod file;
-mod link;
+mod http_connection;
+mod ordered_writer;
 mod passes;
 mod pipe;
 mod pool;
@@ -40,8 +41,7 @@ mod source;
 mod spool;
 #[cfg(feature = "store")]
 mod stores;
-mod turnstile;
-mod wire;
+mod stream;
 
 pub use self::cancel::CancelToken;
 pub use self::client::{Client, Run, Transport};

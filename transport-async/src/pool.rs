@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::cancel::lock;
 use crate::connect::Route;
-use crate::link::Link;
+use crate::http_connection::Link;
 
 /// The idle connections of a transport, by runtime and by route: a socket belongs to the runtime
 /// that opened it and does not work under another one.

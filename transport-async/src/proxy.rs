@@ -15,7 +15,7 @@ use crate::config::TransportConfig;
 use crate::connect::Route;
 #[cfg(feature = "tls")]
 use crate::connect::{agree, is_tls};
-use crate::wire::Stream;
+use crate::stream::Stream;
 
 /// The proxies of a transport, and how to connect to them.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::ends::Meter;
 use crate::source::Pieces;
-use crate::wire::Pulse;
+use crate::stream::Pulse;
 
 /// A body while it is sent.
 pub(crate) struct Sending {

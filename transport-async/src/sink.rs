@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::{Bell, lock};
-use crate::turnstile::{Out, Place, Turnstile};
+use crate::ordered_writer::{Out, Place, Turnstile};
 
 /// Where the bytes of a response's body go. Clones share the same place.
 ///

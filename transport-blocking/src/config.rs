@@ -20,9 +20,9 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::connecting::Connecting;
 use crate::proxy::{Gates, Through, Toward};
-#[cfg(feature = "tls")]
-use crate::secured::Secure;
 use crate::substitute::Substitute;
+#[cfg(feature = "tls")]
+use crate::tls_stream::Secure;
 
 /// How a [`Transport`](crate::Transport) connects and how much it keeps in memory. Timeouts are not
 /// part of it: each request has its own [`Timeouts`].

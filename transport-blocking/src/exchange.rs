@@ -23,11 +23,11 @@ use http::uri::Scheme;
 use ureq::SendBody;
 
 use crate::answer::{Answer, Deadlines};
+use crate::body_reader::Feed;
+use crate::body_writer::Outflow;
 use crate::config::{Agents, TransportConfig, Ways, limited};
 use crate::failure;
-use crate::feed::Feed;
 use crate::meter::{Direction, Meter, Watch};
-use crate::outflow::Outflow;
 use crate::request_head;
 use crate::sink::{Outlet, Sink};
 use crate::source::{PIECE, Source};

@@ -51,28 +51,28 @@
 //!   they bypass it, and its cargo features (`gzip`, `brotli`, `charset`) do not change them.
 
 mod answer;
+mod body_reader;
+mod body_writer;
 mod cancel;
 mod client;
 mod config;
 mod connecting;
 mod exchange;
 mod failure;
-mod feed;
 mod meter;
-mod outflow;
 mod passes;
 mod proxy;
 mod reader;
 mod request_head;
 mod run;
-#[cfg(feature = "tls")]
-mod secured;
 mod sink;
 mod source;
 mod spool;
 #[cfg(feature = "store")]
 mod stores;
 mod substitute;
+#[cfg(feature = "tls")]
+mod tls_stream;
 mod trace;
 
 pub use self::cancel::CancelToken;

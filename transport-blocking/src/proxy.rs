@@ -28,7 +28,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 use crate::connecting::never_connected;
 use crate::failure::is_tls;
 #[cfg(feature = "tls")]
-use crate::secured::Secure;
+use crate::tls_stream::Secure;
 
 /// The proxies of a transport, and how to connect to them.
 #[derive(Default)]

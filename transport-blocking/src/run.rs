@@ -27,9 +27,9 @@ use apus_core::now::Wait;
 use apus_host::clock::now;
 use bytes::Bytes;
 
+use crate::body_reader::Feed;
 use crate::cancel::{CancelToken, Stop};
 use crate::exchange::{Landing, Transport};
-use crate::feed::Feed;
 use crate::meter::Watch;
 use crate::passes::OnePass;
 use crate::reader::Reader;

@@ -13,7 +13,7 @@ use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach, read_at};
 use bytes::Bytes;
 
-use crate::feed::{Feed, Watched, fill};
+use crate::body_reader::{Feed, Watched, fill};
 use crate::passes::OnePass;
 
 /// Where the bytes of a request's body come from. Clones share the same bytes.

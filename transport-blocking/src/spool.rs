@@ -14,7 +14,7 @@ use apus_core::contract::StreamWindow;
 use apus_core::error::ExchangeError;
 use bytes::Bytes;
 
-use crate::feed::Feed;
+use crate::body_reader::Feed;
 use crate::source::{self, Ordered};
 
 /// The part of a source that is in memory.

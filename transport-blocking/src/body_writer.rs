@@ -8,7 +8,7 @@ use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Encoder, Exchange};
 use bytes::{Buf, Bytes};
 
-use crate::feed::Feed;
+use crate::body_reader::Feed;
 use crate::meter::{Direction, Meter, Watch};
 
 /// What ureq reads the body from.

@@ -26,7 +26,7 @@ use tokio::time::Sleep;
 
 use crate::connect::{Route, is_tls};
 use crate::sending::Sending;
-use crate::wire::{Pulse, Stream, Wire};
+use crate::stream::{Pulse, Stream, Wire};
 
 /// A connection, and what is needed to use it.
 pub(crate) struct Link {
