@@ -18,18 +18,18 @@ use crate::http::{ByteRange, Conditions, Draft, ETag, header_value};
 use crate::now::Timestamp;
 
 /// A service whose requests are built here.
-pub(crate) trait Room: fmt::Debug {
+pub(crate) trait RequestTarget: fmt::Debug {
     /// What the service stores about a request until it is finished.
     type Plan: fmt::Debug;
 }
 
 /// Members that several operations share, and that are added to a request together.
-pub(crate) trait Members<S: Room> {
+pub(crate) trait Members<S: RequestTarget> {
     /// Adds these members to a request.
     fn apply(&self, request: &mut Request<'_, S>);
 }
 
-impl<S: Room, T: Members<S>> Members<S> for Option<T> {
+impl<S: RequestTarget, T: Members<S>> Members<S> for Option<T> {
     fn apply(&self, request: &mut Request<'_, S>) {
         if let Some(members) = self {
             members.apply(request);
@@ -37,7 +37,7 @@ impl<S: Room, T: Members<S>> Members<S> for Option<T> {
     }
 }
 
-impl<S: Room> Members<S> for Conditions {
+impl<S: RequestTarget> Members<S> for Conditions {
     fn apply(&self, request: &mut Request<'_, S>) {
         request
             .header("if-match", self.if_match.as_ref().map(ETag::as_str))
@@ -47,7 +47,7 @@ impl<S: Room> Members<S> for Conditions {
     }
 }
 
-impl<S: Room> Members<S> for ByteRange {
+impl<S: RequestTarget> Members<S> for ByteRange {
     fn apply(&self, request: &mut Request<'_, S>) {
         request.header("range", Some(self.to_string()));
     }
@@ -55,7 +55,7 @@ impl<S: Room> Members<S> for ByteRange {
 
 /// Builds the draft of one operation. [`take_draft`](Self::take_draft) returns the first error.
 #[derive(Debug)]
-pub(crate) struct Request<'a, S: Room> {
+pub(crate) struct Request<'a, S: RequestTarget> {
     pub(crate) service: &'a S,
     pub(crate) plan: S::Plan,
     /// `None` after [`take_draft`](Self::take_draft).
@@ -67,7 +67,7 @@ pub(crate) struct Request<'a, S: Room> {
     error: Option<Error>,
 }
 
-impl<'a, S: Room> Request<'a, S> {
+impl<'a, S: RequestTarget> Request<'a, S> {
     /// Creates a request with this escaped path. Without an origin, the authenticator adds it
     /// later.
     pub(crate) fn to(

@@ -112,16 +112,16 @@ impl fmt::Debug for CancelToken {
 
 /// Wakes a run: for completions of its workers, and as the pump's waker.
 #[derive(Default)]
-pub(crate) struct Bell(Mutex<Desk>);
+pub(crate) struct RunWaker(Mutex<RunEvents>);
 
 #[derive(Default)]
-struct Desk {
+struct RunEvents {
     rung: bool,
     done: VecDeque<Completion>,
     waker: Option<Waker>,
 }
 
-impl Bell {
+impl RunWaker {
     /// Adds the completion of a worker's exchange.
     pub(crate) fn hand_in(&self, done: Completion) {
         lock(&self.0).done.push_back(done);
@@ -156,7 +156,7 @@ impl Bell {
     }
 }
 
-impl Wake for Bell {
+impl Wake for RunWaker {
     fn wake(self: Arc<Self>) {
         self.ring();
     }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_bell_rung_before_it_is_listened_to_is_heard() {
-        let bell = Bell::default();
+        let bell = RunWaker::default();
         let mut cx = Context::from_waker(Waker::noop());
         bell.ring();
         bell.ring();

@@ -22,7 +22,7 @@ use crate::cancel::CancelToken;
 use crate::config::TransportConfig;
 use crate::connect::Connector;
 use crate::ends::Ends;
-use crate::exchange::Flight;
+use crate::exchange::ExchangeInProgress;
 use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::run::drive;
@@ -71,7 +71,7 @@ impl Transport {
         let pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
         let (source, sink) = (source.clone(), sink.clone());
         let ends = Ends { source, pass, sink, ..Ends::default() };
-        let done = Flight::new(exchange, None).perform(self.shared(), &ends).await;
+        let done = ExchangeInProgress::new(exchange, None).perform(self.shared(), &ends).await;
         if let Some(workers) = workers {
             ends.source.settle(workers, false).await;
         }

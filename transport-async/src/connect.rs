@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::TransportConfig;
-use crate::proxy::Gates;
+use crate::proxy::ProxyRoutes;
 use crate::stream::Stream;
 
 /// Where a connection leads. Exchanges of the same route share connections.
@@ -51,7 +51,7 @@ impl PartialOrd for Route {
 }
 
 impl Route {
-    pub(crate) fn of(uri: &Uri, gates: &Gates) -> Result<Self, Error> {
+    pub(crate) fn of(uri: &Uri, gates: &ProxyRoutes) -> Result<Self, Error> {
         let https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -95,7 +95,7 @@ impl Route {
 
 /// Makes connections.
 pub(crate) struct Connector {
-    pub(crate) gates: Gates,
+    pub(crate) gates: ProxyRoutes,
     #[cfg(feature = "tls")]
     tls: tokio_rustls::TlsConnector,
 }
@@ -103,7 +103,7 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
         Ok(Self {
-            gates: Gates::new(config)?,
+            gates: ProxyRoutes::new(config)?,
             #[cfg(feature = "tls")]
             tls: tokio_rustls::TlsConnector::from(config.tls.config()?),
         })
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     fn route(uri: &'static str) -> Route {
-        Route::of(&Uri::from_static(uri), &Gates::default()).unwrap()
+        Route::of(&Uri::from_static(uri), &ProxyRoutes::default()).unwrap()
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
         let plain = route("http://user:secret@example.com:80/");
         assert_eq!((plain.host(), plain.port()), ("example.com", 80));
         assert_eq!(plain.host_header(), "example.com");
-        assert!(Route::of(&Uri::from_static("/path"), &Gates::default()).is_err());
+        assert!(Route::of(&Uri::from_static("/path"), &ProxyRoutes::default()).is_err());
     }
 
     #[test]

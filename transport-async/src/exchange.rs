@@ -23,7 +23,7 @@ use http::header::{EXPECT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{Request, Uri, request};
 use hyper::body::Incoming;
 
-use crate::cancel::Bell;
+use crate::cancel::RunWaker;
 use crate::client::Shared;
 use crate::connect::Route;
 use crate::ends::{Ends, Meter};
@@ -33,12 +33,12 @@ use crate::source::{PIECE, Pieces};
 use crate::stream::Pulse;
 
 /// An exchange while it is performed. It results in exactly one completion, also if it is dropped.
-pub(crate) struct Flight {
+pub(crate) struct ExchangeInProgress {
     stage: Stage,
     /// The pulse of the connection that the request is sent over, once it is chosen.
     pulse: Option<Arc<Pulse>>,
     /// Where the completion goes if the flight is dropped.
-    home: Option<Arc<Bell>>,
+    home: Option<Arc<RunWaker>>,
 }
 
 enum Stage {
@@ -55,9 +55,9 @@ enum Fault {
     Ours(Error),
 }
 
-impl Flight {
+impl ExchangeInProgress {
     /// Returns a flight. If it is dropped, its completion goes to `home`, if there is one.
-    pub(crate) fn new(exchange: Exchange, home: Option<Arc<Bell>>) -> Self {
+    pub(crate) fn new(exchange: Exchange, home: Option<Arc<RunWaker>>) -> Self {
         Self { stage: Stage::Sealed(exchange), pulse: None, home }
     }
 
@@ -172,7 +172,7 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for ExchangeInProgress {
     fn drop(&mut self) {
         if let Some(home) = self.home.take()
             && let Some(completion) = self.cancel()

@@ -20,7 +20,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::cancel::{Bell, lock};
+use crate::cancel::{RunWaker, lock};
 use crate::sink::failure;
 
 /// Lets exchanges write in the order of their positions.
@@ -36,7 +36,7 @@ struct Turn {
     waiting: usize,
     settling: bool,
     wakers: Vec<Waker>,
-    bell: Option<Arc<Bell>>,
+    bell: Option<Arc<RunWaker>>,
 }
 
 pub(crate) enum Out {
@@ -65,7 +65,7 @@ impl Turnstile {
     }
 
     /// Rings this bell when an exchange must wait.
-    pub(crate) fn attach(&self, bell: &Arc<Bell>) {
+    pub(crate) fn attach(&self, bell: &Arc<RunWaker>) {
         lock(&self.0).bell = Some(Arc::clone(bell));
     }
 

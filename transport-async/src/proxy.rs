@@ -19,7 +19,7 @@ use crate::stream::Stream;
 
 /// The proxies of a transport, and how to connect to them.
 #[derive(Default)]
-pub(crate) struct Gates {
+pub(crate) struct ProxyRoutes {
     proxies: Proxies,
     user_agent: String,
     /// The TLS settings of https proxies.
@@ -27,7 +27,7 @@ pub(crate) struct Gates {
     tls: Vec<(Arc<Proxy>, tokio_rustls::TlsConnector)>,
 }
 
-impl Gates {
+impl ProxyRoutes {
     pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
         let proxies = config.proxies.clone();
         let user_agent = config.user_agent.clone();

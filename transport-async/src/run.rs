@@ -22,10 +22,10 @@ use apus_core::now::Wait;
 use apus_host::clock;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::cancel::{Bell, CancelToken, Listener};
+use crate::cancel::{CancelToken, Listener, RunWaker};
 use crate::client::Transport;
 use crate::ends::Ends;
-use crate::exchange::Flight;
+use crate::exchange::ExchangeInProgress;
 use crate::pipe::Inflow;
 use crate::source::Spooling;
 
@@ -56,7 +56,7 @@ async fn drive_into<M: Machine>(
     needs.check(ends.source.given()?, ends.sink.is_given())?;
     let workers = ends.source.begin(needs.memory()).await?;
     ends.pass = workers.as_ref().map(|workers| Arc::clone(workers.pass()));
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(RunWaker::default());
     let mut pump = Pump::new(machine, auths, Waker::from(Arc::clone(&bell)));
     if let Some(rate_limits) = &ends.rate_limits {
         pump = pump.with_rate_limits(Arc::clone(rate_limits));
@@ -95,7 +95,7 @@ async fn drive_into<M: Machine>(
 
 struct Driver<M: Machine> {
     pump: Pump<M>,
-    bell: Arc<Bell>,
+    bell: Arc<RunWaker>,
     /// The tokens that may cancel the run; empty after one did.
     tokens: Vec<CancelToken>,
     /// The listeners to these tokens.
@@ -129,7 +129,7 @@ impl<M: Machine> Driver<M> {
             match self.pump.turn(now) {
                 Turn::Launch(exchange) => {
                     self.tell();
-                    let mut flight = Flight::new(exchange, None);
+                    let mut flight = ExchangeInProgress::new(exchange, None);
                     let stop = if flight.moves_bytes() { &self.tokens[..] } else { &[] };
                     let done = fly(&mut flight, transport, ends, stop).await;
                     if let Some(leave) = self.tokens.iter().find_map(CancelToken::leave) {
@@ -174,7 +174,7 @@ impl<M: Machine> Driver<M> {
 
     fn launch(&self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
         let (bell, transport, ends) = (Arc::clone(&self.bell), transport.clone(), Arc::clone(ends));
-        let mut flight = Flight::new(exchange, Some(Arc::clone(&bell)));
+        let mut flight = ExchangeInProgress::new(exchange, Some(Arc::clone(&bell)));
         let stop = self.stop.clone().filter(|_| flight.moves_bytes());
         tokio::spawn(in_span(async move {
             let done = fly(&mut flight, &transport, &ends, stop.as_slice()).await;
@@ -317,7 +317,7 @@ fn in_span<F: Future>(flying: F) -> F {
 
 /// Performs an exchange until it is done or stopped.
 async fn fly(
-    flight: &mut Flight,
+    flight: &mut ExchangeInProgress,
     transport: &Transport,
     ends: &Ends,
     stop: &[CancelToken],

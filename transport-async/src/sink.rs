@@ -24,7 +24,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::cancel::{Bell, lock};
+use crate::cancel::{RunWaker, lock};
 use crate::ordered_writer::{Out, Place, Turnstile};
 
 /// Where the bytes of a response's body go. Clones share the same place.
@@ -157,7 +157,7 @@ impl Sink {
     }
 
     /// Rings this bell when an exchange must wait for its turn.
-    pub(crate) fn attach(&self, bell: &Arc<Bell>) {
+    pub(crate) fn attach(&self, bell: &Arc<RunWaker>) {
         if let Kind::Ordered(turnstile) = &self.kind {
             turnstile.attach(bell);
         }

@@ -142,9 +142,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Bell(AtomicUsize);
+    struct CountingWaker(AtomicUsize);
 
-    impl Wake for Bell {
+    impl Wake for CountingWaker {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::AcqRel);
         }
@@ -154,7 +154,7 @@ mod tests {
     fn a_child_goes_with_its_parent_and_not_the_other_way() {
         let parent = CancelToken::new();
         let (one, other) = (parent.child(), parent.child());
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(CountingWaker::default());
         let _registration = other.register(Waker::from(Arc::clone(&bell)));
         one.cancel_with(OnFailure::Keep);
         assert_eq!(one.leave(), Some(OnFailure::Keep));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_registrations_wake_on_a_cancellation_and_go_when_they_are_dropped() {
-        let (token, bell) = (CancelToken::new(), Arc::new(Bell::default()));
+        let (token, bell) = (CancelToken::new(), Arc::new(CountingWaker::default()));
         let register = || token.register(Waker::from(Arc::clone(&bell)));
         let mut registrations: Vec<Registration> = (0..10_000).map(|_| register()).collect();
         assert_eq!((token.lock().waiting.len(), bell.0.load(Ordering::Acquire)), (10_000, 0));

@@ -15,7 +15,7 @@ use apus_host::clock;
 
 use crate::exchange::Transport;
 use crate::reader::Reader;
-use crate::run::{Means, Run};
+use crate::run::{Run, RunContext};
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -23,14 +23,14 @@ use crate::source::Source;
 /// was learned about the service.
 pub struct Client<S: Service> {
     service: Arc<S>,
-    means: Means,
+    means: RunContext,
 }
 
 impl<S: Service> Client<S> {
     /// Returns a client of `service` that uses the authenticator `auth`.
     pub fn new(transport: Transport, service: S, auth: Auth) -> Self {
         let auths = [auth].into();
-        let means = Means {
+        let means = RunContext {
             transport,
             auths,
             rate_limits: Arc::default(),

@@ -19,7 +19,7 @@ use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::connecting::Connecting;
-use crate::proxy::{Gates, Through, Toward};
+use crate::proxy::{ProxyRoutes, Through, Toward};
 use crate::substitute::Substitute;
 #[cfg(feature = "tls")]
 use crate::tls_stream::Secure;
@@ -200,19 +200,19 @@ impl TransportConfig {
     }
 
     /// Returns how to connect, after checking everything that ureq would panic at.
-    pub(crate) fn ways(&self) -> Result<Ways, Error> {
+    pub(crate) fn ways(&self) -> Result<Connections, Error> {
         http::HeaderValue::from_str(&self.user_agent).map_err(|_| {
             Error::invalid_input("the user agent has a character that no header can hold")
         })?;
-        Ok(Ways {
-            gates: Arc::new(Gates::new(self.proxies.clone(), &self.user_agent)?),
+        Ok(Connections {
+            gates: Arc::new(ProxyRoutes::new(self.proxies.clone(), &self.user_agent)?),
             #[cfg(feature = "tls")]
             tls: self.tls.config()?,
         })
     }
 
     /// Returns agents whose requests have these limits unless a request sets its own.
-    pub(crate) fn agents(&self, ways: &Ways, limits: Timeouts) -> Agents {
+    pub(crate) fn agents(&self, ways: &Connections, limits: Timeouts) -> Agents {
         let named = limited!(self.builder(), &limits, true).build();
         let numbered = limited!(self.builder(), &limits, false).build();
         Agents { timeouts: limits, named: ways.agent(named), numbered: ways.agent(numbered) }
@@ -252,13 +252,13 @@ impl fmt::Debug for TransportConfig {
 }
 
 /// How connections are made: through which proxies, and with which TLS settings.
-pub(crate) struct Ways {
-    pub(crate) gates: Arc<Gates>,
+pub(crate) struct Connections {
+    pub(crate) gates: Arc<ProxyRoutes>,
     #[cfg(feature = "tls")]
     tls: Arc<rustls::ClientConfig>,
 }
 
-impl Ways {
+impl Connections {
     fn agent(&self, config: Config) -> Agent {
         let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(&self.gates)));
         #[cfg(feature = "tls")]

@@ -25,7 +25,7 @@ use ureq::SendBody;
 use crate::answer::{Answer, Deadlines};
 use crate::body_reader::Feed;
 use crate::body_writer::Outflow;
-use crate::config::{Agents, TransportConfig, Ways, limited};
+use crate::config::{Agents, Connections, TransportConfig, limited};
 use crate::failure;
 use crate::meter::{Direction, Meter, Watch};
 use crate::request_head;
@@ -41,7 +41,7 @@ pub struct Transport(Arc<Inner>);
 
 struct Inner {
     config: TransportConfig,
-    ways: Ways,
+    ways: Connections,
     /// Configured with the limits of the first exchange, which most others have too.
     agents: OnceLock<Agents>,
 }
@@ -102,9 +102,9 @@ impl Transport {
         outlet: Outlet<'_, '_>,
         bell: Option<&Waker>,
         watch: &Watch,
-    ) -> Landing {
-        let mut flight = Flight(Some(Stage::Sending(exchange)));
-        let errand = Errand { transport: &self.0, bell, watch };
+    ) -> Performed {
+        let mut flight = InProgress(Some(Stage::Sending(exchange)));
+        let errand = Performer { transport: &self.0, bell, watch };
         let caught = catch_unwind(AssertUnwindSafe(|| errand.run(&mut flight, feed, outlet)));
         let (end, panic) = match caught {
             Ok(end) => (end, None),
@@ -112,7 +112,7 @@ impl Transport {
         };
         let completion = flight.land(end);
         trace::attempt(&completion);
-        Landing { completion, panic }
+        Performed { completion, panic }
     }
 }
 
@@ -123,14 +123,14 @@ impl fmt::Debug for Transport {
 }
 
 /// The result of an exchange.
-pub(crate) struct Landing {
+pub(crate) struct Performed {
     pub(crate) completion: Completion,
     /// The panic of a reader, a writer or an observer.
     pub(crate) panic: Option<Box<dyn Any + Send>>,
 }
 
 /// An exchange while it is performed; it can be completed in every stage.
-struct Flight(Option<Stage>);
+struct InProgress(Option<Stage>);
 
 enum Stage {
     Sending(Exchange),
@@ -145,7 +145,7 @@ enum End {
     Cut(Option<ExchangeError>),
 }
 
-impl Flight {
+impl InProgress {
     fn respond(&mut self, head: http::response::Parts) {
         self.0 = self.0.take().map(|stage| match stage {
             Stage::Sending(exchange) => Stage::Receiving(exchange.respond(head)),
@@ -176,14 +176,14 @@ impl From<ExchangeError> for End {
 }
 
 /// What one exchange is performed with.
-struct Errand<'r> {
+struct Performer<'r> {
     transport: &'r Inner,
     bell: Option<&'r Waker>,
     watch: &'r Watch,
 }
 
-impl Errand<'_> {
-    fn run(&self, flight: &mut Flight, feed: Feed<'_>, outlet: Outlet<'_, '_>) -> End {
+impl Performer<'_> {
+    fn run(&self, flight: &mut InProgress, feed: Feed<'_>, outlet: Outlet<'_, '_>) -> End {
         let answer = match self.send(flight, feed) {
             Ok(answer) => answer,
             Err(end) => return end,
@@ -193,7 +193,7 @@ impl Errand<'_> {
     }
 
     /// Sends the request; after success, the flight is in the stage `Receiving`.
-    fn send(&self, flight: &mut Flight, mut feed: Feed<'_>) -> Result<Answer, End> {
+    fn send(&self, flight: &mut InProgress, mut feed: Feed<'_>) -> Result<Answer, End> {
         let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
         let mut limits = *exchange.timeouts();
         let whole = limits.whole.and_then(|whole| Instant::now().checked_add(whole));

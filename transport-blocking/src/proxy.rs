@@ -32,7 +32,7 @@ use crate::tls_stream::Secure;
 
 /// The proxies of a transport, and how to connect to them.
 #[derive(Default)]
-pub(crate) struct Gates {
+pub(crate) struct ProxyRoutes {
     proxies: Proxies,
     user_agent: String,
     gates: Vec<Gate>,
@@ -46,7 +46,7 @@ struct Gate {
     tls: Secure,
 }
 
-impl Gates {
+impl ProxyRoutes {
     pub(crate) fn new(proxies: Proxies, user_agent: &str) -> Result<Self, Error> {
         let gates = proxies.iter().map(Gate::new).collect::<Result<_, _>>()?;
         Ok(Self { proxies, user_agent: user_agent.into(), gates })
@@ -139,7 +139,7 @@ impl Gate {
     }
 }
 
-impl fmt::Debug for Gates {
+impl fmt::Debug for ProxyRoutes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.proxies.fmt(f)
     }
@@ -148,12 +148,12 @@ impl fmt::Debug for Gates {
 /// Resolves the host that the connection is made to: the endpoint or its proxy.
 #[derive(Debug)]
 pub(crate) struct Toward {
-    gates: Arc<Gates>,
+    gates: Arc<ProxyRoutes>,
     system: DefaultResolver,
 }
 
 impl Toward {
-    pub(crate) fn new(gates: Arc<Gates>) -> Self {
+    pub(crate) fn new(gates: Arc<ProxyRoutes>) -> Self {
         Self { gates, system: DefaultResolver::default() }
     }
 }
@@ -172,7 +172,7 @@ impl Resolver for Toward {
 
 /// Turns a connection to a proxy into one to the endpoint.
 #[derive(Debug)]
-pub(crate) struct Through(pub(crate) Arc<Gates>);
+pub(crate) struct Through(pub(crate) Arc<ProxyRoutes>);
 
 impl<T: Transport> Connector<T> for Through {
     type Out = Box<dyn Transport>;

@@ -29,7 +29,7 @@ use bytes::Bytes;
 
 use crate::body_reader::Feed;
 use crate::cancel::{CancelToken, Stop};
-use crate::exchange::{Landing, Transport};
+use crate::exchange::{Performed, Transport};
 use crate::meter::Watch;
 use crate::passes::OnePass;
 use crate::reader::Reader;
@@ -42,7 +42,7 @@ use crate::trace;
 #[must_use = "nothing happens before `send`"]
 pub struct Run<'a, M: Machine> {
     pub(crate) machine: M,
-    pub(crate) means: Means,
+    pub(crate) means: RunContext,
     pub(crate) name: &'static str,
     pub(crate) source: Source<'a>,
     pub(crate) sink: Sink<'a>,
@@ -53,7 +53,7 @@ pub struct Run<'a, M: Machine> {
 
 /// What a client shares with its runs.
 #[derive(Clone)]
-pub(crate) struct Means {
+pub(crate) struct RunContext {
     pub(crate) transport: Transport,
     /// At least one.
     pub(crate) auths: Arc<[Auth]>,
@@ -221,24 +221,24 @@ impl Drop for StopOnDrop<'_, '_> {
 /// What wakes the loop: completed exchanges, and its waker.
 #[derive(Default)]
 struct Inbox {
-    tray: Mutex<Tray>,
+    tray: Mutex<Completions>,
     filled: Condvar,
 }
 
 #[derive(Default)]
-struct Tray {
-    landed: VecDeque<Landing>,
+struct Completions {
+    landed: VecDeque<Performed>,
     rung: bool,
 }
 
 impl Inbox {
-    fn hand_in(&self, landing: Landing) {
+    fn hand_in(&self, landing: Performed) {
         self.lock().landed.push_back(landing);
         self.filled.notify_one();
     }
 
     /// Takes the next completed exchange.
-    fn take(&self) -> Option<Landing> {
+    fn take(&self) -> Option<Performed> {
         let mut tray = self.lock();
         tray.rung = false;
         tray.landed.pop_front()
@@ -246,7 +246,7 @@ impl Inbox {
 
     /// Waits until there is something to take or the waker was called, but not longer than `limit`.
     fn wait(&self, limit: Option<Duration>) {
-        let is_empty = |tray: &mut Tray| tray.landed.is_empty() && !tray.rung;
+        let is_empty = |tray: &mut Completions| tray.landed.is_empty() && !tray.rung;
         let (tray, filled) = (self.lock(), &self.filled);
         match limit {
             None => drop(filled.wait_while(tray, is_empty)),
@@ -254,7 +254,7 @@ impl Inbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Tray> {
+    fn lock(&self) -> MutexGuard<'_, Completions> {
         self.tray.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -369,7 +369,7 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         }
     }
 
-    fn land(&mut self, landing: Landing) {
+    fn land(&mut self, landing: Performed) {
         self.pump.complete(now(), landing.completion);
         if let Some(panic) = landing.panic {
             self.panic.get_or_insert(panic);

@@ -91,7 +91,7 @@ impl<'a> Sink<'a> {
 
     /// A sink that writes everything in order; a second run's bytes follow those of the first.
     pub fn writer(writer: impl Write + Send + 'a) -> Self {
-        let desk = Desk {
+        let desk = SinkState {
             writer: Some(Box::new(writer)),
             next: None,
             waiting: Vec::new(),
@@ -211,11 +211,11 @@ impl fmt::Debug for Sink<'_> {
 /// The range whose turn it is takes the writer out, so that no lock is held while bytes are
 /// written.
 struct Turnstile<'a> {
-    desk: Mutex<Desk<'a>>,
+    desk: Mutex<SinkState<'a>>,
     turned: Condvar,
 }
 
-struct Desk<'a> {
+struct SinkState<'a> {
     /// Absent while a range is written.
     writer: Option<Box<dyn Write + Send + 'a>>,
     /// The position that is written next; unknown before the first range is launched.

@@ -27,7 +27,7 @@ use crate::cancel::CancelToken;
 use crate::config::TransportConfig;
 use crate::exchange::Transport;
 use crate::reader::Reader;
-use crate::run::{Means, Run};
+use crate::run::{Run, RunContext};
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -229,7 +229,7 @@ impl Stores {
         let Backends { rate_limits, observer, cleanups, .. } = &self.backends;
         Ok(Run {
             machine: job.machine,
-            means: Means {
+            means: RunContext {
                 transport,
                 auths: job.auths.into(),
                 rate_limits: Arc::clone(rate_limits),

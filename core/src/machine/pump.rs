@@ -73,7 +73,7 @@ pub struct Pump<M: Machine> {
     line: Line,
     observer: Option<Arc<dyn Observer>>,
     parked: VecDeque<Box<Draft>>,
-    flying: Vec<Flight>,
+    flying: Vec<InFlight>,
     last: Option<Now>,
     /// The result of the machine, kept while a renewal is in flight that others may wait for.
     result: Option<Result<M::Output, Error>>,
@@ -338,7 +338,7 @@ impl<M: Machine> Pump<M> {
             Ok(mut exchange) => {
                 let renews = exchange.is_renewal().then(|| exchange.draft().auth);
                 let identity = exchange.identity();
-                self.flying.push(Flight { identity, renews, wanted, replays: true });
+                self.flying.push(InFlight { identity, renews, wanted, replays: true });
                 self.tell(now, &Event::Launched { draft: exchange.draft() });
                 Admission::Launch(exchange)
             }
@@ -390,7 +390,7 @@ impl<M: Machine> Drop for Pump<M> {
 }
 
 /// An exchange in flight.
-struct Flight {
+struct InFlight {
     identity: Arc<Sent>,
     /// The authenticator whose credentials the exchange renews.
     renews: Option<usize>,

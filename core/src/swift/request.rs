@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::http::{Body, BodyChecksum, Draft, ETag, Encoding, Incoming, Sealing, UrlRoot};
 pub(super) use crate::request::Members;
-use crate::request::Room;
+use crate::request::RequestTarget;
 use crate::secret::Secret;
 use crate::swift::{report::refuses_token, service::Service};
 
@@ -30,7 +30,7 @@ pub enum BodyCheck {
 /// A request to Swift.
 pub(super) type Request<'a> = crate::request::Request<'a, Service>;
 
-impl Room for Service {
+impl RequestTarget for Service {
     type Plan = ();
 }
 

@@ -26,7 +26,7 @@ use crate::now::{Now, Wait};
 
 /// The parts of one source.
 #[derive(Debug)]
-pub(super) struct Flight<P> {
+pub(super) struct PartsInFlight<P> {
     pub(super) plan: Plan,
     /// The parts that the server has.
     pub(super) stored: BTreeMap<u32, StoredPart>,
@@ -86,7 +86,7 @@ struct Slot<P> {
     call: P,
 }
 
-impl<P: SendsPart> Flight<P> {
+impl<P: SendsPart> PartsInFlight<P> {
     pub(super) fn new(plan: Plan, bounds: Bounds, window: StreamWindow) -> Self {
         Self {
             plan,

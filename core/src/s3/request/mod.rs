@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::http::{Draft, Incoming, Sealing};
 pub(super) use crate::request::Members;
-use crate::request::Room;
+use crate::request::RequestTarget;
 use crate::s3::endpoint::Endpoint;
 use crate::s3::service::Service;
 
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     streaming: bool,
 }
 
-impl Room for Service {
+impl RequestTarget for Service {
     type Plan = Plan;
 }
 

@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub(in crate::machine) use self::job::Job;
 use self::part::{Part, full_object};
 use super::checkpoint::{Checkpoint, CheckpointPart};
-use super::flight::{Bounds, Event, Flight, StoredPart};
+use super::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use super::plan::Plan;
 use crate::checksum::{Declared, Value};
 use crate::contract::{Machine, OnFailure, Step, StreamWindow};
@@ -83,7 +83,7 @@ pub(in crate::machine) struct Multipart {
     job: Job,
     from: PartsFrom,
     service: Arc<Service>,
-    flight: Flight<Part>,
+    flight: PartsInFlight<Part>,
     phase: Phase,
     upload_id: Option<String>,
     /// Parts of the checkpoint that the server has not listed yet.
@@ -141,7 +141,7 @@ impl Multipart {
             job,
             from,
             service,
-            flight: Flight::new(plan, bounds, window),
+            flight: PartsInFlight::new(plan, bounds, window),
             phase,
             upload_id: None,
             known: BTreeMap::new(),

@@ -40,7 +40,7 @@ use crate::machine::Call;
 use crate::machine::compose::{nest, seed};
 use crate::machine::segments::Listed;
 use crate::machine::upload::UploadSource;
-use crate::machine::upload::flight::{Bounds, Event, Flight, StoredPart};
+use crate::machine::upload::flight::{Bounds, Event, PartsInFlight, StoredPart};
 use crate::machine::upload::plan::Plan;
 use crate::now::{Now, Timestamp, Wait};
 use crate::swift::{
@@ -54,7 +54,7 @@ pub(super) struct Segmented {
     pub(super) large_object: LargeObject,
     pub(super) heartbeat: bool,
     pub(super) layout: Layout,
-    pub(super) flight: Flight<Part>,
+    pub(super) flight: PartsInFlight<Part>,
     pub(super) phase: Phase,
     /// When the object and its segments expire: at one time, however long the upload takes.
     pub(super) delete_at: Option<Timestamp>,
@@ -124,7 +124,7 @@ impl Segmented {
         let phase = Phase::Info(Box::new(job.call(GetInfo::new(), INFO)));
         Self {
             large_object: chosen(&job, None),
-            flight: Flight::new(plan, bounds(&job, source), window),
+            flight: PartsInFlight::new(plan, bounds(&job, source), window),
             job,
             source,
             heartbeat: false,
@@ -173,7 +173,7 @@ impl Segmented {
                 let Job { object, .. } = &self.job;
                 self.layout = Layout::new(self.job.segments_in(), object, &self.job.id(), &plan);
                 let window = std::mem::take(&mut self.flight.window);
-                self.flight = Flight::new(plan, bounds(&self.job, self.source), window);
+                self.flight = PartsInFlight::new(plan, bounds(&self.job, self.source), window);
                 self.go(self.container());
             }
             Err(error) => {
