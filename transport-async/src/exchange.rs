@@ -27,7 +27,7 @@ use crate::cancel::RunWaker;
 use crate::client::Shared;
 use crate::connect::Route;
 use crate::ends::{Ends, Meter};
-use crate::http_connection::{BodyTimes, Link, Times};
+use crate::http_connection::{BodyTimes, HttpConnection, Times};
 use crate::sending::Sending;
 use crate::source::{PIECE, Pieces};
 use crate::stream::Pulse;
@@ -235,10 +235,14 @@ async fn measure(
     }
 }
 
-async fn connect(shared: &Shared, route: Route, times: &Times) -> Result<Box<Link>, Fault> {
+async fn connect(
+    shared: &Shared,
+    route: Route,
+    times: &Times,
+) -> Result<Box<HttpConnection>, Fault> {
     let connecting = async {
         let stream = shared.connector.connect(&route).await?;
-        Link::open(route, stream).await
+        HttpConnection::open(route, stream).await
     };
     let start = std::time::Instant::now();
     let limit = times.deadline(start, times.timeouts.connect, "it was not made within its limit");
@@ -309,7 +313,7 @@ fn absolute(uri: &Uri, route: &Route) -> Result<Uri, Error> {
 /// Receives the body of the response. True if it was read to its end.
 async fn receive(
     receiving: &mut Receiving,
-    link: &mut Link,
+    link: &mut HttpConnection,
     body: &mut Incoming,
     ends: &Ends,
     times: &Times,

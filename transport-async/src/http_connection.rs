@@ -29,7 +29,7 @@ use crate::sending::Sending;
 use crate::stream::{Pulse, Stream, Wire};
 
 /// A connection, and what is needed to use it.
-pub(crate) struct Link {
+pub(crate) struct HttpConnection {
     pub(crate) route: Route,
     pub(crate) pulse: Arc<Pulse>,
     /// Bodies are boxed, because hyper moves a request several times before it is sent.
@@ -88,7 +88,7 @@ impl BodyTimes {
     }
 }
 
-impl Link {
+impl HttpConnection {
     /// Starts HTTP/1.1 over `stream`.
     pub(crate) async fn open(route: Route, stream: Stream) -> Result<Self, ExchangeError> {
         let pulse = Arc::new(Pulse::new());

@@ -24,7 +24,7 @@ use crate::cancel::{RunWaker, lock};
 use crate::sink::failure;
 
 /// Lets exchanges write in the order of their positions.
-pub(crate) struct Turnstile(Mutex<Turn>);
+pub(crate) struct OrderedWriter(Mutex<Turn>);
 
 struct Turn {
     next: u64,
@@ -45,7 +45,7 @@ pub(crate) enum Out {
     Path(Arc<Output>),
 }
 
-impl Turnstile {
+impl OrderedWriter {
     pub(crate) fn new(out: Out) -> Self {
         Self(Mutex::new(Turn {
             next: 0,
@@ -117,7 +117,7 @@ impl Turn {
 /// An exchange that writes. If it is dropped during a write, it is unknown how many bytes the
 /// writer has written.
 struct Passing<'a> {
-    turnstile: &'a Turnstile,
+    turnstile: &'a OrderedWriter,
     out: Option<Out>,
     at: u64,
 }
@@ -179,7 +179,7 @@ impl Drop for Passing<'_> {
 
 /// An exchange's place in the order.
 pub(crate) struct Place {
-    turnstile: Arc<Turnstile>,
+    turnstile: Arc<OrderedWriter>,
     at: u64,
     held: VecDeque<Bytes>,
 }
@@ -239,10 +239,10 @@ impl Place {
 }
 
 /// Counts an exchange that waits for its turn.
-struct Waiting<'a>(&'a Turnstile);
+struct Waiting<'a>(&'a OrderedWriter);
 
 impl<'a> Waiting<'a> {
-    fn at(turnstile: &'a Turnstile) -> Self {
+    fn at(turnstile: &'a OrderedWriter) -> Self {
         let mut turn = lock(&turnstile.0);
         turn.waiting += 1;
         if let Some(bell) = &turn.bell {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::cancel::lock;
 use crate::connect::Route;
-use crate::http_connection::Link;
+use crate::http_connection::HttpConnection;
 
 /// The idle connections of a transport, by runtime and by route: a socket belongs to the runtime
 /// that opened it and does not work under another one.
@@ -22,7 +22,7 @@ pub(crate) struct Pool {
 /// The idle connections of one runtime.
 #[derive(Default)]
 struct Idle {
-    links: BTreeMap<Route, Vec<(Instant, Box<Link>)>>,
+    links: BTreeMap<Route, Vec<(Instant, Box<HttpConnection>)>>,
     /// Closes connections that are too old.
     sweeper: Option<JoinHandle<()>>,
 }
@@ -34,7 +34,7 @@ impl Pool {
     }
 
     /// Takes the connection that was used last, among those that are still open.
-    pub(crate) fn take(&self, route: &Route) -> Option<Box<Link>> {
+    pub(crate) fn take(&self, route: &Route) -> Option<Box<HttpConnection>> {
         let runtime = runtime::Handle::current().id();
         loop {
             let (since, mut link) =
@@ -46,7 +46,7 @@ impl Pool {
     }
 
     /// Keeps a connection for another exchange.
-    pub(crate) fn put(self: &Arc<Self>, link: Box<Link>) {
+    pub(crate) fn put(self: &Arc<Self>, link: Box<HttpConnection>) {
         if self.most == 0 || self.age.is_zero() {
             return;
         }

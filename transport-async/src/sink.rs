@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cancel::{RunWaker, lock};
-use crate::ordered_writer::{Out, Place, Turnstile};
+use crate::ordered_writer::{OrderedWriter, Out, Place};
 
 /// Where the bytes of a response's body go. Clones share the same place.
 ///
@@ -53,7 +53,7 @@ enum Kind {
     Memory(Arc<Mutex<Vec<u8>>>),
     File(Arc<File>),
     Path(Arc<Output>),
-    Ordered(Arc<Turnstile>),
+    Ordered(Arc<OrderedWriter>),
 }
 
 impl Sink {
@@ -97,7 +97,7 @@ impl Sink {
         let output = Output::new(path).map_err(|error| Error::from(failure(&error)))?;
         let output = Arc::new(output);
         let kind = match output.is_ordered() {
-            true => Kind::Ordered(Arc::new(Turnstile::new(Out::Path(Arc::clone(&output))))),
+            true => Kind::Ordered(Arc::new(OrderedWriter::new(Out::Path(Arc::clone(&output))))),
             false => Kind::Path(Arc::clone(&output)),
         };
         Ok(Self { kind, output: Some(output) })
@@ -106,7 +106,7 @@ impl Sink {
     /// A sink that writes everything in order. The writer is flushed at the end of a run that
     /// succeeded.
     pub fn writer(writer: impl AsyncWrite + Send + 'static) -> Self {
-        Self::of(Kind::Ordered(Arc::new(Turnstile::new(Out::Writer(Box::pin(writer))))))
+        Self::of(Kind::Ordered(Arc::new(OrderedWriter::new(Out::Writer(Box::pin(writer))))))
     }
 
     /// Returns the bytes that [`memory`](Self::memory) kept; nothing for other sinks, or the second
@@ -142,7 +142,7 @@ impl Sink {
     }
 
     pub(crate) fn channel(sender: mpsc::Sender<Bytes>) -> Self {
-        Self::of(Kind::Ordered(Arc::new(Turnstile::new(Out::Channel(sender)))))
+        Self::of(Kind::Ordered(Arc::new(OrderedWriter::new(Out::Channel(sender)))))
     }
 
     /// Returns the delivery of one exchange, which starts at this position.

@@ -13,7 +13,7 @@ use crate::passes::OnePass;
 use crate::source::{self, Ordered, PIECE, Source};
 
 /// The bytes of one request's body, before any framing.
-pub(crate) struct Feed<'a> {
+pub(crate) struct BodyReader<'a> {
     inner: Inner<'a>,
     /// Sees the bytes before they are passed on.
     watched: Option<Watched<'a>>,
@@ -28,7 +28,7 @@ enum Inner<'a> {
     Lent { lent: Lent<'a>, left: u64 },
 }
 
-impl<'a> Feed<'a> {
+impl<'a> BodyReader<'a> {
     /// A feed of bytes in memory, in pieces.
     pub(crate) fn pieces(pieces: VecDeque<Bytes>) -> Self {
         Self::of(Inner::Pieces(pieces))
@@ -174,7 +174,7 @@ impl<'a> Feed<'a> {
     }
 }
 
-impl Feed<'_> {
+impl BodyReader<'_> {
     fn see(&mut self, bytes: &[u8]) -> Result<(), ExchangeError> {
         self.watched.as_mut().map_or(Ok(()), |watched| watched.see(bytes))
     }
@@ -276,14 +276,14 @@ mod tests {
     fn what_lies_in_one_piece_is_taken_without_a_copy() {
         let pieces = [vec![1; 8], vec![2; 4], vec![3; 6]].map(Bytes::from);
         let starts = [pieces[0].as_ptr(), pieces[1].as_ptr()];
-        let mut feed = Feed::pieces(pieces.into());
+        let mut feed = BodyReader::pieces(pieces.into());
         let mut take = || feed.take(4).unwrap();
         let taken = [take(), take(), take()];
         assert_eq!([taken[0].as_ptr(), taken[2].as_ptr()], starts);
         assert_eq!(taken[1], [1; 4][..]);
         assert_eq!([take(), take(), take()], [&[3; 4][..], &[3; 2][..], &[][..]]);
         // Bytes of two pieces are copied together.
-        let mut feed = Feed::pieces([vec![1; 3], vec![2; 3]].map(Bytes::from).into());
+        let mut feed = BodyReader::pieces([vec![1; 3], vec![2; 3]].map(Bytes::from).into());
         assert_eq!(feed.take(4).unwrap(), [1, 1, 1, 2][..]);
         assert_eq!(feed.take(4).unwrap(), [2, 2][..]);
     }

@@ -8,12 +8,12 @@ use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::http::{Body, Encoder, Exchange};
 use bytes::{Buf, Bytes};
 
-use crate::body_reader::Feed;
+use crate::body_reader::BodyReader;
 use crate::meter::{Direction, Meter, Watch};
 
 /// What ureq reads the body from.
-pub(crate) struct Outflow<'r, 'a> {
-    feed: Feed<'a>,
+pub(crate) struct BodyWriter<'r, 'a> {
+    feed: BodyReader<'a>,
     encoder: Encoder,
     watch: &'r Watch,
     meter: Meter<'r>,
@@ -25,10 +25,10 @@ pub(crate) struct Outflow<'r, 'a> {
     failed: Option<ExchangeError>,
 }
 
-impl<'r, 'a> Outflow<'r, 'a> {
+impl<'r, 'a> BodyWriter<'r, 'a> {
     pub(crate) fn new(
         exchange: &mut Exchange,
-        feed: Feed<'a>,
+        feed: BodyReader<'a>,
         watch: &'r Watch,
     ) -> Result<Self, Error> {
         Ok(Self {
@@ -100,7 +100,7 @@ impl<'r, 'a> Outflow<'r, 'a> {
     }
 }
 
-impl Read for Outflow<'_, '_> {
+impl Read for BodyWriter<'_, '_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.next(out).map_err(|failure| {
             let error = io::Error::other(failure.to_string());

@@ -23,8 +23,8 @@ use http::uri::Scheme;
 use ureq::SendBody;
 
 use crate::answer::{Answer, Deadlines};
-use crate::body_reader::Feed;
-use crate::body_writer::Outflow;
+use crate::body_reader::BodyReader;
+use crate::body_writer::BodyWriter;
 use crate::config::{Agents, Connections, TransportConfig, limited};
 use crate::failure;
 use crate::meter::{Direction, Meter, Watch};
@@ -72,8 +72,8 @@ impl Transport {
             needs.check(source.presence(), sink.is_given())?;
             let pass = source.begin(needs.memory())?;
             let feed = match exchange.outgoing() {
-                Outgoing::Empty => Feed::bytes(Bytes::new()),
-                Outgoing::Bytes(bytes) => Feed::bytes(bytes.clone()),
+                Outgoing::Empty => BodyReader::bytes(Bytes::new()),
+                Outgoing::Bytes(bytes) => BodyReader::bytes(bytes.clone()),
                 Outgoing::Source { range } => source.feed(range.clone(), true, pass.as_ref())?,
             };
             Ok((feed, pass))
@@ -98,7 +98,7 @@ impl Transport {
     pub(crate) fn fly(
         &self,
         exchange: Exchange,
-        feed: Feed<'_>,
+        feed: BodyReader<'_>,
         outlet: Outlet<'_, '_>,
         bell: Option<&Waker>,
         watch: &Watch,
@@ -183,7 +183,7 @@ struct Performer<'r> {
 }
 
 impl Performer<'_> {
-    fn run(&self, flight: &mut InProgress, feed: Feed<'_>, outlet: Outlet<'_, '_>) -> End {
+    fn run(&self, flight: &mut InProgress, feed: BodyReader<'_>, outlet: Outlet<'_, '_>) -> End {
         let answer = match self.send(flight, feed) {
             Ok(answer) => answer,
             Err(end) => return end,
@@ -193,7 +193,7 @@ impl Performer<'_> {
     }
 
     /// Sends the request; after success, the flight is in the stage `Receiving`.
-    fn send(&self, flight: &mut InProgress, mut feed: Feed<'_>) -> Result<Answer, End> {
+    fn send(&self, flight: &mut InProgress, mut feed: BodyReader<'_>) -> Result<Answer, End> {
         let Some(Stage::Sending(exchange)) = &mut flight.0 else { return Err(End::Cut(None)) };
         let mut limits = *exchange.timeouts();
         let whole = limits.whole.and_then(|whole| Instant::now().checked_add(whole));
@@ -219,7 +219,7 @@ impl Performer<'_> {
         *told.uri_mut() = place;
         let written = request_head::write(head, &config.user_agent, expects);
         let conversation = Conversation::new(written, head.method.clone(), &limits);
-        let mut outflow = Outflow::new(exchange, feed, self.watch).map_err(End::Rejected)?;
+        let mut outflow = BodyWriter::new(exchange, feed, self.watch).map_err(End::Rejected)?;
         let told = told.into_parts().0;
         let answer = conversation.hold(|| match length {
             0 => self.ask(told, SendBody::none(), &limits),
@@ -276,7 +276,7 @@ impl Performer<'_> {
     fn measure(
         &self,
         exchange: &mut Exchange,
-        feed: &mut Feed<'_>,
+        feed: &mut BodyReader<'_>,
         whole: Option<Instant>,
     ) -> Result<(), End> {
         let config = &self.transport.config;
@@ -295,7 +295,7 @@ impl Performer<'_> {
                     filled += read;
                 }
                 bytes.truncate(filled);
-                *feed = Feed::bytes(bytes.into());
+                *feed = BodyReader::bytes(bytes.into());
             } else if !feed.is_rewindable() {
                 return Err(End::Rejected(Error::invalid_input(format!(
                     "{length} bytes must be hashed before they are sent; they can be read only \

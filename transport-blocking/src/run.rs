@@ -27,7 +27,7 @@ use apus_core::now::Wait;
 use apus_host::clock::now;
 use bytes::Bytes;
 
-use crate::body_reader::Feed;
+use crate::body_reader::BodyReader;
 use crate::cancel::{CancelToken, Stop};
 use crate::exchange::{Performed, Transport};
 use crate::meter::Watch;
@@ -356,12 +356,12 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         });
     }
 
-    fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<Feed<'a>, ExchangeError> {
+    fn feed(&mut self, exchange: &Exchange, alone: bool) -> Result<BodyReader<'a>, ExchangeError> {
         let Shared { source, pass, sink, .. } = self.shared;
         exchange.draft().needs().check(source.presence(), sink.is_given())?;
         match (exchange.outgoing(), &self.spool) {
-            (Outgoing::Empty, _) => Ok(Feed::bytes(Bytes::new())),
-            (Outgoing::Bytes(bytes), _) => Ok(Feed::bytes(bytes.clone())),
+            (Outgoing::Empty, _) => Ok(BodyReader::bytes(Bytes::new())),
+            (Outgoing::Bytes(bytes), _) => Ok(BodyReader::bytes(bytes.clone())),
             (Outgoing::Source { range }, Some(spool)) => spool.feed(range.clone()),
             (Outgoing::Source { range }, None) => {
                 caught(&mut self.panic, || source.feed(range.clone(), alone, pass))

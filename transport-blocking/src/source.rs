@@ -13,7 +13,7 @@ use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_host::length::{self, Reach, read_at};
 use bytes::Bytes;
 
-use crate::body_reader::{Feed, Watched, fill};
+use crate::body_reader::{BodyReader, Watched, fill};
 use crate::passes::OnePass;
 
 /// Where the bytes of a request's body come from. Clones share the same bytes.
@@ -228,18 +228,18 @@ impl<'a> Source<'a> {
         range: Range<u64>,
         alone: bool,
         pass: Option<&Arc<OnePass>>,
-    ) -> Result<Feed<'a>, ExchangeError> {
+    ) -> Result<BodyReader<'a>, ExchangeError> {
         let missing = || failed(format!("it has no bytes {} to {}", range.start, range.end));
         let watched = || pass.map(|pass| Watched::new(self.clone(), Arc::clone(pass), range.start));
         let mut feed = match &*self.kind {
-            Kind::None if range.is_empty() => Feed::pieces(VecDeque::new()),
+            Kind::None if range.is_empty() => BodyReader::pieces(VecDeque::new()),
             Kind::None => return Err(missing()),
             Kind::Bytes(bytes) => {
                 let at = |position| usize::try_from(position).unwrap_or(usize::MAX);
                 if range.start > range.end || at(range.end) > bytes.len() {
                     return Err(missing());
                 }
-                Feed::bytes(bytes.slice(at(range.start)..at(range.end))).watched(watched())
+                BodyReader::bytes(bytes.slice(at(range.start)..at(range.end))).watched(watched())
             }
             Kind::File(_) => {
                 let length = pass.and_then(|pass| pass.length());
@@ -247,7 +247,7 @@ impl<'a> Source<'a> {
                     return Err(missing());
                 }
                 let watched = watched();
-                Feed::seekable(self.clone(), range).watched(watched)
+                BodyReader::seekable(self.clone(), range).watched(watched)
             }
             Kind::Unreadable(error) => return Err(broken(copy(error))),
             Kind::Once { .. } => {
@@ -255,7 +255,7 @@ impl<'a> Source<'a> {
                     failed("it can be read only once, and another request is reading it")
                 })?;
                 let at = ordered.at;
-                let feed = Feed::lent(self.clone(), ordered, &range);
+                let feed = BodyReader::lent(self.clone(), ordered, &range);
                 if at != range.start {
                     return Err(failed(format!(
                         "it can be read only once; it stands at byte {at} where byte {} is needed",

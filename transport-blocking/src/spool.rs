@@ -14,7 +14,7 @@ use apus_core::contract::StreamWindow;
 use apus_core::error::ExchangeError;
 use bytes::Bytes;
 
-use crate::body_reader::Feed;
+use crate::body_reader::BodyReader;
 use crate::source::{self, Ordered};
 
 /// The part of a source that is in memory.
@@ -52,7 +52,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Returns the bytes of a range that was announced and not released yet.
-    pub(crate) fn feed(&self, range: Range<u64>) -> Result<Feed<'a>, ExchangeError> {
+    pub(crate) fn feed(&self, range: Range<u64>) -> Result<BodyReader<'a>, ExchangeError> {
         if range.start < self.start || range.end > self.source.at() {
             return Err(source::failed(format!(
                 "bytes {} to {} were asked for where {} to {} are kept",
@@ -73,7 +73,7 @@ impl<'a> Spool<'a> {
             }
             at = end;
         }
-        Ok(Feed::pieces(pieces))
+        Ok(BodyReader::pieces(pieces))
     }
 
     fn release(&mut self, low: u64) {
