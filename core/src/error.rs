@@ -37,14 +37,14 @@ pub enum Kind {
 /// What prevented or interrupted an exchange, as a transport reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeError {
-    cause: ExchangeErrorKind,
+    kind: ExchangeErrorKind,
     detail: String,
     lasting: bool,
     changed: bool,
     unsent: bool,
 }
 
-/// The cause of a [`ExchangeError`].
+/// The cause of an [`ExchangeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExchangeErrorKind {
@@ -402,12 +402,12 @@ impl Error {
 
     /// Whether the operation or machine was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.exchange_error().is_some_and(|failure| failure.cause == ExchangeErrorKind::Cancelled)
+        self.exchange_error().is_some_and(|failure| failure.kind == ExchangeErrorKind::Cancelled)
     }
 
     /// Whether a time limit was exceeded.
     pub fn is_timeout(&self) -> bool {
-        self.exchange_error().is_some_and(|failure| failure.cause == ExchangeErrorKind::Timeout)
+        self.exchange_error().is_some_and(|failure| failure.kind == ExchangeErrorKind::Timeout)
     }
 
     fn status_is(&self, status: u16) -> bool {
@@ -471,7 +471,7 @@ impl std::error::Error for Error {
 
 impl From<ExchangeError> for Error {
     fn from(failure: ExchangeError) -> Self {
-        let kind = match failure.cause {
+        let kind = match failure.kind {
             ExchangeErrorKind::Source | ExchangeErrorKind::Length | ExchangeErrorKind::Sink => {
                 Kind::InvalidInput
             }
@@ -487,9 +487,9 @@ impl From<ExchangeError> for Error {
 impl ExchangeError {
     /// Creates a failure with this cause. `detail` is what else the transport knows, without
     /// secrets.
-    pub fn new(cause: ExchangeErrorKind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ExchangeErrorKind, detail: impl Into<String>) -> Self {
         let (lasting, changed, unsent) = (false, false, false);
-        Self { cause, detail: detail.into(), lasting, changed, unsent }
+        Self { kind, detail: detail.into(), lasting, changed, unsent }
     }
 
     /// Creates a failure with the cause [`ExchangeErrorKind::Cancelled`].
@@ -535,7 +535,7 @@ impl ExchangeError {
 
     /// Returns the cause.
     pub fn kind(&self) -> ExchangeErrorKind {
-        self.cause
+        self.kind
     }
 
     /// Returns what the transport added.
@@ -546,7 +546,7 @@ impl ExchangeError {
 
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.cause {
+        f.write_str(match self.kind {
             ExchangeErrorKind::Resolve => "the host name has no address",
             ExchangeErrorKind::Connect => "no connection",
             ExchangeErrorKind::Tls => "TLS failed",

@@ -1,11 +1,11 @@
 //! Any bytes are a document or an error, within the limits; what a document says can be walked.
 #![no_main]
 
-use apus_core::xml::{Document, Element, Timeouts};
+use apus_core::xml::{Document, Element, Limits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits { depth: 16, elements: 4096, ..Timeouts::default() };
+    let limits = Limits { depth: 16, elements: 4096, ..Limits::default() };
     if let Ok(document) = Document::parse_within(bytes, &limits) {
         walk(document.root(), 0);
     }

@@ -40,7 +40,7 @@ enum Kind<'a> {
     Memory(Mutex<Vec<u8>>),
     File(File),
     Path(Arc<Output>),
-    Writer(Turnstile<'a>),
+    Writer(OrderedWriter<'a>),
 }
 
 impl<'a> Sink<'a> {
@@ -97,7 +97,7 @@ impl<'a> Sink<'a> {
             waiting: Vec::new(),
             dismissed: None,
         };
-        Self::of(Kind::Writer(Turnstile { desk: Mutex::new(desk), turned: Condvar::new() }))
+        Self::of(Kind::Writer(OrderedWriter { desk: Mutex::new(desk), turned: Condvar::new() }))
     }
 
     fn of(kind: Kind<'a>) -> Self {
@@ -210,7 +210,7 @@ impl fmt::Debug for Sink<'_> {
 ///
 /// The range whose turn it is takes the writer out, so that no lock is held while bytes are
 /// written.
-struct Turnstile<'a> {
+struct OrderedWriter<'a> {
     desk: Mutex<SinkState<'a>>,
     turned: Condvar,
 }

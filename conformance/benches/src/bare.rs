@@ -118,7 +118,7 @@ impl Hyper {
 /// # Panics
 ///
 /// The server's certificate can't be read.
-pub fn ureq_agent(server: &Server, limits: Option<Limits>) -> ureq::Agent {
+pub fn ureq_agent(server: &Server, limits: Option<Timeouts>) -> ureq::Agent {
     let mut builder = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)

@@ -212,7 +212,7 @@ impl Stores {
 
     /// Stores an image in the backend with this id, or in the default one.
     ///
-    /// [`Placed::with_digests`] completes the result with the digests of the source.
+    /// [`PendingAdd::with_digests`] completes the result with the digests of the source.
     ///
     /// # Errors
     ///

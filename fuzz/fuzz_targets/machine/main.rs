@@ -263,7 +263,7 @@ fn checkpoint(
     let upload = Upload::new("bucket", "key", source, options, Arc::clone(service), 7)?;
     let auth = Auth::new(Credentials::anonymous());
     let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
-    if let Some(window) = pump.window() {
+    if let Some(window) = pump.stream_window() {
         window.supply(1, false);
     }
     let now = Now::new(Duration::ZERO, Duration::ZERO);

@@ -172,7 +172,7 @@ where
         self.end.trace.push((operation, self.now.tick));
         assert!(!self.cancelled || !BEGINNINGS.contains(&operation), "{operation} after the end");
         if let Body::Source { range, .. } = &exchange.draft().body {
-            match self.pump.window() {
+            match self.pump.stream_window() {
                 Some(window) => {
                     assert!(window.low() <= range.start, "law 7: it was let go");
                     assert!(range.end <= window.supplied(), "law 7: it was not supplied");
@@ -262,7 +262,7 @@ where
     /// here.
     fn foreign(&mut self, answer: &Answer) {
         let mut other = (self.fresh)();
-        if let Some(window) = other.window() {
+        if let Some(window) = other.stream_window() {
             window.supply(1, true);
         }
         if let Turn::Launch(exchange) = other.turn(self.now) {
@@ -275,11 +275,11 @@ where
         let wants = |window: &mut apus_core::contract::StreamWindow| {
             !window.has_ended() && window.supplied() < window.high()
         };
-        self.pump.window().is_some_and(wants)
+        self.pump.stream_window().is_some_and(wants)
     }
 
     fn supply(&mut self, bytes: u64, ends: bool) {
-        let Some(window) = self.pump.window() else { return };
+        let Some(window) = self.pump.stream_window() else { return };
         let end = window.high().min(self.source);
         let until = window.supplied().saturating_add(bytes).min(end);
         let at_end = until == self.source && window.high() > self.source;

@@ -302,7 +302,7 @@ impl Setup {
         let upload = SwiftUpload::new("c", "o", source, options, Arc::clone(service), 7)?;
         let auth = Auth::new(Session::fixed_at(STORAGE, token())?);
         let mut pump = Pump::new(upload, vec![auth], Waker::noop().clone());
-        if let Some(window) = pump.window() {
+        if let Some(window) = pump.stream_window() {
             window.supply(1, false);
         }
         let now = Now::new(Duration::ZERO, Duration::ZERO);

@@ -8,7 +8,7 @@ use std::thread;
 use apus_benches::bare::{self, Hyper};
 use apus_benches::race::{Racer, Role, argument, load, print, race, verdict};
 use apus_benches::server::{Server, serve_if_told};
-use apus_core::checksum::{Algorithm, Placement, Verdict};
+use apus_core::checksum::{Algorithm, Placement, Validation};
 use apus_core::http::Timeouts;
 use apus_core::machine::{
     Auth, Download, DownloadOptions, Downloaded, Upload, UploadOptions, UploadSource,

@@ -1,7 +1,7 @@
 //! A server that sends exactly what its script says and records exactly what it received.
 //!
 //! ```text
-//!   head arrives ── Script::head ──┬─ a response ─ its Intake says when ── sent, or cut
+//!   head arrives ── Script::head ──┬─ a response ─ its BodyReading says when ─ sent, or cut
 //!                                  └─ None ─ body is read ─ Script::reply ─┘
 //! ```
 
@@ -22,9 +22,9 @@ use super::wire::{self, Stream};
 /// number of connections.
 ///
 /// A closure `FnMut(&Request) -> Reply` is a script. It is called when the whole body was read, so
-/// that the [`Intake`] of its responses has no effect. [`AtHead`] calls a closure before that.
+/// that the [`BodyReading`] of its responses has no effect. [`AtHead`] calls a closure before that.
 pub trait Script: Send + 'static {
-    /// Returns a response to a head, before the body is read; the response's [`Intake`] states what
+    /// Returns a response to a head, before the body is read; the response's [`BodyReading`] states what
     /// is done with the body. With `None`, the body is read, and [`reply`](Self::reply) is called.
     fn head(&mut self, head: &Request) -> Option<Reply> {
         _ = head;

@@ -129,7 +129,7 @@ pub enum Lag {
 /// What to do with a request whose head has arrived.
 #[derive(Debug)]
 pub enum Gate {
-    /// Send this response now; its [`Intake`] states what is done with the body.
+    /// Send this response now; its [`BodyReading`] states what is done with the body.
     Answered(Reply),
     /// Read its body.
     Open(Admission),
