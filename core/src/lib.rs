@@ -84,6 +84,8 @@ pub mod error;
 pub mod escape;
 mod few;
 pub mod http;
+#[cfg(feature = "key-paths")]
+pub mod key_path;
 #[cfg(feature = "swift")]
 pub mod keystone;
 #[cfg(feature = "store")]

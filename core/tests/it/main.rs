@@ -32,6 +32,8 @@ mod error_kinds;
 mod framed_bodies;
 #[cfg(feature = "store")]
 mod images;
+#[cfg(feature = "key-paths")]
+mod key_path;
 #[cfg(feature = "swift")]
 mod keystone_answers;
 #[cfg(feature = "swift")]
