@@ -54,5 +54,6 @@ pub use self::stores::Stores;
 pub use apus_core::proxy::{Proxies, Proxy};
 #[cfg(feature = "credentials")]
 pub use apus_host::credentials;
+pub use apus_host::files::create_parents;
 #[cfg(feature = "clouds")]
 pub use apus_host::openstack;

@@ -89,5 +89,6 @@ pub use apus_core::proxy::{Proxies, Proxy};
 pub use apus_host::clock::now;
 #[cfg(feature = "credentials")]
 pub use apus_host::credentials;
+pub use apus_host::files::create_parents;
 #[cfg(feature = "clouds")]
 pub use apus_host::openstack;

@@ -29,7 +29,9 @@
 
 #[cfg(unix)]
 mod attributes;
+mod below;
 mod output;
 mod target;
 
+pub use self::below::create_parents;
 pub use self::output::{Output, Remark};
