@@ -500,7 +500,7 @@ impl ExchangeError {
     /// Creates a failure with the cause [`ExchangeErrorKind::Source`]: the source has changed since it was
     /// first read, or since its length was read. What was sent may mix old and new bytes.
     pub fn source_changed(detail: impl Into<String>) -> Self {
-        let detail = format!("it changed while it was sent: {}", detail.into());
+        let detail = format!("its content changed during the transfer: {}", detail.into());
         Self { changed: true, ..Self::new(ExchangeErrorKind::Source, detail) }
     }
 
@@ -547,21 +547,21 @@ impl ExchangeError {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            ExchangeErrorKind::Resolve => "the host name has no address",
-            ExchangeErrorKind::Connect => "no connection",
+            ExchangeErrorKind::Resolve => "could not resolve the host name",
+            ExchangeErrorKind::Connect => "could not connect",
             ExchangeErrorKind::Tls => "TLS failed",
             ExchangeErrorKind::Proxy => "the proxy failed",
             ExchangeErrorKind::Timeout => "timed out",
-            ExchangeErrorKind::Closed => "the connection closed before an answer",
-            ExchangeErrorKind::Cut => "the answer was cut short",
+            ExchangeErrorKind::Closed => "the connection was closed before a response",
+            ExchangeErrorKind::Cut => "the response is incomplete",
             ExchangeErrorKind::Unsent => {
-                "the answer came before all of the request's body was sent"
+                "the response arrived before the whole request body was sent"
             }
             ExchangeErrorKind::Cancelled => "cancelled",
             ExchangeErrorKind::Source => "the source failed",
-            ExchangeErrorKind::Length => "the source has another length",
+            ExchangeErrorKind::Length => "the source has an unexpected length",
             ExchangeErrorKind::Sink => "the sink failed",
-            ExchangeErrorKind::Protocol => "the answer is no valid HTTP",
+            ExchangeErrorKind::Protocol => "the response is not valid HTTP",
         })?;
         if !self.detail.is_empty() {
             write!(f, ": {}", OneLine::new(&self.detail))?;
@@ -648,8 +648,8 @@ mod tests {
         assert_eq!(error.look_at(), Some("images/a\n1"));
         assert_eq!(
             error.to_string(),
-            "PutObject: the connection closed before an answer; the outcome is unknown: look at \
-             images/a\\n1"
+            "PutObject: the connection was closed before a response; the outcome is unknown: look \
+             at images/a\\n1"
         );
         assert!(!error.with_outcome_known().outcome_unknown());
     }

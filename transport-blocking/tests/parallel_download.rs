@@ -115,7 +115,7 @@ fn a_range_that_fails_for_good_does_not_leave_the_others_waiting() {
     let mut out = Vec::new();
     let run = client(server.base()).run(ranges(&server, 4)).write_to(Sink::writer(&mut out));
     let error = run.send().unwrap_err();
-    assert!(error.to_string().contains("the whole object came"), "{error}");
+    assert!(error.to_string().contains("the response has the whole object"), "{error}");
     assert!(out.is_empty());
 }
 

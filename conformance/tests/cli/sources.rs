@@ -124,7 +124,7 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
         let program = program(&server.endpoint());
         let ran = program.run(&["put", path.to_str().unwrap(), "--id", "image"]);
         fs::remove_file(&path).unwrap();
-        let ran = ran.ends(8).says("changed while it was sent").says(path.to_str().unwrap());
+        let ran = ran.ends(8).says("changed during the transfer").says(path.to_str().unwrap());
         assert!(!ran.err.contains("left behind"), "{change}: {ran:?}");
         let model = model.lock().unwrap();
         assert!(model.keys("images").is_empty() && model.open_uploads().is_empty(), "{change}");

@@ -90,12 +90,18 @@ fn nothing_is_sent_without_a_source(via: Via) {
     for source in sources {
         let error = go!(client, machine_of(&client, source, options())).unwrap_err();
         is_of(&error, ExchangeErrorKind::Source);
-        assert!(error.to_string().contains("no source was given"), "{source:?}: {error}");
+        assert!(
+            error.to_string().contains("the call requires a source, but none was given"),
+            "{source:?}: {error}"
+        );
     }
     // Neither by an operation whose body is a range of one.
     let body = Body::Source { range: 0..10, rewindable: true };
     let error = client.call(PutObject::from_body("bucket", "key", body)).unwrap_err();
-    assert!(error.to_string().contains("no source was given"), "{error}");
+    assert!(
+        error.to_string().contains("the call requires a source, but none was given"),
+        "{error}"
+    );
     assert_eq!(server.server().requests().len(), 0);
     // An empty source is one.
     let empty = Origin::new(Kind::Bytes, Bytes::new());
@@ -123,7 +129,10 @@ fn nothing_is_fetched_without_a_sink(via: Via) {
         assert!(machine().needs().sink);
         let error = go!(client, machine()).unwrap_err();
         is_of(&error, ExchangeErrorKind::Sink);
-        assert!(error.to_string().contains("no sink was given"), "{error}");
+        assert!(
+            error.to_string().contains("the call requires a sink, but none was given"),
+            "{error}"
+        );
         assert_eq!(server.server().requests().len(), before, "nothing was asked for");
         // A caller that needs only the digests says so.
         let done =

@@ -256,7 +256,7 @@ fn a_head_has_sixty_four_kibibytes_at_most(via: Via) {
             Err(error) => {
                 assert!(!fits, "{before} {length}: {error}");
                 assert_eq!(cause(&error), Some(ExchangeErrorKind::Protocol), "{error}");
-                let limit = format!("longer than {MOST_BYTES} bytes");
+                let limit = format!("exceeds {MOST_BYTES} bytes");
                 assert!(error.to_string().contains(&limit), "{error}");
             }
         }

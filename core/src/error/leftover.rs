@@ -49,7 +49,7 @@ impl fmt::Display for Leftover {
                 let (bucket, key, id) =
                     (OneLine::new(bucket), OneLine::new(key), OneLine::new(upload_id));
                 match upload_id.is_empty() {
-                    true => write!(f, "multipart upload of {bucket}/{key}, whose id is not known"),
+                    true => write!(f, "multipart upload of {bucket}/{key} (id unknown)"),
                     false => write!(f, "multipart upload {id} of {bucket}/{key}"),
                 }
             }
@@ -57,9 +57,9 @@ impl fmt::Display for Leftover {
                 write!(f, "object {}/{}", OneLine::new(bucket), OneLine::new(key))
             }
             Self::Container { container } => write!(f, "container {}", OneLine::new(container)),
-            Self::Trust { id } if id.is_empty() => f.write_str("a trust, whose id is not known"),
+            Self::Trust { id } if id.is_empty() => f.write_str("trust (id unknown)"),
             Self::Trust { id } => write!(f, "trust {}", OneLine::new(id)),
-            Self::Perhaps { look_at } => write!(f, "perhaps {}", OneLine::new(look_at)),
+            Self::Perhaps { look_at } => write!(f, "possibly {}", OneLine::new(look_at)),
         }
     }
 }

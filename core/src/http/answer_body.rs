@@ -139,12 +139,13 @@ impl AnswerBody {
             }
             _ if self.is_over() => Ok(()),
             Framing::Length(left) => {
-                let detail = format!("the connection ended {left} bytes before the body");
+                let detail =
+                    format!("the connection was closed {left} bytes before the end of the body");
                 Err(ExchangeError::new(ExchangeErrorKind::Cut, detail))
             }
             Framing::Chunked(_) => Err(ExchangeError::new(
                 ExchangeErrorKind::Cut,
-                "the connection ended before the last chunk",
+                "the connection was closed before the last chunk",
             )),
         }
     }
@@ -169,11 +170,11 @@ impl Chunked {
     }
 
     fn after(&mut self, byte: u8) -> Result<At, ExchangeError> {
-        let wrong = || broken("the answer's chunks are broken");
+        let wrong = || broken("the chunked coding is malformed");
         Ok(match (self.at, byte) {
             (At::Size { digits, size }, byte) if byte.is_ascii_hexdigit() => {
                 if digits == 16 {
-                    return Err(broken("a chunk of the answer is longer than there are numbers"));
+                    return Err(broken("the length of a chunk exceeds 64 bits"));
                 }
                 let digit = char::from(byte).to_digit(16).unwrap_or(0);
                 At::Size { digits: digits + 1, size: size << 4 | u64::from(digit) }
@@ -208,7 +209,7 @@ impl Chunked {
         self.besides += 1;
         if self.besides > MOST_BESIDES {
             return Err(broken(format!(
-                "the answer's chunk extensions and trailers are longer than {MOST_BESIDES} bytes"
+                "chunk extensions and trailers exceed {MOST_BESIDES} bytes"
             )));
         }
         Ok(())
@@ -329,7 +330,7 @@ mod tests {
             let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");
             let text = format!("{start}{}", endless.repeat(20_000));
             let error = take(&mut body, text.as_bytes(), 1000).unwrap_err();
-            assert!(error.contains("longer than 16384 bytes"), "{error}");
+            assert!(error.contains("exceed 16384 bytes"), "{error}");
         }
         // Small chunks, each with an extension.
         let mut body = body(&Method::GET, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked");

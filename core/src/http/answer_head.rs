@@ -15,7 +15,7 @@ use crate::error::{ExchangeError, ExchangeErrorKind};
 pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, ExchangeError> {
     let known = input.len().min(PROTOCOL.len());
     if input.get(..known) != PROTOCOL.get(..known) {
-        return Err(broken("the answer is no HTTP/1"));
+        return Err(broken("it does not begin with HTTP/1"));
     }
     let mut lines = Lines { input, at: 0 };
     let Some(status_line) = lines.next()? else { return unfinished(input) };
@@ -29,7 +29,7 @@ pub fn read_head(input: &[u8]) -> Result<Option<(usize, response::Parts)>, Excha
         }
         fields += 1;
         if fields > MOST_FIELDS {
-            let detail = format!("the answer's head has more than {MOST_FIELDS} header fields");
+            let detail = format!("the head has more than {MOST_FIELDS} header fields");
             return Err(broken(detail));
         }
         let (name, value) = field(line)?;
@@ -61,7 +61,7 @@ fn unfinished<T>(input: &[u8]) -> Result<Option<T>, ExchangeError> {
 }
 
 fn status(line: &[u8]) -> Result<(Version, StatusCode), ExchangeError> {
-    let wrong = || broken("the answer's status line can't be read");
+    let wrong = || broken("the status line is malformed");
     let (version, rest) = match line.strip_prefix(PROTOCOL).ok_or_else(wrong)? {
         [b'0', b' ', rest @ ..] => (Version::HTTP_10, rest),
         [b'1', b' ', rest @ ..] => (Version::HTTP_11, rest),
@@ -78,19 +78,18 @@ fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), ExchangeError> {
     let colon = line.iter().position(|&byte| byte == b':');
     let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
     if matches!(line.first(), Some(b' ' | b'\t')) {
-        return Err(broken("a header field of the answer goes over several lines"));
+        return Err(broken("a header field continues on a second line"));
     }
     let name = colon.and_then(|_| HeaderName::from_bytes(name).ok());
-    let name = name.ok_or_else(|| broken("a line of the answer's head is no header field"))?;
+    let name = name.ok_or_else(|| broken("a line of the head is not a header field"))?;
     let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-    let value = HeaderValue::from_bytes(value).map_err(|_| {
-        broken(format!("the value of the answer's header {name} has a control character"))
-    })?;
+    let value = HeaderValue::from_bytes(value)
+        .map_err(|_| broken(format!("the value of header {name} contains a control character")))?;
     Ok((name, value))
 }
 
 fn too_long() -> ExchangeError {
-    broken(format!("the answer's head is longer than {MOST_BYTES} bytes"))
+    broken(format!("the head exceeds {MOST_BYTES} bytes"))
 }
 
 fn broken(detail: impl Into<String>) -> ExchangeError {
@@ -218,7 +217,7 @@ mod tests {
             read(&format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n")).expect_err(line);
         }
         let error = read("HTTP/1.1 200 OK\r\na: 1\r\n  2\r\n\r\n").unwrap_err();
-        assert!(error.contains("several lines"), "{error}");
+        assert!(error.contains("second line"), "{error}");
     }
 
     #[test]
@@ -257,7 +256,7 @@ mod tests {
         assert!(error.contains("more than 256 header fields"), "{error}");
         let long = format!("HTTP/1.1 200 OK\r\na: {}", "a".repeat(MOST_BYTES));
         let error = read(&long).unwrap_err();
-        assert!(error.contains("longer than 65536 bytes"), "{error}");
+        assert!(error.contains("exceeds 65536 bytes"), "{error}");
         assert!(read(&format!("{long}\r\n\r\n")).is_err());
     }
 }

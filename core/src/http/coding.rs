@@ -47,7 +47,7 @@ impl Coding {
         // RFC 7234, section 5.5.6: a proxy or a store has transformed the content.
         let transformed = |value: &http::HeaderValue| value.as_bytes().starts_with(b"214");
         if headers.get_all(WARNING).iter().any(transformed) {
-            return Err(changed("`Warning: 214` says that its content was transformed"));
+            return Err(changed("the response has `Warning: 214` (transformation applied)"));
         }
         if let Some(stored) = headers.get(&STORED) {
             let mut own = HeaderMap::new();
@@ -79,20 +79,22 @@ impl Coding {
 /// Returns the error for a response coded as `told` of an object stored as `stored`.
 pub(crate) fn differs(told: Option<&str>, stored: Option<&str>) -> Error {
     let name = |coding: Option<&str>| match coding {
-        Some(coding) => format!("coded as {coding:?}"),
-        None => "without a coding".to_owned(),
+        Some(coding) => format!("content coding {coding:?}"),
+        None => "no content coding".to_owned(),
     };
-    changed(&format!("it came {} and is stored {}", name(told), name(stored)))
+    changed(&format!("the response has {}, and the stored object has {}", name(told), name(stored)))
 }
 
 /// Returns the error for a coded response if nothing proves that the object is stored that way.
 pub(crate) fn coded_in_doubt(told: &str) -> Error {
-    changed(&format!("it came coded as {told:?}, which may not be how it is stored"))
+    changed(&format!(
+        "the response has content coding {told:?}, and the coding of the stored object is unknown"
+    ))
 }
 
 fn changed(why: &str) -> Error {
-    Error::integrity(format!("the object may have been changed since it left its store: {why}"))
-        .with_hint("a gateway or the store itself codes answers: switch that off for this endpoint")
+    Error::integrity(format!("the object may have been transformed in transit: {why}"))
+        .with_hint("disable response compression in the gateway or the store for this endpoint")
 }
 
 /// Google Cloud Storage sends in it how the object is stored.

@@ -36,22 +36,24 @@ impl Delimiter {
         }
         let unclear = |what: &str| {
             Err(Error::invalid_response(format!(
-                "the end of the answer's body is not clear: {what}"
+                "the length of the response body is ambiguous: {what}"
             ))
             .with_status(head.status))
         };
         let length = match length(head) {
             Ok(length) => length,
-            Err(()) => return unclear("Content-Length is no number, or two different ones"),
+            Err(()) => {
+                return unclear("Content-Length is not a number, or has two different values");
+            }
         };
         let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
         if let Some(coding) = codings.next() {
             let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
             return match (length, chunked && codings.next().is_none()) {
-                (Some(_), _) => unclear("it has Content-Length and Transfer-Encoding"),
-                (None, false) => unclear("its Transfer-Encoding is not `chunked`"),
+                (Some(_), _) => unclear("the head has both Content-Length and Transfer-Encoding"),
+                (None, false) => unclear("Transfer-Encoding is not `chunked`"),
                 (None, true) if head.version <= Version::HTTP_10 => {
-                    unclear("it has Transfer-Encoding, which HTTP/1.0 does not know")
+                    unclear("the head has Transfer-Encoding, which HTTP/1.0 does not define")
                 }
                 (None, true) => Ok(Self::Framing),
             };

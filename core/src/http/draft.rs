@@ -127,7 +127,7 @@ pub(crate) fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue
     HeaderValue::from_str(value).map_err(|_| {
         let at = value.bytes().position(|byte| byte < 32 && byte != b'\t' || byte == 127);
         let at = at.map_or(String::new(), |at| format!(" at byte {at}"));
-        Error::invalid_input(format!("the value of header {name} has a control character{at}"))
+        Error::invalid_input(format!("the value of header {name} contains a control character{at}"))
     })
 }
 
@@ -338,6 +338,9 @@ mod tests {
         let mut draft = Draft::new("Test", Method::GET, Uri::from_static("http://localhost/"));
         let name = HeaderName::from_static("x-amz-meta-a");
         let error = draft.header(name, "a\r\nhost: evil").unwrap_err().to_string();
-        assert_eq!(error, "the value of header x-amz-meta-a has a control character at byte 1");
+        assert_eq!(
+            error,
+            "the value of header x-amz-meta-a contains a control character at byte 1"
+        );
     }
 }

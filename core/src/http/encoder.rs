@@ -54,7 +54,7 @@ impl Encoder {
         let length = piece.len() as u64;
         let Some(remaining) = self.remaining.checked_sub(length) else {
             return Err(Error::invalid_input(format!(
-                "the source has more than the {} bytes that were announced",
+                "the source has more than the {} announced bytes",
                 self.sent.bytes.load(Ordering::Relaxed) + self.remaining
             )));
         };
@@ -63,7 +63,7 @@ impl Encoder {
             && remaining > 0
         {
             return Err(Error::invalid_input(format!(
-                "a piece of {length} bytes is no frame of {size}"
+                "a piece has {length} bytes, but each frame except the last has {size}"
             )));
         }
         self.remaining = remaining;

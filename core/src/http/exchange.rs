@@ -118,7 +118,9 @@ impl Exchange {
         let measuring = self.measuring.get_or_insert_default();
         measuring.update(piece);
         if measuring.length > self.draft.body.len() {
-            return Err(Error::invalid_input("the source has more bytes than its range"));
+            return Err(Error::invalid_input(
+                "the source gave more bytes than the requested range",
+            ));
         }
         Ok(())
     }
@@ -132,7 +134,7 @@ impl Exchange {
         let (have, want) = (bytes.len() as u64, self.draft.body.len());
         if have != want {
             return Err(Error::invalid_input(format!(
-                "the source gave {have} bytes where its range has {want}"
+                "the source gave {have} bytes, but the requested range has {want}"
             )));
         }
         self.outgoing = Outgoing::Bytes(bytes);
@@ -298,7 +300,12 @@ impl Exchange {
                 let value = measured.value(Algorithm::Sha256).map(Value::bytes);
                 match value.and_then(|bytes| bytes.try_into().ok()) {
                     Some(hash) => sign::Payload::Hash(hash),
-                    None => return Err(Error::invalid_input("the source was not measured")),
+                    None => {
+                        return Err(Error::invalid_input(
+                            "the checksum of the request body was not computed before the request \
+                             was signed",
+                        ));
+                    }
                 }
             }
             (Some(_), Payload::Unsigned) => sign::Payload::StreamingUnsignedTrailer,
@@ -333,7 +340,7 @@ impl Exchange {
         let want = self.draft.body.len();
         if have != want {
             return Err(Error::invalid_input(format!(
-                "{have} bytes of the source were measured where its range has {want}"
+                "{have} bytes of the source were hashed, but the range has {want}"
             )));
         }
         Ok(digests)

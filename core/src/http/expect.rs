@@ -66,7 +66,8 @@ fn last(length: u64, head: &response::Parts) -> Result<(), Error> {
         None => range.end - range.start == length,
     };
     if !right {
-        let what = format!("Content-Range says {range:?} where the last {length} were asked for");
+        let what =
+            format!("Content-Range is {range:?}, but the last {length} bytes were requested");
         return Err(broken(head, what));
     }
     same_announced(&range, head)
@@ -82,17 +83,17 @@ fn content_range(head: &response::Parts) -> Result<Option<Told>, Error> {
     }
     let text = head.headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
     let Some(text) = text else {
-        return Err(broken(head, "a part came without Content-Range".into()));
+        return Err(broken(head, "a partial response has no Content-Range".into()));
     };
     match ContentRange::parse(text) {
         Some(ContentRange { range: Some(range), total }) => Ok(Some((range, total))),
-        _ => Err(broken(head, format!("Content-Range {text:?} makes no sense"))),
+        _ => Err(broken(head, format!("Content-Range {text:?} is malformed"))),
     }
 }
 
 fn same_announced(range: &Range<u64>, head: &response::Parts) -> Result<(), Error> {
     if content_length(head).is_some_and(|length| length != range.end - range.start) {
-        return Err(broken(head, "Content-Range disagrees with Content-Length".into()));
+        return Err(broken(head, "Content-Range does not match Content-Length".into()));
     }
     Ok(())
 }
@@ -136,8 +137,7 @@ impl Expect {
         if range.start != asked.start || !complete {
             let (start, last) = (asked.start, asked.end.saturating_sub(1));
             let (first, end) = (range.start, range.end.saturating_sub(1));
-            let what =
-                format!("Content-Range says {first}-{end} where {start}-{last} was asked for");
+            let what = format!("Content-Range is {first}-{end}, but {start}-{last} was requested");
             return Err(broken(head, what));
         }
         self.same_length(total, head.status)?;
@@ -148,9 +148,10 @@ impl Expect {
         if self.total.is_some() && total.is_some() && self.total != total {
             let (has, expected) = (total.unwrap_or_default(), self.total.unwrap_or_default());
             let what = match self.etag {
-                Some(_) => "the object changed its length while it was read".to_owned(),
+                Some(_) => "the length of the object changed while it was read".to_owned(),
                 None => format!(
-                    "the object changed, or is another one: it has {has} bytes where {expected} are expected"
+                    "the object has {has} bytes, but {expected} were expected: it changed or is a \
+                     different object"
                 ),
             };
             return Err(Error::integrity(what).with_status(status));
@@ -166,5 +167,5 @@ fn opaque_tag(tag: &[u8]) -> &[u8] {
     tag.strip_suffix(b"\"").unwrap_or(tag)
 }
 
-const PART: &str = "a part of the object came where all of it was asked for";
-const WHOLE: &str = "the whole object came where a range was asked for";
+const PART: &str = "the response has a part of the object, but the whole object was requested";
+const WHOLE: &str = "the response has the whole object, but a range was requested";

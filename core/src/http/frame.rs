@@ -51,29 +51,29 @@ pub fn decode(framed: &[u8]) -> Result<(Bytes, Vec<(String, String)>), Error> {
     let mut rest = framed;
     let at = |rest: &[u8]| framed.len() - rest.len();
     loop {
-        let line =
-            take_line(&mut rest).ok_or_else(|| broken("a chunk's length has no end", at(rest)))?;
+        let line = take_line(&mut rest)
+            .ok_or_else(|| broken("the length of a chunk is not terminated", at(rest)))?;
         let digits = line.split(|&byte| byte == b';').next().unwrap_or_default();
         let length = std::str::from_utf8(digits)
             .ok()
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|digits| usize::from_str_radix(digits, 16).ok())
-            .ok_or_else(|| broken("a chunk's length is no hexadecimal number", at(rest)))?;
+            .ok_or_else(|| broken("the length of a chunk is not a hexadecimal number", at(rest)))?;
         if length == 0 {
             break;
         }
         let (chunk, tail) = rest
             .split_at_checked(length)
-            .ok_or_else(|| broken("a chunk is shorter than its length says", at(rest)))?;
+            .ok_or_else(|| broken("a chunk is shorter than its declared length", at(rest)))?;
         payload.extend_from_slice(chunk);
         rest = tail
             .strip_prefix(b"\r\n")
-            .ok_or_else(|| broken("a chunk does not end where its length says", at(tail)))?;
+            .ok_or_else(|| broken("a chunk does not end at its declared length", at(tail)))?;
     }
     let mut trailers = Vec::new();
     loop {
-        let line =
-            take_line(&mut rest).ok_or_else(|| broken("the trailers have no end", at(rest)))?;
+        let line = take_line(&mut rest)
+            .ok_or_else(|| broken("the trailers are not terminated", at(rest)))?;
         if line.is_empty() {
             break;
         }
@@ -84,7 +84,7 @@ pub fn decode(framed: &[u8]) -> Result<(Bytes, Vec<(String, String)>), Error> {
         trailers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
     }
     if !rest.is_empty() {
-        return Err(broken("bytes follow the end", at(rest)));
+        return Err(broken("bytes follow the last trailer", at(rest)));
     }
     Ok((payload.into(), trailers))
 }

@@ -67,27 +67,31 @@ impl Needs {
     /// be read as required.
     pub fn check(&self, source: GivenSource, sink: bool) -> Result<(), ExchangeError> {
         if self.sink && !sink {
-            return Err(ExchangeError::new(ExchangeErrorKind::Sink, "no sink was given"));
+            return Err(ExchangeError::new(
+                ExchangeErrorKind::Sink,
+                "the call requires a sink, but none was given",
+            ));
         }
         let Some(needs) = self.source else { return Ok(()) };
         match (source, needs.length) {
-            (GivenSource::Missing, _) => {
-                Err(ExchangeError::new(ExchangeErrorKind::Source, "no source was given"))
-            }
+            (GivenSource::Missing, _) => Err(ExchangeError::new(
+                ExchangeErrorKind::Source,
+                "the call requires a source, but none was given",
+            )),
             (GivenSource::Known(has) | GivenSource::Once(has), Some(told)) if has != told => {
-                let detail = format!("it has {has} bytes, and {told} were announced");
+                let detail = format!("{has} bytes, but {told} were announced");
                 Err(ExchangeError::new(ExchangeErrorKind::Length, detail))
             }
             (GivenSource::Once(has), _) if needs.again => {
                 let detail = format!(
-                    "it can be read only once, and ranges of it are needed: announce it as \
+                    "it can be read only once, but ranges of it are required: announce it as \
                      `UploadSource::Stream(Some({has}))`"
                 );
                 Err(ExchangeError::new(ExchangeErrorKind::Source, detail))
             }
             (GivenSource::Unknown, _) if needs.ranges => Err(ExchangeError::new(
                 ExchangeErrorKind::Length,
-                "its length is not known, and ranges of it are needed",
+                "it is unknown, but ranges of the source are required",
             )),
             _ => Ok(()),
         }

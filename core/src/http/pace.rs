@@ -95,7 +95,7 @@ impl Pace {
 }
 
 /// The detail of the failure of a body that moved too slowly.
-pub const TOO_SLOW: &str = "the body moved more slowly than the least rate";
+pub const TOO_SLOW: &str = "the body was transferred more slowly than the least rate";
 
 #[cfg(test)]
 mod tests {

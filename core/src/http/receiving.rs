@@ -158,7 +158,7 @@ impl Receiving {
             }
             Taking::Streaming { hashers, .. } => {
                 if self.announced.is_some_and(|announced| self.received + length > announced) {
-                    let detail = "the body is longer than its head announced";
+                    let detail = "the body is longer than the announced length";
                     return Err(ExchangeError::new(ExchangeErrorKind::Protocol, detail));
                 }
                 hashers.update(piece);
@@ -263,7 +263,8 @@ impl Receiving {
             _ if at_once => return None,
             _ => 0,
         };
-        let detail = format!("{sent} of {length} bytes, and it said {}", self.head.status);
+        let detail =
+            format!("{sent} of {length} bytes were sent, and the status is {}", self.head.status);
         Some(ExchangeError::new(ExchangeErrorKind::Unsent, detail))
     }
 }
@@ -289,8 +290,9 @@ fn take(draft: &Draft, head: &response::Parts, announced: Option<u64>) -> Result
 
 /// Returns the error for a response longer than the limit of what is collected.
 fn too_long(draft: &Draft, head: &response::Parts, limit: usize, length: Option<u64>) -> Error {
-    let length = length.map_or("more".to_owned(), |length| format!("{length} bytes, more"));
-    let what = format!("the answer's body has {length} than the {limit} that are collected");
+    let length =
+        length.map_or("more".to_owned(), |length| format!("{length} bytes, which is more"));
+    let what = format!("the response body has {length} than the limit of {limit} bytes");
     match draft.larger {
         Some(advice) => Error::invalid_input(what).with_hint(advice),
         None => Error::invalid_response(what),

@@ -66,8 +66,8 @@ impl Reply {
         if !self.unproven {
             return Ok(());
         }
-        let detail = "it has neither a length nor chunks, and the end of a connection without TLS \
-                      does not prove that it is whole";
+        let detail = "the body has neither a length nor chunks, and the end of a connection \
+                      without TLS does not prove that it is complete";
         Err(Error::from(ExchangeError::new(ExchangeErrorKind::Cut, detail))
             .with_status(self.status()))
     }

@@ -22,7 +22,7 @@ pub(crate) fn settle(first: &Reply, told: &Reply, whole: bool, coded: bool) -> R
     if let (Some(had), Some(has)) = (etag(first), etag(told))
         && had != has
     {
-        let detail = "another object is there now than the one whose bytes came";
+        let detail = "the object was replaced while it was read";
         return Err(ExchangeError::new(ExchangeErrorKind::Cut, detail).into());
     }
     let stored = Coding::of(&told.head.headers).filter(|_| coded);
@@ -36,7 +36,7 @@ pub(crate) fn settle(first: &Reply, told: &Reply, whole: bool, coded: bool) -> R
             Err(ExchangeError::new(ExchangeErrorKind::Cut, detail).into())
         }
         Some(length) if came > length => {
-            Err(Error::integrity(format!("{came} bytes came of an object that has {length}")))
+            Err(Error::integrity(format!("{came} bytes arrived, but the object has {length}")))
         }
         Some(_) => Ok(()),
         None => first.proven(),

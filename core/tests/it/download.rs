@@ -247,7 +247,7 @@ fn a_server_without_ranges_is_read_in_one_stream() {
     assert_eq!((run.requests.len(), run.sink.len(), run.beyond), (5, 0, 0));
     let error = failure(run);
     assert!(
-        error.kind() == Kind::InvalidResponse && error.hint().unwrap().contains("concurrency of 1")
+        error.kind() == Kind::InvalidResponse && error.hint().unwrap().contains("concurrency to 1")
     );
 }
 
@@ -437,6 +437,6 @@ fn it_goes_under_the_authority_that_it_is_told() {
     for set in [checked as fn(&mut GetObject), |_| {}] {
         let run = serve(get(wide(2, 1000), set, |_| {}).with_auth(3), &Stored::new(10));
         assert!(run.requests.is_empty());
-        assert!(failure(run).message().contains("authority number 3"));
+        assert!(failure(run).message().contains("position 3"));
     }
 }

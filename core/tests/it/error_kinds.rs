@@ -71,7 +71,7 @@ fn caller() {
     let error = run(GetObject::new("bucket", ""), keys(), |_| unreachable!("nothing is sent"));
     let error = error.unwrap_err();
     assert_eq!(error.kind(), Kind::InvalidInput);
-    assert_eq!(error.to_string(), "GetObject: the key is empty");
+    assert_eq!(error.to_string(), "GetObject: the key of an object in bucket \"bucket\" is empty");
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn an_upload_names_itself_from_its_creation_until_it_is_gone() {
     let create = sent(&mut upload).pop().unwrap();
     // The server may have made it by now.
     assert_eq!(upload.leftovers(), named(""));
-    assert!(upload.leftovers()[0].to_string().contains("whose id is not known"));
+    assert!(upload.leftovers()[0].to_string().contains("(id unknown)"));
     answer(&mut upload, create, 200, xml);
     let part = sent(&mut upload).pop().unwrap();
     assert_eq!(upload.leftovers(), named("id"));

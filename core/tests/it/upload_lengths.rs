@@ -71,7 +71,7 @@ fn is_of_length(error: &Error, what: &str) {
 #[test]
 fn a_stream_that_ends_before_its_announced_length_is_removed() {
     let run = upload(40, 27);
-    is_of_length(&run.result.unwrap_err(), "27 of the 40 bytes");
+    is_of_length(&run.result.unwrap_err(), "27 of 40 announced bytes");
     assert!(run.requests.iter().any(|one| one.starts_with("DELETE ")), "{:?}", run.requests);
     let completed = |one: &String| one.starts_with("POST ") && one.contains("uploadId=");
     assert!(!run.requests.iter().any(completed), "{:?}", run.requests);
@@ -80,7 +80,7 @@ fn a_stream_that_ends_before_its_announced_length_is_removed() {
 #[test]
 fn a_stream_that_goes_on_after_its_announced_length_is_removed() {
     let run = upload(40, 41);
-    is_of_length(&run.result.unwrap_err(), "more than the 40 bytes");
+    is_of_length(&run.result.unwrap_err(), "more than the 40 announced bytes");
     assert!(run.requests.iter().any(|one| one.starts_with("DELETE ")), "{:?}", run.requests);
 }
 

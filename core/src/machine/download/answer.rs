@@ -41,7 +41,12 @@ impl<D: Dialect> Ranges<D> {
         match self.take(at, reply, limits) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let short = || ExchangeError::new(ExchangeErrorKind::Cut, "the body ended early");
+                let short = || {
+                    ExchangeError::new(
+                        ExchangeErrorKind::Cut,
+                        "the body ended before its announced length",
+                    )
+                };
                 let cut = reply.cut.clone().unwrap_or_else(short);
                 Err(Error::from(cut).with_status(reply.status()))
             }
@@ -80,7 +85,7 @@ impl<D: Dialect> Ranges<D> {
                     (Some(ByteRange::Span(span)), size) => size.unwrap_or(u64::MAX).min(span.end),
                     (_, Some(size)) => size,
                     (_, None) => {
-                        let what = "Content-Range does not tell the length of the object";
+                        let what = "Content-Range does not state the length of the object";
                         return Err(Error::invalid_response(what));
                     }
                 };
@@ -121,7 +126,7 @@ impl<D: Dialect> Ranges<D> {
                 Ok(true)
             }
             Some(false) => Ok(false),
-            None => Err(Error::integrity("more bytes came than the object has")),
+            None => Err(Error::integrity("the response has more bytes than the object")),
         }
     }
 
@@ -219,5 +224,5 @@ impl<D: Dialect> Ranges<D> {
     }
 }
 
-const IGNORES_RANGE: &str =
-    "the server ignores `Range`: use a concurrency of 1; what was cut can't be resumed";
+const IGNORES_RANGE: &str = "the server ignores `Range`: set the concurrency to 1; an interrupted \
+                             download can't be resumed";

@@ -230,7 +230,7 @@ impl<D: Dialect> Ranges<D> {
     fn expects(&self, size: Option<u64>) -> Result<(), Error> {
         match (size, self.options.size) {
             (Some(size), Some(expected)) if size != expected => Err(Error::integrity(format!(
-                "the object has {size} bytes, and {expected} are expected"
+                "the object has {size} bytes, but {expected} are expected"
             ))),
             _ => Ok(()),
         }
@@ -251,7 +251,7 @@ impl<D: Dialect> Ranges<D> {
                 Some(computed) if computed == expected => {}
                 Some(computed) => {
                     return Err(Error::integrity(format!(
-                        "the {algorithm} of the bytes is {}, and {} is expected",
+                        "the {algorithm} of the object is {}, but {} is expected",
                         computed.hex(),
                         expected.hex()
                     )));
@@ -259,7 +259,7 @@ impl<D: Dialect> Ranges<D> {
                 // An empty object may have been read without a request for its bytes.
                 None if self.tally.length() == 0 && algorithm.digest(b"")? == *expected => {}
                 None => {
-                    let what = format!("the {algorithm} of the bytes was not computed");
+                    let what = format!("the {algorithm} of the object was not computed");
                     return Err(Error::integrity(what));
                 }
             }
@@ -296,9 +296,7 @@ impl<D: Dialect> Ranges<D> {
         self.expects(object.size)?;
         if let Some(ByteRange::Last(length)) = self.wanted {
             let size = object.size.ok_or_else(|| {
-                Error::invalid_response(
-                    "the answer to a HEAD does not tell the length of the object",
-                )
+                Error::invalid_response("the response to HEAD has no Content-Length")
             })?;
             self.start = size.saturating_sub(length);
         }

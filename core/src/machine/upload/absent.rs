@@ -26,7 +26,7 @@ pub(in crate::machine) fn is_needed(conditions: &Conditions, heeds: bool) -> boo
 pub(in crate::machine) fn looked(head: Result<ObjectHead, Error>) -> Result<(), Error> {
     match head {
         Ok(_) => {
-            let message = "there is an object of this name already".to_owned();
+            let message = "an object with this name already exists".to_owned();
             let code = Some("PreconditionFailed".to_owned());
             let error = Error::refused(StatusCode::PRECONDITION_FAILED, code, Some(message));
             Err(error.in_operation(HeadObject::NAME))

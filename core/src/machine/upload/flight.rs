@@ -224,7 +224,7 @@ impl<P: SendsPart> PartsInFlight<P> {
         match self.plan.length() {
             // The upload was resumed with another source than it was started with.
             Some(length) if length != self.size() => Event::Failed(Error::invalid_input(format!(
-                "the source has {length} bytes, and the server has parts of {}",
+                "the source has {length} bytes, but the parts on the server have {}",
                 self.size()
             ))),
             _ => Event::Complete,
@@ -254,10 +254,10 @@ impl<P: SendsPart> PartsInFlight<P> {
         let parts_end = number > self.plan.parts() && (range.is_some() || known.is_none());
         if parts_end || self.window.supplied() > self.plan.max_object_size() {
             return Err(Error::invalid_input(format!(
-                "the source is longer than {} bytes, the most that parts of these sizes hold",
+                "the source is longer than {} bytes, the maximum for this part size and memory",
                 self.plan.max_object_size()
             ))
-            .with_hint("allow more memory or larger parts"));
+            .with_hint("raise the memory limit or the part size"));
         }
         Ok(range.map(|range| (number, range)))
     }

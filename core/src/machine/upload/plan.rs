@@ -80,8 +80,7 @@ impl Plan {
                 let plan = Self::known(length, part_size, limits)?;
                 if plan.base.saturating_mul(2) > memory {
                     return Err(Error::invalid_input(format!(
-                        "parts of {} bytes do not fit twice into the {memory} bytes of memory \
-                         allowed",
+                        "the memory limit of {memory} bytes is less than two parts of {} bytes",
                         plan.base
                     )));
                 }
@@ -100,7 +99,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         if length > limits.object {
             return Err(Error::invalid_input(format!(
-                "the source has {length} bytes, and an object {} at most",
+                "the source has {length} bytes, but an object has at most {}",
                 limits.object
             )));
         }
@@ -109,7 +108,8 @@ impl Plan {
             if least > part_size { least.div_ceil(MIB).saturating_mul(MIB) } else { part_size };
         if base > limits.largest {
             return Err(Error::invalid_input(format!(
-                "{length} bytes in {} parts make parts of {base} bytes, and the service takes {}",
+                "an object of {length} bytes in {} parts requires parts of {base} bytes, but the \
+                 service accepts at most {}",
                 limits.parts, limits.largest
             )));
         }
@@ -133,7 +133,7 @@ impl Plan {
     /// anything.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.base == 0 || self.ceiling < self.base || self.parts == 0 {
-            return Err(Error::invalid_input("the checkpoint has a plan of no parts"));
+            return Err(Error::invalid_input("the checkpoint is invalid: its plan has no parts"));
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl Plan {
 fn check_size(size: u64, limits: &PartLimits) -> Result<(), Error> {
     if size < limits.smallest || size > limits.largest {
         return Err(Error::invalid_input(format!(
-            "part_size is {size} bytes, and the service takes {} to {}",
+            "part_size is {size} bytes, but the service accepts {} to {}",
             limits.smallest, limits.largest
         )));
     }
@@ -257,7 +257,7 @@ mod tests {
     fn sizes_that_the_service_refuses_are_refused_here() {
         let limits = PartLimits::default();
         let error = Plan::known(1, 1024, &limits).unwrap_err().to_string();
-        assert_eq!(error, "part_size is 1024 bytes, and the service takes 5242880 to 5368709120");
+        assert_eq!(error, "part_size is 1024 bytes, but the service accepts 5242880 to 5368709120");
         assert!(Plan::known(limits.object + 1, 8 * MIB, &limits).is_err());
     }
 

@@ -154,7 +154,7 @@ impl Upload {
             && had != has
         {
             return Err(Error::invalid_input(format!(
-                "the source has {has} bytes, and the checkpoint is of one of {had}"
+                "the source has {has} bytes, but the source of the checkpoint had {had}"
             )));
         }
         let plan = checkpoint.plan;

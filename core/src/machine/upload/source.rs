@@ -32,9 +32,9 @@ impl UploadSource {
         let Self::Stream(Some(promised)) = self else { return Ok(()) };
         let supplied = window.supplied();
         let what = if supplied > promised {
-            format!("it has more than the {promised} bytes that were announced")
+            format!("more than the {promised} announced bytes")
         } else if window.has_ended() && supplied < promised {
-            format!("it ended after {supplied} of the {promised} bytes that were announced")
+            format!("the source ended after {supplied} of {promised} announced bytes")
         } else {
             return Ok(());
         };

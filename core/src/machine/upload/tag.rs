@@ -53,9 +53,9 @@ fn compare(stored: &Stored, ours: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::integrity(format!(
-        "the server's ETag is {theirs}, and what was sent has {ours}: it has other bytes"
+        "the server's ETag is {theirs}, but the sent bytes have {ours}: the stored object differs"
     ))
-    .with_hint("name the provider where its ETags are no MD5s"))
+    .with_hint("if the ETags of this provider are not MD5s, set the provider"))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Download {
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         let ranges = &mut self.ranges;
         if ranges.dialect.get.part_number.is_some() {
-            let what = "a download reads ranges, which can't be asked for with a part number";
+            let what = "a download requests ranges, which can't be combined with a part number";
             return Err(Error::invalid_input(what).in_operation(GetObject::NAME));
         }
         ranges.check()?;

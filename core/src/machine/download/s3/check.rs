@@ -69,8 +69,9 @@ pub(super) fn tag(tally: &Tally, head: &ObjectHead) -> Result<Option<Validation>
     if md5.hex().eq_ignore_ascii_case(tag) {
         return Ok(Some(Validation::Validated(Algorithm::Md5)));
     }
-    let what = format!("the MD5 of the bytes is {} where the object's ETag is {tag}", md5.hex());
-    Err(Error::integrity(what).with_hint("name the provider where its ETags are no MD5s"))
+    let what = format!("the MD5 of the object is {}, but its ETag is {tag}", md5.hex());
+    Err(Error::integrity(what)
+        .with_hint("if the ETags of this provider are not MD5s, set the provider"))
 }
 
 fn differs(
@@ -79,6 +80,6 @@ fn differs(
     declared: &dyn std::fmt::Display,
 ) -> Error {
     Error::integrity(format!(
-        "the {algorithm} of the bytes is {computed} where the server has {declared}"
+        "the {algorithm} of the object is {computed}, but the server declares {declared}"
     ))
 }

@@ -152,7 +152,7 @@ impl Download {
         let Ranges { dialect, object, tally, .. } = &self.ranges;
         let head = match object {
             Some(object) => object.head.clone(),
-            None => return Err(Error::invalid_response("there was no answer")),
+            None => return Err(Error::invalid_response("no response was received")),
         };
         let expected = self.ranges.compare_expected()?;
         let verdict = if !dialect.validates {

@@ -21,7 +21,7 @@ impl SwiftDownload {
     /// Requests size, tag and kind of the object.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         if self.ranges.dialect.get.part_number.is_some() {
-            let what = "a download reads ranges, which can't be asked for with a part number";
+            let what = "a download requests ranges, which can't be combined with a part number";
             return Err(Error::invalid_input(what).in_operation(GetObject::NAME));
         }
         self.ranges.check()?;

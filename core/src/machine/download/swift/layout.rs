@@ -52,7 +52,7 @@ impl Layout {
             // The stated length of a nested large object may be that of its manifest.
             _ if segments.iter().any(nested) => Ok(None),
             Some(size) => Err(Error::invalid_response(format!(
-                "the segments of the manifest have {} bytes where the object has {size}",
+                "the segments of the manifest have {} bytes, but the object has {size}",
                 layout.size()
             ))),
             None => Ok(None),
@@ -74,9 +74,8 @@ impl Layout {
             })
         };
         let segments: Vec<Segment> = entries.iter().map(segment).collect();
-        Self::new(&segments, false).ok_or_else(|| {
-            Error::invalid_response("the listing does not tell how long the segments are")
-        })
+        Self::new(&segments, false)
+            .ok_or_else(|| Error::invalid_response("the listing has segments without a size"))
     }
 
     /// Checks, as far as the names show, that a listing omits no segment of the dynamic large
@@ -166,7 +165,7 @@ impl Layout {
                 Some(md5) if md5 == computed => {}
                 Some(md5) => {
                     return Err(Error::integrity(format!(
-                        "the MD5 of segment {} ({part}) is {} where the server has {}",
+                        "the MD5 of segment {} ({part}) is {}, but the server declares {}",
                         part.number,
                         computed.hex(),
                         md5.hex()
@@ -186,7 +185,7 @@ impl Layout {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.object.is_empty() {
-            return f.write_str("in the manifest");
+            return f.write_str("inline data of the manifest");
         }
         write!(f, "{}/{}", self.container.escape_debug(), self.object.escape_debug())
     }

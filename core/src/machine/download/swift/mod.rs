@@ -181,7 +181,7 @@ impl Dialect for Swift {
             && status == StatusCode::OK
             && piece.delivered() > 0
         {
-            let what = "all of the object came where the rest of it was asked for";
+            let what = "the response has the whole object, but the rest of it was requested";
             return ids(Error::integrity(what).with_status(status));
         }
         // The response to a range whose first segment cannot be read. If a later segment cannot be
@@ -200,7 +200,7 @@ impl Dialect for Swift {
             None => "a segment of the object".to_owned(),
         };
         let what =
-            format!("{segment} is gone or was changed: nothing from byte {at} on can be read");
+            format!("{segment} was removed or changed: the object can't be read from byte {at} on");
         let told = Error::integrity(what);
         // A missing segment does not mean that the object is missing.
         ids(if status == StatusCode::NOT_FOUND { told } else { told.with_status(status) })
@@ -245,7 +245,7 @@ impl SwiftDownload {
         let Ranges { object, tally, .. } = &self.ranges;
         let head = match object {
             Some(object) => object.head.clone(),
-            None => return Err(Error::invalid_response("there was no answer")),
+            None => return Err(Error::invalid_response("no response was received")),
         };
         let expected = self.ranges.compare_expected()?;
         let verdict = match (self.verdict(&head)?, expected) {
@@ -289,7 +289,7 @@ impl SwiftDownload {
                 Ok(Validation::Validated(Algorithm::Md5))
             }
             Some(computed) => Err(Error::integrity(format!(
-                "the MD5 of the bytes is {computed} where the server has {md5}"
+                "the MD5 of the object is {computed}, but the server declares {md5}"
             ))),
             // An empty object, of which no byte was read.
             None => Ok(Validation::NotValidated(NotValidatedReason::Absent)),

@@ -121,7 +121,7 @@ impl Multipart {
             });
             if let Some(theirs) = theirs.filter(|theirs| **theirs != ours) {
                 return Err(Error::integrity(format!(
-                    "the server has {theirs} as {} of the object that was sent as {ours}",
+                    "the server stored the object with {} {theirs}, but the sent bytes have {ours}",
                     ours.algorithm()
                 ))
                 .in_operation(CompleteMultipartUpload::NAME));
@@ -257,8 +257,8 @@ impl Multipart {
         let id = self.upload_id.as_deref().unwrap_or_default();
         let parts = if late == 1 { "a part" } else { "parts" };
         let look_at = format!(
-            "{parts} of the multipart upload {id} of {bucket}/{key}: {late} never answered, and may be \
-             stored after the upload was aborted"
+            "{parts} of the multipart upload {id} of {bucket}/{key}: {late} had no response, and \
+             may be stored after the upload was aborted"
         );
         Leftover::Perhaps { look_at }
     }
@@ -267,8 +267,8 @@ impl Multipart {
     pub(super) fn nameless(&self) -> Leftover {
         let (bucket, key) = (&self.job.bucket, &self.job.key);
         let look_at = format!(
-            "a multipart upload of {bucket}/{key} without parts: the answer to CreateMultipartUpload was \
-             lost once"
+            "a multipart upload of {bucket}/{key} without parts: one response to \
+             CreateMultipartUpload was lost"
         );
         Leftover::Perhaps { look_at }
     }

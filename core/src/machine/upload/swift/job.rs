@@ -40,7 +40,7 @@ impl Job {
             && (id.is_empty() || id.len() > LONGEST_ID || id.contains(['/', '?', '&']))
         {
             return Err(Error::invalid_input(format!(
-                "the id of an upload has 1 to {LONGEST_ID} bytes without `/`, `?` and `&`, and is {:?}",
+                "invalid upload id {:?}: expected 1 to {LONGEST_ID} bytes without `/`, `?` and `&`",
                 id.chars().take(LONGEST_ID).collect::<String>()
             )));
         }
@@ -79,7 +79,7 @@ impl Job {
     /// Returns the error of an object that must not exist: Swift's response to `If-None-Match: *`,
     /// which Ceph does not give.
     pub(super) fn exists() -> Error {
-        let message = "there is an object of this name already".to_owned();
+        let message = "an object with this name already exists".to_owned();
         Error::refused(StatusCode::PRECONDITION_FAILED, None, Some(message))
             .in_operation("HeadObject")
     }

@@ -119,7 +119,7 @@ impl SwiftUpload {
             && had != has
         {
             return Err(Error::invalid_input(format!(
-                "the source has {has} bytes, and the checkpoint is of one of {had}"
+                "the source has {has} bytes, but the source of the checkpoint had {had}"
             )));
         }
         let (container, object) = (checkpoint.container.clone(), checkpoint.object.clone());

@@ -98,7 +98,7 @@ impl Settle {
     /// decide.
     fn looked(&mut self, head: &ObjectHead) -> Option<bool> {
         if head.dlo.as_ref() != Some(&self.prefix) {
-            "HEAD shows another object in its place".clone_into(&mut self.seen);
+            "HEAD shows a different object".clone_into(&mut self.seen);
             return Some(false);
         }
         let ours = slo_etag(&self.segments);
@@ -107,7 +107,7 @@ impl Settle {
         match head.size {
             Some(size) if size != self.size => {
                 self.seen.clear();
-                let _ = write!(self.seen, "HEAD tells {size} bytes");
+                let _ = write!(self.seen, "HEAD states {size} bytes");
                 Some(false)
             }
             Some(_) if same => Some(true),
@@ -134,8 +134,8 @@ impl Settle {
         self.seen.clear();
         let _ = match (missing, objects.len() == self.segments.len()) {
             (0, true) if self.sized || pages > 1 => return true,
-            (0, true) => write!(self.seen, "HEAD tells no bytes"),
-            (0, false) => write!(self.seen, "the listing shows others beside its segments"),
+            (0, true) => write!(self.seen, "HEAD states no size"),
+            (0, false) => write!(self.seen, "the listing has more objects than its segments"),
             (some, _) => write!(self.seen, "the listing lacks {some} of its segments"),
         };
         false
@@ -155,15 +155,15 @@ impl Settle {
     fn lags(&self) -> Error {
         let Self { size, segments, within, seen, prefix, head, .. } = self;
         Error::invalid_response(format!(
-            "the dynamic large object is not whole after {} s: {seen}, and {size} bytes in {} segments \
-             were sent; the listing of container `{}` lags behind",
+            "the dynamic large object is incomplete after {} s: {seen}, but {size} bytes in {} \
+             segments were sent; the listing of container `{}` lags behind",
             within.as_secs(),
             segments.len(),
             prefix.container
         ))
         .in_operation(PutDlo::NAME)
         .with_outcome_unknown(format!(
-            "the length of {}/{}: it is whole once it has {size} bytes",
+            "the length of {}/{}: it is complete at {size} bytes",
             head.container, head.object
         ))
     }
@@ -201,7 +201,7 @@ impl Machine for Settle {
                         }
                     },
                     ControlFlow::Continue(Err(error)) if error.is_not_found() => {
-                        "it is not there".clone_into(&mut self.seen);
+                        "HEAD does not find it".clone_into(&mut self.seen);
                         self.later(now)
                     }
                     ControlFlow::Continue(Err(error)) => Err(self.unseen(error)),
@@ -251,7 +251,7 @@ impl Settle {
         let HeadObject { container, object, .. } = &self.head;
         let size = self.size;
         error.with_outcome_unknown(format!(
-            "the length of {container}/{object}: it is whole once it has {size} bytes"
+            "the length of {container}/{object}: it is complete at {size} bytes"
         ))
     }
 }
