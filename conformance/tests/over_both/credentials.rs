@@ -171,7 +171,7 @@ fn the_files_are_read_that_the_environment_names(via: Via) {
 
     fs::write(&credentials, "[p]\nhunter2\n").unwrap();
     let error = found(via, &environment, |it| it.profile("p")).unwrap_err().to_string();
-    assert_eq!(error, format!("{credentials}:2: there is neither `=` nor `:` in the line"));
+    assert_eq!(error, format!("{credentials}:2: the line has neither `=` nor `:`"));
     // A directory is there and can't be read.
     let error = found(via, &[("AWS_CONFIG_FILE", &file(""))], |it| it.profile("p")).unwrap_err();
     assert!(error.to_string().starts_with(&file("")), "{error}");
@@ -186,7 +186,7 @@ fn where_nothing_is_configured_there_is_nothing(via: Via) {
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     let error = found(via, &environment, |it| it.default_chain()).unwrap_err();
-    assert!(error.to_string().contains("there are no keys"), "{error}");
+    assert!(error.to_string().contains("found no keys"), "{error}");
     let error = found(via, &environment, |it| it.profile("default")).unwrap_err();
-    assert!(error.to_string().contains("there is no profile \"default\""), "{error}");
+    assert!(error.to_string().contains("profile \"default\" does not exist"), "{error}");
 }

@@ -38,7 +38,7 @@ pub trait Authenticator: Send {
     /// A duration that the service does not allow; an authenticator that can't sign URLs.
     fn presign(&self, draft: Box<Draft>, expires: Duration, now: Now) -> Result<Presigned, Error> {
         let _ = (draft, expires, now);
-        Err(Error::invalid_input("only keys of S3 can presign"))
+        Err(Error::invalid_input("only S3 keys can presign a URL"))
     }
 
     /// Checks how an exchange ended that was sealed with a lease of this authenticator. `Refused`

@@ -90,7 +90,7 @@ impl Credentials {
         now: Now,
     ) -> Result<Presigned, Error> {
         let Some(signing) = self.signing(&draft, now)? else {
-            return Err(Error::invalid_input("anonymous credentials can't presign"));
+            return Err(Error::invalid_input("anonymous credentials can't presign a URL"));
         };
         let uri = &draft.head.uri;
         let host = draft.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
@@ -114,8 +114,8 @@ impl Credentials {
     pub fn signing_at(&self, region: &str, now: Now) -> Result<Signing, Error> {
         let Some(cache) = &self.cache else {
             return Err(match self.refresher {
-                Some(_) => Error::auth("there are no keys yet"),
-                None => Error::invalid_input("anonymous credentials can't sign"),
+                Some(_) => Error::auth("no keys have been obtained yet"),
+                None => Error::invalid_input("anonymous credentials can't sign a request"),
             });
         };
         cache.signing(self.skew.correct(now), region, "s3", Rule::S3)
@@ -138,11 +138,13 @@ impl Credentials {
                 cache.signing(self.skew.correct(now), region, service, Rule::S3).map(Some)
             }
             (_, Sealing::Open | Sealing::GrantOnly) => Ok(None),
-            (None, _) if self.refresher.is_some() => Err(Error::auth("there are no keys yet")),
-            (None, _) => Ok(None),
-            (Some(_), Sealing::Token(_) | Sealing::TokenAsSubject) => {
-                Err(Error::invalid_input("S3 keys can't give the token that this request needs"))
+            (None, _) if self.refresher.is_some() => {
+                Err(Error::auth("no keys have been obtained yet"))
             }
+            (None, _) => Ok(None),
+            (Some(_), Sealing::Token(_) | Sealing::TokenAsSubject) => Err(Error::invalid_input(
+                "the request requires a Keystone token, but the credentials are S3 keys",
+            )),
         }
     }
 }

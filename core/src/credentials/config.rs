@@ -106,7 +106,7 @@ impl AwsConfig {
         for (at, section) in this.config.sections.iter().enumerate() {
             let (kind, name) = kind(&section.name);
             let unreadable =
-                || this.config.wrong(section.line, "a quote in the section's name is left open");
+                || this.config.wrong(section.line, "a quote in the section name is not closed");
             let Some(name) = name.map_err(|()| unreadable())? else { continue };
             match kind {
                 "profile" => {

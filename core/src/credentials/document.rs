@@ -40,10 +40,12 @@ impl Document {
     pub(super) fn parse(bytes: &[u8], what: &'static str) -> Result<Self, Error> {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            Error::invalid_response(format!("{what} is no JSON: line {line}, column {column}"))
+            Error::invalid_response(format!(
+                "{what} is not valid JSON: line {line}, column {column}"
+            ))
         })?;
         if !value.is_object() {
-            return Err(Error::invalid_response(format!("{what} is no JSON object")));
+            return Err(Error::invalid_response(format!("{what} is not a JSON object")));
         }
         Ok(Self { value, what })
     }
@@ -51,7 +53,7 @@ impl Document {
     /// Returns the object in this member.
     pub(super) fn member(mut self, name: &str) -> Result<Self, Error> {
         let value = self.value.get_mut(name).filter(|value| value.is_object()).map(Value::take);
-        let value = value.ok_or_else(|| self.broken(&format!("has no object `{name}`")))?;
+        let value = value.ok_or_else(|| self.broken(&format!("has no object member `{name}`")))?;
         Ok(Self { value, what: self.what })
     }
 
@@ -62,7 +64,7 @@ impl Document {
     }
 
     pub(super) fn required(&self, name: &str) -> Result<&str, Error> {
-        self.text(name).ok_or_else(|| self.broken(&format!("has no text `{name}`")))
+        self.text(name).ok_or_else(|| self.broken(&format!("has no string member `{name}`")))
     }
 
     pub(super) fn number(&self, name: &str) -> Option<i64> {
@@ -73,7 +75,7 @@ impl Document {
     pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let date = Timestamp::parse_iso8601(text.trim_end_matches("UTC"));
-        date.map(Some).ok_or_else(|| self.broken(&format!("has a `{name}` that is no date")))
+        date.map(Some).ok_or_else(|| self.broken(&format!("has a `{name}` that is not a date")))
     }
 
     pub(super) fn keys(

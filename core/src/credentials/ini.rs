@@ -156,17 +156,17 @@ impl Reader {
             return self.section(name, number);
         }
         if self.place == Within::Nowhere {
-            return Err(self.wrong(number, "there is no section before this line"));
+            return Err(self.wrong(number, "the line is outside of any section"));
         }
         let Some((name, value)) = trimmed.split_once(['=', ':']) else {
-            return Err(self.wrong(number, "there is neither `=` nor `:` in the line"));
+            return Err(self.wrong(number, "the line has neither `=` nor `:`"));
         };
         let name = name.trim_end().to_lowercase();
         if name.is_empty() {
-            return Err(self.wrong(number, "there is no name before the `=`"));
+            return Err(self.wrong(number, "the option name before `=` is missing"));
         }
         if self.options().contains_key(&name) {
-            return Err(self.wrong(number, format!("`{name}` stands twice in its section")));
+            return Err(self.wrong(number, format!("option `{name}` is set twice in its section")));
         }
         let lines = vec![value.trim().to_owned()];
         self.open = Some(Open { name, lines, line: number });
@@ -179,7 +179,7 @@ impl Reader {
             return Ok(());
         }
         if !self.seen.insert(name.to_owned()) {
-            return Err(self.wrong(line, format!("the section [{name}] is there twice")));
+            return Err(self.wrong(line, format!("section [{name}] is defined twice")));
         }
         self.ini.sections.push(Section { name: name.to_owned(), line, options: Options::new() });
         self.place = Within::Section;
@@ -202,7 +202,7 @@ impl Reader {
         let mut map = BTreeMap::new();
         for inner in text.split('\n').map(str::trim).filter(|inner| !inner.is_empty()) {
             let Some((name, value)) = inner.split_once('=') else {
-                let what = "a line of the value that begins here is no `name = value`";
+                let what = "a line of the nested value that begins here is not `name = value`";
                 return Err(self.wrong(line, what));
             };
             map.insert(name.trim().to_owned(), value.trim().to_owned());
@@ -295,14 +295,14 @@ mod tests {
     #[test]
     fn what_is_refused_is_refused_by_file_and_line_without_its_value() {
         for (text, expect) in [
-            ("a = hunter2\n", "config:1: there is no section before this line"),
-            ("[s]\nhunter2\n", "config:2: there is neither `=` nor `:` in the line"),
-            ("[s]\n= hunter2\n", "config:2: there is no name before the `=`"),
-            ("[s]\na=1\nA=2\n", "config:3: `a` stands twice in its section"),
-            ("[s]\n[t]\n[s]\n", "config:3: the section [s] is there twice"),
+            ("a = hunter2\n", "config:1: the line is outside of any section"),
+            ("[s]\nhunter2\n", "config:2: the line has neither `=` nor `:`"),
+            ("[s]\n= hunter2\n", "config:2: the option name before `=` is missing"),
+            ("[s]\na=1\nA=2\n", "config:3: option `a` is set twice in its section"),
+            ("[s]\n[t]\n[s]\n", "config:3: section [s] is defined twice"),
             (
                 "[s]\na =\n  hunter2\n",
-                "config:2: a line of the value that begins here is no `name = value`",
+                "config:2: a line of the nested value that begins here is not `name = value`",
             ),
         ] {
             assert_eq!(Ini::parse("config", text).unwrap_err().to_string(), expect);

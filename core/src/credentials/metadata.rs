@@ -36,7 +36,9 @@ pub(super) fn token_draft(instance: &Instance) -> Result<Box<Draft>, Error> {
 pub(super) fn token(reply: &Reply) -> Result<Secret, Error> {
     let token = text(success(reply)?)?.trim();
     if token.is_empty() {
-        return Err(Error::invalid_response("the instance metadata service gave an empty token"));
+        return Err(Error::invalid_response(
+            "the instance metadata service returned an empty token",
+        ));
     }
     Ok(Secret::from(token))
 }
@@ -56,12 +58,14 @@ pub(super) fn role(reply: &Reply) -> Result<String, Error> {
     if reply.status() == StatusCode::NOT_FOUND {
         return Err(success(reply)
             .err()
-            .unwrap_or_else(|| Error::invalid_response("there is no role"))
-            .with_hint("the instance has no role attached"));
+            .unwrap_or_else(|| Error::invalid_response("the instance has no IAM role"))
+            .with_hint("attach an IAM role to the instance"));
     }
     let list = text(success(reply)?)?;
     let role = list.lines().map(str::trim).find(|line| !line.is_empty());
-    let role = role.ok_or_else(|| Error::auth("the instance has no role attached"))?;
+    let role = role.ok_or_else(|| {
+        Error::auth("the instance has no IAM role").with_hint("attach an IAM role to the instance")
+    })?;
     Ok(role.to_owned())
 }
 
@@ -77,10 +81,13 @@ pub(super) fn role_keys_draft(
 /// Reads the keys. If the service returns expired keys, they are used for 15 more minutes: an
 /// outage of the service need not be one of S3.
 pub(super) fn role_keys(reply: &Reply, now: Now) -> Result<ExpiringKeys, Error> {
-    let document = Document::parse(success(reply)?, "the answer of the instance metadata service")?;
+    let document =
+        Document::parse(success(reply)?, "the response of the instance metadata service")?;
     if let Some(code) = document.text("Code").filter(|code| *code != "Success") {
         let message = document.text("Message").unwrap_or_default();
-        return Err(Error::auth(format!("the instance's role has no keys: {code}: {message}")));
+        return Err(Error::auth(format!(
+            "the instance metadata service returned no keys for the role: {code}: {message}"
+        )));
     }
     let expires = document.date("Expiration")?;
     let mut keys = document.keys(&Names::METADATA, expires)?;
@@ -97,8 +104,9 @@ pub(super) fn container_draft(
     container: &Container,
     authorization: Option<&Secret>,
 ) -> Result<Box<Draft>, Error> {
-    let uri = Uri::try_from(container.url.as_str())
-        .map_err(|_| Error::invalid_input("the URL of the container's endpoint is invalid"))?;
+    let uri = Uri::try_from(container.url.as_str()).map_err(|_| {
+        Error::invalid_input("the URL of the container credentials endpoint is invalid")
+    })?;
     let mut draft = near(CONTAINER, Method::GET, uri);
     draft.header(ACCEPT, "application/json")?;
     if let Some(authorization) = authorization {
@@ -109,7 +117,8 @@ pub(super) fn container_draft(
 }
 
 pub(super) fn container_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
-    let document = Document::parse(success(reply)?, "the answer of the container's endpoint")?;
+    let document =
+        Document::parse(success(reply)?, "the response of the container credentials endpoint")?;
     let expires = document.date("Expiration")?;
     document.keys(&Names::METADATA, expires)
 }
@@ -134,7 +143,7 @@ pub(super) fn sso_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
         StatusCode::UNAUTHORIZED => error.with_hint(LOGIN),
         _ => error,
     })?;
-    let document = Document::parse(body, "the answer of the SSO portal")?;
+    let document = Document::parse(body, "the response of the SSO portal")?;
     let document = document.member("roleCredentials")?;
     let expires = document.number("expiration").map(|millis| Timestamp::from_unix(millis / 1000));
     let names = Names {
@@ -147,14 +156,13 @@ pub(super) fn sso_keys(reply: &Reply) -> Result<ExpiringKeys, Error> {
 
 /// Reads the output of a process: "Sourcing credentials with an external process".
 pub(super) fn process_keys(output: &Secret) -> Result<ExpiringKeys, Error> {
-    let document =
-        Document::parse(output.expose().as_bytes(), "what the credential process printed")?;
+    let document = Document::parse(output.expose().as_bytes(), "the output of credential_process")?;
     match document.number("Version") {
         Some(1) => {}
         Some(other) => {
-            return Err(document.broken(&format!("is of version {other}, and not of 1")));
+            return Err(document.broken(&format!("has `Version` {other}, but only 1 is supported")));
         }
-        None => return Err(document.broken("has no number `Version`")),
+        None => return Err(document.broken("has no number member `Version`")),
     }
     let expires = document.date("Expiration")?;
     let names = Names { session_token: "SessionToken", ..Names::METADATA };
@@ -180,7 +188,7 @@ fn with_token(mut draft: Box<Draft>, token: Option<&Secret>) -> Result<Box<Draft
 
 fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Error> {
     let mut value = HeaderValue::from_str(value).map_err(|_| {
-        Error::invalid_input(format!("the token for header {name} has a control character"))
+        Error::invalid_input(format!("the token for header {name} contains a control character"))
     })?;
     value.set_sensitive(true);
     draft.head.headers.insert(name, value);
@@ -189,7 +197,9 @@ fn sensitive(draft: &mut Draft, name: HeaderName, value: &str) -> Result<(), Err
 
 fn text(body: &[u8]) -> Result<&str, Error> {
     let text = std::str::from_utf8(body);
-    text.map_err(|_| Error::invalid_response("the instance metadata service answered no text"))
+    text.map_err(|_| {
+        Error::invalid_response("the response of the instance metadata service is not UTF-8")
+    })
 }
 
 pub(super) const INSTANCE_TOKEN: &str = "GetInstanceMetadataToken";

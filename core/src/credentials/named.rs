@@ -70,7 +70,7 @@ impl FromStr for CredentialSource {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|source| source.name() == text);
-        found.ok_or_else(|| Error::invalid_input("there is no such source of credentials"))
+        found.ok_or_else(|| Error::invalid_input("unknown credential source"))
     }
 }
 
@@ -82,13 +82,16 @@ impl Resolver<'_> {
     /// The errors of the method for each source. `static` is an error, as its keys are not here.
     pub fn named(&self, source: CredentialSource, profile: Option<&str>) -> Result<Source, Error> {
         match source {
-            CredentialSource::Static => {
-                Err(Error::invalid_input("static keys stand in the configuration"))
-            }
+            CredentialSource::Static => Err(Error::invalid_input(
+                "credential source `static` has its keys in the configuration and can't be \
+                 resolved",
+            )),
             CredentialSource::Environment => self.environment(),
             CredentialSource::Profile => match profile {
                 Some(profile) => self.profile(profile),
-                None => Err(Error::invalid_input("no profile is named")),
+                None => Err(Error::invalid_input(
+                    "credential source `profile` requires the name of a profile",
+                )),
             },
             CredentialSource::DefaultChain => self.default_chain(),
             CredentialSource::WebIdentity => self.web_identity(),

@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
         let of_services = match (profile, written("services")) {
             (Some(profile), Some(name)) => {
                 let section = self.config.services(name).ok_or_else(|| {
-                    profile.wrong("services", format!("there is no section [services {name}]"))
+                    profile.wrong("services", format!("section [services {name}] does not exist"))
                 })?;
                 section.found(service).and_then(|found: Found<'a>| found.nested("endpoint_url"))
             }

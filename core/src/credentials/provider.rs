@@ -45,11 +45,15 @@ pub struct NoLookup;
 
 impl Lookup for NoLookup {
     fn file(&mut self, _: &str, _: &Waker) -> Poll<Result<Secret, Error>> {
-        Poll::Ready(Err(Error::invalid_input("there is nobody to read files")))
+        Poll::Ready(Err(Error::invalid_input(
+            "this provider can't read files: NoLookup supports neither files nor processes",
+        )))
     }
 
     fn process(&mut self, _: &str, _: &Waker) -> Poll<Result<Secret, Error>> {
-        Poll::Ready(Err(Error::invalid_input("there is nobody to run processes")))
+        Poll::Ready(Err(Error::invalid_input(
+            "this provider can't run processes: NoLookup supports neither files nor processes",
+        )))
     }
 }
 
@@ -149,7 +153,7 @@ impl Provider {
             Source::Instance(instance) => {
                 (metadata::token_draft(instance)?, Stage::Instance(InstanceStep::Token))
             }
-            Source::AssumeRole(_) => return Err(Error::auth("a role has no base")),
+            Source::AssumeRole(_) => return Err(Error::auth("the role has no source of keys")),
         };
         self.stage = stage;
         Ok(KeyStep::Ask(draft))
@@ -195,7 +199,7 @@ impl Provider {
         outcome: Result<&Reply, Error>,
     ) -> Result<KeyStep, Error> {
         let Source::Instance(instance) = &self.base else {
-            return Err(Error::auth("there is no instance"));
+            return Err(Error::auth("the source of keys is not an instance"));
         };
         let (draft, next) = match step {
             InstanceStep::Token => {
@@ -236,7 +240,7 @@ impl Provider {
             }
             Source::Container(_) => metadata::container_keys(reply)
                 .map_err(|error| error.in_operation(metadata::CONTAINER)),
-            _ => Err(Error::auth("nothing was asked")),
+            _ => Err(Error::auth("a response arrived, but no request was sent")),
         }?;
         self.has(now, keys)
     }
@@ -257,7 +261,7 @@ impl KeySource for Provider {
 
     fn answered(&mut self, now: Now, reply: &Reply) -> Result<KeyStep, Error> {
         match std::mem::replace(&mut self.stage, Stage::Nothing) {
-            Stage::Nothing => Err(Error::auth("nothing was asked")),
+            Stage::Nothing => Err(Error::auth("a response arrived, but no request was sent")),
             Stage::Base => self.based(now, reply),
             Stage::Instance(step) => self.instance(step, now, Ok(reply)),
             Stage::Role { at, keys, signed, corrected } => match sts::keys(reply, sts::ASSUME_ROLE)

@@ -78,7 +78,7 @@ impl<'a> Resolver<'a> {
                 return error;
             }
             Error::invalid_input(
-                "there are no keys: none in the environment, in the profile or at a container's \
+                "found no keys in the environment, the profile or a container credentials \
                  endpoint, and AWS_EC2_METADATA_DISABLED is true",
             )
         })
@@ -168,7 +168,7 @@ impl<'a> Resolver<'a> {
             return keys_of_part(profile, part).map(Some);
         }
         if profile.has("login_session") {
-            return Err(profile.wrong("login_session", "it is not supported").into());
+            return Err(profile.wrong("login_session", "this option is not supported").into());
         }
         if let Some(command) = text(profile, "credential_process")? {
             return Ok(Some(Source::Process(Process { command: command.to_owned() })));
@@ -179,10 +179,9 @@ impl<'a> Resolver<'a> {
     fn role(&self, profile: Profile<'a>, walk: &mut Walk<'a>) -> Result<Source, Error> {
         let wrong = |option: &str, problem: &str| Error::from(profile.wrong(option, problem));
         let role_arn =
-            text(profile, "role_arn")?.ok_or_else(|| wrong("role_arn", "it is empty"))?;
+            text(profile, "role_arn")?.ok_or_else(|| wrong("role_arn", "the value is empty"))?;
         if profile.has("mfa_serial") {
-            let why = "a role that wants a one-time password can't be assumed, as there is nobody \
-                       to ask for it";
+            let why = "a role that requires a one-time password is not supported";
             return Err(wrong("mfa_serial", why));
         }
         let duration = match text(profile, "duration_seconds")? {
@@ -196,10 +195,11 @@ impl<'a> Resolver<'a> {
         };
         let from = match (text(profile, "source_profile")?, text(profile, "credential_source")?) {
             (Some(_), Some(_)) => {
-                return Err(wrong("credential_source", "source_profile is there too"));
+                return Err(wrong("credential_source", "can't be combined with source_profile"));
             }
             (None, None) => {
-                let why = "neither source_profile nor credential_source says who assumes it";
+                let why = "missing source_profile or credential_source: one of them is required to \
+                           assume a role";
                 return Err(wrong("role_arn", why));
             }
             (None, Some(name)) => self.named_source(profile, name)?,
@@ -224,22 +224,24 @@ impl<'a> Resolver<'a> {
     ) -> Result<Source, Error> {
         let wrong = |why: String| Error::from(profile.wrong("source_profile", why));
         let source = self.config.profile(name);
-        let source = source.ok_or_else(|| wrong(format!("there is no profile {name:?}")))?;
+        let source = source.ok_or_else(|| wrong(format!("profile {name:?} does not exist")))?;
         let has_keys = KEYS.iter().any(|option| source.has(option));
         // A profile may be its own source, if it has keys beside its role.
         let own = source.name() == profile.name() && has_keys;
         if !walk.visited.insert(source.name()) && !own {
-            return Err(wrong(format!("it leads back to the profile {name:?}")));
+            return Err(wrong(format!("the chain of source profiles returns to profile {name:?}")));
         }
         if walk.visited.len() > DEEPEST {
-            return Err(wrong(format!("it leads through more than {DEEPEST} profiles")));
+            return Err(wrong(format!(
+                "the chain of source profiles has more than {DEEPEST} profiles"
+            )));
         }
         if has_role(source) && !has_keys {
             return self.role(source, walk);
         }
         let alone = Walk { with_environment: false, ..Walk::new(walk.first, false) };
         let found = self.providers(source, &alone)?;
-        found.ok_or_else(|| wrong(format!("the profile {name:?} says nothing of keys")))
+        found.ok_or_else(|| wrong(format!("profile {name:?} configures no keys")))
     }
 
     fn named_source(&self, profile: Profile<'a>, name: &str) -> Result<Source, Error> {
@@ -251,7 +253,12 @@ impl<'a> Resolver<'a> {
             }
             "EcsContainer" => {
                 let container = self.container_if_any()?.map(Source::Container);
-                container.ok_or_else(|| wrong("the environment names no container's endpoint"))
+                container.ok_or_else(|| {
+                    wrong(
+                        "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor \
+                         AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+                    )
+                })
             }
             "Ec2InstanceMetadata" => self.instance_of(Some(profile)).map(Source::Instance),
             _ => Err(wrong("expected Environment, EcsContainer or Ec2InstanceMetadata")),
@@ -261,7 +268,7 @@ impl<'a> Resolver<'a> {
     fn keys_of_environment(&self) -> Result<Option<Source>, Error> {
         let Some(access) = self.environment.get("AWS_ACCESS_KEY_ID") else { return Ok(None) };
         let secret = self.environment.get("AWS_SECRET_ACCESS_KEY").ok_or_else(|| {
-            Error::invalid_input("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")
+            Error::invalid_input("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not")
         })?;
         let mut keys = Keys::new(access, secret);
         let token = self.environment.first(&["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]);
@@ -282,8 +289,7 @@ impl<'a> Resolver<'a> {
         let token_file = value("web_identity_token_file", "AWS_WEB_IDENTITY_TOKEN_FILE")?;
         let Some(token_file) = token_file else { return Ok(None) };
         let role_arn = value("role_arn", "AWS_ROLE_ARN")?.ok_or_else(|| {
-            let why = "there is a web identity token, and no role to assume with it: neither \
-                       role_arn nor AWS_ROLE_ARN";
+            let why = "a web identity token requires a role: set role_arn or AWS_ROLE_ARN";
             match profile {
                 Some(profile) => profile.wrong("web_identity_token_file", why).into(),
                 None => Error::invalid_input(why),
@@ -306,14 +312,14 @@ impl<'a> Resolver<'a> {
         let referred = match session {
             None => None,
             Some(name) => Some(self.config.sso_session(name).ok_or_else(|| {
-                profile.wrong("sso_session", format!("there is no section [sso-session {name}]"))
+                profile.wrong("sso_session", format!("section [sso-session {name}] does not exist"))
             })?),
         };
         if let Some(section) = referred {
             for (name, found) in section.all() {
                 let own = profile.option(name);
                 if own.is_some() && own != found.text() {
-                    let why = "the profile and its sso-session say different things";
+                    let why = "the profile and its sso-session have different values";
                     return Err(profile.wrong(name, why).into());
                 }
             }
@@ -321,7 +327,8 @@ impl<'a> Resolver<'a> {
         let required = |name: &str| -> Result<String, Error> {
             let own = text(profile, name)?;
             let value = own.or_else(|| referred?.option(name).filter(|text| !text.is_empty()));
-            let missing = || profile.wrong("", format!("it is of SSO, and has no {name}")).into();
+            let missing =
+                || profile.wrong("", format!("missing option {name}, required for SSO")).into();
             value.map(str::to_owned).ok_or_else(missing)
         };
         let portal = match self.endpoint_of("sso", walk.first)? {
@@ -356,9 +363,9 @@ fn keys_of_part(profile: Profile<'_>, part: Referred<'_>) -> Result<Source, Erro
         let found = part.found(name);
         let missing = || match (found, part.found(ACCESS_KEY)) {
             (Some(found), _) | (None, Some(found)) => {
-                found.wrong(format!("profile {:?}: it has no {name}", profile.name()))
+                found.wrong(format!("profile {:?}: missing option {name}", profile.name()))
             }
-            (None, None) => profile.wrong(name, "it is empty"),
+            (None, None) => profile.wrong(name, "the value is empty"),
         };
         let text = found.and_then(|found| found.text()).filter(|text| !text.is_empty());
         text.ok_or_else(|| missing().into())
@@ -376,14 +383,14 @@ fn text<'a>(profile: Profile<'a>, name: &str) -> Result<Option<&'a str>, AwsConf
         None => Ok(None),
         Some(found) => match found.text() {
             Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-            None => Err(profile.wrong(name, "expected a text, and not a map")),
+            None => Err(profile.wrong(name, "expected a string, found a map")),
         },
     }
 }
 
 pub(super) fn no_profile(name: &str) -> Error {
     Error::invalid_input(format!(
-        "there is no profile {name:?} in the config or the credentials file"
+        "profile {name:?} does not exist in the config or credentials file"
     ))
 }
 

@@ -181,8 +181,8 @@ impl Container {
         let secure = before.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("https:"));
         if !secure && !is_near(address.authority()) {
             return Err(Error::invalid_input(format!(
-                "{WHERE} is of http, and its host is neither a loopback address nor one of a \
-                 container's: {}",
+                "{WHERE} uses http, but its host is neither a loopback address nor one of ECS or \
+                 EKS: {}",
                 address.authority()
             )));
         }
@@ -277,7 +277,7 @@ impl fmt::Display for Source {
 fn named(region: &str) -> Result<&str, Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if region.is_empty() || region.len() > 63 || !region.bytes().all(fits) {
-        return Err(Error::invalid_input(format!("{region:?} is no region")));
+        return Err(Error::invalid_input(format!("{region:?} is not a valid region")));
     }
     Ok(region)
 }

@@ -81,7 +81,7 @@ fn read(body: &[u8]) -> Result<ExpiringKeys, Error> {
     let result = document.root().elements().find(|element| element.name().ends_with("Result"));
     let credentials = result.and_then(|result| result.child("Credentials"));
     let credentials = credentials
-        .ok_or_else(|| Error::invalid_response("the answer of STS has no `Credentials`"))?;
+        .ok_or_else(|| Error::invalid_response("the response of STS has no `Credentials`"))?;
     let mut keys =
         Keys::new(credentials.required("AccessKeyId")?, credentials.required("SecretAccessKey")?);
     keys.session_token = Some(Secret::from(credentials.required("SessionToken")?));

@@ -56,7 +56,7 @@ fn quoted(
 }
 
 fn open() -> Error {
-    Error::invalid_input("a quote is left open, or a backslash stands last")
+    Error::invalid_input("a quote is not closed, or the last character is a backslash")
 }
 
 #[cfg(test)]

@@ -200,8 +200,10 @@ impl<S: RenewalSource> Refresher<S> {
             return granted;
         }
         if !self.can_renew() {
-            let what =
-                format!("the {} was refused, and there is nothing to renew it with", S::WHAT);
+            let what = format!(
+                "the server refused the {}, and no source is configured to renew it",
+                S::WHAT
+            );
             return Lease::Denied(Error::auth(what).with_status(StatusCode::UNAUTHORIZED));
         }
         let lives = fitness != Fitness::Dead;
@@ -329,7 +331,7 @@ impl<S: RenewalSource> Refresher<S> {
                 let step = source.renew(now, request.waker);
                 fitting(source, step)
             }
-            None => Err(Error::auth(format!("there is no source of {}", S::WHAT))),
+            None => Err(Error::auth(format!("no source of {} is configured", S::WHAT))),
         };
         match step {
             Ok(RenewalStep::Ask(draft)) => {

@@ -71,7 +71,7 @@ pub(super) fn fitting<S: RenewalSource>(
 ) -> Result<RenewalStep<S::Item>, Error> {
     match step {
         Ok(RenewalStep::Item(item)) if !source.fits(&item) => {
-            let what = format!("the {} that came is not what was asked for", S::WHAT);
+            let what = format!("the {} in the response differs from the requested one", S::WHAT);
             Err(Error::invalid_response(what))
         }
         step => step,

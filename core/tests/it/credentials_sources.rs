@@ -202,7 +202,7 @@ fn version_one_is_asked_only_where_that_is_allowed() {
 #[test]
 fn what_the_instance_says_wrong_is_an_error() {
     for (status, body, expect) in
-        [(404, "", "no role attached"), (200, "", "no role attached"), (500, "", "500")]
+        [(404, "", "an IAM role"), (200, "", "an IAM role"), (500, "", "500")]
     {
         let mut world =
             World::new(Source::Instance(Instance::default()), NoLookup, move |_, sent| match sent
@@ -218,12 +218,12 @@ fn what_the_instance_says_wrong_is_an_error() {
     let refused = r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume"}"#;
     for (keys, expect) in [
         (refused, "AssumeRoleUnauthorizedAccess: EC2 cannot assume"),
-        ("nonsense", "is no JSON: line 1, column"),
-        ("[]", "is no JSON object"),
-        (r#"{"AccessKeyId":"A"}"#, "has no text `SecretAccessKey`"),
+        ("nonsense", "is not valid JSON: line 1, column"),
+        ("[]", "is not a JSON object"),
+        (r#"{"AccessKeyId":"A"}"#, "has no string member `SecretAccessKey`"),
         (
             r#"{"AccessKeyId":"A","SecretAccessKey":"hunter2","Expiration":"soon"}"#,
-            "has a `Expiration` that is no date",
+            "has a `Expiration` that is not a date",
         ),
     ] {
         let mut world =
@@ -267,7 +267,7 @@ fn a_container_is_asked_with_its_token() {
     let source = resolved(&variables, |resolver| resolver.container());
     let mut world = World::new(source.unwrap(), disk, script);
     let error = world.ask().unwrap_err().to_string();
-    assert!(error.contains("header authorization has a control character"), "{error}");
+    assert!(error.contains("header authorization contains a control character"), "{error}");
     assert!(world.sent.is_empty());
 }
 
@@ -313,10 +313,10 @@ fn sso_hands_out_keys_for_the_token_of_a_login() {
 #[test]
 fn what_a_process_prints_is_checked() {
     for (output, expect) in [
-        ("", "is no JSON"),
-        (r#"{"Version":2,"AccessKeyId":"A","SecretAccessKey":"hunter2"}"#, "is of version 2"),
-        (r#"{"AccessKeyId":"A","SecretAccessKey":"hunter2"}"#, "has no number `Version`"),
-        (r#"{"Version":1,"SecretAccessKey":"hunter2"}"#, "has no text `AccessKeyId`"),
+        ("", "is not valid JSON"),
+        (r#"{"Version":2,"AccessKeyId":"A","SecretAccessKey":"hunter2"}"#, "has `Version` 2"),
+        (r#"{"AccessKeyId":"A","SecretAccessKey":"hunter2"}"#, "has no number member `Version`"),
+        (r#"{"Version":1,"SecretAccessKey":"hunter2"}"#, "has no string member `AccessKeyId`"),
     ] {
         let source = Source::Process(Process { command: "get".into() });
         let disk = Disk::default().with("get", output);
