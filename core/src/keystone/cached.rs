@@ -39,7 +39,7 @@ impl CachedToken {
     /// The text has another form.
     pub fn from_secret(text: &Secret) -> Result<Self, Error> {
         let stored: Stored = serde_json::from_str(text.expose()).map_err(|error| {
-            Error::invalid_input(format!("no cached token: line {}", error.line()))
+            Error::invalid_input(format!("not a cached token: invalid at line {}", error.line()))
         })?;
         let token = Token::new(stored.token, stored.facts);
         Ok(Self { token, offset: stored.offset })

@@ -38,7 +38,7 @@ pub(super) fn v3(base: &BaseUrl, reply: &Reply) -> Result<BaseUrl, Error> {
     let Some(version) = versions.iter().find(|version| is_v3(version)) else {
         let ids: Vec<&str> = versions.iter().filter_map(|version| id(version)).take(8).collect();
         return Err(Error::auth(format!(
-            "Keystone offers {ids:?} there, and the Identity API v3 is not among them"
+            "Keystone at auth_url does not offer the Identity API v3, only {ids:?}"
         )));
     };
     let links = version.get("links").and_then(Value::as_array).into_iter().flatten();
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_cloud_without_v3_is_told() {
         let old = ROOT.replace("v3.14", "v2.0");
-        let error = "Keystone offers [\"v2.0\"] there, and the Identity API v3 is not among them";
+        let error = "Keystone at auth_url does not offer the Identity API v3, only [\"v2.0\"]";
         assert_eq!(at("http://h", 300, &old).unwrap_err(), error);
     }
 

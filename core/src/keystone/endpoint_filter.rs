@@ -61,8 +61,8 @@ impl EndpointFilter {
         }
         let Some(catalogue) = &token.catalogue else {
             return Err(none(
-                "the token has no catalogue: it has no project, or the \
-                             catalogue was not asked for",
+                "the token has no catalogue: it has no project scope, or the catalogue was not \
+                 requested",
             ));
         };
         if catalogue.services.is_empty() {
@@ -90,8 +90,8 @@ impl EndpointFilter {
         let is_tls = keystone.is_some_and(BaseUrl::is_tls);
         if is_tls && !address.is_tls() && self.endpoint_override.is_none() {
             let what = format!(
-                "the {} endpoint is {address}, where the token would go in clear, and Keystone is asked over \
-                 https",
+                "the {} endpoint {address} uses http, which would send the token unencrypted, \
+                 while Keystone uses https",
                 self.service_type
             );
             return Err(Error::auth(what).with_hint(IN_CLEAR));
@@ -163,7 +163,7 @@ fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
         let inside = placeholder.get(2..).unwrap_or_default();
         let Some((name, after)) = inside.split_once(")s") else {
             return Err(Error::invalid_input(
-                "the endpoint override has a placeholder without its end",
+                "the endpoint override has an unterminated placeholder",
             ));
         };
         let value = match name {
@@ -171,12 +171,14 @@ fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
             "user_id" => token.user.as_ref().map(|it| it.id.as_str()),
             _ => {
                 return Err(Error::invalid_input(format!(
-                    "the endpoint override has an unknown placeholder, {name:?}"
+                    "the endpoint override has an unknown placeholder {name:?}"
                 )));
             }
         };
         out.push_str(value.filter(|id| !id.is_empty()).ok_or_else(|| {
-            none(format!("the endpoint override wants the {name}, and the token has none"))
+            none(format!(
+                "the endpoint override has the placeholder {name}, but the token has no {name}"
+            ))
         })?);
         rest = after;
     }
@@ -184,8 +186,9 @@ fn fill(template: &str, token: &TokenFacts) -> Result<String, Error> {
     Ok(out)
 }
 
-const IN_CLEAR: &str = "have the catalogue say https, or, if http is meant, say so: `swift_store_endpoint`, \
-                        `object_store_endpoint_override`, `EndpointFilter::endpoint_override`";
+const IN_CLEAR: &str = "register an https endpoint in the catalogue, or allow http by an override: \
+                        `swift_store_endpoint`, `object_store_endpoint_override`, \
+                        `EndpointFilter::endpoint_override`";
 
 #[cfg(test)]
 mod tests {
@@ -278,10 +281,10 @@ mod tests {
             ("http://s/v1/a%20b", "http://s/v1/a%20b"),
             (
                 "http://s/%(user_id)s",
-                "the endpoint override wants the user_id, and the token has none",
+                "the endpoint override has the placeholder user_id, but the token has no user_id",
             ),
-            ("http://s/%(domain)s", "the endpoint override has an unknown placeholder, \"domain\""),
-            ("http://s/%(user_id", "the endpoint override has a placeholder without its end"),
+            ("http://s/%(domain)s", "the endpoint override has an unknown placeholder \"domain\""),
+            ("http://s/%(user_id", "the endpoint override has an unterminated placeholder"),
         ] {
             assert_eq!(find(&EndpointFilter::at(template)), want);
         }

@@ -25,7 +25,7 @@ pub(super) fn answer<T>(
     reply: &Reply,
     read: impl Fn(&Value) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    parse(&reply.body, "Keystone's answer")
+    parse(&reply.body, "Keystone's response")
         .and_then(|document| read(&document))
         .map_err(|error| error::named(error.with_status(reply.status()), reply))
 }
@@ -34,7 +34,7 @@ pub(super) fn answer<T>(
 pub(super) fn parse(body: &[u8], what: &str) -> Result<Value, Error> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Error::invalid_response(format!("{what} is no JSON: line {line}, column {column}"))
+        Error::invalid_response(format!("{what} is not valid JSON: line {line}, column {column}"))
     })
 }
 
@@ -42,16 +42,18 @@ impl<'a> Node<'a> {
     /// Returns the member `name` of the document, an object.
     pub(super) fn root(document: &'a Value, name: &str) -> Result<Self, Error> {
         let value = document.get(name).filter(|value| value.is_object());
-        let value =
-            value.ok_or_else(|| Error::invalid_response(format!("the answer has no `{name}`")))?;
+        let value = value.ok_or_else(|| {
+            Error::invalid_response(format!("Keystone's response has no `{name}`"))
+        })?;
         Ok(Self { value, path: name.to_owned() })
     }
 
     /// Returns the objects of the list that is member `name` of the document.
     pub(super) fn list(document: &'a Value, name: &str) -> Result<Vec<Self>, Error> {
         let value = document.get(name).filter(|value| value.is_array());
-        let value = value
-            .ok_or_else(|| Error::invalid_response(format!("the answer has no list `{name}`")))?;
+        let value = value.ok_or_else(|| {
+            Error::invalid_response(format!("Keystone's response has no list `{name}`"))
+        })?;
         Self { value, path: name.to_owned() }.elements()
     }
 
@@ -64,7 +66,7 @@ impl<'a> Node<'a> {
     /// Returns the text of a member that may be missing.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Error> {
         let Some(member) = self.member(name) else { return Ok(None) };
-        let text = member.value.as_str().ok_or_else(|| member.broken("is no text"))?;
+        let text = member.value.as_str().ok_or_else(|| member.broken("is not a string"))?;
         Ok(Some(text.to_owned()))
     }
 
@@ -77,7 +79,7 @@ impl<'a> Node<'a> {
     pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, Error> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let date = Timestamp::parse_iso8601(&text);
-        date.map(Some).ok_or_else(|| self.broken(&format!("has an `{name}` that is no date")))
+        date.map(Some).ok_or_else(|| self.broken(&format!("has an `{name}` that is not a date")))
     }
 
     /// Returns a flag; false where it is missing or not a flag.
@@ -88,7 +90,7 @@ impl<'a> Node<'a> {
     /// Returns a number that may be missing.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(member) = self.member(name) else { return Ok(None) };
-        member.value.as_u64().map(Some).ok_or_else(|| member.broken("is no number"))
+        member.value.as_u64().map(Some).ok_or_else(|| member.broken("is not a number"))
     }
 
     /// Returns the objects of the list in a member; empty where it is missing.
@@ -97,10 +99,10 @@ impl<'a> Node<'a> {
     }
 
     fn elements(&self) -> Result<Vec<Self>, Error> {
-        let list = self.value.as_array().ok_or_else(|| self.broken("is no list"))?;
+        let list = self.value.as_array().ok_or_else(|| self.broken("is not a list"))?;
         let nodes = list.iter().enumerate().map(|(at, value)| {
             let node = Self { value, path: format!("{}[{at}]", self.path) };
-            if value.is_object() { Ok(node) } else { Err(node.broken("is no object")) }
+            if value.is_object() { Ok(node) } else { Err(node.broken("is not an object")) }
         });
         nodes.collect()
     }
@@ -114,7 +116,7 @@ impl<'a> Node<'a> {
 
     /// Returns an error that says what is wrong with this value.
     pub(super) fn broken(&self, what: &str) -> Error {
-        Error::invalid_response(format!("`{}` of the answer {what}", self.path))
+        Error::invalid_response(format!("`{}` of Keystone's response {what}", self.path))
     }
 }
 
@@ -138,7 +140,7 @@ impl<'a> Json<'a> {
         // Room for all of it: a vector that grows would leave a part of a secret in its old memory.
         let mut out = Zeroizing::new(Vec::with_capacity(ROOM));
         serde_json::to_writer(&mut *out, self)
-            .map_err(|_| Error::invalid_input("the request can't be written as JSON"))?;
+            .map_err(|_| Error::invalid_input("the request can't be serialized as JSON"))?;
         Ok(Bytes::from_owner(out))
     }
 }

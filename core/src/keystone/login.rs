@@ -100,11 +100,11 @@ impl Login {
     fn unfit(&self, token: &Token) -> Error {
         let asked = self.asked.as_deref().unwrap_or_default();
         let came = match trust(token) {
-            Some(trust) => format!("one by {trust:?}"),
-            None => "one by none".to_owned(),
+            Some(trust) => format!("a token by trust {trust:?}"),
+            None => "a token without a trust".to_owned(),
         };
         Error::invalid_response(format!(
-            "a token by the trust {asked:?} was asked for, and {came} came"
+            "requested a token by trust {asked:?}, but Keystone issued {came}"
         ))
     }
 }
@@ -169,7 +169,7 @@ fn trust(token: &Token) -> Option<&str> {
 }
 
 fn no_trust() -> Error {
-    Error::auth("there is no trust to ask a token for")
+    Error::auth("can't request a token by trust: the trust has not been created")
 }
 
 /// Refuses a scope that the identity can't request.
@@ -177,23 +177,25 @@ fn check(identity: &Identity, scope: &Scope) -> Result<(), Error> {
     if identity.is_application_credential() && !matches!(scope, Scope::Unstated) {
         let what = match scope {
             Scope::Trust(_) => {
-                "an application credential can't be used for a trust: Keystone lets it ask for no \
-                 scope but its own project"
+                "an application credential can't be used with a trust: its scope is always its own \
+                 project"
             }
             _ => {
-                "an application credential can't ask for a scope: it is for the project it was \
-                 made in"
+                "an application credential can't be used with a scope: its scope is the project in \
+                 which it was created"
             }
         };
         return Err(Error::invalid_input(what));
     }
     match (identity, scope) {
         (Identity::V1 { .. }, Scope::Unstated) => Ok(()),
-        (Identity::V1 { .. }, _) => Err(Error::invalid_input("v1 authentication knows no scope")),
-        (Identity::V2Password { .. }, Scope::Unstated | Scope::Project(_)) => Ok(()),
-        (Identity::V2Password { .. }, _) => {
-            Err(Error::invalid_input("the Identity API v2.0 knows no scope but a project"))
+        (Identity::V1 { .. }, _) => {
+            Err(Error::invalid_input("v1 authentication does not support a scope"))
         }
+        (Identity::V2Password { .. }, Scope::Unstated | Scope::Project(_)) => Ok(()),
+        (Identity::V2Password { .. }, _) => Err(Error::invalid_input(
+            "the Identity API v2.0 supports no scope other than a project",
+        )),
         _ => Ok(()),
     }
 }
@@ -203,7 +205,7 @@ fn versioned(auth: &BaseUrl, identity: &Identity) -> Result<Option<BaseUrl>, Err
     let last = auth.path().rsplit('/').next().unwrap_or_default();
     let (v2, v3) = (last == "v2.0", last == "v3");
     let clash = |api: &str| {
-        Error::invalid_input(format!("auth_url ends in /{last}, and the identity is one of {api}"))
+        Error::invalid_input(format!("auth_url ends in /{last}, but the identity is one of {api}"))
     };
     match identity {
         Identity::V1 { .. } => Ok(Some(auth.clone())),

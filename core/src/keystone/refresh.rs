@@ -76,8 +76,9 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(super) fn new(token: Token) -> Result<Self, Error> {
-        let mut header = header_value(&AUTH_TOKEN, token.secret().expose())
-            .map_err(|_| Error::invalid_response("the token can't stand in a header"))?;
+        let mut header = header_value(&AUTH_TOKEN, token.secret().expose()).map_err(|_| {
+            Error::invalid_response("the token has characters that are not allowed in a header")
+        })?;
         header.set_sensitive(true);
         Ok(Self { token, header })
     }

@@ -181,7 +181,7 @@ impl Session {
             let facts = token(&self.user).map(Token::facts);
             let source = self.user.source().and_then(|source| source.identity_address());
             let keystone = self.identity.as_ref().or(source);
-            let address = facts.ok_or_else(|| Error::auth("there is no token"));
+            let address = facts.ok_or_else(|| Error::auth("no token has been obtained yet"));
             (generation, address.and_then(|it| self.endpoint.resolve_beside(it, keystone)))
         });
         let (_, address) = self.storage.insert(known);
@@ -195,7 +195,10 @@ impl Session {
             UrlRoot::Identity => {
                 let source = self.user.source().and_then(|source| source.identity_address());
                 self.identity.as_ref().or(source).cloned().ok_or_else(|| {
-                    Error::auth("the session's tokens do not come from a Keystone it knows")
+                    Error::auth(
+                        "the URL of Keystone is unknown: the session was created from a fixed \
+                         token alone",
+                    )
                 })
             }
         }
@@ -248,7 +251,8 @@ impl Authenticator for Session {
             }
             Sealing::SigV4 { .. } => {
                 return Err(Error::invalid_input(
-                    "a token can't give the signature this request needs",
+                    "the request requires a SigV4 signature, but the credentials are a Keystone \
+                     token",
                 ));
             }
             Sealing::Token(place) => (*place, false),
@@ -257,7 +261,8 @@ impl Authenticator for Session {
         if draft.head.uri.scheme().is_none() {
             draft.head.uri = self.address(place)?.join(draft.target())?;
         }
-        let token = header(&self.user).ok_or_else(|| Error::auth("there is no token"))?;
+        let token =
+            header(&self.user).ok_or_else(|| Error::auth("no token has been obtained yet"))?;
         let headers = &mut draft.head.headers;
         headers.insert(AUTH_TOKEN, token.clone());
         if subject {

@@ -34,15 +34,20 @@ pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     let broken = |what: String| Err(Error::invalid_response(what).with_status(reply.status()));
     let header = |name| reply.header(&name).map(str::trim).filter(|text| !text.is_empty());
     let Some(storage_url) = header(STORAGE_URL) else {
-        return broken("the answer to the authentication has no X-Storage-Url".into());
+        return broken("the v1 authentication response has no X-Storage-Url".into());
     };
     let Some(secret) = header(STORAGE_TOKEN).or_else(|| header(AUTH_TOKEN)) else {
-        return broken("the answer to the authentication has no X-Auth-Token".into());
+        return broken("the v1 authentication response has no X-Auth-Token".into());
     };
     let lifetime = match header(EXPIRES).map(str::parse) {
         None => None,
         Some(Ok(seconds)) => Some(Duration::from_secs(seconds)),
-        Some(Err(_)) => return broken("X-Auth-Token-Expires is no number of seconds".into()),
+        Some(Err(_)) => {
+            return broken(
+                "X-Auth-Token-Expires of the v1 authentication response is not a number of seconds"
+                    .into(),
+            );
+        }
     };
     let storage_url = Some(storage_url.to_owned());
     let methods = vec!["v1".to_owned()];

@@ -45,7 +45,7 @@ pub(super) fn token(reply: &Reply) -> Result<Token, Error> {
     error::success(reply)?;
     let secret = reply.header(&SUBJECT_TOKEN).filter(|token| !token.is_empty());
     let Some(secret) = secret else {
-        let what = "Keystone's answer has no X-Subject-Token";
+        let what = "Keystone's response has no X-Subject-Token";
         return Err(error::named(Error::invalid_response(what).with_status(reply.status()), reply));
     };
     Ok(Token::new(Secret::new(secret), facts(reply)?))
@@ -134,9 +134,7 @@ fn identity_json(identity: &Identity) -> Result<Json<'_>, Error> {
             ]),
         ),
         Identity::V2Password { .. } | Identity::V1 { .. } => {
-            return Err(Error::invalid_input(
-                "this identity does not belong to the Identity API v3",
-            ));
+            return Err(Error::invalid_input("the identity is not one of the Identity API v3"));
         }
     })
 }
@@ -176,7 +174,11 @@ fn scope_json(scope: &Scope) -> Result<Option<Json<'_>>, Error> {
         Scope::System => of("system", of("all", Json::Flag(true))),
         Scope::Trust(slot) => match slot.id() {
             Some(id) => of("OS-TRUST:trust", of("id", Json::Text(id.into()))),
-            None => return Err(Error::auth("there is no trust to ask a token for")),
+            None => {
+                return Err(Error::auth(
+                    "can't request a token by trust: the trust has not been created",
+                ));
+            }
         },
     }))
 }

@@ -269,19 +269,21 @@ impl<M: Machine> TrustScoped<M> {
     ) -> Result<CreateTrust, Error> {
         let refused = |what: &'static str| Err(Error::auth(what).in_operation("CreateTrust"));
         let Some(trustor) = &user.user else {
-            return refused("the user's token does not say whose it is");
+            return refused("the user's token names no user");
         };
         let Some(project) = &user.project else {
-            return refused("the user's token is for no project, so there is nothing to delegate");
+            return refused("the user's token has no project scope, so no roles can be delegated");
         };
         if user.trust.is_some() {
-            return refused("the user's token was had by a trust, which can't be passed on");
+            return refused(
+                "the user's token was obtained by a trust, which can't be delegated again",
+            );
         }
         let mut roles = user.roles.clone();
         if !self.delegation.roles.is_empty() {
             roles.retain(|role| self.delegation.roles.contains(&role.name));
             if roles.len() < self.delegation.roles.len() {
-                return refused("the user does not have all the roles that are to be delegated");
+                return refused("the user does not have all the roles to delegate");
             }
         }
         let random = seed(self.seed, CREATE);
@@ -354,9 +356,10 @@ impl<M: Machine> TrustScoped<M> {
     ) -> Phase {
         let CreateTrust { trustor_user_id, trustee_user_id, project_id, .. } = create;
         let trusts = format!(
-            "the trusts of user {trustor_user_id} for user {trustee_user_id} in project {project_id}"
+            "the trusts of user {trustor_user_id} for user {trustee_user_id} in project \
+             {project_id}"
         );
-        let end = create.expires_at.map(|end| format!(" that end at {}", end.iso8601()));
+        let end = create.expires_at.map(|end| format!(" that expire at {}", end.iso8601()));
         let trusts = trusts + end.as_deref().unwrap_or_default();
         let Ok(list) = list else { return self.fall_back(why.with_outcome_unknown(trusts)) };
         let mut alike = list

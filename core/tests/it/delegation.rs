@@ -125,10 +125,7 @@ fn a_role_that_the_user_does_not_have_is_not_delegated_tacitly() {
     let other = |it: &mut Delegation| it.roles = vec!["swiftoperator".into(), "admin".into()];
     let mut world = world(living(300), secs(300), Puts::new(1, 1), other);
     let TrustUse::OwnToken { why } = run(&mut world).unwrap().trust else { panic!() };
-    assert_eq!(
-        why.to_string(),
-        "CreateTrust: the user does not have all the roles that are to be delegated"
-    );
+    assert_eq!(why.to_string(), "CreateTrust: the user does not have all the roles to delegate");
     assert!(world.cloud.asked.is_empty());
     assert_eq!(told(&world), ["refused"]);
 }
@@ -174,8 +171,7 @@ fn an_application_credential_as_the_trustee_is_said_at_once() {
     let why = Login::new("http://keystone:5000/v3", identity, scope).unwrap_err();
     assert_eq!(
         why.message(),
-        "an application credential can't be used for a trust: Keystone lets it ask for no scope \
-         but its own project"
+        "an application credential can't be used with a trust: its scope is always its own project"
     );
     let mut cloud = living(300);
     let (auths, _) = auths(&mut cloud, secs(300));
@@ -363,7 +359,8 @@ fn a_trust_that_can_not_be_found_again_is_said_to_be_possible() {
         let look_at: Vec<_> = refusals.map(|error| error.look_at().map(str::to_owned)).collect();
         if fails {
             let look_at = look_at[0].as_ref().unwrap();
-            let trusts = "the trusts of user demo-id for user glance-id in project p that end at ";
+            let trusts = "the trusts of user demo-id for user glance-id in project p that expire \
+                          at ";
             assert!(look_at.starts_with(trusts), "{look_at}");
             assert!(error.to_string().contains(trusts), "{error}");
             assert_eq!(world.cloud.trusts.len(), 1);

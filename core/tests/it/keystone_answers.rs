@@ -135,18 +135,33 @@ fn what_keystone_would_refuse_is_said_beforehand() {
     let v1 = || Identity::v1("test:tester", "testing");
     let v2 = || Identity::V2Password { user: User::Id("u".into()), password: "pw".into() };
     for (url, identity, scope, want) in [
-        (V3, credential(), Scope::project("p"), "an application credential can't ask for a scope"),
+        (
+            V3,
+            credential(),
+            Scope::project("p"),
+            "an application credential can't be used with a scope",
+        ),
         (
             V3,
             credential(),
             Scope::trust("t"),
-            "an application credential can't be used for a trust",
+            "an application credential can't be used with a trust",
         ),
-        ("http://s/auth/v1.0", v1(), Scope::project("p"), "v1 authentication knows no scope"),
-        ("http://k", v2(), Scope::System, "the Identity API v2.0 knows no scope but a project"),
-        (V3, v2(), Scope::Unstated, "auth_url ends in /v3, and the identity is one of"),
-        ("http://k/v2.0", password(), Scope::Unstated, "auth_url ends in /v2.0, and the identity"),
-        ("keystone:5000", password(), Scope::Unstated, "auth_url is no http or https URL"),
+        (
+            "http://s/auth/v1.0",
+            v1(),
+            Scope::project("p"),
+            "v1 authentication does not support a scope",
+        ),
+        (
+            "http://k",
+            v2(),
+            Scope::System,
+            "the Identity API v2.0 supports no scope other than a project",
+        ),
+        (V3, v2(), Scope::Unstated, "auth_url ends in /v3, but the identity is one of"),
+        ("http://k/v2.0", password(), Scope::Unstated, "auth_url ends in /v2.0, but the identity"),
+        ("keystone:5000", password(), Scope::Unstated, "auth_url is not an http or https URL"),
     ] {
         let error = login(url, identity, scope).unwrap_err();
         assert_eq!(error.kind(), Kind::InvalidInput);
@@ -256,11 +271,11 @@ fn v1_is_headers_both_ways() {
         assert_eq!(read.facts().storage_url.as_deref(), Some(url.1));
     }
     for (headers, want) in [
-        (vec![("x-auth-token", "t")], "the answer to the authentication has no X-Storage-Url"),
-        (vec![url], "the answer to the authentication has no X-Auth-Token"),
+        (vec![("x-auth-token", "t")], "the v1 authentication response has no X-Storage-Url"),
+        (vec![url], "the v1 authentication response has no X-Auth-Token"),
         (
             vec![url, ("x-auth-token", "t"), ("x-auth-token-expires", "soon")],
-            "X-Auth-Token-Expires is no number of seconds",
+            "X-Auth-Token-Expires of the v1 authentication response is not a number of seconds",
         ),
     ] {
         let error = read(&mut login, &reply(200, &headers, "<html>welcome")).unwrap_err();
@@ -348,7 +363,7 @@ fn a_trust_is_asked_for_and_read() {
     let list = ListTrusts::default().parse(&Service::default(), &reply(200, &[], list)).unwrap();
     assert_eq!(list, [trust]);
     let error = ListTrusts::default().parse(&Service::default(), &reply(200, &[], "{}"));
-    assert_eq!(error.unwrap_err().message(), "the answer has no list `trusts`");
+    assert_eq!(error.unwrap_err().message(), "Keystone's response has no list `trusts`");
 }
 
 proptest::proptest! {

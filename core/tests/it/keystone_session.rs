@@ -172,7 +172,7 @@ fn a_token_alone_is_had_by_one_login_and_nothing_else() {
     // A token is no proof that fits into a URL.
     let draft = Draft::new("GetObject", http::Method::GET, http::Uri::from_static("/c/o"));
     let error = auth.presign(draft, secs(60), Now::new(secs(0), secs(0))).unwrap_err();
-    assert!(error.to_string().contains("only keys of S3 can presign"), "{error}");
+    assert!(error.to_string().contains("only S3 keys can presign a URL"), "{error}");
 }
 
 #[test]
@@ -272,7 +272,10 @@ fn a_token_by_another_trust_is_another_token() {
         (world.cloud, result)
     };
     let (mut cloud, result) = run(living(300));
-    assert_eq!(result.unwrap_err().message(), "there is no trust to ask a token for");
+    assert_eq!(
+        result.unwrap_err().message(),
+        "can't request a token by trust: the trust has not been created"
+    );
     assert!(cloud.log.is_empty());
     for number in 1..=2 {
         let Answer { status: 201, .. } = cloud.trust(b"{\"trust\": {}}") else { panic!() };
@@ -375,7 +378,10 @@ fn after_its_refusal_a_fixed_token_sends_nothing() {
     let mut world = World::new(living(300), vec![Puts::new(3, 1)], &[auth]);
     let error = world.run().remove(0).unwrap().unwrap_err();
     assert_eq!(world.cloud.count("PUT"), 0);
-    assert_eq!(error.message(), "the token was refused, and there is nothing to renew it with");
+    assert_eq!(
+        error.message(),
+        "the server refused the token, and no source is configured to renew it"
+    );
 }
 
 #[test]
@@ -484,32 +490,35 @@ fn a_region_without_an_object_store_is_told_before_anything_is_sent() {
 fn an_answer_that_makes_no_sense_is_told() {
     let token = |body: &str| Answer { body: body.into(), ..Answer::new(201) };
     for (answer, want) in [
-        (token("{\"token\": {}}"), "could not obtain a token: Keystone's answer has no X-Subject-Token"),
+        (token("{\"token\": {}}"), "could not obtain a token: Keystone's response has no \
+                                    X-Subject-Token"),
         (
             token("<html>").header("x-subject-token", "t"),
-            "could not obtain a token: Keystone's answer is no JSON: line 1, column 1",
+            "could not obtain a token: Keystone's response is not valid JSON: line 1, column 1",
         ),
         (
             token("[]").header("x-subject-token", "t"),
-            "could not obtain a token: the answer has no `token`",
+            "could not obtain a token: Keystone's response has no `token`",
         ),
         (
             token("{\"token\": {\"user\": {\"id\": \"u\"}}}").header("x-subject-token", "t"),
-            "could not obtain a token: `token` of the answer has no `expires_at`",
+            "could not obtain a token: `token` of Keystone's response has no `expires_at`",
         ),
         (
             token("{\"token\": {\"expires_at\": \"soon\"}}").header("x-subject-token", "t"),
-            "could not obtain a token: `token` of the answer has an `expires_at` that is no date",
+            "could not obtain a token: `token` of Keystone's response has an `expires_at` that is \
+             not a date",
         ),
         (
             token("{\"token\": {\"expires_at\": \"2081-01-02T00:00:00Z\", \"catalog\": {}}}")
                 .header("x-subject-token", "t"),
-            "could not obtain a token: `token.catalog` of the answer is no list",
+            "could not obtain a token: `token.catalog` of Keystone's response is not a list",
         ),
         (
             token("{\"token\": {\"expires_at\": \"2081-01-02T00:00:00Z\", \"catalog\": [{\"type\": \"x\", \"endpoints\": [1]}]}}")
                 .header("x-subject-token", "t"),
-            "could not obtain a token: `token.catalog[0].endpoints[0]` of the answer is no object",
+            "could not obtain a token: `token.catalog[0].endpoints[0]` of Keystone's response is \
+             not an object",
         ),
     ] {
         let mut cloud = living(300);

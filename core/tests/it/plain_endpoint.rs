@@ -29,8 +29,8 @@ fn it_is_refused_before_anything_is_sent() {
         assert_eq!((error.kind(), puts), (Kind::Auth, 0));
         assert_eq!(
             error.message(),
-            "the object-store endpoint is http://swift:8080/v1/AUTH_p, where the token would go in clear, \
-             and Keystone is asked over https"
+            "the object-store endpoint http://swift:8080/v1/AUTH_p uses http, which would send the \
+             token unencrypted, while Keystone uses https"
         );
         assert!(error.hint().unwrap().contains("swift_store_endpoint"));
     }

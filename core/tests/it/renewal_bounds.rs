@@ -57,7 +57,7 @@ fn token(trust: Option<&str>) -> Answer {
 
 #[test]
 fn a_token_that_does_not_fit_the_trust_is_an_error_for_all_who_wait() {
-    for (came, want) in [(None, "none"), (Some("trust-9"), "\"trust-9\"")] {
+    for (came, want) in [(None, "without a trust"), (Some("trust-9"), "by trust \"trust-9\"")] {
         let mut cloud = living(300);
         cloud.trouble = (0..50).map(|_| token(came)).collect();
         let session = session("glance", Scope::trust("trust-1"), interval(60));
@@ -66,8 +66,8 @@ fn a_token_that_does_not_fit_the_trust_is_an_error_for_all_who_wait() {
         assert_eq!((world.cloud.attempts, world.cloud.count("PUT")), (1, 0), "{came:?}");
         for error in errors {
             let what = format!(
-                "could not obtain a token: a token by the trust \"trust-1\" was asked for, and one \
-                 by {want} came"
+                "could not obtain a token: requested a token by trust \"trust-1\", but Keystone \
+                 issued a token {want}"
             );
             assert_eq!((error.kind(), error.message()), (Kind::Auth, what.as_str()));
             assert_eq!(error.status().map(|status| status.as_u16()), Some(201));
@@ -114,7 +114,8 @@ fn so_is_one_that_the_source_itself_has_no_use_for() {
     cloud.trouble = (0..50).map(|_| token(None)).collect();
     let mut world = requests(cloud, 8, Session::new(Fickle, interval(60)));
     for error in errors(&mut world) {
-        let what = "could not obtain a token: the token that came is not what was asked for";
+        let what = "could not obtain a token: the token in the response differs from the requested \
+                    one";
         assert_eq!((error.kind(), error.message()), (Kind::Auth, what));
     }
     assert_eq!(world.cloud.attempts, 1);

@@ -98,7 +98,10 @@ impl Cloud {
     }
 
     fn no_token(&self) -> Error {
-        Error::invalid_input(format!("cloud {:?}: its auth_type asks for no token", self.name))
+        Error::invalid_input(format!(
+            "cloud {:?}: its auth_type obtains no token from Keystone",
+            self.name
+        ))
     }
 
     pub(super) fn of(mut settings: Settings) -> Result<Self, CloudsError> {
@@ -108,15 +111,18 @@ impl Cloud {
         let timeout = Reader(&settings).timeout()?;
         let mut warnings = std::mem::take(&mut settings.warnings);
         for key in settings.names_in_auth().filter(|key| !KNOWN.contains(key)) {
-            let problem = format!("there is no such key: there are {}", KNOWN.join(", "));
+            let problem = format!("unknown key: expected one of {}", KNOWN.join(", "));
             warnings.push(settings.wrong(&format!("auth.{key}"), problem).to_string());
         }
         if tls.insecure && tls.cacert.is_some() {
-            warnings
-                .push(settings.wrong("cacert", "it is not used: nothing is checked").to_string());
+            warnings.push(
+                settings
+                    .wrong("cacert", "ignored, because certificate verification is disabled")
+                    .to_string(),
+            );
         }
         if tls.key.is_some() && tls.cert.is_none() {
-            warnings.push(settings.wrong("key", "it is not used: there is no cert").to_string());
+            warnings.push(settings.wrong("key", "ignored, because cert is not set").to_string());
         }
         Ok(Self { name: settings.cloud, auth, endpoint, tls, timeout, warnings })
     }
@@ -146,7 +152,7 @@ impl Reader<'_> {
             "v3multifactor" => self.multifactor(kind)?,
             "v1password" => self.v1(kind)?,
             _ => {
-                let problem = format!("{kind:?} is not known here: expected one of {KINDS}");
+                let problem = format!("unknown auth_type {kind:?}: expected one of {KINDS}");
                 return Err(settings.wrong("auth_type", problem));
             }
         };
@@ -172,7 +178,7 @@ impl Reader<'_> {
         for (other, its) in instead {
             if kind == "password" && key != "auth_url" && settings.text(other)?.is_some() {
                 let problem = format!(
-                    "missing option, required for auth_type {kind}: auth.{other} is an option of \
+                    "missing option, required for auth_type {kind}: auth.{other} belongs to \
                      auth_type {its}"
                 );
                 return Err(settings.wrong(&format!("auth.{key}"), problem));
@@ -244,7 +250,7 @@ impl Reader<'_> {
             None => Err(settings.wrong(
                 "auth.user_domain_name",
                 "missing option, required with auth.username unless auth.user_domain_id is set: a \
-                 name is unique in its domain only",
+                 user name is unique within its domain only",
             )),
         }
     }
@@ -289,7 +295,8 @@ impl Reader<'_> {
                     return Err(settings.wrong(
                         "auth.project_domain_name",
                         "missing option, required with auth.project_name unless \
-                         auth.project_domain_id is set: a name is unique in its domain only",
+                         auth.project_domain_id is set: a project name is unique within its domain \
+                         only",
                     ));
                 }
             };
@@ -310,11 +317,11 @@ impl Reader<'_> {
         let mut scopes = scopes.into_iter();
         let Some((key, scope)) = scopes.next() else { return Ok(Scope::Unstated) };
         if let Some((other, _)) = scopes.next() {
-            let problem = format!("a token is for one thing, and there is auth.{other} too");
+            let problem = format!("can't be combined with auth.{other}: a token has one scope");
             return Err(settings.wrong(&format!("auth.{key}"), problem));
         }
         if !takes_scope(identity) {
-            let problem = format!("auth_type {kind} can't ask for a scope: leave it out");
+            let problem = format!("auth_type {kind} does not support a scope: remove this option");
             return Err(settings.wrong(&format!("auth.{key}"), problem));
         }
         Ok(scope)
@@ -332,7 +339,7 @@ impl Reader<'_> {
             for key in [format!("{key}_id"), format!("{key}_name")] {
                 if self.0.text(&key)?.is_some() {
                     let problem =
-                        "the Identity API v2.0, which auth.auth_url names, has no domains";
+                        "auth.auth_url selects the Identity API v2.0, which has no domains";
                     return Err(self.0.wrong(&format!("auth.{key}"), problem));
                 }
             }
@@ -382,7 +389,8 @@ impl Reader<'_> {
         let interface = |word: &String| {
             let known = Interface::parse(word);
             known.ok_or_else(|| {
-                let problem = format!("expected public, internal or admin, not {word:?}");
+                let problem =
+                    format!("unknown interface {word:?}: expected public, internal or admin");
                 self.0.wrong(key, problem)
             })
         };
@@ -412,7 +420,9 @@ impl Reader<'_> {
         let seconds: Option<f64> = text.expose().parse().ok();
         let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let timeout = timeout.filter(|timeout| !timeout.is_zero());
-        timeout.map(Some).ok_or_else(|| self.0.wrong("api_timeout", "expected seconds above zero"))
+        timeout.map(Some).ok_or_else(|| {
+            self.0.wrong("api_timeout", "expected a number of seconds greater than 0")
+        })
     }
 }
 

@@ -123,8 +123,8 @@ impl Clouds {
             return Err(CloudsError::of_cloud(
                 &name,
                 None,
-                "it is the name of the cloud that the OS_* variables are: rename it, or set \
-                 OS_CLOUD_NAME to another",
+                "this name is reserved for the cloud of the OS_* variables: rename the cloud, or \
+                 set OS_CLOUD_NAME to another name",
             ));
         }
         self.default = selects.remove("CLOUD").filter(|name| !name.is_empty());
@@ -164,13 +164,13 @@ impl Clouds {
         let only = || self.clouds.keys().next().filter(|_| self.clouds.len() == 1);
         let name = name.or(self.default.as_deref()).or_else(|| only().map(String::as_str));
         let has = match self.clouds.len() {
-            0 => "there are none".to_owned(),
-            _ => format!("there are {}", self.names().collect::<Vec<_>>().join(", ")),
+            0 => "none are defined".to_owned(),
+            _ => format!("expected one of {}", self.names().collect::<Vec<_>>().join(", ")),
         };
         match name {
             Some(name) if self.clouds.contains_key(name) => Ok(name),
-            Some(name) => Err(CloudsError::of_cloud(name, None, format!("no such cloud: {has}"))),
-            None => Err(CloudsError::general(format!("no cloud is named: {has}"))),
+            Some(name) => Err(CloudsError::of_cloud(name, None, format!("unknown cloud: {has}"))),
+            None => Err(CloudsError::general(format!("no cloud is selected: {has}"))),
         }
     }
 }

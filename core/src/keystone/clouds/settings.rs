@@ -86,14 +86,14 @@ impl Settings {
             }
             let inside = from.strip_prefix('{').and_then(|from| from.split_once('}'));
             let Some((name, after)) = inside else {
-                return Err(self.wrong(key, "a brace without its other: write {{ or }} for one"));
+                return Err(self.wrong(key, "unmatched brace: write {{ or }} for a literal brace"));
             };
             match (name, self.outer(name)) {
                 ("region_name", _) => out.push_str(&self.region),
                 (name, Ok(Some(value))) if !SECRETS.contains(&name) => out.push_str(value.expose()),
                 _ => {
-                    let problem = "it refers to something that the cloud does not say: {region_name} \
-                                   and the names beside auth are known";
+                    let problem = "unknown placeholder: expected {region_name} or an option of the \
+                                   cloud outside of auth";
                     return Err(self.wrong(key, problem));
                 }
             }
@@ -184,7 +184,7 @@ impl Settings {
         let Some(mut profile) = vendors.remove(name) else {
             let known: Vec<&str> =
                 clouds.profiles.keys().chain(vendors.keys()).map(String::as_str).collect();
-            let warning = format!("no such profile: there are {}", known.join(", "));
+            let warning = format!("unknown profile: expected one of {}", known.join(", "));
             self.warnings.push(self.wrong(key, warning).to_string());
             return Ok(Mapping::default());
         };
@@ -195,7 +195,7 @@ impl Settings {
         let (status, message) = (told("status"), told("message"));
         match status.as_str() {
             "shutdown" => {
-                return Err(self.wrong(key, format!("this cloud is no more: {message}")));
+                return Err(self.wrong(key, format!("the cloud was shut down: {message}")));
             }
             "deprecated" => self.warnings.push(self.wrong(key, message).to_string()),
             _ => {}
@@ -230,7 +230,8 @@ impl Settings {
 
     /// Reads a region: a name, or a mapping of a name and the settings that differ there.
     fn region(&self, node: &Node) -> Result<Region, CloudsError> {
-        let wrong = || self.wrong("regions", "expected names, or mappings of name and values");
+        let wrong =
+            || self.wrong("regions", "expected region names, or mappings with name and values");
         match node {
             Node::Text(name) => Ok(Region::named(name.expose().to_owned())),
             Node::Map(map) if map.0.keys().all(|key| key == "name" || key == "values") => {
@@ -257,7 +258,8 @@ impl Settings {
         let found = regions.iter().find(|region| region.name == wanted);
         found.cloned().ok_or_else(|| {
             let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).collect();
-            let problem = format!("no region {wanted:?}: there are {}", names.join(", "));
+            let problem =
+                format!("unknown region {wanted:?}: expected one of {}", names.join(", "));
             self.wrong("region_name", problem)
         })
     }

@@ -28,14 +28,15 @@ impl Mapping {
     /// Reads the only document of a text; an empty one is an empty mapping.
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, CloudsError> {
         if text.len() > LONGEST {
-            let problem = format!("it has {} bytes, and {LONGEST} are read", text.len());
+            let problem =
+                format!("the file has {} bytes, more than the limit of {LONGEST}", text.len());
             return Err(CloudsError::of_file(file, None, problem));
         }
         let mut reader = Reader { room: ROOM, ..Reader::default() };
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| {
                 let line = error.marker().line();
-                CloudsError::of_file(file, Some(line), format!("no YAML: {}", error.info()))
+                CloudsError::of_file(file, Some(line), format!("not valid YAML: {}", error.info()))
             })?;
             let line = Some(span.start.line());
             reader.take(event).map_err(|problem| CloudsError::of_file(file, line, problem))?;
@@ -121,7 +122,7 @@ impl Reader {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err("there is more than one document".into());
+                    return Err("the file has more than one YAML document".into());
                 }
             }
             Event::SequenceStart(anchor, tag) => {
@@ -166,7 +167,7 @@ impl Reader {
     fn begin(&mut self, open: Open) -> Result<(), String> {
         self.spend(if matches!(open, Open::Map { .. }) { MAPPING } else { NODE })?;
         if self.open.len() == DEEPEST {
-            return Err(format!("it is more than {DEEPEST} levels deep"));
+            return Err(format!("nodes are nested deeper than {DEEPEST} levels"));
         }
         self.open.push(open);
         Ok(())
@@ -193,7 +194,7 @@ impl Reader {
             Some(Open::List { nodes, .. }) => nodes.push(node),
             Some(Open::Map { own, merged, key, .. }) => match (key.take(), node) {
                 (None, Node::Text(name)) => *key = Some(Key::Name(name.expose().to_owned())),
-                (None, _) => return Err("a name is no text".into()),
+                (None, _) => return Err("a key is not a string".into()),
                 (Some(Key::Name(name)), node) => drop(own.0.insert(name, node)),
                 (Some(Key::Merge), Node::Map(map)) => merged.push(map),
                 (Some(Key::Merge), Node::List(nodes)) => {
@@ -211,7 +212,7 @@ impl Reader {
 
     fn spend(&mut self, room: usize) -> Result<(), String> {
         let left = self.room.checked_sub(room);
-        self.room = left.ok_or("its aliases stand for too much")?;
+        self.room = left.ok_or("the expanded aliases exceed the size limit")?;
         Ok(())
     }
 }
@@ -237,13 +238,13 @@ fn known(tag: Option<&Tag>) -> Result<Option<&str>, String> {
         return Ok(Some(&tag.suffix));
     }
     let is_plain = tag.handle.is_empty() && tag.suffix == "!";
-    if is_plain { Ok(Some("str")) } else { Err("a tag that is not known here".into()) }
+    if is_plain { Ok(Some("str")) } else { Err("unsupported tag".into()) }
 }
 
 /// The spellings of null (YAML 1.1, "Null language-independent type").
 const NULL: [&str; 5] = ["", "~", "null", "Null", "NULL"];
 
-const NO_MERGE: &str = "after `<<` there must be a mapping, or a list of them";
+const NO_MERGE: &str = "the value of `<<` must be a mapping or a list of mappings";
 
 /// The longest file, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -349,13 +350,13 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         for (text, said) in [
-            ("a: 1\n---\nb: 2\n", "clouds.yaml:2: there is more than one document"),
-            ("a:\n  ? [x]\n  : y\n", "clouds.yaml:2: a name is no text"),
-            ("a: !!python/object:os.system x\n", "clouds.yaml:1: a tag that is not known here"),
-            ("a: !Ref x\n", "clouds.yaml:1: a tag that is not known here"),
+            ("a: 1\n---\nb: 2\n", "clouds.yaml:2: the file has more than one YAML document"),
+            ("a:\n  ? [x]\n  : y\n", "clouds.yaml:2: a key is not a string"),
+            ("a: !!python/object:os.system x\n", "clouds.yaml:1: unsupported tag"),
+            ("a: !Ref x\n", "clouds.yaml:1: unsupported tag"),
             ("- a\n", "clouds.yaml: expected a mapping"),
             ("a: &x [*x]\n", "clouds.yaml:1: an alias refers to a node that contains it"),
-            ("<<: 7\n", "clouds.yaml:1: after `<<` there must be a mapping, or a list of them"),
+            ("<<: 7\n", "clouds.yaml:1: the value of `<<` must be a mapping or a list of mappings"),
         ] {
             assert_eq!(problem(text), said, "{text:?}");
         }
@@ -379,6 +380,6 @@ mod tests {
         assert!(problem(&bomb).contains("aliases"), "{}", problem(&bomb));
         let wide = format!("a: &a {}\nb: [{}]", "x".repeat(500_000), "*a, ".repeat(100_000));
         assert!(problem(&wide).contains("aliases"), "{}", problem(&wide));
-        assert!(problem(&"a".repeat(LONGEST + 1)).contains("1048576 are read"));
+        assert!(problem(&"a".repeat(LONGEST + 1)).contains("the limit of 1048576"));
     }
 }

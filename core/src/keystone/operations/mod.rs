@@ -20,8 +20,8 @@ fn draft(
     target: &str,
     service: &Service,
 ) -> Result<Box<Draft>, Error> {
-    let uri =
-        Uri::try_from(target).map_err(|_| Error::invalid_input("the id is too long for a URL"))?;
+    let uri = Uri::try_from(target)
+        .map_err(|_| Error::invalid_input("the id of the token or trust is too long for a URL"))?;
     let mut draft = Draft::new(operation, method, uri);
     draft.head.headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
     draft.sealing = Sealing::Token(UrlRoot::Identity);

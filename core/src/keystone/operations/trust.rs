@@ -69,7 +69,7 @@ impl Operation for CreateTrust {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.roles.is_empty() {
-            return Err(Error::invalid_input("a trust delegates one role at least"));
+            return Err(Error::invalid_input("a trust must delegate at least one role"));
         }
         let expires_at = self.expires_at.map(|at| {
             let date = at.iso8601();
