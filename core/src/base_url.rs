@@ -41,7 +41,7 @@ impl BaseUrl {
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.contains('@') {
             return Err(Error::invalid_input(
-                "the endpoint holds an `@`: credentials do not belong in an endpoint",
+                "the endpoint contains `@`: credentials are not allowed in an endpoint",
             ));
         }
         let advice = if text.contains("://") { "" } else { ": write https://HOST or http://HOST" };
@@ -65,7 +65,7 @@ impl BaseUrl {
 
     fn read(text: &str) -> Result<Self, &'static str> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err("is no http or https URL");
+            return Err("is not an http or https URL");
         };
         let scheme = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => Scheme::HTTPS,
@@ -80,7 +80,7 @@ impl BaseUrl {
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err("has a user in it");
+            return Err("contains a user");
         }
         let (host, port) = split_port(authority)?;
         check_host(host)?;
@@ -91,7 +91,7 @@ impl BaseUrl {
             authority.push(':');
             authority.push_str(&port.to_string());
         }
-        let authority = Authority::try_from(authority).map_err(|_| "has no host name in it")?;
+        let authority = Authority::try_from(authority).map_err(|_| "has no valid host name")?;
         Ok(Self { scheme, authority, host_len: host.len(), port, path: path.to_owned() })
     }
 
@@ -172,13 +172,13 @@ impl BaseUrl {
         }
         path.push_str(target);
         let path = PathAndQuery::from_maybe_shared(Bytes::from(path)).map_err(|_| {
-            Error::invalid_input("the path is too long for a URL, or has a space in it")
+            Error::invalid_input("the path is too long for a URL, or contains a space")
         })?;
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path);
-        Uri::from_parts(parts).map_err(|_| Error::invalid_input("the path does not fit in a URL"))
+        Uri::from_parts(parts).map_err(|_| Error::invalid_input("the path is not valid in a URL"))
     }
 
     /// Returns the length in bytes of `:port` at the end of the authority, if it is the scheme's
@@ -263,7 +263,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
         let address = address.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());
         return match address {
             Some(_) => Ok(()),
-            None => Err("has a host in brackets that is no IPv6 address"),
+            None => Err("has a host in brackets that is not an IPv6 address"),
         };
     }
     if !host.is_ascii() {
@@ -278,7 +278,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
             .all(|label| (1..=63).contains(&label.len()) && label.bytes().all(legal));
     match is_name {
         true => Ok(()),
-        false => Err("has no host name in it"),
+        false => Err("has no valid host name"),
     }
 }
 
@@ -404,6 +404,6 @@ mod tests {
             assert!(BaseUrl::parse_as(text, "auth_url").is_err(), "{text}");
         }
         let error = BaseUrl::parse_as("http://u:hunter2@h/v3", "auth_url").unwrap_err().to_string();
-        assert_eq!(error, "auth_url has a user in it");
+        assert_eq!(error, "auth_url contains a user");
     }
 }

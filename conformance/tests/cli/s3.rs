@@ -28,7 +28,7 @@ fn an_image_goes_in_and_out() {
     assert_eq!(put["md5"].as_str().unwrap().len(), 32);
     assert_eq!(put["os_hash_value"].as_str().unwrap().len(), 128);
 
-    program.run(&["put", path, "--id", "0e0b3f0c"]).ends(4).says("exists already");
+    program.run(&["put", path, "--id", "0e0b3f0c"]).ends(4).says("already exists");
     program.run(&["put", path, "--id", "short", "--size", "5"]).ends(8).says("300000");
 
     program.run(&["get", &url, "-o", "copy.img"]).ends(0);

@@ -61,29 +61,25 @@ impl LocationError {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoScheme => "there is no `://`",
-            Self::UnknownScheme => "the scheme is not one of this store",
-            Self::TwoSchemes => {
-                "there is a second `://`: write `s3+https://host` or `swift+https://host`"
-            }
-            Self::NoHost => "there is no host",
-            Self::BadHost => "this is not a host",
+            Self::NoScheme => "missing `://`",
+            Self::UnknownScheme => "the scheme does not belong to this store",
+            Self::TwoSchemes => "a second `://`: write `s3+https://host` or `swift+https://host`",
+            Self::NoHost => "missing host",
+            Self::BadHost => "invalid host",
             Self::BadPort => "the port is not a number from 1 to 65535",
-            Self::NoBucket => "there is no bucket or container",
-            Self::NoKey => "there is no key or object name",
-            Self::BadCredentials => "what stands before the `@` is no pair of credentials",
-            Self::Ambiguous => {
-                "it can be read in several ways, and lies in no configured backend that would tell"
-            }
-            Self::UnknownReference => "no such reference is configured",
-            Self::TooLong => "it is longer than a location can be",
+            Self::NoBucket => "missing bucket or container",
+            Self::NoKey => "missing key or object name",
+            Self::BadCredentials => "the text before `@` is not a pair of credentials",
+            Self::Ambiguous => "the location is ambiguous, and matches no configured backend",
+            Self::UnknownReference => "unknown reference",
+            Self::TooLong => "the location is too long",
         })
     }
 }
 
 impl fmt::Display for LocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bad location, at byte {}: {}", self.at, self.problem)
+        write!(f, "invalid location at byte {}: {}", self.at, self.problem)
     }
 }
 

@@ -40,7 +40,8 @@ impl Bypass {
             for word in words.filter(|word| !word.is_empty()) {
                 entries.push(Entry::read(word).ok_or_else(|| {
                     Error::invalid_input(format!(
-                        "the proxy's bypass list: {word:?} is no host, .domain, address or network"
+                        "the proxy's bypass list: {word:?} is not a host, .domain, address or \
+                         network"
                     ))
                 })?);
             }

@@ -50,7 +50,7 @@ impl Proxy {
     pub fn new(url: &str) -> Result<Self, Error> {
         let wrong = |why: &str| Error::invalid_input(format!("the proxy's URL {why}"));
         if url.contains('@') {
-            return Err(wrong("holds an `@`: its user and password are given by themselves"));
+            return Err(wrong("contains `@`: set the proxy's user and password separately"));
         }
         match url.split_once("://") {
             Some((scheme, _)) if ["http", "https"].contains(&&*scheme.to_ascii_lowercase()) => {}
@@ -60,7 +60,7 @@ impl Proxy {
         let url = BaseUrl::parse(url)
             .map_err(|_| wrong("is not of the form http://HOST:PORT or https://HOST:PORT"))?;
         if !url.path().is_empty() {
-            return Err(wrong("has a path, which a proxy can't have"));
+            return Err(wrong("has a path, which is not allowed"));
         }
         Ok(Self { url, basic: None, bypass: Bypass::default(), ca_bundle: None })
     }
@@ -78,7 +78,7 @@ impl Proxy {
             Err(_) => format!("http://{host}:{port}"),
         };
         Self::new(&url)
-            .map_err(|_| Error::invalid_input("the proxy's host is no host, or its port is 0"))
+            .map_err(|_| Error::invalid_input("the proxy's host is invalid, or its port is 0"))
     }
 
     /// Sets the credentials for Basic authentication (RFC 7617, in UTF-8). Control characters, and
@@ -90,12 +90,12 @@ impl Proxy {
     pub fn credentials(mut self, user: &str, password: Secret) -> Result<Self, Error> {
         if user.contains(':') {
             return Err(Error::invalid_input(
-                "the proxy's user holds a colon, which Basic authentication can't carry",
+                "the proxy's user contains a colon, which Basic authentication does not support",
             ));
         }
         if user.chars().chain(password.expose().chars()).any(char::is_control) {
             return Err(Error::invalid_input(
-                "the proxy's user or password holds a control character",
+                "the proxy's user or password contains a control character",
             ));
         }
         let pair = Secret::new(format!("{user}:{}", password.expose()));
@@ -184,7 +184,7 @@ impl Proxy {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => true,
             status => status.is_client_error() && word.is_some() && hops <= 1,
         };
-        own.then(|| self.refused("to pass the request on", head.status, word))
+        own.then(|| self.refused("to forward the request", head.status, word))
     }
 
     /// Returns the failure of a proxy that could not be reached, or that breaks the protocol.
@@ -197,7 +197,7 @@ impl Proxy {
         let failure = if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             self.failed(match self.basic {
                 Some(_) => format!("it refuses the user or the password ({status})"),
-                None => format!("it wants a user and a password, and none are set ({status})"),
+                None => format!("it requires a user and a password, but none are set ({status})"),
             })
         } else {
             let word = word.map(|word| format!(", {word}")).unwrap_or_default();

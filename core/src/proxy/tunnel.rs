@@ -43,22 +43,22 @@ impl Proxy {
         loop {
             let Some(end) = rest.windows(4).position(|window| window == b"\r\n\r\n") else {
                 if !b"HTTP/1.".starts_with(rest.get(..7).unwrap_or(rest)) {
-                    return Err(self.failed("what it answers is no HTTP/1.1"));
+                    return Err(self.failed("its response is not HTTP/1.1"));
                 }
                 if answer.len() > LONGEST {
-                    return Err(self.failed("the head of its answer has no end"));
+                    return Err(self.failed("the head of its response is too long"));
                 }
                 return Ok(false);
             };
             let (head, after) = rest.split_at(end + 4);
             let (status, squid) =
-                read(head).ok_or_else(|| self.failed("what it answers is no HTTP/1.1"))?;
+                read(head).ok_or_else(|| self.failed("its response is not HTTP/1.1"))?;
             if status.is_informational() {
                 rest = after;
             } else if !status.is_success() {
                 return Err(self.refused("to connect to the endpoint", status, squid));
             } else if !after.is_empty() {
-                return Err(self.failed("it says more than it was asked"));
+                return Err(self.failed("it sent bytes after its response to CONNECT"));
             } else {
                 return Ok(true);
             }

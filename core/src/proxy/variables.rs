@@ -50,7 +50,7 @@ fn from_value(value: &str) -> Result<Proxy, Error> {
     let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
     let decoded = |text| {
         escape::decode(text)
-            .ok_or_else(|| Error::invalid_input("the user or the password is no UTF-8"))
+            .ok_or_else(|| Error::invalid_input("the user or the password is not UTF-8"))
     };
     let (user, password) = (decoded(user)?, Secret::new(decoded(password)?));
     Proxy::new(&format!("{scheme}://{host}"))?.credentials(&user, password)

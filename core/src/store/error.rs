@@ -64,7 +64,7 @@ impl StoreError {
 
     /// The size of the source differs from the announced size.
     pub(super) fn wrong_size(announced: u64, has: u64) -> Self {
-        let what = format!("the source has {has} bytes, and {announced} were announced");
+        let what = format!("the source has {has} bytes, but {announced} were announced");
         Self::of_kind(StoreErrorKind::InvalidSize, Error::invalid_input(what))
     }
 
@@ -74,8 +74,8 @@ impl StoreError {
         let Self(mut facts) = refusal.into();
         if is_foreign {
             facts.error = facts.error.with_hint(
-                "a backend with the host among its s3_store_trusted_hosts allows the credentials \
-                 that a location has inside",
+                "to allow credentials inside a location, add its host to s3_store_trusted_hosts of \
+                 a backend",
             );
         }
         Self(facts)
@@ -87,8 +87,8 @@ impl StoreError {
         let Self(mut facts) = refusal.into();
         if is_foreign {
             facts.error = facts.error.with_hint(
-                "a backend with the host among its swift_store_trusted_hosts allows the credentials \
-                 that a location has inside",
+                "to allow credentials inside a location, add its host to swift_store_trusted_hosts \
+                 of a backend",
             );
         }
         Self(facts)
@@ -182,19 +182,19 @@ impl StoreErrorKind {
     /// Returns a description.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NotFound => "the image is not found",
-            Self::Duplicate => "the image exists already",
+            Self::NotFound => "image not found",
+            Self::Duplicate => "image already exists",
             Self::StorageFull => "the storage is full",
-            Self::Forbidden => "the store denies access",
-            Self::InvalidSize => "the image has another size than announced",
-            Self::BadStoreUri => "the location is not usable",
-            Self::BadStoreConfiguration => "the store is not configured rightly",
-            Self::UnknownStore => "there is no such store",
-            Self::BackendUnavailable => "the store is not available",
-            Self::Refused => "the store refuses",
-            Self::Corrupt => "the bytes are not those that were sent",
-            Self::Invalid => "the request is not valid",
-            Self::NotSupported => "the store can't do this",
+            Self::Forbidden => "access denied",
+            Self::InvalidSize => "the image has a different size than announced",
+            Self::BadStoreUri => "invalid location",
+            Self::BadStoreConfiguration => "invalid store configuration",
+            Self::UnknownStore => "unknown store",
+            Self::BackendUnavailable => "the store is unavailable",
+            Self::Refused => "the store refused the request",
+            Self::Corrupt => "the data is corrupt",
+            Self::Invalid => "invalid request",
+            Self::NotSupported => "the store does not support this operation",
             Self::Cancelled => "cancelled",
         }
     }

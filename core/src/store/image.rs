@@ -93,9 +93,9 @@ impl PendingAdd {
     pub fn with_digests(self, digests: &Digests) -> Result<AddResult, Error> {
         let hex = |algorithm| match digests.value(algorithm) {
             Some(value) => Ok(value.hex()),
-            None => {
-                Err(Error::invalid_input(format!("there is no {algorithm} digest of the source")))
-            }
+            None => Err(Error::invalid_input(format!(
+                "the {algorithm} digest of the source is missing"
+            ))),
         };
         Ok(AddResult {
             md5: hex(Algorithm::Md5)?,

@@ -295,7 +295,7 @@ impl Stores {
         let in_s3 = |_: &S3Route<'_>| {
             Err(StoreError::of_kind(
                 StoreErrorKind::NotSupported,
-                Error::invalid_input("access to images in S3 is a matter of the bucket's policy"),
+                Error::invalid_input("access to images in S3 is configured by the bucket policy"),
             ))
         };
         self.job(stored, in_s3, |route, tenant| route.set_acls(acls, tenant, seed))
@@ -370,11 +370,11 @@ fn wrong(id: &str, error: &Error) -> ConfigError {
 }
 
 fn unknown(id: &str) -> StoreError {
-    let what = format!("no backend {id:?} is configured");
+    let what = format!("backend {id:?} is not configured");
     StoreError::of_kind(StoreErrorKind::UnknownStore, Error::invalid_input(what))
 }
 
 fn no_default() -> StoreError {
-    let what = "there is no default backend, and none was named";
+    let what = "no backend is named, and no default backend is configured";
     StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
 }

@@ -179,12 +179,12 @@ fn an_answer_to_connect_is_read_in_pieces() {
         (b"HTTP/1.1 405 No\r\n\r\n", true, "405"),
         (b"HTTP/1.1 503 No\r\n\r\n", false, "503"),
         (b"HTTP/1.1 302 There\r\nlocation: http://x\r\n\r\n", true, "302"),
-        (b"HTTP/1.1 200 OK\r\n\r\n\x16\x03", false, "more than"),
-        (b"HTTP/2 200\r\n\r\n", false, "no HTTP/1.1"),
-        (b"HTTP/1.1 20\r\n\r\n", false, "no HTTP/1.1"),
-        (b"SSH-2.0", false, "no HTTP/1.1"),
-        (b"\xff\xfe", false, "no HTTP/1.1"),
-        (&[&b"HTTP/1.1 200 OK\r\nx: "[..], &[b'x'; 20_000]].concat(), false, "no end"),
+        (b"HTTP/1.1 200 OK\r\n\r\n\x16\x03", false, "bytes after its response"),
+        (b"HTTP/2 200\r\n\r\n", false, "not HTTP/1.1"),
+        (b"HTTP/1.1 20\r\n\r\n", false, "not HTTP/1.1"),
+        (b"SSH-2.0", false, "not HTTP/1.1"),
+        (b"\xff\xfe", false, "not HTTP/1.1"),
+        (&[&b"HTTP/1.1 200 OK\r\nx: "[..], &[b'x'; 20_000]].concat(), false, "too long"),
     ] {
         let failure = proxy().connected(answer).unwrap_err();
         assert_eq!(

@@ -76,7 +76,7 @@ fn keys_come_from_where_the_configuration_says() {
     let add = Add::new("id", UploadSource::Seekable(5));
     let error = waiting.add(None, &add, 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration);
-    assert!(error.to_string().contains("\"a\" has no keys"), "{error}");
+    assert!(error.to_string().contains("\"a\" has no credentials"), "{error}");
     let auth = Auth::new(Credentials::new(Keys::new("AKROLE", "secret")));
     let given = waiting.with_auth("a", auth).unwrap();
     let signed = |stores: &Stores| {

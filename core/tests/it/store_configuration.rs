@@ -80,8 +80,8 @@ fn several_backends_each_with_its_own_settings() {
     let warnings: Vec<String> = configuration.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        ["glance-api.conf:24: [fast] s3_store_thread_pool: there is no such option: is \
-          s3_store_thread_pools meant?"]
+        ["glance-api.conf:24: [fast] s3_store_thread_pool: unknown option: did you mean \
+          s3_store_thread_pools?"]
     );
     assert!(!format!("{configuration:?}").contains("se$cret"));
 }
@@ -99,12 +99,12 @@ fn unknown_options_of_all_backends_are_told_too() {
     assert_eq!(
         warnings,
         [
-            "glance-api.conf:14: [cold] weigth: there is no such option: is weight meant?",
-            "glance-api.conf:4: [backend_defaults] s3_store_retry: there is no such option: is \
-             s3_store_retries meant?",
-            "glance-api.conf:9: [backend_defaults] swift_store_contaner: there is no such option: is \
-             swift_store_container meant?",
-            "glance-api.conf:10: [backend_defaults] unheard_of: there is no such option",
+            "glance-api.conf:14: [cold] weigth: unknown option: did you mean weight?",
+            "glance-api.conf:4: [backend_defaults] s3_store_retry: unknown option: did you mean \
+             s3_store_retries?",
+            "glance-api.conf:9: [backend_defaults] swift_store_contaner: unknown option: did you \
+             mean swift_store_container?",
+            "glance-api.conf:10: [backend_defaults] unheard_of: unknown option",
         ]
     );
 }
@@ -135,7 +135,7 @@ fn the_trustee_of_several_tenants_comes_from_the_file_or_the_options() {
     for (text, error) in [
         (
             "swift_store_config_file = /etc/other.conf\n",
-            "[b] swift_store_config_file = \"/etc/other.conf\": it was not read",
+            "[b] swift_store_config_file = \"/etc/other.conf\": the file was not read",
         ),
         (
             "swift_store_config_file = /etc/swift.conf\ndefault_swift_reference = ref2\n",
@@ -180,8 +180,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         "glance-api.conf:2: [DEFAULT] enabled_backends = \"a:s3, b:swift, c\": expected id:kind, \
          id:kind, …",
         // What may be a secret is not repeated.
-        "glance-api.conf:11: [a] s3_store_secret_key: the value refers to an option that there is \
-         not; write `$$` for a dollar sign",
+        "glance-api.conf:11: [a] s3_store_secret_key: the value refers to an option that does not \
+         exist; write `$$` for a dollar sign",
         "glance-api.conf:6: [a] s3_store_host = \"ftp://x\": the endpoint has a scheme that is \
          neither https nor http",
         "glance-api.conf:7: [a] s3_store_thread_pools = \"0\": expected a whole number from 1 to 256",
@@ -347,12 +347,11 @@ fn references_are_read_and_wrong_ones_told() {
     .to_string();
     assert_eq!(
         errors,
-        "swift.conf:2: [ref1] auth_address: the value has a quote at one end only\n\
-         swift.conf:4: [ref1] key: the value has a quote at one end only\n\
-         swift.conf:2: [ref1] auth_address: missing required option\n\
-         swift.conf:3: [ref1] user: there is neither user and key nor an application credential\n\
-         [ref2] auth_address: missing required option\n\
-         swift.conf:6: [ref2] user: there is neither user and key nor an application credential"
+        "swift.conf:2: [ref1] auth_address: the value has an unmatched quote\nswift.conf:4: [ref1] \
+         key: the value has an unmatched quote\nswift.conf:2: [ref1] auth_address: missing \
+         required option\nswift.conf:3: [ref1] user: missing required options: user and key, or an \
+         application credential\n[ref2] auth_address: missing required option\nswift.conf:6: \
+         [ref2] user: missing required options: user and key, or an application credential"
     );
 }
 
@@ -454,11 +453,12 @@ fn keys_come_from_where_a_backend_says() {
         ),
         (
             "s3_store_credential_source = instance\ns3_store_profile = a\n",
-            "s3_store_profile = \"a\": it is used only where s3_store_credential_source is profile",
+            "s3_store_profile = \"a\": this option is valid only where s3_store_credential_source \
+             is profile",
         ),
         (
             "s3_store_credential_source = environment\ns3_store_secret_key = hunter2\n",
-            "glance-api.conf:9: [fast] s3_store_secret_key: it is not used where \
+            "glance-api.conf:9: [fast] s3_store_secret_key: this option is not valid where \
              s3_store_credential_source is environment",
         ),
     ] {

@@ -155,11 +155,11 @@ fn a_reference_has_an_address_and_credentials() {
     for (text, problem) in [
         ("user = t:u\nkey = k\n", "missing required option"),
         ("user = t:u\nkey = k\nauth_address =\n", "missing required option"),
-        ("auth_address = https://k\n", "neither user and key nor an application credential"),
-        ("auth_address = https://k\nuser = t:u\n", "neither user and key nor"),
-        ("auth_address = https://k\nkey = k\n", "neither user and key nor"),
-        ("auth_address = https://k\napplication_credential_id = i\n", "neither user and key nor"),
-        ("auth_address = https://k\napplication_credential_secret = s\n", "neither user and key"),
+        ("auth_address = https://k\n", "user and key, or an application credential"),
+        ("auth_address = https://k\nuser = t:u\n", "user and key, or"),
+        ("auth_address = https://k\nkey = k\n", "user and key, or"),
+        ("auth_address = https://k\napplication_credential_id = i\n", "user and key, or"),
+        ("auth_address = https://k\napplication_credential_secret = s\n", "user and key, or"),
     ] {
         let errors = Reference::read_all("f", &format!("[r]\n{text}")).unwrap_err().to_string();
         assert!(errors.contains(problem), "{text}: {errors}");
@@ -236,7 +236,7 @@ fn the_options_of_a_backend_are_a_reference_too() {
     for half in ["swift_store_user = t:u\n", "swift_store_application_credential_id = i\n", ""] {
         let text = format!("swift_store_auth_address = https://keystone.example\n{half}");
         let errors = options(&text).unwrap_err();
-        assert!(errors.contains("credentials are required"), "{half}: {errors}");
+        assert!(errors.contains("required with swift_store_auth_address"), "{half}: {errors}");
     }
 }
 

@@ -324,7 +324,7 @@ fn a_backend_must_be_there_and_have_keys() {
     let image = Add::new("id", UploadSource::Seekable(5));
     let error = stores.add(Some("slow"), &image, 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::UnknownStore);
-    assert_eq!(error.to_string(), "there is no such store: no backend \"slow\" is configured");
+    assert_eq!(error.to_string(), "unknown store: backend \"slow\" is not configured");
     let none = stores_of_nothing();
     let error = none.add(None, &image, 1).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::BadStoreConfiguration);

@@ -162,7 +162,7 @@ fn lines_and_files_that_cannot_be_read_are_named() {
     folder
         .run(&["-c", "secret.conf", "config", "check"])
         .ends(6)
-        .prints("[fast] s3_store_secret_key: the value refers to an option that there is not");
+        .prints("[fast] s3_store_secret_key: the value refers to an option that does not exist");
 }
 
 #[test]

@@ -127,7 +127,11 @@ impl Configuration {
                     Some((id, kind)) if !id.trim().is_empty() && !kind.trim().is_empty() => {
                         let (id, kind) = (id.trim().to_owned(), kind.trim().to_owned());
                         if plain.enabled_backends.insert(id, kind).is_some() {
-                            reader.wrong("DEFAULT", "enabled_backends", "an id is there twice");
+                            reader.wrong(
+                                "DEFAULT",
+                                "enabled_backends",
+                                "a backend id is listed twice",
+                            );
                         }
                     }
                     _ => {
@@ -274,8 +278,8 @@ impl Configuration {
                 .min()
                 .filter(|(distance, known)| *distance * 3 <= known.len());
             let problem = match nearest {
-                Some((_, known)) => format!("there is no such option: is {known} meant?"),
-                None => "there is no such option".to_owned(),
+                Some((_, known)) => format!("unknown option: did you mean {known}?"),
+                None => "unknown option".to_owned(),
             };
             self.warnings.push(section.wrong(name, true, problem));
         }
@@ -299,7 +303,7 @@ impl Configuration {
                 && !references.contains_key(path)
             {
                 let text = String::from_utf8(read(path)?)
-                    .map_err(|_| Error::invalid_input(format!("{path}: it is not UTF-8")))?;
+                    .map_err(|_| Error::invalid_input(format!("{path}: the file is not UTF-8")))?;
                 references.insert(path.clone(), Reference::read_all(path, &text)?);
             }
         }

@@ -384,7 +384,7 @@ impl OsloProblem {
     pub(super) fn without_names(&self) -> String {
         match self {
             Self::Unknown(_) => {
-                "the value refers to an option that there is not; write `$$` for a dollar sign"
+                "the value refers to an option that does not exist; write `$$` for a dollar sign"
                     .to_owned()
             }
             Self::Circle(_) => "the value refers to itself".to_owned(),
@@ -396,18 +396,18 @@ impl OsloProblem {
 impl fmt::Display for OsloProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoAssignment => "there is neither `=` nor `:` in the line",
-            Self::NoName => "there is no name before the `=`",
-            Self::Continuation => "the line is indented, and there is no value to go on with",
+            Self::NoAssignment => "the line has neither `=` nor `:`",
+            Self::NoName => "the option name before `=` is missing",
+            Self::Continuation => "the line is indented, but no option precedes it",
             Self::NoBracket => "the section does not end with `]`",
             Self::NoSection => "the section has no name",
-            Self::OutsideSection => "an option stands before the first section",
-            Self::TooLong => "what the value becomes is longer than 64 KiB",
+            Self::OutsideSection => "an option precedes the first section",
+            Self::TooLong => "the expanded value exceeds 64 KiB",
             Self::Unknown(name) => {
                 return write!(
                     f,
-                    "the value refers to `{name}`, and there is no such option; \
-                     write `$$` for a dollar sign"
+                    "the value refers to option `{name}`, which does not exist; write `$$` for a \
+                     dollar sign"
                 );
             }
             Self::Circle(name) => return write!(f, "the value refers to itself through `{name}`"),
@@ -507,10 +507,7 @@ mod tests {
     fn all_wrong_lines_are_told_and_no_value_is() {
         let errors = read("secret=1\n[g]\nhunter2\nb = 1\n[h\n").unwrap_err();
         assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 3, 5]);
-        assert_eq!(
-            errors[1].to_string(),
-            "glance-api.conf:3: there is neither `=` nor `:` in the line"
-        );
+        assert_eq!(errors[1].to_string(), "glance-api.conf:3: the line has neither `=` nor `:`");
         assert!(!format!("{errors:?}").contains("hunter2"));
         let config = read("[g]\npassword = hunter2\n").unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));

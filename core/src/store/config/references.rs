@@ -55,7 +55,7 @@ impl Reference {
     pub fn address(&self) -> Result<BaseUrl, Error> {
         let address = self.auth_address.trim();
         if address.is_empty() {
-            return Err(Error::invalid_input("missing required option"));
+            return Err(Error::invalid_input("missing required option `auth_address`"));
         }
         if address.contains("://") {
             return BaseUrl::parse(address);
@@ -88,7 +88,7 @@ impl Reference {
         }
         let (Some((_, name)), Some(key)) = (self.project_and_user(), &self.key) else {
             return Err(Error::invalid_input(
-                "there is neither user and key nor an application credential",
+                "missing required options: user and key, or an application credential",
             ));
         };
         let domain = domain(&self.user_domain_id, &self.user_domain_name);
@@ -153,7 +153,9 @@ impl Reader<'_> {
             project_domain_id: self.text("project_domain_id"),
             project_domain_name: self.text("project_domain_name"),
         };
-        if let Err(error) = reference.address() {
+        if reference.auth_address.trim().is_empty() {
+            self.wrong("auth_address", "missing required option");
+        } else if let Err(error) = reference.address() {
             self.wrong("auth_address", error.message());
         }
         if let Err(error) = reference.identity() {
@@ -166,7 +168,7 @@ impl Reader<'_> {
     fn text(&mut self, option: &str) -> Option<String> {
         let value = self.config.raw(self.name, option).or(self.config.raw("DEFAULT", option))?;
         if value.text.starts_with(['"', '\'']) {
-            self.wrong(option, "the value has a quote at one end only");
+            self.wrong(option, "the value has an unmatched quote");
             return None;
         }
         // Percent signs are doubled in this format.

@@ -114,7 +114,9 @@ impl S3Options {
     /// The host is missing, or is neither a URL nor a host.
     pub fn endpoint(&self) -> Result<BaseUrl, Error> {
         let host = self.s3_store_host.as_deref().map(str::trim).filter(|host| !host.is_empty());
-        let Some(host) = host else { return Err(Error::invalid_input("missing required option")) };
+        let Some(host) = host else {
+            return Err(Error::invalid_input("missing required option `s3_store_host`"));
+        };
         if host.contains("://") {
             return BaseUrl::parse(host);
         }
@@ -185,14 +187,17 @@ impl S3Options {
     /// Those of [`endpoint`](Self::endpoint); there is no bucket.
     pub fn place(&self) -> Result<S3Place, Error> {
         let bucket = self.s3_store_bucket.as_deref().filter(|bucket| !bucket.is_empty());
-        let bucket = bucket.ok_or_else(|| Error::invalid_input("missing required option"))?;
+        let bucket = bucket
+            .ok_or_else(|| Error::invalid_input("missing required option `s3_store_bucket`"))?;
         Ok(S3Place::new(&self.endpoint()?, bucket))
     }
 
     /// Checks the options together.
     pub(super) fn check(&self, section: &Section<'_>, errors: &mut Vec<ConfigError>) {
         let mut wrong = |name, problem: &str| errors.push(section.wrong(name, false, problem));
-        if let Err(error) = self.endpoint() {
+        if self.s3_store_host.as_deref().is_none_or(|host| host.trim().is_empty()) {
+            wrong("s3_store_host", "missing required option");
+        } else if let Err(error) = self.endpoint() {
             wrong("s3_store_host", error.message());
         }
         if self.s3_store_bucket.as_deref().is_none_or(str::is_empty) {
@@ -218,7 +223,7 @@ impl S3Options {
         if of_profile != profile.is_some() {
             let problem = match of_profile {
                 true => "missing option, required where s3_store_credential_source is profile",
-                false => "it is used only where s3_store_credential_source is profile",
+                false => "this option is valid only where s3_store_credential_source is profile",
             };
             errors.push(section.wrong("s3_store_profile", false, problem));
         }
@@ -228,7 +233,8 @@ impl S3Options {
             ("s3_store_session_token", &self.s3_store_session_token),
         ];
         if source != CredentialSource::Static {
-            let problem = format!("it is not used where s3_store_credential_source is {source}");
+            let problem =
+                format!("this option is not valid where s3_store_credential_source is {source}");
             let written = keys.into_iter().filter(|(_, value)| value.is_some());
             errors.extend(written.map(|(name, _)| section.wrong(name, true, problem.as_str())));
             return;

@@ -86,7 +86,7 @@ impl<'de> serde::de::Visitor<'de> for Scalar {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, true or false, or a list of texts")
+        f.write_str("a string, a number, true or false, or a list of strings")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<String, E> {

@@ -278,7 +278,7 @@ impl SwiftOptions {
             return Ok(self.own_reference().map(|own| (name.clone(), own)).into_iter().collect());
         };
         let Some(references) = files.get(path) else {
-            return Err(wrong("swift_store_config_file", path, "it was not read".to_owned()));
+            return Err(wrong("swift_store_config_file", path, "the file was not read".to_owned()));
         };
         if !references.contains_key(name) {
             let names: Vec<&str> = references.keys().map(String::as_str).collect();
@@ -297,7 +297,7 @@ impl SwiftOptions {
         if self.swift_store_large_object_chunk_size > self.swift_store_large_object_size {
             wrong(
                 "swift_store_large_object_chunk_size",
-                "expected no more than swift_store_large_object_size",
+                "expected at most swift_store_large_object_size",
             );
         }
         let by_file = self.swift_store_config_file.is_some();
@@ -309,11 +309,13 @@ impl SwiftOptions {
             );
         }
         if let Some(reference) = self.own_reference() {
-            if let Err(error) = reference.address() {
+            if reference.auth_address.trim().is_empty() {
+                wrong("swift_store_auth_address", "missing required option");
+            } else if let Err(error) = reference.address() {
                 wrong("swift_store_auth_address", error.message());
             }
             if !by_file && reference.identity().is_err() {
-                let what = "credentials are required beside swift_store_auth_address";
+                let what = "missing option, required with swift_store_auth_address";
                 wrong("swift_store_user", what);
             }
         }

@@ -82,16 +82,21 @@ impl fmt::Display for Refusal {
             Self::Bad(error) => error.fmt(f),
             Self::Foreign { place } => write!(
                 f,
-                "the location is at {place}, where no configured backend is: configured credentials \
-                 do not go there"
+                "the location is at {place}, which is not the place of any configured backend: no \
+                 credentials are sent there"
             ),
             Self::Ambiguous { backends } => write!(
                 f,
-                "the location is in the bucket of several backends ({}): say which in its metadata",
+                "the location is in the bucket of several backends ({}): set `store` in its \
+                 metadata to one of them",
                 backends.join(", ")
             ),
             Self::NoBackend { bucket } => {
-                write!(f, "the location is in bucket {bucket:?}, which no backend has")
+                write!(
+                    f,
+                    "the location is in bucket {bucket:?}, which is not the bucket of any \
+                     configured backend"
+                )
             }
         }
     }

@@ -92,7 +92,7 @@ impl Adding {
     /// Handles the response to the HEAD.
     fn looked(&mut self, found: Result<(), Error>) -> Result<Phase, Error> {
         match found {
-            Ok(()) => Err(Error::new(Kind::Refused, "there is an object with this key already")
+            Ok(()) => Err(Error::new(Kind::Refused, "an object with this key already exists")
                 .in_operation(HeadObject::NAME)
                 .with_status(StatusCode::OK)),
             Err(error) if error.is_not_found() || error.status() == Some(StatusCode::FORBIDDEN) => {
@@ -119,7 +119,7 @@ impl Adding {
         }
         Err(match self.creates {
             true => error,
-            false => error.with_hint("s3_store_create_bucket_on_put makes the bucket"),
+            false => error.with_hint("to create the bucket, set s3_store_create_bucket_on_put"),
         })
     }
 

@@ -92,7 +92,10 @@ impl S3Store {
     /// [`Stores::with_credentials`](super::Stores::with_credentials) has set none.
     pub fn auth(&self) -> Result<Auth, StoreError> {
         self.auth.clone().ok_or_else(|| {
-            let what = format!("backend {:?} has no keys, and none were handed over", self.id);
+            let what = format!(
+                "backend {:?} has no credentials: set its keys, or pass credentials to the stores",
+                self.id
+            );
             StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, Error::invalid_input(what))
         })
     }

@@ -57,8 +57,8 @@ impl<'a> S3Route<'a> {
         Ok(job.map(|read| {
             let read = read?;
             if !read.end_is_certain {
-                let what = "nothing tells whether this is all of the image: neither the server nor \
-                            the caller knows its size";
+                let what = "can't determine whether the image is complete: neither the server nor \
+                            the caller stated its size";
                 return Err(Error::invalid_response(what).in_operation(GetObject::NAME));
             }
             let (size, verdict) = (read.head.size, read.validation);
@@ -69,7 +69,7 @@ impl<'a> S3Route<'a> {
     pub(in crate::store) fn size(&self, seed: u64) -> Result<Job<u64>, StoreError> {
         Ok(self.head(Verb::Size, seed)?.map(|head| {
             head?.size.ok_or_else(|| {
-                Error::invalid_response("the answer does not tell how large the object is")
+                Error::invalid_response("the response to HEAD has no Content-Length")
                     .in_operation(HeadObject::NAME)
             })
         }))

@@ -86,9 +86,10 @@ impl Adding {
             Err(error) if error.is_not_found() && self.creates => {
                 Ok(Phase::Create(self.call(PutContainer::new(&self.container), CREATE)))
             }
-            Err(error) if error.is_not_found() => Err(error.with_hint(
-                "the container is not there: swift_store_create_container_on_put makes it",
-            )),
+            Err(error) if error.is_not_found() => {
+                Err(error
+                    .with_hint("to create the container, set swift_store_create_container_on_put"))
+            }
             Err(error) => Err(error),
         }
     }

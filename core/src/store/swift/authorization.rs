@@ -87,7 +87,7 @@ impl Authorization {
         let lacks = |error| StoreError::of_kind(StoreErrorKind::BadStoreConfiguration, error);
         let context = context.ok_or_else(|| {
             lacks(Error::invalid_input(
-                "images lie in the accounts of users, and it is not said whose request it is",
+                "a multi-tenant store requires the user's token and account with each request",
             ))
         })?;
         let (facts, storage) = (facts(context), storage(store, context).map_err(lacks)?);
@@ -104,7 +104,9 @@ impl Authorization {
         let trustee = &store.options.default_swift_reference;
         let delegation = match store.references.get(trustee) {
             _ if !store.options.swift_store_use_trusts => None,
-            None => Some(Err(Error::auth("there is no reference that a user could trust"))),
+            None => Some(Err(Error::auth(
+                "default_swift_reference is not configured, so no trust can be created",
+            ))),
             Some(reference) => {
                 let address = reference.address().map_err(lacks)?.to_string();
                 user = user.with_auth_url(&address).map_err(lacks)?;

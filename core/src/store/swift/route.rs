@@ -57,8 +57,8 @@ impl<'a> SwiftRoute<'a> {
         Ok(job.map(|read| {
             let read = read?;
             if !read.end_is_certain {
-                let what = "nothing tells whether this is all of the image: neither the server nor \
-                            the caller knows its size";
+                let what = "can't determine whether the image is complete: neither the server nor \
+                            the caller stated its size";
                 return Err(Error::invalid_response(what).in_operation("GetObject"));
             }
             let (size, verdict) = (read.head.size, read.validation);
@@ -120,7 +120,8 @@ impl<'a> SwiftRoute<'a> {
         seed: u64,
     ) -> Result<Job<()>, StoreError> {
         if self.access.right != SwiftAuthorization::User {
-            let what = "images of a store for one tenant are in one account: nobody else uses it";
+            let what =
+                "access rights require a multi-tenant store: a single-tenant store has one account";
             let error = Error::invalid_input(what);
             return Err(StoreError::of_kind(StoreErrorKind::NotSupported, error));
         }

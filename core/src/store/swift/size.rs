@@ -49,7 +49,7 @@ impl Sizing {
                 Ok(ControlFlow::Continue(Phase::List(Box::new(listed))))
             }
             (None, None) => {
-                Err(Error::invalid_response("the answer does not tell how large the object is")
+                Err(Error::invalid_response("the response to HEAD has no Content-Length")
                     .in_operation(HeadObject::NAME))
             }
         }
