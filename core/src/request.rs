@@ -168,7 +168,7 @@ impl<'a, S: RequestTarget> Request<'a, S> {
             match HeaderName::try_from(format!("{prefix}{name}")) {
                 Ok(header) if !name.is_empty() => self.set(header, value),
                 _ => self.fail(Error::invalid_input(format!(
-                    "`{}` can't be the name of metadata",
+                    "invalid metadata name `{}`",
                     name.escape_debug()
                 ))),
             }

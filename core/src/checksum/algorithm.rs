@@ -169,7 +169,7 @@ mod tests {
         let error = "CRC-32\n".parse::<Algorithm>().unwrap_err();
         assert_eq!(error.kind(), crate::Kind::InvalidInput);
         let told = error.to_string();
-        assert!(told.starts_with(r#""CRC-32\n" is no checksum algorithm"#), "{told}");
+        assert!(told.starts_with(r#"unknown checksum algorithm "CRC-32\n": "#), "{told}");
         assert!(Algorithm::ALL.iter().all(|algorithm| told.contains(algorithm.name())), "{told}");
     }
 

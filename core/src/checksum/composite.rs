@@ -130,7 +130,9 @@ impl Declared {
                 continue;
             }
             let text = header.to_str().map_err(|_| {
-                Error::invalid_response(format!("the {algorithm} checksum has bytes outside ASCII"))
+                Error::invalid_response(format!(
+                    "the {algorithm} checksum has non-ASCII characters"
+                ))
             })?;
             match Self::parse(algorithm, text.trim())? {
                 value @ Self::FullObject(_) => return Ok(Some(value)),

@@ -51,7 +51,7 @@ impl Hasher {
             #[cfg(not(feature = "xxhash"))]
             Algorithm::XxHash64 | Algorithm::XxHash3 | Algorithm::XxHash128 => {
                 return Err(Error::invalid_input(format!(
-                    "{algorithm} needs the cargo feature `xxhash` of apus-core"
+                    "{algorithm} requires the cargo feature `xxhash` of apus-core"
                 )));
             }
         };

@@ -247,7 +247,7 @@ fn within(bytes: &[u8], most: u64) -> usize {
 
 fn changed(range: Range<u64>) -> ExchangeError {
     ExchangeError::source_changed(format!(
-        "bytes {} to {} are not those that were read before",
+        "bytes {} to {} differ from those read before",
         range.start, range.end
     ))
 }

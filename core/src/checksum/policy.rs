@@ -257,8 +257,8 @@ mod tests {
         let told = "sometimes".parse::<RequestChecksumCalculation>().unwrap_err().to_string();
         assert_eq!(
             told,
-            "\"sometimes\" is no request_checksum_calculation: expected one of \
-             when_required, when_supported, always, never"
+            "unknown request_checksum_calculation \"sometimes\": expected one of when_required, \
+             when_supported, always, never"
         );
     }
 

@@ -61,21 +61,21 @@ impl fmt::Display for Validation {
 impl fmt::Display for NotValidatedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAsked => f.write_str("no checksum was asked for"),
-            Self::Unasked => f.write_str("the server gave a checksum that was not asked for"),
-            Self::Absent => f.write_str("the server gave no checksum"),
+            Self::NotAsked => f.write_str("no checksum was requested"),
+            Self::Unasked => f.write_str("the server sent a checksum that was not requested"),
+            Self::Absent => f.write_str("the server sent no checksum"),
             Self::Composite => {
                 f.write_str("the checksum was computed from the digests of parts of unknown sizes")
             }
-            Self::Manifest => f.write_str("the segments of the large object are not known"),
-            Self::Segments => f.write_str("not every segment has a checksum of its own"),
-            Self::Listing => f.write_str(
-                "nothing tells whether all segments of the dynamic large object are listed",
-            ),
-            Self::Partial => {
-                f.write_str("the checksum is of the whole object, of which this is a range")
+            Self::Manifest => f.write_str("the segments of the large object are unknown"),
+            Self::Segments => f.write_str("not every segment has a checksum"),
+            Self::Listing => {
+                f.write_str("the listing of the dynamic large object may be incomplete")
             }
-            Self::Decoded => f.write_str("the bytes were decoded in transit"),
+            Self::Partial => {
+                f.write_str("the checksum is of the whole object, but only a range was read")
+            }
+            Self::Decoded => f.write_str("a content coding was removed in transit"),
             Self::Unsupported(algorithm) => write!(f, "this build can't compute {algorithm}"),
         }
     }

@@ -37,7 +37,9 @@ impl Value {
         let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if text.len() != algorithm.size() * 2 || !is_hex {
             let digits = algorithm.size() * 2;
-            return Err(Error::invalid_input(format!("{algorithm} has {digits} hex digits")));
+            return Err(Error::invalid_input(format!(
+                "expected {digits} hex digits for a {algorithm} checksum"
+            )));
         }
         let digit = |at| u8::from_str_radix(text.get(at..at + 2).unwrap_or_default(), 16);
         let bytes: Vec<u8> = (0..text.len()).step_by(2).flat_map(digit).collect();
@@ -58,7 +60,7 @@ impl Value {
                 algorithm.size()
             ))),
             Err(_) => Err(Error::invalid_response(format!(
-                "the {algorithm} checksum is no base64 of {} bytes",
+                "the {algorithm} checksum is not base64 of {} bytes",
                 algorithm.size()
             ))),
         }
@@ -130,7 +132,7 @@ pub fn combine(parts: impl IntoIterator<Item = (Value, u64)>) -> Result<Value, E
         Algorithm::Crc64Nvme => Crc::CRC64NVME,
         _ => {
             return Err(Error::invalid_input(format!(
-                "{algorithm} checksums of parts can't be combined into one of the whole"
+                "{algorithm} checksums of parts can't be combined into one of the whole object"
             )));
         }
     };

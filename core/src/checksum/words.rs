@@ -56,7 +56,7 @@ pub(super) fn unknown(what: &str, word: &str, names: &[&str]) -> crate::error::E
     let shown: String = word.chars().take(SHOWN).collect();
     let more = if shown.len() < word.len() { "…" } else { "" };
     crate::error::Error::invalid_input(format!(
-        "{shown:?}{more} is no {what}: expected one of {}",
+        "unknown {what} {shown:?}{more}: expected one of {}",
         names.join(", ")
     ))
 }

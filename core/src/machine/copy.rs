@@ -120,10 +120,8 @@ impl ServerCopy {
 
     fn begin(&self, head: ObjectHead) -> Result<Phase, Error> {
         let Some(size) = head.size else {
-            return Err(Error::invalid_response(
-                "the answer to HEAD does not tell how large the object is",
-            )
-            .in_operation("HeadObject"));
+            return Err(Error::invalid_response("the response to HEAD has no Content-Length")
+                .in_operation("HeadObject"));
         };
         let mut copy = self.copy.clone();
         if copy.source.conditions.if_match.is_none() {

@@ -61,7 +61,7 @@ impl Naming {
         let place = place(prefix);
         match self {
             Self::Sized(told) if told != size => Err(Error::integrity(format!(
-                "the segments that are listed in {place} have {size} bytes, and the object has {told}"
+                "the segments listed in {place} have {size} bytes, but the object has {told}"
             ))
             .with_hint(LAGS)),
             _ if size == 0 && self != Self::Sized(0) => {
@@ -94,7 +94,8 @@ impl Naming {
             let wanted = expected.unwrap_or(from);
             if number != wanted {
                 let place = place(prefix);
-                let what = format!("segment {wanted} is not listed in {place}, where {number} is");
+                let what =
+                    format!("segment {wanted} is not listed in {place}, but segment {number} is");
                 return Err(Error::integrity(what).with_hint(LAGS));
             }
             expected = number.checked_add(1);
@@ -124,8 +125,8 @@ fn decimal(text: &str) -> Option<u64> {
     (plain && (text.len() == 1 || !text.starts_with('0'))).then(|| text.parse().ok())?
 }
 
-const LAGS: &str = "the container's listing may lag behind what was written: try again later, and look \
-                    for lost segments if it stays so";
+const LAGS: &str = "the container's listing may lag behind recent writes: try again later, and \
+                    check for lost segments if the error persists";
 
 /// The maximum size in bytes of the beginning of a segment's name: with an id of 64 bytes and three
 /// numbers the name is within 1,024 bytes, the `max_object_name_length` of Swift and of Ceph.

@@ -300,8 +300,10 @@ impl<M: Machine> Pump<M> {
 
     fn seal(&mut self, now: Now, mut draft: Box<Draft>) -> Admission {
         let Some(authority) = self.auths.get(draft.auth) else {
-            let error =
-                Error::invalid_input(format!("there is no authority number {}", draft.auth));
+            let error = Error::invalid_input(format!(
+                "no authenticator is configured at position {}",
+                draft.auth
+            ));
             return self.settle(now, denied(draft, now, error));
         };
         let mut authority = authority.lock();

@@ -76,10 +76,10 @@ impl Listed {
             let after = self.objects.last().is_none_or(|last| last.name < object.name);
             if !after || !object.name.starts_with(&self.prefix.prefix) {
                 let (name, container) = (object.name.escape_debug(), &self.prefix.container);
-                let why = if after { "does not begin with the prefix" } else { "comes twice" };
+                let why = if after { "does not begin with the prefix" } else { "is listed twice" };
                 let container = container.escape_debug();
                 return Err(Error::invalid_response(format!(
-                    "the listing of container `{container}` makes no sense: `{name}` {why}"
+                    "the listing of container `{container}` is invalid: `{name}` {why}"
                 )));
             }
             if self.objects.len() >= MOST {

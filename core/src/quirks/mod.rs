@@ -131,7 +131,9 @@ impl FromStr for Provider {
         let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         known.map(|&(_, provider)| provider).ok_or_else(|| {
             let shown: String = name.chars().take(32).collect();
-            Error::invalid_input(format!("nothing is known of a provider {shown:?}: say `other`"))
+            Error::invalid_input(format!(
+                "unknown provider {shown:?}: for a provider that is not listed, use `other`"
+            ))
         })
     }
 }

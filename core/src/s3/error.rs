@@ -38,7 +38,9 @@ pub(super) fn accepted(reply: &Reply) -> Result<(), Error> {
         return Ok(());
     }
     if is_web_page(&reply.body) {
-        let error = Error::invalid_response("the answer is a web page, which no S3 server sends");
+        let error = Error::invalid_response(
+            "the response is an HTML page: the endpoint is not an S3 server",
+        );
         return Err(named(error.with_status(reply.status()), reply));
     }
     match Document::parse(&reply.body) {
@@ -137,19 +139,21 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
 fn hint(status: StatusCode, code: Option<&str>) -> Option<&'static str> {
     Some(match (status.as_u16(), code?) {
         (411, "MissingContentLength") => {
-            "the server wants a Content-Length: set checksum placement to `header`"
+            "the server requires Content-Length: set checksum placement to `header`"
         }
         (400, "XAmzContentSHA256Mismatch") => {
-            "the server may not know trailers or framed bodies: set checksum placement to `header` \
-             and payload to `signed` or `unsigned`"
+            "the server may not support trailers or framed bodies: set checksum placement to \
+             `header` and payload to `signed` or `unsigned`"
         }
         (400, "InvalidTrailer" | "MalformedTrailerError") => {
-            "the server takes no trailers: set checksum placement to `header`"
+            "the server does not support trailers: set checksum placement to `header`"
         }
         (400, "MissingContentMD5" | "InvalidRequest") if code == Some("MissingContentMD5") => {
-            "the server wants Content-MD5: set checksum placement to `content-md5`"
+            "the server requires Content-MD5: set checksum placement to `content-md5`"
         }
-        (501, "NotImplemented") => "the server does not have what was asked for",
+        (501, "NotImplemented") => {
+            "the server does not support this operation or one of its options"
+        }
         _ => return None,
     })
 }

@@ -128,7 +128,9 @@ impl Operation for Raw {
             (None, None) => Request::service(service, Self::NAME, method)?,
             (Some(bucket), None) => Request::bucket(service, Self::NAME, method, bucket)?,
             (Some(bucket), Some(key)) => Request::object(service, Self::NAME, method, bucket, key)?,
-            (None, Some(_)) => return Err(Error::invalid_input("there is a key and no bucket")),
+            (None, Some(_)) => {
+                return Err(Error::invalid_input("a request with a key requires a bucket"));
+            }
         };
         for (name, value) in &self.query {
             match value {
@@ -139,7 +141,7 @@ impl Operation for Raw {
         for (name, value) in &self.headers {
             if SEALED.contains(name) {
                 return Err(Error::invalid_input(format!(
-                    "the header {name} is not the caller's to set"
+                    "header {name} is set by the client and can't be overridden"
                 )));
             }
             request.plain_header(name, value);

@@ -65,7 +65,7 @@ impl Keys {
     pub(super) fn required(self, element: Element<'_>, name: &str) -> Result<String, Error> {
         self.text(element, name).ok_or_else(|| {
             Error::invalid_response(format!(
-                "the XML document has a {} without {name}",
+                "in the XML document, {} has no {name}",
                 element.path()
             ))
         })
@@ -104,12 +104,12 @@ impl Keys {
 /// server that repeats one page would cause an endless loop.
 pub(super) fn onward<T: PartialEq>(from: Option<&T>, to: Option<T>) -> Result<T, Error> {
     match to {
-        None => {
-            Err(Error::invalid_response("the list is truncated and does not say where it goes on"))
-        }
-        Some(to) if from == Some(&to) => {
-            Err(Error::invalid_response("the list is truncated and goes on where this page began"))
-        }
+        None => Err(Error::invalid_response(
+            "the list is truncated, but has no marker for the next page",
+        )),
+        Some(to) if from == Some(&to) => Err(Error::invalid_response(
+            "the list is truncated, but the marker for the next page is that of this page",
+        )),
         Some(to) => Ok(to),
     }
 }

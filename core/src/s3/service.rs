@@ -34,7 +34,7 @@ impl Service {
     pub fn new(config: Config) -> Result<Self, Error> {
         if config.chunk_size < SMALLEST_CHUNK {
             return Err(Error::invalid_input(format!(
-                "chunk_size is {} bytes, and servers refuse frames below {SMALLEST_CHUNK}",
+                "chunk_size is {} bytes, but the minimum is {SMALLEST_CHUNK}",
                 config.chunk_size
             )));
         }

@@ -54,7 +54,7 @@ impl Signing {
             return self.sign(method, target, headers, payload);
         }
         if !signed.contains("host") {
-            return Err(Error::invalid_input("a request needs the header `host` to be signed"));
+            return Err(Error::invalid_input("signing a request requires the header `host`"));
         }
         let signature = self.signature(method, target, &signed, payload);
 
@@ -66,7 +66,7 @@ impl Signing {
         value.write(SIGNATURE);
         value.write(signature.as_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| {
-            Error::invalid_input("the header `authorization` would hold a control byte")
+            Error::invalid_input("the header `authorization` would contain a control character")
         })?;
         value.set_sensitive(true);
         put(headers, AUTHORIZATION, value)?;
@@ -142,7 +142,7 @@ impl Signing {
 
 fn plain(bytes: &[u8]) -> Result<HeaderValue, Error> {
     HeaderValue::from_bytes(bytes)
-        .map_err(|_| Error::invalid_input("a header would hold a control character"))
+        .map_err(|_| Error::invalid_input("a header would contain a control character"))
 }
 
 /// Sets a header. Too many headers are an error, not a panic.
@@ -153,7 +153,7 @@ pub(super) fn put(
 ) -> Result<(), Error> {
     match headers.try_insert(name, value) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Error::invalid_input("a request has too many headers to be signed")),
+        Err(_) => Err(Error::invalid_input("the request has too many headers to be signed")),
     }
 }
 

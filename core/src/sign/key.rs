@@ -70,13 +70,13 @@ impl SigningKey {
         region: &str,
         service: &str,
     ) -> Result<Self, Error> {
-        check(&keys.access_key, "the access key can't go into the header `authorization`")?;
-        check(region, "the region can't go into the header `authorization`")?;
-        check(service, "the service name can't go into the header `authorization`")?;
+        check(&keys.access_key, "the access key is not valid in the header `authorization`")?;
+        check(region, "the region is not valid in the header `authorization`")?;
+        check(service, "the service name is not valid in the header `authorization`")?;
         if let Some(token) = keys.token() {
             check(
                 token.expose(),
-                "the session token can't go into the header `x-amz-security-token`",
+                "the session token is not valid in the header `x-amz-security-token`",
             )?;
         }
         let amz = at.amz();
@@ -176,7 +176,7 @@ fn check(text: &str, what: &'static str) -> Result<(), Error> {
     } else if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     } else {
-        "it holds a character that is not visible ASCII"
+        "it contains a character that is not visible ASCII"
     };
     Err(Error::invalid_input(format!("{what}: {why}")))
 }

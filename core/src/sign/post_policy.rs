@@ -78,9 +78,7 @@ impl PostPolicy {
         let mut fields = self.fields.clone();
         for (name, _) in &fields {
             if name.chars().any(|char| char.is_control() || char == '"') {
-                return Err(Error::invalid_input(format!(
-                    "{name:?} can't be the name of a form's field"
-                )));
+                return Err(Error::invalid_input(format!("invalid form field name {name:?}")));
             }
         }
         fields.push(("key".into(), self.key.clone()));
@@ -146,7 +144,7 @@ impl Condition {
             }
             Self::ContentLengthRange(least, most) => {
                 return Err(Error::invalid_input(format!(
-                    "an upload can't have at least {least} and at most {most} bytes"
+                    "the minimum length of {least} bytes exceeds the maximum of {most} bytes"
                 )));
             }
         }
@@ -257,7 +255,13 @@ mod tests {
         let signing = examples::s3("20151229T000000Z");
         let policy = PostPolicy::new("b", "k", Duration::from_secs(60));
         let range = policy.clone().condition(Condition::ContentLengthRange(2, 1));
-        assert!(range.sign(&signing).unwrap_err().message().contains("at least 2 and at most 1"));
+        assert!(
+            range
+                .sign(&signing)
+                .unwrap_err()
+                .message()
+                .contains("2 bytes exceeds the maximum of 1")
+        );
         for name in ["a\"b", "a\r\nb"] {
             assert!(policy.clone().field(name, "").sign(&signing).is_err());
         }

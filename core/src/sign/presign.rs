@@ -55,7 +55,8 @@ impl Signing {
         let seconds = what.expires.as_secs();
         if !(SHORTEST..=LONGEST).contains(&seconds) {
             return Err(Error::invalid_input(format!(
-                "a presigned URL can be valid for {SHORTEST} to {LONGEST} seconds, not {seconds}"
+                "a presigned URL can't be valid for {seconds} seconds: expected {SHORTEST} to \
+                 {LONGEST}"
             )));
         }
         check_host(what.host)?;
@@ -66,7 +67,7 @@ impl Signing {
             let elsewhere = name == HOST || name == X_AMZ_SECURITY_TOKEN;
             if !elsewhere && !changes_on_the_way(name.as_str()) {
                 headers.try_append(name, value.clone()).map_err(|_| {
-                    Error::invalid_input("a request has too many headers to be signed")
+                    Error::invalid_input("the request has too many headers to be signed")
                 })?;
             }
         }
@@ -128,19 +129,19 @@ fn check_host(host: &str) -> Result<(), Error> {
     if !host.is_empty() && host.bytes().all(plain) {
         return Ok(());
     }
-    Err(Error::invalid_input(format!("the host {host:?} can't be part of a URL")))
+    Err(Error::invalid_input(format!("host {host:?} is not valid in a URL")))
 }
 
 /// A target that does not begin with a slash would extend the host; a `#` would end the URL.
 fn check_target(target: &str) -> Result<(), Error> {
     if !matches!(target.bytes().next(), None | Some(b'/' | b'?')) {
-        return Err(Error::invalid_input("the target of a URL has to begin with a slash"));
+        return Err(Error::invalid_input("the target of a URL must begin with a slash"));
     }
     match target.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'#') {
         None => Ok(()),
-        Some(at) => {
-            Err(Error::invalid_input(format!("the target of a URL is not escaped at byte {at}")))
-        }
+        Some(at) => Err(Error::invalid_input(format!(
+            "the target of a URL is not percent-encoded at byte {at}"
+        ))),
     }
 }
 
@@ -261,7 +262,7 @@ mod tests {
             let outcome = signing.presign(&get("h", "/", &none, seconds));
             assert_eq!(outcome.is_ok(), good, "{seconds}");
             if let Err(error) = outcome {
-                assert!(error.message().contains("1 to 604800 seconds"));
+                assert!(error.message().contains("expected 1 to 604800"));
             }
         }
     }

@@ -113,9 +113,7 @@ impl AclEntry {
             return Ok(Self::User { project: decoded(first), user: decoded(second) });
         }
         if !matches!(first, ".r" | ".ref" | ".referer" | ".referrer") {
-            return Err(Error::invalid_input(format!(
-                "the ACL has an unknown designator {first:?}"
-            )));
+            return Err(Error::invalid_input(format!("unknown designator {first:?} in the ACL")));
         }
         let (mut host, allowed) = match second.strip_prefix('-') {
             Some(host) => (host.trim(), false),
@@ -125,7 +123,7 @@ impl AclEntry {
             host = domain.trim();
         }
         if matches!(host, "" | ".") || host.starts_with('-') {
-            return Err(Error::invalid_input(format!("the ACL's referrer {entry:?} has no host")));
+            return Err(Error::invalid_input(format!("referrer {entry:?} in the ACL has no host")));
         }
         Ok(Self::Referrer { host: host.to_owned(), allowed })
     }
@@ -192,11 +190,10 @@ impl FromStr for AccountAcl {
         // The derived code would also accept an array of the three lists.
         let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
             .map_err(|why| {
-                Error::invalid_response(format!("the account's ACL can't be read: {why}"))
+                Error::invalid_response(format!("the account's ACL is not valid JSON: {why}"))
             })?;
-        serde_json::from_value(document.into()).map_err(|why| {
-            Error::invalid_response(format!("the account's ACL makes no sense: {why}"))
-        })
+        serde_json::from_value(document.into())
+            .map_err(|why| Error::invalid_response(format!("the account's ACL is invalid: {why}")))
     }
 }
 
@@ -250,10 +247,10 @@ mod tests {
             assert_eq!(cleaned(messy), clean, "{messy}");
         }
         for (text, why) in [
-            (".r:", "the ACL's referrer \".r:\" has no host"),
-            (".r:-", "the ACL's referrer \".r:-\" has no host"),
-            (".r:*.", "the ACL's referrer \".r:*.\" has no host"),
-            (".x:y", "the ACL has an unknown designator \".x\""),
+            (".r:", "referrer \".r:\" in the ACL has no host"),
+            (".r:-", "referrer \".r:-\" in the ACL has no host"),
+            (".r:*.", "referrer \".r:*.\" in the ACL has no host"),
+            (".x:y", "unknown designator \".x\" in the ACL"),
         ] {
             assert_eq!(text.parse::<Acl>().unwrap_err().to_string(), why);
         }

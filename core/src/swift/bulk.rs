@@ -83,9 +83,10 @@ impl Deleted {
     /// Reads the outcome in the response's body.
     pub(super) fn read(reply: &Reply) -> Result<Self, Error> {
         error::success(reply)?;
-        let report = Report::read(&reply.body)
-            .filter(|report| report.status.is_some())
-            .ok_or_else(|| error::broken(reply, "the answer does not say what was removed"))?;
+        let report =
+            Report::read(&reply.body).filter(|report| report.status.is_some()).ok_or_else(
+                || error::broken(reply, "the response does not state which objects were deleted"),
+            )?;
         if report.errors.is_empty() || report.is_unauthorized() {
             report.success(reply)?;
         }
@@ -108,7 +109,7 @@ impl Operation for BulkDelete {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.paths.is_empty() {
-            return Err(Error::invalid_input("there is nothing to delete"));
+            return Err(Error::invalid_input("the list of paths to delete is empty"));
         }
         let mut lines = String::new();
         for (at, path) in self.paths.iter().enumerate() {
@@ -124,7 +125,7 @@ impl Operation for BulkDelete {
     }
 
     fn look_at(&self) -> String {
-        format!("which of {} objects and containers are there", self.paths.len())
+        format!("which of {} objects and containers exist", self.paths.len())
     }
 }
 
@@ -145,8 +146,8 @@ mod tests {
              /c%20%C3%A9/a%20b\n/c%20%C3%A9/new%0Aline\n/c%20%C3%A9/x//y\n/c%20%C3%A9\n"
         );
         delete.paths[1].object = Some(String::new());
-        assert_eq!(refused(&delete), "path 1: the object's name is empty");
-        assert_eq!(refused(&BulkDelete::default()), "there is nothing to delete");
+        assert_eq!(refused(&delete), "path 1: the object name is empty");
+        assert_eq!(refused(&BulkDelete::default()), "the list of paths to delete is empty");
     }
 
     // "Bulk Operations", Swift: the examples, and the text that 2.38 sends.

@@ -55,8 +55,8 @@ pub(super) fn told(reply: &Reply, status: StatusCode, message: Option<String>) -
         error
     };
     let error = match status.as_u16() {
-        413 => error.with_hint("the object, its metadata or a quota is too large for the server"),
-        507 => error.with_hint("the server has no room left"),
+        413 => error.with_hint("the object or its metadata is too large, or a quota is exceeded"),
+        507 => error.with_hint("the server has no space left"),
         _ => error,
     };
     named(error, reply)

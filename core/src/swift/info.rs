@@ -125,11 +125,12 @@ impl Info {
     ///
     /// It is not a JSON object.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
-        let document: Value = serde_json::from_slice(body)
-            .map_err(|error| Error::invalid_response(format!("/info is no JSON: {error}")))?;
+        let document: Value = serde_json::from_slice(body).map_err(|error| {
+            Error::invalid_response(format!("the response of /info is not valid JSON: {error}"))
+        })?;
         let document = document
             .as_object()
-            .ok_or_else(|| Error::invalid_response("/info is no JSON object"))?;
+            .ok_or_else(|| Error::invalid_response("the response of /info is not a JSON object"))?;
         let of = |name: &str| document.get(name).and_then(Value::as_object).map(Section);
         Ok(Self {
             swift: of("swift").map(|section| section.swift()).unwrap_or_default(),

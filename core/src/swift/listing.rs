@@ -55,7 +55,7 @@ impl Window<'_> {
         if last.is_empty() || !goes_on {
             let marker = self.marker.map_or("", String::as_str);
             return Err(Error::invalid_response(format!(
-                "the listing does not go on: after {marker:?} it ends with {last:?}"
+                "the listing does not advance: after marker {marker:?} it ends with {last:?}"
             )));
         }
         Ok(Some(last.to_owned()))
@@ -76,7 +76,7 @@ pub(super) fn entries<T: DeserializeOwned>(reply: &Reply) -> Result<Vec<T>, Erro
         return Ok(Vec::new());
     }
     serde_json::from_slice(&reply.body)
-        .map_err(|why| error::broken(reply, format!("the listing can't be read: {why}")))
+        .map_err(|why| error::broken(reply, format!("the listing is not valid JSON: {why}")))
 }
 
 /// Returns the error of an entry without a name.

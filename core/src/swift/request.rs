@@ -184,7 +184,7 @@ impl<'a> Request<'a> {
             match HeaderName::try_from(format!("{prefix}{name}")) {
                 Ok(header) if !name.is_empty() => self.set(header, "x"),
                 _ => self.fail(Error::invalid_input(format!(
-                    "`{}` can't be the name of metadata",
+                    "invalid metadata name `{}`",
                     name.escape_debug()
                 ))),
             }
@@ -213,16 +213,16 @@ impl<'a> Request<'a> {
 }
 
 /// The hint for an object that is longer than what a call collects.
-const LARGER: &str = "read it by `SwiftDownload`, which takes objects of any length, or raise \
+const LARGER: &str = "use `SwiftDownload`, which has no size limit, or raise \
                       `GetObject::collect_limit` or `Config::collect_limit`";
 
 /// Refuses a name that Swift does not accept for a container. "Containers", Object Storage API.
 pub(super) fn check_container(name: &str) -> Result<(), Error> {
     if name.contains('/') {
-        return Err(Error::invalid_input("the container's name has a slash in it"));
+        return Err(Error::invalid_input(format!("container name {name:?} contains a slash")));
     }
     if matches!(name, "." | "..") {
-        return Err(Error::invalid_input(format!("`{name}` can't be the name of a container")));
+        return Err(Error::invalid_input(format!("invalid container name `{name}`")));
     }
     check_name("container", name, LONGEST_CONTAINER)
 }
@@ -234,15 +234,15 @@ pub(super) fn check_object(name: &str) -> Result<(), Error> {
 
 fn check_name(what: &str, name: &str, longest: usize) -> Result<(), Error> {
     if name.is_empty() {
-        return Err(Error::invalid_input(format!("the {what}'s name is empty")));
+        return Err(Error::invalid_input(format!("the {what} name is empty")));
     }
     if name.len() > longest {
         let have = name.len();
-        let what = format!("the {what}'s name has {have} bytes, and Swift takes {longest}");
+        let what = format!("the {what} name has {have} bytes, but Swift accepts at most {longest}");
         return Err(Error::invalid_input(what));
     }
     if let Some(at) = name.bytes().position(|byte| byte == 0) {
-        return Err(Error::invalid_input(format!("the {what}'s name has a NUL at byte {at}")));
+        return Err(Error::invalid_input(format!("the {what} name contains a NUL at byte {at}")));
     }
     Ok(())
 }
@@ -285,24 +285,24 @@ mod tests {
     #[test]
     fn names_that_swift_refuses() {
         for (container, object, why) in [
-            ("", "o", "the container's name is empty"),
-            ("a/b", "o", "the container's name has a slash in it"),
-            ("..", "o", "`..` can't be the name of a container"),
-            ("a\0", "o", "the container's name has a NUL at byte 1"),
-            ("c", "", "the object's name is empty"),
-            ("c", "\0", "the object's name has a NUL at byte 0"),
+            ("", "o", "the container name is empty"),
+            ("a/b", "o", "container name \"a/b\" contains a slash"),
+            ("..", "o", "invalid container name `..`"),
+            ("a\0", "o", "the container name contains a NUL at byte 1"),
+            ("c", "", "the object name is empty"),
+            ("c", "\0", "the object name contains a NUL at byte 0"),
         ] {
             assert_eq!(refused(&DeleteObject::new(container, object)), why);
         }
         let long = "é".repeat(513);
         assert_eq!(
             refused(&DeleteObject::new("c", &long)),
-            "the object's name has 1026 bytes, and Swift takes 1024"
+            "the object name has 1026 bytes, but Swift accepts at most 1024"
         );
         assert!(sent(&DeleteObject::new("c", "é".repeat(512))).is_ok());
         assert_eq!(
             refused(&DeleteObject::new("x".repeat(257), "o")),
-            "the container's name has 257 bytes, and Swift takes 256"
+            "the container name has 257 bytes, but Swift accepts at most 256"
         );
     }
 

@@ -152,7 +152,7 @@ impl TempUrl {
     pub fn signature(&self, key: &Secret) -> Result<String, Error> {
         let key = key.expose().as_bytes();
         if key.is_empty() {
-            return Err(Error::invalid_input("the key of temporary URLs is empty"));
+            return Err(Error::invalid_input("the temporary URL key is empty"));
         }
         let text = self.text();
         Ok(match self.digest {
@@ -183,7 +183,7 @@ impl TempUrl {
     fn check(&self, is_info: bool) -> Result<(), Error> {
         if is_info && (self.prefix.is_some() || self.ip_range.is_some()) {
             return Err(Error::invalid_input(
-                "a temporary URL of /info has no prefix and no network",
+                "a temporary URL of /info can't have a prefix or an IP range",
             ));
         }
         let parts = parts(&self.path);
@@ -191,7 +191,7 @@ impl TempUrl {
             _ if is_info => {}
             (_, None) => {
                 return Err(Error::invalid_input(
-                    "the path of a temporary URL is not of an object: /v1/account/container/object",
+                    "the path of a temporary URL must be /v1/ACCOUNT/CONTAINER/OBJECT",
                 ));
             }
             (Some(prefix), Some([.., object])) if !object.starts_with(prefix.as_str()) => {
@@ -206,7 +206,7 @@ impl TempUrl {
         }
         match &self.ip_range {
             Some(range) if !is_network(range) => {
-                Err(Error::invalid_input(format!("{range:?} is no address and no network")))
+                Err(Error::invalid_input(format!("{range:?} is not an IP address or network")))
             }
             _ => Ok(()),
         }
@@ -362,7 +362,7 @@ mod tests {
         for path in ["", "/v1/a/c", "v1/a/c/o", "//a/c/o", "/v1/a//o"] {
             assert_eq!(
                 refused(&|url| url.path = path.into()),
-                "the path of a temporary URL is not of an object: /v1/account/container/object"
+                "the path of a temporary URL must be /v1/ACCOUNT/CONTAINER/OBJECT"
             );
         }
         assert_eq!(
@@ -375,10 +375,10 @@ mod tests {
         );
         for range in ["", "10.0.0", "10.0.0.0/33", "::1/129", "a", "10.0.0.0/8&x"] {
             let error = refused(&|url| url.ip_range = Some(range.into()));
-            assert_eq!(error, format!("{range:?} is no address and no network"));
+            assert_eq!(error, format!("{range:?} is not an IP address or network"));
         }
         let empty = of(PATH, 1).sign(&Secret::new("")).unwrap_err();
-        assert_eq!(empty.to_string(), "the key of temporary URLs is empty");
+        assert_eq!(empty.to_string(), "the temporary URL key is empty");
         assert!(signed(&of("/info", 1)).starts_with("/info?swiftinfo_sig="));
     }
 }

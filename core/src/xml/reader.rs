@@ -67,7 +67,7 @@ impl<'a> Document<'a> {
     /// Parses a document within these limits.
     pub fn parse_within(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         if bytes.len() > limits.bytes {
-            return Err(broken(limits.bytes, "it is larger than the limit"));
+            return Err(broken(limits.bytes, "it exceeds the size limit"));
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|error| broken(error.valid_up_to(), "it is not UTF-8"))?;
@@ -87,7 +87,7 @@ impl<'a> Document<'a> {
         }
         let found = shown(root.name());
         Err(Error::invalid_response(format!(
-            "the XML document is a <{found}> instead of a <{name}>"
+            "the root of the XML document is <{found}>, but <{name}> was expected"
         )))
     }
 }
@@ -299,7 +299,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                         text.to_mut().push(char);
                     }
                 }
-                Event::DocType(_) => return Err(self.broken(start, "a DOCTYPE is refused")),
+                Event::DocType(_) => return Err(self.broken(start, "a DOCTYPE is not allowed")),
                 Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
                 Event::Eof => break,
             }
@@ -310,7 +310,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Err(self.broken(end, &format!("it ends within <{}>", shown(name))));
         }
         if self.nodes.is_empty() {
-            return Err(self.broken(end, "it has no element"));
+            return Err(self.broken(end, "it has no root element"));
         }
         Ok(Document { nodes: self.nodes })
     }
@@ -327,13 +327,13 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Err(self.broken(start, "an element has no name"));
         }
         if self.open.len() >= self.limits.depth {
-            return Err(self.broken(start, "its elements are nested deeper than the limit"));
+            return Err(self.broken(start, "its elements are nested too deeply"));
         }
         if self.nodes.len() >= self.limits.elements {
-            return Err(self.broken(start, "it has more elements than the limit"));
+            return Err(self.broken(start, "it has too many elements"));
         }
         let index = u32::try_from(self.nodes.len())
-            .map_err(|_| self.broken(start, "it has more elements than can be counted"))?;
+            .map_err(|_| self.broken(start, "it has too many elements"))?;
         let mut parent = 0;
         match (self.open.last_mut(), NonZeroU32::new(index)) {
             (None, None) => {}
@@ -386,7 +386,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         };
         let at = open.node as usize;
         if self.nodes[at].text.len() + more.len() > self.limits.text {
-            return Err(self.broken(start, "an element has a longer text than the limit"));
+            return Err(self.broken(start, "the text of an element exceeds the size limit"));
         }
         let node = &mut self.nodes[at];
         Ok(node.first_child.is_none().then_some(&mut node.text))
@@ -398,7 +398,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 }
 
 fn broken(at: usize, what: &str) -> Error {
-    Error::invalid_response(format!("the XML document is broken at byte {at}: {what}"))
+    Error::invalid_response(format!("the XML document is malformed at byte {at}: {what}"))
 }
 
 /// Converts a position of the reader, which is within a slice.

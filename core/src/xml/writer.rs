@@ -81,7 +81,7 @@ impl Writer {
         self.end();
         if let Some((path, char)) = self.unfit {
             return Err(Error::invalid_input(format!(
-                "the text of {path} has the character U+{:04X}, which XML can't hold",
+                "the text of {path} has the character U+{:04X}, which is not allowed in XML",
                 u32::from(char)
             )));
         }

@@ -143,7 +143,8 @@ fn an_object_that_was_not_deleted_is_an_error_with_its_code_and_key() {
     let error = Error::from(failed.clone());
     assert_eq!((error.kind(), error.code()), (Kind::Refused, Some("AccessDenied")));
     assert!(error.is_denied() && !error.outcome_unknown());
-    let said = "DeleteObjects: the server did not delete the object a, version v1: AccessDenied: Access Denied";
+    let said = "DeleteObjects: the server did not delete object a, version v1: AccessDenied: \
+                Access Denied";
     assert_eq!(error.to_string(), said);
     let mut lost = failed;
     lost.outcome_unknown = true;

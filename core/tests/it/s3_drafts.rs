@@ -59,8 +59,8 @@ fn delete_objects() {
 #[test]
 fn delete_objects_keeps_the_limit() {
     let keys = |count: usize| (0..count).map(|number| number.to_string());
-    assert!(refusal(&DeleteObjects::new("b", keys(1001))).starts_with("1001 objects"));
-    assert!(refusal(&DeleteObjects::new("b", keys(0))).starts_with("0 objects"));
+    assert!(refusal(&DeleteObjects::new("b", keys(1001))).contains("has 1001 objects"));
+    assert!(refusal(&DeleteObjects::new("b", keys(0))).contains("has 0 objects"));
     draft(&DeleteObjects::new("b", keys(1000)));
     let told = refusal(&DeleteObjects::new("b", ["a\u{1}"]));
     assert!(told.contains("Delete/Object/Key") && told.contains("U+0001"), "{told}");
@@ -146,7 +146,7 @@ fn complete_multipart_upload() {
 fn parts_are_numbered_as_s3_numbers_them() {
     for number in [0, 10_001] {
         let told = refusal(&UploadPart::new("b", "k", "u", number, ""));
-        assert!(told.contains("no part number"), "{told}");
+        assert!(told.contains("invalid part number"), "{told}");
     }
     let draft = draft(&UploadPart::new("b", "k", "u", 10_000, "x"));
     assert_eq!(draft.target(), "/b/k?partNumber=10000&uploadId=u");
@@ -254,7 +254,7 @@ fn raw_does_what_is_not_modelled() {
         forged.headers.insert(name, HeaderValue::from_static("a"));
         assert!(refusal(&forged).contains(name));
     }
-    assert!(refusal(&Raw::new(Method::GET).key("k")).contains("no bucket"));
+    assert!(refusal(&Raw::new(Method::GET).key("k")).contains("requires a bucket"));
     acl.headers.insert("x-secret", HeaderValue::from_static("hidden-value"));
     assert!(!format!("{acl:?}").contains("hidden-value"));
 }

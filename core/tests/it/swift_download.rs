@@ -140,7 +140,7 @@ fn all_of_it_instead_of_the_rest_is_an_error_of_integrity() {
     });
     let error = run.result.unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity);
-    assert!(error.to_string().contains("all of the object came where the rest"), "{error}");
+    assert!(error.to_string().contains("the whole object, but the rest"), "{error}");
     assert_eq!((error.request_id(), run.requests.len()), (Some("tx1"), 3));
     assert!(run.sink == bytes[..400]);
 }

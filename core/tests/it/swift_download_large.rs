@@ -156,7 +156,7 @@ fn a_segment_that_the_server_has_lost_ends_it_by_name() {
         // Without the manifest too.
         let run = serve(get(wide(1, 300), |get| get.unchecked = true), &mut store);
         let error = run.result.unwrap_err();
-        assert!(error.to_string().contains("a segment of the object is gone"), "{error}");
+        assert!(error.to_string().contains("a segment of the object was removed"), "{error}");
         assert!(!error.is_not_found() && gets(&run.requests).len() <= 2, "{:?}", run.requests);
     }
 }
@@ -239,7 +239,7 @@ fn a_manifest_whose_lengths_are_not_those_of_the_object_is_an_error() {
             }
             Err(error) => {
                 assert_eq!((error.kind(), run.sink.len()), (Kind::InvalidResponse, 0));
-                assert!(error.to_string().contains("where the object has 1000"), "{error}");
+                assert!(error.to_string().contains("but the object has 1000"), "{error}");
             }
         }
     }

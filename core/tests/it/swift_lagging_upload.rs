@@ -77,8 +77,8 @@ fn it_is_stored_when_the_listing_shows_all_of_it() {
 #[test]
 fn what_never_becomes_whole_is_an_error_that_keeps_and_names_it() {
     for (end, says) in [
-        ("00000010", "HEAD tells 9000 bytes"),
-        ("00000003", "HEAD tells 8500 bytes"),
+        ("00000010", "HEAD states 9000 bytes"),
+        ("00000003", "HEAD states 8500 bytes"),
         ("", "the listing lacks 10 of its segments"),
     ] {
         for if_absent in [false, true] {
@@ -90,7 +90,7 @@ fn what_never_becomes_whole_is_an_error_that_keeps_and_names_it() {
             assert!(text.contains(says), "{text}");
             assert!(text.contains("`c_segments` lags behind"), "{text}");
             assert!(error.outcome_unknown());
-            let look_at = "the length of c/o: it is whole once it has 9500 bytes";
+            let look_at = "the length of c/o: it is complete at 9500 bytes";
             assert_eq!(error.look_at(), Some(look_at));
             assert_eq!(error.leftovers(), all());
             assert_eq!(world.count("DELETE"), 0);
@@ -108,7 +108,7 @@ fn how_long_is_an_option() {
     let mut world = lagging("00000010", 30);
     let options = SwiftUploadOptions { listing_lag: Duration::from_secs(5), ..options() };
     let error = upload(&mut world, options.clone()).unwrap_err();
-    assert!(error.to_string().contains("not whole after 5 s"), "{error}");
+    assert!(error.to_string().contains("incomplete after 5 s"), "{error}");
     let mut world = lagging("00000010", 30);
     let options = SwiftUploadOptions { listing_lag: Duration::from_secs(40), ..options };
     upload(&mut world, options).unwrap();

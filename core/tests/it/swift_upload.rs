@@ -465,10 +465,10 @@ fn options_that_can_not_be_are_refused_before_anything_is_sent() {
     };
     for id in ["", "a/b", "a?", &"x".repeat(65)] {
         let options = SwiftUploadOptions { id: Some(id.into()), ..options() };
-        assert!(new(10, options).unwrap_err().contains("id of an upload"), "{id}");
+        assert!(new(10, options).unwrap_err().contains("invalid upload id"), "{id}");
     }
     let large = SwiftUploadOptions { segment_size: 20_000, ..options() };
-    assert!(new(50_000, large.clone()).unwrap_err().contains("do not fit twice"));
+    assert!(new(50_000, large.clone()).unwrap_err().contains("less than two parts"));
     // One request needs no segments.
     assert_eq!(new(10, large), Ok(()));
 }

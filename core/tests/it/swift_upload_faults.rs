@@ -403,7 +403,7 @@ fn an_upload_is_not_resumed_with_another_source() {
     let source = UploadSource::Seekable(20_000);
     let (mut world, checkpoint) = interrupted(options(), source);
     let error = resume(&mut world, checkpoint, UploadSource::Seekable(10)).unwrap_err();
-    assert!(error.to_string().contains("the checkpoint is of one of 20000"), "{error}");
+    assert!(error.to_string().contains("the source of the checkpoint had 20000"), "{error}");
     // A stream tells only in the end.
     let (mut world, checkpoint) = interrupted(options(), UploadSource::Stream(None));
     world.source = object(3000);

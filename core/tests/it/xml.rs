@@ -84,7 +84,7 @@ fn white_space_comes_first_and_any_root_is_seen() {
     assert_eq!(document.root().text_of("Code"), Some("InternalError"));
     assert_eq!(
         document.root_named("CompleteMultipartUploadResult").unwrap_err().to_string(),
-        "the XML document is a <Error> instead of a <CompleteMultipartUploadResult>"
+        "the root of the XML document is <Error>, but <CompleteMultipartUploadResult> was expected"
     );
 }
 
@@ -123,8 +123,8 @@ fn every_cut_is_seen() {
 #[test]
 fn what_is_no_document_is_told_by_its_byte() {
     for (document, at, what) in [
-        (&b""[..], 0, "no element"),
-        (b" \n ", 3, "no element"),
+        (&b""[..], 0, "no root element"),
+        (b" \n ", 3, "no root element"),
         (b"upstream timed out", 0, "text outside"),
         (b"<a/>x", 4, "text outside"),
         (b"<a/>&amp;", 4, "text outside"),
@@ -158,10 +158,10 @@ fn limits_hold() {
     };
     assert_eq!(parse("<a><b><c>12345</c></b><d/></a>"), Ok(2));
     for (document, what) in [
-        ("<a><b><c><d/></c></b></a>", "deeper"),
-        ("<a><b/><b/><b/><b/></a>", "more elements"),
-        ("<a>123&#52;<![CDATA[5]]>6</a>", "longer text"),
-        (&*format!("<a>{}</a>", " ".repeat(60)), "larger"),
+        ("<a><b><c><d/></c></b></a>", "too deeply"),
+        ("<a><b/><b/><b/><b/></a>", "too many elements"),
+        ("<a>123&#52;<![CDATA[5]]>6</a>", "text of an element"),
+        (&*format!("<a>{}</a>", " ".repeat(60)), "exceeds"),
     ] {
         let error = parse(document).unwrap_err();
         assert!(error.contains(what), "{error}");

@@ -99,6 +99,6 @@ impl Operation for CreateBucket {
     }
 
     fn look_at(&self) -> String {
-        format!("whether the bucket {} is there, and its settings", self.bucket)
+        format!("whether bucket {} exists, and its settings", self.bucket)
     }
 }

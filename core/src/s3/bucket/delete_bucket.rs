@@ -22,6 +22,6 @@ impl Operation for DeleteBucket {
     }
 
     fn look_at(&self) -> String {
-        format!("whether the bucket {} is there", self.bucket)
+        format!("whether bucket {} exists", self.bucket)
     }
 }

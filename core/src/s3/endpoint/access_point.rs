@@ -18,28 +18,27 @@ pub(super) fn resolve(resolver: &Resolver, arn: &str) -> Result<Endpoint, Error>
     let point = AccessPoint::parse(arn)?;
     let config = &resolver.config;
     if config.disable_access_points {
-        return Err(Error::invalid_input("this operation does not work on access points"));
+        return Err(Error::invalid_input("this operation does not support access points"));
     }
     if !config.use_arn_region && point.region != &*config.region {
         return Err(Error::invalid_input(format!(
-            "the ARN's region `{}` is not the client's `{}`, and the region of an ARN is not to \
-             be used",
+            "the ARN's region `{}` is not the client's region `{}`, and use_arn_region is not set",
             point.region, config.region
         )));
     }
     let partition = Partition::of_region(point.region);
     if partition.name != resolver.partition.name {
         return Err(Error::invalid_input(format!(
-            "the ARN's region is in the partition `{}`, the client is in `{}`",
+            "the ARN's region is in partition `{}`, but the client's region is in `{}`",
             partition.name, resolver.partition.name
         )));
     }
     if config.accelerate {
-        return Err(Error::invalid_input("access points can't be accelerated"));
+        return Err(Error::invalid_input("access points do not support acceleration"));
     }
     if point.kind == Kind::ObjectLambda && config.use_dualstack {
         return Err(Error::invalid_input(
-            "Object Lambda access points have no dual-stack endpoints",
+            "Object Lambda access points do not support dual-stack endpoints",
         ));
     }
     let label = format!("{}-{}", point.name, point.account);
@@ -91,24 +90,25 @@ impl Kind {
 
 impl<'a> AccessPoint<'a> {
     fn parse(arn: &'a str) -> Result<Self, Error> {
-        let wrong =
-            |why: &str| Err(Error::invalid_input(format!("{arn:?} can't be a bucket: {why}")));
+        let wrong = |why: &str| {
+            Err(Error::invalid_input(format!("ARN {arn:?} can't be used as a bucket: {why}")))
+        };
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let [_, partition, service, region, account, resource] = parts[..] else {
-            return wrong("an ARN is arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE");
+            return wrong("expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE");
         };
         if partition.is_empty() {
-            return wrong("the ARN names no partition");
+            return wrong("its partition is empty");
         }
         let kind = match service {
             "s3" => Kind::Bucket,
             "s3-object-lambda" => Kind::ObjectLambda,
             "s3-outposts" => return wrong("S3 Outposts is not supported"),
-            _ => return wrong("it is not an ARN of the S3 service"),
+            _ => return wrong("its service is not s3"),
         };
         let mut resource = resource.split([':', '/']);
         if resource.next() != Some("accesspoint") {
-            return wrong("only access points have ARNs that stand for buckets");
+            return wrong("its resource is not an access point");
         }
         let name = resource.next().unwrap_or_default();
         if name.is_empty() {
@@ -118,16 +118,20 @@ impl<'a> AccessPoint<'a> {
             return wrong("multi-region access points need SigV4A, which is not supported");
         }
         if region.is_empty() || !region.split('.').all(is_label) {
-            return wrong("its region is missing or no host name");
+            return wrong("its region is missing or not a valid host label");
         }
         if !is_label(account) {
-            return wrong("its account id is missing or has other than letters, digits and `-`");
+            return wrong(
+                "its account id is missing or has characters other than letters, digits and `-`",
+            );
         }
         if resource.next().is_some() {
             return wrong("only one resource may follow accesspoint");
         }
         if !is_label(name) {
-            return wrong("the access point's name has other than letters, digits and `-`");
+            return wrong(
+                "the name of the access point has characters other than letters, digits and `-`",
+            );
         }
         Ok(Self { kind, region, account, name })
     }

@@ -18,7 +18,7 @@ pub(super) fn check(bucket: &str, custom_endpoint: bool) -> Result<(), Error> {
     let dots = matches!(bucket, "." | "..");
     if bucket.is_empty() || bucket.len() > 255 || dots || !bucket.bytes().all(legal) {
         return Err(Error::invalid_input(format!(
-            "{bucket:?} is no bucket's name: 1 to 255 letters, digits, `.`, `-` and `_`"
+            "invalid bucket name {bucket:?}: expected 1 to 255 letters, digits, `.`, `-` and `_`"
         )));
     }
     // The name of every special kind of bucket ends in `-s3`.
@@ -32,7 +32,7 @@ pub(super) fn check(bucket: &str, custom_endpoint: bool) -> Result<(), Error> {
         _ if bucket.ends_with("--op-s3") && bucket.len() >= 50 => "an alias on S3 Outposts",
         _ => return Ok(()),
     };
-    Err(Error::invalid_input(format!("`{bucket}` is {unsupported}, which is not supported")))
+    Err(Error::invalid_input(format!("bucket `{bucket}` is {unsupported}, which is not supported")))
 }
 
 /// Returns whether the name can be the first label of a host with a wildcard certificate.

@@ -196,7 +196,7 @@ impl Resolver {
         let moved = Self::new(config)?;
         if self.config.endpoint.is_none() && moved.partition.name != self.partition.name {
             return Err(Error::invalid_input(format!(
-                "the region `{}` is in the partition `{}`, the client is in `{}`",
+                "region `{}` is in partition `{}`, but the client's region is in `{}`",
                 moved.config.region, moved.partition.name, self.partition.name
             )));
         }
@@ -241,7 +241,8 @@ impl Resolver {
         }
         if self.config.accelerate {
             return Err(Error::invalid_input(format!(
-                "acceleration needs the bucket in the host, where `{bucket}` can't be"
+                "acceleration requires the bucket in the host name, but bucket `{bucket}` is not a \
+                 valid host label"
             )));
         }
         let mut path = self.base_path();
@@ -309,7 +310,11 @@ impl Suffix {
         text.push_str(&self.text);
         let bytes = Bytes::from(text);
         let host = bytes.slice(..bytes.len().saturating_sub(self.implied));
-        let no_host = || Error::invalid_input(format!("`{label}` makes no host of the endpoint"));
+        let no_host = || {
+            Error::invalid_input(format!(
+                "bucket `{label}` is not a valid host label for this endpoint"
+            ))
+        };
         Ok(Server {
             authority: Authority::from_maybe_shared(bytes).map_err(|_| no_host())?,
             host: HeaderValue::from_maybe_shared(host).map_err(|_| no_host())?,
@@ -321,12 +326,14 @@ fn effective_region(config: &EndpointConfig) -> Result<Arc<str>, Error> {
     if config.region.is_empty() {
         return match config.endpoint {
             Some(_) => Ok(Arc::from(DEFAULT_REGION)),
-            None => Err(Error::invalid_input("neither a region nor an endpoint is configured")),
+            None => {
+                Err(Error::invalid_input("missing region or endpoint: one of them is required"))
+            }
         };
     }
     if !bucket::is_label(&config.region) {
         return Err(Error::invalid_input(format!(
-            "the region {:?} is no host label: 1 to 63 letters, digits and inner hyphens",
+            "invalid region {:?}: expected 1 to 63 letters, digits and inner hyphens",
             config.region
         )));
     }
@@ -346,10 +353,10 @@ fn check_combinations(config: &EndpointConfig, partition: &Partition) -> Result<
         Some(_) if config.accelerate => "acceleration can't be combined with a custom endpoint",
         _ if config.accelerate && config.use_fips => "acceleration can't be combined with FIPS",
         _ if config.use_fips && partition.name == "aws-cn" => {
-            "the partition aws-cn has no FIPS endpoints"
+            "partition aws-cn has no FIPS endpoints"
         }
         _ if config.accelerate && partition.name == "aws-cn" => {
-            "the partition aws-cn has no acceleration"
+            "partition aws-cn has no acceleration"
         }
         _ => return Ok(()),
     };

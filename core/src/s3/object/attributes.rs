@@ -152,7 +152,9 @@ impl Operation for GetObjectAttributes {
 
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if self.attributes.is_empty() {
-            return Err(Error::invalid_input("GetObjectAttributes asks for no attribute"));
+            return Err(Error::invalid_input(
+                "GetObjectAttributes requires at least one attribute",
+            ));
         }
         let names: Vec<_> = self.attributes.iter().map(|attribute| attribute.name()).collect();
         let marker = self.part_number_marker.map(u64::from);
@@ -172,8 +174,8 @@ impl Operation for GetObjectAttributes {
         let head = Headers(&reply.head.headers);
         // A GetObject response has an ETag header, a GetObjectAttributes response has none.
         if head.plain("etag").is_some() {
-            return Err(Error::new(Kind::Refused, "the server answered with the object itself")
-                .with_hint("the server does not have GetObjectAttributes: use HeadObject"));
+            return Err(Error::new(Kind::Refused, "the server returned the object itself")
+                .with_hint("the server does not support GetObjectAttributes: use HeadObject"));
         }
         let document = error::document(reply, "GetObjectAttributesResponse", ATTRIBUTES)?;
         // The API reference calls the root GetObjectAttributesOutput, servers send

@@ -103,6 +103,6 @@ impl Operation for DeleteObject {
     }
 
     fn look_at(&self) -> String {
-        format!("whether {}/{} is there", self.bucket, self.key)
+        format!("whether {}/{} exists", self.bucket, self.key)
     }
 }

@@ -131,11 +131,11 @@ impl From<DeleteError> for Error {
     fn from(error: DeleteError) -> Self {
         let DeleteError { key, version_id, code, message, outcome_unknown } = error;
         let version = version_id.map_or_else(String::new, |version| format!(", version {version}"));
-        let object = format!("the object {key}{version}");
+        let object = format!("object {key}{version}");
         let error = Self::new(Kind::Refused, format!("the server did not delete {object}"));
         let error = error.with_code(code, message).in_operation(DeleteObjects::NAME);
         match outcome_unknown {
-            true => error.with_outcome_unknown(format!("whether {object} is there")),
+            true => error.with_outcome_unknown(format!("whether {object} exists")),
             false => error,
         }
     }
@@ -147,12 +147,12 @@ impl Operation for DeleteObjects {
     fn draft(&self, service: &Service) -> Result<Box<Draft>, Error> {
         if !(1..=MOST).contains(&self.objects.len()) {
             return Err(Error::invalid_input(format!(
-                "{} objects are to be removed at once, and S3 takes 1 to {MOST}",
+                "DeleteObjects has {} objects, but S3 accepts 1 to {MOST}",
                 self.objects.len()
             )));
         }
         if self.objects.iter().any(|object| object.key.is_empty()) {
-            return Err(Error::invalid_input("one of the objects to be removed has an empty key"));
+            return Err(Error::invalid_input("one of the objects to delete has an empty key"));
         }
         let mut xml = Writer::new("Delete", Some(S3_NAMESPACE));
         for object in &self.objects {
@@ -214,7 +214,7 @@ impl Operation for DeleteObjects {
     }
 
     fn look_at(&self) -> String {
-        format!("which of {} objects in {} are there", self.objects.len(), self.bucket)
+        format!("which of {} objects in {} exist", self.objects.len(), self.bucket)
     }
 }
 

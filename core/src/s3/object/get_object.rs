@@ -135,7 +135,7 @@ fn verdict(head: &ObjectHead, reply: &Reply, wanted: bool) -> Result<Validation,
         return Ok(Validation::Validated(value.algorithm()));
     }
     Err(Error::integrity(format!(
-        "the {} of the body is {} where the server has {}",
+        "the {} of the body is {}, but the server declares {}",
         value.algorithm(),
         computed.base64(),
         value.base64()

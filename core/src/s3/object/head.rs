@@ -218,7 +218,7 @@ impl Stored {
             let Some(stored) = self.checksum(sent.algorithm()) else { continue };
             if stored != *sent {
                 return Err(Error::integrity(format!(
-                    "the server has {stored} as {} of what was sent as {sent}",
+                    "the server stored the object with {} {stored}, but the sent bytes have {sent}",
                     sent.algorithm()
                 )));
             }

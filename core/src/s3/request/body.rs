@@ -210,10 +210,10 @@ impl Request<'_> {
         if before && self.reads_once() && !self.spools() {
             self.fail(
                 Error::invalid_input(format!(
-                    "a source of {length} bytes that can be read only once has a checksum or digest \
-                     that must be sent before it"
+                    "a source of {length} bytes can be read only once, but its checksum or digest \
+                     must be sent before it"
                 ))
-                .with_hint("use `Upload`, or checksum placement `trailer`, or payload `unsigned`"),
+                .with_hint("use `Upload`, checksum placement `trailer` or payload `unsigned`"),
             );
         }
     }

@@ -74,11 +74,13 @@ impl<'a> Request<'a> {
         key: &str,
     ) -> Result<Self, Error> {
         if key.is_empty() {
-            return Err(Error::invalid_input("the key is empty"));
+            return Err(Error::invalid_input(format!(
+                "the key of an object in bucket {bucket:?} is empty"
+            )));
         }
         if key.len() > LONGEST_KEY {
             return Err(Error::invalid_input(format!(
-                "the key has {} bytes, and S3 takes {LONGEST_KEY}",
+                "the key has {} bytes, but S3 accepts at most {LONGEST_KEY}",
                 key.len()
             )));
         }
@@ -166,7 +168,7 @@ impl<'a> Request<'a> {
     pub(super) fn part(&mut self, number: u32, upload_id: &str) -> &mut Self {
         if !(1..=LAST_PART).contains(&number) {
             self.fail(Error::invalid_input(format!(
-                "{number} is no part number: 1 to {LAST_PART} are"
+                "invalid part number {number}: expected 1 to {LAST_PART}"
             )));
         }
         self.query_number("partNumber", Some(number)).upload_id(upload_id)
@@ -200,7 +202,7 @@ impl<'a> Request<'a> {
     pub(super) fn metadata(&mut self, metadata: &BTreeMap<String, String>) -> &mut Self {
         if let Some((name, _)) = metadata.iter().find(|(_, value)| !value.is_ascii()) {
             self.fail(Error::invalid_input(format!(
-                "the value of metadata `{name}` is not ASCII, which S3 does not keep"
+                "the value of metadata `{name}` is not ASCII, which S3 does not preserve"
             )));
         }
         self.items("x-amz-meta-", metadata)
@@ -220,8 +222,8 @@ impl<'a> Request<'a> {
 const LAST_PART: u32 = 10_000;
 
 /// The hint for an object that is larger than the limit.
-const LARGER: &str = "read it by `Download`, which takes objects of any length, or raise \
-                      `GetObject::collect_limit` or `Config::collect_limit`";
+const LARGER: &str = "use `Download`, which has no size limit, or raise `GetObject::collect_limit` \
+                      or `Config::collect_limit`";
 
 /// In bytes of UTF-8.
 const LONGEST_KEY: usize = 1024;

@@ -31,6 +31,6 @@ impl Operation for DeleteContainer {
     }
 
     fn look_at(&self) -> String {
-        format!("whether container {} is there", self.container)
+        format!("whether container {} exists", self.container)
     }
 }

@@ -252,7 +252,7 @@ mod tests {
             let error = list.next(&page(&[last])).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("the listing does not go on: after \"b\" it ends with {last:?}")
+                format!("the listing does not advance: after marker \"b\" it ends with {last:?}")
             );
         }
     }
@@ -260,10 +260,11 @@ mod tests {
     #[test]
     fn what_is_no_listing() {
         for (body, why) in [
-            ("a\nb\n", "the listing can't be read: expected value at line 1 column 1"),
+            ("a\nb\n", "the listing is not valid JSON: expected value at line 1 column 1"),
             (
                 "{}",
-                "the listing can't be read: invalid type: map, expected a sequence at line 1 column 0",
+                "the listing is not valid JSON: invalid type: map, expected a sequence at line 1 \
+                 column 0",
             ),
             ("[{\"bytes\": 1}]", "entry 0 of the listing has no name"),
             ("[{\"name\": \"a\"}, {\"name\": null}]", "entry 1 of the listing has no name"),

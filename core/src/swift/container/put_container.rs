@@ -87,7 +87,7 @@ mod tests {
              x-versions-location: old%20%C3%A9"
         );
         put.settings.write_acl = Some(Acl::public());
-        assert_eq!(refused(&put), "who may write can't be told by referrers");
+        assert_eq!(refused(&put), "the write ACL of a container can't contain referrers");
     }
 
     // Swift: 201 for a new container, 202 for one that exists.

@@ -31,7 +31,8 @@ pub struct ContainerSettings {
 impl Members<Service> for ContainerSettings {
     fn apply(&self, request: &mut Request<'_>) {
         if self.write_acl.as_ref().is_some_and(Acl::has_referrers) {
-            request.fail(Error::invalid_input("who may write can't be told by referrers"));
+            request
+                .fail(Error::invalid_input("the write ACL of a container can't contain referrers"));
         }
         let location = self.versions_location.as_deref().map(crate::escape::query);
         request

@@ -114,7 +114,7 @@ mod tests {
              destination-account: AUTH_b\nrange: bytes=0-4\nx-fresh-metadata: true"
         );
         copy.to_object.clear();
-        assert_eq!(refused(&copy), "the destination: the object's name is empty");
+        assert_eq!(refused(&copy), "the destination: the object name is empty");
     }
 
     // "Copy object", Object Storage API: the example's response.

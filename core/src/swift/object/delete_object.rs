@@ -32,6 +32,6 @@ impl Operation for DeleteObject {
     }
 
     fn look_at(&self) -> String {
-        format!("whether {}/{} is there", self.container, self.object)
+        format!("whether {}/{} exists", self.container, self.object)
     }
 }

@@ -112,8 +112,10 @@ fn check(head: &ObjectHead, reply: &Reply) -> Result<Validation, Error> {
     if computed.eq_ignore_ascii_case(md5) {
         return Ok(Validation::Validated(Algorithm::Md5));
     }
-    Err(Error::integrity(format!("the MD5 of the body is {computed} where the server has {md5}"))
-        .with_status(reply.status()))
+    Err(Error::integrity(format!(
+        "the MD5 of the body is {computed}, but the server declares {md5}"
+    ))
+    .with_status(reply.status()))
 }
 
 #[cfg(test)]

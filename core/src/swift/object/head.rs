@@ -153,7 +153,7 @@ pub(in crate::swift) fn same_md5(etag: &ETag, md5: &str) -> Result<(), Error> {
     if !is_md5(have) || !is_md5(md5) || have.eq_ignore_ascii_case(md5) {
         return Ok(());
     }
-    Err(Error::integrity(format!("the server has {have} as the ETag of what is {md5}")))
+    Err(Error::integrity(format!("the server's ETag is {have}, but the sent bytes have MD5 {md5}")))
 }
 
 /// The segments of a dynamic large object: all objects of this container whose names begin with

@@ -37,7 +37,7 @@ impl Operation for DeleteSlo {
     }
 
     fn look_at(&self) -> String {
-        format!("whether {}/{} and its segments are there", self.container, self.object)
+        format!("whether {}/{} and its segments exist", self.container, self.object)
     }
 }
 

@@ -44,8 +44,9 @@ impl Manifest {
     ///
     /// It is not a list of segments; the error names the wrong entry, and why.
     pub fn segments(document: &[u8]) -> Result<Vec<Segment>, Error> {
-        let entries: Vec<Value> = serde_json::from_slice(document)
-            .map_err(|why| Error::invalid_response(format!("the manifest can't be read: {why}")))?;
+        let entries: Vec<Value> = serde_json::from_slice(document).map_err(|why| {
+            Error::invalid_response(format!("the manifest is not valid JSON: {why}"))
+        })?;
         let segments = entries.iter().enumerate().map(|(at, entry)| {
             Segment::read(entry)
                 .map_err(|why| Error::invalid_response(format!("entry {at} of the manifest {why}")))
@@ -68,7 +69,7 @@ impl Operation for GetManifest {
         error::success(reply)?;
         let head = ObjectHead::read(reply);
         if !head.is_slo {
-            let what = "the object is no static large object";
+            let what = "the object is not a static large object";
             return Err(error::named(Error::new(Kind::Refused, what), reply));
         }
         let segments = Manifest::segments(&reply.body)
@@ -124,28 +125,28 @@ mod tests {
     #[test]
     fn a_manifest_that_makes_no_sense() {
         for (body, why) in [
-            ("", "the manifest can't be read: EOF while parsing a value at line 1 column 0"),
-            ("[1]", "entry 0 of the manifest is no object"),
+            ("", "the manifest is not valid JSON: EOF while parsing a value at line 1 column 0"),
+            ("[1]", "entry 0 of the manifest is not an object"),
             ("[{}]", "entry 0 of the manifest has no name"),
             (
                 r#"[{"name": "/c"}]"#,
-                "entry 0 of the manifest has a name that is not of a container and an object",
+                "entry 0 of the manifest has a name that is not CONTAINER/OBJECT",
             ),
             (
                 r#"[{"name": "/c/o", "bytes": -1}]"#,
-                "entry 0 of the manifest has a size that is no number",
+                "entry 0 of the manifest has a size that is not a number",
             ),
             (
                 r#"[{"data": "aGVsbG8="}, {"name": "/c/o", "range": "5-1"}]"#,
                 "entry 1 of the manifest has an invalid range",
             ),
-            (r#"[{"data": "?"}]"#, "entry 0 of the manifest has data that is no base64"),
+            (r#"[{"data": "?"}]"#, "entry 0 of the manifest has data that is not base64"),
         ] {
             assert_eq!(manifest(body).unwrap_err().message(), why);
         }
         let huge = r#"[{"name": "/c/a", "bytes": 18446744073709551615}, {"data": "aGVsbG8="}]"#;
         assert_eq!(manifest(huge).unwrap().size(), None);
         let plain = parsed(&GetManifest::new("c", "o"), 200, "", "[]").unwrap_err();
-        assert_eq!(plain.message(), "the object is no static large object");
+        assert_eq!(plain.message(), "the object is not a static large object");
     }
 }

@@ -109,7 +109,9 @@ impl Operation for PutSlo {
         }
         let report = Report::read(&reply.body)
             .filter(|report| report.status.is_some())
-            .ok_or_else(|| error::broken(reply, "the answer does not say how it came out"))?;
+            .ok_or_else(|| {
+                error::broken(reply, "the response does not state whether the manifest was stored")
+            })?;
         report.success(reply)?;
         Ok(SloStored {
             etag: report.etag.unwrap_or(stored.etag),
@@ -193,7 +195,7 @@ mod tests {
         );
         put.segments.push(Segment::Object(ObjectSegment::new("", "x")));
         let error = crate::swift::testing::refused(&put);
-        assert_eq!(error, "segment 2: the container's name is empty");
+        assert_eq!(error, "segment 2: the container name is empty");
     }
 
     // "Static Large Objects", Swift: the example of a response with heartbeats, as JSON and text.

@@ -129,7 +129,7 @@ impl Segment {
         match self {
             Self::Object(object) => object.write(),
             Self::Data(data) if data.is_empty() => {
-                Err(Error::invalid_input("a segment of inline data is empty"))
+                Err(Error::invalid_input("inline data of a segment is empty"))
             }
             Self::Data(data) => {
                 let mut entry = Map::new();
@@ -142,10 +142,10 @@ impl Segment {
     /// Reads an entry of either form: with `name`, `hash` and `bytes` as the server writes it, or
     /// with `path`, `etag` and `size_bytes` as it was sent.
     pub(super) fn read(entry: &Value) -> Result<Self, String> {
-        let entry = entry.as_object().ok_or("is no object")?;
+        let entry = entry.as_object().ok_or("is not an object")?;
         if let Some(data) = entry.get("data") {
             let data = data.as_str().and_then(|text| STANDARD.decode(text).ok());
-            return Ok(Self::Data(data.ok_or("has data that is no base64")?.into()));
+            return Ok(Self::Data(data.ok_or("has data that is not base64")?.into()));
         }
         let either = |new: &str, old: &str| {
             entry.get(new).or_else(|| entry.get(old)).filter(|value| !value.is_null())
@@ -155,12 +155,12 @@ impl Segment {
             .trim_start_matches('/')
             .split_once('/')
             .filter(|(container, object)| !container.is_empty() && !object.is_empty())
-            .ok_or("has a name that is not of a container and an object")?;
+            .ok_or("has a name that is not CONTAINER/OBJECT")?;
         let size = match either("bytes", "size_bytes") {
             None => None,
             Some(size) => {
                 let text = || size.as_str().and_then(|text| text.parse().ok());
-                Some(size.as_u64().or_else(text).ok_or("has a size that is no number")?)
+                Some(size.as_u64().or_else(text).ok_or("has a size that is not a number")?)
             }
         };
         let range = match either("range", "range").and_then(Value::as_str) {
@@ -276,6 +276,6 @@ mod tests {
         let data = Segment::Data(Bytes::from_static(b"interstitial data"));
         assert_eq!(data.write().unwrap(), json!({"data": "aW50ZXJzdGl0aWFsIGRhdGE="}));
         let empty = Segment::Data(Bytes::new()).write().unwrap_err();
-        assert_eq!(empty.to_string(), "a segment of inline data is empty");
+        assert_eq!(empty.to_string(), "inline data of a segment is empty");
     }
 }
