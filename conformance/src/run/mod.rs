@@ -58,6 +58,16 @@ pub fn run(paths: &[PathBuf], selection: &Selection) -> Report {
     report
 }
 
+/// Returns the output that the response of an `s3-response` case is parsed to, as JSON with the
+/// names of S3's API.
+///
+/// # Errors
+///
+/// The input can't be read, or the response is an error.
+pub fn s3_output(input: serde_json::Value) -> Result<serde_json::Value, String> {
+    s3::output(serde_json::from_value(input).map_err(|error| error.to_string())?)
+}
+
 /// The suites to run.
 #[derive(Clone, Debug, Default)]
 pub struct Selection(Vec<&'static str>);

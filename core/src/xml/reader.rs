@@ -182,9 +182,12 @@ impl<'d> Element<'d> {
         })
     }
 
-    /// Returns the child with this name as an ISO 8601 date. Otherwise as [`parsed`](Self::parsed).
+    /// Returns the child with this name as an ISO 8601 date, or as an HTTP date, which some servers
+    /// write here. Otherwise as [`parsed`](Self::parsed).
     pub fn timestamp(self, name: &str) -> Result<Option<Timestamp>, Error> {
-        self.read(name, Timestamp::parse_iso8601)
+        let read =
+            |text: &str| Timestamp::parse_iso8601(text).or_else(|| Timestamp::parse_http(text));
+        self.read(name, read)
     }
 
     /// As [`parsed`](Self::parsed), for a child that is not required: `None` if it can't be parsed.
@@ -197,12 +200,9 @@ impl<'d> Element<'d> {
         self.flag(name).unwrap_or_default()
     }
 
-    /// As [`timestamp`](Self::timestamp), for a child that is not required. Accepts an HTTP date
-    /// too, which some servers write here.
+    /// As [`timestamp`](Self::timestamp), for a child that is not required.
     pub fn optional_timestamp(self, name: &str) -> Option<Timestamp> {
-        let read =
-            |text: &str| Timestamp::parse_iso8601(text).or_else(|| Timestamp::parse_http(text));
-        self.read(name, read).unwrap_or_default()
+        self.timestamp(name).unwrap_or_default()
     }
 
     /// Returns the names from the root to this element, separated by slashes:

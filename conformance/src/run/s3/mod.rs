@@ -33,7 +33,7 @@ use self::output::Answer;
 use self::params::Params;
 pub(super) use self::presign::presign;
 pub(super) use self::request::request;
-pub(super) use self::response::response;
+pub(super) use self::response::{output, response};
 pub(super) use self::sent::{Sent, send};
 
 /// An operation of any kind.

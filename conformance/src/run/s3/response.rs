@@ -75,22 +75,7 @@ pub(in crate::run) fn response(
     check: &mut Check,
 ) -> Result<(), String> {
     let (input, expected): (Input, Expected) = (input.rest()?, expect.rest()?);
-    // The request is not recorded, and has no effect.
-    let any = json!({
-        "Bucket": "b", "Key": "k", "UploadId": "u", "PartNumber": 1, "Policy": "{}",
-        "CopySource": { "Bucket": "b", "Key": "k" }, "ObjectAttributes": ["ETag"],
-        "Delete": { "Objects": [{ "Key": "k" }] }, "Tagging": { "TagSet": [] },
-        "VersioningConfiguration": { "Status": "Enabled" }, "CORSConfiguration": { "CORSRules": [] },
-        "LifecycleConfiguration": { "Rules": [] }, "LegalHold": { "Status": "ON" },
-        "MultipartUpload": { "Parts": [{ "PartNumber": 1, "ETag": "e" }] },
-        "Retention": { "Mode": "GOVERNANCE", "RetainUntilDate": "20260102T030405Z" },
-    });
-    let Value::Object(mut any) = any else { return Ok(()) };
-    if ["PutObject", "CopyObject", "CreateMultipartUpload"].contains(&input.operation.as_str()) {
-        any.remove("Tagging");
-    }
-    let call = read(&input.operation, &mut Params::new(any))?;
-    let service = input.config.service().map_err(|error| error.to_string())?;
+    let (call, service) = called(&input)?;
     let got = answer(&input, call.as_ref(), &service)?;
     match (&got, &expected.outcome) {
         (Ok(answer), Outcome::Ok) => {
@@ -118,6 +103,39 @@ pub(in crate::run) fn response(
         }
     }
     Ok(())
+}
+
+/// Returns the output that a response of this input is parsed to, by the names of S3's API.
+///
+/// # Errors
+///
+/// The input can't be read, or the response is an error.
+pub(in crate::run) fn output(input: Fields) -> Result<Value, String> {
+    let input: Input = input.rest()?;
+    let (call, service) = called(&input)?;
+    let answer = answer(&input, call.as_ref(), &service)?.map_err(|error| error.to_string())?;
+    Ok(answer.output.into_value())
+}
+
+/// Returns the operation that the response is one to, and its service.
+fn called(input: &Input) -> Result<(Box<dyn Call>, Service), String> {
+    // The request is not recorded, and has no effect.
+    let any = json!({
+        "Bucket": "b", "Key": "k", "UploadId": "u", "PartNumber": 1, "Policy": "{}",
+        "CopySource": { "Bucket": "b", "Key": "k" }, "ObjectAttributes": ["ETag"],
+        "Delete": { "Objects": [{ "Key": "k" }] }, "Tagging": { "TagSet": [] },
+        "VersioningConfiguration": { "Status": "Enabled" }, "CORSConfiguration": { "CORSRules": [] },
+        "LifecycleConfiguration": { "Rules": [] }, "LegalHold": { "Status": "ON" },
+        "MultipartUpload": { "Parts": [{ "PartNumber": 1, "ETag": "e" }] },
+        "Retention": { "Mode": "GOVERNANCE", "RetainUntilDate": "20260102T030405Z" },
+    });
+    let Value::Object(mut any) = any else { return Err("no members".to_owned()) };
+    if ["PutObject", "CopyObject", "CreateMultipartUpload"].contains(&input.operation.as_str()) {
+        any.remove("Tagging");
+    }
+    let call = read(&input.operation, &mut Params::new(any))?;
+    let service = input.config.service().map_err(|error| error.to_string())?;
+    Ok((call, service))
 }
 
 /// Returns the operation's result of a response, through the exchange.

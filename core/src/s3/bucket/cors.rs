@@ -43,7 +43,7 @@ impl CorsRule {
             allowed_methods: all("AllowedMethod"),
             allowed_headers: all("AllowedHeader"),
             expose_headers: all("ExposeHeader"),
-            max_age_seconds: rule.parsed("MaxAgeSeconds")?,
+            max_age_seconds: rule.optional("MaxAgeSeconds"),
         })
     }
 

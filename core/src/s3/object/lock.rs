@@ -38,7 +38,8 @@ impl Operation for GetObjectRetention {
     fn parse(&self, _: &Service, reply: &Reply) -> Result<Retention, Error> {
         let document = error::document(reply, "Retention", &["Mode", "RetainUntilDate"])?;
         let root = document.root();
-        Ok(Retention { mode: text(root, "Mode"), retain_until: root.timestamp("RetainUntilDate")? })
+        let retain_until = root.optional_timestamp("RetainUntilDate");
+        Ok(Retention { mode: text(root, "Mode"), retain_until })
     }
 }
 
