@@ -34,6 +34,8 @@ pub enum RetryDecision {
     Throttled,
     /// The resource is at another place, which the error names.
     Elsewhere,
+    /// The server does not support something in the request that can be left out or replaced.
+    Otherwise,
 }
 
 impl RetryDecision {
@@ -185,7 +187,7 @@ impl Attempts {
     ) -> Option<Wait> {
         let first = match decision {
             RetryDecision::Final => return None,
-            RetryDecision::Elsewhere => Duration::ZERO,
+            RetryDecision::Elsewhere | RetryDecision::Otherwise => Duration::ZERO,
             RetryDecision::Transient => policy.base,
             RetryDecision::Throttled => policy.throttled,
         };

@@ -45,6 +45,8 @@ pub struct Call<O: Operation> {
     sequence: u32,
     seed: u64,
     redirected: bool,
+    /// How often the request was drafted otherwise after a refusal of something in it.
+    redrafted: u32,
     doubtful: bool,
     /// Attempts without a response, or with one of a gateway that timed out: the server may still
     /// apply them.
@@ -100,6 +102,7 @@ impl<O: Operation> Call<O> {
             sequence: 0,
             seed,
             redirected: false,
+            redrafted: 0,
             doubtful: false,
             under_way: UnderWay::default(),
             recovered: false,
@@ -340,6 +343,13 @@ impl<O: Operation> Call<O> {
                 return None;
             }
         }
+        if decision == RetryDecision::Otherwise {
+            let resource = self.operation.resource()?;
+            self.redrafted += 1;
+            if self.redrafted > MOST_REDRAFTS || !self.service.learn(resource, error) {
+                return None;
+            }
+        }
         self.attempts.next(now, self.service.retry_policy(), decision, error)
     }
 }
@@ -416,6 +426,9 @@ impl<O: Operation> Machine for Call<O> {
         false
     }
 }
+
+/// How often a call is drafted otherwise at most.
+const MOST_REDRAFTS: u32 = 2;
 
 /// Decides as [`RetryDecision::of_failure`], but never retries an error of the caller or of an
 /// authenticator.

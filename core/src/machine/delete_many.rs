@@ -51,6 +51,8 @@ pub struct DeleteMany<I> {
     number: u32,
     /// The server does not support DeleteObjects.
     one_by_one: bool,
+    /// The refusal of DeleteObjects, until a DeleteObject shows that it was about the operation.
+    unproven: Option<Error>,
     deleted: u64,
     errors: Vec<DeleteError>,
     error: Option<Error>,
@@ -143,6 +145,7 @@ where
             batches: Vec::new(),
             number: 0,
             one_by_one: false,
+            unproven: None,
             deleted: 0,
             errors: Vec::new(),
             error: None,
@@ -188,7 +191,7 @@ where
     /// Starts the next request of the batch at index `at`. Returns false if the batch is empty.
     fn begin(&mut self, at: usize) -> bool {
         let Some(batch) = self.batches.get_mut(at) else { return false };
-        if self.one_by_one {
+        if self.one_by_one || self.service.forgoes_delete_objects() {
             batch.ones.append(&mut batch.many);
         }
         let options = &self.options;
@@ -230,8 +233,11 @@ where
         batch.state = State::Ready;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) if is_missing(&error) => {
+            Err(error) if is_unsupported(&error) => {
                 self.one_by_one = true;
+                if self.deleted == 0 && !is_missing(&error) {
+                    self.unproven.get_or_insert(error);
+                }
                 return;
             }
             Err(error) => return self.fail(now, error),
@@ -300,6 +306,16 @@ where
         let Some(batch) = self.batches.get_mut(at) else { return };
         let state = std::mem::replace(&mut batch.state, State::Ready);
         let State::One(call) = state else { return };
+        if let Err(error) = &answer
+            && self.unproven.as_ref().is_some_and(|first| first.code() == error.code())
+        {
+            // It was not the operation that the server refused.
+            let first = self.unproven.take().unwrap_or_else(|| error.clone());
+            return self.fail(now, first);
+        }
+        if self.unproven.take().is_some() || self.one_by_one {
+            self.service.forgo_delete_objects();
+        }
         match answer {
             Ok(()) => self.deleted += 1,
             // A few servers respond so for an object that does not exist.
@@ -413,10 +429,39 @@ where
     }
 }
 
-/// Returns whether the server does not support the operation.
+/// Returns whether the server may not support the operation, and DeleteObject may work. Servers
+/// without DeleteObjects take the request for another one, and say of that what is wrong with it.
+fn is_unsupported(error: &Error) -> bool {
+    let status = error.status().map(|status| status.as_u16());
+    is_missing(error)
+        || error.kind() == Kind::Refused
+            && match (status, error.code()) {
+                (Some(405 | 411 | 415), _) => true,
+                (Some(400 | 404), None) => true,
+                (Some(400 | 404 | 412), Some(code)) => OTHERS.contains(&code),
+                _ => false,
+            }
+}
+
+/// Returns whether the server says that it does not support the operation.
 fn is_missing(error: &Error) -> bool {
     error.status() == Some(StatusCode::NOT_IMPLEMENTED) || error.code() == Some("NotImplemented")
 }
 
+/// Codes of servers that take DeleteObjects for another request: a form, or one without its digest.
+const OTHERS: [&str; 12] = [
+    "BadRequest",
+    "InvalidArgument",
+    "InvalidRequest",
+    "InvalidURI",
+    "MalformedPOSTRequest",
+    "MethodNotAllowed",
+    "MissingContentMD5",
+    "NotFound",
+    "NotSupported",
+    "PreconditionFailed",
+    "UnsupportedMethod",
+    "UnsupportedOperation",
+];
 /// The maximum number of objects in one request.
 const MOST: usize = 1000;

@@ -81,6 +81,9 @@ pub struct Quirks {
     /// Whether operations that require a digest of their body (DeleteObjects, bucket
     /// configuration) need `Content-MD5`, as a checksum header is not enough.
     pub content_md5_required: bool,
+    /// Whether these operations send `Content-MD5` unless checksums or another algorithm than CRC32
+    /// are asked for: every server accepts it, and an unknown one may refuse the other digests.
+    pub content_md5_preferred: bool,
     /// Whether `UNSIGNED-PAYLOAD` works over https.
     pub unsigned_payload: bool,
     /// Whether the server decodes an object that is stored with a content coding, unless the

@@ -123,8 +123,22 @@ providers! {
     /// Backblaze B2. Issues: `Unsupported header x-amz-sdk-checksum-algorithm`.
     B2 = "b2" | "backblaze" => Quirks { sdk_algorithm_header: false, ..OTHER };
     /// OVHcloud. OVH roadmap 700: trailers result in `InvalidArgument`; earth-mover/icechunk 2115:
-    /// so does CRC32.
-    Ovh = "ovh" | "ovhcloud" => Quirks { checksums: NONE, part_checksums: NONE, ..HOST };
+    /// so does CRC32; OVH roadmap 763: DeleteObjects needs `Content-MD5`.
+    Ovh = "ovh" | "ovhcloud" => Quirks {
+        checksums: NONE,
+        part_checksums: NONE,
+        content_md5_required: true,
+        ..HOST
+    };
+    /// Oracle Cloud Infrastructure's Amazon S3 Compatibility API. Oracle's release notes of July 17,
+    /// 2026: DeleteObjects takes SHA-256 and CRC32C besides `Content-MD5`; earth-mover/icechunk
+    /// 2109: it refuses CRC32. "Amazon S3 Compatibility API": by path.
+    Oci = "oci" | "oracle" => Quirks {
+        checksums: OCI,
+        part_checksums: OCI,
+        content_md5_required: true,
+        ..PATH
+    };
     /// IBM Cloud Object Storage. rclone; issues: DeleteObjects needs `Content-MD5`.
     Ibm = "ibm" | "ibmcos" => Quirks { content_md5_required: true, ..OTHER };
     /// Dell ECS and ObjectScale. Issues: DeleteObjects needs `Content-MD5`; some releases accept a
@@ -271,6 +285,7 @@ const MIB: u64 = 1 << 20;
 pub(super) const GIB: u64 = 1 << 30;
 
 const NONE: &[Algorithm] = &[];
+const OCI: &[Algorithm] = &[Algorithm::Crc32c, Algorithm::Sha256];
 const SHA256: &[Algorithm] = &[Algorithm::Sha256];
 /// The five that the AWS SDKs compute. Every server tried accepts or ignores each.
 const CLASSIC: &[Algorithm] = &[
@@ -301,6 +316,7 @@ pub(super) const AWS: Quirks = Quirks {
     aws_chunked_content_encoding: true,
     signed_chunks: true,
     content_md5_required: false,
+    content_md5_preferred: false,
     unsigned_payload: true,
     transcodes: false,
     max_parts: 10_000,
@@ -338,6 +354,8 @@ pub(super) const OTHER: Quirks = Quirks {
     multipart_etag_is_md5: false,
     // Seen: s3rver stores the framing as the object.
     signed_chunks: false,
+    // Issues: s3proxy, CubeFS, Oracle and OVHcloud refuse DeleteObjects with a CRC32.
+    content_md5_preferred: true,
     ..PATH_V1
 };
 

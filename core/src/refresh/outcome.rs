@@ -94,7 +94,7 @@ impl<S: RenewalSource> Refresher<S> {
         let lives = self.fitness(now, 0) != Fitness::Dead;
         let retry_policy = &self.retry_policy;
         let again = match self.decision(&error) {
-            RetryDecision::Final | RetryDecision::Elsewhere => None,
+            RetryDecision::Final | RetryDecision::Elsewhere | RetryDecision::Otherwise => None,
             decision => self.attempts.next(now, retry_policy, decision, &error).or_else(|| {
                 // No hurry: the old credential is still valid.
                 let pause = error.retry_after().unwrap_or_default().max(retry_policy.longest);

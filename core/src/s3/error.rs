@@ -26,7 +26,7 @@ pub(crate) fn success(reply: &Reply) -> Result<(), Error> {
 pub(super) fn passing(error: Error) -> Result<(), Error> {
     match judge(&error, Idempotency::Read) {
         RetryDecision::Transient | RetryDecision::Throttled => Err(error),
-        RetryDecision::Final | RetryDecision::Elsewhere => Ok(()),
+        RetryDecision::Final | RetryDecision::Elsewhere | RetryDecision::Otherwise => Ok(()),
     }
 }
 

@@ -28,6 +28,7 @@ mod config;
 mod error;
 mod list;
 mod multipart;
+mod negotiation;
 mod object;
 mod operation;
 mod raw;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::checksum::{Placement, RequestChecksumCalculation};
 use crate::contract;
 use crate::error::Error;
 use crate::retry::{Idempotency, RetryDecision, RetryPolicy};
@@ -10,6 +11,7 @@ use crate::s3::{
     config::Config,
     endpoint::{Addressing, Endpoint, Resolver},
     error,
+    negotiation::{Negotiated, Refused},
 };
 
 /// An S3 endpoint and the configuration of its requests. Cheap to clone; clones share the learnt
@@ -22,6 +24,7 @@ struct Inner {
     config: Config,
     resolver: Resolver,
     regions: Mutex<BTreeMap<String, Arc<Resolver>>>,
+    negotiated: Negotiated,
 }
 
 impl Service {
@@ -43,7 +46,12 @@ impl Service {
             endpoint.addressing = config.quirks.addressing;
         }
         let resolver = Resolver::new(endpoint)?;
-        Ok(Self(Arc::new(Inner { config, resolver, regions: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            config,
+            resolver,
+            regions: Mutex::default(),
+            negotiated: Negotiated::default(),
+        })))
     }
 
     /// Returns the configuration.
@@ -72,6 +80,21 @@ impl Service {
         self.0.resolver.resolve_as(Addressing::Path, Some(bucket))
     }
 
+    /// Returns what the server refused so far.
+    pub(super) fn negotiated(&self) -> &Negotiated {
+        &self.0.negotiated
+    }
+
+    /// Whether the server does not support DeleteObjects, as an earlier refusal showed.
+    pub(crate) fn forgoes_delete_objects(&self) -> bool {
+        self.0.negotiated.forgoes_delete_objects()
+    }
+
+    /// Remembers that the server does not support DeleteObjects.
+    pub(crate) fn forgo_delete_objects(&self) {
+        self.0.negotiated.forgo_delete_objects();
+    }
+
     /// Returns the region that was learnt for the bucket, or the configured one.
     pub fn region(&self, bucket: &str) -> Arc<str> {
         let regions = self.0.regions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,12 +103,29 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Returns what the server refused, if requests can be drafted without it.
+    fn negotiable(&self, error: &Error) -> Option<Refused> {
+        let checksum = &self.0.config.checksum;
+        let is_free = checksum.placement == Placement::Auto
+            && checksum.request_mode() != RequestChecksumCalculation::Never;
+        Refused::of(error).filter(|_| is_free)
+    }
+}
+
 impl contract::Service for Service {
     fn judge(&self, error: &Error, idempotency: Idempotency) -> RetryDecision {
-        error::judge(error, idempotency)
+        match error::judge(error, idempotency) {
+            RetryDecision::Final if self.negotiable(error).is_some() => RetryDecision::Otherwise,
+            decision => decision,
+        }
     }
 
     fn learn(&self, resource: &str, error: &Error) -> bool {
+        if let Some(refused) = self.negotiable(error) {
+            self.0.negotiated.remember(refused, resource);
+            return true;
+        }
         let Some(region) = error.region() else { return false };
         let mut regions = self.0.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let known = regions.get(resource).map_or(&self.0.resolver, |resolver| resolver);

@@ -123,9 +123,9 @@ fn words_are_read_in_any_case(via: Via) {
     for (protection, request, response, bytes, document, read) in [
         ("True", "ALWAYS", "Always", Bytes::Crc32, Document::Crc32, Read::Checked),
         ("1", "When_Supported", "WHEN_SUPPORTED", Bytes::Crc32, Document::Crc32, Read::Checked),
-        ("yes", "WHEN_REQUIRED", "When_Required", Bytes::Bare, Document::Crc32, Read::Bare),
+        ("yes", "WHEN_REQUIRED", "When_Required", Bytes::Bare, Document::Md5, Read::Bare),
         ("on", "Never", "NEVER", Bytes::Bare, Document::Md5, Read::Bare),
-        ("FALSE", "always", "always", Bytes::Bare, Document::Crc32, Read::Bare),
+        ("FALSE", "always", "always", Bytes::Bare, Document::Md5, Read::Bare),
     ] {
         let what = format!("{protection}, {request}, {response}");
         let client = client(via, &server, &settings(protection, request, response));
@@ -319,7 +319,7 @@ fn backends_have_their_own_settings(via: Via) {
                           x-amz-sdk-checksum-algorithm: CRC64NVME";
     let expected = [
         // Not switched on: `always` of the defaults does not count.
-        [put_object(Bytes::Bare, false), delete_objects(Document::Crc32), get_object(Read::Bare)],
+        [put_object(Bytes::Bare, false), delete_objects(Document::Md5), get_object(Read::Bare)],
         [by_aws, deleted_by_aws, get_object(Read::Checked)],
         [put_object(Bytes::Bare, false), delete_objects(Document::Md5), get_object(Read::Bare)],
     ];

@@ -79,25 +79,52 @@ impl Request<'_> {
         if let Some(md5) = &options.content_md5 {
             self.set(CONTENT_MD5, md5);
         }
-        let quirks = &self.service.config().quirks;
-        let knows_md5_only = self.plan.policy.placement == Placement::Auto
+        let md5 = self.plan.policy.placement == Placement::Auto
             && options.algorithm.is_none()
-            && (quirks.checksums.is_empty()
-                || need == Need::Required && quirks.content_md5_required);
+            && self.takes_md5(need);
         match self.plan.policy.decide(need, options.algorithm, supplied) {
+            Decision::None if !supplied && !never && self.needs_digest() => match md5 {
+                true => self.stamp(Algorithm::Md5, CONTENT_MD5),
+                false => self.flexible(self.plan.policy.algorithm),
+            },
             Decision::None => {}
-            Decision::Flexible(_) if knows_md5_only => self.stamp(Algorithm::Md5, CONTENT_MD5),
+            Decision::Flexible(_) if md5 => self.stamp(Algorithm::Md5, CONTENT_MD5),
             Decision::ContentMd5 => self.stamp(Algorithm::Md5, CONTENT_MD5),
-            Decision::Flexible(algorithm) => {
-                self.name_algorithm(algorithm);
-                if self.in_trailer() {
-                    self.trailer(algorithm);
-                } else {
-                    self.stamp(algorithm, algorithm.header().clone());
-                }
-            }
+            Decision::Flexible(algorithm) => self.flexible(algorithm),
         }
         self
+    }
+
+    /// Adds the checksum of this algorithm, in a header or a trailer.
+    fn flexible(&mut self, algorithm: Algorithm) {
+        self.name_algorithm(algorithm);
+        if self.in_trailer() {
+            self.trailer(algorithm);
+        } else {
+            self.stamp(algorithm, algorithm.header().clone());
+        }
+    }
+
+    /// Whether `Content-MD5` is sent where the policy leaves the choice.
+    fn takes_md5(&self, need: Need) -> bool {
+        let quirks = &self.service.config().quirks;
+        let required = need == Need::Required;
+        // Every server takes it; whether an unknown one takes another digest is not known.
+        let preferred = required
+            && quirks.content_md5_preferred
+            && self.plan.policy.request_mode() == RequestChecksumCalculation::WhenRequired
+            && self.plan.policy.algorithm == Algorithm::default()
+            && Algorithm::Md5.is_available();
+        quirks.checksums.is_empty()
+            || required && quirks.content_md5_required
+            || preferred
+            || self.service.negotiated().replaces_checksum(required)
+    }
+
+    /// Whether the bytes of an object need a digest whatever the policy says: the server refused
+    /// others in this bucket without one.
+    fn needs_digest(&self) -> bool {
+        self.plan.streaming && self.service.negotiated().needs_digest(&self.plan.bucket)
     }
 
     /// Sets the algorithm and type of the object's checksum; nothing where
@@ -133,6 +160,7 @@ impl Request<'_> {
     fn name_algorithm(&mut self, algorithm: Algorithm) {
         if self.plan.policy.sdk_algorithm_header
             && self.service.config().quirks.sdk_algorithm_header
+            && !self.service.negotiated().refuses_algorithm_name()
         {
             let name = HeaderValue::from_static(algorithm.name());
             self.draft().head.headers.insert(SDK_ALGORITHM, name);

@@ -26,6 +26,8 @@ pub(super) type Request<'a> = crate::request::Request<'a, Service>;
 pub(crate) struct Plan {
     policy: Policy,
     streaming: bool,
+    /// The bucket's name as the caller gave it; empty for a request on the service.
+    bucket: String,
 }
 
 impl RequestTarget for Service {
@@ -40,7 +42,7 @@ impl<'a> Request<'a> {
         method: Method,
     ) -> Result<Self, Error> {
         let endpoint = service.endpoint(None)?;
-        Ok(Self::at(service, operation, method, endpoint, ""))
+        Ok(Self::at(service, operation, method, endpoint, "", ""))
     }
 
     /// Creates a request on a bucket.
@@ -51,7 +53,7 @@ impl<'a> Request<'a> {
         bucket: &str,
     ) -> Result<Self, Error> {
         let endpoint = service.endpoint(Some(bucket))?;
-        Ok(Self::at(service, operation, method, endpoint, ""))
+        Ok(Self::at(service, operation, method, endpoint, bucket, ""))
     }
 
     /// Creates a request on a bucket whose region may be unknown: the bucket is in the path.
@@ -62,7 +64,7 @@ impl<'a> Request<'a> {
         bucket: &str,
     ) -> Result<Self, Error> {
         let endpoint = service.endpoint_by_path(bucket)?;
-        Ok(Self::at(service, operation, method, endpoint, ""))
+        Ok(Self::at(service, operation, method, endpoint, bucket, ""))
     }
 
     /// Creates a request on an object.
@@ -85,7 +87,7 @@ impl<'a> Request<'a> {
             )));
         }
         let endpoint = service.endpoint(Some(bucket))?;
-        Ok(Self::at(service, operation, method, endpoint, key))
+        Ok(Self::at(service, operation, method, endpoint, bucket, key))
     }
 
     fn at(
@@ -93,6 +95,7 @@ impl<'a> Request<'a> {
         operation: &'static str,
         method: Method,
         endpoint: Endpoint,
+        bucket: &str,
         key: &str,
     ) -> Self {
         let mut target = endpoint.base_path;
@@ -109,7 +112,8 @@ impl<'a> Request<'a> {
         draft.head.headers.insert(HOST, endpoint.host);
         draft.sealing =
             Sealing::SigV4 { region: endpoint.signing_region, service: endpoint.signing_name };
-        let plan = Plan { policy: service.config().checksum, streaming: false };
+        let plan =
+            Plan { policy: service.config().checksum, streaming: false, bucket: bucket.to_owned() };
         let origin = Some((endpoint.scheme, endpoint.authority));
         Self::to(service, draft, plan, origin, target)
     }

@@ -1,0 +1,263 @@
+//! What a server refuses in a request is left out or replaced, where the configuration leaves the
+//! choice, and the server is not asked for it again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use apus_core::checksum::{Algorithm, Placement, RequestChecksumCalculation};
+use apus_core::contract::Operation;
+use apus_core::machine::{Call, DeleteMany, DeleteManyOptions};
+use apus_core::quirks::Provider;
+use apus_core::s3::{ChecksumOptions, DeleteObjects, PutObject, Service, UploadPart};
+use apus_core::{Error, Kind};
+use http::{HeaderMap, Method};
+
+use crate::support::{Answer, Sim, service};
+
+/// Calls it at a server that answers as `answer` says, and returns the heads of the requests too.
+fn call<O: Operation<Service = Service>>(
+    operation: O,
+    service: &Arc<Service>,
+    mut answer: impl FnMut(&HeaderMap) -> Answer,
+) -> (Result<O::Output, Error>, Vec<HeaderMap>) {
+    let mut heads = Vec::new();
+    let run = Sim::new(Call::new(operation, Arc::clone(service), 1)).run(|head, _| {
+        heads.push(head.headers.clone());
+        answer(&head.headers)
+    });
+    (run.result, heads)
+}
+
+fn refused(status: u16, code: &str, message: &str) -> Answer {
+    let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    Answer::new(status).body(body)
+}
+
+fn deleted() -> Answer {
+    Answer::new(200).body("<DeleteResult/>")
+}
+
+/// The digests that a request carries.
+fn digests(head: &HeaderMap) -> Vec<&str> {
+    let is_digest = |name: &&str| *name == "content-md5" || name.starts_with("x-amz-checksum-");
+    head.keys().map(|name| name.as_str()).filter(is_digest).collect()
+}
+
+/// A service whose clients ask for checksums.
+fn protective() -> Arc<Service> {
+    service(|config| {
+        config.checksum.enable_data_integrity_protection = true;
+        config.checksum.request = RequestChecksumCalculation::WhenSupported;
+    })
+}
+
+fn delete_many(
+    service: &Arc<Service>,
+    keys: &[&'static str],
+) -> DeleteMany<std::vec::IntoIter<&'static str>> {
+    let options = DeleteManyOptions { concurrency: 1, ..DeleteManyOptions::default() };
+    DeleteMany::new("bucket", keys.to_vec(), Arc::clone(service), options, 7)
+}
+
+// s3proxy issue 962, cubefs issue 3813, Oracle's release notes of July 17, 2026 and OVHcloud's
+// roadmap 763: DeleteObjects with a CRC32 is refused. All take Content-MD5, which S3 required first.
+#[test]
+fn an_unknown_server_gets_the_digest_that_every_server_takes() {
+    let delete = || DeleteObjects::new("bucket", ["a"]);
+    let (result, heads) = call(delete(), &service(|_| {}), |_| deleted());
+    result.unwrap();
+    assert_eq!(digests(&heads[0]), ["content-md5"]);
+    // Amazon, and who asks for checksums, gets what was asked for.
+    let amazon = service(|config| config.quirks = Provider::Aws.quirks());
+    for service in [protective(), amazon] {
+        let (_, heads) = call(delete(), &service, |_| deleted());
+        assert_eq!(digests(&heads[0]), ["x-amz-checksum-crc32"]);
+    }
+    for provider in [Provider::Oci, Provider::Ovh] {
+        let service = service(|config| config.quirks = provider.quirks());
+        let (_, heads) = call(delete(), &service, |_| deleted());
+        assert_eq!(digests(&heads[0]), ["content-md5"], "{provider}");
+    }
+}
+
+#[test]
+fn a_refused_checksum_of_a_document_is_replaced_and_remembered() {
+    // Oracle's words, in earth-mover/icechunk 2109.
+    let oracle = || {
+        let message = "Missing required header for this request: Content-MD5 or \
+                       x-amz-checksum-sha256 or x-amz-checksum-crc32c";
+        refused(400, "InvalidRequest", message)
+    };
+    let service = protective();
+    let answer = |head: &HeaderMap| match head.contains_key("content-md5") {
+        true => deleted(),
+        false => oracle(),
+    };
+    let (result, heads) = call(DeleteObjects::new("bucket", ["a"]), &service, answer);
+    result.unwrap();
+    assert_eq!(
+        heads.iter().map(digests).collect::<Vec<_>>(),
+        [["x-amz-checksum-crc32"], ["content-md5"]]
+    );
+    let (result, heads) = call(DeleteObjects::new("other", ["a"]), &service, answer);
+    result.unwrap();
+    assert_eq!(heads.len(), 1);
+    // What the call names is not replaced.
+    let mut named = DeleteObjects::new("bucket", ["a"]);
+    named.checksum = ChecksumOptions::algorithm(Algorithm::Crc32);
+    let (result, _) = call(named, &protective(), answer);
+    assert_eq!(result.unwrap_err().code(), Some("InvalidRequest"));
+    let placed = service_with(Placement::Header);
+    let (result, heads) = call(DeleteObjects::new("bucket", ["a"]), &placed, answer);
+    assert_eq!((result.unwrap_err().kind(), heads.len()), (Kind::Refused, 1));
+}
+
+fn service_with(placement: Placement) -> Arc<Service> {
+    service(|config| {
+        config.checksum.placement = placement;
+        config.quirks = Provider::Aws.quirks();
+    })
+}
+
+// Cloudflare R2, aws/aws-sdk-js-v3 6810; Backblaze B2.
+#[test]
+fn a_refused_checksum_of_an_object_is_replaced_and_remembered() {
+    let service = protective();
+    let answer = |head: &HeaderMap| {
+        let is_checksum = digests(head).iter().any(|name| name.starts_with("x-amz"));
+        match is_checksum {
+            true => refused(
+                501,
+                "NotImplemented",
+                "Header &apos;x-amz-checksum-crc32&apos; with value &apos;AAAAAA==&apos; not implemented",
+            ),
+            false => Answer::new(200).header("etag", "tag"),
+        }
+    };
+    let (result, heads) = call(PutObject::new("bucket", "key", "a"), &service, answer);
+    result.unwrap();
+    assert_eq!((heads.len(), digests(&heads[1])), (2, vec!["content-md5"]));
+    let part = || UploadPart::new("bucket", "key", "id", 1, "a");
+    let (result, heads) = call(part(), &service, answer);
+    result.unwrap();
+    assert_eq!((heads.len(), digests(&heads[0])), (1, vec!["content-md5"]));
+
+    let service = protective();
+    let answer = |head: &HeaderMap| match head.contains_key("x-amz-sdk-checksum-algorithm") {
+        true => refused(
+            400,
+            "InvalidArgument",
+            "Unsupported header &apos;x-amz-sdk-checksum-algorithm&apos; received for this API call.",
+        ),
+        false => Answer::new(200).header("etag", "tag"),
+    };
+    let (result, heads) = call(PutObject::new("bucket", "key", "a"), &service, answer);
+    result.unwrap();
+    assert_eq!((heads.len(), digests(&heads[1])), (2, vec!["x-amz-checksum-crc32"]));
+    assert_eq!(call(part(), &service, answer).1.len(), 1);
+}
+
+// Amazon's words for a bucket with a default retention ("Uploading objects to an Object Lock enabled
+// bucket").
+#[test]
+fn a_bucket_whose_objects_need_a_digest_gets_one() {
+    let service = service(|_| {});
+    let answer = |head: &HeaderMap| match digests(head).is_empty() {
+        true => refused(
+            400,
+            "InvalidRequest",
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with \
+             Object Lock parameters",
+        ),
+        false => Answer::new(200).header("etag", "tag"),
+    };
+    let (result, heads) = call(PutObject::new("bucket", "key", "a"), &service, answer);
+    result.unwrap();
+    assert_eq!(heads.len(), 2);
+    let (result, heads) = call(UploadPart::new("bucket", "key", "id", 1, "a"), &service, answer);
+    result.unwrap();
+    assert_eq!(heads.len(), 1);
+    let (_, heads) = call(PutObject::new("other", "key", "a"), &service, |_| Answer::new(200));
+    assert!(digests(&heads[0]).is_empty());
+}
+
+#[test]
+fn the_wrong_value_of_a_checksum_is_no_refusal_of_checksums() {
+    // Amazon's words.
+    let message = "Value for x-amz-checksum-crc32 header is invalid.";
+    let wrong = |_: &HeaderMap| refused(400, "InvalidRequest", message);
+    let (result, heads) = call(PutObject::new("bucket", "key", "a"), &protective(), wrong);
+    assert_eq!((result.unwrap_err().server_message(), heads.len()), (Some(message), 1));
+}
+
+// Servers without DeleteObjects take it for another request on the bucket: for the upload of a
+// form ("POST Object"), for a method that a bucket does not have, for a request without its digest.
+#[test]
+fn a_server_without_delete_objects_is_known_by_any_of_its_words() {
+    for (status, code) in [
+        (501, "NotImplemented"),
+        (400, "NotImplemented"),
+        (405, "MethodNotAllowed"),
+        (405, ""),
+        (400, ""),
+        (404, ""),
+        (400, "InvalidArgument"),
+        (400, "InvalidRequest"),
+        (400, "MalformedPOSTRequest"),
+        (400, "UnsupportedOperation"),
+        (412, "PreconditionFailed"),
+        (411, "MissingContentLength"),
+    ] {
+        let service = service(|_| {});
+        let no = || match code {
+            "" => Answer::new(status),
+            code => Answer::error(status, code),
+        };
+        let run = Sim::new(delete_many(&service, &["a", "b", "c"]))
+            .run(|head, _| if head.method == Method::POST { no() } else { Answer::new(204) });
+        let posts = run.requests.iter().filter(|request| request.starts_with("POST")).count();
+        assert_eq!((posts, run.requests.len()), (1, 4), "{status} {code}");
+        assert_eq!(run.result.unwrap().deleted, 3, "{status} {code}");
+        // It is not asked again.
+        let run = Sim::new(delete_many(&service, &["d", "e"])).run(|head, _| {
+            assert_eq!(head.method, Method::DELETE);
+            Answer::new(204)
+        });
+        assert_eq!(run.result.unwrap().deleted, 2);
+    }
+}
+
+#[test]
+fn a_refusal_that_is_not_about_delete_objects_ends_the_removal() {
+    for (status, code) in [
+        (403, "AccessDenied"),
+        (404, "NoSuchBucket"),
+        (400, "ExpiredToken"),
+        (400, "InvalidBucketName"),
+        (400, "MalformedXML"),
+    ] {
+        let run = Sim::new(delete_many(&service(|_| {}), &["a", "b"]))
+            .run(|_, _| Answer::error(status, code));
+        assert_eq!((run.result.unwrap_err().code(), run.requests.len()), (Some(code), 1));
+    }
+    // The first DeleteObject is refused with the same words: so it is not the operation.
+    let run = Sim::new(delete_many(&service(|_| {}), &["a", "b", "c"]))
+        .run(|_, _| Answer::error(400, "InvalidRequest"));
+    assert_eq!(run.requests.len(), 2);
+    assert_eq!(run.result.unwrap_err().operation(), Some("DeleteObjects"));
+}
+
+#[test]
+fn the_objects_that_are_left_are_each_removed_once() {
+    let mut left: BTreeSet<&str> = ["a", "b", "c"].into();
+    let run = Sim::new(delete_many(&service(|_| {}), &["a", "b", "c"])).run(|head, _| {
+        if head.method == Method::POST {
+            return Answer::error(405, "MethodNotAllowed");
+        }
+        let key = head.uri.path().strip_prefix("/bucket/").unwrap();
+        assert!(left.remove(key), "{key} twice");
+        if key == "b" { Answer::error(403, "AccessDenied") } else { Answer::new(204) }
+    });
+    let done = run.result.unwrap();
+    assert_eq!((done.deleted, done.errors.len(), left.len()), (2, 1, 0));
+}
