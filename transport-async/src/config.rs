@@ -1,6 +1,8 @@
 //! The configuration of a transport: connections, memory, TLS.
 
 use std::fmt;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::Error;
@@ -137,6 +139,21 @@ impl TransportConfig {
         Ok(self)
     }
 
+    /// Trusts the certificates that the operating system trusts, and no others, for endpoints and
+    /// for proxies that have no certificates of their own: of Linux and the BSDs the files where
+    /// OpenSSL finds them, of macOS the keychains, of Windows the store of root certificates.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place. They are read now, and verified by
+    /// rustls on every system.
+    ///
+    /// # Errors
+    ///
+    /// No certificate was found; the error says why.
+    #[cfg(feature = "native-roots")]
+    pub fn native_roots(mut self) -> Result<Self, Error> {
+        self.tls = self.tls.native_roots()?;
+        Ok(self)
+    }
+
     /// Presents this client certificate to servers that request one: a PEM chain, the client's own
     /// certificate first, and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
     ///
@@ -185,11 +202,21 @@ impl TransportConfig {
         self
     }
 
-    /// Uses this configuration of rustls unchanged, instead of all other TLS settings. It should
-    /// offer no protocol but `http/1.1`.
+    /// Uses this cryptography for TLS. Default: what the process installed with
+    /// `CryptoProvider::install_default` before the [`Transport`](crate::Transport) is made, or
+    /// else that of ring, with the cargo feature `ring`. With neither, requests over https fail.
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn rustls(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
+    pub fn crypto_provider(mut self, provider: Arc<rustls::crypto::CryptoProvider>) -> Self {
+        self.tls = self.tls.crypto_provider(provider);
+        self
+    }
+
+    /// Uses this configuration of rustls unchanged, instead of all other TLS settings of endpoints;
+    /// its cryptography also for proxies. It should offer no protocol but `http/1.1`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn rustls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.tls = self.tls.rustls(config);
         self
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
 use apus_core::proxy::Proxy;
+#[cfg(feature = "tls")]
+use apus_host::tls::NO_PROVIDER;
 use http::Uri;
 use http::uri::Authority;
 use tokio::net::TcpStream;
@@ -97,7 +99,7 @@ impl Route {
 pub(crate) struct Connector {
     pub(crate) gates: ProxyRoutes,
     #[cfg(feature = "tls")]
-    tls: tokio_rustls::TlsConnector,
+    tls: Option<tokio_rustls::TlsConnector>,
 }
 
 impl Connector {
@@ -105,7 +107,7 @@ impl Connector {
         Ok(Self {
             gates: ProxyRoutes::new(config)?,
             #[cfg(feature = "tls")]
-            tls: tokio_rustls::TlsConnector::from(config.tls.config()?),
+            tls: config.tls.config()?.map(tokio_rustls::TlsConnector::from),
         })
     }
 
@@ -124,7 +126,7 @@ impl Connector {
 
     #[cfg(feature = "tls")]
     async fn secure(&self, stream: Stream, route: &Route) -> Result<Stream, ExchangeError> {
-        agree(&self.tls, route.host(), stream).await.map_err(|error| {
+        agree(self.tls.as_ref(), route.host(), stream).await.map_err(|error| {
             // A closed connection says nothing about trust, and a repetition may succeed.
             let cause =
                 if is_tls(&error) { ExchangeErrorKind::Tls } else { ExchangeErrorKind::Connect };
@@ -144,10 +146,12 @@ impl Connector {
 /// Does the TLS handshake with `host` over `stream`.
 #[cfg(feature = "tls")]
 pub(crate) async fn agree(
-    tls: &tokio_rustls::TlsConnector,
+    tls: Option<&tokio_rustls::TlsConnector>,
     host: &str,
     stream: Stream,
 ) -> io::Result<Stream> {
+    let no_provider = || io::Error::other(rustls::Error::General(NO_PROVIDER.into()));
+    let tls = tls.ok_or_else(no_provider)?;
     let name = rustls_pki_types::ServerName::try_from(host.to_owned())
         .map_err(|_| io::Error::other(rustls::Error::UnsupportedNameType))?;
     Ok(Stream::Tls(Box::new(tls.connect(name, stream).await?)))

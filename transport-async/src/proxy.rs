@@ -6,8 +6,6 @@ use std::sync::Arc;
 use apus_core::Error;
 use apus_core::error::ExchangeError;
 use apus_core::proxy::{Proxies, Proxy};
-#[cfg(feature = "tls")]
-use apus_host::tls::Tls;
 use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -24,7 +22,7 @@ pub(crate) struct ProxyRoutes {
     user_agent: String,
     /// The TLS settings of https proxies.
     #[cfg(feature = "tls")]
-    tls: Vec<(Arc<Proxy>, tokio_rustls::TlsConnector)>,
+    tls: Vec<(Arc<Proxy>, Option<tokio_rustls::TlsConnector>)>,
 }
 
 impl ProxyRoutes {
@@ -35,8 +33,8 @@ impl ProxyRoutes {
         {
             let secure = proxies.iter().filter(|proxy| proxy.is_tls());
             let tls = secure.map(|proxy| {
-                let tls = Tls::of_proxy(proxy)?.config()?;
-                Ok((Arc::clone(proxy), tokio_rustls::TlsConnector::from(tls)))
+                let tls = config.tls.of_proxy(proxy)?.config()?;
+                Ok((Arc::clone(proxy), tls.map(tokio_rustls::TlsConnector::from)))
             });
             Ok(Self { tls: tls.collect::<Result<_, Error>>()?, proxies, user_agent })
         }
@@ -87,7 +85,7 @@ impl ProxyRoutes {
         let Some((_, tls)) = self.tls.iter().find(|(of, _)| Arc::ptr_eq(of, proxy)) else {
             return Ok(stream);
         };
-        agree(tls, proxy.host(), stream).await.map_err(|error| match is_tls(&error) {
+        agree(tls.as_ref(), proxy.host(), stream).await.map_err(|error| match is_tls(&error) {
             true => proxy.failed(format_args!("TLS: {error}")).lasting(),
             false => proxy.failed(error),
         })

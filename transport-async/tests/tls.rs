@@ -1,71 +1,13 @@
 //! Which servers are trusted, and client certificates.
-#![cfg(feature = "tls")]
+#![cfg(feature = "ring")]
 
 mod common;
-
-use std::sync::Arc;
 
 use apus_async::{Client, Proxy, TransportConfig};
 use apus_core::error::ExchangeErrorKind;
 use apus_core::{Error, Secret};
-use common::{Ask, Place, Server, client_with, header, noise, ok};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate for `name`, and its key.
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.0).unwrap(), key)
-    }
-}
-
-/// Responds to every request with its own body, over TLS.
-fn server(authority: &Authority, clients: Option<&Authority>) -> Server {
-    let (certificate, key) = authority.issue("localhost");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(clients) => {
-            let mut roots = RootCertStore::empty();
-            let der: CertificateDer<'static> = clients.0.der().clone();
-            roots.add(der).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
-            builder.with_client_cert_verifier(verifier.build().unwrap())
-        }
-    };
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap());
-    Server::start_over(
-        move |socket| {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            Some(Box::new(StreamOwned::new(connection, socket)))
-        },
-        |peer| {
-            while let Some((_, body)) = peer.request() {
-                peer.say(ok(body));
-            }
-        },
-    )
-}
+use common::authority::{Authority, server};
+use common::{Ask, Place, Server, client_with, header, noise};
 
 fn client(config: TransportConfig, server: &Server) -> Client<Place> {
     let url = format!("https://localhost:{}", server.address.port());

@@ -31,12 +31,12 @@ pub struct TransportConfig {
     idle_connection: Duration,
     idle_connections: usize,
     pub(crate) user_agent: String,
-    proxies: Proxies,
+    pub(crate) proxies: Proxies,
     pub(crate) expect_continue_above: Option<u64>,
     pub(crate) in_memory_part_limit: u64,
     pub(crate) reread: bool,
     #[cfg(feature = "tls")]
-    tls: Tls,
+    pub(crate) tls: Tls,
 }
 
 impl Default for TransportConfig {
@@ -152,6 +152,21 @@ impl TransportConfig {
         Ok(self)
     }
 
+    /// Trusts the certificates that the operating system trusts, and no others, for endpoints and
+    /// for proxies that have no certificates of their own: of Linux and the BSDs the files where
+    /// OpenSSL finds them, of macOS the keychains, of Windows the store of root certificates.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place. They are read now, and verified by
+    /// rustls on every system.
+    ///
+    /// # Errors
+    ///
+    /// No certificate was found; the error says why.
+    #[cfg(feature = "native-roots")]
+    pub fn native_roots(mut self) -> Result<Self, Error> {
+        self.tls = self.tls.native_roots()?;
+        Ok(self)
+    }
+
     /// Presents this client certificate to servers that request one: a PEM chain, the client's own
     /// certificate first, and its PEM key (PKCS #8, PKCS #1 or SEC 1, not encrypted).
     ///
@@ -199,13 +214,32 @@ impl TransportConfig {
         self
     }
 
+    /// Uses this cryptography for TLS. Default: what the process installed with
+    /// `CryptoProvider::install_default` before the [`Transport`](crate::Transport) is made, or
+    /// else that of ring, with the cargo feature `ring`. With neither, requests over https fail.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn crypto_provider(mut self, provider: Arc<rustls::crypto::CryptoProvider>) -> Self {
+        self.tls = self.tls.crypto_provider(provider);
+        self
+    }
+
+    /// Uses this configuration of rustls unchanged, instead of all other TLS settings of endpoints;
+    /// its cryptography also for proxies. It should offer no protocol but `http/1.1`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn rustls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = self.tls.rustls(config);
+        self
+    }
+
     /// Returns how to connect, after checking everything that ureq would panic at.
     pub(crate) fn ways(&self) -> Result<Connections, Error> {
         http::HeaderValue::from_str(&self.user_agent).map_err(|_| {
             Error::invalid_input("the user agent has a character that no header can hold")
         })?;
         Ok(Connections {
-            gates: Arc::new(ProxyRoutes::new(self.proxies.clone(), &self.user_agent)?),
+            gates: Arc::new(ProxyRoutes::new(self)?),
             #[cfg(feature = "tls")]
             tls: self.tls.config()?,
         })
@@ -255,14 +289,14 @@ impl fmt::Debug for TransportConfig {
 pub(crate) struct Connections {
     pub(crate) gates: Arc<ProxyRoutes>,
     #[cfg(feature = "tls")]
-    tls: Arc<rustls::ClientConfig>,
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Connections {
     fn agent(&self, config: Config) -> Agent {
         let connector = ().chain(TcpConnector::default()).chain(Through(Arc::clone(&self.gates)));
         #[cfg(feature = "tls")]
-        let connector = connector.chain(Secure(Arc::clone(&self.tls)));
+        let connector = connector.chain(Secure(self.tls.clone()));
         let connector = Connecting(connector.chain(Substitute));
         Agent::with_parts(config, connector, Toward::new(Arc::clone(&self.gates)))
     }

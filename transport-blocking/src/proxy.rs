@@ -17,14 +17,13 @@ use std::{fmt, io};
 use apus_core::Error;
 use apus_core::error::ExchangeError;
 use apus_core::proxy::{Proxies, Proxy};
-#[cfg(feature = "tls")]
-use apus_host::tls::Tls;
 use http::Uri;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::time::{Duration, Instant};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use crate::config::TransportConfig;
 use crate::connecting::never_connected;
 use crate::failure::is_tls;
 #[cfg(feature = "tls")]
@@ -47,9 +46,11 @@ struct Gate {
 }
 
 impl ProxyRoutes {
-    pub(crate) fn new(proxies: Proxies, user_agent: &str) -> Result<Self, Error> {
-        let gates = proxies.iter().map(Gate::new).collect::<Result<_, _>>()?;
-        Ok(Self { proxies, user_agent: user_agent.into(), gates })
+    pub(crate) fn new(config: &TransportConfig) -> Result<Self, Error> {
+        let (proxies, user_agent) = (config.proxies.clone(), config.user_agent.clone());
+        let gates = proxies.iter().map(|proxy| Gate::new(proxy, config));
+        let gates = gates.collect::<Result<_, _>>()?;
+        Ok(Self { proxies, user_agent, gates })
     }
 
     /// Returns the proxy that requests to `uri` go through.
@@ -64,7 +65,8 @@ impl ProxyRoutes {
 }
 
 impl Gate {
-    fn new(proxy: &Arc<Proxy>) -> Result<Self, Error> {
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables))]
+    fn new(proxy: &Arc<Proxy>, config: &TransportConfig) -> Result<Self, Error> {
         let uri = proxy.to_string().parse();
         let uri = uri.map_err(|_| Error::invalid_input("the proxy's URL is invalid"))?;
         #[cfg(not(feature = "tls"))]
@@ -75,7 +77,7 @@ impl Gate {
             proxy: Arc::clone(proxy),
             uri,
             #[cfg(feature = "tls")]
-            tls: Secure(Tls::of_proxy(proxy)?.config()?),
+            tls: Secure(config.tls.of_proxy(proxy)?.config()?),
         })
     }
 

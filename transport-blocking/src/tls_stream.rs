@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use apus_host::tls::NO_PROVIDER;
 use rustls::{ClientConfig, ClientConnection, Stream};
 use rustls_pki_types::ServerName;
 use ureq::Error;
@@ -18,7 +19,9 @@ use ureq::unversioned::transport::{
 use crate::proxy::{left, remaining};
 
 /// Does the TLS handshake with the endpoint of a connection, if the URI's scheme is https.
-pub(crate) struct Secure(pub(crate) Arc<ClientConfig>);
+///
+/// Without a configuration there is no cryptography, and connections over https fail.
+pub(crate) struct Secure(pub(crate) Option<Arc<ClientConfig>>);
 
 impl<T: Transport> Connector<T> for Secure {
     type Out = Either<T, Secured<T>>;
@@ -37,7 +40,9 @@ impl<T: Transport> Connector<T> for Secure {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|_| refused(rustls::Error::UnsupportedNameType))?;
-        let mut session = ClientConnection::new(Arc::clone(&self.0), name).map_err(refused)?;
+        let no_provider = || refused(rustls::Error::General(NO_PROVIDER.into()));
+        let config = self.0.as_ref().ok_or_else(no_provider)?;
+        let mut session = ClientConnection::new(Arc::clone(config), name).map_err(refused)?;
         session.set_buffer_limit(None);
         let clock = Arc::clone(&details.current_time);
         let (timeout, since) = (remaining(details), (clock)());
@@ -209,7 +214,7 @@ impl<T: Transport> Write for Wire<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ring"))]
 mod tests {
     use apus_host::tls::Tls;
     use rustls::crypto::ring;
@@ -281,7 +286,7 @@ mod tests {
         let mut server = ServerConnection::new(Arc::new(config)).unwrap();
         let trusting = Tls::default().trust_only(made.cert.pem().as_bytes()).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let mut client = ClientConnection::new(trusting.config().unwrap(), name).unwrap();
+        let mut client = ClientConnection::new(trusting.config().unwrap().unwrap(), name).unwrap();
         client.set_buffer_limit(None);
         while client.is_handshaking() || server.is_handshaking() {
             let mut flight = Vec::new();

@@ -1,76 +1,13 @@
 //! Which servers are trusted, and client certificates.
-#![cfg(feature = "tls")]
+#![cfg(feature = "ring")]
 
 mod support;
 
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
-
 use apus_blocking::TransportConfig;
 use apus_core::error::ExchangeErrorKind;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::crypto::ring;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use support::server::{Server, Then, Wire};
+use support::authority::Authority;
+use support::server::Server;
 use support::{Ask, Plain, cause, client_with};
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> Vec<u8> {
-        self.0.pem().into_bytes()
-    }
-
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.0).unwrap(), key)
-    }
-
-    /// A server with a certificate for 127.0.0.1, which requests a certificate of `clients`.
-    fn server(&self, clients: Option<&Authority>) -> Server {
-        let (certificate, key) = self.issue("127.0.0.1");
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let builder = match clients {
-            None => builder.with_no_client_auth(),
-            Some(clients) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(clients.0.der().clone()).unwrap();
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        let config = Arc::new(config);
-        let wire = move |mut stream: TcpStream| -> Option<Box<dyn Wire>> {
-            let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
-            if tls.complete_io(&mut stream).is_err() {
-                // If the connection is closed with unread bytes, it is reset and the alert is lost.
-                stream.shutdown(Shutdown::Write).ok()?;
-                std::io::copy(&mut stream, &mut std::io::sink()).ok()?;
-                return None;
-            }
-            Some(Box::new(StreamOwned::new(tls, stream)))
-        };
-        Server::with_wire(true, wire, |seen, peer| {
-            peer.answer("200 OK", &[], &seen.body);
-            Then::Keep
-        })
-    }
-}
 
 fn ask(config: TransportConfig, server: &Server) -> Result<Vec<u8>, apus_core::Error> {
     let base = format!("https://{}", server.address);

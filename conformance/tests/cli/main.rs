@@ -1,6 +1,7 @@
 //! The command line `apus` against the embedded servers: every command, its output and exit code,
 //! and that no output has a secret.
 
+mod certificates;
 mod doctor;
 #[cfg(unix)]
 mod files;

@@ -1,6 +1,8 @@
 //! A server that sends exactly the bytes of a test, and operations and machines to test with.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[cfg(feature = "tls")]
+pub(crate) mod authority;
 pub(crate) mod machines;
 
 use std::io::{BufRead, BufReader, Read, Write};

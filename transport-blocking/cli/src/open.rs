@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apus_blocking::{CancelToken, Client, Stores, Transport, credentials};
+use apus_blocking::{CancelToken, Client, Stores, Transport, TransportConfig, credentials};
 use apus_core::Error;
 use apus_core::contract::{Authenticator, Operation};
 use apus_core::keystone::{Login, Session, SessionOptions};
@@ -61,7 +61,7 @@ impl Stage {
         let interrupt = self.interrupt()?;
         let stores = core
             .with_credentials(credentials::named)
-            .and_then(Stores::new)
+            .and_then(|core| Stores::with_transports(core, &trusting()?))
             .map_err(|error| Failure::configuration(error.message()))?
             .with_observer(Arc::clone(&watch) as Arc<dyn Observer>)
             .cancel_on(interrupt.token());
@@ -183,6 +183,19 @@ impl Account {
         let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let facts = session.facts().ok_or_else(|| Error::auth("there is no token"))?;
         Ok(self.options.endpoint().resolve(facts)?)
+    }
+}
+
+/// Trusts what the operating system trusts, or Mozilla's list where it has no certificates, as in a
+/// container without the package `ca-certificates`. What `SSL_CERT_FILE` or `SSL_CERT_DIR` names
+/// must be readable.
+fn trusting() -> Result<TransportConfig, Error> {
+    let is_named = |name| std::env::var_os(name).is_some();
+    match TransportConfig::new().native_roots() {
+        Err(_) if !is_named("SSL_CERT_FILE") && !is_named("SSL_CERT_DIR") => {
+            Ok(TransportConfig::new())
+        }
+        native => native,
     }
 }
 

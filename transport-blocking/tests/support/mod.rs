@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+#[cfg(feature = "tls")]
+pub mod authority;
 pub mod machines;
 pub mod server;
 

@@ -64,7 +64,12 @@ pub(super) fn try_server(
             report.tell("TLS", "", Answer::Yes, format!("the certificate is trusted by {file}"));
         }
         (true, None, _) => {
-            report.tell("TLS", "", Answer::Yes, "the certificate is trusted by public roots");
+            report.tell(
+                "TLS",
+                "",
+                Answer::Yes,
+                "the certificate is trusted by the default CA certificates",
+            );
         }
     }
     tell_clock(report, &reply, now.unix.as_secs());

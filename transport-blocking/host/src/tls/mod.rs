@@ -2,6 +2,8 @@
 //! are trusted, and the client certificate.
 
 mod accept_any;
+#[cfg(feature = "native-roots")]
+mod native;
 mod trusted;
 
 use std::fmt;
@@ -13,7 +15,7 @@ use apus_core::keystone::clouds::CloudTls;
 use apus_core::proxy::Proxy;
 #[cfg(feature = "store")]
 use apus_core::store::Connection;
-use rustls::crypto::ring;
+use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
@@ -24,14 +26,21 @@ use self::trusted::Trusted;
 
 /// The TLS settings of a transport. The default trusts Mozilla's list of authorities, and has no
 /// client certificate.
+///
+/// The cryptography is that of [`crypto_provider`](Self::crypto_provider), or else what the process
+/// installed with `CryptoProvider::install_default` before [`config`](Self::config) is called, or
+/// else that of ring, with the cargo feature `ring`.
 #[derive(Clone)]
 pub struct Tls {
     roots: Arc<RootCertStore>,
-    /// The roots that are not of Mozilla's list.
+    /// What a proxy without certificates of its own is verified with.
+    public: Arc<RootCertStore>,
+    /// The roots that are in a bundle of the caller's.
     bundle: Vec<CertificateDer<'static>>,
     client: Option<Arc<Client>>,
     accept_any: bool,
     ready: Option<Arc<ClientConfig>>,
+    provider: Option<Arc<CryptoProvider>>,
 }
 
 struct Client {
@@ -40,17 +49,34 @@ struct Client {
 }
 
 impl Tls {
-    /// Returns settings that trust the certificates given for this proxy, or by default Mozilla's
-    /// list; those given for endpoints are not trusted.
+    /// Returns settings for this proxy, with the cryptography of these. They trust the certificates
+    /// given for the proxy, or by default Mozilla's list or [`native_roots`](Self::native_roots);
+    /// those given for endpoints are not trusted.
     ///
     /// # Errors
     ///
     /// The proxy's certificates can't be read.
-    pub fn of_proxy(proxy: &Proxy) -> Result<Self, Error> {
-        let tls = Self::default();
+    pub fn of_proxy(&self, proxy: &Proxy) -> Result<Self, Error> {
+        let tls = Self { provider: self.provider(), ..Self::of(Arc::clone(&self.public)) };
         proxy.ca_pem().map_or(Ok(tls.clone()), |pem| tls.trust_only(pem)).map_err(|error| {
             Error::invalid_input(format!("the proxy's certificates: {}", error.message()))
         })
+    }
+
+    /// Trusts the certificates that the operating system trusts, and no others: of Linux and the
+    /// BSDs the files where OpenSSL finds them, of macOS the keychains, of Windows the store of
+    /// root certificates. `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place. They are read now,
+    /// and verified by rustls on every system.
+    ///
+    /// # Errors
+    ///
+    /// No certificate was found; the error says why.
+    #[cfg(feature = "native-roots")]
+    pub fn native_roots(mut self) -> Result<Self, Error> {
+        self.public = native::roots()?;
+        self.roots = Arc::clone(&self.public);
+        self.bundle.clear();
+        Ok(self)
     }
 
     /// Trusts the certificates of this PEM bundle, and no others.
@@ -95,8 +121,10 @@ impl Tls {
             }
             error => Error::invalid_input(format!("{KEY}: {}", told(&error))),
         })?;
-        CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider())
-            .map_err(|error| Error::invalid_input(format!("{KEY}: {error}")))?;
+        if let Some(provider) = self.provider() {
+            CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider)
+                .map_err(|error| Error::invalid_input(format!("{KEY}: {error}")))?;
+        }
         self.client = Some(Arc::new(Client { chain, key }));
         Ok(self)
     }
@@ -105,6 +133,13 @@ impl Tls {
     #[must_use]
     pub fn accept_any(mut self, accept: bool) -> Self {
         self.accept_any = accept;
+        self
+    }
+
+    /// Uses this cryptography.
+    #[must_use]
+    pub fn crypto_provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = Some(provider);
         self
     }
 
@@ -154,16 +189,17 @@ impl Tls {
         Ok(if connection.insecure { tls.accept_any(true) } else { tls })
     }
 
-    /// Returns the configuration of rustls. It offers no protocol but `http/1.1`.
+    /// Returns the configuration of rustls, which offers no protocol but `http/1.1`; `None` if
+    /// there is no cryptography, so that only requests over https fail, with [`NO_PROVIDER`].
     ///
     /// # Errors
     ///
     /// The settings contradict each other.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+    pub fn config(&self) -> Result<Option<Arc<ClientConfig>>, Error> {
         if let Some(ready) = &self.ready {
-            return Ok(Arc::clone(ready));
+            return Ok(Some(Arc::clone(ready)));
         }
-        let provider = Arc::new(ring::default_provider());
+        let Some(provider) = self.provider() else { return Ok(None) };
         let algorithms = provider.signature_verification_algorithms;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -183,20 +219,35 @@ impl Tls {
                 .map_err(|error| Error::invalid_input(format!("{CLIENT}: {error}")))?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        Ok(Some(Arc::new(config)))
+    }
+
+    fn provider(&self) -> Option<Arc<CryptoProvider>> {
+        let ready = self.ready.as_ref().map(|config| config.crypto_provider());
+        let chosen = ready.or(self.provider.as_ref()).or_else(|| CryptoProvider::get_default());
+        #[cfg(feature = "ring")]
+        let default = || Some(Arc::new(rustls::crypto::ring::default_provider()));
+        #[cfg(not(feature = "ring"))]
+        let default = || None;
+        chosen.cloned().or_else(default)
+    }
+
+    fn of(roots: Arc<RootCertStore>) -> Self {
+        Self {
+            public: Arc::clone(&roots),
+            roots,
+            bundle: Vec::new(),
+            client: None,
+            accept_any: false,
+            ready: None,
+            provider: None,
+        }
     }
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Self {
-            roots: Arc::new(roots),
-            bundle: Vec::new(),
-            client: None,
-            accept_any: false,
-            ready: None,
-        }
+        Self::of(Arc::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()))
     }
 }
 
@@ -235,6 +286,10 @@ fn told(error: &pem::Error) -> &'static str {
         _ => "it can't be read as PEM",
     }
 }
+
+/// Why a request over https fails where [`Tls::config`] returned `None`.
+pub const NO_PROVIDER: &str = "https needs cryptography: enable the cargo feature `ring`, install a \
+     default `CryptoProvider` of rustls, or pass one to `TransportConfig::crypto_provider`";
 
 const BUNDLE: &str = "the CA bundle";
 const CLIENT: &str = "the client certificate";
