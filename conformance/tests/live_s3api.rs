@@ -24,7 +24,7 @@ use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Body, Draft, Framing, Payload};
 use apus_core::machine::{
-    Auth, Download, DownloadOptions, Event, Observer, Upload, UploadOptions, UploadSource,
+    Auth, DownloadOptions, Event, Observer, S3Download, S3Upload, UploadOptions, UploadSource,
 };
 use apus_core::quirks::Provider;
 use apus_core::s3::{
@@ -91,7 +91,7 @@ fn parts_in_chunks_come_back_as_one_object() {
             UploadOptions { threshold: 1 << 20, part_size: PART as u64, ..Default::default() };
         let source = UploadSource::Stream(None);
         let upload =
-            Upload::new(&stage.bucket, "parts", source, options, Arc::clone(service), 1).unwrap();
+            S3Upload::new(&stage.bucket, "parts", source, options, Arc::clone(service), 1).unwrap();
         let uploaded = stage.store.run_from(upload, Feed::Unknown, &bytes).unwrap();
         assert_eq!((uploaded.size, uploaded.parts), (bytes.len() as u64, 2));
 
@@ -99,7 +99,7 @@ fn parts_in_chunks_come_back_as_one_object() {
             let get = GetObject::new(&stage.bucket, "parts");
             let options =
                 DownloadOptions { range_size: 4 << 20, concurrency, ..Default::default() };
-            let download = Download::new(get, Arc::clone(service), options, 1);
+            let download = S3Download::new(get, Arc::clone(service), options, 1);
             let (output, received) = stage.store.run_into(download).unwrap();
             assert_eq!(output.bytes, bytes.len() as u64);
             assert!(received == bytes, "{} differs", stage.bucket);

@@ -8,7 +8,7 @@ use apus_conformance::sim::Sim;
 use apus_core::checksum::{Algorithm, Policy, RequestChecksumCalculation};
 use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Auth, PartLimits, Pump, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, PartLimits, Pump, S3Upload, UploadOptions, UploadSource};
 use apus_core::s3::{BaseUrl, Conditions, Config, EndpointConfig, Service};
 use apus_core::sign::Keys;
 use apus_core::{Error, Kind};
@@ -65,7 +65,7 @@ fn upload(
     options: UploadOptions,
     policy: Policy,
 ) -> Result<apus_core::machine::Uploaded, Error> {
-    let upload = Upload::new("bucket", "key", source, options, service(policy), 7)?;
+    let upload = S3Upload::new("bucket", "key", source, options, service(policy), 7)?;
     sim.run(upload, auths())
 }
 
@@ -150,7 +150,7 @@ fn growing_parts_narrow_the_width_and_then_stop() {
         let mut sim = Sim::new(model(Plan::new()), object(length), 3);
         let service = service(Policy::default());
         let machine =
-            Upload::new("bucket", "key", UploadSource::Stream(None), options.clone(), service, 1)
+            S3Upload::new("bucket", "key", UploadSource::Stream(None), options.clone(), service, 1)
                 .unwrap();
         let reach = machine.max_object_size();
         (sim.run(machine, auths()), reach, sim)
@@ -249,9 +249,15 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
     for leave in [OnFailure::Abort, OnFailure::Keep] {
         let mut sim = Sim::new(model(Plan::new()), object(4 * MIB), 3);
         sim.cancel_at = Some((sim.now.tick + Duration::from_millis(300), leave));
-        let machine =
-            Upload::new("bucket", "key", seekable(&sim), options(), service(Policy::default()), 7)
-                .unwrap();
+        let machine = S3Upload::new(
+            "bucket",
+            "key",
+            seekable(&sim),
+            options(),
+            service(Policy::default()),
+            7,
+        )
+        .unwrap();
         let mut pump = Pump::new(machine, auths(), std::task::Waker::noop().clone());
         let error = sim.drive(&mut pump).unwrap_err();
         assert!(error.is_cancelled(), "{error}");
@@ -265,7 +271,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
         assert_eq!(sim.model.open_uploads().len(), 1);
         let before = sim.model.count(Operation::UploadPart);
         sim.cancel_at = None;
-        let resumed = Upload::resume(
+        let resumed = S3Upload::resume(
             checkpoint.clone(),
             seekable(&sim),
             options(),
@@ -291,7 +297,7 @@ fn cancelling_aborts_or_keeps_what_a_checkpoint_needs() {
 fn resuming_believes_the_server_where_the_checkpoint_says_otherwise() {
     let mut sim = Sim::new(model(Plan::new()), object(MIB), 3);
     sim.cancel_at = Some((sim.now.tick + Duration::from_millis(200), OnFailure::Keep));
-    let machine = Upload::new(
+    let machine = S3Upload::new(
         "bucket",
         "key",
         seekable(&sim),
@@ -312,7 +318,7 @@ fn resuming_believes_the_server_where_the_checkpoint_says_otherwise() {
     third.etag = "\"0123456789abcdef0123456789abcdef\"".into();
     sim.cancel_at = None;
     let before = sim.model.count(Operation::UploadPart);
-    let resumed = Upload::resume(
+    let resumed = S3Upload::resume(
         checkpoint,
         seekable(&sim),
         options(),

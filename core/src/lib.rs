@@ -11,7 +11,7 @@
 //! - **An operation** ([`s3::GetObject`] and the others): plain data that
 //!   [drafts](contract::Operation) a request and parses its response. With
 //!   [`credentials::Credentials`] to sign, it is enough to send requests with your own HTTP client.
-//! - **A machine** ([`machine::Call`], [`machine::Upload`], [`machine::Download`], …): a state
+//! - **A machine** ([`machine::Call`], [`machine::S3Upload`], [`machine::S3Download`], …): a state
 //!   machine of one or more operations, driven through a [`machine::Pump`].
 //! - **A transport**: a loop around the pump that performs the exchanges.
 //!

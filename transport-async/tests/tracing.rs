@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use apus_async::{CancelToken, Client, Sink, Transport, TransportConfig};
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Auth, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, S3Upload, UploadOptions, UploadSource};
 use apus_core::s3::{self, BaseUrl, EndpointConfig};
 use apus_core::sign::Keys;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -130,11 +130,11 @@ fn each_attempt_of_an_upload_is_told_in_its_span() {
         };
         let source = UploadSource::Seekable(bytes.len() as u64);
         let service = Arc::clone(client.service());
-        let upload = Upload::new("sesame-bucket", "path", source, options, service, 1).unwrap();
+        let upload = S3Upload::new("sesame-bucket", "path", source, options, service, 1).unwrap();
         let uploaded = client.run(upload).body(bytes).send().await.unwrap();
         assert_eq!(uploaded.parts, 3);
     });
-    let span = format!("caller > apus operation={:?}", std::any::type_name::<Upload>());
+    let span = format!("caller > apus operation={:?}", std::any::type_name::<S3Upload>());
     assert!(notes.told.iter().all(|told| told.span == span), "{notes:?}");
     let mut told = Vec::new();
     for (operation, status, sent) in [

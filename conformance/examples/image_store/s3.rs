@@ -17,7 +17,7 @@ use apus_core::contract::Operation;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{
-    Auth, Download, DownloadOptions, Event, Observer, Upload, UploadOptions, UploadSource,
+    Auth, DownloadOptions, Event, Observer, S3Download, S3Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{
     BaseUrl, Config, CreateBucket, DeleteObject, EndpointConfig, GetObject, HeadObject,
@@ -110,7 +110,7 @@ fn store_and_fetch(
     let began = Instant::now();
     let options = UploadOptions { part_size: 8 * MIB, concurrency: 4, ..UploadOptions::default() };
     let source = UploadSource::Seekable(size);
-    let upload = Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
+    let upload = S3Upload::new(bucket, &*key, source, options, Arc::clone(service), client.seed())?;
     let uploaded = client.run(upload).body(Source::file(File::open(&image.path)?)).send()?;
     let up = image.rate(began);
     if uploaded.size != size {
@@ -122,7 +122,7 @@ fn store_and_fetch(
     let options =
         DownloadOptions { range_size: 8 * MIB, concurrency: 4, ..DownloadOptions::default() };
     let get = GetObject::new(bucket, &*key);
-    let download = Download::new(get, Arc::clone(service), options, client.seed());
+    let download = S3Download::new(get, Arc::clone(service), options, client.seed());
     let copy = image::copy()?;
     let downloaded = client.run(download).write_to(Sink::file(copy.try_clone()?)).send()?;
     let down = image.rate(began);

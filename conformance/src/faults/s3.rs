@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apus_core::error::Leftover;
 use apus_core::machine::{
-    Call, Download, DownloadOptions, PartLimits, Upload, UploadOptions, UploadSource,
+    Call, DownloadOptions, PartLimits, S3Download, S3Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{
     BaseUrl, Conditions, Config, CreateBucket, DeleteObject, EndpointConfig, GetObject,
@@ -117,10 +117,10 @@ impl Task<'_> {
         source: UploadSource,
         options: UploadOptions,
         client: &Client<Service>,
-    ) -> Result<Upload, String> {
+    ) -> Result<S3Upload, String> {
         let service = Arc::clone(client.service());
         let seed = self.transfer.random().next();
-        Upload::new(&self.site.bucket, &self.key, source, options, service, seed).map_err(told)
+        S3Upload::new(&self.site.bucket, &self.key, source, options, service, seed).map_err(told)
     }
 
     fn options(&self) -> UploadOptions {
@@ -149,7 +149,7 @@ impl Task<'_> {
             ..DownloadOptions::default()
         };
         let seed = self.transfer.random().next();
-        let download = Download::new(get, Arc::clone(client.service()), options, seed);
+        let download = S3Download::new(get, Arc::clone(client.service()), options, seed);
         let (result, had) = client.receive(download);
         Ok(Outcome::of_read(
             result.map(|done| done.bytes),
@@ -191,7 +191,7 @@ impl Task<'_> {
         let direct = self.direct()?;
         let get = GetObject::new(&self.site.bucket, &self.key);
         let service = Arc::clone(direct.service());
-        let download = Download::new(get, service, DownloadOptions::default(), 1);
+        let download = S3Download::new(get, service, DownloadOptions::default(), 1);
         match direct.receive(download) {
             (Ok(_), bytes) => Ok(There::Object(bytes)),
             (Err(error), _) if error.is_not_found() => Ok(There::Nothing),

@@ -3,7 +3,7 @@
 use apus_core::Error;
 use apus_core::checksum::Policy;
 use apus_core::contract::Operation;
-use apus_core::machine::{Auth, DeleteMany, DeleteManyOptions};
+use apus_core::machine::{Auth, DeleteManyOptions, S3DeleteMany};
 use apus_core::s3::{
     AbortMultipartUpload, BaseUrl, Config, CreateBucket, DeleteBucket, EndpointConfig, HeadBucket,
     ListMultipartUploads, ListObjectVersions, ObjectIdentifier, PayloadSigning, Service,
@@ -167,7 +167,7 @@ impl<'a> Stage<'a> {
                 ..DeleteManyOptions::default()
             };
             let service = self.store.service().clone();
-            let many = self.store.run(DeleteMany::new(bucket, all, service, options, 1))?;
+            let many = self.store.run(S3DeleteMany::new(bucket, all, service, options, 1))?;
             assert_eq!(many.errors, [], "could not be deleted");
             list = page.next(&answer)?;
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use apus_conformance::server::{EmbeddedS3, Options};
 use apus_core::Kind;
 use apus_core::credentials::Credentials;
-use apus_core::machine::{Auth, Download, DownloadOptions, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{
+    Auth, DownloadOptions, S3Download, S3Upload, UploadOptions, UploadSource,
+};
 use apus_core::proxy::{Proxies, Proxy};
 use apus_core::s3::{
     BaseUrl, Config, CreateBucket, DeleteBucket, DeleteObject, EndpointConfig, GetObject,
@@ -67,11 +69,11 @@ fn there_and_back(store: &Store) {
     let options = UploadOptions { threshold: PART, part_size: PART, ..UploadOptions::default() };
     let service = Arc::clone(store.service());
     let source = UploadSource::Stream(None);
-    let upload = Upload::new(BUCKET, "a/b c", source, options, service, 7).unwrap();
+    let upload = S3Upload::new(BUCKET, "a/b c", source, options, service, 7).unwrap();
     store.run_from(upload, Feed::Unknown, &bytes).unwrap();
     let get = GetObject::new(BUCKET, "a/b c");
     let options = DownloadOptions::default();
-    let download = Download::new(get, Arc::clone(store.service()), options, 7);
+    let download = S3Download::new(get, Arc::clone(store.service()), options, 7);
     let (_, back) = store.run_into(download).unwrap();
     assert!(back == bytes);
     store.call(PutObject::new(BUCKET, "small", "meow")).unwrap();

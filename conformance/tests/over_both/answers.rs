@@ -6,7 +6,7 @@ use apus_conformance::server::{
     AtHead, BodyReading, Cut, Ending, Framing, Reply, Request, Scripted,
 };
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::machine::{Download, DownloadOptions};
+use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{ByteRange, GetObject, ListObjectsV2, PutObject};
 use apus_core::{Error, Kind};
 
@@ -36,7 +36,7 @@ fn client(server: &Scripted, via: Via) -> Client {
 fn download(client: &Client) -> (Result<u64, Error>, Vec<u8>) {
     let get = GetObject::new("bucket", "key");
     let options = DownloadOptions { concurrency: 1, ..DownloadOptions::default() };
-    let download = Download::new(get, client.service.clone(), options, 7);
+    let download = S3Download::new(get, client.service.clone(), options, 7);
     let (result, sink) = client.run_into(download, Target::Memory);
     (result.map(|done| done.bytes), sink)
 }
@@ -300,7 +300,7 @@ fn whatever_a_server_says_of_an_object_nothing_else_is_delivered(via: Via) {
             let get = GetObject::new("bucket", "key");
             let options =
                 DownloadOptions { concurrency, range_size: 500, ..DownloadOptions::default() };
-            let download = Download::new(get, client.service.clone(), options, 7);
+            let download = S3Download::new(get, client.service.clone(), options, 7);
             let (result, sink) = client.run_into(download, Target::Memory);
             match result {
                 Ok(_) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apus_conformance::server::{FaultyS3, Plan};
 use apus_core::checksum::Algorithm;
-use apus_core::machine::{Download, DownloadOptions};
+use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{ByteRange, ChecksumOptions, GetObject, PutObject, Service};
 use bytes::Bytes;
 use tokio::io::AsyncReadExt;
@@ -30,10 +30,10 @@ pub(crate) fn server(via: Via, length: usize, plan: Plan) -> (FaultyS3, Bytes) {
     (server, bytes)
 }
 
-pub(crate) fn download(get: GetObject, concurrency: usize, service: &Arc<Service>) -> Download {
+pub(crate) fn download(get: GetObject, concurrency: usize, service: &Arc<Service>) -> S3Download {
     let options =
         DownloadOptions { range_size: 32 << 10, concurrency, ..DownloadOptions::default() };
-    Download::new(get, Arc::clone(service), options, 7)
+    S3Download::new(get, Arc::clone(service), options, 7)
 }
 
 /// The object, and its checksum is checked.

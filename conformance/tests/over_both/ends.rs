@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use apus_conformance::server::{Cut, Ending, Framing, Reply, Request, Scripted};
 use apus_core::contract::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
 use apus_core::http::{Completion, Draft, Exchange};
-use apus_core::machine::{Auth, Download, DownloadOptions};
+use apus_core::machine::{Auth, DownloadOptions, S3Download};
 use apus_core::s3::{GetObject, ListObjectsV2};
 use apus_core::{Error, Now, swift};
 use bytes::Bytes;
@@ -212,7 +212,7 @@ impl Clients {
             Reader::Download(concurrency) => {
                 let get = GetObject::new("bucket", "key");
                 let service = Arc::clone(&self.s3.service);
-                let download = Download::new(get, service, options(concurrency), 7);
+                let download = S3Download::new(get, service, options(concurrency), 7);
                 let (result, sink) = self.s3.run_into(download, Target::Memory);
                 result.map(|done| done.end_is_certain && sink == *bytes)
             }

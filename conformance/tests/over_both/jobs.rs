@@ -6,7 +6,7 @@ use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
 use apus_core::Error;
 use apus_core::contract::{Machine, OnFailure, Step};
 use apus_core::http::Completion;
-use apus_core::machine::{Call, DeleteMany, DeleteManyOptions, ServerCopy, ServerCopyOptions};
+use apus_core::machine::{Call, DeleteManyOptions, S3Copy, S3DeleteMany, ServerCopyOptions};
 use apus_core::now::Now;
 use apus_core::s3::*;
 use apus_core::sign::Keys;
@@ -31,7 +31,7 @@ fn delete(server: &FaultyS3, via: Via) -> apus_core::machine::DeletedMany {
     let client = Setup::of(server).client(via);
     let keys = (0..26).map(|number| ObjectIdentifier::new(format!("ü {number}")));
     let options = DeleteManyOptions { batch: 10, concurrency: 2, ..DeleteManyOptions::default() };
-    let machine = DeleteMany::new("bucket", keys, Arc::clone(&client.service), options, 7);
+    let machine = S3DeleteMany::new("bucket", keys, Arc::clone(&client.service), options, 7);
     client.run(machine, Origin::none()).unwrap()
 }
 
@@ -72,7 +72,7 @@ fn objects_of_any_size_are_copied(via: Via) {
             ..ServerCopyOptions::default()
         };
         let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source é+"));
-        let machine = ServerCopy::new(copy, options, Arc::clone(&client.service), 7);
+        let machine = S3Copy::new(copy, options, Arc::clone(&client.service), 7);
         let done = client.run(machine, Origin::none()).unwrap();
         assert_eq!((done.size, done.parts), (length as u64, parts));
         uploads::stored(&server, &bytes);

@@ -12,7 +12,7 @@ use apus_core::contract::Machine;
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Body;
 use apus_core::machine::{
-    Download, DownloadOptions, Event, Observer, Upload, UploadOptions, UploadSource,
+    DownloadOptions, Event, Observer, S3Download, S3Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{GetObject, PutObject};
 use apus_core::{Error, Kind as Blame, Now};
@@ -58,8 +58,8 @@ macro_rules! go {
     };
 }
 
-fn machine_of(client: &Client, source: UploadSource, options: UploadOptions) -> Upload {
-    Upload::new("bucket", "key", source, options, Arc::clone(&client.service), 7).unwrap()
+fn machine_of(client: &Client, source: UploadSource, options: UploadOptions) -> S3Upload {
+    S3Upload::new("bucket", "key", source, options, Arc::clone(&client.service), 7).unwrap()
 }
 
 /// Nothing is stored, and nothing is left open.
@@ -125,7 +125,7 @@ fn nothing_is_fetched_without_a_sink(via: Via) {
             ..DownloadOptions::default()
         };
         let machine =
-            || Download::new(get.clone(), Arc::clone(&client.service), options.clone(), 7);
+            || S3Download::new(get.clone(), Arc::clone(&client.service), options.clone(), 7);
         assert!(machine().needs().sink);
         let error = go!(client, machine()).unwrap_err();
         is_of(&error, ExchangeErrorKind::Sink);

@@ -11,7 +11,7 @@ use apus_conformance::server::{
     EmbeddedOpenStack, Fault, FaultyS3, OpenStackModel, Operation, Plan, S3Model,
 };
 use apus_core::checksum::{Algorithm, Digests, Hashers};
-use apus_core::machine::{Event, Observer, Upload, UploadOptions, UploadSource, Uploaded};
+use apus_core::machine::{Event, Observer, S3Upload, UploadOptions, UploadSource, Uploaded};
 use apus_core::store::{
     Add, AddResult, StoreError, Stores,
     config::{Configuration, OsloConfig, Reference},
@@ -49,13 +49,13 @@ fn upload(
     let length = file.metadata().unwrap().len();
     let service = Arc::clone(&client.service);
     let source = UploadSource::Seekable(length);
-    let machine = Upload::new("bucket", "key", source, options, service, 7).unwrap();
+    let machine = S3Upload::new("bucket", "key", source, options, service, 7).unwrap();
     run(client, machine, file)
 }
 
 fn run(
     client: &Client,
-    machine: Upload,
+    machine: S3Upload,
     file: &File,
 ) -> (Result<Uploaded, Error>, Option<Digests>) {
     let hashers = Hashers::new([Algorithm::Md5, Algorithm::Sha256]).unwrap();
@@ -313,13 +313,13 @@ fn hashes_what_was_stored_before(via: Via, memory: u64, stored_before: u64) {
     let on_failure = apus_core::contract::OnFailure::Keep;
     let kept = UploadOptions { on_failure, memory, ..options() };
     let service = || Arc::clone(&client.service);
-    let machine = Upload::new("bucket", "key", source, kept.clone(), service(), 7).unwrap();
+    let machine = S3Upload::new("bucket", "key", source, kept.clone(), service(), 7).unwrap();
     let checkpoints = machine.checkpoints();
     let (result, digests) = run(&client, machine, &file);
     assert!(result.is_err() && digests.is_none());
     server.model().set_plan(Plan::new());
     let checkpoint = checkpoints.latest().unwrap();
-    let machine = Upload::resume(checkpoint, source, kept, service(), 7).unwrap();
+    let machine = S3Upload::resume(checkpoint, source, kept, service(), 7).unwrap();
     let (result, digests) = run(&client, machine, &file);
     result.unwrap();
     stored(&server, &bytes);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::{Body, LeastRate, MOST_BYTES, Timeouts};
-use apus_core::machine::{Download, DownloadOptions};
+use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{GetObject, ListObjectsV2, PutObject, Service};
 use apus_core::sign::Keys;
 use apus_core::{Error, Kind};
@@ -163,9 +163,9 @@ fn cause(error: &Error) -> Option<ExchangeErrorKind> {
     error.exchange_error().map(apus_core::error::ExchangeError::kind)
 }
 
-fn download(service: &Arc<Service>) -> Download {
+fn download(service: &Arc<Service>) -> S3Download {
     let get = GetObject::new("bucket", "key");
-    Download::new(get, Arc::clone(service), DownloadOptions::default(), 7)
+    S3Download::new(get, Arc::clone(service), DownloadOptions::default(), 7)
 }
 
 const KIB: u64 = 1 << 10;
@@ -389,7 +389,7 @@ fn an_object_that_drips_is_given_up(via: Via) {
         let (result, _) = {
             let once = DownloadOptions { total_attempts: Some(1), ..DownloadOptions::default() };
             let get = GetObject::new("bucket", "key");
-            let machine = Download::new(get, Arc::clone(&client.service), once, 7);
+            let machine = S3Download::new(get, Arc::clone(&client.service), once, 7);
             client.run_into(machine, Target::Writer)
         };
         let error = result.unwrap_err();

@@ -8,7 +8,7 @@ use apus_conformance::server::{Fault, FaultyS3, Operation, Plan, S3Model};
 use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::http::Completion;
 use apus_core::machine::{
-    Checkpoint, Download, DownloadOptions, Event, Observer, Upload, Uploaded,
+    Checkpoint, DownloadOptions, Event, Observer, S3Download, S3Upload, Uploaded,
 };
 use apus_core::now::Now;
 use apus_core::s3::GetObject;
@@ -27,7 +27,7 @@ both! {
 
 /// Shows the checkpoint of an upload to others, and uses a token when it has so many parts.
 struct Shown {
-    upload: Upload,
+    upload: S3Upload,
     checkpoint: Arc<Mutex<Option<Checkpoint>>>,
     parts: usize,
     token: Token,
@@ -112,7 +112,7 @@ fn what_was_kept_is_gone_on_with_elsewhere(via: Via) {
         let before = server.server().requests().len();
         let source = origin.upload_source();
         let service = Arc::clone(&client.service);
-        let upload = Upload::resume(checkpoint, source, options(), service, 9).unwrap();
+        let upload = S3Upload::resume(checkpoint, source, options(), service, 9).unwrap();
         let done = client.run(upload, origin).unwrap();
         assert_eq!((done.size, done.parts), (LENGTH as u64, 13), "{kind:?}");
         stored(&server, &bytes);
@@ -136,7 +136,7 @@ fn a_cancelled_download_ends_in_time(via: Via) {
         let token = Token::default();
         let options = DownloadOptions { range_size: 64 << 10, concurrency, ..Default::default() };
         let get = GetObject::new("bucket", "key");
-        let download = Download::new(get, Arc::clone(&client.service), options, 7);
+        let download = S3Download::new(get, Arc::clone(&client.service), options, 7);
         std::thread::scope(|scope| {
             let cancelled = token.clone();
             scope.spawn(move || {
@@ -173,7 +173,7 @@ fn a_reader_that_is_dropped_stops_its_run(via: Via) {
     let before = Arc::strong_count(&witness);
     let options = DownloadOptions { range_size: 256 << 10, concurrency: 2, ..Default::default() };
     let get = GetObject::new("bucket", "key");
-    let download = Download::new(get, Arc::clone(&client.service), options, 7);
+    let download = S3Download::new(get, Arc::clone(&client.service), options, 7);
     let mut first = [0; 1000];
     match &client.wire {
         Wire::Blocking(client) => client.reader(download).read_exact(&mut first).unwrap(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apus_conformance::server::{FaultyS3, Manners, Plan, Request, S3Model};
 use apus_core::Error;
 use apus_core::checksum::{Algorithm, Hashers, Placement, RequestChecksumCalculation};
-use apus_core::machine::{PartLimits, Upload, UploadOptions, Uploaded};
+use apus_core::machine::{PartLimits, S3Upload, UploadOptions, Uploaded};
 use apus_core::s3::{Properties, Service};
 use bytes::Bytes;
 
@@ -37,9 +37,9 @@ pub(crate) fn options() -> UploadOptions {
     }
 }
 
-pub(crate) fn machine(origin: &Origin, options: UploadOptions, service: &Arc<Service>) -> Upload {
+pub(crate) fn machine(origin: &Origin, options: UploadOptions, service: &Arc<Service>) -> S3Upload {
     let source = origin.upload_source();
-    Upload::new("bucket", "key", source, options, Arc::clone(service), 7).unwrap()
+    S3Upload::new("bucket", "key", source, options, Arc::clone(service), 7).unwrap()
 }
 
 pub(crate) fn upload(
@@ -183,7 +183,7 @@ fn sources_keep_their_promise(via: Via) {
     for (kind, source) in [(Kind::Bytes, Seekable(100_001)), (Kind::Stream, Stream(Some(100_001)))]
     {
         let service = Arc::clone(&client.service);
-        let upload = Upload::new("bucket", "key", source, options(), service, 7).unwrap();
+        let upload = S3Upload::new("bucket", "key", source, options(), service, 7).unwrap();
         let error = client.run(upload, Origin::new(kind, short.clone())).unwrap_err();
         assert_eq!(error.kind(), apus_core::Kind::InvalidInput, "{kind:?}: {error}");
         assert!(error.leftovers().is_empty());

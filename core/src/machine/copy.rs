@@ -59,7 +59,7 @@ impl Default for ServerCopyOptions {
 
 /// Copies one object of any size on the server.
 #[derive(Debug)]
-pub struct ServerCopy {
+pub struct S3Copy {
     copy: CopyObject,
     options: ServerCopyOptions,
     service: Arc<Service>,
@@ -79,7 +79,7 @@ enum Phase {
     Over(Option<Error>),
 }
 
-impl ServerCopy {
+impl S3Copy {
     /// Creates a copy as `copy` describes; `seed` decides the jitter of delays.
     pub fn new(
         copy: CopyObject,
@@ -177,7 +177,7 @@ impl ServerCopy {
     }
 }
 
-impl Machine for ServerCopy {
+impl Machine for S3Copy {
     fn leftovers(&self) -> Vec<Leftover> {
         match &self.phase {
             Phase::Multipart(inner) => inner.leftovers(),

@@ -40,7 +40,7 @@ use crate::xml;
 /// Removes the objects that an iterator names: by DeleteObjects, up to 1,000 in one request, or by
 /// DeleteObject where the server does not support that.
 #[derive(Debug)]
-pub struct DeleteMany<I> {
+pub struct S3DeleteMany<I> {
     bucket: String,
     keys: Fuse<I>,
     service: Arc<Service>,
@@ -59,7 +59,7 @@ pub struct DeleteMany<I> {
     over: bool,
 }
 
-/// The options of a [`DeleteMany`].
+/// The options of a [`S3DeleteMany`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteManyOptions {
     /// The maximum number of requests in flight.
@@ -90,7 +90,7 @@ impl Default for DeleteManyOptions {
     }
 }
 
-/// The result of a [`DeleteMany`].
+/// The result of a [`S3DeleteMany`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeletedMany {
@@ -122,7 +122,7 @@ enum State {
     Backoff(Wait),
 }
 
-impl<I> DeleteMany<I>
+impl<I> S3DeleteMany<I>
 where
     I: Iterator<Item: Into<ObjectIdentifier>>,
 {
@@ -346,7 +346,7 @@ where
     }
 }
 
-impl<I> Machine for DeleteMany<I>
+impl<I> Machine for S3DeleteMany<I>
 where
     I: Iterator<Item: Into<ObjectIdentifier>>,
 {

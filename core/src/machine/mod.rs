@@ -21,9 +21,9 @@ pub mod upload;
 
 pub use self::call::Call;
 pub use self::cleanups::{Claim, CleanUps, Running};
-pub use self::copy::{ServerCopy, ServerCopyOptions};
-pub use self::delete_many::{DeleteMany, DeleteManyOptions, DeletedMany};
-pub use self::download::{Download, DownloadOptions, Downloaded};
+pub use self::copy::{S3Copy, ServerCopyOptions};
+pub use self::delete_many::{DeleteManyOptions, DeletedMany, S3DeleteMany};
+pub use self::download::{DownloadOptions, Downloaded, S3Download};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};
 pub use self::grant_only::GrantOnly;
@@ -34,7 +34,7 @@ pub use self::swift_delete::{SwiftDelete, SwiftDeleteOptions, SwiftDeleted};
 #[cfg(feature = "swift")]
 pub use self::trust_scoped::{Delegation, TrustOutcome, TrustScoped, TrustUse};
 pub use self::upload::{
-    Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource, Uploaded,
+    Checkpoint, Checkpoints, PartLimits, S3Upload, UploadOptions, UploadSource, Uploaded,
 };
 #[cfg(feature = "swift")]
 pub use self::upload::{

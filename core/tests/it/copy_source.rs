@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use apus_core::machine::{PartLimits, ServerCopy, ServerCopyOptions};
+use apus_core::machine::{PartLimits, S3Copy, ServerCopyOptions};
 use apus_core::s3::{CopyObject, CopySource};
 
 use crate::support::{Answer, Sim, service};
@@ -10,7 +10,7 @@ use crate::support::{Answer, Sim, service};
 /// The `x-amz-copy-source-if-match` of all requests that copy.
 fn pins(options: ServerCopyOptions) -> Vec<Option<String>> {
     let copy = CopyObject::new("bucket", "key", CopySource::new("bucket", "source"));
-    let copy = ServerCopy::new(copy, options, service(|_| {}), 1);
+    let copy = S3Copy::new(copy, options, service(|_| {}), 1);
     let pins = RefCell::new(Vec::new());
     let run = Sim::new(copy).run(|head, _| {
         if head.headers.contains_key("x-amz-copy-source") {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use apus_core::Kind;
 use apus_core::contract::OnFailure;
 use apus_core::error::ExchangeErrorKind;
-use apus_core::machine::{DeleteMany, DeleteManyOptions, DeletedMany};
+use apus_core::machine::{DeleteManyOptions, DeletedMany, S3DeleteMany};
 use apus_core::s3::ObjectIdentifier;
 use apus_core::xml::Document;
 use http::{Method, request};
@@ -29,8 +29,8 @@ fn options(concurrency: usize, batch: usize) -> DeleteManyOptions {
 fn delete<K: Into<ObjectIdentifier>>(
     keys: Vec<K>,
     options: DeleteManyOptions,
-) -> DeleteMany<std::vec::IntoIter<K>> {
-    DeleteMany::new("bucket", keys, service(|_| {}), options, 7)
+) -> S3DeleteMany<std::vec::IntoIter<K>> {
+    S3DeleteMany::new("bucket", keys, service(|_| {}), options, 7)
 }
 
 /// The keys that a request names.
@@ -290,7 +290,7 @@ proptest::proptest! {
         faults in vec(fault(), 0..20),
         implemented in proptest::bool::weighted(0.8),
     ) {
-        let once = || -> (Run<DeleteMany<std::vec::IntoIter<String>>>, BTreeMap<String, bool>) {
+        let once = || -> (Run<S3DeleteMany<std::vec::IntoIter<String>>>, BTreeMap<String, bool>) {
             let mut there: BTreeMap<_, _> = keys(count).into_iter().map(|key| (key, true)).collect();
             let mut faults = faults.iter();
             let run = Sim::new(delete(keys(count), options(concurrency, batch))).run(|head, body| {

@@ -1,6 +1,6 @@
 //! Bodies whose end proves nothing, and bodies with another coding than the stored object.
 
-use apus_core::machine::{Call, Download, DownloadOptions};
+use apus_core::machine::{Call, DownloadOptions, S3Download};
 use apus_core::s3::GetObject;
 use apus_core::{Error, Kind};
 use bytes::Bytes;
@@ -17,11 +17,11 @@ fn endless(mut answer: Answer, after: usize) -> Answer {
 
 /// GETs are answered without a length, the first of them with its first `after` bytes alone; a HEAD so.
 fn reading(
-    machine: Download,
+    machine: S3Download,
     stored: &Stored,
     after: usize,
     head: Option<Answer>,
-) -> Run<Download> {
+) -> Run<S3Download> {
     let mut first = true;
     Sim::new(machine).run(|request, _| match &head {
         Some(head) if request.method == "HEAD" => head.clone(),

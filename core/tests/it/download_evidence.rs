@@ -174,7 +174,7 @@ fn an_empty_object_is_compared_too() {
 
 #[test]
 fn another_length_than_is_known_is_refused_before_a_byte_is_delivered() {
-    let refused = |run: Run<apus_core::machine::Download>| {
+    let refused = |run: Run<apus_core::machine::S3Download>| {
         assert_eq!(run.sink.len(), 0);
         let error = failure(run);
         assert_eq!(error.kind(), Kind::Integrity);

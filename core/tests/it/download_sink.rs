@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apus_core::credentials::Credentials;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::machine::{Auth, Download, DownloadOptions, Pump, Turn};
+use apus_core::machine::{Auth, DownloadOptions, Pump, S3Download, Turn};
 use apus_core::s3::GetObject;
 use apus_core::sign::Keys;
 use apus_core::{Kind, Now};
@@ -21,7 +21,7 @@ fn a_sink_that_fails_at_any_byte_fails_the_download() {
     {
         let options = DownloadOptions { concurrency, range_size: 5, ..DownloadOptions::default() };
         let get = GetObject::new("bucket", "key");
-        let download = Download::new(get, service(|_| {}), options, 1);
+        let download = S3Download::new(get, service(|_| {}), options, 1);
         let auth = Auth::new(Credentials::new(Keys::new("AKID", "secret")));
         let mut pump = Pump::new(download, [auth], Waker::noop().clone());
         let Turn::Launch(mut exchange) = pump.turn(NOON) else { panic!("nothing is sent") };

@@ -8,7 +8,7 @@ use apus_core::contract::{Machine, OnFailure, Step};
 use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Draft, Exchange};
 use apus_core::machine::{
-    LargeObject, SwiftUpload, SwiftUploadOptions, Upload, UploadOptions, UploadSource,
+    LargeObject, S3Upload, SwiftUpload, SwiftUploadOptions, UploadOptions, UploadSource,
 };
 use apus_core::swift;
 
@@ -43,7 +43,7 @@ fn an_upload_names_itself_from_its_creation_until_it_is_gone() {
     let upload = || {
         let options = UploadOptions { threshold: 1, concurrency: 1, ..UploadOptions::default() };
         let source = UploadSource::Seekable(20 << 20);
-        Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap()
+        S3Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap()
     };
     let xml =
         "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";

@@ -7,9 +7,7 @@ use apus_core::checksum::Algorithm;
 use apus_core::contract::{OnFailure, Operation};
 use apus_core::error::ExchangeErrorKind;
 use apus_core::http::Body;
-use apus_core::machine::{
-    Call, ServerCopy, ServerCopyOptions, Upload, UploadOptions, UploadSource,
-};
+use apus_core::machine::{Call, S3Copy, S3Upload, ServerCopyOptions, UploadOptions, UploadSource};
 use apus_core::quirks::Provider;
 use apus_core::s3::{
     AbortMultipartUpload, Conditions, Config, CopyObject, CopySource, CreateBucket,
@@ -176,7 +174,7 @@ fn an_upload_sends_a_checksum_with_a_conditional_create() {
     let upload = |conditions| {
         let options = UploadOptions { conditions, ..UploadOptions::default() };
         let source = UploadSource::Seekable(5);
-        Upload::new("bucket", "key", source, options, service(heeds), 1).unwrap()
+        S3Upload::new("bucket", "key", source, options, service(heeds), 1).unwrap()
     };
     let mut kept = None;
     let mut puts = 0;
@@ -295,7 +293,7 @@ fn an_upload_that_may_replace_nothing_looks_first_where_the_condition_may_be_ign
         let conditions = Conditions::absent();
         let options = UploadOptions { conditions, ..UploadOptions::default() };
         let source = UploadSource::Seekable(5);
-        let upload = Upload::new("bucket", "key", source, options, service(set), 1).unwrap();
+        let upload = S3Upload::new("bucket", "key", source, options, service(set), 1).unwrap();
         Sim::new(upload).source(BYTES).run(|head, _| match head.method.as_str() {
             "HEAD" => there.clone(),
             _ => Answer::new(200).header("etag", HELLO),
@@ -322,7 +320,7 @@ fn a_copy_that_may_replace_nothing_looks_first_where_the_condition_may_be_ignore
             conditions: Conditions::absent(),
             ..CopyObject::new("bucket", "key", CopySource::new("bucket", "source"))
         };
-        let copy = ServerCopy::new(copy, ServerCopyOptions::default(), service(|_| {}), 1);
+        let copy = S3Copy::new(copy, ServerCopyOptions::default(), service(|_| {}), 1);
         let body = "<CopyObjectResult><ETag>tag</ETag></CopyObjectResult>";
         Sim::new(copy).run(|head, _| match (head.method.as_str(), head.uri.path()) {
             ("HEAD", "/bucket/source") => shown(5, HELLO),

@@ -6,13 +6,13 @@ use std::time::Duration;
 use apus_core::contract::OnFailure;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Completion, Exchange};
-use apus_core::machine::{Auth, PartLimits, Pump, Turn, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Auth, PartLimits, Pump, S3Upload, Turn, UploadOptions, UploadSource};
 use apus_core::{Error, Now};
 
 use crate::support::service;
 
-fn pump(source: UploadSource, options: UploadOptions) -> Pump<Upload> {
-    let upload = Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
+fn pump(source: UploadSource, options: UploadOptions) -> Pump<S3Upload> {
+    let upload = S3Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
     let auth = Auth::new(Credentials::anonymous());
     Pump::new(upload, vec![auth], Waker::noop().clone())
 }
@@ -129,7 +129,7 @@ fn an_upload_that_was_gone_on_with_can_be_gone_on_with_again() {
         let checkpoint = pump.machine().checkpoint().expect("it was kept");
         assert_eq!(checkpoint.acknowledged(), 8);
         let service = service(|_| {});
-        let resumed = Upload::resume(checkpoint, source, options(8, 20), service, 2).unwrap();
+        let resumed = S3Upload::resume(checkpoint, source, options(8, 20), service, 2).unwrap();
         let auth = Auth::new(Credentials::anonymous());
         pump = Pump::new(resumed, vec![auth], Waker::noop().clone());
     }

@@ -1,16 +1,16 @@
 //! What a failed multipart upload leaves: nothing, or what its error names.
 
 use apus_core::error::Leftover;
-use apus_core::machine::{PartLimits, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{PartLimits, S3Upload, UploadOptions, UploadSource};
 
 use crate::support::{Answer, Run, Sim, object, service};
 
 /// An upload of three parts to a server that refuses all of them.
-fn refused(mut answer: impl FnMut(&str) -> Option<Answer>) -> Run<Upload> {
+fn refused(mut answer: impl FnMut(&str) -> Option<Answer>) -> Run<S3Upload> {
     let limits = PartLimits { smallest: 1, ..PartLimits::default() };
     let options = UploadOptions { threshold: 0, part_size: 8, limits, ..UploadOptions::default() };
     let source = UploadSource::Seekable(24);
-    let upload = Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
+    let upload = S3Upload::new("bucket", "key", source, options, service(|_| {}), 1).unwrap();
     Sim::new(upload).source(object(24)).run(move |head, _| {
         let method = head.method.as_str();
         answer(method).unwrap_or_else(|| match method {

@@ -7,7 +7,7 @@ use apus_core::checksum::{Algorithm, Composite, RequestChecksumCalculation};
 use apus_core::contract::OnFailure;
 use apus_core::error::{ExchangeErrorKind, Leftover};
 use apus_core::machine::{
-    PartLimits, ServerCopy, ServerCopyOptions, Upload, UploadOptions, UploadSource, Uploaded,
+    PartLimits, S3Copy, S3Upload, ServerCopyOptions, UploadOptions, UploadSource, Uploaded,
 };
 use apus_core::quirks::Provider;
 use apus_core::s3::{Conditions, Config, CopyObject, CopySource};
@@ -92,12 +92,12 @@ fn options() -> UploadOptions {
     }
 }
 
-fn upload(set: impl FnOnce(&mut Config), options: UploadOptions) -> Upload {
+fn upload(set: impl FnOnce(&mut Config), options: UploadOptions) -> S3Upload {
     let source = UploadSource::Seekable(LENGTH as u64);
-    Upload::new("bucket", "key", source, options, service(set), 1).unwrap()
+    S3Upload::new("bucket", "key", source, options, service(set), 1).unwrap()
 }
 
-fn run(server: &mut Server, set: impl FnOnce(&mut Config)) -> Run<Upload> {
+fn run(server: &mut Server, set: impl FnOnce(&mut Config)) -> Run<S3Upload> {
     Sim::new(upload(set, options()))
         .source(object(LENGTH))
         .run(|head, body| server.answer(head, body))
@@ -131,7 +131,7 @@ fn refusals() -> [Answer; 3] {
 }
 
 #[track_caller]
-fn removed(run: &Run<Upload>, server: &Server) {
+fn removed(run: &Run<S3Upload>, server: &Server) {
     assert!(!server.open, "the upload is left: {:?}", run.requests);
     assert!(run.requests.iter().any(|asked| asked.starts_with("DELETE")), "{:?}", run.requests);
     let error = run.result.as_ref().unwrap_err();
@@ -267,7 +267,7 @@ fn resuming_takes_no_part_of_another_size_or_tag() {
         ));
         sent.clear();
         let source = UploadSource::Seekable(LENGTH as u64);
-        let resumed = Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
+        let resumed = S3Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
         let done = Sim::new(resumed).source(object(LENGTH)).run(|head, body| {
             let query = head.uri.query().unwrap_or_default();
             match head.method.as_str() {
@@ -306,7 +306,7 @@ fn a_checkpoint_of_all_parts_tells_what_came_of_an_upload_that_is_gone() {
         assert_eq!((asked, checkpoint.parts.len()), (parts, parts));
         server.open = false;
         let source = UploadSource::Seekable(LENGTH as u64);
-        let again = Upload::resume(checkpoint, source, keeps, service(aws), 2).unwrap();
+        let again = S3Upload::resume(checkpoint, source, keeps, service(aws), 2).unwrap();
         Sim::new(again).source(object(LENGTH)).run(|head, body| server.answer(head, body)).result
     };
     assert!(resumed(shown(LENGTH, &ours()), 3).unwrap().recovered);
@@ -440,7 +440,7 @@ fn a_copied_part_may_land_late_as_well() {
         on_failure: OnFailure::Abort,
     };
     let mut server = Server::new(&[lost()], shown(LENGTH, "source"));
-    let run = Sim::new(ServerCopy::new(copy, options, service(|_| {}), 1))
+    let run = Sim::new(S3Copy::new(copy, options, service(|_| {}), 1))
         .cancel_at(Duration::from_millis(25), OnFailure::Abort)
         .run(|head, body| match head.method.as_str() {
             "PUT" => Answer::lost(ExchangeErrorKind::Cancelled),
@@ -503,7 +503,7 @@ fn an_upload_that_may_replace_nothing_looks_again_before_its_completion() {
                 .run(|head, body| server.answer(head, body));
             let checkpoint = first.pump.machine().checkpoint().unwrap();
             let source = UploadSource::Seekable(LENGTH as u64);
-            machine = Upload::resume(checkpoint, source, keeps, service(set), 2).unwrap();
+            machine = S3Upload::resume(checkpoint, source, keeps, service(set), 2).unwrap();
         }
         let run = Sim::new(machine).source(object(LENGTH)).run(|head, body| {
             if head.method == "PUT" && appears {
@@ -571,7 +571,7 @@ fn an_upload_that_is_gone_when_it_is_gone_on_with_may_have_been_completed() {
         .run(|head, body| server.answer(head, body));
     let checkpoint = first.pump.machine().checkpoint().unwrap();
     let source = UploadSource::Seekable(LENGTH as u64);
-    let resumed = Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
+    let resumed = S3Upload::resume(checkpoint, source, keeps, service(|_| {}), 2).unwrap();
     let run =
         Sim::new(resumed).source(object(LENGTH)).run(|_, _| Answer::error(404, "NoSuchUpload"));
     let error = run.result.unwrap_err();

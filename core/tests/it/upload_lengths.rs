@@ -2,7 +2,7 @@
 
 use apus_core::contract::OnFailure;
 use apus_core::error::ExchangeErrorKind;
-use apus_core::machine::{Checkpoint, PartLimits, Upload, UploadOptions, UploadSource};
+use apus_core::machine::{Checkpoint, PartLimits, S3Upload, UploadOptions, UploadSource};
 use apus_core::{Error, Kind};
 
 use crate::support::{Answer, Run, Sim, object, service};
@@ -44,10 +44,10 @@ fn server(parts: u32) -> impl FnMut(&http::request::Parts, &[u8]) -> Answer {
     }
 }
 
-fn upload(announced: u64, sent: usize) -> Run<Upload> {
+fn upload(announced: u64, sent: usize) -> Run<S3Upload> {
     let source = UploadSource::Stream(Some(announced));
     let service = service(|config| config.checksum = no_checksums());
-    let upload = Upload::new("bucket", "key", source, options(), service, 1).unwrap();
+    let upload = S3Upload::new("bucket", "key", source, options(), service, 1).unwrap();
     Sim::new(upload).stream(object(sent)).run(server(0))
 }
 
@@ -94,7 +94,7 @@ fn checkpoint() -> Checkpoint {
     let source = UploadSource::Stream(None);
     let service = service(|config| config.checksum = no_checksums());
     let options = UploadOptions { on_failure: OnFailure::Keep, ..options() };
-    let upload = Upload::new("bucket", "key", source, options, service, 1).unwrap();
+    let upload = S3Upload::new("bucket", "key", source, options, service, 1).unwrap();
     let mut answer = server(0);
     let run = Sim::new(upload).stream(object(40)).run(|head, body| {
         match head.uri.query().is_some_and(|query| query.contains("partNumber=4")) {
@@ -113,7 +113,7 @@ fn an_upload_does_not_go_on_with_a_source_that_is_shorter_than_what_is_stored() 
     for (length, fits) in [(40, true), (24, true), (17, false)] {
         let service = service(|config| config.checksum = no_checksums());
         let source = UploadSource::Stream(None);
-        let resumed = Upload::resume(checkpoint(), source, options(), service, 2).unwrap();
+        let resumed = S3Upload::resume(checkpoint(), source, options(), service, 2).unwrap();
         let run = Sim::new(resumed).stream(object(length)).run(server(3));
         match run.result {
             Ok(done) => assert!(fits && done.size == length as u64, "{length}: {done:?}"),

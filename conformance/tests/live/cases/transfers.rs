@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use apus_core::contract::{Machine, OnFailure, Step, StreamWindow};
 use apus_core::http::Completion;
 use apus_core::machine::{
-    Call, Checkpoint, DeleteMany, DeleteManyOptions, Download, DownloadOptions, Event, Observer,
-    PartLimits, ServerCopy, ServerCopyOptions, Upload, UploadOptions, UploadSource,
+    Call, Checkpoint, DeleteManyOptions, DownloadOptions, Event, Observer, PartLimits, S3Copy,
+    S3DeleteMany, S3Download, S3Upload, ServerCopyOptions, UploadOptions, UploadSource,
 };
 use apus_core::s3::{
     ByteRange, Conditions, CopyObject, CopySource, DeleteBucketPolicy, GetObject, HeadObject,
@@ -84,13 +84,13 @@ pub fn upload(
         Feed::Unknown => UploadSource::Stream(None),
     };
     let service = Arc::clone(store.service());
-    let upload = Upload::new(bucket, key, source, options, service, 1)?;
+    let upload = S3Upload::new(bucket, key, source, options, service, 1)?;
     store.run_from(upload, feed, bytes)
 }
 
 /// Downloads through the machine.
 pub fn download(store: &Store, get: GetObject, options: DownloadOptions) -> Result<Vec<u8>, Error> {
-    let download = Download::new(get, Arc::clone(store.service()), options, 1);
+    let download = S3Download::new(get, Arc::clone(store.service()), options, 1);
     let (output, bytes) = store.run_into(download)?;
     assert_eq!(output.bytes, bytes.len() as u64);
     Ok(bytes)
@@ -161,7 +161,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let source = UploadSource::Seekable(bytes.len() as u64);
     let service = Arc::clone(stage.store.service());
     let options = UploadOptions { concurrency: 1, ..options() };
-    let inner = Upload::new(&stage.bucket, "resumed", source, options.clone(), service, 1)?;
+    let inner = S3Upload::new(&stage.bucket, "resumed", source, options.clone(), service, 1)?;
     let kept = Arc::new(Mutex::new(None));
     let stopped = Stopped { inner, parts: 2, kept: Arc::clone(&kept) };
     let error = stage.store.run_from(stopped, Feed::Memory, &bytes).unwrap_err();
@@ -174,7 +174,7 @@ fn upload_resumed(stage: &Stage<'_>) -> Result<(), Error> {
     let sent = Arc::new(Sent::default());
     let store = store.with_observer(sent.clone());
     let service = Arc::clone(store.service());
-    let upload = Upload::resume(checkpoint, source, options, service, 2)?;
+    let upload = S3Upload::resume(checkpoint, source, options, service, 2)?;
     store.run_from(upload, Feed::Memory, &bytes)?;
     // The third may have arrived before the first process ended.
     let parts = sent.parts.lock().unwrap().clone();
@@ -188,7 +188,7 @@ fn upload_failing(stage: &Stage<'_>) -> Result<(), Error> {
     let bytes = payload(PART + 1000);
     let source = UploadSource::Stream(Some(2 * PART as u64));
     let service = Arc::clone(stage.store.service());
-    let upload = Upload::new(&stage.bucket, "failing", source, options(), service, 1)?;
+    let upload = S3Upload::new(&stage.bucket, "failing", source, options(), service, 1)?;
     let error = stage.store.run_from(upload, Feed::Known, &bytes).unwrap_err();
     assert_eq!(error.leftovers(), []);
     assert_eq!(stage.call(ListMultipartUploads::new(&stage.bucket))?.uploads, []);
@@ -277,7 +277,7 @@ fn copy_with(stage: &Stage<'_>, options: ServerCopyOptions, parts: u32) -> Resul
     let source = CopySource::new(&stage.bucket, "copy/from ü");
     let copy = CopyObject::new(&stage.bucket, "copy/to +", source);
     let service = Arc::clone(stage.store.service());
-    let copied = stage.store.run(ServerCopy::new(copy, options, service, 1))?;
+    let copied = stage.store.run(S3Copy::new(copy, options, service, 1))?;
     assert_eq!((copied.size, copied.parts), (bytes.len() as u64, parts));
     let answer = stage.call(GetObject::new(&stage.bucket, "copy/to +"))?;
     assert!(answer.body == bytes);
@@ -315,7 +315,7 @@ fn share(stage: &Stage<'_>, options: ServerCopyOptions, share: Share) -> Result<
     let copy = || {
         let source = CopySource::new(&stage.bucket, "shared");
         let copy = CopyObject::new(&theirs.bucket, "copied", source);
-        both.run(ServerCopy::new(copy, options, Arc::clone(both.service()), 1).with_auth(1))
+        both.run(S3Copy::new(copy, options, Arc::clone(both.service()), 1).with_auth(1))
     };
     let denied = copy().unwrap_err();
     assert!(denied.is_denied(), "{denied}");
@@ -366,7 +366,7 @@ fn delete_many(stage: &Stage<'_>) -> Result<(), Error> {
     let options = DeleteManyOptions { batch: 7, concurrency: 2, ..DeleteManyOptions::default() };
     let service = Arc::clone(stage.store.service());
     let count = keys.len() as u64;
-    let many = DeleteMany::new(&stage.bucket, keys, service, options, 1);
+    let many = S3DeleteMany::new(&stage.bucket, keys, service, options, 1);
     let done = stage.store.run(many)?;
     assert_eq!((done.deleted, done.errors), (count, Vec::new()));
     let left = stage.call(ListObjectsV2::new(&stage.bucket).prefix("many/"))?;
@@ -376,7 +376,7 @@ fn delete_many(stage: &Stage<'_>) -> Result<(), Error> {
 
 /// An upload that is stopped once some parts are acknowledged, as by the end of a process.
 struct Stopped {
-    inner: Upload,
+    inner: S3Upload,
     parts: usize,
     kept: Arc<Mutex<Option<Checkpoint>>>,
 }

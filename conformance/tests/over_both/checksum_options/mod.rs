@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use apus_conformance::server::{Reply, Request, Scripted};
 use apus_core::checksum::{Algorithm, NotValidatedReason, Validation};
-use apus_core::machine::{PartLimits, Upload, UploadOptions};
+use apus_core::machine::{PartLimits, S3Upload, UploadOptions};
 use apus_core::s3::{ChecksumOptions, DeleteObjects, GetObject, HeadObject, PutObject};
 use apus_core::store::config::{Backend, Configuration, OsloConfig, S3Options};
 use sha2::{Digest, Sha256};
@@ -416,7 +416,8 @@ fn upload(client: &Client) {
     };
     let origin = Origin::new(Kind::Bytes, "hello world");
     let service = Arc::clone(&client.service);
-    let upload = Upload::new("bucket", "key", origin.upload_source(), options, service, 7).unwrap();
+    let upload =
+        S3Upload::new("bucket", "key", origin.upload_source(), options, service, 7).unwrap();
     assert_eq!(client.run(upload, origin).unwrap().parts, 2);
 }
 

@@ -27,7 +27,7 @@
 //! | --- | --- |
 //! | `ranges.rs` | the ranges of one object, in any protocol; `answer.rs`, the handling of responses |
 //! | `piece.rs`, `plan.rs`, `tally.rs` | one range · the next ranges · the combined checksums |
-//! | `s3/` | [`Download`]: the requests to S3, and how the bytes are validated |
+//! | `s3/` | [`S3Download`]: the requests to S3, and how the bytes are validated |
 //! | `swift/` | [`SwiftDownload`]: the same for Swift, with its manifests |
 
 mod answer;
@@ -39,7 +39,7 @@ mod s3;
 mod swift;
 mod tally;
 
-pub use self::s3::{Download, Downloaded};
+pub use self::s3::{Downloaded, S3Download};
 #[cfg(feature = "swift")]
 pub use self::swift::{SwiftDownload, SwiftDownloaded};
 use crate::checksum::{Algorithm, Value};

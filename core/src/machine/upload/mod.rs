@@ -48,7 +48,7 @@ mod tag;
 pub use self::checkpoint::{Checkpoint, CheckpointPart, Checkpoints};
 pub use self::multipart::Uploaded;
 pub use self::plan::PartLimits;
-pub use self::s3::{Upload, UploadOptions};
+pub use self::s3::{S3Upload, UploadOptions};
 pub use self::source::UploadSource;
 #[cfg(feature = "swift")]
 pub use self::swift::{

@@ -30,7 +30,7 @@ use crate::s3::{
     ChecksumOptions, CommonParams, Conditions, HeadObject, Properties, PutObject, Service,
 };
 
-/// The options of an [`Upload`].
+/// The options of an [`S3Upload`].
 #[derive(Clone, Debug)]
 pub struct UploadOptions {
     /// An object of up to this many bytes is sent in one request; at most 5 GiB.
@@ -94,7 +94,7 @@ impl Default for UploadOptions {
 /// A transport reads the ranges of a [`UploadSource::Seekable`] that the exchanges name, and
 /// supplies a [`UploadSource::Stream`] through [`Machine::stream window`].
 #[derive(Debug)]
-pub struct Upload {
+pub struct S3Upload {
     job: Job,
     service: Arc<Service>,
     plan: Plan,
@@ -113,7 +113,7 @@ enum Phase {
     Over(Option<Error>),
 }
 
-impl Upload {
+impl S3Upload {
     /// Creates an upload to this bucket and key. `seed` decides the jitter of delays.
     ///
     /// # Errors
@@ -254,7 +254,7 @@ impl Upload {
     }
 }
 
-impl Machine for Upload {
+impl Machine for S3Upload {
     type Output = Uploaded;
 
     fn poll(&mut self, now: Now) -> Step<Uploaded> {

@@ -24,7 +24,7 @@ use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step, StreamWin
 use crate::error::{Error, ExchangeError, Kind, Leftover};
 use crate::http::Completion;
 use crate::machine::compose::{nest, seed};
-use crate::machine::{Call, Upload, Uploaded};
+use crate::machine::{Call, S3Upload, Uploaded};
 use crate::now::Now;
 use crate::s3::{CreateBucket, DeleteObject, HeadObject, Service};
 
@@ -34,7 +34,7 @@ pub(super) struct Adding {
     place: Target,
     service: Arc<Service>,
     seed: u64,
-    upload: Box<Upload>,
+    upload: Box<S3Upload>,
     phase: Phase,
     /// Whether a missing bucket is created.
     creates: bool,
@@ -65,7 +65,7 @@ impl Adding {
     /// bucket.
     pub(super) fn new(
         place: Target,
-        upload: Upload,
+        upload: S3Upload,
         service: Arc<Service>,
         looks: bool,
         creates: bool,

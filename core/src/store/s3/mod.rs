@@ -24,7 +24,7 @@ use super::verb::Verb;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::location::S3Place;
-use crate::machine::{Auth, Upload, UploadOptions, UploadSource};
+use crate::machine::{Auth, S3Upload, UploadOptions, UploadSource};
 use crate::s3::{Conditions, ETag, Service};
 
 /// An S3 backend. Cheap to clone.
@@ -121,7 +121,7 @@ impl S3Store {
         };
         let place = Target { bucket: self.bucket().to_owned(), key: image.image_id.clone() };
         let upload =
-            Upload::new(&place.bucket, &place.key, source, options, Arc::clone(&service), seed)
+            S3Upload::new(&place.bucket, &place.key, source, options, Arc::clone(&service), seed)
                 .map_err(invalid)?;
         let creates = self.options.s3_store_create_bucket_on_put;
         let url = self.place.location(&image.image_id).to_string();

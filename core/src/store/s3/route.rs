@@ -8,7 +8,7 @@ use super::remove::Removing;
 use crate::contract::Operation as _;
 use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::machine::{Auth, Call, Download, DownloadOptions};
+use crate::machine::{Auth, Call, DownloadOptions, S3Download};
 use crate::s3::{BaseUrl, Config, EndpointConfig, GetObject, HeadObject, ObjectHead, Service};
 use crate::store::{
     error::StoreError,
@@ -52,7 +52,7 @@ impl<'a> S3Route<'a> {
             verify_etag: true,
             ..DownloadOptions::default()
         };
-        let machine = Download::new(object, self.service()?, options, seed);
+        let machine = S3Download::new(object, self.service()?, options, seed);
         let job = Job::new(Verb::Get, &self.store.id, machine, vec![self.auth()?]);
         Ok(job.map(|read| {
             let read = read?;

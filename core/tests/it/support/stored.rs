@@ -4,7 +4,7 @@
 
 use apus_core::Error;
 use apus_core::checksum::Algorithm;
-use apus_core::machine::{Download, DownloadOptions};
+use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{Config, GetObject};
 use bytes::Bytes;
 use http::request;
@@ -67,7 +67,7 @@ impl Stored {
     }
 }
 
-pub(crate) fn download(options: DownloadOptions) -> Download {
+pub(crate) fn download(options: DownloadOptions) -> S3Download {
     get(options, |_| {}, |_| {})
 }
 
@@ -75,10 +75,10 @@ pub(crate) fn get(
     options: DownloadOptions,
     set: impl FnOnce(&mut GetObject),
     config: impl FnOnce(&mut Config),
-) -> Download {
+) -> S3Download {
     let mut get = GetObject::new("bucket", "key");
     set(&mut get);
-    Download::new(get, service(config), options, 7)
+    S3Download::new(get, service(config), options, 7)
 }
 
 pub(crate) fn wide(concurrency: usize, range_size: u64) -> DownloadOptions {
@@ -89,12 +89,12 @@ pub(crate) fn checked(get: &mut GetObject) {
     get.checksum_mode = true;
 }
 
-pub(crate) fn serve(machine: Download, stored: &Stored) -> Run<Download> {
+pub(crate) fn serve(machine: S3Download, stored: &Stored) -> Run<S3Download> {
     Sim::new(machine).run(|head, _| stored.answer(head))
 }
 
 /// Cut after these many bytes, one request after the other, then served.
-pub(crate) fn cutting(machine: Download, stored: &Stored, cuts: &[usize]) -> Run<Download> {
+pub(crate) fn cutting(machine: S3Download, stored: &Stored, cuts: &[usize]) -> Run<S3Download> {
     let mut cuts = cuts.iter();
     Sim::new(machine).run(|head, _| match cuts.next() {
         Some(after) => stored.answer(head).cut(*after),
@@ -102,6 +102,6 @@ pub(crate) fn cutting(machine: Download, stored: &Stored, cuts: &[usize]) -> Run
     })
 }
 
-pub(crate) fn failure(run: Run<Download>) -> Error {
+pub(crate) fn failure(run: Run<S3Download>) -> Error {
     run.result.expect_err("should fail")
 }

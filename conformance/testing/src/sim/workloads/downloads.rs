@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apus_core::checksum::{Algorithm, Validation};
-use apus_core::machine::{Download, DownloadOptions};
+use apus_core::machine::{DownloadOptions, S3Download};
 use apus_core::s3::{ByteRange, GetObject};
 
 use super::s3::{Setup, bytes, keys, model, renewed};
@@ -68,7 +68,7 @@ fn run(schedule: &Schedule, concurrency: usize) -> Over {
         }
         false => keys(),
     };
-    let download = Download::new(get, setup.service, options, schedule.seed);
+    let download = S3Download::new(get, setup.service, options, schedule.seed);
     let end = world.run(download, auths);
     world.settle();
     let outcome = match end {

@@ -1,8 +1,6 @@
 //! Copies on the server, and deletions of many objects.
 
-use apus_core::machine::{
-    DeleteMany, DeleteManyOptions, PartLimits, ServerCopy, ServerCopyOptions,
-};
+use apus_core::machine::{DeleteManyOptions, PartLimits, S3Copy, S3DeleteMany, ServerCopyOptions};
 use apus_core::s3::{Conditions, CopyObject, CopySource};
 
 use super::s3::{Setup, bytes, keys, model};
@@ -78,7 +76,7 @@ fn copy(schedule: &Schedule, parts: bool) -> Over {
         limits: PartLimits { smallest: 1 << 10, ..PartLimits::default() },
         ..ServerCopyOptions::default()
     };
-    let end = world.run(ServerCopy::new(copy, options, setup.service, schedule.seed), keys());
+    let end = world.run(S3Copy::new(copy, options, setup.service, schedule.seed), keys());
     world.settle();
     let there = world.host.s3_model().object("bucket", "key").map(|object| object.body.clone());
     let whole = there.as_ref() == Some(&object)
@@ -128,7 +126,7 @@ fn delete_many(schedule: &Schedule) -> Over {
         ..DeleteManyOptions::default()
     };
     let keys: Vec<String> = (0..many).map(key).collect();
-    let machine = DeleteMany::new("bucket", keys, setup.service, options, schedule.seed);
+    let machine = S3DeleteMany::new("bucket", keys, setup.service, options, schedule.seed);
     let end = world.run(machine, self::keys());
     world.settle();
     let left: Vec<String> =

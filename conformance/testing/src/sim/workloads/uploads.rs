@@ -5,7 +5,7 @@ use apus_core::Error;
 use apus_core::checksum::Type;
 use apus_core::contract::OnFailure;
 use apus_core::machine::{
-    Checkpoint, Checkpoints, PartLimits, Upload, UploadOptions, UploadSource,
+    Checkpoint, Checkpoints, PartLimits, S3Upload, UploadOptions, UploadSource,
 };
 use apus_core::s3::{Conditions, ETag};
 use bytes::Bytes;
@@ -122,7 +122,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
     };
     let keeps = options.on_failure == OnFailure::Keep;
     let new =
-        |seed| Upload::new("bucket", "key", source, options.clone(), setup.service.clone(), seed);
+        |seed| S3Upload::new("bucket", "key", source, options.clone(), setup.service.clone(), seed);
     let upload = match new(schedule.seed) {
         Ok(upload) => upload,
         Err(error) => {
@@ -138,7 +138,7 @@ fn run(schedule: &Schedule, shape: &Shape) -> Over {
         let again = go_on(&mut world, &mut chance, checkpoint, &|checkpoint| match checkpoint {
             Some(checkpoint) => {
                 let (options, service) = (options.clone(), setup.service.clone());
-                Upload::resume(checkpoint, source, options, service, schedule.seed + 1)
+                S3Upload::resume(checkpoint, source, options, service, schedule.seed + 1)
             }
             None => new(schedule.seed + 1),
         });
@@ -219,8 +219,8 @@ fn go_on(
     world: &mut World,
     chance: &mut Chance,
     checkpoint: Option<Checkpoint>,
-    upload: &dyn Fn(Option<Checkpoint>) -> Result<Upload, Error>,
-) -> Option<Upload> {
+    upload: &dyn Fn(Option<Checkpoint>) -> Result<S3Upload, Error>,
+) -> Option<S3Upload> {
     let known = checkpoint.as_ref().map(|checkpoint| checkpoint.upload_id.clone());
     // The ids of the other uploads were in no response that arrived.
     let others = world.host.nameless().into_iter().filter(|id| Some(id) != known.as_ref());

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Download, Phase, check, object};
+use super::{Phase, S3Download, check, object};
 use crate::checksum::{Algorithm, Composite, Declared};
 use crate::contract::Operation as _;
 use crate::error::{Error, Kind};
@@ -21,7 +21,7 @@ use crate::s3::{
     ObjectAttribute, ObjectHead,
 };
 
-impl Download {
+impl S3Download {
     /// Determines how the bytes are read.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         let ranges = &mut self.ranges;

@@ -25,12 +25,12 @@ use crate::s3::{self, ByteRange, Conditions, ETag, GetObject, HeadObject, Object
 /// interruption. With more, it reads ranges in parallel. It falls back to one GET if the server
 /// ignores `Range`, or if a checksum is needed that cannot be combined from those of ranges.
 #[derive(Debug)]
-pub struct Download {
+pub struct S3Download {
     phase: Phase,
     ranges: Ranges<S3>,
 }
 
-/// The result of a [`Download`].
+/// The result of a [`S3Download`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Downloaded {
@@ -122,7 +122,7 @@ fn object(head: ObjectHead) -> Object<ObjectHead> {
     Object::new(head, etag.as_ref().map(ETag::as_str), size, coding.as_deref())
 }
 
-impl Download {
+impl S3Download {
     /// Makes a download of the object, or the range of it, that `get` names.
     ///
     /// `seed` determines the jitter of retry delays. The service's checksum policy and
@@ -189,7 +189,7 @@ impl Download {
     }
 }
 
-impl Machine for Download {
+impl Machine for S3Download {
     type Output = Downloaded;
 
     fn poll(&mut self, now: Now) -> Step<Downloaded> {

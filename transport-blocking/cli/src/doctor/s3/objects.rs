@@ -9,7 +9,7 @@ use apus_core::checksum::{Algorithm, Placement};
 use apus_core::contract::Operation as _;
 use apus_core::credentials::Credentials;
 use apus_core::http::{Draft, Exchange};
-use apus_core::machine::{Upload, UploadOptions, UploadSource};
+use apus_core::machine::{S3Upload, UploadOptions, UploadSource};
 use apus_core::s3::{
     AbortMultipartUpload, ByteRange, CompleteMultipartUpload, CompletedPart, Conditions,
     CreateMultipartUpload, DeleteObjects, GetObject, HeadObject, ListObjectsV2, ListParts,
@@ -191,7 +191,7 @@ impl Objects<'_> {
         let source = UploadSource::Seekable(body.len() as u64);
         let service = Arc::clone(self.client.service());
         let seed = self.client.seed();
-        let upload = Upload::new(self.bucket(), key, source, options, service, seed)?;
+        let upload = S3Upload::new(self.bucket(), key, source, options, service, seed)?;
         let run = self.client.run(upload).body(Source::bytes(body));
         run.cancel_on(self.ward.open.interrupt.token()).send().map(drop)
     }
