@@ -7,15 +7,19 @@
 //! | [`Operation`] | one API call: drafts a request, parses its response; no state |
 //! | [`Service`] | where operations are sent: an endpoint, its policies, what was learnt about it |
 //! | [`Machine`] | several exchanges: an operation with retries, an upload, a download |
+//! | [`IntoMachine`] | a task: plain data that becomes a machine |
+//! | [`Paged`] | an operation that lists in pages |
 //! | [`Authenticator`] | the authenticator: grants leases, renews its credentials, seals drafts |
 
 mod authenticator;
 mod machine;
 mod notice;
+mod task;
 
 pub use self::authenticator::{AuthOutcome, Authenticator, Lease, LeaseGeneration, LeaseRequest};
-pub use self::machine::{Machine, OnFailure, Step, StreamWindow};
+pub use self::machine::{Machine, OnFailure, OpensHead, Step, StreamWindow};
 pub use self::notice::Notice;
+pub use self::task::{IntoMachine, Paged, Pages, Start};
 use crate::checksum::Value;
 use crate::error::Error;
 use crate::http::{Draft, Reply};

@@ -76,6 +76,7 @@
 //!    continue it; the server's list of parts decides what is stored.
 //! 10. A machine never waits forever with nothing in flight and no source left to read.
 
+pub mod api;
 mod base_url;
 pub mod checksum;
 pub mod contract;
@@ -106,6 +107,7 @@ pub mod sign;
 pub mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
+pub mod task;
 pub mod waiters;
 pub mod xml;
 

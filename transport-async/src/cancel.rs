@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use apus_core::contract::OnFailure;
-use apus_core::http::Completion;
+use apus_core::http::{Completion, Opened};
 use apus_core::waiters::{Position, Waiters};
 
 /// Stops the runs that it was passed to. Clones stop the same runs.
@@ -110,6 +110,14 @@ impl fmt::Debug for CancelToken {
     }
 }
 
+/// What arrives from a worker.
+pub(crate) enum Arrival {
+    /// The head of the response.
+    Head(Opened),
+    /// The end of the exchange.
+    End(Completion),
+}
+
 /// Wakes a run: for completions of its workers, and as the pump's waker.
 #[derive(Default)]
 pub(crate) struct RunWaker(Mutex<RunEvents>);
@@ -117,20 +125,29 @@ pub(crate) struct RunWaker(Mutex<RunEvents>);
 #[derive(Default)]
 struct RunEvents {
     rung: bool,
-    done: VecDeque<Completion>,
+    arrived: VecDeque<Arrival>,
     waker: Option<Waker>,
 }
 
 impl RunWaker {
     /// Adds the completion of a worker's exchange.
     pub(crate) fn hand_in(&self, done: Completion) {
-        lock(&self.0).done.push_back(done);
+        self.arrive(Arrival::End(done));
+    }
+
+    /// Adds the head of the response to a worker's exchange.
+    pub(crate) fn hand_in_head(&self, opened: Opened) {
+        self.arrive(Arrival::Head(opened));
+    }
+
+    fn arrive(&self, arrival: Arrival) {
+        lock(&self.0).arrived.push_back(arrival);
         self.ring();
     }
 
-    /// Takes the next completion.
-    pub(crate) fn take(&self) -> Option<Completion> {
-        lock(&self.0).done.pop_front()
+    /// Takes what arrived first.
+    pub(crate) fn take(&self) -> Option<Arrival> {
+        lock(&self.0).arrived.pop_front()
     }
 
     /// Wakes the run.

@@ -1,15 +1,18 @@
 //! The client: calls operations and runs machines.
 
-use std::any::type_name;
 use std::fmt;
 use std::future::poll_fn;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::{Machine, Operation, Service};
+use apus_core::contract::{
+    IntoMachine, Machine, OpensHead, Operation, Paged, Pages, Service, Start,
+};
 use apus_core::error::{ExchangeError, Leftover};
 use apus_core::http::{Completion, Exchange};
 use apus_core::machine::{Auth, Call, Claim, CleanUps, GrantOnly, Observer, RateLimits, Running};
@@ -17,15 +20,17 @@ use apus_core::sign::Presigned;
 use apus_core::waiters::Position;
 use apus_host::clock;
 use http::HeaderValue;
+use tokio::sync::oneshot;
 
 use crate::cancel::CancelToken;
 use crate::config::TransportConfig;
 use crate::connect::Connector;
 use crate::ends::Ends;
 use crate::exchange::ExchangeInProgress;
+use crate::pages::{Items, PageStream};
 use crate::pool::Pool;
 use crate::reader::Reader;
-use crate::run::drive;
+use crate::run::{Driven, Peek, drive};
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -193,20 +198,41 @@ impl<S: Service> Client<S> {
         self.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
-    /// Returns a [`Run`] of any machine: set its options, then call [`send`](Run::send).
-    pub fn run<M: Machine>(&self, machine: M) -> Run<M> {
+    /// Returns a [`Run`] of a task, such as an upload, or of a machine: set its source or its sink,
+    /// then call [`send`](Run::send).
+    pub fn run<T: IntoMachine<S>>(&self, task: T) -> Run<T, S> {
         let ends = self.ends(Source::none(), Sink::none());
         let (transport, auths) = (self.transport.clone(), self.auths.clone());
-        Run::new(type_name::<M>(), machine, transport, auths, ends, &self.cleanups)
+        let (service, seed) = (Arc::clone(&self.service), self.seed());
+        let name = short_name::<T>();
+        Run::new(name, task, (service, seed), transport, auths, ends, &self.cleanups)
     }
 
-    /// Runs a machine in a task of its own, and returns a reader of what it downloads.
-    pub fn reader<M>(&self, machine: M) -> Reader<M::Output>
+    /// Lists the pages of `first` and of the requests after it. Ends after an error.
+    ///
+    /// # Errors
+    ///
+    /// Each page is a result: those of [`call`](Self::call).
+    pub fn pages<O>(&self, first: O) -> PageStream<O>
     where
-        M: Machine + Send + 'static,
-        M::Output: Send + 'static,
+        O: Paged<Service = S, Output: Send> + Send + 'static,
+        S: Send + Sync + 'static,
     {
-        self.run(machine).reader()
+        PageStream::new(self.clone(), Pages::new(first))
+    }
+
+    /// Lists the items of all pages. Ends after an error. A list of more than one kind of item,
+    /// such as keys and common prefixes, is an error: use [`pages`](Self::pages).
+    ///
+    /// # Errors
+    ///
+    /// Each item is a result: those of [`call`](Self::call).
+    pub fn items<O>(&self, first: O) -> Items<O>
+    where
+        O: Paged<Service = S, Output: Send> + Send + 'static,
+        S: Send + Sync + 'static,
+    {
+        Items { pages: self.pages(first), ready: Vec::new().into_iter() }
     }
 
     /// Waits, for `deadline` at most, until all runs that were dropped, or whose [`Reader`] was
@@ -229,13 +255,21 @@ impl<S: Service> Client<S> {
         // Boxed, because a machine is moved several times before it runs.
         let call = Box::new(Call::new(operation, Arc::clone(&self.service), self.seed()));
         let ends = self.ends(source, Sink::none());
-        let driven = drive(call, &self.transport, self.auths.clone(), ends, Vec::new(), None);
+        let with = Driven {
+            auths: self.auths.clone(),
+            ends,
+            tokens: Vec::new(),
+            running: None,
+            peek: None,
+        };
+        let driven = drive(call, &self.transport, with);
         spanned(O::NAME, driven).await
     }
 
     fn ends(&self, source: Source, sink: Sink) -> Ends {
         let rate_limits = Some(Arc::clone(&self.rate_limits));
-        Ends { source, pass: None, sink, rate_limits, observer: self.observer.clone() }
+        let observer = self.observer.clone();
+        Ends { source, pass: None, sink, rate_limits, observer, heads: false }
     }
 }
 
@@ -259,11 +293,13 @@ impl<S> fmt::Debug for Client<S> {
     }
 }
 
-/// A machine that is about to run, and what it runs with.
+/// A task that is about to run, and what it runs with.
 #[must_use = "nothing runs before `send`"]
-pub struct Run<M> {
+pub struct Run<T, S = ()> {
     name: &'static str,
-    machine: M,
+    task: T,
+    service: Arc<S>,
+    seed: u64,
     transport: Transport,
     auths: Arc<[Auth]>,
     ends: Ends,
@@ -271,20 +307,28 @@ pub struct Run<M> {
     cleanups: CleanUps,
 }
 
-impl<M: Machine> Run<M> {
+/// What the machine of a task returns.
+pub(crate) type Output<T, S> = <<T as IntoMachine<S>>::Machine as Machine>::Output;
+
+/// The metadata of what is downloaded, and a reader of the bytes.
+pub(crate) type Open<T, S> =
+    (<<T as IntoMachine<S>>::Machine as OpensHead>::Head, Reader<Output<T, S>>);
+
+impl<T, S> Run<T, S> {
     pub(crate) fn new(
         name: &'static str,
-        machine: M,
+        task: T,
+        (service, seed): (Arc<S>, u64),
         transport: Transport,
         auths: impl Into<Arc<[Auth]>>,
         ends: Ends,
         cleanups: &CleanUps,
     ) -> Self {
         let (auths, tokens, cleanups) = (auths.into(), Vec::new(), cleanups.clone());
-        Self { name, machine, transport, auths, ends, tokens, cleanups }
+        Self { name, task, service, seed, transport, auths, ends, tokens, cleanups }
     }
 
-    /// Takes the bodies that are ranges of a source from `source`.
+    /// Sends the bytes of `source`: a file, memory, or a reader.
     pub fn body(mut self, source: impl Into<Source>) -> Self {
         self.ends.source = source.into();
         self
@@ -302,6 +346,16 @@ impl<M: Machine> Run<M> {
         self
     }
 
+    /// Writes the response bodies that the machine passes on to a file, completely or not at all:
+    /// see [`Sink::path`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sink::path`].
+    pub fn to_path(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(self.write_to(Sink::path(path)?))
+    }
+
     /// Stops when `token` is cancelled. May be called several times; each token stops the run.
     pub fn cancel_on(mut self, token: CancelToken) -> Self {
         self.tokens.push(token);
@@ -309,10 +363,10 @@ impl<M: Machine> Run<M> {
     }
 }
 
-impl<M> Run<M>
+impl<T, S> Run<T, S>
 where
-    M: Machine + Send + 'static,
-    M::Output: Send + 'static,
+    T: IntoMachine<S, Machine: Send + 'static>,
+    Output<T, S>: Send + 'static,
 {
     /// Runs the machine to its end, in a task of its own. Dropping this future cancels the run; the
     /// task goes on until the machine has cleaned up. [`Client::shutdown`] waits for that and
@@ -320,36 +374,101 @@ where
     ///
     /// # Errors
     ///
-    /// The machine's, after it has cleaned up; or those of the source or the sink.
-    pub async fn send(self) -> Result<M::Output, Error> {
+    /// The task's options are invalid; the machine's, after it has cleaned up; or those of the
+    /// source or the sink.
+    pub async fn send(self) -> Result<Output<T, S>, Error> {
         let token = CancelToken::new();
         let (running, claim) = self.cleanups.begin();
         let guard = DropGuard { token: token.clone(), claim: Some(claim) };
-        let task = tokio::spawn(self.cancel_on(token).drive(running));
+        let task = tokio::spawn(self.cancel_on(token).drive(running, None)?);
         guard.join(task.await)
     }
 
     /// Runs in a task of its own, and returns a reader of what the machine downloads. The reader
     /// replaces the sink.
-    pub fn reader(self) -> Reader<M::Output> {
+    ///
+    /// # Errors
+    ///
+    /// The task's options are invalid. Later failures are errors of the reader.
+    pub fn reader(self) -> Result<Reader<Output<T, S>>, Error> {
+        self.read(None)
+    }
+
+    /// Runs in a task of its own, waits until the metadata of what is downloaded is known, and
+    /// returns it with a reader of the bytes. The reader replaces the sink.
+    ///
+    /// # Errors
+    ///
+    /// The run has failed before any metadata was known: the object does not exist, a condition is
+    /// not met.
+    pub async fn open(mut self) -> Result<Open<T, S>, Error>
+    where
+        T::Machine: OpensHead<Head: Clone + Send + 'static>,
+    {
+        self.ends.heads = true;
+        let (sender, head) = oneshot::channel();
+        let mut sender = Some(sender);
+        let peek: Peek<T::Machine> = Box::new(move |machine| match machine.head() {
+            Some(head) => {
+                sender.take().map(|sender| sender.send(head.clone()));
+                true
+            }
+            None => false,
+        });
+        let reader = self.read(Some(peek))?;
+        match head.await {
+            Ok(head) => Ok((head, reader)),
+            // The run has ended.
+            Err(_) => Err(match reader.finish().await {
+                Err(error) => error,
+                Ok(_) => Error::invalid_response("the download ended without metadata"),
+            }),
+        }
+    }
+
+    fn read(self, peek: Option<Peek<T::Machine>>) -> Result<Reader<Output<T, S>>, Error> {
         Reader::spawn(|sink| {
             let token = CancelToken::new();
             let (running, claim) = self.cleanups.begin();
             let guard = DropGuard { token: token.clone(), claim: Some(claim) };
             let run = self.write_to(sink).cancel_on(token);
-            (tokio::spawn(run.drive(running)), guard)
+            Ok((tokio::spawn(run.drive(running, peek)?), guard))
         })
     }
 
-    /// The span begins in the caller's span, in whichever task the future runs.
+    /// Makes the machine. The span begins in the caller's span, in whichever task the future runs.
     fn drive(
         self,
         running: Running,
-    ) -> impl Future<Output = Result<M::Output, Error>> + Send + use<M> {
-        let Self { name, machine, transport, auths, ends, tokens, .. } = self;
-        spanned(name, async move {
-            drive(machine, &transport, auths, ends, tokens, Some(running)).await
-        })
+        peek: Option<Peek<T::Machine>>,
+    ) -> Result<impl Future<Output = Result<Output<T, S>, Error>> + Send + 'static + use<T, S>, Error>
+    {
+        let Self { name, task, service, seed, transport, auths, ends, tokens, .. } = self;
+        let start = Start { service: &service, source: ends.source.given()?, seed };
+        let machine = task.into_machine(start)?;
+        let with = Driven { auths, ends, tokens, running: Some(running), peek };
+        Ok(spanned(name, async move { drive(machine, &transport, with).await }))
+    }
+}
+
+impl<T, S> IntoFuture for Run<T, S>
+where
+    T: IntoMachine<S, Machine: Send + 'static> + Send + 'static,
+    S: Send + Sync + 'static,
+    Output<T, S>: Send + 'static,
+{
+    type Output = Result<Output<T, S>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Does what [`send`](Self::send) does.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl<T, S> fmt::Debug for Run<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -410,6 +529,13 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.cleanups.leave(self.place.take());
     }
+}
+
+/// Returns `Upload` for `apus_core::task::s3::Upload`.
+fn short_name<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
 }
 
 #[cfg(feature = "tracing")]

@@ -19,6 +19,8 @@ pub(crate) struct Ends {
     pub(crate) sink: Sink,
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// Whether the run is given the head of each response whose body is passed to the sink.
+    pub(crate) heads: bool,
 }
 
 impl Ends {

@@ -150,6 +150,12 @@ impl ExchangeInProgress {
         };
         self.stage = Stage::Answered(exchange.respond(head));
         let Stage::Answered(receiving) = &mut self.stage else { return Ok(()) };
+        if ends.heads
+            && let Some(home) = &self.home
+            && let Some(opened) = receiving.opened()
+        {
+            home.hand_in_head(opened);
+        }
         let refused = !receiving.head().status.is_success();
         if refused && !link.pulse.is_given() {
             link.pulse.stop();

@@ -37,11 +37,11 @@ enum End<T> {
 
 impl<T> Reader<T> {
     pub(crate) fn spawn(
-        run: impl FnOnce(Sink) -> (JoinHandle<Result<T, Error>>, DropGuard),
-    ) -> Self {
+        run: impl FnOnce(Sink) -> Result<(JoinHandle<Result<T, Error>>, DropGuard), Error>,
+    ) -> Result<Self, Error> {
         let (sender, pieces) = mpsc::channel(READY);
-        let (task, guard) = run(Sink::channel(sender));
-        Self { pieces, rest: Bytes::new(), end: End::Running(task), guard: Some(guard) }
+        let (task, guard) = run(Sink::channel(sender))?;
+        Ok(Self { pieces, rest: Bytes::new(), end: End::Running(task), guard: Some(guard) })
     }
 
     /// Reads and drops the remaining bytes, and returns the machine's output.

@@ -22,24 +22,34 @@ use apus_core::now::Wait;
 use apus_host::clock;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::cancel::{CancelToken, Listener, RunWaker};
+use crate::cancel::{Arrival, CancelToken, Listener, RunWaker};
 use crate::client::Transport;
 use crate::ends::Ends;
 use crate::exchange::ExchangeInProgress;
 use crate::pipe::Inflow;
 use crate::source::Spooling;
 
+/// Is shown the machine after every step, until it returns true.
+pub(crate) type Peek<M> = Box<dyn FnMut(&M) -> bool + Send>;
+
+/// What a run is driven with, besides its machine.
+pub(crate) struct Driven<M> {
+    pub(crate) auths: Arc<[Auth]>,
+    pub(crate) ends: Ends,
+    pub(crate) tokens: Vec<CancelToken>,
+    pub(crate) running: Option<Running>,
+    /// Waits for the head of a download.
+    pub(crate) peek: Option<Peek<M>>,
+}
+
 /// Drives `machine` until it is done, and ends the sink.
 pub(crate) async fn drive<M: Machine>(
     machine: M,
     transport: &Transport,
-    auths: Arc<[Auth]>,
-    ends: Ends,
-    tokens: Vec<CancelToken>,
-    running: Option<Running>,
+    with: Driven<M>,
 ) -> Result<M::Output, Error> {
-    let sink = ends.sink.clone();
-    let result = drive_into(machine, transport, auths, ends, tokens, running).await;
+    let sink = with.ends.sink.clone();
+    let result = drive_into(machine, transport, with).await;
     sink.end(result).await
 }
 
@@ -47,11 +57,9 @@ pub(crate) async fn drive<M: Machine>(
 async fn drive_into<M: Machine>(
     machine: M,
     transport: &Transport,
-    auths: Arc<[Auth]>,
-    mut ends: Ends,
-    tokens: Vec<CancelToken>,
-    running: Option<Running>,
+    with: Driven<M>,
 ) -> Result<M::Output, Error> {
+    let Driven { auths, mut ends, tokens, running, peek } = with;
     let needs = machine.needs();
     needs.check(ends.source.given()?, ends.sink.is_given())?;
     let workers = ends.source.begin(needs.memory()).await?;
@@ -74,10 +82,13 @@ async fn drive_into<M: Machine>(
         inflow: None,
         failed: None,
         running,
+        peek,
         cancelled: false,
         steps: 0,
     };
-    let alone = driver.pump.machine().concurrency() <= 1 && driver.pump.stream_window().is_none();
+    let alone = driver.peek.is_none()
+        && driver.pump.machine().concurrency() <= 1
+        && driver.pump.stream_window().is_none();
     let result = if alone {
         driver.run_here(transport, &ends).await
     } else {
@@ -107,6 +118,7 @@ struct Driver<M: Machine> {
     failed: Option<Error>,
     /// Is told the leftovers; absent after the result has them.
     running: Option<Running>,
+    peek: Option<Peek<M>>,
     cancelled: bool,
     /// How many steps of cleaning up pass before the leftovers are reported again.
     steps: usize,
@@ -156,7 +168,9 @@ impl<M: Machine> Driver<M> {
         ends.sink.attach(&self.bell);
         self.stop = Some(CancelToken::new());
         loop {
-            match self.pump.turn(clock::now()) {
+            let turn = self.pump.turn(clock::now());
+            self.peek();
+            match turn {
                 Turn::Launch(exchange) => self.launch(exchange, transport, ends),
                 Turn::Park(wait) => {
                     let flying = self.pump.in_flight();
@@ -170,6 +184,12 @@ impl<M: Machine> Driver<M> {
                 Turn::Done(result) => return result,
             }
         }
+    }
+
+    /// Shows the machine to the caller that waits for its head.
+    fn peek(&mut self) {
+        let machine = self.pump.machine();
+        self.peek.take_if(|peek| peek(machine));
     }
 
     fn launch(&self, exchange: Exchange, transport: &Transport, ends: &Arc<Ends>) {
@@ -206,8 +226,12 @@ impl<M: Machine> Driver<M> {
         match event {
             Event::Time => {}
             Event::Bell => {
-                while let Some(done) = self.bell.take() {
-                    self.pump.complete(clock::now(), done);
+                while let Some(arrival) = self.bell.take() {
+                    match arrival {
+                        Arrival::Head(opened) => self.pump.opened(clock::now(), opened),
+                        Arrival::End(done) => self.pump.complete(clock::now(), done),
+                    }
+                    self.peek();
                 }
             }
             Event::Cancelled(leave) => self.cancel(leave),
@@ -391,14 +415,14 @@ mod tests {
         let waker = || Waker::from(Arc::new(Count(Arc::clone(&woken))));
         let run = || {
             let tokens = vec![token.clone()];
-            Box::pin(drive(
-                Idle::default(),
-                &transport,
-                Arc::new([]),
-                Ends::default(),
+            let with = Driven {
+                auths: Arc::new([]),
+                ends: Ends::default(),
                 tokens,
-                None,
-            ))
+                running: None,
+                peek: None,
+            };
+            Box::pin(drive(Idle::default(), &transport, with))
         };
         let mut runs: Vec<_> = (0..10_000).map(|_| (run(), waker())).collect();
         for (run, waker) in &mut runs {

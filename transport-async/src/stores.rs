@@ -174,7 +174,8 @@ impl Stores {
     ) -> Result<Access<Reader<GetResult>>, StoreError> {
         let Access { outcome: job, migration } =
             self.backends.core.get(stored, get, clock::seed())?;
-        Ok(Access { outcome: self.run(job)?.reader(), migration })
+        let reader = self.run(job)?.reader().map_err(|error| Verb::Get.error(error))?;
+        Ok(Access { outcome: reader, migration })
     }
 
     /// Returns the size of an image in bytes.
@@ -239,7 +240,15 @@ impl Stores {
             observer: observer.clone(),
             ..Ends::default()
         };
-        let run = Run::new(verb.name(), job.machine, transport, job.auths, ends, cleanups);
+        let run = Run::new(
+            verb.name(),
+            job.machine,
+            (Arc::new(()), 0),
+            transport,
+            job.auths,
+            ends,
+            cleanups,
+        );
         Ok(match &self.token {
             Some(token) => run.cancel_on(token.clone()),
             None => run,

@@ -136,7 +136,7 @@ async fn a_reader_reads_it_all_and_then_tells_what_the_machine_came_to() {
     let bytes = noise(500_000);
     let server = ranges(bytes.clone(), |_, _| {});
     let client = client(server.url());
-    let mut reader = client.reader(Ranges::new(server.url(), 500_000, 60_000, 3));
+    let mut reader = client.run(Ranges::new(server.url(), 500_000, 60_000, 3)).reader().unwrap();
     let mut got = Vec::new();
     reader.read_to_end(&mut got).await.unwrap();
     assert!(got == bytes);
@@ -149,7 +149,8 @@ async fn a_readers_error_comes_after_what_arrived() {
         peer.request();
         peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345");
     });
-    let mut reader = client(server.url()).reader(Ranges::new(server.url(), 10, 10, 1));
+    let mut reader =
+        client(server.url()).run(Ranges::new(server.url(), 10, 10, 1)).reader().unwrap();
     let mut got = Vec::new();
     let error = reader.read_to_end(&mut got).await.unwrap_err();
     assert_eq!(got, b"12345");
@@ -164,7 +165,10 @@ async fn a_reader_that_is_dropped_stops_the_download() {
     let server = ranges(noise(10_000_000), move |_, _| {
         counted.fetch_add(1, Ordering::SeqCst);
     });
-    let mut reader = client(server.url()).reader(Ranges::new(server.url(), 10_000_000, 100_000, 2));
+    let mut reader = client(server.url())
+        .run(Ranges::new(server.url(), 10_000_000, 100_000, 2))
+        .reader()
+        .unwrap();
     let mut first = [0; 10];
     reader.read_exact(&mut first).await.unwrap();
     drop(reader);

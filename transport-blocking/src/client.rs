@@ -7,14 +7,14 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use apus_core::Error;
-use apus_core::contract::{Machine, Operation, Service};
+use apus_core::contract::{IntoMachine, Operation, Paged, Pages, Service};
 use apus_core::error::Leftover;
 use apus_core::machine::{Auth, Call, CleanUps, GrantOnly, Observer, RateLimits};
 use apus_core::sign::Presigned;
 use apus_host::clock;
 
 use crate::exchange::Transport;
-use crate::reader::Reader;
+use crate::pages::{Items, PageIter};
 use crate::run::{Run, RunContext};
 use crate::sink::Sink;
 use crate::source::Source;
@@ -117,18 +117,29 @@ impl<S: Service> Client<S> {
         self.means.auths[0].presign(draft, expires, clock::now()).map_err(of_operation)
     }
 
-    /// Returns a [`Run`] of any machine: set its options, then call [`send`](Run::send).
-    pub fn run<'a, M: Machine>(&self, machine: M) -> Run<'a, M> {
-        self.named(short_name::<M>(), machine)
+    /// Returns a [`Run`] of a task, such as an upload, or of a machine: set its source or its sink,
+    /// then call [`send`](Run::send).
+    pub fn run<'a, T: IntoMachine<S>>(&self, task: T) -> Run<'a, T, S> {
+        self.named(short_name::<T>(), task)
     }
 
-    /// Runs a machine in a thread of its own, and returns a reader of what it downloads.
-    pub fn reader<M>(&self, machine: M) -> Reader<M::Output>
-    where
-        M: Machine + Send + 'static,
-        M::Output: Send + 'static,
-    {
-        self.run(machine).reader()
+    /// Lists the pages of `first` and of the requests after it. Ends after an error.
+    ///
+    /// # Errors
+    ///
+    /// Each page is a result: those of [`call`](Self::call).
+    pub fn pages<O: Paged<Service = S>>(&self, first: O) -> PageIter<O> {
+        PageIter { client: self.clone(), pages: Pages::new(first) }
+    }
+
+    /// Lists the items of all pages. Ends after an error. A list of more than one kind of item,
+    /// such as keys and common prefixes, is an error: use [`pages`](Self::pages).
+    ///
+    /// # Errors
+    ///
+    /// Each item is a result: those of [`call`](Self::call).
+    pub fn items<O: Paged<Service = S>>(&self, first: O) -> Items<O> {
+        Items { client: self.clone(), pages: Pages::new(first), ready: Vec::new().into_iter() }
     }
 
     /// Waits, for `deadline` at most, until all runs whose [`Reader`] was dropped before their end
@@ -141,15 +152,17 @@ impl<S: Service> Client<S> {
         shutdown(&self.means.cleanups, deadline)
     }
 
-    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Box<Call<O>>> {
+    fn operation<'a, O: Operation<Service = S>>(&self, operation: O) -> Run<'a, Box<Call<O>>, S> {
         let call = Call::new(operation, Arc::clone(&self.service), clock::seed());
         // Boxed, because a machine is moved several times before it runs.
         self.named(O::NAME, Box::new(call))
     }
 
-    fn named<'a, M: Machine>(&self, name: &'static str, machine: M) -> Run<'a, M> {
+    fn named<'a, T>(&self, name: &'static str, task: T) -> Run<'a, T, S> {
         Run {
-            machine,
+            task,
+            service: Arc::clone(&self.service),
+            seed: clock::seed(),
             means: self.means.clone(),
             name,
             source: Source::none(),

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use apus_core::Error;
 use apus_core::error::{ExchangeError, ExchangeErrorKind};
-use apus_core::http::{Completion, End as BodyEnd, Exchange, Outgoing, Receiving, Timeouts};
+use apus_core::http::{
+    Completion, End as BodyEnd, Exchange, Opened, Outgoing, Receiving, Timeouts,
+};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue};
 use http::uri::Scheme;
@@ -80,7 +82,7 @@ impl Transport {
         };
         match begun() {
             Ok((feed, pass)) => {
-                let landing = self.fly(exchange, feed, sink.outlet(), None, &watch);
+                let landing = self.fly(exchange, feed, sink.outlet(), Notify::default(), &watch);
                 if let Some(panic) = landing.panic {
                     resume_unwind(panic);
                 }
@@ -93,18 +95,17 @@ impl Transport {
         }
     }
 
-    /// Performs an exchange of a run, whose `bell` is rung when this exchange waits for others. A
-    /// panic is returned beside the completion.
+    /// Performs an exchange of a run. A panic is returned beside the completion.
     pub(crate) fn fly(
         &self,
         exchange: Exchange,
         feed: BodyReader<'_>,
         outlet: Outlet<'_, '_>,
-        bell: Option<&Waker>,
+        notify: Notify<'_>,
         watch: &Watch,
     ) -> Performed {
         let mut flight = InProgress(Some(Stage::Sending(exchange)));
-        let errand = Performer { transport: &self.0, bell, watch };
+        let errand = Performer { transport: &self.0, notify, watch };
         let caught = catch_unwind(AssertUnwindSafe(|| errand.run(&mut flight, feed, outlet)));
         let (end, panic) = match caught {
             Ok(end) => (end, None),
@@ -120,6 +121,15 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Transport").field(&self.0.config).finish()
     }
+}
+
+/// What a run is told while one of its exchanges is performed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Notify<'r> {
+    /// Woken when the exchange waits for others.
+    pub(crate) bell: Option<&'r Waker>,
+    /// Is given the head of a success whose body is passed to the sink.
+    pub(crate) head: Option<&'r dyn Fn(Opened)>,
 }
 
 /// The result of an exchange.
@@ -178,7 +188,7 @@ impl From<ExchangeError> for End {
 /// What one exchange is performed with.
 struct Performer<'r> {
     transport: &'r Inner,
-    bell: Option<&'r Waker>,
+    notify: Notify<'r>,
     watch: &'r Watch,
 }
 
@@ -189,6 +199,11 @@ impl Performer<'_> {
             Err(end) => return end,
         };
         let Some(Stage::Receiving(receiving)) = &mut flight.0 else { return End::Cut(None) };
+        if let Some(tell) = self.notify.head
+            && let Some(opened) = receiving.opened()
+        {
+            tell(opened);
+        }
         End::Cut(self.receive(receiving, answer, outlet).err())
     }
 
@@ -400,7 +415,7 @@ impl Performer<'_> {
         let Some(position) = receiving.position().filter(|_| !held.is_empty()) else {
             return Ok(());
         };
-        outlet.open(position, self.bell, &self.watch.stop)?;
+        outlet.open(position, self.notify.bell, &self.watch.stop)?;
         pass(receiving, held, outlet, meter)?;
         held.clear();
         Ok(())

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::panic::resume_unwind;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use apus_core::Error;
-use apus_core::contract::Machine;
+use apus_core::contract::{IntoMachine, Machine};
 use apus_core::machine::Claim;
 use bytes::{Buf, Bytes};
 
 use crate::cancel::CancelToken;
-use crate::run::Run;
+use crate::run::{Peek, Run};
 use crate::sink::Sink;
 
 /// The bytes of a download, read while its machine runs in a thread of its own. At most 4 pieces of
@@ -31,9 +31,15 @@ pub struct Reader<T> {
 }
 
 impl<T: Send + 'static> Reader<T> {
-    pub(crate) fn spawn<M>(mut run: Run<'static, M>) -> Self
+    /// Runs `run` in a thread. `heads` gets the head of what is downloaded, as soon as it is known.
+    pub(crate) fn spawn<K, S, H: Send + 'static>(
+        mut run: Run<'static, K, S>,
+        head: fn(&K::Machine) -> Option<H>,
+        heads: Option<Sender<H>>,
+    ) -> Self
     where
-        M: Machine<Output = T> + Send + 'static,
+        K: IntoMachine<S, Machine: Machine<Output = T>> + Send + 'static,
+        S: Send + Sync + 'static,
     {
         let (sender, pieces) = mpsc::sync_channel(AHEAD);
         // Cancelling the caller's own token could stop other runs too.
@@ -42,7 +48,18 @@ impl<T: Send + 'static> Reader<T> {
         let (running, claim) = run.means.cleanups.begin();
         run.running = Some(running);
         run.sink = Sink::writer(Pipe(sender));
-        let thread = thread::spawn(move || run.send());
+        let thread = thread::spawn(move || {
+            let peek = heads.map(|heads| -> Peek<'_, K::Machine> {
+                Box::new(move |machine| match head(machine) {
+                    Some(head) => {
+                        let _ = heads.send(head);
+                        true
+                    }
+                    None => false,
+                })
+            });
+            run.drive(peek)
+        });
         Self {
             pieces: Some(pieces),
             current: Bytes::new(),

@@ -13,15 +13,17 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
 use apus_core::Error;
-use apus_core::contract::{Machine, OnFailure};
+use apus_core::contract::{IntoMachine, Machine, OnFailure, OpensHead, Start};
 use apus_core::error::ExchangeError;
-use apus_core::http::{Exchange, Outgoing};
+use apus_core::http::{Exchange, Opened, Outgoing};
 use apus_core::machine::{Auth, CleanUps, Observer, Pump, RateLimits, Running, Turn};
 use apus_core::now::Wait;
 use apus_host::clock::now;
@@ -29,7 +31,7 @@ use bytes::Bytes;
 
 use crate::body_reader::BodyReader;
 use crate::cancel::{CancelToken, Stop};
-use crate::exchange::{Performed, Transport};
+use crate::exchange::{Notify, Performed, Transport};
 use crate::meter::Watch;
 use crate::passes::OnePass;
 use crate::reader::Reader;
@@ -38,10 +40,12 @@ use crate::source::Source;
 use crate::spool::Spool;
 use crate::trace;
 
-/// A machine that is about to run, and what it runs with.
+/// A task that is about to run, and what it runs with.
 #[must_use = "nothing happens before `send`"]
-pub struct Run<'a, M: Machine> {
-    pub(crate) machine: M,
+pub struct Run<'a, T, S = ()> {
+    pub(crate) task: T,
+    pub(crate) service: Arc<S>,
+    pub(crate) seed: u64,
     pub(crate) means: RunContext,
     pub(crate) name: &'static str,
     pub(crate) source: Source<'a>,
@@ -62,8 +66,11 @@ pub(crate) struct RunContext {
     pub(crate) cleanups: CleanUps,
 }
 
-impl<'a, M: Machine> Run<'a, M> {
-    /// Takes the bodies that are ranges of a source from `source`.
+/// Is shown the machine after every step, until it returns true.
+pub(crate) type Peek<'a, M> = Box<dyn FnMut(&M) -> bool + 'a>;
+
+impl<'a, T, S> Run<'a, T, S> {
+    /// Sends the bytes of `source`: a file, memory, or a reader.
     pub fn body(mut self, source: impl Into<Source<'a>>) -> Self {
         self.source = source.into();
         self
@@ -81,12 +88,24 @@ impl<'a, M: Machine> Run<'a, M> {
         self
     }
 
+    /// Writes the response bodies that the machine passes on to a file, completely or not at all:
+    /// see [`Sink::path`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sink::path`].
+    pub fn to_path(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(self.write_to(Sink::path(path)?))
+    }
+
     /// Stops when `token` is cancelled. A second call replaces the token.
     pub fn cancel_on(mut self, token: CancelToken) -> Self {
         self.token = Some(token);
         self
     }
+}
 
+impl<'a, T: IntoMachine<S>, S> Run<'a, T, S> {
     /// Runs the machine to its end, on this thread and, while the machine has several exchanges in
     /// flight, on a thread for each.
     ///
@@ -95,16 +114,74 @@ impl<'a, M: Machine> Run<'a, M> {
     ///
     /// # Errors
     ///
-    /// The machine's, after it has cleaned up; or those of the source or the sink.
+    /// The task's options are invalid; the machine's, after it has cleaned up; or those of the
+    /// source or the sink.
     ///
     /// # Panics
     ///
     /// With the panic of a reader, a writer or an observer, after the machine was cancelled and has
     /// cleaned up.
-    pub fn send(self) -> Result<M::Output, Error> {
-        let Self { machine, means, name, source, sink, token, running } = self;
+    pub fn send(self) -> Result<Output<T, S>, Error> {
+        self.drive(None)
+    }
+
+    /// Runs in a thread of its own, and returns a reader of what the machine downloads. The reader
+    /// replaces the sink.
+    ///
+    /// # Errors
+    ///
+    /// The task's options are invalid. Later failures are errors of the reader.
+    pub fn reader(self) -> Result<Reader<Output<T, S>>, Error>
+    where
+        T::Machine: Send + 'static,
+        S: Send + Sync + 'static,
+        Output<T, S>: Send + 'static,
+        'a: 'static,
+    {
+        Ok(Reader::spawn::<_, _, ()>(self.prepare()?, |_| None, None))
+    }
+
+    /// Runs in a thread of its own, waits until the metadata of what is downloaded is known, and
+    /// returns it with a reader of the bytes. The reader replaces the sink.
+    ///
+    /// # Errors
+    ///
+    /// The run has failed before any metadata was known: the object does not exist, a condition is
+    /// not met.
+    pub fn open(self) -> Result<Open<T, S>, Error>
+    where
+        T::Machine: OpensHead<Head: Clone + Send + 'static> + Send + 'static,
+        S: Send + Sync + 'static,
+        Output<T, S>: Send + 'static,
+        'a: 'static,
+    {
+        let (sender, heads) = mpsc::channel();
+        let head = |machine: &T::Machine| machine.head().cloned();
+        let reader = Reader::spawn(self.prepare()?, head, Some(sender));
+        match heads.recv() {
+            Ok(head) => Ok((head, reader)),
+            // The run has ended.
+            Err(_) => Err(match reader.finish() {
+                Err(error) => error,
+                Ok(_) => Error::invalid_response("the download ended without metadata"),
+            }),
+        }
+    }
+
+    /// Makes the machine.
+    fn prepare(self) -> Result<Run<'a, T::Machine, S>, Error> {
+        let Self { task, service, seed, means, name, source, sink, token, running } = self;
+        let start = Start { service: &service, source: source.given()?, seed };
+        let task = task.into_machine(start)?;
+        Ok(Run { task, service, seed, means, name, source, sink, token, running })
+    }
+
+    pub(crate) fn drive(self, peek: Option<Peek<'_, T::Machine>>) -> Result<Output<T, S>, Error> {
+        let Self { task, service, seed, means, name, source, sink, token, running } = self;
         let span = trace::run(name);
         let _entered = span.enter();
+        let machine =
+            task.into_machine(Start { service: &service, source: source.given()?, seed })?;
         let needs = machine.needs();
         needs.check(source.given()?, sink.is_given())?;
         let pass = source.begin(needs.memory())?;
@@ -147,6 +224,7 @@ impl<'a, M: Machine> Run<'a, M> {
                 bell,
                 spool,
                 told: false,
+                peek,
                 running,
                 steps: 0,
                 broken: None,
@@ -169,20 +247,16 @@ impl<'a, M: Machine> Run<'a, M> {
             None => sink.end(result),
         }
     }
-
-    /// Runs in a thread of its own, and returns a reader of what the machine downloads. The reader
-    /// replaces the sink.
-    pub fn reader(self) -> Reader<M::Output>
-    where
-        M: Send + 'static,
-        M::Output: Send + 'static,
-        'a: 'static,
-    {
-        Reader::spawn(self)
-    }
 }
 
-impl<M: Machine> fmt::Debug for Run<'_, M> {
+/// What the machine of a task returns.
+pub(crate) type Output<T, S> = <<T as IntoMachine<S>>::Machine as Machine>::Output;
+
+/// The metadata of what is downloaded, and a reader of the bytes.
+pub(crate) type Open<T, S> =
+    (<<T as IntoMachine<S>>::Machine as OpensHead>::Head, Reader<Output<T, S>>);
+
+impl<T, S> fmt::Debug for Run<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
             .field("name", &self.name)
@@ -218,6 +292,14 @@ impl Drop for StopOnDrop<'_, '_> {
     }
 }
 
+/// What arrives from the thread of an exchange.
+enum Arrival {
+    /// The head of its response.
+    Head(Opened),
+    /// Its end.
+    End(Performed),
+}
+
 /// What wakes the loop: completed exchanges, and its waker.
 #[derive(Default)]
 struct Inbox {
@@ -227,18 +309,18 @@ struct Inbox {
 
 #[derive(Default)]
 struct Completions {
-    landed: VecDeque<Performed>,
+    landed: VecDeque<Arrival>,
     rung: bool,
 }
 
 impl Inbox {
-    fn hand_in(&self, landing: Performed) {
-        self.lock().landed.push_back(landing);
+    fn hand_in(&self, arrival: Arrival) {
+        self.lock().landed.push_back(arrival);
         self.filled.notify_one();
     }
 
-    /// Takes the next completed exchange.
-    fn take(&self) -> Option<Performed> {
+    /// Takes what arrived first.
+    fn take(&self) -> Option<Arrival> {
         let mut tray = self.lock();
         tray.rung = false;
         tray.landed.pop_front()
@@ -280,6 +362,8 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
     spool: Option<Spool<'a>>,
     /// The machine was told that it is cancelled.
     told: bool,
+    /// Waits for the head of the download.
+    peek: Option<Peek<'env, M>>,
     running: Option<Running>,
     /// How many steps of cleaning up pass before the leftovers are reported again.
     steps: usize,
@@ -291,8 +375,12 @@ struct Drive<'scope, 'env, 'a, M: Machine> {
 impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     fn run(&mut self) -> Result<M::Output, Error> {
         let result = loop {
-            while let Some(landing) = self.inbox.take() {
-                self.land(landing);
+            while let Some(arrival) = self.inbox.take() {
+                match arrival {
+                    Arrival::Head(opened) => self.pump.opened(now(), opened),
+                    Arrival::End(landing) => self.land(landing),
+                }
+                self.peek();
             }
             self.heed_token();
             self.tell();
@@ -303,7 +391,9 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
                 Turn::Park(wait) => self.park(wait),
                 Turn::Done(result) => break result,
             }
+            self.peek();
         };
+        self.peek();
         if let Some(running) = self.running.take() {
             let left = result.as_ref().err().map(|error| error.leftovers().to_vec());
             running.tell(left.unwrap_or_default());
@@ -315,6 +405,12 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
             }
             (_, result) => result,
         }
+    }
+
+    /// Shows the machine to the caller that waits for its head.
+    fn peek(&mut self) {
+        let machine = self.pump.machine();
+        self.peek.take_if(|peek| peek(machine));
     }
 
     /// Reports what cleaning up has yet to remove; the more there is, the less often.
@@ -330,7 +426,9 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
     }
 
     fn launch(&mut self, exchange: Exchange) {
-        let alone = self.pump.machine().concurrency() <= 1 && self.pump.in_flight() <= 1;
+        let awaited = self.peek.is_some();
+        let alone =
+            !awaited && self.pump.machine().concurrency() <= 1 && self.pump.in_flight() <= 1;
         self.shared.sink.expect(&exchange.draft().incoming);
         let feed = match self.feed(&exchange, alone) {
             Ok(feed) => feed,
@@ -344,15 +442,18 @@ impl<'scope, 'a: 'scope, M: Machine> Drive<'scope, '_, 'a, M> {
         };
         let Shared { transport, sink, watch, .. } = self.shared;
         if alone {
-            let landing = transport.fly(exchange, feed, sink.outlet(), None, watch);
+            let landing = transport.fly(exchange, feed, sink.outlet(), Notify::default(), watch);
             return self.land(landing);
         }
         let (inbox, bell, span) = (Arc::clone(&self.inbox), self.bell.clone(), self.shared.span);
         self.scope.spawn(move || {
             let _entered = span.enter();
-            let landing = transport.fly(exchange, feed, sink.outlet(), Some(&bell), watch);
+            let head = |opened| inbox.hand_in(Arrival::Head(opened));
+            let notify =
+                Notify { bell: Some(&bell), head: awaited.then_some(&head as &dyn Fn(Opened)) };
+            let landing = transport.fly(exchange, feed, sink.outlet(), notify, watch);
             // The loop does not end before all exchanges have landed.
-            inbox.hand_in(landing);
+            inbox.hand_in(Arrival::End(landing));
         });
     }
 

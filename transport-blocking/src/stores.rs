@@ -174,7 +174,8 @@ impl Stores {
     ) -> Result<Access<Reader<GetResult>>, StoreError> {
         let Access { outcome: job, migration } =
             self.backends.core.get(stored, get, clock::seed())?;
-        Ok(Access { outcome: self.run(job)?.reader(), migration })
+        let reader = self.run(job)?.reader().map_err(|error| Verb::Get.error(error))?;
+        Ok(Access { outcome: reader, migration })
     }
 
     /// Returns the size of an image in bytes.
@@ -228,7 +229,9 @@ impl Stores {
         let transport = self.backends.transport_of(&job)?.clone();
         let Backends { rate_limits, observer, cleanups, .. } = &self.backends;
         Ok(Run {
-            machine: job.machine,
+            task: job.machine,
+            service: Arc::new(()),
+            seed: 0,
             means: RunContext {
                 transport,
                 auths: job.auths.into(),

@@ -95,12 +95,12 @@ fn readers_give_the_bytes_in_order(via: Via) {
         let mut read = Vec::new();
         let done = match &client.wire {
             Wire::Blocking(client) => {
-                let mut reader = client.reader(download);
+                let mut reader = client.run(download).reader().unwrap();
                 reader.read_to_end(&mut read).unwrap();
                 reader.finish()
             }
             Wire::Async(client, runtime) => runtime.block_on(async {
-                let mut reader = client.reader(download);
+                let mut reader = client.run(download).reader().unwrap();
                 reader.read_to_end(&mut read).await.unwrap();
                 reader.finish().await
             }),

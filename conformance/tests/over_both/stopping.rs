@@ -176,9 +176,11 @@ fn a_reader_that_is_dropped_stops_its_run(via: Via) {
     let download = S3Download::new(get, Arc::clone(&client.service), options, 7);
     let mut first = [0; 1000];
     match &client.wire {
-        Wire::Blocking(client) => client.reader(download).read_exact(&mut first).unwrap(),
+        Wire::Blocking(client) => {
+            client.run(download).reader().unwrap().read_exact(&mut first).unwrap()
+        }
         Wire::Async(client, runtime) => runtime.block_on(async {
-            client.reader(download).read_exact(&mut first).await.unwrap();
+            client.run(download).reader().unwrap().read_exact(&mut first).await.unwrap();
         }),
     }
     assert_eq!(first[..], pattern(1000)[..]);

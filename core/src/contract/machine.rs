@@ -2,7 +2,7 @@
 
 use super::notice::Notice;
 use crate::error::{Error, Leftover};
-use crate::http::{Completion, Draft, Needs};
+use crate::http::{Completion, Draft, Needs, Opened};
 use crate::now::{Now, Wait};
 
 /// A state machine of one or more operations, without any I/O.
@@ -17,6 +17,13 @@ pub trait Machine {
 
     /// Reports that an exchange of this machine has ended.
     fn complete(&mut self, now: Now, done: Completion);
+
+    /// Reports that the head of a success has arrived whose body is passed to the sink. Called at
+    /// most once for an exchange, before its [completion](Self::complete), by a transport that was
+    /// asked for the head before the bytes. Ignores a head that is unknown, late or repeated.
+    fn opened(&mut self, now: Now, opened: Opened) {
+        let _ = (now, opened);
+    }
 
     /// Cancels the machine. Continue to drive it until [`Step::Done`], whose error then [is
     /// cancelled](Error::is_cancelled).
@@ -60,6 +67,25 @@ pub trait Machine {
     }
 }
 
+/// A machine that knows the head of what it reads before the bytes arrive: a download.
+pub trait OpensHead: Machine {
+    /// The metadata that the head states: size, type, ETag.
+    type Head;
+
+    /// Returns the metadata as soon as it is known: from [`Machine::opened`], or from a request
+    /// before the first byte. It does not change afterwards: another object in its place is an
+    /// error of the machine.
+    fn head(&self) -> Option<&Self::Head>;
+}
+
+impl<M: OpensHead + ?Sized> OpensHead for Box<M> {
+    type Head = M::Head;
+
+    fn head(&self) -> Option<&M::Head> {
+        (**self).head()
+    }
+}
+
 /// A boxed machine: cheap to move, or a machine of which only the output type is known.
 impl<M: Machine + ?Sized> Machine for Box<M> {
     type Output = M::Output;
@@ -70,6 +96,10 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
 
     fn complete(&mut self, now: Now, done: Completion) {
         (**self).complete(now, done);
+    }
+
+    fn opened(&mut self, now: Now, opened: Opened) {
+        (**self).opened(now, opened);
     }
 
     fn cancel(&mut self, now: Now, leave: OnFailure) {

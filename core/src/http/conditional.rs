@@ -1,7 +1,7 @@
 //! Conditions and ranges of RFC 9110, sections 13 and 14, as S3 and Swift support them.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeFrom, RangeInclusive, RangeTo};
 
 use super::etag::ETag;
 use crate::now::Timestamp;
@@ -111,6 +111,34 @@ impl ByteRange {
 fn position(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+impl From<Range<u64>> for ByteRange {
+    fn from(range: Range<u64>) -> Self {
+        Self::Span(range)
+    }
+}
+
+impl From<RangeInclusive<u64>> for ByteRange {
+    /// An inclusive end of `u64::MAX` means the end of the object.
+    fn from(range: RangeInclusive<u64>) -> Self {
+        match range.end().checked_add(1) {
+            Some(end) => Self::Span(*range.start()..end),
+            None => Self::From(*range.start()),
+        }
+    }
+}
+
+impl From<RangeFrom<u64>> for ByteRange {
+    fn from(range: RangeFrom<u64>) -> Self {
+        Self::From(range.start)
+    }
+}
+
+impl From<RangeTo<u64>> for ByteRange {
+    fn from(range: RangeTo<u64>) -> Self {
+        Self::Span(0..range.end)
+    }
 }
 
 impl fmt::Display for ByteRange {

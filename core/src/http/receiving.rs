@@ -13,6 +13,7 @@ use super::delimiter::{self, Delimiter, End};
 use super::draft::{Body, Draft, Incoming};
 use super::etag::ETag;
 use super::expect;
+use super::opened::Opened;
 use super::pace::Pace;
 use super::reply::Reply;
 use super::sent::{Origin, Sent};
@@ -78,6 +79,16 @@ impl Receiving {
     /// Returns the head of the response.
     pub fn head(&self) -> &response::Parts {
         &self.head
+    }
+
+    /// Returns the head, for [`Machine::opened`](crate::contract::Machine::opened), if the body is
+    /// passed to the sink.
+    pub fn opened(&self) -> Option<Opened> {
+        matches!(self.taking, Taking::Streaming { .. }).then(|| Opened {
+            ticket: self.draft.ticket,
+            head: self.head.clone(),
+            identity: self.sent.clone(),
+        })
     }
 
     /// Returns the position in the caller's sink of the next bytes; `None` if nothing is passed on.

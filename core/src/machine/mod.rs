@@ -5,6 +5,7 @@ mod cleanups;
 pub(crate) mod compose;
 mod copy;
 mod delete_many;
+mod delete_prefix;
 mod download;
 mod grant_only;
 #[cfg(feature = "swift")]
@@ -23,6 +24,7 @@ pub use self::call::Call;
 pub use self::cleanups::{Claim, CleanUps, Running};
 pub use self::copy::{S3Copy, ServerCopyOptions};
 pub use self::delete_many::{DeleteManyOptions, DeletedMany, S3DeleteMany};
+pub use self::delete_prefix::S3DeletePrefix;
 pub use self::download::{DownloadOptions, Downloaded, S3Download};
 #[cfg(feature = "swift")]
 pub use self::download::{SwiftDownload, SwiftDownloaded};

@@ -16,7 +16,7 @@ use crate::contract::{
     AuthOutcome, Authenticator, Lease, LeaseRequest, Machine, Notice, OnFailure, Step, StreamWindow,
 };
 use crate::error::{Error, ExchangeError};
-use crate::http::{Completion, Draft, Exchange, Sealing, Sent, Ticket};
+use crate::http::{Completion, Draft, Exchange, Opened, Sealing, Sent, Ticket};
 use crate::machine::rate_limit::{Admit, Line, RateLimits};
 use crate::now::{Now, Wait};
 use crate::sign::Presigned;
@@ -245,6 +245,13 @@ impl<M: Machine> Pump<M> {
             self.parked.push_back(draft);
         } else {
             self.machine.complete(now, done);
+        }
+    }
+
+    /// Handles the head of an exchange that was launched, before its body.
+    pub fn opened(&mut self, now: Now, opened: Opened) {
+        if self.flying.iter().any(|flight| opened.is_of(&flight.identity)) {
+            self.machine.opened(now, opened);
         }
     }
 

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use crate::contract::{Machine, Needs, Notice, OnFailure, Step, StreamWindow};
 use crate::error::{Error, ExchangeError, Leftover};
-use crate::http::{Completion, Draft};
+use crate::http::{Completion, Draft, Opened};
 use crate::keystone::{
     CreateTrust, DeleteTrust, ListTrusts, Service, ShowTrust, TokenFacts, Trust, TrustSlot,
     ValidateToken, ValidatedToken,
@@ -583,6 +583,12 @@ impl<M: Machine> Machine for TrustScoped<M> {
             (Phase::Probe(call), Some(PROBE)) => call.complete(now, done),
             (Phase::Revoke(call, _), Some(REVOKE)) => call.complete(now, done),
             _ => {}
+        }
+    }
+
+    fn opened(&mut self, now: Now, mut opened: Opened) {
+        if opened.route() == Some(INNER) {
+            self.machine.opened(now, opened);
         }
     }
 

@@ -6,7 +6,7 @@ use super::verb::Verb;
 use crate::checksum::Hashers;
 use crate::contract::{Machine, Needs, Notice, OnFailure, Step, StreamWindow};
 use crate::error::{Error, Leftover};
-use crate::http::Completion;
+use crate::http::{Completion, Opened};
 use crate::machine::Auth;
 use crate::now::Now;
 
@@ -81,6 +81,10 @@ where
 
     fn complete(&mut self, now: Now, done: Completion) {
         self.machine.complete(now, done);
+    }
+
+    fn opened(&mut self, now: Now, opened: Opened) {
+        self.machine.opened(now, opened);
     }
 
     fn cancel(&mut self, now: Now, leave: OnFailure) {

@@ -40,6 +40,7 @@ mod info;
 mod listing;
 mod object;
 mod operation;
+mod paged;
 mod report;
 mod request;
 mod service;

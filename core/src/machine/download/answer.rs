@@ -166,7 +166,7 @@ impl<D: Dialect> Ranges<D> {
         let status = reply.status();
         let unsatisfiable = status == StatusCode::RANGE_NOT_SATISFIABLE;
         let ignores_range = reply.rejected.is_some() && status == StatusCode::OK;
-        if self.object.is_some() {
+        if self.object.is_some() || self.early.is_some() {
             // The connection was closed at the end of a body of unknown length.
             let total = reply.content_range().and_then(|range| range.total);
             if unsatisfiable && piece.until().is_none() && total == Some(piece.next()) {

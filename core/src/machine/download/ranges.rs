@@ -12,7 +12,9 @@ use super::tally::Tally;
 use crate::checksum::{Algorithm, Hashers, Validation, Value};
 use crate::contract::{self, Step};
 use crate::error::{Error, ExchangeError};
-use crate::http::{ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Reply, Ticket};
+use crate::http::{
+    ByteRange, Coding, Completion, Draft, ETag, Expect, Incoming, Opened, Reply, Ticket,
+};
 use crate::now::{Now, Wait};
 
 /// The requests and responses of a protocol for the bytes of an object.
@@ -137,6 +139,8 @@ pub(super) struct Ranges<D: Dialect> {
     /// The offset in the object of the sink's first byte.
     pub(super) start: u64,
     pub(super) object: Option<Object<D::Head>>,
+    /// The object in the head of a first response whose body has not ended yet.
+    pub(super) early: Option<Object<D::Head>>,
     /// The initial hash state of a range.
     pub(super) hashers: Hashers,
     pub(super) plan: Plan,
@@ -190,6 +194,7 @@ impl<D: Dialect> Ranges<D> {
             wanted,
             start,
             object: None,
+            early: None,
             hashers: Hashers::default(),
             plan: Plan::default(),
             pieces: VecDeque::new(),
@@ -307,6 +312,7 @@ impl<D: Dialect> Ranges<D> {
     /// Discards the first response: after a HEAD the download starts again.
     pub(super) fn start_over(&mut self) {
         self.in_doubt = false;
+        self.early = None;
         self.pieces.clear();
     }
 
@@ -360,6 +366,21 @@ impl<D: Dialect> Ranges<D> {
         }
     }
 
+    /// Handles the head of the response to a range, before its body. The first one states which
+    /// object is read: the requests after it ask for the same one.
+    pub(super) fn opened(&mut self, opened: &Opened) {
+        let ticket = opened.ticket();
+        let sent = |piece: &Piece| matches!(piece.state, State::Sent(sent) if sent == ticket);
+        if self.object.is_none() && self.early.is_none() && self.pieces.iter().any(sent) {
+            self.early = self.dialect.object(&opened.reply()).ok();
+        }
+    }
+
+    /// Returns the metadata of the object, as soon as a response has stated it.
+    pub(super) fn head(&self) -> Option<&D::Head> {
+        self.object.as_ref().or(self.early.as_ref()).map(|object| &object.head)
+    }
+
     /// Sends no more requests, and waits for what is in flight.
     pub(super) fn cancel(&mut self) {
         self.error.get_or_insert_with(|| ExchangeError::cancelled().into());
@@ -406,10 +427,11 @@ impl<D: Dialect> Ranges<D> {
         let compares_tag = self.compares_tag();
         let Some(piece) = self.pieces.get_mut(at) else { return Ok(Next::Wait(None)) };
         let at = piece.next();
-        let tag = self.object.as_ref().and_then(Object::if_match);
-        let size = self.object.as_ref().and_then(|object| object.size).or(self.options.size);
-        let etag = self.object.as_ref().and_then(|object| object.etag.clone());
-        let coding = match &self.object {
+        let pinned = self.object.as_ref().or(self.early.as_ref());
+        let tag = pinned.and_then(Object::if_match);
+        let size = pinned.and_then(|object| object.size).or(self.options.size);
+        let etag = pinned.and_then(|object| object.etag.clone());
+        let coding = match pinned {
             _ if !self.coded => Coding::Any,
             None => Coding::Untold,
             Some(object) => Coding::Stored(object.coding.clone()),

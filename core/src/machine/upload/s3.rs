@@ -66,6 +66,8 @@ pub struct UploadOptions {
     pub verify_etag: bool,
     /// What a failed upload leaves on the server.
     pub on_failure: OnFailure,
+    /// Where the newest checkpoint is kept while the upload runs.
+    pub checkpoints: Checkpoints,
 }
 
 impl Default for UploadOptions {
@@ -85,6 +87,7 @@ impl Default for UploadOptions {
             common: CommonParams::default(),
             verify_etag: false,
             on_failure: OnFailure::Abort,
+            checkpoints: Checkpoints::default(),
         }
     }
 }
@@ -412,7 +415,7 @@ fn job(bucket: String, key: String, options: UploadOptions, service: &Service, s
         leave: options.on_failure,
         auth: 0,
         seed,
-        checkpoints: Checkpoints::default(),
+        checkpoints: options.checkpoints,
     }
 }
 

@@ -10,9 +10,9 @@ use self::begin::Measuring;
 use super::DownloadOptions;
 use super::ranges::{Dialect, Object, Ranges};
 use crate::checksum::{Digests, NotValidatedReason, Validation};
-use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
+use crate::contract::{Machine, Needs, OnFailure, OpensHead, Operation as _, Step};
 use crate::error::Error;
-use crate::http::{Completion, Draft, Incoming, Reply};
+use crate::http::{Completion, Draft, Incoming, Opened, Reply};
 use crate::machine::Call;
 use crate::machine::compose::nest;
 use crate::now::Now;
@@ -255,6 +255,12 @@ impl Machine for S3Download {
         }
     }
 
+    fn opened(&mut self, _: Now, mut opened: Opened) {
+        if let (Some(RANGE), Phase::Reading) = (opened.route(), &self.phase) {
+            self.ranges.opened(&opened);
+        }
+    }
+
     /// Sends no more requests, and waits for what is in flight.
     fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
@@ -272,6 +278,14 @@ impl Machine for S3Download {
 
     fn needs(&self) -> Needs {
         Needs::sink()
+    }
+}
+
+impl OpensHead for S3Download {
+    type Head = ObjectHead;
+
+    fn head(&self) -> Option<&ObjectHead> {
+        self.ranges.head()
     }
 }
 

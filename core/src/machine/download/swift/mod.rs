@@ -28,9 +28,9 @@ use super::DownloadOptions;
 use super::piece::Piece;
 use super::ranges::{Dialect, Held, Object, Ranges};
 use crate::checksum::{Algorithm, Digests, NotValidatedReason, Validation};
-use crate::contract::{Machine, Needs, OnFailure, Operation as _, Step};
+use crate::contract::{Machine, Needs, OnFailure, OpensHead, Operation as _, Step};
 use crate::error::{Error, Kind};
-use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Reply};
+use crate::http::{ByteRange, Completion, Conditions, Draft, ETag, Opened, Reply};
 use crate::machine::Call;
 use crate::machine::compose::nest;
 use crate::machine::segments::Listed;
@@ -360,6 +360,12 @@ impl Machine for SwiftDownload {
         }
     }
 
+    fn opened(&mut self, _: Now, mut opened: Opened) {
+        if let (Some(RANGE), Phase::Reading) = (opened.route(), &self.phase) {
+            self.ranges.opened(&opened);
+        }
+    }
+
     /// Sends no more requests, and waits for what is in flight.
     fn cancel(&mut self, now: Now, leave: OnFailure) {
         match &mut self.phase {
@@ -382,6 +388,14 @@ impl Machine for SwiftDownload {
 
     fn is_long(&self) -> bool {
         self.ranges.options.total_attempts != Some(1)
+    }
+}
+
+impl OpensHead for SwiftDownload {
+    type Head = ObjectHead;
+
+    fn head(&self) -> Option<&ObjectHead> {
+        self.ranges.head()
     }
 }
 

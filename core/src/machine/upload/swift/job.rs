@@ -44,7 +44,7 @@ impl Job {
                 id.chars().take(LONGEST_ID).collect::<String>()
             )));
         }
-        let checkpoints = Checkpoints::default();
+        let checkpoints = options.checkpoints.clone();
         Ok(Self { container, object, options, service, auth: 0, seed, checkpoints })
     }
 

@@ -6,7 +6,7 @@ use crate::checksum::{Algorithm, Value};
 use crate::contract::OnFailure;
 use crate::error::Leftover;
 use crate::http::ETag;
-use crate::machine::upload::PartLimits;
+use crate::machine::upload::{Checkpoints, PartLimits, SwiftCheckpoint};
 use crate::swift::{Info, Prefix, Properties};
 
 /// The kind of an object above the threshold.
@@ -79,6 +79,8 @@ pub struct SwiftUploadOptions {
     /// of what its container's listing shows, and a listing may lag behind. An object that is
     /// incomplete by then is an error; it is not removed, because it may still become complete.
     pub listing_lag: Duration,
+    /// Where the newest checkpoint is kept while the upload runs.
+    pub checkpoints: Checkpoints<SwiftCheckpoint>,
 }
 
 impl Default for SwiftUploadOptions {
@@ -103,6 +105,7 @@ impl Default for SwiftUploadOptions {
             remove_replaced: true,
             on_failure: OnFailure::Abort,
             listing_lag: Duration::from_secs(60),
+            checkpoints: Checkpoints::default(),
         }
     }
 }

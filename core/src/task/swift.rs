@@ -1,0 +1,289 @@
+//! Tasks of Swift.
+
+use std::sync::Arc;
+
+use super::upload_source;
+use crate::checksum::{Algorithm, Value};
+use crate::contract::{IntoMachine, OnFailure, Start};
+use crate::error::Error;
+use crate::http::{ByteRange, Conditions};
+use crate::machine::{
+    Checkpoints, DownloadOptions, LargeObject, SegmentsIn, SwiftCheckpoint, SwiftDelete,
+    SwiftDeleteOptions, SwiftDownload, SwiftUpload, SwiftUploadOptions,
+};
+use crate::swift::{GetObject, Service};
+
+/// Uploads an object of any size: in one request up to 32 MiB, as a large object of segments above
+/// that.
+///
+/// The bytes come from the run's source: a file, a reader, a stream, memory. An upload that fails
+/// leaves nothing on the server, or its error lists what is left.
+///
+/// ```
+/// use apus_core::api::swift::Upload;
+///
+/// let upload = Upload::new("images", "debian").content_type("application/x-qcow2");
+/// # let _ = upload;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing before a client runs it"]
+pub struct Upload {
+    container: String,
+    object: String,
+    options: SwiftUploadOptions,
+    resumed: Option<Box<SwiftCheckpoint>>,
+    checkpoints: Checkpoints<SwiftCheckpoint>,
+    auth: usize,
+}
+
+impl Upload {
+    /// Uploads to this container and object.
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self {
+            container: container.into(),
+            object: object.into(),
+            options: SwiftUploadOptions::default(),
+            resumed: None,
+            checkpoints: Checkpoints::default(),
+            auth: 0,
+        }
+    }
+
+    /// Resumes the upload of `checkpoint`, from the same source. Segments that the server does not
+    /// have are sent again.
+    pub fn resume(checkpoint: SwiftCheckpoint) -> Self {
+        let (container, object) = (checkpoint.container.clone(), checkpoint.object.clone());
+        Self { resumed: Some(Box::new(checkpoint)), ..Self::new(container, object) }
+    }
+
+    /// Replaces all options.
+    pub fn options(self, options: SwiftUploadOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Sets the content type.
+    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.options.properties.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Adds an entry of the object's metadata (`X-Object-Meta-*`).
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.properties.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// Replaces no object: if there is one, the error
+    /// [is a failed precondition](Error::is_precondition_failed).
+    pub fn if_absent(mut self) -> Self {
+        self.options.if_absent = true;
+        self
+    }
+
+    /// Sets the size up to which an object is sent in one request, in bytes; at most 5 GiB.
+    pub fn threshold(mut self, bytes: u64) -> Self {
+        self.options.threshold = bytes;
+        self
+    }
+
+    /// Sets the size of a segment in bytes.
+    pub fn segment_size(mut self, bytes: u64) -> Self {
+        self.options.segment_size = bytes;
+        self
+    }
+
+    /// Sets the kind of large object. Without it, the server's `/info` decides.
+    pub fn large_object(mut self, kind: LargeObject) -> Self {
+        self.options.large_object = Some(kind);
+        self
+    }
+
+    /// Sets the container of the segments: `<container>_segments` by default.
+    pub fn segments_in(mut self, container: SegmentsIn) -> Self {
+        self.options.segments_in = container;
+        self
+    }
+
+    /// Sets how many segments are in flight at most.
+    pub fn concurrency(mut self, segments: usize) -> Self {
+        self.options.concurrency = segments;
+        self
+    }
+
+    /// Sets what a failed upload leaves on the server.
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.options.on_failure = on_failure;
+        self
+    }
+
+    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
+    pub fn with_auth(self, auth: usize) -> Self {
+        Self { auth, ..self }
+    }
+
+    /// Returns a view of the newest checkpoint, to be kept while the upload runs.
+    pub fn checkpoints(&self) -> Checkpoints<SwiftCheckpoint> {
+        self.checkpoints.clone()
+    }
+}
+
+impl IntoMachine<Service> for Upload {
+    type Machine = Box<SwiftUpload>;
+
+    fn into_machine(self, start: Start<'_, Service>) -> Result<Box<SwiftUpload>, Error> {
+        let source = upload_source(start.source)?;
+        let Self { container, object, mut options, resumed, checkpoints, auth } = self;
+        options.checkpoints = checkpoints;
+        let (service, seed) = (Arc::clone(start.service), start.seed);
+        let upload = match resumed {
+            Some(checkpoint) => SwiftUpload::resume(*checkpoint, source, options, service, seed),
+            None => SwiftUpload::new(container, object, source, options, service, seed),
+        };
+        Ok(Box::new(upload?.with_auth(auth)))
+    }
+}
+
+/// Downloads an object, or a range of it, of any size. Resumes after an interruption, and compares
+/// the bytes with MD5s where the server states them.
+///
+/// ```
+/// use apus_core::api::swift::Download;
+///
+/// let download = Download::new("images", "debian");
+/// # let _ = download;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing before a client runs it"]
+pub struct Download {
+    get: GetObject,
+    options: DownloadOptions,
+    auth: usize,
+}
+
+impl Download {
+    /// Downloads the object of this container and name.
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        Self::from(GetObject::new(container, object))
+    }
+
+    /// Replaces all options.
+    pub fn options(self, options: DownloadOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Reads only these bytes.
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.get.range = Some(range.into());
+        self
+    }
+
+    /// Sets the conditions of the read. An object that has not changed is an error
+    /// ([`Error::is_not_modified`]).
+    pub fn conditions(mut self, conditions: Conditions) -> Self {
+        self.get.conditions = conditions;
+        self
+    }
+
+    /// Sets how many ranges are read at once. The default is 1: one stream.
+    pub fn concurrency(mut self, ranges: usize) -> Self {
+        self.options.concurrency = ranges;
+        self
+    }
+
+    /// Sets the size of a range in bytes, where several are read at once.
+    pub fn range_size(mut self, bytes: u64) -> Self {
+        self.options.range_size = bytes;
+        self
+    }
+
+    /// Also computes this digest over the bytes.
+    pub fn digest(mut self, algorithm: Algorithm) -> Self {
+        self.options.digests.push(algorithm);
+        self
+    }
+
+    /// Fails if the whole object does not have this size in bytes.
+    pub fn expect_size(mut self, bytes: u64) -> Self {
+        self.options.size = Some(bytes);
+        self
+    }
+
+    /// Fails if the whole object does not have this digest.
+    pub fn expect_digest(mut self, digest: Value) -> Self {
+        self.options.expected.push(digest);
+        self
+    }
+
+    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
+    pub fn with_auth(self, auth: usize) -> Self {
+        Self { auth, ..self }
+    }
+}
+
+impl From<GetObject> for Download {
+    /// Downloads what the operation names, with all of its members.
+    fn from(get: GetObject) -> Self {
+        Self { get, options: DownloadOptions::default(), auth: 0 }
+    }
+}
+
+impl IntoMachine<Service> for Download {
+    type Machine = Box<SwiftDownload>;
+
+    fn into_machine(self, start: Start<'_, Service>) -> Result<Box<SwiftDownload>, Error> {
+        let Self { get, options, auth } = self;
+        let service = Arc::clone(start.service);
+        Ok(Box::new(SwiftDownload::new(get, service, options, start.seed).with_auth(auth)))
+    }
+}
+
+/// Removes an object, and the segments of a large object.
+///
+/// ```
+/// use apus_core::api::swift::Delete;
+///
+/// let delete = Delete::new("images", "debian");
+/// # let _ = delete;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing before a client runs it"]
+pub struct Delete {
+    container: String,
+    object: String,
+    options: SwiftDeleteOptions,
+    auth: usize,
+}
+
+impl Delete {
+    /// Removes this object. One that does not exist is an error ([`Error::is_not_found`]).
+    pub fn new(container: impl Into<String>, object: impl Into<String>) -> Self {
+        let options = SwiftDeleteOptions::default();
+        Self { container: container.into(), object: object.into(), options, auth: 0 }
+    }
+
+    /// Replaces all options.
+    pub fn options(self, options: SwiftDeleteOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Whether the segments of a large object are removed too. The default is true.
+    pub fn segments(mut self, segments: bool) -> Self {
+        self.options.segments = segments;
+        self
+    }
+
+    /// Uses the authenticator at this position of the client's list. The default is the first, 0.
+    pub fn with_auth(self, auth: usize) -> Self {
+        Self { auth, ..self }
+    }
+}
+
+impl IntoMachine<Service> for Delete {
+    type Machine = Box<SwiftDelete>;
+
+    fn into_machine(self, start: Start<'_, Service>) -> Result<Box<SwiftDelete>, Error> {
+        let Self { container, object, options, auth } = self;
+        let (service, seed) = (Arc::clone(start.service), start.seed);
+        Ok(Box::new(SwiftDelete::new(container, object, service, options, seed).with_auth(auth)))
+    }
+}
